@@ -1,0 +1,1 @@
+"""Threads in, digest out: sources, archive, linking, ranking, writing, render."""

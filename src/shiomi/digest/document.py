@@ -1,0 +1,89 @@
+"""A digest as a document: what writing makes and render prints. Plain data, JSON both ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shiomi.digest.story import Story
+from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.week import Week
+
+__all__ = ["Digest", "Origin", "Reason", "Sentence", "Subject", "Topic", "Trend"]
+
+
+class Origin(StrEnum):
+    """Who wrote a sentence."""
+
+    TEMPLATE = "template"  # a fixed sentence of the language file, its slots filled by code
+    MODEL = "model"  # a language model, after grounding
+    QUOTE = "quote"  # the source's own words, printed as 原文引用
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence of the digest and where it is from."""
+
+    text: str  # plain text, never markup
+    origin: Origin
+    evidence: tuple[str, ...] = ()  # uids of the threads it rests on
+    link: str | None = None  # for a quotation: the page it is quoted from
+    readings: tuple[Reading, ...] = ()  # whose numbers the sentence prints
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One part of why a story was chosen: `--explain` prints it."""
+
+    name: str  # "hackernews:45944441 engagement", "communities", "repeat"
+    value: float  # what it added to the score
+    text: str  # in words, with the figures it rests on
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One story of the digest. The field names are those of the format's labels."""
+
+    story: Story
+    title: str
+    link: str  # the discussion the heading points at
+    attention: tuple[Sentence, ...]  # 注目ポイント
+    technical: tuple[Sentence, ...]  # 技術的内容
+    implications: tuple[Sentence, ...]  # 開発者への示唆
+    related: tuple[Thread, ...] = ()  # 関連: tied, not merged
+    score: float = 0.0
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A theme across stories of the week, with the threads that show it."""
+
+    name: str
+    sentences: tuple[Sentence, ...]
+    threads: tuple[Thread, ...]
+    counts: tuple[int, ...] = ()  # threads on the theme per week, oldest first, this week last
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A watched subject's week: how strong, where, and what the communities say."""
+
+    name: str
+    sentences: tuple[Sentence, ...]
+    threads: tuple[Thread, ...]
+    counts: tuple[int, ...] = ()  # threads per week, oldest first, this week last
+    rising: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One week, ready to be rendered."""
+
+    week: Week
+    language: str  # "ja", "en"
+    as_of: int  # no reading later than this was used; unix seconds
+    topics: tuple[Topic, ...]
+    trends: tuple[Trend, ...]
+    subjects: tuple[Subject, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader must know: sources that failed, writer degraded

@@ -1,0 +1,48 @@
+"""What can go wrong in the digest, as one tree.
+
+DigestError
+├── ConfigError      shiomi.toml says something that cannot be meant
+├── ArchiveError     the archive is missing, newer than this program, or damaged
+├── ImportFileError  a file given to `shiomi import` is not what it should be
+├── SourceError      a community did not answer, or answered something unreadable
+├── LinkingError     the shipped linking model is missing or damaged
+└── WriterError      a language model's server failed or returned what cannot be used
+"""
+
+__all__ = [
+    "ArchiveError",
+    "ConfigError",
+    "DigestError",
+    "ImportFileError",
+    "LinkingError",
+    "SourceError",
+    "WriterError",
+]
+
+
+class DigestError(Exception):
+    """Base of all errors a user of the digest is meant to read; the text names value and remedy."""
+
+
+class ConfigError(DigestError):
+    """shiomi.toml says something that cannot be meant."""
+
+
+class ArchiveError(DigestError):
+    """The archive is missing, newer than this program, or damaged."""
+
+
+class ImportFileError(DigestError):
+    """A file given to `shiomi import` is not what it should be."""
+
+
+class SourceError(DigestError):
+    """A community did not answer, or answered something unreadable."""
+
+
+class LinkingError(DigestError):
+    """The shipped linking model is missing or damaged."""
+
+
+class WriterError(DigestError):
+    """A language model's server failed or returned what cannot be used."""

@@ -1,0 +1,65 @@
+"""A story: the threads of one or more communities about the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shiomi.digest.thread import Thread
+
+__all__ = ["Link", "LinkKind", "Story"]
+
+
+class LinkKind(StrEnum):
+    """Why two threads are tied. RELATED ties stories without merging them."""
+
+    CANONICAL_URL = "canonical_url"
+    CROSSPOST = "crosspost"
+    SAME_STORY = "same_story"  # judged by the linking model
+    RELATED = "related"  # a reply, a part two, the same subject
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A tie between two threads, the smaller uid first."""
+
+    a: str
+    b: str
+    kind: LinkKind
+    score: float  # probability in [0, 1]; 1.0 where the rule is exact
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All threads about the same thing, each with its own link, community and counts.
+
+    `threads` is ordered by (created, uid) and never empty, so a story is the same whatever the
+    order its threads arrived in.
+    """
+
+    threads: tuple[Thread, ...]
+    links: tuple[Link, ...] = ()  # why these threads are one story
+    related: tuple[str, ...] = ()  # uids of threads of other stories, tied but not merged
+
+    @classmethod
+    def of(
+        cls, threads: Iterable[Thread], links: Iterable[Link] = (), related: Iterable[str] = ()
+    ) -> Story:
+        """A story of these threads in any order."""
+        ordered = tuple(sorted(threads, key=lambda t: (t.created, t.uid)))
+        return cls(
+            ordered,
+            tuple(sorted(links, key=lambda link: (link.a, link.b, link.kind))),
+            tuple(sorted(set(related))),
+        )
+
+    @property
+    def id(self) -> str:
+        """The uid of its earliest thread."""
+        return self.threads[0].uid
+
+    @property
+    def communities(self) -> tuple[str, ...]:
+        """The communities that talk about it, in order of their first thread."""
+        return tuple(dict.fromkeys(thread.community for thread in self.threads))

@@ -1,0 +1,86 @@
+"""A thread: one discussion in one community, and the readings of its counts over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Passage", "PassageKind", "Reading", "Thread", "ThreadState", "community_label"]
+
+
+class ThreadState(StrEnum):
+    """What the community says of the thread now."""
+
+    LIVE = "live"
+    DEAD = "dead"  # Hacker News: killed by flags or moderators
+    DELETED = "deleted"  # by its author
+    REMOVED = "removed"  # by moderators
+
+
+class PassageKind(StrEnum):
+    """Where a passage of text stands."""
+
+    POST = "post"  # the thread's own text
+    COMMENT = "comment"
+    ARTICLE = "article"  # the page the thread points at
+    ABSTRACT = "abstract"  # of a paper
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A thread's counts as its community showed them at one moment.
+
+    None means the community did not show the number: unknown, never 0.
+    """
+
+    time: int  # unix seconds, UTC
+    points: int | None
+    comments: int | None
+    exact: bool = True  # False: read at `time` or earlier (a data set that states only its date)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Text of a thread that may be quoted, with the link it is quoted from. Carries no user name."""
+
+    kind: PassageKind
+    text: str  # plain text: no markup, no entities
+    link: str
+    points: int | None = None  # a comment's, where the community shows them
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """One discussion in one community. Its identity is (community, id); all else may change."""
+
+    community: str  # "hackernews", "lobsters", "arxiv", "reddit/LocalLLaMA"
+    id: str  # the community's own id
+    title: str  # plain text
+    created: int  # unix seconds, UTC
+    link: str  # the discussion page
+    url: str | None = None  # what it points at; None where it is a text post
+    tags: tuple[str, ...] = ()
+    state: ThreadState = ThreadState.LIVE
+    crosspost_of: str | None = None  # uid of the thread it was crossposted from
+    readings: tuple[Reading, ...] = ()  # by time, oldest first
+    passages: tuple[Passage, ...] = ()
+
+    @property
+    def uid(self) -> str:
+        """The identity as one string: "hackernews:45944441", "reddit/LocalLLaMA:1oximzj"."""
+        return f"{self.community}:{self.id}"
+
+    @property
+    def reading(self) -> Reading | None:
+        """The newest reading, or None where the counts were never read."""
+        return self.readings[-1] if self.readings else None
+
+
+def community_label(community: str) -> str:
+    """The name a reader knows a community by: "Hacker News", "Reddit (r/LocalLLaMA)"."""
+    family, _, part = community.partition("/")
+    if family == "reddit":
+        return f"Reddit (r/{part})"
+    return {"hackernews": "Hacker News", "lobsters": "Lobsters", "arxiv": "arXiv"}.get(
+        family, community
+    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import tomllib
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
-from urllib.parse import urlsplit
+from typing import Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from shiomi.digest.errors import ConfigError
@@ -21,9 +23,11 @@ __all__ = [
     "HackerNewsConfig",
     "LobstersConfig",
     "RedditConfig",
+    "SourcesConfig",
     "WatchConfig",
     "WriterConfig",
     "load_config",
+    "parse_config",
 ]
 
 
@@ -31,7 +35,9 @@ __all__ = [
 class CollectConfig:
     """How collecting behaves towards every community."""
 
-    contact: str = ""  # a URL or e-mail address for the User-Agent, so that an operator can reach you
+    contact: str = (
+        ""  # a URL or e-mail address for the User-Agent, so that an operator can reach you
+    )
     days: int = 8  # how far back a first collection looks
     budget_seconds: float = 300.0  # the longest one source may take
 
@@ -64,7 +70,7 @@ class RedditConfig:
     enabled: bool = True
     subreddits: tuple[str, ...] = ("LocalLLaMA", "MachineLearning", "programming")
     client_id: str = ""
-    client_secret: str = ""
+    client_secret: str = ""  # "env:NAME" reads the environment variable NAME
     comments: int = 5
     endpoint: str = "https://oauth.reddit.com"
     public_endpoint: str = "https://www.reddit.com"
@@ -94,7 +100,7 @@ class WriterConfig:
 
     endpoint: str = ""  # "http://127.0.0.1:8080/v1"
     model: str = ""
-    api_key: str = ""
+    api_key: str = ""  # "env:NAME" reads the environment variable NAME
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
 
@@ -118,20 +124,168 @@ class WatchConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
-    """Everything shiomi.toml may say."""
+class SourcesConfig:
+    """[sources]: one table for each community."""
 
-    archive: Path = Path("shiomi.sqlite3")
-    out: Path = Path("public")
-    language: str = "ja"
-    timezone: str = "Asia/Tokyo"
-    site: str = ""  # the address the digests are published at, for feeds: "https://example.org/digest/"
-    collect: CollectConfig = CollectConfig()
     hackernews: HackerNewsConfig = HackerNewsConfig()
     lobsters: LobstersConfig = LobstersConfig()
     reddit: RedditConfig = RedditConfig()
     arxiv: ArxivConfig = ArxivConfig()
     articles: ArticlesConfig = ArticlesConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything shiomi.toml may say; the fields carry the file's own names."""
+
+    archive: Path = Path("shiomi.sqlite3")
+    out: Path = Path("public")
+    language: str = "ja"
+    timezone: str = "Asia/Tokyo"
+    site: str = ""  # where the digests are published, for feeds: "https://example.org/digest/"
+    collect: CollectConfig = CollectConfig()
+    sources: SourcesConfig = SourcesConfig()
     writer: WriterConfig = WriterConfig()
     digest: DigestConfig = DigestConfig()
-    watches: tuple[WatchConfig, ...] = field(default=())
+    watch: tuple[WatchConfig, ...] = ()
+
+
+def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+    """Read shiomi.toml. Relative paths in it are taken from its own folder.
+
+    Raises ConfigError naming the key, the value and the nearest known key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist; `shiomi init` writes one") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return parse_config(text, folder=path.parent, environment=environment)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def parse_config(
+    text: str, *, folder: Path = Path(), environment: Mapping[str, str] = os.environ
+) -> Config:
+    """Turn the text of a shiomi.toml into a Config. Raises ConfigError."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"this is not valid TOML: {error}") from None
+    reader = _Reader(folder, environment)
+    config: Config = reader.table(Config, document, "")
+    _check(config)
+    return config
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Turns parsed TOML into the dataclasses, each value checked against its field's type."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def table(self, cls: type[Any], table: object, key: str) -> Any:
+        if not isinstance(table, dict):
+            raise ConfigError(f"{key} is a table, written [{key}]; got {table!r}")
+        hints = get_type_hints(cls)
+        for name in table:
+            if name not in hints:
+                full = f"{key}.{name}" if key else name
+                raise ConfigError(f"unknown key {full}; {_nearest(name, hints)}")
+        for one in fields(cls):
+            if one.default is MISSING and one.name not in table:
+                raise ConfigError(f"[[{key}]] lacks {one.name}")
+        return cls(
+            **{
+                name: self.value(hints[name], value, f"{key}.{name}" if key else name)
+                for name, value in table.items()
+            }
+        )
+
+    def value(self, hint: Any, value: object, key: str) -> Any:
+        if is_dataclass(hint):
+            return self.table(hint, value, key)  # type: ignore[arg-type]
+        if get_origin(hint) is tuple:
+            return self.sequence(get_args(hint)[0], value, key)
+        if hint is Path and isinstance(value, str) and value:
+            return self.folder / value
+        if hint is float and type(value) is int:
+            return float(value)
+        if type(value) is not hint:
+            raise ConfigError(f"{key} must be {_TYPE_NAMES[hint]}; got {value!r}")
+        if isinstance(value, str) and value.startswith("env:"):
+            variable = value.removeprefix("env:")
+            if variable not in self.environment:
+                raise ConfigError(f"{key} names the environment variable {variable}, not set here")
+            return self.environment[variable]
+        return value
+
+    def sequence(self, hint: Any, value: object, key: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            wanted = f"written [[{key}]]" if is_dataclass(hint) else 'a list, like ["a", "b"]'
+            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
+        return tuple(self.value(hint, item, key) for item in value)
+
+
+_TYPE_NAMES = {
+    str: "a string in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    Path: "a path in quotes, not empty",
+}
+
+
+def _check(config: Config) -> None:
+    """Refuse values of the right type that still cannot be meant."""
+    try:
+        ZoneInfo(config.timezone)
+    except (KeyError, ValueError, OSError):
+        raise ConfigError(
+            f'timezone {config.timezone!r} is no IANA zone, like "Asia/Tokyo"'
+        ) from None
+    sources = config.sources
+    for key, url in {
+        "site": config.site,
+        "writer.endpoint": config.writer.endpoint,
+        "sources.hackernews.endpoint": sources.hackernews.endpoint,
+        "sources.hackernews.search_endpoint": sources.hackernews.search_endpoint,
+        "sources.lobsters.endpoint": sources.lobsters.endpoint,
+        "sources.reddit.endpoint": sources.reddit.endpoint,
+        "sources.reddit.public_endpoint": sources.reddit.public_endpoint,
+        "sources.arxiv.endpoint": sources.arxiv.endpoint,
+    }.items():
+        if url and not re.match(r"https?://[^/\s]", url):
+            raise ConfigError(f"{key} {url!r} is no http:// or https:// address")
+    for key, number in {
+        "collect.days": config.collect.days,
+        "collect.budget_seconds": config.collect.budget_seconds,
+        "sources.lobsters.pages": sources.lobsters.pages,
+        "sources.arxiv.max_results": sources.arxiv.max_results,
+        "writer.timeout_seconds": config.writer.timeout_seconds,
+        "writer.budget_seconds": config.writer.budget_seconds,
+        "digest.topics": config.digest.topics,
+        "digest.weeks_compared": config.digest.weeks_compared,
+    }.items():
+        if not 0 < number < float("inf"):
+            raise ConfigError(f"{key} is {number}; it must be above 0")
+    if config.writer.endpoint and not config.writer.model:
+        raise ConfigError("writer.endpoint is set but writer.model is not; name the model")
+    names = [watch.name for watch in config.watch]
+    for watch in config.watch:
+        if not watch.terms or not all(term.strip() for term in watch.terms):
+            raise ConfigError(f"[[watch]] {watch.name!r} needs at least one term, none empty")
+        if names.count(watch.name) > 1:
+            raise ConfigError(f"two [[watch]] are named {watch.name!r}")

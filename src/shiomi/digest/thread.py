@@ -41,7 +41,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a thread that may be quoted, with the link it is quoted from. Carries no user name."""
+    """Text of a thread that may be quoted, and the page it stands on. Carries no user name."""
 
     kind: PassageKind
     text: str  # plain text: no markup, no entities

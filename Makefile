@@ -1,0 +1,41 @@
+# Every verb sets up what it needs; Python 3.11 or newer is all a fresh machine must have.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help demo test lint coverage benchmark clean
+.DEFAULT_GOAL := help
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(VENV)/runtime  ## two real weeks become two digests in ./demo/
+	@$(BIN)/shiomi demo --out demo
+
+test: $(VENV)/dev lint  ## lint, types, boundaries and all tests
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+lint: $(VENV)/dev  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: $(VENV)/dev  ## the benchmarks that need nothing but this checkout
+	$(BIN)/python benchmarks/startup.py
+
+clean:  ## forget the environment and the demo
+	rm -rf $(VENV) demo
+
+$(VENV)/pip: 
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@

@@ -1,0 +1,19 @@
+"""Fixtures that every room's tests may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that is not part of the repository; skips where it is absent."""
+    folder = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "digest").is_dir():
+        pytest.skip(f"real data not found at {folder}; set SHIOMI_DATA to its folder")
+    return folder

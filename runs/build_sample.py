@@ -1,0 +1,207 @@
+"""Build the sample that ships with the package from the shared data: src/shiomi/sample/*.jsonl.gz.
+
+    python runs/build_sample.py            # writes the files and prints what they hold
+    SHIOMI_DATA=/elsewhere/data python runs/build_sample.py
+
+The same input gives the same bytes. What each field means and where it is from is said in
+src/shiomi/sample/ORIGIN.md.
+"""
+
+from __future__ import annotations
+
+import gzip
+import html
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from shiomi.digest.thread import Passage, Reading, Thread
+from shiomi.digest.week import Week
+from shiomi.sample import SAMPLE_AS_OF, SAMPLE_WEEKS
+
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
+EXCERPTS = ROOT / "runs" / "data" / "sample_excerpts.jsonl"
+SAMPLE = ROOT / "src" / "shiomi" / "sample"
+
+WEEKS_BEFORE = 3  # the front page was not read before 2020-11-06, so a fourth would be partial
+COMMUNITIES = {"hn": "hackernews", "lobsters": "lobsters", "r/programming": "reddit/programming"}
+LINKS = {
+    "hackernews": "https://news.ycombinator.com/item?id={}",
+    "lobsters": "https://lobste.rs/s/{}",
+    "reddit/programming": "https://www.reddit.com/r/programming/comments/{}/",
+}
+
+
+def build(shared: Path, excerpts: Path) -> dict[str, bytes]:
+    """The sample's files by name, uncompressed: JSON Lines, one thread per line."""
+    weeks = [Week(last) for last in SAMPLE_WEEKS]
+    since, until = weeks[0].before(WEEKS_BEFORE).start, weeks[-1].end
+    front_page = read_front_page(shared, since, until)
+    quoted = read_excerpts(excerpts)
+    threads = [
+        thread for row in read_rows(shared, since, until) if (thread := to_thread(row, front_page))
+    ]
+    threads.sort(key=lambda t: (t.created, t.uid))
+    missing = set(quoted) - {thread.uid for thread in threads}
+    if missing:
+        raise ValueError(f"{excerpts} quotes threads the sample does not hold: {sorted(missing)}")
+
+    before = [lightened(thread) for thread in threads if thread.created < weeks[0].start]
+    files = {
+        "earlier-titles.jsonl.gz": list(earlier_titles(shared, threads)),
+        "before.jsonl.gz": before,
+    }
+    for week in weeks:
+        files[f"{week.last}.jsonl.gz"] = [
+            replace(thread, passages=quoted.get(thread.uid, ()))
+            for thread in threads
+            if week.start <= thread.created < week.end
+        ]
+    return {name: as_lines(held) for name, held in files.items()}
+
+
+def read_rows(shared: Path, since: int, until: int) -> list[dict[str, Any]]:
+    """The rows of threads.parquet created in [since, until)."""
+    table = pq.read_table(shared / "digest" / "threads.parquet")
+    inside = pc.and_(pc.greater_equal(table["t"], since), pc.less(table["t"], until))
+    rows: list[dict[str, Any]] = table.filter(inside).to_pylist()
+    return rows
+
+
+def read_front_page(shared: Path, since: int, until: int) -> dict[int, tuple[Reading, ...]]:
+    """Readings of the Hacker News front page by story, oldest first, repeats left out.
+
+    A reading that shows the same counts as the one before it says nothing new, save the last one.
+    A story leaves the front page within days: a week past `until` holds all there is.
+    """
+    path = shared / "digest" / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet"
+    table = pq.read_table(path)
+    inside = pc.and_(
+        pc.greater_equal(table["t"], since - 7 * 86400), pc.less(table["t"], until + 7 * 86400)
+    )
+    by_story: dict[int, dict[int, Reading]] = defaultdict(dict)
+    for row in table.filter(inside).to_pylist():
+        comments = None if row["comments"] is None else int(row["comments"])
+        by_story[row["id"]][row["t"]] = Reading(row["t"], row["points"], comments)
+    return {
+        story: without_repeats([at for _, at in sorted(readings.items())])
+        for story, readings in by_story.items()
+    }
+
+
+def without_repeats(readings: Sequence[Reading]) -> tuple[Reading, ...]:
+    """The readings that differ from the one before, and the last."""
+    kept = [
+        now
+        for before, now in zip([None, *readings], readings, strict=False)
+        if before is None or (now.points, now.comments) != (before.points, before.comments)
+    ]
+    if kept[-1] != readings[-1]:
+        kept.append(readings[-1])
+    return tuple(kept)
+
+
+def to_thread(row: dict[str, Any], front_page: dict[int, tuple[Reading, ...]]) -> Thread | None:
+    """One row as a thread; None for a Hacker News story that was never seen on the front page.
+
+    Before 2020-11-17 the table has every story with two comments, afterwards only those of the
+    front page: leaving the others out makes the weeks comparable.
+    """
+    community = COMMUNITIES[row["community"]]
+    name = row["uid"].split(":", 1)[1]
+    title, url = row["title"], row["url"] or None
+    if community == "hackernews":
+        if int(name) not in front_page:
+            return None
+        readings = front_page[int(name)]
+    else:
+        readings = (undated_reading(community, row["score"], row["comments"]),)
+    if community.startswith("reddit/"):  # Reddit's API escapes & < > in titles and addresses
+        title, url = html.unescape(title), html.unescape(url) if url else None
+    return Thread(
+        community=community,
+        id=name,
+        title=" ".join(title.split()),
+        created=row["t"],
+        link=LINKS[community].format(name),
+        url=url,
+        tags=tuple(tag for tag in (row["tags"] or "").split(",") if tag),
+        readings=readings,
+    )
+
+
+def undated_reading(community: str, points: int, comments: int) -> Reading:
+    """A count of which only the latest possible moment is known.
+
+    Reddit shows 0 for every score of 0 or less, so a 0 there is no number: unknown.
+    """
+    shown = None if community.startswith("reddit/") and points <= 0 else points
+    return Reading(SAMPLE_AS_OF, shown, comments, exact=False)
+
+
+def lightened(thread: Thread) -> Thread:
+    """With its newest reading only: enough to compare the weeks with."""
+    return replace(thread, readings=thread.readings[-1:])
+
+
+def earlier_titles(shared: Path, threads: Iterable[Thread]) -> Iterator[Thread]:
+    """Each thread once per title it had before its last one; when it had it is not known."""
+    path = shared / "digest" / "linkbench" / "hn-retitled-2020-2022.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        titles = {row["id"]: row["titles"] for row in map(json.loads, lines)}
+    for thread in threads:
+        if thread.community != "hackernews":
+            continue
+        for title in titles.get(int(thread.id), ()):
+            plain = " ".join(title.split())
+            if plain != thread.title:
+                yield replace(thread, title=plain, readings=(), passages=())
+
+
+def read_excerpts(path: Path) -> dict[str, tuple[Passage, ...]]:
+    """The quoted excerpts by the uid of their thread, in the order of the file."""
+    quoted: dict[str, list[Passage]] = defaultdict(list)
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            passage = msgspec.convert(
+                {"kind": row["kind"], "text": row["text"], "link": row["link"]}, Passage
+            )
+            quoted[row["uid"]].append(passage)
+    return {uid: tuple(passages) for uid, passages in quoted.items()}
+
+
+def as_lines(threads: Iterable[Thread]) -> bytes:
+    encoder = msgspec.json.Encoder()
+    return b"".join(encoder.encode(thread) + b"\n" for thread in threads)
+
+
+def main() -> None:
+    files = build(SHARED, EXCERPTS)
+    total = 0
+    for name, content in files.items():
+        packed = gzip.compress(content, 9, mtime=0)
+        (SAMPLE / name).write_bytes(packed)
+        total += len(packed)
+        threads = msgspec.json.Decoder(Thread).decode_lines(content)
+        counts = Counter(thread.community for thread in threads)
+        readings = sum(len(thread.readings) for thread in threads)
+        quoted = sum(bool(thread.passages) for thread in threads)
+        print(
+            f"{name}: {len(packed):,} bytes, {len(threads):,} threads "
+            f"{dict(sorted(counts.items()))}, {readings:,} readings, {quoted} with excerpts"
+        )
+    print(f"total {total:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,100 @@
+"""One answer of a community's server: status, headers, body, and the moment it was received."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+import msgspec
+
+from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.plain_text import plain_text
+
+__all__ = ["Answer", "UnusableAnswerError", "WebPageError", "excerpt"]
+
+
+class UnusableAnswerError(SourceError):
+    """An answer that cannot be used now and may be usable when asked for again."""
+
+
+class WebPageError(SourceError):
+    """A web page where data was expected: a block page, a bot wall, a login form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Header names are lower case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes  # decompressed
+    time: int  # of receipt; unix seconds, UTC
+
+    @property
+    def not_modified(self) -> bool:
+        """Whether nothing changed since the answer whose validators were sent."""
+        return self.status == 304
+
+    @property
+    def media_type(self) -> str:
+        """The media type alone, lower case: "application/json"; "" where none is stated."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def text(self) -> str:
+        """The body as text: by its BOM, as UTF-8, or by the charset stated; never an error."""
+        for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+            if self.body.startswith(mark):
+                return self.body.decode(encoding, "replace")
+        try:
+            return self.body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return self.body.decode(self._charset(), "replace")
+
+    def json(self) -> Any:
+        """The decoded body.
+
+        Raises WebPageError for a web page, UnusableAnswerError for anything else that is not JSON.
+        """
+        if self.body.lstrip()[:1] == b"<" or not self.body.strip():
+            if self.body.strip():
+                raise WebPageError(
+                    f"{self.url[:200]} answered with a web page instead of data{excerpt(self)}; "
+                    "this address is probably blocked; wait, or look at it in a browser"
+                )
+            raise UnusableAnswerError("an empty answer")
+        try:
+            return msgspec.json.decode(self.body)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            pass  # perhaps only not UTF-8
+        try:
+            return msgspec.json.decode(self.text())
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+            raise UnusableAnswerError(f"an answer that is not JSON ({error})") from None
+
+    def _charset(self) -> str:
+        message = Message()
+        message["content-type"] = self.headers.get("content-type", "")
+        charset = message.get_content_charset() or "latin-1"
+        try:
+            "".encode(charset)
+        except (LookupError, ValueError):  # unknown, or not a character encoding
+            return "latin-1"
+        return charset
+
+
+def excerpt(answer: Answer) -> str:
+    """What an error answer says of itself, for a message: ": the page's words", or ""."""
+    try:
+        data = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        said = plain_text(answer.text()[:4000])
+    else:
+        fields = data if isinstance(data, dict) else {}
+        said = " ".join(
+            str(fields[key]) for key in ("message", "reason", "explanation") if fields.get(key)
+        )
+    said = " ".join(said.split())
+    return f": {said[:160]}" if said else ""

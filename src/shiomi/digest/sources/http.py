@@ -1,0 +1,369 @@
+"""The polite client: what every source asks its community through.
+
+Polite by construction: one honest User-Agent, a stated pace per host, Retry-After and x-ratelimit-*
+obeyed, exponential backoff with jitter, a retry budget and a circuit breaker so that a community in
+trouble is left alone, a time budget, bounded bodies, redirects and seconds per request. The clock,
+the sleep and the random generator are passed in, so that tests run without waiting.
+
+One `Http` belongs to one source and one thread; it sends one request at a time.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, TypeVar
+
+import httpx2
+
+import shiomi
+from shiomi.digest.errors import ConfigError, SourceError
+from shiomi.digest.sources.answer import Answer, UnusableAnswerError, excerpt
+from shiomi.digest.sources.manners import Manners, backoff, rate_limit_wait, retry_after
+from shiomi.digest.sources.watchdog import Watchdog
+
+__all__ = ["Http", "RefusedError", "StoppedError", "UnreachableError", "new_client", "user_agent"]
+
+T = TypeVar("T")
+
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
+_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}  # RFC 9110, 8.8
+_LATER = "collecting again later goes on where this stopped"
+_REMEDIES = {
+    400: "the API may have changed; look for a newer version of shiomi",
+    401: "check the credentials of this source in shiomi.toml",
+    403: "this address or User-Agent is blocked; set [collect] contact, or wait a day",
+    404: "check the name in shiomi.toml; it may be private, banned or misspelt",
+    410: "it is gone; take it out of shiomi.toml",
+    429: "it asks for fewer requests; collect less often",
+}
+
+
+class UnreachableError(SourceError):
+    """The community could not be asked: no connection, no whole answer, no time or tries left."""
+
+
+class RefusedError(SourceError):
+    """The community answered with a status that asking again will not change."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class StoppedError(SourceError):
+    """Collecting was interrupted by the reader."""
+
+
+class _FaultError(Exception):
+    """A failed attempt that is worth another one; `wait` seconds were asked for, if any."""
+
+    def __init__(self, reason: str, wait: float | None = None, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.wait = wait
+        self.status = status
+
+
+@dataclass(slots=True)
+class _Host:
+    next_time: float = 0.0  # no request before; unix seconds
+    failures: int = 0  # requests given up in a row
+
+
+def user_agent(contact: str) -> str:
+    """`shiomi/<version> (+<contact>)`: who asks, and how an operator reaches them.
+
+    Raises ConfigError where the contact cannot stand in a header.
+    """
+    if not (contact.isascii() and contact.isprintable()):
+        raise ConfigError(
+            f"[collect] contact {contact!r} cannot stand in a User-Agent: "
+            "use a URL or e-mail address in plain ASCII"
+        )
+    return f"shiomi/{shiomi.__version__}" + (f" (+{contact})" if contact else "")
+
+
+def new_client(*, trust_env: bool = True) -> httpx2.Client:
+    """A client with one connection, bounded waits, and no memory of cookies."""
+    return httpx2.Client(
+        timeout=httpx2.Timeout(20.0, connect=10.0),
+        limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        follow_redirects=False,  # followed here, hop by hop, each one paced and vetted
+        trust_env=trust_env,
+    )
+
+
+@dataclass(slots=True)
+class Http:
+    """Asks one source's hosts for answers, politely.
+
+    Every method raises RefusedError (a status that will not change), UnreachableError (faults
+    outlasted the tries or the time, or the circuit breaker is open) or StoppedError, each a
+    SourceError whose text names the address, the reason and the remedy.
+    """
+
+    name: str  # of the source, for messages
+    client: httpx2.Client
+    user_agent: str
+    clock: Callable[[], float]  # unix seconds, UTC
+    sleep: Callable[[float], None]
+    rng: random.Random
+    manners: Manners = field(default_factory=Manners)
+    budget_seconds: float = 300.0
+    contact: str = ""
+    stopped: Callable[[], bool] = lambda: False
+    vet: Callable[[str], None] | None = None  # raises SourceError for an address not to be asked
+    validators: dict[str, dict[str, str]] = field(default_factory=dict)  # url → header → value
+    blocked: dict[str, float] = field(default_factory=dict)  # host → unix seconds; asked to wait
+    requests: int = 0  # sent so far, redirects and retries among them
+    retries: int = 0
+    _hosts: dict[str, _Host] = field(default_factory=dict)
+    _deadline: float = 0.0
+    _watchdog: Watchdog = field(default_factory=Watchdog)
+
+    def __post_init__(self) -> None:
+        self._deadline = self.clock() + self.budget_seconds
+
+    def now(self) -> int:
+        """Unix seconds."""
+        return int(self.clock())
+
+    def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        allow: tuple[int, ...] = (),
+        conditional: bool = False,
+    ) -> Answer:
+        """The answer of `url`; with `allow`, also one with these statuses instead of RefusedError.
+
+        `conditional`: send the validators of the last answer; a 304 then comes back as an Answer
+        with `not_modified`. Only for an answer whose threads all stand in the next batch: the
+        validators are kept with that batch, and would else hide what was never archived.
+        """
+        return self.fetch(
+            url,
+            lambda answer: answer,
+            params=params,
+            headers=headers,
+            allow=allow,
+            conditional=conditional,
+        )
+
+    def get_json(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        """The decoded JSON of `url`; an answer that is cut or no JSON is asked for again."""
+        return self.fetch(url, Answer.json, params=params, headers=headers)
+
+    def fetch(
+        self,
+        url: str,
+        parse: Callable[[Answer], T],
+        *,
+        method: str = "GET",
+        params: Mapping[str, str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        allow: tuple[int, ...] = (),
+        conditional: bool = False,
+    ) -> T:
+        """What `parse` makes of the answer; UnusableAnswerError from it makes this ask again."""
+        try:
+            request = self.client.build_request(
+                method,
+                url,
+                params=dict(params) if params else None,
+                headers={"User-Agent": self.user_agent, **(headers or {})},
+                data=dict(form) if form else None,
+            )
+            if auth:
+                request = next(httpx2.BasicAuth(*auth).auth_flow(request))
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, TypeError, ValueError) as error:
+            raise RefusedError(f"{self.name}: {url[:200]!r} is no address: {error}", 0) from None
+        key = str(request.url)
+        if conditional:
+            request.headers.update(self.validators.get(key, {}))
+        answer, result = self._persist(request, parse, (*allow, 304) if conditional else allow)
+        if conditional and answer.status == 200:
+            self._remember(key, answer)
+        return result
+
+    def _remember(self, key: str, answer: Answer) -> None:
+        kept = {
+            sent: answer.headers[received]
+            for sent, received in (
+                ("If-None-Match", "etag"),
+                ("If-Modified-Since", "last-modified"),
+            )
+            if received in answer.headers
+        }
+        self.validators.pop(key, None)
+        if kept:
+            self.validators[key] = kept
+
+    def _persist(
+        self, request: httpx2.Request, parse: Callable[[Answer], T], allow: tuple[int, ...]
+    ) -> tuple[Answer, T]:
+        """Ask until there is a usable answer or no further attempt is due."""
+        host = self._host(request)
+        if host.failures >= self.manners.failures:
+            raise UnreachableError(
+                f"{self.name}: {request.url.host} failed {host.failures} requests in a row, "
+                f"so it is left alone; {_LATER}"
+            )
+        attempt = 1
+        while True:
+            try:
+                answer = self._follow(request, allow)
+                result = parse(answer)
+            except UnusableAnswerError as error:
+                fault = _FaultError(str(error))
+            except _FaultError as error:
+                fault = error
+            else:
+                host.failures = 0
+                return answer, result
+            try:
+                self._back_off(request, fault, attempt)
+            except UnreachableError:
+                host.failures += 1
+                raise
+            attempt += 1
+
+    def _back_off(self, request: httpx2.Request, fault: _FaultError, attempt: int) -> None:
+        """Make the host wait for the next attempt, or raise UnreachableError where none is due."""
+        wait = backoff(attempt, self.rng)
+        if fault.wait is not None:
+            wait += fault.wait
+            self.blocked[_name(request)] = self.clock() + fault.wait
+        where = f"{self.name}: {request.method} {_shown(request)}: {fault}"
+        remedy = _REMEDIES.get(fault.status or 0, _LATER)
+        if attempt >= self.manners.attempts:
+            raise UnreachableError(f"{where}, {attempt} times; {remedy}")
+        if self.retries >= self.manners.retries + self.requests // 10:
+            raise UnreachableError(
+                f"{where}; {self.retries} retries are enough for one run; {remedy}"
+            )
+        if self.clock() + wait >= self._deadline:
+            raise UnreachableError(
+                f"{where}; waiting {wait:.0f} s more would pass the time budget of "
+                f"{self.budget_seconds:.0f} s; {remedy}"
+            )
+        self.retries += 1
+        host = self._host(request)
+        host.next_time = max(host.next_time, self.clock() + wait)
+
+    def _follow(self, request: httpx2.Request, allow: tuple[int, ...]) -> Answer:
+        """Send the request and the redirects it leads to."""
+        for _ in range(self.manners.redirects + 1):
+            self._wait(request)
+            answer, following = self._send(request)
+            if following is None:
+                return self._judge(request, answer, allow)
+            request = following
+        raise RefusedError(
+            f"{self.name}: {_shown(request)}: more than {self.manners.redirects} redirects; "
+            "check the endpoint in shiomi.toml",
+            310,
+        )
+
+    def _wait(self, request: httpx2.Request) -> None:
+        """Wait for this host's turn; raise where the time is spent or the reader stopped."""
+        if self.vet is not None:
+            self.vet(str(request.url))
+        host = self._host(request)
+        now = self.clock()
+        until = max(host.next_time, self.blocked.get(_name(request), 0.0))
+        if max(now, until) >= self._deadline:
+            reason = (
+                f"the time budget of {self.budget_seconds:.0f} s is spent"
+                if until <= now
+                else f"{request.url.host} asked to be left alone for {until - now:.0f} s more"
+            )
+            raise UnreachableError(
+                f"{self.name}: {reason} after {self.requests} requests; {_LATER}"
+                + (" ([collect] budget_seconds sets the time)" if until <= now else "")
+            )
+        if until > now and not self.stopped():
+            self.sleep(until - now)
+        if self.stopped():
+            raise StoppedError(f"{self.name}: interrupted after {self.requests} requests; {_LATER}")
+        self.blocked.pop(_name(request), None)
+        host.next_time = self.clock() + self.manners.interval
+
+    def _send(self, request: httpx2.Request) -> tuple[Answer, httpx2.Request | None]:
+        """One request and its whole answer, or the request a redirect leads to."""
+        self.requests += 1
+        chunks: deque[bytes] = deque()
+        size = 0
+        try:
+            with self._watchdog.watch(request, self.manners.seconds):
+                response = self.client.send(request, stream=True)
+                try:
+                    if response.next_request is not None:
+                        return self._answer(response, b""), response.next_request
+                    for chunk in response.iter_bytes():
+                        size += len(chunk)
+                        if size > self.manners.bytes:
+                            raise RefusedError(
+                                f"{self.name}: {_shown(request)}: the answer is larger than "
+                                f"{self.manners.bytes:,} bytes and was not read",
+                                response.status_code,
+                            )
+                        chunks.append(chunk)
+                finally:
+                    response.close()
+        except httpx2.UnsupportedProtocol as error:
+            raise RefusedError(f"{self.name}: {_shown(request)}: {error}", 0) from None
+        except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError) as error:
+            if not self._watchdog.bit:
+                raise _FaultError(f"{type(error).__name__}: {error}") from None
+        if self._watchdog.bit:  # its end looks like an error, or like the end of the answer
+            raise _FaultError(f"took longer than {self.manners.seconds:.0f} s")
+        return self._answer(response, b"".join(chunks)), None
+
+    def _answer(self, response: httpx2.Response, body: bytes) -> Answer:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        wait = rate_limit_wait(headers, self.clock())
+        if wait is not None:
+            host = self._host(response.request)
+            host.next_time = max(host.next_time, self.clock() + wait)
+        return Answer(str(response.url), response.status_code, headers, body, int(self.clock()))
+
+    def _judge(self, request: httpx2.Request, answer: Answer, allow: tuple[int, ...]) -> Answer:
+        """The answer where its status is one to be read; else a fault or a refusal."""
+        status = answer.status
+        if 200 <= status < 300 or status in allow:
+            return answer
+        said = f"answered {status}{excerpt(answer)}"
+        if status in _RETRIED:
+            raise _FaultError(said, retry_after(answer.headers, self.clock()), status)
+        remedy = _REMEDIES.get(status, "look for a newer version of shiomi")
+        raise RefusedError(
+            f"{self.name}: {request.method} {_shown(request)} {said}; {remedy}", status
+        )
+
+    def _host(self, request: httpx2.Request) -> _Host:
+        return self._hosts.setdefault(_name(request), _Host())
+
+
+def _name(request: httpx2.Request) -> str:
+    return request.url.netloc.decode("ascii", "replace")
+
+
+def _shown(request: httpx2.Request) -> str:
+    """The address without user information or query, short enough for a message."""
+    url = request.url
+    return f"{url.scheme}://{_name(request)}{url.path}"[:200]

@@ -1,0 +1,70 @@
+"""What is owed to a community's servers, as numbers, and how their own wishes are read."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+__all__ = ["Manners", "backoff", "rate_limit_wait", "retry_after"]
+
+_LONGEST_WAIT = 7 * 86400.0  # an absurd Retry-After is still only a week
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """The limits a source states for itself."""
+
+    interval: float = 0.0  # seconds between two requests to one host
+    attempts: int = 4  # for one request
+    retries: int = 10  # for one run, and one more per ten requests: no retry storm
+    failures: int = 5  # requests given up in a row before the host is left alone
+    redirects: int = 5
+    seconds: float = 60.0  # for one request, whole; a trickle of bytes does not prolong it
+    bytes: int = 8 * 2**20  # of one answer, decompressed
+
+
+def backoff(attempt: int, rng: random.Random, *, base: float = 1.0, longest: float = 60.0) -> float:
+    """Seconds before attempt `attempt` + 1: doubling, the upper half of it random.
+
+    "Equal jitter" of Brooker, Exponential Backoff And Jitter (AWS Architecture Blog, 2015).
+    """
+    full = min(longest, base * 2.0 ** min(attempt - 1, 32))
+    return full / 2 + rng.uniform(0.0, full / 2)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds that a Retry-After header (RFC 9110, 10.2.3) asks for; None without a readable one.
+
+    `headers` has lower-case names; `now` is unix seconds, for the form with a date.
+    """
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:12]), _LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(0.0, moment.timestamp() - now), _LONGEST_WAIT)
+
+
+def rate_limit_wait(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until the next request, from x-ratelimit-remaining and x-ratelimit-reset.
+
+    What remains is spread over the time until the reset, as Reddit asks; with nothing left the
+    whole of it is waited for. `reset` may be seconds from now or unix seconds. None without them.
+    """
+    try:
+        remaining = float(headers["x-ratelimit-remaining"])
+        reset = float(headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return None
+    if reset > 1e9:
+        reset -= now
+    if not (0.0 < reset <= _LONGEST_WAIT):  # NaN too
+        return None
+    return reset / remaining if remaining >= 1.0 else reset

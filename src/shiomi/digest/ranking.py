@@ -1,13 +1,43 @@
-"""Ranking: which stories of a week lead, and why."""
+"""Ranking: which stories of a week lead, and why.
+
+A story's score is a sum, and each part of it is a Reason that `--explain` prints:
+
+    engagement    the strengths s of its communities' leading threads (engagement.py), the strongest
+                  first: s1 + s2/2 + s3/4 + ...
+    communities   0.3 * log2(n) for n communities
+    similar       -cosine of its title with the nearest story above it, where above 0.15
+    gone, repeat, near_duplicate   -10: the story keeps its place in the list but takes none
+
+The last three are in `Ranked.demoted`. The method is greedy maximal marginal relevance (Carbonell
+and Goldstein 1998): stories are taken one by one, each time the one with the highest score left.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from shiomi.digest.document import Reason
+from shiomi.digest.engagement import Engagement, Standing
 from shiomi.digest.story import Story
+from shiomi.digest.terms import bare_title, normalized, phrases
+from shiomi.digest.thread import Thread, ThreadState, community_label
+from shiomi.digest.week import Week
+from shiomi.digest.window import ThreadSource, Window, read_window
 
-__all__ = ["Ranked"]
+__all__ = ["Ranked", "explain", "leading", "rank"]
+
+DEMOTION = -10.0  # below any story that is not demoted: strengths end at about 5
+NEXT_COMMUNITY = 0.5  # each further community's strength counts this much of the one before
+BREADTH = 0.3  # per doubling of the communities
+SAME_SUBJECT = 0.6  # cosine of titles from which two stories are the same subject
+SIMILAR = 0.15  # cosine below which they have nothing in common
+NOTICED = 1.3  # strength (top 5 %) from which an earlier week's digest would have had the thread
+COMPARED = 300  # stories compared for similarity; no digest is longer
+RECURRING = 3  # words of a title that make it the same as an earlier one
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +48,252 @@ class Ranked:
     score: float  # the sum of the reasons' values
     reasons: tuple[Reason, ...]
     demoted: str | None = None  # "gone", "repeat", "near_duplicate": it takes no place; else None
+
+
+def rank(
+    archive: ThreadSource,
+    stories: Sequence[Story],
+    week: Week,
+    *,
+    as_of: int,
+    weeks: int = 8,
+    published: Collection[str] | None = None,
+    window: Window | None = None,
+) -> list[Ranked]:
+    """All `stories` of `week`, best first; a pure function of its arguments and the archive.
+
+    `published` are uids of threads that digests of earlier weeks led with; where it is None, a
+    thread of the weeks before that stood in the top 5 % is taken to have been published. `window`
+    saves reading the week and the `weeks` weeks before it again. Equal scores are in order of the
+    stories' ids.
+    """
+    window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
+    engagement = Engagement(window.all, as_of=as_of)
+    earlier = _Earlier(window, engagement, published)
+    scored = []
+    for story in stories:
+        reasons = [*_engagement(story, week, engagement), *_breadth(story, week)]
+        demotion = _gone(story) or earlier.repeat(story)
+        scored.append(_ranked(story, [*reasons, demotion] if demotion else reasons, demotion))
+    scored.sort(key=_order)
+    return _diversified(scored, window)
+
+
+def leading(ranked: Iterable[Ranked], most: int) -> list[Ranked]:
+    """The first `most` stories that take a place."""
+    return [item for item in ranked if item.demoted is None][:most]
+
+
+def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
+    """Why the `most` leading stories were chosen, and why the best others were not; plain text."""
+    chosen = leading(ranked, most)
+    lines = []
+    for place, item in enumerate(chosen, 1):
+        lines += [f"{place}. {item.story.threads[0].title}", *_explained(item)]
+    # those that would have led without their demotion come first: they are what a reader asks for
+    rest = [item for item in ranked if item not in chosen]
+    rest.sort(key=lambda item: (-_undemoted(item), item.story.id))
+    if rest[:others]:
+        lines.append(f"Not chosen, the best {len(rest[:others])} of {len(rest)}:")
+    for item in rest[:others]:
+        why = item.demoted or f"below the {most} chosen"
+        lines += [f"-  {item.story.threads[0].title} [{why}]", *_explained(item)]
+    return "\n".join(lines)
+
+
+def _explained(item: Ranked) -> list[str]:
+    rows = [f"   {reason.value:+7.2f}  {reason.name}: {reason.text}" for reason in item.reasons]
+    return [f"   {item.score:7.2f}  {item.story.id}", *rows]
+
+
+def _undemoted(item: Ranked) -> float:
+    return item.score - sum(r.value for r in item.reasons if r.value <= DEMOTION)
+
+
+def _ranked(story: Story, reasons: Sequence[Reason], demotion: Reason | None) -> Ranked:
+    score = math.fsum(reason.value for reason in reasons)
+    return Ranked(story, score, tuple(reasons), demotion.name if demotion else None)
+
+
+def _order(item: Ranked) -> tuple[float, str]:
+    return -item.score, item.story.id
+
+
+def _present(story: Story, week: Week) -> list[Thread]:
+    """The threads that speak for a story this week: alive, and no older than the week before."""
+    since = week.before().start
+    return [t for t in story.threads if t.state is ThreadState.LIVE and t.created >= since]
+
+
+def _engagement(story: Story, week: Week, engagement: Engagement) -> list[Reason]:
+    best: dict[str, tuple[float, str, Standing]] = {}
+    for thread in _present(story, week):
+        standing = engagement.standing(thread)
+        key = -standing.strength, thread.uid, standing
+        if thread.community not in best or key[:2] < best[thread.community][:2]:
+            best[thread.community] = key
+    reasons = []
+    for place, (less, uid, standing) in enumerate(sorted(best.values(), key=lambda k: k[:2])):
+        value = -less * NEXT_COMMUNITY**place
+        factor = f" x {NEXT_COMMUNITY**place:g}" if place else ""
+        thread = next(t for t in story.threads if t.uid == uid)
+        reasons.append(Reason(f"{uid} engagement", value, _in_words(thread, standing) + factor))
+    return reasons
+
+
+def _in_words(thread: Thread, standing: Standing) -> str:
+    """ "Lobsters: 57 points (top 2.1 %), 40 comments (top 3 %) at 26 h, of 1,932 threads"."""
+    label = community_label(thread.community)
+    if not standing.known:
+        return f"{label}: counts unknown, reckoned as a typical thread of it"
+    parts = []
+    for count, reading in standing.readings.items():
+        share = 100 * standing.survival[count]
+        parts.append(f"{getattr(reading, count):,} {count} (top {share:.2g} %)")
+    unknown = [count for count in ("points", "comments") if count not in standing.readings]
+    parts += [f"{count} unknown" for count in unknown]
+    reading = max(standing.readings.values(), key=lambda r: r.time)
+    hours = max(reading.time - thread.created, 0) / 3600
+    age = f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
+    age = f"at {age}" if reading.exact else f"at an age not known, {age} at most"
+    return f"{label}: {', '.join(parts)} {age}, of {standing.compared:,} threads"
+
+
+def _breadth(story: Story, week: Week) -> list[Reason]:
+    communities = dict.fromkeys(thread.community for thread in _present(story, week))
+    if len(communities) < 2:
+        return []
+    names = ", ".join(map(community_label, communities))
+    value = BREADTH * math.log2(len(communities))
+    return [Reason("communities", value, f"in {len(communities)} communities: {names}")]
+
+
+def _gone(story: Story) -> Reason | None:
+    if any(thread.state is ThreadState.LIVE for thread in story.threads):
+        return None
+    states = ", ".join(f"{thread.uid} is {thread.state}" for thread in story.threads)
+    return Reason("gone", DEMOTION, states)
+
+
+class _Earlier:
+    """What earlier weeks had: finds the stories that repeat it."""
+
+    def __init__(
+        self, window: Window, engagement: Engagement, published: Collection[str] | None
+    ) -> None:
+        self.start = window.week.start
+        self.engagement = engagement
+        self.published = None if published is None else frozenset(published)
+        self.by_key: dict[str, list[Thread]] = {}
+        for thread in window.earlier:
+            for key in _keys(thread):
+                self.by_key.setdefault(key, []).append(thread)
+
+    def repeat(self, story: Story) -> Reason | None:
+        """Why `story` repeats an earlier week; None where it does not."""
+        seen = {t.uid: t for t in story.threads if t.created < self.start}
+        recurring: dict[str, Thread] = {}
+        for thread in story.threads:
+            for key in _keys(thread):
+                for old in self.by_key.get(key, ()):
+                    if old.uid != thread.uid:
+                        seen[old.uid] = old
+                        if old.community == thread.community and key.startswith("title "):
+                            recurring[old.uid] = old
+        noticed = [t for t in seen.values() if self._noticed(t) or t.uid in recurring]
+        if self.published and (held := {t.uid for t in story.threads} & self.published):
+            return Reason("repeat", DEMOTION, f"published before: {min(held)}")
+        if not noticed:
+            return None
+        old = max(noticed, key=lambda t: (self._strength(t), t.uid))
+        days = (self.start - old.created) / 86400
+        label = community_label(old.community)
+        text = f"{old.uid} had it on {label} {days:.1f} days before the week"
+        if self._strength(old) >= NOTICED:
+            text += f", in its top {100 * 10 ** -self._strength(old):.2g} %"
+        return Reason("repeat", DEMOTION, text)
+
+    def _strength(self, thread: Thread) -> float:
+        """Strength when the week began, or the newest known where nothing was read by then."""
+        standing = self.engagement.standing(thread, as_of=self.start)
+        return (standing if standing.known else self.engagement.standing(thread)).strength
+
+    def _noticed(self, thread: Thread) -> bool:
+        if self.published is not None:
+            return thread.uid in self.published
+        return self._strength(thread) >= NOTICED
+
+
+def _keys(thread: Thread) -> list[str]:
+    """By what a thread is recognised in a later week: its address and its title."""
+    keys = []
+    if thread.url:
+        bare = re.sub(r"^https?://(?:www\.)?|[#].*$", "", thread.url.strip().lower()).rstrip("/")
+        if "/" in bare:  # a bare host is a home page: many stories may point at it
+            keys.append(f"url {bare}")
+    title = " ".join(re.findall(r"\w+", normalized(bare_title(thread.title))))
+    if title.count(" ") >= RECURRING - 1:
+        keys.append(f"title {title}")
+    return keys
+
+
+def _diversified(scored: Sequence[Ranked], window: Window) -> list[Ranked]:
+    """The same stories, each lowered by its likeness to those above it; best first."""
+    left = list(scored[:COMPARED])
+    weights = _rarity(window)
+    vectors = {item.story.id: _vector(item.story, weights) for item in left}
+    ids = {item.story.id: {t.uid for t in item.story.threads} for item in left}
+    nearest: dict[str, Reason] = {}
+    done: list[Ranked] = []
+    while left:
+        now = [_lowered(item, nearest.get(item.story.id)) for item in left]
+        best = min(now, key=_order)
+        place = now.index(best)
+        taken = left.pop(place)
+        done.append(best)
+        if best.demoted:
+            continue  # what takes no place cannot push others from theirs
+        for item in left:
+            reason = _likeness(item.story, taken.story, vectors, ids)
+            known = nearest.get(item.story.id)
+            if reason and (known is None or reason.value < known.value):
+                nearest[item.story.id] = reason
+    return sorted([*done, *scored[COMPARED:]], key=_order)
+
+
+def _lowered(item: Ranked, reason: Reason | None) -> Ranked:
+    if reason is None or item.demoted:
+        return item
+    demotion = reason if reason.value <= DEMOTION else None
+    return _ranked(item.story, [*item.reasons, reason], demotion)
+
+
+def _likeness(
+    story: Story, above: Story, vectors: dict[str, dict[str, float]], ids: dict[str, set[str]]
+) -> Reason | None:
+    """Why `story` stands behind `above`, or None where they have nothing in common."""
+    if ids[above.id].intersection(story.related) or ids[story.id].intersection(above.related):
+        return Reason("near_duplicate", DEMOTION, f"related to {above.id}")
+    one, other = vectors[story.id], vectors[above.id]
+    cosine = sum(weight * other.get(key, 0.0) for key, weight in one.items())
+    if cosine >= SAME_SUBJECT:
+        return Reason("near_duplicate", DEMOTION, f"same subject as {above.id} ({cosine:.2f})")
+    if cosine >= SIMILAR:
+        return Reason("similar", -cosine, f"its title is near that of {above.id} ({cosine:.2f})")
+    return None
+
+
+def _rarity(window: Window) -> dict[str, float]:
+    """Inverse document frequency of the words of titles, in this week."""
+    seen = Counter(key for t in window.now for key in {p.key for p in phrases(t.title, 1)})
+    size = len(window.now) + 1
+    return {key: math.log(size / count) for key, count in seen.items()}
+
+
+def _vector(story: Story, weights: dict[str, float]) -> dict[str, float]:
+    """Unit vector of the words of a story's titles."""
+    rarest = max(weights.values(), default=1.0)
+    keys = {p.key for thread in story.threads for p in phrases(thread.title, 1)}
+    vector = {key: weights.get(key, rarest) for key in sorted(keys)}
+    norm = math.sqrt(math.fsum(weight**2 for weight in vector.values())) or 1.0
+    return {key: weight / norm for key, weight in vector.items()}

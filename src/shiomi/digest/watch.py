@@ -1,12 +1,38 @@
-"""Watch: a named subject followed over weeks: how strong, where, and what communities say of it."""
+"""Watch: a named subject followed over weeks: how strong, where, and what communities say of it.
+
+A thread is on the subject when its title, its own text, its article or abstract has one of the
+terms, or at least two of its comments do; one comment in passing is not enough.
+
+It rises when this week has at least `rises_by` times the usual number of threads, at least three,
+and so many would come less than once in twenty usual weeks. The usual number is a posterior: a
+gamma-Poisson model of the weeks before, whose predictive distribution is negative binomial, made
+wider where those weeks varied more than Poisson. A community counts only from the first week the
+archive has any thread of it, so a newly collected one raises no alarm.
+"""
 
 from __future__ import annotations
 
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from shiomi.digest.thread import Passage, Thread
+from shiomi.digest.config import WatchConfig
+from shiomi.digest.engagement import Engagement, Standing
+from shiomi.digest.side_by_side import Quote, side_by_side
+from shiomi.digest.terms import normalized
+from shiomi.digest.thread import PassageKind, Thread, ThreadState
+from shiomi.digest.week import Week
+from shiomi.digest.window import ThreadSource, Window, read_window
 
-__all__ = ["CommunityStrength", "Quote", "SubjectEvidence"]
+__all__ = ["CommunityStrength", "Quote", "SubjectEvidence", "matcher", "watch_subject"]
+
+FEWEST = 3  # threads below which nothing is an alert
+CHANCE = 0.05  # of so many threads in a usual week
+MENTIONS = 2  # comments that name the subject, where nothing else of a thread does
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af々"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +44,6 @@ class CommunityStrength:
     usual: float  # threads per week in the weeks before
     strength: float  # sum over its threads of their engagement percentile, each in [0, 1]
     unknown: int = 0  # threads whose counts are unknown: not in `strength`
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A community's own words on the subject, chosen to stand beside another community's."""
-
-    community: str
-    thread: Thread  # the thread the passage belongs to
-    passage: Passage
-    chosen_by: str  # "contrast": its tone differs from another quote's; "rating": rated highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +59,160 @@ class SubjectEvidence:
     usual: float  # threads per week in the weeks before
     terms: tuple[str, ...] = ()  # the watched terms that were found this week
     p_value: float = 1.0  # chance of so many threads in a usual week
+
+
+def watch_subject(
+    archive: ThreadSource,
+    watch: WatchConfig,
+    week: Week,
+    *,
+    as_of: int,
+    weeks: int = 8,
+    window: Window | None = None,
+    engagement: Engagement | None = None,
+) -> SubjectEvidence:
+    """What `week` has on a watched subject, beside the `weeks` weeks before.
+
+    `window` and `engagement` save reading and measuring the same threads again. Raises ValueError
+    where a watch has no term or an empty one.
+    """
+    window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
+    engagement = engagement or Engagement(window.all, as_of=as_of)
+    about = matcher(watch.terms)
+    on_subject = [[t for t in threads if _is_on(t, about)] for threads in window.weeks]
+    standings = {t.uid: engagement.standing(t) for t in on_subject[-1]}
+    threads = sorted(on_subject[-1], key=lambda t: (*_order(standings[t.uid]), t.uid))
+    communities, tested, before = _by_community(window, on_subject, standings)
+    p_value = chance_of(tested, before)
+    usual = math.fsum(before) / len(before) if before else 0.0
+    rising = (
+        bool(before) and tested >= FEWEST and tested >= watch.rises_by * usual and p_value < CHANCE
+    )
+    found = [term for term in watch.terms if any(_is_on(t, matcher((term,))) for t in threads)]
+    return SubjectEvidence(
+        name=watch.name,
+        threads=tuple(threads),
+        counts=tuple(map(len, on_subject)),
+        communities=communities,
+        quotes=side_by_side(threads, about=about),
+        rising=rising,
+        usual=usual,
+        terms=tuple(found),
+        p_value=p_value,
+    )
+
+
+def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a text has any of `terms`: case and width aside, Latin words whole, CJK anywhere.
+
+    "AI" is in "生成AI規制" and not in "OpenAI" or "fair". Raises ValueError for no or empty terms.
+    """
+    needles = [" ".join(normalized(term).split()) for term in terms]
+    if not needles or not all(needles):
+        raise ValueError(f"a watch needs at least one term, none empty; got {tuple(terms)!r}")
+    pattern = re.compile("|".join(_whole(needle) for needle in needles))
+    firsts = [needle.split()[0] for needle in needles]
+
+    def about(text: str) -> bool:
+        # most texts have none of the words: looking for them is much faster than the pattern
+        folded = text.lower() if text.isascii() else normalized(text)
+        return any(first in folded for first in firsts) and bool(pattern.search(folded))
+
+    return about
+
+
+def _whole(needle: str) -> str:
+    """A pattern for the term; a Latin letter or digit at its end must not go on beyond it."""
+    letter = rf"[^\W{_CJK}]"
+    inner = r"\s+".join(map(re.escape, needle.split()))
+    before = rf"(?<!{letter})" if re.match(letter, needle[0]) else ""
+    after = rf"(?!{letter})" if re.match(letter, needle[-1]) else ""
+    return f"{before}{inner}{after}"
+
+
+def _is_on(thread: Thread, about: Callable[[str], bool]) -> bool:
+    if thread.state is not ThreadState.LIVE:
+        return False
+    if about(thread.title):
+        return True
+    mentions = 0
+    for passage in thread.passages:
+        if about(passage.text):
+            mentions += 1 if passage.kind is PassageKind.COMMENT else MENTIONS
+            if mentions >= MENTIONS:
+                return True
+    return False
+
+
+def _order(standing: Standing) -> tuple[bool, float]:
+    """Known counts first, then the strongest."""
+    return not standing.known, -standing.strength
+
+
+def _by_community(
+    window: Window, on_subject: Sequence[Sequence[Thread]], standings: dict[str, Standing]
+) -> tuple[tuple[CommunityStrength, ...], int, list[float]]:
+    """Each community's week; this week's threads that can be compared; and those of weeks before.
+
+    A community's earlier weeks are counted from the first week with any thread of it; where that
+    is later than the window's first, its mean stands in for the weeks that are missing.
+    """
+    per_week: dict[str, list[int]] = defaultdict(lambda: [0] * len(window.weeks))
+    for place, threads in enumerate(on_subject):
+        for thread in threads:
+            per_week[thread.community][place] += 1
+    present = [{thread.community for thread in threads} for threads in window.weeks]
+    rows = []
+    tested = 0
+    before = [0.0] * (len(window.weeks) - 1)
+    compared = False
+    for community, counts in sorted(per_week.items()):
+        first = next(place for place, names in enumerate(present) if community in names)
+        earlier = counts[first:-1]
+        usual = sum(earlier) / len(earlier) if earlier else 0.0
+        if earlier:
+            compared = True
+            tested += counts[-1]
+            whole = [usual] * first + [float(count) for count in earlier]
+            before = [total + count for total, count in zip(before, whole, strict=True)]
+        ours = [s for t in on_subject[-1] if t.community == community for s in [standings[t.uid]]]
+        strength = math.fsum(s.percentile for s in ours if s.known)
+        unknown = sum(not s.known for s in ours)
+        rows.append(CommunityStrength(community, counts[-1], usual, strength, unknown))
+    rows.sort(key=lambda row: (-row.strength, -row.threads, row.community))
+    return tuple(row for row in rows if row.threads), tested, before if compared else []
+
+
+def chance_of(count: int, before: Sequence[float]) -> float:
+    """The chance of `count` or more threads in a week like those `before`; 1 where there are none.
+
+    Negative binomial: the predictive distribution of a Poisson rate with Jeffreys' prior
+    Gamma(1/2, 0) after `before`, its size cut to the moment estimate where those weeks are
+    overdispersed.
+    """
+    if not before or count <= 0:
+        return 1.0
+    weeks, total = len(before), math.fsum(before)
+    mean = (total + 0.5) / weeks
+    size = total + 0.5
+    if weeks > 2:
+        average = total / weeks
+        variance = math.fsum((n - average) ** 2 for n in before) / (weeks - 1)
+        if variance > average:
+            size = min(size, max(average**2 / (variance - average), 0.5))
+    stays = size / (size + mean)
+    log_first = (
+        math.lgamma(count + size)
+        - math.lgamma(size)
+        - math.lgamma(count + 1)
+        + size * math.log(stays)
+        + count * math.log1p(-stays)
+    )
+    # the upper tail is summed itself: 1 less the rest would lose what is far below 1e-16
+    term = total_tail = 1.0
+    k = count
+    while term > 1e-12 * total_tail or k < mean:
+        term *= (k + size) / (k + 1) * (1 - stays)
+        total_tail += term
+        k += 1
+    return min(math.exp(log_first + math.log(total_tail)), 1.0)

@@ -1,0 +1,216 @@
+"""Engagement made comparable: how rare a thread's counts are in its community at its age.
+
+100 points are an ordinary evening on Hacker News and the event of the month on Lobsters; 100
+points after two hours are not 100 points after five days. So a count is replaced by its
+*survival*: the share of the community's threads that had as many or more at the same age. The
+reference is the archive's own last weeks. From S, the strength is log10(1/S): 1 for a thread in
+the top 10 %, 2 for the top 1 %. Where a figure is unknown it is left out, never taken for 0.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.window import newest_known
+
+__all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown"]
+
+# Rungs of the ladder of ages, hours, and the share of its settled count that the median Hacker
+# News story has at that age; measured by runs/engagement_growth.py on 2020-11..2022-11.
+AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
+GROWTH = (0.13, 0.25, 0.34, 0.54, 0.78, 0.95, 1.0)
+NEAR = math.log(1.5)  # a reading counts for a rung up to this far away, in log hours
+RUNG_PRIOR = 30.0  # a rung is trusted fully above about this many threads
+POOL_PRIOR = 10.0  # and a community's own distribution above about this many
+TAIL = 0.05  # above this quantile survival follows a Pareto law: no ceiling at the record
+WEIGHTS = (("points", 0.6), ("comments", 0.4))
+TYPICAL = math.log10(2)  # the strength of a median thread, given where no count is known
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Counts of many threads, sorted, with a Pareto tail fitted by Hill's estimator (1975)."""
+
+    values: tuple[float, ...]
+    threshold: float = math.inf  # the tail begins here
+    share: float = 0.0  # of values at or above it
+    exponent: float = 1.0
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> Counts:
+        """The distribution of these counts in any order."""
+        ordered = tuple(sorted(values))
+        size = int(len(ordered) * TAIL)
+        if size < 10 or ordered[-size] < 2 or ordered[-size] == ordered[-1]:
+            return cls(ordered)
+        threshold = ordered[-size]
+        above = ordered[bisect_left(ordered, threshold) :]
+        hill = len(above) / sum(math.log(value / threshold) for value in above)
+        share = len(above) / len(ordered)
+        return cls(ordered, threshold, share, min(max(hill, 1.0), 4.0))
+
+    def survival(self, value: float) -> float:
+        """The share of threads with `value` or more, ties counted half; in (0, 1)."""
+        if not self.values:
+            return 0.5
+        if value > self.threshold:
+            return self.share * math.exp(-self.exponent * math.log(value / self.threshold))
+        below = bisect_left(self.values, value)
+        equal = bisect_right(self.values, value) - below
+        above = len(self.values) - below - equal
+        return (above + equal / 2 + 0.5) / (len(self.values) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a thread stands among its community's threads of its age."""
+
+    strength: float  # log10(1 / survival); TYPICAL where no count is known
+    survival: dict[str, float]  # "points", "comments": only those known
+    readings: dict[str, Reading]  # the reading each rests on
+    compared: int  # threads of the community it is compared with
+
+    @property
+    def known(self) -> bool:
+        """Whether any count is known."""
+        return bool(self.survival)
+
+    @property
+    def percentile(self) -> float:
+        """The same in [0, 1]: 0.9 for a thread above 90 % of its community's."""
+        return 1 - 10**-self.strength
+
+
+@lru_cache(maxsize=4096)
+def grown(hours: float) -> float:
+    """The share of its settled count that a typical thread has at this age, in [0.13, 1]."""
+    if hours <= AGES[0]:
+        return GROWTH[0]
+    for place in range(1, len(AGES)):
+        if hours <= AGES[place]:
+            step = math.log(hours / AGES[place - 1]) / math.log(AGES[place] / AGES[place - 1])
+            return GROWTH[place - 1] + step * (GROWTH[place] - GROWTH[place - 1])
+    return 1.0
+
+
+class Engagement:
+    """The distributions of counts in each community, by age, as they stood at `as_of`."""
+
+    def __init__(self, threads: Iterable[Thread], *, as_of: int) -> None:
+        """Take the reference from `threads`, which should hold several weeks of a community."""
+        self.as_of = as_of
+        rungs: dict[tuple[str, str, int], list[float]] = defaultdict(list)
+        settled: dict[tuple[str, str], list[float]] = defaultdict(list)
+        inexact: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for thread in threads:
+            for count, _ in WEIGHTS:
+                reading = newest_known(thread, count, as_of)
+                if reading is None:
+                    continue
+                value = float(getattr(reading, count))
+                if not reading.exact:
+                    inexact[thread.community, count].append(value)
+                    continue
+                settled[thread.community, count].append(value / grown(_age(thread, reading)))
+                for rung, at in _ladder(thread, count, as_of):
+                    rungs[thread.community, count, rung].append(at)
+        for key, values in inexact.items():  # better than nothing where nothing is dated
+            if key not in settled:
+                settled[key] = values
+        self._rungs = {key: Counts.of(values) for key, values in rungs.items()}
+        self._settled = {key: Counts.of(values) for key, values in settled.items()}
+        self._inexact = {key: Counts.of(values) for key, values in inexact.items()}
+        self._pool = {
+            count: Counts.of(v for key, vs in settled.items() if key[1] == count for v in vs)
+            for count, _ in WEIGHTS
+        }
+
+    def standing(self, thread: Thread, *, as_of: int | None = None) -> Standing:
+        """Where `thread` stands, by its newest known counts up to `as_of` (the reference's own)."""
+        moment = self.as_of if as_of is None else min(as_of, self.as_of)
+        survival: dict[str, float] = {}
+        readings: dict[str, Reading] = {}
+        compared = 0
+        total = weights = 0.0
+        for count, weight in WEIGHTS:
+            reading = newest_known(thread, count, moment)
+            if reading is None:
+                continue
+            rare, sample = self._survival(thread, count, reading)
+            survival[count], readings[count] = rare, reading
+            compared = max(compared, sample)
+            total -= weight * math.log10(rare)
+            weights += weight
+        return Standing(total / weights if weights else TYPICAL, survival, readings, compared)
+
+    def _survival(self, thread: Thread, count: str, reading: Reading) -> tuple[float, int]:
+        """Survival of one count, shrunk from the rungs of its age towards the whole community."""
+        key = thread.community, count
+        value = float(getattr(reading, count))
+        hours = _age(thread, reading)
+        # an inexact reading may be of any age up to `hours`: its count is not scaled up
+        settled = self._settled.get(key, Counts(()))
+        final = value if not reading.exact else value / grown(hours)
+        size = len(settled.values)
+        pool = self._pool[count].survival(final)
+        prior = _shrunk(settled.survival(final), size, pool, POOL_PRIOR)
+        if not reading.exact:
+            own = self._inexact.get(key, Counts(()))
+            return _shrunk(own.survival(value), len(own.values), prior, RUNG_PRIOR), len(own.values)
+        low, high, step = _between(hours)
+        parts = []
+        for rung in (low, high):
+            own = self._rungs.get((*key, rung), Counts(()))
+            parts.append(_shrunk(own.survival(value), len(own.values), prior, RUNG_PRIOR))
+        return parts[0] ** (1 - step) * parts[1] ** step, size
+
+
+def _age(thread: Thread, reading: Reading) -> float:
+    """Hours between a thread's creation and a reading; a clock that runs behind gives 0."""
+    return max(reading.time - thread.created, 0) / 3600
+
+
+def _shrunk(value: float, size: int, prior: float, weight: float) -> float:
+    return (size * value + weight * prior) / (size + weight)
+
+
+def _between(hours: float) -> tuple[int, int, float]:
+    """The rungs below and above an age, and how far it is from the lower to the upper one."""
+    above = bisect_left(AGES, hours)
+    if above == 0:
+        return 0, 0, 0.0
+    if above == len(AGES):
+        return above - 1, above - 1, 0.0
+    step = math.log(hours / AGES[above - 1]) / math.log(AGES[above] / AGES[above - 1])
+    return above - 1, above, step
+
+
+def _ladder(thread: Thread, count: str, as_of: int) -> list[tuple[int, float]]:
+    """(rung, count): at each age the nearest exact reading, if one is near.
+
+    The last rung takes the newest reading of its age or older: counts hardly move any more.
+    """
+    best: dict[int, tuple[float, float]] = {}
+    last = len(AGES) - 1
+    for reading in _exact(thread.readings, as_of):
+        value = getattr(reading, count)
+        if value is None:
+            continue
+        hours = max(_age(thread, reading), 0.1)
+        for rung in {*_between(hours)[:2]}:
+            distance = abs(math.log(hours / AGES[rung]))
+            if rung == last and hours >= AGES[last]:
+                distance = 0.0
+            if distance <= NEAR and (rung not in best or distance <= best[rung][0]):
+                best[rung] = distance, float(value)
+    return [(rung, value) for rung, (_, value) in best.items()]
+
+
+def _exact(readings: Sequence[Reading], as_of: int) -> Iterable[Reading]:
+    return (reading for reading in readings if reading.exact and reading.time <= as_of)

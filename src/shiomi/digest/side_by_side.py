@@ -1,0 +1,131 @@
+"""Side by side: one passage of each community on a subject, in its own words.
+
+Where two communities have passages of opposite tone, those are chosen ("contrast"); else each
+community's best rated one ("rating"), or its earliest where no ratings are known ("order"). Tone
+is a count of words from a small list, so a contrast is a reason to quote two passages together
+and not a claim about what either community thinks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from shiomi.digest.terms import normalized
+from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
+
+__all__ = ["Quote", "side_by_side", "tone"]
+
+SHORTEST, LONGEST = 40, 4000  # characters of a passage worth quoting from
+OPPOSED = 2.0  # words of one tone more than of the other, on each side, that make a contrast
+_NEGATED = re.compile(r"\b(?:no|not|never|nothing|hardly)\b|n't\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A community's own words on the subject, chosen to stand beside another community's."""
+
+    community: str
+    thread: Thread  # the thread the passage belongs to
+    passage: Passage
+    chosen_by: str  # "contrast", "rating" or "order"
+    tone: float = 0.0  # words of praise less words of objection
+
+
+@lru_cache(maxsize=1)
+def _tones() -> dict[str, float]:
+    text = files("shiomi.digest").joinpath("tone_words.txt").read_text(encoding="utf-8")
+    tones = {}
+    for line in text.splitlines():
+        sign, *found = line.split()
+        if sign in "+-":
+            tones.update(dict.fromkeys(found, 1.0 if sign == "+" else -1.0))
+    return tones
+
+
+def tone(text: str) -> float:
+    """Words of praise less words of objection; a negation before a word turns it round."""
+    tones = _tones()
+    folded = normalized(text[:LONGEST]).replace("’", "'")
+    total = 0.0
+    row = re.findall(r"[a-z']+", folded)
+    for place, word in enumerate(row):
+        value = tones.get(word, 0.0)
+        if value and _NEGATED.search(" ".join(row[max(place - 2, 0) : place])):
+            value = -value
+        total += value
+    return total + sum(folded.count(w) * v for w, v in tones.items() if not w.isascii())
+
+
+def side_by_side(
+    threads: Iterable[Thread], *, about: Callable[[str], bool], most: int = 3
+) -> tuple[Quote, ...]:
+    """At most one quote for each community, for at most `most` of them; () below two.
+
+    `about` says whether a text is about the subject: such passages come before those that only
+    stand in a thread about it.
+    """
+    candidates: dict[str, list[Quote]] = {}
+    for thread in threads:
+        if thread.state is not ThreadState.LIVE:
+            continue
+        titled = about(thread.title)
+        for passage in thread.passages:
+            if passage.kind not in (PassageKind.COMMENT, PassageKind.POST):
+                continue  # an article's or a paper's words are not the community's
+            if not SHORTEST <= len(passage.text) <= LONGEST:
+                continue
+            if titled or about(passage.text):
+                quote = Quote(thread.community, thread, passage, "", tone(passage.text))
+                candidates.setdefault(thread.community, []).append(quote)
+    if len(candidates) < 2:
+        return ()
+    ordered = {name: sorted(found, key=lambda q: _order(q, about)) for name, found in
+               sorted(candidates.items())}  # fmt: skip
+    pair = _contrast(list(ordered.values()))
+    rest = [_rated(found[0]) for name, found in ordered.items()
+            if name not in {quote.community for quote in pair}]  # fmt: skip
+    rest.sort(key=lambda q: (_order(q, about), q.community))
+    return (*pair, *rest)[:most]
+
+
+def _order(quote: Quote, about: Callable[[str], bool]) -> tuple[bool, bool, int, int, str]:
+    """Passages that name the subject first, then comments, then by rating and age."""
+    passage = quote.passage
+    return (
+        not about(passage.text),
+        passage.kind is not PassageKind.COMMENT,
+        -(passage.points or 0),
+        quote.thread.created,
+        passage.link,
+    )
+
+
+def _rated(quote: Quote) -> Quote:
+    by = "order" if quote.passage.points is None else "rating"
+    return Quote(quote.community, quote.thread, quote.passage, by, quote.tone)
+
+
+def _contrast(candidates: list[list[Quote]]) -> tuple[Quote, ...]:
+    """The two passages of different communities most opposed in tone, praise first; or ()."""
+    best: tuple[float, bool, str, str] | None = None
+    pair: tuple[Quote, ...] = ()
+    for place, ours in enumerate(candidates):
+        for theirs in candidates[place + 1 :]:
+            for one in (_extreme(ours, 1.0), _extreme(ours, -1.0)):
+                other = _extreme(theirs, -1.0 if one.tone > 0 else 1.0)
+                if one.tone * other.tone >= 0 or min(abs(one.tone), abs(other.tone)) < OPPOSED:
+                    continue
+                # a common address says that they speak of the same thing
+                apart = one.thread.url is None or one.thread.url != other.thread.url
+                key = -abs(one.tone - other.tone), apart, one.passage.link, other.passage.link
+                if best is None or (key[1], key[0], *key[2:]) < (best[1], best[0], *best[2:]):
+                    best, pair = key, tuple(sorted((one, other), key=lambda q: -q.tone))
+    return tuple(Quote(q.community, q.thread, q.passage, "contrast", q.tone) for q in pair)
+
+
+def _extreme(quotes: list[Quote], sign: float) -> Quote:
+    return max(quotes, key=lambda q: sign * q.tone)

@@ -1,0 +1,108 @@
+"""The words of a title that can name something, without the phrases every title may carry."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+__all__ = ["Term", "bare_title", "normalized", "phrases", "stop_words", "words"]
+
+MOST = 1000  # characters of a title that are read: a hostile one may be 10 kB long
+
+_LABELS = re.compile(
+    r"^\s*(?:(?:show|ask|tell|launch)\s+hn\s*[:\-–—]\s*|\[[A-Za-z]{1,12}\]\s*)+"
+    r"|[\[(](?:pdf|video|audio|slides|yc\s+[swx]\d\d|\d{4}|updated?|nsfw|oc|meta|rant)[\])]"
+    r"|\|\s*hacker\s+news\s*$",
+    re.IGNORECASE,
+)
+_DATES = re.compile(
+    r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b[ .,]*(?:19|20)\d\d\b"
+    r"|\b(?:19|20)\d\d[-/.]\d\d?(?:[-/.]\d\d?)?\b|\b\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d\b"
+)
+_KATAKANA = "\u30a1-\u30fa\u30fc"
+_KANJI = "\u4e00-\u9fff\u3400-\u4dbf々"
+_WORD = re.compile(
+    rf"[{_KATAKANA}]{{2,}}|[{_KANJI}]{{2,}}"
+    # hiragana is left out: alone it is grammar
+    rf"|\.?[^\W_\u3040-\u30ff{_KANJI}](?:[^\W_\u3040-\u30ff{_KANJI}]|[.'’+#&/-](?=[\w+#]))*[+#]*"
+)
+_POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A word or phrase of a title: its key for counting, and how it was written."""
+
+    key: str  # normalised: "apple m1"
+    surface: str  # as written: "Apple M1"
+
+
+@lru_cache(maxsize=1)
+def stop_words() -> frozenset[str]:
+    """Words that name nothing, from stop_words.txt beside this file."""
+    text = files("shiomi.digest").joinpath("stop_words.txt").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(word for line in lines for word in line.split())
+
+
+def normalized(text: str) -> str:
+    """NFKC, case folded: how texts are compared, Ｍ１ with m1 and ｱｯﾌﾟﾙ with アップル."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def bare_title(title: str) -> str:
+    """The title without labels and dates: "Show HN: X (2019) [pdf]" is "X"."""
+    text = unicodedata.normalize("NFKC", title[:MOST])
+    return " ".join(_DATES.sub(" ", _LABELS.sub(" ", text)).split())
+
+
+def words(title: str) -> list[Term | None]:
+    """The words of a title in order, None in the place of a word that names nothing.
+
+    Latin words keep what belongs to their names (C++, C#, .NET, Node.js, GPT-3); runs of katakana
+    and of kanji are words; a plain number is none.
+    """
+    stops = stop_words()
+    found: list[Term | None] = []
+    end = 0
+    text = bare_title(title)
+    for match in _WORD.finditer(text):
+        if text[end : match.start()].strip(" "):
+            found.append(None)  # punctuation ends a phrase
+        end = match.end()
+        surface = _POSSESSIVE.sub("", match.group())
+        key = surface.casefold().replace("’", "'")
+        named = len(key) > 1 or key in {"c", "r", "d"}
+        if not named or key in stops or not any(letter.isalpha() for letter in key):
+            found.append(None)
+        else:
+            found.append(Term(key, surface))
+    return found
+
+
+def phrases(title: str, longest: int = 3) -> list[Term]:
+    """Each naming word and each run of up to `longest` of them, once, in order of appearance."""
+    found: dict[str, Term] = {}
+    row = words(title)
+    for start in range(len(row)):
+        run: list[Term] = []
+        for word in row[start : start + longest]:
+            if word is None:
+                break
+            run.append(word)
+            term = Term(" ".join(w.key for w in run), _joined([w.surface for w in run]))
+            found.setdefault(term.key, term)
+    return list(found.values())
+
+
+def _joined(surfaces: list[str]) -> str:
+    """Words side by side as they are written: a space between Latin words, none beside kanji."""
+    text = surfaces[0]
+    for surface in surfaces[1:]:
+        narrow = text[-1] < "\u3040" and surface[0] < "\u3040"
+        text += f" {surface}" if narrow else surface
+    return text

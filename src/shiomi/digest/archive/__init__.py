@@ -1,0 +1,8 @@
+"""The archive: one SQLite file of threads, their counts over time, and full-text search."""
+
+from shiomi.digest.archive.adding import Added
+from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.search import Hit
+from shiomi.digest.archive.status import ArchiveStatus, CommunityStatus, SourceStatus
+
+__all__ = ["Added", "Archive", "ArchiveStatus", "CommunityStatus", "Hit", "SourceStatus"]

@@ -1,0 +1,279 @@
+"""What is known of a thread, joined from all that was ever seen of it, in any order.
+
+The rules, so that the content does not depend on the order threads are added in:
+
+- created, link and state are of the latest seen thread; of two seen at the same second, the one
+  whose state is further from live, then the later created, then the greater link.
+- url, tags and crosspost_of are of the latest seen thread that had one: absent means unknown, so
+  it never erases. Of two seen at the same second, the greater.
+- Every title is kept, with when it was first and last seen; the current one was last seen latest,
+  then first seen latest, then is the greater.
+- A reading is known by thread, time and exactness. Two of the same are one, with the counts that
+  either shows (the greater where they differ).
+- The passages of a kind ("post", "comment", ...) are those of the latest seen thread that had
+  passages of that kind. Of two such seen at the same second, the longer.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import msgspec
+
+from shiomi.digest.archive.storable import storable
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
+
+__all__ = ["PASSAGE_ORDER", "Added", "Writer"]
+
+PASSAGE_ORDER = (
+    PassageKind.POST,
+    PassageKind.ABSTRACT,
+    PassageKind.ARTICLE,
+    PassageKind.COMMENT,
+)
+"""The order in which a thread's passages stand, whatever order they were added in."""
+
+_STATES = tuple(ThreadState)  # from live to removed
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What adding threads did."""
+
+    new: int = 0
+    changed: int = 0  # known before, and now another title, url, state, tag, passage ...
+    unchanged: int = 0  # known before; readings may have been added
+    readings: int = 0  # new readings, or more counts for known ones
+
+    def __add__(self, other: Added) -> Added:
+        return Added(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.unchanged + other.unchanged,
+            self.readings + other.readings,
+        )
+
+
+class Writer:
+    """Writes threads within the caller's transaction, and counts what it did."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._new = self._changed = self._unchanged = self._readings = 0
+
+    @property
+    def added(self) -> Added:
+        """What was done so far."""
+        return Added(self._new, self._changed, self._unchanged, self._readings)
+
+    def add(self, thread: Thread, seen: int) -> None:
+        """Join what was seen of the thread at `seen` (unix seconds) to what is known."""
+        row = self._db.execute(
+            "SELECT n, created, link, url, tags, state, crosspost_of, seen, url_seen, tags_seen,"
+            " crosspost_seen FROM thread WHERE community = ? AND id = ?",
+            (thread.community, thread.id),
+        ).fetchone()
+        if row is None:
+            n = self._insert(thread, seen)
+            self._new += 1
+            self._passages(n, thread.passages, seen)
+        else:
+            n, created, *facts = row
+            changed = self._update(n, created, facts, thread, seen)
+            changed |= self.title(n, thread.title, seen, seen)
+            changed |= self._passages(n, thread.passages, seen)
+            if created is None:
+                self._new += 1
+            elif changed:
+                self._changed += 1
+            else:
+                self._unchanged += 1
+        for reading in thread.readings:
+            self.reading(n, reading)
+
+    def heard_of(self, community: str, id: str) -> int:  # noqa: A002 - the thread's own word
+        """The key `n` of a thread, which need not be known yet."""
+        key = (storable(community), storable(id))
+        row = self._db.execute(
+            "SELECT n FROM thread WHERE community = ? AND id = ?", key
+        ).fetchone()
+        if row is None:
+            row = self._db.execute(
+                "INSERT INTO thread (community, id) VALUES (?, ?) RETURNING n", key
+            ).fetchone()
+        n: int = row[0]
+        return n
+
+    def title(self, n: int, title: str, first: int, last: int) -> bool:
+        """Keep that the thread had `title` from `first` to `last`; True where it was not known."""
+        title = storable(title)
+        rows = self._db.execute(
+            "SELECT n, title, first, last FROM title WHERE thread = ?", (n,)
+        ).fetchall()
+        before = max(((row[3], row[2], row[1]) for row in rows), default=None)
+        known = next((row for row in rows if row[1] == title), None)
+        if known is None:
+            self._db.execute(
+                "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
+                (n, title, first, last),
+            )
+            span = (last, first, title)
+        else:
+            span = (max(last, known[3]), min(first, known[2]), title)
+            if span != (known[3], known[2], title):
+                self._db.execute(
+                    "UPDATE title SET first = ?, last = ? WHERE n = ?", (span[1], span[0], known[0])
+                )
+        now = max([span, *((row[3], row[2], row[1]) for row in rows if row[1] != title)])
+        if before is None or now[2] != before[2]:
+            self._db.execute("UPDATE thread SET title = ?, linked = 0 WHERE n = ?", (now[2], n))
+        return known is None or (before is not None and now[2] != before[2])
+
+    def reading(self, n: int, reading: Reading) -> None:
+        """Keep a reading."""
+        self._readings += self._db.execute(
+            "INSERT INTO reading (thread, time, exact, points, comments) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET"
+            " points = max(coalesce(points, excluded.points), coalesce(excluded.points, points)),"
+            " comments = max(coalesce(comments, excluded.comments),"
+            " coalesce(excluded.comments, comments))"
+            " WHERE coalesce(excluded.points > points, excluded.points NOT NULL AND points IS NULL)"
+            " OR coalesce(excluded.comments > comments,"
+            " excluded.comments NOT NULL AND comments IS NULL)",
+            (n, reading.time, reading.exact, reading.points, reading.comments),
+        ).rowcount
+
+    def _insert(self, thread: Thread, seen: int) -> int:
+        tags = _tags(thread)
+        title = storable(thread.title)
+        (n,) = self._db.execute(
+            "INSERT INTO thread (community, id, title, created, link, url, tags, state,"
+            " crosspost_of, seen, url_seen, tags_seen, crosspost_seen)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING n",
+            (
+                storable(thread.community),
+                storable(thread.id),
+                title,
+                thread.created,
+                storable(thread.link),
+                None if thread.url is None else storable(thread.url),
+                tags,
+                thread.state,
+                None if thread.crosspost_of is None else storable(thread.crosspost_of),
+                seen,
+                None if thread.url is None else seen,
+                None if tags is None else seen,
+                None if thread.crosspost_of is None else seen,
+            ),
+        ).fetchone()
+        self._db.execute(
+            "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
+            (n, title, seen, seen),
+        )
+        key: int = n
+        return key
+
+    def _update(
+        self, n: int, created: int | None, facts: list[object], thread: Thread, seen: int
+    ) -> bool:
+        """Join the facts beside title, readings and passages; True where what is known changed."""
+        link, url, tags, state, crosspost, stamp, *stamps = facts
+        known = None if created is None else (stamp, _rank(str(state)), created, link)
+        given = (seen, _rank(thread.state), thread.created, storable(thread.link))
+        best = given if known is None else max(known, given)
+        optional = [
+            _later(old, old_stamp, new, seen)
+            for old, old_stamp, new in zip(
+                (url, tags, crosspost),
+                stamps,
+                (thread.url, _tags(thread), thread.crosspost_of),
+                strict=True,
+            )
+        ]
+        values = [value for value, _ in optional]
+        if (
+            best == known
+            and [old for _, old in optional] == stamps
+            and values
+            == [
+                url,
+                tags,
+                crosspost,
+            ]
+        ):
+            return False
+        relink = created is None or values[0] != url or values[2] != crosspost
+        self._db.execute(
+            "UPDATE thread SET seen = ?, state = ?, created = ?, link = ?, url = ?, tags = ?,"
+            " crosspost_of = ?, url_seen = ?, tags_seen = ?, crosspost_seen = ?,"
+            " linked = CASE WHEN ? THEN 0 ELSE linked END WHERE n = ?",
+            (
+                best[0],
+                _STATES[best[1]],
+                *best[2:],
+                *values,
+                *(stamped for _, stamped in optional),
+                relink,
+                n,
+            ),
+        )
+        return known is None or best[1:] != known[1:] or values != [url, tags, crosspost]
+
+    def _passages(self, n: int, passages: tuple[Passage, ...], seen: int) -> bool:
+        if not passages:
+            return False
+        changed = False
+        ordered = sorted(passages, key=lambda passage: PASSAGE_ORDER.index(passage.kind))
+        for kind, group in groupby(ordered, key=lambda passage: passage.kind):
+            given = [(storable(p.text), storable(p.link), p.points) for p in group]
+            rows = self._db.execute(
+                "SELECT n, text, link, points, seen FROM passage WHERE thread = ? AND kind = ?"
+                " ORDER BY position",
+                (n, kind),
+            ).fetchall()
+            known = [row[1:4] for row in rows]
+            if rows and (rows[0][4], _weight(known)) >= (seen, _weight(given)):
+                continue
+            if known == given:
+                self._db.execute(
+                    "UPDATE passage SET seen = ? WHERE thread = ? AND kind = ?", (seen, n, kind)
+                )
+                continue
+            changed = True
+            self._db.execute("DELETE FROM passage WHERE thread = ? AND kind = ?", (n, kind))
+            self._db.executemany(
+                "INSERT INTO passage (thread, kind, position, text, link, points, seen)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [(n, kind, position, *one, seen) for position, one in enumerate(given)],
+            )
+        return changed
+
+
+def _later(
+    known: object, known_stamp: object, given: str | None, seen: int
+) -> tuple[object, object]:
+    """Of two sightings of an optional fact, the one that stands, and when it was seen."""
+    if given is None:
+        return known, known_stamp
+    given = storable(given)
+    if known is None:
+        return given, seen
+    stamp, value = max((known_stamp, known), (seen, given))
+    return value, stamp
+
+
+def _rank(state: str) -> int:
+    return _STATES.index(ThreadState(state))
+
+
+def _tags(thread: Thread) -> str | None:
+    return storable(msgspec.json.encode(thread.tags).decode()) if thread.tags else None
+
+
+def _weight(passages: Iterable[tuple[str, str, int | None]]) -> tuple[object, ...]:
+    """An order in which the longer passages are greater, and no two are equal."""
+    listed = [(text, link, points is not None, points or 0) for text, link, points in passages]
+    return sum(len(one[0]) for one in listed), listed

@@ -1,0 +1,106 @@
+"""Brings an archive's tables to the form this program knows: numbered .sql files, each once."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+
+from shiomi.digest.errors import ArchiveError
+
+__all__ = ["APPLICATION_ID", "Migration", "migrate", "shipped_migrations"]
+
+APPLICATION_ID = 0x5348494F  # "SHIO": tells an archive from another program's SQLite file
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step."""
+
+    number: int
+    name: str
+    sql: str
+
+
+def shipped_migrations() -> tuple[Migration, ...]:
+    """The migrations this program brings, in order. A number may be missing."""
+    found = []
+    for file in (files(__package__) / "migrations").iterdir():
+        name = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
+        if name:
+            found.append(Migration(int(name[1]), name[2], file.read_text(encoding="utf-8")))
+    return tuple(sorted(found, key=lambda migration: migration.number))
+
+
+def migrate(
+    connection: sqlite3.Connection, name: str, migrations: tuple[Migration, ...] | None = None
+) -> None:
+    """Apply what is not yet applied, each migration in one transaction.
+
+    `connection` is in autocommit mode; `name` is what errors call the archive. Raises ArchiveError
+    where the file is another program's, or was made by a newer version of this one.
+    """
+    if migrations is None:
+        migrations = shipped_migrations()
+    known = {migration.number for migration in migrations}
+    applied = _applied(connection, name)
+    newer = sorted(applied - known)
+    if newer:
+        raise ArchiveError(
+            f"archive {name} was written by a newer Shiomi (it has migration {newer[-1]:04d}, this"
+            f" program knows up to {max(known, default=0):04d}); upgrade Shiomi, or name another"
+            " file as `archive` in shiomi.toml"
+        )
+    for migration in migrations:
+        if migration.number not in applied:
+            _apply(connection, migration)
+
+
+def _applied(connection: sqlite3.Connection, name: str) -> set[int]:
+    (identity,) = connection.execute("PRAGMA application_id").fetchone()
+    if identity == APPLICATION_ID:
+        return {number for (number,) in connection.execute("SELECT number FROM migration")}
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if identity or tables:
+        raise ArchiveError(
+            f"{name} is a SQLite database of another program; name another file as `archive` in"
+            " shiomi.toml"
+        )
+    return set()
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
+        )
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        # another process may have applied it between our look and our lock
+        claimed = connection.execute(
+            "INSERT OR IGNORE INTO migration VALUES (?, ?)", (migration.number, migration.name)
+        ).rowcount
+        if claimed:
+            for statement in _statements(migration.sql):
+                connection.execute(statement)
+            (version,) = connection.execute("SELECT max(number) FROM migration").fetchone()
+            connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """The statements of a script, one by one: `executescript` would end the transaction."""
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    if statement.strip():
+        yield statement

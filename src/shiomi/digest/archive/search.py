@@ -1,0 +1,182 @@
+"""Full-text search over every title a thread ever had, and its passages.
+
+The index is of trigrams, so it needs no word boundaries and finds Japanese as it finds English.
+Words of one or two characters have no trigram and are looked for in the text itself. A query is
+text: nothing in it is syntax but a pair of double quotes around words that must stand together.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from shiomi.digest.archive.loading import load_threads
+from shiomi.digest.archive.storable import storable
+from shiomi.digest.thread import Thread
+
+__all__ = ["Hit", "query_words", "search_threads"]
+
+MOST_WORDS = 32  # further words of a query are left out: each is a search of its own
+CANDIDATES = 1000  # of more threads that match, the newest are ranked
+
+_WORD = re.compile(r'"([^"]*\S[^"]*)"(?!\S)|(\S+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A thread that a query found."""
+
+    thread: Thread
+    snippet: str  # the title or the part of a passage with the words, plain text
+    rank: float  # the greater the better
+
+
+def query_words(query: str) -> list[str]:
+    """The words, and phrases in double quotes, that must all occur."""
+    words = (quoted or word for quoted, word in _WORD.findall(storable(query)))
+    return list(dict.fromkeys(words))[:MOST_WORDS]
+
+
+def search_threads(
+    connection: sqlite3.Connection,
+    query: str,
+    *,
+    limit: int,
+    since: int | None = None,
+    until: int | None = None,
+    community: str | None = None,
+) -> list[Hit]:
+    """The threads with all the words of the query, in any of their texts, best first.
+
+    Better is: more of the words in a title, as whole words, in the current title; then more
+    points; then newer. Empty where the query has no word.
+    """
+    words = query_words(query)
+    if not words or limit < 1:
+        return []
+    keys = _candidates(connection, words, max(limit, CANDIDATES), since, until, community)
+    threads = load_threads(connection, keys)
+    titles = _old_titles(connection, keys)
+    hits = [_hit(thread, titles.get(n, ()), words) for n, thread in zip(keys, threads, strict=True)]
+    hits.sort(key=lambda hit: (-hit.rank, -hit.thread.created, hit.thread.uid))
+    return hits[:limit]
+
+
+def _candidates(
+    connection: sqlite3.Connection,
+    words: Sequence[str],
+    most: int,
+    since: int | None,
+    until: int | None,
+    community: str | None,
+) -> list[int]:
+    """Keys of the newest threads that have all the words."""
+    conditions = ["created NOT NULL"]
+    values: list[object] = []
+    for condition, value in (
+        ("created >= ?", since),
+        ("created < ?", until),
+        ("community = ?", community),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    # the longest word is the rarest guess: it gives the threads, the short ones are checked on them
+    for place, word in enumerate(sorted(words, key=len, reverse=True)):
+        condition, value = _condition(word, scan=place == 0)
+        conditions.append(condition)
+        values += [value, value]
+    rows = connection.execute(
+        f"SELECT n FROM thread WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed texts
+        " ORDER BY created DESC, community, id LIMIT ?",
+        (*values, most),
+    )
+    return [n for (n,) in rows]
+
+
+def _condition(word: str, *, scan: bool) -> tuple[str, str]:
+    """A condition on `thread` with two values, both the returned one."""
+    if len(word) >= 3:
+        return (
+            "n IN (SELECT thread FROM title WHERE n IN"
+            " (SELECT rowid FROM title_text WHERE title_text MATCH ?)"
+            " UNION ALL SELECT thread FROM passage WHERE n IN"
+            " (SELECT rowid FROM passage_text WHERE passage_text MATCH ?))",
+            " OR ".join('"{}"'.format(form.replace('"', '""')) for form in _forms(word)),
+        )
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+    if scan:
+        return (
+            "n IN (SELECT thread FROM title WHERE title LIKE ? ESCAPE '\\'"
+            " UNION ALL SELECT thread FROM passage WHERE text LIKE ? ESCAPE '\\')",
+            pattern,
+        )
+    return (
+        "(EXISTS (SELECT 1 FROM title AS t WHERE t.thread = thread.n"
+        " AND t.title LIKE ? ESCAPE '\\') OR EXISTS (SELECT 1 FROM passage AS p"
+        " WHERE p.thread = thread.n AND p.text LIKE ? ESCAPE '\\'))",
+        pattern,
+    )
+
+
+def _forms(word: str) -> Iterable[str]:
+    """The word as written, and as Japanese writes it otherwise: ＡＩ for AI, ｶﾞ for ガ."""
+    folded = unicodedata.normalize("NFKC", word)
+    return dict.fromkeys((word, folded) if len(folded) >= 3 else (word,))
+
+
+def _old_titles(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for n, title in connection.execute(
+        "SELECT thread, title FROM title WHERE thread IN (SELECT value FROM json_each(?))"
+        " ORDER BY last DESC, title",
+        (msgspec.json.encode(keys).decode(),),
+    ):
+        found.setdefault(n, []).append(title)
+    return found
+
+
+def _hit(thread: Thread, titles: Sequence[str], words: Sequence[str]) -> Hit:
+    points = max((reading.points or 0 for reading in thread.readings), default=0)
+    # below one word found in a title, so that points only decide between equals
+    rank = 0.5 * (1 - 1 / (1 + math.log1p(max(points, 0))))
+    in_current = [_found(thread.title, word) for word in words]
+    rank += 2 * sum(in_current) / len(words)
+    if all(in_current):
+        return Hit(thread, thread.title, rank)
+    best_old = max(titles, key=lambda title: sum(_found(title, word) for word in words), default="")
+    in_old = sum(_found(best_old, word) for word in words)
+    if in_old > sum(in_current):
+        return Hit(thread, best_old, rank + in_old / len(words))
+    texts = [passage.text for passage in thread.passages]
+    best = max(texts, key=lambda text: sum(_found(text, word) for word in words), default="")
+    if not best:
+        return Hit(thread, thread.title, rank)
+    return Hit(thread, _excerpt(best, words), rank)
+
+
+def _found(text: str, word: str) -> float:
+    """1 for a whole word, 0.8 for a part of one, 0 where it does not occur."""
+    found = re.search(re.escape(word), text, re.IGNORECASE)
+    if not found:
+        return 0.0
+    before, after = text[: found.start()][-1:], text[found.end() :][:1]
+    inside = (before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())
+    return 0.8 if inside else 1.0
+
+
+def _excerpt(text: str, words: Sequence[str], around: int = 80) -> str:
+    """The text about the first of the words in it, cut between words where it has any."""
+    found = next(
+        (m for word in words if (m := re.search(re.escape(word), text, re.IGNORECASE))), None
+    )
+    start = max(0, found.start() - around) if found else 0
+    end = min(len(text), (found.end() if found else 0) + around)
+    cut = " ".join(text[start:end].split())
+    return ("…" if start else "") + cut + ("…" if end < len(text) else "")

@@ -1,0 +1,83 @@
+"""What an archive holds and how fresh it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+__all__ = ["ArchiveStatus", "CommunityStatus", "SourceStatus", "read_status"]
+
+
+@dataclass(frozen=True, slots=True)
+class CommunityStatus:
+    """One community's part of the archive. Times are unix seconds."""
+
+    community: str
+    threads: int
+    newest_thread: int  # created
+    newest_reading: int | None  # time; None where no count was ever read
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """Where one source's collecting stands."""
+
+    source: str
+    cursor: str
+    collected: int | None  # unix seconds
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveStatus:
+    """What an archive holds and how fresh it is."""
+
+    path: str
+    size: int  # bytes on disk, the write-ahead log included
+    migration: int  # the newest one applied
+    threads: int
+    heard_of: int  # threads of which only counts or titles are known
+    titles: int
+    readings: int
+    passages: int
+    pending: int  # threads not linked yet
+    communities: tuple[CommunityStatus, ...]
+    sources: tuple[SourceStatus, ...]
+
+
+def read_status(connection: sqlite3.Connection, path: str, size: int) -> ArchiveStatus:
+    """Count what the archive holds. Reads every thread: about a second for a million."""
+
+    def count(query: str) -> int:
+        found: int = connection.execute(query).fetchone()[0]
+        return found
+
+    newest = dict(
+        connection.execute(
+            "SELECT community, max(time) FROM reading JOIN thread ON thread = n GROUP BY community"
+        ).fetchall()
+    )
+    communities = tuple(
+        CommunityStatus(community, threads, created, newest.get(community))
+        for community, threads, created in connection.execute(
+            "SELECT community, count(*), max(created) FROM thread WHERE created NOT NULL"
+            " GROUP BY community ORDER BY community"
+        )
+    )
+    return ArchiveStatus(
+        path=path,
+        size=size,
+        migration=count("PRAGMA user_version"),
+        threads=sum(community.threads for community in communities),
+        heard_of=count("SELECT count(*) FROM thread WHERE created IS NULL"),
+        titles=count("SELECT count(*) FROM title"),
+        readings=count("SELECT count(*) FROM reading"),
+        passages=count("SELECT count(*) FROM passage"),
+        pending=count("SELECT count(*) FROM thread WHERE linked = 0 AND created NOT NULL"),
+        communities=communities,
+        sources=tuple(
+            SourceStatus(*row)
+            for row in connection.execute(
+                "SELECT name, cursor, collected FROM source ORDER BY name"
+            )
+        ),
+    )

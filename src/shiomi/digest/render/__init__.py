@@ -1,0 +1,18 @@
+"""Render: a digest becomes Markdown, HTML, feeds and JSON. Pure: text out, no files written."""
+
+from shiomi.digest.render.feeds import render_atom, render_json_feed
+from shiomi.digest.render.html import render_html, render_index
+from shiomi.digest.render.markdown import render_markdown
+from shiomi.digest.render.site import render_site
+from shiomi.digest.render.structured import parse_json, render_json
+
+__all__ = [
+    "parse_json",
+    "render_atom",
+    "render_html",
+    "render_index",
+    "render_json",
+    "render_json_feed",
+    "render_markdown",
+    "render_site",
+]

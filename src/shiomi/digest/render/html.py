@@ -1,0 +1,126 @@
+"""A digest, and the list of all digests, as HTML that needs no script and no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from shiomi.digest.document import Digest
+from shiomi.digest.languages import Language
+from shiomi.digest.render.charts import Series, bar, lines_over_time, weekly_bars
+from shiomi.digest.render.page import Line, Page, Theme, TopicPage, lay_out
+
+__all__ = ["render_entry", "render_html", "render_index", "templates"]
+
+
+def render_html(
+    digest: Digest,
+    language: Language,
+    *,
+    older: str | None = None,
+    newer: str | None = None,
+) -> str:
+    """One digest as a page. `older` and `newer` are the dates of its neighbours, ISO."""
+    return (
+        templates()
+        .get_template("digest.html.j2")
+        .render(_context(language), page=lay_out(digest, language), older=older, newer=newer)
+    )
+
+
+def render_index(digests: Iterable[Digest], language: Language) -> str:
+    """The page that lists all digests, newest first."""
+    pages = sorted((lay_out(one, language) for one in digests), key=lambda p: p.date, reverse=True)
+    return templates().get_template("index.html.j2").render(_context(language), pages=pages)
+
+
+def render_entry(page: Page, language: Language) -> str:
+    """A digest as an HTML fragment for feeds: no charts, no style, absolute links only."""
+    return templates().get_template("entry.html.j2").render(_context(language), page=page)
+
+
+@lru_cache(maxsize=1)
+def templates() -> Environment:
+    """The templates of this package; every value put into one is escaped."""
+    environment = Environment(
+        loader=PackageLoader("shiomi.digest.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["groups"] = _groups
+    environment.globals["lang_of"] = _lang_of
+    environment.globals["bar"] = bar
+    environment.globals["points_chart"] = pass_context(_points_chart)
+    environment.globals["weeks_chart"] = pass_context(_weeks_chart)
+    return environment
+
+
+def _context(language: Language) -> dict[str, object]:
+    return {"say": language.phrase, "lang": language.code}
+
+
+def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
+    """Runs of told sentences (True), which share a paragraph, and of quotations (False)."""
+    return [(told, list(run)) for told, run in groupby(lines, lambda one: one.quoted_from is None)]
+
+
+def _lang_of(lang: str | None) -> Markup:
+    return Markup(' lang="{}"').format(lang) if lang else Markup("")
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _PointsChart:
+    svg: Markup
+    keys: tuple[_Key, ...]
+    span: str
+
+
+def _points_chart(context: Context, topic: TopicPage) -> _PointsChart | None:
+    """Points over time of a story's threads; None below three readings, which make no curve."""
+    drawn = [source for source in topic.sources if len(source.points_over_time) > 2]
+    if not drawn:
+        return None
+    say, zone = context["say"], ZoneInfo(context["page"].zone)
+
+    def moment(time: int) -> str:
+        return datetime.fromtimestamp(time, zone).strftime("%Y-%m-%d %H:%M")
+
+    described, keys = [], []
+    for index, source in enumerate(drawn):
+        (start, first), *_, (end, last) = source.points_over_time
+        slots = {"source": source.link.text, "first": f"{first:,}", "last": f"{last:,}"}
+        described.append(
+            say("render.chart_series", **slots, first_time=moment(start), last_time=moment(end))
+        )
+        keys.append(_Key(min(index, 5), say("render.chart_legend", **slots)))
+    times = [time for source in drawn for time, _ in source.points_over_time]
+    svg = lines_over_time(
+        [Series(source.points_over_time) for source in drawn],
+        say("render.chart_points"),
+        say("render.sentence_gap").join(described),
+    )
+    span = say("render.chart_span", first=moment(min(times)), last=moment(max(times)))
+    return _PointsChart(svg, tuple(keys), span)
+
+
+def _weeks_chart(context: Context, theme: Theme) -> Markup:
+    say = context["say"]
+    counts = say("render.comma").join(map(str, theme.counts))
+    return weekly_bars(theme.counts, say("render.chart_weeks"), say("render.weekly", counts=counts))

@@ -1,0 +1,261 @@
+"""A digest as it will be read: text cleaned, links checked, counts said in words with their time.
+
+Markdown, HTML and the feeds all print this, so nothing from the network reaches a format uncleaned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from shiomi.digest.document import Digest, Origin, Sentence, Subject, Topic, Trend
+from shiomi.digest.languages import Language
+from shiomi.digest.render.untrusted import clean, language_of, safe_link, shorten
+from shiomi.digest.story import Story
+from shiomi.digest.thread import Reading, Thread, community_label
+
+__all__ = ["Line", "Link", "Page", "Source", "Theme", "TopicPage", "lay_out"]
+
+_TITLE = 200  # characters of a title that are shown; the link is kept
+_LISTED_TITLE = 100  # the same where titles stand in a row
+_SENTENCE = 2_000
+_UNCOUNTED = frozenset({"arxiv"})  # nobody votes or comments there: nothing is unknown
+_LISTED = 6  # threads shown under a trend or a subject
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Text that leads somewhere, or only text where the address cannot be trusted."""
+
+    text: str
+    href: str | None
+    lang: str | None = None  # BCP 47, where it differs from the page's
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A sentence. `quoted_from` is set for the source's own words."""
+
+    text: str
+    lang: str | None = None
+    quoted_from: Link | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One thread of a story: where it is, and its counts as last read for this digest."""
+
+    thread: Thread
+    link: Link  # text: the community's name
+    title: Link
+    counts: str  # "146ポイント、72件のコメント、2025-11-16 09:00時点"
+    points: str  # "146" or "不明"
+    comments: str
+    read: str  # "2025-11-16 09:00" or "不明"
+    points_count: int | None
+    comments_count: int | None
+    points_over_time: tuple[tuple[int, int], ...]  # (unix seconds, points), oldest first
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPage:
+    """A topic; the field names are those of the format's labels."""
+
+    number: int  # from 1
+    heading: Link
+    article: Link | None  # the page the threads are about; text: its host
+    sources: tuple[Source, ...]
+    attention: tuple[Line, ...]
+    technical: tuple[Line, ...]
+    implications: tuple[Line, ...]
+    related: tuple[Source, ...]
+
+    @property
+    def most_comments(self) -> int:
+        """The largest known count of comments among its threads."""
+        return max((source.comments_count or 0 for source in self.sources), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A trend or a watched subject."""
+
+    name: str
+    lang: str | None
+    lines: tuple[Line, ...]
+    threads: tuple[Source, ...]
+    counts: tuple[int, ...]  # threads per week, oldest first, this week last
+    rising: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One digest, ready for any format."""
+
+    language: str
+    date: str  # ISO
+    first: str  # the week's first day, ISO
+    zone: str
+    as_of: str  # "2025-11-17 00:00"
+    topics: tuple[TopicPage, ...]
+    trends: tuple[Theme, ...]
+    subjects: tuple[Theme, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def year(self) -> str:
+        """The year the week ends in."""
+        return self.date[:4]
+
+    @property
+    def shared(self) -> int:
+        """How many topics live in more than one community."""
+        return sum(len({one.link.text for one in topic.sources}) > 1 for topic in self.topics)
+
+
+def lay_out(digest: Digest, language: Language) -> Page:
+    """The page of a digest, in `language`."""
+    return _Layout(digest, language).page()
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    digest: Digest
+    language: Language
+
+    def page(self) -> Page:
+        digest = self.digest
+        first = datetime.fromtimestamp(digest.week.start, ZoneInfo(digest.week.zone)).date()
+        return Page(
+            language=digest.language,
+            date=digest.week.last.isoformat(),
+            first=first.isoformat(),
+            zone=digest.week.zone,
+            as_of=self.moment(digest.as_of),
+            topics=tuple(self.topic(i, topic) for i, topic in enumerate(digest.topics, 1)),
+            trends=tuple(map(self.theme, digest.trends)),
+            subjects=tuple(map(self.theme, digest.subjects)),
+            notes=tuple(shorten(clean(note), _SENTENCE) for note in digest.notes),
+        )
+
+    def topic(self, number: int, topic: Topic) -> TopicPage:
+        heading = self.title(topic.title, topic.link, _TITLE)
+        return TopicPage(
+            number=number,
+            heading=heading,
+            article=_article(topic.story, heading.href),
+            sources=tuple(map(self.source, topic.story.threads)),
+            attention=self.lines(topic.attention),
+            technical=self.lines(topic.technical),
+            implications=self.lines(topic.implications),
+            related=tuple(map(self.source, topic.related)),
+        )
+
+    def theme(self, theme: Trend | Subject) -> Theme:
+        name = shorten(clean(theme.name), _TITLE) or self.language.phrase("render.untitled")
+        return Theme(
+            name=name,
+            lang=self.foreign(name),
+            lines=self.lines(theme.sentences),
+            threads=tuple(map(self.source, theme.threads[:_LISTED])),
+            counts=theme.counts,
+            rising=isinstance(theme, Subject) and theme.rising,
+        )
+
+    def lines(self, sentences: Sequence[Sentence]) -> tuple[Line, ...]:
+        laid_out = []
+        for sentence in sentences:
+            text = shorten(clean(sentence.text), _SENTENCE)
+            if not text:
+                continue
+            quoted_from = self.quoted_from(sentence) if sentence.origin is Origin.QUOTE else None
+            lang = self.foreign(text) if quoted_from else None
+            laid_out.append(Line(text, lang, quoted_from))
+        return tuple(laid_out)
+
+    def quoted_from(self, sentence: Sentence) -> Link:
+        href = safe_link(sentence.link)
+        if sentence.evidence:
+            community, _, _ = sentence.evidence[0].rpartition(":")
+            return Link(_community(community), href)
+        return Link(_host(href) if href else self.language.phrase("render.unknown"), href)
+
+    def source(self, thread: Thread) -> Source:
+        known = [one for one in thread.readings if one.time <= self.digest.as_of]
+        reading = known[-1] if known else None
+        counted = reading is not None or thread.community not in _UNCOUNTED
+        return Source(
+            thread=thread,
+            link=Link(_community(thread.community), safe_link(thread.link)),
+            title=self.title(thread.title, thread.link, _LISTED_TITLE),
+            counts=self.counts(reading) if counted else self.language.phrase("render.uncounted"),
+            points=self.number(reading.points if reading else None) if counted else "—",
+            comments=self.number(reading.comments if reading else None) if counted else "—",
+            read=self.read(reading) if counted else "—",
+            points_count=reading.points if reading else None,
+            comments_count=reading.comments if reading else None,
+            points_over_time=tuple(
+                (one.time, one.points) for one in known if one.points is not None and one.exact
+            ),
+        )
+
+    def counts(self, reading: Reading | None) -> str:
+        phrase = self.language.phrase
+        if reading is None:
+            return phrase("render.never_read")
+        points, comments = reading.points, reading.comments
+        return phrase(
+            "render.counts",
+            points=phrase("render.points_unknown")
+            if points is None
+            else phrase("render.points", count=f"{points:,}"),
+            comments=phrase("render.comments_unknown")
+            if comments is None
+            else phrase("render.comments", count=f"{comments:,}"),
+            read=phrase("render.read_at", time=self.moment(reading.time))
+            if reading.exact
+            else phrase("render.read_by", time=self.moment(reading.time)),
+        )
+
+    def number(self, count: int | None) -> str:
+        return self.language.phrase("render.unknown") if count is None else f"{count:,}"
+
+    def read(self, reading: Reading | None) -> str:
+        if reading is None:
+            return self.language.phrase("render.unknown")
+        moment = self.moment(reading.time)
+        return moment if reading.exact else f"≤ {moment}"
+
+    def moment(self, time: int) -> str:
+        """A time on the week's own clock: "2025-11-16 09:00"."""
+        zone = ZoneInfo(self.digest.week.zone)
+        return datetime.fromtimestamp(time, zone).strftime("%Y-%m-%d %H:%M")
+
+    def title(self, title: str, link: str, limit: int) -> Link:
+        text = shorten(clean(title), limit) or self.language.phrase("render.untitled")
+        return Link(text, safe_link(link), self.foreign(text))
+
+    def foreign(self, text: str) -> str | None:
+        """The language of `text` where it is not the page's."""
+        lang = language_of(text)
+        return None if lang == self.digest.language else lang
+
+
+def _community(community: str) -> str:
+    return shorten(clean(community_label(community)), 60)
+
+
+def _article(story: Story, heading: str | None) -> Link | None:
+    """The page a story's threads point at: the first that can be linked."""
+    for thread in story.threads:
+        href = safe_link(thread.url)
+        if href and href != heading and href not in {safe_link(t.link) for t in story.threads}:
+            return Link(_host(href), href)
+    return None
+
+
+def _host(href: str) -> str:
+    return shorten((urlsplit(href).hostname or "").removeprefix("www."), 60)

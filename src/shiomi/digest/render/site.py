@@ -1,0 +1,41 @@
+"""All files of a published series of digests, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shiomi.digest.document import Digest
+from shiomi.digest.languages import Language
+from shiomi.digest.render.feeds import render_atom, render_json_feed
+from shiomi.digest.render.html import render_html, render_index
+from shiomi.digest.render.markdown import render_markdown
+from shiomi.digest.render.structured import render_json
+
+__all__ = ["render_site"]
+
+
+def render_site(digests: Iterable[Digest], language: Language, *, site: str = "") -> dict[str, str]:
+    """File name to text: each digest as .md, .html and .json, the index and the two feeds.
+
+    Pure, and a function of the digests alone: the same digests in any order give the same bytes.
+    Of two digests of one date the one read later stands. Raises ConfigError where `site`, the
+    folder's public address, is given and is no http(s) address.
+    """
+    by_date = {
+        digest.week.last.isoformat(): digest
+        for digest in sorted(digests, key=lambda one: (one.week.last, one.as_of))
+    }
+    dates = list(by_date)
+    kept = list(by_date.values())
+    files = {
+        "index.html": render_index(kept, language),
+        "atom.xml": render_atom(kept, language, site=site),
+        "feed.json": render_json_feed(kept, language, site=site),
+    }
+    for index, (date, digest) in enumerate(by_date.items()):
+        older = dates[index - 1] if index else None
+        newer = dates[index + 1] if index + 1 < len(dates) else None
+        files[f"{date}.md"] = render_markdown(digest, language)
+        files[f"{date}.html"] = render_html(digest, language, older=older, newer=newer)
+        files[f"{date}.json"] = render_json(digest)
+    return files

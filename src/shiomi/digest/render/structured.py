@@ -1,0 +1,54 @@
+"""A digest as JSON: the document itself, with the version of its shape, both ways."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import msgspec
+
+from shiomi.digest.document import Digest
+from shiomi.digest.errors import DigestError
+
+__all__ = ["SCHEMA", "parse_json", "render_json"]
+
+SCHEMA = "shiomi.digest/1"  # the number rises when a reader of the old shape would misread
+
+# Characters that hide or reorder text where JSON is looked at. Escaped, they are the same data.
+_UNSEEN = re.compile(
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
+
+
+class _Envelope(msgspec.Struct):
+    schema: str
+    digest: msgspec.Raw
+
+
+def render_json(digest: Digest) -> str:
+    """The document as JSON text, UTF-8 safe, that ends with a newline.
+
+    A lone surrogate, which no UTF-8 file can hold, becomes U+FFFD.
+    """
+    text = json.dumps(
+        {"schema": SCHEMA, "digest": msgspec.to_builtins(digest)}, ensure_ascii=False, indent=1
+    )
+    text = re.sub("[\ud800-\udfff]", "\ufffd", text)
+    return _UNSEEN.sub(_escape, text) + "\n"
+
+
+def parse_json(text: str | bytes) -> Digest:
+    """The digest that `render_json` printed. Raises DigestError naming what is wrong."""
+    try:
+        envelope = msgspec.json.decode(text, type=_Envelope)
+        if envelope.schema != SCHEMA:
+            raise DigestError(f"this digest is {envelope.schema!r}; this program reads {SCHEMA!r}")
+        return msgspec.json.decode(envelope.digest, type=Digest)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise DigestError(f"this is not a digest as {SCHEMA} JSON: {error}") from None
+
+
+def _escape(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))

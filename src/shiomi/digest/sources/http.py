@@ -110,7 +110,7 @@ class Http:
     client: httpx2.Client
     user_agent: str
     clock: Callable[[], float]  # unix seconds, UTC
-    sleep: Callable[[float], None]
+    sleep: Callable[[float], object]
     rng: random.Random
     manners: Manners = field(default_factory=Manners)
     budget_seconds: float = 300.0
@@ -131,6 +131,10 @@ class Http:
     def now(self) -> int:
         """Unix seconds."""
         return int(self.clock())
+
+    def abort(self) -> None:
+        """End the request under way, from another thread."""
+        self._watchdog.bite()
 
     def get(
         self,

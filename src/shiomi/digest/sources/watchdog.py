@@ -31,7 +31,7 @@ class Watchdog:
         """End the request when it is not over, answer and all, after `seconds`."""
         self.bit = False
         request.extensions["trace"] = self._trace
-        timer = threading.Timer(seconds, self._bite)
+        timer = threading.Timer(seconds, self.bite)
         timer.daemon = True
         timer.start()
         try:
@@ -46,7 +46,8 @@ class Watchdog:
             if isinstance(found, socket.socket):
                 self._sockets.append(found)
 
-    def _bite(self) -> None:
+    def bite(self) -> None:
+        """End the request under way, if there is one."""
         self.bit = True
         for one in tuple(self._sockets):
             with contextlib.suppress(OSError):  # closed already

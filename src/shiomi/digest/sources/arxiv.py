@@ -1,0 +1,141 @@
+"""arXiv: new papers of some categories, through the Atom API.
+
+https://info.arxiv.org/help/api/user-manual.html: one request in three seconds, one connection, at
+most 2,000 papers a slice. Its known faults: a first page that is empty with status 200 though
+there are papers (arxiv-api group, "anomalously empty"), and errors that come as an <entry>.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import msgspec
+
+from shiomi.digest.config import ArxivConfig
+from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.answer import Answer, UnusableAnswerError
+from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
+from shiomi.digest.sources.http import Http
+from shiomi.digest.sources.items import is_id, read_cursor, unix_time
+from shiomi.digest.sources.manners import Manners
+from shiomi.digest.sources.plain_text import one_line
+from shiomi.digest.sources.source import Batch
+from shiomi.digest.thread import Passage, PassageKind, Thread
+
+__all__ = ["Arxiv", "read_papers", "thread_of_entry"]
+
+_SLICE = 100
+_EMPTY_TRIES = 3  # an empty first page is believed when it comes this often
+_COMMUNITY = "arxiv"
+_OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
+_ABS = re.compile(r"https?://(?:[a-z.]+\.)?arxiv\.org/abs/(?P<id>\S+?)(?:v\d+)?", re.ASCII)
+_CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
+
+
+class _Place(msgspec.Struct):
+    """How many papers of the run's query were read."""
+
+    start: int = 0
+
+
+class Arxiv:
+    """Papers submitted to the configured categories. arXiv shows no points and no comments."""
+
+    name = "arxiv"
+    manners = Manners(interval=3.0, attempts=5)
+
+    def __init__(self, config: ArxivConfig) -> None:
+        for category in config.categories:
+            if not _CATEGORY.fullmatch(category):
+                raise SourceError(
+                    f"arxiv: {category!r} is no category; write them as in "
+                    'categories = ["cs.LG", "stat.ML"]'
+                )
+        self.config = config
+
+    def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
+        """Newest first, a slice a batch."""
+        place = read_cursor(cursor, _Place) or _Place()
+        most = self.config.max_results
+        while self.config.categories and place.start < most:
+            size = min(_SLICE, most - place.start)
+            entries, total = self._slice(http, since, until, place.start, size)
+            read = [thread_of_entry(entry) for entry in entries]
+            place.start += size
+            within = tuple(t for t in read if t is not None and since <= t.created < until)
+            yield Batch(within, msgspec.json.encode(place).decode(), read.count(None))
+            if place.start >= total or not entries:
+                return
+
+    def _slice(
+        self, http: Http, since: int, until: int, start: int, size: int
+    ) -> tuple[list[Element], int]:
+        """The entries from `start` on and how many there are in all."""
+        tries = 0
+
+        def believed(answer: Answer) -> tuple[list[Element], int]:
+            nonlocal tries
+            tries += 1
+            entries, total = read_papers(answer)
+            if not entries and (start < total or (start == 0 and tries < _EMPTY_TRIES)):
+                raise UnusableAnswerError(f"an empty page ({total} papers stated)")
+            return entries, total
+
+        wanted = " OR ".join(f"cat:{category}" for category in self.config.categories)
+        return http.fetch(
+            f"{self.config.endpoint}/query",
+            believed,
+            params={
+                "search_query": f"({wanted}) AND submittedDate:[{_minute(since)} TO "
+                f"{_minute(until)}]",
+                "sortBy": "submittedDate",
+                "sortOrder": "descending",
+                "start": start,
+                "max_results": size,
+            },
+            allow=(400,),  # an error that says in its <entry> what is wrong
+        )
+
+
+def read_papers(answer: Answer) -> tuple[list[Element], int]:
+    """The entries of an answer and the number of papers it states there are.
+
+    Raises SourceError with arXiv's own words where the answer is an error, whatever its status.
+    """
+    feed = read_feed(answer)
+    entries = feed.findall(f"{ATOM}entry")
+    for entry in entries:
+        if "/api/errors" in child_text(entry, f"{ATOM}id"):
+            reason = one_line(child_text(entry, f"{ATOM}summary"))[:200]
+            raise SourceError(
+                f"arxiv: the query was refused: {reason}; check the categories in shiomi.toml"
+            )
+    if answer.status != 200:
+        raise SourceError(f"arxiv: answered {answer.status}; look for a newer version of shiomi")
+    stated = child_text(feed, f"{_OPENSEARCH}totalResults")
+    total = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 12 else 0
+    return entries, max(total, len(entries))
+
+
+def thread_of_entry(entry: Element) -> Thread | None:
+    """A paper as a thread, its id without the version; None where it is none."""
+    found = _ABS.fullmatch(child_text(entry, f"{ATOM}id"))
+    title = one_line(child_text(entry, f"{ATOM}title"))
+    created = unix_time(child_text(entry, f"{ATOM}published"))
+    if found is None or not is_id(found["id"]) or not title or created is None:
+        return None
+    link = f"https://arxiv.org/abs/{found['id']}"
+    abstract = one_line(child_text(entry, f"{ATOM}summary"))
+    categories = [one_line(each.get("term", "")) for each in entry.findall(f"{ATOM}category")]
+    return Thread(
+        _COMMUNITY, found["id"], title, created, link, link,
+        tuple(dict.fromkeys(filter(None, categories))),
+        passages=(Passage(PassageKind.ABSTRACT, abstract, link),) if abstract else (),
+    )  # fmt: skip
+
+
+def _minute(moment: int) -> str:
+    """A moment as the API's date filters write it: YYYYMMDDHHMM, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%d%H%M")

@@ -1,0 +1,337 @@
+"""Collecting: every enabled source in a thread of its own, all of the archive's writes in one.
+
+What a run needs to go on after an interruption stands in the archive beside the threads, written in
+the same transaction: the window, the source's cursor, the validators for conditional requests, and
+how long a host asked to be left alone.
+"""
+
+from __future__ import annotations
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import httpx2
+import msgspec
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.config import Config, SourcesConfig
+from shiomi.digest.errors import ConfigError, DigestError
+from shiomi.digest.sources.arxiv import Arxiv
+from shiomi.digest.sources.hackernews import HackerNews
+from shiomi.digest.sources.http import Http, StoppedError, new_client, user_agent
+from shiomi.digest.sources.items import read_cursor
+from shiomi.digest.sources.lobsters import Lobsters
+from shiomi.digest.sources.reddit import Reddit
+from shiomi.digest.sources.source import Batch, Source
+from shiomi.digest.thread import Thread
+
+__all__ = ["CollectReport", "SourceReport", "collect", "enabled_sources"]
+
+_DAY = 86400
+_RESUMED = 6 * 3600  # seconds after which an interrupted run is begun anew, with fresh readings
+_LONGEST_GAP = 60 * _DAY  # not collected for longer: what lies before is left
+_PATIENCE = 3.0  # seconds given to a source to end after Ctrl-C
+
+Progress = Callable[[int, int | None, str], None]
+"""Called with (threads so far, None, source) on the calling thread."""
+
+
+@dataclass(slots=True)
+class SourceReport:
+    """What became of one source."""
+
+    name: str
+    threads: int = 0  # given by the source, a thread given twice counted twice
+    new: int = 0
+    changed: int = 0
+    readings: int = 0  # counts that were not known
+    skipped: int = 0  # items that were not what they should be
+    requests: int = 0
+    seconds: float = 0.0
+    error: str | None = None  # why it is not complete, and what to do
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    """What became of a run."""
+
+    sources: tuple[SourceReport, ...]
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """0 complete; 1 every source failed; 3 some did; 130 interrupted."""
+        failed = sum(source.error is not None for source in self.sources)
+        if self.interrupted:
+            return 130
+        if not failed:
+            return 0
+        return 1 if failed == len(self.sources) else 3
+
+    def text(self) -> str:
+        """The report for a reader: a line a source, the failures with their remedies last."""
+        lines = [
+            f"{one.name}: {one.threads:,} threads ({one.new:,} new, {one.changed:,} changed), "
+            f"{one.readings:,} readings, {one.requests:,} requests, {one.seconds:.0f} s"
+            + (f", {one.skipped:,} unreadable items left out" if one.skipped else "")
+            + (", not complete" if one.error else "")
+            for one in self.sources
+        ]
+        lines += [f"failed: {one.error}" for one in self.sources if one.error]
+        if self.interrupted:
+            lines.append("interrupted; `shiomi collect` goes on where this stopped")
+        return "\n".join(lines) if lines else "no source is enabled in shiomi.toml"
+
+
+class _Run(msgspec.Struct, omit_defaults=True):
+    """What the archive keeps of a source's runs."""
+
+    done: int = 0  # the start of the last complete run
+    since: int = 0  # of the run in progress
+    until: int = 0  # its start; 0: none is in progress
+    cursor: str | None = None
+    validators: dict[str, dict[str, str]] = {}
+    validated: int = 0  # the `since` of the run the validators are of
+    blocked: dict[str, float] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a source's thread hands to the calling one: a batch, or, as the last thing, its end."""
+
+    name: str
+    batch: Batch | None
+    validators: dict[str, dict[str, str]]
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One source at work."""
+
+    source: Source
+    http: Http
+    run: _Run
+    report: SourceReport
+    thread: threading.Thread | None = None
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class _Collecting:
+    archive: Archive
+    clock: Callable[[], float]
+    progress: Progress
+    stop: threading.Event = field(default_factory=threading.Event)  # end after the batch at hand
+    closed: threading.Event = field(default_factory=threading.Event)  # nothing is archived any more
+    # Bounded, so that a source is never far ahead of what is archived.
+    sent: queue.Queue[_Sent] = field(default_factory=lambda: queue.Queue(maxsize=1))
+    workers: dict[str, _Worker] = field(default_factory=dict)
+
+
+def enabled_sources(config: SourcesConfig) -> dict[str, Callable[[], Source]]:
+    """How each enabled source is made, by name."""
+    known: dict[str, tuple[bool, Callable[[], Source]]] = {
+        "hackernews": (config.hackernews.enabled, lambda: HackerNews(config.hackernews)),
+        "lobsters": (config.lobsters.enabled, lambda: Lobsters(config.lobsters)),
+        "reddit": (config.reddit.enabled, lambda: Reddit(config.reddit)),
+        "arxiv": (config.arxiv.enabled, lambda: Arxiv(config.arxiv)),
+    }
+    return {name: make for name, (enabled, make) in known.items() if enabled}
+
+
+def collect(
+    archive: Archive,
+    config: Config,
+    *,
+    clock: Callable[[], float] = time.time,
+    rng: random.Random | None = None,
+    sleep: Callable[[float], object] | None = None,
+    client: Callable[[], httpx2.Client] = new_client,
+    progress: Progress = lambda *_: None,
+    sources: Mapping[str, Callable[[], Source]] | None = None,
+    only: Sequence[str] = (),
+) -> CollectReport:
+    """Ask every enabled source for what is new, and archive it batch by batch.
+
+    A source that fails is named in the report and stops no other. Ctrl-C ends the run after the
+    batch at hand; the next run goes on there. `client` makes the HTTP client of one source;
+    `sources` replaces the configured ones; `only` names those to be asked. Raises ArchiveError
+    where the archive cannot be written, ConfigError for an unknown name in `only` or a contact
+    that cannot be sent.
+    """
+    rng = rng or random.Random()  # noqa: S311 - jitter, no secret
+    agent = user_agent(config.collect.contact)
+    work = _Collecting(archive, clock, progress)
+    pause = sleep or work.stop.wait  # so that Ctrl-C ends a wait
+    reports: list[SourceReport] = []
+    made = _chosen(enabled_sources(config.sources) if sources is None else sources, only)
+    for name, make in made.items():
+        report = SourceReport(name)
+        reports.append(report)
+        run = _next_run(archive.cursor(name), int(clock()), config.collect.days)
+        try:
+            source = make()
+        except DigestError as error:
+            report.error = str(error)
+            continue
+        http = Http(
+            name, client(), agent, clock, pause, random.Random(rng.random()),  # noqa: S311
+            manners=source.manners, budget_seconds=config.collect.budget_seconds,
+            contact=config.collect.contact, stopped=work.stop.is_set,
+            validators=run.validators, blocked=run.blocked,
+        )  # fmt: skip
+        work.workers[name] = _Worker(source, http, run, report)
+    try:
+        interrupted = _supervise(work)
+    finally:
+        work.stop.set()
+        work.closed.set()
+        for worker in work.workers.values():
+            worker.http.client.close()
+    return CollectReport(tuple(reports), interrupted)
+
+
+def _chosen(
+    made: Mapping[str, Callable[[], Source]], only: Sequence[str]
+) -> Mapping[str, Callable[[], Source]]:
+    for name in only:
+        if name not in made:
+            raise ConfigError(
+                f"no source {name!r} is enabled in shiomi.toml; enabled: {', '.join(made) or 'none'}"
+            )
+    return {name: make for name, make in made.items() if not only or name in only}
+
+
+def _next_run(stored: str | None, now: int, days: int) -> _Run:
+    """The run that is due: the rest of an interrupted one, or one with a new window.
+
+    A new window looks back `days`, so that counts of young threads are read again, and further
+    where the last complete run is longer ago.
+    """
+    run = read_cursor(stored, _Run) or _Run()
+    if run.until and 0 <= now - run.until < _RESUMED:
+        return run
+    since = now - days * _DAY
+    if run.done:
+        since = max(min(since, run.done - _DAY), now - _LONGEST_GAP)
+    if since < run.validated:  # an unchanged page may hold older threads that were left out then
+        run.validators = {}
+    run.since, run.until, run.cursor = since, now, None
+    return run
+
+
+def _supervise(work: _Collecting) -> bool:
+    """Start the workers and archive what they send until all have ended; True after Ctrl-C."""
+    interrupted = False
+    given_up = float("inf")
+    for worker in work.workers.values():
+        # Daemons: one that hangs in a connect must not keep the program from ending.
+        worker.thread = threading.Thread(
+            target=_work, args=(work, worker), name=worker.source.name, daemon=True
+        )
+        worker.thread.start()
+    at_hand: _Sent | None = None
+    while not all(worker.ended for worker in work.workers.values()):
+        try:
+            if at_hand is None:
+                if time.monotonic() > given_up:
+                    break
+                at_hand = work.sent.get(timeout=0.2 if interrupted else 60.0)
+            _archive(work, at_hand)  # once more where it was interrupted: it is idempotent
+            at_hand = None
+        except queue.Empty:
+            continue
+        except KeyboardInterrupt:
+            if interrupted:
+                raise
+            interrupted = True
+            given_up = time.monotonic() + _PATIENCE
+            work.stop.set()
+            for worker in work.workers.values():
+                worker.http.abort()
+    for worker in work.workers.values():
+        if not worker.ended:
+            worker.report.error = f"{worker.source.name}: interrupted while waiting for an answer"
+    return interrupted
+
+
+def _work(work: _Collecting, worker: _Worker) -> None:
+    """What a source's thread does: hand over batch after batch, then how it ended."""
+    started = work.clock()
+    name, http, run = worker.report.name, worker.http, worker.run
+    error: str | None = None
+    try:
+        for batch in worker.source.collect(http, run.since, run.until, run.cursor):
+            _send(work, _Sent(name, batch, dict(http.validators)))
+            if work.stop.is_set():
+                raise StoppedError(f"{name}: interrupted; collecting again goes on from here")
+    except DigestError as failure:
+        error = str(failure)
+    except Exception as failure:  # a fault in one source must not stop the others
+        error = (
+            f"{name}: a fault in shiomi, please report it: {type(failure).__name__}: "
+            f"{str(failure)[:300]}"
+        )
+    worker.report.requests = http.requests
+    worker.report.seconds = max(0.0, work.clock() - started)
+    _send(work, _Sent(name, None, dict(http.validators), error))
+
+
+def _send(work: _Collecting, sent: _Sent) -> None:
+    """Hand over; waits while the calling thread is busy archiving."""
+    while not work.closed.is_set():
+        try:
+            work.sent.put(sent, timeout=0.2)
+        except queue.Full:
+            continue
+        return
+
+
+def _archive(work: _Collecting, sent: _Sent) -> None:
+    """Write what a source sent, threads and cursor in one transaction."""
+    worker = work.workers[sent.name]
+    run, report = worker.run, worker.report
+    if sent.batch is not None:
+        run = msgspec.structs.replace(
+            run, cursor=sent.batch.cursor, validators=sent.validators, validated=run.since
+        )
+        with work.archive.transaction():
+            threads = _titled(work.archive, sent.batch.threads)
+            added = work.archive.add(threads, seen=int(work.clock()))
+            work.archive.set_cursor(sent.name, msgspec.json.encode(run).decode())
+        worker.run = run
+        report.threads += len(sent.batch.threads)
+        report.new += added.new
+        report.changed += added.changed
+        report.readings += added.readings
+        report.skipped += sent.batch.skipped
+        work.progress(report.threads, None, sent.name)
+        return
+    _finish(work, worker, sent)
+
+
+def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
+    """Note how a source ended."""
+    run, report = worker.run, worker.report
+    if sent.error is None:
+        run = msgspec.structs.replace(run, done=run.until, since=0, until=0, cursor=None)
+    run = msgspec.structs.replace(run, blocked=dict(worker.http.blocked))
+    with work.archive.transaction():
+        work.archive.set_cursor(sent.name, msgspec.json.encode(run).decode())
+    report.error = sent.error
+    worker.ended = True
+
+
+def _titled(archive: Archive, threads: Sequence[Thread]) -> list[Thread]:
+    """The threads, those whose title is gone with the one they had; without those never known."""
+    gone = archive.get_many(thread.uid for thread in threads if not thread.title)
+    return [
+        replace(thread, title=gone[thread.uid].title) if not thread.title else thread
+        for thread in threads
+        if thread.title or thread.uid in gone
+    ]

@@ -1,0 +1,274 @@
+"""Hacker News: found through Algolia's search, read through the Firebase API.
+
+Firebase: https://github.com/HackerNews/API. Algolia: https://hn.algolia.com/api; it shows at most
+1,000 hits of a query whatever the page (algolia/hn-search#230), so a time window with more is cut
+in two until it has fewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from shiomi.digest.config import HackerNewsConfig
+from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.http import Http, StoppedError
+from shiomi.digest.sources.items import Count, Moment, read_cursor, read_item, web_url
+from shiomi.digest.sources.manners import Manners
+from shiomi.digest.sources.plain_text import one_line, plain_text
+from shiomi.digest.sources.source import Batch
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
+
+__all__ = ["HackerNews", "thread_of_hit", "thread_of_item"]
+
+_DAY = 86400
+_MOST_HITS = 1000
+_BEST = 20  # stories of a day whose item and comments are read from Firebase
+_FRONT = 100  # of the front-page lists, when the search fails
+_LISTED = 500
+_BATCH = 10
+_COMMUNITY = "hackernews"
+_PAGE = "https://news.ycombinator.com/item?id="
+
+
+class _Hit(msgspec.Struct):
+    """A search result of Algolia."""
+
+    id: str = msgspec.field(name="objectID")
+    created: Moment = msgspec.field(name="created_at_i")
+    title: str
+    url: str | None = None
+    text: str | None = msgspec.field(name="story_text", default=None)
+    points: Count | None = None
+    comments: Count | None = msgspec.field(name="num_comments", default=None)
+    tags: list[str] = msgspec.field(name="_tags", default_factory=list)
+
+
+class _Item(msgspec.Struct):
+    """An item of Firebase. Deleted ones have no title and no score; an absent count is unknown."""
+
+    id: Count
+    time: Moment
+    type: str = "story"
+    title: str = ""
+    url: str | None = None
+    text: str | None = None
+    score: Count | None = None
+    descendants: Count | None = None
+    kids: list[Count] = []
+    dead: bool = False
+    deleted: bool = False
+
+
+class _Place(msgspec.Struct, omit_defaults=True):
+    """Where a run is. Found: all stories created at `before` or later."""
+
+    before: int
+    best: list[str] = []  # ids to be read with their comments
+    listed: list[str] = []  # ids to be read without
+
+
+class HackerNews:
+    """Stories of Hacker News with at least `min_points` points."""
+
+    name = "hackernews"
+    manners = Manners(interval=0.05)  # Firebase states no limit; Algolia 10,000 requests an hour
+
+    def __init__(self, config: HackerNewsConfig) -> None:
+        self.config = config
+
+    def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
+        """Newest day first; of each day all stories found, then the best ones with comments."""
+        place = read_cursor(cursor, _Place) or _Place(until)
+        failed: SourceError | None = None
+        while True:
+            if failed is None:
+                try:
+                    yield from self._read(http, place)
+                except StoppedError:
+                    raise
+                except SourceError as error:  # go on finding: a story without comments is a story
+                    failed = error
+            if place.before <= since:
+                break
+            start = max(since, place.before - _DAY)
+            try:
+                hits = self._search(http, start, place.before)
+            except StoppedError:
+                raise
+            except SourceError as error:
+                yield from self._read_front_page(http, since, until, failed)
+                raise SourceError(
+                    f"{error} (the front-page lists were read instead; older stories are missing)"
+                ) from error
+            threads, skipped = _threads(hits, http.now())
+            ranked = sorted(threads, key=lambda t: (-(t.readings[-1].points or 0), t.id))
+            place.before = start
+            place.best = [thread.id for thread in ranked[:_BEST]]
+            yield Batch(
+                tuple(threads), _written(place), skipped, f"{len(threads)} stories of a day"
+            )
+        if failed is not None:
+            raise failed
+
+    def _search(self, http: Http, start: int, end: int) -> list[Any]:
+        """All hits created in [start, end)."""
+        hits: list[Any] = []
+        page, pages = 0, 1
+        while page < pages:
+            answer = http.get_json(
+                f"{self.config.search_endpoint}/search_by_date",
+                params={
+                    "tags": "story",
+                    "numericFilters": f"created_at_i>={start},created_at_i<{end},"
+                    f"points>={self.config.min_points}",
+                    "hitsPerPage": _MOST_HITS,
+                    "page": page,
+                },
+            )
+            found = answer.get("hits") if isinstance(answer, dict) else None
+            if not isinstance(found, list):
+                raise SourceError(
+                    f"{self.name}: {self.config.search_endpoint} answered without hits; "
+                    "look for a newer version of shiomi"
+                )
+            hits += found
+            total, pages = (answer.get(key) for key in ("nbHits", "nbPages"))
+            pages = min(pages, _MOST_HITS) if isinstance(pages, int) and found else 0
+            crowded = len(hits) >= _MOST_HITS or (isinstance(total, int) and total >= _MOST_HITS)
+            if crowded and end - start > 1:
+                middle = (start + end) // 2
+                return self._search(http, middle, end) + self._search(http, start, middle)
+            page += 1
+        return hits
+
+    def _read(self, http: Http, place: _Place) -> Iterator[Batch]:
+        """The stories that `place` names, from Firebase, a few at a time."""
+        for ids, comments in ((place.best, self.config.comments), (place.listed, 0)):
+            while ids:
+                threads, skipped = self._items(http, ids[:_BATCH], comments)
+                del ids[:_BATCH]
+                yield Batch(threads, _written(place), skipped)
+
+    def _items(
+        self, http: Http, ids: Sequence[str], comments: int
+    ) -> tuple[tuple[Thread, ...], int]:
+        threads, skipped = [], 0
+        for story in ids:
+            raw = http.get_json(f"{self.config.endpoint}/item/{story}.json")
+            item = read_item(raw, _Item)
+            thread = thread_of_item(raw, http.now())
+            if item is None or thread is None:
+                skipped += raw is not None  # null: there is no such item, or not yet
+            elif thread.state is not ThreadState.LIVE:
+                threads.append(thread)
+            elif thread.readings and (thread.readings[-1].points or 0) >= self.config.min_points:
+                said = self._comments(http, item.kids, comments)
+                threads.append(replace(thread, passages=(*thread.passages, *said)))
+        return tuple(threads), skipped
+
+    def _comments(self, http: Http, kids: Sequence[int], most: int) -> tuple[Passage, ...]:
+        """The first `most` top-level comments that are still there; `kids` is in ranked order."""
+        passages: list[Passage] = []
+        for kid in kids[: 2 * most]:
+            if len(passages) == most:
+                break
+            item = read_item(http.get_json(f"{self.config.endpoint}/item/{kid}.json"), _Item)
+            if item is None or item.dead or item.deleted:
+                continue
+            if text := plain_text(item.text or ""):
+                passages.append(Passage(PassageKind.COMMENT, text, f"{_PAGE}{item.id}"))
+        return tuple(passages)
+
+    def _read_front_page(
+        self, http: Http, since: int, until: int, failed: SourceError | None
+    ) -> Iterator[Batch]:
+        """What the front page and its ranking of the last days hold, without the search."""
+        if failed is not None:
+            raise failed
+        ids: dict[str, None] = {}
+        for listing in ("topstories", "beststories"):
+            found = http.get_json(f"{self.config.endpoint}/{listing}.json")
+            if isinstance(found, list):
+                ids.update((str(one), None) for one in found if isinstance(one, int))
+        names = list(ids)
+        place = _Place(since, names[:_FRONT], names[_FRONT:_LISTED])
+        for batch in self._read(http, place):
+            within = tuple(t for t in batch.threads if since <= t.created < until)
+            yield Batch(within, batch.cursor, batch.skipped)
+
+
+def thread_of_hit(raw: Any, time: int) -> Thread | None:
+    """A search result of Algolia as a thread, read at `time`; None where it is not one."""
+    hit = read_item(raw, _Hit)
+    if hit is None or not (hit.id.isascii() and hit.id.isdigit()) or not one_line(hit.title):
+        return None
+    kind = next((tag for tag in hit.tags if tag in {"job", "poll"}), "story")
+    return _thread(
+        int(hit.id), hit.title, int(hit.created), hit.url, hit.text, kind,
+        readings=_readings(time, hit.points, hit.comments),
+    )  # fmt: skip
+
+
+def thread_of_item(raw: Any, time: int) -> Thread | None:
+    """A Firebase item as a thread, read at `time`; None for null, comments and damaged items.
+
+    A deleted story has no title: its thread carries the empty one.
+    """
+    item = read_item(raw, _Item)
+    if item is None or item.id <= 0 or item.type not in {"story", "job", "poll"}:
+        return None
+    state = ThreadState.LIVE
+    if item.deleted:
+        state = ThreadState.DELETED
+    elif item.dead:
+        state = ThreadState.DEAD
+    elif not one_line(item.title):
+        return None
+    return _thread(
+        item.id, item.title, int(item.time), item.url, item.text, item.type, state,
+        readings=_readings(time, item.score, item.descendants),
+    )  # fmt: skip
+
+
+def _thread(
+    number: int,
+    title: str,
+    created: int,
+    url: str | None,
+    text: str | None,
+    kind: str,
+    state: ThreadState = ThreadState.LIVE,
+    *,
+    readings: tuple[Reading, ...],
+) -> Thread:
+    link = f"{_PAGE}{number}"
+    title = one_line(title)
+    own = plain_text(text or "")
+    tags = [kind] if kind != "story" else []
+    tags += [f"{word}_hn" for word in ("ask", "show", "launch", "tell") if
+             title.lower().startswith(f"{word} hn:")]  # fmt: skip
+    return Thread(
+        _COMMUNITY, str(number), title, created, link, web_url(url), tuple(tags), state,
+        readings=readings,
+        passages=(Passage(PassageKind.POST, own, link),) if own else (),
+    )  # fmt: skip
+
+
+def _readings(time: int, points: int | None, comments: int | None) -> tuple[Reading, ...]:
+    """One reading, or none where the community shows no number at all."""
+    return () if points is None and comments is None else (Reading(time, points, comments),)
+
+
+def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:
+    """The hits as threads, each story once, and how many hits are none."""
+    read = [thread_of_hit(hit, time) for hit in hits]
+    threads = {thread.id: thread for thread in read if thread is not None}
+    return list(threads.values()), read.count(None)
+
+
+def _written(place: _Place) -> str:
+    return msgspec.json.encode(place).decode()

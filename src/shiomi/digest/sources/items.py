@@ -1,0 +1,70 @@
+"""One item of an answer → a struct, leniently: unknown fields pass, a wrong one costs the item."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+__all__ = ["Count", "Moment", "is_id", "read_cursor", "read_item", "unix_time", "web_url"]
+
+T = TypeVar("T")
+
+# Larger ones are damage, and would not fit the archive's 64-bit integers.
+Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+Moment = Annotated[float, msgspec.Meta(gt=0, lt=2**36)]  # unix seconds, to the year 4147
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,63}")
+
+
+def read_item(raw: Any, shape: type[T]) -> T | None:
+    """`raw` as `shape`, or None where a field is missing or of the wrong type."""
+    try:
+        return msgspec.convert(raw, shape, strict=False)
+    except (msgspec.ValidationError, OverflowError, RecursionError):
+        return None
+
+
+def read_cursor(cursor: str | None, shape: type[T]) -> T | None:
+    """A cursor written as JSON; None for none, or for one of another version of the source."""
+    if not cursor:
+        return None
+    try:
+        return msgspec.json.decode(cursor, type=shape)
+    except (msgspec.DecodeError, UnicodeError):
+        return None
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` can be a thread's id: short, and safe in an address."""
+    return _ID.fullmatch(text) is not None and ".." not in text
+
+
+def unix_time(text: str) -> int | None:
+    """Unix seconds of an ISO 8601 moment; without an offset it is UTC. None if it is none."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        seconds = int(moment.timestamp())
+    except (ValueError, OverflowError):
+        return None
+    return seconds if seconds > 0 else None
+
+
+def web_url(text: str | None) -> str | None:
+    """An absolute http or https address, or None: "" and "javascript:" are none."""
+    if not text:
+        return None
+    url = text.strip()
+    if len(url) > 8192 or not url.isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return None
+    return url if parts.scheme.lower() in {"http", "https"} and host else None

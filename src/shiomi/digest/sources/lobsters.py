@@ -1,0 +1,179 @@
+"""Lobsters: /newest.json page by page, then /s/<id>.json of the best for their comments.
+
+The fields are those of lobsters/lobsters app/models/story.rb and comment.rb, `as_json`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from shiomi.digest.config import LobstersConfig
+from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.answer import Answer
+from shiomi.digest.sources.http import Http, RefusedError
+from shiomi.digest.sources.items import (
+    Count,
+    is_id,
+    read_cursor,
+    read_item,
+    unix_time,
+    web_url,
+)
+from shiomi.digest.sources.manners import Manners
+from shiomi.digest.sources.plain_text import one_line, plain_text
+from shiomi.digest.sources.source import Batch
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
+
+__all__ = ["Lobsters", "thread_of_story"]
+
+_BEST = 20  # stories of a run whose comments are read
+_BATCH = 5
+_COMMUNITY = "lobsters"
+
+
+class _Story(msgspec.Struct):
+    """A story. The submitter is left out: no user name is stored."""
+
+    short_id: str
+    created_at: str
+    title: str
+    url: str | None = None  # "" for a text post
+    score: Count | None = None
+    comment_count: Count | None = None
+    description: str | None = None  # HTML
+    comments_url: str | None = None
+    short_id_url: str | None = None
+    tags: list[str] = []
+    comments: list[Any] = []  # only in /s/<id>.json
+
+
+class _Comment(msgspec.Struct):
+    comment: str  # HTML
+    url: str | None = None
+    short_id_url: str | None = None
+    score: Count | None = None
+    is_deleted: bool = False
+    is_moderated: bool = False
+
+
+class _Place(msgspec.Struct, omit_defaults=True):
+    """Where a run is."""
+
+    page: int = 1  # of /newest, to be read next; above the last one: all were read
+    best: list[tuple[int, str]] = []  # (score, id) of stories whose comments are still to be read
+
+
+class Lobsters:
+    """The newest stories of Lobsters."""
+
+    name = "lobsters"
+    manners = Manners(interval=1.0)  # no limit is stated; one a second is what a reader might do
+
+    def __init__(self, config: LobstersConfig) -> None:
+        self.config = config
+
+    def collect(
+        self,
+        http: Http,
+        since: int,
+        until: int,  # noqa: ARG002 - its pages are asked for conditionally: nothing is left out
+        cursor: str | None,
+    ) -> Iterator[Batch]:
+        """Newest first, one page a batch, until a page ends before `since`."""
+        place = read_cursor(cursor, _Place) or _Place()
+        last = self.config.pages
+        while place.page <= last:
+            answer = http.fetch(self._page(place.page), _stories, conditional=True)
+            read = [thread_of_story(raw, http.now()) for raw in answer]
+            threads = [thread for thread in read if thread is not None]
+            if (answer and not threads) or any(thread.created < since for thread in threads):
+                last = place.page
+            within = tuple(thread for thread in threads if since <= thread.created)
+            place.best += [(thread.readings[-1].points or 0, thread.id)
+                           for thread in within if thread.readings]  # fmt: skip
+            place.best = sorted(set(place.best), key=lambda one: (-one[0], one[1]))[:_BEST]
+            place.page = self.config.pages + 1 if place.page == last else place.page + 1
+            yield Batch(within, _written(place), read.count(None))
+        while self.config.comments > 0 and place.best:
+            threads_, skipped = self._with_comments(http, [id_ for _, id_ in place.best[:_BATCH]])
+            del place.best[:_BATCH]
+            yield Batch(threads_, _written(place), skipped)
+
+    def _page(self, page: int) -> str:
+        endpoint = self.config.endpoint
+        return f"{endpoint}/newest.json" if page == 1 else f"{endpoint}/newest/page/{page}.json"
+
+    def _with_comments(self, http: Http, ids: Sequence[str]) -> tuple[tuple[Thread, ...], int]:
+        threads, skipped = [], 0
+        for short_id in ids:
+            try:
+                raw = http.get_json(f"{self.config.endpoint}/s/{short_id}.json")
+            except RefusedError as error:
+                if error.status not in {404, 410}:  # merged or taken back since it was listed
+                    raise
+                skipped += 1
+                continue
+            thread = thread_of_story(raw, http.now(), comments=self.config.comments)
+            if thread is None:
+                skipped += 1
+            else:
+                threads.append(thread)
+        return tuple(threads), skipped
+
+
+def _stories(answer: Answer) -> list[Any]:
+    """The stories of a page; none where it has not changed since it was last read."""
+    if answer.not_modified:
+        return []
+    stories = answer.json()
+    if not isinstance(stories, list):
+        raise SourceError(
+            f"lobsters: {answer.url[:200]} answered without a list of stories; "
+            "look for a newer version of shiomi"
+        )
+    return stories
+
+
+def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
+    """A story as a thread, read at `time`, with its best `comments`; None for a damaged one."""
+    story = read_item(raw, _Story)
+    if story is None or not is_id(story.short_id) or not one_line(story.title):
+        return None
+    created = unix_time(story.created_at)
+    if created is None:
+        return None
+    link = web_url(story.comments_url) or f"https://lobste.rs/s/{story.short_id}"
+    own = plain_text(story.description or "")
+    readings: tuple[Reading, ...] = ()
+    if story.score is not None or story.comment_count is not None:
+        readings = (Reading(time, story.score, story.comment_count),)
+    thread = Thread(
+        _COMMUNITY, story.short_id, one_line(story.title), created, link, web_url(story.url),
+        tuple(one_line(tag) for tag in story.tags), readings=readings,
+        passages=(Passage(PassageKind.POST, own, link),) if own else (),
+    )  # fmt: skip
+    return replace(thread, passages=thread.passages + _best(story.comments, link, comments))
+
+
+def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
+    """The comments with the highest score, as listed where equal; none deleted or moderated."""
+    read = [comment for raw in comments if (comment := read_item(raw, _Comment)) is not None]
+    standing = [c for c in read if not (c.is_deleted or c.is_moderated) and plain_text(c.comment)]
+    standing.sort(key=lambda comment: -(comment.score or 0))
+    return tuple(
+        Passage(
+            PassageKind.COMMENT,
+            plain_text(comment.comment),
+            web_url(comment.url) or web_url(comment.short_id_url) or link,
+            comment.score,
+        )
+        for comment in standing[:most]
+    )
+
+
+def _written(place: _Place) -> str:
+    return msgspec.json.encode(place).decode()

@@ -1,0 +1,345 @@
+"""canonical_url(): one key for the many addresses under which the same page is submitted.
+
+A key is an https address in a normal form (host without www., path without the things that never
+change the page, parameters sorted, those that only track the reader dropped), and then what is
+particular to a site: youtu.be and youtube.com, the forms of an arXiv paper, the wrappers of caches
+and archives. Those rules are data, in canonical_url.toml. A key is for comparing; it need not
+answer when it is fetched.
+
+Parsing follows the WHATWG URL Standard where browsers forgive more than RFC 3986 (backslashes, any
+number of slashes after the scheme, stray control characters), because addresses are pasted from
+browsers. `canonical_url(canonical_url(x)) == canonical_url(x)` for every x.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import quote, unquote_to_bytes
+
+from shiomi.digest.linking.url_rules import Site, UrlRules, Wrapper, load_url_rules
+
+__all__ = ["LONGEST", "canonical_url"]
+
+LONGEST = 4096  # characters; browsers and communities refuse longer ones, and so does a key
+
+_Parts = tuple[str, str, str, str]  # host with its port, raw path, raw query, raw fragment
+
+_ADDRESS = re.compile(
+    r"(?:https?:[/\\]*|[/\\]{2,})(?:https?:?[/\\]+)*"  # pasted twice: http://https://example.org
+    r"([^/?#\\]*)([^?#]*)\??([^#]*)#?(.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+_AMPERSAND = re.compile(r"&(?:amp;)+", re.IGNORECASE)
+_NOISE_AT_THE_ENDS = "".join(map(chr, range(0x21))) + (
+    "\x7f\x85\xa0\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e"
+    "\u2060\u2066\u2067\u2068\u2069\u3000\ufeff"
+)
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_LINE_BREAKS = str.maketrans("", "", "\t\n\r")
+
+_HOST = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+", re.ASCII)
+_SERVICE_LABELS = re.compile(r"(?:(?:www\d{0,2}|m|mobile|amp|touch)\.)+(?=[^.]+\.)")
+_CODED_SCHEME = re.compile(r"https?(?:%3a|:%2f)", re.IGNORECASE)
+_HAS_A_PATH = re.compile(r"(?:https?:)?/+[^/?#]+/+[^/?#]", re.IGNORECASE)
+_BLOGSPOT = re.compile(r"\.blogspot\.(?:com?\.)?[a-z]{2,3}$")
+
+_PLAIN = re.compile(r"[A-Za-z0-9/_~.!$'()*,:@=&+;-]*")
+_CODED = re.compile(r"%[0-9A-Fa-f]{2}|%|[^A-Za-z0-9/_~.!$'()*,:@=&+;?-]")
+_PATH_LITERALS = frozenset(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$'()*,:@=&+"
+)
+_QUERY_LITERALS = _PATH_LITERALS - frozenset(b"&=+") | frozenset(b"/?;")
+
+_DOT_SEGMENT = re.compile(r"/\.{1,2}(?:/|$)")
+_SESSION = re.compile(
+    r";(?:jsessionid|phpsessid|sid|sessionid)=[^/;]*|/\([SXA]\([a-z0-9]+\)\)(?=/|$)", re.IGNORECASE
+)
+_TAIL = re.compile(
+    r"(?:/|%20|/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml|xhtml|cgi)|/amp(?:\.html)?)+$",
+    re.IGNORECASE,
+)
+_AMP_SUFFIX = re.compile(r"\.amp(?=\.html?$)|\.amp$")
+_MEDIUM_STORY = re.compile(
+    # A word, "-", and Medium's 48-bit story id; a UUID ends in 12 hex digits too, and is none.
+    r"(?<![0-9a-f]{4})-(?=[0-9]*[a-f])(?=[a-f]*[0-9])([0-9a-f]{12})$"
+)
+
+
+def canonical_url(url: str) -> str | None:
+    """The key of the page at `url`; two addresses with one key show the same page.
+
+    None for what is no page that others could have submitted too: an empty string (a text post),
+    another scheme than http(s), a host that names only the own machine or network, an invalid
+    port, more than LONGEST characters. Never raises on a str, whatever it holds.
+    """
+    rules = load_url_rules()
+    while len(url) <= LONGEST:
+        parts = _split(url, rules)
+        if parts is None:
+            return None
+        wrapped = _wrapped(parts, rules)
+        if wrapped is None:
+            key = _key(parts, rules)
+            if key is None or len(key) <= LONGEST:
+                return key
+            return None
+        if len(wrapped) >= len(url):  # each wrapper taken off must shorten it, so this ends
+            return None
+        url = wrapped
+    return None
+
+
+def _split(url: str, rules: UrlRules) -> _Parts | None:
+    """Cut an address into its parts, the host in its normal form; None where it is no address."""
+    url = url.strip(_NOISE_AT_THE_ENDS)
+    if not url.isprintable():
+        url = _SURROGATES.sub("\ufffd", url.translate(_LINE_BREAKS))
+    if "&amp;" in url or "&AMP;" in url:  # communities hand out addresses escaped for HTML
+        url = _AMPERSAND.sub("&", url)
+    match = _ADDRESS.fullmatch(url)
+    if match is None:
+        return None
+    authority, path, query, fragment = match.groups()
+    host = _host(authority, rules)
+    return None if host is None else (host, path, query, fragment)
+
+
+def _host(authority: str, rules: UrlRules) -> str | None:
+    """The host in lower case, in punycode, without the labels that never change the page."""
+    authority = authority.rpartition("@")[2]  # user names and passwords are no part of a page
+    host, port = authority, ""
+    bracket = authority.rfind("]")
+    colon = authority.find(":", bracket + 1)
+    if colon >= 0:
+        host, port = authority[:colon], authority[colon + 1 :]
+    if port:
+        if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+            return None
+        port = "" if int(port) in (80, 443) else f":{int(port)}"
+    host = host.lower()
+    if not host.isascii() or "%" in host:
+        decoded = _punycode(host)
+        if decoded is None:
+            return None
+        host = decoded
+    host = host.strip(".")
+    if host[:1] == "[" or host[-1:].isdigit():
+        address = _public_address(host)
+        return None if address is None else address + port
+    if not _HOST.fullmatch(host) or host.endswith((".localhost", ".local", ".internal")):
+        return None
+    labels = _SERVICE_LABELS.match(host)
+    if labels:
+        host = host[labels.end() :]
+    if ".m." in host:  # en.m.wikipedia.org
+        host = re.sub(r"(?:\.m)+(?=\.[^.]+\.)", "", host)
+    if ".blogspot." in host:  # the reader is sent to a host of his country
+        host = _BLOGSPOT.sub(".blogspot.com", host)
+    return rules.same_host.get(host, host) + port
+
+
+def _punycode(host: str) -> str | None:
+    try:
+        host = unquote_to_bytes(host.encode()).decode("utf-8")
+        return host.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        return None
+
+
+def _public_address(host: str) -> str | None:
+    """An IP address that others can reach, in its normal form."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return None
+    if not address.is_global:
+        return None
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def _wrapped(parts: _Parts, rules: UrlRules) -> str | None:
+    """The address that a cache, an archive or a redirect wraps, or None."""
+    host, path, query, fragment = parts
+    name = host.partition(":")[0]
+    if name.endswith(".translate.goog"):
+        original = name.removesuffix(".translate.goog").replace("--", "\0")
+        original = original.replace("-", ".").replace("\0", "-")
+        return f"//{original}{path}" + (f"?{query}" if query else "")
+    wrappers = rules.wrappers.get(name) or rules.wrappers.get(name[name.find(".") :], ())
+    if not wrappers:
+        return None
+    path = _path(path)
+    target = path + (f"?{query}" if query else "") + (f"#{fragment}" if fragment else "")
+    for wrapper in wrappers:
+        match = wrapper.path.fullmatch(target)
+        address = match and _address_in(wrapper, match, query)
+        if address:
+            return address
+    return None
+
+
+def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | None:
+    if wrapper.parameter:
+        given = dict(part.partition("=")[::2] for part in reversed(query.split("&")))
+        address = next((given[name] for name in wrapper.parameter if given.get(name)), "")
+    else:
+        address = match[1]
+    if wrapper.parameter or wrapper.decode or _CODED_SCHEME.match(address):
+        address = unquote_to_bytes(address.encode()).decode("utf-8", "replace")
+    if not address.lower().startswith(("http:", "https:", "//")):
+        if wrapper.parameter:  # a page of its own that happens to have such a parameter
+            return None
+        address = f"//{address}"
+    if not wrapper.home_page and not _HAS_A_PATH.match(address):
+        return None
+    return address
+
+
+def _key(parts: _Parts, rules: UrlRules) -> str | None:
+    """The normal form of a page that wraps no other one, with the rewrites of its site."""
+    for _ in range(4):  # a rewrite may lead to a site with rules of its own
+        host, raw_path, raw_query, raw_fragment = parts
+        site = _site(host, rules)
+        path = _path(raw_path)
+        if site.lower:
+            path = _lowered(path, site.lower)
+        query = _query(raw_query, site, rules) if raw_query else ""
+        fragment = _fragment(raw_fragment, site) if raw_fragment else ""
+        target = path + query + fragment
+        rewritten = _rewritten(host, path, target, site)
+        if rewritten == host + target:
+            break
+        moved = _split(f"//{rewritten}", rules)
+        if moved is None:
+            return None
+        parts = moved
+    return f"https://{host}{target}"
+
+
+def _site(host: str, rules: UrlRules) -> Site:
+    host = host.partition(":")[0]
+    site = rules.sites.get(host)
+    dot = host.find(".")
+    while site is None and dot >= 0:
+        site = rules.sites.get(host[dot:])
+        dot = host.find(".", dot + 1)
+    return site or _NO_SITE
+
+
+_NO_SITE = Site()
+
+
+def _rewritten(host: str, path: str, target: str, site: Site) -> str:
+    """Host and target after the first rewrite of the site that matches."""
+    for pattern, replacement in site.rewrite:
+        match = pattern.fullmatch(target)
+        if match:
+            new = match.expand(replacement)
+            return new[2:] if new.startswith("//") else host + new
+    if path[-13:-12] == "-":
+        match = _MEDIUM_STORY.search(path)
+        if match:
+            return f"medium.com/p/{match[1]}"
+    return host + target
+
+
+def _path(path: str) -> str:
+    if not _PLAIN.fullmatch(path):
+        path = _percent_normal(path.replace("\\", "/"), _PATH_LITERALS)
+    while True:
+        before = path
+        if ";" in path or "/(" in path:
+            path = _SESSION.sub("", path)
+        if "//" in path:
+            path = re.sub("/{2,}", "/", path)
+        if "/." in path and _DOT_SEGMENT.search(path):
+            path = _without_dot_segments(path)
+        if ".amp" in path[-10:]:
+            path = _AMP_SUFFIX.sub("", path)
+        if path[-1:] in _TAIL_ENDS:
+            tail = _TAIL.search(path)
+            path = path[: tail.start()] if tail else path
+        if path == before:
+            return path
+
+
+_TAIL_ENDS = frozenset("/0lLmMpPxX12345678iI")
+
+
+def _without_dot_segments(path: str) -> str:
+    """RFC 3986, section 5.2.4."""
+    kept: list[str] = []
+    for segment in path.split("/")[1:]:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    return "".join(f"/{segment}" for segment in kept)
+
+
+def _lowered(path: str, parts: int) -> str:
+    segments = path.split("/")
+    segments[1 : parts + 1] = [segment.lower() for segment in segments[1 : parts + 1]]
+    return "/".join(segments)
+
+
+def _query(query: str, site: Site, rules: UrlRules) -> str:
+    """The parameters that say which page it is, sorted, with their "?"; or nothing."""
+    kept = set()
+    for part in query.split("&"):
+        name, _, value = part.partition("=")
+        low = name.lower()
+        if site.keep is not None:
+            if low not in site.keep or not value:
+                continue
+        elif (
+            low in rules.drop
+            or low in site.drop
+            or low.startswith(rules.drop_starting)
+            or f"{low}={value.lower()}" in rules.drop_pairs
+            or (not value and _says_nothing(low))
+        ):
+            continue
+        name, value = _parameter(name), _parameter(value)
+        if name:
+            kept.add(f"{name}={value}" if value else name)
+    return "?" + "&".join(sorted(kept)) if kept else ""
+
+
+def _says_nothing(name: str) -> bool:
+    """?1 and ?2019 are added so that an address can be submitted once more."""
+    return not name or (name.isascii() and name.isdigit() and (len(name) == 1 or name[:2] == "20"))
+
+
+def _parameter(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", "%20")
+    if not _PLAIN.fullmatch(text) or "=" in text:
+        text = _percent_normal(text, _QUERY_LITERALS)
+    return text
+
+
+def _fragment(fragment: str, site: Site) -> str:
+    """What follows "#" where it is a route of the page's own program or the site says so."""
+    if site.fragment is False:
+        return ""
+    if site.fragment is None and not fragment.startswith(("!", "/")):
+        return ""
+    if not _PLAIN.fullmatch(fragment):
+        fragment = _percent_normal(fragment, _PATH_LITERALS | _QUERY_LITERALS)
+    fragment = fragment.rstrip("!/")
+    return f"#{fragment}" if fragment else ""
+
+
+def _percent_normal(text: str, literals: frozenset[int]) -> str:
+    """Percent-encode what must be, decode what need not be; a "%" that encodes nothing: %25."""
+
+    def one(match: re.Match[str]) -> str:
+        piece = match[0]
+        if len(piece) == 3:
+            byte = int(piece[1:], 16)
+            return chr(byte) if byte in literals else piece.upper()
+        return "%25" if piece == "%" else quote(piece.encode(), safe="?;")
+
+    return _CODED.sub(one, text)

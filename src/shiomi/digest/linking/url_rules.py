@@ -1,0 +1,140 @@
+"""The tables of canonical_url.toml as plain data, read once when they are first needed."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from shiomi.digest.errors import LinkingError
+
+__all__ = ["Site", "UrlRules", "Wrapper", "load_url_rules", "parse_url_rules"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is particular about the addresses of some hosts; the fields carry the file's names."""
+
+    name: str = ""
+    keep: frozenset[str] | None = None  # None: all parameters but the tracking ones
+    drop: frozenset[str] = frozenset()
+    lower: int = 0
+    fragment: bool | None = None  # None: only "#!" and "#/" are kept
+    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
+    examples: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapper:
+    """Hosts whose pages show or lead to the page of another address, and where that one stands."""
+
+    name: str
+    path: re.Pattern[str]  # over "/path?query#fragment"; group 1 is the address without `parameter`
+    parameter: tuple[str, ...] = ()
+    decode: bool = False  # the address in group 1 is percent-encoded
+    home_page: bool = True  # False: a wrapped address without a path is not unwrapped
+
+
+@dataclass(frozen=True, slots=True)
+class UrlRules:
+    """Everything canonical_url() looks up. Keys of sites and wrappers: "host" or ".parent"."""
+
+    drop: frozenset[str]
+    drop_starting: tuple[str, ...]
+    drop_pairs: frozenset[str]
+    same_host: Mapping[str, str]
+    sites: Mapping[str, Site]
+    wrappers: Mapping[str, tuple[Wrapper, ...]]
+    examples: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@cache
+def load_url_rules() -> UrlRules:
+    """The rules that ship with Shiomi. Raises LinkingError where the installation is damaged."""
+    table = resources.files(__package__).joinpath("canonical_url.toml")
+    try:
+        return parse_url_rules(table.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LinkingError(
+            f"canonical_url.toml cannot be read ({error}); reinstall shiomi"
+        ) from None
+
+
+def parse_url_rules(text: str) -> UrlRules:
+    """Read the tables. Raises LinkingError naming the rule that cannot be meant."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise LinkingError(f"canonical_url.toml is not valid TOML: {error}") from None
+    try:
+        parameters = table["parameters"]
+        sites = [(entry["hosts"], _site(entry)) for entry in table["site"]]
+        wrappers = [(entry["hosts"], _wrapper(entry)) for entry in table["wrapper"]]
+        return UrlRules(
+            drop=frozenset(parameters["drop"]),
+            drop_starting=tuple(parameters["drop_starting"]),
+            drop_pairs=frozenset(parameters["drop_pairs"]),
+            same_host=dict(table["same_host"]),
+            sites=_sites_by_host(sites),
+            wrappers=_wrappers_by_host(wrappers),
+            examples=tuple(example for _, site in sites for example in site.examples),
+        )
+    except KeyError as error:
+        raise LinkingError(f"canonical_url.toml lacks {error}") from None
+
+
+def _sites_by_host(sites: list[tuple[list[str], Site]]) -> dict[str, Site]:
+    table: dict[str, Site] = {}
+    for hosts, site in sites:
+        for host in hosts:
+            key = host.removeprefix("*")
+            if key in table:
+                raise LinkingError(f"canonical_url.toml has two sites for {host}; keep one")
+            table[key] = site
+    return table
+
+
+def _wrappers_by_host(
+    wrappers: list[tuple[list[str], Wrapper]],
+) -> dict[str, tuple[Wrapper, ...]]:
+    table: dict[str, tuple[Wrapper, ...]] = {}
+    for hosts, wrapper in wrappers:
+        for host in hosts:
+            key = host.removeprefix("*")
+            table[key] = (*table.get(key, ()), wrapper)
+    return table
+
+
+def _pattern(pattern: str, name: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise LinkingError(f"canonical_url.toml, {name}: {pattern!r}: {error}") from None
+
+
+def _site(entry: dict[str, Any]) -> Site:
+    name = entry["name"]
+    keep = entry.get("keep")
+    return Site(
+        name=name,
+        keep=None if keep is None else frozenset(keep),
+        drop=frozenset(entry.get("drop", ())),
+        lower=entry.get("lower", 0),
+        fragment=entry.get("fragment"),
+        rewrite=tuple((_pattern(old, name), new) for old, new in entry.get("rewrite", ())),
+        examples=tuple((url, key) for url, key in entry.get("examples", ())),
+    )
+
+
+def _wrapper(entry: dict[str, Any]) -> Wrapper:
+    return Wrapper(
+        name=entry["name"],
+        path=_pattern(entry["path"], entry["name"]),
+        parameter=tuple(entry.get("parameter", ())),
+        decode=entry.get("decode", False),
+        home_page=entry.get("home_page", True),
+    )

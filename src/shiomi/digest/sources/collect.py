@@ -202,7 +202,7 @@ def _chosen(
     for name in only:
         if name not in made:
             raise ConfigError(
-                f"no source {name!r} is enabled in shiomi.toml; enabled: {', '.join(made) or 'none'}"
+                f"source {name!r} is not enabled in shiomi.toml; enabled: {', '.join(made) or '-'}"
             )
     return {name: make for name, make in made.items() if not only or name in only}
 

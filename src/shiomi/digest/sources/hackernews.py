@@ -105,12 +105,10 @@ class HackerNews:
                     f"{error} (the front-page lists were read instead; older stories are missing)"
                 ) from error
             threads, skipped = _threads(hits, http.now())
-            ranked = sorted(threads, key=lambda t: (-(t.readings[-1].points or 0), t.id))
+            ranked = sorted(threads, key=lambda thread: (-_points(thread), thread.id))
             place.before = start
             place.best = [thread.id for thread in ranked[:_BEST]]
-            yield Batch(
-                tuple(threads), _written(place), skipped, f"{len(threads)} stories of a day"
-            )
+            yield Batch(tuple(threads), _written(place), skipped)
         if failed is not None:
             raise failed
 
@@ -165,7 +163,7 @@ class HackerNews:
                 skipped += raw is not None  # null: there is no such item, or not yet
             elif thread.state is not ThreadState.LIVE:
                 threads.append(thread)
-            elif thread.readings and (thread.readings[-1].points or 0) >= self.config.min_points:
+            elif _points(thread) >= self.config.min_points:
                 said = self._comments(http, item.kids, comments)
                 threads.append(replace(thread, passages=(*thread.passages, *said)))
         return tuple(threads), skipped
@@ -261,6 +259,11 @@ def _thread(
 def _readings(time: int, points: int | None, comments: int | None) -> tuple[Reading, ...]:
     """One reading, or none where the community shows no number at all."""
     return () if points is None and comments is None else (Reading(time, points, comments),)
+
+
+def _points(thread: Thread) -> int:
+    """For ordering only: a story whose points are not shown goes last."""
+    return (thread.reading.points if thread.reading else None) or 0
 
 
 def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:

@@ -288,17 +288,15 @@ class Http:
         if self.vet is not None:
             self.vet(str(request.url))
         host = self._host(request)
-        now = self.clock()
-        until = max(host.next_time, self.blocked.get(_name(request), 0.0))
-        if max(now, until) >= self._deadline:
-            reason = (
-                f"the time budget of {self.budget_seconds:.0f} s is spent"
-                if until <= now
-                else f"{request.url.host} asked to be left alone for {until - now:.0f} s more"
-            )
+        now, asked = self.clock(), self.blocked.get(_name(request), 0.0)
+        until = max(now, host.next_time, asked)
+        if until >= self._deadline:
+            reason = f"the time budget of {self.budget_seconds:.0f} s ([collect] budget_seconds)"
+            reason += " is spent"
+            if asked >= self._deadline:
+                reason = f"{request.url.host} asked to be left alone for {asked - now:.0f} s more"
             raise UnreachableError(
-                f"{self.name}: {reason} after {self.requests} requests; {_LATER}"
-                + (" ([collect] budget_seconds sets the time)" if until <= now else "")
+                f"{self.name}: {reason}, after {self.requests} requests; {_LATER}"
             )
         if until > now and not self.stopped():
             self.sleep(until - now)

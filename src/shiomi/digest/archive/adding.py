@@ -6,8 +6,8 @@ The rules, so that the content does not depend on the order threads are added in
   whose state is further from live, then the later created, then the greater link.
 - url, tags and crosspost_of are of the latest seen thread that had one: absent means unknown, so
   it never erases. Of two seen at the same second, the greater.
-- Every title is kept, with when it was first and last seen; the current one was last seen latest,
-  then first seen latest, then is the greater.
+- Every title is kept, save an empty one, with when it was first and last seen; the current one was
+  last seen latest, then first seen latest, then is the greater.
 - A reading is known by thread, time and exactness. Two of the same are one, with the counts that
   either shows (the greater where they differ).
 - The passages of a kind ("post", "comment", ...) are those of the latest seen thread that had
@@ -69,20 +69,25 @@ class Writer:
         """What was done so far."""
         return Added(self._new, self._changed, self._unchanged, self._readings)
 
-    def add(self, thread: Thread, seen: int) -> None:
-        """Join what was seen of the thread at `seen` (unix seconds) to what is known."""
+    def add(self, thread: Thread, seen: int, *, dated: int | None = None) -> None:
+        """Join what was seen of the thread at `seen` (unix seconds) to what is known.
+
+        `dated` takes the place of `seen` for created, link and state: 0 where `created` is a guess
+        that anyone who saw the thread knows better.
+        """
+        dated = seen if dated is None else dated
         row = self._db.execute(
             "SELECT n, created, link, url, tags, state, crosspost_of, seen, url_seen, tags_seen,"
             " crosspost_seen FROM thread WHERE community = ? AND id = ?",
             (thread.community, thread.id),
         ).fetchone()
         if row is None:
-            n = self._insert(thread, seen)
+            n = self._insert(thread, seen, dated)
             self._new += 1
             self._passages(n, thread.passages, seen)
         else:
             n, created, *facts = row
-            changed = self._update(n, created, facts, thread, seen)
+            changed = self._update(n, created, facts, thread, seen, dated)
             changed |= self.title(n, thread.title, seen, seen)
             changed |= self._passages(n, thread.passages, seen)
             if created is None:
@@ -108,7 +113,12 @@ class Writer:
         return n
 
     def title(self, n: int, title: str, first: int, last: int) -> bool:
-        """Keep that the thread had `title` from `first` to `last`; True where it was not known."""
+        """Keep that the thread was seen with `title` first at `first`, last at `last`.
+
+        True where that was news. No title ("") is no title to keep: a deleted thread has none.
+        """
+        if not title:
+            return False
         title = storable(title)
         rows = self._db.execute(
             "SELECT n, title, first, last FROM title WHERE thread = ?", (n,)
@@ -146,7 +156,28 @@ class Writer:
             (n, reading.time, reading.exact, reading.points, reading.comments),
         ).rowcount
 
-    def _insert(self, thread: Thread, seen: int) -> int:
+    def url(self, n: int, url: str, seen: int) -> bool:
+        """Keep the address that a thread, which may be only heard of, was seen with."""
+        row = self._db.execute("SELECT url, url_seen FROM thread WHERE n = ?", (n,)).fetchone()
+        now = _later(row[0], row[1], url, seen)
+        if now == row:
+            return False
+        self._db.execute(
+            "UPDATE thread SET url = ?, url_seen = ?, linked = CASE WHEN ? THEN 0 ELSE linked END"
+            " WHERE n = ?",
+            (*now, now[0] != row[0], n),
+        )
+        return bool(now[0] != row[0])
+
+    def place(self, n: int, time: int, place: int) -> None:
+        """Keep where the thread stood on the front page at `time`; the higher of two places."""
+        self._db.execute(
+            "INSERT INTO front_page (thread, time, place) VALUES (?, ?, ?)"
+            " ON CONFLICT DO UPDATE SET place = excluded.place WHERE excluded.place < place",
+            (n, time, place),
+        )
+
+    def _insert(self, thread: Thread, seen: int, dated: int) -> int:
         tags = _tags(thread)
         title = storable(thread.title)
         (n,) = self._db.execute(
@@ -163,26 +194,33 @@ class Writer:
                 tags,
                 thread.state,
                 None if thread.crosspost_of is None else storable(thread.crosspost_of),
-                seen,
+                dated,
                 None if thread.url is None else seen,
                 None if tags is None else seen,
                 None if thread.crosspost_of is None else seen,
             ),
         ).fetchone()
-        self._db.execute(
-            "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
-            (n, title, seen, seen),
-        )
+        if title:
+            self._db.execute(
+                "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
+                (n, title, seen, seen),
+            )
         key: int = n
         return key
 
     def _update(
-        self, n: int, created: int | None, facts: list[object], thread: Thread, seen: int
+        self,
+        n: int,
+        created: int | None,
+        facts: list[object],
+        thread: Thread,
+        seen: int,
+        dated: int,
     ) -> bool:
         """Join the facts beside title, readings and passages; True where what is known changed."""
         link, url, tags, state, crosspost, stamp, *stamps = facts
         known = None if created is None else (stamp, _rank(str(state)), created, link)
-        given = (seen, _rank(thread.state), thread.created, storable(thread.link))
+        given = (dated, _rank(thread.state), thread.created, storable(thread.link))
         best = given if known is None else max(known, given)
         optional = [
             _later(old, old_stamp, new, seen)

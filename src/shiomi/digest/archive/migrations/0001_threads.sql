@@ -106,3 +106,11 @@ CREATE TABLE source (
     cursor    TEXT NOT NULL,
     collected INTEGER                           -- `seen` of the newest threads archived with it
 ) WITHOUT ROWID;
+
+-- How far the reading of each file has come, so that it goes on where it was interrupted.
+CREATE TABLE import (
+    file    TEXT    PRIMARY KEY,                -- SHA-256 of its content
+    read_at INTEGER NOT NULL,                   -- when its counts were read at the latest
+    rows    INTEGER NOT NULL,                   -- rows done
+    report  TEXT    NOT NULL                    -- JSON of ImportReport
+) WITHOUT ROWID;

@@ -1,0 +1,116 @@
+"""`export_threads`: the archive's threads as JSON Lines, to move them elsewhere and import them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.loading import find_keys
+from shiomi.digest.archive.shapes import ThreadLine
+from shiomi.digest.errors import ArchiveError
+from shiomi.digest.thread import Thread
+
+__all__ = ["export_lines", "export_threads"]
+
+_BATCH = 500
+_FOREVER = 2**62  # unix seconds
+
+
+def export_threads(
+    archive: Archive,
+    path: Path | str,
+    *,
+    since: int = 0,
+    until: int = _FOREVER,
+    progress: Callable[[int, int | None, str], None] | None = None,
+) -> int:
+    """Write the threads created in [since, until) to `path`, and give how many there were.
+
+    One JSON object per line, gzip where the name ends in .gz; the same threads give the same
+    bytes. The file appears whole or not at all. Not exported: what is only heard of, places on the
+    front page, links and digests; a copy of the archive's own file has them all. Raises
+    ArchiveError where the file cannot be written.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    count = 0
+    try:
+        with unfinished.open("wb") as file:
+            out = (
+                gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0)
+                if path.suffix == ".gz"
+                else file
+            )
+            for line in export_lines(archive, since, until):
+                out.write(line)
+                count += 1
+                if progress is not None and count % _BATCH == 0:
+                    progress(count, None, f"exporting {path.name}")
+            if out is not file:
+                out.close()
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        raise ArchiveError(
+            f"{path} cannot be written: {error.strerror}; name a place that can be"
+        ) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return count
+
+
+def export_lines(archive: Archive, since: int = 0, until: int = _FOREVER) -> Iterator[bytes]:
+    """The threads created in [since, until), by (created, uid), each as one line of JSON."""
+    batch: list[Thread] = []
+    for thread in archive.threads(since, until):
+        batch.append(thread)
+        if len(batch) == _BATCH:
+            yield from _lines(archive, batch)
+            batch = []
+    yield from _lines(archive, batch)
+
+
+def _lines(archive: Archive, threads: list[Thread]) -> Iterator[bytes]:
+    keys = find_keys(archive.connection, (thread.uid for thread in threads))
+    wanted = (msgspec.json.encode(list(keys.values())).decode(),)
+    titles: dict[int, list[tuple[int, int, str]]] = {}
+    seen: dict[int, int] = {}
+    for n, first, last, title in archive.connection.execute(
+        "SELECT thread, first, last, title FROM title"
+        " WHERE thread IN (SELECT value FROM json_each(?)) ORDER BY first, last, title",
+        wanted,
+    ):
+        titles.setdefault(n, []).append((first, last, title))
+    for n, newest in archive.connection.execute(
+        "SELECT n, max(coalesce(seen, 0), coalesce(url_seen, 0), coalesce(tags_seen, 0),"
+        " coalesce(crosspost_seen, 0),"
+        " coalesce((SELECT max(last) FROM title WHERE thread = thread.n), 0),"
+        " coalesce((SELECT max(seen) FROM passage WHERE thread = thread.n), 0))"
+        " FROM thread WHERE n IN (SELECT value FROM json_each(?))",
+        wanted,
+    ):
+        seen[n] = newest
+    for thread in threads:
+        n = keys[thread.uid]
+        line = ThreadLine(
+            thread.community,
+            thread.id,
+            thread.title,
+            thread.created,
+            thread.link,
+            thread.url,
+            thread.tags,
+            thread.state,
+            thread.crosspost_of,
+            thread.readings,
+            thread.passages,
+            seen[n],
+            tuple(titles.get(n, ())),
+        )
+        yield msgspec.json.encode(line) + b"\n"

@@ -1,0 +1,236 @@
+"""`import_file`: threads, titles and readings out of a data set's file, into the archive.
+
+The shape of a file is told by its columns (shapes.py). Rows are read one by one and written in
+batches, each one transaction with how far the file has come, so that an interrupted import goes on
+where it stopped, and a finished one is known again by the file's content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from shiomi.digest.archive.adding import Added, Writer
+from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.rows import BadRow, Row, open_rows
+from shiomi.digest.archive.shapes import SHAPES, Found, Shape, shape_of
+from shiomi.digest.errors import ImportFileError
+
+__all__ = ["ImportReport", "Progress", "import_file"]
+
+Progress = Callable[[int, int | None, str], None]
+"""Called with (rows done, rows in all or None, what is being done)."""
+
+_BATCH = 5000  # rows in a transaction
+_PROBED = 1000  # rows looked at for a known shape
+_NAMED = 20  # bad rows kept in words
+_KEYS = 200_000  # threads whose key is remembered
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What importing a file did, over all runs it took."""
+
+    path: str
+    shape: str
+    rows: int = 0  # good ones
+    added: Added = field(default_factory=Added)
+    bad: int = 0
+    problems: tuple[str, ...] = ()  # the first of the bad rows, in words
+    done: bool = False  # the whole file was read
+    already: bool = False  # it had been imported before; nothing was done now
+
+    def text(self) -> str:
+        """The report in lines for a person."""
+        added = self.added
+        lines = [
+            f"{self.path}: {self.rows:,} rows ({self.shape}); {added.new:,} new threads,"
+            f" {added.changed:,} changed, {added.readings:,} readings"
+            + (" (imported before)" if self.already else "")
+        ]
+        lines += [f"  {problem}" for problem in self.problems]
+        if self.bad > len(self.problems):
+            lines.append(f"  and {self.bad - len(self.problems):,} more bad rows")
+        return "\n".join(lines)
+
+
+def import_file(
+    archive: Archive,
+    path: Path | str,
+    *,
+    format: str | None = None,  # noqa: A002 - the name of the command's option
+    read_at: int | None = None,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Read a file into the archive; reading it again changes nothing.
+
+    `format` is the name of a shape, else told by the columns. `read_at` (unix seconds) is when the
+    file's counts were read at the latest, for shapes that do not say; else the file's own date.
+    Raises ImportFileError where the file cannot be read or its shape is not known; a bad row does
+    not stop it.
+    """
+    path = Path(path)
+    rows, total = open_rows(path)
+    key = _digest(path)
+    row = archive.connection.execute(
+        "SELECT read_at, rows, report FROM import WHERE file = ?", (key,)
+    ).fetchone()
+    if row is not None and read_at in (None, row[0]):
+        read_at, skip, report = row[0], row[1], msgspec.json.decode(row[2], type=ImportReport)
+        report = replace(report, path=str(path))
+        if report.done:
+            return replace(report, already=True)
+        rows, total = open_rows(path, skip)
+    else:
+        read_at = int(path.stat().st_mtime) if read_at is None else read_at
+        skip, report = 0, ImportReport(str(path), "")
+    shape, rows = _recognise(path, rows, format or report.shape or None)
+    report = replace(report, shape=shape.name)
+    run = _Run(archive, shape, read_at, key, report)
+    what = f"importing {path.name}"
+    for done in run.batches(rows, skip):
+        if progress is not None:
+            progress(done, total, what)
+    return run.report
+
+
+class _Run:
+    """One run over a file, from where the last one stopped."""
+
+    def __init__(
+        self, archive: Archive, shape: Shape, read_at: int, key: str, report: ImportReport
+    ) -> None:
+        self.report = report
+        self._archive = archive
+        self._shape = shape
+        self._read_at = read_at
+        self._key = key
+        self._keys: dict[tuple[str, str], int] = {}  # of threads whose rows repeat
+
+    def batches(self, rows: Iterator[Row | BadRow], done: int) -> Iterator[int]:
+        """Write all rows, yielding how far it came after each batch."""
+        decode = msgspec.json.Decoder(self._shape.row).decode
+        while True:
+            batch = list(islice(rows, _BATCH))
+            found: list[Found] = []
+            problems = []
+            for row in batch:
+                done = row.number
+                if isinstance(row, BadRow):
+                    problems.append(f"row {row.number}: {row.problem}")
+                    continue
+                try:
+                    fields = (
+                        decode(row.content)
+                        if isinstance(row.content, bytes)
+                        else msgspec.convert(row.content, self._shape.row)
+                    )
+                    found.append(self._shape.found(fields, self._read_at))
+                except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
+                    problems.append(f"row {row.number}: {_brief(error)}")
+            self._write(found, problems, done, last=len(batch) < _BATCH)
+            yield done
+            if len(batch) < _BATCH:
+                return
+
+    def _write(self, found: list[Found], problems: list[str], done: int, *, last: bool) -> None:
+        """One batch and how far the file has come, in one transaction."""
+        with self._archive.transaction():
+            writer = Writer(self._archive.connection)
+            for one in found:
+                self._keep(writer, one)
+            report = replace(
+                self.report,
+                rows=self.report.rows + len(found),
+                added=self.report.added + writer.added,
+                bad=self.report.bad + len(problems),
+                problems=(*self.report.problems, *problems)[:_NAMED],
+                done=last,
+            )
+            self._archive.connection.execute(
+                "INSERT OR REPLACE INTO import VALUES (?, ?, ?, ?)",
+                (self._key, self._read_at, done, msgspec.json.encode(report).decode()),
+            )
+        self.report = report
+
+    def _keep(self, writer: Writer, found: Found) -> None:
+        if found.thread is not None:
+            writer.add(found.thread, found.seen, dated=found.dated)
+            if not found.titles:
+                return
+        name = (found.community, found.id)
+        n = self._keys.get(name)
+        if n is None:
+            if len(self._keys) >= _KEYS:
+                self._keys.clear()
+            n = self._keys[name] = writer.heard_of(*name)
+        for first, last, title in found.titles:
+            writer.title(n, title, first, last)
+        if found.url is not None:
+            writer.url(n, found.url, found.seen)
+        for reading in found.readings:
+            writer.reading(n, reading)
+        if found.place is not None:
+            writer.place(n, *found.place)
+
+
+def _recognise(
+    path: Path, rows: Iterator[Row | BadRow], name: str | None
+) -> tuple[Shape, Iterator[Row | BadRow]]:
+    """The shape of the first row that has one, and all rows again."""
+    if name is not None:
+        shape = next((shape for shape in SHAPES if shape.name == name), None)
+        if shape is None:
+            raise ImportFileError(f"there is no format {name!r}; there are{_known_shapes()}")
+        return shape, rows
+    bad: list[BadRow] = []
+    columns: frozenset[str] = frozenset()
+    for row in islice(rows, _PROBED):
+        if isinstance(row, BadRow):
+            bad.append(row)
+            continue
+        seen = row.columns
+        shape = shape_of(seen)
+        if shape is not None:
+            return shape, _chain(bad, row, rows)
+        columns = columns or seen
+        bad.append(BadRow(row.number, "its columns are of no known shape"))
+    if columns:
+        have = ", ".join(sorted(name[:40] for name in columns)[:20])
+        raise ImportFileError(
+            f"{path} is of no known shape; its columns are: {have}. Known are{_known_shapes()}"
+        )
+    problem = f" ({bad[0].problem})" if bad else ""
+    raise ImportFileError(
+        f"{path} has no row that can be read{problem}; it must be parquet, or UTF-8 text with one"
+        f" JSON object per line, plain or gzip. Known are{_known_shapes()}"
+    )
+
+
+def _chain(
+    bad: Iterable[BadRow], first: Row, rows: Iterator[Row | BadRow]
+) -> Iterator[Row | BadRow]:
+    yield from bad
+    yield first
+    yield from rows
+
+
+def _known_shapes() -> str:
+    return "".join(
+        f"\n  {shape.name}: {shape.what} (with {', '.join(sorted(shape.columns))})"
+        for shape in SHAPES
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _brief(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

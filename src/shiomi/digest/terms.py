@@ -18,6 +18,8 @@ _LABELS = re.compile(
     r"|\|\s*hacker\s+news\s*$",
     re.IGNORECASE,
 )
+# most titles have no label and no date, and finding that out is cheaper than looking for each
+_MAY_HAVE_LABEL = re.compile(r"[\[(|]|(?:19|20)\d\d|^\s*(?:show|ask|tell|launch)\s", re.IGNORECASE)
 _DATES = re.compile(
     r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b[ .,]*(?:19|20)\d\d\b"
@@ -30,6 +32,7 @@ _WORD = re.compile(
     # hiragana is left out: alone it is grammar
     rf"|\.?[^\W_\u3040-\u30ff{_KANJI}](?:[^\W_\u3040-\u30ff{_KANJI}]|[.'’+#&/-](?=[\w+#]))*[+#]*"
 )
+_NUMBER = re.compile(r"(?!(?:19|20)\d\d$)\d{1,4}(?:\.\d{1,3}){0,2}")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 
 
@@ -37,8 +40,9 @@ _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 class Term:
     """A word or phrase of a title: its key for counting, and how it was written."""
 
-    key: str  # normalised: "apple m1"
+    key: str  # for counting, variants of spelling together: "opensource" for "Open-Source"
     surface: str  # as written: "Apple M1"
+    words: tuple[str, ...]  # ("apple", "m1")
 
 
 @lru_cache(maxsize=1)
@@ -56,15 +60,19 @@ def normalized(text: str) -> str:
 
 def bare_title(title: str) -> str:
     """The title without labels and dates: "Show HN: X (2019) [pdf]" is "X"."""
-    text = unicodedata.normalize("NFKC", title[:MOST])
-    return " ".join(_DATES.sub(" ", _LABELS.sub(" ", text)).split())
+    text = title[:MOST]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    if _MAY_HAVE_LABEL.search(text):
+        text = _DATES.sub(" ", _LABELS.sub(" ", text))
+    return " ".join(text.split())
 
 
 def words(title: str) -> list[Term | None]:
     """The words of a title in order, None in the place of a word that names nothing.
 
     Latin words keep what belongs to their names (C++, C#, .NET, Node.js, GPT-3); runs of katakana
-    and of kanji are words; a plain number is none.
+    and of kanji are words; a number (no year) is one too, for the version it may be.
     """
     stops = stop_words()
     found: list[Term | None] = []
@@ -74,14 +82,22 @@ def words(title: str) -> list[Term | None]:
         if text[end : match.start()].strip(" "):
             found.append(None)  # punctuation ends a phrase
         end = match.end()
-        surface = _POSSESSIVE.sub("", match.group())
-        key = surface.casefold().replace("’", "'")
-        named = len(key) > 1 or key in {"c", "r", "d"}
-        if not named or key in stops or not any(letter.isalpha() for letter in key):
+        surface = match.group()
+        if "'" in surface or "’" in surface:
+            surface = _POSSESSIVE.sub("", surface).replace("’", "'")
+        key = surface.casefold()
+        if key in stops or not _names(key):
             found.append(None)
         else:
-            found.append(Term(key, surface))
+            found.append(Term(key.replace("-", "") or key, surface, (key,)))
     return found
+
+
+def _names(key: str) -> bool:
+    """Whether a word can name something: two letters and more, C, R, D, or a version's number."""
+    if len(key) == 1:
+        return key in {"c", "r", "d"} or key.isdigit()
+    return key.isalpha() or any(map(str.isalpha, key)) or _NUMBER.fullmatch(key) is not None
 
 
 def phrases(title: str, longest: int = 3) -> list[Term]:
@@ -93,10 +109,18 @@ def phrases(title: str, longest: int = 3) -> list[Term]:
         for word in row[start : start + longest]:
             if word is None:
                 break
+            if not run and _NUMBER.fullmatch(word.key):
+                break  # "Qt 6" names something, 6 does not
             run.append(word)
-            term = Term(" ".join(w.key for w in run), _joined([w.surface for w in run]))
+            term = word if len(run) == 1 else _phrase(run)
             found.setdefault(term.key, term)
     return list(found.values())
+
+
+def _phrase(run: list[Term]) -> Term:
+    """Words in a row as one term; written apart or together, "corona virus" is one key."""
+    key = "".join(word.key for word in run)
+    return Term(key, _joined([word.surface for word in run]), tuple(w.words[0] for w in run))
 
 
 def _joined(surfaces: list[str]) -> str:

@@ -1,0 +1,123 @@
+"""Languages of the digest: one TOML file of phrases each, so that a new language is one file.
+
+A file has a table for each room that speaks ([render], [writing], [trends], [watch]); a value is a
+phrase, or a list of phrases that say the same in different words. Slots are `{name}`, nothing
+else: a slot is filled with text, whatever that text holds.
+"""
+
+from __future__ import annotations
+
+import difflib
+import string
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from shiomi.digest.errors import ConfigError
+
+__all__ = ["Language", "language_codes", "load_language", "parse_language", "slots_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The phrases of one language, and how it writes numbers and times."""
+
+    code: str  # BCP 47: "ja", "en"
+    phrases: Mapping[str, tuple[str, ...]]  # "render.topics" to the ways of saying it, at least one
+
+    def phrase(self, key: str, variant: int = 0, /, **slots: object) -> str:
+        """The phrase `key` with its slots filled; `variant` counts around the ways of saying it.
+
+        Raises LookupError for a key or slot that the language does not have.
+        """
+        said = self._said(key)
+        text = said[variant % len(said)]
+        try:
+            return text.format(**slots)
+        except KeyError as error:
+            raise LookupError(f"{self.code}: {key} needs the slot {error.args[0]!r}") from None
+
+    def variants(self, key: str) -> int:
+        """How many ways there are of saying `key`. Raises LookupError."""
+        return len(self._said(key))
+
+    def number(self, value: int) -> str:
+        """ "1,023"."""
+        return f"{value:,}"
+
+    def moment(self, time: int, zone: str) -> str:
+        """Unix seconds as local time with its zone: "2020-12-06 09:00 JST"."""
+        local = datetime.fromtimestamp(time, ZoneInfo(zone))
+        name = local.tzname() or zone
+        # zones without a name of their own are called "+03" by the time zone database
+        return f"{local:%Y-%m-%d %H:%M} {'UTC' + name if name[0] in '+-' else name}"
+
+    def _said(self, key: str) -> tuple[str, ...]:
+        try:
+            return self.phrases[key]
+        except KeyError:
+            near = difflib.get_close_matches(key, self.phrases, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise LookupError(f"the language {self.code} has no phrase {key}{hint}") from None
+
+
+def language_codes() -> tuple[str, ...]:
+    """The codes of the languages that ship, in order."""
+    names = (entry.name for entry in files(__name__).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+@lru_cache
+def load_language(code: str) -> Language:
+    """The language with this code. Raises ConfigError naming those there are."""
+    if code not in language_codes():
+        known = ", ".join(language_codes())
+        raise ConfigError(f"language {code!r} is not known; known are {known}")
+    return parse_language(code, (files(__name__) / f"{code}.toml").read_text(encoding="utf-8"))
+
+
+def parse_language(code: str, text: str) -> Language:
+    """The language of a TOML text. Raises ConfigError naming the key that is not right."""
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{code}.toml is not valid TOML: {error}") from None
+    phrases = {}
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ConfigError(f"{code}.toml: {name} must stand in a table, like [render]")
+        for key, value in table.items():
+            phrases[f"{name}.{key}"] = _checked(f"{code}.toml: {name}.{key}", value)
+    return Language(code, phrases)
+
+
+def slots_of(phrase: str) -> frozenset[str]:
+    """The slots of a phrase: {"count"} of "{count} points".
+
+    Raises ValueError where it holds anything but plain `{name}`.
+    """
+    slots = set()
+    for _, name, spec, conversion in string.Formatter().parse(phrase):
+        if name is None:
+            continue
+        if not name.isidentifier() or spec or conversion:
+            raise ValueError(f"{{{name}}} is no plain slot; write {{name}}")
+        slots.add(name)
+    return frozenset(slots)
+
+
+def _checked(key: str, value: object) -> tuple[str, ...]:
+    given = value if isinstance(value, list) else [value]
+    said = tuple(one for one in given if isinstance(one, str))
+    if not said or len(said) < len(given):
+        raise ConfigError(f"{key} must be a phrase or a list of phrases; got {value!r}")
+    for one in said:
+        try:
+            slots_of(one)
+        except ValueError as error:
+            raise ConfigError(f"{key}: {error}") from None
+    return said

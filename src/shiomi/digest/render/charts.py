@@ -78,13 +78,13 @@ def weekly_bars(counts: Sequence[int], label: str, description: str) -> Markup:
 def bar(count: int, top: int) -> Markup:
     """A bar for one row of a table, `count` of at most `top`.
 
-    Hidden from screen readers: the number stands beside it.
+    It grows from the right, below the number, and is hidden from screen readers: they read that.
     """
-    width = 100 * count / top if top > 0 else 0
+    width = min(100.0, max(0.0, 100 * count / top)) if top > 0 else 0.0
     return Markup(
         '<svg class="bar" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"'
-        ' focusable="false"><rect x="0" y="0" width="{}" height="6"/></svg>'
-    ).format(f"{min(100.0, max(0.0, width)):.1f}")
+        ' focusable="false"><rect x="{}" y="0" width="{}" height="6"/></svg>'
+    ).format(f"{100 - width:.1f}", f"{width:.1f}")
 
 
 def _thinned(points: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
@@ -19,6 +20,8 @@ from shiomi.digest.render.charts import Series, bar, lines_over_time, weekly_bar
 from shiomi.digest.render.page import Line, Page, Theme, TopicPage, lay_out
 
 __all__ = ["render_entry", "render_html", "render_index", "templates"]
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?")
 
 
 def render_html(
@@ -59,6 +62,7 @@ def templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["groups"] = _groups
+    environment.filters["dates"] = _dates
     environment.globals["lang_of"] = _lang_of
     environment.globals["bar"] = bar
     environment.globals["points_chart"] = pass_context(_points_chart)
@@ -73,6 +77,11 @@ def _context(language: Language) -> dict[str, object]:
 def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
     """Runs of told sentences (True), which share a paragraph, and of quotations (False)."""
     return [(told, list(run)) for told, run in groupby(lines, lambda one: one.quoted_from is None)]
+
+
+def _dates(text: str) -> Markup:
+    """`text` escaped, its dates and times kept from breaking across lines."""
+    return Markup(_DATE.sub(r'<span class="date">\g<0></span>', str(escape(text))))  # noqa: S704
 
 
 def _lang_of(lang: str | None) -> Markup:

@@ -1,0 +1,7 @@
+"""Check: a linter for written digests, by whomever: each number against the archive's readings."""
+
+from shiomi.digest.check.judging import Checked, Verdict
+from shiomi.digest.check.linter import CheckReport, check_digest
+from shiomi.digest.check.reading import read_digest
+
+__all__ = ["CheckReport", "Checked", "Verdict", "check_digest", "read_digest"]

@@ -1,0 +1,269 @@
+"""Claims of a written digest: each number of points or comments, and the thread it is said of.
+
+Reads Markdown in the format of the series and in the shapes its older weeks had: headings with or
+without numbers, labels like **スコア**, addresses written out, items as bold lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from shiomi.digest.check.numerals import Amount, read_amount
+
+__all__ = ["Claim", "Unit", "Written", "read_claims", "thread_uid"]
+
+
+class Unit(StrEnum):
+    """What a number counts."""
+
+    POINTS = "points"
+    COMMENTS = "comments"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One number as the digest states it."""
+
+    line: int  # from 1
+    text: str  # as written: "1,900以上の支持"
+    unit: Unit
+    amount: Amount
+    about: tuple[str, ...]  # uids; several: it may be any of them; none: it cannot be told
+    community: str | None  # the community the sentence names, where none of `about` is known
+    title: str | None  # a title the sentence quotes beside it
+    read: str | None  # the time of reading it states: "2025-11-16 09:00" or "2025-11-16"
+    or_earlier: bool = False  # that time is only the latest possible
+    total: bool = False  # a sum over several threads
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a digest's text says."""
+
+    date: date | None
+    claims: tuple[Claim, ...]
+    uids: tuple[str, ...]  # every thread it links, in order
+
+
+_THREAD = re.compile(
+    r"""(?xi)https?://(?:
+      news\.ycombinator\.com/item\?(?:[^\s)>\]]*?&)?id=(?P<hn>[0-9]{1,12})
+    | (?:[a-z]{2,4}\.)?reddit\.com/r/(?P<sub>\w{2,30})/comments/(?P<post>[0-9a-z]{3,12})
+    | lobste\.rs/s/(?P<lobsters>[0-9a-z]{4,10})
+    | (?:www\.)?arxiv\.org/(?:abs|pdf)/(?P<arxiv>[0-9]{4}\.[0-9]{4,5}|[a-z.-]+/[0-9]{7})
+    )[^\s)>\]「」（）]*"""
+)
+_ADDRESS = re.compile(r"https?://[^\s)>\]「」（）]*")
+_HEADING = re.compile(r"^ {0,3}(#{1,6})\s")
+_BOLD_ITEM = re.compile(r"^\*\*\s*[0-9０-９]+[.)．、]")
+_DATE = re.compile(r"(20[0-9]{2})(?:-|年|/)([0-9]{1,2})(?:-|月|/)([0-9]{1,2})")
+_QUOTED = re.compile(r"「[^「」]*」|『[^『』]*』|“[^“”]*”|\"[^\"]{0,300}\"|`[^`]*`")
+_QUOTE_SOURCE = re.compile(r"[（(](?:原文引用|quoted from)[^）\n]*?\]\([^)]*\)[）)]")
+_SENTENCE = re.compile(r"[^。！？!?]*(?:[。！？!?]+|$)")
+
+_NUMBER = (
+    r"(?<![0-9０-９A-Za-z.,+\-−/])(?P<number>[0-9０-９][0-9０-９,，.．]{0,12}[kKｋＫ百千万]?[0-9０-９千]{0,2}"
+    r"|(?<!数)[一二三四五六七八九十百千万]{1,9})"
+)
+_BEFORE = r"(?P<near>約|およそ|ほぼ|around |about |nearly |~|〜|over |more than )?\s*"
+_AFTER = r"(?P<bound>\+|＋|件?(?:以上|以下|未満|超え?|近い|近く|弱|強|あまり|余り))?"
+_POINTS = (
+    r"ポイント|points?\b|pts?\b|支持|賛成票?|高評価|up-?votes?\b|アップボート|いいね"
+    r"|likes?\b|票|スコア"
+)
+_COMMENTS = r"(?:(?:技術的|活発|建設的)な?)?(?:コメント|議論|返信|comments?\b|replies\b)"
+_NOT_A_COUNT = (  # "10ポイント改善": percentage points; "2つのポイント" has no unit directly behind
+    r"(?!\s*(?:向上|改善|上昇|低下|増|減|上回|下回|高|低|差|の差|以内|アップ|ダウン|上げ|下げ|out\b|higher|lower))"
+)
+_COUNTED = re.compile(
+    rf"(?i){_BEFORE}{_NUMBER}\s*{_AFTER}\s*の?\s*"
+    rf"(?:(?P<points>{_POINTS}){_NOT_A_COUNT}|件?の?\s*(?P<comments>{_COMMENTS}))"
+)
+_LABELLED = re.compile(
+    rf"(?i)(?<![ぁ-んァ-ヶー一-龠])(?:(?P<points>ポイント|points|score|スコア|up-?votes|アップボート数?|投票数|支持数?)"
+    rf"|(?P<comments>コメント数?|comments))\**\s*[:：]\s*\**\s*{_BEFORE}{_NUMBER}\s*{_AFTER}"
+    r"(?=\s*(?:点|[、,/／・()（）|;；。*]|$))"
+)
+_TOTAL = re.compile(r"(?i)合計|合わせて|累計|総計|\btotal|\bcombined|\bin all\b")
+_READ = re.compile(
+    r"(?i)(?P<as_of>as of )?(?P<read>20[0-9]{2}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2})?)"
+    r"\s*(?P<earlier>以前の時点|or earlier)?(?P<ja>時点)?"
+)
+_COMMUNITY = re.compile(
+    r"(?i)(?P<hackernews>hacker\s?news|\bHN\b|(?<![A-Za-z])HN(?![A-Za-z]))|(?P<lobsters>lobsters|lobste\.rs)"
+    r"|(?<![A-Za-z0-9/])r/(?P<sub>[A-Za-z0-9_]{2,30})|(?P<reddit>reddit)"
+)
+
+
+def thread_uid(url: str) -> str | None:
+    """The uid of the thread whose discussion page `url` is, or None."""
+    found = _THREAD.match(url)
+    return _uid(found) if found else None
+
+
+def read_claims(text: str) -> Written:
+    """Every claim of a digest's Markdown text. Never raises: what is not understood is no claim."""
+    lines = text.splitlines()
+    claims: list[Claim] = []
+    uids: dict[str, None] = {}
+    for start, item in _items(lines):
+        block = _Item.of(item)
+        uids.update(dict.fromkeys(block.uids))
+        for offset, line in enumerate(item):
+            claims += block.claims(start + offset + 1, line)
+    return Written(_written_date(lines), tuple(claims), tuple(uids))
+
+
+def _written_date(lines: list[str]) -> date | None:
+    for line in lines[:20]:
+        found = _DATE.search(line) if _HEADING.match(line) else None
+        if found:
+            try:
+                return date(*map(int, found.groups()))
+            except ValueError:
+                return None
+    return None
+
+
+def _items(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """(index of the first line, lines) of every block under one heading."""
+    start = 0
+    for index, line in enumerate(lines):
+        if index > start and (_HEADING.match(line) or _BOLD_ITEM.match(line)):
+            yield start, lines[start:index]
+            start = index
+    yield start, lines[start:]
+
+
+def _uid(found: re.Match[str]) -> str:
+    if found["hn"]:
+        return f"hackernews:{int(found['hn'])}"
+    if found["post"]:
+        return f"reddit/{found['sub']}:{found['post'].lower()}"
+    if found["lobsters"]:
+        return f"lobsters:{found['lobsters'].lower()}"
+    return f"arxiv:{found['arxiv'].lower()}"
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found.group())
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A heading and what stands under it."""
+
+    uids: tuple[str, ...]
+    heading: tuple[str, ...]  # those linked by the heading itself
+
+    @classmethod
+    def of(cls, lines: list[str]) -> _Item:
+        def linked(text: str) -> list[str]:
+            return list(dict.fromkeys(_uid(found) for found in _THREAD.finditer(text)))
+
+        return cls(tuple(linked("\n".join(lines))), tuple(linked(lines[0])) if lines else ())
+
+    def claims(self, number: int, line: str) -> Iterator[Claim]:
+        """The claims of one line, sentence by sentence."""
+        if len(line) > 100_000:
+            return  # no sentence anyone wrote
+        line = _QUOTE_SOURCE.sub(_blank, line)
+        threads = list(_THREAD.finditer(line))
+        plain = _ADDRESS.sub(_blank, line)
+        masked = _QUOTED.sub(_blank, plain)
+        for sentence in _SENTENCE.finditer(masked):
+            begin, end = sentence.span()
+            if begin == end:
+                continue
+            part = _Sentence(
+                item=self,
+                threads=[found for found in threads if begin <= found.start() < end],
+                text=plain,
+                masked=masked[:end],
+                begin=begin,
+            )
+            yield from part.claims(number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """One sentence of a line. Positions are those of the line."""
+
+    item: _Item
+    threads: list[re.Match[str]]
+    text: str  # the line without addresses
+    masked: str  # the same without quotations, up to the sentence's end
+    begin: int
+
+    def claims(self, number: int) -> Iterator[Claim]:
+        taken: set[int] = set()
+        found = [
+            *_COUNTED.finditer(self.masked, self.begin),
+            *_LABELLED.finditer(self.masked, self.begin),
+        ]
+        for match in sorted(found, key=lambda one: one.start("number")):
+            amount = read_amount(match["number"], match["near"], match["bound"])
+            if amount is None or match.start("number") in taken:
+                continue
+            taken.add(match.start("number"))
+            about, community = self.about(match.start("number"))
+            read = self.read_time(match.end())
+            yield Claim(
+                line=number,
+                text=self.text[match.start() : match.end()].strip(),
+                unit=Unit.POINTS if match["points"] else Unit.COMMENTS,
+                amount=amount,
+                about=about,
+                community=community,
+                title=self.title(match.start("number")) if not about else None,
+                read=read["read"] if read else None,
+                or_earlier=bool(read and read["earlier"]),
+                total=bool(_TOTAL.search(self.masked, self.begin, match.start("number"))),
+            )
+
+    def about(self, position: int) -> tuple[tuple[str, ...], str | None]:
+        """The threads a number at `position` is said of, and the community named instead."""
+        before = [found for found in self.threads if found.start() < position]
+        if before:
+            return (_uid(before[-1]),), None
+        if len(self.threads) == 1:
+            return (_uid(self.threads[0]),), None
+        counted = [uid for uid in self.item.uids if not uid.startswith("arxiv:")]
+        heading = [uid for uid in counted if uid in self.item.heading]
+        community = self.community(position)
+        if community is None:
+            return tuple(heading or counted), None
+        for candidates in (heading, counted):
+            own = tuple(uid for uid in candidates if _in_community(uid, community))
+            if own:
+                return own, community
+        return (), community
+
+    def community(self, position: int) -> str | None:
+        """The community named nearest before `position`, else the first after it."""
+        named = list(_COMMUNITY.finditer(self.masked, self.begin))
+        if not named:
+            return None
+        before = [one for one in named if one.start() < position]
+        found = before[-1] if before else named[0]
+        return f"reddit/{found['sub']}" if found["sub"] else str(found.lastgroup)
+
+    def title(self, position: int) -> str | None:
+        """The last title quoted before `position` in the sentence."""
+        quoted = list(_QUOTED.finditer(self.text, self.begin, position))
+        return quoted[-1].group()[1:-1].strip() or None if quoted else None
+
+    def read_time(self, position: int) -> re.Match[str] | None:
+        for found in _READ.finditer(self.masked, position):
+            if found["as_of"] or found["ja"] or found["earlier"]:
+                return found
+        return None
+
+
+def _in_community(uid: str, community: str) -> bool:
+    own = uid.rpartition(":")[0].lower()
+    return own == community.lower() or (community == "reddit" and own.startswith("reddit/"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import time
 from email.utils import formatdate
 
 import pytest
@@ -407,10 +406,3 @@ def test_parse_may_ask_for_the_answer_again(community: Community) -> None:
 def test_a_new_client_follows_no_redirect_by_itself() -> None:
     with new_client(trust_env=False) as client:
         assert not client.follow_redirects
-
-
-def test_waiting_takes_no_time_of_the_test() -> None:
-    clock = Community().clock
-    started = time.monotonic()
-    clock.sleep(10_000.0)
-    assert time.monotonic() - started < 60

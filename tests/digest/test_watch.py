@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shiomi.digest.archive import Archive
 from shiomi.digest.config import WatchConfig
 from shiomi.digest.side_by_side import side_by_side, tone
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
@@ -21,20 +21,6 @@ PRAISE = "I love this regulation, it is a great and welcome step, and I fully su
 OBJECTION = (
     "This regulation is terrible and harmful: a dangerous waste, and I oppose every word of it."
 )
-
-
-class Memory:
-    """Threads with the archive's way of asking for them."""
-
-    def __init__(self, threads: list[Thread]) -> None:
-        self.held = sorted(threads, key=lambda t: (t.created, t.uid))
-
-    def threads(
-        self, since: int, until: int, *, as_of: int | None = None, community: str | None = None
-    ) -> Iterator[Thread]:
-        for thread in self.held:
-            if since <= thread.created < until and community in (None, thread.community):
-                yield thread
 
 
 def thread(
@@ -61,7 +47,9 @@ def comment(text: str, number: int = 1, points: int | None = None) -> Passage:
 
 def watched(threads: list[Thread], *terms: str, rises_by: float = 2.0) -> SubjectEvidence:
     watch = WatchConfig("subject", terms or ("regulation",), rises_by)
-    return watch_subject(Memory(threads), watch, WEEK, as_of=AS_OF, weeks=4)
+    with Archive.open(":memory:") as archive:
+        archive.add(threads, seen=AS_OF)
+        return watch_subject(archive, watch, WEEK, as_of=AS_OF, weeks=4)
 
 
 def usual_week(back: int, on_subject: int, community: str = "hackernews") -> list[Thread]:

@@ -23,7 +23,8 @@ _MAY_HAVE_LABEL = re.compile(r"[\[(|]|(?:19|20)\d\d|^\s*(?:show|ask|tell|launch)
 _DATES = re.compile(
     r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
     r"|sep(?:t(?:ember)?)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b[ .,]*(?:19|20)\d\d\b"
-    r"|\b(?:19|20)\d\d[-/.]\d\d?(?:[-/.]\d\d?)?\b|\b\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d\b"
+    r"|\b(?:19|20)\d\d[-/.]\d\d?(?:[-/.]\d\d?)?\b|\b\d\d?[-/.]\d\d?[-/.](?:19|20)\d\d\b",
+    re.IGNORECASE,
 )
 _KATAKANA = "\u30a1-\u30fa\u30fc"
 _KANJI = "\u4e00-\u9fff\u3400-\u4dbf々"
@@ -124,9 +125,9 @@ def _phrase(run: list[Term]) -> Term:
 
 
 def _joined(surfaces: list[str]) -> str:
-    """Words side by side as they are written: a space between Latin words, none beside kanji."""
+    """Words side by side as they are written: a space between words, none beside kana or kanji."""
     text = surfaces[0]
     for surface in surfaces[1:]:
-        narrow = text[-1] < "\u3040" and surface[0] < "\u3040"
-        text += f" {surface}" if narrow else surface
+        wide = any("\u3040" <= letter <= "\u9fff" for letter in (text[-1], surface[0]))
+        text += surface if wide else f" {surface}"
     return text

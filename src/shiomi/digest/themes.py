@@ -195,6 +195,8 @@ class _Together:
 
     def coherence(self, term: WeighedTerm) -> float:
         """0.3 for a word whose stories have nothing else in common ("John"), up to 1."""
+        if len(term.words) > 2:
+            return 1.0  # three words in the same order are no coincidence
         size = len(term.stories)
         shared = Counter(other for place in term.stories for other in self.in_story[place])
         companions = {

@@ -53,13 +53,15 @@ _QUERY_LITERALS = _PATH_LITERALS - frozenset(b"&=+") | frozenset(b"/?;")
 
 _DOT_SEGMENT = re.compile(r"/\.{1,2}(?:/|$)")
 _SESSION = re.compile(
-    r";(?:jsessionid|phpsessid|sid|sessionid)=[^/;]*|/\([SXA]\([a-z0-9]+\)\)(?=/|$)", re.IGNORECASE
-)
-_TAIL = re.compile(
-    r"(?:/|%20|/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml|xhtml|cgi)|/amp(?:\.html)?)+$",
+    r";(?:jsessionid|phpsessid|sid|sessionid)=[^/;]*|&(?:utm_?\w*|fbclid|ref|source)=.*"
+    r"|/\([SXA]\([a-z0-9]+\)\)(?=/|$)",
     re.IGNORECASE,
 )
-_AMP_SUFFIX = re.compile(r"\.amp(?=\.html?$)|\.amp$")
+_TAIL = re.compile(
+    r"(?:/|%20|/(?:index|default)\.(?:html?|php\d?|aspx?|jsp|shtml|xhtml|cgi)|/amp|\.html?)+$",
+    re.IGNORECASE,
+)
+_AMP_SUFFIX = re.compile(r"\.amp(?:\.html?)?$")
 _MEDIUM_STORY = re.compile(
     # A word, "-", and Medium's 48-bit story id; a UUID ends in 12 hex digits too, and is none.
     r"(?<![0-9a-f]{4})-(?=[0-9]*[a-f])(?=[a-f]*[0-9])([0-9a-f]{12})$"
@@ -205,7 +207,7 @@ def _key(parts: _Parts, rules: UrlRules) -> str | None:
         if site.lower:
             path = _lowered(path, site.lower)
         query = _query(raw_query, site, rules) if raw_query else ""
-        fragment = _fragment(raw_fragment, site) if raw_fragment else ""
+        fragment = _fragment(path, raw_fragment, site, rules) if raw_fragment else ""
         target = path + query + fragment
         rewritten = _rewritten(host, path, target, site)
         if rewritten == host + target:
@@ -218,7 +220,8 @@ def _key(parts: _Parts, rules: UrlRules) -> str | None:
 
 
 def _site(host: str, rules: UrlRules) -> Site:
-    host = host.partition(":")[0]
+    if ":" in host:
+        host = host[: host.rfind(":")]
     site = rules.sites.get(host)
     dot = host.find(".")
     while site is None and dot >= 0:
@@ -235,7 +238,7 @@ def _rewritten(host: str, path: str, target: str, site: Site) -> str:
     for pattern, replacement in site.rewrite:
         match = pattern.fullmatch(target)
         if match:
-            new = match.expand(replacement)
+            new = replacement.format(match[0], *match.groups(""))
             return new[2:] if new.startswith("//") else host + new
     if path[-13:-12] == "-":
         match = _MEDIUM_STORY.search(path)
@@ -249,7 +252,7 @@ def _path(path: str) -> str:
         path = _percent_normal(path.replace("\\", "/"), _PATH_LITERALS)
     while True:
         before = path
-        if ";" in path or "/(" in path:
+        if ";" in path or "/(" in path or "&" in path:
             path = _SESSION.sub("", path)
         if "//" in path:
             path = re.sub("/{2,}", "/", path)
@@ -289,6 +292,7 @@ def _query(query: str, site: Site, rules: UrlRules) -> str:
     kept = set()
     for part in query.split("&"):
         name, _, value = part.partition("=")
+        name = _parameter(name)
         low = name.lower()
         if site.keep is not None:
             if low not in site.keep or not value:
@@ -296,20 +300,23 @@ def _query(query: str, site: Site, rules: UrlRules) -> str:
         elif (
             low in rules.drop
             or low in site.drop
+            or (low in rules.drop_short and len(value) <= _SHORT)
             or low.startswith(rules.drop_starting)
             or f"{low}={value.lower()}" in rules.drop_pairs
             or (not value and _says_nothing(low))
         ):
             continue
-        name, value = _parameter(name), _parameter(value)
-        if name:
-            kept.add(f"{name}={value}" if value else name)
+        kept.add(f"{name}={_parameter(value)}" if value else name)
     return "?" + "&".join(sorted(kept)) if kept else ""
 
 
+_SHORT = 32  # characters
+_MEANINGLESS = re.compile(r"|.|20[0-9]{2,6}|1[0-9]{9}|1[0-9]{12}")
+
+
 def _says_nothing(name: str) -> bool:
-    """?1 and ?2019 are added so that an address can be submitted once more."""
-    return not name or (name.isascii() and name.isdigit() and (len(name) == 1 or name[:2] == "20"))
+    """?1, ?x, ?2019 and a Unix time are added so that an address can be submitted once more."""
+    return _MEANINGLESS.fullmatch(name) is not None
 
 
 def _parameter(text: str) -> str:
@@ -320,11 +327,11 @@ def _parameter(text: str) -> str:
     return text
 
 
-def _fragment(fragment: str, site: Site) -> str:
-    """What follows "#" where it is a route of the page's own program or the site says so."""
+def _fragment(path: str, fragment: str, site: Site, rules: UrlRules) -> str:
+    """What follows "#" where it says which page it is, with its "#"; or nothing."""
     if site.fragment is False:
         return ""
-    if site.fragment is None and not fragment.startswith(("!", "/")):
+    if site.fragment is None and not rules.fragment.fullmatch(f"{path}#{fragment}"):
         return ""
     if not _PLAIN.fullmatch(fragment):
         fragment = _percent_normal(fragment, _PATH_LITERALS | _QUERY_LITERALS)

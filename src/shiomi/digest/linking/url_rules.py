@@ -23,8 +23,8 @@ class Site:
     keep: frozenset[str] | None = None  # None: all parameters but the tracking ones
     drop: frozenset[str] = frozenset()
     lower: int = 0
-    fragment: bool | None = None  # None: only "#!" and "#/" are kept
-    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()
+    fragment: bool | None = None  # None: as the table [fragments] says
+    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()  # the group \1 stands as {1}
     examples: tuple[tuple[str, str], ...] = ()
 
 
@@ -44,8 +44,10 @@ class UrlRules:
     """Everything canonical_url() looks up. Keys of sites and wrappers: "host" or ".parent"."""
 
     drop: frozenset[str]
+    drop_short: frozenset[str]
     drop_starting: tuple[str, ...]
     drop_pairs: frozenset[str]
+    fragment: re.Pattern[str]  # over "/path#fragment": kept where it matches the whole
     same_host: Mapping[str, str]
     sites: Mapping[str, Site]
     wrappers: Mapping[str, tuple[Wrapper, ...]]
@@ -76,8 +78,10 @@ def parse_url_rules(text: str) -> UrlRules:
         wrappers = [(entry["hosts"], _wrapper(entry)) for entry in table["wrapper"]]
         return UrlRules(
             drop=frozenset(parameters["drop"]),
+            drop_short=frozenset(parameters["drop_short"]),
             drop_starting=tuple(parameters["drop_starting"]),
             drop_pairs=frozenset(parameters["drop_pairs"]),
+            fragment=_pattern("|".join(table["fragments"]["keep"]), "fragments"),
             same_host=dict(table["same_host"]),
             sites=_sites_by_host(sites),
             wrappers=_wrappers_by_host(wrappers),
@@ -125,9 +129,16 @@ def _site(entry: dict[str, Any]) -> Site:
         drop=frozenset(entry.get("drop", ())),
         lower=entry.get("lower", 0),
         fragment=entry.get("fragment"),
-        rewrite=tuple((_pattern(old, name), new) for old, new in entry.get("rewrite", ())),
+        rewrite=tuple(
+            (_pattern(old, name), _template(new)) for old, new in entry.get("rewrite", ())
+        ),
         examples=tuple((url, key) for url, key in entry.get("examples", ())),
     )
+
+
+def _template(replacement: str) -> str:
+    r"""For str.format with the groups, which is much faster than re.Match.expand: \1 as {1}."""
+    return re.sub(r"\\(\d)", r"{\1}", replacement)
 
 
 def _wrapper(entry: dict[str, Any]) -> Wrapper:

@@ -79,7 +79,7 @@ class Writer:
         row = self._db.execute(
             "SELECT n, created, link, url, tags, state, crosspost_of, seen, url_seen, tags_seen,"
             " crosspost_seen FROM thread WHERE community = ? AND id = ?",
-            (thread.community, thread.id),
+            (storable(thread.community), storable(thread.id)),
         ).fetchone()
         if row is None:
             n = self._insert(thread, seen, dated)
@@ -308,7 +308,7 @@ def _rank(state: str) -> int:
 
 
 def _tags(thread: Thread) -> str | None:
-    return storable(msgspec.json.encode(thread.tags).decode()) if thread.tags else None
+    return msgspec.json.encode([*map(storable, thread.tags)]).decode() if thread.tags else None
 
 
 def _weight(passages: Iterable[tuple[str, str, int | None]]) -> tuple[object, ...]:

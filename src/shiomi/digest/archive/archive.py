@@ -16,6 +16,7 @@ from shiomi.digest.archive.loading import find_keys, load_threads
 from shiomi.digest.archive.migrate import migrate
 from shiomi.digest.archive.search import Hit, search_threads
 from shiomi.digest.archive.status import ArchiveStatus, read_status
+from shiomi.digest.archive.storable import storable
 from shiomi.digest.errors import ArchiveError
 from shiomi.digest.thread import Reading, Thread
 
@@ -151,7 +152,7 @@ class Archive:
 
     def get_many(self, uids: Iterable[str], *, as_of: int | None = None) -> dict[str, Thread]:
         """Those of the threads that are here, by uid, in the order asked for."""
-        wanted = list(dict.fromkeys(uids))
+        wanted = list(dict.fromkeys(map(storable, uids)))
         found: dict[str, Thread] = {}
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
@@ -182,7 +183,7 @@ class Archive:
                 "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
                 " WHERE community = ? AND id = ? AND time <= ?"
                 " ORDER BY time DESC, exact DESC LIMIT 1",
-                (*uid.partition(":")[::2], as_of),
+                (*storable(uid).partition(":")[::2], as_of),
             ).fetchone()
         return None if row is None else Reading(row[0], row[1], row[2], bool(row[3]))
 
@@ -192,7 +193,7 @@ class Archive:
             return self.connection.execute(
                 "SELECT first, title.title FROM title JOIN thread ON thread = thread.n"
                 " WHERE community = ? AND id = ? ORDER BY first, last, title.title",
-                uid.partition(":")[::2],
+                storable(uid).partition(":")[::2],
             ).fetchall()
 
     def search(

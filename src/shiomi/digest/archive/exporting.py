@@ -80,22 +80,21 @@ def _lines(archive: Archive, threads: list[Thread]) -> Iterator[bytes]:
     keys = find_keys(archive.connection, (thread.uid for thread in threads))
     wanted = (msgspec.json.encode(list(keys.values())).decode(),)
     titles: dict[int, list[tuple[int, int, str]]] = {}
-    seen: dict[int, int] = {}
     for n, first, last, title in archive.connection.execute(
         "SELECT thread, first, last, title FROM title"
         " WHERE thread IN (SELECT value FROM json_each(?)) ORDER BY first, last, title",
         wanted,
     ):
         titles.setdefault(n, []).append((first, last, title))
-    for n, newest in archive.connection.execute(
-        "SELECT n, max(coalesce(seen, 0), coalesce(url_seen, 0), coalesce(tags_seen, 0),"
+    stamps = archive.connection.execute(
+        "SELECT n, seen, max(coalesce(seen, 0), coalesce(url_seen, 0), coalesce(tags_seen, 0),"
         " coalesce(crosspost_seen, 0),"
         " coalesce((SELECT max(last) FROM title WHERE thread = thread.n), 0),"
         " coalesce((SELECT max(seen) FROM passage WHERE thread = thread.n), 0))"
         " FROM thread WHERE n IN (SELECT value FROM json_each(?))",
         wanted,
-    ):
-        seen[n] = newest
+    )
+    seen = {n: (newest, dated) for n, dated, newest in stamps}
     for thread in threads:
         n = keys[thread.uid]
         line = ThreadLine(
@@ -110,7 +109,8 @@ def _lines(archive: Archive, threads: list[Thread]) -> Iterator[bytes]:
             thread.crosspost_of,
             thread.readings,
             thread.passages,
-            seen[n],
+            seen[n][0],
             tuple(titles.get(n, ())),
+            seen[n][1],
         )
         yield msgspec.json.encode(line) + b"\n"

@@ -77,6 +77,7 @@ class ThreadLine(msgspec.Struct):
     passages: tuple[Passage, ...] = ()
     seen: Moment | None = None  # absent: when it was last read, or else created
     titles: tuple[tuple[Moment, Moment, str], ...] = ()  # (first seen, last seen, title)
+    dated: Moment | None = None  # when created, link and state were seen, where not at `seen`
 
 
 def _own(row: ThreadLine, _read_at: int) -> Found:
@@ -87,7 +88,7 @@ def _own(row: ThreadLine, _read_at: int) -> Found:
     thread = Thread(
         row.community,
         row.id,
-        row.title,
+        "" if any(row.title == title for _, _, title in row.titles) else row.title,
         row.created,
         row.link,
         row.url,
@@ -97,7 +98,7 @@ def _own(row: ThreadLine, _read_at: int) -> Found:
         readings,
         row.passages,
     )
-    return Found(row.community, row.id, seen, thread, titles=row.titles)
+    return Found(row.community, row.id, seen, thread, row.dated, row.titles)
 
 
 class _TableThread(msgspec.Struct):

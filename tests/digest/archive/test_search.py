@@ -1,0 +1,160 @@
+"""Search in Japanese and English, whatever the query holds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.archive.search import query_words
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
+from tests.digest.archive.conftest import MakeThread
+
+
+def found(archive: Archive, query: str) -> list[str]:
+    return [hit.thread.id for hit in archive.search(query)]
+
+
+def test_every_word_must_occur_in_any_order(archive: Archive, make: MakeThread) -> None:
+    archive.add(
+        [make(id="1", title="Open source models"), make(id="2", title="Open doors")], seen=1
+    )
+    assert found(archive, "models open") == ["1"]
+    assert found(archive, "open") == ["1", "2"]
+    assert found(archive, "open windows") == []
+
+
+def test_words_may_stand_in_different_texts_of_a_thread(archive: Archive, make: MakeThread) -> None:
+    text = Passage(PassageKind.COMMENT, "The licence is permissive.", "https://example.org/c")
+    archive.add([make(title="A new database", passages=(text,))], seen=1)
+    (hit,) = archive.search("database licence")
+    assert hit.thread.id == "1"
+
+
+def test_words_in_quotes_must_stand_together(archive: Archive, make: MakeThread) -> None:
+    archive.add(
+        [make(id="1", title="source of the open sea"), make(id="2", title="open source")], seen=1
+    )
+    assert found(archive, '"open source"') == ["2"]
+    assert set(found(archive, "open source")) == {"1", "2"}
+
+
+@pytest.mark.parametrize("query", ["規制", "規", "AI規制", "動き", "ＡＩ", "AI", "欧州", "ai"])
+def test_japanese_and_short_words_are_found(archive: Archive, make: MakeThread, query: str) -> None:
+    archive.add(
+        [make(id="ja", title="欧州のAI規制、ＡＩの動き"), make(id="no", title="Rust")], seen=1
+    )
+    assert found(archive, query) == ["ja"]
+
+
+def test_a_word_written_wide_is_found_written_narrow(archive: Archive, make: MakeThread) -> None:
+    archive.add([make(title="The GPT-5 launch")], seen=1)
+    assert found(archive, "ＧＰＴ－５") == ["1"]
+
+
+def test_a_title_the_thread_no_longer_has_is_found_and_shown(
+    archive: Archive, make: MakeThread
+) -> None:
+    archive.add([make(title="HP ends its customers' lives")], seen=1)
+    archive.add([make(title="Ink as a service")], seen=2)
+    (hit,) = archive.search("customers")
+    assert hit.thread.title == "Ink as a service"
+    assert hit.snippet == "HP ends its customers' lives"
+
+
+def test_text_of_a_thread_is_found_and_shown_where_the_words_are(
+    archive: Archive, make: MakeThread
+) -> None:
+    text = "x " * 500 + "the borrow checker is the point" + " y" * 500
+    archive.add([make(passages=(Passage(PassageKind.ARTICLE, text, "https://e.org/"),))], seen=1)
+    (hit,) = archive.search("borrow checker")
+    assert "borrow checker is the point" in hit.snippet
+    assert len(hit.snippet) < 300
+    assert hit.snippet.startswith("…")
+    assert hit.snippet.endswith("…")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "*", "NEAR(", "a AND OR NOT b", '"', '""', '"unclosed phrase', "title:x", "^x", "{a b}: c",
+        "%", "_", "\\", "' OR 1=1 --", "\0", "\ud800", "a\0b", "-x", "+", "()", "x" * 100_000,
+        " ".join(f"word{n}" for n in range(5_000)), "\u202e", "　", "",
+    ],
+)  # fmt: skip
+def test_hostile_syntax_is_text_and_never_an_error(
+    archive: Archive, make: MakeThread, query: str
+) -> None:
+    archive.add([make(title="Nothing of the kind")], seen=1)
+    assert archive.search(query) == []
+
+
+@pytest.mark.parametrize("query", ["100%", "%", "a_b", "_", "C:\\", "\\", '5" disk', 'NEAR("x")'])
+def test_marks_are_found_as_they_are(archive: Archive, make: MakeThread, query: str) -> None:
+    title = 'a_b 100% on C:\\ with a 5" disk NEAR("x")'
+    archive.add([make(id="1", title=title), make(id="2", title="abc 1000 C drive disc")], seen=1)
+    assert found(archive, query) == ["1"]
+
+
+def test_a_title_comes_before_a_comment_and_a_whole_word_before_a_part(
+    archive: Archive, make: MakeThread
+) -> None:
+    comment = Passage(PassageKind.COMMENT, "I rewrote it in Rust", "https://example.org/c")
+    archive.add(
+        [
+            make(id="comment", title="Databases", passages=(comment,), created=9_000),
+            make(id="part", title="Trusting trust", created=9_000),
+            make(id="word", title="Rust", created=1),
+        ],
+        seen=1,
+    )
+    assert found(archive, "rust") == ["word", "part", "comment"]
+
+
+def test_equal_matches_are_ordered_by_points_then_newest_then_uid(
+    archive: Archive, make: MakeThread
+) -> None:
+    archive.add(
+        [
+            make(id="b", title="Rust", created=5),
+            make(id="a", title="Rust", created=5),
+            make(id="new", title="Rust", created=6),
+            make(id="liked", title="Rust", created=1, readings=(Reading(2, 500, 3),)),
+        ],
+        seen=1,
+    )
+    assert found(archive, "rust") == ["liked", "new", "a", "b"]
+
+
+def test_results_can_be_bounded(archive: Archive, make: MakeThread) -> None:
+    archive.add([make(id=str(n), title="Rust", created=n) for n in range(10)], seen=1)
+    archive.add([make(id="l", title="Rust", created=5, community="lobsters")], seen=1)
+    hits = archive.search("rust", since=3, until=6, community="hackernews")
+    assert [hit.thread.id for hit in hits] == ["5", "4", "3"]
+    assert len(archive.search("rust", limit=4)) == 4
+    assert archive.search("rust", limit=0) == []
+
+
+def test_more_threads_than_are_ranked_can_be_asked_for(archive: Archive, make: MakeThread) -> None:
+    archive.add([make(id=str(n), title="Rust", created=n) for n in range(1_500)], seen=1)
+    assert len(archive.search("rust", limit=1_400)) == 1_400
+
+
+def test_a_quote_within_a_word_is_part_of_it() -> None:
+    assert query_words('12" "open source" a"b "') == ['12"', "open source", 'a"b', '"']
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_title_is_found_by_any_part_of_it_of_three_characters_or_more(
+    data: st.DataObject,
+) -> None:
+    title = data.draw(st.text(min_size=3, max_size=30))
+    start = data.draw(st.integers(0, len(title) - 3))
+    part = title[start : data.draw(st.integers(start + 3, len(title)))]
+    assume(part.strip())
+    thread = Thread("hackernews", "1", title, 1, "https://example.org/")
+    with Archive.open(":memory:") as archive:
+        archive.add([thread], seen=1)
+        assert [hit.thread.id for hit in archive.search(part)] == ["1"]

@@ -1,0 +1,120 @@
+"""Titles as arrays: their words with weights, and one vector each, from the trained tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shiomi.digest.linking.title import ngram_hashes, normal_title, word_hash
+
+__all__ = ["WIDTH", "Encoder", "Titles"]
+
+WIDTH = 20  # words of a title that are compared, the first ones
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int32]
+
+_NUMBER = re.compile(r"\d")
+_YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
+_CACHED = 1 << 18  # words whose vectors are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Titles:
+    """n titles. Rows are padded with word -1, weight 0, vector 0."""
+
+    words: Integers  # (n, WIDTH): hash of each word
+    joins: Integers  # (n, WIDTH): hash of each word written together with the next
+    weights: Floats  # (n, WIDTH): inverse document frequency
+    rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
+    numbers: NDArray[np.int8]  # (n, WIDTH): 0 a word, 1 a number, 2 a year
+    vector: Floats  # (n, d): unit length, or 0 for a title without words
+    vectors: Floats  # (v, d): of single words, unit length
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+
+class Encoder:
+    """Turns titles into Titles. Keeps the vectors of words it has met.
+
+    `table` is (2b, d): b buckets of words, then b buckets of their character n-grams; `frequency`
+    (f,) is the inverse document frequency of words by hash. f and b are powers of 2.
+    """
+
+    def __init__(self, table: Floats, frequency: Floats) -> None:
+        self._table = table
+        self._frequency = frequency
+        self._forget()
+
+    def _forget(self) -> None:
+        self._row: dict[str, int] = {}
+        self._hash: list[int] = [-1]
+        self._number: list[int] = [0]
+        self._sum = np.zeros((1, self._table.shape[1]), np.float32)  # (v, d), not unit length
+
+    def encode(self, titles: Sequence[str]) -> Titles:
+        """The titles as arrays, in the same order."""
+        split = [normal_title(title).split() for title in titles]
+        self._learn({word for row in split for word in row})
+        n = len(split)
+        rows = np.zeros((n, WIDTH), np.int32)
+        joins = np.full((n, WIDTH), -1, np.int64)
+        for i, row in enumerate(split):
+            row = row[:WIDTH]
+            rows[i, : len(row)] = [self._row[word] for word in row]
+            if len(row) > 1:
+                joins[i, : len(row) - 1] = [word_hash(a + b) for a, b in pairwise(row)]
+        hashes = np.array(self._hash, np.int64)
+        numbers = np.array(self._number, np.int8)
+        words = hashes[rows]
+        weights = self._frequency[words & (len(self._frequency) - 1)]
+        weights[rows == 0] = 0
+        half = len(self._table) // 2
+        vector = self._sum[rows].sum(axis=1)
+        pairs = self._table[joins & (half - 1)]
+        pairs[joins < 0] = 0
+        vector += pairs.sum(axis=1)
+        return Titles(
+            words=words.astype(np.uint32).view(np.int32),
+            joins=joins.astype(np.uint32).view(np.int32),
+            weights=weights.astype(np.float32),
+            rows=rows,
+            numbers=numbers[rows],
+            vector=_unit(vector),
+            vectors=_unit(self._sum),
+        )
+
+    def _learn(self, words: set[str]) -> None:
+        """Add the vectors of words not met before."""
+        new = sorted(word for word in words if word not in self._row)
+        if not new:
+            return
+        if len(self._row) + len(new) > _CACHED:
+            self._forget()
+            new = sorted(words)
+        half = len(self._table) // 2
+        hashes = [word_hash(word) for word in new]
+        grams, owner = ngram_hashes(new)
+        found = self._table[np.array(hashes, np.int64) & (half - 1)].astype(np.float32)
+        np.add.at(found, owner, self._table[half + (grams.astype(np.int64) & (half - 1))])
+        self._row.update(zip(new, range(len(self._hash), len(self._hash) + len(new)), strict=True))
+        self._hash += hashes
+        self._number += [_kind(word) for word in new]
+        self._sum = np.concatenate([self._sum, found])
+
+
+def _kind(word: str) -> int:
+    if _YEAR.fullmatch(word):
+        return 2
+    return 1 if _NUMBER.search(word) else 0
+
+
+def _unit(vectors: Floats) -> Floats:
+    norm = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(norm == 0, 1, norm)).astype(np.float32)

@@ -1,0 +1,147 @@
+"""What two titles have in common, as numbers: the input of the linking model.
+
+Every feature is a function of the two threads alone, and of neither's place in the pair.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shiomi.digest.linking.encoder import Titles
+
+__all__ = ["FEATURES", "pair_features"]
+
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
+
+FEATURES = (
+    "cosine",  # of the titles' vectors
+    "word_cosine",  # of their words, weighted by inverse document frequency
+    "covered_less",  # share of the weight of a title that the other also has, of the lighter title
+    "covered_more",  # of the heavier
+    "soft_less",  # the same, a word counting as much as its nearest word in the other
+    "soft_more",
+    "soft_least_less",  # how near the rarest words come to the other title, of the lighter
+    "soft_least_more",
+    "rarest_shared",  # weight of the rarest word in both
+    "second_shared",
+    "shared",  # weight of all words in both
+    "shared_words",  # how many
+    "rarest_missing_less",  # weight of the rarest word the other lacks, of the lighter
+    "rarest_missing_more",
+    "pairs_shared",  # neighbouring words that are neighbours in the other too
+    "weight_less",  # of all words
+    "weight_more",
+    "words_less",
+    "words_more",
+    "numbers_shared",
+    "numbers_differ",  # both have numbers that the other lacks
+    "years_differ",
+    "first_same",  # the first words are the same
+    "hours",  # log(1 + hours between them)
+)
+
+
+def pair_features(
+    titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
+) -> Floats:
+    """Features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p, f)."""
+    weight = titles.weights.sum(axis=1)
+    swap = weight[left] > weight[right]
+    left, right = np.where(swap, right, left), np.where(swap, left, right)
+    a, b = titles.words[left], titles.words[right]
+    wa, wb = titles.weights[left], titles.weights[right]
+    a_in_b, b_in_a = _matches(titles, left, right, a, b, wa, wb)
+    pairs = _common(titles.joins[left], titles.joins[right])
+    soft_a, soft_b = _soft(titles, left, right, a_in_b, b_in_a)
+    la, lb = weight[left], weight[right]
+    shared = wa * a_in_b
+    top = -np.sort(-shared, axis=1)[:, :2]
+    missing_a, missing_b = wa * ~a_in_b, wb * ~b_in_a
+    squared = np.sqrt((titles.weights**2).sum(axis=1))
+    na, nb = titles.numbers[left], titles.numbers[right]
+    columns = [
+        (titles.vector[left] * titles.vector[right]).sum(axis=1),
+        _ratio((shared**2).sum(axis=1), squared[left] * squared[right]),
+        _ratio(shared.sum(axis=1), la),
+        _ratio((wb * b_in_a).sum(axis=1), lb),
+        _ratio((wa * soft_a).sum(axis=1), la),
+        _ratio((wb * soft_b).sum(axis=1), lb),
+        _least(wa, soft_a),
+        _least(wb, soft_b),
+        top[:, 0],
+        top[:, 1],
+        shared.sum(axis=1),
+        a_in_b.sum(axis=1),
+        missing_a.max(axis=1),
+        missing_b.max(axis=1),
+        pairs.sum(axis=1),
+        la,
+        lb,
+        (wa > 0).sum(axis=1),
+        (wb > 0).sum(axis=1),
+        ((na > 0) & a_in_b).sum(axis=1),
+        ((na == 1) & ~a_in_b).any(axis=1) & ((nb == 1) & ~b_in_a).any(axis=1),
+        ((na == 2) & ~a_in_b).any(axis=1) & ((nb == 2) & ~b_in_a).any(axis=1),
+        (a[:, 0] == b[:, 0]) & (wa[:, 0] > 0),
+        np.log1p(np.abs(seconds) / 3600),
+    ]
+    return np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
+
+
+def _matches(
+    titles: Titles,
+    left: Integers,
+    right: Integers,
+    a: NDArray[np.int32],
+    b: NDArray[np.int32],
+    wa: Floats,
+    wb: Floats,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which words occur in the other title, also written together or apart."""
+    equal = a[:, :, None] == b[:, None, :]
+    ja, jb = titles.joins[left], titles.joins[right]
+    a_as_join = a[:, :, None] == jb[:, None, :]  # "miragejs" in "mirage js"
+    b_as_join = b[:, :, None] == ja[:, None, :]
+    a_in_b = equal.any(axis=2) | a_as_join.any(axis=2)
+    b_in_a = equal.any(axis=1) | b_as_join.any(axis=2)
+    joined = b_as_join.any(axis=1)  # joins of a that are words of b: both halves are matched
+    a_in_b |= joined
+    a_in_b[:, 1:] |= joined[:, :-1]
+    joined = a_as_join.any(axis=1)
+    b_in_a |= joined
+    b_in_a[:, 1:] |= joined[:, :-1]
+    return a_in_b & (wa > 0), b_in_a & (wb > 0)
+
+
+def _common(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (a[:, :, None] == b[:, None, :]).any(axis=2) & (a != -1)
+    return found
+
+
+def _soft(
+    titles: Titles,
+    left: Integers,
+    right: Integers,
+    a_in_b: NDArray[np.bool_],
+    b_in_a: NDArray[np.bool_],
+) -> tuple[Floats, Floats]:
+    """For each word, the cosine of its nearest word in the other title; 1 where it is there."""
+    va = titles.vectors[titles.rows[left]]
+    vb = titles.vectors[titles.rows[right]]
+    near = np.matmul(va, vb.transpose(0, 2, 1))
+    soft_a = np.where(a_in_b, 1, np.maximum(near.max(axis=2), 0))
+    soft_b = np.where(b_in_a, 1, np.maximum(near.max(axis=1), 0))
+    return soft_a.astype(np.float32), soft_b.astype(np.float32)
+
+
+def _least(weights: Floats, soft: Floats) -> Floats:
+    """The weighted lack of the three words that lack most."""
+    lack = weights * (1 - soft)
+    total: Floats = -np.sort(-lack, axis=1)[:, :3].sum(axis=1)
+    return total
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return (part / np.where(whole <= 0, 1, whole)).astype(np.float32)

@@ -1,0 +1,111 @@
+"""Guards: titles whose difference means another story, however alike they are otherwise.
+
+A pair that a guard names is RELATED at most. Each guard looks at the two titles alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+from shiomi.digest.linking.title import normal_title
+
+__all__ = ["apart"]
+
+_MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
+_MONTH = re.compile(
+    rf"\b({_MONTHS})(?:uary|ruary|ch|il|e|y|ust|tember|ober|ember)?\b(?=.*\b(?:19|20)\d\d\b|.*hiring)"
+)
+_PART = re.compile(
+    r"\b(?:part|pt|chapter|episode|ep|vol|volume|issue|lesson|lecture|day|week|round|no|number|"
+    r"section|phase|step)\s+(\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
+)
+_VERSION = re.compile(r"\d+(?:\.\d+)+")
+_PLAIN_NUMBER = re.compile(r"(?<![\d.,])\d{1,3}(?![\d.,])")
+_YEAR = re.compile(r"\b(?:19[5-9]|20[0-4])\d\b")
+_PAGE_YEAR = re.compile(r"\(\s*(?:19|20)\d\d\s*\)|\[\s*(?:19|20)\d\d\s*\]")
+_REPLY = re.compile(
+    r"^(?:re\b|a? ?(?:response|reply|rebuttal|answer|follow ?up) to\b|in response to\b)"
+)
+_RECURRING = re.compile(
+    r"^(?:ask hn|tell hn)? ?(?:who is hiring|who wants to be hired|freelancer seeking freelancer|"
+    r"what are you (?:doing|working on|reading)|whats everyone working on)"
+)
+_ROMAN = {
+    "i": 1,
+    "ii": 2,
+    "iii": 3,
+    "iv": 4,
+    "v": 5,
+    "vi": 6,
+    "vii": 7,
+    "viii": 8,
+    "ix": 9,
+    "x": 10,
+}
+_WORDS = {
+    word: number
+    for number, word in enumerate(
+        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=1
+    )
+}
+
+
+@lru_cache(maxsize=1 << 15)
+def _facts(title: str) -> tuple[frozenset[object], ...]:
+    """Parts, versions, years, months, and whether it is a reply: as sets, to be compared."""
+    years_of_page = _PAGE_YEAR.sub(" ", title)  # "(2014)" says when a page was written
+    text = normal_title(years_of_page)
+    parts = frozenset(_ordinal(found) for found in _PART.findall(text))
+    versions = frozenset(_VERSION.findall(text))
+    years = frozenset(_YEAR.findall(text))
+    months = frozenset(_MONTH.findall(normal_title(title)))
+    reply = frozenset({"reply"} if _REPLY.match(text) else ())
+    return parts, versions, years, months, reply
+
+
+def _ordinal(found: str) -> int:
+    if found.isdigit():
+        return int(found[:9])
+    return _ROMAN.get(found) or _WORDS.get(found) or 0
+
+
+def _differ(a: frozenset[object], b: frozenset[object]) -> bool:
+    """Both say something, and nothing in common."""
+    return bool(a) and bool(b) and not a & b
+
+
+def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
+    """ "3.8" and "3.9" differ; "1.45" and "1.45.2" may be one release said more or less fully."""
+    return (
+        bool(a)
+        and bool(b)
+        and not any(
+            str(x) == str(y) or str(x).startswith(f"{y}.") or str(y).startswith(f"{x}.")
+            for x in a
+            for y in b
+        )
+    )
+
+
+_GUARDS: tuple[tuple[str, Callable[[frozenset[object], frozenset[object]], bool]], ...] = (
+    ("part", _differ),
+    ("version", _versions_differ),
+    ("year", _differ),
+    ("month", _differ),
+    ("reply", lambda a, b: bool(a) != bool(b)),
+)
+
+
+def apart(a: str, b: str) -> str | None:
+    """Why two threads with these titles are not one story: "part", "version", ...; else None.
+
+    The same whichever title is given first.
+    """
+    for (name, differ), x, y in zip(_GUARDS, _facts(a), _facts(b), strict=True):
+        if differ(x, y):
+            return name
+    if _facts(a)[0] != _facts(b)[0] and 1 not in _facts(a)[0] | _facts(b)[0]:
+        return "part"  # "Part 2" against a title without a part; part 1 is often left out
+    return None

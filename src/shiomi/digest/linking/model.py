@@ -1,0 +1,91 @@
+"""The trained model as plain arrays: loading it, and evaluating it with numpy alone."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shiomi.digest.errors import LinkingError
+from shiomi.digest.linking.features import FEATURES
+
+__all__ = ["FORMAT", "Model", "load_model", "shipped_model"]
+
+FORMAT = 1  # of model.npz; another number is another program's
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What training found; runs/train_linker.py writes it."""
+
+    table: Floats  # (2b, d): word buckets, then character n-gram buckets
+    frequency: Floats  # (f,): inverse document frequency by word hash
+    mean: Floats  # (k,): of the features
+    scale: Floats  # (k,)
+    weights: tuple[Floats, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
+    biases: tuple[Floats, ...]
+
+    def probability(self, features: Floats) -> Floats:
+        """The probability that each pair is one story: (p, k) to (p,), in [0, 1]."""
+        hidden = (features - self.mean) * self.scale
+        np.clip(hidden, -6, 6, out=hidden)
+        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            hidden = np.maximum(hidden @ weight + bias, 0)
+        logit = (hidden @ self.weights[-1] + self.biases[-1])[:, 0]
+        return (1 / (1 + np.exp(-np.clip(logit, -30, 30)))).astype(np.float32)
+
+
+@cache
+def shipped_model() -> Model:
+    """The model that ships with the package. Raises LinkingError."""
+    with as_file(files(__package__) / "model.npz") as path:
+        return load_model(path)
+
+
+def load_model(path: Path) -> Model:
+    """Read a model file. Raises LinkingError where it is missing, damaged or of another format."""
+    remedy = "install Shiomi anew, or train it with runs/train_linker.py"
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except FileNotFoundError:
+        raise LinkingError(f"the linking model {path} is missing; {remedy}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise LinkingError(f"the linking model {path} is damaged ({error}); {remedy}") from None
+    try:
+        return _model(arrays)
+    except (KeyError, ValueError, IndexError) as error:
+        raise LinkingError(
+            f"the linking model {path} is not one this program knows ({error}); {remedy}"
+        ) from None
+
+
+def _model(arrays: dict[str, NDArray[np.generic]]) -> Model:
+    if int(arrays["format"]) != FORMAT:
+        raise ValueError(f"format {int(arrays['format'])}, this program reads {FORMAT}")
+    if tuple(str(name) for name in arrays["features"]) != FEATURES:
+        raise ValueError("its features are others")
+    steps = arrays["table_steps"].astype(np.float32)  # (2b,): of the 8-bit rows
+    layers = int(arrays["layers"])
+    model = Model(
+        table=arrays["table"].astype(np.float32) * steps[:, None],
+        frequency=arrays["frequency"].astype(np.float32),
+        mean=arrays["mean"].astype(np.float32),
+        scale=arrays["scale"].astype(np.float32),
+        weights=tuple(arrays[f"weight{i}"].astype(np.float32) for i in range(layers)),
+        biases=tuple(arrays[f"bias{i}"].astype(np.float32) for i in range(layers)),
+    )
+    for name, size in (("table", len(model.table)), ("frequency", len(model.frequency))):
+        if size < 2 or size & (size - 1):
+            raise ValueError(f"{name} has {size} rows, no power of 2")
+    numbers = (model.table, model.frequency, model.mean, model.scale, *model.weights, *model.biases)
+    if not all(np.isfinite(array).all() for array in numbers):
+        raise ValueError("it holds numbers that are not finite")
+    return model

@@ -1,0 +1,185 @@
+"""Linking what has arrived: batch by batch, each in one transaction, whatever the order.
+
+A batch is the oldest pending threads by time of creation. They are judged against each other and
+against the linked threads around them; a pair whose other thread is still pending is judged when
+that one's turn comes. So each pair is judged once, after both have arrived, and since a judgement
+depends on the pair alone, the links in the end are the same for any order and any batch.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.linking.candidates import NEAR
+from shiomi.digest.linking.canonical_url import canonical_url
+from shiomi.digest.linking.linker import Linker
+from shiomi.digest.linking.title import normal_title
+from shiomi.digest.story import LinkKind
+
+__all__ = ["SAME_PAGE", "LinkReport", "link_pending", "title_key", "url_key"]
+
+SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are one story
+
+_SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
+
+Progress = Callable[[int, int | None, str], None]
+_Link = tuple[int, int, str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkReport:
+    """What linking did."""
+
+    threads: int  # looked at
+    links: int  # written
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    n: int
+    created: int
+    title: str
+    url: int | None  # 64-bit key
+    fresh: bool
+
+
+def url_key(url: str | None) -> int | None:
+    """A 64-bit key of the page's canonical URL; None where there is none."""
+    page = canonical_url(url) if url else None
+    return None if page is None else _key(page)
+
+
+def title_key(title: str) -> int:
+    """A 64-bit key of the folded title."""
+    return _key(normal_title(title))
+
+
+def _key(text: str) -> int:
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def link_pending(
+    archive: Archive, linker: Linker, *, batch: int = 4096, progress: Progress | None = None
+) -> LinkReport:
+    """Link every thread that is not linked yet. Can be stopped anywhere and called again.
+
+    `progress` is told (done, total, "linking"). Raises ArchiveError where the archive cannot be
+    read or written; what was committed before stays.
+    """
+    (total,) = archive.connection.execute(
+        "SELECT count(*) FROM thread WHERE linked = 0 AND created NOT NULL"
+    ).fetchone()
+    done = links = batches = 0
+    while True:
+        with archive.transaction():
+            size, written = _link_batch(archive.connection, linker, batch)
+        if not size:
+            return LinkReport(done, links, batches)
+        done, links, batches = done + size, links + written, batches + 1
+        if progress is not None:
+            progress(done, max(total, done), "linking")
+
+
+def _link_batch(connection: sqlite3.Connection, linker: Linker, batch: int) -> tuple[int, int]:
+    """Link one batch within the caller's transaction: how many threads, how many links."""
+    pending = connection.execute(
+        "SELECT n, created, title, url, crosspost_of, community || ':' || id FROM thread"
+        " WHERE linked = 0 AND created NOT NULL AND created <="
+        " (SELECT min(created) FROM thread WHERE linked = 0 AND created NOT NULL) + ?"
+        " ORDER BY created, n LIMIT ?",
+        (_SPAN, batch),
+    ).fetchall()
+    if not pending:
+        return 0, 0
+    keys = [(row[0],) for row in pending]
+    connection.executemany("DELETE FROM link WHERE a = ?", keys)
+    connection.executemany("DELETE FROM link WHERE b = ?", keys)
+    fresh = [_Row(n, created, title, url_key(url), True) for n, created, title, url, *_ in pending]
+    connection.executemany(
+        "INSERT OR REPLACE INTO thread_key (thread, url, title) VALUES (?, ?, ?)",
+        [(row.n, row.url, title_key(row.title)) for row in fresh],
+    )
+    connection.executemany("UPDATE thread SET linked = 1 WHERE n = ?", keys)
+    rows = fresh + _linked_around(connection, fresh)
+    rows.sort(key=lambda row: (row.created, row.n))
+    found: dict[tuple[int, int], _Link] = {}
+    for link in (
+        *_by_title(linker, rows),
+        *_by_page(rows),
+        *_by_crosspost(connection, [(row[0], row[4], row[5]) for row in pending]),
+    ):
+        found[link[:2]] = link  # the exact ties come last and stand
+    connection.executemany(
+        "INSERT OR REPLACE INTO link (a, b, kind, score) VALUES (?, ?, ?, ?)",
+        sorted(found.values()),
+    )
+    return len(fresh), len(found)
+
+
+def _linked_around(connection: sqlite3.Connection, fresh: Sequence[_Row]) -> list[_Row]:
+    """The linked threads near enough in time to be one story with any of the batch."""
+    reach = max(NEAR, SAME_PAGE)
+    new = {row.n for row in fresh}
+    return [
+        _Row(n, created, title, url, False)
+        for n, created, title, url in connection.execute(
+            "SELECT n, created, thread.title, thread_key.url FROM thread"
+            " JOIN thread_key ON thread_key.thread = n"
+            " WHERE created BETWEEN ? AND ? AND linked = 1",
+            (fresh[0].created - reach, fresh[-1].created + reach),
+        )
+        if n not in new
+    ]
+
+
+def _by_title(linker: Linker, rows: Sequence[_Row]) -> Iterable[_Link]:
+    created = np.array([row.created for row in rows], np.int64)
+    fresh = np.array([row.fresh for row in rows], np.bool_)
+    for i, j, kind, score in linker.links([row.title for row in rows], created, fresh):
+        yield _link(rows[i].n, rows[j].n, kind, score)
+
+
+def _by_page(rows: Sequence[_Row]) -> Iterable[_Link]:
+    pages: dict[int, list[_Row]] = defaultdict(list)
+    for row in rows:
+        if row.url is not None:
+            pages[row.url].append(row)
+    for group in pages.values():
+        for k, a in enumerate(group):
+            for b in group[k + 1 :]:
+                if b.created - a.created > SAME_PAGE:
+                    break
+                if a.fresh or b.fresh:
+                    yield _link(a.n, b.n, LinkKind.CANONICAL_URL, 1.0)
+
+
+def _by_crosspost(
+    connection: sqlite3.Connection, pending: Sequence[tuple[int, str | None, str]]
+) -> Iterable[_Link]:
+    """Ties to the thread each was crossposted from, and to the linked ones crossposted from it."""
+    for n, origin, uid in pending:
+        if origin is not None:
+            community, _, id_ = origin.partition(":")
+            for (other,) in connection.execute(
+                "SELECT n FROM thread WHERE community = ? AND id = ? AND linked = 1"
+                " AND created NOT NULL AND n != ?",
+                (community, id_, n),
+            ):
+                yield _link(n, other, LinkKind.CROSSPOST, 1.0)
+        for (other,) in connection.execute(
+            "SELECT n FROM thread WHERE crosspost_of = ? AND linked = 1 AND n != ?", (uid, n)
+        ):
+            yield _link(n, other, LinkKind.CROSSPOST, 1.0)
+
+
+def _link(a: int, b: int, kind: LinkKind, score: float) -> _Link:
+    return min(a, b), max(a, b), str(kind), score

@@ -1,0 +1,187 @@
+"""Stories: which threads are one, read from the links of the archive.
+
+The threads tied by SAME_STORY, CANONICAL_URL and CROSSPOST form components; a component may be a
+chain whose ends have nothing in common, so it is taken apart again: its ties are followed from the
+strongest to the weakest, and two groups are joined only where
+
+- no two of their threads are further apart in time than SPAN,
+- no guard says of two of their threads that they are different stories (part 1 and part 2), and
+- the mean over all pairs between them is at least LINKED (average linkage; a pair without a tie
+  counts 0).
+
+Exact ties (one page, one crosspost) need the first alone. The outcome depends on the component
+only: not on the order of arrival, nor on the time span asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.linking.guards import apart
+from shiomi.digest.story import Link, LinkKind, Story
+from shiomi.digest.thread import Thread
+
+__all__ = ["LINKED", "SPAN", "agglomerate", "stories"]
+
+SPAN = 14 * 86400  # seconds from the first to the last thread of a story
+LINKED = 0.4  # mean score between two groups from which they are joined
+
+_EXACT = frozenset({LinkKind.CANONICAL_URL, LinkKind.CROSSPOST})
+
+
+def stories(archive: Archive, since: int, until: int, *, as_of: int | None = None) -> list[Story]:
+    """The stories with at least one thread created in [since, until), unix seconds.
+
+    Each has all its threads, older and newer ones too, and the uids of related threads. With
+    `as_of`, threads created later are left out, and readings are up to then. Ordered by the
+    earliest thread. Every thread of the span is in exactly one story.
+    """
+    connection = archive.connection
+    last = as_of if as_of is not None else _FOREVER
+    seeds = [
+        n
+        for (n,) in connection.execute(
+            "SELECT n FROM thread WHERE created >= ? AND created < min(?, ? + 1)",
+            (since, until, last),
+        )
+    ]
+    keys, rows = _closure(connection, seeds, last)
+    uids = _uids(connection, keys | {n for row in rows for n in row[:2]})
+    threads = archive.get_many(sorted(uids[n] for n in keys), as_of=as_of)
+    links = [
+        Link(min(uids[a], uids[b]), max(uids[a], uids[b]), LinkKind(kind), score)
+        for a, b, kind, score in rows
+    ]
+    wanted = {uids[n] for n in seeds}
+    found = [
+        story
+        for story in agglomerate(threads, links)
+        if any(thread.uid in wanted for thread in story.threads)
+    ]
+    return sorted(found, key=lambda story: (story.threads[0].created, story.id))
+
+
+_FOREVER = (1 << 62) - 1
+_Row = tuple[int, int, str, float]
+
+
+def _closure(
+    connection: sqlite3.Connection, seeds: Iterable[int], last: int
+) -> tuple[set[int], set[_Row]]:
+    """All threads that merging ties reach from the seeds, and every tie of any of them."""
+    keys: set[int] = set()
+    rows: set[_Row] = set()
+    frontier = set(seeds)
+    while frontier:
+        keys |= frontier
+        reached = set()
+        for one, other in (("a", "b"), ("b", "a")):
+            for row in connection.execute(
+                "SELECT a, b, kind, score FROM json_each(?) AS wanted"  # noqa: S608 - fixed names
+                f" CROSS JOIN link ON link.{one} = wanted.value"
+                f" CROSS JOIN thread ON thread.n = link.{other} WHERE thread.created <= ?",
+                (json.dumps(sorted(frontier)), last),
+            ):
+                rows.add(row)
+                if row[2] != LinkKind.RELATED:
+                    reached |= {row[0], row[1]}
+        frontier = reached - keys
+    return keys, rows
+
+
+def _uids(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, str]:
+    return dict(
+        connection.execute(
+            "SELECT n, community || ':' || thread.id FROM json_each(?) AS wanted"
+            " CROSS JOIN thread ON n = wanted.value",
+            (json.dumps(sorted(keys)),),
+        ).fetchall()
+    )
+
+
+def agglomerate(threads: Mapping[str, Thread], links: Iterable[Link]) -> list[Story]:
+    """Divide the threads into stories along the links; threads by uid.
+
+    A link to a thread that is not among them makes that thread related.
+    """
+    grouping = _Grouping(threads)
+    ties = sorted(set(links), key=_strength)
+    for link in ties:
+        if link.a in threads and link.b in threads:
+            grouping.tie(link.a, link.b, link.score)
+    for link in ties:
+        if link.kind is not LinkKind.RELATED and link.a in threads and link.b in threads:
+            grouping.join(link.a, link.b, exact=link.kind in _EXACT)
+    inside: dict[str, list[Link]] = defaultdict(list)
+    related: dict[str, set[str]] = defaultdict(set)
+    for link in ties:
+        a, b = grouping.group.get(link.a), grouping.group.get(link.b)
+        if a is not None and a == b:
+            inside[a].append(link)
+            continue
+        if a is not None:
+            related[a].add(link.b)
+        if b is not None:
+            related[b].add(link.a)
+    return [
+        Story.of((threads[uid] for uid in members), inside[name], related[name])
+        for name, members in grouping.members.items()
+    ]
+
+
+def _strength(link: Link) -> tuple[bool, float, str, str]:
+    """The order in which ties are followed: exact ones first, then by score, then by uid."""
+    return link.kind not in _EXACT, -link.score, link.a, link.b
+
+
+class _Grouping:
+    """Groups of threads, each called by the uid of one of its members."""
+
+    def __init__(self, threads: Mapping[str, Thread]) -> None:
+        self._threads = threads
+        self.group = {uid: uid for uid in threads}
+        self.members = {uid: [uid] for uid in sorted(threads)}
+        self._between: dict[str, dict[str, float]] = {uid: {} for uid in threads}  # sums of scores
+
+    def tie(self, a: str, b: str, score: float) -> None:
+        """Count a tie between two threads."""
+        self._between[a][b] = self._between[b][a] = score
+
+    def join(self, a: str, b: str, *, exact: bool) -> None:
+        """Make one group of the groups of two tied threads, where they may be one."""
+        one, other = self.group[a], self.group[b]
+        if one == other or not self._near(one, other):
+            return
+        if not exact and not self._alike(one, other):
+            return
+        if len(self.members[one]) < len(self.members[other]):
+            one, other = other, one
+        self._merge(one, other)
+
+    def _near(self, one: str, other: str) -> bool:
+        times = [self._threads[uid].created for uid in self.members[one] + self.members[other]]
+        return max(times) - min(times) <= SPAN
+
+    def _alike(self, one: str, other: str) -> bool:
+        pairs = len(self.members[one]) * len(self.members[other])
+        if self._between[one].get(other, 0.0) < LINKED * pairs:
+            return False
+        return not any(
+            apart(self._threads[a].title, self._threads[b].title)
+            for a in self.members[one]
+            for b in self.members[other]
+        )
+
+    def _merge(self, one: str, other: str) -> None:
+        for uid in self.members[other]:
+            self.group[uid] = one
+        self.members[one] += self.members.pop(other)
+        for third, score in self._between.pop(other).items():
+            self._between[third].pop(other, None)
+            if third != one:
+                total = self._between[one].get(third, 0.0) + score
+                self._between[one][third] = self._between[third][one] = total

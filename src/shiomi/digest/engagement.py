@@ -29,6 +29,7 @@ NEAR = math.log(1.5)  # a reading counts for a rung up to this far away, in log 
 RUNG_PRIOR = 30.0  # a rung is trusted fully above about this many threads
 POOL_PRIOR = 10.0  # and a community's own distribution above about this many
 TAIL = 0.05  # above this quantile survival follows a Pareto law: no ceiling at the record
+RAREST = 0.05  # threads: no count is taken to be rarer than 1 in 20 times as many as were seen
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 TYPICAL = math.log10(2)  # the strength of a median thread, given where no count is known
 
@@ -51,6 +52,8 @@ class Counts:
             return cls(ordered)
         threshold = ordered[-size]
         above = ordered[bisect_left(ordered, threshold) :]
+        if len(above) > 2 * size:  # most threads have this very count: it begins no tail
+            return cls(ordered)
         hill = len(above) / sum(math.log(value / threshold) for value in above)
         share = len(above) / len(ordered)
         return cls(ordered, threshold, share, min(max(hill, 1.0), 4.0))
@@ -60,7 +63,8 @@ class Counts:
         if not self.values:
             return 0.5
         if value > self.threshold:
-            return self.share * math.exp(-self.exponent * math.log(value / self.threshold))
+            tail = self.share * math.exp(-self.exponent * math.log(value / self.threshold))
+            return max(tail, RAREST / len(self.values))
         below = bisect_left(self.values, value)
         equal = bisect_right(self.values, value) - below
         above = len(self.values) - below - equal

@@ -19,12 +19,12 @@ from shiomi.digest.terms import Term
 
 __all__ = ["Theme", "WeighedTerm", "themes", "weigh"]
 
-PRIOR = 500.0  # stories' worth of prior
+PRIOR = 0.15  # the prior weighs as much as this share of all stories
 SIGNIFICANT = 2.0  # z of a term that may lead or join a theme
 SURE = 2.5  # z of a name that stands for its theme by itself
 SHARED = 0.5  # share of a term's stories that must be the theme's for the term to join it
 COMPANY = 0.15  # cosine of contexts from which two terms are one theme
-SAME_COMPANY = 3  # words that two contexts have in common, at least
+SAME_COMPANY = 2  # words that two contexts have in common, at least
 LIFT = 4.0  # times more stories in common than by chance, from which they are
 TAKEN_OVER = 0.6  # a phrase with more than this share of its word's stories stands for the word
 STORIES = 3  # a theme runs through this many stories
@@ -111,9 +111,10 @@ def log_odds(now: int, of_now: int, before: int, of_before: int) -> float:
     """
     if not of_now or not of_before:
         return 0.0
-    prior = PRIOR * (now + before) / (of_now + of_before)
-    odds = (now + prior) / max(of_now + PRIOR - now - prior, 0.5)
-    odds_before = (before + prior) / max(of_before + PRIOR - before - prior, 0.5)
+    prior = PRIOR * (now + before)
+    whole = PRIOR * (of_now + of_before)
+    odds = (now + prior) / max(of_now + whole - now - prior, 0.5)
+    odds_before = (before + prior) / max(of_before + whole - before - prior, 0.5)
     return math.log(odds / odds_before) / math.sqrt(1 / (now + prior) + 1 / (before + prior))
 
 

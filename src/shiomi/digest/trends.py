@@ -17,7 +17,6 @@ from shiomi.digest.ranking import Ranked
 from shiomi.digest.story import Story
 from shiomi.digest.terms import Term, bare_title, normalized, phrases
 from shiomi.digest.themes import (
-    SIGNIFICANT,
     STORIES,
     Company,
     Theme,
@@ -33,6 +32,7 @@ __all__ = ["TrendEvidence", "find_trends"]
 
 NAMES = 0.4  # share of the leading term's stories that another term in the name must have
 EXTENDS = 0.8  # share of its occurrences that stand behind the same word: "Big" before "Sur"
+SECOND = 1.5  # z of that other term
 _SEPARATORS = {"ja": "・"}  # between two terms of a name
 
 
@@ -171,8 +171,8 @@ def _name(
     second = [
         t
         for t in often
-        if t.named > 0.5 and t.z >= SIGNIFICANT and len(t.stories) >= STORIES
-        and not taken & set(t.words)
+        if t.named > 0.5 and t.z >= SECOND and len(t.stories) >= STORIES
+        and not taken & set(t.words) and (len(t.words) == 1 or _capitalised(t.surface))
     ]  # fmt: skip
     names = [_extended(first.surface, threads)]
     if second:
@@ -182,15 +182,15 @@ def _name(
     return _SEPARATORS.get(language, ", ").join(names)
 
 
+def _capitalised(surface: str) -> bool:
+    """Whether each word begins as a name does, or has no capitals to begin with."""
+    return all(word[0].upper() == word[0] for word in surface.split())
+
+
 def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
     """The longest phrase of `among` that holds `term` and is a name throughout, or `term`."""
     text = f" {' '.join(term.words)} "
-    holding = [
-        t
-        for t in among
-        if text in f" {' '.join(t.words)} "
-        and all(word[0].isupper() or word[0].isdigit() for word in t.surface.split())
-    ]
+    holding = [t for t in among if text in f" {' '.join(t.words)} " and _capitalised(t.surface)]
     return max([term, *holding], key=lambda t: (len(t.words), len(t.stories), t.key))
 
 

@@ -103,9 +103,7 @@ def print_merges(rows: list[Row], sample_file: Path | None) -> None:
     print(
         f"\nall {len(rows):,} threads with a URL: {len(merged):,} pairs within 7 days share a key"
     )
-    print(
-        f"  of these with differing addresses {len(differing):,}, with another label {other_label:,}"
-    )
+    print(f"  of these with differing addresses {len(differing):,}, other labels {other_label:,}")
     print(f"  pairs of the label that share no key {by_label:,}")
     verdicts_read = map(json.loads, CHECKED.read_text("utf-8").splitlines())
     checked = {tuple(row["pair"]): row for row in verdicts_read}

@@ -10,7 +10,13 @@ __all__ = ["plain_markdown"]
 _LONGEST = 200_000  # characters read
 _STEPS = (
     (re.compile(r"^\s{0,3}(```|~~~).*$", re.MULTILINE), ""),  # fences, not the code between
-    (re.compile(r"!?\[([^\[\]\n]{0,500})\]\([^()\s]{0,2000}\)"), r"\1"),  # [text](address)
+    (  # [text](address "title"); an address may hold one pair of parentheses within another
+        re.compile(
+            r"!?\[([^\[\]\n]{0,500})\]"
+            r"\((?:[^()\s]|\([^()\s]{0,300}\)){0,2000}(?:\s\"[^\"\n]{0,300}\")?\)"
+        ),
+        r"\1",
+    ),
     (re.compile(r"^\s{0,3}(?:>!?\s?)+", re.MULTILINE), ""),  # quotations
     (re.compile(r"^\s{0,3}#{1,6}\s+", re.MULTILINE), ""),  # headings
     (re.compile(r"^\s{0,3}(?:\*\s?){3,}$|^\s{0,3}(?:-\s?){3,}$", re.MULTILINE), ""),  # rules

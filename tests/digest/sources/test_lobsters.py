@@ -136,7 +136,7 @@ def test_a_run_goes_on_from_any_batch(community: Community) -> None:
         community.routes[path] = json_reply(stories)
         community.routes |= {f"/s/{one['short_id']}.json": json_reply(one) for one in stories}
     whole = collected(community, pages=3)
-    for stopped in range(len(whole)):
+    for stopped in range(0, len(whole), 2):
         rest = collected(community, cursor=whole[stopped].cursor, pages=3)
         assert [[t.id for t in batch.threads] for batch in (*whole[: stopped + 1], *rest)] == [
             [t.id for t in batch.threads] for batch in whole

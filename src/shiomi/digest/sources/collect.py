@@ -214,7 +214,7 @@ def _next_run(stored: str | None, now: int, days: int) -> _Run:
     where the last complete run is longer ago.
     """
     run = read_cursor(stored, _Run) or _Run()
-    if run.until and 0 <= now - run.until < _RESUMED:
+    if run.cursor and 0 <= now - run.until < _RESUMED:
         return run
     since = now - days * _DAY
     if run.done:

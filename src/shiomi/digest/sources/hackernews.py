@@ -110,6 +110,7 @@ class HackerNews:
             place.best = [thread.id for thread in ranked[:_BEST]]
             yield Batch(tuple(threads), _written(place), skipped)
         if failed is not None:
+            yield Batch((), "")  # the next run tries again
             raise failed
 
     def _search(self, http: Http, start: int, end: int) -> list[Any]:
@@ -196,7 +197,7 @@ class HackerNews:
         place = _Place(since, names[:_FRONT], names[_FRONT:_LISTED])
         for batch in self._read(http, place):
             within = tuple(t for t in batch.threads if since <= t.created < until)
-            yield Batch(within, batch.cursor, batch.skipped)
+            yield Batch(within, "", batch.skipped)  # the next run searches again
 
 
 def thread_of_hit(raw: Any, time: int) -> Thread | None:

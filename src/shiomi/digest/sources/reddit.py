@@ -148,6 +148,7 @@ class Reddit:
             following = names[number + 1] if number + 1 < len(names) else ""
             place = _Place(following, failed=place.failed)
         if place.failed:
+            yield Batch((), "")  # the next run tries them again
             raise SourceError("; ".join(place.failed))
 
     def _subreddit(self, http: Http, place: _Place, since: int) -> Iterator[Batch]:

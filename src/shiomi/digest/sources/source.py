@@ -18,7 +18,7 @@ class Batch:
     """Threads to archive together, and where to go on after them."""
 
     threads: tuple[Thread, ...]  # title "": the community shows none any more; the known one stays
-    cursor: str  # the source's own words; given back to it when an interrupted run goes on
+    cursor: str  # the source's own words, for going on after an interruption; "": begin anew
     skipped: int = 0  # items left out because they are not what they should be
 
 

@@ -34,7 +34,9 @@ def growth(created: int, points: int, comments: int, hours: int = 60) -> tuple[R
     )
 
 
-def hackernews(number: int, title: str, created: str, url: str | None, points: int, comments: int):
+def hackernews(
+    number: int, title: str, created: str, url: str | None, points: int, comments: int
+) -> Thread:
     return Thread(
         "hackernews",
         str(number),
@@ -139,9 +141,11 @@ SAMPLE = Digest(
             CRAWLERS,
             "JavaScript を使わずに LLM クローラーを遮る方法が、Hacker News、Lobsters、"
             "Reddit (r/programming) の 3 つのコミュニティで議論されています。"
-            "Hacker Newsでは146ポイント、72件のコメントを集めました（2025-11-16 09:04時点）。",
+            "Hacker Newsでは146ポイント、72件のコメントを集めました（2025-11-16 18:04 JST時点）。",
             [
-                told("記事は、隠しリンクを踏んだ送信元だけに確認ページを返す仕組みを紹介しています。"),
+                told(
+                    "記事は、隠しリンクを踏んだ送信元だけに確認ページを返す仕組みを紹介しています。"
+                ),
                 quoted(
                     "The trick is to never show the trap to people: the link is there, but no "
                     "browser draws it, and robots.txt forbids it.",
@@ -159,7 +163,7 @@ SAMPLE = Digest(
         topic(
             REGULATION,
             "オープンソースモデルの規制に関する Anthropic の姿勢が、Reddit (r/LocalLLaMA) で"
-            "1,912ポイントを集めています（2025-11-16 21:00時点、コメント数不明）。",
+            "1,912ポイントを集めています（2025-11-16 21:00 JST時点、コメント数不明）。",
             [quoted("They want a moat, and they want the state to dig it.", REGULATION, 0)],
             "モデルの配布条件の変化を注視する必要があります。",
         ),
@@ -213,30 +217,30 @@ SAMPLE = Digest(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sample() -> Digest:
     """The sample digest, Japanese."""
     return SAMPLE
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def ja() -> Language:
     return load_language("ja")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def en() -> Language:
     return load_language("en")
 
 
-@pytest.fixture
-def digest_titled() -> Callable[[str, str], Digest]:
+@pytest.fixture(scope="session")
+def hostile() -> Callable[[str, str], Digest]:
     """A digest in which every text that comes from the network is the first argument, every
     address the second."""
-    return hostile_digest
+    return _hostile
 
 
-def hostile_digest(text: str, url: str) -> Digest:
+def _hostile(text: str, url: str) -> Digest:
     threads = [
         Thread(community, "1", text, at("2025-11-14T00:00:00"), url, url, readings=reading)
         for community, reading in [

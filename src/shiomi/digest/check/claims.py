@@ -35,7 +35,8 @@ class Claim:
     about: tuple[str, ...]  # uids; several: it may be any of them; none: it cannot be told
     community: str | None  # the community the sentence names, where none of `about` is known
     title: str | None  # a title the sentence quotes beside it
-    read: str | None  # the time of reading it states: "2025-11-16 09:00" or "2025-11-16"
+    read: str | None  # the time of reading it states: "2025-11-16 09:00", "2025-11-16"
+    clock: str | None  # the clock of that time, where it is named: "JST", "UTC"
     or_earlier: bool = False  # that time is only the latest possible
     total: bool = False  # a sum over several threads
 
@@ -91,6 +92,7 @@ _LABELLED = re.compile(
 _TOTAL = re.compile(r"(?i)合計|合わせて|累計|総計|\btotal|\bcombined|\bin all\b")
 _READ = re.compile(
     r"(?i)(?P<as_of>as of )?(?P<read>20[0-9]{2}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2})?)"
+    r"(?: (?P<clock>(?-i:UTC[+-][0-9]{2,4}|[A-Z]{3,4})))?"
     r"\s*(?P<earlier>以前の時点|or earlier)?(?P<ja>時点)?"
 )
 _COMMUNITY = re.compile(
@@ -221,6 +223,7 @@ class _Sentence:
                 community=community,
                 title=self.title(match.start("number")) if not about else None,
                 read=read["read"] if read else None,
+                clock=read["clock"] if read else None,
                 or_earlier=bool(read and read["earlier"]),
                 total=bool(_TOTAL.search(self.masked, self.begin, match.start("number"))),
             )

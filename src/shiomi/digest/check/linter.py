@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,6 +18,7 @@ __all__ = ["CheckReport", "check_digest"]
 
 _SLACK = timedelta(days=1)  # a digest may be written a day around its date
 _NEAR = timedelta(days=14)  # threads this old may be whose number it really is
+_CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; others only where they are the digest's own
 _TELLING = 10  # numbers below are shared by too many threads to say whose they are
 
 
@@ -103,7 +104,7 @@ class _Check:
 
     def _window(self, claim: Claim) -> Window:
         if claim.read is not None:
-            moment = _moment(claim.read, self._zone)
+            moment = _moment(claim.read, claim.clock, self._zone)
             if moment is not None:
                 length = 59 if ":" in claim.read else 86_399
                 start = float("-inf") if claim.or_earlier else moment
@@ -229,11 +230,18 @@ class _Check:
         return f"{uid} ({thread.title[:60]!r})" if thread else uid
 
 
-def _moment(read: str, zone: ZoneInfo) -> float | None:
+def _moment(read: str, clock: str | None, zone: ZoneInfo) -> float | None:
+    """Unix seconds of a stated time; None where it is no time, or on a clock not known here."""
     try:
-        return datetime.fromisoformat(read).replace(tzinfo=zone).timestamp()
+        local = datetime.fromisoformat(read).replace(tzinfo=zone)
     except ValueError:
         return None
+    if clock in (None, local.tzname(), f"UTC{local.tzname()}"):
+        return local.timestamp()
+    known = _CLOCKS.get(clock or "")
+    if known is None:
+        return None
+    return local.replace(tzinfo=timezone(timedelta(hours=known))).timestamp()
 
 
 def _same_title(one: str, other: str) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from itertools import groupby
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -21,7 +19,7 @@ from shiomi.digest.render.page import Line, Page, Theme, TopicPage, lay_out
 
 __all__ = ["render_entry", "render_html", "render_index", "templates"]
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}( [A-Z]{3,4})?)?")
 
 
 def render_html(
@@ -71,7 +69,7 @@ def templates() -> Environment:
 
 
 def _context(language: Language) -> dict[str, object]:
-    return {"say": language.phrase, "lang": language.code}
+    return {"language": language, "say": language.phrase, "lang": language.code}
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
@@ -106,17 +104,23 @@ def _points_chart(context: Context, topic: TopicPage) -> _PointsChart | None:
     drawn = [source for source in topic.sources if len(source.points_over_time) > 2]
     if not drawn:
         return None
-    say, zone = context["say"], ZoneInfo(context["page"].zone)
-
-    def moment(time: int) -> str:
-        return datetime.fromtimestamp(time, zone).strftime("%Y-%m-%d %H:%M")
-
+    language: Language = context["language"]
+    say, zone = language.phrase, context["page"].zone
     described, keys = [], []
     for index, source in enumerate(drawn):
         (start, first), *_, (end, last) = source.points_over_time
-        slots = {"source": source.link.text, "first": f"{first:,}", "last": f"{last:,}"}
+        slots = {
+            "source": source.link.text,
+            "first": language.number(first),
+            "last": language.number(last),
+        }
         described.append(
-            say("render.chart_series", **slots, first_time=moment(start), last_time=moment(end))
+            say(
+                "render.chart_series",
+                **slots,
+                first_time=language.moment(start, zone),
+                last_time=language.moment(end, zone),
+            )
         )
         keys.append(_Key(min(index, 5), say("render.chart_legend", **slots)))
     times = [time for source in drawn for time, _ in source.points_over_time]
@@ -125,7 +129,11 @@ def _points_chart(context: Context, topic: TopicPage) -> _PointsChart | None:
         say("render.chart_points"),
         say("render.sentence_gap").join(described),
     )
-    span = say("render.chart_span", first=moment(min(times)), last=moment(max(times)))
+    span = say(
+        "render.chart_span",
+        first=language.moment(min(times), zone),
+        last=language.moment(max(times), zone),
+    )
     return _PointsChart(svg, tuple(keys), span)
 
 

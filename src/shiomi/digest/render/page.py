@@ -51,10 +51,10 @@ class Source:
     thread: Thread
     link: Link  # text: the community's name
     title: Link
-    counts: str  # "146ポイント、72件のコメント、2025-11-16 09:00時点"
+    counts: str  # "146ポイント、72件のコメント、2025-11-16 09:00 JST時点"
     points: str  # "146" or "不明"
     comments: str
-    read: str  # "2025-11-16 09:00" or "不明"
+    read: str  # "2025-11-16 09:00", in the page's zone, or "不明"
     points_count: int | None
     comments_count: int | None
     points_over_time: tuple[tuple[int, int], ...]  # (unix seconds, points), oldest first
@@ -99,7 +99,7 @@ class Page:
     date: str  # ISO
     first: str  # the week's first day, ISO
     zone: str
-    as_of: str  # "2025-11-17 00:00"
+    as_of: str  # "2025-11-17 00:00 JST"
     topics: tuple[TopicPage, ...]
     trends: tuple[Theme, ...]
     subjects: tuple[Theme, ...]
@@ -211,28 +211,29 @@ class _Layout:
             "render.counts",
             points=phrase("render.points_unknown")
             if points is None
-            else phrase("render.points", count=f"{points:,}"),
+            else phrase("render.points", count=self.language.number(points)),
             comments=phrase("render.comments_unknown")
             if comments is None
-            else phrase("render.comments", count=f"{comments:,}"),
+            else phrase("render.comments", count=self.language.number(comments)),
             read=phrase("render.read_at", time=self.moment(reading.time))
             if reading.exact
             else phrase("render.read_by", time=self.moment(reading.time)),
         )
 
     def number(self, count: int | None) -> str:
-        return self.language.phrase("render.unknown") if count is None else f"{count:,}"
+        if count is None:
+            return self.language.phrase("render.unknown")
+        return self.language.number(count)
 
     def read(self, reading: Reading | None) -> str:
         if reading is None:
             return self.language.phrase("render.unknown")
-        moment = self.moment(reading.time)
-        return moment if reading.exact else f"≤ {moment}"
+        moment = datetime.fromtimestamp(reading.time, ZoneInfo(self.digest.week.zone))
+        return f"{'' if reading.exact else '≤ '}{moment:%Y-%m-%d %H:%M}"
 
     def moment(self, time: int) -> str:
-        """A time on the week's own clock: "2025-11-16 09:00"."""
-        zone = ZoneInfo(self.digest.week.zone)
-        return datetime.fromtimestamp(time, zone).strftime("%Y-%m-%d %H:%M")
+        """A time on the week's own clock: "2025-11-16 09:00 JST"."""
+        return self.language.moment(time, self.digest.week.zone)
 
     def title(self, title: str, link: str, limit: int) -> Link:
         text = shorten(clean(title), limit) or self.language.phrase("render.untitled")

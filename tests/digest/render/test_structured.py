@@ -1,0 +1,61 @@
+"""JSON carries the whole document, both ways."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shiomi.digest.document import Digest
+from shiomi.digest.errors import DigestError
+from shiomi.digest.render import parse_json, render_json
+
+MakeDigest = Callable[[str, str], Digest]
+
+
+def test_a_digest_comes_back_whole(sample: Digest) -> None:
+    assert parse_json(render_json(sample)) == sample
+
+
+def test_the_schema_is_named_and_unknown_counts_are_null(sample: Digest) -> None:
+    document = json.loads(render_json(sample))
+    assert document["schema"] == "shiomi.digest/1"
+    [reading] = document["digest"]["topics"][1]["story"]["threads"][0]["readings"]
+    assert reading["comments"] is None
+
+
+@given(text=st.text(st.characters(codec="utf-8")))
+@settings(deadline=None)
+def test_any_text_comes_back_and_nothing_unseen_stands_in_the_file(
+    text: str, hostile: MakeDigest
+) -> None:
+    digest = hostile(text, "https://a.example/")
+    printed = render_json(digest)
+    assert parse_json(printed) == digest
+    assert not re.search(
+        "[\x00-\x09\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", printed
+    )
+
+
+def test_a_lone_surrogate_becomes_the_replacement_character(hostile: MakeDigest) -> None:
+    printed = render_json(hostile("a\ud800b", "https://a.example/"))
+    assert parse_json(printed.encode()).topics[0].title == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not a digest"),
+        ("{", "not a digest"),
+        ('{"schema": "shiomi.digest/9", "digest": {}}', "'shiomi.digest/9'"),
+        ('{"schema": "shiomi.digest/1", "digest": {"week": 1}}', r"\$\.week"),
+        (b"\xff\xfe", "not a digest"),
+    ],
+)
+def test_what_is_no_digest_is_refused_with_the_reason(text: str | bytes, said: str) -> None:
+    with pytest.raises(DigestError, match=said):
+        parse_json(text)

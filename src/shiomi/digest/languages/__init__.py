@@ -18,6 +18,7 @@ from importlib.resources import files
 from zoneinfo import ZoneInfo
 
 from shiomi.digest.errors import ConfigError
+from shiomi.digest.thread import Reading
 
 __all__ = ["Language", "language_codes", "load_language", "parse_language", "slots_of"]
 
@@ -55,6 +56,31 @@ class Language:
         name = local.tzname() or zone
         # zones without a name of their own are called "+03" by the time zone database
         return f"{local:%Y-%m-%d %H:%M} {'UTC' + name if name[0] in '+-' else name}"
+
+    def counts(self, reading: Reading | None, zone: str) -> str:
+        """A reading in words, with its time; what is unknown is called so, never 0.
+
+        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）"
+        """
+        if reading is None:
+            return self.phrase("writing.never_read")
+        time = self.moment(reading.time, zone)
+        read = self.phrase("writing.read_at" if reading.exact else "writing.read_by", time=time)
+        if reading.points is None and reading.comments is None:
+            return self.phrase("writing.both_unknown", read=read)
+        return self.phrase(
+            "writing.counts",
+            points=self._counted("point", reading.points),
+            comments=self._counted("comment", reading.comments),
+            read=read,
+        )
+
+    def _counted(self, what: str, count: int | None) -> str:
+        if count is None:
+            return self.phrase(f"writing.{what}s_unknown")
+        if count == 1:
+            return self.phrase(f"writing.one_{what}")
+        return self.phrase(f"writing.{what}s", count=self.number(count))
 
     def _said(self, key: str) -> tuple[str, ...]:
         try:

@@ -1,0 +1,148 @@
+"""Evidence: what is known of a story, as numbered items that every sentence must rest on.
+
+Items are texts (titles and passages); counts are kept apart, since only code may print a number of
+a community, together with the time it was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shiomi.digest.story import Story
+from shiomi.digest.thread import PassageKind, Reading, Thread, ThreadState
+from shiomi.digest.writing.sentences import visible
+
+__all__ = ["Evidence", "Item", "ItemKind", "gather"]
+
+MOST_ITEMS = 200  # of one story; a thread's best comments come first in its passages
+LONGEST_TITLE = 1_000
+
+
+class ItemKind(StrEnum):
+    """What a piece of evidence is."""
+
+    TITLE = "title"
+    POST = "post"
+    COMMENT = "comment"
+    ARTICLE = "article"
+    ABSTRACT = "abstract"
+
+
+_KINDS = {
+    PassageKind.POST: ItemKind.POST,
+    PassageKind.COMMENT: ItemKind.COMMENT,
+    PassageKind.ARTICLE: ItemKind.ARTICLE,
+    PassageKind.ABSTRACT: ItemKind.ABSTRACT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A text that a sentence can rest on, and where it stands."""
+
+    number: int  # from 1, as the model is told it
+    kind: ItemKind
+    text: str  # visible characters only; line breaks as in the source
+    uid: str  # of the thread
+    community: str
+    link: str  # the page the text stands on
+    points: int | None = None  # a comment's
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that is known of one story."""
+
+    story: Story
+    threads: tuple[Thread, ...]  # that are live, or all where none is
+    items: tuple[Item, ...]  # titles first
+
+    @property
+    def titles(self) -> tuple[Item, ...]:
+        """The titles of its threads, equal ones once."""
+        return tuple(item for item in self.items if item.kind is ItemKind.TITLE)
+
+    @property
+    def passages(self) -> tuple[Item, ...]:
+        """Everything but the titles."""
+        return tuple(item for item in self.items if item.kind is not ItemKind.TITLE)
+
+    @property
+    def heading(self) -> Thread:
+        """The thread a topic is named by: with most comments known, then points, then earliest."""
+        return min(self.threads, key=_prominence)
+
+    def cited(self, numbers: Iterable[int]) -> tuple[Item, ...]:
+        """The items with these numbers; numbers that are none are left out."""
+        wanted = set(numbers)
+        return tuple(item for item in self.items if item.number in wanted)
+
+    def counts(self) -> Iterator[tuple[Thread, Reading | None]]:
+        """The leading thread of each community and its newest reading, in the story's order."""
+        leading: dict[str, Thread] = {}
+        for thread in self.threads:
+            held = leading.get(thread.community)
+            if held is None or _weight(thread) > _weight(held):
+                leading[thread.community] = thread
+        return ((thread, thread.reading) for thread in leading.values())
+
+
+def gather(story: Story) -> Evidence:
+    """The evidence of a story. Texts of threads that were removed or deleted are left out."""
+    live = tuple(thread for thread in story.threads if thread.state is ThreadState.LIVE)
+    found = [*_titles(live or story.threads), *_passages(live)]
+    items = (
+        Item(number, kind, text, thread.uid, thread.community, link, points)
+        for number, (kind, text, thread, link, points) in enumerate(found[:MOST_ITEMS], 1)
+    )
+    return Evidence(story, live or story.threads, tuple(items))
+
+
+_Found = tuple[ItemKind, str, Thread, str, int | None]
+
+
+def _titles(threads: Sequence[Thread]) -> Iterator[_Found]:
+    seen = set()
+    for thread in threads:
+        text = " ".join(visible(thread.title, LONGEST_TITLE).split())
+        if text and (thread.community, text) not in seen:
+            seen.add((thread.community, text))
+            yield ItemKind.TITLE, text, thread, thread.link, None
+
+
+def _passages(threads: Sequence[Thread]) -> Iterator[_Found]:
+    """Each thread's passages in turn, so that the first items hold something of every thread."""
+    seen = set()
+    longest = max((len(thread.passages) for thread in threads), default=0)
+    for place in range(longest):
+        for thread in threads:
+            if place < len(thread.passages):
+                passage = thread.passages[place]
+                text = visible(passage.text).strip()
+                if text and text not in seen:
+                    seen.add(text)
+                    kind = _KINDS[passage.kind]
+                    yield kind, text, thread, passage.link, passage.points
+
+
+def _weight(thread: Thread) -> tuple[int, int]:
+    """By what a community's leading thread is found: points, then comments; unknown comes last."""
+    points, comments = _known(thread)
+    return points, comments
+
+
+def _prominence(thread: Thread) -> tuple[bool, int, int, int, str]:
+    points, comments = _known(thread)
+    return not thread.title.strip(), -comments, -points, thread.created, thread.uid
+
+
+def _known(thread: Thread) -> tuple[int, int]:
+    """Points and comments as last read, -1,000,000 where unknown: only for putting in order."""
+    reading = thread.reading
+    unknown = -1_000_000
+    if reading is None:
+        return unknown, unknown
+    points, comments = reading.points, reading.comments
+    return unknown if points is None else points, unknown if comments is None else comments

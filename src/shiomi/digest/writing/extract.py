@@ -1,0 +1,214 @@
+"""The best sentences of a source, for quoting: central to what is said, and different in kind.
+
+Centrality is LexRank (Erkan and Radev 2004): the stationary distribution of a walk between
+sentences whose tf-idf cosine says that they speak of the same thing. The choice among them is
+maximal marginal relevance (Carbonell and Goldstein 1998), so that the second quotation does not
+say what the first one said. No numpy: stories have tens of sentences, not thousands.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shiomi.digest.terms import normalized, stop_words
+from shiomi.digest.writing.evidence import Item, ItemKind
+from shiomi.digest.writing.sentences import is_quotable, sentences, shortened
+
+__all__ = ["Quote", "extract", "key_terms", "tokens"]
+
+MOST_SENTENCES = 120  # compared with each other; taken in turn from all passages
+PER_ITEM = 40
+DAMPING = 0.85
+RELEVANCE = 0.7  # of MMR: the rest is for being unlike what is chosen
+ROUNDS = 30
+
+# What a sentence is worth for where it stands: the source's own words before what is said of it.
+_STANDING = {
+    ItemKind.ABSTRACT: 1.25,
+    ItemKind.ARTICLE: 1.15,
+    ItemKind.POST: 1.2,
+    ItemKind.COMMENT: 1.0,
+}
+# A sentence that begins so points at one before it.
+_POINTS_BACK = re.compile(
+    r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
+    r"|because|thus|instead|here|there|again|still|yet|それ|これ|また|しかし|そして|だから|なので)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[a-z0-9][a-z0-9.+#'’_-]*|[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A sentence word for word as it stands in the source."""
+
+    text: str  # ends with "…" where the sentence goes on
+    item: Item
+
+
+def tokens(text: str) -> list[str]:
+    """Content words, folded: Latin words without plural s, runs of katakana, pairs of kanji."""
+    stops = stop_words()
+    found = []
+    for word in _WORD.findall(normalized(text)):
+        if word[0] >= "\u3400":
+            found += [word[at : at + 2] for at in range(max(len(word) - 1, 1))]
+        elif word[0] > "z":
+            found.append(word)
+        else:
+            word = word.rstrip(".'’-_").replace("’", "'").removesuffix("'s")
+            if len(word) > 1 and word not in stops:
+                found.append(word[:-1] if len(word) > 3 and word[-1] == "s" != word[-2] else word)
+    return found
+
+
+def extract(
+    items: Sequence[Item], *, most: int = 3, about: str = "", without: Collection[str] = ()
+) -> list[Quote]:
+    """At most `most` quotations from the passages among `items`, best first.
+
+    `about` is what they should speak of, usually the title; texts in `without` are not taken
+    again. A function of its arguments alone: ties fall to the earlier sentence.
+    """
+    quotes = _candidates(items, without)
+    if not quotes or most < 1:
+        return []
+    vectors = _vectors([*(quote.text for quote in quotes), about])
+    subject = vectors.pop()
+    alike = [[_cosine(one, other) for other in vectors] for one in vectors]
+    centrality = _lexrank(alike)
+    worth = [
+        _worth(quote, rank, _cosine(vector, subject))
+        for quote, rank, vector in zip(quotes, centrality, vectors, strict=True)
+    ]
+    return [quotes[place] for place in _chosen(quotes, worth, alike, most)]
+
+
+def key_terms(items: Iterable[Item], *, most: int = 3, without: str = "") -> list[str]:
+    """Words that come back in at least two of the passages, as the source writes them.
+
+    Words of the text `without` (the title) are left out, and words written only in small letters
+    unless they come back often: names and acronyms say more of what is talked about.
+    """
+    seen: Counter[str] = Counter()
+    written: dict[str, Counter[str]] = {}
+    known = set(tokens(without))
+    for item in items:
+        words = re.findall(r"[A-Za-z][\w.+#-]*[\w+#]", item.text)
+        for word in dict.fromkeys(words):
+            for key in tokens(word):
+                if key not in known and any(letter.isalpha() for letter in key):
+                    seen[key] += 1
+                    written.setdefault(key, Counter())[word] += 1
+    named = []
+    for key, count in seen.items():
+        surface = min(written[key].items(), key=lambda pair: (-pair[1], pair[0]))[0]
+        is_name = any(letter.isupper() or letter.isdigit() for letter in surface[1:])
+        if count >= (2 if is_name else 4) and len(surface) <= 24:
+            named.append((not is_name, -count, key, surface))
+    return [surface for _, _, _, surface in sorted(named)[:most]]
+
+
+def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
+    """Quotable sentences, the first of each passage, then the second of each, and so on."""
+    rows = []
+    for item in items:
+        if item.kind is not ItemKind.TITLE:
+            found = sentences(item.text)[:PER_ITEM]
+            rows.append([(item, sentence) for sentence in found if is_quotable(sentence)])
+    quotes: dict[str, Quote] = {}
+    for place in range(max(map(len, rows), default=0)):
+        for row in rows:
+            if place < len(row) and len(quotes) < MOST_SENTENCES:
+                item, sentence = row[place]
+                text = shortened(sentence)
+                if text is not None and text not in without:
+                    quotes.setdefault(text, Quote(text, item))
+    return list(quotes.values())
+
+
+def _vectors(texts: Sequence[str]) -> list[dict[str, float]]:
+    """Unit tf-idf vectors; idf over these texts themselves."""
+    bags = [Counter(tokens(text)) for text in texts]
+    frequency = Counter(token for bag in bags for token in bag)
+    vectors = []
+    for bag in bags:
+        vector = {
+            token: count * math.log(1 + len(bags) / frequency[token])
+            for token, count in bag.items()
+        }
+        norm = math.sqrt(math.fsum(weight**2 for weight in vector.values())) or 1.0
+        vectors.append({token: weight / norm for token, weight in vector.items()})
+    return vectors
+
+
+def _cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    if len(other) < len(one):
+        one, other = other, one
+    return math.fsum(weight * other[token] for token, weight in one.items() if token in other)
+
+
+def _lexrank(alike: Sequence[Sequence[float]]) -> list[float]:
+    """Continuous LexRank, scaled so that the mean is 1."""
+    size = len(alike)
+    totals = [math.fsum(row) or 1.0 for row in alike]
+    rank = [1.0] * size
+    for _ in range(ROUNDS):
+        shares = [value / total for value, total in zip(rank, totals, strict=True)]
+        rank = [
+            1 - DAMPING + DAMPING * math.fsum(a * s for a, s in zip(row, shares, strict=True))
+            for row in alike
+        ]
+    return rank
+
+
+def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
+    worth = _STANDING[quote.item.kind] * (centrality + on_subject)
+    if quote.item.points is not None:
+        worth *= 1 + 0.1 * min(math.log1p(max(quote.item.points, 0)), 6.0)
+    if _POINTS_BACK.match(quote.text):
+        worth *= 0.6
+    if quote.text.endswith(("?", "？", "…", ":", "：")):
+        worth *= 0.7
+    words = len(quote.text.split())
+    return worth * (0.8 if words > 40 or 6 <= words < 9 else 1.0)
+
+
+def _chosen(
+    quotes: Sequence[Quote], worth: Sequence[float], alike: Sequence[Sequence[float]], most: int
+) -> list[int]:
+    """Maximal marginal relevance; a passage, a thread or a kind that has spoken waits its turn."""
+    top = max(worth)
+    left = list(range(len(quotes)))
+    chosen: list[int] = []
+    while left and len(chosen) < most:
+        best = max(
+            left, key=lambda place: (_marginal(place, chosen, quotes, worth, alike, top), -place)
+        )
+        left.remove(best)
+        if not chosen or max(alike[best][other] for other in chosen) < 0.6:
+            chosen.append(best)
+    return chosen
+
+
+def _marginal(
+    place: int,
+    chosen: Sequence[int],
+    quotes: Sequence[Quote],
+    worth: Sequence[float],
+    alike: Sequence[Sequence[float]],
+    top: float,
+) -> float:
+    item = quotes[place].item
+    held = [quotes[other].item for other in chosen]
+    nearest = max((alike[place][other] for other in chosen), default=0.0)
+    told = (
+        0.2 * any(item.number == other.number for other in held)
+        + 0.05 * any(item.uid == other.uid for other in held)
+        + 0.1 * any(item.kind is other.kind for other in held)
+    )
+    return RELEVANCE * worth[place] / top - (1 - RELEVANCE) * nearest - told

@@ -1,0 +1,154 @@
+"""Sentences of plain text, English and Japanese, and which of them are worth quoting.
+
+Text of threads is untrusted and untidy: hard line breaks, quoted parts of other comments, lists,
+bare addresses, code, hidden characters. What comes out is one line of visible characters per
+sentence, word for word as in the source.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+
+__all__ = ["is_instruction", "is_quotable", "sentences", "shortened", "visible"]
+
+MOST = 20_000  # characters of one passage that are read
+SHORTEST, LONGEST = 30, 320  # characters of a Latin sentence worth quoting
+SHORTEST_JA, LONGEST_JA = 14, 160
+
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
+_JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff]")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|approx|Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr|Inc|Ltd|Co|Corp|No|Fig|Eq"
+    r"|Sec|Ch|Vol|pp?|ed|est|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec|U\.S|U\.K|E\.U|a\.m|p\.m)"
+    r"|\b[A-Z])\.$"
+)
+_LATIN_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s+[\"'“‘(\[]?[^\Wa-z_])")
+_OPENING, _CLOSING = "「『（(【", "」』）)】"
+_LIST_ITEM = re.compile(r"^\s*(?:[-*•‣·–]|\d{1,2}[.)]|\(\d{1,2}\))\s+")
+_QUOTED = re.compile(r"^\s*(?:>|&gt;|\|)")
+_CODE = re.compile(r"^(?:\t| {4,})\S|^\s*(?:\$|#!|>>>|//|/\*|\}|import |def |sudo )")
+_ADDRESS = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+", re.IGNORECASE)
+
+
+@lru_cache
+def _patterns(name: str) -> re.Pattern[str]:
+    """The table of patterns in a text file beside this one, as one pattern."""
+    text = files("shiomi.digest.writing").joinpath(name).read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return re.compile("|".join(rows), re.IGNORECASE | re.DOTALL)
+
+
+def visible(text: str, most: int = MOST) -> str:
+    """`text` without characters that hide: controls (line breaks stay), bidi, zero width."""
+    text = unicodedata.normalize("NFC", text[:most].replace("\r\n", "\n").replace("\r", "\n"))
+    return "".join(
+        "\n" if c in "\x85\u2028\u2029\v\f"
+        else c if c in "\n\t" or unicodedata.category(c) not in _HIDDEN
+        else ""
+        for c in text
+    )  # fmt: skip
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, each on one line, in order. Parts quoted from others and code are
+    left out. Never raises."""
+    found = []
+    for paragraph in _paragraphs(visible(text)):
+        found += [" ".join(part.split()) for part in _split(paragraph)]
+    return [sentence for sentence in found if sentence]
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Paragraphs and list items with their hard line breaks undone."""
+    held = ""
+    for line in [*text.split("\n"), ""]:
+        if _QUOTED.match(line) or _CODE.match(line):
+            line = ""
+        item = _LIST_ITEM.match(line)
+        if held and (not line.strip() or item or not _continues(held, line)):
+            yield held
+            held = ""
+        line = line[item.end() :] if item else line
+        # no space between Japanese lines: it would not be the source's wording
+        join = "" if held and _JAPANESE.match(held[-1]) and _JAPANESE.match(line[:1]) else " "
+        held = f"{held}{join}{line.strip()}" if held and line.strip() else line.strip() or held
+
+
+def _continues(held: str, line: str) -> bool:
+    """Whether a line goes on with the paragraph held: hard-wrapped text does, headings do not."""
+    return (len(held) > 50 and held[-1] not in ":：") or line[:1].islower()
+
+
+def _split(paragraph: str) -> Iterator[str]:
+    start = depth = 0
+    ends = {found.end() for found in _LATIN_END.finditer(paragraph)}
+    for place, character in enumerate(paragraph):
+        if character in _OPENING:
+            depth += 1
+        elif character in _CLOSING:
+            depth = max(depth - 1, 0)
+        after = place + 1
+        if (
+            character in "。！？"
+            and not depth
+            and paragraph[after : after + 1] not in "。！？」』）"
+        ):
+            pass
+        elif after not in ends or _ABBREVIATION.search(paragraph[start:after]):
+            continue
+        yield paragraph[start:after]
+        start = after
+    yield paragraph[start:]
+
+
+def is_japanese(text: str) -> bool:
+    """Whether a fifth of the visible characters are Japanese."""
+    return len(_JAPANESE.findall(text)) * 5 >= len(text)
+
+
+def is_instruction(text: str) -> bool:
+    """Whether the text speaks to a language model, or has the marks of such an injection."""
+    return bool(_patterns("instructions.txt").search(unicodedata.normalize("NFKC", visible(text))))
+
+
+def is_quotable(sentence: str) -> bool:
+    """Whether a sentence says something by itself: no greeting, address, code, scrap or command."""
+    shortest = SHORTEST_JA if is_japanese(sentence) else SHORTEST
+    if (
+        len(sentence) < shortest
+        or _patterns("boilerplate.txt").search(sentence)
+        or is_instruction(sentence)
+    ):
+        return False
+    if _ADDRESS.search(sentence):
+        return False
+    letters = sum(character.isalpha() for character in sentence)
+    if letters < 0.6 * len(sentence):
+        return False  # tables, code, rows of emoji
+    capitals = sum(character.isupper() for character in sentence)
+    if capitals > 0.5 * letters:
+        return False  # shouting
+    if is_japanese(sentence):
+        return True
+    words = sentence.split()
+    return len(words) >= 6 and max(map(len, words)) <= 40
+
+
+def shortened(sentence: str) -> str | None:
+    """The sentence where it is short enough, else its part up to a clause's or a word's end and
+    "…". None where it has no such place: nothing is cut inside a word."""
+    japanese = is_japanese(sentence)
+    limit = LONGEST_JA if japanese else LONGEST
+    if len(sentence) <= limit:
+        return sentence
+    head = sentence[: limit - 1]
+    marks = "、，,；;" if japanese else ",;:–—"
+    clause = max(head.rfind(mark) for mark in marks)
+    if clause >= limit // 2:
+        return head[:clause].rstrip() + "…"
+    word = head.rfind(" ")
+    return head[:word].rstrip(" ,;:–—") + "…" if word >= limit // 2 and not japanese else None

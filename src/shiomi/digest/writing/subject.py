@@ -1,0 +1,76 @@
+"""A watched subject's week in sentences, with what the communities say side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shiomi.digest.document import Origin, Sentence, Subject
+from shiomi.digest.languages import Language
+from shiomi.digest.side_by_side import Quote as SideQuote
+from shiomi.digest.thread import community_label
+from shiomi.digest.watch import SubjectEvidence
+from shiomi.digest.week import Week
+from shiomi.digest.writing.evidence import Item, ItemKind
+from shiomi.digest.writing.extract import extract
+from shiomi.digest.writing.statements import said_title
+from shiomi.digest.writing.topic import quotation
+from shiomi.digest.writing.trend import leading_sentence, per_week
+
+__all__ = ["write_subject"]
+
+
+def write_subject(
+    subject: SubjectEvidence, language: Language, week: Week | None = None
+) -> Subject:
+    """The subject's week. Without a `week`, times are told in UTC."""
+    return Subject(
+        name=subject.name,
+        sentences=tuple(_sentences(subject, language, week.zone if week else "UTC")),
+        threads=subject.threads,
+        counts=subject.counts,
+        rising=subject.rising,
+    )
+
+
+def _sentences(subject: SubjectEvidence, language: Language, zone: str) -> Iterator[Sentence]:
+    uids = tuple(thread.uid for thread in subject.threads)
+
+    def say(key: str, **slots: object) -> Sentence:
+        return Sentence(language.phrase(f"watch.{key}", **slots), Origin.TEMPLATE, uids)
+
+    name, count = said_title(subject.name), len(subject.threads)
+    if not count:
+        yield say("none", name=name)
+        return
+    said = language.number(count)
+    if len(subject.counts) > 1:
+        yield say("counted", name=name, count=said, usual=per_week(subject.usual))
+        yield say("rising" if subject.rising else "fewer" if count < subject.usual else "steady")
+    else:
+        yield say("counted_only", name=name, count=said)
+    if len(subject.communities) > 1:
+        rows = [
+            language.phrase(
+                "watch.in_community",
+                community=community_label(one.community),
+                count=language.number(one.threads),
+                usual=per_week(one.usual),
+            )
+            for one in subject.communities
+        ]
+        yield say("communities", communities=language.phrase("writing.comma").join(rows))
+    if unknown := sum(one.unknown for one in subject.communities):
+        yield say("unknown", count=language.number(unknown))
+    yield leading_sentence(subject.threads[0], language, zone, "watch")
+    quotes = [sentence for quote in subject.quotes for sentence in _quoted(quote)]
+    if len(quotes) > 1:
+        contrast = any(quote.chosen_by == "contrast" for quote in subject.quotes)
+        yield say("contrast" if contrast else "voices")
+        yield from quotes
+
+
+def _quoted(quote: SideQuote) -> list[Sentence]:
+    """The best sentence of the passage, or nothing where none can stand by itself."""
+    thread, passage = quote.thread, quote.passage
+    item = Item(1, ItemKind.COMMENT, passage.text, thread.uid, quote.community, passage.link)
+    return [quotation(one) for one in extract([item], most=1, about=thread.title)]

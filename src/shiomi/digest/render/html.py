@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import groupby
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
@@ -19,7 +19,8 @@ from shiomi.digest.render.page import Line, Page, Theme, TopicPage, lay_out
 
 __all__ = ["render_entry", "render_html", "render_index", "templates"]
 
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9]{2}:[0-9]{2}( [A-Z]{3,4})?)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(_DAY.pattern + r"( [0-9]{2}:[0-9]{2}( [A-Z]{3,4})?)?")
 
 
 def render_html(
@@ -60,7 +61,8 @@ def templates() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["groups"] = _groups
-    environment.filters["dates"] = _dates
+    environment.filters["dates"] = partial(_unbroken, _MOMENT)
+    environment.filters["days"] = partial(_unbroken, _DAY)
     environment.globals["lang_of"] = _lang_of
     environment.globals["bar"] = bar
     environment.globals["points_chart"] = pass_context(_points_chart)
@@ -77,9 +79,10 @@ def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
     return [(told, list(run)) for told, run in groupby(lines, lambda one: one.quoted_from is None)]
 
 
-def _dates(text: str) -> Markup:
-    """`text` escaped, its dates and times kept from breaking across lines."""
-    return Markup(_DATE.sub(r'<span class="date">\g<0></span>', str(escape(text))))  # noqa: S704
+def _unbroken(pattern: re.Pattern[str], text: str) -> Markup:
+    """`text` escaped, with what matches `pattern` kept on one line."""
+    said = str(escape(text))
+    return Markup(pattern.sub(r'<span class="date">\g<0></span>', said))  # noqa: S704 - escaped
 
 
 def _lang_of(lang: str | None) -> Markup:

@@ -228,8 +228,9 @@ class _Layout:
     def read(self, reading: Reading | None) -> str:
         if reading is None:
             return self.language.phrase("render.unknown")
-        moment = datetime.fromtimestamp(reading.time, ZoneInfo(self.digest.week.zone))
-        return f"{'' if reading.exact else '≤ '}{moment:%Y-%m-%d %H:%M}"
+        local = datetime.fromtimestamp(reading.time, ZoneInfo(self.digest.week.zone))
+        moment = f"{local:%Y-%m-%d %H:%M}"
+        return moment if reading.exact else f"≤\u00a0{moment}"
 
     def moment(self, time: int) -> str:
         """A time on the week's own clock: "2025-11-16 09:00 JST"."""

@@ -3,8 +3,8 @@
 A story's score is a sum, and each part of it is a Reason that `--explain` prints:
 
     engagement    the strengths s of its communities' leading threads (engagement.py), the strongest
-                  first: s1 + s2/2 + s3/4 + ...
-    communities   0.3 * log2(n) for n communities
+                  first: s1 + 0.3 s2 + 0.09 s3 + ...
+    communities   0.15 * log2(n) for n communities
     similar       -cosine of its title with the nearest story above it, where above 0.15
     gone, repeat, near_duplicate   -10: the story keeps its place in the list but takes none
 
@@ -31,12 +31,12 @@ from shiomi.digest.window import ThreadSource, Window, read_window
 __all__ = ["Ranked", "explain", "leading", "rank"]
 
 DEMOTION = -10.0  # below any story that is not demoted: strengths end at about 5
-NEXT_COMMUNITY = 0.5  # each further community's strength counts this much of the one before
-BREADTH = 0.3  # per doubling of the communities
+NEXT_COMMUNITY = 0.3  # each further community's strength counts this much of the one before
+BREADTH = 0.15  # per doubling of the communities
 SAME_SUBJECT = 0.6  # cosine of titles from which two stories are the same subject
 SIMILAR = 0.15  # cosine below which they have nothing in common
 NOTICED = 1.3  # strength (top 5 %) from which an earlier week's digest would have had the thread
-COMPARED = 300  # stories compared for similarity; no digest is longer
+COMPARED = 150  # stories compared for similarity; no digest is longer
 RECURRING = 3  # words of a title that make it the same as an earlier one
 
 

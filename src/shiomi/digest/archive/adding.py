@@ -105,12 +105,9 @@ class Writer:
         row = self._db.execute(
             "SELECT n FROM thread WHERE community = ? AND id = ?", key
         ).fetchone()
-        if row is None:
-            row = self._db.execute(
-                "INSERT INTO thread (community, id) VALUES (?, ?) RETURNING n", key
-            ).fetchone()
-        n: int = row[0]
-        return n
+        if row is not None:
+            return int(row[0])
+        return self._insert_row("INSERT INTO thread (community, id) VALUES (?, ?)", key)
 
     def title(self, n: int, title: str, first: int, last: int) -> bool:
         """Keep that the thread was seen with `title` first at `first`, last at `last`.
@@ -126,10 +123,7 @@ class Writer:
         before = max(((row[3], row[2], row[1]) for row in rows), default=None)
         known = next((row for row in rows if row[1] == title), None)
         if known is None:
-            self._db.execute(
-                "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
-                (n, title, first, last),
-            )
+            self._insert_title(n, title, first, last)
             span = (last, first, title)
         else:
             span = (max(last, known[3]), min(first, known[2]), title)
@@ -180,10 +174,10 @@ class Writer:
     def _insert(self, thread: Thread, seen: int, dated: int) -> int:
         tags = _tags(thread)
         title = storable(thread.title)
-        (n,) = self._db.execute(
+        n = self._insert_row(
             "INSERT INTO thread (community, id, title, created, link, url, tags, state,"
             " crosspost_of, seen, url_seen, tags_seen, crosspost_seen)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING n",
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 storable(thread.community),
                 storable(thread.id),
@@ -199,13 +193,22 @@ class Writer:
                 None if tags is None else seen,
                 None if thread.crosspost_of is None else seen,
             ),
-        ).fetchone()
+        )
         if title:
-            self._db.execute(
-                "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
-                (n, title, seen, seen),
-            )
-        key: int = n
+            self._insert_title(n, title, seen, seen)
+        return n
+
+    def _insert_title(self, n: int, title: str, first: int, last: int) -> None:
+        row = self._insert_row(
+            "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
+            (n, title, first, last),
+        )
+        self._db.execute("INSERT INTO title_text (rowid, title) VALUES (?, ?)", (row, title))
+
+    def _insert_row(self, statement: str, values: tuple[object, ...]) -> int:
+        """The integer key of the new row."""
+        key = self._db.execute(statement, values).lastrowid
+        assert key is not None
         return key
 
     def _update(
@@ -282,11 +285,15 @@ class Writer:
                 continue
             changed = True
             self._db.execute("DELETE FROM passage WHERE thread = ? AND kind = ?", (n, kind))
-            self._db.executemany(
-                "INSERT INTO passage (thread, kind, position, text, link, points, seen)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [(n, kind, position, *one, seen) for position, one in enumerate(given)],
-            )
+            for position, one in enumerate(given):
+                row = self._insert_row(
+                    "INSERT INTO passage (thread, kind, position, text, link, points, seen)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (n, kind, position, *one, seen),
+                )
+                self._db.execute(
+                    "INSERT INTO passage_text (rowid, text) VALUES (?, ?)", (row, one[0])
+                )
         return changed
 
 

@@ -146,7 +146,7 @@ def _data_set_thread(
 ) -> Found:
     community = _community(stated)
     name = uid.partition(":")[2]
-    if not name or any(character.isspace() for character in name):
+    if len(name.split()) != 1:
         raise ValueError(f"uid {uid!r} is not of the form community:id")
     url = url or None
     score, replies = _count(points), _count(comments)

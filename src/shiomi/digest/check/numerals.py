@@ -10,6 +10,9 @@ __all__ = ["Amount", "read_amount"]
 
 _DIGITS = {digit: value for value, digit in enumerate("〇一二三四五六七八九")}
 _SCALES = {"十": 10, "百": 100, "千": 1_000, "k": 1_000, "万": 10_000}
+_PART = re.compile(
+    r"(?P<digits>[0-9][0-9,]*(?:\.[0-9]+)?|[〇一二三四五六七八九]?)(?P<scale>[十百千k万]?)"
+)
 _MOST = 10**9  # no thread has more
 
 
@@ -66,23 +69,27 @@ def _parse(text: str) -> tuple[float, float] | None:
         text = re.sub(r"[.,]", "", text)
     if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text), 0.0
-    total, slack, rest = 0.0, 0.0, text
+    total, section, slack, rest = 0.0, 0.0, 0.0, text
     while rest:
-        part = re.match(r"([0-9][0-9,]*(?:\.[0-9]+)?|[〇一二三四五六七八九]?)([十百千k万]?)", rest)
+        part = _PART.match(rest)
         if part is None or not part.group():
             return None
-        digits, scale = part.group(1), _SCALES.get(part.group(2), 1)
-        if scale == 10_000 and not digits and total:
-            total *= scale  # 三千万
-        else:
-            total += (_value(digits) if digits else 1.0) * scale
-        decimals = len(digits.partition(".")[2])
-        slack = scale / 10**decimals / 2 if digits[:1].isdigit() and scale > 1 else 0.0
+        digits, scale = part["digits"], _SCALES.get(part["scale"], 1)
         if scale == 1 and "." in digits:
             return None  # half a vote
+        if scale == 10_000:  # multiplies all before it: 十一万
+            total += (section + _value(digits) if digits or section else 1.0) * scale
+            section = 0.0
+        else:
+            section += (_value(digits) if digits else 1.0) * scale
+        decimals = len(digits.partition(".")[2])
+        slack = scale / 10**decimals / 2 if digits[:1].isdigit() and scale > 1 else 0.0
         rest = rest[part.end() :]
-    return (total, slack) if total <= _MOST else None
+    value = total + section
+    return (value, slack) if text and value <= _MOST else None
 
 
 def _value(digits: str) -> float:
+    if not digits:
+        return 0.0
     return float(_DIGITS[digits]) if digits in _DIGITS else float(digits.replace(",", ""))

@@ -75,8 +75,9 @@ class TopicPage:
 
     @property
     def most_comments(self) -> int:
-        """The largest known count of comments among its threads."""
-        return max((source.comments_count or 0 for source in self.sources), default=0)
+        """The largest known count of comments among its threads; 0 where nothing is compared."""
+        known = [one.comments_count for one in self.sources if one.comments_count is not None]
+        return max(known) if len(known) > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

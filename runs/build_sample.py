@@ -1,6 +1,7 @@
 """Build the sample that ships with the package from the shared data: src/shiomi/sample/*.jsonl.gz.
 
     python runs/build_sample.py            # writes the files and prints what they hold
+    python runs/build_sample.py --times    # prints how good its submission times are
     SHIOMI_DATA=/elsewhere/data python runs/build_sample.py
 
 The same input gives the same bytes. What each field means and where it is from is said in
@@ -13,9 +14,12 @@ import gzip
 import html
 import json
 import os
+import statistics
+import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +111,7 @@ def submitted_by(front_page: dict[int, tuple[Reading, ...]]) -> dict[int, int]:
     Hacker News numbers its items in order of submission, so a story was there before every later
     number that was seen. A story that came to the front page late has most of its delay taken off:
     on the 535 stories whose time is known, 90 % are within 1.6 h of it, where the first reading
-    is within 21.2 h (runs/sample_submission_times.py).
+    is within 21.2 h (`--times` measures it).
     """
     bounds: dict[int, int] = {}
     earliest: int | None = None
@@ -209,7 +213,30 @@ def as_lines(threads: Iterable[Thread]) -> bytes:
     return b"".join(encoder.encode(thread) + b"\n" for thread in threads)
 
 
+def measure_times() -> None:
+    """Print how late the bound on submission times is where the time itself is known as well."""
+    since, until = (int(datetime(2020, 11, day, tzinfo=UTC).timestamp()) for day in (9, 16))
+    front_page = read_front_page(SHARED, since, until)
+    known = {
+        story: row["t"]
+        for row in read_rows(SHARED, since, until)
+        if row["src"] == "massanishi" and (story := int(row["uid"].split(":")[1])) in front_page
+    }
+    measures: dict[str, Mapping[int, int]] = {
+        "first seen on the front page": {i: front_page[i][0].time for i in known},
+        "tightest bound by later numbers": submitted_by(front_page),
+    }
+    print(f"{len(known)} stories; hours after submission:    min    50%    90%    99%")
+    for name, times in measures.items():
+        late = [(times[story] - at) / 3600 for story, at in known.items()]
+        cuts = statistics.quantiles(late, n=100)
+        print(f"{name:38} {min(late):11.2f} {cuts[49]:6.2f} {cuts[89]:6.2f} {cuts[98]:6.2f}")
+
+
 def main() -> None:
+    if sys.argv[1:] == ["--times"]:
+        measure_times()
+        return
     files = build(SHARED, EXCERPTS)
     total = 0
     for name, content in files.items():

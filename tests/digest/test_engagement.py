@@ -60,15 +60,24 @@ def test_the_same_points_are_worth_more_at_a_younger_age() -> None:
     assert strengths[0] > strengths[-1] + 0.5
 
 
-def test_percentiles_given_age_are_nearly_uniform_at_every_age() -> None:
+def test_survival_given_age_is_nearly_uniform_at_every_age() -> None:
     measured = engagement(*BOTH)
     for place, hours in ((0, 1), (1, 3), (2, 12), (3, 72)):
         found = sorted(
-            measured.standing(thread(n, t.readings[place])).percentile
+            measured.standing(thread(n, t.readings[place])).survival["points"]
             for n, t in enumerate(BOTH[:400])
         )
         off = max(abs(p - (n + 0.5) / 400) for n, p in enumerate(found))
         assert off < 0.08, f"at {hours} h"
+
+
+def test_of_two_equally_rare_counts_the_young_one_says_less() -> None:
+    measured = engagement(*BOTH)
+    young, old = (measured.standing(thread(1, BOTH[7].readings[p])) for p in (0, 3))
+    raw = -math.log10(young.survival["points"])
+    assert raw > TYPICAL
+    assert TYPICAL < young.strength < raw
+    assert old.strength == pytest.approx(-math.log10(old.survival["points"]))
 
 
 def test_unknown_counts_are_no_zero() -> None:

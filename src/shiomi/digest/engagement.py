@@ -4,7 +4,8 @@
 points after two hours are not 100 points after five days. So a count is replaced by its
 *survival*: the share of the community's threads that had as many or more at the same age. The
 reference is the archive's own last weeks. From S, the strength is log10(1/S): 1 for a thread in
-the top 10 %, 2 for the top 1 %. Where a figure is unknown it is left out, never taken for 0.
+the top 10 %, 2 for the top 1 %; the S of a young reading is drawn towards the median first, by how
+little it tells. Where a figure is unknown it is left out, never taken for 0.
 """
 
 from __future__ import annotations
@@ -15,23 +16,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import NormalDist
 
 from shiomi.digest.thread import Reading, Thread
 from shiomi.digest.window import newest_known
 
-__all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown"]
+__all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
 # Rungs of the ladder of ages, hours, and the share of its settled count that the median Hacker
 # News story has at that age; to 12 h measured by runs/engagement_growth.py on about 60 stories of
 # 2020-11, then set by hand. It is only a prior: a community's own readings soon outweigh it.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
 GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
+# Rank correlation of a reading at that age with where the story ends (benchmarks/ranking.py): a
+# young reading is drawn towards the median by as much, in normal scores.
+RELIABLE = (0.74, 0.82, 0.89, 0.94, 0.98, 1.0, 1.0)
 NEAR = math.log(1.5)  # a reading counts for a rung up to this far away, in log hours
 RUNG_PRIOR = 30.0  # a rung is trusted fully above about this many threads
 POOL_PRIOR = 10.0  # and a community's own distribution above about this many
 TAIL = 0.05  # above this quantile survival follows a Pareto law: no ceiling at the record
 RAREST = 0.05  # threads: no count is taken to be rarer than 1 in 20 times as many as were seen
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
+_NORMAL = NormalDist()
 TYPICAL = math.log10(2)  # the strength of a median thread, given where no count is known
 
 
@@ -76,8 +82,8 @@ class Counts:
 class Standing:
     """Where a thread stands among its community's threads of its age."""
 
-    strength: float  # log10(1 / survival); TYPICAL where no count is known
-    survival: dict[str, float]  # "points", "comments": only those known
+    strength: float  # log10(1 / survival expected when settled); TYPICAL where no count is known
+    survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
     readings: dict[str, Reading]  # the reading each rests on
     compared: int  # threads of the community it is compared with
 
@@ -92,16 +98,29 @@ class Standing:
         return 1 - 10**-self.strength
 
 
-@lru_cache(maxsize=4096)
 def grown(hours: float) -> float:
     """The share of its settled count that a typical thread has at this age, in [0.08, 1]."""
-    if hours <= AGES[0]:
-        return GROWTH[0]
-    for place in range(1, len(AGES)):
-        if hours <= AGES[place]:
-            step = math.log(hours / AGES[place - 1]) / math.log(AGES[place] / AGES[place - 1])
-            return GROWTH[place - 1] + step * (GROWTH[place] - GROWTH[place - 1])
-    return 1.0
+    return _on_ladder(GROWTH, hours)
+
+
+def reliable(hours: float) -> float:
+    """How well a reading at this age tells where a thread ends: a correlation, in [0.74, 1]."""
+    return _on_ladder(RELIABLE, hours)
+
+
+@lru_cache(maxsize=8192)
+def _on_ladder(values: tuple[float, ...], hours: float) -> float:
+    """The value of a table by age, linear in log hours between the rungs."""
+    low, high, step = _between(hours)
+    return values[low] + step * (values[high] - values[low])
+
+
+@lru_cache(maxsize=8192)
+def _foreseen(survival: float, reliability: float) -> float:
+    """Survival when settled, expected from that at an age of this reliability."""
+    if reliability >= 1 or not 0 < survival < 1:
+        return survival
+    return 1 - _NORMAL.cdf(reliability * -_NORMAL.inv_cdf(survival))
 
 
 class Engagement:
@@ -150,7 +169,8 @@ class Engagement:
             rare, sample = self._survival(thread, count, reading)
             survival[count], readings[count] = rare, reading
             compared = max(compared, sample)
-            total -= weight * math.log10(rare)
+            trust = reliable(_age(thread, reading)) if reading.exact else 1.0
+            total -= weight * math.log10(_foreseen(rare, trust))
             weights += weight
         return Standing(total / weights if weights else TYPICAL, survival, readings, compared)
 

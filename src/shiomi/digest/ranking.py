@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from shiomi.digest.document import Reason
-from shiomi.digest.engagement import Engagement, Standing
+from shiomi.digest.engagement import Engagement, Standing, reliable
 from shiomi.digest.story import Story
 from shiomi.digest.terms import bare_title, normalized, phrases
 from shiomi.digest.thread import Thread, ThreadState, community_label
@@ -37,6 +37,7 @@ SAME_SUBJECT = 0.6  # cosine of titles from which two stories are the same subje
 SIMILAR = 0.15  # cosine below which they have nothing in common
 NOTICED = 1.3  # strength (top 5 %) from which an earlier week's digest would have had the thread
 COMPARED = 150  # stories compared for similarity; no digest is longer
+YOUNG = 0.97  # reliability below which a reading is called young
 RECURRING = 3  # words of a title that make it the same as an earlier one
 
 
@@ -155,6 +156,8 @@ def _in_words(thread: Thread, standing: Standing) -> str:
     reading = max(standing.readings.values(), key=lambda r: r.time)
     hours = max(reading.time - thread.created, 0) / 3600
     age = f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
+    if reading.exact and reliable(hours) < YOUNG:
+        age += f" (so young: x {reliable(hours):.2g} in normal scores)"
     age = f"at {age}" if reading.exact else f"at an age not known, {age} at most"
     return f"{label}: {', '.join(parts)} {age}, of {standing.compared:,} threads"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -168,17 +168,19 @@ def _name(
     often = [t for t in terms if len(t.stories & lead.stories) >= NAMES * len(lead.stories)]
     first = _longest(lead, often)
     taken = set(first.words)
+    known = {t.key for t in terms}  # "CentOS" and "Stream" are no two names: "CentOS Stream" is one
     second = [
         t
         for t in often
         if t.named > 0.5 and t.z >= SECOND and len(t.stories) >= STORIES
-        and not taken & set(t.words) and (len(t.words) == 1 or _capitalised(t.surface))
+        and not taken & set(t.words) and first.key + t.key not in known
+        and (len(t.words) == 1 or _capitalised(t.surface))
     ]  # fmt: skip
     names = [_extended(first.surface, threads)]
     if second:
         best = min(second, key=lambda t: (-len(t.stories & lead.stories), -t.z, t.key))
         longest = _longest(best, [t for t in second if len(t.stories) >= 0.8 * len(best.stories)])
-        names.append(_extended(longest.surface, threads))
+        names.append(_extended(longest.surface, threads, but=taken))
     return _SEPARATORS.get(language, ", ").join(names)
 
 
@@ -194,11 +196,13 @@ def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
     return max([term, *holding], key=lambda t: (len(t.words), len(t.stories), t.key))
 
 
-def _extended(surface: str, threads: Sequence[Thread]) -> str:
+def _extended(surface: str, threads: Sequence[Thread], but: Collection[str] = ()) -> str:
     """With the capitalised word that nearly always stands before it, as in "Big Sur"."""
     pattern = re.compile(rf"(?:([A-Z][\w.+-]*) )?(?<![\w]){re.escape(surface)}(?![\w])")
     found = Counter(match.group(1) for t in threads for match in pattern.finditer(t.title))
     if not found:
         return surface
     word, count = found.most_common(1)[0]
-    return f"{word} {surface}" if word and count >= EXTENDS * found.total() else surface
+    if not word or word.casefold() in but or count < EXTENDS * found.total():
+        return surface
+    return f"{word} {surface}"

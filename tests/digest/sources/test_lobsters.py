@@ -69,6 +69,13 @@ def test_the_submitter_in_any_shape_is_not_kept(submitter: object) -> None:
     assert "name" not in repr(thread).replace(thread.link, "")
 
 
+def test_a_user_spoken_to_is_not_named() -> None:
+    said = '<p>As <a href="https://lobste.rs/~name" rel="ugc">@name</a> says: <a href="/s/x">x</a>'
+    thread = thread_of_story({**PAGE[0], "description": said}, 9)
+    assert thread is not None
+    assert thread.passages[0].text == "As @… says: x"
+
+
 def test_gone_comments_are_not_quoted() -> None:
     first, second, *_ = STORY["comments"]
     gone = {**first, "is_deleted": True}, {**first, "is_moderated": True}, {**first, "comment": ""}

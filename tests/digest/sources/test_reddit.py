@@ -398,6 +398,12 @@ def test_the_text_is_plain_whether_or_not_it_came_escaped(rendered: str) -> None
     assert passage.text == "I've a <b> & c"
 
 
+def test_a_user_spoken_to_is_not_named() -> None:
+    said = '<div class="md"><p><a href="/u/some_one">u/some_one</a>, /u/x-y and a/u/b.</p></div>'
+    (passage,) = read(selftext="…", selftext_html=said).passages
+    assert passage.text == "u/…, u/… and a/u/b."
+
+
 def test_comments_that_are_gone_pinned_or_more_are_not_quoted() -> None:
     more = {"kind": "more", "data": {"count": 7, "children": ["a"], "id": "a", "parent_id": "t3_1"}}
     found = comments_of_listing(

@@ -5,6 +5,7 @@ The fields are those of lobsters/lobsters app/models/story.rb and comment.rb, `a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,12 @@ __all__ = ["Lobsters", "thread_of_story"]
 _BEST = 20  # stories of a run whose comments are read
 _BATCH = 5
 _COMMUNITY = "lobsters"
+
+
+# Bounded, so that hostile markup costs no more than its length.
+_MENTION = re.compile(
+    r"""<a\s[^<>]{0,40}href="[^"<>]{0,40}/(?:~|u/)[^"/<>]{1,40}"[^<>]{0,40}>@[^<]{1,40}</a>"""
+)
 
 
 class _Story(msgspec.Struct):
@@ -147,7 +154,7 @@ def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
     if created is None:
         return None
     link = web_url(story.comments_url) or f"https://lobste.rs/s/{story.short_id}"
-    own = plain_text(story.description or "")
+    own = _said(story.description or "")
     readings: tuple[Reading, ...] = ()
     if story.score is not None or story.comment_count is not None:
         readings = (Reading(time, story.score, story.comment_count),)
@@ -162,17 +169,22 @@ def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
 def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
     """The comments with the highest score, as listed where equal; none deleted or moderated."""
     read = [comment for raw in comments if (comment := read_item(raw, _Comment)) is not None]
-    standing = [c for c in read if not (c.is_deleted or c.is_moderated) and plain_text(c.comment)]
+    standing = [c for c in read if not (c.is_deleted or c.is_moderated) and _said(c.comment)]
     standing.sort(key=lambda comment: -(comment.score or 0))
     return tuple(
         Passage(
             PassageKind.COMMENT,
-            plain_text(comment.comment),
+            _said(comment.comment),
             web_url(comment.url) or web_url(comment.short_id_url) or link,
             comment.score,
         )
         for comment in standing[:most]
     )
+
+
+def _said(markup: str) -> str:
+    """Plain text without the names of users it speaks to."""
+    return plain_text(_MENTION.sub("@…", markup[:200_000]))
 
 
 def _written(place: _Place) -> str:

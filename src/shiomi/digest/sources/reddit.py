@@ -43,9 +43,10 @@ _BEST = 8  # threads of a subreddit whose comments are read
 _BATCH = 4
 _PAGES = 10  # of a listing; Reddit shows at most 1,000 posts
 _SITE = "https://www.reddit.com"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]{1,20}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{1,20}")  # r/reddit.com is one too
 _GONE = frozenset({"[deleted]", "[removed]"})
 _BY_AUTHOR = frozenset({"deleted", "author"})  # values of removed_by_category
+_MENTION = re.compile(r"(?<![\w/])/?u(?:ser)?/[\w-]{3,}")
 _LINKED = re.compile(r'<a href="([^"]*)">\[link\]</a>')
 # The post's own text in a feed; what stands after it names the user.
 _OWN = re.compile(r"<!-- SC_OFF -->(.*)<!-- SC_ON -->", re.DOTALL)
@@ -344,7 +345,7 @@ def thread_of_entry(entry: Element) -> Thread | None:
     content = child_text(entry, f"{ATOM}content")
     target = _LINKED.search(content)
     own_part = _OWN.search(content)
-    own = plain_text(own_part[1]) if own_part else ""
+    own = _said("", own_part[1]) if own_part else ""
     return Thread(
         f"reddit/{subreddit}", post, title, created, link,
         _target(html.unescape(target[1]), post) if target else None,
@@ -373,9 +374,11 @@ def _said(source: str, rendered: str | None) -> str:
     """The plain text of a post or comment, from its HTML where there is any; "" for a gone one."""
     if source.strip() in _GONE:
         return ""
-    if not rendered:
-        return plain_text(source) if "<" not in source else one_line(source)
-    return plain_text(html.unescape(rendered) if rendered.startswith("&lt;") else rendered)
+    if rendered:
+        text = plain_text(html.unescape(rendered) if rendered.startswith("&lt;") else rendered)
+    else:
+        text = one_line(source) if "<" in source else plain_text(source)
+    return _MENTION.sub("u/…", text)  # no user name is stored
 
 
 def _target(url: str | None, post: str) -> str | None:

@@ -22,6 +22,8 @@ def test_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path) -> None:
     config = load_config(tmp_path / "shiomi.toml")
     assert config.archive == tmp_path / "a/b.sqlite3"
     assert config.out == Path("/srv/digest")
+    (tmp_path / "shiomi.toml").write_text("")
+    assert load_config(tmp_path / "shiomi.toml").archive == tmp_path / "shiomi.sqlite3"
 
 
 def test_a_table_array_and_lists_become_tuples() -> None:

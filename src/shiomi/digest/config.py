@@ -204,15 +204,16 @@ class _Reader:
             if name not in hints:
                 full = f"{key}.{name}" if key else name
                 raise ConfigError(f"unknown key {full}; {_nearest(name, hints)}")
+        values = {}
         for one in fields(cls):
-            if one.default is MISSING and one.name not in table:
+            if one.name in table:
+                full = f"{key}.{one.name}" if key else one.name
+                values[one.name] = self.value(hints[one.name], table[one.name], full)
+            elif one.default is MISSING:
                 raise ConfigError(f"[[{key}]] lacks {one.name}")
-        return cls(
-            **{
-                name: self.value(hints[name], value, f"{key}.{name}" if key else name)
-                for name, value in table.items()
-            }
-        )
+            elif isinstance(one.default, Path):
+                values[one.name] = self.folder / one.default
+        return cls(**values)
 
     def value(self, hint: Any, value: object, key: str) -> Any:
         if is_dataclass(hint):

@@ -1,0 +1,92 @@
+"""The `shiomi` command. Each file here holds one command; what it runs is imported inside it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from shiomi import __version__
+from shiomi.cli.collect import collect
+from shiomi.cli.demo import demo
+from shiomi.cli.digest import digest
+from shiomi.cli.exits import Exit
+from shiomi.cli.importing import import_
+from shiomi.cli.init import init
+from shiomi.cli.search import search
+from shiomi.cli.status import status
+from shiomi.cli.watch import watch
+
+__all__ = ["main"]
+
+
+class _InOrder(click.Group):
+    """Lists its commands in the order a week takes them, not by the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="shiomi")
+@click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path),
+    default=Path("shiomi.toml"),
+    show_default=True,
+    help="The configuration; `shiomi init` writes one.",
+)
+@click.pass_context
+def shiomi(context: click.Context, config: Path) -> None:
+    """Watch overseas developer communities; write the week as a digest.
+
+    \b
+    A week, from nothing:
+      shiomi init        write shiomi.toml
+      shiomi collect     fetch the threads of the last days into the archive
+      shiomi digest      link, rank and write the week into ./public/
+      shiomi watch       how the subjects you named are doing
+
+    `shiomi demo` shows all of it on two real weeks, without the network.
+
+    \b
+    Every command ends with
+      0  done
+      1  failed; the message names the value and the remedy
+      2  called wrongly
+      3  done, but a part is missing; the part is named
+      4  found what it was asked to look for (digest check, watch --alert)
+      130  interrupted; what was finished is kept, the same command goes on
+    """
+    context.obj = config
+
+
+for _command in (init, demo, collect, import_, digest, search, watch, status):
+    shiomi.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; turn errors meant for people into one line and an exit code."""
+    from shiomi.digest.errors import DigestError
+
+    try:
+        result = shiomi.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        result = stop.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
+        result = Exit.INTERRUPTED
+    except click.ClickException as wrong:
+        wrong.show()
+        result = wrong.exit_code
+    except DigestError as error:
+        click.echo(f"shiomi: {error}", err=True)
+        result = Exit.FAILED
+    except BrokenPipeError:  # `shiomi search … | head`
+        sys.stderr.close()
+        result = Exit.DONE
+    sys.exit(result if isinstance(result, int) else Exit.DONE)

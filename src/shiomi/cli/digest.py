@@ -1,0 +1,155 @@
+"""`shiomi digest` and `shiomi digest check`."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, configuration, json_option, opened
+from shiomi.cli.progress import progress
+
+if TYPE_CHECKING:
+    from shiomi.digest.config import Config
+    from shiomi.digest.week import Week
+
+__all__ = ["digest", "week_of"]
+
+
+def week_of(config: Config, last: datetime | None) -> Week:
+    """The week that ends with the day `last`, or today."""
+    from shiomi.digest.week import Week
+
+    if last is None:
+        return Week.containing(int(time.time()), config.timezone)
+    return Week(last.date(), config.timezone)
+
+
+@click.group(invoke_without_command=True)
+@click.option(
+    "--week",
+    "last",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The last day of the week, which names the digest.  [default: today]",
+)
+@click.option(
+    "--as-of",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="Use no count read later than this moment, UTC.  [default: now]",
+)
+@click.option("--again", is_flag=True, help="Make it anew although it stands already.")
+@click.option(
+    "--explain", is_flag=True, help="Say why each story was chosen, and the next ones not."
+)
+@json_option
+@click.pass_context
+def digest(
+    context: click.Context,
+    last: datetime | None,
+    as_of: datetime | None,
+    again: bool,
+    explain: bool,
+    json: bool,
+) -> None:
+    """Write the week as a digest: link, rank, write, render into the configured `out`.
+
+    The week is the seven local days that end with --week. What was begun and interrupted goes
+    on where it stopped and ends byte for byte as if it had not been; what stands already is
+    only rendered. Counts are printed with the time they were read, and 不明 where unknown.
+
+    \b
+    Examples:
+      shiomi digest                        the seven days that end today
+      shiomi digest --week 2026-11-22      a past week
+      shiomi digest --explain              why these stories
+      shiomi digest check FILE             which numbers of a digest the archive contradicts
+    """
+    if context.invoked_subcommand is not None:
+        return
+    config = configuration(context)
+    week = week_of(config, last)
+    moment = int(as_of.replace(tzinfo=UTC).timestamp()) if as_of else int(time.time())
+    _digest(config, week, moment, again=again, explain=explain, json=json)
+
+
+def _digest(
+    config: Config, week: Week, moment: int, *, again: bool, explain: bool, json: bool
+) -> None:
+    from shiomi.digest.archive.digests import DigestStore
+    from shiomi.digest.pipeline import explain_week, make_digest, site_files
+    from shiomi.digest.publishing import publish
+
+    with opened(config) as archive:
+        if again:
+            DigestStore(archive, config.language).forget(week)
+        with progress(quiet=json) as show:
+            made = make_digest(archive, config, week, as_of=moment, progress=show)
+        changed = publish(site_files(archive, config), config.out)
+        explanation = explain_week(archive, config, made) if explain else ""
+    if json:
+        as_json(made)
+    else:
+        _summary(config, week.last, len(made.topics), len(made.trends), changed)
+        for note in made.notes:
+            click.echo(f"  note: {note}")
+        if explanation:
+            click.echo(explanation)
+    if not made.topics:
+        click.echo(
+            f"no thread of the week {week.last} is in the archive; `shiomi collect` or "
+            "`shiomi import` fills it, then --again",
+            err=True,
+        )
+        raise click.exceptions.Exit(Exit.PARTLY)
+    if made.notes:
+        raise click.exceptions.Exit(Exit.PARTLY)
+
+
+def _summary(config: Config, last: date, topics: int, trends: int, changed: list[Path]) -> None:
+    page = config.out / f"{last}.md"
+    click.echo(f"{last}: {topics} topics, {trends} trends; {len(changed)} files changed")
+    click.echo(f"  read {page} or {page.with_suffix('.html')}")
+
+
+@digest.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--facts",
+    type=click.Path(path_type=Path, exists=True),
+    help="Check against this file of threads (JSON Lines) instead of the archive.",
+)
+@click.option("--every", is_flag=True, help="Show each number, not only the contradicted ones.")
+@json_option
+@click.pass_context
+def check(context: click.Context, file: Path, facts: Path | None, every: bool, json: bool) -> None:
+    """Report each number in a digest that the archive contradicts.
+
+    FILE is Markdown in this format, also when it was written elsewhere. A number is compared
+    with the readings of the thread it stands with; where it is another thread's number, that
+    thread is named. A thread that was never read proves nothing, and is counted as unknown.
+    Ends with 4 when something is contradicted.
+
+    \b
+    Example:
+      shiomi digest check public/2026-11-22.md
+    """
+    from shiomi.digest.archive import Archive
+    from shiomi.digest.archive.importing import import_file
+    from shiomi.digest.check import check_digest, read_digest
+
+    text = read_digest(file)
+    if facts is None:
+        config = configuration(context)
+        with opened(config) as archive:
+            report = check_digest(text, archive, zone=config.timezone)
+    else:
+        with Archive.open(":memory:") as archive:
+            import_file(archive, facts)
+            report = check_digest(text, archive)
+    click.echo(report.json() if json else report.text(every=every))
+    if report.contradicted:
+        raise click.exceptions.Exit(Exit.FOUND)

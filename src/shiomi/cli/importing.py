@@ -1,0 +1,61 @@
+"""`shiomi import`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, configuration, json_option, opened
+from shiomi.cli.progress import progress
+
+__all__ = ["import_"]
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--read-at",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    help="When the file's counts were read at the latest, UTC.  [default: the file's own date]",
+)
+@json_option
+@click.pass_context
+def import_(
+    context: click.Context, paths: tuple[Path, ...], read_at: datetime | None, json: bool
+) -> None:
+    """Read threads and readings from files into the archive.
+
+    The shape of each file is recognised by its columns, not by its name: JSON Lines of threads
+    (also gzip), data sets of Hacker News, Lobsters and Reddit as parquet or JSON Lines, readings
+    of a front page over time. A line that cannot be read is counted, named and skipped. Importing
+    again changes nothing; importing after an interruption goes on.
+
+    \b
+    Examples:
+      shiomi import threads.jsonl.gz
+      shiomi import threads.parquet --read-at 2021-01-01
+    """
+    from shiomi.digest.archive.importing import import_file
+    from shiomi.digest.errors import ImportFileError
+
+    config = configuration(context)
+    moment = int(read_at.replace(tzinfo=UTC).timestamp()) if read_at else None
+    reports, failures = [], []
+    with opened(config, create=True) as archive, progress(quiet=json) as show:
+        for path in paths:
+            try:
+                reports.append(import_file(archive, path, read_at=moment, progress=show))
+            except ImportFileError as error:
+                failures.append(str(error))
+    if json:
+        as_json({"files": reports, "failed": failures})
+    else:
+        for report in reports:
+            click.echo(report.text())
+    for failure in failures:
+        click.echo(f"shiomi: {failure}", err=True)
+    if failures:
+        raise click.exceptions.Exit(Exit.PARTLY if reports else Exit.FAILED)

@@ -1,0 +1,73 @@
+"""What the commands share towards people and programs: --json, the archive, threads as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from shiomi.digest.archive import Archive
+    from shiomi.digest.config import Config
+    from shiomi.digest.thread import Thread
+
+__all__ = ["as_json", "configuration", "json_option", "opened", "thread_lines"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """Adds --json: one JSON document on stdout, for programs."""
+    return click.option(
+        "--json", "json", is_flag=True, help="One JSON document on stdout, for programs."
+    )(command)
+
+
+def as_json(value: object) -> None:
+    """Print any dataclass, list or dict as one JSON document."""
+    import msgspec
+
+    document = msgspec.json.encode(value, enc_hook=str)
+    click.echo(msgspec.json.format(document, indent=2).decode())
+
+
+def configuration(context: click.Context) -> Config:
+    """The configuration the command was called with."""
+    from shiomi.digest.config import load_config
+
+    path: Path = context.find_root().obj
+    return load_config(path)
+
+
+def opened(config: Config, *, create: bool = False) -> Archive:
+    """The archive of this configuration, to be used in a `with`."""
+    from shiomi.digest.archive import Archive
+
+    if create:
+        config.archive.parent.mkdir(parents=True, exist_ok=True)
+    return Archive.open(config.archive, create=create)
+
+
+def thread_lines(thread: Thread, timezone: str) -> list[str]:
+    """A thread for the terminal: day and title, community and link, counts and when read."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from shiomi.digest.render.untrusted import clean
+    from shiomi.digest.thread import community_label
+
+    zone = ZoneInfo(timezone)
+    day = datetime.fromtimestamp(thread.created, zone).date()
+    lines = [
+        f"{day}  {clean(thread.title)}",
+        f"            {community_label(thread.community)}  {clean(thread.link)}",
+    ]
+    if reading := thread.reading:
+        points = "? points" if reading.points is None else f"{reading.points:,} points"
+        comments = "? comments" if reading.comments is None else f"{reading.comments:,} comments"
+        read = f"{datetime.fromtimestamp(reading.time, zone):%Y-%m-%d %H:%M %Z}"
+        when = f"read {read}" if reading.exact else f"read {read} or earlier"
+        lines.append(f"            {points}, {comments}, {when}")
+    return lines

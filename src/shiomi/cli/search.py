@@ -1,0 +1,65 @@
+"""`shiomi search`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from shiomi.cli.output import as_json, configuration, json_option, opened, thread_lines
+
+__all__ = ["search"]
+
+
+@click.command()
+@click.argument("query")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many."
+)
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only threads of this day or later."
+)
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Only threads before this day.")
+@click.option("--community", help='One community: "hackernews", "reddit/LocalLLaMA", …')
+@json_option
+@click.pass_context
+def search(
+    context: click.Context,
+    query: str,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+    community: str | None,
+    json: bool,
+) -> None:
+    """Find threads by their words, Japanese or English.
+
+    Every title a thread ever had is searched, and the texts kept of it. Several words must
+    all occur; "quoted words" must stand together. Nothing in the query is syntax.
+
+    \b
+    Examples:
+      shiomi search "open source models"
+      shiomi search 規制 --since 2026-11-01 --json
+    """
+    from zoneinfo import ZoneInfo
+
+    config = configuration(context)
+    zone = ZoneInfo(config.timezone)
+
+    def moment(day: datetime | None) -> int | None:
+        return None if day is None else int(day.replace(tzinfo=zone).timestamp())
+
+    with opened(config) as archive:
+        hits = archive.search(
+            query, limit=limit, since=moment(since), until=moment(until), community=community
+        )
+    if json:
+        as_json(hits)
+        return
+    for hit in hits:
+        click.echo("\n".join(thread_lines(hit.thread, config.timezone)))
+    if not hits:
+        click.echo(
+            "no thread has these words; `shiomi status` shows what the archive holds", err=True
+        )

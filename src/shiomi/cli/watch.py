@@ -1,0 +1,95 @@
+"""`shiomi watch`."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from shiomi.cli.digest import week_of
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, configuration, json_option, opened, thread_lines
+
+if TYPE_CHECKING:
+    from shiomi.digest.document import Subject
+
+__all__ = ["watch"]
+
+_SHOWN = 5
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option(
+    "--week",
+    "last",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The last day of the week.  [default: today]",
+)
+@click.option("--alert", is_flag=True, help="End with 4 when a subject rises; for cron.")
+@json_option
+@click.pass_context
+def watch(
+    context: click.Context, names: tuple[str, ...], last: datetime | None, alert: bool, json: bool
+) -> None:
+    """Show how the subjects of shiomi.toml are doing: new threads, how strong, where.
+
+    NAMES chooses among them; without names all are shown. A subject rises when the week has
+    more threads than chance and `rises_by` allow over the weeks before.
+
+    \b
+    Examples:
+      shiomi watch
+      shiomi watch AI規制 --alert || notify-send "AI規制 rises"
+    """
+    from shiomi.digest.languages import load_language
+    from shiomi.digest.watch import watch_subject
+    from shiomi.digest.writing import write_subject
+
+    config = configuration(context)
+    known = {subject.name: subject for subject in config.watch}
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(f"{name!r}; shiomi.toml has: {', '.join(known) or 'none'}")
+    if not known:
+        click.echo("shiomi.toml names no subject; add a [[watch]] with name and terms", err=True)
+    week = week_of(config, last)
+    language = load_language(config.language)
+    with opened(config) as archive:
+        subjects = [
+            write_subject(
+                watch_subject(
+                    archive,
+                    known[name],
+                    week,
+                    as_of=int(time.time()),
+                    weeks=config.digest.weeks_compared,
+                ),
+                language,
+                week,
+            )
+            for name in names or known
+        ]
+    if json:
+        as_json(subjects)
+    else:
+        for subject in subjects:
+            click.echo("\n".join(_subject_lines(subject, config.timezone)))
+    if alert and any(subject.rising for subject in subjects):
+        raise click.exceptions.Exit(Exit.FOUND)
+
+
+def _subject_lines(subject: Subject, timezone: str) -> list[str]:
+    from shiomi.digest.render.untrusted import clean
+
+    rising = "  RISING" if subject.rising else ""
+    weeks = " ".join(map(str, subject.counts))
+    lines = [f"{clean(subject.name)}{rising}", f"  threads per week, this week last: {weeks}"]
+    lines += [f"  {clean(one.text)}  {one.link or ''}".rstrip() for one in subject.sentences]
+    for thread in subject.threads[:_SHOWN]:
+        lines += [f"  {line}" for line in thread_lines(thread, timezone)]
+    if len(subject.threads) > _SHOWN:
+        lines.append(f"  and {len(subject.threads) - _SHOWN} more; --json has all")
+    return lines

@@ -1,0 +1,104 @@
+"""The command line, run as a user runs it: in an empty folder, as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from shiomi.cli import shiomi
+from shiomi.cli.exits import Exit
+from shiomi.digest.config import Config, load_config
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+COMMANDS = [[], *([name] for name in shiomi.commands), ["digest", "check"]]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs `shiomi ARGS` in an empty folder."""
+
+    def call(*args: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "-m", "shiomi.cli", *args]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help_that_teaches(run: Run, command: list[str]) -> None:
+    done = run(*command, "--help")
+    assert done.returncode == Exit.DONE
+    assert len(done.stdout.splitlines()) > 6
+
+
+def test_every_option_says_what_it_does() -> None:
+    groups = [shiomi, *shiomi.commands.values()]
+    commands = [
+        *groups,
+        *(c for g in groups if isinstance(g, click.Group) for c in g.commands.values()),
+    ]
+    options = [p for c in commands for p in c.params if isinstance(p, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ([], ["init"])], ids=" ".join)
+def test_every_command_that_reports_speaks_json(run: Run, command: list[str]) -> None:
+    assert "--json" in run(*command, "--help").stdout
+
+
+def test_the_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, shiomi.cli\n"
+        "print(*[m for m in ('numpy', 'torch', 'httpx2', 'jinja2', 'msgspec', 'rich', 'sqlite3',"
+        " 'shiomi.digest.archive') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
+def test_init_writes_a_file_that_says_the_defaults(run: Run, tmp_path: Path) -> None:
+    assert run("init").returncode == Exit.DONE
+    config = load_config(tmp_path / "shiomi.toml")
+    defaults = Config(archive=tmp_path / "shiomi.sqlite3", out=tmp_path / "public")
+    assert config == defaults
+
+
+def test_init_does_not_write_over_a_file(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "shiomi.toml").write_text("mine")
+    done = run("init")
+    assert done.returncode == Exit.FAILED
+    assert "--force" in done.stderr
+    assert (tmp_path / "shiomi.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", [["collect"], ["digest"], ["search", "x"], ["status"]])
+def test_without_a_configuration_the_remedy_is_named(run: Run, command: list[str]) -> None:
+    done = run(*command)
+    assert done.returncode == Exit.FAILED
+    assert "shiomi init" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
+    assert run("digset").returncode == Exit.USAGE
+
+
+def test_a_digest_of_an_empty_archive_says_what_to_do(run: Run) -> None:
+    run("init")
+    assert run("import", "nothing.jsonl").returncode == Exit.FAILED
+    done = run("digest", "--week", "2020-12-06")
+    assert done.returncode == Exit.PARTLY
+    assert "shiomi collect" in done.stderr
+
+
+def test_json_output_is_one_document(run: Run) -> None:
+    run("init")
+    run("import", "nothing.jsonl")  # makes the empty archive
+    assert json.loads(run("status", "--json").stdout)
+    assert json.loads(run("search", "--json", "規制").stdout) == []

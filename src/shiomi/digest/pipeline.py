@@ -74,10 +74,11 @@ def _window(archive: Archive, config: Config, week: Week, as_of: int) -> Window:
 
 
 def _rank(archive: Archive, config: Config, week: Week, window: Window) -> list[Ranked]:
+    found = stories(archive, week.start, week.end, as_of=window.as_of)
     published = DigestStore(archive, config.language).published_uids(week.last)
     return rank(
         archive,
-        stories(archive, week.start, week.end, as_of=window.as_of),
+        [story.until(week.end) for story in found],  # what came later is next week's
         week,
         as_of=window.as_of,
         published=published or None,  # a first digest: what was prominent counts as published
@@ -114,7 +115,8 @@ class _Making:
         topics: list[Topic] = []
 
         def write(one: Ranked) -> Topic:
-            threads = [related[uid] for uid in one.story.related if uid in related]
+            tied = [related[uid] for uid in one.story.related if uid in related]
+            threads = [thread for thread in tied if thread.created < self.plan.week.end]
             said = [sentence.text for topic in topics for sentence in topic.implications]
             return write_topic(one, threads, self.language, self.plan.week, avoid=said)
 

@@ -54,6 +54,18 @@ class Story:
             tuple(sorted(set(related))),
         )
 
+    def until(self, moment: int) -> Story:
+        """The story as it was before `moment` (unix seconds): without the threads created later.
+
+        Raises ValueError where it had no thread yet.
+        """
+        threads = tuple(thread for thread in self.threads if thread.created < moment)
+        if not threads:
+            raise ValueError(f"the story {self.id} begins at {self.threads[0].created}, not before")
+        uids = {thread.uid for thread in threads}
+        links = tuple(link for link in self.links if link.a in uids and link.b in uids)
+        return Story(threads, links, self.related)
+
     @property
     def id(self) -> str:
         """The uid of its earliest thread."""

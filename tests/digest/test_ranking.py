@@ -246,3 +246,12 @@ def test_explain_says_why_each_was_chosen_and_why_the_best_others_were_not() -> 
     assert "-  A reply [near_duplicate]" in text
     assert "-  Weak [below the 1 chosen]" in text
     assert f"related to {strong.id}" in text
+
+
+def test_explain_prints_no_control_codes_of_a_hostile_title() -> None:
+    hostile = of(replace(thread(101), title="\x1b[2J\u202eevil\x00" + "x" * 10_000))
+    with Archive.open(":memory:") as archive:
+        archive.add(BACKGROUND, seen=AS_OF)
+        text = explain(rank(archive, [hostile], WEEK, as_of=AS_OF, weeks=2), 1)
+    assert text.replace("\n", "").isprintable()
+    assert len(text) < 1000

@@ -90,7 +90,7 @@ def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
     chosen = leading(ranked, most)
     lines = []
     for place, item in enumerate(chosen, 1):
-        lines += [f"{place}. {item.story.threads[0].title}", *_explained(item)]
+        lines += [f"{place}. {_heading(item)}", *_explained(item)]
     # those that would have led without their demotion come first: they are what a reader asks for
     rest = [item for item in ranked if item not in chosen]
     rest.sort(key=lambda item: (-_undemoted(item), item.story.id))
@@ -98,8 +98,14 @@ def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
         lines.append(f"Not chosen, the best {len(rest[:others])} of {len(rest)}:")
     for item in rest[:others]:
         why = item.demoted or f"below the {most} chosen"
-        lines += [f"-  {item.story.threads[0].title} [{why}]", *_explained(item)]
+        lines += [f"-  {_heading(item)} [{why}]", *_explained(item)]
     return "\n".join(lines)
+
+
+def _heading(item: Ranked) -> str:
+    """The title for a terminal: what is not printable (escape codes, bidi controls) is a space."""
+    title = item.story.threads[0].title[:200]
+    return "".join(letter if letter.isprintable() else " " for letter in title)
 
 
 def _explained(item: Ranked) -> list[str]:

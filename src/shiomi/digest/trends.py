@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -32,6 +32,7 @@ __all__ = ["TrendEvidence", "find_trends"]
 
 NAMES = 0.4  # share of the leading term's stories that another term in the name must have
 EXTENDS = 0.8  # share of its occurrences that stand behind the same word: "Big" before "Sur"
+OFTEN = 4  # such occurrences, at least
 SECOND = 1.5  # z of that other term
 _SEPARATORS = {"ja": "・"}  # between two terms of a name
 
@@ -180,7 +181,7 @@ def _name(
     if second:
         best = min(second, key=lambda t: (-len(t.stories & lead.stories), -t.z, t.key))
         longest = _longest(best, [t for t in second if len(t.stories) >= 0.8 * len(best.stories)])
-        names.append(_extended(longest.surface, threads, but=taken))
+        names.append(_extended(longest.surface, threads))
     return _SEPARATORS.get(language, ", ").join(names)
 
 
@@ -196,13 +197,11 @@ def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
     return max([term, *holding], key=lambda t: (len(t.words), len(t.stories), t.key))
 
 
-def _extended(surface: str, threads: Sequence[Thread], but: Collection[str] = ()) -> str:
+def _extended(surface: str, threads: Sequence[Thread]) -> str:
     """With the capitalised word that nearly always stands before it, as in "Big Sur"."""
     pattern = re.compile(rf"(?:([A-Z][\w.+-]*) )?(?<![\w]){re.escape(surface)}(?![\w])")
     found = Counter(match.group(1) for t in threads for match in pattern.finditer(t.title))
-    if not found:
+    if found.total() < OFTEN:
         return surface
     word, count = found.most_common(1)[0]
-    if not word or word.casefold() in but or count < EXTENDS * found.total():
-        return surface
-    return f"{word} {surface}"
+    return f"{word} {surface}" if word and count >= EXTENDS * found.total() else surface

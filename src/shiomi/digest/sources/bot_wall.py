@@ -1,0 +1,146 @@
+"""Bot walls: pages that a server shows instead of the article it was asked for.
+
+A page fetched for a story's text may be a challenge (Anubis, Cloudflare), a block page, a consent
+or login wall, a shell that needs JavaScript, or a parked domain. Its text must never stand for the
+article. What is decided on is structure: the status, the headers, scripts and forms, and how little
+the page shows; no word alone, because pages about such walls are ordinary pages. A page behind a
+paywall that shows its beginning is ordinary too: what it shows is the article's own text.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from shiomi.digest.sources.page import Page, look_at, words_in
+
+__all__ = ["Wall", "bot_wall", "load_walls"]
+
+_WORDS = 400  # a wall shows no more, where its entry says nothing else
+_EMPTY = 8  # words; a page that shows fewer has no content
+_FLAGS = re.IGNORECASE | re.DOTALL
+
+_WRITTEN = frozenset({"article", "time", "pre", "blockquote", "nav", "textarea"})
+_INPUT = re.compile(r"<input\b[^>]{0,300}\btype=[\"']?(email|password)\b", _FLAGS)
+_NEEDS_SCRIPTS = re.compile(
+    r"(?:enable|activate|turn on|allow|aktivieren|activer|activ(?:ar|e)|activez|включите)"
+    r"[^.]{0,30}\b(?:java-?script|js)\b"
+    r"|\bjava-?script\b[^.]{0,30}(?:disabled|not available|required|(?:to be )?enabled|turned off)"
+    r"|(?:requires?|needs?|without)[^.]{0,20}\bjava-?script"
+    r"|java-?scriptを有効|启用\s*javascript",
+    _FLAGS,
+)
+_CAPTCHA = re.compile(
+    r"class=[\"'][^\"']{0,200}\b(?:g-recaptcha|h-captcha|cf-turnstile|frc-captcha|mtcaptcha|geetest)\b"
+    r"|(?:recaptcha/(?:api|enterprise)|hcaptcha\.com/1/api|turnstile/v0/api|arkoselabs\.com"
+    r"|funcaptcha\.com|api\.geetest\.com)",
+    _FLAGS,
+)
+_CHALLENGE = re.compile(
+    r"(?:verify|confirm|prove|make sure|making sure|check)[^.]{0,40}"
+    r"(?:human|not a (?:ro)?bot|your browser|you are a|you.re a)"
+    r"|(?:are you|i.m not) a (?:ro)?bot|unusual (?:traffic|activity)|automated (?:requests|queries)"
+    r"|(?:access|request)[^.]{0,20}(?:denied|blocked|rejected)|security (?:check|verification)"
+    r"|complete the (?:captcha|security|challenge)",
+    _FLAGS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """How one kind of wall is recognised; the fields carry the names of bot_walls.toml."""
+
+    name: str
+    header: tuple[tuple[str, re.Pattern[str]], ...]
+    code: re.Pattern[str] | None
+    title: re.Pattern[str] | None
+    text: re.Pattern[str] | None
+    page: re.Pattern[str] | None
+    words: int
+
+    def stands(self, page: Page, headers: Mapping[str, str]) -> bool:
+        """Whether this page is the wall."""
+        if any(pattern.search(headers.get(name, "")) for name, pattern in self.header):
+            return True
+        if page.words + words_in(page.noscript) > self.words:
+            return False
+        if self.code and self.code.search(page.code):
+            return True
+        if self.page and self.page.fullmatch(page.text):
+            return True
+        if not (self.title and self.text and self.title.fullmatch(page.title)) or _written(page):
+            return False
+        return self.text.search(f"{page.text} {page.noscript}") is not None
+
+
+def bot_wall(status: int, headers: Mapping[str, str], html: str) -> str | None:
+    """The name of the wall that a server put in place of the page, or None for an ordinary page.
+
+    `headers` with any case in its names; `html` decoded, of any size and make (its first
+    600,000 characters are looked at). Never raises. An answer whose status is not 2xx is always
+    a wall, "HTTP 403" where nothing better is known.
+    """
+    lower = {name.lower(): value for name, value in headers.items()}
+    page = look_at(html)
+    for wall in load_walls():
+        if wall.stands(page, lower):
+            return wall.name
+    if not 200 <= status < 300:
+        return f"HTTP {status}"
+    return _unnamed(page)
+
+
+def _unnamed(page: Page) -> str | None:
+    """A wall that no entry knows, by what such pages have in common."""
+    silent_words = words_in(page.noscript)
+    if page.words < _EMPTY:
+        needs = _NEEDS_SCRIPTS.search(f"{page.text} {page.noscript}") or "script" in page.tags
+        return "JavaScript required" if needs else "empty page"
+    if _written(page):
+        return None
+    if "script" in page.tags and page.words <= 35 and _NEEDS_SCRIPTS.search(page.text):
+        return "JavaScript required"
+    if silent_words >= page.words <= 35 and _NEEDS_SCRIPTS.search(page.noscript):
+        return "JavaScript required"
+    said = f"{page.title}. {page.text}"
+    if page.words <= 120 and _CAPTCHA.search(page.code) and _CHALLENGE.search(said):
+        return "captcha"
+    if page.words <= 80 and 'http-equiv="refresh"' in page.code.lower() and _CHALLENGE.search(said):
+        return "challenge"
+    return None
+
+
+def _written(page: Page) -> bool:
+    """Whether the page has what articles and discussions have and walls do not.
+
+    A form that asks for an address is a newsletter's; one that asks for a password is a wall's.
+    """
+    return bool(page.tags & _WRITTEN) or set(_INPUT.findall(page.code)) == {"email"}
+
+
+@cache
+def load_walls() -> tuple[Wall, ...]:
+    """The walls that ship with Shiomi, from bot_walls.toml."""
+    table = resources.files(__package__).joinpath("bot_walls.toml").read_text(encoding="utf-8")
+    return tuple(_wall(entry) for entry in tomllib.loads(table)["wall"])
+
+
+def _wall(entry: dict[str, Any]) -> Wall:
+    def pattern(name: str) -> re.Pattern[str] | None:
+        return re.compile(entry[name], _FLAGS) if name in entry else None
+
+    header = entry.get("header", {})
+    return Wall(
+        name=entry["name"],
+        header=tuple((name, re.compile(value, _FLAGS)) for name, value in header.items()),
+        code=re.compile("|".join(entry["code"]), _FLAGS) if "code" in entry else None,
+        title=pattern("title"),
+        text=pattern("text"),
+        page=pattern("page"),
+        words=entry.get("words", _WORDS),
+    )

@@ -1,0 +1,150 @@
+"""What an HTML page shows and what it is made of, read without a parser that hostile markup slows.
+
+One pass of a linear scanner over the first LONGEST characters; nothing is raised. Enough to tell
+what kind of page it is; the text of an article is taken by trafilatura.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+__all__ = ["LONGEST", "Page", "look_at", "words_in"]
+
+LONGEST = 600_000  # characters of a page looked at
+_LONGEST_CODE = 200_000  # characters of it kept as code
+
+# Possessive (*+), and the rest of the page is dropped where a tag does not end: linear.
+_TAG = re.compile(r"""<(/?)([A-Za-z][^\s/>]*+)((?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+)>""")
+_SILENT = (
+    "script",
+    "style",
+    "template",
+    "svg",
+    "title",
+    "noscript",
+    "iframe",
+    "textarea",
+    "select",
+)
+_END = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>?", re.IGNORECASE) for name in _SILENT}
+_INLINE = frozenset(
+    {
+        "a",
+        "abbr",
+        "b",
+        "bdi",
+        "cite",
+        "code",
+        "em",
+        "font",
+        "i",
+        "kbd",
+        "mark",
+        "q",
+        "s",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "tt",
+        "u",
+        "wbr",
+    }
+)
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The parts of a page that say what kind of page it is; white space in them is collapsed."""
+
+    title: str
+    text: str  # shown to a reader with scripts
+    noscript: str  # shown to one without
+    code: str  # the tags with their attributes and the sources of scripts, not what is read
+    tags: frozenset[str]  # names, lower case
+    words: int  # in `text`
+
+
+def words_in(text: str) -> int:
+    """Words; of scripts written without spaces, two characters count as one."""
+    unspaced = len(_CJK.findall(text))
+    return unspaced // 2 + len(_WORD.findall(_CJK.sub(" ", text)))
+
+
+def look_at(html: str) -> Page:
+    """Read a page. Text inside <script>, <style>, <template>, <svg>, <title> is not shown."""
+    seen = _scan(html[:LONGEST], _SILENT)
+    noscript = _scan(" ".join(seen.silent["noscript"]), _SILENT[:5])
+    shown = _read(seen.text)
+    return Page(
+        title=_read(" ".join(seen.silent["title"][:1])),
+        text=shown,
+        noscript=_read(noscript.text),
+        code="\n".join((*seen.code, *seen.silent["script"]))[:_LONGEST_CODE],
+        tags=frozenset(seen.tags),
+        words=words_in(shown),
+    )
+
+
+@dataclass(slots=True)
+class _Seen:
+    text: list[str]
+    code: list[str]
+    tags: set[str]
+    silent: dict[str, list[str]]  # name of the element → what is in it
+
+
+def _scan(html: str, silent: tuple[str, ...]) -> _Seen:
+    seen = _Seen([], [], set(), {name: [] for name in silent})
+    position = 0
+    while position < len(html):
+        opening = html.find("<", position)
+        if opening < 0:
+            seen.text.append(html[position:])
+            break
+        seen.text.append(html[position:opening])
+        following = html[opening + 1 : opening + 3].lstrip("/")[:1]
+        if following in ("!", "?"):
+            position = _after_declaration(html, opening)
+        elif not (following.isascii() and following.isalpha()):
+            seen.text.append("<")  # a bare "<", as in "a < b"
+            position = opening + 1
+        else:
+            tag = _TAG.match(html, opening)
+            if tag is None:
+                break
+            position = _take(seen, tag, html)
+    return seen
+
+
+def _take(seen: _Seen, tag: re.Match[str], html: str) -> int:
+    """Note a tag; where the page goes on, after the element if what is in it is not shown."""
+    closing, name, attributes = tag[1], tag[2].lower(), tag[3]
+    if name not in _INLINE:
+        seen.text.append(" ")
+    if closing:
+        return tag.end()
+    seen.tags.add(name)
+    if attributes.strip():
+        seen.code.append(f"<{name}{attributes}>")
+    if name not in seen.silent or (name == "svg" and attributes.endswith("/")):
+        return tag.end()
+    end = _END[name].search(html, tag.end())
+    seen.silent[name].append(html[tag.end() : end.start() if end else len(html)])
+    return end.end() if end else len(html)
+
+
+def _after_declaration(html: str, opening: int) -> int:
+    mark = "-->" if html.startswith("<!--", opening) else ">"
+    end = html.find(mark, opening + 2)
+    return len(html) if end < 0 else end + len(mark)
+
+
+def _read(pieces: list[str] | str) -> str:
+    return _SPACE.sub(" ", unescape("".join(pieces))).strip()

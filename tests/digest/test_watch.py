@@ -126,6 +126,13 @@ def test_a_subject_far_above_its_usual_weeks_rises() -> None:
     assert found.p_value < 0.01
 
 
+def test_a_wave_that_ebbs_does_not_rise() -> None:
+    waning = [*usual_week(4, 0), *usual_week(3, 0), *usual_week(2, 0), *usual_week(1, 10)]
+    assert not watched([*waning, *usual_week(0, 9)]).rising
+    grown = [*usual_week(4, 0), *usual_week(3, 0), *usual_week(2, 0), *usual_week(1, 3)]
+    assert watched([*grown, *usual_week(0, 9)]).rising
+
+
 def test_from_none_to_one_thread_is_no_alert() -> None:
     assert not watched([*before(0), *usual_week(0, 1)]).rising
 

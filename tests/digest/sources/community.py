@@ -116,6 +116,7 @@ class Community:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body in one segment; else each answer waits 40 ms for an ACK
     community: Community
 
     def _answer(self) -> None:

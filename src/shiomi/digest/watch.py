@@ -4,10 +4,10 @@ A thread is on the subject when its title, its own text, its article or abstract
 terms, or at least two of its comments do; one comment in passing is not enough.
 
 It rises when this week has at least `rises_by` times the usual number of threads, more than the
-week before, at least three, and so many would come less than once in twenty usual weeks. The usual number is a posterior: a
-gamma-Poisson model of the weeks before, whose predictive distribution is negative binomial, made
-wider where those weeks varied more than Poisson. A community counts only from the first week the
-archive has any thread of it, so a newly collected one raises no alarm.
+week before, at least three, and so many would come less than once in twenty usual weeks. The usual
+number is a posterior: a gamma-Poisson model of the weeks before, whose predictive distribution is
+negative binomial, made wider where those weeks varied more than Poisson. A community counts only
+from the first week the archive has any thread of it, so a newly collected one raises no alarm.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,19 @@ def test_an_error_of_sqlite_is_told_as_an_archive_error(archive: Archive) -> Non
     with pytest.raises(ArchiveError, match="no_such_table") as caught:
         broken()
     assert isinstance(caught.value.__cause__, sqlite3.Error)
+
+
+def test_two_who_write_at_once_lose_nothing(tmp_path: Path, make: MakeThread) -> None:
+    path = tmp_path / "a.sqlite3"
+    Archive.open(path).close()
+
+    def write(name: str) -> None:
+        with Archive.open(path) as archive:
+            for number in range(30):
+                archive.add([make(id=f"{name}{number}"), make(id="both", title=name)], seen=number)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, ["a", "b"]))
+    with Archive.open(path) as archive:
+        assert archive.status().threads == 61
+        assert {title for _, title in archive.titles("hackernews:both")} == {"a", "b"}

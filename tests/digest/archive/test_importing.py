@@ -463,3 +463,20 @@ def test_the_real_posts_of_a_subreddit_keep_no_user_name(
         " OR text LIKE '% u/%'"
     ).fetchone()
     assert count == (0,)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"readings": [{"time": 2**70, "points": 1, "comments": 1}]},
+        {"readings": [{"time": -1, "points": 1, "comments": 1}]},
+        {"readings": [{"time": 5, "points": 2**63, "comments": 1}]},
+        {"passages": [{"kind": "post", "text": "t", "link": "l", "points": -(2**63)}]},
+    ],
+)
+def test_numbers_that_are_no_times_or_counts_cost_their_row(
+    archive: Archive, make: MakeThread, save: Save, fields: dict[str, Any]
+) -> None:
+    good = msgspec.to_builtins(make())
+    report = import_file(archive, save({**good, "id": "2", **fields}, good))
+    assert (report.rows, report.bad) == (1, 1)

@@ -142,7 +142,14 @@ def test_more_threads_than_are_ranked_can_be_asked_for(archive: Archive, make: M
 
 
 def test_a_quote_within_a_word_is_part_of_it() -> None:
-    assert query_words('12" "open source" a"b "') == ['12"', "open source", 'a"b', '"']
+    assert query_words('"open source" a"b " "c') == ["open source", 'a"b', '"', "c"]
+
+
+def test_a_title_with_quotes_in_it_is_found_by_the_whole_of_it_in_quotes(
+    archive: Archive, make: MakeThread
+) -> None:
+    archive.add([make(title='Why "open" weights "matter"')], seen=1)
+    assert found(archive, '"Why "open" weights "matter""') == ["1"]
 
 
 @settings(max_examples=100, deadline=None)

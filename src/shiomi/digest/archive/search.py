@@ -38,8 +38,11 @@ class Hit:
 
 
 def query_words(query: str) -> list[str]:
-    """The words, and phrases in double quotes, that must all occur."""
-    words = (quoted or word for quoted, word in _WORD.findall(storable(query)))
+    """The words, and phrases in double quotes, that must all occur.
+
+    A quote without its other half is left out, save where it stands alone.
+    """
+    words = (quoted or word.strip('"') or word for quoted, word in _WORD.findall(storable(query)))
     return list(dict.fromkeys(words))[:MOST_WORDS]
 
 

@@ -19,6 +19,7 @@ __all__ = ["SHAPES", "Found", "Shape", "ThreadLine", "shape_of"]
 
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**36)]  # unix seconds, to the year 4147
 Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+Place = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]  # on a front page; 1 is the top
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^\s:]{1,200}\Z")]  # of a community, without ":"
 Id = Annotated[str, msgspec.Meta(pattern=r"^[^\s]{1,200}\Z")]
 
@@ -82,6 +83,13 @@ class ThreadLine(msgspec.Struct):
 
 def _own(row: ThreadLine, _read_at: int) -> Found:
     readings = tuple(sorted(row.readings, key=lambda reading: (reading.time, reading.exact)))
+    for reading in readings:
+        if not 0 <= reading.time < 2**36:
+            raise ValueError(f"reading.time is {reading.time}; it must be unix seconds")
+    counts = [count for reading in readings for count in (reading.points, reading.comments)]
+    counts += [passage.points for passage in row.passages]
+    if any(count is not None and abs(count) > 2**53 for count in counts):
+        raise ValueError("points or comments beyond 2**53 are no count")
     seen = row.seen
     if seen is None:
         seen = max([row.created, *(reading.time for reading in readings)])
@@ -215,7 +223,7 @@ def _daily_top(row: _DailyTop, _read_at: int) -> Found:
 class _FrontPageCounts(msgspec.Struct):
     t: Moment
     id: int
-    rank: int
+    rank: Place
     points: float | None
     comments: float | None
 
@@ -227,7 +235,7 @@ def _front_page_counts(row: _FrontPageCounts, _read_at: int) -> Found:
 
 class _FrontPagePlaces(msgspec.Struct):
     id: int
-    rank: int
+    rank: Place
     read_time: datetime.datetime
 
 
@@ -236,6 +244,8 @@ def _front_page_places(row: _FrontPagePlaces, _read_at: int) -> Found:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
     time = int(moment.timestamp())
+    if time < 0:
+        raise ValueError(f"read_time {row.read_time} is before 1970")
     return Found(_HACKER_NEWS, str(row.id), time, place=(time, row.rank))
 
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 from urllib.parse import urlsplit
 
 from shiomi.digest.thread import Thread
+from shiomi.digest.writing.tables import listed_words
 
 __all__ = ["KINDS", "host_of", "kind_of", "repository_of"]
 
@@ -23,10 +24,6 @@ KINDS = (
     *("video", "hardware", "repository", "howto", "history", "work", "practice", "language"),
     *("discussion", "article"),
 )
-# First parts of a path at a code host that are pages of the host itself.
-_NO_OWNERS = frozenset(("about", "apps", "blog", "collections", "customer-stories", "enterprise",
-                        "events", "explore", "features", "login", "marketplace", "orgs", "pricing",
-                        "search", "security", "settings", "site", "sponsors", "topics"))  # fmt: skip
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
 
 
@@ -84,7 +81,7 @@ def repository_of(url: str | None) -> str | None:
     if host_of(url) not in _FORGES:
         return None
     path = [part for part in urlsplit(url or "").path.split("/") if part]
-    if len(path) < 2 or path[0] in _NO_OWNERS:
+    if len(path) < 2 or path[0] in listed_words("host_pages"):
         return None
     if not all(re.fullmatch(r"[A-Za-z0-9][\w.-]{0,60}", p) for p in path[:2]):
         return None

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
-from importlib.resources import files
 
-__all__ = ["is_instruction", "is_quotable", "sentences", "shortened", "visible"]
+from shiomi.digest.writing.tables import patterns
+
+__all__ = ["is_instruction", "is_japanese", "is_quotable", "sentences", "shortened", "visible"]
 
 MOST = 20_000  # characters of one passage that are read
 SHORTEST, LONGEST = 30, 320  # characters of a Latin sentence worth quoting
@@ -32,14 +32,6 @@ _LIST_ITEM = re.compile(r"^\s*(?:[-*•‣·–]|\d{1,2}[.)]|\(\d{1,2}\))\s+")
 _QUOTED = re.compile(r"^\s*(?:>|&gt;|\|)")
 _CODE = re.compile(r"^(?:\t| {4,})\S|^\s*(?:\$|#!|>>>|//|/\*|\}|import |def |sudo )")
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+", re.IGNORECASE)
-
-
-@lru_cache
-def _patterns(name: str) -> re.Pattern[str]:
-    """The table of patterns in a text file beside this one, as one pattern."""
-    text = files("shiomi.digest.writing").joinpath(name).read_text(encoding="utf-8")
-    rows = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return re.compile("|".join(rows), re.IGNORECASE | re.DOTALL)
 
 
 def visible(text: str, most: int = MOST) -> str:
@@ -112,7 +104,7 @@ def is_japanese(text: str) -> bool:
 
 def is_instruction(text: str) -> bool:
     """Whether the text speaks to a language model, or has the marks of such an injection."""
-    return bool(_patterns("instructions.txt").search(unicodedata.normalize("NFKC", visible(text))))
+    return bool(patterns("instructions.txt").search(unicodedata.normalize("NFKC", visible(text))))
 
 
 def is_quotable(sentence: str) -> bool:
@@ -120,7 +112,7 @@ def is_quotable(sentence: str) -> bool:
     shortest = SHORTEST_JA if is_japanese(sentence) else SHORTEST
     if (
         len(sentence) < shortest
-        or _patterns("boilerplate.txt").search(sentence)
+        or patterns("boilerplate.txt").search(sentence)
         or is_instruction(sentence)
     ):
         return False

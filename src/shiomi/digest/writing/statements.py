@@ -85,14 +85,16 @@ class Statements:
             yield self._say("recurring", terms=self._row(terms))
 
     def implications(
-        self, related: Sequence[Thread] = (), avoid: Collection[str] = ()
+        self, related: Sequence[Thread] = (), avoid: Collection[str] = (), *, kind: bool = True
     ) -> Iterator[Sentence]:
         """What a developer can check or read next: by the story's kind, and where it is discussed.
 
         Texts in `avoid`, said elsewhere in the digest, are not said again while there are others.
+        Without `kind`, only where it is discussed.
         """
-        kind = kind_of(self.evidence.threads)
-        yield self._sentence(self._another(f"writing.for_{kind}", avoid))
+        if kind:
+            key = f"writing.for_{kind_of(self.evidence.threads)}"
+            yield self._sentence(self._another(key, avoid))
         yield from self._compared(avoid)
         if related:
             first = related[0]

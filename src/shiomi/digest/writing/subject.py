@@ -12,8 +12,8 @@ from shiomi.digest.watch import SubjectEvidence
 from shiomi.digest.week import Week
 from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.extract import extract
+from shiomi.digest.writing.grounded import quotation
 from shiomi.digest.writing.statements import said_title
-from shiomi.digest.writing.topic import quotation
 from shiomi.digest.writing.trend import leading_sentence, per_week
 
 __all__ = ["write_subject"]

@@ -1,0 +1,292 @@
+"""A client of OpenAI-compatible chat completions: Ollama, llama.cpp, vLLM, hosted services.
+
+POST {endpoint}/chat/completions. The answer is asked for in one piece, and its bytes are read with
+a bound on their number and on the time of the whole, so that a server that stalls, drips or floods
+costs no more than its share. What a server refuses (a schema, a parameter) is remembered and not
+asked for again.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+import msgspec
+
+from shiomi.digest.config import WriterConfig
+from shiomi.digest.errors import WriterError
+from shiomi.digest.sources.watchdog import Watchdog
+
+__all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage"]
+
+LONGEST_ANSWER = 1_000_000  # bytes of an HTTP answer
+MOST_TOKENS = 1_200  # asked for; ten Japanese sentences need about 700
+ATTEMPTS = 4  # requests for one completion, refusals that taught something aside
+BACKOFF = 0.5  # seconds before the second attempt, doubled each time
+LONGEST_WAIT = 20.0  # seconds, whatever a Retry-After asks for
+
+_CONTEXT = re.compile(
+    r"context|too (?:long|large|many tokens)|maximum.{0,20}(?:length|tokens)|exceed", re.IGNORECASE
+)
+_FORMAT = re.compile(
+    r"response_format|json_schema|json_object|schema|grammar|format", re.IGNORECASE
+)
+
+
+class ChatError(WriterError):
+    """A completion that did not come about. `fault` is a key of the language files: "timeout"."""
+
+    def __init__(self, fault: str, text: str) -> None:
+        super().__init__(text)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """An answer of the model, unchecked."""
+
+    text: str
+    whole: bool  # False: it was cut at the token limit
+
+
+@dataclass(slots=True)
+class Usage:
+    """What requests cost. Tokens are as the server states them, 0 where it does not."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Usage) -> None:
+        """Count another's costs in."""
+        self.requests += other.requests
+        self.prompt_tokens += other.prompt_tokens
+        self.completion_tokens += other.completion_tokens
+        self.seconds += other.seconds
+
+
+@dataclass(slots=True)
+class Account:
+    """What the writing of a digest cost, and what came of it; shown by the command line."""
+
+    total: Usage = field(default_factory=Usage)
+    topics: dict[str, Usage] = field(default_factory=dict)  # by story id
+    kept: int = 0  # sentences of the model that its evidence holds
+    replaced: int = 0  # by a quotation
+    dropped: int = 0
+
+
+class ChatClient:
+    """One endpoint and model. Not for several threads at once."""
+
+    def __init__(
+        self,
+        config: WriterConfig,
+        *,
+        client: httpx2.Client | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._config = config
+        self._client = client or httpx2.Client()
+        self._clock, self._sleep = clock, sleep
+        self._watchdog = Watchdog()
+        # what the server takes; taken back one by one as it refuses
+        self._formats = ["json_schema", "json_object", ""]
+        self._limit = "max_tokens"
+        self._temperature = True
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def complete(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        schema: Mapping[str, Any],
+        usage: Usage,
+        *,
+        deadline: float,
+    ) -> Completion:
+        """The model's answer to `messages`; costs are added to `usage`, failures included.
+
+        `deadline` is on the clock passed in. Raises ChatError.
+        """
+        attempt, learnt = 0, 0
+        while True:
+            left = deadline - self._clock()
+            if left <= 0:
+                raise ChatError("budget", "the time for the whole digest is used up")
+            started = self._clock()
+            usage.requests += 1
+            try:
+                return self._once(messages, schema, usage, min(left, self._config.timeout_seconds))
+            except _RefusedError as refused:
+                learnt += 1
+                if learnt > 6:
+                    raise ChatError("refused", str(refused)) from None
+            except _PassingError as passing:
+                attempt += 1
+                if attempt >= passing.attempts:
+                    raise ChatError(passing.fault, str(passing)) from None
+                if passing.fault == "server":
+                    self._step_down()
+                wait = min(passing.wait or BACKOFF * 2 ** (attempt - 1), LONGEST_WAIT)
+                self._sleep(max(min(wait, deadline - self._clock()), 0.0))
+            finally:
+                usage.seconds += self._clock() - started
+
+    def _once(
+        self,
+        messages: Sequence[Mapping[str, str]],
+        schema: Mapping[str, Any],
+        usage: Usage,
+        seconds: float,
+    ) -> Completion:
+        request = self._client.build_request(
+            "POST",
+            f"{self._config.endpoint.rstrip('/')}/chat/completions",
+            json=self._body(messages, schema),
+            headers=self._headers(),
+            timeout=httpx2.Timeout(seconds, connect=min(seconds, 10.0)),
+        )
+        ends = self._clock() + seconds
+        try:
+            with self._watchdog.watch(request, seconds):
+                response = self._client.send(request, stream=True, follow_redirects=False)
+                try:
+                    content = b"".join(self._bounded(response, ends))
+                finally:
+                    response.close()
+        except httpx2.ConnectError as error:
+            raise _PassingError("unreachable", f"no connection: {error}", attempts=2) from None
+        except httpx2.TimeoutException:
+            # a model that is too slow once is too slow twice
+            raise _PassingError("timeout", f"no answer in {seconds:.0f} s", attempts=1) from None
+        except httpx2.HTTPError as error:
+            if self._watchdog.bit:
+                text = f"no whole answer in {seconds:.0f} s"
+                raise _PassingError("timeout", text, attempts=1) from None
+            raise _PassingError("cut", f"the answer broke off: {error}") from None
+        if self._watchdog.bit:  # its end can look like the end of the answer
+            raise _PassingError("timeout", f"no whole answer in {seconds:.0f} s", attempts=1)
+        if response.status_code != 200:
+            self._refused(response, content)
+        return self._read(content, usage)
+
+    def _bounded(self, response: httpx2.Response, ends: float) -> Iterator[bytes]:
+        """The body, as long as it is within its bytes and its time."""
+        size = 0
+        for chunk in response.iter_bytes():
+            size += len(chunk)
+            if size > LONGEST_ANSWER:
+                raise ChatError("too_long", f"the answer is longer than {LONGEST_ANSWER:,} bytes")
+            if self._clock() > ends:
+                raise ChatError("timeout", "the answer did not end in time")
+            yield chunk
+
+    def _headers(self) -> dict[str, str]:
+        key = self._config.api_key
+        return {"Authorization": f"Bearer {key}"} if key else {}
+
+    def _body(
+        self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._config.model,
+            "messages": list(messages),
+            "stream": False,
+            self._limit: MOST_TOKENS,
+        }
+        if self._temperature:
+            body["temperature"] = 0.2
+        if self._formats[0] == "json_schema":
+            named = {"name": "sentences", "strict": True, "schema": schema}
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
+        elif self._formats[0] == "json_object":
+            body["response_format"] = {"type": "json_object"}
+        return body
+
+    def _step_down(self) -> bool:
+        """Ask for less of a format from now on; False where nothing is asked for already."""
+        if len(self._formats) > 1:
+            self._formats.pop(0)
+            return True
+        return False
+
+    def _refused(self, response: httpx2.Response, content: bytes) -> None:
+        """Raise what an answer other than 200 means; learn what not to ask for again."""
+        status = response.status_code
+        said = content[:2_000].decode("utf-8", "replace")
+        if status in (408, 429) or status >= 500:
+            wait = _retry_after(response.headers.get("retry-after"))
+            raise _PassingError("server", f"status {status}", wait=wait)
+        if status in (400, 404, 413, 415, 422):
+            if "max_tokens" in said and self._limit == "max_tokens":
+                self._limit = "max_completion_tokens"
+                raise _RefusedError("max_tokens")
+            if "temperature" in said and self._temperature:
+                self._temperature = False
+                raise _RefusedError("temperature")
+            if (status == 413 or _CONTEXT.search(said)) and not _FORMAT.search(said):
+                raise ChatError("context", f"status {status}: the prompt is too long")
+            if status != 404 and self._step_down():
+                raise _RefusedError("response_format")
+        raise ChatError("refused", f"status {status}; check writer.endpoint, model and api_key")
+
+    def _read(self, content: bytes, usage: Usage) -> Completion:
+        try:
+            answer = msgspec.json.decode(content, type=_Answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise _PassingError("not_json", "the answer is not JSON of a completion", attempts=2) \
+                from None  # fmt: skip
+        if answer.usage is not None:
+            usage.prompt_tokens += max(answer.usage.prompt_tokens or 0, 0)
+            usage.completion_tokens += max(answer.usage.completion_tokens or 0, 0)
+        if not answer.choices or not answer.choices[0].message.content:
+            raise _PassingError("shape", "the answer has no text", attempts=2)
+        choice = answer.choices[0]
+        return Completion(choice.message.content or "", choice.finish_reason != "length")
+
+
+class _RefusedError(Exception):
+    """The server refused a part of the request, which is not asked for again."""
+
+
+class _PassingError(Exception):
+    """A failure that may pass: tried again up to `attempts` times in all."""
+
+    def __init__(
+        self, fault: str, text: str, *, attempts: int = ATTEMPTS, wait: float | None = None
+    ) -> None:
+        super().__init__(text)
+        self.fault, self.attempts, self.wait = fault, attempts, wait
+
+
+class _Message(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class _Answer(msgspec.Struct):
+    choices: list[_Choice]
+    usage: _Usage | None = None
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds of a Retry-After header; a date is not worth waiting for here."""
+    return float(value) if value and re.fullmatch(r"\d{1,6}", value.strip()) else None

@@ -1,0 +1,244 @@
+"""Grounding: a model's sentence is kept only where the evidence it cites holds what it claims.
+
+Pure, and strict: what cannot be shown to be held counts as not held. A sentence falls for any
+quantity, name, quotation or address that its cited evidence does not have, for markup and hidden
+characters, for another language than the digest's, for words of an injection, and for speaking of
+something else than its evidence. What falls is replaced by the source's own words, or left out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from shiomi.digest.writing.aboutness import Subject, shared
+from shiomi.digest.writing.evidence import Item
+from shiomi.digest.writing.extract import tokens
+from shiomi.digest.writing.names import Holding, folded, latin_words, plain_words, quoted_parts
+from shiomi.digest.writing.numerals import Quantity, fold_digits, quantities
+from shiomi.digest.writing.sentences import is_instruction
+
+__all__ = ["Fault", "faults", "is_grounded"]
+
+LONGEST = {"ja": 240}
+LONGEST_LATIN = 420
+SHORTEST = {"ja": 8}
+SHORTEST_LATIN = 20
+SHARED = 0.3  # of an English sentence's content words that its evidence has; real summaries .64-.88
+SHARED_ACROSS = 0.2  # of the comparable words of Japanese prose over English evidence
+ADVICE = 0.1  # the same for advice, which brings words of its own
+
+_HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "So", "Mn", "Me"})
+_MARKUP = re.compile(
+    r"[<>`*|\\{}\[\]~^]|__|(?:^|\s)#|#\w*(?=\s)(?<![A-Za-z]#)|&#?\w+;|^\s*(?:[-+=]{2,}|\d+[.)]\s)"
+)
+_ADDRESS = re.compile(
+    r"[a-z][a-z0-9+.-]*:/|//|\bwww\.|\b(?:https?|hxxps?|ftp|javascript|mailto|data|file):|@"
+    r"|\b[\w-]+\s?(?:\[\.\]|\(dot\)|\bdot\b|ドット)\s?(?:com|org|net|io|dev|jp|コム)\b",
+    re.IGNORECASE,
+)
+# Counts of a community are printed by code alone, so no number may stand beside these words.
+_ENGAGEMENT = re.compile(
+    r"ポイント|コメント|いいね|票|支持|スコア|賛成|再生回数|閲覧"
+    r"|\b(?:points?|comments?|up-?votes?|down-?votes?|votes?|karma|likes?|scores?|replies)\b",
+    re.IGNORECASE,
+)
+_ASSISTANT = re.compile(
+    r"承知(?:しました|いたしました)|かしこまりました|ご?指示(?:に従|の通り|のとおり|どおり|通り)"
+    r"|言語モデルとして|申し訳(?:ありません|ございません)|^(?:はい|もちろん)[、。]|\bjson\b.{0,12}(?:形式|返)"
+    r"|\bas (?:requested|instructed|an ai)\b|^(?:sure|certainly|of course|okay|ok)[,.!]"
+    r"|\bhere (?:is|are) (?:the|your)\b|\bi (?:cannot|can't|am unable|am sorry)\b",
+    re.IGNORECASE,
+)
+_HIRAGANA = re.compile(r"[\u3041-\u309f]")
+_JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff々]")
+# Characters of simplified Chinese that Japanese does not write.
+_CHINESE = re.compile(
+    r"[这们说为对时间个过开关门问闻马鸟鱼长东车见贝页风飞齐龙让应该发现实际产业务给还进远运连]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a sentence is not kept."""
+
+    kind: str  # "number", "name", "quotation", "address", "markup", "hidden", "language", ...
+    text: str  # the part of the sentence
+
+
+def is_grounded(
+    text: str,
+    cited: Sequence[Item],
+    language: str,
+    *,
+    advice: bool = False,
+    story: Sequence[Item] = (),
+) -> bool:
+    """Whether a model's sentence may be printed; see `faults`."""
+    return next(faults(text, cited, language, advice=advice, story=story), None) is None
+
+
+def faults(
+    text: str,
+    cited: Sequence[Item],
+    language: str,
+    *,
+    advice: bool = False,
+    story: Sequence[Item] = (),
+) -> Iterator[Fault]:
+    """Everything in a sentence that its cited evidence does not hold.
+
+    `advice` marks a sentence of what developers can do: it may bring words of its own, and is
+    compared with the whole `story`.
+    """
+    if not cited:
+        yield Fault("evidence", "cites none")
+        return
+    yield from _form(text, language)
+    holding = _holding(tuple(item.text for item in cited))
+    yield from _quotations(text, holding)
+    yield from _quantities(text, tuple(item.text for item in cited))
+    yield from (Fault("name", name) for name in holding.missing_names(text, language))
+    if language == "en":
+        yield from _unknown_words(text, holding)
+    yield from _about(text, [item.text for item in (story if advice and story else cited)],
+                      language, advice)  # fmt: skip
+
+
+def _form(text: str, language: str) -> Iterator[Fault]:
+    """Faults that no evidence can heal."""
+    for character in unicodedata.normalize("NFC", text):
+        if unicodedata.category(character) in _HIDDEN:
+            yield Fault("hidden", f"U+{ord(character):04X}")
+            return
+    for pattern, kind in ((_MARKUP, "markup"), (_ADDRESS, "address"), (_ASSISTANT, "instruction")):
+        for version in (text, unicodedata.normalize("NFKC", text)):
+            # a wide tilde and wide brackets are Japanese punctuation, not markup
+            if kind == "markup" and version != text:
+                continue
+            if found := pattern.search(version):
+                yield Fault(kind, found.group())
+                break
+    if is_instruction(text):
+        yield Fault("instruction", text)
+    if len(text) > LONGEST.get(language, LONGEST_LATIN):
+        yield Fault("length", str(len(text)))
+    if len(text) < SHORTEST.get(language, SHORTEST_LATIN):
+        yield Fault("length", str(len(text)))
+    if not _is_in(text, language):
+        yield Fault("language", text)
+
+
+def _is_in(text: str, language: str) -> bool:
+    letters = [c for c in unicodedata.normalize("NFKC", text) if c.isalpha()]
+    japanese = sum(bool(_JAPANESE.match(c)) for c in letters)
+    latin = sum(c < "\u0250" for c in letters)
+    if japanese + latin < len(letters) or not letters:
+        return False  # Cyrillic, Hangul, Arabic, look-alikes of Latin letters
+    if language == "ja":
+        kana = len(_HIRAGANA.findall(text))
+        return (
+            not _CHINESE.search(text) and japanese >= 0.35 * len(letters) and kana >= 0.2 * japanese
+        )
+    words = [word.casefold() for word in latin_words(text)]
+    plain = sum(word in plain_words() or word.rstrip("s") in plain_words() for word in words)
+    return not japanese and plain >= 0.5 * len(words)
+
+
+def _quotations(text: str, holding: Holding) -> Iterator[Fault]:
+    parts = quoted_parts(text)
+    if parts is None:
+        yield Fault("quotation", "a quotation mark without a partner")
+        return
+    yield from (Fault("quotation", part) for part in parts if not holding.holds_quotation(part))
+
+
+def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
+    claimed = quantities(text)
+    if claimed and _ENGAGEMENT.search(text):
+        yield Fault("number", f"{claimed[0].text} beside a count of a community")
+    held = _held(texts)
+    for quantity in claimed:
+        units = held.get(quantity.value)
+        if units is None or not _agrees(quantity, units):
+            yield Fault("number", quantity.text)
+    if _loose_digit(text):
+        yield Fault("number", text)
+
+
+def _agrees(quantity: Quantity, units: frozenset[str | None]) -> bool:
+    if quantity.unit == "engagement":
+        return False
+    return quantity.unit is None or None in units or quantity.unit in units
+
+
+def _loose_digit(text: str) -> bool:
+    """Whether a digit is left that is neither in a quantity nor in a word: for what nobody
+    thought of."""
+    rest = unicodedata.normalize("NFKC", fold_digits(text))
+    for part in [*latin_words(rest), *(quantity.text for quantity in quantities(rest))]:
+        rest = rest.replace(part, " ")
+    return any(character.isdigit() for character in rest)
+
+
+def _unknown_words(text: str, holding: Holding) -> Iterator[Fault]:
+    """English words that are neither plain nor in the evidence, where they are many."""
+    words = [word.casefold() for word in latin_words(text)]
+    plain = plain_words()
+    strange = [
+        word
+        for word in words
+        if not holding.holds_name(word) and not any(form in plain for form in _english_forms(word))
+    ]
+    if len(strange) > max(2, 0.2 * len(words)):
+        yield Fault("language", " ".join(strange))
+
+
+def _english_forms(word: str) -> Iterator[str]:
+    word = re.sub(r"['’]\w+$", "", word)
+    yield word
+    for ending in ("s", "es", "ed", "d", "ing", "ly", "er", "ers"):
+        if word.endswith(ending):
+            yield word.removesuffix(ending)
+            yield word.removesuffix(ending) + "e"
+    if "-" in word and all(part in plain_words() for part in word.split("-")):
+        yield word.split("-", maxsplit=1)[0]
+
+
+def _about(text: str, texts: Sequence[str], language: str, advice: bool) -> Iterator[Fault]:
+    subject = _subject(tuple(texts))
+    if language == "en" or not subject.text.isascii():
+        own = [subject.has(token) for token in dict.fromkeys(tokens(text))]
+    else:
+        own = []
+    least = ADVICE if advice else SHARED if language == "en" else SHARED_ACROSS
+    share = shared(text, subject, language)
+    if own and language != "en":  # Japanese evidence: compared word by word too
+        share = max(share or 0.0, sum(own) / len(own))
+    if share is not None and share < least:
+        yield Fault("aboutness", f"{share:.2f}")
+
+
+@lru_cache(maxsize=256)
+def _holding(texts: tuple[str, ...]) -> Holding:
+    return Holding(texts)
+
+
+@lru_cache(maxsize=256)
+def _subject(texts: tuple[str, ...]) -> Subject:
+    return Subject(texts)
+
+
+@lru_cache(maxsize=256)
+def _held(texts: tuple[str, ...]) -> dict[str, frozenset[str | None]]:
+    """The quantities of some texts, each with what they count there."""
+    found: dict[str, set[str | None]] = {}
+    for text in texts:
+        for quantity in quantities(text):
+            found.setdefault(quantity.value, set()).add(quantity.unit)
+        if re.search(r"\b(?:one|single|once)\b|一つ|ひとつ", folded(text)):
+            found.setdefault("1", set()).add(None)
+    return {value: frozenset(units) for value, units in found.items()}

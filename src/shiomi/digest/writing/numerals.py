@@ -1,0 +1,269 @@
+"""Quantities in prose, however they are written: digits of any script, kanji, words, 1.5万, 10k.
+
+Used on both sides of grounding: what a model's sentence claims and what its evidence holds. A
+number grown into a name ("M1", "HTTP/2", "3D") belongs to the name and is not looked at here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from shiomi.digest.writing.tables import rows
+
+__all__ = ["Quantity", "fold_digits", "quantities"]
+
+_KANJI = dict(zip("〇零一二三四五六七八九", (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
+_SMALL = {"十": 10, "百": 100, "千": 1_000}
+_LARGE = {"万": 10**4, "億": 10**8, "兆": 10**12}
+_FORMAL = dict(zip("壱壹弐貳貮参參肆伍陸漆捌玖拾佰仟萬", (1, 1, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10,
+                   100, 1000, 10_000), strict=True))  # fmt: skip
+_KANJI_RUN = "〇零一二三四五六七八九十百千万億兆"
+
+_WORDS = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15,
+    "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30,
+    "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9,
+           "trillion": 10**12}  # fmt: skip
+_SUFFIXES = {"k": 1_000, "m": 10**6, "bn": 10**9, "b": 10**9}
+# Amounts without a figure, by what both languages write: the evidence must hold the same one.
+_VAGUE = (
+    ("half", r"\bhal(?:f|ves|ved|ving)\b|半数|半分|半減|過半"),
+    ("double", r"\btwice\b|\bdoubl(?:e[ds]?|ing)\b|\btwo-?fold\b|倍増|倍(?:に|の|以上|近く)"),
+    ("triple", r"\bthrice\b|\btripl(?:e[ds]?|ing)\b|\bthree-?fold\b"),
+    ("quadruple", r"\bquadrupl(?:e[ds]?|ing)\b|\bfour-?fold\b"),
+    ("dozens", r"\bdozens?\b|\bscores of\b|\btens of\b|数十|ダース"),
+    ("hundreds", r"\bhundreds\b|数百|ハンドレッド"),
+    ("thousands", r"\bthousands\b|数千|サウザンド"),
+    ("tens of thousands", r"数万|何万"),
+    ("millions", r"\bmillions\b|数百万|ミリオン"),
+    ("billions", r"\bbillions\b|\btrillions\b|数億|数十億|ビリオン"),
+    ("third", r"\b(?:a|one|two)[- ]thirds?\b"),
+    ("quarter", r"\b(?:a|one|three)[- ]quarters?\b"),
+    ("fraction", r"\b(?:a|one|two|three|four)[- ](?:fifth|sixth|seventh|eighth|ninth|tenth)s?\b"),
+    ("several times", r"数倍|何倍|\bseveral times\b|\bmany times (?:as|more|faster)\b"),
+)
+_VAGUE_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _VAGUE)
+_HIRAGANA = {
+    "ふたつ": 2, "みっつ": 3, "よっつ": 4, "いつつ": 5,
+    "むっつ": 6, "ななつ": 7, "やっつ": 8, "ここのつ": 9,
+}  # fmt: skip
+
+# What a number counts, in both languages: the same number of another thing is another claim.
+_UNITS = (
+    ("engagement", r"ポイント|件のコメント|コメント|いいね|票|支持|スコア|賛成|反対票|閲覧|再生"
+                   r"|(?:\s|-)?(?:points?|comments?|upvotes?|downvotes?|votes?|karma|likes?|stars?"
+                   r"|views?|replies|scores?)\b"),
+    ("percent", r"\s?(?:%|percent\b|per cent\b|パーセント|割)"),
+    ("dollar", r"\s?(?:ドル|dollars?\b|usd\b)"),
+    ("yen", r"\s?(?:円|yen\b|jpy\b)"),
+    ("euro", r"\s?(?:ユーロ|euros?\b|eur\b)"),
+    ("ms", r"\s?(?:ミリ秒|ms\b|milliseconds?\b)"),
+    ("second", r"\s?(?:秒|seconds?\b|secs?\b)"),
+    ("minute", r"\s?(?:分間?|minutes?\b|mins?\b)"),
+    ("hour", r"[\s-]?(?:時間|hours?\b|hrs?\b)"),
+    ("day", r"[\s-]?(?:日間?|days?\b)"),
+    ("week", r"[\s-]?(?:週間?|weeks?\b)"),
+    ("month", r"[\s-]?(?:[かカヶケ]月|月|months?\b)"),
+    ("year", r"[\s-]?(?:年間?|周年|years?\b|yrs?\b)"),
+    ("kilobyte", r"\s?(?:kb|kib|キロバイト)(?![a-z])"),
+    ("megabyte", r"\s?(?:mb|mib|メガバイト)(?![a-z])"),
+    ("gigabyte", r"\s?(?:gb|gib|ギガバイト)(?![a-z])"),
+    ("terabyte", r"\s?(?:tb|tib|テラバイト)(?![a-z])"),
+    ("line", r"[\s-]?(?:行|lines?\b)"),
+    ("person", r"\s?(?:人|名|people\b|users?\b|ユーザー|developers?\b|employees?\b)"),
+    ("times", r"\s?(?:倍|times\b|x(?![a-z0-9]))"),
+)  # fmt: skip
+_UNIT_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNITS)
+_CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
+
+_DIGITS = r"\d[\d,]*(?:\.\d+)*"
+# A figure, with kanji scales ("1万2千", "1.5億") or a suffix ("10k") grown to it.
+_FIGURE = re.compile(
+    rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.])(?<![A-Za-z][-/'’_])({_DIGITS})"
+    rf"((?:[十百千万億兆](?:{_DIGITS}|[{_KANJI_RUN}])*)?)"
+    r"(?:\s?(hundred|thousand|million|billion|trillion)\b|(k|m|bn|b)(?![A-Za-z0-9]))?",
+    re.IGNORECASE,
+)
+_GROWN = re.compile(r"[A-Za-z_]")
+_WORD_RUN = re.compile(
+    r"\b(?:(?:{w})(?:[\s-]+(?:and\s+)?(?:{w}|{s}))*|(?:a|one)[\s-]+(?:{s})(?:[\s-]+(?:and\s+)?"
+    r"(?:{w}|{s}))*)\b".format(w="|".join(_WORDS), s="|".join(_SCALES)),
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """An amount in prose."""
+
+    value: str  # "1234", "0.5", "3.11.2", "half": equal for equal amounts
+    unit: str | None  # "percent", "engagement", ...; None where it counts something else
+    text: str  # as it stands
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Every quantity of `text`, in no particular order."""
+    found = list(_symbols(text))
+    folded = _without_ordinary(unicodedata.normalize("NFKC", fold_digits(text)))
+    for name, pattern in _VAGUE_PATTERNS:
+        found += [Quantity(name, None, match.group()) for match in pattern.finditer(folded)]
+    folded = re.sub(r"[数何][十百千万億兆]+", "・", folded)
+    return [*found, *_figures(folded), *_kanji(folded), *_words(folded)]
+
+
+def fold_digits(text: str) -> str:
+    """Decimal digits of every script as ASCII; numbers that are one symbol (①, Ⅳ, ½) as spaces."""
+    if text.isascii():
+        return text
+    return "".join(map(_folded, text))
+
+
+def _folded(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    return " " if category in ("No", "Nl") and character not in _KANJI else character
+
+
+def _symbols(text: str) -> Iterator[Quantity]:
+    for character in text:
+        if character.isascii():
+            continue
+        if character in "🔟💯":
+            yield Quantity("10" if character == "🔟" else "100", None, character)
+        elif unicodedata.category(character) in ("No", "Nl") and character not in _KANJI:
+            value = unicodedata.numeric(character, -1.0)
+            yield Quantity(_plain(Decimal(str(value))), None, character)
+
+
+@lru_cache(maxsize=1)
+def _ordinary() -> re.Pattern[str]:
+    held = {word for row in rows("ordinary_numerals.txt") for word in row.split()}
+    words = sorted(held, key=lambda word: (-len(word), word))
+    # a word is itself only where no further numeral is grown to its front: 十一部 is eleven copies
+    return re.compile(rf"(?<![{_KANJI_RUN}\d])(?:{'|'.join(words)})")
+
+
+def _without_ordinary(text: str) -> str:
+    return _ordinary().sub("・", text) if any(c in _KANJI_RUN for c in text) else text
+
+
+def _figures(text: str) -> Iterator[Quantity]:
+    for match in _FIGURE.finditer(text):
+        digits, kanji, scale, suffix = match.groups()
+        end = match.end()
+        unit = _unit(text, match.start(), end)
+        if unit is None and _GROWN.match(text, end):
+            continue  # "3D": a name, and names are looked at elsewhere
+        value = _value(digits)
+        if value is None:  # 3.11.2, a version
+            yield Quantity(digits.replace(",", ""), unit, match.group())
+            continue
+        if kanji:
+            value = _mixed(digits, kanji)
+        elif scale:
+            value *= _SCALES[scale.lower()]
+        elif suffix:
+            value *= _SUFFIXES[suffix.lower()]
+        if unit == "percent" and text[end : end + 1] == "割":
+            value *= 10
+        yield Quantity(_plain(value), unit, match.group())
+
+
+def _value(digits: str) -> Decimal | None:
+    try:
+        return Decimal(digits.replace(",", ""))
+    except InvalidOperation:
+        return None
+
+
+def _mixed(digits: str, kanji: str) -> Decimal:
+    """1万2千, 1.5億: figures and kanji scales together."""
+    total = section = Decimal(0)
+    current: Decimal | None = _value(digits)
+    for token in re.findall(rf"{_DIGITS}|.", kanji):
+        if token[0].isdigit():
+            current = _value(token)
+        elif token in _KANJI:
+            current = (current or Decimal(0)) * 10 + _KANJI[token]
+        elif token in _SMALL:
+            section += (Decimal(1) if current is None else current) * _SMALL[token]
+            current = None
+        else:
+            total += (section + (current or Decimal(0))) * _LARGE[token]
+            section, current = Decimal(0), None
+    return total + section + (current or Decimal(0))
+
+
+def _kanji(text: str) -> Iterator[Quantity]:
+    for match in re.finditer(rf"(?<![\d.])[{_KANJI_RUN}]+", text):
+        run, end = match.group(), match.end()
+        if run[0] in _LARGE and len(run) == 1:
+            continue  # 万 alone: part of a word
+        unit = _unit(text, match.start(), end)
+        value = _kanji_value(run)
+        if text[end : end + 1] == "割":
+            value, unit = value * 10, "percent"
+        yield Quantity(_plain(value), unit, run)
+    formal = "".join(_FORMAL)
+    for match in re.finditer(rf"[{formal}]{{2,}}|[壱壹弐貳貮肆捌玖佰仟萬]", text):
+        yield Quantity(match.group(), None, match.group())
+    for word, number in _HIRAGANA.items():
+        if word in text:
+            yield Quantity(str(number), None, word)
+
+
+def _kanji_value(run: str) -> Decimal:
+    """百四十五, 一四五, 三万: kanji alone."""
+    total = section = Decimal(0)
+    current: Decimal | None = None
+    for token in run:
+        if token in _KANJI:
+            current = (current or Decimal(0)) * 10 + _KANJI[token]
+        elif token in _SMALL:
+            section += (Decimal(1) if current is None else current) * _SMALL[token]
+            current = None
+        else:
+            total += ((section + (current or Decimal(0))) or Decimal(1)) * _LARGE[token]
+            section, current = Decimal(0), None
+    return total + section + (current or Decimal(0))
+
+
+def _words(text: str) -> Iterator[Quantity]:
+    for match in _WORD_RUN.finditer(text):
+        total = section = 0
+        for word in re.findall(r"[a-z]+", match.group().lower()):
+            if word in _WORDS:
+                section += _WORDS[word]
+            elif word in ("a", "one"):
+                section += 1
+            elif word == "hundred":
+                section = (section or 1) * 100
+            elif word in _SCALES:
+                total += (section or 1) * _SCALES[word]
+                section = 0
+        unit = _unit(text, match.start(), match.end())
+        yield Quantity(str(total + section), unit, match.group())
+
+
+def _unit(text: str, start: int, end: int) -> str | None:
+    before = text[:start].rstrip()[-1:]
+    if before in _CURRENCY and before:
+        return _CURRENCY[before]
+    for name, pattern in _UNIT_PATTERNS:
+        if pattern.match(text, end):
+            return name
+    return None
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,29 @@
+"""The tables of words and patterns beside this file, read once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from importlib.resources import files
+
+__all__ = ["listed_words", "patterns", "rows"]
+
+
+def rows(name: str) -> list[str]:
+    """The lines of a text file beside this one, without comments and empty ones."""
+    text = files("shiomi.digest.writing").joinpath(name).read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+@lru_cache
+def patterns(name: str) -> re.Pattern[str]:
+    """The patterns of a text file, one a line, as one: case aside, "." crosses lines."""
+    return re.compile("|".join(rows(name)), re.IGNORECASE | re.DOTALL)
+
+
+@lru_cache
+def listed_words(name: str) -> tuple[str, ...]:
+    """A list of words.toml, in its order."""
+    text = files("shiomi.digest.writing").joinpath("words.toml").read_text(encoding="utf-8")
+    return tuple(tomllib.loads(text)[name].split())

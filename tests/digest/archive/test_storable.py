@@ -11,15 +11,13 @@ from shiomi.digest.archive.storable import storable
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_any_text_can_be_stored_afterwards_and_keeps_its_length(text: str) -> None:
+def test_any_text_can_be_stored_afterwards(text: str) -> None:
     clean = storable(text)
-    assert len(clean) == len(text)
     connection = sqlite3.connect(":memory:")
-    assert connection.execute("SELECT ?, instr(?, char(0))", (clean, clean)).fetchone() == (
-        clean,
-        0,
-    )
+    row = connection.execute("SELECT ?, instr(?, char(0))", (clean, clean)).fetchone()
     connection.close()
+    assert row == (clean, 0)
+    assert storable(clean) == clean
 
 
 @given(st.text().filter(lambda text: "\0" not in text))
@@ -29,4 +27,4 @@ def test_ordinary_text_stays_as_it_is(text: str) -> None:
 
 def test_nul_and_half_a_character_become_replacement_characters() -> None:
     assert storable("a\0b\ud800c\udc00d") == "a\ufffdb\ufffdc\ufffdd"
-    assert storable("\ud83d\ude00") in {"\U0001f600", "\ufffd\ufffd"}
+    assert storable("\ud83d\ude00") == "\U0001f600"

@@ -8,7 +8,7 @@ __all__ = ["storable"]
 def storable(text: str) -> str:
     """The text without NUL, at which SQLite's tokenizers stop, and without lone surrogates.
 
-    Each is replaced by U+FFFD, so the length in characters stays.
+    Each is replaced by U+FFFD; two surrogates that are a pair become the character they mean.
     """
     if text.isascii() and "\0" not in text:
         return text

@@ -111,7 +111,7 @@ def test_one_comment_in_passing_does_not_put_a_thread_on_the_subject_but_two_do(
 
 def test_removed_threads_are_not_followed() -> None:
     found = watched([thread(1, "regulation", state=ThreadState.REMOVED)])
-    assert found.counts == (0, 0, 0, 0, 0)
+    assert found.counts == (0,)  # the archive holds no other week
 
 
 def test_counts_run_from_the_oldest_week_to_this_one() -> None:

@@ -75,13 +75,14 @@ def _window(archive: Archive, config: Config, week: Week, as_of: int) -> Window:
 
 def _rank(archive: Archive, config: Config, week: Week, window: Window) -> list[Ranked]:
     found = stories(archive, week.start, week.end, as_of=window.as_of)
-    published = DigestStore(archive, config.language).published_uids(week.last)
+    store = DigestStore(archive, config.language)
+    published = store.published_uids(week.last) if store.finished(week.before()) else None
     return rank(
         archive,
         [story.until(week.end) for story in found],  # what came later is next week's
         week,
         as_of=window.as_of,
-        published=published or None,  # a first digest: what was prominent counts as published
+        published=published,  # None, without a digest of the week before: by prominence
         window=window,
     )
 

@@ -47,9 +47,10 @@ class Window:
 
 
 def read_window(archive: ThreadSource, week: Week, *, as_of: int, weeks: int) -> Window:
-    """The threads of `week` and of the `weeks` weeks before it, in one pass over the archive.
+    """The threads of `week` and of up to `weeks` weeks before it, in one pass over the archive.
 
-    Raises ValueError where `weeks` is negative.
+    The window begins with the first week that has any thread: what lies before the archive is
+    unknown, not empty. Raises ValueError where `weeks` is negative.
     """
     if weeks < 0:
         raise ValueError(f"weeks is {weeks}; a window looks back 0 weeks or more")
@@ -62,7 +63,8 @@ def read_window(archive: ThreadSource, week: Week, *, as_of: int, weeks: int) ->
         while thread.created >= ends[place]:
             place += 1
         split[place].append(thread)
-    return Window(week, as_of, tuple(map(tuple, split)))
+    known = next((place for place, threads in enumerate(split) if threads), len(split) - 1)
+    return Window(week, as_of, tuple(map(tuple, split[known:])))
 
 
 def newest_known(thread: Thread, count: str, as_of: int) -> Reading | None:

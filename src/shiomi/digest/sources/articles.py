@@ -1,0 +1,215 @@
+"""Fetching the articles that the best threads point at: few, politely, each page once.
+
+A second step after the communities are collected, because which threads are best is known only
+then: `fetch_articles()`. A site's robots.txt is obeyed (RFC 9309), a private address is never asked
+for, and a page that gave no article is not asked for again for a month.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+import httpx2
+import msgspec
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.config import Config
+from shiomi.digest.sources.article import LONGEST, NoArticleError, read_article
+from shiomi.digest.sources.collect import CollectReport, Progress, collect
+from shiomi.digest.sources.http import (
+    Http,
+    RefusedError,
+    StoppedError,
+    UnreachableError,
+    new_client,
+)
+from shiomi.digest.sources.items import read_cursor
+from shiomi.digest.sources.manners import Manners
+from shiomi.digest.sources.public_address import PrivateAddressError, refuse_private
+from shiomi.digest.sources.robots import Robots, parse_robots
+from shiomi.digest.sources.source import Batch
+from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
+
+__all__ = ["TRIED", "Articles", "best_threads", "fetch_articles"]
+
+TRIED = "articles: pages without one"  # the cursor that keeps uid → unix seconds
+_PATIENCE = 30 * 86400  # seconds before a page without an article is tried again
+_MOST_TRIED = 5000
+
+# Pages whose text is the thread's own or no text at all.
+_NO_ARTICLE = re.compile(
+    r"https?://(?:[^/]*\.)?(?:arxiv\.org|reddit\.com|redd\.it|youtube\.com|youtu\.be|vimeo\.com"
+    r"|twitter\.com|x\.com|imgur\.com|news\.ycombinator\.com|lobste\.rs|spotify\.com|tiktok\.com"
+    r"|instagram\.com|facebook\.com|linkedin\.com)(?:[/?#:]|$)"
+    r"|[^?#]*\.(?:pdf|png|jpe?g|gif|webp|svg|mp[34]|webm|mov|zip|gz|xz|exe|dmg|iso|epub|ps)(?:[?#]|$)",
+    re.IGNORECASE,
+)
+
+# Statuses that are read, so that the wall is called by its name; none that Http asks for again.
+_WALLS = (*(status for status in range(400, 500) if status not in (408, 425, 429)), 999)
+
+Vet = Callable[[str], None]
+
+
+def best_threads(threads: Iterable[Thread], most: int) -> list[Thread]:
+    """The threads whose articles are worth fetching, at most `most`, best first.
+
+    Best is high up in its own community by points, then comments, so that each community has a
+    share of its size. Left out: text posts, threads not live or with an article already, pages that
+    hold no article, and all but the best thread of one address.
+    """
+    communities: dict[str, list[Thread]] = {}
+    for thread in threads:
+        if _wanted(thread):
+            communities.setdefault(thread.community, []).append(thread)
+    placed: list[tuple[float, str, Thread]] = []
+    for members in communities.values():
+        members.sort(key=_engagement)
+        size = len(members)
+        placed += [((n + 0.5) / size, one.uid, one) for n, one in enumerate(members)]
+    best: dict[str, Thread] = {}
+    for _, _, thread in sorted(placed, key=lambda item: (item[0], item[1])):
+        if thread.url:
+            best.setdefault(thread.url, thread)
+    return list(best.values())[: max(0, most)]
+
+
+def _wanted(thread: Thread) -> bool:
+    return (
+        thread.url is not None
+        and thread.state is ThreadState.LIVE
+        and not _NO_ARTICLE.match(thread.url)
+        and all(one.kind is not PassageKind.ARTICLE for one in thread.passages)
+    )
+
+
+def _engagement(thread: Thread) -> tuple[int, int, str]:
+    """Ascending: the best first; unknown counts last."""
+    reading = thread.reading
+    points = reading.points if reading and reading.points is not None else -1
+    comments = reading.comments if reading and reading.comments is not None else -1
+    return (-points, -comments, thread.uid)
+
+
+@dataclass(slots=True)
+class Articles:
+    """A source whose answers are the articles of known threads; see source.Source."""
+
+    threads: tuple[Thread, ...]
+    vet: Vet = refuse_private
+    tried: list[str] = field(default_factory=list)  # uids whose page gives no article
+    reasons: dict[str, str] = field(default_factory=dict)  # uid → why there is no article
+    _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: keeps everyone out
+
+    @property
+    def name(self) -> str:
+        """For messages and the archive's cursors."""
+        return "articles"
+
+    @property
+    def manners(self) -> Manners:
+        """One try again, five seconds between two pages of a site, nothing huge."""
+        return Manners(interval=5.0, attempts=2, retries=5, failures=2, seconds=30.0, bytes=LONGEST)
+
+    def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
+        """One batch for each page, also for one without an article; times are not looked at."""
+        _ = since, until
+        http.vet = self.vet  # before every request, so also at every redirect
+        done = read_cursor(cursor, _Done) or _Done()
+        for thread in self.threads:
+            if thread.uid in done.uids or thread.url is None:
+                continue
+            done.uids.append(thread.uid)
+            passages: tuple[Passage, ...] = ()
+            try:
+                passages = self._article(http, thread.url)
+            except StoppedError:
+                raise
+            except UnreachableError as error:  # not the page's fault: tried again next time
+                self.reasons[thread.uid] = str(error)
+            except (NoArticleError, PrivateAddressError, RefusedError) as error:
+                self.reasons[thread.uid] = str(error)
+                self.tried.append(thread.uid)
+            threads = (replace(thread, passages=passages, readings=()),) if passages else ()
+            yield Batch(threads, msgspec.json.encode(done).decode(), skipped=int(not passages))
+
+    def _article(self, http: Http, url: str) -> tuple[Passage, ...]:
+        robots = self._robots_of(http, url)
+        if robots is None or not robots.allows(url):
+            raise NoArticleError(f"{url[:200]}: robots.txt of the site asks not to be fetched")
+        answer = http.get(url, headers={"Accept": "text/html, */*;q=0.1"}, allow=_WALLS)
+        if _origin(answer.url) != _origin(url):
+            robots = self._robots_of(http, answer.url)
+            if robots is None or not robots.allows(answer.url):
+                raise NoArticleError(f"{answer.url[:200]}: robots.txt asks not to be fetched")
+        return read_article(answer.body, url, answer.status, answer.headers)
+
+    def _robots_of(self, http: Http, url: str) -> Robots | None:
+        """The rules of a site. RFC 9309, 2.3.1: without a robots.txt all is allowed, without an
+        answer nothing."""
+        origin = _origin(url)
+        if origin not in self._robots:
+            try:
+                answer = http.get(f"{origin}/robots.txt", allow=tuple(range(400, 500)))
+            except RefusedError:
+                self._robots[origin] = None
+            else:
+                text = answer.text() if answer.status < 300 else ""
+                self._robots[origin] = parse_robots(text, "shiomi")
+        return self._robots[origin]
+
+
+class _Done(msgspec.Struct):
+    uids: list[str] = []
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def fetch_articles(
+    archive: Archive,
+    config: Config,
+    *,
+    clock: Callable[[], float] = time.time,
+    rng: random.Random | None = None,
+    sleep: Callable[[float], object] | None = None,
+    client: Callable[[], httpx2.Client] = new_client,
+    progress: Progress = lambda *_: None,
+    vet: Vet = refuse_private,
+) -> tuple[CollectReport, dict[str, str]]:
+    """Fetch the articles of the best threads of the last days, and archive their paragraphs.
+
+    The report of the run, and for each thread whose page gave no article, why. Does nothing where
+    [sources.articles] is not enabled. A page is asked for once: what is known is never fetched
+    again, what gave nothing not for 30 days. `vet` raises PrivateAddressError for an address that
+    must not be asked for; pass another one only to allow addresses of the own network.
+    """
+    if not config.sources.articles.enabled:
+        return CollectReport(()), {}
+    now = int(clock())
+    tried = {
+        uid: when
+        for uid, when in (read_cursor(archive.cursor(TRIED), dict[str, int]) or {}).items()
+        if now - when < _PATIENCE
+    }
+    young = archive.threads(now - config.collect.days * 86400, now + 1)
+    candidates = (thread for thread in young if thread.uid not in tried)
+    source = Articles(tuple(best_threads(candidates, config.sources.articles.most)), vet)
+    try:
+        report = collect(
+            archive, config, clock=clock, rng=rng, sleep=sleep, client=client, progress=progress,
+            sources={source.name: lambda: source},
+        )  # fmt: skip
+    finally:
+        tried.update((uid, now) for uid in source.tried)
+        newest = sorted(tried.items(), key=lambda item: (-item[1], item[0]))[:_MOST_TRIED]
+        with archive.transaction():
+            archive.set_cursor(TRIED, msgspec.json.encode(dict(newest)).decode())
+    return report, dict(source.reasons)

@@ -1,0 +1,46 @@
+"""Only addresses of the public network are asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from shiomi.digest.sources.public_address import PrivateAddressError, refuse_private, resolve
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1",
+        "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "fe80::1%eth0", "fc00::1", "::",
+        "::ffff:127.0.0.1", "2002:7f00:1::", "no address",
+    ],
+)  # fmt: skip
+def test_a_host_with_a_private_address_is_refused(address: str) -> None:
+    with pytest.raises(PrivateAddressError, match="public network"):
+        refuse_private("https://example.org/", lambda _: ["93.184.216.34", address])
+
+
+def test_a_host_with_only_public_addresses_passes() -> None:
+    refuse_private("https://example.org:8443/a", lambda _: ["93.184.216.34", "2606:4700::1"])
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["file:///etc/passwd", "ftp://example.org/", "https://", "http://[::1", "http://a:b:c/", ""],
+)
+def test_what_is_no_web_address_is_refused(url: str) -> None:
+    with pytest.raises(PrivateAddressError):
+        refuse_private(url, lambda _: ["93.184.216.34"])
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "127.1", "0x7f000001"])
+def test_the_own_machine_is_refused_by_any_of_its_names(host: str) -> None:
+    with pytest.raises(PrivateAddressError):
+        refuse_private(f"http://{host}:8080/admin", resolve)
+
+
+def test_a_name_that_cannot_be_resolved_is_left_to_the_request() -> None:
+    def offline(_: str) -> list[str]:
+        raise OSError("no network")
+
+    refuse_private("https://example.org/", offline)

@@ -221,6 +221,15 @@ def test_when_the_search_fails_the_front_page_is_read_and_the_failure_named(
     assert sum(batch.skipped for batch in seen) == 1
 
 
+def test_when_nothing_answers_both_failures_are_named(community: Community) -> None:
+    community.routes["/api/v1/search_by_date"] = json_reply({}, 403)
+    with (
+        community.http("hackernews") as http,
+        pytest.raises(SourceError, match=r"search_by_date answered 403.*topstories.*404"),
+    ):
+        list(source(community).collect(http, SINCE, UNTIL, None))
+
+
 def test_when_the_items_fail_every_story_is_still_found_and_the_failure_named(
     community: Community,
 ) -> None:

@@ -19,7 +19,7 @@ from shiomi.digest.sources.http import (
 )
 from shiomi.digest.sources.manners import Manners
 
-from .community import Asked, Community, Reply, html, json_reply
+from .community import Asked, Community, Reply, html, json_reply, running
 
 
 def test_every_request_says_who_asks_and_how_to_reach_them(community: Community) -> None:
@@ -231,6 +231,17 @@ def test_a_redirect_out_of_the_web_is_not_followed(community: Community, target:
         http.get(f"{community.url}/a")
 
 
+def test_a_redirect_to_another_host_does_not_carry_the_credentials(community: Community) -> None:
+    with running(Community()) as other:
+        other.routes["/b"] = json_reply({})
+        community.routes["/a"] = Reply(status=302, headers=(("Location", f"{other.url}/b"),))
+        with community.http() as http:
+            http.get(f"{community.url}/a", headers={"Authorization": "bearer t0ken"})
+        assert "authorization" in community.asked[0].headers
+        assert "authorization" not in other.asked[0].headers
+        assert other.asked[0].headers["user-agent"].startswith("shiomi/")
+
+
 def test_every_hop_of_a_redirect_is_vetted(community: Community) -> None:
     def vet(url: str) -> None:
         if "/inside" in url:
@@ -310,6 +321,21 @@ def test_a_page_where_data_was_expected_is_named_and_not_asked_again(
     assert len(community.asked) == 1
 
 
+def test_a_wall_is_named(community: Community) -> None:
+    anubis = (
+        "<!doctype html><title>Making sure you&#39;re not a bot!</title>"
+        '<link rel="stylesheet" href="/.within.website/x/cmd/anubis/static/css/x.css">'
+        '<script id="anubis_challenge" type="application/json">{}</script><p>Loading...'
+    )
+    community.routes["/ok"] = html(anubis)
+    community.routes["/no"] = html(anubis, 403)
+    with community.http() as http:
+        with pytest.raises(WebPageError, match="bot wall: Anubis"):
+            http.get_json(f"{community.url}/ok")
+        with pytest.raises(RefusedError, match="bot wall: Anubis"):
+            http.get_json(f"{community.url}/no")
+
+
 def test_a_server_that_drips_its_answer_is_left(community: Community) -> None:
     community.routes["/"] = Reply(b"x" * 10_000, drip=0.02)
     with (
@@ -340,7 +366,10 @@ def test_a_connection_kept_alive_is_watched_too(community: Community) -> None:
 
 def test_nobody_listening_is_an_error_that_names_the_address() -> None:
     silent = Community(url="http://127.0.0.1:1")
-    with silent.http() as http, pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1.*Connect"):
+    with (
+        silent.http() as http,
+        pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1.*Connect.*the network"),
+    ):
         http.get(f"{silent.url}/")
 
 

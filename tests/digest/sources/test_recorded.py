@@ -189,7 +189,9 @@ def test_the_recorded_block_page_is_named(payloads: Path, community: Community) 
     reader = Reddit(RedditConfig(public_endpoint=community.url, subreddits=("LocalLLaMA",)))
     with (
         community.http("reddit") as http,
-        pytest.raises(SourceError, match=r"403: Blocked whoa there, pardner!.*client_id"),
+        pytest.raises(
+            SourceError, match=r"403 \(bot wall: Reddit\): Blocked whoa there, pardner!.*client_id"
+        ),
     ):
         list(reader.collect(http, 0, NOW, None))
 

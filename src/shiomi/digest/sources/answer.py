@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.bot_wall import bot_wall
 from shiomi.digest.sources.plain_text import plain_text
 
-__all__ = ["Answer", "UnusableAnswerError", "WebPageError", "excerpt"]
+__all__ = ["Answer", "UnusableAnswerError", "WebPageError", "excerpt", "web_page"]
 
 
 class UnusableAnswerError(SourceError):
@@ -58,13 +59,11 @@ class Answer:
 
         Raises WebPageError for a web page, UnusableAnswerError for anything else that is not JSON.
         """
-        if self.body.lstrip()[:1] == b"<" or not self.body.strip():
-            if self.body.strip():
-                raise WebPageError(
-                    f"{self.url[:200]} answered with a web page instead of data{excerpt(self)}; "
-                    "this address is probably blocked; wait, or look at it in a browser"
-                )
+        start = self.body.lstrip()[:1]
+        if not start:
             raise UnusableAnswerError("an empty answer")
+        if start == b"<":
+            raise web_page(self, "data")
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -85,16 +84,27 @@ class Answer:
         return charset
 
 
+def web_page(answer: Answer, wanted: str) -> WebPageError:
+    """The error for a web page that came where `wanted` ("data", "a feed") should have come."""
+    return WebPageError(
+        f"{answer.url[:200]} answered with a web page instead of {wanted}{excerpt(answer)}; "
+        "this address is probably blocked; wait, or look at it in a browser"
+    )
+
+
 def excerpt(answer: Answer) -> str:
     """What an error answer says of itself, for a message: ": the page's words", or ""."""
     try:
         data = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        said = plain_text(answer.text()[:4000])
+        text = answer.text()
+        wall = bot_wall(200, answer.headers, text) if "<" in text else None
+        said = plain_text(text[:4000])
+        kind = f" (bot wall: {wall})" if wall and wall != "empty page" else ""
     else:
-        fields = data if isinstance(data, dict) else {}
+        fields, kind = data if isinstance(data, dict) else {}, ""
         said = " ".join(
             str(fields[key]) for key in ("message", "reason", "explanation") if fields.get(key)
         )
     said = " ".join(said.split())
-    return f": {said[:160]}" if said else ""
+    return f"{kind}: {said[:160]}" if said else kind

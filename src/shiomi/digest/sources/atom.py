@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn
 from xml.etree import ElementTree
 
-from shiomi.digest.sources.answer import Answer, UnusableAnswerError, WebPageError, excerpt
+from shiomi.digest.sources.answer import Answer, UnusableAnswerError, web_page
 
 __all__ = ["ATOM", "Element", "child_text", "read_feed"]
 
@@ -29,10 +29,7 @@ def read_feed(answer: Answer) -> Element:
     """
     start = answer.body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):
-        raise WebPageError(
-            f"{answer.url[:200]} answered with a web page instead of a feed{excerpt(answer)}; "
-            "this address is probably blocked; wait, or look at it in a browser"
-        )
+        raise web_page(answer, "a feed")
     if not start:
         raise UnusableAnswerError("an empty answer")
     parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314

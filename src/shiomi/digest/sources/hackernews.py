@@ -100,7 +100,12 @@ class HackerNews:
             except StoppedError:
                 raise
             except SourceError as error:
-                yield from self._read_front_page(http, since, until, failed)
+                try:
+                    yield from self._read_front_page(http, since, until, failed)
+                except StoppedError:
+                    raise
+                except SourceError as second:
+                    raise SourceError(f"{error}; nor the front-page lists: {second}") from second
                 raise SourceError(
                     f"{error} (the front-page lists were read instead; older stories are missing)"
                 ) from error

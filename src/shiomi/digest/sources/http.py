@@ -32,7 +32,9 @@ T = TypeVar("T")
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}  # RFC 9110, 8.8
 _LATER = "collecting again later goes on where this stopped"
+_CONNECTION = 0  # stands for a status where there was none because there was no connection
 _REMEDIES = {
+    _CONNECTION: "check the network, and the endpoint in shiomi.toml",
     400: "the API may have changed; look for a newer version of shiomi",
     401: "check the credentials of this source in shiomi.toml",
     403: "this address or User-Agent is blocked; set [collect] contact, or wait a day",
@@ -253,7 +255,7 @@ class Http:
             wait += fault.wait
             self.blocked[_name(request)] = self.clock() + fault.wait
         where = f"{self.name}: {request.method} {_shown(request)}: {fault}"
-        remedy = _REMEDIES.get(fault.status or 0, _LATER)
+        remedy = _LATER if fault.status is None else _REMEDIES.get(fault.status, _LATER)
         if attempt >= self.manners.attempts:
             raise UnreachableError(f"{where}, {attempt} times; {remedy}")
         if self.retries >= self.manners.retries + self.requests // 10:
@@ -329,6 +331,8 @@ class Http:
                     response.close()
         except httpx2.UnsupportedProtocol as error:
             raise RefusedError(f"{self.name}: {_shown(request)}: {error}", 0) from None
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+            raise _FaultError(f"{type(error).__name__}: {error}", status=_CONNECTION) from None
         except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError) as error:
             if not self._watchdog.bit:
                 raise _FaultError(f"{type(error).__name__}: {error}") from None

@@ -123,3 +123,17 @@ def test_a_full_disk_is_told_so_and_keeps_what_was_committed(
         archive.add((make(id=str(n)) for n in range(5_000)), seen=1)
     assert archive.thread("hackernews:kept") is not None
     assert archive.thread("hackernews:1") is None
+
+
+def test_an_archive_that_another_program_keeps_locked_is_told_so(
+    tmp_path: Path, make: MakeThread
+) -> None:
+    path = tmp_path / "a.sqlite3"
+    with Archive.open(path) as first, Archive.open(path) as second:
+        second.connection.execute("PRAGMA busy_timeout = 10")
+        with (
+            first.transaction(),
+            pytest.raises(ArchiveError, match="another program is writing it; wait"),
+        ):
+            second.add([make()], seen=1)
+        assert second.add([make()], seen=1).new == 1

@@ -53,7 +53,7 @@ def load_model(path: Path) -> Model:
     """Read a model file. Raises LinkingError where it is missing, damaged or of another format."""
     remedy = "install Shiomi anew, or train it with runs/train_linker.py"
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except FileNotFoundError:
         raise LinkingError(f"the linking model {path} is missing; {remedy}") from None

@@ -16,8 +16,8 @@ __all__ = ["LONGEST", "ngram_hashes", "normal_title", "word_hash", "words"]
 LONGEST = 300  # characters of a title that are read; communities allow 80 to 300
 
 # Scripts written without spaces: a run is read as its overlapping character pairs.
-_UNSPACED = re.compile("[぀-ヿ㐀-䶿一-鿿豈-﫿ｦ-ﾟ]+")
-_WORD = re.compile(r"v?\d+(?:[.,]\d+)+|[^\W_]+(?:[+#]+(?!\w))?")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
+_WORD = re.compile(r"v?\d+(?:[.,]\d+)+|[^\W_]+(?:\+\+|[+#]+(?!\w))?")
 _APOSTROPHE = re.compile(r"(?<=\w)['’`´](?=\w)")
 _VERSION = re.compile(r"^v(?=\d)")
 _ZEROS = re.compile(r"(?:\.0)+$")

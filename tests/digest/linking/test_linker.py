@@ -1,0 +1,102 @@
+"""The judgement of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shiomi.digest.errors import LinkingError
+from shiomi.digest.linking import Linker
+from shiomi.digest.linking.linker import SAME_STORY, kind_of
+from shiomi.digest.linking.model import load_model
+from shiomi.digest.story import LinkKind
+from tests.digest.linking.conftest import make_thread
+
+any_title = st.text(st.characters(exclude_categories=()), max_size=40)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Announcing Rust 1.45.0", "Rust 1.45 released"),
+        ("Plundervolt: Software-Based Fault Injection Attacks Against Intel SGX", "Plundervolt - "
+         "Software-based Fault Injection Attacks against Intel SGX"),
+        ("日本語に強い新しい大規模言語モデルを公開", "日本語に強い大規模言語モデルを新しく公開"),
+    ],
+)  # fmt: skip
+def test_one_story_told_twice_is_more_probable_than_not(linker: Linker, a: str, b: str) -> None:
+    pair = [make_thread("hackernews:1", a)], [make_thread("lobsters:2", b, day=0.2)]
+    assert linker.score(*pair)[0] > 0.5
+
+
+def test_two_stories_with_one_common_word_are_not_one(linker: Linker) -> None:
+    a = [make_thread("hackernews:1", "Firefox 70 — a bountiful release for all")]
+    b = [make_thread("lobsters:2", "Dramatically reduced power usage in Firefox", day=0.2)]
+    assert linker.score(a, b)[0] < SAME_STORY
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(any_title, any_title, st.integers(-9, 9)), min_size=1, max_size=8))
+def test_the_score_is_a_function_of_the_pair_alone_and_of_no_order(
+    pairs: list[tuple[str, str, int]],
+) -> None:
+    linker = Linker.load()
+    a = [make_thread("hackernews:1", one) for one, _, _ in pairs]
+    b = [make_thread("lobsters:2", two, day=day) for _, two, day in pairs]
+    together = linker.score(a, b)
+    assert np.isfinite(together).all()
+    assert ((together >= 0) & (together <= 1)).all()
+    assert np.allclose(together, linker.score(b, a), atol=1e-5)
+    alone = [Linker.load().score([x], [y])[0] for x, y in zip(a, b, strict=True)]
+    assert np.allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "title", ["", "\0", "\ud800", "\u202egnirts", "🎉" * 300, "x" * 10_000, "a " * 5_000]
+)
+def test_a_hostile_title_is_judged_like_any_other(linker: Linker, title: str) -> None:
+    hostile = [make_thread("hackernews:1", title)]
+    plain = [make_thread("lobsters:2", "A plain title")]
+    assert 0 <= linker.score(hostile, plain)[0] < 0.5
+
+
+def test_lists_of_different_lengths_are_refused(linker: Linker) -> None:
+    with pytest.raises(ValueError, match="1 threads against 0"):
+        linker.score([make_thread("hackernews:1", "a")], [])
+
+
+def test_a_guarded_pair_is_related_at_most() -> None:
+    assert kind_of("Sizes, part 1", "Sizes, part 2", 0.999) is LinkKind.RELATED
+    assert kind_of("Sizes", "Sizes", 0.999) is LinkKind.SAME_STORY
+    assert kind_of("Sizes", "Sizes", SAME_STORY - 0.01) is LinkKind.RELATED
+
+
+def test_a_missing_model_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(LinkingError, match=r"model\.npz is missing; install Shiomi anew"):
+        load_model(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"not a model"])
+def test_a_damaged_model_is_named_as_damaged(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(content)
+    with pytest.raises(LinkingError, match="is damaged"):
+        load_model(path)
+
+
+def test_a_model_of_other_features_is_not_used(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    np.savez(path, format=1, features=np.array(["length"]))
+    with pytest.raises(LinkingError, match="its features are others"):
+        load_model(path)
+
+
+def test_an_array_that_would_run_code_is_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    np.savez(path, format=np.array([print], dtype=object))
+    with pytest.raises(LinkingError, match="is damaged"):
+        load_model(path)

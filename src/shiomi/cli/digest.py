@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from shiomi.cli.progress import progress
 if TYPE_CHECKING:
     from shiomi.digest.config import Config
     from shiomi.digest.week import Week
+    from shiomi.digest.writing import Account, ModelWriter
 
 __all__ = ["digest", "week_of"]
 
@@ -79,21 +80,30 @@ def digest(
 def _digest(
     config: Config, week: Week, moment: int, *, again: bool, explain: bool, json: bool
 ) -> None:
+    from contextlib import ExitStack
+
     from shiomi.digest.archive.digests import DigestStore
     from shiomi.digest.pipeline import explain_week, make_digest, site_files
     from shiomi.digest.publishing import publish
 
-    with opened(config) as archive:
+    with ExitStack() as stack:
+        archive = stack.enter_context(opened(config))
+        show = stack.enter_context(progress(quiet=json))
+        writer = stack.enter_context(_model(config)) if config.writer.endpoint else None
         if again:
             DigestStore(archive, config.language).forget(week)
-        with progress(quiet=json) as show:
-            made = make_digest(archive, config, week, as_of=moment, progress=show)
+        made = make_digest(archive, config, week, as_of=moment, writer=writer, progress=show)
         changed = publish(site_files(archive, config), config.out)
         explanation = explain_week(archive, config, made) if explain else ""
     if json:
-        as_json(made)
+        as_json({"digest": made, "files": changed, "account": writer and writer.account})
     else:
-        _summary(config, week.last, len(made.topics), len(made.trends), changed)
+        topics, trends = len(made.topics), len(made.trends)
+        click.echo(f"{week.last}: {topics} topics, {trends} trends; {len(changed)} files changed")
+        page = config.out / f"{week.last}.md"
+        click.echo(f"  read {page} or {page.with_suffix('.html')}")
+        if writer is not None:
+            click.echo(f"  {_cost(writer.account)}")
         for note in made.notes:
             click.echo(f"  note: {note}")
         if explanation:
@@ -104,15 +114,23 @@ def _digest(
             "`shiomi import` fills it, then --again",
             err=True,
         )
-        raise click.exceptions.Exit(Exit.PARTLY)
-    if made.notes:
+    if made.notes or not made.topics:
         raise click.exceptions.Exit(Exit.PARTLY)
 
 
-def _summary(config: Config, last: date, topics: int, trends: int, changed: list[Path]) -> None:
-    page = config.out / f"{last}.md"
-    click.echo(f"{last}: {topics} topics, {trends} trends; {len(changed)} files changed")
-    click.echo(f"  read {page} or {page.with_suffix('.html')}")
+def _model(config: Config) -> ModelWriter:
+    from shiomi.digest.writing import ModelWriter
+
+    return ModelWriter(config.writer)
+
+
+def _cost(account: Account) -> str:
+    total = account.total
+    return (
+        f"model: {total.requests} requests, {total.prompt_tokens:,} + {total.completion_tokens:,}"
+        f" tokens, {total.seconds:.0f} s; {account.kept} sentences kept,"
+        f" {account.replaced} replaced by quotations, {account.dropped} dropped"
+    )
 
 
 @digest.command()

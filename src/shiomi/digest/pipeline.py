@@ -10,7 +10,7 @@ from typing import TypeVar
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore, Plan
 from shiomi.digest.config import Config
-from shiomi.digest.document import Digest, Subject, Topic, Trend
+from shiomi.digest.document import Digest, Origin, Subject, Topic, Trend
 from shiomi.digest.engagement import Engagement
 from shiomi.digest.languages import Language, load_language
 from shiomi.digest.linking import Linker, link_pending, stories
@@ -20,7 +20,7 @@ from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
 from shiomi.digest.window import Window, read_window
-from shiomi.digest.writing import write_subject, write_topic, write_trend
+from shiomi.digest.writing import ModelWriter, write_subject, write_topic, write_trend
 
 __all__ = ["Progress", "explain_week", "make_digest", "site_files"]
 
@@ -36,6 +36,7 @@ def make_digest(
     week: Week,
     *,
     as_of: int,
+    writer: ModelWriter | None = None,
     progress: Progress = lambda *_: None,
 ) -> Digest:
     """The digest of `week`, from counts read at `as_of` (unix seconds) or before.
@@ -52,7 +53,7 @@ def make_digest(
     window = _window(archive, config, plan.week, plan.as_of)
     ranked = _rank(archive, config, plan.week, window)
     language = load_language(plan.language)
-    digest = _Making(archive, config, plan, store, window, language, progress).of(ranked)
+    digest = _Making(archive, config, plan, store, window, language, writer, progress).of(ranked)
     store.finish(digest)
     return digest
 
@@ -97,6 +98,7 @@ class _Making:
     store: DigestStore
     window: Window
     language: Language
+    writer: ModelWriter | None
     progress: Progress
 
     def of(self, ranked: Sequence[Ranked]) -> Digest:
@@ -107,6 +109,7 @@ class _Making:
             topics=self.topics(leading(ranked, self.config.digest.topics)),
             trends=self.trends(ranked),
             subjects=self.subjects(),
+            notes=self.writer.notes if self.writer else (),
         )
 
     def topics(self, chosen: Sequence[Ranked]) -> tuple[Topic, ...]:
@@ -118,8 +121,10 @@ class _Making:
         def write(one: Ranked) -> Topic:
             tied = [related[uid] for uid in one.story.related if uid in related]
             threads = [thread for thread in tied if thread.created < self.plan.week.end]
-            said = [sentence.text for topic in topics for sentence in topic.implications]
-            return write_topic(one, threads, self.language, self.plan.week, avoid=said)
+            said = [one.text for t in topics for one in (*t.technical, *t.implications)]
+            return write_topic(
+                one, threads, self.language, self.plan.week, writer=self.writer, avoid=said
+            )
 
         for number, one in enumerate(chosen):
             self.progress(number, len(chosen), "writing topics")
@@ -163,10 +168,20 @@ class _Making:
         )
 
     def kept(self, shape: type[Part], key: str, write: Callable[[], Part]) -> Part:
-        """The part an interrupted run had finished, or else written now and kept."""
+        """The part an interrupted run had finished, or else written now and kept.
+
+        A topic the model failed at is not kept: started again, the digest tries it again.
+        """
         kind = shape.__name__.lower()
         part = self.store.part(self.plan, kind, key, shape)
         if part is None:
             part = write()
+            if isinstance(part, Topic) and self.writer and not _by_model(part):
+                return part
             self.store.keep_part(self.plan, kind, key, part)
         return part
+
+
+def _by_model(topic: Topic) -> bool:
+    sentences = (*topic.attention, *topic.technical, *topic.implications)
+    return any(sentence.origin is Origin.MODEL for sentence in sentences)

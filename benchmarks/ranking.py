@@ -19,13 +19,13 @@ from datetime import date, timedelta
 import pyarrow.parquet as pq
 from benchmarks.real_weeks import DATA, Memory, real_threads, stories
 
-from shiomi.digest.engagement import Engagement
 from shiomi.digest.ranking import leading, rank
+from shiomi.digest.ranking.engagement import Engagement
+from shiomi.digest.ranking.window import Window, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import phrases
 from shiomi.digest.thread import Reading, Thread
 from shiomi.digest.week import Week
-from shiomi.digest.window import Window, read_window
 
 AS_OF = 1_800_000_000
 TOPICS = 8

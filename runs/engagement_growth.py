@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from shiomi.digest.engagement import AGES, GROWTH
+from shiomi.digest.ranking.engagement import AGES, GROWTH
 
 DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[2] / "shared" / "data")) / "digest"
 

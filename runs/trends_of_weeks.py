@@ -12,10 +12,10 @@ from benchmarks.real_weeks import real_threads, stories
 
 from shiomi.digest.config import WatchConfig
 from shiomi.digest.ranking import rank
+from shiomi.digest.ranking.window import read_window
 from shiomi.digest.trends import find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
-from shiomi.digest.window import read_window
 
 AS_OF = 1_800_000_000
 WEEKS = (

@@ -11,15 +11,21 @@ from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore, Plan
 from shiomi.digest.config import Config
 from shiomi.digest.document import Digest, Origin, Subject, Topic, Trend
-from shiomi.digest.engagement import Engagement
 from shiomi.digest.languages import Language, load_language
 from shiomi.digest.linking import Linker, link_pending, stories
-from shiomi.digest.ranking import Ranked, explain, leading, rank
+from shiomi.digest.ranking import (
+    Engagement,
+    Ranked,
+    Window,
+    explain,
+    leading,
+    rank,
+    read_window,
+)
 from shiomi.digest.render import render_site
 from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
-from shiomi.digest.window import Window, read_window
 from shiomi.digest.writing import ModelWriter, write_subject, write_topic, write_trend
 
 __all__ = ["Progress", "explain_week", "make_digest", "site_files"]

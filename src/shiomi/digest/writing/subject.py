@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from shiomi.digest.document import Origin, Sentence, Subject
 from shiomi.digest.languages import Language
-from shiomi.digest.side_by_side import Quote as SideQuote
 from shiomi.digest.thread import community_label
+from shiomi.digest.watch import Quote as SideQuote
 from shiomi.digest.watch import SubjectEvidence
 from shiomi.digest.week import Week
 from shiomi.digest.writing.evidence import Item, ItemKind

@@ -19,12 +19,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shiomi.digest.config import WatchConfig
-from shiomi.digest.engagement import Engagement, Standing
-from shiomi.digest.side_by_side import Quote, side_by_side
+from shiomi.digest.ranking.engagement import Engagement, Standing
+from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.terms import normalized
 from shiomi.digest.thread import PassageKind, Thread, ThreadState
+from shiomi.digest.watch.side_by_side import Quote, side_by_side
 from shiomi.digest.week import Week
-from shiomi.digest.window import ThreadSource, Window, read_window
 
 __all__ = ["CommunityStrength", "Quote", "SubjectEvidence", "matcher", "watch_subject"]
 

@@ -37,7 +37,7 @@ class Quote:
 
 @lru_cache(maxsize=1)
 def _tones() -> dict[str, float]:
-    text = files("shiomi.digest").joinpath("tone_words.txt").read_text(encoding="utf-8")
+    text = files("shiomi.digest.watch").joinpath("tone_words.txt").read_text(encoding="utf-8")
     tones = {}
     for line in text.splitlines():
         sign, *found = line.split()

@@ -7,9 +7,9 @@ from datetime import date
 import pytest
 
 from shiomi.digest.archive import Archive
+from shiomi.digest.ranking.window import read_window
 from shiomi.digest.thread import Thread
 from shiomi.digest.week import Week
-from shiomi.digest.window import read_window
 
 WEEK = Week(date(2020, 12, 13))
 

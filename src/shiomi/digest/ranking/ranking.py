@@ -21,12 +21,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from shiomi.digest.document import Reason
-from shiomi.digest.engagement import Engagement, Standing, reliable
+from shiomi.digest.ranking.engagement import Engagement, Standing, reliable
+from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import bare_title, normalized, phrases
 from shiomi.digest.thread import Thread, ThreadState, community_label
 from shiomi.digest.week import Week
-from shiomi.digest.window import ThreadSource, Window, read_window
 
 __all__ = ["Ranked", "explain", "leading", "rank"]
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.config import WatchConfig
-from shiomi.digest.side_by_side import side_by_side, tone
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 from shiomi.digest.watch import SubjectEvidence, chance_of, matcher, watch_subject
+from shiomi.digest.watch.side_by_side import side_by_side, tone
 from shiomi.digest.week import Week
 
 WEEK = Week(date(2025, 11, 16))

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shiomi.digest.ranking import Ranked
+from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import Term, bare_title, normalized, phrases
-from shiomi.digest.themes import (
+from shiomi.digest.thread import Thread, ThreadState
+from shiomi.digest.trends.themes import (
     STORIES,
     Company,
     Theme,
@@ -24,9 +26,7 @@ from shiomi.digest.themes import (
     themes,
     weigh,
 )
-from shiomi.digest.thread import Thread, ThreadState
 from shiomi.digest.week import Week
-from shiomi.digest.window import ThreadSource, Window, read_window
 
 __all__ = ["TrendEvidence", "find_trends"]
 

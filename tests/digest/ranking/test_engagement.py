@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiomi.digest.engagement import TYPICAL, Counts, Engagement, grown
+from shiomi.digest.ranking.engagement import TYPICAL, Counts, Engagement, grown
 from shiomi.digest.thread import Reading, Thread
 
 NOW = 1_700_000_000

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
 
+from shiomi.digest.ranking.window import newest_known
 from shiomi.digest.thread import Reading, Thread
-from shiomi.digest.window import newest_known
 
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 

@@ -199,6 +199,14 @@ def test_a_story_that_died_since_it_was_found_is_marked(community: Community) ->
     assert threads["2"].readings == ()
 
 
+def test_a_story_that_lost_points_since_it_was_found_is_read_all_the_same(
+    community: Community,
+) -> None:
+    community.routes["/api/v1/search_by_date"] = search([hit(1, UNTIL - 9, points=20)])
+    community.routes["/v0/item/1.json"] = json_reply(item(1, UNTIL - 9, score=12))
+    assert collected(community)[1].threads[0].readings[0].points == 12
+
+
 def test_when_the_search_fails_the_front_page_is_read_and_the_failure_named(
     community: Community,
 ) -> None:

@@ -167,11 +167,11 @@ class HackerNews:
             thread = thread_of_item(raw, http.now())
             if item is None or thread is None:
                 skipped += raw is not None  # null: there is no such item, or not yet
-            elif thread.state is not ThreadState.LIVE:
-                threads.append(thread)
-            elif _points(thread) >= self.config.min_points:
+            elif thread.state is ThreadState.LIVE and _points(thread) >= self.config.min_points:
                 said = self._comments(http, item.kids, comments)
                 threads.append(replace(thread, passages=(*thread.passages, *said)))
+            else:
+                threads.append(thread)
         return tuple(threads), skipped
 
     def _comments(self, http: Http, kids: Sequence[int], most: int) -> tuple[Passage, ...]:
@@ -201,7 +201,15 @@ class HackerNews:
         names = list(ids)
         place = _Place(since, names[:_FRONT], names[_FRONT:_LISTED])
         for batch in self._read(http, place):
-            within = tuple(t for t in batch.threads if since <= t.created < until)
+            within = tuple(
+                thread
+                for thread in batch.threads
+                if since <= thread.created < until
+                and (
+                    thread.state is not ThreadState.LIVE
+                    or _points(thread) >= self.config.min_points
+                )
+            )
             yield Batch(within, "", batch.skipped)  # the next run searches again
 
 

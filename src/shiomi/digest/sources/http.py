@@ -312,8 +312,9 @@ class Http:
         self.requests += 1
         chunks: deque[bytes] = deque()
         size = 0
+        seconds = min(self.manners.seconds, max(1.0, self._deadline - self.clock()))
         try:
-            with self._watchdog.watch(request, self.manners.seconds):
+            with self._watchdog.watch(request, seconds):
                 response = self.client.send(request, stream=True)
                 try:
                     if response.next_request is not None:
@@ -337,7 +338,7 @@ class Http:
             if not self._watchdog.bit:
                 raise _FaultError(f"{type(error).__name__}: {error}") from None
         if self._watchdog.bit:  # its end looks like an error, or like the end of the answer
-            raise _FaultError(f"took longer than {self.manners.seconds:.0f} s")
+            raise _FaultError(f"took longer than {seconds:.0f} s")
         return self._answer(response, b"".join(chunks)), None
 
     def _answer(self, response: httpx2.Response, body: bytes) -> Answer:

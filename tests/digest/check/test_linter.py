@@ -195,6 +195,19 @@ def test_a_digest_without_a_date_is_judged_only_by_what_it_states() -> None:
     assert "no date" in report.notes[0]
 
 
+def test_a_line_too_long_to_be_read_is_said_to_be_skipped() -> None:
+    report = check("1ポイント" * 20_001, thread(1, EARLY))
+    assert report.checked == ()
+    assert "line 4" in report.notes[-1]
+
+
+def test_a_file_full_of_claims_is_checked_to_its_end() -> None:
+    report = check("803ポイント、636コメント。\n" * 10_000, thread(1, EARLY))
+    assert len(report.contradicted) == 10_000
+    report = check("803ポイント、" * 10_000, thread(1, EARLY))
+    assert len(report.contradicted) == 10_000
+
+
 READINGS = st.lists(st.integers(0, 5_000), min_size=1, max_size=8).map(
     lambda counts: tuple(
         Reading(at("2026-02-05T20:00") + 14_400 * i, count, None)

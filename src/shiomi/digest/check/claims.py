@@ -7,6 +7,7 @@ without numbers, labels like **スコア**, addresses written out, items as bold
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -48,7 +49,11 @@ class Written:
     date: date | None
     claims: tuple[Claim, ...]
     uids: tuple[str, ...]  # every thread it links, in order
+    skipped: tuple[int, ...] = ()  # lines too long to be sentences, from 1
 
+
+_MOST_THREADS = 100  # of one item, that a number may be said of
+_LONGEST_LINE = 100_000  # characters; no sentence anyone wrote
 
 _THREAD = re.compile(
     r"""(?xi)https?://(?:
@@ -117,7 +122,8 @@ def read_claims(text: str) -> Written:
         uids.update(dict.fromkeys(block.uids))
         for offset, line in enumerate(item):
             claims += block.claims(start + offset + 1, line)
-    return Written(_written_date(lines), tuple(claims), tuple(uids))
+    skipped = tuple(n for n, line in enumerate(lines, 1) if len(line) > _LONGEST_LINE)
+    return Written(_written_date(lines), tuple(claims), tuple(uids), skipped)
 
 
 def _written_date(lines: list[str]) -> date | None:
@@ -162,6 +168,11 @@ class _Item:
     uids: tuple[str, ...]
     heading: tuple[str, ...]  # those linked by the heading itself
 
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Those of communities that count anything."""
+        return tuple(uid for uid in self.uids[:_MOST_THREADS] if not uid.startswith("arxiv:"))
+
     @classmethod
     def of(cls, lines: list[str]) -> _Item:
         def linked(text: str) -> list[str]:
@@ -171,8 +182,8 @@ class _Item:
 
     def claims(self, number: int, line: str) -> Iterator[Claim]:
         """The claims of one line, sentence by sentence."""
-        if len(line) > 100_000:
-            return  # no sentence anyone wrote
+        if len(line) > _LONGEST_LINE:
+            return
         line = _QUOTE_SOURCE.sub(_blank, line)
         threads = list(_THREAD.finditer(line))
         plain = _ADDRESS.sub(_blank, line)
@@ -191,80 +202,85 @@ class _Item:
             yield from part.claims(number)
 
 
-@dataclass(frozen=True, slots=True)
 class _Sentence:
     """One sentence of a line. Positions are those of the line."""
 
-    item: _Item
-    threads: list[re.Match[str]]
-    text: str  # the line without addresses
-    masked: str  # the same without quotations, up to the sentence's end
-    begin: int
+    def __init__(
+        self, item: _Item, threads: list[re.Match[str]], text: str, masked: str, begin: int
+    ) -> None:
+        self._item = item
+        self._text = text  # the line without addresses
+        self._masked = masked  # the same without quotations, up to the sentence's end
+        self._begin = begin
+        self._threads = threads
+        # Each found once, so that a sentence takes a time that grows with its length alone.
+        self._communities = list(_COMMUNITY.finditer(masked, begin))
+        self._quotes = list(_QUOTED.finditer(text, begin, len(masked)))
+        self._totals = list(_TOTAL.finditer(masked, begin))
+        self._times = [
+            found
+            for found in _READ.finditer(masked, begin)
+            if found["as_of"] or found["ja"] or found["earlier"]
+        ]
 
     def claims(self, number: int) -> Iterator[Claim]:
         taken: set[int] = set()
         found = [
-            *_COUNTED.finditer(self.masked, self.begin),
-            *_LABELLED.finditer(self.masked, self.begin),
+            *_COUNTED.finditer(self._masked, self._begin),
+            *_LABELLED.finditer(self._masked, self._begin),
         ]
         for match in sorted(found, key=lambda one: one.start("number")):
+            position = match.start("number")
             amount = read_amount(match["number"], match["near"], match["bound"])
-            if amount is None or match.start("number") in taken:
+            if amount is None or position in taken:
                 continue
-            taken.add(match.start("number"))
-            about, community = self.about(match.start("number"))
-            read = self.read_time(match.end())
+            taken.add(position)
+            about, community = self._about(position)
+            read = _first_from(self._times, match.end())
+            quote = _last_before(self._quotes, position)
             yield Claim(
                 line=number,
-                text=self.text[match.start() : match.end()].strip(),
+                text=self._text[match.start() : match.end()].strip(),
                 unit=Unit.POINTS if match["points"] else Unit.COMMENTS,
                 amount=amount,
                 about=about,
                 community=community,
-                title=self.title(match.start("number")) if not about else None,
+                title=quote.group()[1:-1].strip() or None if quote and not about else None,
                 read=read["read"] if read else None,
                 clock=read["clock"] if read else None,
                 or_earlier=bool(read and read["earlier"]),
-                total=bool(_TOTAL.search(self.masked, self.begin, match.start("number"))),
+                total=_last_before(self._totals, position) is not None,
             )
 
-    def about(self, position: int) -> tuple[tuple[str, ...], str | None]:
+    def _about(self, position: int) -> tuple[tuple[str, ...], str | None]:
         """The threads a number at `position` is said of, and the community named instead."""
-        before = [found for found in self.threads if found.start() < position]
-        if before:
-            return (_uid(before[-1]),), None
-        if len(self.threads) == 1:
-            return (_uid(self.threads[0]),), None
-        counted = [uid for uid in self.item.uids if not uid.startswith("arxiv:")]
-        heading = [uid for uid in counted if uid in self.item.heading]
-        community = self.community(position)
-        if community is None:
-            return tuple(heading or counted), None
+        linked = _last_before(self._threads, position)
+        if linked is None and len(self._threads) == 1:
+            linked = self._threads[0]
+        if linked is not None:
+            return (_uid(linked),), None
+        counted = self._item.counted
+        heading = tuple(uid for uid in counted if uid in self._item.heading)
+        # The community named nearest before the number, else the first after it.
+        found = _last_before(self._communities, position) or _first_from(self._communities, 0)
+        if found is None:
+            return heading or counted, None
+        community = f"reddit/{found['sub']}" if found["sub"] else str(found.lastgroup)
         for candidates in (heading, counted):
             own = tuple(uid for uid in candidates if _in_community(uid, community))
             if own:
                 return own, community
         return (), community
 
-    def community(self, position: int) -> str | None:
-        """The community named nearest before `position`, else the first after it."""
-        named = list(_COMMUNITY.finditer(self.masked, self.begin))
-        if not named:
-            return None
-        before = [one for one in named if one.start() < position]
-        found = before[-1] if before else named[0]
-        return f"reddit/{found['sub']}" if found["sub"] else str(found.lastgroup)
 
-    def title(self, position: int) -> str | None:
-        """The last title quoted before `position` in the sentence."""
-        quoted = list(_QUOTED.finditer(self.text, self.begin, position))
-        return quoted[-1].group()[1:-1].strip() or None if quoted else None
+def _last_before(found: list[re.Match[str]], position: int) -> re.Match[str] | None:
+    index = bisect_left(found, position, key=re.Match.start)
+    return found[index - 1] if index else None
 
-    def read_time(self, position: int) -> re.Match[str] | None:
-        for found in _READ.finditer(self.masked, position):
-            if found["as_of"] or found["ja"] or found["earlier"]:
-                return found
-        return None
+
+def _first_from(found: list[re.Match[str]], position: int) -> re.Match[str] | None:
+    index = bisect_left(found, position, key=re.Match.start)
+    return found[index] if index < len(found) else None
 
 
 def _in_community(uid: str, community: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, timezone
 from zoneinfo import ZoneInfo
@@ -10,16 +9,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from shiomi.digest.archive import Archive
-from shiomi.digest.check.claims import Claim, Unit, Written, read_claims
+from shiomi.digest.check.claims import Claim, Written, read_claims
 from shiomi.digest.check.judging import Checked, Verdict, Window, counts_read, judge
-from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.check.owners import Ledger, ReadNumbers, telling
+from shiomi.digest.thread import Thread
 
 __all__ = ["CheckReport", "check_digest"]
 
 _SLACK = timedelta(days=1)  # a digest may be written a day around its date
 _NEAR = timedelta(days=14)  # threads this old may be whose number it really is
 _CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; others only where they are the digest's own
-_TELLING = 10  # numbers below are shared by too many threads to say whose they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +86,24 @@ class _Check:
         self._archive = archive
         self._on = on
         self._zone = zone
-        self._threads: Mapping[str, Thread] = archive.get_many(written.uids)
-        self._near: list[Thread] | None = None
+        self._threads: dict[str, Thread] = archive.get_many(written.uids)
+        self._linked = len(self._threads)
+        self._by_title: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._numbers: ReadNumbers | None = None
 
     def report(self) -> CheckReport:
         first = [self._judge(claim) for claim in self._written.claims]
-        checked = tuple(self._reconsider(one, first) for one in first)
+        ledger = Ledger(first)
+        checked = tuple(self._reconsider(one, ledger) for one in first)
         notes = []
         if self._on is None:
             notes.append("the digest has no date, so only numbers with a time can be contradicted")
         if not self._written.claims:
             notes.append("no number of points or comments was found")
-        return CheckReport(
-            self._on, len(self._written.uids), len(self._threads), checked, tuple(notes)
-        )
+        if self._written.skipped:
+            lines = ", ".join(map(str, self._written.skipped[:10]))
+            notes.append(f"not read, because longer than any sentence: line {lines}")
+        return CheckReport(self._on, len(self._written.uids), self._linked, checked, tuple(notes))
 
     def _window(self, claim: Claim) -> Window:
         if claim.read is not None:
@@ -132,44 +135,45 @@ class _Check:
         return min(judged, key=lambda one: order.index(one.verdict))
 
     def _thread(self, uid: str) -> Thread | None:
-        return self._threads.get(uid) or self._archive.thread(uid)
+        return self._threads.get(uid)
 
     def _titled(self, claim: Claim) -> tuple[str, ...]:
         """The one thread with the title quoted beside the number, where there is one."""
         if not claim.title or claim.community is None or claim.community == "reddit":
             return ()
-        hits = self._archive.search(f'"{claim.title}"', limit=5, community=claim.community)
-        same = [hit.thread.uid for hit in hits if _same_title(hit.thread.title, claim.title)]
-        return tuple(same) if len(same) == 1 else ()
+        key = claim.title, claim.community
+        if key not in self._by_title:
+            hits = self._archive.search(f'"{claim.title}"', limit=5, community=claim.community)
+            same = [hit.thread for hit in hits if _same_title(hit.thread.title, claim.title)]
+            found = same if len(same) == 1 else []
+            self._threads.update((thread.uid, thread) for thread in found)
+            self._by_title[key] = tuple(thread.uid for thread in found)
+        return self._by_title[key]
 
-    def _reconsider(self, one: Checked, all_checked: Sequence[Checked]) -> Checked:
+    def _reconsider(self, one: Checked, ledger: Ledger) -> Checked:
         """Whose number it really is, and what the number beside it tells of this one."""
-        if one.uid is None or not one.claim.amount.exact or one.claim.amount.low < _TELLING:
+        if one.uid is None or not telling(one):
             return one
-        partner = _partner(one, all_checked)
+        partner = ledger.partner(one)
         if one.verdict is Verdict.CONTRADICTED:
-            return self._owned(one, partner, all_checked)
-        if one.verdict is Verdict.CONFIRMED or partner is None or partner.uid != one.uid:
+            return self._owned(one, partner, ledger)
+        if one.verdict is Verdict.CONFIRMED or partner is None or not telling(partner):
             return one
-        if not partner.claim.amount.exact or partner.claim.amount.low < _TELLING:
-            return one
-        elsewhere = _pair_elsewhere(one, partner, all_checked)
+        elsewhere = ledger.pair_elsewhere(one, partner)
         if elsewhere is None:
             return one
-        doubtful = partner.verdict is Verdict.CONTRADICTED or self._contradicted_pair(
-            one, partner, elsewhere
-        )
-        if not doubtful:
+        wrong = partner.verdict is Verdict.CONTRADICTED
+        if not wrong and not self._rather_of(elsewhere, one, partner):
             return one
         return replace(
             one,
             verdict=Verdict.CONTRADICTED,
             why=f"{one.why}; but {partner.claim.text!r} and {one.claim.text!r} are the numbers that"
             f" line {elsewhere.claim.line} gives for {elsewhere.uid}",
-            belongs_to=(elsewhere.uid,) if elsewhere.uid else (),
+            belongs_to=(str(elsewhere.uid),),
         )
 
-    def _contradicted_pair(self, one: Checked, partner: Checked, other: Checked) -> bool:
+    def _rather_of(self, other: Checked, one: Checked, partner: Checked) -> bool:
         """Whether two numbers given for two threads rather are the other thread's.
 
         So it is where the readings around the digest's date show other numbers for this thread,
@@ -186,44 +190,27 @@ class _Check:
         values = [value for at, value, _ in counts_read(thread, claim.unit) if at >= window.start]
         return any(claim.amount.allows(v, v) for v in values) if values else None
 
-    def _owned(
-        self, one: Checked, partner: Checked | None, all_checked: Sequence[Checked]
-    ) -> Checked:
+    def _owned(self, one: Checked, partner: Checked | None, ledger: Ledger) -> Checked:
         """A contradicted claim with the threads whose number it is."""
-        said = [
-            other
-            for other in all_checked
-            if other.uid not in (None, one.uid)
-            and other.verdict is not Verdict.CONTRADICTED
-            and (other.claim.unit, other.claim.amount) == (one.claim.unit, one.claim.amount)
-        ]
-        read = self._with_reading(one, partner)
-        owners = tuple(dict.fromkeys([*read, *(str(other.uid) for other in said)]))[:3]
+        said = {str(other.uid): other for other in ledger.elsewhere(one)}
+        owners = tuple(dict.fromkeys([*self._read_numbers().owners(one, partner), *said]))[:3]
         if not owners:
             return one
-        lines = ", ".join(str(other.claim.line) for other in said if other.uid in owners)
+        lines = ", ".join(str(said[uid].claim.line) for uid in owners if uid in said)
         why = f"{one.why}; that is the number of {', '.join(map(self._named, owners))}"
         return replace(one, why=why + (f" (line {lines})" if lines else ""), belongs_to=owners)
 
-    def _with_reading(self, one: Checked, partner: Checked | None) -> list[str]:
-        """Other threads that the archive read with this number, and its partner if it has one."""
-        if self._near is None:
-            self._near = [*self._threads.values()]
+    def _read_numbers(self) -> ReadNumbers:
+        if self._numbers is None:
+            near = list(self._threads.values())
             if self._on is not None:
                 end = datetime.combine(self._on, time(), self._zone) + timedelta(days=1) + _SLACK
                 since = int((end - _NEAR).timestamp())
-                self._near += self._archive.threads(since, int(end.timestamp()))
-        wanted = {one.claim.unit: one.claim.amount}
-        if partner is not None and partner.claim.amount.exact:
-            wanted[partner.claim.unit] = partner.claim.amount
-        return list(
-            dict.fromkeys(
-                thread.uid
-                for thread in self._near
-                if thread.uid != one.uid
-                and any(_is(reading, wanted) for reading in thread.readings)
-            )
-        )
+                around = list(self._archive.threads(since, int(end.timestamp())))
+                self._threads.update((thread.uid, thread) for thread in around)
+                near += around
+            self._numbers = ReadNumbers(near)
+        return self._numbers
 
     def _named(self, uid: str) -> str:
         thread = self._thread(uid)
@@ -246,35 +233,3 @@ def _moment(read: str, clock: str | None, zone: ZoneInfo) -> float | None:
 
 def _same_title(one: str, other: str) -> bool:
     return one.casefold().split() == other.casefold().split()
-
-
-def _partner(one: Checked, all_checked: Iterable[Checked]) -> Checked | None:
-    """The other count given beside it: of the same line and thread."""
-    for other in all_checked:
-        same_place = (other.claim.line, other.uid) == (one.claim.line, one.uid)
-        if same_place and other.claim.unit is not one.claim.unit:
-            return other
-    return None
-
-
-def _pair_elsewhere(
-    one: Checked, partner: Checked, all_checked: Sequence[Checked]
-) -> Checked | None:
-    """Where the digest gives the same two numbers for another thread, not contradicted."""
-    for other in all_checked:
-        if other.uid in (None, one.uid) or other.verdict is Verdict.CONTRADICTED:
-            continue
-        if (other.claim.unit, other.claim.amount) != (one.claim.unit, one.claim.amount):
-            continue
-        beside = _partner(other, all_checked)
-        if beside is not None and beside.claim.amount == partner.claim.amount:
-            return other
-    return None
-
-
-def _is(reading: Reading, wanted: Mapping[Unit, object]) -> bool:
-    counts = {Unit.POINTS: reading.points, Unit.COMMENTS: reading.comments}
-    return all(
-        counts[unit] is None or getattr(amount, "low", None) == counts[unit]
-        for unit, amount in wanted.items()
-    ) and any(counts[unit] is not None for unit in wanted)

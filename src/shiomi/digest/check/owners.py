@@ -1,0 +1,73 @@
+"""Whose number it really is: judged claims and readings, found by the numbers they state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shiomi.digest.check.claims import Unit
+from shiomi.digest.check.judging import Checked, Verdict
+from shiomi.digest.check.numerals import Amount
+from shiomi.digest.thread import Thread
+
+__all__ = ["Ledger", "ReadNumbers", "telling"]
+
+_MOST = 50  # claims of one number that are told apart
+_TELLING = 10  # numbers below are shared by too many threads to say whose they are
+
+
+class Ledger:
+    """The judged claims of one digest."""
+
+    def __init__(self, checked: Iterable[Checked]) -> None:
+        self._beside: dict[tuple[int, str | None, Unit], Checked] = {}
+        self._same: dict[tuple[Unit, Amount], dict[str, Checked]] = {}
+        for one in checked:
+            claim = one.claim
+            self._beside.setdefault((claim.line, one.uid, claim.unit), one)
+            if one.uid is not None and one.verdict is not Verdict.CONTRADICTED and telling(one):
+                given = self._same.setdefault((claim.unit, claim.amount), {})
+                if len(given) < _MOST:
+                    given.setdefault(one.uid, one)
+
+    def partner(self, one: Checked) -> Checked | None:
+        """The other count given beside it: of the same line and thread."""
+        other = Unit.COMMENTS if one.claim.unit is Unit.POINTS else Unit.POINTS
+        return self._beside.get((one.claim.line, one.uid, other))
+
+    def elsewhere(self, one: Checked) -> list[Checked]:
+        """Where the digest gives the same number for another thread, and is not contradicted."""
+        given = self._same.get((one.claim.unit, one.claim.amount), {})
+        return [other for uid, other in given.items() if uid != one.uid]
+
+    def pair_elsewhere(self, one: Checked, partner: Checked) -> Checked | None:
+        """Where the digest gives both numbers for another thread."""
+        for other in self.elsewhere(one):
+            beside = self.partner(other)
+            if beside is not None and beside.claim.amount == partner.claim.amount:
+                return other
+        return None
+
+
+class ReadNumbers:
+    """Pairs of points and comments that threads were read with."""
+
+    def __init__(self, threads: Iterable[Thread]) -> None:
+        self._uids: dict[tuple[int, int], dict[str, None]] = {}
+        for thread in threads:
+            for reading in thread.readings:
+                if reading.points is not None and reading.comments is not None:
+                    pair = reading.points, reading.comments
+                    self._uids.setdefault(pair, {})[thread.uid] = None
+
+    def owners(self, one: Checked, partner: Checked | None) -> list[str]:
+        """Other threads read with both numbers; one number alone could be anyone's."""
+        if partner is None or not telling(one) or not partner.claim.amount.exact:
+            return []
+        first, second = one.claim.amount.low, partner.claim.amount.low
+        pair = (first, second) if one.claim.unit is Unit.POINTS else (second, first)
+        return [uid for uid in self._uids.get(pair, {}) if uid != one.uid]
+
+
+def telling(one: Checked) -> bool:
+    """Whether the claim states one number, and one that few threads share."""
+    return one.claim.amount.exact and one.claim.amount.low >= _TELLING

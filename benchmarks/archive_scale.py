@@ -5,9 +5,10 @@
 
 The threads are the real ones of the 468 days for which the data has all three communities, and
 copies of them shifted in time by as much, with ids of their own: in order of time, 234 a day at
-every size, so that size alone differs. Each size runs in a process of its own: import of a JSON Lines file, linking, then
-searches and one digest's nine weeks. Beside it what one would write in ten lines: a table, FTS5
-over titles, no history, no readings, no Japanese without spaces; and grep over the file.
+every size, so that size alone differs. Each size runs in a process of its own: import of a JSON
+Lines file, linking, then searches and one digest's nine weeks. Beside it what one would write in
+ten lines: a table, FTS5 over titles, no history, no readings, no Japanese without spaces; and grep
+over the file.
 
 Needs the shared data (SHIOMI_DATA, else ../shared/data beside the repository) and pyarrow.
 """

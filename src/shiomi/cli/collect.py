@@ -9,9 +9,13 @@ from shiomi.cli.progress import progress
 
 __all__ = ["collect"]
 
+_ARTICLES = "articles"
+
 
 @click.command()
-@click.option("--source", "only", multiple=True, help="Only this source; may be given again.")
+@click.option(
+    "--source", "only", multiple=True, help="Only this source, or articles; may be given again."
+)
 @json_option
 @click.pass_context
 def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
@@ -20,21 +24,33 @@ def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
     Collecting may be repeated and interrupted at any time: every batch is kept with the place
     it goes on from. Each source keeps to its community's limits and to its own time budget; one
     that fails does not stop the others, and is named at the end (exit code 3, or 1 when all
-    failed).
+    failed). Where [sources.articles] is enabled, the pages that the best threads point at are
+    read too, as far as their robots.txt allows.
 
     \b
     Examples:
       shiomi collect
       shiomi collect --source lobsters --source arxiv
     """
-    from shiomi.digest.sources.collect import collect as collect_sources
+    from shiomi.digest.sources.articles import fetch_articles
+    from shiomi.digest.sources.collect import CollectReport
+    from shiomi.digest.sources.collect import collect as collect_threads
 
     config = configuration(context)
     with opened(config, create=True) as archive, progress(quiet=json) as show:
-        report = collect_sources(archive, config, only=only, progress=show)
+        communities = tuple(name for name in only if name != _ARTICLES)
+        report = CollectReport(())
+        reasons: dict[str, str] = {}
+        if communities or not only:
+            report = collect_threads(archive, config, only=communities, progress=show)
+        if not report.interrupted and (_ARTICLES in only or not only):
+            articles, reasons = fetch_articles(archive, config, progress=show)
+            report = CollectReport((*report.sources, *articles.sources), articles.interrupted)
     if json:
-        as_json(report)
+        as_json({"report": report, "without_article": reasons})
     else:
         click.echo(report.text())
+        if reasons:
+            click.echo(f"{len(reasons)} pages gave no article; --json says which and why")
     if report.exit_code:
         raise click.exceptions.Exit(report.exit_code)

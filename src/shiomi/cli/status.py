@@ -49,6 +49,7 @@ def status(context: click.Context, json: bool) -> None:
         newest = f"{when(one.newest_thread):<18}{when(one.newest_reading)}"
         click.echo(f"{label:<28}{one.threads:>10,}  {newest}")
     for source in state.sources:
-        click.echo(f"collected {source.source}: {when(source.collected)}")
+        if source.collected is not None:
+            click.echo(f"collected {source.source}: {when(source.collected)}")
     standing = ", ".join(str(last) for last in digests) or "none; `shiomi digest` writes one"
     click.echo(f"\ndigests: {standing}  (times are of {config.timezone})")

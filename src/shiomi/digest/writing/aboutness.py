@@ -15,11 +15,10 @@ from importlib.resources import files
 
 from shiomi.digest.writing.extract import tokens
 from shiomi.digest.writing.names import folded, latin_words, skeleton
+from shiomi.digest.writing.sentences import is_japanese
 from shiomi.digest.writing.tables import listed_words
 
 __all__ = ["Subject", "shared"]
-
-FEWEST = 3  # content words below which nothing can be told
 
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}")
 
@@ -52,7 +51,7 @@ class Subject:
             return True
         bones = skeleton(word)
         return len(bones) >= 2 and any(
-            one == bones or (len(one) >= 3 and (bones.startswith(one) or one.startswith(bones)))
+            one == bones or (len(one) >= 4 and (bones.startswith(one) or one.startswith(bones)))
             for one in self._skeletons
         )
 
@@ -61,13 +60,17 @@ class Subject:
         return any(re.search(rf"(?<![a-z]){re.escape(one)}", self.text) for one in beginnings)
 
 
-def shared(text: str, subject: Subject, language: str) -> float | None:
-    """The share of a sentence's content words that the subject has; None where too few to tell."""
-    told = _told_in_english(text, subject) if language == "en" else _told(text, subject)
-    return sum(told) / len(told) if len(told) >= FEWEST else None
+def shared(text: str, subject: Subject, language: str, *, fewest: int = 3) -> float | None:
+    """The share of a sentence's content words that the subject has; None for fewer than `fewest`.
+
+    Where the evidence is in the sentence's language, its words are compared, else their meanings.
+    """
+    same = language == "en" or is_japanese(subject.text)
+    told = _told_in_one(text, subject) if same else _told(text, subject)
+    return sum(told) / len(told) if len(told) >= fewest else None
 
 
-def _told_in_english(text: str, subject: Subject) -> list[bool]:
+def _told_in_one(text: str, subject: Subject) -> list[bool]:
     common = listed_words("any_story")
     words = dict.fromkeys(token for token in tokens(text) if token not in common)
     return [subject.has(word) for word in words]

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from shiomi.digest.terms import normalized, stop_words
 from shiomi.digest.writing.evidence import Item, ItemKind
@@ -115,11 +116,11 @@ def key_terms(items: Iterable[Item], *, most: int = 3, without: str = "") -> lis
 
 def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
     """Quotable sentences, the first of each passage, then the second of each, and so on."""
-    rows = []
-    for item in items:
-        if item.kind is not ItemKind.TITLE:
-            found = sentences(item.text)[:PER_ITEM]
-            rows.append([(item, sentence) for sentence in found if is_quotable(sentence)])
+    rows = [
+        [(item, sentence) for sentence in _quotable(item.text)]
+        for item in items
+        if item.kind is not ItemKind.TITLE
+    ]
     quotes: dict[str, Quote] = {}
     for place in range(max(map(len, rows), default=0)):
         for row in rows:
@@ -129,6 +130,11 @@ def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
                 if text is not None and text not in without:
                     quotes.setdefault(text, Quote(text, item))
     return list(quotes.values())
+
+
+@lru_cache(maxsize=512)
+def _quotable(text: str) -> tuple[str, ...]:
+    return tuple(sentence for sentence in sentences(text)[:PER_ITEM] if is_quotable(sentence))
 
 
 def _vectors(texts: Sequence[str]) -> list[dict[str, float]]:

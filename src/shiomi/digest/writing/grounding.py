@@ -16,8 +16,14 @@ from functools import lru_cache
 
 from shiomi.digest.writing.aboutness import Subject, shared
 from shiomi.digest.writing.evidence import Item
-from shiomi.digest.writing.extract import tokens
-from shiomi.digest.writing.names import Holding, folded, latin_words, plain_words, quoted_parts
+from shiomi.digest.writing.names import (
+    Holding,
+    english_forms,
+    folded,
+    latin_words,
+    plain_words,
+    quoted_parts,
+)
 from shiomi.digest.writing.numerals import Quantity, fold_digits, quantities
 from shiomi.digest.writing.sentences import is_instruction
 
@@ -27,9 +33,10 @@ LONGEST = {"ja": 240}
 LONGEST_LATIN = 420
 SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
-SHARED = 0.3  # of an English sentence's content words that its evidence has; real summaries .64-.88
-SHARED_ACROSS = 0.2  # of the comparable words of Japanese prose over English evidence
-ADVICE = 0.1  # the same for advice, which brings words of its own
+# Of a sentence's comparable words, the share that its evidence must have; real summaries have .64
+# to .88, cross-wired ones .07. Advice brings words of its own. Set by runs/grounding.py.
+SHARED, SHARED_IN_ADVICE = 0.3, 0.1
+FEWEST, FEWEST_IN_ADVICE = 2, 4  # comparable words below which nothing can be told
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "So", "Mn", "Me"})
 _MARKUP = re.compile(
@@ -191,33 +198,17 @@ def _unknown_words(text: str, holding: Holding) -> Iterator[Fault]:
     strange = [
         word
         for word in words
-        if not holding.holds_name(word) and not any(form in plain for form in _english_forms(word))
+        if not holding.holds_name(word) and not any(form in plain for form in english_forms(word))
     ]
     if len(strange) > max(2, 0.2 * len(words)):
         yield Fault("language", " ".join(strange))
 
 
-def _english_forms(word: str) -> Iterator[str]:
-    word = re.sub(r"['’]\w+$", "", word)
-    yield word
-    for ending in ("s", "es", "ed", "d", "ing", "ly", "er", "ers"):
-        if word.endswith(ending):
-            yield word.removesuffix(ending)
-            yield word.removesuffix(ending) + "e"
-    if "-" in word and all(part in plain_words() for part in word.split("-")):
-        yield word.split("-", maxsplit=1)[0]
-
-
 def _about(text: str, texts: Sequence[str], language: str, advice: bool) -> Iterator[Fault]:
     subject = _subject(tuple(texts))
-    if language == "en" or not subject.text.isascii():
-        own = [subject.has(token) for token in dict.fromkeys(tokens(text))]
-    else:
-        own = []
-    least = ADVICE if advice else SHARED if language == "en" else SHARED_ACROSS
-    share = shared(text, subject, language)
-    if own and language != "en":  # Japanese evidence: compared word by word too
-        share = max(share or 0.0, sum(own) / len(own))
+    least = SHARED_IN_ADVICE if advice else SHARED
+    fewest = FEWEST_IN_ADVICE if advice else FEWEST
+    share = shared(text, subject, language, fewest=fewest)
     if share is not None and share < least:
         yield Fault("aboutness", f"{share:.2f}")
 

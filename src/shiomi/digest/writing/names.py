@@ -16,7 +16,7 @@ from importlib.resources import files
 from shiomi.digest.terms import stop_words
 from shiomi.digest.writing.tables import listed_words, rows
 
-__all__ = ["Holding", "folded", "latin_words", "plain_words", "quoted_parts"]
+__all__ = ["Holding", "english_forms", "folded", "latin_words", "plain_words", "quoted_parts"]
 
 _LATIN = "A-Za-z\u00c0-\u024f"
 # Letters and digits grown together, with what names carry inside: Node.js, C++, HTTP/2, v2.0-rc1.
@@ -82,6 +82,22 @@ def _opens(text: str, place: int) -> bool:
     if before.isascii() and before.isalnum():
         return False
     return bool(re.match(r"[^'’\s]", rest)) and bool(re.search(r"\S['’](?![A-Za-z])", rest))
+
+
+def english_forms(word: str) -> Iterator[str]:
+    """An English word, folded, with its endings off and in American spelling."""
+    word = re.sub(r"['’]\w+$", "", word.casefold())
+    word = re.sub(r"is(?=(?:e[ds]?|ing|ations?|er|ers)$)", "iz", re.sub(r"our(?=s?$)", "or", word))
+    yield word
+    for ending in ("s", "es", "ed", "d", "ing", "ly", "er", "ers", "ation", "ations", "al", "ness"):
+        if word.endswith(ending) and len(word) > len(ending) + 2:
+            yield word.removesuffix(ending)
+            yield word.removesuffix(ending) + "e"
+    if word.endswith("ies"):
+        yield word.removesuffix("ies") + "y"
+    parts = word.split("-")
+    if len(parts) > 1 and all(part in plain_words() for part in parts):
+        yield parts[0]
 
 
 class Holding:
@@ -165,7 +181,7 @@ def _names_in_english(text: str) -> Iterator[str]:
         inner = re.sub(r"['’](?:s|t|re|ve|ll|d|m)$", "", word)
         bare = re.split(r"[-/'’]", inner)
         if begins:
-            known = all(part.casefold() in plain or part.islower() for part in bare if part)
+            known = all(any(f in plain for f in english_forms(part)) for part in bare if part)
             is_name = not known or any(c.isupper() for c in inner[1:])
         else:
             is_name = any(part[:1].isupper() for part in bare) or any(c.isupper() for c in inner)

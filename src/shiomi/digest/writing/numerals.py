@@ -209,6 +209,12 @@ def _kanji(text: str) -> Iterator[Quantity]:
         if run[0] in _LARGE and len(run) == 1:
             continue  # 万 alone: part of a word
         unit = _unit(text, match.start(), end)
+        if (
+            run == "一"
+            and unit in (None, "line", "person")
+            and text[end : end + 1] not in tuple("位件票割")
+        ):
+            continue  # 一行, 一社: "a line", "a company"; durations have a unit
         value = _kanji_value(run)
         if text[end : end + 1] == "割":
             value, unit = value * 10, "percent"

@@ -1,0 +1,48 @@
+"""What can go wrong in the rig, as one tree.
+
+RigError
+├── ModelFileError      a GGUF header or config.json is broken, hostile or not understood
+├── UnknownPartError    a GPU, CPU, part or model name is unknown
+├── AmbiguousPartError  a name fits several; the message lists them
+├── MachineError        a machine description or dump says something that cannot be meant
+├── PlanError           a budget or wish that no build can meet
+└── PriceError          a price file or shop's answer is not what it should be
+"""
+
+__all__ = [
+    "AmbiguousPartError",
+    "MachineError",
+    "ModelFileError",
+    "PlanError",
+    "PriceError",
+    "RigError",
+    "UnknownPartError",
+]
+
+
+class RigError(Exception):
+    """Base of all errors a user of the rig is meant to read; the text names value and remedy."""
+
+
+class ModelFileError(RigError):
+    """A GGUF header or config.json is broken, hostile or not understood."""
+
+
+class UnknownPartError(RigError):
+    """A GPU, CPU, part or model name is unknown."""
+
+
+class AmbiguousPartError(RigError):
+    """A name fits several; the message lists them."""
+
+
+class MachineError(RigError):
+    """A machine description or dump says something that cannot be meant."""
+
+
+class PlanError(RigError):
+    """A budget or wish that no build can meet."""
+
+
+class PriceError(RigError):
+    """A price file or shop's answer is not what it should be."""

@@ -1,0 +1,24 @@
+"""An estimate is never a bare number: it carries its interval, its basis and its sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Estimate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A quantity with an 80 % interval: of unseen cases, 8 in 10 lie in [low, high]."""
+
+    value: float
+    low: float
+    high: float
+    unit: str  # "tok/s", "GiB", "s", "W", "JPY/Mtok"
+    basis: str  # what it rests on, in words: "fitted on llama.cpp b2899, Ada, 48 rows"
+    sources: tuple[str, ...] = ()  # where the coefficients and figures are from
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where the interval does not hold the value, or anything is no number."""
+        if not self.low <= self.value <= self.high:  # also false where one is not a number
+            raise ValueError(f"{self.value} {self.unit} is not within [{self.low}, {self.high}]")

@@ -1,0 +1,47 @@
+"""A computer as the estimator sees it. What is not known is None, never guessed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Gpu", "Machine", "Vendor"]
+
+
+class Vendor(StrEnum):
+    """Who makes a GPU."""
+
+    NVIDIA = "nvidia"
+    AMD = "amd"
+    INTEL = "intel"
+    APPLE = "apple"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """One GPU, as specified by its maker. GB and GB/s are decimal; GiB is binary."""
+
+    name: str  # exactly: "GeForce RTX 4090 Laptop GPU" is not "GeForce RTX 4090"
+    vendor: Vendor
+    architecture: str  # "ada", "ampere", "rdna3", "m2"
+    memory_gib: float
+    bandwidth_gb_s: float
+    fp16_tflops: float | None  # dense, no sparsity
+    tdp_w: float | None
+    unified: bool = False  # it shares the system's memory
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A whole computer."""
+
+    name: str
+    gpus: tuple[Gpu, ...] = ()
+    memory_gib: float | None = None  # the system's
+    memory_bandwidth_gb_s: float | None = None
+    cpu: str | None = None
+    cores: int | None = None
+    disk_read_gb_s: float | None = None
+    disk_free_gb: float | None = None
+    unknown: tuple[str, ...] = ()  # what could not be found out, in words

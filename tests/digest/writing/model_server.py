@@ -1,0 +1,140 @@
+"""A loopback server that answers chat completions, well or in each of the ways that go wrong."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+__all__ = ["GOOD", "ModelServer", "completion", "serving"]
+
+GOOD = {
+    "attention": [
+        {
+            "text": "利用者の操作なしに成立する遠隔コード実行として、深刻に受け止められています。",
+            "evidence": [1, 3],
+        }
+    ],
+    "technical": [
+        {
+            "text": "MS Teamsのデスクトップ版に、XSSの注入を引き金とする脆弱性が見つかりました。",
+            "evidence": [2],
+        },
+        {
+            "text": "細工したチャットの文面を送るだけで、相手のPCで任意のコードを実行できます。",
+            "evidence": [3],
+        },
+    ],
+    "implications": [
+        {
+            "text": "Teamsのデスクトップ版が最新かどうかを確認しておくことが第一の対策です。",
+            "evidence": [2, 3],
+        }
+    ],
+}
+
+
+def completion(content: str | None, **more: Any) -> dict[str, Any]:
+    """An answer of the API around the model's text."""
+    message = {"role": "assistant", "content": content}
+    usage = {"prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020}
+    return {
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": usage,
+    } | more
+
+
+class ModelServer:
+    """What is asked is kept in `requests`; `behave` decides each answer."""
+
+    def __init__(self, behave: Callable[[Handler, dict[str, Any]], None]) -> None:
+        self.behave = behave
+        self.requests: list[dict[str, Any]] = []
+        self.endpoint = ""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request."""
+
+    server: Any
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Chat completions."""
+        size = int(self.headers["content-length"])
+        body = json.loads(self.rfile.read(size))
+        model: ModelServer = self.server.model
+        model.requests.append(body)
+        model.behave(self, body)
+
+    def reply(self, status: int, body: bytes | dict[str, Any], **headers: str) -> None:
+        """A whole answer."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(data)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def good(self) -> None:
+        """What a good model returns."""
+        self.reply(200, completion(json.dumps(GOOD, ensure_ascii=False)))
+
+    def cut(self, after: int = 40) -> None:
+        """The promised length is never reached."""
+        data = json.dumps(completion(json.dumps(GOOD))).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data[:after])
+        self.wfile.flush()
+        self.connection.shutdown(socket.SHUT_RDWR)
+        self.close_connection = True
+
+    def drip(self, seconds: float) -> None:
+        """A byte now and then, for longer than anyone waits."""
+        self.send_response(200)
+        self.send_header("content-length", "100000")
+        self.end_headers()
+        ends = time.monotonic() + seconds
+        try:
+            while time.monotonic() < ends:
+                self.wfile.write(b" ")
+                self.wfile.flush()
+                time.sleep(0.05)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    model: ModelServer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that hang up are what is tested."""
+
+
+@contextmanager
+def serving(behave: Callable[[Handler, dict[str, Any]], None]) -> Iterator[ModelServer]:
+    """A server in a thread."""
+    model = ModelServer(behave)
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        server.model = model
+        model.endpoint = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield model
+        finally:
+            server.shutdown()
+            thread.join()

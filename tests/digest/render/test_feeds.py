@@ -92,7 +92,7 @@ def test_a_feed_reader_finds_nothing_wrong(sample: Digest, ja: Language) -> None
     [entry] = parsed.entries
     assert entry.link == "https://example.org/digest/2025-11-16.html"
     assert entry.title == "海外コミュニティ動向 - 2025-11-16"
-    assert "146ポイント、72件のコメント、2025-11-16 18:04 JST時点" in entry.content[0].value
+    assert "146ポイント・72件のコメント、2025-11-16 18:04 JST 時点" in entry.content[0].value
 
 
 def test_without_a_public_address_links_are_relative_to_the_feed(

@@ -62,9 +62,9 @@ def test_a_story_of_several_communities_names_each_thread_with_its_own_link_and_
     line = render_markdown(sample, ja).splitlines()[5]
     assert line == (
         "- **出典**: [Hacker News](https://news.ycombinator.com/item?id=45944441)"
-        "（146ポイント、72件のコメント、2025-11-16 18:04 JST時点）、"
+        "（146ポイント・72件のコメント、2025-11-16 18:04 JST 時点）、"
         "[Lobsters](https://lobste.rs/s/qz1abc/blocking_llm_crawlers_without)"
-        "（61ポイント、34件のコメント、2025-11-16 15:30 JST時点）、"
+        "（61ポイント・34件のコメント、2025-11-16 15:30 JST 時点）、"
         "[Reddit (r/programming)]"
         "(https://www.reddit.com/r/programming/comments/1oxcrawl/blocking_llm_crawlers/)"
         "（ポイント・コメント数とも不明）"
@@ -79,7 +79,7 @@ def test_quotations_are_marked_and_linked(sample: Digest, ja: Language, en: Lang
 
 
 def test_an_unknown_count_is_said_to_be_unknown(sample: Digest, ja: Language) -> None:
-    assert "1,912ポイント、コメント数不明、2025-11-16 21:00 JST時点" in render_markdown(sample, ja)
+    assert "1,912ポイント・コメント数不明、2025-11-16 21:00 JST 時点" in render_markdown(sample, ja)
 
 
 def test_no_reading_later_than_the_digest_is_printed(sample: Digest, ja: Language) -> None:

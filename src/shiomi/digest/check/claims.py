@@ -54,10 +54,11 @@ class Written:
 
 _MOST_THREADS = 100  # of one item, that a number may be said of
 _LONGEST_LINE = 100_000  # characters; no sentence anyone wrote
+# Below, repetitions have an upper bound, so that a search takes linear time on any text.
 
 _THREAD = re.compile(
     r"""(?xi)https?://(?:
-      news\.ycombinator\.com/item\?(?:[^\s)>\]]*?&)?id=(?P<hn>[0-9]{1,12})
+      news\.ycombinator\.com/item\?(?:[^\s)>\]]{0,200}?&)?id=(?P<hn>[0-9]{1,12})
     | (?:[a-z]{2,4}\.)?reddit\.com/r/(?P<sub>\w{2,30})/comments/(?P<post>[0-9a-z]{3,12})
     | lobste\.rs/s/(?P<lobsters>[0-9a-z]{4,10})
     | (?:www\.)?arxiv\.org/(?:abs|pdf)/(?P<arxiv>[0-9]{4}\.[0-9]{4,5}|[a-z.-]+/[0-9]{7})
@@ -68,14 +69,14 @@ _HEADING = re.compile(r"^ {0,3}(#{1,6})\s")
 _BOLD_ITEM = re.compile(r"^\*\*\s*[0-9０-９]+[.)．、]")
 _DATE = re.compile(r"(20[0-9]{2})(?:-|年|/)([0-9]{1,2})(?:-|月|/)([0-9]{1,2})")
 _QUOTED = re.compile(r"「[^「」]*」|『[^『』]*』|“[^“”]*”|\"[^\"]{0,300}\"|`[^`]*`")
-_QUOTE_SOURCE = re.compile(r"[（(](?:原文引用|quoted from)[^）\n]*?\]\([^)]*\)[）)]")
+_QUOTE_SOURCE = re.compile(r"[（(](?:原文引用|quoted from)[^）\n]{0,120}?\]\([^)]{0,1000}\)[）)]")
 _SENTENCE = re.compile(r"[^。！？!?]*(?:[。！？!?]+|$)")
 
 _NUMBER = (
     r"(?<![0-9０-９A-Za-z.,+\-−/])(?P<number>[0-9０-９][0-9０-９,，.．]{0,12}[kKｋＫ百千万]?[0-9０-９千]{0,2}"
     r"|(?<!数)[一二三四五六七八九十百千万]{1,9})"
 )
-_BEFORE = r"(?P<near>約|およそ|ほぼ|around |about |nearly |~|〜|over |more than )?\s*"
+_BEFORE = r"(?P<near>約|およそ|ほぼ|around |about |nearly |~|〜|over |more than )?\s{0,3}"
 _AFTER = r"(?P<bound>\+|＋|件?(?:以上|以下|未満|超え?|近い|近く|弱|強|あまり|余り))?"
 _POINTS = (
     r"ポイント|points?\b|pts?\b|支持|賛成票?|高評価|up-?votes?\b|アップボート|いいね"
@@ -83,22 +84,22 @@ _POINTS = (
 )
 _COMMENTS = r"(?:(?:技術的|活発|建設的)な?)?(?:コメント|議論|返信|comments?\b|replies\b)"
 _NOT_A_COUNT = (  # "10ポイント改善": percentage points; "2つのポイント" has no unit directly behind
-    r"(?!\s*(?:向上|改善|上昇|低下|増|減|上回|下回|高|低|差|の差|以内|アップ|ダウン|上げ|下げ|out\b|higher|lower))"
+    r"(?!\s{0,3}(?:向上|改善|上昇|低下|増|減|上回|下回|高|低|差|の差|以内|アップ|ダウン|上げ|下げ|out\b|higher|lower))"
 )
 _COUNTED = re.compile(
-    rf"(?i){_BEFORE}{_NUMBER}\s*{_AFTER}\s*の?\s*"
-    rf"(?:(?P<points>{_POINTS}){_NOT_A_COUNT}|件?の?\s*(?P<comments>{_COMMENTS}))"
+    rf"(?i){_BEFORE}{_NUMBER}\s{{0,3}}{_AFTER}\s{{0,3}}の?\s{{0,3}}"
+    rf"(?:(?P<points>{_POINTS}){_NOT_A_COUNT}|件?の?\s{{0,3}}(?P<comments>{_COMMENTS}))"
 )
 _LABELLED = re.compile(
     rf"(?i)(?<![ぁ-んァ-ヶー一-龠])(?:(?P<points>ポイント|points|score|スコア|up-?votes|アップボート数?|投票数|支持数?)"
-    rf"|(?P<comments>コメント数?|comments))\**\s*[:：]\s*\**\s*{_BEFORE}{_NUMBER}\s*{_AFTER}"
-    r"(?=\s*(?:点|[、,/／・()（）|;；。*]|$))"
+    rf"|(?P<comments>コメント数?|comments))\**\s{{0,3}}[:：]\s{{0,3}}\**\s{{0,3}}{_BEFORE}{_NUMBER}\s{{0,3}}{_AFTER}"
+    r"(?=\s{0,3}(?:点|[、,/／・()（）|;；。*]|$))"
 )
 _TOTAL = re.compile(r"(?i)合計|合わせて|累計|総計|\btotal|\bcombined|\bin all\b")
 _READ = re.compile(
-    r"(?i)(?P<as_of>as of )?(?P<read>20[0-9]{2}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2})?)"
+    r"(?i)(?P<as_of>as of |read )?(?P<read>20[0-9]{2}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2})?)"
     r"(?: (?P<clock>(?-i:UTC[+-][0-9]{2,4}|[A-Z]{3,4})))?"
-    r"\s*(?P<earlier>以前の時点|or earlier)?(?P<ja>時点)?"
+    r"\s{0,3}(?P<earlier>以前に読取|以前の時点|or earlier)?(?P<ja>時点)?"
 )
 _COMMUNITY = re.compile(
     r"(?i)(?P<hackernews>hacker\s?news|\bHN\b|(?<![A-Za-z])HN(?![A-Za-z]))|(?P<lobsters>lobsters|lobste\.rs)"

@@ -51,7 +51,7 @@ class Source:
     thread: Thread
     link: Link  # text: the community's name
     title: Link
-    counts: str  # "146ポイント、72件のコメント、2025-11-16 09:00 JST時点"
+    counts: str  # "146ポイント・72件のコメント、2025-11-16 09:00 JST 時点"
     points: str  # "146" or "不明"
     comments: str
     read: str  # "2025-11-16 09:00", in the page's zone, or "不明"
@@ -119,13 +119,17 @@ class Page:
 
 def lay_out(digest: Digest, language: Language) -> Page:
     """The page of a digest, in `language`."""
-    return _Layout(digest, language).page()
+    threads = [thread for topic in digest.topics for thread in topic.story.threads]
+    threads += [thread for subject in digest.subjects for thread in subject.threads]
+    links = filter(None, (safe_link(thread.link) for thread in threads))
+    return _Layout(digest, language, frozenset(map(_host, links))).page()
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
     digest: Digest
     language: Language
+    discussions: frozenset[str]  # the hosts that the digest's threads are held on
 
     def page(self) -> Page:
         digest = self.digest
@@ -178,11 +182,12 @@ class _Layout:
         return tuple(laid_out)
 
     def quoted_from(self, sentence: Sentence) -> Link:
+        """The community, for what was said in its thread; else the site of the quoted page."""
         href = safe_link(sentence.link)
-        if sentence.evidence:
-            community, _, _ = sentence.evidence[0].rpartition(":")
-            return Link(_community(community), href)
-        return Link(_host(href) if href else self.language.phrase("render.unknown"), href)
+        community = sentence.evidence[0].rpartition(":")[0] if sentence.evidence else ""
+        if href and (not community or _host(href) not in self.discussions):
+            return Link(_host(href), href)
+        return Link(_community(community) or self.language.phrase("render.unknown"), href)
 
     def source(self, thread: Thread) -> Source:
         known = [one for one in thread.readings if one.time <= self.digest.as_of]
@@ -192,7 +197,9 @@ class _Layout:
             thread=thread,
             link=Link(_community(thread.community), safe_link(thread.link)),
             title=self.title(thread.title, thread.link, _LISTED_TITLE),
-            counts=self.counts(reading) if counted else self.language.phrase("render.uncounted"),
+            counts=self.language.counts(reading, self.digest.week.zone, listed=True)
+            if counted
+            else self.language.phrase("render.uncounted"),
             points=self.number(reading.points if reading else None) if counted else "—",
             comments=self.number(reading.comments if reading else None) if counted else "—",
             read=self.read(reading) if counted else "—",
@@ -201,24 +208,6 @@ class _Layout:
             points_over_time=tuple(
                 (one.time, one.points) for one in known if one.points is not None and one.exact
             ),
-        )
-
-    def counts(self, reading: Reading | None) -> str:
-        phrase = self.language.phrase
-        if reading is None:
-            return phrase("render.never_read")
-        points, comments = reading.points, reading.comments
-        return phrase(
-            "render.counts",
-            points=phrase("render.points_unknown")
-            if points is None
-            else phrase("render.points", count=self.language.number(points)),
-            comments=phrase("render.comments_unknown")
-            if comments is None
-            else phrase("render.comments", count=self.language.number(comments)),
-            read=phrase("render.read_at", time=self.moment(reading.time))
-            if reading.exact
-            else phrase("render.read_by", time=self.moment(reading.time)),
         )
 
     def number(self, count: int | None) -> str:

@@ -57,30 +57,42 @@ class Language:
         # zones without a name of their own are called "+03" by the time zone database
         return f"{local:%Y-%m-%d %H:%M} {'UTC' + name if name[0] in '+-' else name}"
 
-    def counts(self, reading: Reading | None, zone: str) -> str:
+    def counts(self, reading: Reading | None, zone: str, *, listed: bool = False) -> str:
         """A reading in words, with its time; what is unknown is called so, never 0.
 
-        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）"
+        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）"; `listed`, where the words stand
+        in parentheses themselves, "1,023ポイント・545件のコメント、2020-12-06 09:00 JST 時点".
         """
         if reading is None:
-            return self.phrase("writing.never_read")
-        time = self.moment(reading.time, zone)
-        read = self.phrase("writing.read_at" if reading.exact else "writing.read_by", time=time)
-        if reading.points is None and reading.comments is None:
-            return self.phrase("writing.both_unknown", read=read)
+            return self.phrase("counts.never_read")
         return self.phrase(
-            "writing.counts",
+            "counts.listed" if listed else "counts.said",
+            counts=self._both(reading),
+            read=self.read(reading, zone),
+        )
+
+    def read(self, reading: Reading, zone: str) -> str:
+        """When a reading was read; of one not dated exactly, the day it was read by."""
+        if reading.exact:
+            return self.phrase("counts.read_at", time=self.moment(reading.time, zone))
+        day = datetime.fromtimestamp(reading.time, ZoneInfo(zone)).date()
+        return self.phrase("counts.read_by", day=day)
+
+    def _both(self, reading: Reading) -> str:
+        if reading.points is None and reading.comments is None:
+            return self.phrase("counts.both_unknown")
+        return self.phrase(
+            "counts.both",
             points=self._counted("point", reading.points),
             comments=self._counted("comment", reading.comments),
-            read=read,
         )
 
     def _counted(self, what: str, count: int | None) -> str:
         if count is None:
-            return self.phrase(f"writing.{what}s_unknown")
+            return self.phrase(f"counts.{what}s_unknown")
         if count == 1:
-            return self.phrase(f"writing.one_{what}")
-        return self.phrase(f"writing.{what}s", count=self.number(count))
+            return self.phrase(f"counts.one_{what}")
+        return self.phrase(f"counts.{what}s", count=self.number(count))
 
     def _said(self, key: str) -> tuple[str, ...]:
         try:

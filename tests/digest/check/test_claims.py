@@ -119,6 +119,8 @@ def test_a_number_under_a_heading_without_a_thread_is_of_the_linked_threads() ->
 def test_a_stated_time_of_reading_is_kept() -> None:
     [one] = claims_of("146ポイント（2025-11-16 09:00 JST時点）。")
     assert (one.read, one.clock, one.or_earlier) == ("2025-11-16 09:00", "JST", False)
+    [day] = claims_of("146ポイント（2025-11-16 以前に読取）。")
+    assert (day.read, day.clock, day.or_earlier) == ("2025-11-16", None, True)
     [other] = claims_of("146 points, as of 2025-11-16 09:00 UTC or earlier")
     assert (other.read, other.clock, other.or_earlier) == ("2025-11-16 09:00", "UTC", True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,12 @@ from hypothesis import strategies as st
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.importing import import_file
 from shiomi.digest.check import CheckReport, Verdict, check_digest
+from shiomi.digest.document import Digest, Topic
+from shiomi.digest.languages import load_language
+from shiomi.digest.render import render_markdown
+from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.week import Week
 
 
 def at(text: str) -> int:
@@ -123,6 +128,27 @@ def test_a_title_named_beside_a_number_finds_its_thread() -> None:
     with archive_of(thread(9, EARLY, title="Anthropic's report")) as archive:
         [one] = check_digest(text, archive).checked
     assert (one.verdict, one.uid) == (Verdict.CONTRADICTED, "hackernews:9")
+
+
+@pytest.mark.parametrize("code", ["ja", "en"])
+def test_each_number_of_our_own_digest_is_confirmed_in_every_language(code: str) -> None:
+    language = load_language(code)
+    exact = thread(1, Reading(at("2026-02-07T03:04"), 1_510, 40))
+    dated = replace(thread(2, Reading(at("2026-02-07T23:59"), 7, None, exact=False)), title="B")
+    topic = Topic(Story.of([exact, dated]), "T", exact.link, (), (), ())
+    week = Week(date(2026, 2, 8))
+    text = render_markdown(Digest(week, code, week.end, (topic,), ()), language)
+    with archive_of(exact, dated) as archive:
+        report = check_digest(text, archive)
+    assert [(one.uid, one.claim.amount.low, one.verdict) for one in report.checked] == [
+        ("hackernews:1", 1_510, Verdict.CONFIRMED),
+        ("hackernews:1", 40, Verdict.CONFIRMED),
+        ("hackernews:2", 7, Verdict.CONFIRMED),
+    ]
+    assert [one.claim.read for one in report.checked] == ["2026-02-07 12:04"] * 2 + ["2026-02-08"]
+    wrong = text.replace("1,510", "1,511")
+    with archive_of(exact, dated) as archive:
+        assert check_digest(wrong, archive).exit_code == 1
 
 
 @pytest.fixture(scope="module")

@@ -60,8 +60,8 @@ class Language:
     def counts(self, reading: Reading | None, zone: str, *, listed: bool = False) -> str:
         """A reading in words, with its time; what is unknown is called so, never 0.
 
-        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）"; `listed`, where the words stand
-        in parentheses themselves, "1,023ポイント・545件のコメント、2020-12-06 09:00 JST 時点".
+        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）", or `listed`, to stand within
+        parentheses: "1,023ポイント・545件のコメント、2020-12-06 09:00 JST 時点".
         """
         if reading is None:
             return self.phrase("counts.never_read")

@@ -1,4 +1,8 @@
-"""Titles as arrays: their words with weights, and one vector each, from the trained tables."""
+"""Titles as arrays: their words with weights, and one vector each, from the trained tables.
+
+Vectors hold whole numbers of 1/STEPS and weights whole numbers of 1/64, so that sums of their
+products are exact in float32: a pair scores the same to the last bit in whatever batch it stands.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +16,18 @@ from numpy.typing import NDArray
 
 from shiomi.digest.linking.title import ngram_hashes, normal_title, word_hash
 
-__all__ = ["WIDTH", "Encoder", "Titles"]
+__all__ = ["RARE", "STEPS", "WIDTH", "Encoder", "Titles"]
 
 WIDTH = 20  # words of a title that are compared, the first ones
+STEPS = 127  # a vector of length 1 has the length 127 in the arrays
+RARE = 5.0  # inverse document frequency from which a word is rare: 1 title of 150
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
 
 _NUMBER = re.compile(r"\d")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
+_RAREST = 6
 _CACHED = 1 << 18  # words whose vectors are kept
 
 
@@ -32,9 +39,10 @@ class Titles:
     joins: Integers  # (n, WIDTH): hash of each word written together with the next
     weights: Floats  # (n, WIDTH): inverse document frequency
     rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
+    rare: Integers  # (n, 6): hashes of its rarest words that are rare; -1 where it has fewer
     numbers: NDArray[np.int8]  # (n, WIDTH): 0 a word, 1 a number, 2 a year
-    vector: Floats  # (n, d): unit length, or 0 for a title without words
-    vectors: Floats  # (v, d): of single words, unit length
+    vector: Floats  # (n, d): length STEPS, whole numbers; 0 for a title without words
+    vectors: Floats  # (v, d): of single words, likewise
 
     def __len__(self) -> int:
         return len(self.words)
@@ -49,7 +57,7 @@ class Encoder:
 
     def __init__(self, table: Floats, frequency: Floats) -> None:
         self._table = table
-        self._frequency = frequency
+        self._frequency = np.round(frequency * 64) / np.float32(64)
         self._forget()
 
     def _forget(self) -> None:
@@ -75,18 +83,18 @@ class Encoder:
         words = hashes[rows]
         weights = self._frequency[words & (len(self._frequency) - 1)]
         weights[rows == 0] = 0
-        half = len(self._table) // 2
-        vector = self._sum[rows].sum(axis=1)
-        pairs = self._table[joins & (half - 1)]
-        pairs[joins < 0] = 0
-        vector += pairs.sum(axis=1)
+        short = words.astype(np.uint32).view(np.int32)
+        order = np.argsort(-weights, axis=1, kind="stable")[:, :_RAREST]
+        rare = np.take_along_axis(short, order, axis=1)
+        rare[np.take_along_axis(weights, order, axis=1) < RARE] = -1
         return Titles(
-            words=words.astype(np.uint32).view(np.int32),
+            words=short,
             joins=joins.astype(np.uint32).view(np.int32),
             weights=weights.astype(np.float32),
             rows=rows,
+            rare=rare,
             numbers=numbers[rows],
-            vector=_unit(vector),
+            vector=_unit(self._sum[rows].sum(axis=1, dtype=np.float64)),
             vectors=_unit(self._sum),
         )
 
@@ -116,5 +124,6 @@ def _kind(word: str) -> int:
 
 
 def _unit(vectors: Floats) -> Floats:
+    """Scaled to length STEPS and rounded."""
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(norm == 0, 1, norm)).astype(np.float32)
+    return np.round(vectors / np.where(norm == 0, 1, norm) * STEPS).astype(np.float32)

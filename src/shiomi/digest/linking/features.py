@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.digest.linking.encoder import Titles
+from shiomi.digest.linking.encoder import STEPS, Titles
 
-__all__ = ["FEATURES", "pair_features"]
+__all__ = ["FEATURES", "GRID", "pair_features"]
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -43,9 +43,12 @@ FEATURES = (
 )
 
 
+GRID = 1024  # features are whole numbers of 1/GRID, for the same reason as vectors (encoder.py)
+
+
 def pair_features(
     titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
-) -> Floats:
+) -> NDArray[np.float64]:
     """Features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p, f)."""
     weight = titles.weights.sum(axis=1)
     swap = weight[left] > weight[right]
@@ -62,7 +65,7 @@ def pair_features(
     squared = np.sqrt((titles.weights**2).sum(axis=1))
     na, nb = titles.numbers[left], titles.numbers[right]
     columns = [
-        (titles.vector[left] * titles.vector[right]).sum(axis=1),
+        (titles.vector[left] * titles.vector[right]).sum(axis=1) / STEPS**2,
         _ratio((shared**2).sum(axis=1), squared[left] * squared[right]),
         _ratio(shared.sum(axis=1), la),
         _ratio((wb * b_in_a).sum(axis=1), lb),
@@ -87,7 +90,8 @@ def pair_features(
         (a[:, 0] == b[:, 0]) & (wa[:, 0] > 0),
         np.log1p(np.abs(seconds) / 3600),
     ]
-    return np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
+    stacked = np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
+    return np.round(stacked * GRID) / GRID
 
 
 def _matches(
@@ -130,7 +134,7 @@ def _soft(
     """For each word, the cosine of its nearest word in the other title; 1 where it is there."""
     va = titles.vectors[titles.rows[left]]
     vb = titles.vectors[titles.rows[right]]
-    near = np.matmul(va, vb.transpose(0, 2, 1))
+    near = np.matmul(va, vb.transpose(0, 2, 1)) / np.float32(STEPS**2)
     soft_a = np.where(a_in_b, 1, np.maximum(near.max(axis=2), 0))
     soft_b = np.where(b_in_a, 1, np.maximum(near.max(axis=1), 0))
     return soft_a.astype(np.float32), soft_b.astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 import numpy as np
@@ -38,14 +38,14 @@ class Linker:
         """With the model that ships with the package. Raises LinkingError."""
         return cls(shipped_model())
 
-    def score(self, a: Sequence[Thread], b: Sequence[Thread]) -> NDArray[np.float32]:
+    def score(self, a: Sequence[Thread], b: Sequence[Thread]) -> NDArray[np.float64]:
         """The probability that a[i] and b[i] are about one story, from titles and times alone.
 
         Shape (len(a),). score(a, b) equals score(b, a). Raises ValueError where the lengths differ.
         """
         if len(a) != len(b):
             raise ValueError(f"{len(a)} threads against {len(b)}; give as many of each")
-        found = np.zeros(len(a), np.float32)
+        found = np.zeros(len(a))
         for start in range(0, len(a), _CHUNK):
             left, right = a[start : start + _CHUNK], b[start : start + _CHUNK]
             threads = [*left, *right]
@@ -57,22 +57,31 @@ class Linker:
             found[start : start + len(left)] = self._model.probability(features)
         return found
 
+    def near_scores(
+        self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
+    ) -> Iterator[tuple[Integers, Integers, NDArray[np.float64]]]:
+        """Pairs worth a look (candidates.py) and their probabilities, block by block.
+
+        `created` (n,) ascends. Of each pair at least one thread is `fresh`; each pair comes once.
+        """
+        encoded = self._encoder.encode(titles)
+        for left, right in near_pairs(encoded, created, fresh):
+            for start in range(0, len(left), _CHUNK):
+                i, j = left[start : start + _CHUNK], right[start : start + _CHUNK]
+                features = pair_features(encoded, i, j, created[i] - created[j])
+                yield i, j, self._model.probability(features)
+
     def links(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
-    ) -> Iterable[tuple[int, int, LinkKind, float]]:
+    ) -> Iterator[tuple[int, int, LinkKind, float]]:
         """The ties by title among threads of which at least one is `fresh`, each pair once.
 
         `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability).
         """
-        encoded = self._encoder.encode(titles)
-        for left, right in near_pairs(encoded.vector, created, fresh):
-            for start in range(0, len(left), _CHUNK):
-                i, j = left[start : start + _CHUNK], right[start : start + _CHUNK]
-                features = pair_features(encoded, i, j, created[i] - created[j])
-                score = self._model.probability(features)
-                for k in np.flatnonzero(score >= RELATED):
-                    a, b = int(i[k]), int(j[k])
-                    yield a, b, kind_of(titles[a], titles[b], float(score[k])), float(score[k])
+        for left, right, scores in self.near_scores(titles, created, fresh):
+            for k in np.flatnonzero(scores >= RELATED):
+                i, j, score = int(left[k]), int(right[k]), float(scores[k])
+                yield i, j, kind_of(titles[i], titles[j], score), score
 
 
 def kind_of(a: str, b: str, score: float) -> LinkKind:

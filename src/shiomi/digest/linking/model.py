@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.errors import LinkingError
-from shiomi.digest.linking.features import FEATURES
+from shiomi.digest.linking.features import FEATURES, GRID
 
 __all__ = ["FORMAT", "Model", "load_model", "shipped_model"]
 
 FORMAT = 1  # of model.npz; another number is another program's
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +28,28 @@ class Model:
 
     table: Floats  # (2b, d): word buckets, then character n-gram buckets
     frequency: Floats  # (f,): inverse document frequency by word hash
-    mean: Floats  # (k,): of the features
-    scale: Floats  # (k,)
-    weights: tuple[Floats, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
-    biases: tuple[Floats, ...]
+    mean: Doubles  # (k,): of the features
+    scale: Doubles  # (k,)
+    weights: tuple[Doubles, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
+    biases: tuple[Doubles, ...]
 
-    def probability(self, features: Floats) -> Floats:
-        """The probability that each pair is one story: (p, k) to (p,), in [0, 1]."""
-        hidden = (features - self.mean) * self.scale
-        np.clip(hidden, -6, 6, out=hidden)
+    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probability that each pair is one story: (p, k) to (p,), in [0, 1], 4 digits.
+
+        Every layer is rounded to whole numbers of 1/GRID, and so are the weights, so that the sums
+        are exact in float64 whatever order BLAS adds in.
+        """
+        hidden = _on_grid(np.clip((features - self.mean) * self.scale, -6, 6))
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            hidden = np.maximum(hidden @ weight + bias, 0)
-        logit = (hidden @ self.weights[-1] + self.biases[-1])[:, 0]
-        return (1 / (1 + np.exp(-np.clip(logit, -30, 30)))).astype(np.float32)
+            hidden = np.maximum(_on_grid(hidden @ weight + bias), 0)
+        logit = np.clip((hidden @ self.weights[-1] + self.biases[-1])[:, 0], -30, 30)
+        probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
+        return probability
+
+
+def _on_grid(values: Doubles) -> Doubles:
+    rounded: Doubles = np.round(values * GRID) / GRID
+    return rounded
 
 
 @cache
@@ -77,15 +87,18 @@ def _model(arrays: dict[str, NDArray[np.generic]]) -> Model:
     model = Model(
         table=arrays["table"].astype(np.float32) * steps[:, None],
         frequency=arrays["frequency"].astype(np.float32),
-        mean=arrays["mean"].astype(np.float32),
-        scale=arrays["scale"].astype(np.float32),
-        weights=tuple(arrays[f"weight{i}"].astype(np.float32) for i in range(layers)),
-        biases=tuple(arrays[f"bias{i}"].astype(np.float32) for i in range(layers)),
+        mean=arrays["mean"].astype(np.float64),
+        scale=arrays["scale"].astype(np.float64),
+        weights=tuple(_on_grid(arrays[f"weight{i}"].astype(np.float64)) for i in range(layers)),
+        biases=tuple(_on_grid(arrays[f"bias{i}"].astype(np.float64)) for i in range(layers)),
     )
     for name, size in (("table", len(model.table)), ("frequency", len(model.frequency))):
         if size < 2 or size & (size - 1):
             raise ValueError(f"{name} has {size} rows, no power of 2")
-    numbers = (model.table, model.frequency, model.mean, model.scale, *model.weights, *model.biases)
-    if not all(np.isfinite(array).all() for array in numbers):
+    tables = (model.table, model.frequency)
+    numbers = (model.mean, model.scale, *model.weights, *model.biases)
+    finite = [np.isfinite(array).all() for array in tables]
+    finite += [np.isfinite(array).all() for array in numbers]
+    if not all(finite):
         raise ValueError("it holds numbers that are not finite")
     return model

@@ -140,7 +140,7 @@ def _multiplied(run: str) -> float:
 
 def _counted(sentence: Sentence, reading: Reading | None) -> Iterator[str]:
     """A template's counts must be those of its reading, with a time beside them."""
-    if not re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d", sentence.text):
+    if not re.search(r"\d{4}-\d\d-\d\d(?: \d\d:\d\d| 以前| or)", sentence.text):
         yield "a count without a time"
     if reading not in sentence.readings:
         yield "a count of another reading"

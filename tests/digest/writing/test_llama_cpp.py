@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,12 @@ from shiomi.digest.languages import load_language
 from shiomi.digest.ranking import Ranked
 from shiomi.digest.story import Story
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter, write_topic
+from shiomi.digest.writing import ModelWriter, Usage, write_topic
+from shiomi.digest.writing.chat import ChatClient, ChatError
+from shiomi.digest.writing.evidence import gather
+from shiomi.digest.writing.grounded import ground
+from shiomi.digest.writing.model import parse_draft
+from shiomi.digest.writing.prompt import SCHEMA, messages, shown
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.sample import threads
 from tests.digest.writing.tiny_gguf import write_tiny_gguf
@@ -69,3 +76,23 @@ def test_noise_ends_in_complete_grounded_topics(
     assert model.account.total.requests >= len(UIDS)
     if context == 8192:
         assert model.account.total.completion_tokens > 0
+
+
+def test_noise_in_the_form_asked_for_does_not_pass_grounding(tmp_path: Path) -> None:
+    """The server is asked to hold the model to the schema: what comes is noise in JSON."""
+    schema = copy.deepcopy(SCHEMA)
+    for part in schema["properties"].values():
+        part["minItems"] = 1
+    evidence = gather(Story.of([threads()[UIDS[0]]]))
+    items = shown(evidence, 1_000)
+    with llama_cpp(tmp_path, context=8192) as endpoint:
+        chat = ChatClient(WriterConfig(endpoint, "tiny", "", 60.0, 300.0))
+        deadline = time.monotonic() + 120.0
+        answers = [
+            chat.complete(messages(items, JA), schema, Usage(), deadline=deadline) for _ in range(5)
+        ]
+        chat.close()
+    for answer in answers:
+        with suppress(ChatError):  # cut, or not of the form after all
+            draft = parse_draft(answer.text)
+            assert ground(draft, evidence, items, JA).kept == 0

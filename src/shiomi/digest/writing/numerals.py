@@ -94,8 +94,9 @@ _FIGURE = re.compile(
 )
 _GROWN = re.compile(r"[A-Za-z_]")
 _WORD_RUN = re.compile(
-    r"\b(?:(?:{w})(?:[\s-]+(?:and\s+)?(?:{w}|{s}))*|(?:a|one)[\s-]+(?:{s})(?:[\s-]+(?:and\s+)?"
-    r"(?:{w}|{s}))*)\b".format(w="|".join(_WORDS), s="|".join(_SCALES)),
+    r"\b(?:{w}|(?:a|one)[\s-]+(?:{s}))(?:[\s-]+(?:and\s+)?(?:{w}|{s}|one))*\b".format(
+        w="|".join(_WORDS), s="|".join(_SCALES)
+    ),
     re.IGNORECASE,
 )
 

@@ -1,0 +1,102 @@
+"""Trends and watched subjects in sentences."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from shiomi.digest.document import Origin
+from shiomi.digest.languages import load_language
+from shiomi.digest.story import Story
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
+from shiomi.digest.trends import TrendEvidence
+from shiomi.digest.watch import CommunityStrength, Quote, SubjectEvidence
+from shiomi.digest.week import Week
+from shiomi.digest.writing import write_subject, write_trend
+
+JA = load_language("ja")
+WEEK = Week(date(2020, 12, 13))
+NINE = 1_607_817_600  # 2020-12-13 09:00 JST
+
+
+def thread(community: str, number: int, text: str = "") -> Thread:
+    link = f"https://{community}.example/{number}"
+    passages = (Passage(PassageKind.COMMENT, text, f"{link}#c"),) if text else ()
+    return Thread(community, str(number), f"CentOS Stream, take {number}", NINE, link,
+                  readings=(Reading(NINE, 40 + number, number),), passages=passages)  # fmt: skip
+
+
+THREADS = tuple(thread(c, n) for n, c in enumerate(("hackernews", "hackernews", "lobsters"), 1))
+
+
+def trend(*counts: int) -> str:
+    evidence = TrendEvidence(
+        "CentOS", ("CentOS", "CentOS Stream", "RHEL"), tuple(Story.of([t]) for t in THREADS),
+        THREADS, counts, 9.0,
+    )  # fmt: skip
+    written = write_trend(evidence, JA, WEEK)
+    assert written.name == "CentOS"
+    assert written.counts == counts
+    assert all(one.origin is Origin.TEMPLATE for one in written.sentences)
+    return "".join(one.text for one in written.sentences)
+
+
+def test_a_trend_tells_this_weeks_threads_beside_the_weeks_before() -> None:
+    told = trend(0, 2, 1, 3)
+    assert "3件" in told
+    assert "2件" in told
+    assert "Hacker News 2件、Lobsters 1件" in told
+    assert "1件もありません" in trend(0, 0, 0, 3)
+    assert "最多は9件" in trend(9, 0, 0, 3)
+
+
+def test_a_trend_names_its_other_terms_and_the_leading_thread_with_its_counts() -> None:
+    told = trend(1, 3)
+    assert "CentOS Stream、RHEL" in told
+    assert (
+        "「CentOS Stream, take 1」（Hacker News、41ポイント・1件のコメント"
+        "（2020-12-13 09:00 JST 時点））" in told
+    )
+
+
+VOICES = (
+    "This move breaks the promise of ten years of support, and our servers now have no future.",
+    "A rolling preview of the next release is a wonderful way to find bugs before they reach us.",
+)
+
+
+def subject(threads: tuple[Thread, ...], quotes: tuple[Quote, ...] = ()) -> SubjectEvidence:
+    rows = (
+        CommunityStrength("hackernews", 2, 1.0, 1.5),
+        CommunityStrength("lobsters", 1, 0.5, 0.9, 1),
+    )
+    return SubjectEvidence("CentOS", threads, (1, 2, len(threads)), rows if threads else (), quotes,
+                           bool(threads), 1.5)  # fmt: skip
+
+
+def test_a_subject_tells_its_week_and_quotes_communities_side_by_side() -> None:
+    quotes = tuple(
+        Quote(t.community, t, t.passages[0], "contrast")
+        for t in (thread("hackernews", 1, VOICES[0]), thread("lobsters", 3, VOICES[1]))
+    )
+    written = write_subject(subject(THREADS, quotes), JA, WEEK)
+    told = "".join(one.text for one in written.sentences)
+    assert "3件" in told
+    assert "週に平均1.5件" in told
+    assert "目立って増えています" in told
+    assert "Hacker News 2件（普段は週1件）、Lobsters 1件（普段は週0.5件）" in told
+    assert [one.text for one in written.sentences if one.origin is Origin.QUOTE] == list(VOICES)
+    assert [one.link for one in written.sentences[-2:]] == [q.passage.link for q in quotes]
+    assert written.rising
+
+
+def test_a_subject_without_threads_says_so() -> None:
+    written = write_subject(subject(()), JA, WEEK)
+    assert [one.text for one in written.sentences] == [JA.phrase("watch.none", name="CentOS")]
+
+
+def test_one_voice_alone_is_not_set_side_by_side() -> None:
+    one = thread("hackernews", 1, VOICES[0])
+    written = write_subject(
+        subject(THREADS, (Quote("hackernews", one, one.passages[0], "order"),)), JA
+    )
+    assert all(sentence.origin is Origin.TEMPLATE for sentence in written.sentences)

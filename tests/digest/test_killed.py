@@ -51,7 +51,7 @@ def link_step(config: Config) -> None:
 def digest_step(config: Config) -> None:
     with Archive.open(config.archive) as archive:
         make_digest(archive, config, WEEK, as_of=NOW)
-        publish(site_files(archive, config), config.out)
+        publish(site_files(archive, config, WEEK), config.out)
 
 
 STEPS: dict[str, Callable[[Config], None]] = {

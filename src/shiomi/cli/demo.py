@@ -54,13 +54,11 @@ def demo(out: Path, language: str, json: bool) -> None:
     config = load_config(out / "shiomi.toml")
     with Archive.open(config.archive) as archive, progress(quiet=json) as show:
         _import(archive, show)
+        weeks = [Week(last, config.timezone) for last in SAMPLE_WEEKS]
         digests = [
-            make_digest(
-                archive, config, Week(last, config.timezone), as_of=SAMPLE_AS_OF, progress=show
-            )
-            for last in SAMPLE_WEEKS
+            make_digest(archive, config, week, as_of=SAMPLE_AS_OF, progress=show) for week in weeks
         ]
-        files = site_files(archive, config)
+        files = site_files(archive, config, weeks[-1])
         publish(files, config.out)
         figures = _figures(archive, config, digests, len(files), time.monotonic() - started)
     if json:

@@ -93,7 +93,7 @@ def _digest(
         if again:
             DigestStore(archive, config.language).forget(week)
         made = make_digest(archive, config, week, as_of=moment, writer=writer, progress=show)
-        changed = publish(site_files(archive, config), config.out)
+        changed = publish(site_files(archive, config, week), config.out)
         explanation = explain_week(archive, config, made) if explain else ""
     if json:
         as_json({"digest": made, "files": changed, "account": writer and writer.account})

@@ -70,10 +70,21 @@ def explain_week(archive: Archive, config: Config, digest: Digest) -> str:
     return explain(_rank(archive, config, digest.week, window), config.digest.topics)
 
 
-def site_files(archive: Archive, config: Config) -> dict[str, str]:
-    """Every file of the published site, from the digests that stand: name to text."""
+def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:
+    """The files of the site that the digest of `week` may have changed, name to text.
+
+    These are the index, the feeds, the week's own files, those of its neighbours, which link to
+    it, and any that are missing from `config.out`.
+    """
     digests = DigestStore(archive, config.language).all()
-    return render_site(digests, load_language(config.language), site=config.site)
+    dates = sorted(digest.week.last for digest in digests)
+    place = dates.index(week.last)
+    pages = {
+        *dates[max(0, place - 1) : place + 2],
+        *(last for last in dates if not (config.out / f"{last}.html").exists()),
+    }
+    language = load_language(config.language)
+    return render_site(digests, language, site=config.site, pages=pages)
 
 
 def _window(archive: Archive, config: Config, week: Week, as_of: int) -> Window:

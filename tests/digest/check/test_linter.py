@@ -254,3 +254,15 @@ def test_a_number_that_was_read_before_the_digest_was_due_is_never_contradicted(
 @given(st.integers(0, 100_000))
 def test_without_readings_nothing_is_contradicted(count: int) -> None:
     assert verdict(f"{count:,}ポイント", thread(1)) is Verdict.UNKNOWN
+
+
+def test_a_number_may_be_any_threads_of_the_story_in_the_community_it_names() -> None:
+    body = (
+        "- **出典**: [Hacker News](https://news.ycombinator.com/item?id=1)、"
+        "[Hacker News](https://news.ycombinator.com/item?id=2)\n"
+        "- **注目ポイント**: Hacker Newsでは{}ポイントです。"
+    )
+    one, two = thread(1, EARLY), thread(2, replace(EARLY, points=300))
+    assert verdict(body.format("1,510"), one, two) is Verdict.CONFIRMED
+    assert verdict(body.format("300"), one, two) is Verdict.CONFIRMED
+    assert verdict(body.format("200"), one, two) is Verdict.CONTRADICTED

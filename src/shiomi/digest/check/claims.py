@@ -267,11 +267,8 @@ class _Sentence:
         if found is None:
             return heading or counted, None
         community = f"reddit/{found['sub']}" if found["sub"] else str(found.lastgroup)
-        for candidates in (heading, counted):
-            own = tuple(uid for uid in candidates if _in_community(uid, community))
-            if own:
-                return own, community
-        return (), community
+        # A story may have several threads in one community; the sentence does not say which.
+        return tuple(uid for uid in counted if _in_community(uid, community)), community
 
 
 def _last_before(found: list[re.Match[str]], position: int) -> re.Match[str] | None:

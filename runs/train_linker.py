@@ -13,8 +13,9 @@ before 2019-07-24: nothing of the windows that the linker is tuned (2019-08..202
    of one canonical URL, or a title and the words of its own URL's path.
 2. Judge. A multilayer perceptron over the features of pairs (features.py), trained on Lobsters
    threads against all Hacker News threads within 7 days: one story if one canonical URL. Pairs of
-   equal title and different URL are left out. The encoder whose cosines it is trained on saw only
-   titles of the other half of the years: cosines of pairs an encoder was trained on are too good.
+   equal title and different URL are left out. Encoder and word frequencies it is trained on are of
+   the other half of the years: cosines of pairs that an encoder was trained on are too good, and
+   the words of next year's stories are new to the frequencies too.
 """
 
 from __future__ import annotations
@@ -330,12 +331,15 @@ def main() -> None:
     frequency = inverse_frequency(rows)
     pairs = tellings(rows, random.Random(0))
     say(f"{len(rows):,} threads, {len(pairs):,} pairs of tellings")
-    early, _ = quantized_encoder([p for p in pairs if p.time < CUT], frequency, options.epochs)
-    late, _ = quantized_encoder([p for p in pairs if p.time >= CUT], frequency, options.epochs)
-    after = labelled_pairs(rows, early, CUT + 2 * WEEK, END - WEEK)
-    before = labelled_pairs(rows, late, BEGIN, CUT - 2 * WEEK)
-    features = np.concatenate([before[0], after[0]])
-    labels = np.concatenate([before[1], after[1]])
+    halves = []
+    for learn, pairs_of, since, until in (
+        ([r for r in rows if r.time >= CUT], [p for p in pairs if p.time >= CUT], BEGIN, CUT),
+        ([r for r in rows if r.time < CUT], [p for p in pairs if p.time < CUT], CUT, END),
+    ):
+        other, _ = quantized_encoder(pairs_of, inverse_frequency(learn), options.epochs)
+        halves.append(labelled_pairs(rows, other, since + 2 * WEEK, until - 2 * WEEK))
+    features = np.concatenate([half[0] for half in halves])
+    labels = np.concatenate([half[1] for half in halves])
     say(f"{len(labels):,} pairs to judge, {int(labels.sum()):,} of them one story")
     judge = train_judge(features, labels)
     _, (table, steps) = quantized_encoder(pairs, frequency, options.epochs)

@@ -19,6 +19,11 @@ from shiomi.digest.linking.guards import apart
         ("State of JS 2019", "State of JS 2020", "year"),
         ("Who is hiring? (March 2020)", "Who is hiring? (April 2020)", "month"),
         ("Cloudflare considered harmful", "A response to Cloudflare considered harmful", "reply"),
+        ("Learn the command line #8", "Learn the command line #7", "part"),
+        ("Flutter for beginners - pages - 4", "Flutter for beginners - pages - 5", "part"),
+        ("Clean your Rails routes: nesting", "Clean your Rails routes: grouping", "word"),
+        ("Email is broken", "Email is not broken", "word"),
+        ("Facebook results 2019 Q4", "Tesla results 2019 Q4", "word"),
         ("Re: Cloudflare considered harmful", "Cloudflare considered harmful", "reply"),
     ],
 )
@@ -34,6 +39,8 @@ def test_titles_of_different_stories_are_kept_apart(a: str, b: str, why: str) ->
         ("How does SQLite work? Part 1: pages", "How does SQLite work?"),
         ("The Age of the Essay (2004)", "The Age of the Essay"),
         ("Regexes (2007)", "Regexes (2008)"),  # when it was written, and one of them errs
+        ("Announcing Deno 1.0", "Introducing Deno 1.0"),
+        ("Tableau vs Power BI guide", "Tableau vs Power BI guides"),
         ("Part of the job", "Part of the job"),
         ("", ""),
     ],

@@ -21,16 +21,13 @@ _PART = re.compile(
     r"\b(?:part|pt|chapter|episode|ep|vol|volume|issue|lesson|lecture|day|week|round|no|number|"
     r"section|phase|step)\s+(\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
+# "#8", "... - 4"
+_SIGN = re.compile(r"(?:#|no\.\s?|№)\s?(\d{1,6})\b|\s-\s(\d{1,3})\s*$", re.IGNORECASE)
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
-_PLAIN_NUMBER = re.compile(r"(?<![\d.,])\d{1,3}(?![\d.,])")
 _YEAR = re.compile(r"\b(?:19[5-9]|20[0-4])\d\b")
 _PAGE_YEAR = re.compile(r"\(\s*(?:19|20)\d\d\s*\)|\[\s*(?:19|20)\d\d\s*\]")
 _REPLY = re.compile(
     r"^(?:re\b|a? ?(?:response|reply|rebuttal|answer|follow ?up) to\b|in response to\b)"
-)
-_RECURRING = re.compile(
-    r"^(?:ask hn|tell hn)? ?(?:who is hiring|who wants to be hired|freelancer seeking freelancer|"
-    r"what are you (?:doing|working on|reading)|whats everyone working on)"
 )
 _ROMAN = {
     "i": 1,
@@ -58,6 +55,7 @@ def _facts(title: str) -> tuple[frozenset[object], ...]:
     years_of_page = _PAGE_YEAR.sub(" ", title)  # "(2014)" says when a page was written
     text = normal_title(years_of_page)
     parts = frozenset(_ordinal(found) for found in _PART.findall(text))
+    parts |= {int(one or other) for one, other in _SIGN.findall(title)}
     versions = frozenset(_VERSION.findall(text))
     years = frozenset(_YEAR.findall(text))
     months = frozenset(_MONTH.findall(normal_title(title)))
@@ -89,6 +87,75 @@ def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
     )
 
 
+_NEGATIONS = frozenset({"not", "never", "cant", "dont", "isnt", "wont"})
+# words of which one may stand for another, or for nothing
+_NEUTRAL = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "for",
+        "in",
+        "on",
+        "at",
+        "to",
+        "and",
+        "or",
+        "with",
+        "by",
+        "from",
+        "via",
+        "vs",
+        "is",
+        "are",
+        "was",
+        "be",
+        "has",
+        "have",
+        "its",
+        "new",
+        "now",
+        "announcing",
+        "announces",
+        "announced",
+        "announcement",
+        "introducing",
+        "introduces",
+        "introduced",
+        "released",
+        "releases",
+        "release",
+        "available",
+        "launched",
+        "launches",
+        "launch",
+        "out",
+        "pdf",
+        "video",
+        "says",
+        "said",
+        "show",
+        "hn",
+        "ask",
+        "your",
+        "you",
+        "my",
+        "our",
+        "we",
+        "how",
+        "why",
+        "what",
+        "dies",
+        "died",
+        "dead",
+        "passes",
+        "down",
+        "up",
+        "using",
+        "use",
+    ]
+)
 _GUARDS: tuple[tuple[str, Callable[[frozenset[object], frozenset[object]], bool]], ...] = (
     ("part", _differ),
     ("version", _versions_differ),
@@ -108,4 +175,22 @@ def apart(a: str, b: str) -> str | None:
             return name
     if _facts(a)[0] != _facts(b)[0] and 1 not in _facts(a)[0] | _facts(b)[0]:
         return "part"  # "Part 2" against a title without a part; part 1 is often left out
-    return None
+    return "word" if _one_word_swapped(a, b) else None
+
+
+def _one_word_swapped(a: str, b: str) -> bool:
+    """ "Clean your routes: nesting" and "...: grouping"; "is broken" and "is not broken"."""
+    one, other = _words(a), _words(b)
+    left, right = one - other, other - one
+    if (left | right) & _NEGATIONS:
+        return True
+    if len(left) != 1 or len(right) != 1 or not one & other:
+        return False
+    (x,), (y,) = left, right
+    alike = x[:4] == y[:4] or x in y or y in x or (x + y).isdigit()
+    return not alike and not {x, y} & _NEUTRAL
+
+
+@lru_cache(maxsize=1 << 15)
+def _words(title: str) -> frozenset[str]:
+    return frozenset(normal_title(title).split())

@@ -241,8 +241,8 @@ def _community(community: str) -> str:
 
 
 def _article(story: Story, heading: str | None) -> Link | None:
-    """The page a story's threads point at: the first that can be linked."""
-    for thread in story.threads:
+    """The page a story's threads point at: that of the heading's thread, else the first."""
+    for thread in sorted(story.threads, key=lambda t: safe_link(t.link) != heading):
         href = safe_link(thread.url)
         if href and href != heading and href not in {safe_link(t.link) for t in story.threads}:
             return Link(_host(href), href)

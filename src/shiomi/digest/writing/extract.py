@@ -70,8 +70,9 @@ def tokens(text: str) -> list[str]:
 def extract(
     items: Sequence[Item], *, most: int = 3, about: str = "", without: Collection[str] = ()
 ) -> list[Quote]:
-    """At most `most` quotations from the passages among `items`, best first.
+    """The best quotations from the passages among `items`, at most `most`, as the source has them.
 
+    Those of one passage stand in its own order, the passage of the best one first.
     `about` is what they should speak of, usually the title; texts in `without` are not taken
     again. A function of its arguments alone: ties fall to the earlier sentence.
     """
@@ -86,7 +87,14 @@ def extract(
         _worth(quote, rank, _cosine(vector, subject))
         for quote, rank, vector in zip(quotes, centrality, vectors, strict=True)
     ]
-    return [quotes[place] for place in _chosen(quotes, worth, alike, most)]
+    chosen = [quotes[place] for place in _chosen(quotes, worth, alike, most)]
+    passages = list(dict.fromkeys(quote.item for quote in chosen))
+    return sorted(chosen, key=lambda quote: (passages.index(quote.item), _position(quote)))
+
+
+def _position(quote: Quote) -> int:
+    """Where the quotation begins in its passage."""
+    return quote.item.text.find(quote.text.removesuffix("…"))
 
 
 def key_terms(items: Iterable[Item], *, most: int = 3, without: str = "") -> list[str]:

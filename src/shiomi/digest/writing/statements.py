@@ -25,8 +25,6 @@ WORTH_SAYING = 25.0  # percent: a standing below this is no news
 TITLE = 100  # characters of a title inside a sentence
 ENGAGEMENT = " engagement"  # how ranking names the reason that holds a thread's strength
 SIZEABLE = 20  # comments that make a discussion
-EVEN = 0.3  # from which share of the largest discussion another is named beside it
-NEXT_COMMUNITY = 0.5  # ranking halves each further community's strength
 
 
 def said_title(title: str, most: int = TITLE) -> str:
@@ -53,15 +51,16 @@ class Statements:
         return zlib.crc32(self.evidence.story.id.encode())
 
     def attention(self) -> Iterator[Sentence]:
-        """Which communities, their counts each with its time, and how they stand."""
+        """Which communities, the strongest response with its time, and how it stands.
+
+        The counts of every thread stand beside its link, as 出典.
+        """
         counted = list(self.evidence.counts())
         if len(counted) > 1:
             yield from self._breadth([thread for thread, _ in counted])
-        told = 0
-        for thread, reading in counted:
-            yield self._gathered(thread, reading, told)
-            told += reading is not None
-        if (standing := self._standing()) is not None:
+        leading = self._leading()
+        yield self._gathered(leading)
+        if (standing := self._standing(leading)) is not None:
             yield standing
         others = len(self.evidence.threads) - len(counted)
         if others == 1:
@@ -122,36 +121,43 @@ class Statements:
             time=self.language.moment(first.created, self.zone),
         )
 
-    def _gathered(self, thread: Thread, reading: Reading | None, told: int) -> Sentence:
-        community = community_label(thread.community)
+    def _leading(self) -> Thread:
+        """The thread that ranking found strongest, or the one the topic is named by."""
+        threads = {thread.uid: thread for thread in self.evidence.threads}
+        engaged = (r.name.removesuffix(ENGAGEMENT) for r in self._engaged())
+        return next((threads[uid] for uid in engaged if uid in threads), self.evidence.heading)
+
+    def _engaged(self) -> list[Reason]:
+        return [r for r in self.reasons if r.name.endswith(ENGAGEMENT) and r.value > 0]
+
+    def _gathered(self, thread: Thread) -> Sentence:
+        community, reading = community_label(thread.community), thread.reading
         if reading is None:
             key = "listed" if thread.community in UNCOUNTED else "gathered_unknown"
             return self._say(key, [thread], community=community)
         return self._say(
-            "gathered_next" if told else "gathered",
+            "gathered",
             [thread],
             [reading],
             community=community,
             counts=self.language.counts(reading, self.zone),
         )
 
-    def _standing(self) -> Sentence | None:
-        """How the strongest community's thread stands, as ranking found it."""
-        engaged = [r for r in self.reasons if r.name.endswith(ENGAGEMENT) and r.value > 0]
-        threads = {thread.uid: thread for thread in self.evidence.threads}
-        for place, reason in enumerate(engaged):
-            thread = threads.get(reason.name.removesuffix(ENGAGEMENT))
-            percent = 100 * 10 ** -(reason.value / NEXT_COMMUNITY**place)
-            if thread is not None and thread.reading is not None and percent <= WORTH_SAYING:
-                said = f"{percent:.2g}" if percent >= 0.1 else "0.1"
-                return self._say(
-                    "stands",
-                    [thread],
-                    [thread.reading],
-                    community=community_label(thread.community),
-                    percent=said,
-                )
-        return None
+    def _standing(self, leading: Thread) -> Sentence | None:
+        """How the strongest thread stands in its community, as ranking found it."""
+        engaged = self._engaged()
+        if not engaged or engaged[0].name != f"{leading.uid}{ENGAGEMENT}":
+            return None
+        percent = 100 * 10 ** -engaged[0].value
+        if leading.reading is None or percent > WORTH_SAYING:
+            return None
+        return self._say(
+            "stands",
+            [leading],
+            [leading.reading],
+            community=community_label(leading.community),
+            percent=f"{percent:.2g}" if percent >= 0.1 else "0.1",
+        )
 
     def _about(self, main: Thread) -> Sentence:
         host, name = host_of(main.url), repository_of(main.url)
@@ -211,8 +217,8 @@ class Statements:
         known.sort(key=lambda row: (-row[0], row[1].uid))
         if len(known) < 2 or known[0][0] < SIZEABLE:
             return
-        (comments, most), (fewer, least) = known[:2]
-        key = "both_discuss" if fewer >= max(comments * EVEN, SIZEABLE) else "one_discusses"
+        (_, most), (fewer, least) = known[:2]
+        key = "both_discuss" if fewer >= SIZEABLE else "one_discusses"
         slots = {"most": community_label(most.community), "least": community_label(least.community)}
         yield self._sentence(self._another(f"writing.{key}", avoid, **slots), [most, least])
 

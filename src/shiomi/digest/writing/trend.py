@@ -82,6 +82,8 @@ def _other_terms(trend: TrendEvidence) -> list[str]:
     said = trend.name.casefold()
     found: list[str] = []
     for term in trend.terms:
+        if len(term) < 4 and not term.isupper():  # "Red": half of a name
+            continue
         if not any(term.casefold() in text for text in (said, *map(str.casefold, found))):
             found.append(said_title(term))
     return found[:NAMED_TERMS]

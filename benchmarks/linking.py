@@ -254,10 +254,7 @@ def labelled() -> None:
     )
     counts: dict[tuple[str, str], int] = defaultdict(int)
     for r, score in zip(rows, scores.tolist(), strict=True):
-        if score < RELATED:
-            made = "not tied"
-        else:
-            made = str(kind_of(r["title_a"], r["title_b"], score))
+        made = "not tied" if score < RELATED else str(kind_of(r["title_a"], r["title_b"], score))
         counts[made, r["label"]] += 1
     print(f"{len(rows)} pairs of the dev window with different URLs, read by a person")
     for made in ("same_story", "related", "not tied"):

@@ -28,7 +28,7 @@ Integers = NDArray[np.int32]
 _NUMBER = re.compile(r"\d")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _RAREST = 6
-_CACHED = 1 << 18  # words whose vectors are kept
+_CACHED = 1 << 17  # words whose vectors are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,12 @@ class Encoder:
         self._forget()
 
     def _forget(self) -> None:
+        # row 0 is padding
         self._row: dict[str, int] = {}
-        self._hash: list[int] = [-1]
-        self._number: list[int] = [0]
+        self._hash = np.array([-1], np.int64)
+        self._number = np.zeros(1, np.int8)
         self._sum = np.zeros((1, self._table.shape[1]), np.float32)  # (v, d), not unit length
+        self._vectors = self._sum.copy()  # (v, d), as in Titles
 
     def encode(self, titles: Sequence[str]) -> Titles:
         """The titles as arrays, in the same order."""
@@ -78,9 +80,7 @@ class Encoder:
             rows[i, : len(row)] = [self._row[word] for word in row]
             if len(row) > 1:
                 joins[i, : len(row) - 1] = [word_hash(a + b) for a, b in pairwise(row)]
-        hashes = np.array(self._hash, np.int64)
-        numbers = np.array(self._number, np.int8)
-        words = hashes[rows]
+        words = self._hash[rows]
         weights = self._frequency[words & (len(self._frequency) - 1)]
         weights[rows == 0] = 0
         short = words.astype(np.uint32).view(np.int32)
@@ -93,9 +93,9 @@ class Encoder:
             weights=weights.astype(np.float32),
             rows=rows,
             rare=rare,
-            numbers=numbers[rows],
+            numbers=self._number[rows],
             vector=_unit(self._sum[rows].sum(axis=1, dtype=np.float64)),
-            vectors=_unit(self._sum),
+            vectors=self._vectors,
         )
 
     def _learn(self, words: set[str]) -> None:
@@ -111,10 +111,14 @@ class Encoder:
         grams, owner = ngram_hashes(new)
         found = self._table[np.array(hashes, np.int64) & (half - 1)].astype(np.float32)
         np.add.at(found, owner, self._table[half + (grams.astype(np.int64) & (half - 1))])
-        self._row.update(zip(new, range(len(self._hash), len(self._hash) + len(new)), strict=True))
-        self._hash += hashes
-        self._number += [_kind(word) for word in new]
+        first = len(self._hash)
+        self._row.update(zip(new, range(first, first + len(new)), strict=True))
+        self._hash = np.concatenate([self._hash, np.array(hashes, np.int64)])
+        self._number = np.concatenate(
+            [self._number, np.array([_kind(word) for word in new], np.int8)]
+        )
         self._sum = np.concatenate([self._sum, found])
+        self._vectors = np.concatenate([self._vectors, _unit(found)])
 
 
 def _kind(word: str) -> int:

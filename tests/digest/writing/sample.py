@@ -28,7 +28,7 @@ class Clean:
     language: str
     part: str  # "attention", "technical", "implications"
     text: str
-    held: bool  # not looked at while grounding was tuned
+    written: str  # "dev", "held" (not tuned on at first), "fresh" (after grounding stood)
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +59,8 @@ def clean() -> tuple[Clean, ...]:
 
 def _read() -> Iterator[Clean]:
     for story in tomllib.loads(CLEAN.read_text(encoding="utf-8"))["story"]:
+        written = "fresh" if story.get("fresh") else "held" if story.get("held") else "dev"
         for language in ("ja", "en"):
             for part, texts in story.get(language, {}).items():
                 for text in texts:
-                    yield Clean(story["uid"], language, part, text, story.get("held", False))
+                    yield Clean(story["uid"], language, part, text, written)

@@ -125,6 +125,12 @@ def test_any_text_is_judged_without_an_exception(text: str, language: str) -> No
     list(faults(text, LEJEPA, language))
 
 
+def test_one_of_many_holds_no_one_percent() -> None:
+    cited = [item("It is one of the files that one user of the tool lost in a year.")]
+    assert kinds("全体の1パーセントのファイルが対象です。", cited=cited) >= {"number"}
+    assert kinds("ある1人のユーザーがファイルを失いました。", cited=cited) == set()
+
+
 @given(st.integers(2, 10**7))
 def test_no_number_comes_through_that_is_not_in_the_evidence(number: int) -> None:
     if number not in (50, 79, 14):
@@ -230,6 +236,7 @@ def check(found: Tally) -> None:
     # a sentence of another story may say what is true of this one as well; see docs/writing.md
     crossed = found.slipped.pop("crossed", [])
     assert len(crossed) <= 0.25 * found.tried["crossed"]
+    found.slipped.pop("number", None)  # by chance one that the evidence holds: else see above
     assert found.slipped == {}
     assert set(found.tried) >= {"number", "link", "name", "quotation", "orders", "foreign"}
 

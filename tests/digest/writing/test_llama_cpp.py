@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -86,13 +86,11 @@ def test_noise_in_the_form_asked_for_does_not_pass_grounding(tmp_path: Path) -> 
     evidence = gather(Story.of([threads()[UIDS[0]]]))
     items = shown(evidence, 1_000)
     with llama_cpp(tmp_path, context=8192) as endpoint:
-        chat = ChatClient(WriterConfig(endpoint, "tiny", "", 60.0, 300.0))
-        deadline = time.monotonic() + 120.0
-        answers = [
-            chat.complete(messages(items, JA), schema, Usage(), deadline=deadline) for _ in range(5)
-        ]
-        chat.close()
-    for answer in answers:
-        with suppress(ChatError):  # cut, or not of the form after all
-            draft = parse_draft(answer.text)
-            assert ground(draft, evidence, items, JA).kept == 0
+        config = WriterConfig(endpoint, "tiny", "", 60.0, 300.0)
+        with closing(ChatClient(config, sleep=lambda seconds: None)) as chat:
+            deadline = time.monotonic() + 120.0
+            for _ in range(5):
+                with suppress(ChatError):  # cut, or not of the form after all
+                    answer = chat.complete(messages(items, JA), schema, Usage(), deadline=deadline)
+                    draft = parse_draft(answer.text)
+                    assert ground(draft, evidence, items, JA).kept == 0

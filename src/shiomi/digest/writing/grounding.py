@@ -24,7 +24,7 @@ from shiomi.digest.writing.names import (
     plain_words,
     quoted_parts,
 )
-from shiomi.digest.writing.numerals import Quantity, fold_digits, quantities
+from shiomi.digest.writing.numerals import Quantity, fold_digits, quantities, unit_at
 from shiomi.digest.writing.sentences import is_instruction
 
 __all__ = ["Fault", "faults", "is_grounded"]
@@ -230,6 +230,8 @@ def _held(texts: tuple[str, ...]) -> dict[str, frozenset[str | None]]:
     for text in texts:
         for quantity in quantities(text):
             found.setdefault(quantity.value, set()).add(quantity.unit)
-        if re.search(r"\b(?:one|single|once)\b|一つ|ひとつ", folded(text)):
-            found.setdefault("1", set()).add(None)
+        flat = folded(text)
+        for match in re.finditer(r"\b(?:one|single|once)\b|一つ|ひとつ", flat):
+            # "one of them" holds no one percent
+            found.setdefault("1", set()).add(unit_at(flat, match.end()) or "one")
     return {value: frozenset(units) for value, units in found.items()}

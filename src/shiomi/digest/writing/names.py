@@ -46,7 +46,8 @@ def latin_words(text: str) -> list[str]:
 @lru_cache(maxsize=1)
 def plain_words() -> frozenset[str]:
     """Words of English prose that are no names, from plain_words.txt, and the stop words."""
-    return stop_words() | {word for row in rows("plain_words.txt") for word in row.split()}
+    counted = {word for row in rows("plain_words.txt") for word in row.split()}
+    return stop_words() | counted | set(listed_words("imperatives"))
 
 
 def quoted_parts(text: str) -> list[str] | None:

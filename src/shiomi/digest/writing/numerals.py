@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from shiomi.digest.writing.tables import rows
 
-__all__ = ["Quantity", "fold_digits", "quantities"]
+__all__ = ["Quantity", "fold_digits", "quantities", "unit_at"]
 
 _KANJI = dict(zip("〇零一二三四五六七八九", (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _SMALL = {"十": 10, "百": 100, "千": 1_000}
@@ -87,7 +87,7 @@ _CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
 _DIGITS = r"\d[\d,]*(?:\.\d+)*"
 # A figure, with kanji scales ("1万2千", "1.5億") or a suffix ("10k") grown to it.
 _FIGURE = re.compile(
-    rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.])(?<![A-Za-z][-/'’_])({_DIGITS})"
+    rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.])(?<![A-Za-z][-/'’_])(?<![+][+])({_DIGITS})"
     rf"((?:[十百千万億兆](?:{_DIGITS}|[{_KANJI_RUN}])*)?)"
     r"(?:\s?(hundred|thousand|million|billion|trillion)\b|(k|m|bn|b)(?![A-Za-z0-9]))?",
     re.IGNORECASE,
@@ -121,7 +121,7 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def fold_digits(text: str) -> str:
-    """Decimal digits of every script as ASCII; numbers that are one symbol (①, Ⅳ, ½) as spaces."""
+    """Digits of every script and dress as ASCII (５, ⑤, ⁵); other number symbols as spaces (Ⅳ)."""
     if text.isascii():
         return text
     return "".join(map(_folded, text))
@@ -131,7 +131,11 @@ def _folded(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
-    return " " if category in ("No", "Nl") and character not in _KANJI else character
+    if category not in ("No", "Nl") or character in _KANJI:
+        return character
+    plain = unicodedata.normalize("NFKC", character).strip("().")
+    # what stands side by side is one number: ²² is 22
+    return plain if plain.isascii() and plain.isdigit() else " "
 
 
 def _symbols(text: str) -> Iterator[Quantity]:
@@ -140,7 +144,7 @@ def _symbols(text: str) -> Iterator[Quantity]:
             continue
         if character in "🔟💯":
             yield Quantity("10" if character == "🔟" else "100", None, character)
-        elif unicodedata.category(character) in ("No", "Nl") and character not in _KANJI:
+        elif _folded(character) == " " and unicodedata.category(character)[0] == "N":
             value = unicodedata.numeric(character, -1.0)
             yield Quantity(_plain(Decimal(str(value))), None, character)
 
@@ -154,7 +158,7 @@ def _ordinary() -> re.Pattern[str]:
 
 
 def _without_ordinary(text: str) -> str:
-    return _ordinary().sub("・", text) if any(c in _KANJI_RUN for c in text) else text
+    return _ordinary().sub("・", text) if any(c in _KANJI_RUN + "半" for c in text) else text
 
 
 def _figures(text: str) -> Iterator[Quantity]:
@@ -221,7 +225,10 @@ def _kanji(text: str) -> Iterator[Quantity]:
             value, unit = value * 10, "percent"
         yield Quantity(_plain(value), unit, run)
     formal = "".join(_FORMAL)
-    for match in re.finditer(rf"[{formal}]{{2,}}|[壱壹弐貳貮肆捌玖佰仟萬]", text):
+    counted = "件個人名社年月日回倍割円位票行台本点ポド"
+    for match in re.finditer(
+        rf"[{formal}]{{2,}}|[壱壹弐貳貮肆捌玖佰仟萬]|[{formal}](?=[{counted}])", text
+    ):
         yield Quantity(match.group(), None, match.group())
     for word, number in _HIRAGANA.items():
         if word in text:
@@ -263,8 +270,11 @@ def _words(text: str) -> Iterator[Quantity]:
 
 def _unit(text: str, start: int, end: int) -> str | None:
     before = text[:start].rstrip()[-1:]
-    if before in _CURRENCY and before:
-        return _CURRENCY[before]
+    return _CURRENCY.get(before) or unit_at(text, end)
+
+
+def unit_at(text: str, end: int) -> str | None:
+    """What is counted by a number that ends at this place of `text`; None where it is not known."""
     for name, pattern in _UNIT_PATTERNS:
         if pattern.match(text, end):
             return name

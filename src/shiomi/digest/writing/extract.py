@@ -107,7 +107,7 @@ def key_terms(items: Iterable[Item], *, most: int = 3, without: str = "") -> lis
     written: dict[str, Counter[str]] = {}
     known = set(tokens(without))
     for item in items:
-        words = re.findall(r"[A-Za-z][\w.+#-]*[\w+#]", item.text)
+        words = re.findall(r"(?<![\w'’])[A-Za-z][\w.+#-]*[\w+#](?!['’])", item.text)
         for word in dict.fromkeys(words):
             for key in tokens(word):
                 if key not in known and any(letter.isalpha() for letter in key):

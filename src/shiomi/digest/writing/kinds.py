@@ -21,7 +21,17 @@ __all__ = ["KINDS", "host_of", "kind_of", "repository_of"]
 # Where nothing fits: a thread with an address is an article, one without is a discussion.
 KINDS = (
     *("security", "outage", "ending", "law", "paper", "show", "ask", "benchmark", "release"),
-    *("video", "hardware", "repository", "howto", "history", "work", "practice", "language"),
+    *(
+        "video",
+        "image",
+        "hardware",
+        "repository",
+        "howto",
+        "history",
+        "work",
+        "practice",
+        "language",
+    ),
     *("discussion", "article"),
 )
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
@@ -59,8 +69,13 @@ def _rules() -> tuple[_Rule, ...]:
 def kind_of(threads: Iterable[Thread]) -> str:
     """One of KINDS for a story of these threads. A title says more than a tag or an address."""
     told = [(thread.title[:300], host_of(thread.url), thread.tags) for thread in threads]
+    asks = not any(host for _, host, _ in told) and any("?" in title for title, _, _ in told)
     for titles_only in (True, False):
         for rule in _rules():
+            if (
+                asks and rule.kind == "show"
+            ):  # a text post with a question asks it, whatever it names
+                return "ask"
             for title, host, tags in told:
                 if rule.fits(title, *((None, ()) if titles_only else (host, tags))):
                     return rule.kind

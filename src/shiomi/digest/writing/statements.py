@@ -176,9 +176,11 @@ class Statements:
         kind = self.language.phrase(f"writing.kind_{kind_of(self.evidence.threads)}")
         if host is None:
             label = community_label(main.community)
+            if kind_of(self.evidence.threads) == "discussion":
+                return self._say("about_text", [main], community=label)
             return self._say("about_post", [main], community=label, kind=kind)
-        if kind_of([main]) == "video":
-            return self._say("about_video", [main], host=host)
+        if (seen := kind_of([main])) in ("video", "image"):
+            return self._say(f"about_{seen}", [main], host=host)
         if (main.url or "").lower().endswith(".pdf") or "[pdf]" in main.title.lower():
             return self._say("about_document", [main], host=host)
         if kind_of(self.evidence.threads) == "article":

@@ -1,0 +1,204 @@
+"""The parts of a computer, as a catalogue states them. A field it does not state is None.
+
+Lengths are millimetres, powers watts, capacities GB as sold (10⁹ bytes for drives, 2³⁰ for memory).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TypeVar
+
+from shiomi.rig.errors import PlanError
+
+__all__ = [
+    "Board",
+    "Build",
+    "Case",
+    "Category",
+    "Cooler",
+    "Cpu",
+    "Drive",
+    "GraphicsCard",
+    "MemoryKit",
+    "Part",
+    "PowerSupply",
+]
+
+P = TypeVar("P", bound="Part")
+
+
+class Category(StrEnum):
+    """What a part is; also the name of its catalogue file."""
+
+    GPU = "gpu"
+    CPU = "cpu"
+    BOARD = "motherboard"
+    MEMORY = "ram"
+    STORAGE = "storage"
+    SUPPLY = "psu"
+    CASE = "case"
+    COOLER = "cooler"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What all parts have."""
+
+    id: str
+    name: str
+    maker: str = ""
+    numbers: tuple[str, ...] = ()  # part numbers, as shops print them
+    year: int | None = None
+    doubts: tuple[str, ...] = ()  # what the row says that cannot be, in words; the field is None
+
+    @property
+    def category(self) -> Category:
+        """The category, from the type."""
+        return _CATEGORIES[type(self)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphicsCard(Part):
+    """A graphics card. Connectors are counts of what it must be fed by; all None: not stated."""
+
+    chipset: str
+    vram_gb: float | None = None
+    length_mm: float | None = None
+    slot_width: float | None = None  # 2.5: it covers three
+    tdp_w: float | None = None
+    six_pin: int | None = None
+    eight_pin: int | None = None
+    twelve_volt: int | None = None  # 12VHPWR or 12V-2x6; one's cable fits the other's socket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cpu(Part):
+    """A processor."""
+
+    socket: str
+    architecture: str = ""
+    cores: int | None = None
+    tdp_w: float | None = None
+    ppt_w: float | None = None  # the most it draws for long, where stated
+    memory_max_gb: float | None = None
+    memory_types: tuple[str, ...] = ()
+    memory_channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board(Part):
+    """A motherboard."""
+
+    socket: str | None = None
+    form_factor: str | None = None
+    chipset: str = ""
+    memory_type: str | None = None
+    memory_slots: int | None = None
+    memory_max_gb: float | None = None
+    x16_slots: int | None = None  # of that size; how many lanes are wired is not stated
+    pcie_generation: float | None = None  # of the first slot
+    m2_slots: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryKit(Part):
+    """A kit of memory modules; the capacity is the kit's."""
+
+    type: str
+    capacity_gb: float
+    modules: int
+    speed: int | None = None  # MT/s
+    form_factor: str | None = None  # "DIMM" or "SO-DIMM"
+    registered: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drive(Part):
+    """A solid-state drive."""
+
+    capacity_gb: float
+    form_factor: str
+    interface: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerSupply(Part):
+    """A power supply. Connectors are counts of what it has; all None: not stated."""
+
+    watts: float | None = None
+    form_factor: str | None = None
+    efficiency: str | None = None  # "80+ Gold"
+    length_mm: float | None = None
+    eight_pin: int | None = None  # PCIe 6+2
+    twelve_volt: int | None = None  # 12VHPWR or 12V-2x6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Part):
+    """A case."""
+
+    form_factor: str | None = None
+    boards: tuple[str, ...] = ()
+    gpu_max_mm: float | None = None
+    cooler_max_mm: float | None = None
+    supply_max_mm: float | None = None
+    slots: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cooler(Part):
+    """A CPU cooler."""
+
+    sockets: tuple[str, ...] = ()
+    height_mm: float | None = None
+    water: bool | None = None
+    radiator_mm: float | None = None
+
+
+_CATEGORIES: dict[type[Part], Category] = {
+    GraphicsCard: Category.GPU,
+    Cpu: Category.CPU,
+    Board: Category.BOARD,
+    MemoryKit: Category.MEMORY,
+    Drive: Category.STORAGE,
+    PowerSupply: Category.SUPPLY,
+    Case: Category.CASE,
+    Cooler: Category.COOLER,
+}
+
+_SEVERAL = {Category.GPU, Category.MEMORY, Category.STORAGE}
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A computer's parts by category; a category may be missing. Several only of some."""
+
+    parts: dict[Category, tuple[Part, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, parts: Iterable[Part]) -> Build:
+        """Sort parts into a build.
+
+        Raises PlanError where there are two of what a computer has one of.
+        """
+        sorted_parts: dict[Category, tuple[Part, ...]] = {}
+        for part in parts:
+            category = part.category
+            present = sorted_parts.get(category, ())
+            if present and category not in _SEVERAL:
+                raise PlanError(
+                    f"two parts of kind {category}: {present[0].name!r} and {part.name!r}; "
+                    "leave one out"
+                )
+            sorted_parts[category] = (*present, part)
+        return cls(sorted_parts)
+
+    def get(self, category: Category) -> tuple[Part, ...]:
+        """The parts of a category, none where it is missing."""
+        return self.parts.get(category, ())
+
+    def only(self, kind: type[P]) -> tuple[P, ...]:
+        """The parts of one type."""
+        return tuple(p for p in self.get(_CATEGORIES[kind]) if isinstance(p, kind))

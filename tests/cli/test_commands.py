@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.resources import as_file
 from pathlib import Path
 
 import click
@@ -14,6 +16,7 @@ import pytest
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
 from shiomi.digest.config import Config, load_config
+from shiomi.sample import sample_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COMMANDS = [[], *([name] for name in shiomi.commands), ["digest", "check"]]
@@ -95,6 +98,22 @@ def test_a_digest_of_an_empty_archive_says_what_to_do(run: Run) -> None:
     done = run("digest", "--week", "2020-12-06")
     assert done.returncode == Exit.PARTLY
     assert "shiomi collect" in done.stderr
+
+
+def test_what_is_exported_is_imported_to_the_same(run: Run, tmp_path: Path) -> None:
+    run("init")
+    for resource in sample_files():
+        with as_file(resource) as path:
+            assert run("import", str(path)).returncode == Exit.DONE
+    assert run("export", "one.jsonl.gz", "--since", "2020-12-10").returncode == Exit.DONE
+    (tmp_path / "shiomi.sqlite3").unlink()
+    assert run("import", "one.jsonl.gz").returncode == Exit.DONE
+    assert run("export", "two.jsonl.gz").returncode == Exit.DONE
+    one, two = (
+        gzip.decompress((tmp_path / name).read_bytes()) for name in ("one.jsonl.gz", "two.jsonl.gz")
+    )
+    assert one == two
+    assert one.count(b"\n") > 500
 
 
 def test_json_output_is_one_document(run: Run) -> None:

@@ -12,6 +12,7 @@ from shiomi.cli.collect import collect
 from shiomi.cli.demo import demo
 from shiomi.cli.digest import digest
 from shiomi.cli.exits import Exit
+from shiomi.cli.export import export
 from shiomi.cli.importing import import_
 from shiomi.cli.init import init
 from shiomi.cli.search import search
@@ -65,7 +66,7 @@ def shiomi(context: click.Context, config: Path) -> None:
     context.obj = config
 
 
-for _command in (init, demo, collect, import_, digest, search, watch, status):
+for _command in (init, demo, collect, import_, export, digest, search, watch, status):
     shiomi.add_command(_command)
 
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from shiomi.digest.archive import Archive
     from shiomi.digest.config import Config
     from shiomi.digest.thread import Thread
 
-__all__ = ["as_json", "configuration", "json_option", "opened", "thread_lines"]
+__all__ = ["as_json", "configuration", "json_option", "local_day", "opened", "thread_lines"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,6 +50,13 @@ def opened(config: Config, *, create: bool = False) -> Archive:
     if create:
         config.archive.parent.mkdir(parents=True, exist_ok=True)
     return Archive.open(config.archive, create=create)
+
+
+def local_day(config: Config, day: datetime) -> int:
+    """Unix seconds of the first moment of `day` where the digest is read."""
+    from zoneinfo import ZoneInfo
+
+    return int(day.replace(tzinfo=ZoneInfo(config.timezone)).timestamp())
 
 
 def thread_lines(thread: Thread, timezone: str) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from shiomi.cli.output import as_json, configuration, json_option, opened, thread_lines
+from shiomi.cli.output import as_json, configuration, json_option, local_day, opened, thread_lines
 
 __all__ = ["search"]
 
@@ -42,17 +42,14 @@ def search(
       shiomi search "open source models"
       shiomi search 規制 --since 2026-11-01 --json
     """
-    from zoneinfo import ZoneInfo
-
     config = configuration(context)
-    zone = ZoneInfo(config.timezone)
-
-    def moment(day: datetime | None) -> int | None:
-        return None if day is None else int(day.replace(tzinfo=zone).timestamp())
-
     with opened(config) as archive:
         hits = archive.search(
-            query, limit=limit, since=moment(since), until=moment(until), community=community
+            query,
+            limit=limit,
+            since=local_day(config, since) if since else None,
+            until=local_day(config, until) if until else None,
+            community=community,
         )
     if json:
         as_json(hits)

@@ -15,10 +15,10 @@ from shiomi.digest.archive.shapes import ThreadLine
 from shiomi.digest.errors import ArchiveError
 from shiomi.digest.thread import Thread
 
-__all__ = ["export_lines", "export_threads"]
+__all__ = ["FOREVER", "export_lines", "export_threads"]
 
 _BATCH = 500
-_FOREVER = 2**62  # unix seconds
+FOREVER = 2**62  # unix seconds
 
 
 def export_threads(
@@ -26,7 +26,7 @@ def export_threads(
     path: Path | str,
     *,
     since: int = 0,
-    until: int = _FOREVER,
+    until: int = FOREVER,
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> int:
     """Write the threads created in [since, until) to `path`, and give how many there were.
@@ -65,7 +65,7 @@ def export_threads(
     return count
 
 
-def export_lines(archive: Archive, since: int = 0, until: int = _FOREVER) -> Iterator[bytes]:
+def export_lines(archive: Archive, since: int = 0, until: int = FOREVER) -> Iterator[bytes]:
     """The threads created in [since, until), by (created, uid), each as one line of JSON."""
     batch: list[Thread] = []
     for thread in archive.threads(since, until):

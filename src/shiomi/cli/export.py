@@ -1,0 +1,52 @@
+"""`shiomi export`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from shiomi.cli.output import as_json, configuration, json_option, local_day, opened
+from shiomi.cli.progress import progress
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Of this day or later.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Of before this day.")
+@json_option
+@click.pass_context
+def export(
+    context: click.Context,
+    path: Path,
+    since: datetime | None,
+    until: datetime | None,
+    json: bool,
+) -> None:
+    """Write threads, with all their readings and titles, as JSON Lines.
+
+    What `shiomi import` reads back to the same archive: for moving to another machine, for
+    other programs, or for keeping. A name that ends with .gz is compressed.
+
+    \b
+    Example:
+      shiomi export november.jsonl.gz --since 2026-11-01 --until 2026-12-01
+    """
+    from shiomi.digest.archive.exporting import FOREVER, export_threads
+
+    config = configuration(context)
+    with opened(config) as archive, progress(quiet=json) as show:
+        written = export_threads(
+            archive,
+            path,
+            since=local_day(config, since) if since else 0,
+            until=local_day(config, until) if until else FOREVER,
+            progress=show,
+        )
+    if json:
+        as_json({"path": path, "threads": written})
+    else:
+        click.echo(f"{path}: {written:,} threads")

@@ -17,8 +17,8 @@ from collections import Counter
 from pathlib import Path
 
 OUT = Path(__file__).parents[1] / "src/shiomi/digest/writing/plain_words.txt"
-THREADS, SMALL = 12, 0.75  # threads a word must be in; share of its uses in small letters
-NAMES = frozenset({"openai"})  # written small often enough to look plain
+THREADS, SMALL = 6, 0.8  # threads a word must be in; share of its uses in small letters
+NAMES = frozenset({"openai", "numpy", "vllm"})  # written small often enough to look plain
 HEAD = """\
 # Words of English prose that comments write in small letters nearly always: no names.
 # Made by runs/plain_words.py from counts of single words.

@@ -19,8 +19,10 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from shiomi.digest.document import Reason
+from shiomi.digest.linking import canonical_url
 from shiomi.digest.ranking.engagement import Engagement, Standing, reliable
 from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.story import Story
@@ -236,10 +238,9 @@ class _Earlier:
 def _keys(thread: Thread) -> list[str]:
     """By what a thread is recognised in a later week: its address and its title."""
     keys = []
-    if thread.url:
-        bare = re.sub(r"^https?://(?:www\.)?|[#].*$", "", thread.url.strip().lower()).rstrip("/")
-        if "/" in bare:  # a bare host is a home page: many stories may point at it
-            keys.append(f"url {bare}")
+    page = canonical_url(thread.url) if thread.url else None
+    if page and urlsplit(page).path.strip("/"):  # a home page has many stories
+        keys.append(f"page {page}")
     title = " ".join(re.findall(r"\w+", normalized(bare_title(thread.title))))
     if title.count(" ") >= RECURRING - 1:
         keys.append(f"title {title}")

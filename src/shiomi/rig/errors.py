@@ -5,6 +5,7 @@ RigError
 ├── UnknownPartError    a GPU, CPU, part or model name is unknown
 ├── AmbiguousPartError  a name fits several; the message lists them
 ├── MachineError        a machine description or dump says something that cannot be meant
+├── SettingError        a quantisation, cache type, context or engine that means nothing
 ├── PlanError           a budget or wish that no build can meet
 └── PriceError          a price file or shop's answer is not what it should be
 """
@@ -16,6 +17,7 @@ __all__ = [
     "PlanError",
     "PriceError",
     "RigError",
+    "SettingError",
     "UnknownPartError",
 ]
 
@@ -38,6 +40,10 @@ class AmbiguousPartError(RigError):
 
 class MachineError(RigError):
     """A machine description or dump says something that cannot be meant."""
+
+
+class SettingError(RigError):
+    """A quantisation, cache type, context, number of users or engine that means nothing."""
 
 
 class PlanError(RigError):

@@ -33,6 +33,8 @@ class Layer:
     expert_parameters: int = 0  # of one routed expert; 0: no mixture of experts
     experts: int = 0
     chosen: int = 0  # experts read per token
+    heads: int = 0  # that ask: query heads
+    feed_forward: int = 0  # widest inner dimension
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,8 @@ class Model:
     file_bytes: int | None = None  # of the weights, where a file was read
     quantisation: str | None = None  # "Q4_K_M", "F16", as in the file
     source: str = ""  # file or catalogue row it was read from
+    embedding_bytes: int | None = None  # of the embedding table, where a file was read
+    expert_bytes: int | None = None  # of all routed experts, where a file was read
 
     @property
     def parameters(self) -> int:

@@ -1,0 +1,114 @@
+"""The fields of a config.json, each checked against what can be before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NoReturn
+
+from shiomi.rig.errors import ModelFileError
+
+__all__ = ["Fields"]
+
+MAX_SIZE = 2**24  # of a width, a rank, a number of heads or experts
+MAX_LISTED = 2**12
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """What a config says of one model, by the names of its keys."""
+
+    said: Mapping[str, object]
+    name: str
+
+    def language_model(self) -> Fields:
+        """The fields of the language model, where the config is of one with eyes or ears."""
+        for key in ("text_config", "llm_config", "language_config"):
+            inner = self.said.get(key)
+            if isinstance(inner, Mapping):
+                outer = {k: v for k, v in self.said.items() if not isinstance(v, Mapping)}
+                quantised = self.said.get("quantization_config")
+                kept = {"quantization_config": quantised} if quantised is not None else {}
+                return Fields({**outer, **kept, **inner}, self.name)
+        return self
+
+    def refuse(self, text: str) -> NoReturn:
+        """Raise ModelFileError with the model's name."""
+        raise ModelFileError(f"The config of {self.name} {text}")
+
+    def value(self, *keys: str) -> object:
+        """What the first of the keys that is present says; null is absent."""
+        return next((self.said[key] for key in keys if self.said.get(key) is not None), None)
+
+    def integer(self, *keys: str, default: int | None = None, most: int = MAX_SIZE) -> int:
+        """A number in 0..most; raises where it is absent and has no default."""
+        value = self.value(*keys)
+        if value is None:
+            if default is None:
+                self.refuse(f"has no {keys[0]}")
+            return default
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
+            self.refuse(f"gives {keys[0]} = {_short(value)}; 0 to {most} can be")
+        return value
+
+    def flag(self, *keys: str, default: bool) -> bool:
+        """True or false."""
+        value = self.value(*keys)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.refuse(f"gives {keys[0]} = {_short(value)}; true or false can be")
+        return value
+
+    def optional_text(self, key: str) -> str | None:
+        """A string, or None where there is none."""
+        value = self.value(key)
+        if value is not None and not isinstance(value, str):
+            self.refuse(f"gives {key} = {_short(value)}; a string can be")
+        return value
+
+    def text(self, key: str) -> str:
+        """A string that must be there."""
+        value = self.optional_text(key)
+        if not value:
+            self.refuse(f"has no {key}")
+        return value
+
+    def texts(self, key: str) -> list[str]:
+        """A list of strings; empty where there is none."""
+        value = self.value(key)
+        if value is None:
+            return []
+        if not isinstance(value, list) or len(value) > MAX_LISTED:
+            self.refuse(f"gives {key} = {_short(value)}; a list of strings can be")
+        if not all(isinstance(item, str) for item in value):
+            self.refuse(f"gives {key} something that is no string")
+        return value
+
+    def integers(self, key: str) -> list[int]:
+        """A list of numbers; empty where there is none."""
+        value = self.value(key)
+        if value is None:
+            return []
+        if not isinstance(value, list) or len(value) > MAX_LISTED:
+            self.refuse(f"gives {key} = {_short(value)}; a list of numbers can be")
+        if not all(isinstance(n, int) and 0 <= n <= MAX_SIZE for n in value):
+            self.refuse(f"gives {key} something that is no number in 0..{MAX_SIZE}")
+        return value
+
+    def mapping(self, key: str) -> Mapping[str, object] | None:
+        """An object, or None where there is none."""
+        value = self.value(key)
+        if value is not None and not isinstance(value, Mapping):
+            self.refuse(f"gives {key} = {_short(value)}; an object can be")
+        return value
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested or longer than Python prints
+        text = type(value).__name__
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -45,19 +45,21 @@ def comment(text: str, number: int = 1, points: int | None = None) -> Passage:
     return Passage(PassageKind.COMMENT, text, f"https://example.org/c/{number}", points)
 
 
-def watched(threads: list[Thread], *terms: str, rises_by: float = 2.0) -> SubjectEvidence:
+def watched(
+    threads: list[Thread], *terms: str, rises_by: float = 2.0, weeks: int = 4
+) -> SubjectEvidence:
     watch = WatchConfig("subject", terms or ("regulation",), rises_by)
     with Archive.open(":memory:") as archive:
         archive.add(threads, seen=AS_OF)
-        return watch_subject(archive, watch, WEEK, as_of=AS_OF, weeks=4)
+        return watch_subject(archive, watch, WEEK, as_of=AS_OF, weeks=weeks)
 
 
 def usual_week(back: int, on_subject: int, community: str = "hackernews") -> list[Thread]:
-    """A week with ten threads, of which some are on the subject."""
+    """A week with at least ten threads, of which some are on the subject."""
     return [
         thread(n, f"regulation {n}" if n < on_subject else f"other {n}", back=back,
                community=community)
-        for n in range(10)
+        for n in range(max(10, on_subject))
     ]  # fmt: skip
 
 
@@ -126,11 +128,19 @@ def test_a_subject_far_above_its_usual_weeks_rises() -> None:
     assert found.p_value < 0.01
 
 
-def test_a_wave_that_ebbs_does_not_rise() -> None:
-    waning = [*usual_week(4, 0), *usual_week(3, 0), *usual_week(2, 0), *usual_week(1, 10)]
-    assert not watched([*waning, *usual_week(0, 9)]).rising
-    grown = [*usual_week(4, 0), *usual_week(3, 0), *usual_week(2, 0), *usual_week(1, 3)]
-    assert watched([*grown, *usual_week(0, 9)]).rising
+def eight_quiet_weeks_but_the_last(on_subject: int) -> list[Thread]:
+    """Eight weeks, all without the subject except the one right before this."""
+    return [t for back in range(8, 0, -1) for t in usual_week(back, on_subject * (back == 1))]
+
+
+def test_a_wave_that_ebbs_does_not_rise_however_quiet_the_weeks_before_it_were() -> None:
+    for this_week in (11, 12):
+        found = watched([*eight_quiet_weeks_but_the_last(12), *usual_week(0, this_week)], weeks=8)
+        assert found.counts == (0, 0, 0, 0, 0, 0, 0, 12, this_week)
+        assert found.p_value < 0.05  # the wave is unusual still
+        assert not found.rising
+    grown = [*eight_quiet_weeks_but_the_last(12), *usual_week(0, 13)]
+    assert watched(grown, weeks=8).rising
 
 
 def test_from_none_to_one_thread_is_no_alert() -> None:

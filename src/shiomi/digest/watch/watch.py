@@ -86,7 +86,11 @@ def watch_subject(
     p_value = chance_of(tested, before)
     usual = math.fsum(before) / len(before) if before else 0.0
     rising = (
-        bool(before) and tested >= FEWEST and tested >= watch.rises_by * usual and p_value < CHANCE
+        bool(before)
+        and tested >= FEWEST
+        and tested > before[-1]
+        and tested >= watch.rises_by * usual
+        and p_value < CHANCE
     )
     found = [term for term in watch.terms if any(_is_on(t, matcher((term,))) for t in threads)]
     return SubjectEvidence(

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import re
 from collections import defaultdict
+from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
@@ -20,7 +21,6 @@ from shiomi.sample import (
     SAMPLE_FILES,
     SAMPLE_WEEKS,
     sample_files,
-    sample_origin,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -152,7 +152,7 @@ def test_no_excerpt_names_a_user(threads: dict[str, list[Thread]]) -> None:
 
 
 def test_origin_and_licences_are_stated_beside_the_files() -> None:
-    origin = sample_origin()
+    origin = (files("shiomi.sample") / "ORIGIN.md").read_text(encoding="utf-8")
     for source in ("hn-history", "hackernews-post-datasets", "hackernews-lobsters-pairs"):
         assert source in origin
     assert "licence" in origin

@@ -9,7 +9,7 @@ import datetime
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-__all__ = ["SAMPLE_AS_OF", "SAMPLE_FILES", "SAMPLE_WEEKS", "sample_files", "sample_origin"]
+__all__ = ["SAMPLE_AS_OF", "SAMPLE_FILES", "SAMPLE_WEEKS", "sample_files"]
 
 SAMPLE_WEEKS = (datetime.date(2020, 12, 6), datetime.date(2020, 12, 13))
 """The last day of each week that is here in full; the weeks are those of Asia/Tokyo."""
@@ -38,8 +38,3 @@ def sample_files() -> tuple[Traversable, ...]:
     """
     here = files(__name__)
     return tuple(here / name for name in SAMPLE_FILES)
-
-
-def sample_origin() -> str:
-    """The text of ORIGIN.md: sources, licences, and what the numbers mean."""
-    return (files(__name__) / "ORIGIN.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from enum import StrEnum
 
 from shiomi.digest.check.numerals import Amount, read_amount
 
-__all__ = ["Claim", "Unit", "Written", "read_claims", "thread_uid"]
+__all__ = ["Claim", "Unit", "Written", "read_claims"]
 
 
 class Unit(StrEnum):
@@ -105,12 +105,6 @@ _COMMUNITY = re.compile(
     r"(?i)(?P<hackernews>hacker\s?news|\bHN\b|(?<![A-Za-z])HN(?![A-Za-z]))|(?P<lobsters>lobsters|lobste\.rs)"
     r"|(?<![A-Za-z0-9/])r/(?P<sub>[A-Za-z0-9_]{2,30})|(?P<reddit>reddit)"
 )
-
-
-def thread_uid(url: str) -> str | None:
-    """The uid of the thread whose discussion page `url` is, or None."""
-    found = _THREAD.match(url)
-    return _uid(found) if found else None
 
 
 def read_claims(text: str) -> Written:

@@ -36,11 +36,6 @@ class CheckReport:
         """The claims that are wrong."""
         return tuple(one for one in self.checked if one.verdict is Verdict.CONTRADICTED)
 
-    @property
-    def exit_code(self) -> int:
-        """0 where nothing is contradicted, else 1."""
-        return 1 if self.contradicted else 0
-
     def counts(self) -> dict[str, int]:
         """How many claims have which verdict."""
         return {

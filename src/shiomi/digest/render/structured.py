@@ -39,7 +39,10 @@ def render_json(digest: Digest) -> str:
 
 
 def parse_json(text: str | bytes) -> Digest:
-    """The digest that `render_json` printed. Raises DigestError naming what is wrong."""
+    """The digest that `render_json` printed. Raises DigestError naming what is wrong.
+
+    Shiomi itself keeps digests in the archive: this is how other programs read the published JSON.
+    """
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)
         if envelope.schema != SCHEMA:

@@ -6,6 +6,7 @@ DigestError
 ├── ImportFileError  a file given to `shiomi import` is not what it should be
 ├── SourceError      a community did not answer, or answered something unreadable
 ├── LinkingError     the shipped linking model is missing or damaged
+├── WeekError        a week that no calendar here can hold
 └── WriterError      a language model's server failed or returned what cannot be used
 """
 
@@ -16,6 +17,7 @@ __all__ = [
     "ImportFileError",
     "LinkingError",
     "SourceError",
+    "WeekError",
     "WriterError",
 ]
 
@@ -42,6 +44,13 @@ class SourceError(DigestError):
 
 class LinkingError(DigestError):
     """The shipped linking model is missing or damaged."""
+
+
+class WeekError(DigestError, ValueError):
+    """A week that no calendar here can hold.
+
+    A ValueError too, so that a decoder tells of it as of any other value that is not right.
+    """
 
 
 class WriterError(DigestError):

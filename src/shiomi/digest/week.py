@@ -6,15 +6,29 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from shiomi.digest.errors import WeekError
+
 __all__ = ["Week"]
+
+# Far enough inside what `date` can hold that every sum below has an answer.
+_FIRST, _LAST = 1900, 9000
 
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """The seven days that end with `last`, in `zone`: from local midnight to local midnight."""
+    """The seven days that end with `last`, in `zone`: from local midnight to local midnight.
+
+    Raises WeekError where `last` is not in the years 1900 to 9000.
+    """
 
     last: date  # the date in the digest's title
     zone: str = "Asia/Tokyo"  # IANA name
+
+    def __post_init__(self) -> None:
+        if not _FIRST <= self.last.year <= _LAST:
+            raise WeekError(
+                f"no week ends on {self.last}; name one of the years {_FIRST} to {_LAST}"
+            )
 
     @property
     def start(self) -> int:
@@ -27,13 +41,25 @@ class Week:
         return self._midnight(self.last + timedelta(days=1))
 
     def before(self, weeks: int = 1) -> Week:
-        """The week that ends `weeks` weeks earlier."""
-        return Week(self.last - timedelta(weeks=weeks), self.zone)
+        """The week that ends `weeks` weeks earlier. Raises WeekError where there is none."""
+        try:
+            last = self.last - timedelta(weeks=weeks)
+        except OverflowError:
+            raise WeekError(f"no week ends {weeks} weeks before {self.last}") from None
+        return Week(last, self.zone)
 
     @classmethod
     def containing(cls, moment: int, zone: str = "Asia/Tokyo") -> Week:
-        """The week whose last day is the local day of `moment` (unix seconds)."""
-        return cls(datetime.fromtimestamp(moment, ZoneInfo(zone)).date(), zone)
+        """The week whose last day is the local day of `moment` (unix seconds).
+
+        Raises WeekError where that is in no year from 1900 to 9000.
+        """
+        local = ZoneInfo(zone)
+        try:
+            day = datetime.fromtimestamp(moment, local).date()
+        except (OverflowError, ValueError, OSError):
+            raise WeekError(f"no week holds the moment {moment} (unix seconds)") from None
+        return cls(day, zone)
 
     def _midnight(self, day: date) -> int:
         return int(datetime.combine(day, time(), ZoneInfo(self.zone)).timestamp())

@@ -124,7 +124,7 @@ def test_the_first_token_takes_the_prompt_and_one_step() -> None:
 
 
 def test_a_measurement_of_this_machine_moves_and_narrows_the_estimate() -> None:
-    calibration = Calibration(1.2, None, 0.95, 1.05, "one measurement")
+    calibration = Calibration(1.2, None, 0.95, 1.05, 0.9, 1.1, "one measurement")
     before = decode_speed(DENSE, PC, quantisation="Q4_K_M")
     after = decode_speed(DENSE, PC, quantisation="Q4_K_M", calibration=calibration)
     assert after.value == pytest.approx(before.value / 1.2)

@@ -38,6 +38,7 @@ class Coefficients:
 
     terms: Mapping[str, float]
     interval: Interval  # of the seconds
+    narrowed: Interval  # after one measurement on this very machine
     factor: float  # on the seconds, of this very GPU; 1 where it was not measured
     basis: str
     sources: tuple[str, ...]
@@ -49,8 +50,10 @@ class Calibration:
 
     decode: float
     prefill: float | None  # None: the endpoint told no prompt's time
-    low: float  # where 8 of 10 other models' times lay, after such a measurement
+    low: float  # where 8 of 10 other models' times of writing lay, after such a measurement
     high: float
+    prefill_low: float  # of reading
+    prefill_high: float
     basis: str
 
 
@@ -113,10 +116,9 @@ def _of_architecture(
     elif gpu.architecture != architecture:
         level = "family"
         basis += f"; {gpu.architecture} itself was not measured"
-    interval = Interval(
-        *chosen.get("intervals", fitted["intervals"]).get(level, fitted["intervals"][level])
-    )
-    return Coefficients(chosen["terms"], interval, factor, basis, tuple(entry["sources"]))
+    interval = Interval(*fitted["intervals"][level])
+    narrowed = Interval(*fitted["intervals"]["machine"])
+    return Coefficients(chosen["terms"], interval, narrowed, factor, basis, tuple(entry["sources"]))
 
 
 def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coefficients:
@@ -125,6 +127,7 @@ def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coef
     return Coefficients(
         pooled["terms"],
         Interval(*fitted["intervals"]["pooled"]),
+        Interval(*fitted["intervals"]["machine"]),
         1.0,
         f"fitted on {engine} {entry['version']}, all architectures, {pooled['rows']} rows; "
         f"{gpu.architecture} itself was not measured",

@@ -6,6 +6,7 @@ RigError
 ├── AmbiguousPartError  a name fits several; the message lists them
 ├── MachineError        a machine description or dump says something that cannot be meant
 ├── SettingError        a quantisation, cache type, context or engine that means nothing
+├── MeasureError        an endpoint gave no speed that can be used
 ├── PlanError           a budget or wish that no build can meet
 └── PriceError          a price file or shop's answer is not what it should be
 """
@@ -13,6 +14,7 @@ RigError
 __all__ = [
     "AmbiguousPartError",
     "MachineError",
+    "MeasureError",
     "ModelFileError",
     "PlanError",
     "PriceError",
@@ -44,6 +46,10 @@ class MachineError(RigError):
 
 class SettingError(RigError):
     """A quantisation, cache type, context, number of users or engine that means nothing."""
+
+
+class MeasureError(RigError):
+    """An endpoint gave no speed that can be used."""
 
 
 class PlanError(RigError):

@@ -95,9 +95,10 @@ def decode_speed(
             experts=not experts_in_ram,
         )
         seconds += gpu.memory_gib / total * coefficients.factor * _dot(coefficients, terms)
-    low, high = _bounds(chosen, calibration)
-    factor = calibration.decode if calibration else 1.0
-    seconds *= factor
+    low, high = _bounds(chosen)
+    if calibration is not None:
+        seconds *= calibration.decode
+        low, high = calibration.low, calibration.high
     extra = _expert_seconds(model, machine, quantisation, users) if experts_in_ram else (0.0,) * 3
     basis = _basis(chosen, calibration)
     if experts_in_ram:
@@ -140,8 +141,12 @@ def prefill_speed(
         seconds += (
             gpu.memory_gib / total * coefficients.factor * _dot(coefficients, terms)
         ) * pipeline_share(prompt, len(used), serial)
-    seconds *= calibration.prefill or 1.0 if calibration else 1.0
-    low, high = _bounds(chosen, calibration if calibration and calibration.prefill else None)
+    if calibration is not None and calibration.prefill is None:
+        calibration = None  # the measurement says nothing of reading
+    low, high = _bounds(chosen)
+    if calibration is not None and calibration.prefill is not None:
+        seconds *= calibration.prefill
+        low, high = calibration.prefill_low, calibration.prefill_high
     return Estimate(
         prompt / seconds,
         prompt / (seconds * high),
@@ -259,10 +264,8 @@ def _dot(coefficients: Coefficients, terms: tuple[float, ...]) -> float:
     return sum(coefficients.terms[name] * term for name, term in zip(names, terms, strict=True))
 
 
-def _bounds(chosen: list[Coefficients], calibration: Calibration | None) -> tuple[float, float]:
+def _bounds(chosen: list[Coefficients]) -> tuple[float, float]:
     """Return the interval's factors on the seconds; of several GPUs, the widest."""
-    if calibration is not None:
-        return calibration.low, calibration.high
     return (
         min(1.0, *(c.interval.low for c in chosen)),
         max(1.0, *(c.interval.high for c in chosen)),

@@ -150,9 +150,9 @@ def contents(archive: Path) -> dict[str, list[tuple[object, ...]]]:
         " FROM reading JOIN thread ON reading.thread = n",
         "passages": "SELECT community, id, kind, position, text FROM passage"
         " JOIN thread ON passage.thread = thread.n",
-        "digests": "SELECT last, zone, language, as_of, document FROM digest",
+        "digests": "SELECT last, language, document, explanation FROM digest",
         "digest threads": "SELECT * FROM digest_thread",
-        "parts left": "SELECT * FROM digest_part",
+        "plans left": "SELECT * FROM digest_plan",
     }
     rows = {name: sorted(connection.execute(query).fetchall()) for name, query in tables.items()}
     connection.close()
@@ -160,7 +160,9 @@ def contents(archive: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def pages(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """What a web server shows: not the hidden file that a killed run was writing."""
+    shown = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return {path.name: path.read_bytes() for path in shown}
 
 
 @pytest.mark.parametrize("name", STEPS)

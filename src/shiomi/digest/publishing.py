@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shiomi.digest.errors import DigestError
@@ -16,32 +17,58 @@ def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
     """Write rendered `files` (relative name to text) below `folder`; returns those that changed.
 
     Each file is replaced in one step, so a reader, a web server or a `kill -9` never sees half a
-    page. Raises DigestError where the disk refuses.
+    page. What is being written is `.NAME.part`; one that a killed run left is written over, or
+    removed where its page needs no change. Of two runs at once one waits for the other. Raises
+    DigestError where the disk refuses.
     """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            return _published(files, folder)
+    except OSError as error:
+        raise DigestError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder against other runs; the system lets go of it when a run is killed."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # network file systems that lock no folder: as without it
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _published(files: Mapping[str, str], folder: Path) -> list[Path]:
     changed = []
     for name, text in sorted(files.items()):
         path = folder / name
+        part = path.with_name(f".{path.name}.part")
         content = text.encode("utf-8")
         try:
             if path.is_file() and path.read_bytes() == content:
+                part.unlink(missing_ok=True)
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, content)
+            _replace(path, part, content)
         except OSError as error:
             raise DigestError(f"{path} cannot be written: {error.strerror}") from error
         changed.append(path)
     return changed
 
 
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+def _replace(path: Path, part: Path, content: bytes) -> None:
     try:
-        with os.fdopen(handle, "wb") as file:
+        # Anew, so that it is neither written through a link nor with the mode of what was there.
+        part.unlink(missing_ok=True)
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
+        part.chmod(0o644)
+        part.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,17 +70,22 @@ def test_every_link_within_the_repository_leads_somewhere(document: str) -> None
         assert ((ROOT / document).parent / link).exists(), link
 
 
-def test_the_three_commands_of_the_readme_run_in_an_empty_folder(tmp_path: Path) -> None:
-    """init, collect and digest, with no community reachable: each ends as `--help` says."""
-
+def test_the_commands_of_the_readme_run_where_no_community_is_reachable(tmp_path: Path) -> None:
     def run(*args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "shiomi.cli", *args]
         return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert run("init").returncode == Exit.DONE
+    nobody = 'endpoint = "http://127.0.0.1:9"\n'  # the discard port: nothing listens
     config = tmp_path / "shiomi.toml"
-    text = config.read_text(encoding="utf-8").replace("enabled = true", "enabled = false")
+    text = config.read_text(encoding="utf-8")
+    text = re.sub(r"(\[sources\.(?:lobsters|arxiv)\]\n)", rf"\1{nobody}", text)
+    text = re.sub(r"(\[sources\.(?:hackernews|reddit)\]\nenabled = )true", r"\1false", text)
     config.write_text(text, encoding="utf-8")
-    assert run("collect").returncode == Exit.DONE
-    assert run("digest").returncode == Exit.PARTLY
-    shutil.rmtree(tmp_path)
+    collected = run("collect")
+    assert collected.returncode == Exit.FAILED
+    assert "failed: lobsters" in collected.stdout
+    assert "failed: arxiv" in collected.stdout
+    written = run("digest")
+    assert written.returncode == Exit.FAILED
+    assert "shiomi collect" in written.stderr

@@ -92,12 +92,13 @@ def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert run("digset").returncode == Exit.USAGE
 
 
-def test_a_digest_of_an_empty_archive_says_what_to_do(run: Run) -> None:
+def test_a_digest_of_an_empty_archive_says_what_to_do(run: Run, tmp_path: Path) -> None:
     run("init")
     assert run("import", "nothing.jsonl").returncode == Exit.FAILED
     done = run("digest", "--week", "2020-12-06")
-    assert done.returncode == Exit.PARTLY
+    assert done.returncode == Exit.FAILED
     assert "shiomi collect" in done.stderr
+    assert not list(tmp_path.glob("public/*"))
 
 
 def test_what_is_exported_is_imported_to_the_same(run: Run, tmp_path: Path) -> None:
@@ -121,3 +122,64 @@ def test_json_output_is_one_document(run: Run) -> None:
     run("import", "nothing.jsonl")  # makes the empty archive
     assert json.loads(run("status", "--json").stdout)
     assert json.loads(run("search", "--json", "規制").stdout) == []
+
+
+def test_a_reader_that_goes_away_is_no_failure(run: Run, tmp_path: Path) -> None:
+    run("init")
+    with as_file(sample_files()[-1]) as path:
+        run("import", str(path))
+    command = (
+        f"{sys.executable} -m shiomi.cli search --limit 1000 a | head -1; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == Exit.DONE
+    assert done.stderr == ""
+
+
+def test_what_is_the_users_own_is_not_written_over(run: Run, tmp_path: Path) -> None:
+    run("init")
+    run("import", "nothing.jsonl")
+    before = (tmp_path / "shiomi.sqlite3").read_bytes(), (tmp_path / "shiomi.toml").read_bytes()
+    assert run("export", "shiomi.sqlite3", "--force").returncode == Exit.USAGE
+    assert run("export", "shiomi.toml", "--force").returncode == Exit.USAGE
+    assert run("demo", "--out", ".").returncode == Exit.USAGE
+    (tmp_path / "mine.jsonl").write_text("mine")
+    assert run("export", "mine.jsonl").returncode == Exit.USAGE
+    assert (tmp_path / "mine.jsonl").read_text() == "mine"
+    after = (tmp_path / "shiomi.sqlite3").read_bytes(), (tmp_path / "shiomi.toml").read_bytes()
+    assert after == before
+
+
+def test_a_file_with_bad_lines_is_imported_in_part_and_said_so(run: Run, tmp_path: Path) -> None:
+    run("init")
+    thread = {
+        "community": "lobsters",
+        "id": "abc123",
+        "title": "\u001b[2JA tide",
+        "created": 1_607_000_000,
+        "link": "https://lobste.rs/s/abc123",
+    }
+    (tmp_path / "part.jsonl").write_text(json.dumps(thread) + '\n{"community": 3}\n')
+    assert run("import", "part.jsonl").returncode == Exit.PARTLY
+    (tmp_path / "none.jsonl").write_text('{"community": 3}\n')
+    assert run("import", "none.jsonl").returncode == Exit.FAILED
+    found = run("search", "tide")
+    assert "A tide" in found.stdout
+    assert "\x1b" not in found.stdout + run("status").stdout
+
+
+def test_an_option_of_the_group_before_its_command_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "digest.md").write_text("# 海外コミュニティ動向 - 2020-12-06")
+    done = run("digest", "--json", "check", "digest.md")
+    assert done.returncode == Exit.USAGE
+    assert "--json stands after `check`" in done.stderr
+
+
+def test_a_week_that_has_not_begun_is_refused(run: Run) -> None:
+    run("init")
+    run("import", "nothing.jsonl")
+    done = run("digest", "--week", "2999-01-01")
+    assert done.returncode == Exit.FAILED
+    assert "has not begun" in done.stderr

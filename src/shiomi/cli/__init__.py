@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from shiomi.cli.exits import Exit
 from shiomi.cli.export import export
 from shiomi.cli.importing import import_
 from shiomi.cli.init import init
+from shiomi.cli.output import complain
 from shiomi.cli.search import search
 from shiomi.cli.status import status
 from shiomi.cli.watch import watch
@@ -75,7 +77,11 @@ def main() -> None:
     from shiomi.digest.errors import DigestError
 
     try:
-        result = shiomi.main(standalone_mode=False)
+        # Not shiomi.main(), which would answer a reader that went away with exit code 1.
+        with shiomi.make_context("shiomi", sys.argv[1:]) as context:
+            shiomi.invoke(context)
+        sys.stdout.flush()
+        result: int = Exit.DONE
     except click.exceptions.Exit as stop:
         result = stop.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -85,9 +91,13 @@ def main() -> None:
         wrong.show()
         result = wrong.exit_code
     except DigestError as error:
-        click.echo(f"shiomi: {error}", err=True)
+        complain(error)
         result = Exit.FAILED
     except BrokenPipeError:  # `shiomi search … | head`
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         result = Exit.DONE
-    sys.exit(result if isinstance(result, int) else Exit.DONE)
+    except OSError as error:  # standard output on a full disk
+        complain(error.strerror or error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        result = Exit.FAILED
+    sys.exit(result)

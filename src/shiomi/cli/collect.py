@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from shiomi.cli.output import as_json, configuration, json_option, opened
+from shiomi.cli.output import as_json, configuration, echo, json_option, opened
 from shiomi.cli.progress import progress
 
 __all__ = ["collect"]
@@ -38,6 +38,8 @@ def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
 
     config = configuration(context)
     with opened(config, create=True) as archive, progress(quiet=json) as show:
+        if _ARTICLES in only and not config.sources.articles.enabled:
+            raise click.UsageError("[sources.articles] is not enabled in shiomi.toml")
         communities = tuple(name for name in only if name != _ARTICLES)
         report = CollectReport(())
         reasons: dict[str, str] = {}
@@ -49,8 +51,9 @@ def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
     if json:
         as_json({"report": report, "without_article": reasons})
     else:
-        click.echo(report.text())
+        for line in report.text().splitlines():
+            echo(line)
         if reasons:
-            click.echo(f"{len(reasons)} pages gave no article; --json says which and why")
+            echo(f"{len(reasons)} pages gave no article; --json says which and why")
     if report.exit_code:
         raise click.exceptions.Exit(report.exit_code)

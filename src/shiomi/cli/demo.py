@@ -44,14 +44,19 @@ def demo(out: Path, language: str, json: bool) -> None:
     """
     from shiomi.digest.archive import Archive
     from shiomi.digest.config import load_config
+    from shiomi.digest.languages import load_language
     from shiomi.digest.pipeline import make_digest, site_files
     from shiomi.digest.publishing import publish
     from shiomi.digest.week import Week
     from shiomi.sample import SAMPLE_AS_OF, SAMPLE_WEEKS
 
     started = time.monotonic()
-    publish({"shiomi.toml": _CONFIG.format(language=language)}, out)
-    config = load_config(out / "shiomi.toml")
+    load_language(language)
+    kept = out / "shiomi.toml"
+    if kept.exists() and not kept.read_bytes().startswith(_FIRST_LINE.encode()):
+        raise click.UsageError(f"{kept} is yours; name a folder of the demo's own with --out")
+    publish({"shiomi.toml": f"{_FIRST_LINE}{_CONFIG.format(language=language)}"}, out)
+    config = load_config(kept)
     with Archive.open(config.archive) as archive, progress(quiet=json) as show:
         _import(archive, show)
         weeks = [Week(last, config.timezone) for last in SAMPLE_WEEKS]
@@ -60,15 +65,16 @@ def demo(out: Path, language: str, json: bool) -> None:
         ]
         files = site_files(archive, config, weeks[-1])
         publish(files, config.out)
-        figures = _figures(archive, config, digests, len(files), time.monotonic() - started)
+        pages = sum(not name.startswith(".") for name in files)
+        figures = _figures(archive, config, digests, pages, time.monotonic() - started)
     if json:
         as_json(figures)
     else:
         _report(figures, out)
 
 
+_FIRST_LINE = "# What `shiomi demo` used; `shiomi init` writes one with every key explained.\n"
 _CONFIG = """\
-# What `shiomi demo` used; `shiomi init` writes one with every key explained.
 language = "{language}"
 out = "."
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from shiomi.cli.exits import Exit
-from shiomi.cli.output import as_json, configuration, json_option, opened
+from shiomi.cli.output import as_json, configuration, echo, json_option, opened, week_of
 from shiomi.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -18,16 +19,7 @@ if TYPE_CHECKING:
     from shiomi.digest.week import Week
     from shiomi.digest.writing import Account, ModelWriter
 
-__all__ = ["digest", "week_of"]
-
-
-def week_of(config: Config, last: datetime | None) -> Week:
-    """The week that ends with the day `last`, or today."""
-    from shiomi.digest.week import Week
-
-    if last is None:
-        return Week.containing(int(time.time()), config.timezone)
-    return Week(last.date(), config.timezone)
+__all__ = ["digest"]
 
 
 @click.group(invoke_without_command=True)
@@ -70,6 +62,12 @@ def digest(
       shiomi digest check FILE             which numbers of a digest the archive contradicts
     """
     if context.invoked_subcommand is not None:
+        for name in context.params:
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                raise click.UsageError(
+                    f"--{name.replace('_', '-')} stands after `{context.invoked_subcommand}`, or"
+                    " is not for it"
+                )
         return
     config = configuration(context)
     week = week_of(config, last)
@@ -83,38 +81,33 @@ def _digest(
     from contextlib import ExitStack
 
     from shiomi.digest.archive.digests import DigestStore
-    from shiomi.digest.pipeline import explain_week, make_digest, site_files
+    from shiomi.digest.pipeline import make_digest, site_files
     from shiomi.digest.publishing import publish
 
     with ExitStack() as stack:
         archive = stack.enter_context(opened(config))
         show = stack.enter_context(progress(quiet=json))
         writer = stack.enter_context(_model(config)) if config.writer.endpoint else None
-        if again:
-            DigestStore(archive, config.language).forget(week)
-        made = make_digest(archive, config, week, as_of=moment, writer=writer, progress=show)
+        made = make_digest(
+            archive, config, week, as_of=moment, again=again, writer=writer, progress=show
+        )
         changed = publish(site_files(archive, config, week), config.out)
-        explanation = explain_week(archive, config, made) if explain else ""
+        explanation = DigestStore(archive, config.language).explanation(week) if explain else ""
     if json:
-        as_json({"digest": made, "files": changed, "account": writer and writer.account})
+        account = writer and writer.account
+        as_json({"digest": made, "files": changed, "account": account, "explanation": explanation})
     else:
         topics, trends = len(made.topics), len(made.trends)
-        click.echo(f"{week.last}: {topics} topics, {trends} trends; {len(changed)} files changed")
+        echo(f"{week.last}: {topics} topics, {trends} trends; {len(changed)} files changed")
         page = config.out / f"{week.last}.md"
-        click.echo(f"  read {page} or {page.with_suffix('.html')}")
+        echo(f"  read {page} or {page.with_suffix('.html')}")
         if writer is not None:
-            click.echo(f"  {_cost(writer.account)}")
+            echo(f"  {_cost(writer.account)}")
         for note in made.notes:
-            click.echo(f"  note: {note}")
-        if explanation:
-            click.echo(explanation)
-    if not made.topics:
-        click.echo(
-            f"no thread of the week {week.last} is in the archive; `shiomi collect` or "
-            "`shiomi import` fills it, then --again",
-            err=True,
-        )
-    if made.notes or not made.topics:
+            echo(f"  note: {note}")
+        for line in explanation.splitlines():
+            echo(line)
+    if made.notes:
         raise click.exceptions.Exit(Exit.PARTLY)
 
 
@@ -168,6 +161,9 @@ def check(context: click.Context, file: Path, facts: Path | None, every: bool, j
         with Archive.open(":memory:") as archive:
             import_file(archive, facts)
             report = check_digest(text, archive)
-    click.echo(report.json() if json else report.text(every=every))
+    if json:
+        click.echo(report.json())
+    for line in () if json else report.text(every=every).splitlines():
+        echo(line)
     if report.contradicted:
         raise click.exceptions.Exit(Exit.FOUND)

@@ -17,6 +17,7 @@ __all__ = ["export"]
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Of this day or later.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Of before this day.")
+@click.option("--force", is_flag=True, help="Write over a file that is there already.")
 @json_option
 @click.pass_context
 def export(
@@ -24,6 +25,7 @@ def export(
     path: Path,
     since: datetime | None,
     until: datetime | None,
+    force: bool,
     json: bool,
 ) -> None:
     """Write threads, with all their readings and titles, as JSON Lines.
@@ -38,6 +40,11 @@ def export(
     from shiomi.digest.archive.exporting import FOREVER, export_threads
 
     config = configuration(context)
+    own = {config.archive, context.find_root().obj}
+    if path.exists() and any(one.exists() and path.samefile(one) for one in own):
+        raise click.UsageError(f"{path} is shiomi's own file; name another")
+    if path.exists() and not force:
+        raise click.UsageError(f"{path} is there already; --force writes over it")
     with opened(config) as archive, progress(quiet=json) as show:
         written = export_threads(
             archive,

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from shiomi.cli.exits import Exit
-from shiomi.cli.output import as_json, configuration, json_option, opened
+from shiomi.cli.output import as_json, complain, configuration, echo, json_option, opened
 from shiomi.cli.progress import progress
 
 __all__ = ["import_"]
@@ -54,8 +54,10 @@ def import_(
         as_json({"files": reports, "failed": failures})
     else:
         for report in reports:
-            click.echo(report.text())
+            for line in report.text().splitlines():
+                echo(line)
     for failure in failures:
-        click.echo(f"shiomi: {failure}", err=True)
-    if failures:
-        raise click.exceptions.Exit(Exit.PARTLY if reports else Exit.FAILED)
+        complain(failure)
+    good = sum(report.rows for report in reports)
+    if failures or any(report.bad for report in reports):
+        raise click.exceptions.Exit(Exit.PARTLY if good else Exit.FAILED)

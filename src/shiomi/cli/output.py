@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,8 +15,21 @@ if TYPE_CHECKING:
     from shiomi.digest.archive import Archive
     from shiomi.digest.config import Config
     from shiomi.digest.thread import Thread
+    from shiomi.digest.week import Week
 
-__all__ = ["as_json", "configuration", "json_option", "local_day", "opened", "thread_lines"]
+__all__ = [
+    "as_json",
+    "complain",
+    "configuration",
+    "echo",
+    "json_option",
+    "local_day",
+    "opened",
+    "thread_lines",
+    "week_of",
+]
+
+_LONGEST_TITLE = 200  # characters shown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -48,8 +62,39 @@ def opened(config: Config, *, create: bool = False) -> Archive:
     from shiomi.digest.archive import Archive
 
     if create:
-        config.archive.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            config.archive.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise click.ClickException(
+                f"{config.archive.parent} cannot be made: {error.strerror}; set `archive` in"
+                " shiomi.toml to another place"
+            ) from None
     return Archive.open(config.archive, create=create)
+
+
+def echo(line: str, *, err: bool = False) -> None:
+    """Print a line that may hold text from the network: nothing in it moves the terminal."""
+    from shiomi.digest.render.untrusted import clean
+
+    columns = re.split(r"( {2,})", line)  # `clean` would close the gaps between them
+    click.echo("".join(one if one.isspace() else clean(one) for one in columns), err=err)
+
+
+def complain(error: object) -> None:
+    """Print what went wrong on stderr, under the program's name."""
+    for number, line in enumerate(str(error).splitlines()):
+        echo(line if number else f"shiomi: {line}", err=True)
+
+
+def week_of(config: Config, last: datetime | None) -> Week:
+    """The week that ends with the day `last`, or today."""
+    import time
+
+    from shiomi.digest.week import Week
+
+    if last is None:
+        return Week.containing(int(time.time()), config.timezone)
+    return Week(last.date(), config.timezone)
 
 
 def local_day(config: Config, day: datetime) -> int:
@@ -64,14 +109,14 @@ def thread_lines(thread: Thread, timezone: str) -> list[str]:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from shiomi.digest.render.untrusted import clean
+    from shiomi.digest.render.untrusted import clean, shorten
     from shiomi.digest.thread import community_label
 
     zone = ZoneInfo(timezone)
     day = datetime.fromtimestamp(thread.created, zone).date()
     lines = [
-        f"{day}  {clean(thread.title)}",
-        f"            {community_label(thread.community)}  {clean(thread.link)}",
+        f"{day}  {shorten(clean(thread.title), _LONGEST_TITLE)}",
+        f"            {clean(community_label(thread.community))}  {clean(thread.link)}",
     ]
     if reading := thread.reading:
         points = "? points" if reading.points is None else f"{reading.points:,} points"

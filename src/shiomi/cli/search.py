@@ -6,7 +6,15 @@ from datetime import datetime
 
 import click
 
-from shiomi.cli.output import as_json, configuration, json_option, local_day, opened, thread_lines
+from shiomi.cli.output import (
+    as_json,
+    configuration,
+    echo,
+    json_option,
+    local_day,
+    opened,
+    thread_lines,
+)
 
 __all__ = ["search"]
 
@@ -55,7 +63,11 @@ def search(
         as_json(hits)
         return
     for hit in hits:
-        click.echo("\n".join(thread_lines(hit.thread, config.timezone)))
+        lines = thread_lines(hit.thread, config.timezone)
+        if hit.snippet not in hit.thread.title:  # an earlier title, or text of the thread
+            lines.insert(1, f"            {hit.snippet}")
+        for line in lines:
+            echo(line)
     if not hits:
         click.echo(
             "no thread has these words; `shiomi status` shows what the archive holds", err=True

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from shiomi.cli.output import as_json, configuration, json_option, opened
+from shiomi.cli.output import as_json, configuration, echo, json_option, opened
 
 __all__ = ["status"]
 
@@ -28,7 +28,7 @@ def status(context: click.Context, json: bool) -> None:
     config = configuration(context)
     with opened(config) as archive:
         state = archive.status()
-        digests = [one.week.last for one in DigestStore(archive, config.language).all()]
+        digests = DigestStore(archive, config.language).weeks()
     if json:
         as_json({"archive": state, "digests": digests})
         return
@@ -47,9 +47,9 @@ def status(context: click.Context, json: bool) -> None:
     for one in state.communities:
         label = community_label(one.community)
         newest = f"{when(one.newest_thread):<18}{when(one.newest_reading)}"
-        click.echo(f"{label:<28}{one.threads:>10,}  {newest}")
+        echo(f"{label:<28}{one.threads:>10,}  {newest}")
     for source in state.sources:
         if source.collected is not None:
             click.echo(f"collected {source.source}: {when(source.collected)}")
-    standing = ", ".join(str(last) for last in digests) or "none; `shiomi digest` writes one"
+    standing = ", ".join(digests) or "none; `shiomi digest` writes one"
     click.echo(f"\ndigests: {standing}  (times are of {config.timezone})")

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shiomi.cli.digest import week_of
 from shiomi.cli.exits import Exit
-from shiomi.cli.output import as_json, configuration, json_option, opened, thread_lines
+from shiomi.cli.output import as_json, configuration, json_option, opened, thread_lines, week_of
 
 if TYPE_CHECKING:
     from shiomi.digest.document import Subject
@@ -42,7 +41,7 @@ def watch(
     \b
     Examples:
       shiomi watch
-      shiomi watch AI規制 --alert || notify-send "AI規制 rises"
+      shiomi watch AI規制 --alert; [ $? -eq 4 ] && notify-send "AI規制 rises"
     """
     from shiomi.digest.languages import load_language
     from shiomi.digest.watch import watch_subject

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from shiomi import __version__
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore, Plan
 from shiomi.digest.config import Config
 from shiomi.digest.document import Digest, Origin, Subject, Topic, Trend
+from shiomi.digest.errors import DigestError
 from shiomi.digest.languages import Language, load_language
 from shiomi.digest.linking import Linker, link_pending, stories
 from shiomi.digest.ranking import (
@@ -28,7 +30,9 @@ from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
 from shiomi.digest.writing import ModelWriter, write_subject, write_topic, write_trend
 
-__all__ = ["Progress", "explain_week", "make_digest", "site_files"]
+__all__ = ["Progress", "make_digest", "site_files"]
+
+_STAMP = ".shiomi"  # beside the pages: what they were rendered with
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what is being done)."""
@@ -42,65 +46,70 @@ def make_digest(
     week: Week,
     *,
     as_of: int,
+    again: bool = False,
     writer: ModelWriter | None = None,
     progress: Progress = lambda *_: None,
 ) -> Digest:
     """The digest of `week`, from counts read at `as_of` (unix seconds) or before.
 
-    A digest that stands is given as it stands. One whose making was interrupted is continued with
-    the `as_of` it was begun with, so that it ends as if it had not been. Raises DigestError.
+    A digest that stands is given as it stands, unless it is to be made `again`; it stands until
+    the new one does. One whose making was interrupted is continued with the `as_of` it was begun
+    with, so that it ends as if it had not been. Raises DigestError, also for a week without any
+    thread or one that has not begun.
     """
+    if week.start > as_of:
+        raise DigestError(f"the week that ends {week.last} has not begun; name an earlier --week")
+    language = load_language(config.language)
     store = DigestStore(archive, config.language)
-    finished = store.finished(week)
+    finished = None if again else store.finished(week)
     if finished is not None:
         return finished
     link_pending(archive, Linker.load(), progress=progress)
     plan = store.plan(week, as_of)
-    window = _window(archive, config, plan.week, plan.as_of)
-    ranked = _rank(archive, config, plan.week, window)
-    language = load_language(plan.language)
+    window = read_window(archive, week, as_of=plan.as_of, weeks=config.digest.weeks_compared)
+    ranked = _rank(archive, store, plan, window)
+    if not ranked:
+        store.give_up(plan)
+        raise DigestError(
+            f"no thread of the week that ends {week.last} is in the archive; `shiomi collect` or"
+            " `shiomi import` fills it"
+        )
     digest = _Making(archive, config, plan, store, window, language, writer, progress).of(ranked)
-    store.finish(digest)
+    store.finish(digest, explain(ranked, config.digest.topics))
     return digest
-
-
-def explain_week(archive: Archive, config: Config, digest: Digest) -> str:
-    """Why each story of a finished digest was chosen, and why the next ones were not."""
-    window = _window(archive, config, digest.week, digest.as_of)
-    return explain(_rank(archive, config, digest.week, window), config.digest.topics)
 
 
 def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:
     """The files of the site that the digest of `week` may have changed, name to text.
 
     These are the index, the feeds, the week's own files, those of its neighbours, which link to
-    it, and any that are missing from `config.out`.
+    it, and any that are missing from `config.out`; all of them where the site was rendered in
+    another language, for another address or by another version.
     """
     digests = DigestStore(archive, config.language).all()
     dates = sorted(digest.week.last for digest in digests)
     place = dates.index(week.last)
+    stamp = f"shiomi {__version__}, {config.language}, {config.site}\n"
     pages = {
         *dates[max(0, place - 1) : place + 2],
         *(last for last in dates if not (config.out / f"{last}.html").exists()),
     }
+    kept = config.out / _STAMP
+    if not kept.exists() or kept.read_text(encoding="utf-8") != stamp:
+        pages = set(dates)
     language = load_language(config.language)
-    return render_site(digests, language, site=config.site, pages=pages)
+    return render_site(digests, language, site=config.site, pages=pages) | {_STAMP: stamp}
 
 
-def _window(archive: Archive, config: Config, week: Week, as_of: int) -> Window:
-    return read_window(archive, week, as_of=as_of, weeks=config.digest.weeks_compared)
-
-
-def _rank(archive: Archive, config: Config, week: Week, window: Window) -> list[Ranked]:
-    found = stories(archive, week.start, week.end, as_of=window.as_of)
-    store = DigestStore(archive, config.language)
-    published = store.published_uids(week.last) if store.finished(week.before()) else None
+def _rank(archive: Archive, store: DigestStore, plan: Plan, window: Window) -> list[Ranked]:
+    week = plan.week
+    found = stories(archive, week.start, week.end, as_of=plan.as_of)
     return rank(
         archive,
         [story.until(week.end) for story in found],  # what came later is next week's
         week,
-        as_of=window.as_of,
-        published=published,  # None, without a digest of the week before: by prominence
+        as_of=plan.as_of,
+        published=store.published_uids(week),
         window=window,
     )
 

@@ -1,21 +1,20 @@
-"""The digests an archive holds: planned, being written, finished."""
+"""The digests an archive holds: in the making, and standing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from typing import TypeVar
 
 import msgspec
 
 from shiomi.digest.archive.archive import Archive
 from shiomi.digest.document import Digest
+from shiomi.digest.errors import ArchiveError
 from shiomi.digest.week import Week
 
 __all__ = ["DigestStore", "Plan"]
 
-Part = TypeVar("Part")
+Document = TypeVar("Document")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Plan:
 
 
 class DigestStore:
-    """Digests of one language in one archive. Every method is one transaction."""
+    """Digests of one language in one archive. Every write is one transaction."""
 
     def __init__(self, archive: Archive, language: str) -> None:
         self._archive = archive
@@ -38,22 +37,34 @@ class DigestStore:
         """Begin the digest of `week`, or give the plan it was begun with."""
         with self._archive.transaction():
             self._archive.connection.execute(
-                "INSERT OR IGNORE INTO digest (last, zone, language, as_of) VALUES (?, ?, ?, ?)",
+                "INSERT OR IGNORE INTO digest_plan (last, zone, language, as_of)"
+                " VALUES (?, ?, ?, ?)",
                 (week.last.isoformat(), week.zone, self._language, as_of),
             )
             zone, kept = self._archive.connection.execute(
-                "SELECT zone, as_of FROM digest WHERE last = ? AND language = ?", self._key(week)
+                "SELECT zone, as_of FROM digest_plan WHERE last = ? AND language = ?",
+                self._key(week),
             ).fetchone()
         return Plan(Week(week.last, zone), self._language, kept)
 
-    def part(self, plan: Plan, kind: str, key: str, shape: type[Part]) -> Part | None:
-        """A part that an interrupted run had finished."""
+    def give_up(self, plan: Plan) -> None:
+        """Forget a plan and its parts."""
+        with self._archive.transaction():
+            self._archive.connection.execute(
+                "DELETE FROM digest_plan WHERE last = ? AND language = ?", self._key(plan.week)
+            )
+
+    def part(self, plan: Plan, kind: str, key: str, shape: type[Document]) -> Document | None:
+        """A part that an interrupted run had finished; None where it must be written."""
         row = self._archive.connection.execute(
             "SELECT document FROM digest_part"
             " WHERE last = ? AND language = ? AND kind = ? AND key = ?",
             (*self._key(plan.week), kind, key),
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=shape)
+        try:
+            return None if row is None else msgspec.json.decode(row[0], type=shape)
+        except msgspec.MsgspecError:  # of another version of shiomi
+            return None
 
     def keep_part(self, plan: Plan, kind: str, key: str, part: object) -> None:
         """Keep a finished part, so that a killed run need not write it again."""
@@ -63,54 +74,75 @@ class DigestStore:
                 (*self._key(plan.week), kind, key, msgspec.json.encode(part)),
             )
 
-    def finish(self, digest: Digest) -> None:
-        """Keep the whole digest; its parts are no longer needed."""
+    def finish(self, digest: Digest, explanation: str) -> None:
+        """The digest stands, in place of an earlier one of its week; its plan is done."""
         key = self._key(digest.week)
         uids = {thread.uid for topic in digest.topics for thread in topic.story.threads}
         with self._archive.transaction():
-            self._archive.connection.execute(
-                "UPDATE digest SET document = ? WHERE last = ? AND language = ?",
-                (msgspec.json.encode(digest), *key),
-            )
-            self._archive.connection.execute(
-                "DELETE FROM digest_part WHERE last = ? AND language = ?", key
+            execute = self._archive.connection.execute
+            execute("DELETE FROM digest WHERE last = ? AND language = ?", key)
+            execute(
+                "INSERT INTO digest (last, language, document, explanation) VALUES (?, ?, ?, ?)",
+                (*key, msgspec.json.encode(digest), explanation),
             )
             self._archive.connection.executemany(
-                "INSERT OR IGNORE INTO digest_thread VALUES (?, ?, ?)",
-                [(uid, *key) for uid in sorted(uids)],
+                "INSERT INTO digest_thread VALUES (?, ?, ?)", [(uid, *key) for uid in sorted(uids)]
             )
-
-    def forget(self, week: Week) -> None:
-        """Drop the digest of `week`, planned or finished, so that it is made anew."""
-        with self._archive.transaction():
-            self._archive.connection.execute(
-                "DELETE FROM digest WHERE last = ? AND language = ?", self._key(week)
-            )
+            execute("DELETE FROM digest_plan WHERE last = ? AND language = ?", key)
 
     def finished(self, week: Week) -> Digest | None:
-        """The finished digest of `week`."""
+        """The standing digest of `week`. Raises ArchiveError where it cannot be read."""
         row = self._archive.connection.execute(
-            "SELECT document FROM digest WHERE last = ? AND language = ? AND document NOT NULL",
-            self._key(week),
+            "SELECT document FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()
-        return None if row is None else msgspec.json.decode(row[0], type=Digest)
+        return None if row is None else self._digest(week.last.isoformat(), row[0])
+
+    def explanation(self, week: Week) -> str:
+        """Why the standing digest of `week` has these stories; "" where none stands."""
+        row = self._archive.connection.execute(
+            "SELECT explanation FROM digest WHERE last = ? AND language = ?", self._key(week)
+        ).fetchone()
+        return "" if row is None else str(row[0])
 
     def all(self) -> list[Digest]:
-        """All finished digests, newest week first."""
-        rows: Iterable[tuple[bytes]] = self._archive.connection.execute(
-            "SELECT document FROM digest WHERE language = ? AND document NOT NULL"
-            " ORDER BY last DESC",
-            (self._language,),
-        )
-        return [msgspec.json.decode(document, type=Digest) for (document,) in rows]
-
-    def published_uids(self, before: date) -> frozenset[str]:
-        """The threads that digests of weeks ending before `before` gave a place to."""
+        """All standing digests, newest week first. Raises ArchiveError."""
         rows = self._archive.connection.execute(
-            "SELECT DISTINCT uid FROM digest_thread WHERE language = ? AND last < ?",
-            (self._language, before.isoformat()),
+            "SELECT last, document FROM digest WHERE language = ? ORDER BY last DESC",
+            (self._language,),
+        ).fetchall()
+        return [self._digest(last, document) for last, document in rows]
+
+    def weeks(self) -> list[str]:
+        """The last days of the standing digests' weeks, newest first."""
+        rows = self._archive.connection.execute(
+            "SELECT last FROM digest WHERE language = ? ORDER BY last DESC", (self._language,)
+        )
+        return [last for (last,) in rows]
+
+    def published_uids(self, week: Week) -> frozenset[str] | None:
+        """The threads that digests of earlier weeks gave a place to; None without such a digest.
+
+        One that overlaps with `week`, as daily digests do, is none of an earlier week.
+        """
+        limit = self._language, week.before().last.isoformat()
+        execute = self._archive.connection.execute
+        if not execute(
+            "SELECT 1 FROM digest WHERE language = ? AND last <= ? LIMIT 1", limit
+        ).fetchone():
+            return None
+        rows = execute(
+            "SELECT DISTINCT uid FROM digest_thread WHERE language = ? AND last <= ?", limit
         )
         return frozenset(uid for (uid,) in rows)
+
+    def _digest(self, last: str, document: bytes) -> Digest:
+        try:
+            return msgspec.json.decode(document, type=Digest)
+        except msgspec.MsgspecError as error:
+            raise ArchiveError(
+                f"the digest of {last} was written by another version of shiomi ({error});"
+                f" `shiomi digest --week {last} --again` makes it anew"
+            ) from None
 
     def _key(self, week: Week) -> tuple[str, str]:
         return week.last.isoformat(), self._language

@@ -255,3 +255,15 @@ def test_explain_prints_no_control_codes_of_a_hostile_title() -> None:
         text = explain(rank(archive, [hostile], WEEK, as_of=AS_OF, weeks=2), 1)
     assert text.replace("\n", "").isprintable()
     assert len(text) < 1000
+
+
+def test_explain_prints_no_control_codes_of_a_hostile_id_or_community() -> None:
+    evil = "\x1b]0;owned\x07\u202e\n   +9.99  forged: line"
+    one = replace(thread(101, points=900, title="One story"), community=f"x{evil}", id=f"1{evil}")
+    other = replace(thread(102, title="Another"), community=f"y{evil}", id=f"2{evil}")
+    gone = replace(thread(103, state=ThreadState.DELETED), id=f"3{evil}")
+    found = ranked([of(one, other), of(thread(104), related=[one.uid]), of(gone)])
+    text = explain(found, 1)
+    assert "forged" in text  # what they are called is told, in its place
+    assert text.replace("\n", "").isprintable()
+    assert not any(line.startswith("   +9.99") for line in text.splitlines())

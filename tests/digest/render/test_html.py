@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
 from shiomi.digest.render import render_html, render_index
-from shiomi.digest.render.untrusted import clean
+from shiomi.digest.untrusted import clean
 
 MakeDigest = Callable[[str, str], Digest]
 

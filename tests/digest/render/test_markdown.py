@@ -17,8 +17,8 @@ from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
 from shiomi.digest.render import render_markdown
 from shiomi.digest.render.markdown import escape_markdown
-from shiomi.digest.render.untrusted import clean
 from shiomi.digest.story import Story
+from shiomi.digest.untrusted import clean
 
 MakeDigest = Callable[[str, str], Digest]
 COMMONMARK = MarkdownIt("commonmark")

@@ -28,6 +28,7 @@ from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import bare_title, normalized, phrases
 from shiomi.digest.thread import Thread, ThreadState, community_label
+from shiomi.digest.untrusted import clean, shorten
 from shiomi.digest.week import Week
 
 __all__ = ["Ranked", "explain", "leading", "rank"]
@@ -105,14 +106,17 @@ def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
 
 
 def _heading(item: Ranked) -> str:
-    """The title for a terminal: what is not printable (escape codes, bidi controls) is a space."""
-    title = item.story.threads[0].title[:200]
-    return "".join(letter if letter.isprintable() else " " for letter in title)
+    """The title for a terminal: one line without escape codes or bidi controls."""
+    return shorten(clean(item.story.threads[0].title), 200)
 
 
 def _explained(item: Ranked) -> list[str]:
-    rows = [f"   {reason.value:+7.2f}  {reason.name}: {reason.text}" for reason in item.reasons]
-    return [f"   {item.score:7.2f}  {item.story.id}", *rows]
+    # uids and labels hold what a feed or an imported file called a community and a thread
+    rows = [
+        f"   {reason.value:+7.2f}  {clean(reason.name)}: {clean(reason.text)}"
+        for reason in item.reasons
+    ]
+    return [f"   {item.score:7.2f}  {clean(item.story.id)}", *rows]
 
 
 def _undemoted(item: Ranked) -> float:

@@ -20,7 +20,7 @@ from shiomi.digest.errors import ConfigError
 from shiomi.digest.languages import Language
 from shiomi.digest.render.html import render_entry, templates
 from shiomi.digest.render.page import lay_out
-from shiomi.digest.render.untrusted import safe_link
+from shiomi.digest.untrusted import safe_link
 
 __all__ = ["render_atom", "render_json_feed"]
 

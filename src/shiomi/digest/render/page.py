@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from shiomi.digest.document import Digest, Origin, Sentence, Subject, Topic, Trend
 from shiomi.digest.languages import Language
-from shiomi.digest.render.untrusted import clean, language_of, safe_link, shorten
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread, community_label
+from shiomi.digest.untrusted import clean, language_of, safe_link, shorten
 
 __all__ = ["Line", "Link", "Page", "Source", "Theme", "TopicPage", "lay_out"]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiomi.digest.render.untrusted import clean, language_of, safe_link, shorten
+from shiomi.digest.untrusted import clean, language_of, safe_link, shorten
 
 TRICKY = st.text(
     st.one_of(

@@ -1,0 +1,138 @@
+"""Text and addresses from the network, made harmless before any format sees them.
+
+What is cleaned here: line breaks and control characters, bidirectional controls (Trojan Source,
+CVE-2021-42574), invisible characters, stacked accents, anything XML 1.0 cannot hold, and length.
+What is left is NFC text on one line; each format still escapes it in its own way.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from urllib.parse import quote, urlsplit
+
+__all__ = ["clean", "language_of", "safe_link", "shorten"]
+
+_LONGEST = 100_000  # characters looked at; no title or quotation is near it
+_STACK = 4  # combining marks kept on one letter; Vietnamese and Hebrew need three
+_JOINERS = "\u200c\u200d"  # shape letters of Persian and Indic scripts, join emoji
+_MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_STACKED = re.compile(f"({_MARK}{{{_STACK}}}){_MARK}+")
+_KANA = re.compile(r"[\u3041-\u30ff\uff66-\uff9f]")
+_HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
+_LATIN = re.compile(r"[A-Za-z]")
+
+_LONGEST_LINK = 4_096
+# RFC 3986: reserved and unreserved characters, and % of what is encoded already. Without the
+# quotes, brackets and backslash that could end an attribute or a Markdown destination.
+_LINK_SAFE = "/?#@:!$&()*+,;=-._~%"
+
+
+def clean(text: str) -> str:
+    """`text` as one line of visible NFC characters. Idempotent; never raises."""
+    text = text[:_LONGEST]
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", "".join(map(_visible, text)))
+        text = unicodedata.normalize("NFC", _drop_loose_joiners(text))
+        text = _STACKED.sub(r"\1", text)
+    return " ".join("".join(c if c >= " " and c != "\x7f" else _blank(c) for c in text).split())
+
+
+def _blank(control: str) -> str:
+    """A space for what separates words, nothing for other controls (NUL, BEL, ESC)."""
+    return " " if control in "\t\n\v\f\r\x1c\x1d\x1e\x1f" else ""
+
+
+def _visible(character: str) -> str:
+    """The character, a space for one that separates lines, or nothing for one that hides."""
+    if character.isascii() or character in _JOINERS:
+        return character
+    category = unicodedata.category(character)
+    if category in ("Zl", "Zp", "Zs") or character == "\x85":
+        return " "
+    if category == "Cs":
+        return "\ufffd"
+    if category in ("Cc", "Cf") or ord(character) & 0xFFFE == 0xFFFE:
+        return ""  # bidi controls, zero-width characters, tags, noncharacters
+    if character in "\u115f\u1160\u3164\uffa0\u2800" or 0xFDD0 <= ord(character) <= 0xFDEF:
+        return ""  # fillers that print as nothing; noncharacters
+    if 0xE0100 <= ord(character) <= 0xE01EF:
+        return ""  # variation selectors that can carry hidden bytes
+    return character
+
+
+def _drop_loose_joiners(text: str) -> str:
+    """Keep a joiner only where it shapes: inside an emoji, or between letters without case."""
+    if not any(joiner in text for joiner in _JOINERS):
+        return text
+    kept = [""]
+    for character, after in zip(text, [*text[1:], ""], strict=True):
+        if character not in _JOINERS or (_shapes(kept[-1], marks=True) and _shapes(after)):
+            kept.append(character)
+    return "".join(kept)
+
+
+def _shapes(character: str, *, marks: bool = False) -> bool:
+    """Whether a joiner beside this character has a meaning."""
+    if not character or character in _JOINERS:
+        return False
+    if marks and (unicodedata.combining(character) == 9 or character == "\ufe0f"):
+        return True  # a virama; the emoji variation selector
+    return unicodedata.category(character) in ("Lo", "So", "Sk") and character > "\xff"
+
+
+def shorten(text: str, limit: int) -> str:
+    """`text` cut to at most `limit` characters, the last of them "…" where something is missing.
+
+    Never cuts between a letter and its accent, nor inside a joined emoji.
+    """
+    if len(text) <= limit:
+        return text
+    end = limit - 1
+    while end > 0 and (
+        unicodedata.combining(text[end])
+        or text[end] in "\u200c\u200d\ufe0e\ufe0f"
+        or text[end - 1] == "\u200d"
+        or 0x1F3FB <= ord(text[end]) <= 0x1F3FF
+    ):
+        end -= 1
+    return text[:end].rstrip() + "…"
+
+
+def safe_link(url: str | None) -> str | None:
+    """`url` as an ASCII http(s) address that cannot break out of a quote, or None.
+
+    None for other schemes (javascript:, data:), for addresses without a host, with a user name
+    before the host (it disguises where a link leads), or longer than 4,096 characters.
+    """
+    if url is None or len(url) > _LONGEST_LINK or re.search(r"[\x00-\x1f\x7f\\]", url.strip()):
+        return None
+    try:
+        parts = urlsplit(clean(url))
+        host, port = parts.hostname, parts.port
+        if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
+            return None
+        if ":" not in host:
+            host = host.encode("idna").decode("ascii")
+            if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", host):
+                return None
+    except (ValueError, UnicodeError):
+        return None
+    name = f"[{host}]" if ":" in host else host
+    rest = quote(parts._replace(scheme="", netloc="").geturl(), safe=_LINK_SAFE)
+    rest = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", rest)
+    # "//evil.example" left over after an empty host would name another host
+    link = f"{parts.scheme}://{name}{f':{port}' if port is not None else ''}/{rest.lstrip('/')}"
+    return link if len(link) <= _LONGEST_LINK else None
+
+
+def language_of(text: str) -> str | None:
+    """The language a reader's software should speak `text` in: "ja", "en", or None: cannot tell.
+
+    The communities write English; kana make it Japanese, Han characters alone leave it open.
+    """
+    if _KANA.search(text):
+        return "ja"
+    if _HAN.search(text) or not _LATIN.search(text):
+        return None
+    return "en"

@@ -266,7 +266,7 @@ def _widest(values: list[float | None]) -> float | None:
 def _covered(cards: tuple[GraphicsCard, ...]) -> Key:
     """Case slots that the cards cover, each a whole number of them."""
     widths = [card.slot_width for card in cards]
-    return None if None in widths else sum(math.ceil(w - 0.05) for w in widths if w is not None)
+    return None if None in widths else sum(math.ceil(w) for w in widths if w is not None)
 
 
 def _kinds(kits: tuple[MemoryKit, ...]) -> Key:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
-from typing import Any
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.article import LONGEST, NoArticleError, decode_page, read_article
 from shiomi.digest.thread import PassageKind
 
@@ -82,17 +82,11 @@ def test_a_page_in_an_unknown_encoding_is_still_text() -> None:
     assert decode_page(b"a\xff", "text/html; charset=base64") == "aÿ"
 
 
-def test_without_trafilatura_the_reason_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def absent(name: str, *rest: Any, **named: Any) -> Any:
-        if name == "trafilatura":
-            raise ImportError(name)
-        return real(name, *rest, **named)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
-    with pytest.raises(NoArticleError, match=r"shiomi\[articles\]"):
+def test_missing_software_is_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trafilatura", None)
+    with pytest.raises(SourceError, match=r"pip install -e '\.\[articles\]'") as caught:
         read_article(PAGE, URL)
+    assert not isinstance(caught.value, NoArticleError)
 
 
 @settings(max_examples=30, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -140,6 +141,21 @@ def test_nothing_is_asked_for_where_articles_are_not_enabled(
     archive.add([thread("1", f"{community.url}/a")], seen=NOW - 60)
     report, reasons = fetch(archive, community, Config())
     assert (report.sources, reasons, community.asked) == ((), {}, [])
+
+
+def test_without_trafilatura_no_page_is_asked_for_and_none_is_barred(
+    archive: Archive, community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    community.routes["/a"] = html(ARTICLE)
+    archive.add([thread("1", f"{community.url}/a")], seen=NOW - 60)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "trafilatura", None)
+        report, reasons = fetch(archive, community)
+    (one,) = report.sources
+    assert "pip install -e '.[articles]'" in str(one.error)
+    assert (one.name, reasons, community.asked) == ("articles", {}, [])
+    assert fetch(archive, community)[0].exit_code == 0
+    assert article_of(archive, "hackernews:1")
 
 
 def test_each_community_has_its_share_and_its_best_come_first() -> None:

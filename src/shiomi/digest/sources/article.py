@@ -15,7 +15,7 @@ from shiomi.digest.sources.page import words_in
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.thread import Passage, PassageKind
 
-__all__ = ["LONGEST", "NoArticleError", "decode_page", "read_article"]
+__all__ = ["LONGEST", "NoArticleError", "check_extractor", "decode_page", "read_article"]
 
 LONGEST = 2_000_000  # bytes of a page; articles are far smaller, and extraction takes its time
 _MOST_TAGS = 30_000  # trafilatura's time grows with the elements, not the bytes
@@ -32,13 +32,26 @@ class NoArticleError(SourceError):
     """The page gives no article; the text says why."""
 
 
+def check_extractor() -> None:
+    """Raise SourceError, with what to install, where there is nothing to extract articles with."""
+    try:
+        import trafilatura  # noqa: F401 - whether it is there, and whole
+    except ImportError as error:
+        raise SourceError(
+            f"articles: the text of pages is taken by trafilatura, which is not here ({error}); "
+            "from a checkout of shiomi: pip install -e '.[articles]', "
+            "or set enabled = false in [sources.articles]"
+        ) from None
+
+
 def read_article(
     html: bytes | str, url: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> tuple[Passage, ...]:
     """The paragraphs of the article at `url`, in their order, as plain text.
 
     `headers` with any case in its names. Raises NoArticleError where there is no article: a bot
-    wall (named), another media type, a page too large, too little text, or trafilatura missing.
+    wall (named), another media type, a page too large, or too little text; SourceError where
+    trafilatura is missing, which says nothing of the page.
     """
     lower = {name.lower(): value for name, value in (headers or {}).items()}
     media = lower.get("content-type", "").partition(";")[0].strip().lower()
@@ -94,13 +107,9 @@ _WEB_NAMES = {
 
 
 def _paragraphs(html: str, url: str) -> list[str]:
-    try:
-        import trafilatura
-    except ImportError:
-        raise NoArticleError(
-            "the text of articles needs trafilatura; install the extra shiomi[articles], "
-            "or set enabled = false in [sources.articles]"
-        ) from None
+    check_extractor()
+    import trafilatura
+
     if sum(1 for _ in _TAG.finditer(html)) > _MOST_TAGS:
         raise NoArticleError(f"{url[:200]} has more than {_MOST_TAGS:,} tags and was not read")
     try:

@@ -19,8 +19,14 @@ import msgspec
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.config import Config
-from shiomi.digest.sources.article import LONGEST, NoArticleError, read_article
-from shiomi.digest.sources.collect import CollectReport, Progress, collect
+from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.article import (
+    LONGEST,
+    NoArticleError,
+    check_extractor,
+    read_article,
+)
+from shiomi.digest.sources.collect import CollectReport, Progress, SourceReport, collect
 from shiomi.digest.sources.http import (
     Http,
     RefusedError,
@@ -187,12 +193,17 @@ def fetch_articles(
     """Fetch the articles of the best threads of the last days, and archive their paragraphs.
 
     The report of the run, and for each thread whose page gave no article, why. Does nothing where
-    [sources.articles] is not enabled. A page is asked for once: what is known is never fetched
+    [sources.articles] is not enabled, and asks for nothing where trafilatura is missing: the report
+    then says what to install. A page is asked for once: what is known is never fetched
     again, what gave nothing not for 30 days. `vet` raises PrivateAddressError for an address that
     must not be asked for; pass another one only to allow addresses of the own network.
     """
     if not config.sources.articles.enabled:
         return CollectReport(()), {}
+    try:
+        check_extractor()
+    except SourceError as error:
+        return CollectReport((SourceReport("articles", error=str(error)),)), {}
     now = int(clock())
     tried = {
         uid: when

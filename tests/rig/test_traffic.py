@@ -67,6 +67,13 @@ def test_a_state_is_the_same_at_any_depth() -> None:
     assert cache_reads(LINEAR, 0) == cache_reads(LINEAR, 100_000)
 
 
+def test_without_groups_a_cache_is_counted_apart() -> None:
+    layer = replace(DENSE.layers[0], kv_heads=32)
+    read = cache_reads(replace(DENSE, layers=(layer,) * 32), 1000)
+    assert read.values == 0
+    assert read.ungrouped == pytest.approx(4 * cache_reads(DENSE, 1000).values)
+
+
 def test_a_latent_cache_is_one_vector_per_token() -> None:
     read = cache_reads(LATENT, 1000)
     assert read.values == 0

@@ -168,7 +168,7 @@ def _of_physics(row: Benchmark) -> Iterator[Doubt]:
             )
             for gpu in row.gpus
         ]
-        seconds = min(sum(term[:3]) for term in terms) / (gpus if row.tensor_parallel else 1)
+        seconds = min(sum(term[:4]) for term in terms) / (gpus if row.tensor_parallel else 1)
         share = seconds * row.decode / row.users
         if share > _MOST_OF_BANDWIDTH:
             yield _impossible(

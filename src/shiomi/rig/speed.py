@@ -2,10 +2,11 @@
 
 Decoding one token takes
 
-    a W/BW + b KV/BW + l latent/BW + c layers + d (GPUs - 1) + e 2 P users/FLOPS
+    a W/BW + b KV/BW + c layers + d (GPUs - 1) + e 2 P users/FLOPS
 
-seconds: W the weights read, KV the caches, BW the memory's bandwidth, the last term the unpacking
-of quantised weights. A prompt of n tokens takes
+seconds: W the weights read, KV the caches (with a b each for grouped, ungrouped and latent ones),
+BW the memory's bandwidth, the last term the unpacking of quantised weights. A prompt of n tokens
+takes
 
     (p 2 P n/FLOPS + q attention/FLOPS + w W/BW per micro-batch) x pipeline
 
@@ -35,7 +36,7 @@ __all__ = [
     "time_to_first_token",
 ]
 
-DECODE_TERMS = ("weights", "cache", "latent", "layers", "hops", "unpacking")
+DECODE_TERMS = ("weights", "cache", "ungrouped", "latent", "layers", "hops", "unpacking")
 PREFILL_TERMS = ("products_f16", "products_quantised", "attention", "weights")
 _MICRO_BATCH = 512  # tokens, llama.cpp's default
 _UNQUANTISED = {"F16", "BF16", "F32"}
@@ -220,6 +221,7 @@ def decode_terms(
     return (
         weights / gpu.bandwidth_gb_s,
         cache.values / gpu.bandwidth_gb_s,
+        cache.ungrouped / gpu.bandwidth_gb_s,
         cache.latent / gpu.bandwidth_gb_s,
         len(model.layers) * 1e-5,
         (gpus - 1) * 1e-4,

@@ -28,7 +28,8 @@ __all__ = [
 class CacheReads:
     """What a step reads of the caches, in GB (10^9 bytes)."""
 
-    values: float  # keys, values and states
+    values: float  # keys and values that several query heads share, and states
+    ungrouped: float  # keys and values of multi-head attention, one query head each
     latent: float  # compressed vectors of latent attention, which cost more than their bytes
 
 
@@ -64,19 +65,23 @@ def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "
             f"llama.cpp has no cache of type {kv_dtype[:40]!r}; it has "
             f"{', '.join(TYPES['llama.cpp'])}"
         )
-    values = latent = 0.0
+    values = ungrouped = latent = 0.0
     for layer in model.layers:
         per_token = layer.kv_heads * (layer.key_dim + layer.value_dim) * width
-        if layer.kind is LayerKind.FULL:
-            values += per_token * depth
-        elif layer.kind is LayerKind.SLIDING:
-            cells = depth if layer.window is None else layer.window + MICRO_BATCH
-            values += per_token * min(depth, cells)  # masked cells are read too
+        cells = depth
+        if layer.kind is LayerKind.SLIDING and layer.window is not None:
+            cells = min(depth, layer.window + MICRO_BATCH)  # masked cells are read too
+        if layer.kind in (LayerKind.FULL, LayerKind.SLIDING):
+            # Without groups a kernel uses each key once, and is two times slower per byte.
+            if layer.kv_heads * layer.key_dim >= model.hidden_size:
+                ungrouped += per_token * cells
+            else:
+                values += per_token * cells
         elif layer.kind is LayerKind.LINEAR:
             values += 2 * layer.state_values * 4.0  # read and written, as f32
         elif layer.kind is LayerKind.LATENT:
             latent += layer.latent_dim * width * depth
-    return CacheReads(values * users / 1e9, latent * users / 1e9)
+    return CacheReads(values * users / 1e9, ungrouped * users / 1e9, latent * users / 1e9)
 
 
 def product_flops(model: Model, tokens: int, *, experts: bool = True) -> float:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiomi.digest.config import Config, WatchConfig, load_config, parse_config
+from shiomi.digest.config import Config, WatchConfig, load_config, parse_config, secret
 from shiomi.digest.errors import ConfigError
 
 
@@ -31,11 +31,27 @@ def test_a_table_array_and_lists_become_tuples() -> None:
     assert config.watch == (WatchConfig("AI規制", ("AI regulation", "規制")),)
 
 
-def test_a_secret_is_read_from_the_named_environment_variable() -> None:
-    text = '[sources.reddit]\nclient_secret = "env:SECRET"'
-    assert parse_config(text, environment={"SECRET": "s3"}).sources.reddit.client_secret == "s3"
-    with pytest.raises(ConfigError, match="SECRET, not set"):
-        parse_config(text, environment={})
+def test_a_secret_is_read_from_the_named_environment_variable_where_it_is_needed() -> None:
+    kept = parse_config('[sources.reddit]\nclient_secret = "env:SECRET"').sources.reddit
+    assert secret("client_secret", kept.client_secret, {"SECRET": "s3"}) == "s3"
+    assert secret("client_secret", "s4", {}) == "s4"
+    with pytest.raises(ConfigError, match=r"client_secret names .* SECRET, not set"):
+        secret("client_secret", kept.client_secret, {})
+
+
+def test_env_is_plain_text_where_no_secret_stands() -> None:
+    config = parse_config('[[watch]]\nname = "env:x"\nterms = ["env:HOME"]')
+    assert config.watch == (WatchConfig("env:x", ("env:HOME",)),)
+
+
+def test_a_byte_order_mark_before_the_text_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "shiomi.toml").write_text('language = "en"', encoding="utf-8-sig")
+    assert load_config(tmp_path / "shiomi.toml").language == "en"
+
+
+def test_zero_is_meant_where_it_means_none() -> None:
+    config = parse_config("[sources.lobsters]\ncomments = 0\n[digest]\ntrends = 0")
+    assert (config.sources.lobsters.comments, config.digest.trends) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +64,20 @@ def test_a_secret_is_read_from_the_named_environment_variable() -> None:
         ("[digest]\ntopics = true", "digest.topics must be a whole number; got True"),
         ("[digest]\ntopics = 0", "digest.topics is 0; it must be above 0"),
         ("[collect]\nbudget_seconds = nan", "must be above 0"),
+        ('language = "fr"', """language 'fr' is not known here; write "en" or "ja\""""),
+        ("[collect]\ndays = 3651", "collect.days is 3651; it must be at most 3650"),
+        ("[digest]\nweeks_compared = 521", "weeks_compared is 521; it must be at most 520"),
+        ("[digest]\ntrends = -1", "digest.trends is -1; it must be 0 or above"),
+        ("[sources.hackernews]\nmin_points = -1", "min_points is -1; it must be 0 or above"),
+        ("[sources.hackernews]\ncomments = -1", "hackernews.comments is -1"),
+        ("[sources.lobsters]\ncomments = -1", "lobsters.comments is -1"),
+        ("[sources.reddit]\ncomments = -1", "reddit.comments is -1"),
+        ("[sources.articles]\nmost = -1", "articles.most is -1"),
+        ('[writer]\napi_key = "env:"', "writer.api_key is 'env:'; name the variable"),
+        ('[[watch]]\nname=" "\nterms=["a"]', r"has the name ' '"),
+        ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=0', "rises_by is 0.0; it must be above 0"),
+        ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=nan', "rises_by is nan"),
+        ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=inf', "rises_by is inf"),
         ("watch = 1", r"written \[\[watch\]\]"),
         ('[[watch]]\nname = "x"', r"\[\[watch\]\] lacks terms"),
         ('[[watch]]\nname = "x"\nterms = [" "]', "needs at least one term"),

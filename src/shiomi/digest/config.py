@@ -1,4 +1,8 @@
-"""shiomi.toml: read once at the edge into frozen dataclasses; an unknown key is an error."""
+"""shiomi.toml: read once at the edge into frozen dataclasses; an unknown key is an error.
+
+A secret may be written "env:NAME". It is kept as written: only what needs the secret asks for it,
+by secret(), so that an unset variable stops no other command.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from shiomi.digest.errors import ConfigError
+from shiomi.digest.languages import language_codes
 
 __all__ = [
     "ArticlesConfig",
@@ -28,7 +33,11 @@ __all__ = [
     "WriterConfig",
     "load_config",
     "parse_config",
+    "secret",
 ]
+
+
+_ENVIRONMENT = "env:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,8 @@ class RedditConfig:
 
     enabled: bool = True
     subreddits: tuple[str, ...] = ("LocalLLaMA", "MachineLearning", "programming")
-    client_id: str = ""
-    client_secret: str = ""  # "env:NAME" reads the environment variable NAME
+    client_id: str = ""  # or "env:NAME": see secret()
+    client_secret: str = ""  # or "env:NAME"
     comments: int = 5
     endpoint: str = "https://oauth.reddit.com"
     public_endpoint: str = "https://www.reddit.com"
@@ -100,7 +109,7 @@ class WriterConfig:
 
     endpoint: str = ""  # "http://127.0.0.1:8080/v1"
     model: str = ""
-    api_key: str = ""  # "env:NAME" reads the environment variable NAME
+    api_key: str = ""  # or "env:NAME": see secret()
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
 
@@ -150,13 +159,13 @@ class Config:
     watch: tuple[WatchConfig, ...] = ()
 
 
-def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Config:
+def load_config(path: Path) -> Config:
     """Read shiomi.toml. Relative paths in it are taken from its own folder.
 
     Raises ConfigError naming the key, the value and the nearest known key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; `shiomi init` writes one") from None
     except UnicodeDecodeError as error:
@@ -164,23 +173,34 @@ def load_config(path: Path, environment: Mapping[str, str] = os.environ) -> Conf
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        return parse_config(text, folder=path.parent, environment=environment)
+        return parse_config(text, folder=path.parent)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def parse_config(
-    text: str, *, folder: Path = Path(), environment: Mapping[str, str] = os.environ
-) -> Config:
+def parse_config(text: str, *, folder: Path = Path()) -> Config:
     """Turn the text of a shiomi.toml into a Config. Raises ConfigError."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"this is not valid TOML: {error}") from None
-    reader = _Reader(folder, environment)
+    reader = _Reader(folder)
     config: Config = reader.table(Config, document, "")
     _check(config)
     return config
+
+
+def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) -> str:
+    """The secret that `value` is, or the content of the environment variable it names.
+
+    `key` is where it stands in shiomi.toml. Raises ConfigError where the variable is not set.
+    """
+    if not value.startswith(_ENVIRONMENT):
+        return value
+    variable = value.removeprefix(_ENVIRONMENT)
+    if variable not in environment:
+        raise ConfigError(f"{key} names the environment variable {variable}, not set here")
+    return environment[variable]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -194,7 +214,6 @@ class _Reader:
     """Turns parsed TOML into the dataclasses, each value checked against its field's type."""
 
     folder: Path
-    environment: Mapping[str, str]
 
     def table(self, cls: type[Any], table: object, key: str) -> Any:
         if not isinstance(table, dict):
@@ -226,11 +245,6 @@ class _Reader:
             return float(value)
         if type(value) is not hint:
             raise ConfigError(f"{key} must be {_TYPE_NAMES[hint]}; got {value!r}")
-        if isinstance(value, str) and value.startswith("env:"):
-            variable = value.removeprefix("env:")
-            if variable not in self.environment:
-                raise ConfigError(f"{key} names the environment variable {variable}, not set here")
-            return self.environment[variable]
         return value
 
     def sequence(self, hint: Any, value: object, key: str) -> tuple[Any, ...]:
@@ -251,12 +265,30 @@ _TYPE_NAMES = {
 
 def _check(config: Config) -> None:
     """Refuse values of the right type that still cannot be meant."""
+    if config.language not in language_codes():
+        known = " or ".join(f'"{code}"' for code in language_codes())
+        raise ConfigError(f"language {config.language!r} is not known here; write {known}")
     try:
         ZoneInfo(config.timezone)
     except (KeyError, ValueError, OSError):
         raise ConfigError(
             f'timezone {config.timezone!r} is no IANA zone, like "Asia/Tokyo"'
         ) from None
+    _check_addresses(config)
+    _check_numbers(config)
+    if config.writer.endpoint and not config.writer.model:
+        raise ConfigError("writer.endpoint is set but writer.model is not; name the model")
+    for key, value in {
+        "sources.reddit.client_id": config.sources.reddit.client_id,
+        "sources.reddit.client_secret": config.sources.reddit.client_secret,
+        "writer.api_key": config.writer.api_key,
+    }.items():
+        if value.startswith(_ENVIRONMENT) and not value.removeprefix(_ENVIRONMENT).strip():
+            raise ConfigError(f'{key} is {value!r}; name the variable, like "env:NAME"')
+    _check_watches(config.watch)
+
+
+def _check_addresses(config: Config) -> None:
     sources = config.sources
     for key, url in {
         "site": config.site,
@@ -270,6 +302,10 @@ def _check(config: Config) -> None:
     }.items():
         if url and not re.match(r"https?://[^/\s]", url):
             raise ConfigError(f"{key} {url!r} is no http:// or https:// address")
+
+
+def _check_numbers(config: Config) -> None:
+    sources = config.sources
     for key, number in {
         "collect.days": config.collect.days,
         "collect.budget_seconds": config.collect.budget_seconds,
@@ -282,11 +318,34 @@ def _check(config: Config) -> None:
     }.items():
         if not 0 < number < float("inf"):
             raise ConfigError(f"{key} is {number}; it must be above 0")
-    if config.writer.endpoint and not config.writer.model:
-        raise ConfigError("writer.endpoint is set but writer.model is not; name the model")
-    names = [watch.name for watch in config.watch]
-    for watch in config.watch:
+    for key, count in {
+        "sources.hackernews.min_points": sources.hackernews.min_points,
+        "sources.hackernews.comments": sources.hackernews.comments,
+        "sources.lobsters.comments": sources.lobsters.comments,
+        "sources.reddit.comments": sources.reddit.comments,
+        "sources.articles.most": sources.articles.most,
+        "digest.trends": config.digest.trends,
+    }.items():
+        if count < 0:
+            raise ConfigError(f"{key} is {count}; it must be 0 or above")
+    for key, number, most in (
+        ("collect.days", config.collect.days, 3650),  # ten years
+        ("digest.weeks_compared", config.digest.weeks_compared, 520),
+    ):
+        if number > most:
+            raise ConfigError(f"{key} is {number}; it must be at most {most}")
+
+
+def _check_watches(watches: tuple[WatchConfig, ...]) -> None:
+    names = [watch.name for watch in watches]
+    for watch in watches:
+        if not watch.name.strip():
+            raise ConfigError(f"a [[watch]] has the name {watch.name!r}; give it one to be shown")
         if not watch.terms or not all(term.strip() for term in watch.terms):
             raise ConfigError(f"[[watch]] {watch.name!r} needs at least one term, none empty")
+        if not 0 < watch.rises_by < float("inf"):
+            raise ConfigError(
+                f"[[watch]] {watch.name!r}: rises_by is {watch.rises_by}; it must be above 0"
+            )
         if names.count(watch.name) > 1:
             raise ConfigError(f"two [[watch]] are named {watch.name!r}")

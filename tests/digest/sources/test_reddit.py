@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.digest.config import RedditConfig
-from shiomi.digest.errors import SourceError
+from shiomi.digest.errors import ConfigError, SourceError
 from shiomi.digest.sources.answer import Answer
 from shiomi.digest.sources.atom import ATOM, read_feed
 from shiomi.digest.sources.http import RefusedError, UnreachableError
@@ -217,6 +217,20 @@ def test_wrong_credentials_are_named_with_the_key_to_check(community: Community)
     community.routes["/www/api/v1/access_token"] = json_reply({"error": 401}, 401)
     with pytest.raises(SourceError, match=r"401.*client_id and client_secret"):
         collected(community)
+
+
+def test_credentials_named_by_environment_variables_are_read_when_signing_in(
+    community: Community, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed_in(community)
+    named = {"client_id": "env:SHIOMI_TEST_ID", "client_secret": "env:SHIOMI_TEST_SECRET"}
+    monkeypatch.setenv("SHIOMI_TEST_ID", "id")
+    with pytest.raises(ConfigError, match=r"client_secret names .* SHIOMI_TEST_SECRET, not set"):
+        collected(community, **named)
+    monkeypatch.setenv("SHIOMI_TEST_SECRET", "s3")
+    assert "1abc" in [t.id for t in threads(collected(community, **named))]
+    token = community.asked[0]
+    assert token.headers["authorization"] == "Basic " + base64.b64encode(b"id:s3").decode()
 
 
 def test_a_sign_in_that_gives_no_token_is_named(community: Community) -> None:

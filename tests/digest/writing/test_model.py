@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from shiomi.digest.config import WriterConfig
 from shiomi.digest.document import Digest, Origin, Sentence, Topic
+from shiomi.digest.errors import ConfigError
 from shiomi.digest.languages import load_language
 from shiomi.digest.ranking import Ranked
 from shiomi.digest.render import render_markdown
@@ -342,3 +343,9 @@ def test_any_text_is_a_draft_or_a_named_fault(text: str) -> None:
 def test_a_draft_is_found_in_what_a_model_puts_around_it(around: str) -> None:
     raw = '{"attention":[],"technical":[{"text":"a","evidence":[1]}],"implications":[]}'
     assert parse_draft(around.format(raw)).technical[0].evidence == [1]
+
+
+def test_a_key_named_by_an_environment_variable_that_is_not_set_is_told_at_once() -> None:
+    config = WriterConfig("http://127.0.0.1:9/v1", "tiny", "env:SHIOMI_TEST_NOT_SET")
+    with pytest.raises(ConfigError, match=r"writer.api_key names .* SHIOMI_TEST_NOT_SET, not set"):
+        ModelWriter(config)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 import shiomi
-from shiomi.digest.config import RedditConfig
+from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.answer import Answer
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
@@ -238,7 +238,10 @@ class Reddit:
             Answer.json,
             method="POST",
             form={"grant_type": "client_credentials"},
-            auth=(self.config.client_id, self.config.client_secret),
+            auth=(
+                secret("sources.reddit.client_id", self.config.client_id),
+                secret("sources.reddit.client_secret", self.config.client_secret),
+            ),
             headers={"User-Agent": _user_agent(http.contact)},
         )
         token = answer.get("access_token") if isinstance(answer, dict) else None

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import msgspec
 
-from shiomi.digest.config import WriterConfig
+from shiomi.digest.config import WriterConfig, secret
 from shiomi.digest.errors import WriterError
 from shiomi.digest.sources.watchdog import Watchdog
 
@@ -93,6 +93,7 @@ class ChatClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._config = config
+        self._key = secret("writer.api_key", config.api_key)
         self._client = client or httpx2.Client()
         self._clock, self._sleep = clock, sleep
         self._watchdog = Watchdog()
@@ -191,7 +192,7 @@ class ChatClient:
             yield chunk
 
     def _headers(self) -> dict[str, str]:
-        key = self._config.api_key
+        key = self._key
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def _body(

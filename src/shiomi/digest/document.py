@@ -86,4 +86,4 @@ class Digest:
     topics: tuple[Topic, ...]
     trends: tuple[Trend, ...]
     subjects: tuple[Subject, ...] = ()
-    notes: tuple[str, ...] = ()  # what a reader must know: sources that failed, writer degraded
+    notes: tuple[str, ...] = ()  # what the model writer could not do; () without one

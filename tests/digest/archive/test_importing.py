@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import json
 import os
 import sys
@@ -480,3 +482,92 @@ def test_numbers_that_are_no_times_or_counts_cost_their_row(
     good = msgspec.to_builtins(make())
     report = import_file(archive, save({**good, "id": "2", **fields}, good))
     assert (report.rows, report.bad) == (1, 1)
+
+
+class _FailingDisk(io.RawIOBase):
+    """A file whose bytes can be read up to `good`; what lies behind is EIO."""
+
+    def __init__(self, content: bytes, good: int) -> None:
+        self._content, self._good, self._at = content, good, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if self._at >= self._good:
+            raise OSError(errno.EIO, "Input/output error")
+        part = self._content[self._at : min(self._good, self._at + len(buffer))]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+@pytest.mark.parametrize("name", ["file.jsonl", "file.jsonl.gz"])
+def test_a_disk_that_fails_ends_the_import_and_the_rest_is_read_another_time(
+    archive: Archive,
+    make: MakeThread,
+    save: Save,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    rows = [msgspec.to_builtins(make(id=f"{n:x}{n**9:x}")) for n in range(3_000)]
+    path = save(*rows, name=name)
+    content = path.read_bytes()
+    opened = Path.open
+    calls: list[Path] = []
+
+    def failing(self: Path, mode: str = "r", *rest: Any, **named: Any) -> Any:
+        calls.append(self)
+        if len(calls) < 3:  # its first bytes, and its digest
+            return opened(self, mode, *rest, **named)
+        return io.BufferedReader(_FailingDisk(content, len(content) // 2))
+
+    monkeypatch.setattr(importing_module, "_BATCH", 100)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "open", failing)
+        with pytest.raises(ImportFileError, match="cannot be read: Input/output error"):
+            import_file(archive, path)
+    assert 0 < archive.status().threads < 3_000
+    report = import_file(archive, path)
+    assert (report.done, report.already, report.bad) == (True, False, 0)
+    assert archive.status().threads == 3_000
+
+
+@pytest.mark.parametrize("path", ["pipe", "/dev/zero", "/dev/null"])
+def test_what_is_no_regular_file_is_refused(archive: Archive, tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ImportFileError, match="regular files"):
+        import_file(archive, tmp_path / path)
+
+
+def test_a_file_whose_name_is_not_utf_8_is_imported(
+    archive: Archive, make: MakeThread, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\x1b[31m.jsonl")
+    path.write_bytes(msgspec.json.encode(make()))
+    told: list[str] = []
+    report = import_file(archive, path, progress=lambda _, __, what: told.append(what))
+    assert report.rows == 1
+    assert report.text().isprintable()
+    assert told == ["importing \ufffd\ufffd[31m.jsonl"]
+    path.write_bytes(b"")
+    with pytest.raises(ImportFileError) as caught:
+        import_file(archive, path)
+    assert str(caught.value).isprintable()
+
+
+def test_messages_show_no_escape_sequence_of_the_file(archive: Archive, save: Save) -> None:
+    with pytest.raises(ImportFileError) as caught:
+        import_file(archive, save({"\x1b]0;x\x07": 1, "\u202eb": 2}))
+    assert str(caught.value).replace("\n", "").isprintable()
+
+
+def test_a_batch_is_bounded_in_bytes_too(
+    archive: Archive, make: MakeThread, save: Save, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(*(msgspec.to_builtins(make(id=str(n), title="x" * 400)) for n in range(10)))
+    monkeypatch.setattr(importing_module, "_BATCH_BYTES", 1_000)
+    done: list[int] = []
+    report = import_file(archive, path, progress=lambda rows, *_: done.append(rows))
+    assert done == [2, 4, 6, 8, 10, 10]
+    assert report.done

@@ -17,7 +17,8 @@ import msgspec
 
 from shiomi.digest.archive.adding import Added, Writer
 from shiomi.digest.archive.archive import Archive
-from shiomi.digest.archive.rows import BadRow, Row, open_rows
+from shiomi.digest.archive.one_line import one_line
+from shiomi.digest.archive.rows import BadRow, Row, cannot_read, open_rows
 from shiomi.digest.archive.shapes import SHAPES, Found, Shape, shape_of
 from shiomi.digest.errors import ImportFileError
 
@@ -27,6 +28,7 @@ Progress = Callable[[int, int | None, str], None]
 """Called with (rows done, rows in all or None, what is being done)."""
 
 _BATCH = 5000  # rows in a transaction
+_BATCH_BYTES = 32 * 2**20  # of its rows, which are all in memory, as are the threads in them
 _PROBED = 1000  # rows looked at for a known shape
 _NAMED = 20  # bad rows kept in words
 _KEYS = 200_000  # threads whose key is remembered
@@ -75,6 +77,7 @@ def import_file(
     not stop it.
     """
     path = Path(path)
+    name = one_line(str(path))  # a name need not be UTF-8
     rows, total = open_rows(path)
     key = _digest(path)
     row = archive.connection.execute(
@@ -82,17 +85,17 @@ def import_file(
     ).fetchone()
     if row is not None and read_at in (None, row[0]):
         read_at, skip, report = row[0], row[1], msgspec.json.decode(row[2], type=ImportReport)
-        report = replace(report, path=str(path))
+        report = replace(report, path=name)
         if report.done:
             return replace(report, already=True)
         rows, total = open_rows(path, skip)
     else:
         read_at = int(path.stat().st_mtime) if read_at is None else read_at
-        skip, report = 0, ImportReport(str(path), "")
-    shape, rows = _recognise(path, rows, format or report.shape or None)
+        skip, report = 0, ImportReport(name, "")
+    shape, rows = _recognise(name, rows, format or report.shape or None)
     report = replace(report, shape=shape.name)
     run = _Run(archive, shape, read_at, key, report)
-    what = f"importing {path.name}"
+    what = f"importing {one_line(path.name)}"
     for done in run.batches(rows, skip):
         if progress is not None:
             progress(done, total, what)
@@ -115,8 +118,9 @@ class _Run:
     def batches(self, rows: Iterator[Row | BadRow], done: int) -> Iterator[int]:
         """Write all rows, yielding how far it came after each batch."""
         decode = msgspec.json.Decoder(self._shape.row).decode
-        while True:
-            batch = list(islice(rows, _BATCH))
+        last = False
+        while not last:
+            batch, last = _batch(rows)
             found: list[Found] = []
             problems = []
             for row in batch:
@@ -133,10 +137,8 @@ class _Run:
                     found.append(self._shape.found(fields, self._read_at))
                 except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
                     problems.append(f"row {row.number}: {_brief(error)}")
-            self._write(found, problems, done, last=len(batch) < _BATCH)
+            self._write(found, problems, done, last=last)
             yield done
-            if len(batch) < _BATCH:
-                return
 
     def _write(self, found: list[Found], problems: list[str], done: int, *, last: bool) -> None:
         """One batch and how far the file has come, in one transaction."""
@@ -179,8 +181,20 @@ class _Run:
             writer.place(n, *found.place)
 
 
+def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
+    """The rows of the next transaction, and whether they are the last."""
+    batch: list[Row | BadRow] = []
+    size = 0
+    for row in rows:
+        batch.append(row)
+        size += row.size if isinstance(row, Row) else 0
+        if len(batch) >= _BATCH or size >= _BATCH_BYTES:
+            return batch, False
+    return batch, True
+
+
 def _recognise(
-    path: Path, rows: Iterator[Row | BadRow], name: str | None
+    path: str, rows: Iterator[Row | BadRow], name: str | None
 ) -> tuple[Shape, Iterator[Row | BadRow]]:
     """The shape of the first row that has one, and all rows again."""
     if name is not None:
@@ -201,7 +215,7 @@ def _recognise(
         columns = columns or seen
         bad.append(BadRow(row.number, "its columns are of no known shape"))
     if columns:
-        have = ", ".join(sorted(name[:40] for name in columns)[:20])
+        have = ", ".join(sorted(one_line(name[:40]) for name in columns)[:20])
         raise ImportFileError(
             f"{path} is of no known shape; its columns are: {have}. Known are{_known_shapes()}"
         )
@@ -228,9 +242,12 @@ def _known_shapes() -> str:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise cannot_read(path, error) from error
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(str(error))[:200] or type(error).__name__

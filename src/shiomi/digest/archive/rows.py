@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.errors import ImportFileError
 
-__all__ = ["LONGEST_LINE", "BadRow", "Row", "open_rows"]
+__all__ = ["LONGEST_LINE", "BadRow", "Row", "cannot_read", "open_rows"]
 
 LONGEST_LINE = 8 * 2**20  # bytes; a longer line is no thread
 _BATCH = 5000  # rows of parquet turned into Python objects at once
@@ -26,6 +28,13 @@ class Row:
 
     number: int  # from 1; lines are counted with the empty ones
     content: bytes | Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        """About how much it holds, in bytes."""
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        return sum(len(text) for text in self.content.values() if isinstance(text, str))
 
     @property
     def columns(self) -> frozenset[str]:
@@ -49,25 +58,42 @@ class BadRow:
 def open_rows(path: Path, skip: int = 0) -> tuple[Iterator[Row | BadRow], int | None]:
     """The rows of a file after the first `skip`, and how many it has where that is known.
 
-    Raises ImportFileError where there is no such file, it is empty, or its kind is not known.
+    Raises ImportFileError where there is no such file, it is no regular one, it is empty, or its
+    kind is not known; and while the rows are read, where reading fails.
     """
-    if path.is_dir():
-        raise ImportFileError(f"{path} is a directory; name the files in it")
+    name = one_line(str(path))
     try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise ImportFileError(f"{name} is a directory; name the files in it")
+        if not stat.S_ISREG(mode):  # a pipe may never end, and is not there to be read again
+            raise ImportFileError(
+                f"{name} is a pipe or a device; only regular files can be imported: write it to"
+                " a file first"
+            )
         with path.open("rb") as file:
             magic = file.read(4)
-    except OSError as error:
-        raise ImportFileError(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise cannot_read(path, error) from error
     if not magic:
-        raise ImportFileError(f"{path} is empty")
+        raise ImportFileError(f"{name} is empty")
     if magic == b"PAR1":
         return _parquet_rows(path, skip)
     if magic.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ImportFileError(f"{path} is UTF-16; save it as UTF-8, one JSON object per line")
+        raise ImportFileError(f"{name} is UTF-16; save it as UTF-8, one JSON object per line")
     for start, kind in ((b"\x28\xb5\x2f\xfd", "zstd"), (b"PK\3\4", "zip"), (b"BZh", "bzip2")):
         if magic.startswith(start):
-            raise ImportFileError(f"{path} is packed with {kind}; unpack it, or pack it with gzip")
+            raise ImportFileError(f"{name} is packed with {kind}; unpack it, or pack it with gzip")
     return _lines(path, magic.startswith(b"\x1f\x8b"), skip), None
+
+
+def cannot_read(path: Path, error: Exception) -> ImportFileError:
+    """The error for a file that the system does not give."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return ImportFileError(
+        f"{one_line(str(path))} cannot be read: {reason}; what was read is kept, and importing it"
+        " again goes on there"
+    )
 
 
 def _lines(path: Path, packed: bool, skip: int) -> Iterator[Row | BadRow]:
@@ -90,8 +116,10 @@ def _lines(path: Path, packed: bool, skip: int) -> Iterator[Row | BadRow]:
                     line = line.removeprefix(b"\xef\xbb\xbf")
                 if line:
                     yield Row(number, line)
-        except (EOFError, zlib.error, OSError) as error:
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             yield BadRow(number + 1, f"the file breaks off or is damaged here ({error})")
+        except OSError as error:  # the disk's fault or the network's: the rest may be good
+            raise cannot_read(path, error) from error
 
 
 def _parquet_rows(path: Path, skip: int) -> tuple[Iterator[Row | BadRow], int]:
@@ -100,13 +128,15 @@ def _parquet_rows(path: Path, skip: int) -> tuple[Iterator[Row | BadRow], int]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise ImportFileError(
-            f"{path} is parquet, which needs pyarrow; from a checkout of shiomi:"
+            f"{one_line(str(path))} is parquet, which needs pyarrow; from a checkout of shiomi:"
             " pip install -e '.[parquet]'"
         ) from error
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise ImportFileError(f"{path} is damaged or cut short: {error}") from error
+        raise ImportFileError(
+            f"{one_line(str(path))} is damaged or cut short: {one_line(str(error))}"
+        ) from error
 
     def rows() -> Iterator[Row | BadRow]:
         number = 0
@@ -122,6 +152,8 @@ def _parquet_rows(path: Path, skip: int) -> tuple[Iterator[Row | BadRow], int]:
                     if number > skip:
                         yield Row(number, dict(zip(names, values, strict=True)))
         except (pa.ArrowException, OSError, UnicodeError) as error:
-            yield BadRow(number + 1, f"the file is damaged here ({error})")
+            if getattr(error, "errno", None) is not None:  # else pyarrow's word for damage
+                raise cannot_read(path, error) from error
+            yield BadRow(number + 1, f"the file is damaged here ({one_line(str(error))})")
 
     return rows(), file.metadata.num_rows

@@ -109,6 +109,49 @@ def test_robots_txt_is_obeyed(archive: Archive, community: Community) -> None:
     assert community.paths().count("/robots.txt") == 1
 
 
+@pytest.mark.parametrize("host", ["", "http://localhost"])
+def test_robots_txt_is_asked_before_a_redirect_is_followed(
+    archive: Archive, community: Community, host: str
+) -> None:
+    at = host and f"{host}:{community.url.rpartition(':')[2]}"
+    robots = b"User-agent: *\nDisallow: /private"
+    community.routes["/robots.txt"] = Reply(robots, headers=(("Content-Type", "text/plain"),))
+    community.routes["/a"] = Reply(status=302, headers=(("Location", f"{at}/private/b"),))
+    community.routes["/private/b"] = html(ARTICLE)
+    archive.add([thread("1", f"{community.url}/a")], seen=NOW - 60)
+    _, reasons = fetch(archive, community)
+    assert "robots.txt" in reasons["hackernews:1"]
+    assert community.paths() == ["/robots.txt", "/a"] + ["/robots.txt"] * bool(host)
+
+
+def test_a_robots_txt_that_moved_is_read_where_it_is(
+    archive: Archive, community: Community
+) -> None:
+    moved = (("Location", "/rules"),)
+    community.routes["/robots.txt"] = Reply(status=301, headers=moved)
+    robots = b"User-agent: shiomi\nDisallow: /a\nDisallow: /rules"
+    community.routes["/rules"] = Reply(robots, headers=(("Content-Type", "text/plain"),))
+    archive.add([thread("1", f"{community.url}/a")], seen=NOW - 60)
+    _, reasons = fetch(archive, community)
+    assert "robots.txt" in reasons["hackernews:1"]
+    assert community.paths() == ["/robots.txt", "/rules"]
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 503])
+def test_a_site_too_busy_for_its_robots_txt_is_asked_another_time(
+    archive: Archive, community: Community, status: int
+) -> None:
+    community.routes["/robots.txt"] = html("busy", status)
+    community.routes["/a"] = html(ARTICLE)
+    archive.add([thread("1", f"{community.url}/a")], seen=NOW - 60)
+    _, reasons = fetch(archive, community)
+    assert str(status) in reasons["hackernews:1"]
+    assert "/a" not in community.paths()
+    community.routes["/robots.txt"] = html("none", 404)
+    fetch(archive, community)
+    assert article_of(archive, "hackernews:1")
+
+
 def test_a_redirect_into_the_own_network_is_refused(archive: Archive, community: Community) -> None:
     port = community.url.rpartition(":")[2]
     inside = f"http://localhost:{port}/secret"

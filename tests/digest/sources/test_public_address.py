@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from shiomi.digest.sources.public_address import PrivateAddressError, refuse_private, resolve
+from shiomi.digest.sources.public_address import (
+    PrivateAddressError,
+    UnresolvedError,
+    refuse_private,
+    resolve,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,6 +18,8 @@ from shiomi.digest.sources.public_address import PrivateAddressError, refuse_pri
         "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1",
         "0.0.0.0", "224.0.0.1", "255.255.255.255", "::1", "fe80::1%eth0", "fc00::1", "::",
         "::ffff:127.0.0.1", "2002:7f00:1::", "no address",
+        "64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "::10.0.0.1",
+        "::192.168.1.1",
     ],
 )  # fmt: skip
 def test_a_host_with_a_private_address_is_refused(address: str) -> None:
@@ -21,7 +28,10 @@ def test_a_host_with_a_private_address_is_refused(address: str) -> None:
 
 
 def test_a_host_with_only_public_addresses_passes() -> None:
-    refuse_private("https://example.org:8443/a", lambda _: ["93.184.216.34", "2606:4700::1"])
+    refuse_private(
+        "https://example.org:8443/a",
+        lambda _: ["93.184.216.34", "2606:4700::1", "64:ff9b::8.8.8.8"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,8 +49,9 @@ def test_the_own_machine_is_refused_by_any_of_its_names(host: str) -> None:
         refuse_private(f"http://{host}:8080/admin", resolve)
 
 
-def test_a_name_that_cannot_be_resolved_is_left_to_the_request() -> None:
+def test_a_name_that_cannot_be_looked_up_is_not_asked_for_now() -> None:
     def offline(_: str) -> list[str]:
         raise OSError("no network")
 
-    refuse_private("https://example.org/", offline)
+    with pytest.raises(UnresolvedError, match=r"no network.*next time"):
+        refuse_private("https://example.org/", offline)

@@ -12,6 +12,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx2
@@ -36,7 +37,11 @@ from shiomi.digest.sources.http import (
 )
 from shiomi.digest.sources.items import read_cursor
 from shiomi.digest.sources.manners import Manners
-from shiomi.digest.sources.public_address import PrivateAddressError, refuse_private
+from shiomi.digest.sources.public_address import (
+    PrivateAddressError,
+    UnresolvedError,
+    refuse_private,
+)
 from shiomi.digest.sources.robots import Robots, parse_robots
 from shiomi.digest.sources.source import Batch
 from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
@@ -57,7 +62,8 @@ _NO_ARTICLE = re.compile(
 )
 
 # Statuses that are read, so that the wall is called by its name; none that Http asks for again.
-_WALLS = (*(status for status in range(400, 500) if status not in (408, 425, 429)), 999)
+_NO_ROBOTS = tuple(status for status in range(400, 500) if status not in (408, 425, 429))
+_WALLS = (*_NO_ROBOTS, 999)
 
 Vet = Callable[[str], None]
 
@@ -111,6 +117,7 @@ class Articles:
     tried: list[str] = field(default_factory=list)  # uids whose page gives no article
     reasons: dict[str, str] = field(default_factory=dict)  # uid → why there is no article
     _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: keeps everyone out
+    _reading_robots: bool = False
 
     @property
     def name(self) -> str:
@@ -125,7 +132,7 @@ class Articles:
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         """One batch for each page, also for one without an article; times are not looked at."""
         _ = since, until
-        http.vet = self.vet  # before every request, so also at every redirect
+        http.vet = partial(self._vet, http)  # before every request, so also at every redirect
         done = read_cursor(cursor, _Done) or _Done()
         for thread in self.threads:
             if thread.uid in done.uids or thread.url is None:
@@ -136,7 +143,10 @@ class Articles:
                 passages = self._article(http, thread.url)
             except StoppedError:
                 raise
-            except UnreachableError as error:  # not the page's fault: tried again next time
+            except (
+                UnreachableError,
+                UnresolvedError,
+            ) as error:  # not the page's fault: tried again next time
                 self.reasons[thread.uid] = str(error)
             except (NoArticleError, PrivateAddressError, RefusedError) as error:
                 self.reasons[thread.uid] = str(error)
@@ -145,28 +155,33 @@ class Articles:
             yield Batch(threads, msgspec.json.encode(done).decode(), skipped=int(not passages))
 
     def _article(self, http: Http, url: str) -> tuple[Passage, ...]:
+        answer = http.get(url, headers={"Accept": "text/html, */*;q=0.1"}, allow=_WALLS)
+        return read_article(answer.body, url, answer.status, answer.headers)
+
+    def _vet(self, http: Http, url: str) -> None:
+        """Raise for an address that must not be asked for: private, or kept out by its site."""
+        self.vet(url)
+        if self._reading_robots:
+            return
         robots = self._robots_of(http, url)
         if robots is None or not robots.allows(url):
             raise NoArticleError(f"{url[:200]}: robots.txt of the site asks not to be fetched")
-        answer = http.get(url, headers={"Accept": "text/html, */*;q=0.1"}, allow=_WALLS)
-        if _origin(answer.url) != _origin(url):
-            robots = self._robots_of(http, answer.url)
-            if robots is None or not robots.allows(answer.url):
-                raise NoArticleError(f"{answer.url[:200]}: robots.txt asks not to be fetched")
-        return read_article(answer.body, url, answer.status, answer.headers)
 
     def _robots_of(self, http: Http, url: str) -> Robots | None:
         """The rules of a site. RFC 9309, 2.3.1: without a robots.txt all is allowed, without an
-        answer nothing."""
+        answer nothing; "ask later" (429 and its like) is no answer."""
         origin = _origin(url)
         if origin not in self._robots:
+            self._reading_robots = True
             try:
-                answer = http.get(f"{origin}/robots.txt", allow=tuple(range(400, 500)))
+                answer = http.get(f"{origin}/robots.txt", allow=_NO_ROBOTS)
             except RefusedError:
                 self._robots[origin] = None
             else:
                 text = answer.text() if answer.status < 300 else ""
                 self._robots[origin] = parse_robots(text, "shiomi")
+            finally:
+                self._reading_robots = False
         return self._robots[origin]
 
 

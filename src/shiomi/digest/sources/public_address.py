@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from shiomi.digest.errors import SourceError
 
-__all__ = ["PrivateAddressError", "refuse_private", "resolve"]
+__all__ = ["PrivateAddressError", "UnresolvedError", "refuse_private", "resolve"]
 
 Resolver = Callable[[str], Iterable[str]]
 
@@ -24,13 +24,20 @@ class PrivateAddressError(SourceError):
     """An address that is no public web page."""
 
 
+class UnresolvedError(SourceError):
+    """A host of which it cannot be told now whether it is public."""
+
+
 def resolve(host: str) -> list[str]:
     """The IP addresses of a host name. Raises OSError where it has none."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
 def refuse_private(url: str, resolver: Resolver = resolve) -> None:
-    """Raise PrivateAddressError unless `url` is http(s) and its host has only public addresses."""
+    """Raise PrivateAddressError unless `url` is http(s) and its host has only public addresses.
+
+    Raises UnresolvedError where its addresses cannot be looked up.
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -43,8 +50,11 @@ def refuse_private(url: str, resolver: Resolver = resolve) -> None:
         addresses = list(resolver(host))
     except UnicodeError as error:
         raise PrivateAddressError(f"{host[:200]!r} is no host name: {error}") from None
-    except OSError:
-        return  # offline, or behind a proxy that knows the name; the request itself will tell
+    except OSError as error:
+        raise UnresolvedError(
+            f"{host[:200]!r} could not be looked up ({error}), so it may be an address of the own "
+            "network; it is tried again next time"
+        ) from None
     for address in addresses:
         if not _is_public(address):
             raise PrivateAddressError(
@@ -58,5 +68,21 @@ def _is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if ip.version == 6 and ip in _NAT64_LOCAL:
+        return False
+    inner = _inner(ip)
     return ip.is_global and not ip.is_multicast and (inner is None or inner.is_global)
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052; 64:ff9b:1::/48 is of the own network
+_NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
+_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, 2.5.5.1
+
+
+def _inner(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to, by whatever way of writing it."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return None
+    if ip in _NAT64 or ip in _COMPATIBLE:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour

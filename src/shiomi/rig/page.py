@@ -1,0 +1,107 @@
+"""The plan as one HTML page: no script, nothing fetched, readable on a phone and in lynx."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from shiomi.rig.build import Plan
+from shiomi.rig.errors import PlanError
+from shiomi.rig.report import price_dates
+from shiomi.rig.wording import say, wording
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+__all__ = ["front_plot", "render_page"]
+
+_WIDTH, _HEIGHT = 640, 320
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 24, 44
+
+
+def render_page(plans: Sequence[Plan], language: str = "ja") -> str:
+    """The Pareto front and each of its plans. Raises PlanError where there is no plan."""
+    from jinja2 import Environment, StrictUndefined
+
+    if not plans:
+        raise PlanError("there is no plan to show")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    source = resources.files("shiomi.rig").joinpath("templates/plan.html.j2")
+    template = environment.from_string(source.read_text(encoding="utf-8"))
+    return template.render(
+        plans=plans,
+        language=language,
+        phrases=wording(language)["plan"],
+        category=lambda x: say(language, "category", x),
+        phrase=lambda key, **slots: say(
+            language, "plan", key, {k: str(v) for k, v in slots.items()}
+        ),
+        figure=_figure,
+        dates=lambda plan: price_dates(plan, language),
+        plot=front_plot(plans, language),
+    )
+
+
+def _figure(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _ticks(top: float) -> list[float]:
+    """Three to six round figures from 0 to at least `top`."""
+    step = 10.0 ** (len(str(int(max(1.0, top)))) - 1)
+    for part in (0.2, 0.5, 1.0, 2.0, 5.0):
+        if top / (step * part) <= 5:
+            step *= part
+            break
+    count = int(-(-top // step))
+    return [step * i for i in range(count + 1)]
+
+
+def front_plot(plans: Sequence[Plan], language: str) -> Markup:
+    """Yen against tokens per second as SVG: a point per plan, its 80 % interval as a line."""
+    from markupsafe import Markup
+
+    yen = _ticks(max(1, *(plan.total_jpy for plan in plans)))
+    speeds = _ticks(max(plan.speed.high for plan in plans))
+
+    def x(value: float) -> str:
+        return f"{_LEFT + (_WIDTH - _LEFT - _RIGHT) * value / yen[-1]:.1f}"
+
+    def y(value: float) -> str:
+        return f"{_HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * value / speeds[-1]:.1f}"
+
+    shapes = [
+        Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>').format(
+            _LEFT, _WIDTH - _RIGHT, y(v), y(v)
+        )
+        + Markup('<text x="{}" y="{}" text-anchor="end">{}</text>').format(
+            _LEFT - 8, y(v), f"{v:g}"
+        )
+        for v in speeds
+    ]
+    shapes += [
+        Markup('<text x="{}" y="{}" text-anchor="middle">¥{}</text>').format(
+            x(v), _HEIGHT - _BOTTOM + 24, f"{v:,.0f}"
+        )
+        for v in yen
+    ]
+    for plan in plans:
+        place, speed = x(plan.total_jpy), plan.speed
+        slots = {
+            "speed": _figure(speed.value),
+            "unit": speed.unit,
+            "total": f"{plan.total_jpy:,}",
+        }
+        shapes.append(
+            Markup('<line class="range" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                place, y(speed.low), y(speed.high)
+            )
+            + Markup('<circle cx="{}" cy="{}" r="6"><title>{}</title></circle>').format(
+                place, y(speed.value), say(language, "plan", "front_text", slots)
+            )
+        )
+    label = say(language, "plan", "front")
+    return Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg>').format(
+        label, _WIDTH, _HEIGHT, Markup("").join(shapes)
+    )

@@ -74,7 +74,7 @@ def opened(config: Config, *, create: bool = False) -> Archive:
 
 def echo(line: str, *, err: bool = False) -> None:
     """Print a line that may hold text from the network: nothing in it moves the terminal."""
-    from shiomi.digest.render.untrusted import clean
+    from shiomi.digest.untrusted import clean
 
     columns = re.split(r"( {2,})", line)  # `clean` would close the gaps between them
     click.echo("".join(one if one.isspace() else clean(one) for one in columns), err=err)
@@ -109,8 +109,8 @@ def thread_lines(thread: Thread, timezone: str) -> list[str]:
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
-    from shiomi.digest.render.untrusted import clean, shorten
     from shiomi.digest.thread import community_label
+    from shiomi.digest.untrusted import clean, shorten
 
     zone = ZoneInfo(timezone)
     day = datetime.fromtimestamp(thread.created, zone).date()

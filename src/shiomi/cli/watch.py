@@ -81,7 +81,7 @@ def watch(
 
 
 def _subject_lines(subject: Subject, timezone: str) -> list[str]:
-    from shiomi.digest.render.untrusted import clean
+    from shiomi.digest.untrusted import clean
 
     rising = "  RISING" if subject.rising else ""
     weeks = " ".join(map(str, subject.counts))

@@ -10,12 +10,15 @@ under $SHIOMI_DATA/rig.
 
 from __future__ import annotations
 
+import csv
 import random
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 
 import numpy as np
 from runs.rig_fit import (
+    DATA,
     DECODE_SHRINK,
     PREFILL_SHRINK,
     Row,
@@ -26,6 +29,7 @@ from runs.rig_fit import (
     interval,
     left_out,
     model_name,
+    normalised,
     power_left_out,
     predict,
     read_depths,
@@ -35,6 +39,7 @@ from runs.rig_fit import (
     read_strix,
 )
 
+from shiomi.rig.errors import RigError
 from shiomi.rig.gpus import find_gpu
 from shiomi.rig.model import LayerKind
 from shiomi.rig.plausible import Benchmark, doubts, sized_model
@@ -115,7 +120,7 @@ def decode(rows: list[Row]) -> list[tuple[Row, float]]:
     line("  one GPU: gpu_poor's", (gpu_poor(r) / r.speed for r in rows if single(r)))
     unknown = left_out(rows, DECODE_SHRINK, lambda r: r.group, known_group=False)
     line("shiomi.rig, whole architecture left out", ours(unknown, always))
-    line("  GPU known, configuration left out", np.exp([-e for e in corrections(errors)[1]]))
+    line("  GPU known, configuration left out", np.exp([-e for _, e in corrections(errors)[1]]))
     line(
         "  after one measurement of 8B Q4_K_M", np.exp([-e for e in after_one_measurement(errors)])
     )
@@ -203,6 +208,21 @@ def _whole(row: Row) -> float:
     return values / 1e9 / row.gpu.bandwidth_gb_s
 
 
+def coverage_by_group(name: str, errors: Sequence[tuple[Row, float]]) -> None:
+    """The same with intervals as wide as the architecture's GPUs differ."""
+    sizes = normalised(errors)
+    each = []
+    for gpu in dict.fromkeys(gpu_name(row) for row, _ in sizes):
+        most = np.quantile([z for row, z in sizes if row.gpu.name != gpu], 0.8)
+        each.append([z <= most for row, z in sizes if row.gpu.name == gpu])
+    inside = [hit for own in each for hit in own]
+    shares = [float(np.mean(own)) for own in each]
+    print(
+        f"  {name:52s}{len(inside):5d}{np.mean(inside):9.1%}"
+        f"   by what is left out: {min(shares):.0%} to {max(shares):.0%}"
+    )
+
+
 def coverage(name: str, errors: Sequence[tuple[Row, float]], key: Callable[[Row], str]) -> None:
     """How many of a left-out GPU's rows lie in the 80 % interval that the others make."""
     inside, each = [], []
@@ -288,6 +308,34 @@ def plausible(rows: Sequence[Row]) -> None:
     print(f"  {'measured rows flagged':52s}{len(good):5d}{wrong / len(good):9.2%}")
 
 
+def crowd() -> None:
+    """Rows that people sent to llmfit, of which only the model's name tells the size."""
+    total, flagged = 0, []
+    with (DATA / "llmfit_community.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    for row in rows:
+        name = row["model"]
+        size = re.search(r"(?<![a-z\d.])(\d+(?:\.\d+)?)b(?![a-z])", name, re.IGNORECASE)
+        bits = re.search(r"Q\d_K_[MS]|Q\d_0|Q6_K", name)
+        active = re.search(r"A(\d+(?:\.\d+)?)B", name, re.IGNORECASE)
+        odd = re.search(r"moe|\dx\d|granite4|lfm2|e\db", name, re.IGNORECASE)
+        if row["gpuCount"] != "1" or row["provider"] not in ("llamacpp", "ollama"):
+            continue
+        if size is None or bits is None or (odd and not active):
+            continue
+        try:
+            gpu = find_gpu(row["hardwareName"])
+        except RigError:
+            continue  # a Mac whose cores and memory are not told
+        model = sized_model(name, float(size[1]) * 1e9, float(active[1]) * 1e9 if active else None)
+        total += 1
+        if doubts(Benchmark((gpu,), model, bits[0], decode=float(row["avgTps"]))):
+            flagged.append(f"{name} at {row['avgTps']} on {gpu.name}")
+    print(f"\nllmfit's community rows: {len(flagged)} of {total} flagged")
+    for text in flagged:
+        print(f"  {text}")
+
+
 def main() -> None:
     """Print every table."""
     rows = read_llama3()
@@ -296,14 +344,17 @@ def main() -> None:
     depth()
     users = batched()
     print("\nShare of unseen rows within the 80 % interval")
-    coverage("decode", writing, gpu_name)
-    coverage("prefill", reading, gpu_name)
+    coverage_by_group("decode", writing)
+    coverage_by_group("prefill", reading)
+    coverage("decode, one interval for all architectures", writing, gpu_name)
+    coverage("prefill, one interval for all architectures", reading, gpu_name)
     strix = [row for row in read_strix() if row.phase == "decode"]
     coverage("decode, Strix Halo", left_out(strix, DECODE_SHRINK, model_name), model_name)
     coverage("decode, DGX Spark, 1 to 4 users", users, model_name)
     head("Watts at the wall, one desktop, 7 GPU types, each left out")
     line("host + share of TDP", np.exp(power_left_out(read_power())))
     plausible([*rows, *read_strix(), *read_spark(), *read_depths()])
+    crowd()
 
 
 if __name__ == "__main__":

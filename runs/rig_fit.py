@@ -299,6 +299,34 @@ def interval(errors: Iterable[float]) -> list[float]:
     return [round(float(np.exp(ordered[low])), 4), round(float(np.exp(ordered[high])), 4)]
 
 
+def spread(errors: Sequence[tuple[Row, float]], group: str) -> float:
+    """Return the mean size of a group's log errors, drawn to all groups' as if by one more GPU."""
+    overall = float(np.mean([abs(e) for _, e in errors]))
+    own = [abs(e) for row, e in errors if row.group == group]
+    gpus = len({row.gpu.name for row, _ in errors if row.group == group})
+    return (gpus * float(np.mean(own)) + overall) / (gpus + 1) if own else overall
+
+
+def normalised(errors: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
+    """Return each row's error in units of its group's spread, of which its own GPU is no part."""
+    units: dict[str, float] = {}
+    for row, _ in errors:
+        if row.gpu.name not in units:
+            others = [(r, e) for r, e in errors if r.gpu.name != row.gpu.name]
+            units[row.gpu.name] = spread(others, row.group)
+    return [(row, abs(e) / units[row.gpu.name]) for row, e in errors]
+
+
+def group_interval(errors: Sequence[tuple[Row, float]], group: str) -> list[float]:
+    """Return the 80 % interval of a group as factors on the seconds: conformal, normalised.
+
+    The GPUs of some architectures resemble each other (Ada), of some they do not (Apple), and one
+    interval for all would be too wide for the first and too narrow for the others.
+    """
+    far = float(np.quantile([z for _, z in normalised(errors)], 0.8)) * spread(errors, group)
+    return [round(float(np.exp(-far)), 4), round(float(np.exp(far)), 4)]
+
+
 def gpu_name(row: Row) -> str:
     """The GPU's type, whatever number of them."""
     return row.gpu.name
@@ -309,12 +337,15 @@ def model_name(row: Row) -> str:
     return row.model.name
 
 
-def corrections(errors: Sequence[tuple[Row, float]]) -> tuple[dict[str, float], list[float]]:
-    """Return each GPU's factor on the seconds, and the errors that are left in unseen models.
+def corrections(
+    errors: Sequence[tuple[Row, float]],
+) -> tuple[dict[str, float], list[tuple[Row, float]]]:
+    """Return each GPU's factor on the seconds, and the errors left in unseen configurations.
 
     The factor is drawn to 1 as if two more configurations had been right.
     """
-    factors, rest = {}, []
+    factors: dict[str, float] = {}
+    rest: list[tuple[Row, float]] = []
     for name in dict.fromkeys(gpu_name(row) for row, _ in errors):
         own = [(row, e) for row, e in errors if row.gpu.name == name]
         configs = {(r.model.name, r.quantisation, r.gpus) for r, _ in own}
@@ -326,7 +357,9 @@ def corrections(errors: Sequence[tuple[Row, float]]) -> tuple[dict[str, float], 
         for config in sorted(configs):
             kept = [e for r, e in own if (r.model.name, r.quantisation, r.gpus) != config]
             shift = np.log(factor(kept, len(configs) - 1))
-            rest += [e + shift for r, e in own if (r.model.name, r.quantisation, r.gpus) == config]
+            rest += [
+                (r, e + shift) for r, e in own if (r.model.name, r.quantisation, r.gpus) == config
+            ]
     return factors, rest
 
 
@@ -379,7 +412,8 @@ def phase_table(
     pooled, groups = fit_phase(rows, shrink)
     errors = left_out(rows, shrink, key)
     plain = [e for _, e in errors]
-    factors, rest = corrections(errors) if key is gpu_name else ({}, plain)
+    several = key is gpu_name
+    factors, rest = corrections(errors) if several else ({}, errors)
     after = after_one_measurement(errors) if machine is None else list(machine)
     names = DECODE_TERMS if rows[0].phase == "decode" else (*PREFILL_TERMS, "serial")
     counted = np.array([row.terms for row in rows])
@@ -396,13 +430,16 @@ def phase_table(
         ],
         "pooled": {"terms": terms(pooled), "rows": len(rows)},
         "architectures": {
-            name: {"terms": terms(x), "rows": sum(row.group == name for row in rows)}
+            name: {
+                "terms": terms(x),
+                "rows": sum(row.group == name for row in rows),
+                "architecture": group_interval(errors, name) if several else interval(plain),
+                "gpu": group_interval(rest, name) if several else interval(plain),
+            }
             for name, x in groups.items()
         },
         "gpus": factors,
         "intervals": {
-            "architecture": interval(plain),
-            "gpu": interval(rest),
             "machine": interval(after),
             "family": interval(unseen),
             "pooled": interval(unseen),

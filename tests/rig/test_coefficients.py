@@ -23,8 +23,10 @@ def test_every_set_has_every_term_and_intervals_around_one() -> None:
             for chosen in (entry[phase]["pooled"], *entry[phase]["architectures"].values()):
                 assert set(chosen["terms"]) == set(names)
                 assert all(value > 0 for value in chosen["terms"].values())
-            for low, high in entry[phase]["intervals"].values():
-                assert 0.3 < low < 1 < high < 3
+            bounds = [*entry[phase]["intervals"].values()]
+            for chosen in entry[phase]["architectures"].values():
+                bounds += [chosen["architecture"], chosen["gpu"]]
+            assert all(0.3 < low < 1 < high < 3 for low, high in bounds)
 
 
 def test_every_gpu_of_the_table_gets_coefficients() -> None:

@@ -116,7 +116,8 @@ def _of_architecture(
     elif gpu.architecture != architecture:
         level = "family"
         basis += f"; {gpu.architecture} itself was not measured"
-    interval = Interval(*fitted["intervals"][level])
+    bounds = fitted["intervals"]["family"] if level == "family" else chosen[level]
+    interval = Interval(*bounds)
     narrowed = Interval(*fitted["intervals"]["machine"])
     return Coefficients(chosen["terms"], interval, narrowed, factor, basis, tuple(entry["sources"]))
 

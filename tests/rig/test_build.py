@@ -10,6 +10,7 @@ import pytest
 
 from shiomi.rig.build import bought, front, plan, upgrade
 from shiomi.rig.catalog import Catalog
+from shiomi.rig.choices import memory_sizes, speed_name
 from shiomi.rig.errors import PlanError
 from shiomi.rig.parts import Build, Category
 from shiomi.rig.prices import Condition, Offer, Prices
@@ -160,6 +161,22 @@ def test_an_upgrade_adds_memory_of_the_same_kind() -> None:
     wish = Wish(memory_gb=64, most_gpus=1)
     found = upgrade(Build.of(have.values()), 10_000, wish, catalog, prices, speed=speed)
     assert [(line.part.id, line.quantity) for line in bought(found)] == [("kit", 1)]
+
+
+def test_a_gpu_is_named_with_its_memory_only_where_there_are_several_sizes() -> None:
+    cards = [
+        gpu("a", chipset="GeForce RTX 4060 Ti 16 GB", vram_gb=16.0),
+        gpu("b", chipset="GeForce RTX 4060 Ti", vram_gb=8.0),
+        gpu("c", chipset="GeForce RTX 3070 LHR", vram_gb=8.0),
+        gpu("d", chipset="GeForce RTX 3090", vram_gb=None),
+    ]
+    sizes = memory_sizes(cards)
+    assert [speed_name(x, sizes) for x in cards] == [
+        "GeForce RTX 4060 Ti 16 GB",
+        "GeForce RTX 4060 Ti 8 GB",
+        "GeForce RTX 3070",
+        None,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shiomi.rig.candidates import Candidate
@@ -22,7 +23,7 @@ from shiomi.rig.parts import (
 from shiomi.rig.prices import Condition, Offer, Prices
 from shiomi.rig.wish import Wish
 
-__all__ = ["Choices", "Speed", "gather", "speed_name"]
+__all__ = ["Choices", "Speed", "gather", "memory_sizes", "speed_name"]
 
 Speed = Callable[[str, int], Estimate | None]
 _MOST_KITS = 2
@@ -38,12 +39,30 @@ class Choices:
 
 
 def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
-    """The card's GPU as it is named exactly: the memory is said where there are several sizes."""
+    """The card's GPU as it is named exactly: the memory is said where there are several sizes.
+
+    `sizes`: of each chipset, from `memory_sizes`. None where the card's own memory is not known.
+    """
     if card.vram_gb is None:
         return None
-    if card.chipset.endswith("GB") or len(sizes.get(card.chipset, ())) < 2:
-        return card.chipset
-    return f"{card.chipset} {card.vram_gb:g} GB"
+    chipset = _without_size(card.chipset)
+    if len(sizes.get(chipset, ())) < 2:
+        return chipset
+    return f"{chipset} {card.vram_gb:g} GB"
+
+
+def memory_sizes(cards: Iterable[GraphicsCard]) -> dict[str, set[float]]:
+    """The sizes of memory that each chipset is sold with."""
+    sizes: dict[str, set[float]] = {}
+    for card in cards:
+        if card.vram_gb is not None:
+            sizes.setdefault(_without_size(card.chipset), set()).add(card.vram_gb)
+    return sizes
+
+
+def _without_size(chipset: str) -> str:
+    """Some chipsets carry their memory in the catalogue's name, and LHR, which slows no model."""
+    return re.sub(r" \d+ GB$", "", chipset).removesuffix(" LHR")
 
 
 def gather(
@@ -121,10 +140,7 @@ def _add_cards(
     speed: Speed,
     have: Build,
 ) -> None:
-    sizes: dict[str, set[float]] = {}
-    for card in catalog.of(GraphicsCard):
-        if card.vram_gb is not None:
-            sizes.setdefault(card.chipset, set()).add(card.vram_gb)
+    sizes = memory_sizes(catalog.of(GraphicsCard))
     known: dict[tuple[str, int], Estimate | None] = {}
 
     def speed_of(name: str, count: int) -> Estimate | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["front_plot", "render_page"]
 
 _WIDTH, _HEIGHT = 640, 320
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 24, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 16, 24, 52
 
 
 def render_page(plans: Sequence[Plan], language: str = "ja") -> str:
@@ -48,10 +48,10 @@ def _figure(value: float) -> str:
 
 
 def _ticks(top: float) -> list[float]:
-    """Three to six round figures from 0 to at least `top`."""
+    """A few round figures from 0 to at least `top`."""
     step = 10.0 ** (len(str(int(max(1.0, top)))) - 1)
     for part in (0.2, 0.5, 1.0, 2.0, 5.0):
-        if top / (step * part) <= 5:
+        if top / (step * part) <= 4:
             step *= part
             break
     count = int(-(-top // step))
@@ -80,12 +80,13 @@ def front_plot(plans: Sequence[Plan], language: str) -> Markup:
         )
         for v in speeds
     ]
-    shapes += [
-        Markup('<text x="{}" y="{}" text-anchor="middle">¥{}</text>').format(
-            x(v), _HEIGHT - _BOTTOM + 24, f"{v:,.0f}"
+    for v in yen[1:]:
+        anchor = "end" if v == yen[-1] else "middle"
+        shapes.append(
+            Markup('<text x="{}" y="{}" text-anchor="{}">¥{}</text>').format(
+                x(v), _HEIGHT - _BOTTOM + 28, anchor, f"{v:,.0f}"
+            )
         )
-        for v in yen
-    ]
     for plan in plans:
         place, speed = x(plan.total_jpy), plan.speed
         slots = {

@@ -37,12 +37,13 @@ __all__ = ["Row", "fit_phase", "left_out", "read_depths", "read_llama3", "read_s
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
-FAMILIES = {
-    "m1": "apple", "m2": "apple", "m3": "apple", "m4": "apple", "m5": "apple",
-    "hopper": "ampere-dc", "volta": "ampere-dc",
-    "turing": "ampere", "turing-gtx": "ampere", "pascal": "ampere",
-    "blackwell": "ada",
-    "rdna1": "rdna3.5", "rdna2": "rdna3.5", "rdna3": "rdna3.5", "rdna4": "rdna3.5",
+FAMILIES = {  # the nearest first
+    "m1": ("apple",), "m2": ("apple",), "m3": ("apple",), "m4": ("apple",), "m5": ("m4", "apple"),
+    "hopper": ("ampere-dc",), "volta": ("ampere-dc",),
+    "pascal": ("ampere",), "turing": ("ampere",), "turing-gtx": ("turing", "ampere"),
+    "blackwell": ("ada",), "blackwell-unified": ("ada",),
+    "rdna1": ("rdna3", "rdna3.5"), "rdna2": ("rdna3", "rdna3.5"), "rdna3": ("rdna3.5",),
+    "rdna4": ("rdna3", "rdna3.5"),
 }  # fmt: skip
 DECODE_SHRINK = 0.3  # how strongly an architecture is drawn to the pooled coefficients
 PREFILL_SHRINK = 3.0
@@ -110,9 +111,7 @@ def read_llama3() -> list[Row]:
         rows.append(
             Row(
                 gpu,
-                FAMILIES.get(gpu.architecture, gpu.architecture)
-                if gpu.unified
-                else gpu.architecture,
+                "apple" if gpu.unified else gpu.architecture,
                 int(count or 1),
                 models[size],
                 quantisation,
@@ -186,6 +185,41 @@ def _from_file(name: str, quantisation: str, size_gib: float) -> tuple[Model, st
     quantisation = usual.get(quantisation, quantisation)
     model = replace(MEASURED[name], file_bytes=round(size_gib * 2**30), quantisation=quantisation)
     return model, quantisation
+
+
+def read_community() -> list[Row]:
+    """llmfit's community files: dense models of known shape, wholly in one GPU, Q4_K_M."""
+    known = {
+        "Llama-3.2-1B-Instruct": "Llama-3.2-1B",
+        "Llama-3.2-3B-Instruct": "Llama-3.2-3B",
+        "Meta-Llama-3.1-8B-Instruct": "Llama-3-8B",
+        "Qwen2.5-7B-Instruct": "Qwen2.5-7B",
+        "Qwen2.5-14B-Instruct": "Qwen2.5-14B",
+        "Qwen2.5-Coder-14B-Instruct": "Qwen2.5-14B",
+        "Qwen3-1.7B": "Qwen3-1.7B",
+        "Qwen3-4B": "Qwen3-4B",
+        "Qwen3-8B": "Qwen3-8B",
+        "Qwen3-14B": "Qwen3-14B",
+    }
+    gpus = {
+        "AMD Radeon RX 7900 XT": "RX 7900 XT",
+        "NVIDIA GeForce RTX 5070": "RTX 5070",
+        "NVIDIA GeForce RTX 2080": "RTX 2080",
+        "NVIDIA GeForce GTX 1050 Ti": "GTX 1050 Ti",
+        "Apple M4 Pro": "M4 Pro 16-core GPU 24 GB",  # the file does not tell the cores
+    }
+    rows = []
+    for line in _read("llmfit_community.csv"):
+        name = known.get(line["model"].removesuffix("-Q4_K_M.gguf"))
+        if name is None or line["provider"] != "llamacpp" or line["hardwareName"] not in gpus:
+            continue
+        gpu, model = find_gpu(gpus[line["hardwareName"]]), MEASURED[name]
+        if model.parameters * 4.9 / 8 > 0.85 * gpu.memory_gib * 2**30:
+            continue  # a part was in the system's memory
+        tokens = int(float(line["avgOutputTokens"] or 200))
+        speed = float(line["avgTps"])
+        rows.append(Row(gpu, gpu.architecture, 1, model, "Q4_K_M", "decode", tokens, 50, 1, speed))
+    return rows
 
 
 def read_depths() -> list[Row]:
@@ -411,9 +445,9 @@ def phase_table(
     """
     pooled, groups = fit_phase(rows, shrink)
     errors = left_out(rows, shrink, key)
-    plain = [e for _, e in errors]
     several = key is gpu_name
-    factors, rest = corrections(errors) if several else ({}, errors)
+    # Where one GPU type alone was measured, nothing says how much others of its kind differ.
+    factors, rest = corrections(errors) if several else ({gpu_name(r): 1.0 for r in rows}, errors)
     after = after_one_measurement(errors) if machine is None else list(machine)
     names = DECODE_TERMS if rows[0].phase == "decode" else (*PREFILL_TERMS, "serial")
     counted = np.array([row.terms for row in rows])
@@ -433,8 +467,10 @@ def phase_table(
             name: {
                 "terms": terms(x),
                 "rows": sum(row.group == name for row in rows),
-                "architecture": group_interval(errors, name) if several else interval(plain),
-                "gpu": group_interval(rest, name) if several else interval(plain),
+                "architecture": group_interval(errors, name) if several else interval(unseen),
+                "gpu": group_interval(rest, name)
+                if several
+                else interval(e for row, e in errors if row.group == name),
             }
             for name, x in groups.items()
         },
@@ -486,6 +522,14 @@ def engine_tables() -> list[dict[str, Any]]:
             "sources": ["ggml-org/llama.cpp benches/dgx-spark.md at 4c7e989 (MIT), fitted"],
             "decode": phase_table(
                 read_spark(), DECODE_SHRINK, model_name, unseen["decode"], after["decode"]
+            ),
+        },
+        {
+            "version": "2026-07-community",
+            "about": "crowd-sourced; one GPU type per architecture, unseen models left out",
+            "sources": ["AlexsJones/llmfit llmfit-core/data/community (MIT), fitted"],
+            "decode": phase_table(
+                read_community(), DECODE_SHRINK, model_name, unseen["decode"], after["decode"]
             ),
         },
         {

@@ -33,7 +33,16 @@ def _model(
 
 
 def _llama(
-    name: str, count: int, width: int, inner: int, heads: int, kv: int, dim: int, vocabulary: int
+    name: str,
+    count: int,
+    width: int,
+    inner: int,
+    heads: int,
+    kv: int,
+    dim: int,
+    vocabulary: int,
+    *,
+    tied: bool = False,
 ) -> Model:
     layer = Layer(
         LayerKind.FULL,
@@ -42,7 +51,7 @@ def _llama(
         value_dim=dim,
         dense_parameters=_dense(width, inner, heads, kv, dim),
     )
-    return _model(name, "llama", (layer,) * count, width, vocabulary)
+    return _model(name, "llama", (layer,) * count, width, vocabulary, tied=tied)
 
 
 def _gpt_oss(name: str, count: int, experts: int) -> Model:
@@ -208,6 +217,13 @@ MEASURED: dict[str, Model] = {
         _llama("llama-2-7b", 32, 4096, 11_008, 32, 32, 128, 32_000),
         _llama("Qwen2.5-7B", 28, 3584, 18_944, 28, 4, 128, 152_064),
         _llama("Ministral-3-14B", 40, 5120, 16_384, 32, 8, 128, 131_072),
+        _llama("Llama-3.2-1B", 16, 2048, 8192, 32, 8, 64, 128_256, tied=True),
+        _llama("Llama-3.2-3B", 28, 3072, 8192, 24, 8, 128, 128_256, tied=True),
+        _llama("Qwen2.5-14B", 48, 5120, 13_824, 40, 8, 128, 152_064),
+        _llama("Qwen3-1.7B", 28, 2048, 6144, 16, 8, 128, 151_936, tied=True),
+        _llama("Qwen3-4B", 36, 2560, 9728, 32, 8, 128, 151_936, tied=True),
+        _llama("Qwen3-8B", 36, 4096, 12_288, 32, 8, 128, 151_936),
+        _llama("Qwen3-14B", 40, 5120, 17_408, 40, 8, 128, 151_936),
         _gpt_oss("gpt-oss-20b", 24, 32),
         _gpt_oss("gpt-oss-120b", 36, 128),
         _qwen3_moe(),

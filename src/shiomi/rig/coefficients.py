@@ -90,8 +90,7 @@ def choose(
             for entry in entries
         )
         raise RigError(f"no {phase} speeds are known for the engine {engine!r}; known: {known}")
-    family = table["families"].get(gpu.architecture, "")
-    for wanted in (gpu.architecture, family):
+    for wanted in (gpu.architecture, *table["families"].get(gpu.architecture, ())):
         for entry in versions:  # newest first
             if wanted in entry[phase]["architectures"]:
                 return _of_architecture(name, entry, phase, gpu, wanted)
@@ -99,8 +98,8 @@ def choose(
 
 
 def _widest(versions: Sequence[Mapping[str, Any]], phase: str) -> Mapping[str, Any]:
-    """Of several engine versions, the one measured on the most architectures."""
-    return max(versions, key=lambda entry: len(entry[phase]["architectures"]))
+    """Of several engine versions, the one with the most rows."""
+    return max(versions, key=lambda entry: int(entry[phase]["pooled"]["rows"]))
 
 
 def _of_architecture(
@@ -112,7 +111,7 @@ def _of_architecture(
     factor, level = 1.0, "architecture"
     if gpu.name in fitted["gpus"]:
         factor, level = fitted["gpus"][gpu.name], "gpu"
-        basis += f", corrected for the {gpu.name}"
+        basis += f", corrected for the {gpu.name}" if factor != 1.0 else f", of the {gpu.name}"
     elif gpu.architecture != architecture:
         level = "family"
         basis += f"; {gpu.architecture} itself was not measured"

@@ -141,11 +141,18 @@ def test_a_failed_inner_transaction_leaves_the_outer_one(
 def test_a_cursor_is_kept_with_the_batch_it_belongs_to(archive: Archive, make: MakeThread) -> None:
     with archive.transaction():
         archive.add([make()], seen=77)
-        archive.set_cursor("hackernews", "after 1")
+        archive.set_cursor("hackernews", "after 1", collected=77)
     archive.set_cursor("hackernews", "after 2")
     assert archive.cursor("hackernews") == "after 2"
     (source,) = archive.status().sources
     assert (source.source, source.cursor, source.collected) == ("hackernews", "after 2", 77)
+
+
+def test_a_cursor_that_is_only_kept_is_no_collection(archive: Archive, make: MakeThread) -> None:
+    archive.add([make()], seen=77)
+    archive.set_cursor("lobsters", "blocked until 99")
+    (source,) = archive.status().sources
+    assert (source.source, source.collected) == ("lobsters", None)
 
 
 def test_pending_threads_are_the_new_ones_and_those_whose_links_may_change(

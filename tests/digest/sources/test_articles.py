@@ -11,7 +11,7 @@ import pytest
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.config import ArticlesConfig, Config, SourcesConfig
-from shiomi.digest.sources.articles import best_threads, fetch_articles
+from shiomi.digest.sources.articles import TRIED, best_threads, fetch_articles
 from shiomi.digest.sources.collect import CollectReport
 from shiomi.digest.sources.http import new_client
 from shiomi.digest.sources.public_address import refuse_private, resolve
@@ -93,6 +93,10 @@ def test_a_page_is_asked_for_once_whether_it_gave_an_article_or_not(
     fetch(archive, community)
     assert community.paths().count("/a") == 1
     assert community.paths().count("/wall") == 1
+    assert {one.source: one.collected is None for one in archive.status().sources} == {
+        "articles": False,
+        TRIED: True,
+    }
 
 
 def test_robots_txt_is_obeyed(archive: Archive, community: Community) -> None:

@@ -115,6 +115,26 @@ def test_a_failing_source_stops_no_other_and_is_named_with_reason_and_remedy(
     assert "failed: counted: no answer; wait" in report.text()
 
 
+def test_a_source_that_failed_was_not_collected_now(archive: Archive, community: Community) -> None:
+    begun = int(community.clock.now)
+    run(archive, community, Counted("a", numbers=1))
+    community.clock.now += DAY
+    run(archive, community, Counted("a", fail_before=0), Counted("b", numbers=0), Counted("c"))
+    run(archive, community, Counted("d", fail_before=0))
+    collected = {one.source: one.collected for one in archive.status().sources}
+    assert collected == {"a": begun, "b": begun + DAY, "c": begun + DAY, "d": None}
+
+
+@pytest.mark.parametrize("days", [10**12, 10**30])
+def test_more_days_than_there_were_are_all_there_were(
+    archive: Archive, community: Community, days: int
+) -> None:
+    source = Counted()
+    config = Config(collect=CollectConfig(days=days))
+    assert run(archive, community, source, config=config).exit_code == 0
+    assert source.windows[0][0] == 0
+
+
 def test_a_source_that_cannot_be_made_stops_no_other(
     archive: Archive, community: Community
 ) -> None:

@@ -38,7 +38,6 @@ class Archive:
     def __init__(self, connection: sqlite3.Connection, path: str) -> None:
         self.connection = connection
         self._path = path
-        self._seen: int | None = None  # of the newest add(), for set_cursor()
 
     @classmethod
     def open(cls, path: Path | str, *, create: bool = True) -> Self:
@@ -119,11 +118,8 @@ class Archive:
         """As `add`, for threads that were each seen at a time of their own."""
         with self.transaction():
             writer = Writer(self.connection)
-            newest = self._seen
             for thread, seen in threads:
                 writer.add(thread, seen)
-                newest = seen if newest is None else max(newest, seen)
-        self._seen = newest
         return writer.added
 
     def thread(self, uid: str, *, as_of: int | None = None) -> Thread | None:
@@ -228,16 +224,17 @@ class Archive:
             ).fetchone()
         return None if row is None else str(row[0])
 
-    def set_cursor(self, source: str, cursor: str) -> None:
+    def set_cursor(self, source: str, cursor: str, *, collected: int | None = None) -> None:
         """Keep where collecting stands; inside the transaction of the `add` it belongs to.
 
-        The source counts as collected when the newest threads of this archive's `add` were seen.
+        `collected` is when the source gave what is archived with it (unix seconds); None leaves
+        what is known of that: for a source that failed, and for cursors of no source.
         """
         with self.transaction():
             self.connection.execute(
                 "INSERT INTO source VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
                 " SET cursor = ?2, collected = coalesce(?3, collected)",
-                (source, cursor, self._seen),
+                (source, cursor, collected),
             )
 
     def status(self) -> ArchiveStatus:

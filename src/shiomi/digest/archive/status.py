@@ -24,7 +24,7 @@ class SourceStatus:
 
     source: str
     cursor: str
-    collected: int | None  # unix seconds
+    collected: int | None  # unix seconds; None where nothing came of it yet
 
 
 @dataclass(frozen=True, slots=True)

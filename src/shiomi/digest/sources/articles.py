@@ -19,6 +19,7 @@ import httpx2
 import msgspec
 
 from shiomi.digest.archive import Archive
+from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.config import Config
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.article import (
@@ -147,9 +148,9 @@ class Articles:
                 UnreachableError,
                 UnresolvedError,
             ) as error:  # not the page's fault: tried again next time
-                self.reasons[thread.uid] = str(error)
+                self.reasons[thread.uid] = one_line(str(error))
             except (NoArticleError, PrivateAddressError, RefusedError) as error:
-                self.reasons[thread.uid] = str(error)
+                self.reasons[thread.uid] = one_line(str(error))
                 self.tried.append(thread.uid)
             threads = (replace(thread, passages=passages, readings=()),) if passages else ()
             yield Batch(threads, msgspec.json.encode(done).decode(), skipped=int(not passages))
@@ -225,7 +226,7 @@ def fetch_articles(
         for uid, when in (read_cursor(archive.cursor(TRIED), dict[str, int]) or {}).items()
         if now - when < _PATIENCE
     }
-    young = archive.threads(now - config.collect.days * 86400, now + 1)
+    young = archive.threads(max(0, now - config.collect.days * 86400), now + 1)
     candidates = (thread for thread in young if thread.uid not in tried)
     source = Articles(tuple(best_threads(candidates, config.sources.articles.most)), vet)
     try:

@@ -216,9 +216,9 @@ def _next_run(stored: str | None, now: int, days: int) -> _Run:
     run = read_cursor(stored, _Run) or _Run()
     if run.cursor and 0 <= now - run.until < _RESUMED:
         return run
-    since = now - days * _DAY
+    since = max(0, now - days * _DAY)
     if run.done:
-        since = max(min(since, run.done - _DAY), now - _LONGEST_GAP)
+        since = max(0, min(since, run.done - _DAY), now - _LONGEST_GAP)
     if since < run.validated:  # an unchanged page may hold older threads that were left out then
         run.validators = {}
     run.since, run.until, run.cursor = since, now, None
@@ -234,10 +234,11 @@ def _supervise(work: _Collecting) -> bool:
         worker.thread = threading.Thread(
             target=_work, args=(work, worker), name=worker.source.name, daemon=True
         )
-        worker.thread.start()
     at_hand: _Sent | None = None
     while not all(worker.ended for worker in work.workers.values()):
         try:
+            if not interrupted:
+                _start(work)
             if at_hand is None:
                 if time.monotonic() > given_up:
                     break
@@ -258,6 +259,13 @@ def _supervise(work: _Collecting) -> bool:
         if not worker.ended:
             worker.report.error = f"{worker.source.name}: interrupted while waiting for an answer"
     return interrupted
+
+
+def _start(work: _Collecting) -> None:
+    """Start the workers that have not begun; Ctrl-C while one starts is like any other."""
+    for worker in work.workers.values():
+        if worker.thread is not None and worker.thread.ident is None:
+            worker.thread.start()
 
 
 def _work(work: _Collecting, worker: _Worker) -> None:
@@ -302,8 +310,12 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
         )
         with work.archive.transaction():
             threads = _titled(work.archive, sent.batch.threads)
-            added = work.archive.add(threads, seen=int(work.clock()))
-            work.archive.set_cursor(sent.name, msgspec.json.encode(run).decode())
+            now = int(work.clock())
+            added = work.archive.add(threads, seen=now)
+            collected = now if sent.batch.threads else None  # an empty one may tell of a failure
+            work.archive.set_cursor(
+                sent.name, msgspec.json.encode(run).decode(), collected=collected
+            )
         worker.run = run
         report.threads += len(sent.batch.threads)
         report.new += added.new
@@ -318,11 +330,13 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
 def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
     """Note how a source ended."""
     run, report = worker.run, worker.report
+    collected = None
     if sent.error is None:
+        collected = int(work.clock())
         run = msgspec.structs.replace(run, done=run.until, since=0, until=0, cursor=None)
     run = msgspec.structs.replace(run, blocked=dict(worker.http.blocked))
     with work.archive.transaction():
-        work.archive.set_cursor(sent.name, msgspec.json.encode(run).decode())
+        work.archive.set_cursor(sent.name, msgspec.json.encode(run).decode(), collected=collected)
     report.error = sent.error
     worker.ended = True
 

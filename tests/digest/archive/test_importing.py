@@ -571,3 +571,19 @@ def test_a_batch_is_bounded_in_bytes_too(
     report = import_file(archive, path, progress=lambda rows, *_: done.append(rows))
     assert done == [2, 4, 6, 8, 10, 10]
     assert report.done
+
+
+@pytest.mark.parametrize(
+    "sign", ["\x1b", "\x00", "\x7f", "\x9b", "\u200b", "\u202e", "\ufeff", " "]
+)
+def test_names_that_a_terminal_does_not_show_cost_their_row(
+    archive: Archive, make: MakeThread, save: Save, sign: str
+) -> None:
+    good = msgspec.to_builtins(make())
+    named = [{**good, "id": f"a{sign}b"}, {**good, "community": f"a{sign}b"}]
+    table = {"uid": f"hn:a{sign}b", "c": "hn", "t": 5, "title": "T"}
+    report = import_file(archive, save(*named, good))
+    assert (report.rows, report.bad) == (1, 2)
+    assert report.text().replace("\n", "").isprintable()
+    report = import_file(archive, save(table))
+    assert (report.rows, report.bad) == (0, 1)

@@ -435,3 +435,15 @@ def test_parse_may_ask_for_the_answer_again(community: Community) -> None:
 def test_a_new_client_follows_no_redirect_by_itself() -> None:
     with new_client(trust_env=False) as client:
         assert not client.follow_redirects
+
+
+def test_an_error_shows_no_escape_sequence_of_the_answer(community: Community) -> None:
+    evil = "\x1b]0;x\x07 go \u202e away \x9b31m"
+    community.routes["/json"] = json_reply({"message": evil}, 400)
+    community.routes["/text"] = Reply(evil.encode(), 400, (("Content-Type", "text/plain"),))
+    community.routes["/moved"] = Reply(status=302, headers=(("Location", "/%1b%5b31m"),))
+    with community.http() as http:
+        for path in ("/json", "/text", "/moved"):
+            with pytest.raises(RefusedError) as caught:
+                http.get(f"{community.url}{path}")
+            assert str(caught.value).isprintable()

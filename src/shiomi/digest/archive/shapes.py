@@ -20,8 +20,14 @@ __all__ = ["SHAPES", "Found", "Shape", "ThreadLine", "shape_of"]
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**36)]  # unix seconds, to the year 4147
 Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Place = Annotated[int, msgspec.Meta(ge=1, lt=2**31)]  # on a front page; 1 is the top
-Name = Annotated[str, msgspec.Meta(pattern=r"^[^\s:]{1,200}\Z")]  # of a community, without ":"
-Id = Annotated[str, msgspec.Meta(pattern=r"^[^\s]{1,200}\Z")]
+# Of a character that is not shown: controls, marks of direction, surrogates, private ones.
+_UNSHOWN = (
+    r"\s\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f"
+    r"\ud800-\uf8ff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff"
+)
+# Of a community, without ":"
+Name = Annotated[str, msgspec.Meta(pattern=rf"^[^:{_UNSHOWN}]{{1,200}}\Z")]
+Id = Annotated[str, msgspec.Meta(pattern=rf"^[^{_UNSHOWN}]{{1,200}}\Z")]
 
 _HACKER_NEWS = "hackernews"
 
@@ -154,8 +160,8 @@ def _data_set_thread(
 ) -> Found:
     community = _community(stated)
     name = uid.partition(":")[2]
-    if len(name.split()) != 1:
-        raise ValueError(f"uid {uid!r} is not of the form community:id")
+    if len(name.split()) != 1 or not name.isprintable() or len(name) > 200:
+        raise ValueError(f"uid {uid[:200]!r} is not of the form community:id")
     url = url or None
     score, replies = _count(points), _count(comments)
     if community.startswith("reddit/"):  # Reddit's API escapes & < > in titles and addresses

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.bot_wall import bot_wall
 from shiomi.digest.sources.plain_text import plain_text
@@ -38,11 +39,6 @@ class Answer:
     def not_modified(self) -> bool:
         """Whether nothing changed since the answer whose validators were sent."""
         return self.status == 304
-
-    @property
-    def media_type(self) -> str:
-        """The media type alone, lower case: "application/json"; "" where none is stated."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def text(self) -> str:
         """The body as text: by its BOM, as UTF-8, or by the charset stated; never an error."""
@@ -106,5 +102,5 @@ def excerpt(answer: Answer) -> str:
         said = " ".join(
             str(fields[key]) for key in ("message", "reason", "explanation") if fields.get(key)
         )
-    said = " ".join(said.split())
+    said = one_line(said)  # JSON may hold escape sequences
     return f"{kind}: {said[:160]}" if said else kind

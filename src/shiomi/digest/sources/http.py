@@ -30,7 +30,6 @@ __all__ = ["Http", "RefusedError", "StoppedError", "UnreachableError", "new_clie
 T = TypeVar("T")
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
-_VALIDATORS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}  # RFC 9110, 8.8
 _LATER = "collecting again later goes on where this stopped"
 _CONNECTION = 0  # stands for a status where there was none because there was no connection
 _REMEDIES = {
@@ -209,7 +208,7 @@ class Http:
     def _remember(self, key: str, answer: Answer) -> None:
         kept = {
             sent: answer.headers[received]
-            for sent, received in (
+            for sent, received in (  # RFC 9110, 8.8
                 ("If-None-Match", "etag"),
                 ("If-Modified-Since", "last-modified"),
             )
@@ -373,4 +372,5 @@ def _name(request: httpx2.Request) -> str:
 def _shown(request: httpx2.Request) -> str:
     """The address without user information or query, short enough for a message."""
     url = request.url
-    return f"{url.scheme}://{_name(request)}{url.path}"[:200]
+    path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")  # url.path is unquoted
+    return f"{url.scheme}://{_name(request)}{path}"[:200]

@@ -43,6 +43,9 @@ needs_torch = pytest.mark.skipif(
         ("B", 4, Views(2, 6), True, True, 1643.6),
         ("B", 4, Views(2, 6), False, False, 2408.1),
         ("B", 4, Views(2, 6), False, True, 1643.6),
+        ("B", 8, Views(2, 6), True, False, 2771.0),
+        ("L", 2, Views(2, 6), True, False, 5789.0),
+        ("H", 1, Views(2, 6), True, True, 12033.0),
     ],
 )
 def test_recorded_steps_are_within_five_percent(

@@ -7,7 +7,7 @@ worth no less; leaving dominated ones out changes no optimum.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +80,8 @@ class Pairing:
     """A relation over classes of candidates: which left class goes with which right class."""
 
     relation: Relation
-    left: dict[Hashable, int]  # key → row
-    right: dict[Hashable, int]  # key → column
+    left: dict[tuple[Any, bool], int]  # key → row
+    right: dict[tuple[Any, bool], int]  # key → column
     allowed: numpy.ndarray[Any, Any]  # (left, right), bool
 
     def left_row(self, candidate: Candidate) -> int:
@@ -93,7 +93,7 @@ class Pairing:
         return self.right[_key(self.relation.right_key, candidate)]
 
 
-def _key(function: Any, candidate: Candidate) -> Hashable:
+def _key(function: Any, candidate: Candidate) -> tuple[Any, bool]:
     return function(candidate.parts), candidate.owned
 
 
@@ -123,8 +123,8 @@ def pairings(
             sides.append({key: index for index, key in enumerate(keys)})
         left, right = sides
         allowed = numpy.zeros((len(left), len(right)), dtype=bool)
-        for (left_key, left_owned), row in left.items():  # type: ignore[misc]
-            for (right_key, right_owned), column in right.items():  # type: ignore[misc]
+        for (left_key, left_owned), row in left.items():
+            for (right_key, right_owned), column in right.items():
                 judged = relation.judge(left_key, right_key)
                 lowest = Outcome.CHECK
                 if allow_unknown or left_owned or right_owned:

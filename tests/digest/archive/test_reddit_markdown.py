@@ -28,7 +28,7 @@ from shiomi.digest.archive.reddit_markdown import plain_markdown
         ("R&amp;amp;D", "R&D"),
         ("a\\_b \\*c", "a_b *c"),
         ("a\n\n\n\n&#x200B;\n\nb", "a\n\nb"),
-        ("thanks u/some_body and /u/other-one!", "thanks [user] and [user]!"),
+        ("thanks u/some_body and /u/other-one!", "thanks u/… and u/…!"),
         ("https://example.org/u/some", "https://example.org/u/some"),
         ("---", ""),
     ],

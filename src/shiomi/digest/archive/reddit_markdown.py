@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 
+from shiomi.digest.archive.reddit_post import without_users
+
 __all__ = ["plain_markdown"]
 
 _LONGEST = 200_000  # characters read
@@ -26,7 +28,6 @@ _STEPS = (
     (re.compile(r">!|!<"), ""),  # spoilers
     (re.compile(r"`([^`\n]{1,2000})`"), r"\1"),
     (re.compile(r"\\([\\`*_{}\[\]()#+.!>~|^-])"), r"\1"),  # escapes
-    (re.compile(r"(?<![\w/])/?u/[A-Za-z0-9_-]{3,20}\b"), "[user]"),  # no user name is stored
     (re.compile(r"[​⁠﻿\x00-\x08\x0b\x0c\x0e-\x1f]"), ""),
     (re.compile(r"[ \t\xa0]+"), " "),
     (re.compile(r" ?\n ?"), "\n"),
@@ -42,4 +43,4 @@ def plain_markdown(text: str) -> str:
     text = html.unescape(html.unescape(text[:_LONGEST])).replace("\r\n", "\n").replace("\r", "\n")
     for pattern, replacement in _STEPS:
         text = pattern.sub(replacement, text)
-    return text.strip()
+    return without_users(text.strip())

@@ -13,6 +13,14 @@ from typing import Annotated, Any
 import msgspec
 
 from shiomi.digest.archive.reddit_markdown import plain_markdown
+from shiomi.digest.archive.reddit_post import (
+    is_quotable,
+    is_subreddit,
+    points_at_itself,
+    post_link,
+    post_state,
+    post_title,
+)
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 
 __all__ = ["SHAPES", "Found", "Shape", "ThreadLine", "shape_of"]
@@ -280,36 +288,26 @@ class _RedditPost(msgspec.Struct):
     top_comments: tuple[_RedditComment, ...] = ()
 
 
-_GONE = frozenset({"[deleted]", "[removed]", ""})
-_BY_AUTHOR = frozenset({"deleted", "author"})
-_BOT = "I am a bot, and this action was performed automatically"
-
-
 def _reddit_post(row: _RedditPost, read_at: int) -> Found:
     community, created = f"reddit/{row.subreddit}", int(row.created_utc)
-    if row.subreddit.lower().startswith("u_"):
-        raise ValueError("it stands on a user's own page, whose name is the user's")
-    link = (
-        f"https://www.reddit.com{row.permalink}"
-        if re.fullmatch(r"/r/[\w%./-]+", row.permalink)
-        else _link(community, row.id)
-    )
-    text = (row.selftext or "").strip()
-    state = ThreadState.LIVE
-    if row.removed_by_category in _BY_AUTHOR or text == "[deleted]":
-        state = ThreadState.DELETED
-    elif row.removed_by_category is not None or text == "[removed]":
-        state = ThreadState.REMOVED
+    if not is_subreddit(row.subreddit):
+        raise ValueError("it stands in no subreddit, or on a user's own page, named as the user is")
+    title = " ".join(html.unescape(row.title).split())
+    if not title:
+        raise ValueError("it has no title")
+    link = post_link(row.subreddit, row.id, row.permalink)
+    state = post_state(title, row.selftext, row.removed_by_category)
     url = html.unescape(row.url) if row.url and not row.is_self else None
+    if url and points_at_itself(url, row.id):
+        url = None
     seen = max(read_at, created)
     points = None if row.hide_score else row.score
     known = points is not None or row.num_comments is not None
     flair = " ".join(html.unescape(row.link_flair_text or "").split())
-    title = " ".join(html.unescape(row.title).split())
     thread = Thread(
         community,
         row.id,
-        "" if title == "[deleted by user]" else title,
+        post_title(title),
         created,
         link,
         url,
@@ -325,12 +323,12 @@ def _reddit_post(row: _RedditPost, read_at: int) -> Found:
 def _reddit_passages(row: _RedditPost, link: str, *, quotable: bool) -> tuple[Passage, ...]:
     """The post's own text and the comments that are not gone; who wrote them is not read."""
     passages = []
-    if quotable and (row.selftext or "").strip() not in _GONE:
+    if quotable and is_quotable(row.selftext or ""):
         own = plain_markdown(row.selftext or "")
         if own:
             passages.append(Passage(PassageKind.POST, own, link))
     for comment in row.top_comments:
-        if comment.body.strip() in _GONE or _BOT in comment.body:
+        if not is_quotable(comment.body):
             continue
         said = plain_markdown(comment.body)
         if said:

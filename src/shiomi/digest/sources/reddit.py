@@ -13,11 +13,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 import shiomi
+from shiomi.digest.archive.reddit_markdown import plain_markdown
+from shiomi.digest.archive.reddit_post import (
+    is_quotable,
+    is_subreddit,
+    points_at_itself,
+    post_link,
+    post_state,
+    post_title,
+    without_users,
+)
 from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.answer import Answer
@@ -43,10 +52,6 @@ _BEST = 8  # threads of a subreddit whose comments are read
 _BATCH = 4
 _PAGES = 10  # of a listing; Reddit shows at most 1,000 posts
 _SITE = "https://www.reddit.com"
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{1,20}")  # r/reddit.com is one too
-_GONE = frozenset({"[deleted]", "[removed]"})
-_BY_AUTHOR = frozenset({"deleted", "author"})  # values of removed_by_category
-_MENTION = re.compile(r"(?<![\w/])/?u(?:ser)?/[\w-]{3,}")
 _LINKED = re.compile(r'<a href="([^"]*)">\[link\]</a>')
 # The post's own text in a feed; what stands after it names the user.
 _OWN = re.compile(r"<!-- SC_OFF -->(.*)<!-- SC_ON -->", re.DOTALL)
@@ -109,7 +114,7 @@ class Reddit:
 
     def __init__(self, config: RedditConfig) -> None:
         for subreddit in config.subreddits:
-            if not _NAME.fullmatch(subreddit):
+            if not is_subreddit(subreddit):
                 raise SourceError(
                     f"reddit: {subreddit!r} is no subreddit; write them without r/, as in "
                     'subreddits = ["LocalLLaMA"]'
@@ -287,23 +292,21 @@ class Reddit:
 def thread_of_post(raw: Any, time: int) -> Thread | None:
     """A submission (the `data` of a "t3") as a thread, read at `time`; None for a damaged one."""
     post = read_item(raw, _Post)
-    if post is None or not is_id(post.id) or not _is_public(post.subreddit):
+    if post is None or not is_id(post.id) or not is_subreddit(post.subreddit):
         return None
     escaped = (post.selftext_html or "").startswith("&lt;")  # asked without raw_json
     title = one_line(html.unescape(post.title) if escaped else post.title)
-    state = _state(post)
-    if title == "[deleted by user]":
-        title, state = "", ThreadState.DELETED
-    elif not title:
+    if not title:
         return None
-    link = _link(post.permalink, f"/r/{post.subreddit}/comments/{post.id}/")
+    state = post_state(title, post.selftext, post.removed_by_category)
+    link = post_link(post.subreddit, post.id, post.permalink)
     own = _said(post.selftext or "", post.selftext_html) if state is ThreadState.LIVE else ""
-    parents = [p for p in post.crosspost_parent_list if is_id(p.id) and _is_public(p.subreddit)]
+    parents = [p for p in post.crosspost_parent_list if is_id(p.id) and is_subreddit(p.subreddit)]
     points = None if post.hide_score else post.score
     known = points is not None or post.num_comments is not None
     flair = one_line(post.link_flair_text or "")
     return Thread(
-        f"reddit/{post.subreddit}", post.id, title, int(post.created_utc), link,
+        f"reddit/{post.subreddit}", post.id, post_title(title), int(post.created_utc), link,
         None if post.is_self else _target(post.url, post.id),
         tuple(filter(None, (flair, "nsfw" if post.over_18 else ""))), state,
         f"reddit/{parents[0].subreddit}:{parents[0].id}" if parents else None,
@@ -340,7 +343,7 @@ def thread_of_entry(entry: Element) -> Thread | None:
     title = one_line(child_text(entry, f"{ATOM}title"))
     stated = child_text(entry, f"{ATOM}published") or child_text(entry, f"{ATOM}updated")
     created = unix_time(stated)
-    if kind or not is_id(post) or not _is_public(subreddit) or not title or created is None:
+    if kind or not is_id(post) or not is_subreddit(subreddit) or not title or created is None:
         return None
     alternate = entry.find(f"{ATOM}link")
     link = web_url("" if alternate is None else alternate.get("href", ""))
@@ -352,44 +355,25 @@ def thread_of_entry(entry: Element) -> Thread | None:
     return Thread(
         f"reddit/{subreddit}", post, title, created, link,
         _target(html.unescape(target[1]), post) if target else None,
-        passages=(Passage(PassageKind.POST, own, link),) if own and own not in _GONE else (),
+        passages=(Passage(PassageKind.POST, own, link),) if own else (),
     )  # fmt: skip
-
-
-def _state(post: _Post) -> ThreadState:
-    """An author who left ([deleted]) does not delete a post: its text or its mark does."""
-    text = (post.selftext or "").strip()
-    if post.removed_by_category in _BY_AUTHOR or (
-        text == "[deleted]" and post.removed_by_category is None
-    ):
-        return ThreadState.DELETED
-    if post.removed_by_category is not None or text == "[removed]":
-        return ThreadState.REMOVED
-    return ThreadState.LIVE
-
-
-def _is_public(subreddit: str) -> bool:
-    """Whether it is a subreddit and not a user's own page, whose name is the user's."""
-    return _NAME.fullmatch(subreddit) is not None and not subreddit.lower().startswith("u_")
 
 
 def _said(source: str, rendered: str | None) -> str:
     """The plain text of a post or comment, from its HTML where there is any; "" for a gone one."""
-    if source.strip() in _GONE:
+    if source and not is_quotable(source):
         return ""
     if rendered:
         text = plain_text(html.unescape(rendered) if rendered.startswith("&lt;") else rendered)
     else:
-        text = one_line(source) if "<" in source else plain_text(source)
-    return _MENTION.sub("u/…", text)  # no user name is stored
+        text = plain_markdown(source)
+    return without_users(text) if is_quotable(text) else ""
 
 
 def _target(url: str | None, post: str) -> str | None:
     """What a post points at; None where that is the post itself."""
     address = web_url(url)
-    if address and f"/comments/{post}" in urlsplit(address).path:
-        return None
-    return address
+    return None if address and points_at_itself(address, post) else address
 
 
 def _link(permalink: str | None, otherwise: str) -> str:

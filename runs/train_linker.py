@@ -1,21 +1,25 @@
 """Train the model that ships as src/shiomi/digest/linking/model.npz.
 
     pip install torch==2.13.0 pyarrow
-    python runs/train_linker.py [--out model.npz] [--epochs 8]
+    python runs/train_linker.py [--out model.npz] [--train-only] [--keep FOLDER]
 
 Reads threads.parquet of SHIOMI_DATA (default ../shared/data), and of it only threads created
-before 2019-07-24: nothing of the windows that the linker is tuned (2019-08..2020-06) or measured
-(2020-07..10) on. Everything is seeded.
+before 2020-06-24: none of those that are measured on, which are the queries of 2020-07..10 and
+all threads within a week of them. Structure, features and thresholds were chosen with
+`--train-only` (before 2019-07-24) by the window 2019-08..2020-06; only then were the weights
+fitted to both, because the years before 2019-08 hold no r/programming thread. Everything is
+seeded; `--keep` keeps trained encoders, for a run that was cut off or changes only the judge.
 
 1. Encoder. Words and character 3- and 4-grams are hashed into two tables of 32,768 rows of 64;
    a title is the sum of its rows. Trained so that two tellings of one story are nearer than all
    others of the same weeks (InfoNCE in batches of neighbours in time). Two tellings are two titles
    of one canonical URL, or a title and the words of its own URL's path.
-2. Judge. A multilayer perceptron over the features of pairs (features.py), trained on Lobsters
-   threads against all Hacker News threads within 7 days: one story if one canonical URL. Pairs of
-   equal title and different URL are left out. Encoder and word frequencies it is trained on are of
-   the other half of the years: cosines of pairs that an encoder was trained on are too good, and
-   the words of next year's stories are new to the frequencies too.
+2. Judge. Multilayer perceptrons over the features of pairs (features.py), trained on Lobsters and
+   r/programming threads against all Hacker News threads within 7 days: one story if one canonical
+   URL. Pairs of equal title and different URL are left out. It learns from the first and the last
+   third of the years, each as seen by an encoder and word frequencies of the other two: cosines of
+   pairs that an encoder was trained on are too good, and the words of next year's stories are new
+   to the frequencies too.
 """
 
 from __future__ import annotations
@@ -48,14 +52,16 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
 SHIPPED = ROOT / "src/shiomi/digest/linking/model.npz"
 
-END = 1_563_926_400  # 2019-07-24: a week before the first window of the tuning set
+END = 1_592_956_800  # 2020-06-24: a week before the first query of the test window
+TRAIN_ONLY_END = 1_563_926_400  # 2019-07-24: a week before the first thread of the dev window
 BEGIN = 1_454_716_800  # 2016-02-06: a week after the first Hacker News thread
-CUT = 1_506_816_000  # 2017-10-01: the judge learns from each side with an encoder of the other
+QUERIES = ("lobsters", "r/programming")  # communities whose threads are held against Hacker News
 WEEK = 7 * 86400
 BUCKETS = 1 << 15
 DIMENSIONS = 64
 FREQUENCIES = 1 << 16
 BATCH = 512
+JUDGES = 3
 
 Ids = NDArray[np.int64]
 
@@ -81,8 +87,8 @@ class Telling:
     repeat: int = 1
 
 
-def read_rows() -> list[Row]:
-    """Threads created before END, oldest first."""
+def read_rows(end: int) -> list[Row]:
+    """Threads created before `end`, oldest first."""
     table = pq.read_table(
         DATA / "digest/threads.parquet", columns=["uid", "community", "t", "title", "url", "canon"]
     ).to_pylist()
@@ -93,7 +99,7 @@ def read_rows() -> list[Row]:
             Row(r["community"], r["t"], r["title"], r["url"] or "", r["canon"] or ""),
         )
         for r in table
-        if r["t"] < END and r["title"]
+        if r["t"] < end and r["title"]
     ]
     return [row for _, _, row in sorted(rows, key=lambda one: one[:2])]
 
@@ -247,15 +253,15 @@ def inverse_frequency(rows: Sequence[Row]) -> NDArray[np.float32]:
 def labelled_pairs(
     rows: Sequence[Row], encoder: Encoder, since: int, until: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Features and labels of the Lobsters threads of [since, until) with Hacker News around."""
+    """Features and labels of the threads of [since, until) with Hacker News around."""
     chosen = [
         row
         for row in rows
         if row.page
-        and row.community in ("hn", "lobsters")
+        and row.community in ("hn", *QUERIES)
         and since - WEEK <= row.time < until + WEEK
     ]
-    fresh = np.array([row.community == "lobsters" and since <= row.time < until for row in chosen])
+    fresh = np.array([row.community in QUERIES and since <= row.time < until for row in chosen])
     created = np.array([row.time for row in chosen], np.int64)
     titles = encoder.encode([row.title for row in chosen])
     features, labels = [], []
@@ -277,15 +283,33 @@ def labelled_pairs(
     return np.concatenate(features), np.concatenate(labels).astype(np.float32)
 
 
-def train_judge(
-    features: NDArray[np.float64], labels: NDArray[np.float32], epochs: int = 10
+def train_judges(
+    features: NDArray[np.float64], labels: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
-    """Arrays of a multilayer perceptron: 32 and 16 rectified units."""
-    torch.manual_seed(0)
+    """Arrays of JUDGES perceptrons with their mean for an output, written as one perceptron."""
     mean, scale = features.mean(axis=0), 1 / (features.std(axis=0) + 1e-6)
     x = torch.from_numpy(np.clip((features - mean) * scale, -6, 6)).float()
-    y = torch.from_numpy(labels)
-    layers = [nn.Linear(len(FEATURES), 32), nn.Linear(32, 16), nn.Linear(16, 1)]
+    judges = [train_judge(x, torch.from_numpy(labels), seed) for seed in range(JUDGES)]
+    arrays: dict[str, NDArray[np.float64]] = {"mean": mean, "scale": scale}
+    for i, layers in enumerate(zip(*judges, strict=True)):
+        weights = [layer.weight.detach().double() for layer in layers]
+        biases = [layer.bias.detach().double() for layer in layers]
+        if i == 0:  # all see the features
+            weight, bias = torch.cat(weights), torch.cat(biases)
+        elif i < len(judges[0]) - 1:  # none sees another's units
+            weight, bias = torch.block_diag(*weights), torch.cat(biases)
+        else:
+            weight, bias = torch.cat(weights, dim=1) / JUDGES, sum(biases) / JUDGES
+        arrays[f"weight{i}"], arrays[f"bias{i}"] = weight.numpy().T, bias.numpy()
+    return arrays
+
+
+def train_judge(
+    x: torch.Tensor, y: torch.Tensor, seed: int, epochs: int = 10
+) -> tuple[nn.Linear, ...]:
+    """The layers of a perceptron with rectified units in two hidden layers."""
+    torch.manual_seed(seed)
+    layers = (nn.Linear(len(FEATURES), 32), nn.Linear(32, 16), nn.Linear(16, 1))
     network = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-4)
     steps = epochs * -(-len(x) // 512)
@@ -299,12 +323,8 @@ def train_judge(
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-        say(f"judge epoch {epoch}: loss {np.mean(losses):.5f}")
-    arrays: dict[str, NDArray[np.float64]] = {"mean": mean, "scale": scale}
-    for i, layer in enumerate(layers):
-        arrays[f"weight{i}"] = layer.weight.detach().numpy().T.astype(np.float64)
-        arrays[f"bias{i}"] = layer.bias.detach().numpy().astype(np.float64)
-    return arrays
+        say(f"judge {seed} epoch {epoch}: loss {np.mean(losses):.5f}")
+    return layers
 
 
 def quantized(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
@@ -324,44 +344,60 @@ def say(text: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--out", type=Path, default=SHIPPED)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=int, default=8, help="of the encoder")
+    parser.add_argument("--train-only", action="store_true", help="nothing of the dev window")
+    parser.add_argument("--keep", type=Path, help="folder for trained encoders")
     options = parser.parse_args()
     torch.set_num_threads(1)  # sums in one order
-    rows = read_rows()
-    frequency = inverse_frequency(rows)
+    end = TRAIN_ONLY_END if options.train_only else END
+    rows = read_rows(end)
     pairs = tellings(rows, random.Random(0))
     say(f"{len(rows):,} threads, {len(pairs):,} pairs of tellings")
-    halves = []
-    for learn, pairs_of, since, until in (
-        ([r for r in rows if r.time >= CUT], [p for p in pairs if p.time >= CUT], BEGIN, CUT),
-        ([r for r in rows if r.time < CUT], [p for p in pairs if p.time < CUT], CUT, END),
-    ):
-        other, _ = quantized_encoder(pairs_of, inverse_frequency(learn), options.epochs)
-        halves.append(labelled_pairs(rows, other, since + 2 * WEEK, until - 2 * WEEK))
-    features = np.concatenate([half[0] for half in halves])
-    labels = np.concatenate([half[1] for half in halves])
+    third = (end - BEGIN) // 3
+    parts = []
+    for since, until in ((BEGIN, BEGIN + third), (end - third, end)):
+        seen = [row for row in rows if not since <= row.time < until]
+        told = [pair for pair in pairs if not since <= pair.time < until]
+        name = f"{since}-{until}-{end}"
+        table, steps = encoder_arrays(told, options.epochs, options.keep, name)
+        blind = Encoder(widened(table, steps), inverse_frequency(seen))
+        parts.append(labelled_pairs(rows, blind, since + 2 * WEEK, until - 2 * WEEK))
+    features = np.concatenate([part[0] for part in parts])
+    labels = np.concatenate([part[1] for part in parts])
     say(f"{len(labels):,} pairs to judge, {int(labels.sum()):,} of them one story")
-    judge = train_judge(features, labels)
-    _, (table, steps) = quantized_encoder(pairs, frequency, options.epochs)
+    judge = train_judges(features, labels)
+    table, steps = encoder_arrays(pairs, options.epochs, options.keep, f"all-{end}")
     np.savez_compressed(
         options.out,
         format=np.array(FORMAT),
         features=np.array(FEATURES),
         table=table,
         table_steps=steps,
-        frequency=frequency.astype(np.float16),
+        frequency=inverse_frequency(rows).astype(np.float16),
         layers=np.array(3),
         **{name: array.astype(np.float32) for name, array in judge.items()},  # type: ignore[arg-type]
     )
     say(f"{options.out}: {options.out.stat().st_size:,} bytes")
 
 
-def quantized_encoder(
-    pairs: Sequence[Telling], frequency: NDArray[np.float32], epochs: int
-) -> tuple[Encoder, tuple[NDArray[np.int8], NDArray[np.float16]]]:
-    """An encoder as it will be loaded, and its arrays."""
+def encoder_arrays(
+    pairs: Sequence[Telling], epochs: int, keep: Path | None, name: str
+) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
+    """The table of an encoder and the steps of its rows, as they are stored."""
+    kept = keep / f"{name}-{epochs}.npz" if keep else None
+    if kept and kept.exists():
+        with np.load(kept) as stored:
+            return stored["table"], stored["steps"]
     table, steps = quantized(train_encoder(pairs, epochs))
-    return Encoder(table * steps.astype(np.float32)[:, None], frequency), (table, steps)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(kept, table=table, steps=steps)
+    return table, steps
+
+
+def widened(table: NDArray[np.int8], steps: NDArray[np.float16]) -> NDArray[np.float32]:
+    """The table as it will be loaded."""
+    return table * steps.astype(np.float32)[:, None]
 
 
 if __name__ == "__main__":

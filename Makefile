@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint coverage benchmark clean
+.PHONY: help demo test lint lejepa benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -21,6 +21,9 @@ lint: $(VENV)/dev  ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+lejepa: $(VENV)/lejepa  ## set up training: torch and what `shiomi lejepa` needs
+	@$(BIN)/shiomi lejepa --help
+
 benchmark: $(VENV)/dev  ## the benchmarks that need nothing but this checkout
 	$(BIN)/python benchmarks/startup.py
 
@@ -36,6 +39,17 @@ $(VENV)/runtime: $(VENV)/pip pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/runtime pyproject.toml
+# torch by pip and to the digit: a local CPU build serves it where there is one. torchvision without
+# its dependencies, or it would bring another torch.
+$(VENV)/torch: $(VENV)/pip
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --no-deps torchvision==0.28.0
+	@touch $@
+
+$(VENV)/lejepa: $(VENV)/torch $(VENV)/runtime pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[lejepa]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/torch $(VENV)/runtime pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $@

@@ -33,7 +33,7 @@ from shiomi.rig.training import Views, Vit, training_memory, vit
 GIB = 2**30
 
 
-class Block(nn.Module):  # type: ignore[misc]
+class Block(nn.Module):
     """A pre-norm transformer block."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -50,10 +50,11 @@ class Block(nn.Module):  # type: ignore[misc]
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(q, k, v)
         x = x + self.out(mixed.transpose(1, 2).reshape(images, tokens, width))
-        return x + self.down(functional.gelu(self.up(self.norm2(x))))
+        fed: Tensor = self.down(functional.gelu(self.up(self.norm2(x))))
+        return x + fed
 
 
-class Encoder(nn.Module):  # type: ignore[misc]
+class Encoder(nn.Module):
     """A vision transformer that gives the class token; positions are cut for smaller views."""
 
     def __init__(self, shape: Vit, *, checkpointed: bool = False) -> None:
@@ -76,11 +77,11 @@ class Encoder(nn.Module):  # type: ignore[misc]
         return normed[:, 0]
 
 
-class LiveBytes(TorchDispatchMode):  # type: ignore[misc]
+class LiveBytes(TorchDispatchMode):
     """Follows every storage from the operation that returns it to its end."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotation
         self.live: dict[int, int] = {}
         self.bytes = self.peak = 0
 

@@ -14,9 +14,12 @@ from shiomi.cli.demo import demo
 from shiomi.cli.digest import digest
 from shiomi.cli.exits import Exit
 from shiomi.cli.export import export
+from shiomi.cli.gate import gate
 from shiomi.cli.importing import import_
 from shiomi.cli.init import init
+from shiomi.cli.lejepa import lejepa
 from shiomi.cli.output import complain
+from shiomi.cli.rig import rig
 from shiomi.cli.search import search
 from shiomi.cli.status import status
 from shiomi.cli.watch import watch
@@ -57,6 +60,12 @@ def shiomi(context: click.Context, config: Path) -> None:
     `shiomi demo` shows all of it on two real weeks, without the network.
 
     \b
+    Three parts stand by themselves; each has commands of its own:
+      shiomi rig         plan a local-AI computer
+      shiomi gate        keep LLM crawlers out of a site
+      shiomi lejepa      train encoders from unlabelled data
+
+    \b
     Every command ends with
       0  done
       1  failed; the message names the value and the remedy
@@ -68,13 +77,29 @@ def shiomi(context: click.Context, config: Path) -> None:
     context.obj = config
 
 
-for _command in (init, demo, collect, import_, export, digest, search, watch, status):
+for _command in (
+    init,
+    demo,
+    collect,
+    import_,
+    export,
+    digest,
+    search,
+    watch,
+    status,
+    rig,
+    gate,
+    lejepa,
+):
     shiomi.add_command(_command)
 
 
 def main() -> None:
     """Run the command line; turn errors meant for people into one line and an exit code."""
     from shiomi.digest.errors import DigestError
+    from shiomi.gate.errors import GateError
+    from shiomi.lejepa.errors import LejepaError
+    from shiomi.rig.errors import RigError
 
     try:
         # Not shiomi.main(), which would answer a reader that went away with exit code 1.
@@ -90,7 +115,7 @@ def main() -> None:
     except click.ClickException as wrong:
         wrong.show()
         result = wrong.exit_code
-    except DigestError as error:
+    except (DigestError, GateError, LejepaError, RigError) as error:
         complain(error)
         result = Exit.FAILED
     except BrokenPipeError:  # `shiomi search … | head`

@@ -1,0 +1,1 @@
+"""Control of LLM crawlers without JavaScript, for ASGI, WSGI, nginx and friends."""

@@ -1,0 +1,35 @@
+"""What can go wrong in the gate, as one tree.
+
+GateError
+├── PolicyError    a policy has an unknown key, a wrong value or contradicts itself; says where
+├── DataError      a file of patterns, address ranges or robots.txt cannot be read
+├── StateError     the shared state cannot be opened or reached
+├── CompileError   a policy cannot be written for that server
+└── MissingError   a library that is needed is not installed; the text says how to get it
+"""
+
+__all__ = ["CompileError", "DataError", "GateError", "MissingError", "PolicyError", "StateError"]
+
+
+class GateError(Exception):
+    """Base of all errors a user of the gate is meant to read; the text names value and remedy."""
+
+
+class PolicyError(GateError):
+    """A policy has an unknown key, a wrong value or contradicts itself; says where."""
+
+
+class DataError(GateError):
+    """A file of patterns, address ranges or robots.txt cannot be read."""
+
+
+class StateError(GateError):
+    """The shared state cannot be opened or reached."""
+
+
+class CompileError(GateError):
+    """A policy cannot be written for that server."""
+
+
+class MissingError(GateError, ImportError):
+    """A library that is needed is not installed; the text says how to get it."""

@@ -1,0 +1,35 @@
+"""What can go wrong in lejepa, as one tree.
+
+LejepaError
+├── InputError       embeddings, views or options that cannot be meant
+├── NonFiniteError   an embedding is NaN or infinite; the text says in which view and how many
+├── DataError        a folder, file or label that gives no training data
+├── RunError         a run's folder or checkpoint cannot be used or written
+└── MissingError     a library that is needed is not installed; the text says how to get it
+"""
+
+__all__ = ["DataError", "InputError", "LejepaError", "MissingError", "NonFiniteError", "RunError"]
+
+
+class LejepaError(Exception):
+    """Base of all errors a user of lejepa is meant to read; the text names value and remedy."""
+
+
+class InputError(LejepaError, ValueError):
+    """Embeddings, views or options that cannot be meant."""
+
+
+class NonFiniteError(LejepaError, FloatingPointError):
+    """An embedding is NaN or infinite; the text says in which view and how many."""
+
+
+class DataError(LejepaError):
+    """A folder, file or label that gives no training data."""
+
+
+class RunError(LejepaError):
+    """A run's folder or checkpoint cannot be used or written."""
+
+
+class MissingError(LejepaError, ImportError):
+    """A library that is needed is not installed; the text says how to get it."""

@@ -6,12 +6,13 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import as_file
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
@@ -19,7 +20,26 @@ from shiomi.digest.config import Config, load_config
 from shiomi.sample import sample_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = [[], *([name] for name in shiomi.commands), ["digest", "check"]]
+
+
+def walked(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """The command and all that are under it, however deep, with the words that call each."""
+    yield path, command
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from walked(below, (*path, name))
+
+
+def runs_by_itself(command: click.Command) -> bool:
+    """Whether the command does something of its own, and not only leads to others."""
+    return not isinstance(command, click.Group) or command.invoke_without_command
+
+
+COMMANDS = dict(walked(shiomi))
+SILENT = {("init",)}  # write a file and report nothing
+REPORTING = [p for p, command in COMMANDS.items() if runs_by_itself(command) and p not in SILENT]
 
 
 @pytest.fixture
@@ -33,26 +53,33 @@ def run(tmp_path: Path) -> Run:
     return call
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_command_has_help_that_teaches(run: Run, command: list[str]) -> None:
-    done = run(*command, "--help")
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_has_help_that_teaches(path: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(shiomi, [*path, "--help"])
+    assert done.exit_code == Exit.DONE
+    assert len(done.output.splitlines()) > 6
+
+
+def test_help_is_the_same_in_a_process_of_its_own(run: Run) -> None:
+    done = run("digest", "check", "--help")
     assert done.returncode == Exit.DONE
-    assert len(done.stdout.splitlines()) > 6
+    assert done.stderr == ""
+    assert "contradicts" in done.stdout
 
 
 def test_every_option_says_what_it_does() -> None:
-    groups = [shiomi, *shiomi.commands.values()]
-    commands = [
-        *groups,
-        *(c for g in groups if isinstance(g, click.Group) for c in g.commands.values()),
+    options = [
+        (*path, option.name)
+        for path, command in COMMANDS.items()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.help
     ]
-    options = [p for c in commands for p in c.params if isinstance(p, click.Option)]
-    assert [option.name for option in options if not option.help] == []
+    assert options == []
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c not in ([], ["init"])], ids=" ".join)
-def test_every_command_that_reports_speaks_json(run: Run, command: list[str]) -> None:
-    assert "--json" in run(*command, "--help").stdout
+@pytest.mark.parametrize("path", REPORTING, ids=" ".join)
+def test_every_command_that_reports_speaks_json(path: tuple[str, ...]) -> None:
+    assert "--json" in [name for option in COMMANDS[path].params for name in option.opts]
 
 
 def test_the_help_imports_nothing_heavy() -> None:

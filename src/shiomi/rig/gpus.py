@@ -19,7 +19,7 @@ from importlib import resources
 from shiomi.rig.errors import AmbiguousPartError, UnknownPartError
 from shiomi.rig.machine import Gpu, Vendor
 
-__all__ = ["find_gpu", "known_gpus"]
+__all__ = ["find_gpu", "gpus_called", "known_gpus"]
 
 _LONGEST_NAME = 200
 _MOST_LISTED = 12
@@ -66,6 +66,14 @@ def find_gpu(name: str) -> Gpu:
     if len(found) > 1:
         raise _ambiguous(name, found)
     return found[0]
+
+
+def gpus_called(name: str) -> tuple[Gpu, ...]:
+    """Every GPU with exactly this name, whatever its memory; the name may say the memory too."""
+    words, memory = _words(name)
+    found = _index().get(words, ()) if words else ()
+    fitting = tuple(gpu for gpu in found if memory is not None and _is_memory(gpu, memory))
+    return fitting or found
 
 
 @cache

@@ -1,0 +1,58 @@
+"""Tokens per second of a model that lies in the system's memory and is run by the CPU.
+
+A step reads its weights and caches from the memory; a CPU reaches 40 to 90 % of the bandwidth that
+is printed on the modules. That share is assumed, not fitted, and so the interval is wide. How fast
+a CPU reads a prompt depends on its instructions and is not known here.
+"""
+
+from __future__ import annotations
+
+from shiomi.rig.errors import MachineError, RigError
+from shiomi.rig.estimate import Estimate
+from shiomi.rig.machine import Machine
+from shiomi.rig.model import Model
+from shiomi.rig.traffic import cache_reads, weight_reads
+
+__all__ = ["RAM_SHARES", "decode_on_cpu"]
+
+RAM_SHARES = (0.4, 0.65, 0.9)  # of the memory's bandwidth: least, likely, most
+
+
+def decode_on_cpu(
+    model: Model,
+    machine: Machine,
+    *,
+    quantisation: str,
+    depth: int = 0,
+    users: int = 1,
+    kv_dtype: str = "f16",
+) -> Estimate:
+    """Return the tokens per second that all users together are written.
+
+    Raises
+    ------
+    MachineError
+        The memory's bandwidth is not known.
+    RigError
+        The model has no layers, or a number cannot be meant.
+    """
+    bandwidth = machine.memory_bandwidth_gb_s
+    if not bandwidth:
+        raise MachineError(
+            f"{machine.name}: the memory's bandwidth is not known, and with it no speed on the "
+            "CPU; give memory_bandwidth_gb_s"
+        )
+    if depth < 0 or users < 1 or not model.layers:
+        raise RigError(f"{model.name}, {users} users at a depth of {depth} cannot be meant")
+    cache = cache_reads(model, depth, users, kv_dtype=kv_dtype)
+    read = weight_reads(model, quantisation, users) + cache.values + cache.ungrouped + cache.latent
+    low, likely, high = (share * bandwidth / read * users for share in RAM_SHARES)
+    return Estimate(
+        likely,
+        low,
+        high,
+        "tok/s",
+        f"{read:.3g} GB a step from RAM of {bandwidth:g} GB/s, of which 40 to 90 % are assumed "
+        "to be reached; not fitted",
+        ("bytes counted from the model's shape",),
+    )

@@ -302,11 +302,13 @@ def _fits(
         sure = needed.total.high + needed.host.high <= ram
         return (room, sure) if all_of_it <= ram else None
     judged = fits(needed.total, machine.gpus[:gpus])
-    if not judged.fits:
+    usable, sure = judged.usable, judged.sure
+    if machine.gpus[0].unified and machine.memory_gib is not None and ram < usable.value:
+        usable, sure = room, needed.total.high <= ram  # the system needs some of it
+    if needed.total.value > usable.value:
         return None
-    sure = judged.sure
     if place is Place.EXPERTS_IN_RAM:
         if needed.host.value > ram:
             return None
         sure = sure and needed.host.high <= ram
-    return judged.usable, sure
+    return usable, sure

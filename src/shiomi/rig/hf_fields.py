@@ -38,7 +38,11 @@ class Fields:
 
     def value(self, *keys: str) -> object:
         """What the first of the keys that is present says; null is absent."""
-        return next((self.said[key] for key in keys if self.said.get(key) is not None), None)
+        for key in keys:
+            found = self.said.get(key)
+            if found is not None:
+                return found
+        return None
 
     def integer(self, *keys: str, default: int | None = None, most: int = MAX_SIZE) -> int:
         """A number in 0..most; raises where it is absent and has no default."""

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.rig.detect import detect
+from shiomi.cli.rig.fit import fit
+
 __all__ = ["rig"]
 
 
-@click.group()
+class _InOrder(click.Group):
+    """Lists its commands as one comes to need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder)
 def rig() -> None:
     """Plan a local-AI computer: what runs on it, how fast, what to buy.
 
     An estimate is never a bare number: it has bounds, a basis and sources.
+
+    \b
+    Two questions:
+      shiomi rig fit                      what does this machine run?
+      shiomi rig plan --budget 300000     what should I buy?
     """
+
+
+for _command in (detect, fit):
+    rig.add_command(_command)

@@ -18,7 +18,7 @@ from shiomi.rig.detect.dump import Dump
 from shiomi.rig.detect.recognise import Recognised, recognise
 from shiomi.rig.gpus import gpus_called
 from shiomi.rig.kv_cache import GIB
-from shiomi.rig.machine import Vendor
+from shiomi.rig.machine import Gpu, Vendor
 
 __all__ = ["AMDGPU_IDS", "DRM_FIELDS", "drm_gpus", "set_aside_gib"]
 
@@ -117,23 +117,22 @@ def _gpu(card: _Card, dump: Dump) -> Recognised:
         memory = fitting[0].memory_gib if len(called) > 1 and len(fitting) == 1 else None
         return recognise(name, card.vendor, memory_gib=memory)
     if called and all(gpu.unified for gpu in called):
-        return _unified(name, card, called[0].memory_gib)
+        return _unified(name, card, called)
     return recognise(name, card.vendor, memory_gib=card.vram)
 
 
-def _unified(name: str, card: _Card, listed: float) -> Recognised:
+def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
     """The larger of what firmware set aside and what the driver may take beside it."""
     known = [x for x in (card.vram, card.shared) if x is not None]
     if not known:
         return recognise(name, card.vendor, memory_gib=None)
     memory = max(known)
-    found = recognise(name, card.vendor, memory_gib=listed)
+    listed = min(called, key=lambda gpu: abs(gpu.memory_gib - memory))
     note = (
         f"{name} shares the system's memory: {card.vram or 0:.1f} GiB are set aside for it, "
         f"{card.shared or 0:.1f} GiB more may be lent; {memory:.1f} GiB are counted on"
     )
-    gpu = None if found.gpu is None else replace(found.gpu, memory_gib=memory)
-    return Recognised(gpu, (note,))
+    return Recognised(replace(listed, memory_gib=memory), (note,))
 
 
 def _named(card: _Card, dump: Dump) -> tuple[str, bool]:

@@ -72,6 +72,10 @@ def _memory(
     if is_virtual(dump) and not is_wsl(dump):
         unknown.append("a virtual machine: the memory's bandwidth is its host's, and not told here")
         return memory, None
+    if dump.system != "Linux" or is_wsl(dump):
+        where = "from WSL" if is_wsl(dump) else f"on {dump.system}"
+        unknown.append(f"the memory's bandwidth is not read {where}; give it with --memory-speed")
+        return memory, None
     bus = memory_bus(dump)
     if bus.note:
         unknown.append(bus.note)

@@ -1,0 +1,99 @@
+"""`shiomi rig fit`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.rig.machine import (
+    chosen_calibration,
+    chosen_machine,
+    language_option,
+    machine_options,
+)
+
+__all__ = ["fit"]
+
+_SHOWN = 15
+
+
+@click.command()
+@machine_options
+@click.option("--context", default=8192, show_default=True, help="Tokens of context, per user.")
+@click.option("--users", default=1, show_default=True, help="Users at the same time.")
+@click.option(
+    "--speed", default=10.0, show_default=True, help="Tokens per second one user should get."
+)
+@click.option("--quantisation", help="Only this format, such as Q4_K_M.  [default: the best]")
+@click.option("--language", help="Also the best for chat in this language, such as ja.")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with more models, one .toml each.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What `shiomi rig measure -o FILE` wrote of this machine.",
+)
+@click.option("--all", "everything", is_flag=True, help=f"All rows, not the first {_SHOWN}.")
+@json_option
+@language_option
+def fit(
+    machine_file: Path | None,
+    simulate: str | None,
+    memory_speed: float | None,
+    context: int,
+    users: int,
+    speed: float,
+    quantisation: str | None,
+    language: str | None,
+    models: Path | None,
+    calibration: Path | None,
+    everything: bool,
+    json: bool,
+    lang: str,
+) -> None:
+    """Show which language models run on a machine, how fast, with how much context.
+
+    Each model gets the most exact format that fits and writes --speed tokens per second: whole on
+    the fewest GPUs, else with its experts in RAM, else run by the CPU. A speed has the bounds
+    within which 8 of 10 unseen measurements lay. Ends with 3 where no model runs.
+
+    \b
+    Examples:
+      shiomi rig fit                                   this machine
+      shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
+      shiomi rig fit --machine mine.json --context 32768 --language ja
+    """
+    from shiomi.rig.best import best_per_purpose, rank
+    from shiomi.rig.fit import Need, fit_models
+    from shiomi.rig.fit_report import fit_json, fit_text, machine_text
+    from shiomi.rig.known_models import known_models
+
+    machine = chosen_machine(machine_file, simulate, memory_speed)
+    need = Need(context=context, users=users, speed=speed, quantisation=quantisation)
+    known = known_models(models)
+    runs = fit_models(known, machine, need, calibration=chosen_calibration(calibration))
+    runs.sort(key=lambda x: (-rank(x), x.known.name))
+    best = best_per_purpose(runs, need, language=language or ("ja" if lang == "ja" else None))
+    if json:
+        as_json(fit_json(machine, runs, best, need))
+    else:
+        text = machine_text(machine, lang, unknown=False)  # that stands below the table
+        text += fit_text(
+            machine,
+            runs,
+            best,
+            need,
+            of=len(known),
+            most=None if everything else _SHOWN,
+            language=lang,
+        )
+        for line in text.splitlines():
+            echo(line)
+    if not runs:
+        raise click.exceptions.Exit(Exit.PARTLY)

@@ -1,0 +1,85 @@
+"""The machine that a command of the rig is about: this one, a file's, or one that is only told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from shiomi.rig.coefficients import Calibration
+    from shiomi.rig.machine import Machine
+
+__all__ = ["chosen_calibration", "chosen_machine", "language_option", "machine_options"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def machine_options(command: Command) -> Command:
+    """Adds --machine, --simulate and --memory-speed."""
+    for option in (
+        click.option(
+            "--memory-speed",
+            type=float,
+            metavar="GB/S",
+            help="Bandwidth of the system's memory, where it is not found out.",
+        ),
+        click.option(
+            "--simulate",
+            metavar="PARTS",
+            help="A machine that is only told: 'RTX 3090 x2, 64 GB DDR5-6000 2ch'.",
+        ),
+        click.option(
+            "--machine",
+            "machine_file",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="A machine's file, as `shiomi rig detect --json` or --dump writes it.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def language_option(command: Command) -> Command:
+    """Adds --lang."""
+    return click.option(
+        "--lang",
+        type=click.Choice(["en", "ja"]),
+        default="en",
+        show_default=True,
+        help="Language of what is printed.",
+    )(command)
+
+
+def chosen_machine(
+    machine_file: Path | None, simulate: str | None, memory_speed: float | None
+) -> Machine:
+    """The machine the options name; this one where they name none."""
+    from shiomi.rig.detect import machine_of, probe
+    from shiomi.rig.machine_file import read_machine
+    from shiomi.rig.simulate import simulated
+
+    if machine_file is not None and simulate is not None:
+        raise click.UsageError("give --machine or --simulate, not both")
+    if memory_speed is not None and not 1 <= memory_speed <= 100_000:
+        raise click.UsageError(f"--memory-speed {memory_speed:g} is no bandwidth in GB/s")
+    if machine_file is not None:
+        machine = read_machine(machine_file)
+    elif simulate is not None:
+        machine = simulated(simulate)
+    else:
+        machine = machine_of(probe())
+    if memory_speed is None:
+        return machine
+    unknown = tuple(x for x in machine.unknown if "bandwidth" not in x)
+    return replace(machine, memory_bandwidth_gb_s=memory_speed, unknown=unknown)
+
+
+def chosen_calibration(file: Path | None) -> Calibration | None:
+    """What `shiomi rig measure -o` wrote."""
+    from shiomi.rig.calibration_file import read_calibration
+
+    return None if file is None else read_calibration(file)

@@ -1,0 +1,210 @@
+"""A machine, and the models that run on it, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from shiomi.rig.estimate import Estimate
+from shiomi.rig.fit import Need, Place, Runs
+from shiomi.rig.machine import Gpu, Machine
+from shiomi.rig.table import figure, text_table, tokens_text
+from shiomi.rig.wording import say
+
+__all__ = ["estimate_json", "fit_json", "fit_text", "machine_text", "range_text"]
+
+_RIGHT = (3, 4, 5, 6)
+
+
+def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True) -> str:
+    """The machine in lines; what is not known is said, unless `unknown` is False."""
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "machine", key, {k: str(v) for k, v in slots.items()})
+
+    nothing = phrase("not_known")
+    rows = [[phrase("gpu"), _gpu_text(gpu, number)] for gpu, number in _counted(machine.gpus)]
+    memory = nothing if machine.memory_gib is None else f"{machine.memory_gib:.4g} GiB"
+    if machine.memory_bandwidth_gb_s is not None:
+        memory += f", {machine.memory_bandwidth_gb_s:.4g} GB/s"
+    rows += [
+        *([] if rows else [[phrase("gpu"), phrase("none")]]),
+        [phrase("memory"), memory],
+        [phrase("cpu"), _cpu_text(machine, nothing, phrase("cores", count=machine.cores))],
+        [phrase("disk"), _disk_text(machine, nothing, phrase("free"))],
+    ]
+    lines = [machine.name, *(f"  {line}" for line in text_table(rows))]
+    if unknown:
+        lines += [f"  {phrase('unknown')}: {x}" for x in machine.unknown]
+    return "\n".join(lines) + "\n"
+
+
+def fit_text(
+    machine: Machine,
+    runs: Sequence[Runs],
+    best: Mapping[str, Runs],
+    need: Need,
+    *,
+    of: int,
+    most: int | None = None,
+    language: str = "en",
+) -> str:
+    """The table of models that run, at most `most` rows, and the best one for each purpose.
+
+    `of`: how many models were tried.
+    """
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "fit", key, {k: str(v) for k, v in slots.items()})
+
+    lines = [
+        phrase(
+            "run",
+            count=len(runs),
+            of=of,
+            context=f"{need.context:,}",
+            users=need.users,
+            engine=need.engine,
+        )
+    ]
+    shown = runs[:most]
+    if shown:
+        heads = ("model", "format", "where", "gib", "decode", "prefill", "context")
+        rows = [[phrase(head) for head in heads], *(_row(x, language) for x in shown)]
+        lines += ["", *text_table(rows, _RIGHT)]
+    if len(runs) > len(shown):
+        lines.append(phrase("more", count=len(runs) - len(shown)))
+    if best:
+        chosen = [[f"  {_purpose(key, language)}", _choice(x)] for key, x in best.items()]
+        lines += ["", phrase("best", speed=f"{need.speed:g}"), *text_table(chosen)]
+    elif runs:
+        lines += ["", phrase("none_fast", speed=f"{need.speed:g}")]
+    lines += ["", *_notes(shown, machine, language)]
+    return "\n".join(lines) + "\n"
+
+
+def fit_json(
+    machine: Machine, runs: Sequence[Runs], best: Mapping[str, Runs], need: Need
+) -> dict[str, Any]:
+    """The same as what json.dumps takes."""
+    return {
+        "machine": machine.name,
+        "context": need.context,
+        "users": need.users,
+        "engine": need.engine,
+        "models": [_json(x) for x in runs],
+        "best": {purpose: x.known.name for purpose, x in best.items()},
+        "unknown": list(machine.unknown),
+    }
+
+
+def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
+    """An estimate with all it rests on."""
+    if estimate is None:
+        return None
+    return {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "unit": estimate.unit,
+        "basis": estimate.basis,
+        "sources": list(estimate.sources),
+    }
+
+
+def range_text(estimate: Estimate | None, nothing: str = "?") -> str:
+    """Value and bounds; never the value alone."""
+    if estimate is None:
+        return nothing
+    return f"{figure(estimate.value)} ({figure(estimate.low)}-{figure(estimate.high)})"
+
+
+def _json(runs: Runs) -> dict[str, Any]:
+    return {
+        "model": runs.known.name,
+        "parameters": runs.model.parameters,
+        "active_parameters": runs.model.active_parameters,
+        "quantisation": runs.quantisation,
+        "place": str(runs.place),
+        "gpus": runs.gpus,
+        "memory": estimate_json(runs.memory.total),
+        "host_memory": estimate_json(runs.memory.host),
+        "usable": estimate_json(runs.usable),
+        "surely_fits": runs.sure,
+        "decode": estimate_json(runs.decode),
+        "prefill": estimate_json(runs.prefill),
+        "longest_context": runs.context,
+        "languages": list(runs.known.languages),
+        "licence": runs.known.licence,
+        "released": runs.known.released,
+        "source": runs.model.source,
+        "note": runs.note,
+    }
+
+
+def _row(runs: Runs, language: str) -> list[str]:
+    needed = runs.memory.total.value
+    if runs.place is Place.RAM:
+        needed += runs.memory.host.value
+    gib = figure(needed)
+    if runs.place is Place.EXPERTS_IN_RAM:
+        gib += f"+{figure(runs.memory.host.value)}"
+    where = say(language, "place", str(runs.place))
+    return [
+        runs.known.name,
+        runs.quantisation,
+        f"{runs.gpus} {where}" if runs.place is Place.GPU else where,
+        gib if runs.sure else f"{gib}~",
+        range_text(runs.decode),
+        "?" if runs.prefill is None else figure(runs.prefill.value),
+        tokens_text(runs.context),
+    ]
+
+
+def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
+    bases = dict.fromkeys(x.decode.basis for x in shown if x.decode is not None)
+    if any(x.place is Place.RAM for x in shown):  # each has a figure of its own
+        bases = dict.fromkeys(x for x in bases if " a step from RAM" not in x)
+        bases[say(language, "fit", "from_ram")] = None
+    lines = [f"{say(language, 'fit', 'basis')}: {basis}" for basis in bases]
+    if any(not x.sure for x in shown):
+        lines.append(say(language, "fit", "unsure"))
+    if any(x.decode is None for x in shown):
+        lines.append(say(language, "fit", "unknown_speed"))
+    if shown:
+        lines.append(say(language, "fit", "order"))
+    return lines + [f"{say(language, 'machine', 'unknown')}: {x}" for x in machine.unknown]
+
+
+def _choice(runs: Runs) -> str:
+    return f"{runs.known.name} {runs.quantisation}, {range_text(runs.decode)} tok/s"
+
+
+def _purpose(key: str, language: str) -> str:
+    if key in ("chat", "code", "long"):
+        return say(language, "purpose", key)
+    return say(language, "purpose", "language", {"language": key})
+
+
+def _counted(gpus: Sequence[Gpu]) -> list[tuple[Gpu, int]]:
+    return [(gpu, len(list(same))) for gpu, same in groupby(gpus)]
+
+
+def _gpu_text(gpu: Gpu, number: int) -> str:
+    count = f"{number} x " if number > 1 else ""
+    return f"{count}{gpu.name}, {gpu.memory_gib:.4g} GiB, {gpu.bandwidth_gb_s:.4g} GB/s"
+
+
+def _cpu_text(machine: Machine, nothing: str, cores: str) -> str:
+    name = machine.cpu or nothing
+    return f"{name}, {cores}" if machine.cores is not None else name
+
+
+def _disk_text(machine: Machine, nothing: str, free: str) -> str:
+    parts = []
+    if machine.disk_free_gb is not None:
+        parts.append(f"{machine.disk_free_gb:,.0f} GB {free}")
+    if machine.disk_read_gb_s is not None:
+        parts.append(f"{machine.disk_read_gb_s:.2g} GB/s")
+    return ", ".join(parts) or nothing

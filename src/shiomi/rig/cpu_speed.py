@@ -40,7 +40,7 @@ def decode_on_cpu(
     if not bandwidth:
         raise MachineError(
             f"{machine.name}: the memory's bandwidth is not known, and with it no speed on the "
-            "CPU; give memory_bandwidth_gb_s"
+            "CPU; give it (memory_bandwidth_gb_s, or --memory-speed)"
         )
     if depth < 0 or users < 1 or not model.layers:
         raise RigError(f"{model.name}, {users} users at a depth of {depth} cannot be meant")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
@@ -12,9 +13,16 @@ import httpx2
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.measure import Answer
 
-__all__ = ["HttpEndpoint"]
+__all__ = ["HttpEndpoint", "open_endpoint"]
 
 _LONGEST_ANSWER = 4_000_000  # bytes
+
+
+@contextmanager
+def open_endpoint(url: str, *, seconds: float = 300.0) -> Iterator[HttpEndpoint]:
+    """The server at `url`, with a client of its own; raises MeasureError for what is no address."""
+    with httpx2.Client() as client:
+        yield HttpEndpoint(url, client, seconds=seconds)
 
 
 class HttpEndpoint:

@@ -182,7 +182,8 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
         output=model.output_parameters * bits.output_bits / 8,
         spread=0.005 if bits.name in ("F16", "BF16", "F32") else 0.025,
         basis=f"{bits.name}: {bits.dense_bits:g} bits per weight in layers, "
-        f"{bits.embedding_bits:g} in the embedding, {bits.output_bits:g} in the output",
+        + (f"{bits.expert_bits:g} in experts, " if experts else "")
+        + f"{bits.embedding_bits:g} in the embedding, {bits.output_bits:g} in the output",
         source=bits.source,
     )
 

@@ -15,7 +15,7 @@ from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Machine
 
-__all__ = ["wall_watts", "yen_per_million_tokens"]
+__all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
 
 _IDLE_SHARE = 0.1  # of TDP; a GPU that waits for its layers' turn
 _UNIFIED = (0.7, 1.0, 1.3)  # wall watts per watt of TDP: least, likely, most

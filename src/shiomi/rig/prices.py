@@ -62,6 +62,7 @@ class Prices:
 
     offers: list[Offer] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    unfilled: int = 0  # rows without a price, as a template has them
 
 
 def read_prices(path: Path, catalog: Catalog, *, today: datetime.date) -> Prices:
@@ -87,6 +88,9 @@ def _read(
     for count, row in enumerate(reader):
         if count >= _MOST_ROWS:
             raise PriceError(f"{path} has more than {_MOST_ROWS} rows; divide it")
+        if row.get("part") and not (row["price_jpy"] or "").strip():
+            prices.unfilled += 1
+            continue
         try:
             prices.offers.append(_offer(row, catalog, today))
         except (ValueError, UnknownPartError, AmbiguousPartError) as error:

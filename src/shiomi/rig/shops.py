@@ -14,7 +14,8 @@ import datetime
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,8 +26,13 @@ from shiomi.rig.prices import MOST_YEN, Condition, Offer
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["Rakuten", "Shop", "Yahoo", "collect_offers"]
+__all__ = ["KEYS", "Rakuten", "Shop", "Yahoo", "collect_offers", "shop_client", "shop_of"]
 
+# Where the operator's keys stand in the environment; they are never printed.
+KEYS = {
+    "yahoo": ("SHIOMI_YAHOO_CLIENT_ID",),
+    "rakuten": ("SHIOMI_RAKUTEN_APPLICATION_ID", "SHIOMI_RAKUTEN_ACCESS_KEY"),
+}
 _MOST_BYTES = 4_000_000
 _SHORTEST_NUMBER = 5  # a shorter part number is found in too many names
 
@@ -129,6 +135,32 @@ class Rakuten:
             for x in (item.get("Item", item) for item in items)
             if x.get("availability", 1)
         ]
+
+
+def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
+    """The shop "yahoo" or "rakuten" with the keys of the environment.
+
+    Raises PriceError where there is no such shop, or a key is missing.
+    """
+    if name not in KEYS:
+        raise PriceError(f"no shop {name[:40]!r}; there are {', '.join(KEYS)}")
+    missing = [key for key in KEYS[name] if not environment.get(key, "").strip()]
+    if missing:
+        raise PriceError(
+            f"{name} needs your own key: set {' and '.join(missing)} in the environment (the "
+            "addresses where keys are given out stand in docs/rig.md)"
+        )
+    keys = [environment[key].strip() for key in KEYS[name]]
+    return Yahoo(keys[0]) if name == "yahoo" else Rakuten(keys[0], keys[1])
+
+
+@contextmanager
+def shop_client(seconds: float = 20.0) -> Iterator[httpx2.Client]:
+    """An HTTP client with a bound on time, for `collect_offers`."""
+    import httpx2
+
+    with httpx2.Client(timeout=seconds) as client:
+        yield client
 
 
 def _price(value: Any) -> int:

@@ -6,6 +6,8 @@ import click
 
 from shiomi.cli.rig.detect import detect
 from shiomi.cli.rig.fit import fit
+from shiomi.cli.rig.speed import speed
+from shiomi.cli.rig.writer import writer
 
 __all__ = ["rig"]
 
@@ -30,5 +32,5 @@ def rig() -> None:
     """
 
 
-for _command in (detect, fit):
+for _command in (detect, fit, speed, writer):
     rig.add_command(_command)

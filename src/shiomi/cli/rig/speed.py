@@ -1,0 +1,96 @@
+"""`shiomi rig speed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.rig.machine import (
+    chosen_calibration,
+    chosen_machine,
+    language_option,
+    machine_options,
+)
+
+__all__ = ["speed"]
+
+
+@click.command()
+@click.argument("model")
+@machine_options
+@click.option("--quantisation", help="Format of the weights.  [default: the file's, else Q4_K_M]")
+@click.option("--context", default=8192, show_default=True, help="Tokens of context, per user.")
+@click.option("--users", default=1, show_default=True, help="Users at the same time.")
+@click.option("--prompt", default=512, show_default=True, help="Tokens of the prompt to be read.")
+@click.option("--gpus", type=int, help="How many of the machine's GPUs.  [default: all]")
+@click.option("--experts-in-ram", is_flag=True, help="As llama.cpp's --cpu-moe.")
+@click.option("--engine", default="llama.cpp", show_default=True, help="Or ollama, vllm.")
+@click.option("--kv-dtype", default="f16", show_default=True, help="Type of the caches, as q8_0.")
+@click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What `shiomi rig measure -o FILE` wrote of this machine.",
+)
+@json_option
+@language_option
+def speed(
+    model: str,
+    machine_file: Path | None,
+    simulate: str | None,
+    memory_speed: float | None,
+    quantisation: str | None,
+    context: int,
+    users: int,
+    prompt: int,
+    gpus: int | None,
+    experts_in_ram: bool,
+    engine: str,
+    kv_dtype: str,
+    yen_per_kwh: float,
+    calibration: Path | None,
+    json: bool,
+    lang: str,
+) -> None:
+    """Say all that is known of one MODEL on one machine, with bounds, basis and sources.
+
+    MODEL is a name, or the path of a GGUF file (only its header is read) or of a config.json.
+    Memory by part and kind of layer, writing, reading a prompt, time to the first token, watts,
+    yen per million tokens, loading. What is not known is named with the reason; the command then
+    ends with 3, as it does where the model does not fit.
+
+    \b
+    Examples:
+      shiomi rig speed qwen3:8b
+      shiomi rig speed model.gguf --context 65536 --kv-dtype q8_0
+      shiomi rig speed gpt-oss-120b --simulate "RTX 5090 x2, 64 GB" --users 4
+    """
+    from shiomi.rig.estimates import Setting, estimates
+    from shiomi.rig.estimates_report import estimates_json, estimates_text
+    from shiomi.rig.known_models import find_model, known_models
+
+    known = find_model(model, known_models())
+    machine = chosen_machine(machine_file, simulate, memory_speed)
+    usual = known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]
+    setting = Setting(
+        quantisation=quantisation or usual,
+        context=context,
+        users=users,
+        prompt=prompt,
+        gpus=gpus,
+        experts_in_ram=experts_in_ram,
+        engine=engine,
+        kv_dtype=kv_dtype,
+        yen_per_kwh=yen_per_kwh,
+    )
+    found = estimates(known.model, machine, setting, calibration=chosen_calibration(calibration))
+    if json:
+        as_json(estimates_json(known.model, machine, setting, found))
+    else:
+        for line in estimates_text(known.model, machine, setting, found, lang).splitlines():
+            echo(line)
+    if "decode" in found.missing or (found.fit is not None and not found.fit.fits):
+        raise click.exceptions.Exit(Exit.PARTLY)

@@ -1,0 +1,77 @@
+"""`shiomi rig writer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.rig.machine import (
+    chosen_calibration,
+    chosen_machine,
+    language_option,
+    machine_options,
+)
+
+__all__ = ["writer"]
+
+
+@click.command()
+@machine_options
+@click.option("--language", default="ja", show_default=True, help="What is to be written.")
+@click.option("--deadline", default=30.0, show_default=True, help="Minutes it may take.")
+@click.option("--requests", default=8, show_default=True, help="Requests: topics of a digest.")
+@click.option("--prompt-tokens", default=4000, show_default=True, help="Of each request.")
+@click.option("--answer-tokens", default=800, show_default=True, help="Of each answer.")
+@click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="What `shiomi rig measure -o FILE` wrote of this machine.",
+)
+@json_option
+@language_option
+def writer(
+    machine_file: Path | None,
+    simulate: str | None,
+    memory_speed: float | None,
+    language: str,
+    deadline: float,
+    requests: int,
+    prompt_tokens: int,
+    answer_tokens: int,
+    yen_per_kwh: float,
+    calibration: Path | None,
+    json: bool,
+    lang: str,
+) -> None:
+    """Pick the language model that should write the digest on this machine.
+
+    The best model that its makers say writes the language and that is surely done in time (by
+    the upper bound of the estimate), how long it takes and what the electricity costs. The
+    defaults are a weekly digest of eight topics.
+
+    \b
+    Examples:
+      shiomi rig writer
+      shiomi rig writer --simulate "RTX 3060 12 GB, 32 GB" --deadline 10
+    """
+    from shiomi.rig.known_models import known_models
+    from shiomi.rig.writer import Work, pick_writer
+    from shiomi.rig.writer_report import writers_json, writers_text
+
+    found = pick_writer(
+        chosen_machine(machine_file, simulate, memory_speed),
+        language,
+        deadline * 60,
+        models=known_models(),
+        work=Work(requests, prompt_tokens, answer_tokens),
+        yen_per_kwh=yen_per_kwh,
+        calibration=chosen_calibration(calibration),
+    )
+    if json:
+        as_json(writers_json(found))
+        return
+    for line in writers_text(found, lang).splitlines():
+        echo(line)

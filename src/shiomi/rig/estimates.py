@@ -1,0 +1,215 @@
+"""Everything that can be said of one model on one machine, each with its bounds and its basis.
+
+What cannot be said is not left out but named, with the reason and the remedy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from shiomi.rig.coefficients import Calibration
+from shiomi.rig.cpu_speed import decode_on_cpu
+from shiomi.rig.errors import MachineError, RigError
+from shiomi.rig.estimate import Estimate
+from shiomi.rig.kv_cache import GIB, kv_bytes
+from shiomi.rig.machine import Machine
+from shiomi.rig.memory import Fit, Memory, fits, memory
+from shiomi.rig.model import LayerKind, Model
+from shiomi.rig.power import wall_watts, yen_per_million_tokens
+from shiomi.rig.speed import decode_speed, prefill_speed, time_to_first_token
+
+__all__ = ["Estimates", "Setting", "estimates", "kv_by_kind", "load_seconds"]
+
+_LOADING = (0.9, 1.4)  # of size / speed of the disk: other work, and what is done beside reading
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How the model is run. `context` is what is in each user's context when it is measured."""
+
+    quantisation: str | None = None  # None: the file's own
+    context: int = 8192
+    users: int = 1
+    prompt: int = 512  # tokens of the prompt whose reading is timed
+    gpus: int | None = None  # None: all
+    experts_in_ram: bool = False
+    engine: str = "llama.cpp"
+    kv_dtype: str = "f16"
+    yen_per_kwh: float = 31.0
+
+
+@dataclass(slots=True)
+class Estimates:
+    """What is known, and of the rest why not."""
+
+    memory: Memory
+    kv_by_kind: dict[str, float]  # GiB
+    fit: Fit | None  # None: no GPU
+    known: dict[str, Estimate] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def estimates(
+    model: Model,
+    machine: Machine,
+    setting: Setting,
+    *,
+    calibration: Calibration | None = None,
+) -> Estimates:
+    """All terms of `model` on `machine`: decode, prefill, first_token, watts, yen, load.
+
+    Without a GPU the model is taken to lie in the system's memory. Raises RigError for a setting
+    that means nothing; a term that is not known is in `missing`.
+    """
+    quantisation = setting.quantisation or model.quantisation
+    if quantisation is None:
+        raise RigError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
+    count = len(machine.gpus) if setting.gpus is None else setting.gpus
+    needed = memory(
+        model,
+        quantisation=quantisation,
+        context=setting.context,
+        users=setting.users,
+        engine=setting.engine.split("@")[0],
+        kv_dtype=setting.kv_dtype,
+        gpus=max(1, count),
+        experts_in_ram=setting.experts_in_ram,
+    )
+    found = Estimates(
+        memory=needed,
+        kv_by_kind=kv_by_kind(model, setting),
+        fit=fits(needed.total, machine.gpus[:count]) if machine.gpus else None,
+    )
+    for name, call in _terms(model, machine, setting, quantisation, found, calibration).items():
+        try:
+            found.known[name] = call()
+        except RigError as error:
+            found.missing[name] = str(error)
+    return found
+
+
+def kv_by_kind(model: Model, setting: Setting) -> dict[str, float]:
+    """GiB of the caches and states by kind of layer, as llama.cpp keeps them."""
+    if setting.engine.split("@")[0] == "vllm":
+        return {}  # its pages are shared by all kinds
+    found = {}
+    for kind in LayerKind:
+        layers = tuple(layer for layer in model.layers if layer.kind is kind)
+        if layers and kind is not LayerKind.NONE:
+            found[str(kind)] = (
+                kv_bytes(
+                    replace(model, layers=layers),
+                    setting.context,
+                    users=setting.users,
+                    kv_dtype=setting.kv_dtype,
+                    engine="llama.cpp",
+                )
+                / GIB
+            )
+    return found
+
+
+def load_seconds(needed: Memory, machine: Machine) -> Estimate:
+    """Seconds to read the weights from the disk, the first time; later they may be cached.
+
+    Raises MachineError where the disk's speed is not known.
+    """
+    speed = machine.disk_read_gb_s
+    if not speed:
+        raise MachineError(
+            "how fast the disk reads is not known; `shiomi rig detect --time-file FILE` measures it"
+        )
+    bytes_ = (needed.weights.value + needed.host.value) * GIB
+    seconds = bytes_ / (speed * 1e9)
+    least, most = _LOADING
+    return Estimate(
+        seconds,
+        seconds * least,
+        seconds * most,
+        "s",
+        f"{bytes_ / 1e9:.3g} GB at the {speed:.2g} GB/s this disk was measured to read",
+        (needed.weights.basis,),
+    )
+
+
+def _terms(
+    model: Model,
+    machine: Machine,
+    setting: Setting,
+    quantisation: str,
+    found: Estimates,
+    calibration: Calibration | None,
+) -> dict[str, Callable[[], Estimate]]:
+    gpus, engine = setting.gpus, setting.engine
+
+    def decode() -> Estimate:
+        if not machine.gpus:
+            return decode_on_cpu(
+                model,
+                machine,
+                quantisation=quantisation,
+                depth=setting.context,
+                users=setting.users,
+                kv_dtype=setting.kv_dtype,
+            )
+        return decode_speed(
+            model,
+            machine,
+            quantisation=quantisation,
+            depth=setting.context,
+            users=setting.users,
+            gpus=gpus,
+            experts_in_ram=setting.experts_in_ram,
+            engine=engine,
+            kv_dtype=setting.kv_dtype,
+            calibration=calibration,
+        )
+
+    def prefill() -> Estimate:
+        _only_on_gpus(setting)
+        return prefill_speed(
+            model,
+            machine,
+            quantisation=quantisation,
+            prompt=setting.prompt,
+            gpus=gpus,
+            engine=engine,
+            calibration=calibration,
+        )
+
+    def first_token() -> Estimate:
+        _only_on_gpus(setting)
+        return time_to_first_token(
+            model,
+            machine,
+            quantisation=quantisation,
+            prompt=setting.prompt,
+            gpus=gpus,
+            engine=engine,
+            calibration=calibration,
+        )
+
+    def watts() -> Estimate:
+        return wall_watts(machine, gpus=gpus)
+
+    def yen() -> Estimate:
+        speed = found.known.get("decode") or decode()
+        return yen_per_million_tokens(watts(), speed, yen_per_kwh=setting.yen_per_kwh)
+
+    return {
+        "decode": decode,
+        "prefill": prefill,
+        "first_token": first_token,
+        "watts": watts,
+        "yen": yen,
+        "load": lambda: load_seconds(found.memory, machine),
+    }
+
+
+def _only_on_gpus(setting: Setting) -> None:
+    if setting.experts_in_ram:
+        raise RigError(
+            "how fast a prompt is read with experts in RAM is not known; measure it with "
+            "`shiomi rig measure`"
+        )

@@ -132,13 +132,15 @@ def front(
     *,
     speed: Speed,
     have: Build | None = None,
+    beyond: Callable[[int, str], object] = lambda *_: None,
     time_limit: float = 30.0,
     clock: Clock = time.monotonic,
 ) -> list[Plan]:
     """The Pareto front of yen against speed: the best plan of each budget, dearest last.
 
     Budgets that buy nothing faster are left out, as are those that buy no build at all, unless
-    none does. Raises as `plan`.
+    none does; `beyond` is told of each, with the reason, "" where it buys nothing faster. Raises
+    as `plan`.
     """
     budgets = sorted({_budget(x) for x in budgets_jpy})
     if not budgets:
@@ -149,14 +151,17 @@ def front(
     for budget in budgets:
         try:
             found = problem.best(budget, time_limit, clock, start)
-        except PlanError:
+        except PlanError as error:
             if budget == budgets[-1] and not plans:
                 raise
+            beyond(budget, str(error))
             continue
         finally:
             start = clock()
         if not plans or found.speed.value > plans[-1].speed.value:
             plans.append(found)
+        else:
+            beyond(budget, "")
     return plans
 
 

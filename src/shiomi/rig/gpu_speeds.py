@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shiomi.rig.build import Speed
 from shiomi.rig.catalog import Catalog
-from shiomi.rig.choices import memory_sizes, speed_name
+from shiomi.rig.choices import Speed, memory_sizes, speed_name
 from shiomi.rig.errors import AmbiguousPartError, PlanError, RigError, UnknownPartError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need
-from shiomi.rig.gpus import find_gpu
+from shiomi.rig.gpus import find_gpu, gpus_called
 from shiomi.rig.known_models import KnownModel
 from shiomi.rig.machine import Machine
 from shiomi.rig.memory import fits, memory
@@ -41,6 +40,8 @@ def gpu_speeds(known: KnownModel, need: Need) -> Speed:
     wished = f"{known.name} {quantisation}, {need.users} x {need.context:,} tokens"
 
     def speed(name: str, count: int) -> Estimate | None:
+        if not gpus_called(name):  # of most cards no table knows the bandwidth: no search for why
+            raise UnknownPartError(f"{name!r} is no known GPU")
         gpus = (find_gpu(name),) * count
         needed = memory(
             known.model,

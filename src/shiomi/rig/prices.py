@@ -2,7 +2,8 @@
 
 A CSV file with the columns `part,price_jpy,date,shop,condition,stock,url`: the part by catalogue
 id, name or part number; `condition` is new or used, so a used part is its own row; `stock` is how
-many there are, empty where not known. `PRICE_FILE` is an empty one to begin with.
+many there are, empty where not known. Further columns are the reader's own, and a row without a
+price is one not filled in yet. `PRICE_FILE` is an empty file to begin with.
 """
 
 from __future__ import annotations

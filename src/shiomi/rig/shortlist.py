@@ -1,8 +1,8 @@
 """The parts worth pricing for a wish: a few of each kind that go together and say all they need to.
 
 Nobody prices 24,000 parts. Without prices no part is better than another, so this is a fair spread
-and no choice: of every chipset that runs the model two cards, of each other kind a few of the newest
-whose rows are complete.
+and no choice: a card of each chipset that runs the model, from the fastest to the slowest, and of
+each other kind a few of the newest whose rows are complete.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ __all__ = ["shortlist"]
 P = TypeVar("P", bound=Part)
 
 _SOCKETS = ("AM5", "LGA 1700", "LGA 1851", "AM4")
-_CARDS_PER_CHIPSET = 2
-_MOST_CHIPSETS = 16
+_MOST_CHIPSETS = 24
 _PER_SOCKET = 3
 _SUPPLY_WATTS = (650, 750, 850, 1000, 1200, 1300, 1600)
 
@@ -98,11 +97,9 @@ def _cards(catalog: Catalog, chipsets: list[str]) -> list[GraphicsCard]:
         complete = card.length_mm and card.slot_width and card.tdp_w and None not in plugs
         if name in groups and complete and not card.doubts:
             groups[name].append(card)
-    picked: list[GraphicsCard] = []
-    for cards in [x for x in groups.values() if x][:_MOST_CHIPSETS]:
-        shortest = sorted(cards, key=lambda x: (x.length_mm or 0, x.id))
-        picked += shortest[:_CARDS_PER_CHIPSET]
-    return picked
+    shortest = [min(x, key=lambda x: (x.length_mm or 0, x.id)) for x in groups.values() if x]
+    step = max(1.0, len(shortest) / _MOST_CHIPSETS)
+    return [shortest[int(i * step)] for i in range(min(len(shortest), _MOST_CHIPSETS))]
 
 
 def _newest(parts: Iterable[P], wanted: Callable[[P], bool], most: int) -> list[P]:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.rig.check import check
 from shiomi.cli.rig.detect import detect
 from shiomi.cli.rig.fit import fit
+from shiomi.cli.rig.measure import measure
+from shiomi.cli.rig.plan import plan
+from shiomi.cli.rig.prices import prices
 from shiomi.cli.rig.speed import speed
+from shiomi.cli.rig.train import train
+from shiomi.cli.rig.upgrade import upgrade
 from shiomi.cli.rig.writer import writer
 
 __all__ = ["rig"]
@@ -32,5 +38,5 @@ def rig() -> None:
     """
 
 
-for _command in (detect, fit, speed, writer):
+for _command in (detect, fit, speed, measure, writer, train, prices, plan, upgrade, check):
     rig.add_command(_command)

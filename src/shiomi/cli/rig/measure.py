@@ -1,0 +1,113 @@
+"""`shiomi rig measure`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.rig.machine import chosen_machine, language_option, machine_options
+
+__all__ = ["measure"]
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--model", required=True, help="The model that runs there: a name, a GGUF or a config.json."
+)
+@click.option("--served-as", default="", help="Its name at the server, which Ollama needs.")
+@click.option("--quantisation", help="Its format.  [default: the file's, else Q4_K_M]")
+@click.option("--prompt", default=512, show_default=True, help="Tokens to be read.")
+@click.option("--write", default=128, show_default=True, help="Tokens to be written.")
+@click.option("--runs", default=3, show_default=True, help="Times, after one to warm up.")
+@click.option("--gpus", type=int, help="How many GPUs it runs on.  [default: all]")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Keep what it says of this machine, for --calibration.",
+)
+@machine_options
+@json_option
+@language_option
+def measure(
+    url: str,
+    model: str,
+    served_as: str,
+    quantisation: str | None,
+    prompt: int,
+    write: int,
+    runs: int,
+    gpus: int | None,
+    out: Path | None,
+    machine_file: Path | None,
+    simulate: str | None,
+    memory_speed: float | None,
+    json: bool,
+    lang: str,
+) -> None:
+    """Measure one model at a running server, to narrow all estimates for this machine.
+
+    URL is llama.cpp's server, Ollama or any other with /v1/completions. It is asked to read a
+    prompt and to write a few times; only numbers of the answers are used. A speed eight times
+    off the estimate corrects nothing: it is another model, or half of it is in RAM.
+
+    \b
+    Examples:
+      shiomi rig measure http://127.0.0.1:8080 --model model.gguf -o mine.calibration
+      shiomi rig measure http://127.0.0.1:11434 --model qwen3:8b --served-as qwen3:8b
+      shiomi rig fit --calibration mine.calibration
+    """
+    import msgspec
+
+    from shiomi.rig.calibration_file import calibration_json
+    from shiomi.rig.endpoint import open_endpoint
+    from shiomi.rig.known_models import find_model, known_models
+    from shiomi.rig.measure import calibrate
+    from shiomi.rig.measure import measure as measured
+    from shiomi.rig.speed import decode_speed
+    from shiomi.rig.table import figure
+    from shiomi.rig.wording import say
+
+    known = find_model(model, known_models())
+    chosen = quantisation or known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]
+    machine = chosen_machine(machine_file, simulate, memory_speed)
+    with open_endpoint(url) as endpoint:
+        found = measured(endpoint, model=served_as, prompt=prompt, write=write, runs=runs)
+    calibration = calibrate(found, known.model, machine, quantisation=chosen, gpus=gpus)
+    document = calibration_json(calibration)
+    if out is not None:
+        try:
+            out.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
+        except OSError as error:
+            raise click.ClickException(f"{out} cannot be written: {error.strerror}") from None
+    if json:
+        as_json({"measured": found, "calibration": document})
+        return
+    depth = found.prompt_tokens + found.written_tokens // 2
+    estimate = decode_speed(known.model, machine, quantisation=chosen, depth=depth, gpus=gpus)
+    lines = {
+        "decode": {
+            "speed": figure(found.decode),
+            "tokens": str(found.written_tokens),
+            "runs": str(found.runs),
+            "path": found.path,
+        },
+        "prefill" if found.prefill else "no_prefill": {
+            "speed": figure(found.prefill or 0.0),
+            "tokens": str(found.prompt_tokens),
+        },
+        "against": {
+            "model": f"{known.name} {chosen}",
+            "estimate": figure(estimate.value),
+            "factor": f"{1 / calibration.decode:.2f}",
+            "low": f"{1 / calibration.high:.2f}",
+            "high": f"{1 / calibration.low:.2f}",
+        },
+    }
+    for key, slots in lines.items():
+        echo(say(lang, "measure", key, slots))
+    if out is not None:
+        echo(say(lang, "measure", "kept", {"file": str(out)}))

@@ -1,0 +1,76 @@
+"""`shiomi rig plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shiomi.cli.output import json_option
+from shiomi.cli.rig.machine import language_option
+from shiomi.cli.rig.planning import priced, show_plans, wish_options, wished
+
+__all__ = ["plan"]
+
+
+@click.command()
+@click.option(
+    "--budget",
+    "budgets",
+    type=float,
+    multiple=True,
+    required=True,
+    help="Yen; several give the Pareto front of yen against speed.",
+)
+@wish_options
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Your prices, a CSV; `shiomi rig prices` makes one.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a page with plots, for phones too; nothing in it is fetched.",
+)
+@json_option
+@language_option
+def plan(
+    budgets: tuple[float, ...],
+    prices: Path | None,
+    html: Path | None,
+    json: bool,
+    lang: str,
+    **options: Any,
+) -> None:
+    """Plan what to buy: the fastest compatible computer for a model within a budget.
+
+    Graphics cards, processor, board, memory, SSD, power supply, case and cooler are picked by
+    integer programming over the catalogue's parts that have a price; that nothing priced is
+    faster, or as fast and cheaper, is proven. A card counts only if the model surely fits on it.
+    What the catalogue does not say is listed to be checked, never said to fit.
+
+    \b
+    Examples:
+      shiomi rig prices --model qwen3:32b -o prices.csv   a list to fill in, first
+      shiomi rig plan --budget 300000 --model qwen3:32b --prices prices.csv
+      shiomi rig plan --budget 200000 --budget 400000 --budget 800000 --model qwen3:32b \\
+          --context 16384 --prices prices.csv --html plan.html --lang ja
+    """
+    from shiomi.rig.build import front
+    from shiomi.rig.gpu_speeds import gpu_speeds
+
+    asked = wished(**options)
+    speeds = gpu_speeds(asked.known, asked.need)
+    offers = priced(prices, asked)
+    beyond: list[tuple[int, str]] = []
+    found = front(
+        budgets,
+        asked.wish,
+        asked.catalog,
+        offers,
+        speed=speeds,
+        beyond=lambda budget, reason: beyond.append((budget, reason)),
+    )
+    show_plans(found, beyond, html=html, json=json, lang=lang)

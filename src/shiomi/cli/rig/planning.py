@@ -1,0 +1,164 @@
+"""What `plan`, `upgrade` and `prices` share: the model wished for, the machine it needs, prices."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shiomi.cli.output import as_json, echo
+
+if TYPE_CHECKING:
+    from shiomi.rig.build import Plan
+    from shiomi.rig.catalog import Catalog
+    from shiomi.rig.fit import Need
+    from shiomi.rig.known_models import KnownModel
+    from shiomi.rig.prices import Prices
+    from shiomi.rig.wish import Wish
+
+__all__ = ["Wished", "priced", "show_plans", "wish_options", "wished"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Wished:
+    """What the options ask for."""
+
+    known: KnownModel
+    need: Need
+    wish: Wish
+    catalog: Catalog
+
+
+def wish_options(command: Command) -> Command:
+    """Adds what a build should be able to do."""
+    for option in (
+        click.option(
+            "--parts",
+            "folder",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="A folder with parts of your own: gpu.csv, psu.csv and so on.",
+        ),
+        click.option("--volts", default=100.0, show_default=True, help="Of the wall's circuit."),
+        click.option("--amps", default=15.0, show_default=True, help="Of the wall's circuit."),
+        click.option("--no-used", is_flag=True, help="No used parts."),
+        click.option(
+            "--allow-unknown",
+            is_flag=True,
+            help="Also parts that the catalogue says too little of.",
+        ),
+        click.option(
+            "--shared-layers", is_flag=True, help="Several cards share each layer and need lanes."
+        ),
+        click.option("--most-gpus", default=2, show_default=True, help="Graphics cards at most."),
+        click.option("--memory", default=32.0, show_default=True, help="GB of memory at least."),
+        click.option("--storage", default=1000.0, show_default=True, help="GB of SSD at least."),
+        click.option("--quantisation", help="Format of the weights.  [default: Q4_K_M or its own]"),
+        click.option("--users", default=1, show_default=True, help="Users at the same time."),
+        click.option(
+            "--context", default=8192, show_default=True, help="Tokens of context, per user."
+        ),
+        click.option(
+            "--model", required=True, help="The language model it is for: a name, GGUF or config."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def wished(
+    *,
+    model: str,
+    context: int,
+    users: int,
+    quantisation: str | None,
+    storage: float,
+    memory: float,
+    most_gpus: int,
+    shared_layers: bool,
+    allow_unknown: bool,
+    no_used: bool,
+    amps: float,
+    volts: float,
+    folder: Path | None,
+) -> Wished:
+    """Resolve what the options name."""
+    from shiomi.rig.catalog import load_catalog
+    from shiomi.rig.fit import Need
+    from shiomi.rig.known_models import find_model, known_models
+    from shiomi.rig.wattage import Circuit
+    from shiomi.rig.wish import Wish
+
+    wish = Wish(
+        memory_gb=memory,
+        storage_gb=storage,
+        most_gpus=most_gpus,
+        shared_layers=shared_layers,
+        used=not no_used,
+        allow_unknown=allow_unknown,
+        circuit=Circuit(volts=volts, amps=amps),
+    )
+    known = find_model(model, known_models())
+    need = Need(context=context, users=users, quantisation=quantisation)
+    return Wished(known, need, wish, load_catalog(folder))
+
+
+def priced(file: Path | None, asked: Wished) -> Prices:
+    """The reader's prices; without any, how to come to some."""
+    from shiomi.rig.prices import read_prices
+
+    how = (
+        f"  shiomi rig prices --model {asked.known.name} -o prices.csv      a list to fill in\n"
+        f"  shiomi rig prices --model {asked.known.name} -o prices.csv --shop yahoo\n"
+        "                                      or the shop's own, with your key (docs/rig.md)\n"
+        "and give it with --prices prices.csv"
+    )
+    if file is None:
+        raise click.UsageError(f"prices are yours, none are shipped; make a file of them:\n{how}")
+    prices = read_prices(file, asked.catalog, today=datetime.date.today())  # noqa: DTZ011 - shops' day
+    for line in prices.refused:
+        echo(f"left out: {line}", err=True)
+    if not prices.offers:
+        raise click.ClickException(
+            f"{file} holds no price yet ({prices.unfilled} rows to fill in); fill in price_jpy and"
+            f" date, or ask a shop:\n{how}"
+        )
+    return prices
+
+
+def show_plans(
+    plans: Sequence[Plan],
+    beyond: Sequence[tuple[int, str]],
+    *,
+    html: Path | None,
+    json: bool,
+    lang: str,
+) -> None:
+    """Print the plans, and which budgets have none of their own, and why; write the page."""
+    from shiomi.rig.page import render_page
+    from shiomi.rig.report import plan_json, plan_text
+    from shiomi.rig.wording import say
+
+    if html is not None:
+        try:
+            html.write_text(render_page(plans, lang), encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"{html} cannot be written: {error.strerror}") from None
+    if json:
+        as_json(plan_json(plans, lang))
+        return
+    for number, plan in enumerate(plans):
+        if number:
+            echo("")
+        for line in plan_text(plan, lang).splitlines():
+            echo(line)
+    for budget, reason in beyond:
+        slots = {"budget": f"{budget:,}", "reason": reason}
+        echo(say(lang, "plan", "beyond" if reason else "no_faster", slots))
+    if html is not None:
+        echo(say(lang, "plan", "page", {"file": str(html)}))

@@ -1,0 +1,101 @@
+"""`shiomi rig prices`."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.progress import progress
+from shiomi.cli.rig.planning import wish_options, wished
+
+__all__ = ["prices"]
+
+
+@click.command()
+@wish_options
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="The price file.",
+)
+@click.option(
+    "--shop",
+    type=click.Choice(["yahoo", "rakuten"]),
+    help="Ask this shop's official search, with your own key from the environment.",
+)
+@click.option("--pause", default=1.0, show_default=True, help="Seconds between two requests.")
+@json_option
+def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any) -> None:
+    """Make a price file for `plan`: a list of parts to fill in, or a shop's offers.
+
+    The list has the parts worth pricing for a model: a card of each chipset on which it surely
+    fits, and a few boards, processors, supplies and so on that go with them. Fill in price_jpy
+    and date, as many as you like; add rows for used parts (condition: used) or any other part of
+    the catalogue. With --shop, offers are added part by part; stopped, it goes on where it was.
+
+    \b
+    Keys in the environment, your own:
+      yahoo      SHIOMI_YAHOO_CLIENT_ID
+      rakuten    SHIOMI_RAKUTEN_APPLICATION_ID and SHIOMI_RAKUTEN_ACCESS_KEY
+
+    \b
+    Examples:
+      shiomi rig prices --model qwen3:32b -o prices.csv
+      shiomi rig prices --model qwen3:32b --most-gpus 1 --shop yahoo -o prices.csv
+    """
+    from shiomi.rig.gpu_speeds import who_runs
+    from shiomi.rig.price_list import fetch_prices, write_template
+    from shiomi.rig.shops import shop_client, shop_of
+    from shiomi.rig.shortlist import shortlist
+
+    asked = wished(**options)
+    able = who_runs(asked.known, asked.need, asked.catalog, asked.wish.most_gpus)
+    if not able:
+        raise click.ClickException(
+            f"no {asked.wish.most_gpus} cards of the catalogue hold {asked.known.name} with this"
+            " context; allow more cards (--most-gpus), a smaller format (--quantisation) or less"
+            " context"
+        )
+    parts = shortlist(asked.catalog, asked.wish, [name for name, _, _ in able])
+    if shop is None:
+        if out.exists():
+            raise click.ClickException(f"{out} is there already and is not written over")
+        try:
+            with out.open("w", encoding="utf-8", newline="") as file:
+                rows = write_template(parts, file)
+        except OSError as error:
+            raise click.ClickException(f"{out} cannot be written: {error.strerror}") from None
+        if json:
+            as_json({"file": out, "rows": rows, "offers": 0, "skipped": []})
+        else:
+            echo(f"{out}: {rows} parts; fill in price_jpy and date (as 2025-11-25), then")
+            echo(f"  shiomi rig plan --budget 300000 --model {asked.known.name} --prices {out}")
+        return
+    if not 0.5 <= pause <= 60:
+        raise click.UsageError(f"--pause {pause:g}: 0.5 to 60 seconds are polite and end")
+    asking = shop_of(shop, os.environ)
+    with shop_client() as client, progress(quiet=json) as show:
+        found, skipped = fetch_prices(
+            parts,
+            asking,
+            client,
+            out,
+            today=datetime.date.today(),  # noqa: DTZ011 - the day in the shop is the reader's
+            sleep=time.sleep,
+            pause=pause,
+            progress=show,
+        )
+    if json:
+        as_json({"file": out, "rows": len(parts), "offers": found, "skipped": skipped})
+        return
+    echo(f"{out}: {found} offers of {asking.name} added")
+    for line in skipped:
+        echo(f"  not asked: {line}")

@@ -1,0 +1,68 @@
+"""`shiomi rig train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.rig.machine import chosen_machine, language_option, machine_options
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.argument("encoders", nargs=-1)
+@machine_options
+@click.option("--images", default=1_281_167, show_default=True, help="In the data set.")
+@click.option("--epochs", default=100, show_default=True, help="Times over all images.")
+@click.option("--large-views", default=2, show_default=True, help="Of each image, per step.")
+@click.option("--small-views", default=6, show_default=True, help="Of each image, per step.")
+@click.option("--small-side", default=96, show_default=True, help="Pixels of a small view.")
+@click.option("--fp32", is_flag=True, help="Without mixed precision.")
+@json_option
+@language_option
+def train(
+    encoders: tuple[str, ...],
+    machine_file: Path | None,
+    simulate: str | None,
+    memory_speed: float | None,
+    images: int,
+    epochs: int,
+    large_views: int,
+    small_views: int,
+    small_side: int,
+    fp32: bool,
+    json: bool,
+    lang: str,
+) -> None:
+    """Say which vision transformers train here with LeJEPA, and for how long.
+
+    ENCODERS are S, B, L and H; without any, all. For each, without and with checkpoints: how
+    many images a step may take on the smallest GPU, the memory of such a step (measured on real
+    steps), and days (by rule: 20 to 50 % of the peak; reading images is not counted).
+
+    \b
+    Examples:
+      shiomi rig train
+      shiomi rig train S B --simulate "RTX 4090" --images 50000 --epochs 400
+    """
+    from shiomi.rig.training import Views
+    from shiomi.rig.training_report import training_json, training_rows, training_text
+
+    machine = chosen_machine(machine_file, simulate, memory_speed)
+    gpu, rows = training_rows(
+        machine,
+        images=images,
+        epochs=epochs,
+        views=Views(large_views, small_views, small_side),
+        encoders=encoders or ("S", "B", "L", "H"),
+        mixed_precision=not fp32,
+    )
+    if json:
+        as_json(training_json(gpu, rows))
+        return
+    text = training_text(gpu, len(machine.gpus), rows, images, epochs, lang)
+    for line in text.splitlines():
+        echo(line)

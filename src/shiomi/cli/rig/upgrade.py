@@ -1,0 +1,66 @@
+"""`shiomi rig upgrade`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shiomi.cli.output import json_option
+from shiomi.cli.rig.machine import language_option
+from shiomi.cli.rig.planning import priced, show_plans, wish_options, wished
+
+__all__ = ["upgrade"]
+
+
+@click.command()
+@click.option("--budget", type=float, required=True, help="Yen that may be spent.")
+@click.option(
+    "--have",
+    multiple=True,
+    required=True,
+    help="A part that is there, by name, part number or id; once for each.",
+)
+@wish_options
+@click.option(
+    "--prices",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Your prices, a CSV; `shiomi rig prices` makes one.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write a page with plots, for phones too; nothing in it is fetched.",
+)
+@json_option
+@language_option
+def upgrade(
+    budget: float,
+    have: tuple[str, ...],
+    prices: Path | None,
+    html: Path | None,
+    json: bool,
+    lang: str,
+    **options: Any,
+) -> None:
+    """Plan what to add to, or replace in, the machine you have.
+
+    Parts that are there cost nothing. Cards of the chipset that is there are added to, or all
+    are replaced; a mixture is not planned, as nothing tells its speed.
+
+    \b
+    Example:
+      shiomi rig upgrade --budget 150000 --model qwen3:32b --prices prices.csv \\
+          --have "AMD Ryzen 7 7700X" --have "MSI PRO B650-P WIFI" --have "Corsair RM850x"
+    """
+    from shiomi.rig.build import upgrade as upgraded
+    from shiomi.rig.gpu_speeds import gpu_speeds
+    from shiomi.rig.parts import Build
+
+    asked = wished(**options)
+    speeds = gpu_speeds(asked.known, asked.need)
+    own = Build.of(asked.catalog.find(name) for name in have)
+    offers = priced(prices, asked)
+    found = upgraded(own, budget, asked.wish, asked.catalog, offers, speed=speeds)
+    show_plans([found], [], html=html, json=json, lang=lang)

@@ -10,17 +10,13 @@ import csv
 import datetime
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from shiomi.rig.errors import PriceError
 from shiomi.rig.parts import Part
 from shiomi.rig.prices import COLUMNS, Offer
-from shiomi.rig.shops import Shop, collect_offers
 
-if TYPE_CHECKING:
-    import httpx2
-
-__all__ = ["fetch_prices", "write_template"]
+__all__ = ["Ask", "fetch_prices", "write_template"]
 
 _MARK = "no offer"  # in the column `shop` of a row without a price: asked, and not found
 
@@ -36,23 +32,26 @@ def write_template(parts: Iterable[Part], file: TextIO) -> int:
     return count
 
 
+Ask = Callable[[Part], tuple[list[Offer], list[str]]]
+"""The offers of a part, and why it could not be asked for."""
+
+
 def fetch_prices(
     parts: Sequence[Part],
-    shop: Shop,
-    client: httpx2.Client,
+    ask: Ask,
+    shop: str,
     path: Path,
     *,
     today: datetime.date,
-    sleep: Callable[[float], object],
-    pause: float = 1.0,
+    wait: Callable[[], object],
     progress: Callable[[int, int, str], object] = lambda *_: None,
 ) -> tuple[int, list[str]]:
     """Ask a shop for each part and add the offers to the file; returns how many, and what not.
 
-    Parts that the file says were asked for today at this shop are not asked again. Raises
-    PriceError as `collect_offers`, or where the file cannot be written.
+    `wait` is called between two requests. Parts that the file says were asked for today at this
+    shop are not asked for again. Raises PriceError as `ask`, or where the file cannot be written.
     """
-    done = _asked(path, today, shop.name)
+    done = _asked(path, today, shop)
     left = [part for part in parts if part.id not in done]
     skipped: list[str] = []
     found = 0
@@ -63,15 +62,13 @@ def fetch_prices(
             if new:
                 writer.writerow([*COLUMNS, "kind", "name"])
             for number, part in enumerate(left):
-                progress(number, len(left), shop.name)
+                progress(number, len(left), shop)
                 if number:
-                    sleep(pause)
-                offers, not_asked = collect_offers(
-                    [part], shop, client, today=today, sleep=sleep, pause=pause
-                )
+                    wait()
+                offers, not_asked = ask(part)
                 skipped += not_asked
                 found += len(offers)
-                writer.writerows(_rows(part, offers, today, shop.name))
+                writer.writerows(_rows(part, offers, today, shop))
                 file.flush()
     except OSError as error:
         raise PriceError(f"{path} cannot be written: {error.strerror}") from error

@@ -37,7 +37,7 @@ def check(
     json: bool,
     lang: str,
 ) -> None:
-    """Check whether PARTS go together in one computer.
+    """Check whether parts go together in one computer.
 
     PARTS are names, part numbers or ids of the catalogue; name a part twice to have two of it.
     What does not go together is refused with the reason; what the catalogue does not say is

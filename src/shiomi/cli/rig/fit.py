@@ -57,7 +57,7 @@ def fit(
     json: bool,
     lang: str,
 ) -> None:
-    """Show which language models run on a machine, how fast, with how much context.
+    """Show which models run on a machine, and how fast.
 
     Each model gets the most exact format that fits and writes --speed tokens per second: whole on
     the fewest GPUs, else with its experts in RAM, else run by the CPU. A speed has the bounds

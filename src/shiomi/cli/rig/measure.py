@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import chosen_machine, language_option, machine_options
 
@@ -48,11 +49,12 @@ def measure(
     json: bool,
     lang: str,
 ) -> None:
-    """Measure one model at a running server, to narrow all estimates for this machine.
+    """Measure a running server, to narrow all estimates.
 
     URL is llama.cpp's server, Ollama or any other with /v1/completions. It is asked to read a
     prompt and to write a few times; only numbers of the answers are used. A speed eight times
-    off the estimate corrects nothing: it is another model, or half of it is in RAM.
+    off the estimate corrects nothing: it is another model, or half of it is in RAM. On a machine
+    without a GPU the speeds are shown, but correct no estimate yet; the command ends with 3.
 
     \b
     Examples:
@@ -76,6 +78,24 @@ def measure(
     machine = chosen_machine(machine_file, simulate, memory_speed)
     with open_endpoint(url) as endpoint:
         found = measured(endpoint, model=served_as, prompt=prompt, write=write, runs=runs)
+    lines: dict[str, dict[str, str]] = {
+        "decode": {
+            "speed": figure(found.decode),
+            "tokens": str(found.written_tokens),
+            "runs": str(found.runs),
+            "path": found.path,
+        },
+        "prefill" if found.prefill else "no_prefill": {
+            "speed": figure(found.prefill or 0.0),
+            "tokens": str(found.prompt_tokens),
+        },
+    }
+    if not machine.gpus:  # estimates of a CPU are not corrected by anything yet
+        if json:
+            as_json({"measured": found, "calibration": None})
+        for key, slots in {} if json else (lines | {"no_gpu": {}}).items():
+            echo(say(lang, "measure", key, slots))
+        raise click.exceptions.Exit(Exit.PARTLY)
     calibration = calibrate(found, known.model, machine, quantisation=chosen, gpus=gpus)
     document = calibration_json(calibration)
     if out is not None:
@@ -88,24 +108,12 @@ def measure(
         return
     depth = found.prompt_tokens + found.written_tokens // 2
     estimate = decode_speed(known.model, machine, quantisation=chosen, depth=depth, gpus=gpus)
-    lines = {
-        "decode": {
-            "speed": figure(found.decode),
-            "tokens": str(found.written_tokens),
-            "runs": str(found.runs),
-            "path": found.path,
-        },
-        "prefill" if found.prefill else "no_prefill": {
-            "speed": figure(found.prefill or 0.0),
-            "tokens": str(found.prompt_tokens),
-        },
-        "against": {
-            "model": f"{known.name} {chosen}",
-            "estimate": figure(estimate.value),
-            "factor": f"{1 / calibration.decode:.2f}",
-            "low": f"{1 / calibration.high:.2f}",
-            "high": f"{1 / calibration.low:.2f}",
-        },
+    lines["against"] = {
+        "model": f"{known.name} {chosen}",
+        "estimate": figure(estimate.value),
+        "factor": f"{1 / calibration.decode:.2f}",
+        "low": f"{1 / calibration.high:.2f}",
+        "high": f"{1 / calibration.low:.2f}",
     }
     for key, slots in lines.items():
         echo(say(lang, "measure", key, slots))

@@ -44,12 +44,13 @@ def plan(
     lang: str,
     **options: Any,
 ) -> None:
-    """Plan what to buy: the fastest compatible computer for a model within a budget.
+    """Plan what to buy for a model within a budget.
 
-    Graphics cards, processor, board, memory, SSD, power supply, case and cooler are picked by
-    integer programming over the catalogue's parts that have a price; that nothing priced is
-    faster, or as fast and cheaper, is proven. A card counts only if the model surely fits on it.
-    What the catalogue does not say is listed to be checked, never said to fit.
+    The fastest compatible computer: graphics cards, processor, board, memory, SSD, power
+    supply, case and cooler are picked by integer programming over the parts that have a price;
+    that nothing priced is faster, or as fast and cheaper, is proven. A card counts only if the
+    model surely fits on it. What the catalogue does not say is listed to be checked, never said
+    to fit.
 
     \b
     Examples:

@@ -6,13 +6,17 @@ import datetime
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.progress import progress
 from shiomi.cli.rig.planning import wish_options, wished
+
+if TYPE_CHECKING:
+    from shiomi.rig.parts import Part
+    from shiomi.rig.prices import Offer
 
 __all__ = ["prices"]
 
@@ -34,7 +38,7 @@ __all__ = ["prices"]
 @click.option("--pause", default=1.0, show_default=True, help="Seconds between two requests.")
 @json_option
 def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any) -> None:
-    """Make a price file for `plan`: a list of parts to fill in, or a shop's offers.
+    """Make a price file for `plan`: to fill in, or of a shop.
 
     The list has the parts worth pricing for a model: a card of each chipset on which it surely
     fits, and a few boards, processors, supplies and so on that go with them. Fill in price_jpy
@@ -53,7 +57,7 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
     """
     from shiomi.rig.gpu_speeds import who_runs
     from shiomi.rig.price_list import fetch_prices, write_template
-    from shiomi.rig.shops import shop_client, shop_of
+    from shiomi.rig.shops import collect_offers, shop_client, shop_of
     from shiomi.rig.shortlist import shortlist
 
     asked = wished(**options)
@@ -82,15 +86,19 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
     if not 0.5 <= pause <= 60:
         raise click.UsageError(f"--pause {pause:g}: 0.5 to 60 seconds are polite and end")
     asking = shop_of(shop, os.environ)
+    today = datetime.date.today()  # noqa: DTZ011 - the day in the shop is the reader's
     with shop_client() as client, progress(quiet=json) as show:
+
+        def ask(part: Part) -> tuple[list[Offer], list[str]]:
+            return collect_offers([part], asking, client, today=today, sleep=time.sleep)
+
         found, skipped = fetch_prices(
             parts,
-            asking,
-            client,
+            ask,
+            asking.name,
             out,
-            today=datetime.date.today(),  # noqa: DTZ011 - the day in the shop is the reader's
-            sleep=time.sleep,
-            pause=pause,
+            today=today,
+            wait=lambda: time.sleep(pause),
             progress=show,
         )
     if json:

@@ -55,12 +55,13 @@ def speed(
     json: bool,
     lang: str,
 ) -> None:
-    """Say all that is known of one MODEL on one machine, with bounds, basis and sources.
+    """Say all that is known of one model on one machine.
 
+    Each figure has its bounds, its basis and its sources: memory by part and kind of layer,
+    writing, reading a prompt, time to the first token, watts, yen per million tokens, loading.
     MODEL is a name, or the path of a GGUF file (only its header is read) or of a config.json.
-    Memory by part and kind of layer, writing, reading a prompt, time to the first token, watts,
-    yen per million tokens, loading. What is not known is named with the reason; the command then
-    ends with 3, as it does where the model does not fit.
+    What is not known is named with the reason; the command then ends with 3, as it does where
+    the model does not fit.
 
     \b
     Examples:

@@ -37,11 +37,12 @@ def train(
     json: bool,
     lang: str,
 ) -> None:
-    """Say which vision transformers train here with LeJEPA, and for how long.
+    """Say which vision transformers train here, and how long.
 
-    ENCODERS are S, B, L and H; without any, all. For each, without and with checkpoints: how
-    many images a step may take on the smallest GPU, the memory of such a step (measured on real
-    steps), and days (by rule: 20 to 50 % of the peak; reading images is not counted).
+    Trained with LeJEPA; ENCODERS are S, B, L and H; without any, all. For each, without and
+    with checkpoints: how many images a step may take on the smallest GPU, the memory of such a
+    step (measured on real steps), and days (by rule: 20 to 50 % of the peak; reading images is
+    not counted).
 
     \b
     Examples:

@@ -44,10 +44,10 @@ def upgrade(
     lang: str,
     **options: Any,
 ) -> None:
-    """Plan what to add to, or replace in, the machine you have.
+    """Plan what to add to the machine you have.
 
-    Parts that are there cost nothing. Cards of the chipset that is there are added to, or all
-    are replaced; a mixture is not planned, as nothing tells its speed.
+    Parts that are there cost nothing and may be replaced. Cards of the chipset that is there
+    are added to, or all are replaced; a mixture is not planned, as nothing tells its speed.
 
     \b
     Example:

@@ -46,7 +46,7 @@ def writer(
     json: bool,
     lang: str,
 ) -> None:
-    """Pick the language model that should write the digest on this machine.
+    """Pick the model that should write the digest here.
 
     The best model that its makers say writes the language and that is surely done in time (by
     the upper bound of the estimate), how long it takes and what the electricity costs. The

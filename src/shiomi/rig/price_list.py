@@ -100,9 +100,13 @@ def _asked(path: Path, today: datetime.date, shop: str) -> set[str]:
     """The parts that were asked for today at this shop."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = set(COLUMNS) - set(reader.fieldnames or COLUMNS)
+            if missing:
+                raise PriceError(f"{path} lacks the column {min(missing)!r}; give another file")
             return {
                 row["part"]
-                for row in csv.DictReader(file)
+                for row in reader
                 if row.get("date") == today.isoformat() and (row.get("shop") or "").startswith(shop)
             }
     except FileNotFoundError:

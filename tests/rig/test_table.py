@@ -1,0 +1,33 @@
+"""Tables stay aligned where characters take two columns."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shiomi.rig.table import figure, text_table, text_width, tokens_text
+
+ROWS = st.integers(1, 4).flatmap(
+    lambda n: st.lists(
+        st.lists(st.text("aé漢カｱ1", max_size=6), min_size=n, max_size=n), min_size=1, max_size=5
+    )
+)
+
+
+@given(ROWS)
+def test_the_last_column_flush_right_ends_every_line_alike(rows: list[list[str]]) -> None:
+    filled = [[*row, "x"] for row in rows]
+    lines = text_table(filled, right=(len(filled[0]) - 1,))
+    assert len({text_width(line) for line in lines}) == 1
+
+
+def test_figures_have_as_many_digits_as_they_deserve() -> None:
+    assert [figure(x) for x in (1234.5, 123.4, 12.34, 1.0, 0.1234)] == [
+        "1,234",
+        "123",
+        "12.3",
+        "1.0",
+        "0.12",
+    ]
+    assert [tokens_text(x) for x in (200, 8192, 262_144)] == ["200", "8k", "256k"]
+    assert text_table([]) == []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from shiomi.rig.build import Plan
 from shiomi.rig.errors import PlanError
+from shiomi.rig.parts import Category
 from shiomi.rig.report import price_dates
 from shiomi.rig.wording import say, wording
 
@@ -39,12 +40,22 @@ def render_page(plans: Sequence[Plan], language: str = "ja") -> str:
         ),
         figure=_figure,
         dates=lambda plan: price_dates(plan, language),
+        cards=_cards,
         plot=front_plot(plans, language),
     )
 
 
 def _figure(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def _cards(plan: Plan) -> str:
+    """The graphics cards of a plan, which is what plans differ by."""
+    return " + ".join(
+        f"{line.quantity} × {line.part.name}" if line.quantity > 1 else line.part.name
+        for line in plan.lines
+        if line.part.category is Category.GPU
+    )
 
 
 def _ticks(top: float) -> list[float]:

@@ -5,6 +5,7 @@ What cannot be said is not left out but named, with the reason and the remedy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -16,11 +17,13 @@ from shiomi.rig.kv_cache import GIB, kv_bytes
 from shiomi.rig.machine import Machine
 from shiomi.rig.memory import Fit, Memory, fits, memory
 from shiomi.rig.model import LayerKind, Model
+from shiomi.rig.people import as_people_measure, fastest
 from shiomi.rig.power import wall_watts, yen_per_million_tokens
 from shiomi.rig.speed import decode_speed, prefill_speed, time_to_first_token
 
 __all__ = ["Estimates", "Setting", "estimates", "kv_by_kind", "load_seconds"]
 
+_PHASES = {"decode": "decode", "prefill": "prefill", "first_token": "prefill"}
 _LOADING = (0.9, 1.4)  # of size / speed of the disk: other work, and what is done beside reading
 
 
@@ -81,9 +84,24 @@ def estimates(
         kv_by_kind=kv_by_kind(model, setting),
         fit=fits(needed.total, machine.gpus[:count]) if machine.gpus else None,
     )
+    most = math.inf
+    if machine.gpus:
+        most = fastest(
+            model,
+            machine.gpus[:count],
+            quantisation=quantisation,
+            depth=setting.context,
+            users=setting.users,
+            experts=not setting.experts_in_ram,
+        )
     for name, call in _terms(model, machine, setting, quantisation, found, calibration).items():
         try:
             found.known[name] = call()
+            phase = _PHASES.get(name)
+            if phase and machine.gpus and calibration is None and "@" not in setting.engine:
+                found.known[name] = as_people_measure(
+                    found.known[name], model, phase, most=most if name == "decode" else math.inf
+                )
         except RigError as error:
             found.missing[name] = str(error)
     return found

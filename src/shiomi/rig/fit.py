@@ -21,6 +21,7 @@ from shiomi.rig.kv_cache import check_setting
 from shiomi.rig.machine import Gpu, Machine
 from shiomi.rig.memory import Memory, fits, memory
 from shiomi.rig.model import Model
+from shiomi.rig.people import as_people_measure, fastest
 from shiomi.rig.quantisation import find_quantisation
 from shiomi.rig.speed import decode_speed, prefill_speed
 
@@ -257,7 +258,7 @@ class _Task:
                 users=need.users,
                 kv_dtype=need.kv_dtype,
             )
-        return decode_speed(
+        found = decode_speed(
             model,
             self.machine,
             quantisation=quantisation,
@@ -269,6 +270,18 @@ class _Task:
             kv_dtype=need.kv_dtype,
             calibration=self.calibration,
         )
+        if self.calibration is not None:
+            return found
+        most = fastest(
+            model,
+            self.machine.gpus[:gpus],
+            quantisation=quantisation,
+            depth=need.context,
+            users=need.users,
+            kv_dtype=need.kv_dtype,
+            experts=place is not Place.EXPERTS_IN_RAM,
+        )
+        return as_people_measure(found, model, "decode", most=most)
 
     def with_context(self, runs: Runs) -> Runs:
         """The same with what is only worth knowing of the format that was chosen."""
@@ -287,6 +300,8 @@ class _Task:
                 engine=self.need.engine,
                 calibration=self.calibration,
             )
+            if self.calibration is None:
+                prefill = as_people_measure(prefill, runs.model, "prefill")
         most = runs.model.context_length or max(self.need.context, 131_072)
         return replace(runs, context=longest_context(fits_with, most), prefill=prefill)
 

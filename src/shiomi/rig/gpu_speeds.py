@@ -17,6 +17,7 @@ from shiomi.rig.known_models import KnownModel
 from shiomi.rig.machine import Machine
 from shiomi.rig.memory import fits, memory
 from shiomi.rig.parts import GraphicsCard
+from shiomi.rig.people import as_people_measure, fastest
 from shiomi.rig.speed import decode_speed
 
 __all__ = ["check_wished", "chosen_format", "gpu_speeds", "who_runs"]
@@ -68,6 +69,15 @@ def gpu_speeds(known: KnownModel, need: Need) -> Speed:
             raise
         except RigError:
             return None
+        most = fastest(
+            known.model,
+            gpus,
+            quantisation=quantisation,
+            depth=need.context,
+            users=need.users,
+            kv_dtype=need.kv_dtype,
+        )
+        found = as_people_measure(found, known.model, "decode", most=most)
         return replace(found, basis=f"{wished}; {found.basis}")
 
     return speed

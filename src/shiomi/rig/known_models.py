@@ -92,7 +92,7 @@ def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
         return read_model_file(Path(name))
     listed = list(models)
     wanted = _plain(name)
-    exact = [x for x in listed if wanted in {_plain(y) for y in (x.name, *x.aliases)}]
+    exact = [x for x in listed if wanted in _names(x)]
     if len(exact) == 1:
         return exact[0]
     words = frozenset(wanted.split())
@@ -182,6 +182,12 @@ def _check(name: str, said: Mapping[str, Any]) -> None:
         if purpose not in PURPOSES:
             known = ", ".join(PURPOSES)
             raise ModelFileError(f"{name}: the purpose {purpose[:40]!r} is not known; {known} are")
+
+
+def _names(known: KnownModel) -> set[str]:
+    """All that it is called, aliases also without whose it is."""
+    names = (known.name, *known.aliases, *(x.rpartition("/")[2] for x in known.aliases))
+    return {_plain(x) for x in names}
 
 
 def _plain(name: str) -> str:

@@ -61,7 +61,8 @@ def fit(
 
     Each model gets the most exact format that fits and writes --speed tokens per second: whole on
     the fewest GPUs, else with its experts in RAM, else run by the CPU. A speed has the bounds
-    within which 8 of 10 unseen measurements lay. Ends with 3 where no model runs.
+    within which about 8 of 10 lie that people measured on their own machines; `shiomi rig
+    measure` narrows them. Ends with 3 where no model runs.
 
     \b
     Examples:

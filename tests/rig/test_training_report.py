@@ -57,7 +57,7 @@ def test_what_means_nothing_is_refused() -> None:
         training_rows(simulated("64 GB"), images=1000, epochs=1)
     for wrong in ({"epochs": 0}, {"images": 0}, {"encoders": ("G",)}, {"views": Views(0, 0)}):
         with pytest.raises(SettingError):
-            training_rows(simulated("RTX 4090"), **({"images": 10, "epochs": 1} | wrong))  # type: ignore[arg-type]
+            training_rows(simulated("RTX 4090"), **({"images": 10, "epochs": 1} | wrong))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

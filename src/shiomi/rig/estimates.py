@@ -184,21 +184,9 @@ def _terms(
             calibration=calibration,
         )
 
-    def prefill() -> Estimate:
+    def reading(estimate: Callable[..., Estimate]) -> Estimate:
         _only_on_gpus(setting)
-        return prefill_speed(
-            model,
-            machine,
-            quantisation=quantisation,
-            prompt=setting.prompt,
-            gpus=gpus,
-            engine=engine,
-            calibration=calibration,
-        )
-
-    def first_token() -> Estimate:
-        _only_on_gpus(setting)
-        return time_to_first_token(
+        return estimate(
             model,
             machine,
             quantisation=quantisation,
@@ -217,8 +205,8 @@ def _terms(
 
     return {
         "decode": decode,
-        "prefill": prefill,
-        "first_token": first_token,
+        "prefill": lambda: reading(prefill_speed),
+        "first_token": lambda: reading(time_to_first_token),
         "watts": watts,
         "yen": yen,
         "load": lambda: load_seconds(found.memory, machine),

@@ -265,8 +265,8 @@ def test_from_a_model_to_prices_to_a_plan_and_its_page(run: Any, tmp_path: Path)
     assert empty.exit_code == Exit.FAILED
     assert "holds no price yet" in empty.output
     filled(tmp_path / "prices.csv")
-    args = ("--budget", "9000", "--budget", "200000", "--budget", "300000", *model)
-    args = (*args, "--prices", "prices.csv")
+    budgets = ("--budget", "9000", "--budget", "200000", "--budget", "300000")
+    args = (*budgets, *model, "--prices", "prices.csv")
     done = run("plan", *args, "--html", "plan.html", "--lang", "ja")
     assert done.exit_code == Exit.DONE
     assert "証明済み" in done.output

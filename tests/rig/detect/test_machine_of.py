@@ -162,7 +162,7 @@ def test_cores_are_physical_ones_and_the_processor_is_named() -> None:
 def test_a_dump_of_nothing_is_a_machine_of_which_nothing_is_known(system: str) -> None:
     found = machine_of(Dump(system=system))
     assert found.gpus == ()
-    assert found.memory_gib is found.memory_bandwidth_gb_s is found.cpu is None
+    assert (found.memory_gib, found.memory_bandwidth_gb_s, found.cpu) == (None, None, None)
     assert len(found.unknown) >= 4
 
 

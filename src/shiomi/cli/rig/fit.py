@@ -9,6 +9,7 @@ import click
 from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import (
+    calibration_option,
     chosen_calibration,
     chosen_machine,
     language_option,
@@ -34,11 +35,7 @@ _SHOWN = 15
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with more models, one .toml each.",
 )
-@click.option(
-    "--calibration",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="What `shiomi rig measure -o FILE` wrote of this machine.",
-)
+@calibration_option
 @click.option("--all", "everything", is_flag=True, help=f"All rows, not the first {_SHOWN}.")
 @json_option
 @language_option

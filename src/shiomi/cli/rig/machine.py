@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from shiomi.rig.coefficients import Calibration
     from shiomi.rig.machine import Machine
 
-__all__ = ["chosen_calibration", "chosen_machine", "language_option", "machine_options"]
+__all__ = [
+    "calibration_option",
+    "chosen_calibration",
+    "chosen_machine",
+    "language_option",
+    "machine_options",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +47,15 @@ def machine_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def calibration_option(command: Command) -> Command:
+    """Adds --calibration."""
+    return click.option(
+        "--calibration",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="What `shiomi rig measure -o FILE` wrote of this machine.",
+    )(command)
 
 
 def language_option(command: Command) -> Command:

@@ -9,7 +9,7 @@ import click
 
 from shiomi.cli.output import json_option
 from shiomi.cli.rig.machine import language_option
-from shiomi.cli.rig.planning import priced, show_plans, wish_options, wished
+from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
 
 __all__ = ["plan"]
 
@@ -24,16 +24,7 @@ __all__ = ["plan"]
     help="Yen; several give the Pareto front of yen against speed.",
 )
 @wish_options
-@click.option(
-    "--prices",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Your prices, a CSV; `shiomi rig prices` makes one.",
-)
-@click.option(
-    "--html",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write a page with plots, for phones too; nothing in it is fetched.",
-)
+@price_options
 @json_option
 @language_option
 def plan(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shiomi.rig.prices import Prices
     from shiomi.rig.wish import Wish
 
-__all__ = ["Wished", "priced", "show_plans", "wish_options", "wished"]
+__all__ = ["Wished", "price_options", "priced", "show_plans", "wish_options", "wished"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -65,6 +65,24 @@ def wish_options(command: Command) -> Command:
         ),
         click.option(
             "--model", required=True, help="The language model it is for: a name, GGUF or config."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def price_options(command: Command) -> Command:
+    """Adds --prices and --html."""
+    for option in (
+        click.option(
+            "--html",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Also write a page with plots, for phones too; nothing in it is fetched.",
+        ),
+        click.option(
+            "--prices",
+            type=click.Path(path_type=Path, exists=True, dir_okay=False),
+            help="Your prices, a CSV; `shiomi rig prices` makes one.",
         ),
     ):
         command = option(command)

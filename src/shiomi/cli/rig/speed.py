@@ -9,6 +9,7 @@ import click
 from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import (
+    calibration_option,
     chosen_calibration,
     chosen_machine,
     language_option,
@@ -30,11 +31,7 @@ __all__ = ["speed"]
 @click.option("--engine", default="llama.cpp", show_default=True, help="Or ollama, vllm.")
 @click.option("--kv-dtype", default="f16", show_default=True, help="Type of the caches, as q8_0.")
 @click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
-@click.option(
-    "--calibration",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="What `shiomi rig measure -o FILE` wrote of this machine.",
-)
+@calibration_option
 @json_option
 @language_option
 def speed(

@@ -8,6 +8,7 @@ import click
 
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import (
+    calibration_option,
     chosen_calibration,
     chosen_machine,
     language_option,
@@ -25,11 +26,7 @@ __all__ = ["writer"]
 @click.option("--prompt-tokens", default=4000, show_default=True, help="Of each request.")
 @click.option("--answer-tokens", default=800, show_default=True, help="Of each answer.")
 @click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
-@click.option(
-    "--calibration",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="What `shiomi rig measure -o FILE` wrote of this machine.",
-)
+@calibration_option
 @json_option
 @language_option
 def writer(

@@ -44,8 +44,8 @@ def best_per_purpose(
 ) -> dict[str, Runs]:
     """The best run for each purpose: chat, code, long documents, and the reader's language.
 
-    Those whose lower bound of speed is below the wished one are out of question, except where the
-    estimate itself is not. Purposes that nothing serves are absent.
+    Out of question are those that are estimated to be slower than is wished for, whose speed is not
+    known, or that may not fit. Purposes that nothing serves are absent.
     """
     runs = [x for x in found if x.decode and x.decode.value >= need.speed * need.users and x.sure]
     purposes: dict[str, Callable[[Runs], bool]] = {

@@ -17,7 +17,7 @@ from shiomi.rig.coefficients import Calibration
 from shiomi.rig.errors import RigError, SettingError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need, Place, Runs, fit_models
-from shiomi.rig.known_models import KnownModel
+from shiomi.rig.known_models import KnownModel, known_models
 from shiomi.rig.machine import Machine
 from shiomi.rig.power import JOULES_PER_KWH, wall_watts
 from shiomi.rig.speed import prefill_speed
@@ -68,22 +68,24 @@ def pick_writer(
     language: str,
     deadline: float,
     *,
-    models: Sequence[KnownModel],
+    models: Sequence[KnownModel] | None = None,
     work: Work | None = None,
     yen_per_kwh: float = 31.0,
     calibration: Calibration | None = None,
 ) -> list[Writer]:
     """The models that write `language` (ISO 639, as "ja") within `deadline` seconds, best first.
 
-    In time means that the upper bound is; the order is that of `shiomi.rig.best`. Raises RigError
-    where none is, saying what is in the way, and SettingError for a deadline that means nothing.
+    `models` None: the shipped ones. In time means that the upper bound is; the order is that of
+    `shiomi.rig.best`. Raises RigError where none is, saying what is in the way, and SettingError
+    for a deadline that means nothing.
     """
     work = work or Work()
     if not (math.isfinite(deadline) and 0 < deadline <= 1e8):
         raise SettingError(f"a deadline of {deadline} seconds means nothing")
-    able = [x for x in models if language in x.languages and "chat" in x.purposes]
+    known = known_models() if models is None else models
+    able = [x for x in known if language in x.languages and "chat" in x.purposes]
     if not able:
-        spoken = sorted({x for model in models for x in model.languages})
+        spoken = sorted({x for model in known for x in model.languages})
         raise RigError(f"no model is known to write {language[:20]!r}; known: {', '.join(spoken)}")
     # As fast as the answers alone need, so that a format is not chosen that is late by itself.
     pace = max(0.01, work.requests * work.answer_tokens / deadline)

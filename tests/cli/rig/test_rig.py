@@ -22,6 +22,7 @@ from shiomi.cli.exits import Exit
 from shiomi.rig.catalog import load_catalog
 from shiomi.rig.errors import RigError
 from shiomi.rig.parts import GraphicsCard
+from tests.rig.gguf_files import llama
 
 PC = ("--simulate", "RTX 3090 x2, 64 GB")
 
@@ -178,6 +179,23 @@ def test_speed_says_every_term_and_what_is_missing(run: Any) -> None:
     too_large = run("speed", "deepseek-v3.1", *PC, "--json")
     assert too_large.exit_code == Exit.PARTLY
     assert json.loads(too_large.output)["fits"] is False
+
+
+def test_a_model_file_is_read_and_a_broken_one_named(run: Any, tmp_path: Path) -> None:
+    file = llama(tmp_path / "mine.gguf", tokens=300)
+    done = json.loads(run("speed", "mine.gguf", *PC, "--context", "512", "--json").output)
+    assert done["fits"] is True
+    assert done["quantisation"] == "F16"
+    whole = file.read_bytes()
+    for cut in (0, 4, 40, len(whole) // 4):
+        (tmp_path / "cut.gguf").write_bytes(whole[:cut])
+        broken = run("speed", "cut.gguf", *PC)
+        assert broken.exit_code == Exit.FAILED
+        assert "cut.gguf" in said(broken)
+    (tmp_path / "config.json").write_text('{"model_type": "llama", "num_hidden_layers": 1e9}')
+    hostile = run("speed", "config.json", *PC)
+    assert hostile.exit_code == Exit.FAILED
+    assert "num_hidden_layers" in said(hostile)
 
 
 def test_memory_speed_is_taken_where_it_is_not_found_out(run: Any) -> None:

@@ -54,7 +54,6 @@ def writer(
       shiomi rig writer
       shiomi rig writer --simulate "RTX 3060 12 GB, 32 GB" --deadline 10
     """
-    from shiomi.rig.known_models import known_models
     from shiomi.rig.writer import Work, pick_writer
     from shiomi.rig.writer_report import writers_json, writers_text
 
@@ -62,7 +61,6 @@ def writer(
         chosen_machine(machine_file, simulate, memory_speed),
         language,
         deadline * 60,
-        models=known_models(),
         work=Work(requests, prompt_tokens, answer_tokens),
         yen_per_kwh=yen_per_kwh,
         calibration=chosen_calibration(calibration),

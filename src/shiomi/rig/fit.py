@@ -160,7 +160,7 @@ def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
         return most if fits_with(most) else 0
     if fits_with(most):
         return most
-    low, high = 0, most // LEAST_CONTEXT  # fits, does not fit, in steps
+    low, high = 0, -(-most // LEAST_CONTEXT)  # fits, does not fit, in steps
     while high - low > 1:
         middle = (low + high) // 2
         if fits_with(middle * LEAST_CONTEXT):

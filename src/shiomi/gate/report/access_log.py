@@ -1,0 +1,219 @@
+"""Access logs of nginx and Apache, in the common and the combined format, line by line.
+
+A line is `host ident user [time] "request" status bytes`, then in the combined format
+`"referer" "user agent"`; Apache's `vhost_combined` puts `name:port` in front. Fields behind these
+are passed over. nginx writes a quote inside a field as `\\x22`, Apache as `\\"`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+
+from shiomi.gate.errors import DataError
+
+__all__ = ["Hit", "Reading", "read_hits"]
+
+_LONGEST_LINE = 64 * 1024  # bytes; servers refuse longer requests
+_SAMPLES = 5  # bad lines that are shown
+_BLOCK = 1 << 20
+_FIELD = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
+_LINE = re.compile(
+    rb"(?:[^ ]+:\d+ )?"  # vhost_combined
+    rb"(\S+) \S+ (?:\S+|[^\[]*?) \[([^\]]{20,26})\] "
+    + _FIELD
+    + rb" (\d{3}) (\d+|-)(?: "
+    + _FIELD
+    + rb" "
+    + _FIELD
+    + rb")?"
+)
+_TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
+    )
+}
+_ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answered request."""
+
+    address: str
+    time: int  # Unix seconds
+    method: str  # empty where the request line was none
+    target: str  # path and query, as sent
+    status: int
+    bytes: int  # of the body; a "-" is 0
+    referer: str  # empty where there was none
+    user_agent: str | None  # None in the common format, which has no such field
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read so far: kept up to date while `read_hits` runs."""
+
+    lines: int = 0
+    bad_lines: int = 0
+    bad_samples: list[str] = field(default_factory=list)  # "FILE:LINE: beginning of it"
+    without_user_agent: int = 0  # lines of the common format
+    broken_files: list[str] = field(default_factory=list)  # "FILE: what is wrong with it"
+
+
+def read_hits(
+    paths: Iterable[Path],
+    reading: Reading,
+    progress: Callable[[int, int | None, str], None] = lambda *_: None,
+) -> Iterator[Hit]:
+    """Yield the hits of each file in turn, in one pass and with bounded memory.
+
+    Files may be gzipped, whatever their name. Lines that are none are counted in `reading`, a
+    file that breaks off is read as far as it goes and named there.
+
+    Raises
+    ------
+    DataError
+        A file cannot be opened.
+    """
+    for path in paths:
+        yield from _hits_of(path, reading, progress)
+
+
+def _hits_of(
+    path: Path, reading: Reading, progress: Callable[[int, int | None, str], None]
+) -> Iterator[Hit]:
+    try:
+        size = path.stat().st_size
+        raw = path.open("rb")
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; name an access log of nginx or Apache"
+        ) from None
+    with raw:
+        lines = _lines(raw)
+        parse = _parser()
+        number = 0
+        try:
+            for number, line in enumerate(lines, 1):
+                reading.lines += 1
+                if number % 20_000 == 0:
+                    progress(min(raw.tell(), size), size, path.name)
+                hit = parse(line)
+                if hit is None:
+                    _note_bad(reading, path, number, line)
+                    continue
+                if hit.user_agent is None:
+                    reading.without_user_agent += 1
+                yield hit
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            reading.broken_files.append(f"{path}: {error}, after line {number:,}")
+        except OSError as error:
+            reading.broken_files.append(f"{path}: {error.strerror}, after line {number:,}")
+        progress(size, size, path.name)
+
+
+def _lines(raw: IO[bytes]) -> Iterator[bytes]:
+    """Lines without their ends; what is longer than a request can be is cut."""
+    start = raw.read(2)
+    raw.seek(0)
+    stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if start == b"\x1f\x8b" else raw  # type: ignore[assignment]
+    rest, cut = b"", False
+    while block := stream.read(_BLOCK):
+        first, *others = block.split(b"\n")
+        rest = rest if cut else rest + first
+        for line in others:
+            yield rest[:_LONGEST_LINE]
+            rest, cut = line, False
+        if len(rest) > _LONGEST_LINE:
+            rest, cut = rest[:_LONGEST_LINE], True
+    if rest:
+        yield rest
+
+
+def _note_bad(reading: Reading, path: Path, number: int, line: bytes) -> None:
+    reading.bad_lines += 1
+    if len(reading.bad_samples) < _SAMPLES:
+        shown = line[:80].decode("utf-8", "backslashreplace")
+        reading.bad_samples.append(f"{path}:{number}: {shown}")
+
+
+def _parser() -> Callable[[bytes], Hit | None]:
+    minutes: dict[bytes, int] = {}  # of the last minutes; a log is nearly in order
+
+    def time_of(text: bytes) -> int | None:
+        minute = text[:17] + text[20:]  # all but ":SS"
+        begins = minutes.get(minute)
+        if begins is None:
+            begins = _minute(minute.decode("latin-1"))
+            if begins is None:
+                return None
+            if len(minutes) > 10_000:
+                minutes.clear()
+            minutes[minute] = begins
+        seconds = text[18:20]
+        return begins + int(seconds) if seconds.isdigit() else None
+
+    def parse(line: bytes) -> Hit | None:
+        match = _LINE.match(line)
+        if match is None:
+            return None
+        address, when, request, status, size, referer, agent = match.groups()
+        time = time_of(when)
+        if time is None:
+            return None
+        method, target = _request_line(_text(request))
+        return Hit(
+            address.decode("latin-1"),
+            time,
+            method,
+            target,
+            int(status),
+            0 if size == b"-" else int(size[:18]),
+            "" if referer in (None, b"-") else _text(referer),
+            None if agent is None else "" if agent == b"-" else _text(agent),
+        )
+
+    return parse
+
+
+def _minute(text: str) -> int | None:
+    match = _TIME.fullmatch(text)
+    if match is None or match[2] not in _MONTHS:
+        return None
+    ahead = timedelta(hours=int(match[7]), minutes=int(match[8]))
+    day, year, hour, minute = (int(match[n]) for n in (1, 3, 4, 5))
+    try:
+        local = datetime(year, _MONTHS[match[2]], day, hour, minute, tzinfo=UTC)
+        moment = local - ahead if match[6] == "+" else local + ahead
+    except (ValueError, OverflowError):
+        return None
+    return int(moment.timestamp())
+
+
+def _request_line(text: str) -> tuple[str, str]:
+    """`GET /path HTTP/1.1` as method and target; what is no request line has neither."""
+    method, _, rest = text.partition(" ")
+    if not method.isascii() or not method.isalpha() or not rest:
+        return "", ""
+    return method, rest.rsplit(" HTTP/", 1)[0]
+
+
+def _text(raw: bytes) -> str:
+    """A quoted field as it was sent. Bytes that are no UTF-8 stand as escapes."""
+    if b"\\" not in raw:
+        return raw.decode("utf-8", "backslashreplace")
+    text = raw.decode("latin-1")
+    unescaped = _ESCAPE.sub(
+        lambda m: chr(int(m[1][1:], 16)) if len(m[1]) == 3 else _ESCAPED.get(m[1], m[1]), text
+    )
+    return unescaped.encode("latin-1").decode("utf-8", "backslashreplace")

@@ -1,0 +1,112 @@
+"""Whose request it is, where proxies stand in between.
+
+Only what a trusted proxy wrote is believed. The chain of addresses (X-Forwarded-For, or Forwarded
+of RFC 7239, section 4) is read from its end, which the nearest proxy wrote; the first address that
+is no trusted proxy is the client. What stands before it, the client could have written itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from shiomi.gate.addresses import RangeTable, parse_address, parse_prefix
+from shiomi.gate.errors import PolicyError
+
+__all__ = ["HEADERS", "UNKNOWN", "TrustedProxies", "client_address"]
+
+HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip")
+UNKNOWN = b""  # the address of a client that nobody vouches for; no rule on addresses matches it
+
+_CHAINS = ("x-forwarded-for", "forwarded")
+_LONGEST_CHAIN = 32  # proxies read from the end; what comes before them is not the client's
+
+
+class TrustedProxies:
+    """The proxies whose word on the client's address counts, and the header they say it in.
+
+    Parameters
+    ----------
+    trusted
+        Addresses and networks; "unix" for whoever comes by a Unix socket.
+    header
+        One of HEADERS. The proxy must set it or append to it on every request.
+
+    Raises
+    ------
+    PolicyError
+        A network cannot be read or would trust everyone, or the header is not one of HEADERS.
+    """
+
+    def __init__(self, trusted: tuple[str, ...] = (), header: str = "x-forwarded-for") -> None:
+        if header not in HEADERS:
+            raise PolicyError(f"header {header!r} is not known; one of {', '.join(HEADERS)}")
+        prefixes = []
+        for text in trusted:
+            if text == "unix":
+                continue
+            try:
+                prefix = parse_prefix(text)
+            except ValueError as error:
+                raise PolicyError(f"trusted: {error}") from None
+            if prefix[1] == 0:
+                raise PolicyError(f"trusted: {text} trusts every client to say who it is")
+            prefixes.append(prefix)
+        self.any = bool(trusted)
+        self.header = header
+        self._name = header.encode()
+        self._unix = "unix" in trusted
+        self._table = RangeTable({"trusted": prefixes})
+
+    def trusts(self, peer: str | None) -> bool:
+        """Whether the other end of the connection is a trusted proxy; None is a Unix socket."""
+        if not self.any:
+            return False
+        return self._unix if not peer else bool(self._table.lookup(peer))
+
+    def client(self, peer: str | None, headers: Mapping[bytes, bytes]) -> bytes:
+        """Return the client's packed address, or UNKNOWN where the proxy's word is no address.
+
+        `peer` is the other end of the connection; without the header it is the client itself.
+        """
+        address = parse_address(peer) if peer else None
+        if not self.trusts(peer):
+            return address or UNKNOWN
+        value = headers.get(self._name)
+        if value is None:
+            return address or UNKNOWN
+        text = value.decode("latin-1")
+        if self.header not in _CHAINS:
+            return parse_address(text.strip()) or UNKNOWN
+        client = address or UNKNOWN
+        for hop in reversed(text.rsplit(",", _LONGEST_CHAIN)[-_LONGEST_CHAIN:]):
+            found = _forwarded(hop) if self.header == "forwarded" else _address(hop)
+            client = found or UNKNOWN
+            if found is None or not self._table.names_of(found):
+                break
+        return client
+
+
+def client_address(
+    peer: str | None, headers: Mapping[bytes, bytes], proxies: TrustedProxies
+) -> bytes:
+    """Return the packed address of the client behind `peer`; UNKNOWN where it cannot be known."""
+    return proxies.client(peer, headers)
+
+
+def _forwarded(hop: str) -> bytes | None:
+    """The address in the `for=` of one element of a Forwarded header (RFC 7239, section 6)."""
+    for pair in hop.split(";"):
+        name, _, value = pair.partition("=")
+        if name.strip().lower() == "for":
+            return _address(value.strip().removeprefix('"').removesuffix('"'))
+    return None
+
+
+def _address(text: str) -> bytes | None:
+    """The address of `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`; else None."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return parse_address(text)

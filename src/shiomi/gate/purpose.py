@@ -1,0 +1,19 @@
+"""Purpose: what a client fetches pages for. A policy says what happens to each."""
+
+from enum import StrEnum
+
+__all__ = ["Purpose"]
+
+
+class Purpose(StrEnum):
+    """What a client fetches pages for, in the words of the policy file."""
+
+    AI_TRAINING = "ai-training"  # gathers text to train models on, or to sell for that
+    AI_SEARCH = "ai-search"  # indexes pages for answers that a model gives
+    USER_FETCH = "user-fetch"  # fetches one page because a person asked an assistant about it
+    SEARCH_ENGINE = "search-engine"  # indexes pages to send readers to them
+    LINK_PREVIEW = "link-preview"  # title and picture of a link somebody posted
+    ARCHIVE = "archive"  # keeps pages for later, in public
+    FEED_READER = "feed-reader"  # polls RSS and Atom
+    LIBRARY = "library"  # HTTP libraries, other robots, and whoever is not known
+    BROWSER = "browser"  # says it is a browser that a person sits at

@@ -1,0 +1,184 @@
+"""Request: what the gate looks at. Built by adapters, read by everything that decides.
+
+The path a policy is matched against is normalised as servers do it: percent-encoding undone once,
+doubled slashes and dot segments resolved (RFC 3986, 5.2.4). An application may not do the same,
+so the path as it sees it is kept too: `decide` lets an odd spelling through only where both pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from shiomi.gate.client_address import TrustedProxies
+
+__all__ = ["LONGEST_USER_AGENT", "Request", "merge_headers", "normalise"]
+
+LONGEST_USER_AGENT = 2048  # characters; what comes after them is not looked at
+
+_NO_PROXIES = TrustedProxies()
+
+
+class Request(NamedTuple):
+    """One request. A tuple, as a frozen dataclass takes a microsecond longer to make."""
+
+    address: bytes  # the client's, packed: 4 or 16 bytes, or none where it is not known
+    method: str  # as sent; methods are case-sensitive (RFC 9110, 9.1)
+    path: str  # normalised: what rules are matched against
+    spelling: str  # the path decoded once and nothing else, as an application may see it
+    raw_path: bytes  # as sent, percent-encoded
+    query: bytes  # as sent, without "?"
+    host: str  # the Host header, or "" (HTTP/1.0)
+    scheme: str  # "http" or "https", as the client's side of any trusted proxy has it
+    user_agent: str  # at most LONGEST_USER_AGENT characters, one per byte sent
+    headers: Mapping[bytes, bytes]  # names in lower case; values of one name joined
+
+    def header(self, name: str) -> str:
+        """Return the value of the header with this lower-case name, or "" where it was not sent."""
+        return self.headers.get(name.encode(), b"").decode("latin-1")
+
+    @property
+    def target(self) -> str:
+        """The path and query as sent: where a client is sent back to."""
+        path = self.raw_path.decode("latin-1")
+        return f"{path}?{self.query.decode('latin-1')}" if self.query else path
+
+    @classmethod
+    def make(
+        cls,
+        target: str = "/",
+        *,
+        peer: str | None = None,
+        method: str = "GET",
+        headers: Iterable[tuple[str, str]] = (),
+        scheme: str = "http",
+        proxies: TrustedProxies = _NO_PROXIES,
+    ) -> Request:
+        """Return the request with this target (RFC 9112, 3.2), as one server hands it to another.
+
+        Parameters
+        ----------
+        target
+            As sent: "/path?query", "http://host/path" or "*".
+        peer
+            The address at the other end of the connection; None: a Unix socket, or not known.
+        headers
+            Names in any case, and again where one was sent twice; characters are bytes (latin-1).
+        proxies
+            Whose word on the client's address and scheme counts.
+        """
+        raw_path, _, query = _origin_form(target).partition("?")
+        merged = merge_headers(
+            (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in headers
+        )
+        spelling = unquote(raw_path, errors="replace")
+        return cls(
+            proxies.client(peer, merged),
+            method,
+            normalise(spelling),
+            spelling,
+            raw_path.encode(),
+            query.encode(),
+            merged.get(b"host", b"").decode("latin-1"),
+            _scheme(scheme, peer, merged, proxies),
+            merged.get(b"user-agent", b"")[:LONGEST_USER_AGENT].decode("latin-1"),
+            merged,
+        )
+
+    @classmethod
+    def from_asgi(cls, scope: Mapping[str, Any], proxies: TrustedProxies = _NO_PROXIES) -> Request:
+        """Return the request of an ASGI scope of type "http" or "websocket"."""
+        pairs = scope["headers"]
+        headers: Mapping[bytes, bytes] = dict(pairs)
+        # Duplicates, and servers that leave names as sent, take the way with a merge.
+        if len(headers) != len(pairs) or b"user-agent" not in headers:
+            headers = merge_headers(pairs)
+        client = scope.get("client")
+        peer = client[0] if client else None
+        spelling: str = scope["path"]
+        raw_path = scope.get("raw_path")
+        scheme = scope.get("scheme", "http")
+        return tuple.__new__(
+            cls,
+            (
+                proxies.client(peer, headers),
+                scope.get("method", "GET"),  # a WebSocket begins as GET (RFC 6455, 4.1)
+                normalise(spelling),
+                spelling,
+                quote(spelling, safe="/:@!$&'()*+,;=-._~").encode()
+                if raw_path is None
+                else raw_path,
+                scope.get("query_string", b""),
+                headers.get(b"host", b"").decode("latin-1"),
+                _scheme(scheme, peer, headers, proxies) if proxies.any else _web(scheme),
+                headers.get(b"user-agent", b"")[:LONGEST_USER_AGENT].decode("latin-1"),
+                headers,
+            ),
+        )
+
+
+def normalise(path: str) -> str:
+    """Return a decoded path with doubled slashes merged and dot segments resolved.
+
+    Always begins with "/", except for the "*" of `OPTIONS *`. Case is kept.
+    """
+    if path[:1] == "/" and "//" not in path and "/." not in path:
+        return path
+    if path == "*":
+        return path
+    kept: list[str] = []
+    segments = path.split("/")
+    for segment in segments:
+        if segment == "..":
+            if kept:
+                kept.pop()
+        elif segment and segment != ".":
+            kept.append(segment)
+    slash = "/" if kept and segments[-1] in ("", ".", "..") else ""
+    return f"/{'/'.join(kept)}{slash}"
+
+
+def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    """Return the headers by lower-case name, values of one name joined (RFC 9110, 5.3).
+
+    Cookies are joined by "; " (RFC 9113, 8.2.3). A User-Agent sent twice with the same value counts
+    once, so that patterns for its beginning or end see it as if it had been sent once.
+    """
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in pairs:
+        values.setdefault(name.strip().lower(), []).append(value.strip(b" \t"))
+    if len(agents := values.get(b"user-agent", [])) > 1:
+        values[b"user-agent"] = list(dict.fromkeys(agents))
+    return {
+        name: (b"; " if name == b"cookie" else b", ").join(several)
+        for name, several in values.items()
+    }
+
+
+def _origin_form(target: str) -> str:
+    """The path and query of a request target in any of its forms (RFC 9112, 3.2)."""
+    target = target.partition("#")[0]
+    if target[:1] != "/" and "://" in target.partition("?")[0]:
+        rest = target.partition("://")[2]
+        path = rest.find("/")
+        query = rest.find("?")
+        if path < 0 or 0 <= query < path:
+            return f"/{rest[query:]}" if query >= 0 else "/"
+        return rest[path:]
+    return target or "/"
+
+
+def _scheme(
+    scheme: str, peer: str | None, headers: Mapping[bytes, bytes], proxies: TrustedProxies
+) -> str:
+    if proxies.trusts(peer):
+        said = headers.get(b"x-forwarded-proto", b"").rpartition(b",")[2].strip().lower()
+        if said in (b"http", b"https"):
+            return said.decode()
+    return _web(scheme)
+
+
+def _web(scheme: str) -> str:
+    return "https" if scheme in ("https", "wss") else "http"

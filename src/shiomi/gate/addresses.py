@@ -1,0 +1,244 @@
+"""Client addresses: one form for each, the group it belongs to, and whose published range it is in.
+
+An address is its packed bytes, 4 of IPv4 or 16 of IPv6. Three ways to write an IPv4 address inside
+IPv6 come down to the IPv4 address itself, so that no client has two identities: IPv4-mapped
+`::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052) and 6to4 `2002::/16` (RFC 3056).
+
+A `RangeTable` answers in one bisection which ranges hold an address. Ranges nest and overlap (one
+operator's inside a cloud's), so they are first cut into pieces that do not, each piece knowing all
+the ranges it lies in.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+
+from shiomi.gate.errors import DataError
+
+__all__ = [
+    "Prefix",
+    "RangeTable",
+    "group",
+    "parse_address",
+    "parse_prefix",
+    "parse_prefixes",
+    "published_ranges",
+    "read_ranges",
+    "text_of",
+]
+
+Prefix = tuple[bytes, int]
+"""A packed network address and the length of its prefix in bits."""
+
+_Bucket = tuple[list[bytes], list[frozenset[str]]]  # where each piece begins, and whose it is
+
+_MAPPED = bytes(10) + b"\xff\xff"
+_NAT64 = b"\x00\x64\xff\x9b" + bytes(8)
+_SIX_TO_FOUR = b"\x20\x02"
+_NOWHERE: frozenset[str] = frozenset()
+_LONGEST = 64  # characters; an IPv6 address with an IPv4 tail and a zone takes fewer
+
+
+def parse_address(text: str) -> bytes | None:
+    """Return the packed address written in `text`, or None where it is none.
+
+    A zone (`fe80::1%eth0`) is dropped. No port, bracket, blank or shortened IPv4 (`127.1`) is taken.
+    """
+    try:
+        if ":" not in text:
+            return inet_pton(AF_INET, text)
+        if len(text) > _LONGEST:
+            return None
+        return _plain(inet_pton(AF_INET6, text.partition("%")[0]))
+    except (OSError, ValueError):  # ValueError: a NUL, a character outside ASCII
+        return None
+
+
+def _plain(packed: bytes) -> bytes:
+    """The IPv4 address a 16-byte address stands for, or the address itself."""
+    if packed[:12] == _MAPPED or packed[:12] == _NAT64:
+        return packed[12:]
+    if packed[:2] == _SIX_TO_FOUR:
+        return packed[2:6]
+    return packed
+
+
+def text_of(packed: bytes) -> str:
+    """Return the usual way to write a packed address (RFC 5952 for IPv6)."""
+    return inet_ntop(AF_INET if len(packed) == 4 else AF_INET6, packed)
+
+
+def group(packed: bytes) -> bytes:
+    """Return the network an address shares its fate with: its /24, or its /48 of IPv6, packed.
+
+    3 bytes or 6: the two families never meet. A /48 is what one IPv6 customer is usually given
+    (RFC 6177), a /24 the smallest IPv4 network that is announced.
+    """
+    return packed[:3] if len(packed) == 4 else packed[:6]
+
+
+def parse_prefix(text: str) -> Prefix:
+    """Return the network of `192.0.2.0/24`, `2001:db8::/32` or a single address.
+
+    Raises
+    ------
+    ValueError
+        It is no network, its length is too long, or bits are set behind the prefix.
+    """
+    address, slash, length_text = text.partition("/")
+    packed = _packed(address)
+    bits = len(packed) * 8
+    if not slash:
+        return packed, bits
+    if not (length_text.isascii() and length_text.isdigit()) or int(length_text[:4]) > bits:
+        raise ValueError(f"{text[:80]!r}: the part after / must be a number from 0 to {bits}")
+    length = int(length_text)
+    if int.from_bytes(packed, "big") & ((1 << (bits - length)) - 1):
+        raise ValueError(f"{text[:80]!r}: bits are set behind the first {length}")
+    if packed[:12] in (_MAPPED, _NAT64) and length >= 96:
+        return packed[12:], length - 96
+    if bits == 128 and packed[:2] == _SIX_TO_FOUR and length >= 16:
+        return packed[2:6], min(length - 16, 32)
+    return packed, length
+
+
+def _packed(text: str) -> bytes:
+    """The address as written: an IPv4-mapped one stays 16 bytes, for its prefix counts them."""
+    try:
+        return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+    except (OSError, ValueError):
+        raise ValueError(f"{text[:80]!r} is no IPv4 or IPv6 address") from None
+
+
+def parse_prefixes(text: str, *, where: str) -> list[Prefix]:
+    """Return the networks of a text with one a line; `#` begins a comment.
+
+    Raises
+    ------
+    DataError
+        A line is no network; the message names `where` and the line's number.
+    """
+    prefixes = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if content := line.partition("#")[0].strip():
+            try:
+                prefixes.append(parse_prefix(content))
+            except ValueError as error:
+                raise DataError(f"{where}, line {number}: {error}") from None
+    return prefixes
+
+
+class RangeTable:
+    """Named sets of networks, and which of them hold an address.
+
+    Parameters
+    ----------
+    ranges
+        Networks by name ("googlebot", "openai"); they may nest and overlap, within a name too.
+    """
+
+    def __init__(self, ranges: Mapping[str, Iterable[Prefix]]) -> None:
+        lists = {name: list(prefixes) for name, prefixes in ranges.items()}
+        self.names = frozenset(lists)
+        self.size = sum(len(prefixes) for prefixes in lists.values())
+        self._ipv4 = _buckets(*_pieces(lists, 4), 4)
+        self._ipv6 = _buckets(*_pieces(lists, 16), 16)
+
+    def names_of(self, packed: bytes) -> frozenset[str]:
+        """Return the names of all ranges that hold the packed address."""
+        starts, owners = (self._ipv4 if len(packed) == 4 else self._ipv6)[packed[0]]
+        return owners[bisect_right(starts, packed) - 1]
+
+    def lookup(self, text: str) -> frozenset[str]:
+        """Return the names of all ranges that hold the address; of none where it is no address."""
+        packed = parse_address(text)
+        return _NOWHERE if packed is None else self.names_of(packed)
+
+
+def _pieces(
+    ranges: Mapping[str, list[Prefix]], width: int
+) -> tuple[list[bytes], list[frozenset[str]]]:
+    """Cut the networks of one family into pieces: where each begins, and whose it is."""
+    bits = width * 8
+    changes: dict[int, list[tuple[str, int]]] = {}
+    for name, prefixes in ranges.items():
+        for packed, length in prefixes:
+            if len(packed) == width:
+                start = int.from_bytes(packed, "big")
+                changes.setdefault(start, []).append((name, 1))
+                changes.setdefault(start + (1 << (bits - length)), []).append((name, -1))
+    starts, owners = [bytes(width)], [_NOWHERE]
+    depth: Counter[str] = Counter()
+    interned: dict[frozenset[str], frozenset[str]] = {}
+    for start in sorted(changes):
+        if start >> bits:
+            break  # one past the last address
+        for name, step in changes[start]:
+            depth[name] += step
+        owner = frozenset(name for name, count in depth.items() if count)
+        owner = interned.setdefault(owner, owner)
+        starts.append(start.to_bytes(width, "big"))
+        owners.append(owner)
+    return starts, owners
+
+
+def _buckets(starts: list[bytes], owners: list[frozenset[str]], width: int) -> list[_Bucket]:
+    """Share the pieces out by their first byte: half the time of one long bisection."""
+    buckets: list[_Bucket] = [([], []) for _ in range(256)]
+    owner = _NOWHERE
+    piece = 0
+    for first, (bucket_starts, bucket_owners) in enumerate(buckets):
+        bucket_starts.append(bytes([first]) + bytes(width - 1))
+        bucket_owners.append(owner)
+        while piece < len(starts) and starts[piece][0] == first:
+            owner = owners[piece]
+            bucket_starts.append(starts[piece])
+            bucket_owners.append(owner)
+            piece += 1
+    return buckets
+
+
+def published_ranges(folder: Path | None = None) -> RangeTable:
+    """Return the ranges operators publish: those of the package, overlaid by those in `folder`.
+
+    `folder` is where `shiomi gate update` writes: a file `NAME.txt` there replaces the list of that
+    name, or adds one.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or a line of it is no network.
+    """
+    shipped = resources.files("shiomi.gate") / "data" / "ranges"
+    texts = {
+        entry.name.removesuffix(".txt"): entry.read_text(encoding="ascii")
+        for entry in shipped.iterdir()
+        if entry.name.endswith(".txt")
+    }
+    ranges = {name: parse_prefixes(text, where=name) for name, text in sorted(texts.items())}
+    if folder is not None:
+        ranges |= read_ranges(folder)
+    return RangeTable(ranges)
+
+
+def read_ranges(folder: Path) -> dict[str, list[Prefix]]:
+    """Return the networks of every `NAME.txt` in a folder, by name; of none where it is absent.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or a line of it is no network.
+    """
+    ranges = {}
+    for path in sorted(folder.glob("*.txt")):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: {error}") from None
+        ranges[path.stem] = parse_prefixes(text, where=str(path))
+    return ranges

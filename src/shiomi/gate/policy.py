@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 
 from shiomi.gate.purpose import Purpose
 
 __all__ = [
+    "ALWAYS_SERVED",
     "Action",
     "Budget",
     "Challenge",
     "Cookie",
+    "Feeds",
     "NetworkRule",
     "PathRule",
     "Policy",
@@ -30,6 +33,9 @@ __all__ = [
     "Tarpit",
     "Trap",
 ]
+
+ALWAYS_SERVED = ("/robots.txt", "/.well-known/*")
+"""Patterns of paths that nobody is ever refused, as rules for robots and humans stand there."""
 
 
 class Action(StrEnum):
@@ -99,6 +105,30 @@ class PathRule:
     purposes: Mapping[Purpose, Action] = field(default_factory=lambda: MappingProxyType({}))
     challenge: bool = True  # False: who would be challenged is counted by a budget instead
     budget: str = ""  # which budget counts here; "": as the purposes say
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """[feeds]: paths whose readers run no browser, and so are never challenged.
+
+    Who would be challenged is counted by the budget; who is denied stays denied.
+    """
+
+    match: tuple[str, ...] = (
+        "*.rss",
+        "*.atom",
+        "*/feed",
+        "*/feed/",
+        "*/rss",
+        "*/rss/",
+        "*/atom",
+        "*/atom.xml",
+        "*/feed.xml",
+        "*/feed.json",
+        "*/rss.xml",
+        "*/index.xml",
+    )
+    budget: str = "feeds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,26 +226,6 @@ def _default_purposes() -> Mapping[Purpose, PurposeRule]:
     )
 
 
-_FEEDS = PathRule(
-    match=(
-        "*.rss",
-        "*.atom",
-        "*/feed",
-        "*/feed/",
-        "*/rss",
-        "*/rss/",
-        "*/atom",
-        "*/atom.xml",
-        "*/feed.xml",
-        "*/feed.json",
-        "*/rss.xml",
-        "*/index.xml",
-    ),
-    challenge=False,
-    budget="feeds",
-)
-
-
 def _default_budgets() -> Mapping[str, Budget]:
     def rate(amount: int, burst: int) -> Rate:
         return Rate(amount, 60.0, burst)
@@ -230,12 +240,13 @@ def _default_budgets() -> Mapping[str, Budget]:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots, for the lookups below to be kept
 class Policy:
     """Everything a policy file may say."""
 
     purposes: Mapping[Purpose, PurposeRule] = field(default_factory=_default_purposes)
-    paths: tuple[PathRule, ...] = (_FEEDS,)
+    paths: tuple[PathRule, ...] = ()
+    feeds: Feeds = Feeds()
     networks: tuple[NetworkRule, ...] = ()
     budgets: Mapping[str, Budget] = field(default_factory=_default_budgets)
     challenge: Challenge = Challenge()
@@ -247,3 +258,11 @@ class Policy:
     signals: Signals = Signals()
     contact: str = ""  # shown to whoever is refused: an address or a URL
     on_failure: Action = Action.DENY  # where the state or the gate's service cannot be reached
+
+    @cached_property
+    def rules(self) -> tuple[PathRule, ...]:
+        """All rules on paths in the order they are tried: those of [[path]], then feeds."""
+        if not self.feeds.match:
+            return self.paths
+        feeds = PathRule(self.feeds.match, challenge=False, budget=self.feeds.budget)
+        return (*self.paths, feeds)

@@ -2,7 +2,7 @@
 
 An address is its packed bytes, 4 of IPv4 or 16 of IPv6. Three ways to write an IPv4 address inside
 IPv6 come down to the IPv4 address itself, so that no client has two identities: IPv4-mapped
-`::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052) and 6to4 `2002::/16` (RFC 3056).
+`::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052), 6to4 `2002::/16` (RFC 3056).
 
 A `RangeTable` answers in one bisection which ranges hold an address. Ranges nest and overlap (one
 operator's inside a cloud's), so they are first cut into pieces that do not, each piece knowing all
@@ -47,7 +47,7 @@ _LONGEST = 64  # characters; an IPv6 address with an IPv4 tail and a zone takes 
 def parse_address(text: str) -> bytes | None:
     """Return the packed address written in `text`, or None where it is none.
 
-    A zone (`fe80::1%eth0`) is dropped. No port, bracket, blank or shortened IPv4 (`127.1`) is taken.
+    A zone (`fe80::1%eth0`) is dropped. No port, bracket, blank or short IPv4 (`127.1`) is taken.
     """
     try:
         if ":" not in text:

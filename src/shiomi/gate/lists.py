@@ -14,7 +14,7 @@ from importlib import resources
 
 from shiomi.gate.errors import DataError
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.user_agents import Client, Pattern, UserAgents, parse_patterns
+from shiomi.gate.user_agents import UNKNOWN, Client, Pattern, UserAgents, parse_patterns
 
 __all__ = ["format_patterns", "join_patterns", "own_tables", "parse_ai_robots", "parse_crawlers"]
 
@@ -26,9 +26,6 @@ _PURPOSES = {
     "social-preview": Purpose.LINK_PREVIEW,
     "search-engine": Purpose.SEARCH_ENGINE,
 }
-# Names in ai.robots.txt that are no crawler for AI by our table, or that browsers carry too.
-_NOT_BY_NAME = frozenset({"applebot", "bravebot", "petalbot", "facebookexternalhit", "scrapy",
-    "lightpanda", "code", "cursor", "trae", "operator", "spider", "devin", "yak", "lcc"})  # fmt: skip
 _AI = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
 
 
@@ -61,14 +58,17 @@ def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
         regex = entry.get("pattern") if isinstance(entry, dict) else None
         tags = entry.get("tags", []) if isinstance(entry, dict) else None
         if not isinstance(regex, str) or not isinstance(tags, list) or not _one_line(regex):
-            raise DataError(f"{where}, entry {number}: a pattern in one line is needed, got {entry!r:.120}")
+            raise DataError(
+                f"{where}, entry {number}: a pattern in one line is needed, got {entry!r:.120}"
+            )
         purpose = next((_PURPOSES[tag] for tag in _PURPOSES if tag in tags), Purpose.LIBRARY)
-        patterns.append(Pattern(regex, Client(_name(regex), purpose)))
+        agents = [agent for agent in entry.get("instances") or () if isinstance(agent, str)]
+        patterns.append(Pattern(_at_a_word(regex, agents), Client(_name(regex), purpose)))
     return patterns
 
 
 def parse_ai_robots(text: str, *, where: str) -> list[Pattern]:
-    """Return a pattern for every name in ai.robots.txt's `robots.json` that is distinctive.
+    """Return a pattern for every name in ai.robots.txt's `robots.json`.
 
     Raises
     ------
@@ -82,10 +82,22 @@ def parse_ai_robots(text: str, *, where: str) -> list[Pattern]:
     for name in entries:
         if not _one_line(name):
             raise DataError(f"{where}: {name[:80]!r} is no name of a crawler")
-        if name.lower() not in _NOT_BY_NAME:
-            regex = rf"\b{re.escape(name)}\b"
-            patterns.append(Pattern(regex, Client(name, Purpose.AI_TRAINING)))
+        regex = rf"\b{re.escape(name)}\b"
+        patterns.append(Pattern(regex, Client(name, Purpose.AI_TRAINING)))
     return patterns
+
+
+def _at_a_word(regex: str, agents: list[str]) -> str:
+    """The pattern from a word's beginning on, where none of its own examples speaks against it.
+
+    The list's patterns mind the case and ours do not: `NING\\/` would be found in Lightning/1.0.
+    """
+    if not regex[0].isalnum():
+        return regex
+    narrow = rf"\b(?:{regex})" if "|" in regex else rf"\b{regex}"
+    client = Client("", Purpose.LIBRARY)
+    asked = UserAgents([Pattern(narrow, client)])
+    return narrow if all(asked.client(agent) is client for agent in agents) else regex
 
 
 def _json(text: str, where: str) -> object:
@@ -100,7 +112,7 @@ def _one_line(text: str) -> bool:
 
 
 def _name(regex: str) -> str:
-    """A readable name out of a pattern: `[cC]laude[bB]ot` is Claudebot, `Googlebot\\/` Googlebot."""
+    """A readable name out of a pattern: `[wW]get` is wget, `Googlebot\\/` Googlebot."""
     text = re.sub(r"\[([a-z])([A-Z])\]|\[([A-Z])([a-z])\]", lambda m: m[1] or m[3], regex)
     text = re.sub(r"\[\\s\\S\]\*|\\d\+?|\\s", " ", text)
     return " ".join(text.replace("\\", "").strip("^$ /(").split()) or regex
@@ -114,16 +126,12 @@ def join_patterns(
 ) -> list[Pattern]:
     """Return all patterns in the order in which they win: AI by name, others by name, shapes.
 
-    A name of `ai_robots` that our table knows already adds nothing.
+    A name of `ai_robots` that our table knows already, as whatever, adds nothing.
     """
     clients, dropped, shapes = own_tables() if own is None else own
     known = UserAgents(clients)
-    extra = [
-        pattern
-        for pattern in ai_robots
-        if known.client(pattern.client.name).purpose not in _AI
-    ]
-    lists = [pattern for pattern in crawlers if pattern.regex not in dropped]
+    extra = [pattern for pattern in ai_robots if known.client(pattern.client.name) is UNKNOWN]
+    lists = [pattern for pattern in crawlers if pattern.regex.removeprefix(r"\b") not in dropped]
     named = _once([*clients, *extra, *_by_kind(lists)])
     ai = [pattern for pattern in named if pattern.client.purpose in _AI]
     return ai + [pattern for pattern in named if pattern.client.purpose not in _AI] + shapes

@@ -13,9 +13,7 @@ from urllib.parse import quote, unquote
 
 from shiomi.gate.client_address import TrustedProxies
 
-__all__ = ["LONGEST_USER_AGENT", "Request", "merge_headers", "normalise"]
-
-LONGEST_USER_AGENT = 2048  # characters; what comes after them is not looked at
+__all__ = ["Request", "merge_headers", "normalise"]
 
 _NO_PROXIES = TrustedProxies()
 
@@ -31,7 +29,7 @@ class Request(NamedTuple):
     query: bytes  # as sent, without "?"
     host: str  # the Host header, or "" (HTTP/1.0)
     scheme: str  # "http" or "https", as the client's side of any trusted proxy has it
-    user_agent: str  # at most LONGEST_USER_AGENT characters, one per byte sent
+    user_agent: str  # one character per byte sent
     headers: Mapping[bytes, bytes]  # names in lower case; values of one name joined
 
     def header(self, name: str) -> str:
@@ -83,7 +81,7 @@ class Request(NamedTuple):
             query.encode(),
             merged.get(b"host", b"").decode("latin-1"),
             _scheme(scheme, peer, merged, proxies),
-            merged.get(b"user-agent", b"")[:LONGEST_USER_AGENT].decode("latin-1"),
+            merged.get(b"user-agent", b"").decode("latin-1"),
             merged,
         )
 
@@ -113,7 +111,7 @@ class Request(NamedTuple):
                 scope.get("query_string", b""),
                 headers.get(b"host", b"").decode("latin-1"),
                 _scheme(scheme, peer, headers, proxies) if proxies.any else _web(scheme),
-                headers.get(b"user-agent", b"")[:LONGEST_USER_AGENT].decode("latin-1"),
+                headers.get(b"user-agent", b"").decode("latin-1"),
                 headers,
             ),
         )

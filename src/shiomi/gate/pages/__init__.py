@@ -1,0 +1,147 @@
+"""The gate's own pages: small, without JavaScript, in the reader's language.
+
+Words are data (`texts.toml`). Whatever comes from a request is escaped. A page names itself in the
+header `Shiomi-Gate` and in `<meta name="generator">`, so that who collects pages can tell it from
+the site's own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+from importlib import resources
+from string import Template
+from typing import NamedTuple
+
+__all__ = ["Page", "languages", "page", "preferred_language", "text"]
+
+_FIRST = "en"
+_LONGEST_PREFERENCE = 1000  # characters of Accept-Language that are read
+_TRADITIONAL = {"hant", "tw", "hk", "mo"}  # scripts and regions of zh-Hant
+
+# A page loads nothing, runs nothing, and can only be left by its own form or link.
+_FIXED = (
+    ("Content-Type", "text/html; charset=utf-8"),
+    ("Cache-Control", "no-store"),
+    ("Vary", "Accept-Language, Cookie, User-Agent"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
+    ),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Robots-Tag", "noindex, nofollow"),
+)
+
+
+class Page(NamedTuple):
+    """A page's headers, without Content-Length, and its body."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def page(
+    kind: str,
+    language: str,
+    *,
+    paragraphs: tuple[str, ...],
+    values: Mapping[str, object] | None = None,
+    button: str = "",
+    link: tuple[str, str] | None = None,
+    foot: str = "",
+) -> Page:
+    """Return a page.
+
+    Parameters
+    ----------
+    kind
+        Which one: its title is the text `{kind}_title`.
+    paragraphs
+        Names of texts; `values` fill their places.
+    button
+        The address of a form with one button, sent by POST; "": none.
+    link
+        An address and the name of a text.
+    foot
+        HTML behind the main part.
+    """
+    filled = {name: escape(str(value)) for name, value in (values or {}).items()}
+    content = [f"<p>{escape(text(language, name)).format(**filled)}</p>" for name in paragraphs]
+    if button:
+        word = escape(text(language, "continue"))
+        action = escape(button)
+        content.insert(
+            1, f'<form method="post" action="{action}"><p><button>{word}</button></p></form>'
+        )
+    if link is not None:
+        href, word = link
+        content.append(
+            f'<p><a href="{escape(href)}" rel="nofollow">{escape(text(language, word))}</a></p>'
+        )
+    html = _template().substitute(
+        language=language,
+        title=escape(text(language, f"{kind}_title")),
+        content="\n".join(content),
+        foot=foot,
+    )
+    headers = (*_FIXED, ("Content-Language", language), ("Shiomi-Gate", kind))
+    return Page(headers, html.encode())
+
+
+def text(language: str, name: str) -> str:
+    """Return one text in a language of `languages()`."""
+    return _texts()[language][name]
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages pages can be in, English first."""
+    return tuple(_texts())
+
+
+def preferred_language(accept_language: str) -> str:
+    """Return the language a reader likes best (RFC 9110, 12.5.4), or English."""
+    best, weight = _FIRST, 0.0
+    for part in accept_language[:_LONGEST_PREFERENCE].split(","):
+        tag, _, parameter = part.partition(";")
+        language = _language(tag.strip().lower())
+        if language is None:
+            continue
+        q = _quality(parameter)
+        if q > weight:
+            best, weight = language, q
+    return best
+
+
+def _language(tag: str) -> str | None:
+    primary, *rest = tag.split("-")
+    if primary == "zh":
+        return "zh-Hant" if _TRADITIONAL & set(rest) else "zh-Hans"
+    return primary if primary in _texts() else None
+
+
+def _quality(parameter: str) -> float:
+    name, _, value = parameter.strip().partition("=")
+    if not name:
+        return 1.0
+    try:
+        quality = float(value) if name.strip().lower() == "q" else 1.0
+    except ValueError:
+        return 0.0
+    return quality if 0.0 <= quality <= 1.0 else 0.0
+
+
+@cache
+def _texts() -> dict[str, dict[str, str]]:
+    return tomllib.loads(_read("texts.toml"))
+
+
+@cache
+def _template() -> Template:
+    return Template(_read("page.html"))
+
+
+def _read(name: str) -> str:
+    return (resources.files(__name__) / name).read_text(encoding="utf-8")

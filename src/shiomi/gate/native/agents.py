@@ -1,0 +1,90 @@
+"""User-Agent patterns as tables that a server can go through: first match wins, and fast.
+
+`decide` asks all patterns at once and takes the first that matches. A server tries one expression
+after the other, so the patterns are grouped by what they come to under the policy, their *kind*:
+
+- `frequent`: agents known beforehand, looked up by hashing;
+- `screen`: expressions for every pattern whose kind is not the usual one. Who matches none of them
+  is of the usual kind, whatever else matches: browsers end here;
+- `runs`: for whoever matches the screen, the patterns in their order, those in a row that come to
+  the same kind merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from shiomi.gate.native.pattern_trie import trie_regexes
+from shiomi.gate.user_agents import UNKNOWN, Client, Pattern
+
+__all__ = ["AgentTables", "agent_tables"]
+
+Kind = str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTables:
+    """Which kind a User-Agent is of; all expressions are compared without case.
+
+    Attributes
+    ----------
+    frequent
+        Whole agents and their kinds.
+    screen
+        Who matches none of these is of the kind `usual` (see `browsers`).
+    runs
+        Expressions and kinds, in order; who matches none is of the kind `unknown`.
+    browsers
+        Empty where `usual` is `unknown`. Else who matches none of the screen is `usual` if it
+        matches one of these, and `unknown` if not.
+    """
+
+    frequent: tuple[tuple[str, Kind], ...]
+    screen: tuple[str, ...]
+    runs: tuple[tuple[str, Kind], ...]
+    browsers: tuple[str, ...]
+    usual: Kind
+    unknown: Kind
+
+
+def agent_tables(
+    patterns: Sequence[Pattern],
+    kind_of: Callable[[Client], Kind],
+    *,
+    usual: Kind,
+    frequent: Iterable[tuple[str, Client]] = (),
+    limit: int,
+) -> AgentTables:
+    """Group the patterns by kind.
+
+    Parameters
+    ----------
+    kind_of
+        What a client comes to under the policy.
+    usual
+        The kind of browsers.
+    frequent
+        Agents to be looked up, and whom each names.
+    limit
+        The most characters of one expression.
+    """
+    unknown = kind_of(UNKNOWN)
+    kinds = [(pattern.regex, kind_of(pattern.client)) for pattern in patterns]
+    last = max((place for place, (_, kind) in enumerate(kinds) if kind != unknown), default=-1)
+    runs: list[tuple[Kind, list[str]]] = []
+    for regex, kind in kinds[: last + 1]:
+        if runs and runs[-1][0] == kind:
+            runs[-1][1].append(regex)
+        else:
+            runs.append((kind, [regex]))
+    unusual = [regex for regex, kind in kinds if kind != usual]
+    same = [regex for regex, kind in kinds if kind == usual] if usual != unknown else []
+    return AgentTables(
+        tuple((agent, kind_of(client)) for agent, client in frequent),
+        tuple(trie_regexes(unusual, limit=limit)),
+        tuple((one, kind) for kind, some in runs for one in trie_regexes(some, limit=limit)),
+        tuple(trie_regexes(same, limit=limit)),
+        usual,
+        unknown,
+    )

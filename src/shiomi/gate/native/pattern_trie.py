@@ -1,0 +1,263 @@
+"""Many patterns as few regular expressions that a backtracking engine (PCRE2) runs fast.
+
+An alternation of 1,498 patterns makes such an engine try each of them at each place of a
+User-Agent. Merged into a trie by their first characters, with a class of characters ahead of every
+few branches, the same patterns cost a few comparisons per place. What follows a pattern's literal
+beginning is kept as it was written.
+
+All matching is to be done without regard to case: the expressions are in lower case where that
+means the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+__all__ = ["trie_regexes"]
+
+_SPECIAL = frozenset(".^$*+?()[]{}|\\")
+_QUANTIFIERS = frozenset("*+?{")
+_BRANCHES = 3  # classes tested one after the other before a branch is looked at
+_LEAF = 4  # so few branches are tried as they are
+_FOLDS = 4  # a class of more letters than this is kept as a class
+_WAYS = 32  # so many ways to begin are told apart in one pattern
+_WHERE = ("", "^", r"\b")  # what may stand before the literal beginning
+
+
+@dataclass(slots=True)
+class _Node:
+    """The patterns that begin alike: by the next character, and what else follows here."""
+
+    children: dict[str, _Node] = field(default_factory=dict)
+    tails: list[str] = field(default_factory=list)  # "" where a pattern ends here
+
+    def add(self, literal: str, tail: str) -> None:
+        node = self
+        for character in literal:
+            node = node.children.setdefault(character, _Node())
+        if tail not in node.tails:
+            node.tails.append(tail)
+
+    @property
+    def ends(self) -> bool:
+        return "" in self.tails
+
+
+def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[str]:
+    """Return expressions that together match what `patterns` match, compared without case.
+
+    `limit` is the most characters of one expression; None puts all into one. A pattern that alone
+    is longer is returned as it is: whether it fits is the caller's to say. The expressions look
+    ahead and behind, which RE2 and Go cannot (and they need no trie).
+    """
+    found: list[str] = []
+    for where, root in _roots(patterns):
+        for piece in _pieces(root, None if limit is None else limit - len(where) - 8):
+            found.append(f"{where}(?:{piece})")
+    return found if limit is not None or not found else ["|".join(found)]
+
+
+def _roots(patterns: Iterable[str]) -> Iterator[tuple[str, _Node]]:
+    roots = {where: _Node() for where in _WHERE}
+    for pattern in patterns:
+        for where, literal, tail in _heads(pattern):
+            roots[where].add(literal, tail)
+    return ((where, root) for where, root in roots.items() if root.children or root.tails)
+
+
+def _pieces(node: _Node, limit: int | None) -> Iterator[str]:
+    """The node's expression, cut at its branches into parts within the limit."""
+    whole = _emit(node)
+    if limit is None or len(whole) <= limit or node.ends:
+        yield whole
+    elif len(node.children) + len(node.tails) > 1:
+        part = _Node()
+        for branch in _branches(node):
+            joined = _Node({**part.children, **branch.children}, part.tails + branch.tails)
+            if (part.children or part.tails) and len(_emit(joined)) > limit:
+                yield from _pieces(part, limit)
+                joined = branch
+            part = joined
+        yield from _pieces(part, limit)
+    elif node.tails:
+        yield whole
+    else:
+        ((character, child),) = node.children.items()
+        for piece in _pieces(child, limit - 6):
+            yield f"{_escaped(character)}(?:{piece})"
+
+
+def _branches(node: _Node) -> Iterator[_Node]:
+    for character, child in sorted(node.children.items()):
+        yield _Node({character: child})
+    for tail in node.tails:
+        yield _Node({}, [tail])
+
+
+def _emit(node: _Node) -> str:
+    """The node's expression, without brackets around its alternatives."""
+    if node.ends:
+        return ""
+    branches = [
+        (character, _escaped(character) + _grouped(child))
+        for character, child in sorted(node.children.items())
+    ]
+    tails = [f"(?:{tail})" for tail in node.tails]
+    return "|".join([*([_dispatch(branches)] if branches else []), *tails])
+
+
+def _grouped(node: _Node) -> str:
+    inner = _emit(node)
+    single = node.ends or len(node.children) + len(node.tails) == 1
+    return inner if single else f"(?:{inner})"
+
+
+def _dispatch(branches: Sequence[tuple[str, str]]) -> str:
+    """The branches, with a class of their first characters ahead of every few."""
+    if len(branches) <= _LEAF:
+        return "|".join(text for _, text in branches)
+    size = -(-len(branches) // _BRANCHES)
+    groups = []
+    for start in range(0, len(branches), size):
+        part = branches[start : start + size]
+        members = "".join(_in_class(character) for character, _ in part)
+        groups.append(f"(?=[{members}])(?:{_dispatch(part)})")
+    return "|".join(groups)
+
+
+def _escaped(character: str) -> str:
+    return "\\" + character if character in _SPECIAL else character
+
+
+def _in_class(character: str) -> str:
+    return "\\" + character if character in "\\]^-[" else character
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """How a pattern begins, as far as it has been read."""
+
+    where: str = ""  # one of _WHERE
+    behind: str = ""  # a class that the literal has to follow
+    literal: str = ""  # in lower case
+    ways: int = _WAYS  # into so many it may still be parted
+
+    @property
+    def empty(self) -> bool:
+        return not (self.where or self.behind or self.literal)
+
+    def tail(self, rest: str) -> str:
+        """What has to match behind the literal."""
+        if not self.behind:
+            return rest
+        if not self.literal:
+            return self.behind + rest
+        literal = "".join(_escaped(character) for character in self.literal)
+        return f"(?<={self.behind}{literal}){rest}"
+
+
+def _heads(pattern: str) -> Iterator[tuple[str, str, str]]:
+    """(where, literal beginning, what follows) of every way a pattern may begin."""
+    for alternative in _alternatives(pattern):
+        for head, rest in _read(_Head(), alternative):
+            yield head.where, head.literal, head.tail(rest)
+
+
+def _read(head: _Head, rest: str) -> Iterator[tuple[_Head, str]]:
+    """Read on from `head` as long as what comes is literal, or a few literals to choose from."""
+    while rest:
+        anchor = next((one for one in ("^", r"\b") if rest.startswith(one)), None)
+        if anchor is not None:
+            if not head.empty:
+                break
+            head, rest = replace(head, where=anchor), rest[len(anchor) :]
+            continue
+        choices, after = _choices(rest)
+        if choices is None and head.empty and rest[0] == "[":
+            length = _class_length(rest)
+            if rest[length : length + 1] not in _QUANTIFIERS:
+                head, rest = replace(head, behind=rest[:length]), rest[length:]
+                continue
+        if choices is None or len(choices) > head.ways:
+            break
+        if len(choices) > 1 or rest[0] == "(":
+            ways = head.ways // len(choices)
+            for choice in choices:
+                yield from _read(replace(head, ways=ways), choice + after)
+            return
+        head, rest = replace(head, literal=head.literal + choices[0].lower()), after
+    yield head, rest
+
+
+def _choices(rest: str) -> tuple[list[str] | None, str]:
+    """What the first element stands for, as patterns to choose from, and what comes after it.
+
+    A literal character is returned without its backslash; None where it is neither that nor a
+    group nor a class of a few letters, or where it is repeated.
+    """
+    choices: list[str] | None = None
+    first, length = rest[0], 1
+    if first == "\\":
+        length = 2
+        choices = [rest[1]] if len(rest) > 1 and not rest[1].isalnum() else None
+    elif first == "[":
+        length = _class_length(rest)
+        members = rest[1 : length - 1]
+        letters = sorted(set(members.lower()))
+        if members.isalnum() and members.isascii() and len(letters) <= _FOLDS:
+            choices = letters
+    elif first == "(":
+        length = _closing(rest) + 1
+        start = 3 if rest.startswith("(?:") else 1
+        if start == 3 or not rest.startswith("(?"):
+            choices = _alternatives(rest[start : length - 1])
+    elif first not in _SPECIAL and first.isascii():
+        choices = [first]
+    if rest[length : length + 1] and rest[length] in _QUANTIFIERS:
+        choices = None
+    return choices, rest[length:]
+
+
+def _class_length(rest: str) -> int:
+    """The length of the class at the beginning of `rest`; a bracket first in it is a member."""
+    place = 2 if rest[1:2] == "^" else 1
+    place += rest[place : place + 1] == "]"
+    while place < len(rest) and rest[place] != "]":
+        place += 2 if rest[place] == "\\" else 1
+    return place + 1
+
+
+def _closing(rest: str) -> int:
+    """Where the group that opens at the beginning of `rest` closes."""
+    depth = 0
+    for place, character in _operators(rest):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if depth == 0:
+            return place
+    return len(rest)
+
+
+def _alternatives(pattern: str) -> list[str]:
+    """The pattern cut at its own `|`, not at those inside groups and classes."""
+    cuts, depth = [-1], 0
+    for place, character in _operators(pattern):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == "|" and depth == 0:
+            cuts.append(place)
+    cuts.append(len(pattern))
+    return [pattern[start + 1 : end] for start, end in pairwise(cuts)]
+
+
+def _operators(pattern: str) -> Iterator[tuple[int, str]]:
+    """The characters that are neither escaped nor in a class, and where they stand."""
+    place = 0
+    while place < len(pattern):
+        if pattern[place] == "[":
+            place += _class_length(pattern[place:])
+        elif pattern[place] == "\\":
+            place += 2
+        else:
+            yield place, pattern[place]
+            place += 1

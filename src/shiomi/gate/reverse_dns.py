@@ -1,0 +1,168 @@
+"""Forward-confirmed reverse DNS: does a client's address belong to whom it says it is?
+
+The address is asked for its names (PTR); a name under one of the operator's suffixes is asked for
+its addresses (A or AAAA), and the client's must be among them. The first answer alone proves
+nothing: whoever holds an address writes any name he likes for it.
+
+Nothing here waits long or grows without bound, whoever asks: every question has a time limit, so
+many are under way at a time and no more, answers are remembered up to a number, and those who ask
+the same wait for the same answer. Without an answer there is no proof, for or against (None).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from shiomi.gate.addresses import parse_address, text_of
+from shiomi.gate.errors import MissingError
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+
+__all__ = ["ReverseDns", "belongs"]
+
+_MOST_NAMES = 8  # of one address that are looked at; honest ones have one or two
+_SHORTEST, _LONGEST = 300.0, 86_400.0  # seconds an answer is kept, whatever its TTL says
+_NO = 3600.0  # seconds a no is kept
+_NO_ANSWER = 30.0  # seconds in which a resolver that failed is not asked the same again
+
+_Key = tuple[bytes, tuple[str, ...]]
+
+
+class _Records(NamedTuple):
+    """The data of the records that DNS answered with, as text, and for how many seconds."""
+
+    texts: list[str]
+    ttl: float
+
+
+class ReverseDns:
+    """Asks, and remembers the answers. One event loop's own.
+
+    Parameters
+    ----------
+    nameservers, port
+        Whom to ask; none: those of the machine.
+    timeout
+        Seconds for both questions together.
+    remembered
+        How many answers are kept; the least recently used go first.
+    concurrent
+        How many clients are asked about at a time; for more the answer is None at once.
+    clock
+        Seconds, monotonic.
+
+    Raises
+    ------
+    MissingError
+        dnspython is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        nameservers: Sequence[str] = (),
+        port: int = 53,
+        timeout: float = 2.0,
+        remembered: int = 16_384,
+        concurrent: int = 128,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._resolver = _resolver(nameservers, port, timeout)
+        self._timeout = timeout
+        self._most = remembered
+        self._concurrent = concurrent
+        self._clock = clock
+        self._answers: OrderedDict[_Key, tuple[bool | None, float]] = OrderedDict()
+        self._asked: dict[_Key, asyncio.Task[bool | None]] = {}
+
+    async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
+        """Return whether the packed address belongs under one of the suffixes; None: no answer.
+
+        A caller that is cancelled leaves the question to the others who wait for it.
+        """
+        key = (address, tuple(suffixes))
+        known = self._answers.get(key)
+        if known is not None and known[1] > self._clock():
+            self._answers.move_to_end(key)
+            return known[0]
+        task = self._asked.get(key)
+        if task is None:
+            if len(self._asked) >= self._concurrent:
+                return None
+            task = asyncio.create_task(self._ask(key))
+            self._asked[key] = task
+        return await asyncio.shield(task)
+
+    async def _ask(self, key: _Key) -> bool | None:
+        """Ask DNS, remember what it said, and make room for the next question; never raises."""
+        answer, kept = None, _NO_ANSWER
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer, kept = await self._confirmed(*key)
+        except TimeoutError:
+            pass
+        finally:
+            del self._asked[key]
+            self._answers[key] = (answer, self._clock() + kept)
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._most:
+                self._answers.popitem(last=False)
+        return answer
+
+    async def _confirmed(
+        self, address: bytes, suffixes: Sequence[str]
+    ) -> tuple[bool | None, float]:
+        """The answer, and for how many seconds it is good."""
+        from dns.reversename import from_address
+
+        names = await self._resolve(from_address(text_of(address)).to_text(), "PTR")
+        if names is None:
+            return None, _NO_ANSWER
+        silent = False
+        for host in names.texts[:_MOST_NAMES]:
+            if belongs(host, suffixes):
+                found = await self._resolve(host, "A" if len(address) == 4 else "AAAA")
+                if found is None:
+                    silent = True
+                elif any(parse_address(text) == address for text in found.texts):
+                    ttl = min(names.ttl, found.ttl)
+                    return True, min(max(ttl, _SHORTEST), _LONGEST)
+        return (None, _NO_ANSWER) if silent else (False, _NO)
+
+    async def _resolve(self, name: str, kind: str) -> _Records | None:
+        """The records; none where there are none; None where nobody answered."""
+        from dns.exception import DNSException
+        from dns.resolver import NXDOMAIN, NoAnswer
+
+        try:
+            answer = await self._resolver.resolve(name, kind, lifetime=self._timeout, search=False)
+        except (NXDOMAIN, NoAnswer):
+            return _Records([], 0.0)
+        except (DNSException, OSError, ValueError):  # refused, garbled, unreachable, no such name
+            return None
+        ttl = 0 if answer.rrset is None else answer.rrset.ttl
+        return _Records([record.to_text() for record in answer], float(ttl))
+
+
+def belongs(host: str, suffixes: Sequence[str]) -> bool:
+    """Return whether a host's name is one of the suffixes or lies below one, label by label."""
+    name = host.rstrip(".").lower()
+    return any(name == suffix or name.endswith(f".{suffix}") for suffix in suffixes)
+
+
+def _resolver(nameservers: Sequence[str], port: int, timeout: float) -> Resolver:
+    try:
+        from dns.asyncresolver import Resolver
+    except ImportError:
+        raise MissingError("reverse DNS needs dnspython: pip install 'shiomi[gate]'") from None
+    resolver = Resolver(configure=not nameservers)
+    if nameservers:
+        resolver.nameservers = list(nameservers)
+        resolver.port = port
+    resolver.timeout = resolver.lifetime = timeout
+    return resolver

@@ -1,0 +1,327 @@
+"""FileState: budgets and bans in one file that the workers of a machine share.
+
+The file is mapped into every worker's memory: a `DeadlineTable` of buckets, one of bans, and a
+page before them. Taking tokens happens under the file's lock (flock), looking for bans without
+one. What a worker wrote is there for the others at once and outlives its death by SIGKILL, since
+the pages are the kernel's; a machine that loses power may lose the last half minute.
+
+Locks do not reach across machines: on a network file system use `state.valkey`.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import struct
+import threading
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from mmap import mmap
+from pathlib import Path
+from typing import Literal
+
+from shiomi.gate.errors import StateError
+from shiomi.gate.state import Charge
+from shiomi.gate.state.deadlines import ENTRY_BYTES, WAYS, DeadlineTable
+
+__all__ = ["FileState"]
+
+_log = logging.getLogger(__name__)
+
+# Header: magic, byte order (a float, as the tables hold them), places of both tables, secret, and
+# the BLAKE2b of all that. The time at which the last ban ends stands behind it and changes.
+_MAGIC = b"shiomi gate state 1\n"
+_HEADER = struct.Struct("=20s4x d QQ 32s")
+_DIGEST_BYTES = 16
+_LAST_BAN = 128
+_PAGE = 4096
+
+_PLACES_PER_CLIENT = 3.3  # see state.memory
+_BANS_PER_CLIENT = 1 / 16
+_LOCK_SECONDS = 0.25  # a lock is held for microseconds; who waits longer waits for a stopped worker
+_LOOK_SECONDS = 1.0  # how often to see whether the file is still the one that is mapped
+
+
+class FileState:
+    """State shared by the workers of one machine, through the file at `path`.
+
+    The file is made where there is none, of full size at once (64 MB for 1,000,000 clients), so
+    that a disk that fills up later harms nothing. One that exists keeps its own size, whatever
+    `clients` says. May be used from several threads, and by processes forked after it was opened.
+
+    Parameters
+    ----------
+    on_damage
+        What happens where the file is cut short, damaged or no state at all: "refuse" raises,
+        "rebuild" moves it aside to NAME.damaged, starts anew without its bans and logs a warning.
+
+    Raises
+    ------
+    StateError
+        The file is damaged, cannot be made or opened, or there is no room for it.
+    """
+
+    blocking = False
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        clients: int = 1_000_000,
+        on_damage: Literal["refuse", "rebuild"] = "refuse",
+    ) -> None:
+        if clients < 1:
+            raise StateError(f"a state for {clients} clients remembers nothing; give 1 or more")
+        if on_damage not in ("refuse", "rebuild"):
+            raise StateError(f'on_damage is "refuse" or "rebuild", not {on_damage!r}')
+        self._path = Path(path)
+        self._clients = clients
+        self._on_damage = on_damage
+        self._threads = threading.Lock()
+        self._fd = -1
+        self._open()
+        os.register_at_fork(after_in_child=_forked(weakref.ref(self)))
+
+    def take(self, charges: Sequence[Charge], now: float) -> float:
+        """Take one token from every bucket, or from none; see `State.take`."""
+        self._acquire()
+        try:
+            return self._buckets.take(charges, now)
+        finally:
+            self._release()
+
+    def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
+        """Ban the keys; see `State.revoke`."""
+        self._acquire()
+        try:
+            for key in keys:
+                self._bans.put(key, until, now)
+            self._last_ban[0] = max(self._last_ban[0], until)
+        finally:
+            self._release()
+
+    def revoked(self, keys: Sequence[int], now: float) -> float:
+        """Until when one of the keys is banned; see `State.revoked`. Takes no lock."""
+        if time.monotonic() > self._look_at:
+            self._acquire()  # has a look at the file
+            self._release()
+        if self._last_ban[0] <= now:
+            return 0.0
+        return max((self._bans.get(key, now) for key in keys), default=0.0)
+
+    def entries(self, now: float) -> tuple[int, int]:
+        """How many buckets that are not full, and how many bans it holds; estimated."""
+        return self._buckets.entries(now), self._bans.entries(now)
+
+    def close(self) -> None:
+        """Unmap and close the file; what it holds stays."""
+        with self._threads:
+            self._unmap()
+
+    def _acquire(self) -> None:
+        self._threads.acquire()
+        try:
+            if time.monotonic() > self._look_at:
+                self._look()
+            if not _lock(self._fd):
+                raise StateError(
+                    f"{self._path}: another process has held the lock for {_LOCK_SECONDS} s; "
+                    "look for a stopped worker"
+                )
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def _release(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def _look(self) -> None:
+        """See that the file was not replaced or cut while in use; touching lost pages kills."""
+        if self._fd < 0:
+            raise StateError(f"{self._path}: this state was closed")
+        mine = os.fstat(self._fd)
+        try:
+            there = self._path.stat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
+            _log.warning("%s was removed or replaced while in use; opening it again", self._path)
+        elif mine.st_size < self._size:
+            _log.warning("%s was cut short while in use; opening it again", self._path)
+        else:
+            self._look_at = time.monotonic() + _LOOK_SECONDS
+            return
+        self._unmap()
+        self._open()
+
+    def _open(self) -> None:
+        while True:
+            fd = _opened(self._path)
+            try:
+                if not _lock(fd, seconds=5.0):  # another worker may be making the file
+                    raise StateError(f"{self._path}: locked by a process that does not let go")
+                try:
+                    same = os.path.samestat(os.fstat(fd), self._path.stat())
+                except FileNotFoundError:
+                    same = False
+                if same and self._ready(fd):
+                    self._map(fd)
+                    fcntl.flock(fd, fcntl.LOCK_UN)
+                    return
+            except OSError as error:
+                os.close(fd)
+                raise StateError(f"{self._path}: {error.strerror or error}") from error
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # moved aside, by us or another worker: once more from the start
+
+    def _ready(self, fd: int) -> bool:
+        """Make or check the file; False where it was moved aside."""
+        size = os.fstat(fd).st_size
+        header = os.pread(fd, _PAGE, 0)
+        if not any(header) and size in (0, sum(_sizes(self._clients)) + _PAGE):
+            self._make(fd)  # new, or its maker was killed half-way
+            return True
+        damage = _damage(header, size)
+        if damage is None:
+            return True
+        if self._on_damage == "refuse":
+            raise StateError(
+                f'{self._path} {damage}; move it away, or choose on_damage = "rebuild", '
+                "which starts anew without its bans"
+            )
+        aside = self._path.with_name(self._path.name + ".damaged")
+        self._path.replace(aside)
+        _log.warning(
+            "%s %s; moved to %s, and begun anew without its bans", self._path, damage, aside
+        )
+        return False
+
+    def _make(self, fd: int) -> None:
+        buckets, bans = _sizes(self._clients)
+        size = _PAGE + buckets + bans
+        try:
+            # All its blocks now: a hole that finds no block later is SIGBUS, not an error.
+            os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            os.ftruncate(fd, 0)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise StateError(
+                    f"{self._path}: no room for {size / 1e6:,.1f} MB ({error.strerror}); "
+                    f"free it, or give fewer than {self._clients:,} clients"
+                ) from error
+            raise
+        header = _HEADER.pack(
+            _MAGIC,
+            1.5,
+            buckets // ENTRY_BYTES,
+            bans // ENTRY_BYTES,
+            secrets.token_bytes(32),
+        )
+        os.pwrite(fd, header + _digest(header), 0)
+        os.fsync(fd)
+
+    def _map(self, fd: int) -> None:
+        header = os.pread(fd, _HEADER.size, 0)
+        _, _, buckets, bans, self.secret = _HEADER.unpack(header)
+        self._size = _PAGE + (buckets + bans) * ENTRY_BYTES
+        self._mapping = mmap(fd, self._size)
+        view = memoryview(self._mapping)
+        middle = _PAGE + buckets * ENTRY_BYTES
+        self._views = [view, view[:_PAGE], view[_PAGE:middle], view[middle:]]
+        self._last_ban = self._views[1][_LAST_BAN : _LAST_BAN + 8].cast("d")
+        self._buckets = DeadlineTable(self._views[2])
+        self._bans = DeadlineTable(self._views[3])
+        self._fd = fd
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+
+    def _unmap(self) -> None:
+        if self._fd < 0:
+            return
+        os.close(self._fd)
+        self._fd, self._look_at = -1, 0.0
+        self._buckets.release()
+        self._bans.release()
+        self._last_ban.release()
+        for view in reversed(self._views):
+            view.release()
+        self._mapping.close()
+
+    def _reopen(self) -> None:
+        # A lock belongs to the opened file, which a fork shares: the child needs one of its own.
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = _opened(self._path)
+            self._look_at = 0.0
+        self._threads = threading.Lock()
+
+
+def _forked(state: weakref.ref[FileState]) -> Callable[[], None]:
+    def after() -> None:
+        alive = state()
+        if alive is not None:
+            alive._reopen()
+
+    return after
+
+
+def _opened(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StateError(
+            f"{path}: cannot be opened or made ({error.strerror}); the state is a file that the "
+            "server's user may write, in a folder that exists"
+        ) from error
+
+
+def _lock(fd: int, seconds: float = _LOCK_SECONDS) -> bool:
+    """Take the file's lock; False where another process kept it all the time."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(0.00002)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            continue
+    return False
+
+
+def _sizes(clients: int) -> tuple[int, int]:
+    """Bytes of the table of buckets and of that of bans."""
+    return (
+        (int(clients * _PLACES_PER_CLIENT) + WAYS) * ENTRY_BYTES,
+        (int(clients * _BANS_PER_CLIENT) + WAYS) * ENTRY_BYTES,
+    )
+
+
+def _digest(header: bytes) -> bytes:
+    return blake2b(header, digest_size=_DIGEST_BYTES).digest()
+
+
+def _damage(header: bytes, size: int) -> str | None:
+    """What is wrong with a file of this beginning and size, to follow its name in a sentence."""
+    fixed, digest = header[: _HEADER.size], header[_HEADER.size : _HEADER.size + _DIGEST_BYTES]
+    if not fixed.startswith(_MAGIC):
+        return "is no state of the gate, or one of another version"
+    if digest != _digest(fixed):
+        return "is damaged at its beginning"
+    _, order, buckets, bans, _ = _HEADER.unpack(fixed)
+    if order != 1.5:
+        return "was made on a machine of the other byte order"
+    expected = _PAGE + (buckets + bans) * ENTRY_BYTES
+    if size != expected:
+        return f"has {size:,} bytes instead of {expected:,}"
+    return None

@@ -1,0 +1,218 @@
+"""ValkeyState: budgets and bans in a Valkey or Redis server, for sites of several machines.
+
+Taking tokens is one script, so that it happens at once or not at all, and by the server's clock, so
+that the machines need not agree on the time. Every key expires when it means nothing any more; give
+the server a `maxmemory` and the policy `volatile-ttl`, which forgets first what expires first.
+
+A server that does not answer is asked again after a pause only, and by one request: the others are
+told at once that it cannot be reached, and the policy's `on_failure` decides. So an outage costs
+nobody more than one time limit.
+
+All keys lie in one slot, by the braces in their names: a cluster holds them on one of its nodes.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shiomi.gate.errors import MissingError, StateError
+from shiomi.gate.state import Charge
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+__all__ = ["ValkeyState"]
+
+# GCRA over several buckets. Times are microseconds, which a double holds exactly; tostring() of
+# Lua would round them to 14 digits.
+_TAKE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local wait = 0
+local after = {}
+for i, key in ipairs(KEYS) do
+  local interval = tonumber(ARGV[2 * i - 1])
+  local ahead = tonumber(ARGV[2 * i])
+  local time = tonumber(redis.call('GET', key) or '0') or 0
+  if time <= now then
+    time = now
+  elseif time - now > ahead then
+    time = math.min(time, now + ahead + interval)
+    wait = math.max(wait, time - now - ahead)
+  end
+  after[i] = time + interval
+end
+if wait > 0 then
+  return string.format('%.0f', math.ceil(wait))
+end
+for i, key in ipairs(KEYS) do
+  local expires = math.ceil((after[i] - now) / 1000)
+  redis.call('SET', key, string.format('%.0f', after[i]), 'PX', math.max(1, expires))
+end
+return '0'
+"""
+
+# A ban is only ever made longer.
+_REVOKE = """
+for i, key in ipairs(KEYS) do
+  if redis.call('PTTL', key) < tonumber(ARGV[1]) then
+    redis.call('SET', key, '1', 'PX', ARGV[1])
+  end
+end
+return 1
+"""
+
+_REVOKED = """
+local longest = 0
+for i, key in ipairs(KEYS) do
+  longest = math.max(longest, redis.call('PTTL', key))
+end
+return longest
+"""
+
+
+class ValkeyState:
+    """State shared by several machines through a server at `url`.
+
+    Parameters
+    ----------
+    url
+        redis://HOST:PORT/NUMBER, rediss:// with TLS, unix:///PATH; a password as in
+        redis://:PASSWORD@HOST.
+    timeout
+        Seconds that one answer may take, and that a request may wait for a connection.
+    pause
+        Seconds for which the server is left alone after it did not answer.
+    connections
+        Held at most at a time, by each process.
+    prefix
+        What the names of all keys begin with; sites that share it share their budgets.
+
+    Raises
+    ------
+    MissingError
+        redis-py is not installed.
+    StateError
+        The address cannot be meant. That nobody answers there is not said before the first use.
+    """
+
+    blocking = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 0.1,
+        pause: float = 1.0,
+        connections: int = 16,
+        prefix: str = "shiomi-gate",
+    ) -> None:
+        self._prefix = "{" + prefix + "}"
+        self._pause = pause
+        self._client = _client(url, timeout, connections)
+        self._take = self._client.register_script(_TAKE)
+        self._revoke = self._client.register_script(_REVOKE)
+        self._revoked = self._client.register_script(_REVOKED)
+        self._url = url.rpartition("@")[2]  # without the password, for messages
+        self._ask_again = 0.0  # monotonic seconds
+        self._down: str | None = None
+        self._asking = threading.Lock()
+        self._secret: bytes | None = None
+
+    @property
+    def secret(self) -> bytes:
+        """The secret that the server keeps; made by the first who asks."""
+        if self._secret is None:
+            self._secret = self._ask(self._shared_secret)
+        return self._secret
+
+    def take(self, charges: Sequence[Charge], now: float) -> float:  # noqa: ARG002 - its own clock
+        """Take one token from every bucket, or from none; see `State.take`."""
+        if not charges:
+            return 0.0
+        names = [f"{self._prefix}:bucket:{key:x}" for key, _, _ in charges]
+        numbers = [f"{seconds * 1e6:.0f}" for charge in charges for seconds in charge[1:]]
+        return int(self._ask(self._take, names, numbers)) / 1e6
+
+    def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
+        """Ban the keys; see `State.revoke`."""
+        if keys and until > now:
+            milliseconds = max(1, int((until - now) * 1000))
+            self._ask(self._revoke, self._ban_names(keys), [milliseconds])
+
+    def revoked(self, keys: Sequence[int], now: float) -> float:
+        """Until when one of the keys is banned; see `State.revoked`."""
+        if not keys:
+            return 0.0
+        left = self._ask(self._revoked, self._ban_names(keys), [])
+        return now + left / 1000 if left > 0 else 0.0
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _ban_names(self, keys: Sequence[int]) -> list[str]:
+        return [f"{self._prefix}:ban:{key:x}" for key in keys]
+
+    def _shared_secret(self) -> bytes:
+        name = f"{self._prefix}:secret"
+        self._client.set(name, secrets.token_bytes(32), nx=True)
+        kept = self._client.get(name)
+        if not isinstance(kept, bytes) or len(kept) < 16:
+            raise StateError(f"{self._url}: the key {name} holds no secret; delete it")
+        return kept
+
+    def _ask(self, question: Any, *arguments: Any) -> Any:
+        """Ask the server, or say at once that it does not answer."""
+        if self._down is None:
+            return self._try(question, *arguments)
+        # One request finds out whether it is back; the others do not wait for that.
+        if time.monotonic() < self._ask_again or not self._asking.acquire(blocking=False):
+            raise StateError(self._down)
+        try:
+            answer = self._try(question, *arguments)
+            self._down = None
+            return answer
+        finally:
+            self._asking.release()
+
+    def _try(self, question: Any, *arguments: Any) -> Any:
+        from redis.exceptions import RedisError
+
+        try:
+            return question(*arguments)
+        except (RedisError, OSError) as error:
+            # Any error counts, as one of the script's does too: read-only replica, full memory.
+            self._ask_again = time.monotonic() + self._pause
+            self._down = f"{self._url}: {error or type(error).__name__}"
+            raise StateError(self._down) from error
+
+
+def _client(url: str, timeout: float, connections: int) -> Redis:
+    try:
+        from redis import BlockingConnectionPool, Redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ImportError:
+        raise MissingError(
+            "the state in Valkey or Redis needs redis-py: pip install 'shiomi[gate-valkey]'"
+        ) from None
+    try:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=connections,
+            timeout=timeout,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise StateError(
+            f"{url.rpartition('@')[2]!r} is no address of a server ({error}); "
+            "write redis://HOST:PORT/0"
+        ) from error
+    return Redis(connection_pool=pool)

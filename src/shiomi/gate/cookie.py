@@ -101,7 +101,7 @@ class Signer:
         if len(mac) != _MAC_CHARACTERS or not mac.isascii():
             return False
         return any(
-            [compare_digest(mac, _mac(key, kind, issued, request, what)) for key in self._keys]
+            compare_digest(mac, _mac(key, kind, issued, request, what)) for key in self._keys
         )
 
 

@@ -1,55 +1,60 @@
-"""decide(): the verdict on one request. Pure: no I/O but what the given state does."""
+"""decide(): the verdict on one request. Pure: no I/O but what the given state does.
+
+The order, first that applies:
+
+ 1. `/robots.txt` and `/.well-known/` are served to everybody.
+ 2. A client (its address and User-Agent) or cookie that the trap has revoked is refused.
+ 3. The gate's own pages: the way out of the challenge, the trap.
+ 4. The action: the first path rule that says one; else the purpose's, as far as the client could be
+    proven to be who it says it is. A claim that failed lets through no more than no claim would.
+    A `[[network]]` may narrow it, or allow it where no path rule speaks.
+ 5. Deny and tarpit refuse; allow lets through.
+ 6. Budgets: of clients with the cookie, or who need none, the purpose's or the path's; of those who
+    would be challenged, the strangers'.
+ 7. Challenge: the page, where the cookie is missing.
+
+A path spelled oddly (`//x`, `/a/..%2fb`) may be another page to the application than to a server
+before it: both are asked for, and the narrower answer counts.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+import math
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
-from shiomi.gate.policy import Policy
+from shiomi.gate.challenge import challenge, enter, enter_path
+from shiomi.gate.errors import StateError
+from shiomi.gate.identity import Identity, Tables, identify, load_tables
+from shiomi.gate.lookups import Bound, Proof
+from shiomi.gate.pages import page, preferred_language
+from shiomi.gate.policy import Action, PathRule, Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
-from shiomi.gate.state import State
-
-if TYPE_CHECKING:
-    from shiomi.gate.identity import Identity
+from shiomi.gate.response import Response, respond
+from shiomi.gate.state import Charge, State
+from shiomi.gate.trap import caught, deeper, trap_step
+from shiomi.gate.verdict import Decision, Verdict
 
 __all__ = ["Decision", "Response", "Verdict", "decide"]
 
-
-class Verdict(StrEnum):
-    """What becomes of a request, widest first."""
-
-    ALLOW = "allow"  # the site answers
-    ANSWER = "answer"  # the gate answers: robots.txt, the cookie, the trap's first page
-    CHALLENGE = "challenge"  # the challenge's page
-    LIMIT = "limit"  # a budget is used up: 429
-    TARPIT = "tarpit"  # refused, slowly
-    DENY = "deny"  # refused
+Note = Callable[[str, str], None]
+"""Is told each step of a decision and what it came to, for `shiomi gate try`."""
 
 
-class Response(NamedTuple):
-    """What is sent in place of the site's own answer; for HEAD without the body."""
+class _Case(NamedTuple):
+    """A request with everything that is needed to decide on it."""
 
-    status: int
-    headers: tuple[tuple[str, str], ...]  # Content-Length included
-    body: bytes
-    seconds: float = 0.0  # a tarpit: the time over which the body may be spread
-
-
-class Decision(NamedTuple):
-    """The verdict on a request and why.
-
-    An adapter sends `response` where there is one; else it passes the request on and adds
-    `headers` to the site's answer.
-    """
-
-    verdict: Verdict
-    reason: str  # one of few words, for metrics: "trap", "purpose", "path", "budget:address", ...
-    purpose: Purpose
-    client: str  # the name of the pattern that matched: "GPTBot"; "" where none did
-    retry_after: float = 0.0  # seconds, of LIMIT and of a passing DENY
-    response: Response | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    request: Request
+    policy: Policy
+    state: State
+    bound: Bound
+    identity: Identity
+    now: float
+    note: Note | None
 
 
 def decide(
@@ -59,8 +64,9 @@ def decide(
     now: float,
     *,
     identity: Identity | None = None,
+    note: Note | None = None,
 ) -> Decision:
-    """Return the verdict on a request.
+    """Return the verdict on a request. Never raises on a request, whatever it holds.
 
     Parameters
     ----------
@@ -69,5 +75,244 @@ def decide(
     identity
         Who the client is, where an adapter has found out more than the request itself tells (by
         reverse DNS or a signature); None: what its User-Agent and address say.
+    note
+        Is told each step and what it came to.
     """
-    raise NotImplementedError
+    if identity is None:
+        identity = identify(request, _tables(), weigh=policy.weighs)
+    path = request.path
+    if path == request.spelling and (path == "/robots.txt" or path.startswith("/.well-known/")):
+        if note is not None:
+            note("always served", path)
+        return policy.lookups.allowed("always-served", identity)
+    try:
+        bound = policy.lookups.bound(state.secret)
+        return _decide(_Case(request, policy, state, bound, identity, now, note))
+    except StateError as error:
+        if note is not None:
+            note("state", str(error))
+        stand_in = _NoState(state)
+        bound = policy.lookups.bound(stand_in.secret)
+        case = _Case(request, policy, stand_in, bound, identity, now, note)
+        if policy.on_failure is Action.ALLOW:
+            return _decide(case)
+        return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
+
+
+def _decide(case: _Case) -> Decision:
+    request, policy, state, bound, identity, now, note = case
+    proof = bound.proof(request, now)
+    until = state.revoked(proof.keys, now)
+    if note is not None:
+        note("cookie", "good" if proof.passed else "none that is good")
+        note("revoked", f"until {_utc(until)}" if until else "no")
+    if until:
+        return _revoked(case, "revoked", until)
+    if request.path.startswith(policy.challenge.path):
+        return _own_page(case, proof)
+    action, budget, reason = _action(case)
+    if action is Action.ALLOW:
+        return policy.lookups.allowed(reason, identity)
+    if action is Action.DENY:
+        return _refuse(case, Verdict.DENY, reason)
+    if action is Action.TARPIT:
+        return _refuse(case, Verdict.TARPIT, reason)
+    stranger = action is Action.CHALLENGE and not proof.passed
+    if stranger:
+        budget = policy.challenge.budget
+    wait = state.take(bound.buckets.charges(budget, request.address), now)
+    if note is not None:
+        note("budget", f"{budget}: " + (f"used up for {wait:.0f} s" if wait else "one token taken"))
+    if wait:
+        return _limited(case, wait)
+    if not stranger:
+        passed = "cookie" if action is Action.CHALLENGE else reason
+        return policy.lookups.allowed(passed, identity)
+    if request.method in ("GET", "HEAD"):
+        response = challenge(request, policy, bound.signer, now)
+        return Decision(Verdict.CHALLENGE, reason, *_whom(identity), response=response)
+    if policy.challenge.other_methods is Action.BUDGET:
+        return policy.lookups.allowed("method", identity)
+    return _refuse(case, Verdict.DENY, "method")
+
+
+def _action(case: _Case) -> tuple[Action, str, str]:
+    """The action for the client at this path, the budget it counts in, and what decided."""
+    request, paths = case.request, case.policy.lookups.paths
+    found = _ruled(case, paths.find(request.path))
+    if request.spelling != request.path:
+        other = _ruled(case, paths.find(request.spelling))
+        if other[0].narrower(found[0]) is not found[0]:
+            found = other
+    if case.note is not None:
+        case.note("action", f"{found[0]} ({found[2]}), budget {found[1] or 'none'}")
+    return found
+
+
+def _ruled(case: _Case, rule: PathRule | None) -> tuple[Action, str, str]:
+    policy, identity = case.policy, case.identity
+    purpose, verified = identity.client.purpose, identity.verified
+    action, by_path = _by_purpose(policy, rule, purpose, verified=verified is True)
+    reason = "path" if by_path else "purpose"
+    budget = policy.purposes[purpose].budget
+    if verified is False:
+        library, by_path = _by_purpose(policy, rule, Purpose.LIBRARY, verified=False)
+        if library.narrower(action) is not action:
+            action, reason = library, "path" if by_path else "claim"
+        budget = policy.purposes[Purpose.LIBRARY].budget
+    if policy.networks:
+        network = policy.lookups.networks.rule(case.request.address)
+        if network is not None and network.action is not None:
+            if network.action is Action.ALLOW:
+                if not by_path:
+                    action, reason = Action.ALLOW, "network"
+            elif network.action.narrower(action) is not action:
+                action, reason = network.action, "network"
+    if (
+        action is Action.BUDGET
+        and identity.weight >= policy.challenge.suspicious
+        and purpose is Purpose.BROWSER
+    ):
+        action, reason = Action.CHALLENGE, "weight"
+    if rule is not None:
+        if action is Action.CHALLENGE and not rule.challenge:
+            action, reason = Action.BUDGET, "path"
+        budget = rule.budget or budget
+    return action, budget, reason
+
+
+def _by_purpose(
+    policy: Policy, rule: PathRule | None, purpose: Purpose, *, verified: bool
+) -> tuple[Action, bool]:
+    """The action for a purpose at a path, and whether the path's rule said it."""
+    if rule is not None:
+        named = rule.purposes.get(purpose)
+        if named is not None:
+            unproven = not verified and purpose not in _NOTHING_CLAIMED
+            return named.narrower(Action.BUDGET) if unproven else named, True
+        if rule.action is not None:
+            return rule.action, True
+    whom = policy.purposes[purpose]
+    return whom.action if verified else whom.unverified, False
+
+
+_NOTHING_CLAIMED = (Purpose.BROWSER, Purpose.LIBRARY)  # there is no word of theirs to be proven
+
+
+def _own_page(case: _Case, proof: Proof) -> Decision:
+    """The gate's own pages, below `challenge.path`."""
+    request, policy, state, bound, identity, now, note = case
+    step = trap_step(policy, request.path) if policy.trap.enabled else 0
+    exempt = identity.verified is True and _action(case)[0] is Action.ALLOW
+    if (
+        step
+        and not exempt
+        and caught(request, policy.trap, state, bound.secret, proof.keys[0], step, now)
+    ):
+        until = now + policy.trap.ban_hours * 3600.0
+        state.revoke(proof.keys, until, now)
+        return _revoked(case, "trap", until)
+    wait = state.take(bound.buckets.charges(policy.challenge.budget, request.address), now)
+    if wait:
+        return _limited(case, wait)
+    if step:
+        response, reason = _trap_page(case), "trap-warning"
+    elif request.path == enter_path(policy):
+        response, reason = enter(request, policy, bound.signer, now)
+    else:
+        response = _page_response(case, "missing", 404)
+        reason = "missing"
+    if note is not None:
+        note("own page", reason)
+    return Decision(Verdict.ANSWER, reason, *_whom(identity), response=response)
+
+
+def _trap_page(case: _Case) -> Response:
+    language = preferred_language(case.request.header("accept-language"))
+    link = (deeper(case.request.path), "trap_more")
+    return respond(200, page("trap", language, paragraphs=("trap_text",), link=link))
+
+
+def _revoked(case: _Case, reason: str, until: float) -> Decision:
+    verdict = Verdict(case.policy.trap.action)
+    response = _page_response(case, "revoked", 403, time=_utc(until))
+    return _slow(case, Decision(verdict, reason, *_whom(case.identity), until - case.now, response))
+
+
+def _limited(case: _Case, wait: float) -> Decision:
+    seconds = math.ceil(wait)
+    headers = [("Retry-After", str(seconds))]
+    response = _page_response(case, "limit", 429, headers, seconds=seconds)
+    return Decision(Verdict.LIMIT, "budget", *_whom(case.identity), wait, response)
+
+
+def _refuse(
+    case: _Case, verdict: Verdict, reason: str, *, status: int = 403, retry_after: float = 0.0
+) -> Decision:
+    kind = reason if reason in ("method", "failure") else "deny"
+    headers = [("Retry-After", f"{retry_after:.0f}")] if retry_after else []
+    response = _page_response(case, kind, status, headers)
+    return _slow(case, Decision(verdict, reason, *_whom(case.identity), retry_after, response))
+
+
+def _page_response(
+    case: _Case,
+    kind: str,
+    status: int,
+    headers: Sequence[tuple[str, str]] = (),
+    **values: object,
+) -> Response:
+    language = preferred_language(case.request.header("accept-language"))
+    contact = case.policy.contact
+    paragraphs = (f"{kind}_text", "contact") if contact else (f"{kind}_text",)
+    shown = page(kind, language, paragraphs=paragraphs, values={**values, "contact": contact})
+    return respond(status, shown, headers)
+
+
+def _slow(case: _Case, decision: Decision) -> Decision:
+    if decision.verdict is not Verdict.TARPIT or decision.response is None:
+        return decision
+    response = decision.response._replace(seconds=float(case.policy.tarpit.seconds))
+    return decision._replace(response=response)
+
+
+def _whom(identity: Identity) -> tuple[Purpose, str]:
+    return identity.client.purpose, identity.client.name
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
+class _NoState:
+    """Stands in for a state that cannot be reached: nobody is counted, nobody was revoked."""
+
+    blocking = False
+
+    def __init__(self, state: State) -> None:
+        try:
+            self.secret = state.secret
+        except StateError:
+            self.secret = _own_secret()
+
+    def take(self, charges: Sequence[Charge], now: float) -> float:  # noqa: ARG002
+        return 0.0
+
+    def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
+        pass
+
+    def revoked(self, keys: Sequence[int], now: float) -> float:  # noqa: ARG002
+        return 0.0
+
+    def close(self) -> None:
+        pass
+
+
+@cache
+def _own_secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
+@cache
+def _tables() -> Tables:
+    return load_tables()

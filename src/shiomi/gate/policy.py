@@ -12,8 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from shiomi.gate.purpose import Purpose
+
+if TYPE_CHECKING:
+    from shiomi.gate.lookups import Lookups
 
 __all__ = [
     "ALWAYS_SERVED",
@@ -266,3 +270,19 @@ class Policy:
             return self.paths
         feeds = PathRule(self.feeds.match, challenge=False, budget=self.feeds.budget)
         return (*self.paths, feeds)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """The tables that `decide` looks this policy's rules up in."""
+        from shiomi.gate.lookups import Lookups
+
+        return Lookups(self)
+
+    @cached_property
+    def weighs(self) -> bool:
+        """Whether a browser's inconsistent headers can change its verdict under this policy."""
+        rule = self.purposes[Purpose.BROWSER]
+        actions = [rule.unverified]
+        actions += [path.action for path in self.paths if path.action]
+        actions += [path.purposes.get(Purpose.BROWSER, rule.unverified) for path in self.paths]
+        return Action.BUDGET in actions

@@ -4,8 +4,8 @@ Four levels, each of a policy's budget or none: the address, its /24 or /48, its
 A request takes one token from each, or, where one is empty, from none, so that who is refused uses
 up nobody else's. A bucket is kept by its theoretical arrival time (GCRA, ITU-T I.371): one number.
 
-An IPv4 address counts by itself and an IPv6 address by its /64, which one host has to itself and may
-change within as it likes (RFC 8981).
+An IPv4 address counts by itself and an IPv6 address by its /64, which one host has to itself and
+may change within as it likes (RFC 8981).
 """
 
 from __future__ import annotations

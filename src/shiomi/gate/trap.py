@@ -12,11 +12,13 @@ import re
 from hashlib import blake2b
 from html import escape
 
+from shiomi.gate.keys import key
 from shiomi.gate.pages import text
 from shiomi.gate.policy import Policy, Trap
-from shiomi.gate.state import Charge
+from shiomi.gate.request import Request
+from shiomi.gate.state import State
 
-__all__ = ["deeper", "trap_charge", "trap_link", "trap_step"]
+__all__ = ["caught", "deeper", "trap_link", "trap_step"]
 
 _FOLDER = "pages/"
 _DEEPER = "more"
@@ -54,8 +56,19 @@ def deeper(path: str) -> str:
     return f"{path.removesuffix('/')}/{_DEEPER}"
 
 
-def trap_charge(trap: Trap, client: int) -> Charge:
-    """Return the charge of one visit to the trap's first page: it fails with the last allowed."""
+def caught(
+    request: Request, trap: Trap, state: State, secret: bytes, client: int, step: int, now: float
+) -> bool:
+    """Count a visit to the trap; whether it is the one that tells a robot.
+
+    The same page again within the time counts once: a person may reload it.
+    """
+    if step == 2 or trap.visits == 1:
+        return True
     seconds = trap.minutes * 60.0
-    interval = seconds / max(1, trap.visits - 1)
-    return (client, interval, interval * (trap.visits - 2) if trap.visits > 1 else -1.0)
+    whose = client.to_bytes(8, "big", signed=True)
+    this_page = key(secret, "trap page", whose, request.path.encode("utf-8", "replace"))
+    if state.take([(this_page, seconds, 0.0)], now):
+        return False
+    visits = key(secret, "trap", whose)
+    return state.take([(visits, seconds, seconds * (trap.visits - 2))], now) > 0

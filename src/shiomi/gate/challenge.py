@@ -1,0 +1,150 @@
+"""The challenge without JavaScript: a small page, and a cookie for who goes on from it.
+
+A browser goes on by itself, by a `Refresh` *header*: crawlers that follow a redirection, or a
+`<meta http-equiv=refresh>`, do not read it. Where a browser does not either (lynx, w3m), there is a
+button in a form sent by POST, which crawlers do not send. The address in the header is good for GET
+alone and is nowhere in the page; the form's is good for POST alone.
+
+Both addresses are signed for this client and this page, so they lead to no other site and cannot be
+made up. The page also sets a cookie that means nothing but that cookies come back: who returns
+without it is told so, and not sent round in a circle.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, quote
+
+from shiomi.gate.cookie import Signer, find_cookies
+from shiomi.gate.pages import Page, page, preferred_language
+from shiomi.gate.policy import Policy
+from shiomi.gate.request import Request
+from shiomi.gate.response import Response, respond
+from shiomi.gate.trap import trap_link
+
+__all__ = ["challenge", "enter", "enter_path", "local_address"]
+
+_LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
+_KEPT = "%/:@!$&'()*+,;=-._~"  # what needs no encoding in a path (RFC 3986, 3.3)
+_MOST_TRIES = 10  # challenges in a row that a browser is sent on from by itself
+_REFRESH, _BUTTON = "refresh", "button"
+
+
+def challenge(request: Request, policy: Policy, signer: Signer, now: float) -> Response:
+    """Return the challenge's page, standing before the page that is asked for."""
+    tries = _tries(request, policy)
+    by_itself = tries < _MOST_TRIES
+    to = local_address(request, policy)
+    headers = [_set(request, _try_name(policy), str(tries + 1), policy.challenge.minutes)]
+    if by_itself:
+        address = _address(policy, signer.token(_REFRESH, request, to, now), to)
+        headers.append(("Refresh", f"{policy.challenge.wait_seconds}; url={address}"))
+    shown = _page(request, policy, signer, to, now, by_itself=by_itself)
+    return respond(policy.challenge.status, shown, headers)
+
+
+def enter(request: Request, policy: Policy, signer: Signer, now: float) -> tuple[Response, str]:
+    """Return the answer to who goes on from the challenge, and why, in a word.
+
+    "entered": the cookie, and the way to the page. "no-cookies": a page that says they are needed.
+    "stale": the token is too old, altered or another client's; the page with the button again.
+    """
+    token, to = _parameters(request, policy)
+    kind = _BUTTON if request.method == "POST" else _REFRESH
+    seconds = policy.challenge.minutes * 60.0
+    if not signer.leads(kind, request, token, to, now, seconds):
+        shown = _page(request, policy, signer, to, now, by_itself=False)
+        again = _set(request, _try_name(policy), "1", policy.challenge.minutes)
+        return respond(policy.challenge.status, shown, [again]), "stale"
+    header = request.headers.get(b"cookie", b"")
+    if policy.cookie.name.encode() not in header:  # neither the cookie nor its forerunner
+        host = request.host or request.header("host")
+        shown = page(
+            "cookie",
+            preferred_language(request.header("accept-language")),
+            paragraphs=("cookie_text",),
+            values={"host": host[:100]},
+            link=(to, "again"),
+        )
+        return respond(policy.challenge.status, shown), "no-cookies"
+    given = signer.cookie(request, now)
+    headers = [
+        ("Location", to),
+        _set(request, policy.cookie.name, given, policy.cookie.hours * 60),
+        _set(request, _try_name(policy), "", 0),
+    ]
+    shown = page("challenge", "en", paragraphs=(), link=(to, "continue"))
+    return respond(303, shown, headers), "entered"
+
+
+def enter_path(policy: Policy) -> str:
+    """Return the path that the challenge leads to."""
+    return f"{policy.challenge.path}enter"
+
+
+def local_address(request: Request, policy: Policy) -> str:
+    """Return the path and query of the request, fit to be sent back to: always on this site."""
+    return _local(request.raw_path, request.query, policy)
+
+
+def _local(path: bytes, query: bytes, policy: Policy) -> str:
+    # "//host" and "/\host" name another site to a browser.
+    safe = "/" + quote(path.lstrip(b"/\\"), safe=_KEPT)
+    if len(safe) > _LONGEST_ADDRESS or safe.startswith(policy.challenge.path):
+        return "/"
+    if not query:
+        return safe
+    whole = f"{safe}?{quote(query, safe=_KEPT + '?')}"
+    return whole if len(whole) <= _LONGEST_ADDRESS else safe
+
+
+def _page(
+    request: Request, policy: Policy, signer: Signer, to: str, now: float, *, by_itself: bool
+) -> Page:
+    language = preferred_language(request.header("accept-language"))
+    texts = ("challenge_text", "challenge_help") if by_itself else ("press_text",)
+    return page(
+        "challenge",
+        language,
+        paragraphs=texts,
+        button=_address(policy, signer.token(_BUTTON, request, to, now), to),
+        foot=f"<footer>{trap_link(policy, to, language)}</footer>" if policy.trap.enabled else "",
+    )
+
+
+def _address(policy: Policy, token: str, to: str) -> str:
+    return f"{enter_path(policy)}?t={token}&to={quote(to, safe='/')}"
+
+
+def _parameters(request: Request, policy: Policy) -> tuple[str, str]:
+    """The token and the page it leads to, which is on this site whatever was sent."""
+    try:
+        pairs = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=8))
+    except ValueError:  # more fields
+        return "", "/"
+    path, _, query = pairs.get("to", "").encode("utf-8", "replace").partition(b"?")
+    return pairs.get("t", ""), _local(path, query, policy)
+
+
+def _tries(request: Request, policy: Policy) -> int:
+    """How often the client was challenged in a row; 0 where it sent no number from 1 to 99."""
+    header = request.headers.get(b"cookie")
+    if header is None:
+        return 0
+    values = find_cookies(header, _try_name(policy).encode())
+    return max((int(value) for value in values if _number(value)), default=0)
+
+
+def _number(value: bytes) -> bool:
+    return len(value) <= 2 and value.isdigit()
+
+
+def _try_name(policy: Policy) -> str:
+    return f"{policy.cookie.name}-try"
+
+
+def _set(request: Request, name: str, value: str, minutes: int) -> tuple[str, str]:
+    secure = "; Secure" if request.scheme == "https" else ""
+    return (
+        "Set-Cookie",
+        f"{name}={value}; Path=/; Max-Age={minutes * 60}; HttpOnly; SameSite=Lax{secure}",
+    )

@@ -1,0 +1,38 @@
+"""Decision: what `decide` returns and adapters carry out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.response import Response
+
+__all__ = ["Decision", "Verdict"]
+
+
+class Verdict(StrEnum):
+    """What becomes of a request, widest first."""
+
+    ALLOW = "allow"  # the site answers
+    ANSWER = "answer"  # the gate answers: robots.txt, the cookie, the trap's first page
+    CHALLENGE = "challenge"  # the challenge's page
+    LIMIT = "limit"  # a budget is used up: 429
+    TARPIT = "tarpit"  # refused, slowly
+    DENY = "deny"  # refused
+
+
+class Decision(NamedTuple):
+    """The verdict on a request and why.
+
+    An adapter sends `response` where there is one; else it passes the request on and adds
+    `headers` to the site's answer.
+    """
+
+    verdict: Verdict
+    reason: str  # one of few words, for metrics: "trap", "purpose", "path", "budget", "cookie", ...
+    purpose: Purpose
+    client: str  # the name of the pattern that matched: "GPTBot"
+    retry_after: float = 0.0  # seconds, of LIMIT and of a passing DENY
+    response: Response | None = None
+    headers: tuple[tuple[str, str], ...] = ()

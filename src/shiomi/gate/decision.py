@@ -31,10 +31,12 @@ from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Tables, identify, load_tables
 from shiomi.gate.lookups import Bound, Proof
 from shiomi.gate.pages import page, preferred_language
-from shiomi.gate.policy import Action, PathRule, Policy
+from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response, respond
+from shiomi.gate.ruling import ruling
+from shiomi.gate.ruling import ruling
 from shiomi.gate.state import Charge, State
 from shiomi.gate.trap import caught, deeper, trap_step
 from shiomi.gate.verdict import Decision, Verdict
@@ -138,65 +140,16 @@ def _decide(case: _Case) -> Decision:
 
 def _action(case: _Case) -> tuple[Action, str, str]:
     """The action for the client at this path, the budget it counts in, and what decided."""
-    request, paths = case.request, case.policy.lookups.paths
-    found = _ruled(case, paths.find(request.path))
+    request, policy, lookups = case.request, case.policy, case.policy.lookups
+    network = lookups.networks.rule(request.address)
+    found = ruling(policy, case.identity, lookups.paths.find(request.path), network)
     if request.spelling != request.path:
-        other = _ruled(case, paths.find(request.spelling))
+        other = ruling(policy, case.identity, lookups.paths.find(request.spelling), network)
         if other[0].narrower(found[0]) is not found[0]:
             found = other
     if case.note is not None:
         case.note("action", f"{found[0]} ({found[2]}), budget {found[1] or 'none'}")
     return found
-
-
-def _ruled(case: _Case, rule: PathRule | None) -> tuple[Action, str, str]:
-    policy, identity = case.policy, case.identity
-    purpose, verified = identity.client.purpose, identity.verified
-    action, by_path = _by_purpose(policy, rule, purpose, verified=verified is True)
-    reason = "path" if by_path else "purpose"
-    budget = policy.purposes[purpose].budget
-    if verified is False:
-        library, by_path = _by_purpose(policy, rule, Purpose.LIBRARY, verified=False)
-        if library.narrower(action) is not action:
-            action, reason = library, "path" if by_path else "claim"
-        budget = policy.purposes[Purpose.LIBRARY].budget
-    if policy.networks:
-        network = policy.lookups.networks.rule(case.request.address)
-        if network is not None and network.action is not None:
-            if network.action is Action.ALLOW:
-                if not by_path:
-                    action, reason = Action.ALLOW, "network"
-            elif network.action.narrower(action) is not action:
-                action, reason = network.action, "network"
-    if (
-        action is Action.BUDGET
-        and identity.weight >= policy.challenge.suspicious
-        and purpose is Purpose.BROWSER
-    ):
-        action, reason = Action.CHALLENGE, "weight"
-    if rule is not None:
-        if action is Action.CHALLENGE and not rule.challenge:
-            action, reason = Action.BUDGET, "path"
-        budget = rule.budget or budget
-    return action, budget, reason
-
-
-def _by_purpose(
-    policy: Policy, rule: PathRule | None, purpose: Purpose, *, verified: bool
-) -> tuple[Action, bool]:
-    """The action for a purpose at a path, and whether the path's rule said it."""
-    if rule is not None:
-        named = rule.purposes.get(purpose)
-        if named is not None:
-            unproven = not verified and purpose not in _NOTHING_CLAIMED
-            return named.narrower(Action.BUDGET) if unproven else named, True
-        if rule.action is not None:
-            return rule.action, True
-    whom = policy.purposes[purpose]
-    return whom.action if verified else whom.unverified, False
-
-
-_NOTHING_CLAIMED = (Purpose.BROWSER, Purpose.LIBRARY)  # there is no word of theirs to be proven
 
 
 def _own_page(case: _Case, proof: Proof) -> Decision:

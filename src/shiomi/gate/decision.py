@@ -36,7 +36,6 @@ from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response, respond
 from shiomi.gate.ruling import ruling
-from shiomi.gate.ruling import ruling
 from shiomi.gate.state import Charge, State
 from shiomi.gate.trap import caught, deeper, trap_step
 from shiomi.gate.verdict import Decision, Verdict
@@ -148,7 +147,7 @@ def _action(case: _Case) -> tuple[Action, str, str]:
         if other[0].narrower(found[0]) is not found[0]:
             found = other
     if case.note is not None:
-        case.note("action", f"{found[0]} ({found[2]}), budget {found[1] or 'none'}")
+        case.note("action", f"{found[0]}, by {found[2]}")
     return found
 
 

@@ -1,0 +1,96 @@
+"""`shiomi gate policy`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, json_option
+
+__all__ = ["policy"]
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("gate.toml"))
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Check FILE instead: unknown keys, wrong values, rules that contradict each other.",
+)
+@click.option("--force", is_flag=True, help="Write over a FILE that is there already.")
+@click.option(
+    "--trap-link",
+    "page",
+    metavar="PATH",
+    help="Print the trap's link for the page with this path, to stand before its </body>.",
+)
+@json_option
+def policy(file: Path, check: bool, force: bool, page: str | None, json: bool) -> None:
+    """Write the default policy into FILE with comments, or check one.
+
+    Every key stands in it with its default and what it is for, so that the file itself is
+    the reference. FILE is gate.toml where none is named; - is standard output.
+
+    \b
+    Examples:
+      shiomi gate policy                       write gate.toml
+      shiomi gate policy --check gate.toml     all that is wrong with it, by line
+      shiomi gate policy --trap-link /blog/1   the link for one page
+    """
+    if check:
+        _check(file, json=json)
+    elif page is not None:
+        _trap_link(file, page)
+    else:
+        _write(file, force=force, json=json)
+
+
+def _check(file: Path, *, json: bool) -> None:
+    from shiomi.gate.errors import PolicyError
+    from shiomi.gate.policy_file import load_policy
+
+    try:
+        found = load_policy(file)
+    except PolicyError as error:
+        if not json:
+            raise
+        as_json({"file": file, "problems": str(error).splitlines()})
+        raise click.exceptions.Exit(Exit.FAILED) from None
+    if json:
+        as_json({"file": file, "problems": []})
+        return
+    click.echo(f"{file}: good")
+    for purpose, rule in found.purposes.items():
+        unverified = "" if rule.unverified is rule.action else f"; unproven: {rule.unverified}"
+        click.echo(f"  {purpose:<14} {rule.action}{unverified}")
+
+
+def _trap_link(file: Path, page: str) -> None:
+    from shiomi.gate.policy import Policy
+    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.trap import trap_link
+
+    click.echo(trap_link(load_policy(file) if file.exists() else Policy(), page))
+
+
+def _write(file: Path, *, force: bool, json: bool) -> None:
+    from shiomi.gate.policy_file import default_policy_text
+
+    text = default_policy_text()
+    if str(file) == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as out:
+            out.write(text)
+    except FileExistsError:
+        click.echo(f"{file} is there already; --force writes over it", err=True)
+        raise click.exceptions.Exit(Exit.FAILED) from None
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
+    if json:
+        as_json({"file": file})
+    else:
+        click.echo(f"wrote {file}; next: shiomi gate try /some/page --as gptbot")

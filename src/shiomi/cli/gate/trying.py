@@ -1,0 +1,149 @@
+"""`shiomi gate try`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shiomi.cli.output import as_json, echo, json_option
+
+if TYPE_CHECKING:
+    from shiomi.gate.policy import Policy
+    from shiomi.gate.trial import Trial
+
+__all__ = ["try_"]
+
+
+@click.command(name="try")
+@click.argument("url")
+@click.option(
+    "--as",
+    "client",
+    default="browser",
+    show_default=True,
+    metavar="CLIENT",
+    help="A bot's name (gptbot), browser, or a whole User-Agent.",
+)
+@click.option(
+    "--from",
+    "address",
+    default="192.0.2.1",
+    show_default=True,
+    metavar="ADDRESS",
+    help="Where the request comes from; published address ranges are looked up.",
+)
+@click.option(
+    "--proven/--disproven",
+    default=None,
+    help="Take the client's word for proven or disproven, as reverse DNS or a signature would.",
+)
+@click.option("--passed", is_flag=True, help="The client has passed the challenge before.")
+@click.option("--method", default="GET", show_default=True, help="The request's method.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; often."
+)
+@click.option(
+    "--policy",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The policy.  [default: gate.toml where there is one, else the default policy]",
+)
+@json_option
+def try_(
+    url: str,
+    client: str,
+    address: str,
+    proven: bool | None,
+    passed: bool,
+    method: str,
+    headers: tuple[str, ...],
+    file: Path | None,
+    json: bool,
+) -> None:
+    """Show what the policy does to one request, and why, step by step.
+
+    URL is a page's address or only its path. Nothing is fetched and nobody is asked.
+
+    \b
+    Examples:
+      shiomi gate try /blog/1 --as gptbot
+      shiomi gate try /blog/1 --as googlebot --from 66.249.66.1
+      shiomi gate try /feed.xml --as "curl/8.14"
+      shiomi gate try https://example.org/ --as browser --passed
+    """
+    import time
+
+    from shiomi.gate.identity import load_tables
+    from shiomi.gate.trial import trial, user_agent_of
+
+    tables = load_tables()
+    found = trial(
+        url,
+        _policy(file),
+        tables,
+        time.time(),
+        user_agent=user_agent_of(client, tables),
+        address=address,
+        method=method,
+        headers=tuple(_header(text) for text in headers),
+        proven=proven,
+        passed=passed,
+    )
+    if json:
+        as_json(_document(found))
+    else:
+        _print(found)
+
+
+def _policy(file: Path | None) -> Policy:
+    from shiomi.gate.policy import Policy
+    from shiomi.gate.policy_file import load_policy
+
+    if file is None and not Path("gate.toml").exists():
+        return Policy()
+    return load_policy(file or Path("gate.toml"))
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise click.BadParameter(f"{text!r} is no header; write 'Name: value'")
+    return name.strip(), value.strip()
+
+
+def _document(found: Trial) -> dict[str, object]:
+    decision, response = found.decision, found.decision.response
+    return {
+        "verdict": decision.verdict,
+        "reason": decision.reason,
+        "purpose": decision.purpose,
+        "client": decision.client,
+        "verified": found.identity.verified,
+        "retry_after": decision.retry_after,
+        "path": found.request.path,
+        "user_agent": found.request.user_agent,
+        "steps": [{"step": step, "found": what} for step, what in found.steps],
+        "status": response.status if response else None,
+        "headers": response.headers if response else decision.headers,
+    }
+
+
+def _print(found: Trial) -> None:
+    decision, response = found.decision, found.decision.response
+    echo(f"{found.request.method} {found.request.target}")
+    echo(f"  {'User-Agent':<14}{found.request.user_agent[:200] or 'none'}")
+    for step, what in found.steps:
+        echo(f"  {step:<14}{what}")
+    echo(f"{decision.verdict} ({decision.reason})")
+    if response is None:
+        echo("  the site answers")
+        for name, value in decision.headers:
+            echo(f"  adding {name}: {value}")
+        return
+    shown = {"Refresh", "Location", "Retry-After", "Set-Cookie"}
+    echo(f"  the gate answers {response.status}, {len(response.body):,} bytes")
+    for name, value in response.headers:
+        if name in shown:
+            echo(f"  {name}: {value}")

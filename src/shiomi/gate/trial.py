@@ -1,0 +1,134 @@
+"""A trial: what a policy does to one request, step by step, before it does it to anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from shiomi.gate.addresses import parse_address, text_of
+from shiomi.gate.decision import decide
+from shiomi.gate.errors import GateError
+from shiomi.gate.identity import Identity, Tables, identify
+from shiomi.gate.policy import Policy
+from shiomi.gate.request import Request
+from shiomi.gate.state.memory import MemoryState
+from shiomi.gate.verdict import Decision
+
+__all__ = ["BROWSER", "Trial", "trial", "user_agent_of"]
+
+BROWSER = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/142.0.0.0 Safari/537.36"
+)
+
+_BROWSER_HEADERS = (
+    ("Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"),
+    ("Accept-Encoding", "gzip, deflate, br"),
+    ("Accept-Language", "en"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Sec-Fetch-Site", "none"),
+    ("Sec-CH-UA", '"Chromium";v="142", "Google Chrome";v="142"'),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A request, who sent it, the steps to the verdict, and the verdict."""
+
+    request: Request
+    identity: Identity
+    steps: tuple[tuple[str, str], ...]  # what was looked at, and what it came to
+    decision: Decision
+
+
+def trial(
+    url: str,
+    policy: Policy,
+    tables: Tables,
+    now: float,
+    *,
+    user_agent: str = BROWSER,
+    address: str = "192.0.2.1",
+    method: str = "GET",
+    headers: tuple[tuple[str, str], ...] = (),
+    proven: bool | None = None,
+    passed: bool = False,
+) -> Trial:
+    """Return what happens to a request for `url`, to a gate that has seen none before.
+
+    Parameters
+    ----------
+    proven
+        Take the client's word for proven, or for disproven; None: see by its address.
+    passed
+        The client has passed the challenge before, and sends the cookie.
+
+    Raises
+    ------
+    GateError
+        The URL is no web address or path, or `address` is none.
+    """
+    scheme, host, target = _split(url)
+    packed = parse_address(address)
+    if packed is None:
+        raise GateError(f"{address[:80]!r} is no IPv4 or IPv6 address")
+    sent = [("Host", host), ("User-Agent", user_agent), *headers]
+    if user_agent == BROWSER:
+        given = {name.lower() for name, _ in headers}
+        sent += [one for one in _BROWSER_HEADERS if one[0].lower() not in given]
+    state = MemoryState(clients=1000)
+    request = Request.make(target, peer=text_of(packed), method=method, headers=sent, scheme=scheme)
+    if passed:
+        cookie = policy.lookups.bound(state.secret).signer.cookie(request, now)
+        name = policy.cookie.name.encode()
+        with_it = {**request.headers, b"cookie": name + b"=" + cookie.encode()}
+        request = request._replace(headers=with_it)
+    identity = identify(request, tables)
+    if proven is not None:
+        identity = identity._replace(verified=proven, by="this trial")
+    steps = [("who", _who(identity)), ("path", _path(request))]
+    decision = decide(
+        request, policy, state, now, identity=identity, note=lambda *step: steps.append(step)
+    )
+    return Trial(request, identity, tuple(steps), decision)
+
+
+def user_agent_of(name: str, tables: Tables) -> str:
+    """Return a User-Agent for "browser", for the name of a known client, or as it stands."""
+    if name.lower() == "browser":
+        return BROWSER
+    known = {pattern.client.name.lower(): pattern.client for pattern in tables.agents.patterns}
+    client = known.get(name.lower())
+    if client is not None:
+        spellings = (name, f"{client.name}/1.0", f"Mozilla/5.0 (compatible; {client.name}/1.0)")
+        for spelling in spellings:
+            if tables.agents.client(spelling).name == client.name:
+                return spelling
+    return name
+
+
+def _split(url: str) -> tuple[str, str, str]:
+    """The scheme, host and target of a URL or of a path alone."""
+    if url.startswith("/"):
+        return "http", "localhost", url
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+    except ValueError as error:
+        raise GateError(f"{url[:80]!r} is no URL: {error}") from None
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise GateError(f"{url[:80]!r} is no web address; give http, https or a path")
+    return parts.scheme, parts.netloc, (parts.path or "/") + (f"?{parts.query}" * bool(parts.query))
+
+
+def _who(identity: Identity) -> str:
+    client = identity.client
+    operator = f" of {client.operator}" if client.operator else ""
+    truth = {True: "proven", False: "disproven", None: "not proven"}[identity.verified]
+    weight = f", headers that do not fit weigh {identity.weight}" if identity.weight else ""
+    return f"{client.name}{operator}: {client.purpose} ({truth}, by {identity.by}{weight})"
+
+
+def _path(request: Request) -> str:
+    if request.spelling == request.path:
+        return request.path
+    return f"{request.path}, spelled {request.spelling}"

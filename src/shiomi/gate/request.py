@@ -16,6 +16,7 @@ from shiomi.gate.client_address import TrustedProxies
 __all__ = ["Request", "merge_headers", "normalise"]
 
 _NO_PROXIES = TrustedProxies()
+_SAFE_IN_PATHS = "/:@!$&'()*+,;=-._~"  # RFC 3986, 3.3
 
 
 class Request(NamedTuple):
@@ -105,15 +106,50 @@ class Request(NamedTuple):
                 scope.get("method", "GET"),  # a WebSocket begins as GET (RFC 6455, 4.1)
                 normalise(spelling),
                 spelling,
-                quote(spelling, safe="/:@!$&'()*+,;=-._~").encode()
-                if raw_path is None
-                else raw_path,
+                quote(spelling, safe=_SAFE_IN_PATHS).encode() if raw_path is None else raw_path,
                 scope.get("query_string", b""),
                 headers.get(b"host", b"").decode("latin-1"),
                 _scheme(scheme, peer, headers, proxies) if proxies.any else _web(scheme),
                 headers.get(b"user-agent", b"").decode("latin-1"),
                 headers,
             ),
+        )
+
+    @classmethod
+    def from_wsgi(
+        cls, environ: Mapping[str, Any], proxies: TrustedProxies = _NO_PROXIES
+    ) -> Request:
+        """Return the request of a WSGI environment (PEP 3333, "environ Variables").
+
+        Names of headers come with "_" for "-", and the path decoded: it is encoded anew where the
+        server does not say how it was sent (RAW_URI, REQUEST_URI).
+        """
+        headers = {
+            name[5:].replace("_", "-").lower().encode("latin-1", "replace"): _sent(value)
+            for name, value in environ.items()
+            if name.startswith("HTTP_")
+        }
+        spelling = _sent(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).decode(
+            "utf-8", "replace"
+        )
+        target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+        raw_path = (
+            _sent(_origin_form(target)).partition(b"?")[0]
+            if target
+            else quote(spelling, safe=_SAFE_IN_PATHS).encode()
+        )
+        peer = environ.get("REMOTE_ADDR") or None
+        return cls(
+            proxies.client(peer, headers),
+            environ.get("REQUEST_METHOD", "GET"),
+            normalise(spelling or "/"),
+            spelling or "/",
+            raw_path,
+            _sent(environ.get("QUERY_STRING", "")),
+            headers.get(b"host", b"").decode("latin-1"),
+            _scheme(environ.get("wsgi.url_scheme", "http"), peer, headers, proxies),
+            headers.get(b"user-agent", b"").decode("latin-1"),
+            headers,
         )
 
 
@@ -153,6 +189,11 @@ def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
         name: (b"; " if name == b"cookie" else b", ").join(several)
         for name, several in values.items()
     }
+
+
+def _sent(text: str) -> bytes:
+    """The bytes that WSGI hands over as latin-1."""
+    return text.encode("latin-1", "replace")
 
 
 def _origin_form(target: str) -> str:

@@ -216,7 +216,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_made_file(path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        with pytest.raises(StateError, match="no room for .* give fewer than 100,000 clients"):
+        with pytest.raises(StateError, match=r"no room for .* give fewer than 100,000 clients"):
             FileState(path, clients=100_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -224,7 +224,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_made_file(path: Path) -> None:
 
 
 def test_a_place_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match="absent.*folder that exists"):
+    with pytest.raises(StateError, match=r"absent.*folder that exists"):
         FileState(tmp_path / "absent" / "gate.state")
     with pytest.raises(StateError, match="cannot be opened"):
         FileState(tmp_path)

@@ -24,11 +24,15 @@ class State(Protocol):
     the policy's `on_failure` says.
     """
 
-    blocking: bool
-    """Whether a call waits for a network: then it is made in a thread, not in an event loop."""
+    @property
+    def blocking(self) -> bool:
+        """Whether a call waits for a network: then it is made in a thread, not in an event loop."""
+        ...
 
-    secret: bytes
-    """32 random bytes, made with the state and shared by all who share it."""
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes, made with the state and shared by all who share it."""
+        ...
 
     def take(self, charges: Sequence[Charge], now: float) -> float:
         """Take one token from every bucket, or from none.

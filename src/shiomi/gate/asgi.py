@@ -1,0 +1,201 @@
+"""ASGI middleware: Starlette, FastAPI, Litestar, Django under ASGI, or any other application.
+
+    app = GateMiddleware(app)                               # the default policy
+    app.add_middleware(GateMiddleware, policy="gate.toml")  # Starlette, FastAPI
+
+Written against the ASGI specification 3.0 alone. Bodies pass through as they come, in both
+directions; what a refused client still sends is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.policy import Policy
+from shiomi.gate.request import Request
+from shiomi.gate.response import Response
+from shiomi.gate.reverse_dns import ReverseDns
+from shiomi.gate.state import State
+from shiomi.gate.trap_links import TrapLink
+from shiomi.gate.verdict import Decision
+
+__all__ = ["GateMiddleware", "send_response"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_Headers = list[tuple[bytes, bytes]]
+
+
+class GateMiddleware:
+    """An ASGI application behind the gate.
+
+    Parameters
+    ----------
+    app
+        The application that answers who is let through.
+    policy
+        A policy, or the path of its file; None: the default policy.
+    state
+        Where budgets and bans are kept; None: this process's memory. Several workers need one they
+        share: `FileState("gate.state")`, or `ValkeyState("redis://…")` for several machines.
+    dns
+        Whether crawlers are confirmed by reverse DNS where nothing else can tell.
+    trap_links
+        Whether the trap's link is put into every page of HTML, at the end of its body.
+    gatekeeper
+        All of policy, state and dns at once, made by yourself.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        policy: Policy | str | os.PathLike[str] | None = None,
+        *,
+        state: State | None = None,
+        dns: bool = True,
+        trap_links: bool = True,
+        gatekeeper: Gatekeeper | None = None,
+    ) -> None:
+        self._app = app
+        if gatekeeper is None:
+            resolver = ReverseDns() if dns else None
+            gatekeeper = Gatekeeper(policy, state=state, resolver=resolver)
+        self.gatekeeper = gatekeeper
+        self._judge = gatekeeper.judge_fully
+        self._proxies = gatekeeper.proxies
+        self._headers = _encoded(gatekeeper.headers)
+        self._links = trap_links and gatekeeper.policy.trap.enabled
+        self._slow = _Tarpit(gatekeeper.policy.tarpit.connections)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            request = Request.from_asgi(scope, self._proxies)
+            decision = await self._judge(request)
+            if decision.response is None:
+                sent = self._passed(request, decision, send)
+                await self._app(scope, receive, sent)
+            else:
+                await self._slow.send(send, receive, decision.response, request.method == "HEAD")
+        elif kind == "websocket":
+            request = Request.from_asgi(scope, self._proxies)
+            decision = await self._judge(request)
+            if decision.response is None:
+                await self._app(scope, receive, send)
+            else:
+                await _refuse_websocket(scope, receive, send, decision.response)
+        else:  # lifespan, and whatever the specification adds
+            await self._app(scope, receive, send)
+
+    def _passed(self, request: Request, decision: Decision, send: Send) -> Send:
+        """What the application sends by: adds the gate's headers, and the trap's link."""
+        added = self._headers
+        if decision.headers:
+            added = added + _encoded(decision.headers)
+        if self._links and request.method in ("GET", "HEAD"):
+            link = TrapLink(self.gatekeeper.policy, request)
+            return _with_link(send, added, link, head=request.method == "HEAD")
+        if not added:
+            return send
+
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            await send(message)
+
+        return sent
+
+
+class _Tarpit:
+    """Sends refusals slowly, to so many at a time; to more at once."""
+
+    def __init__(self, connections: int) -> None:
+        self._free = connections
+
+    async def send(self, send: Send, receive: Receive, response: Response, head: bool) -> None:
+        if not response.seconds or head or self._free < 1:
+            await send_response(send, response, head=head)
+            return
+        self._free -= 1
+        try:
+            await _send_slowly(send, receive, response)
+        finally:
+            self._free += 1
+
+
+async def send_response(send: Send, response: Response, *, head: bool = False) -> None:
+    """Send an answer of the gate's own; to HEAD without its body."""
+    headers = _encoded(response.headers)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+async def _send_slowly(send: Send, receive: Receive, response: Response) -> None:
+    """Spread the body over the response's seconds, byte by byte if need be, until it is enough."""
+    headers = _encoded(response.headers)
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    steps = max(1, min(len(response.body), int(response.seconds)))
+    size = -(-len(response.body) // steps)
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        for start in range(0, len(response.body), size):
+            done, _ = await asyncio.wait((gone,), timeout=response.seconds / steps)
+            if done:
+                return
+            chunk = response.body[start : start + size]
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        gone.cancel()
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
+    """Answer the handshake: as HTTP where the server can, else by closing it, which is a 403."""
+    message = await receive()
+    if message["type"] != "websocket.connect":
+        return
+    if "websocket.http.response" in (scope.get("extensions") or {}):
+        status = response.status if response.status >= 400 else 403
+        headers = _encoded(response.headers)
+        await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": response.body})
+    else:
+        await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+
+def _with_link(send: Send, added: _Headers, link: TrapLink, *, head: bool) -> Send:
+    placing = False
+
+    async def sent(message: Message) -> None:
+        nonlocal placing
+        kind = message["type"]
+        if kind == "http.response.start":
+            headers = list(message.get("headers", ()))
+            placing = link.fits(message["status"], headers)
+            if placing:
+                headers = link.lengthened(headers)
+                placing = not head
+            message = {**message, "headers": headers + added}
+        elif placing and kind == "http.response.body":
+            last = not message.get("more_body", False)
+            message = {**message, "body": link.placed(message.get("body", b""), last=last)}
+        await send(message)
+
+    return sent
+
+
+def _encoded(headers: tuple[tuple[str, str], ...]) -> _Headers:
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]

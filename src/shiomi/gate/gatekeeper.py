@@ -1,0 +1,176 @@
+"""Gatekeeper: a policy together with what it needs to be carried out. All adapters have one.
+
+`decide` is pure; here are the clock, the state, who to ask for an identity, what counts the
+verdicts, and what happens where something of that fails: never an error of the server, and never
+more let through than the policy's `on_failure` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from shiomi.gate.client_address import TrustedProxies
+from shiomi.gate.decision import Decision, Response, Verdict, decide
+from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
+from shiomi.gate.metrics import Metrics, prometheus_text
+from shiomi.gate.own_files import own_files, own_headers
+from shiomi.gate.policy import Action, Policy
+from shiomi.gate.policy_file import load_policy
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.request import Request
+from shiomi.gate.state import State
+from shiomi.gate.state.memory import MemoryState
+
+__all__ = ["Gatekeeper"]
+
+Confirm = Callable[[bytes, Sequence[str]], bool | None]
+
+_log = logging.getLogger(__name__)
+
+_THREADS = 16  # in which a state behind a network is asked
+_WAITING = 1000  # requests for such a thread; more are answered as if the state were away
+
+_NO_ANSWER = Response(
+    503,
+    (("Content-Type", "text/plain"), ("Content-Length", "18"), ("Retry-After", "60")),
+    b"Try again shortly\n",
+)
+
+
+class Gatekeeper:
+    """Decides on requests.
+
+    Parameters
+    ----------
+    policy
+        A policy, or the path of its file, which is read once; None: the default policy.
+    state
+        Where budgets and bans are kept; None: in this process's memory, which is right for a
+        server of one process alone.
+    tables
+        Whom User-Agents and addresses name; None: those of the package.
+    resolver
+        Confirms crawlers by reverse DNS (`shiomi.gate.reverse_dns`); None: DNS is not asked.
+    clock
+        Unix seconds.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | str | os.PathLike[str] | None = None,
+        *,
+        state: State | None = None,
+        tables: Tables | None = None,
+        resolver: Resolver | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if policy is None:
+            policy = Policy()
+        elif not isinstance(policy, Policy):
+            policy = load_policy(Path(policy))
+        self.policy = policy
+        self.state = MemoryState() if state is None else state
+        self.tables = load_tables() if tables is None else tables
+        self.proxies = TrustedProxies(policy.proxies.trusted, policy.proxies.header)
+        self.files = own_files(policy)
+        self.headers = own_headers(policy)
+        self.metrics = Metrics()
+        self._resolver = resolver
+        self._clock = clock
+        self._weigh = policy.weighs
+        self._threads = ThreadPoolExecutor(_THREADS) if self.state.blocking else None
+        self._waiting = 0
+
+    def judge(self, request: Request, *, confirm: Confirm | None = None) -> Decision:
+        """Return the verdict, waiting for what has to be waited for; never raises an Exception.
+
+        `confirm` asks DNS; without it, what only DNS can tell stays unknown.
+        """
+        begun = time.perf_counter()
+        try:
+            identity = identify(request, self.tables, weigh=self._weigh)
+            if identity.pending and confirm is not None:
+                identity = _answered(identity, confirm(request.address, identity.pending))
+            decision = self._decide(request, identity, None)
+        except Exception:
+            _log.exception("no verdict on %s %.200r", request.method, request.path)
+            decision = self._failed()
+        self.metrics.count(decision, time.perf_counter() - begun)
+        return decision
+
+    async def judge_fully(self, request: Request, *, state: State | None = None) -> Decision:
+        """Return the verdict, asking DNS where only that can tell; never raises an Exception.
+
+        A state that blocks is asked in a thread. What is waited for has a time limit of its own.
+        `state` stands in for the gatekeeper's own, for a request that was counted before.
+        """
+        begun = time.perf_counter()
+        try:
+            identity = identify(request, self.tables, weigh=self._weigh)
+            if identity.pending and self._resolver is not None:
+                confirmed = await self._resolver.confirm(request.address, identity.pending)
+                identity = _answered(identity, confirmed)
+            if self._threads is None:
+                decision = self._decide(request, identity, state)
+            else:
+                decision = await self._decide_in_thread(self._threads, request, identity, state)
+        except Exception:
+            _log.exception("no verdict on %s %.200r", request.method, request.path)
+            decision = self._failed()
+        self.metrics.count(decision, time.perf_counter() - begun)
+        return decision
+
+    def metrics_text(self, others: Sequence[Mapping[str, Any]] = ()) -> str:
+        """Return what was counted, here and by `others` (snapshots), as Prometheus reads it."""
+        entries = getattr(self.state, "entries", None)
+        held = entries(self._clock()) if entries is not None else None
+        return prometheus_text([self.metrics.snapshot(), *others], entries=held)
+
+    def close(self) -> None:
+        """Let go of the state and of threads."""
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
+        self.state.close()
+
+    def _decide(self, request: Request, identity: Identity, state: State | None) -> Decision:
+        file = self.files.get(request.path)
+        if file is not None and request.method in ("GET", "HEAD"):
+            client = identity.client
+            return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
+        return decide(request, self.policy, state or self.state, self._clock(), identity=identity)
+
+    async def _decide_in_thread(
+        self,
+        threads: ThreadPoolExecutor,
+        request: Request,
+        identity: Identity,
+        state: State | None,
+    ) -> Decision:
+        if self._waiting >= _WAITING:
+            return self._failed()
+        self._waiting += 1
+        try:
+            work = partial(self._decide, request, identity, state)
+            return await asyncio.get_running_loop().run_in_executor(threads, work)
+        finally:
+            self._waiting -= 1
+
+    def _failed(self) -> Decision:
+        if self.policy.on_failure is Action.ALLOW:
+            return Decision(Verdict.ALLOW, "failure", Purpose.LIBRARY, "")
+        return Decision(Verdict.DENY, "failure", Purpose.LIBRARY, "", 60.0, _NO_ANSWER)
+
+
+def _answered(identity: Identity, confirmed: bool | None) -> Identity:
+    """The identity, with what DNS answered; None is no answer."""
+    if confirmed is None:
+        return identity
+    return identity._replace(verified=confirmed, by="dns", pending=())

@@ -1,0 +1,146 @@
+"""Metrics: what the gate decided, how long it took, how much it remembers; Prometheus text 0.0.4.
+
+Labels have few values, whatever is sent: verdicts, purposes and reasons are the gate's own words,
+and clients are counted by name only as long as there are few names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from shiomi.gate.verdict import Decision
+
+__all__ = ["CONTENT_TYPE", "Metrics", "prometheus_text"]
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_BOUNDS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+_MOST_SERIES = 500  # of one metric; the rest is counted together as "other"
+
+
+class Metrics:
+    """Counts of one process."""
+
+    def __init__(self) -> None:
+        self._verdicts: dict[tuple[str, str, str], int] = {}
+        self._clients: dict[tuple[str, str], int] = {}
+        self._slower = [0] * (len(_BOUNDS) + 1)
+        self._seconds = 0.0
+
+    def count(self, decision: Decision, seconds: float) -> None:
+        """Count one decision, which took so many seconds."""
+        verdict = decision[0]
+        _add(self._verdicts, (verdict, decision[2], decision[1]), ("other", "other", "other"))
+        _add(self._clients, (decision[3], verdict), ("other", "other"))
+        self._slower[bisect_left(_BOUNDS, seconds)] += 1
+        self._seconds += seconds
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything counted, as JSON has it: to be kept, sent, and added to that of others."""
+        return {
+            "verdicts": [[*labels, count] for labels, count in self._verdicts.items()],
+            "clients": [[*labels, count] for labels, count in self._clients.items()],
+            "slower": list(self._slower),
+            "seconds": self._seconds,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write the snapshot where the other workers find it: a file of this process."""
+        path = folder / f"{os.getpid()}.json"
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(self.snapshot()), encoding="utf-8")
+        fresh.replace(path)
+
+    def saved_by_others(self, folder: Path) -> list[dict[str, Any]]:
+        """The snapshots of the other workers, of those that ended too: counts never go back."""
+        found = []
+        for path in sorted(folder.glob("*.json")):
+            if path.stem != str(os.getpid()):
+                try:
+                    found.append(json.loads(path.read_text(encoding="utf-8")))
+                except (OSError, ValueError):  # being replaced, or on a full disk
+                    continue
+        return found
+
+
+def prometheus_text(
+    snapshots: Iterable[Mapping[str, Any]], *, entries: tuple[int, int] | None = None
+) -> str:
+    """Return the sum of the snapshots as Prometheus reads it.
+
+    `entries`: how many buckets and bans the state holds; None where it cannot tell.
+    """
+    verdicts: dict[tuple[str, ...], int] = {}
+    clients: dict[tuple[str, ...], int] = {}
+    slower = [0] * (len(_BOUNDS) + 1)
+    seconds = 0.0
+    for snapshot in snapshots:
+        for kept, name in ((verdicts, "verdicts"), (clients, "clients")):
+            for *labels, count in snapshot[name]:
+                _add(kept, tuple(labels), ("other",) * len(labels), count)
+        slower = [a + b for a, b in zip(slower, snapshot["slower"], strict=True)]
+        seconds += snapshot["seconds"]
+    lines = [
+        *_series(
+            "shiomi_gate_requests_total",
+            "Requests by verdict, by what the client is for, and by what decided.",
+            ("verdict", "purpose", "reason"),
+            verdicts,
+        ),
+        *_series(
+            "shiomi_gate_clients_total",
+            "Requests by the client's name and verdict.",
+            ("client", "verdict"),
+            clients,
+        ),
+        *_histogram("shiomi_gate_decision_seconds", "Time of a decision.", slower, seconds),
+    ]
+    if entries is not None:
+        lines += [
+            "# HELP shiomi_gate_state_entries What the state holds, estimated.",
+            "# TYPE shiomi_gate_state_entries gauge",
+            f'shiomi_gate_state_entries{{kind="bucket"}} {entries[0]}',
+            f'shiomi_gate_state_entries{{kind="ban"}} {entries[1]}',
+        ]
+    return "\n".join([*lines, ""])
+
+
+def _add(
+    kept: dict[Any, int], labels: tuple[str, ...], other: tuple[str, ...], count: int = 1
+) -> None:
+    if labels in kept:
+        kept[labels] += count
+    elif len(kept) < _MOST_SERIES:
+        kept[labels] = count
+    else:
+        kept[other] = kept.get(other, 0) + count
+
+
+def _series(
+    name: str, about: str, labels: tuple[str, ...], counts: Mapping[tuple[str, ...], int]
+) -> list[str]:
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} counter"]
+    for values, count in sorted(counts.items()):
+        pairs = ",".join(
+            f'{label}="{_escaped(value)}"' for label, value in zip(labels, values, strict=True)
+        )
+        lines.append(f"{name}{{{pairs}}} {count}")
+    return lines
+
+
+def _histogram(name: str, about: str, slower: list[int], seconds: float) -> list[str]:
+    lines = [f"# HELP {name} {about}", f"# TYPE {name} histogram"]
+    total = 0
+    for bound, count in zip((*map(str, _BOUNDS), "+Inf"), slower, strict=True):
+        total += count
+        lines.append(f'{name}_bucket{{le="{bound}"}} {total}')
+    return [*lines, f"{name}_sum {seconds:.6f}", f"{name}_count {total}"]
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

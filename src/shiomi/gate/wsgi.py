@@ -1,0 +1,166 @@
+"""WSGI middleware: Django, Flask, Bottle, or any other application.
+
+    application = GateMiddleware(application)               # the default policy
+    app.wsgi_app = GateMiddleware(app.wsgi_app, "gate.toml")  # Flask
+
+Written against PEP 3333 alone. Bodies pass through as they come, in both directions.
+
+WSGI hands headers over under names in which "-" and "_" are one. A server behind a proxy has to
+drop names with "_" (nginx and gunicorn do), or a client can write over what the proxy says of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.policy import Policy
+from shiomi.gate.request import Request
+from shiomi.gate.response import Response
+from shiomi.gate.reverse_dns import ReverseDns
+from shiomi.gate.state import State
+from shiomi.gate.trap_links import TrapLink
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["GateMiddleware"]
+
+_DNS_SECONDS = 3.0  # a little more than the resolver's own limit
+
+_Headers = list[tuple[str, str]]
+_Write = Callable[[bytes], object]
+
+
+class GateMiddleware:
+    """A WSGI application behind the gate; parameters as of `shiomi.gate.asgi.GateMiddleware`.
+
+    A policy's tarpit is a plain refusal here: slowness would hold a worker.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        policy: Policy | str | os.PathLike[str] | None = None,
+        *,
+        state: State | None = None,
+        dns: bool = True,
+        trap_links: bool = True,
+        gatekeeper: Gatekeeper | None = None,
+    ) -> None:
+        self._app = app
+        if gatekeeper is None:
+            gatekeeper = Gatekeeper(policy, state=state)
+        self.gatekeeper = gatekeeper
+        self._confirm = _DnsThread().confirm if dns else None
+        self._links = trap_links and gatekeeper.policy.trap.enabled
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        gatekeeper = self.gatekeeper
+        request = Request.from_wsgi(environ, gatekeeper.proxies)
+        decision = gatekeeper.judge(request, confirm=self._confirm)
+        if decision.response is not None:
+            return _answer(decision.response, request, start_response)
+        added = [*gatekeeper.headers, *decision.headers]
+        if self._links and request.method in ("GET", "HEAD"):
+            link = TrapLink(gatekeeper.policy, request)
+            passing = _Passing(start_response, added, link, head=request.method == "HEAD")
+            return passing.pages(self._app(environ, passing.start))
+        return self._app(environ, _Passing(start_response, added, None).start)
+
+
+class _Passing:
+    """One answer of the application on its way out."""
+
+    def __init__(
+        self,
+        start_response: StartResponse,
+        added: _Headers,
+        link: TrapLink | None,
+        *,
+        head: bool = False,
+    ) -> None:
+        self._start_response = start_response
+        self._added = added
+        self._link = link
+        self._head = head
+        self._placing = False
+
+    def start(self, status: str, headers: _Headers, exc_info: Any = None) -> _Write:
+        """Stand in for `start_response`."""
+        link = self._link
+        if link is not None:
+            raw = [(_bytes(name), _bytes(value)) for name, value in headers]
+            self._placing = status[:3].isdigit() and link.fits(int(status[:3]), raw)
+            if self._placing:
+                headers = [
+                    (name.decode("latin-1"), value.decode("latin-1"))
+                    for name, value in link.lengthened(raw)
+                ]
+                self._placing = not self._head
+        write = self._start_response(status, [*headers, *self._added], exc_info)
+        return lambda chunk: write(self._placed(chunk, last=False))
+
+    def pages(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass the chunks on as they come, the link among them."""
+        try:
+            for chunk in chunks:
+                yield self._placed(chunk, last=False)
+            rest = self._placed(b"", last=True)
+            if rest:
+                yield rest
+        finally:
+            close = getattr(chunks, "close", None)
+            if close is not None:
+                close()
+
+    def _placed(self, chunk: bytes, *, last: bool) -> bytes:
+        if not self._placing or self._link is None:
+            return chunk
+        return self._link.placed(chunk, last=last)
+
+
+def _answer(response: Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+    phrase = HTTPStatus(response.status).phrase
+    start_response(f"{response.status} {phrase}", list(response.headers))
+    return [] if request.method == "HEAD" else [response.body]
+
+
+class _DnsThread:
+    """Asks DNS in an event loop of its own, in one thread, begun with the first question."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pid = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._resolver: ReverseDns | None = None
+
+    def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
+        """Return what DNS says within a few seconds; None: nothing."""
+        loop, resolver = self._running()
+        asked = asyncio.run_coroutine_threadsafe(resolver.confirm(address, suffixes), loop)
+        try:
+            return asked.result(_DNS_SECONDS)
+        except TimeoutError:
+            return None
+
+    def _running(self) -> tuple[asyncio.AbstractEventLoop, ReverseDns]:
+        with self._lock:
+            # A fork leaves the thread behind: the worker begins one of its own.
+            if self._loop is None or self._resolver is None or self._pid != os.getpid():
+                self._loop = asyncio.new_event_loop()
+                self._resolver = ReverseDns()
+                self._pid = os.getpid()
+                threading.Thread(
+                    target=self._loop.run_forever, name="shiomi-gate-dns", daemon=True
+                ).start()
+            return self._loop, self._resolver
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("latin-1", "replace")

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.gate.policy import policy
+from shiomi.cli.gate.report import report
+from shiomi.cli.gate.serve import serve
+from shiomi.cli.gate.trying import try_
+
 __all__ = ["gate"]
 
 
@@ -13,3 +18,7 @@ def gate() -> None:
 
     One policy says what happens to each kind of client; every server gets it.
     """
+
+
+for _command in (policy, try_, serve, report):
+    gate.add_command(_command)

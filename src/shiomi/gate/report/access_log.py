@@ -75,7 +75,7 @@ def read_hits(
     reading: Reading,
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> Iterator[Hit]:
-    """Yield the hits of each file in turn, in one pass and with bounded memory.
+    """Yield the hits of each file, the one that begins first first, with bounded memory.
 
     Files may be gzipped, whatever their name. Lines that are none are counted in `reading`, a
     file that breaks off is read as far as it goes and named there.
@@ -85,8 +85,14 @@ def read_hits(
     DataError
         A file cannot be opened.
     """
-    for path in paths:
+    for path in sorted(paths, key=_begins):
         yield from _hits_of(path, reading, progress)
+
+
+def _begins(path: Path) -> int:
+    """The time of a file's first hit; 0 where it has none."""
+    first = next(_hits_of(path, Reading(), lambda *_: None), None)
+    return 0 if first is None else first.time
 
 
 def _hits_of(

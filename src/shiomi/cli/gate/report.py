@@ -1,0 +1,100 @@
+"""`shiomi gate report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, json_option
+from shiomi.cli.progress import progress
+
+__all__ = ["report"]
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--policy",
+    "policy_path",
+    type=click.Path(path_type=Path),
+    help="What to judge by.  [default: the policy that `shiomi gate policy` writes]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
+)
+@click.option(
+    "--per-gb",
+    type=click.FloatRange(min=0),
+    help="What a GB of traffic costs you, in any currency; the report then shows costs.",
+)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many clients and suspects are shown.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write one HTML page with plots, which needs no network, to this file.",
+)
+@json_option
+def report(
+    logs: tuple[Path, ...],
+    policy_path: Path | None,
+    data: Path | None,
+    per_gb: float | None,
+    top: int,
+    html: Path | None,
+    json: bool,
+) -> None:
+    """Say who crawls the site, what it costs, and what the policy would have done.
+
+    Reads access logs of nginx and Apache, common or combined, gzipped or not, oldest first, in
+    one pass. First come those whom the policy would have kept out perhaps wrongly: clients that
+    behave like people, and search engines, previews, archives and feed readers. Verdicts are
+    counted with the log's own times, so budgets run as they would have. Who says it is a browser
+    is taken to pass the challenge, all others to fail. Nothing is looked up in DNS.
+
+    \b
+    Examples:
+      shiomi gate report /var/log/nginx/access.log
+      shiomi gate report access.log.2.gz access.log.1 access.log --html report.html
+      shiomi gate report access.log --policy gate.toml --per-gb 12.5
+    """
+    from shiomi.gate.errors import DataError
+    from shiomi.gate.identity import load_tables
+    from shiomi.gate.policy import Policy
+    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.report.access_log import Reading, read_hits
+    from shiomi.gate.report.page import report_page
+    from shiomi.gate.report.structured import structured
+    from shiomi.gate.report.summary import summarise
+    from shiomi.gate.report.text import report_text
+    from shiomi.gate.state.memory import MemoryState
+
+    policy = Policy() if policy_path is None else load_policy(policy_path)
+    reading = Reading()
+    with progress(quiet=json) as show:
+        hits = read_hits(logs, reading, show)
+        summary = summarise(hits, policy, load_tables(data), MemoryState())
+    if html is not None:
+        page = report_page(summary, reading, top=top, per_gb=per_gb)
+        try:
+            html.write_text(page, encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"{html} cannot be written: {error.strerror}") from None
+    if json:
+        as_json(structured(summary, reading, per_gb))
+    else:
+        for line in report_text(summary, reading, top=top, per_gb=per_gb):
+            click.echo(line)
+        if html is not None:
+            click.echo(f"\nwrote {html}")
+    if reading.broken_files:
+        raise click.exceptions.Exit(Exit.PARTLY)

@@ -1,0 +1,83 @@
+"""The report as plain lists and dictionaries, for programs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from shiomi.gate.report.access_log import Reading
+from shiomi.gate.report.summary import ClientRow, Summary
+
+__all__ = ["structured"]
+
+
+def structured(summary: Summary, reading: Reading, per_gb: float | None = None) -> dict[str, Any]:
+    """Return what the report holds. Times are ISO 8601 in UTC, sizes bytes.
+
+    Parameters
+    ----------
+    per_gb
+        What a GB (10^9 bytes) of traffic costs; None: costs are null.
+    """
+    return {
+        "log": {
+            "lines": reading.lines,
+            "bad_lines": reading.bad_lines,
+            "bad_samples": reading.bad_samples,
+            "without_user_agent": reading.without_user_agent,
+            "broken_files": reading.broken_files,
+        },
+        "begins": _moment(summary.begins),
+        "ends": _moment(summary.ends),
+        "requests": summary.requests,
+        "bytes": summary.bytes,
+        "cost": _cost(summary.bytes, per_gb),
+        "suspects": [
+            {
+                "addresses": list(one.addresses),
+                "address_count": one.address_count,
+                "user_agent": one.user_agent,
+                "client": one.name,
+                "purpose": one.purpose,
+                "requests": one.requests,
+                "refused": one.refused,
+                "challenged": one.challenged,
+                "reason": one.reason,
+                "signs": list(one.signs),
+            }
+            for one in summary.suspects
+        ],
+        "purposes": [_row(row, per_gb) for row in summary.by_purpose()],
+        "clients": [_row(row, per_gb) for row in summary.clients],
+        "hours": [
+            {"begins": _moment(hour * 3600), "requests": dict(by_purpose)}
+            for hour, by_purpose in sorted(summary.hours.items())
+        ],
+        "clients_not_followed_to_the_end": summary.forgotten,
+    }
+
+
+def _row(row: ClientRow, per_gb: float | None) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "purpose": row.purpose,
+        "operator": row.operator,
+        "requests": row.requests,
+        "bytes": row.bytes,
+        "cost": _cost(row.bytes, per_gb),
+        "addresses": row.addresses,
+        "robots_txt": row.robots,
+        "first": _moment(row.first),
+        "last": _moment(row.last),
+        "statuses": dict(sorted(row.statuses.items())),
+        "verdicts": dict(row.verdicts),
+        "from_addresses_not_its_own": row.unproven,
+    }
+
+
+def _moment(seconds: int) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
+
+
+def _cost(size: int, per_gb: float | None) -> float | None:
+    return None if per_gb is None else round(size / 1e9 * per_gb, 2)

@@ -1,0 +1,148 @@
+"""The report for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from shiomi.gate.report.access_log import Reading
+from shiomi.gate.report.summary import ClientRow, Summary, Suspect
+from shiomi.gate.verdict import Verdict
+
+__all__ = ["addresses_text", "printable", "report_text", "size_text", "verdict_text"]
+
+_WORDS = {
+    Verdict.ALLOW: "passed",
+    Verdict.ANSWER: "answered by the gate",
+    Verdict.CHALLENGE: "challenged",
+    Verdict.LIMIT: "limited",
+    Verdict.TARPIT: "slowed",
+    Verdict.DENY: "refused",
+}
+_NAME = 28  # characters of a client's name that are shown
+
+
+def report_text(
+    summary: Summary, reading: Reading, *, top: int = 20, per_gb: float | None = None
+) -> list[str]:
+    """Return the lines: what was read, suspects, purposes, the `top` clients."""
+    lines = _about_the_log(summary, reading, per_gb)
+    if not summary.requests:
+        return lines
+    lines += ["", *_suspects(summary, top)]
+    lines += ["", "By purpose, and what the policy would have done"]
+    lines += _table(summary.by_purpose(), summary, per_gb, kind="purpose")
+    shown = summary.clients[:top]
+    lines += ["", f"The {len(shown)} of {len(summary.clients)} clients with most requests"]
+    lines += _table(shown, summary, per_gb, kind="client")
+    return lines
+
+
+def size_text(size: float) -> str:
+    """A size in decimal units: "1.2 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
+def verdict_text(row: ClientRow) -> str:
+    """What became of a client's requests, widest verdict first: "passed 90, refused 10"."""
+    counts = ((word, row.verdicts[verdict]) for verdict, word in _WORDS.items())
+    return ", ".join(f"{word} {count:,}" for word, count in counts if count)
+
+
+def addresses_text(suspect: Suspect) -> str:
+    """A suspect's addresses: "192.0.2.1, 192.0.2.7 and 4 more"."""
+    shown = ", ".join(suspect.addresses)
+    more = suspect.address_count - len(suspect.addresses)
+    return f"{shown} and {more:,} more" if more else shown
+
+
+def printable(text: str, longest: int = 120) -> str:
+    """Text from a log, cut to length, with nothing in it that moves a terminal."""
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return "".join(c if unicodedata.category(c)[0] not in "CZ" or c == " " else "�" for c in cut)
+
+
+def _about_the_log(summary: Summary, reading: Reading, per_gb: float | None) -> list[str]:
+    lines = []
+    if summary.requests:
+        cost = "" if per_gb is None else f", cost {summary.bytes / 1e9 * per_gb:,.2f}"
+        lines.append(
+            f"{summary.requests:,} requests, {size_text(summary.bytes)}{cost}, "
+            f"{_when(summary.begins)} to {_when(summary.ends)} UTC"
+        )
+    else:
+        lines.append("No request was found in the log.")
+    if reading.bad_lines:
+        lines.append(f"{reading.bad_lines:,} of {reading.lines:,} lines are no log lines:")
+        lines += (f"  {printable(sample)}" for sample in reading.bad_samples)
+    if reading.without_user_agent:
+        lines.append(
+            f"Lines without a User-Agent (common format): {reading.without_user_agent:,}. They "
+            "count as unknown clients; log the combined format to tell them apart."
+        )
+    lines += (f"Broken off: {printable(one)}" for one in reading.broken_files)
+    if summary.forgotten:
+        lines.append(
+            f"{summary.forgotten:,} clients were not followed to the end; suspects may be missing."
+        )
+    return lines
+
+
+def _suspects(summary: Summary, top: int) -> list[str]:
+    if not summary.suspects:
+        return ["Nobody who looks like a person, or like a client you want, would be kept out."]
+    lines = ["Would be kept out, perhaps wrongly (look at these first)"]
+    for one in summary.suspects[:top]:
+        did = f"refused {one.refused:,}" if one.refused else f"challenged {one.challenged:,}"
+        lines.append(
+            f"  {printable(one.name, _NAME)} from {printable(addresses_text(one))}: {did} of "
+            f"{one.requests:,} ({one.reason})"
+        )
+        lines.append(f"    {printable(one.user_agent) or 'no User-Agent'}")
+        lines.append(f"    {'; '.join(one.signs)}")
+    if len(summary.suspects) > top:
+        lines.append(f"  and {len(summary.suspects) - top} more; --top shows them")
+    return lines
+
+
+def _table(
+    rows: Sequence[ClientRow], summary: Summary, per_gb: float | None, *, kind: str
+) -> list[str]:
+    heads = [kind, "requests", "share", "traffic", "addresses", "would have been"]
+    if per_gb is not None:
+        heads.insert(4, "cost")
+    cells = [heads]
+    for row in rows:
+        line = [
+            printable(row.name, _NAME),
+            f"{row.requests:,}",
+            f"{row.requests / summary.requests:.1%}",
+            size_text(row.bytes),
+            f"{row.addresses:,}",
+            verdict_text(row),
+        ]
+        if per_gb is not None:
+            line.insert(4, f"{row.bytes / 1e9 * per_gb:,.2f}")
+        cells.append(line)
+    return list(_aligned(cells))
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> Iterable[str]:
+    """Rows as lines: first and last column to the left, the others to the right."""
+    widths = [max(len(row[n]) for row in cells) for n in range(len(cells[0]))]
+    last = len(widths) - 1
+    for row in cells:
+        padded = (
+            text.ljust(widths[n]) if n in (0, last) else text.rjust(widths[n])
+            for n, text in enumerate(row)
+        )
+        yield f"  {'  '.join(padded)}".rstrip()
+
+
+def _when(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"

@@ -57,12 +57,11 @@ def enter(request: Request, policy: Policy, signer: Signer, now: float) -> tuple
         return respond(policy.challenge.status, shown, [again]), "stale"
     header = request.headers.get(b"cookie", b"")
     if policy.cookie.name.encode() not in header:  # neither the cookie nor its forerunner
-        host = request.host or request.header("host")
         shown = page(
             "cookie",
             preferred_language(request.header("accept-language")),
             paragraphs=("cookie_text",),
-            values={"host": host[:100]},
+            values={"host": request.host[:100]},
             link=(to, "again"),
         )
         return respond(policy.challenge.status, shown), "no-cookies"

@@ -18,6 +18,7 @@ HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "tru
 UNKNOWN = b""  # the address of a client that nobody vouches for; no rule on addresses matches it
 
 _CHAINS = ("x-forwarded-for", "forwarded")
+_REMEMBERED = 4096  # peers
 _LONGEST_CHAIN = 32  # proxies read from the end; what comes before them is not the client's
 
 
@@ -56,6 +57,7 @@ class TrustedProxies:
         self._name = header.encode()
         self._unix = "unix" in trusted
         self._table = RangeTable({"trusted": prefixes})
+        self._peers: dict[str, bytes] = {}
 
     def trusts(self, peer: str | None) -> bool:
         """Whether the other end of the connection is a trusted proxy; None is a Unix socket."""
@@ -68,22 +70,32 @@ class TrustedProxies:
 
         `peer` is the other end of the connection; without the header it is the client itself.
         """
-        address = parse_address(peer) if peer else None
-        if not self.trusts(peer):
-            return address or UNKNOWN
+        address = UNKNOWN
+        if peer:
+            known = self._peers.get(peer)
+            address = self._parsed(peer) if known is None else known
+        if not self.any or not self.trusts(peer):
+            return address
         value = headers.get(self._name)
         if value is None:
-            return address or UNKNOWN
+            return address
         text = value.decode("latin-1")
         if self.header not in _CHAINS:
             return parse_address(text.strip()) or UNKNOWN
-        client = address or UNKNOWN
+        client = address
         for hop in reversed(text.rsplit(",", _LONGEST_CHAIN)[-_LONGEST_CHAIN:]):
             found = _forwarded(hop) if self.header == "forwarded" else _address(hop)
             client = found or UNKNOWN
             if found is None or not self._table.names_of(found):
                 break
         return client
+
+    def _parsed(self, peer: str) -> bytes:
+        address = parse_address(peer) or UNKNOWN
+        if len(self._peers) >= _REMEMBERED:
+            self._peers = {}
+        self._peers[peer] = address
+        return address
 
 
 def client_address(

@@ -31,8 +31,6 @@ _MAC_CHARACTERS = 20  # base64 of them
 _TAG_CHARACTERS = 8
 _LONGEST = 8 + 1 + _TAG_CHARACTERS + 1 + _MAC_CHARACTERS
 _MOST = 4  # cookies of the gate's name that are looked at in one request
-_REMEMBERED = 8192  # cookies known to be good, some 4 MB
-_LONGEST_REMEMBERED = 512  # characters of a User-Agent
 
 
 class Signer:
@@ -49,7 +47,6 @@ class Signer:
         keys = tuple(text.encode() for text in cookie.keys) or (secret,)
         self._keys = tuple(blake2b(key, person=b"shiomi gate keys").digest() for key in keys)
         self._seconds = cookie.hours * 3600.0
-        self._good: dict[tuple[bytes, bytes, str], float] = {}
 
     def cookie(self, request: Request, now: float) -> str:
         """Return the value of a cookie for the client of this request."""
@@ -57,19 +54,19 @@ class Signer:
         issued = f"{int(now):x}"
         return f"{issued}.{tag}.{_mac(self._keys[0], 'cookie', issued, request, tag)}"
 
-    def good(self, request: Request, value: bytes, now: float) -> bool:
-        """Whether the cookie was given to this client and has not ended."""
-        prefix = group(request.address)
-        issued = self._good.get((value, prefix, request.user_agent))
-        if issued is None:
-            issued = self._check(request, value)
-            if issued is None:
-                return False
-            if len(request.user_agent) <= _LONGEST_REMEMBERED:
-                if len(self._good) >= _REMEMBERED:
-                    self._good = {}
-                self._good[value, prefix, request.user_agent] = issued
-        return issued - SKEW <= now <= issued + self._seconds + SKEW
+    def good(self, request: Request, value: bytes) -> tuple[float, float] | None:
+        """Return from when until when this client's cookie is good; None where it was not given it.
+
+        Both ends have room for two clocks that differ.
+        """
+        if len(value) > _LONGEST or not value.isascii():
+            return None
+        issued, _, rest = value.decode("ascii").partition(".")
+        tag, _, mac = rest.partition(".")
+        time = _time(issued)
+        if time is None or not self._signed(mac, "cookie", issued, request, tag):
+            return None
+        return time - SKEW, time + self._seconds + SKEW
 
     def token(self, kind: str, request: Request, page: str, now: float) -> str:
         """Return a token that leads this client to `page`, a path and query, if used as `kind`."""
@@ -85,17 +82,6 @@ class Signer:
         if time is None or not time - SKEW <= now <= time + seconds + SKEW:
             return False
         return self._signed(mac, kind, issued, request, page)
-
-    def _check(self, request: Request, value: bytes) -> float | None:
-        """When the cookie was issued, if its signature is good for this client."""
-        if len(value) > _LONGEST or not value.isascii():
-            return None
-        issued, _, rest = value.decode("ascii").partition(".")
-        tag, _, mac = rest.partition(".")
-        time = _time(issued)
-        if time is None or not self._signed(mac, "cookie", issued, request, tag):
-            return None
-        return time
 
     def _signed(self, mac: str, kind: str, issued: str, request: Request, what: str) -> bool:
         if len(mac) != _MAC_CHARACTERS or not mac.isascii():

@@ -29,13 +29,12 @@ from typing import NamedTuple
 from shiomi.gate.challenge import challenge, enter, enter_path
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Tables, identify, load_tables
-from shiomi.gate.lookups import Bound, Proof
+from shiomi.gate.lookups import Bound, Known, Ruled, allowed, always_served
 from shiomi.gate.pages import page, preferred_language
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response, respond
-from shiomi.gate.ruling import ruling
 from shiomi.gate.state import Charge, State
 from shiomi.gate.trap import caught, deeper, trap_step
 from shiomi.gate.verdict import Decision, Verdict
@@ -81,90 +80,104 @@ def decide(
     """
     if identity is None:
         identity = identify(request, _tables(), weigh=policy.weighs)
+    lookups = policy.lookups
     path = request.path
-    if path == request.spelling and (path == "/robots.txt" or path.startswith("/.well-known/")):
+    special = path.startswith(lookups.special)  # one comparison for most paths
+    if special and path == request.spelling and always_served(path):
         if note is not None:
             note("always served", path)
-        return policy.lookups.allowed("always-served", identity)
+        return allowed("always-served", identity)
     try:
-        bound = policy.lookups.bound(state.secret)
-        return _decide(_Case(request, policy, state, bound, identity, now, note))
-    except StateError as error:
+        bound = lookups.bound(state.secret)
+        known = bound.known(request)
+        passed = known.since <= now <= known.until
+        until = state.revoked(known.keys, now)
         if note is not None:
-            note("state", str(error))
-        stand_in = _NoState(state)
-        bound = policy.lookups.bound(stand_in.secret)
-        case = _Case(request, policy, stand_in, bound, identity, now, note)
-        if policy.on_failure is Action.ALLOW:
-            return _decide(case)
-        return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
+            note("cookie", "good" if passed else "none that is good")
+            note("revoked", f"until {_utc(until)}" if until else "no")
+        if until or (special and path.startswith(policy.challenge.path)):
+            case = _Case(request, policy, state, bound, identity, now, note)
+            return _revoked(case, "revoked", until) if until else _own_page(case, known)
+        ruled = _ruled(request, policy, identity, note)
+        action = ruled.action
+        if action is Action.ALLOW:
+            return ruled.allowed
+        if action is Action.DENY or action is Action.TARPIT:
+            case = _Case(request, policy, state, bound, identity, now, note)
+            return _refuse(case, Verdict(action), ruled.reason)
+        stranger = action is Action.CHALLENGE and not passed
+        budget = policy.challenge.budget if stranger else ruled.budget
+        wait = state.take(known.charges[budget], now)
+        if note is not None:
+            note(
+                "budget", f"{budget}: {f'used up for {wait:.0f} s' if wait else 'one token taken'}"
+            )
+        if not wait and not stranger:
+            return ruled.allowed_by_cookie if action is Action.CHALLENGE else ruled.allowed
+        case = _Case(request, policy, state, bound, identity, now, note)
+        return _limited(case, wait) if wait else _challenged(case, ruled.reason)
+    except StateError as error:
+        return _without_state(request, policy, state, now, identity, note, error)
 
 
-def _decide(case: _Case) -> Decision:
-    request, policy, state, bound, identity, now, note = case
-    proof = bound.proof(request, now)
-    until = state.revoked(proof.keys, now)
+def _ruled(request: Request, policy: Policy, identity: Identity, note: Note | None = None) -> Ruled:
+    """What the policy says of the client at this path, however it is spelled."""
+    lookups = policy.lookups
+    network = lookups.networks.rule(request.address) if policy.networks else None
+    ruled = lookups.ruled(identity, lookups.paths.find(request.path), network)
+    if request.spelling != request.path:
+        other = lookups.ruled(identity, lookups.paths.find(request.spelling), network)
+        if other.action.narrower(ruled.action) is not ruled.action:
+            ruled = other
     if note is not None:
-        note("cookie", "good" if proof.passed else "none that is good")
-        note("revoked", f"until {_utc(until)}" if until else "no")
-    if until:
-        return _revoked(case, "revoked", until)
-    if request.path.startswith(policy.challenge.path):
-        return _own_page(case, proof)
-    action, budget, reason = _action(case)
-    if action is Action.ALLOW:
-        return policy.lookups.allowed(reason, identity)
-    if action is Action.DENY:
-        return _refuse(case, Verdict.DENY, reason)
-    if action is Action.TARPIT:
-        return _refuse(case, Verdict.TARPIT, reason)
-    stranger = action is Action.CHALLENGE and not proof.passed
-    if stranger:
-        budget = policy.challenge.budget
-    wait = state.take(bound.buckets.charges(budget, request.address), now)
+        note("action", f"{ruled.action}, by {ruled.reason}")
+    return ruled
+
+
+def _without_state(
+    request: Request,
+    policy: Policy,
+    state: State,
+    now: float,
+    identity: Identity,
+    note: Note | None,
+    error: StateError,
+) -> Decision:
+    """The verdict where budgets and bans cannot be looked up: the operator's stated choice."""
     if note is not None:
-        note("budget", f"{budget}: " + (f"used up for {wait:.0f} s" if wait else "one token taken"))
-    if wait:
-        return _limited(case, wait)
-    if not stranger:
-        passed = "cookie" if action is Action.CHALLENGE else reason
-        return policy.lookups.allowed(passed, identity)
-    if request.method in ("GET", "HEAD"):
-        response = challenge(request, policy, bound.signer, now)
-        return Decision(Verdict.CHALLENGE, reason, *_whom(identity), response=response)
-    if policy.challenge.other_methods is Action.BUDGET:
-        return policy.lookups.allowed("method", identity)
+        note("state", str(error))
+    stand_in = _NoState(state)
+    if policy.on_failure is Action.ALLOW:
+        return decide(request, policy, stand_in, now, identity=identity, note=note)
+    bound = policy.lookups.bound(stand_in.secret)
+    case = _Case(request, policy, stand_in, bound, identity, now, note)
+    return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
+
+
+def _challenged(case: _Case, reason: str) -> Decision:
+    """The answer to a client that needs the cookie and has none."""
+    if case.request.method in ("GET", "HEAD"):
+        response = challenge(case.request, case.policy, case.bound.signer, case.now)
+        return Decision(Verdict.CHALLENGE, reason, *_whom(case.identity), response=response)
+    if case.policy.challenge.other_methods is Action.BUDGET:
+        return allowed("method", case.identity)
     return _refuse(case, Verdict.DENY, "method")
 
 
-def _action(case: _Case) -> tuple[Action, str, str]:
-    """The action for the client at this path, the budget it counts in, and what decided."""
-    request, policy, lookups = case.request, case.policy, case.policy.lookups
-    network = lookups.networks.rule(request.address)
-    found = ruling(policy, case.identity, lookups.paths.find(request.path), network)
-    if request.spelling != request.path:
-        other = ruling(policy, case.identity, lookups.paths.find(request.spelling), network)
-        if other[0].narrower(found[0]) is not found[0]:
-            found = other
-    if case.note is not None:
-        case.note("action", f"{found[0]}, by {found[2]}")
-    return found
-
-
-def _own_page(case: _Case, proof: Proof) -> Decision:
+def _own_page(case: _Case, known: Known) -> Decision:
     """The gate's own pages, below `challenge.path`."""
     request, policy, state, bound, identity, now, note = case
     step = trap_step(policy, request.path) if policy.trap.enabled else 0
-    exempt = identity.verified is True and _action(case)[0] is Action.ALLOW
+    exempt = identity.verified is True and _ruled(request, policy, identity).action is Action.ALLOW
     if (
         step
         and not exempt
-        and caught(request, policy.trap, state, bound.secret, proof.keys[0], step, now)
+        and caught(request, policy.trap, state, bound.secret, known.keys[0], step, now)
     ):
         until = now + policy.trap.ban_hours * 3600.0
-        state.revoke(proof.keys, until, now)
+        state.revoke(known.keys, until, now)
         return _revoked(case, "trap", until)
-    wait = state.take(bound.buckets.charges(policy.challenge.budget, request.address), now)
+    wait = state.take(known.charges[policy.challenge.budget], now)
     if wait:
         return _limited(case, wait)
     if step:

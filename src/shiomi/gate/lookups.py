@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from shiomi.gate.cookie import Signer, find_cookies
 from shiomi.gate.identity import Identity
 from shiomi.gate.keys import key
 from shiomi.gate.paths import PathTable
-from shiomi.gate.policy import Policy
-from shiomi.gate.purpose import Purpose
+from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Policy
 from shiomi.gate.rate_limit import Buckets, Networks, host
 from shiomi.gate.request import Request
+from shiomi.gate.ruling import ruling
+from shiomi.gate.state import Charge
 from shiomi.gate.verdict import Decision, Verdict
 
-__all__ = ["Bound", "Lookups", "Proof"]
+__all__ = ["Bound", "Known", "Lookups", "Ruled", "allowed", "always_served"]
 
-_REMEMBERED = 8192  # clients, some 4 MB
-_LONGEST_REMEMBERED = 512  # characters of a User-Agent
+_REMEMBERED = 4096  # clients; with the lengths below at most about 10 MB
+_LONGEST_AGENT = 512  # characters of a User-Agent, and
+_LONGEST_COOKIES = 1024  # bytes of cookies, of clients that are remembered
+
+_ALWAYS = tuple(pattern.removesuffix("*") for pattern in ALWAYS_SERVED)
+_FOLDERS = tuple(pattern[:-1] for pattern in ALWAYS_SERVED if pattern.endswith("*"))
 
 
-class Proof(NamedTuple):
-    """What the request itself proves of its client."""
+class Ruled(NamedTuple):
+    """What the policy says of a client at a path, and the verdicts that let it through."""
 
-    passed: bool  # a good cookie came with it
-    keys: tuple[int, ...]  # under which its good verdicts are revoked: the client's, the cookie's
+    action: Action
+    budget: str
+    reason: str  # what decided: "path", "purpose", ...
+    allowed: Decision
+    allowed_by_cookie: Decision
+
+
+class Known:
+    """What a request proves of its client by address, User-Agent and cookie, at any time."""
+
+    __slots__ = ("charges", "keys", "since", "until")
+
+    def __init__(
+        self,
+        keys: tuple[int, ...],
+        charges: Mapping[str, tuple[Charge, ...]],
+        since: float,
+        until: float,
+    ) -> None:
+        self.keys = keys  # under which its good verdicts are revoked: the client's, its cookies'
+        self.charges = charges  # one token of each bucket that counts it, by budget
+        self.since = since  # the time in which its cookie is good
+        self.until = until
 
 
 class Bound:
@@ -32,32 +59,38 @@ class Bound:
 
     def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
         self.secret = secret
-        self.buckets = Buckets(policy, networks, secret)
         self.signer = Signer(policy.cookie, secret)
+        self._buckets = Buckets(policy, networks, secret)
         self._name = policy.cookie.name.encode()
-        self._clients: dict[tuple[bytes, str, bytes], tuple[int, ...]] = {}
+        self._known: dict[tuple[bytes, str, bytes | None], Known] = {}
 
-    def proof(self, request: Request, now: float) -> Proof:
-        """Return what the request proves by its address, User-Agent and cookie."""
-        header = request.headers.get(b"cookie")
-        if header is not None and self._name in header:
-            for value in find_cookies(header, self._name):
-                if self.signer.good(request, value, now):
-                    return Proof(True, self._keys(request, value))
-        return Proof(False, self._keys(request, b""))
-
-    def _keys(self, request: Request, cookie: bytes) -> tuple[int, ...]:
-        agent = request.user_agent
-        known = self._clients.get((request.address, agent, cookie))
+    def known(self, request: Request) -> Known:
+        """Return what is known of the client; remembered, as the same one mostly comes again."""
+        cookies = request.headers.get(b"cookie")
+        key = (request.address, request.user_agent, cookies)
+        known = self._known.get(key)
         if known is None:
-            whom = host(request.address)
-            client = key(self.secret, "client", whom, agent.encode("latin-1", "replace"))
-            known = (client, key(self.secret, "cookie", cookie)) if cookie else (client,)
-            if len(agent) <= _LONGEST_REMEMBERED:
-                if len(self._clients) >= _REMEMBERED:
-                    self._clients = {}
-                self._clients[request.address, agent, cookie] = known
+            known = self._look(request, cookies or b"")
+            if (
+                len(request.user_agent) <= _LONGEST_AGENT
+                and len(cookies or b"") <= _LONGEST_COOKIES
+            ):
+                if len(self._known) >= _REMEMBERED:
+                    self._known = {}
+                self._known[key] = known
         return known
+
+    def _look(self, request: Request, cookies: bytes) -> Known:
+        agent = request.user_agent.encode("latin-1", "replace")
+        keys = [key(self.secret, "client", host(request.address), agent)]
+        since, until = 1.0, 0.0
+        for value in find_cookies(cookies, self._name):
+            good = self.signer.good(request, value)
+            if good is not None:
+                keys.append(key(self.secret, "cookie", value))
+                if good[1] > until:
+                    since, until = good
+        return Known(tuple(keys), self._buckets.charges(request.address), since, until)
 
 
 class Lookups:
@@ -66,20 +99,13 @@ class Lookups:
     def __init__(self, policy: Policy) -> None:
         self.paths = PathTable(policy.rules)
         self.networks = Networks(policy.networks)
+        self.special = (
+            *_ALWAYS,
+            policy.challenge.path,
+        )  # beginnings of paths that no [[path]] rules
         self._policy = policy
         self._bound: Bound | None = None
-        self._allowed: dict[tuple[str, str, Purpose], Decision] = {}
-
-    def allowed(self, reason: str, identity: Identity) -> Decision:
-        """Return the verdict that lets a client through; made once for each."""
-        client = identity.client
-        known = self._allowed.get((reason, client.name, client.purpose))
-        if known is None:
-            known = Decision(Verdict.ALLOW, reason, client.purpose, client.name)
-            if len(self._allowed) >= _REMEMBERED:
-                self._allowed = {}
-            self._allowed[reason, client.name, client.purpose] = known
-        return known
+        self._ruled: dict[tuple[int, int, int], tuple[Identity, Ruled]] = {}
 
     def bound(self, secret: bytes) -> Bound:
         """Return the tables of the state with this secret."""
@@ -87,3 +113,31 @@ class Lookups:
         if bound is None or bound.secret != secret:
             bound = self._bound = Bound(self._policy, self.networks, secret)
         return bound
+
+    def ruled(
+        self, identity: Identity, rule: PathRule | None, network: NetworkRule | None
+    ) -> Ruled:
+        """Return what the policy says of a client there (`shiomi.gate.ruling`); remembered."""
+        # Rules live as long as the policy, and an identity that is kept here keeps its id.
+        key = (id(identity), id(rule), id(network))
+        known = self._ruled.get(key)
+        if known is not None:
+            return known[1]
+        action, budget, reason = ruling(self._policy, identity, rule, network)
+        ruled = Ruled(
+            action, budget, reason, allowed(reason, identity), allowed("cookie", identity)
+        )
+        if len(self._ruled) >= _REMEMBERED:
+            self._ruled = {}
+        self._ruled[key] = (identity, ruled)
+        return ruled
+
+
+def allowed(reason: str, identity: Identity) -> Decision:
+    """Return the verdict that lets a client through."""
+    return Decision(Verdict.ALLOW, reason, identity.client.purpose, identity.client.name)
+
+
+def always_served(path: str) -> bool:
+    """Whether nobody is refused this path: ALWAYS_SERVED names it."""
+    return path in ALWAYS_SERVED or path.startswith(_FOLDERS)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from shiomi.gate.addresses import RangeTable, group, parse_prefix
 from shiomi.gate.keys import key
-from shiomi.gate.policy import Budget, NetworkRule, Policy, Rate
+from shiomi.gate.policy import NetworkRule, Policy
 from shiomi.gate.state import Charge
 
 __all__ = ["Buckets", "Networks", "host"]
-
-_REMEMBERED = 8192  # clients whose buckets' keys are kept, some 4 MB
 
 
 def host(address: bytes) -> bytes:
@@ -51,33 +49,26 @@ class Networks:
 
 
 class Buckets:
-    """The charges of a policy's budgets, under the keys of one state's secret; remembered."""
+    """The charges of a policy's budgets, under the keys of one state's secret."""
 
     def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
-        self.secret = secret
         self._budgets = policy.budgets
         self._networks = networks
-        self._known: dict[tuple[str, bytes], tuple[Charge, ...]] = {}
+        self._secret = secret
 
-    def charges(self, budget: str, address: bytes) -> tuple[Charge, ...]:
-        """Return one token of each bucket that counts this packed address under this budget."""
-        known = self._known.get((budget, address))
-        if known is None:
-            known = self._charges(budget, self._budgets[budget], address)
-            if len(self._known) >= _REMEMBERED:
-                self._known = {}
-            self._known[budget, address] = known
-        return known
-
-    def _charges(self, name: str, budget: Budget, address: bytes) -> tuple[Charge, ...]:
-        levels: list[tuple[str, bytes, Rate | None]] = [
-            ("address", host(address), budget.address),
-            ("prefix", group(address), budget.prefix),
-            ("network", self._networks.name(address), budget.network),
-            ("all", b"", budget.all),
-        ]
-        return tuple(
-            (key(self.secret, level, name.encode(), whom), rate.interval, rate.ahead)
-            for level, whom, rate in levels
-            if rate is not None
-        )
+    def charges(self, address: bytes) -> dict[str, tuple[Charge, ...]]:
+        """Return, for each budget, one token of each bucket that counts this packed address."""
+        whom = {
+            "address": host(address),
+            "prefix": group(address),
+            "network": self._networks.name(address),
+            "all": b"",
+        }
+        return {
+            name: tuple(
+                (key(self._secret, level, name.encode(), who), rate.interval, rate.ahead)
+                for level, who in whom.items()
+                if (rate := getattr(budget, level)) is not None
+            )
+            for name, budget in self._budgets.items()
+        }

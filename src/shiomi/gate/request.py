@@ -104,7 +104,10 @@ class Request(NamedTuple):
             (
                 proxies.client(peer, headers),
                 scope.get("method", "GET"),  # a WebSocket begins as GET (RFC 6455, 4.1)
-                normalise(spelling),
+                # Most paths are in order: a call saved.
+                spelling
+                if spelling[:1] == "/" and "//" not in spelling and "/." not in spelling
+                else normalise(spelling),
                 spelling,
                 quote(spelling, safe=_SAFE_IN_PATHS).encode() if raw_path is None else raw_path,
                 scope.get("query_string", b""),

@@ -47,10 +47,8 @@ class Server:
             os.kill(self.process.pid, by)
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(_STOP_SECONDS)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # a group of its own: see `server`
-        except ProcessLookupError:
-            pass
         return self.process.wait(_STOP_SECONDS)
 
 

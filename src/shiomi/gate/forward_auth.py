@@ -118,21 +118,23 @@ class ForwardAuth:
         return decision.response or _short(403, "403 Forbidden\n")
 
     def _request(self, scope: Scope, peer: str | None, method: str, target: str) -> Request:
-        headers = [
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in scope["headers"]
-            if name.lower() not in _OURS
-        ]
-        request = Request.make(
+        headers = {
+            name: value
+            for name, value in merge_headers(scope["headers"]).items()
+            if name not in _OURS
+        }
+        # The host the client asked for, where the server asks us by another name.
+        headers[b"host"] = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
+        return Request.make(
             target,
             peer=peer,
             method=method,
-            headers=headers,
+            headers=[
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.items()
+            ],
             scheme=scope.get("scheme", "http"),
             proxies=self._proxies,
         )
-        forwarded = request.header("x-forwarded-host")
-        return request._replace(host=forwarded) if forwarded else request
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -1,0 +1,125 @@
+"""`shiomi gate serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+__all__ = ["serve"]
+
+_SERVERS = ("nginx", "caddy", "traefik")
+
+
+@click.command()
+@click.option(
+    "--policy",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The policy.  [default: gate.toml where there is one, else the default policy]",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=9292, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--socket",
+    "unix_socket",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A Unix socket to listen on, in place of an address.",
+)
+@click.option(
+    "--state",
+    default="gate.state",
+    show_default=True,
+    help="Where budgets and bans are kept: a file, redis://HOST:PORT/0, or memory.",
+)
+@click.option(
+    "--clients",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="How many clients a new state remembers; 64 bytes each.",
+)
+@click.option(
+    "--on-damage",
+    type=click.Choice(["refuse", "rebuild"]),
+    default="refuse",
+    show_default=True,
+    help="What to do with a damaged state file.",
+)
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256))
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A web server that may ask; repeat it.  [default: this machine]",
+)
+@click.option("--dns/--no-dns", default=True, show_default=True, help="Ask reverse DNS.")
+@click.option(
+    "--tables",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder that `shiomi gate update` writes.",
+)
+@click.option(
+    "--print-config",
+    type=click.Choice(_SERVERS),
+    help="Print what to add to the web server's configuration, and end.",
+)
+@click.option(
+    "--site",
+    default="127.0.0.1:8000",
+    show_default=True,
+    help="Where your site listens, for --print-config.",
+)
+def serve(
+    file: Path | None,
+    host: str,
+    port: int,
+    unix_socket: Path | None,
+    state: str,
+    clients: int,
+    on_damage: str,
+    workers: int,
+    servers: tuple[str, ...],
+    dns: bool,
+    tables: Path | None,
+    print_config: str | None,
+    site: str,
+) -> None:
+    """Answer a web server that asks about every request (auth_request, forward auth).
+
+    Stops by SIGTERM or Ctrl-C, after the requests under way. SIGHUP reads the policy anew where
+    there are several workers. /metrics is for Prometheus, /health for who watches it.
+
+    \b
+    Examples:
+      shiomi gate serve --workers 2
+      shiomi gate serve --socket /run/shiomi/gate.sock --state /var/lib/shiomi/gate.state
+      shiomi gate serve --print-config nginx --site 127.0.0.1:8000 > gate.conf
+    """
+    from shiomi.gate.forward_auth import LOOPBACK
+    from shiomi.gate.forward_auth_config import forward_auth_config
+    from shiomi.gate.policy import Policy
+    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.serving import Service
+    from shiomi.gate.serving import serve as run
+
+    if file is None and Path("gate.toml").exists():
+        file = Path("gate.toml")
+    if print_config is not None:
+        upstream = f"unix:{unix_socket.absolute()}" if unix_socket else f"{host}:{port}"
+        policy = load_policy(file) if file else Policy()
+        click.echo(forward_auth_config(print_config, policy, upstream, site), nl=False)
+        return
+    service = Service(
+        policy=file,
+        state=state,
+        clients=clients,
+        on_damage="rebuild" if on_damage == "rebuild" else "refuse",
+        servers=servers or LOOPBACK,
+        dns=dns,
+        tables=tables,
+    )
+    where = unix_socket or f"http://{host}:{port}"
+    click.echo(f"the gate answers on {where}, by {file or 'the default policy'}", err=True)
+    run(service, host=host, port=port, unix_socket=unix_socket, workers=workers)

@@ -29,7 +29,7 @@ from shiomi.gate.verdict import Verdict
 
 __all__ = ["LOOPBACK", "VERDICT", "WAIT", "ForwardAuth"]
 
-LOOPBACK = ("127.0.0.0/8", "::1", "unix")
+LOOPBACK = ("127.0.0.1", "::1", "unix")
 VERDICT, WAIT = "X-Gate-Verdict", "X-Gate-Wait"
 
 _ASKED = (b"x-original-method", b"x-original-uri", b"x-forwarded-method", b"x-forwarded-uri")

@@ -1,0 +1,159 @@
+"""The ways a site can stand behind the gate, each as real servers on loopback."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiomi.gate.forward_auth_config import forward_auth_config
+from shiomi.gate.policy import Policy
+from shiomi.gate.policy_file import load_policy
+from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
+
+__all__ = ["STACKS", "Stack", "caddy", "gate_service", "nginx", "stack"]
+
+APPS = "tests.gate.adapters.apps"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running site: its address, and the gate's service where there is one."""
+
+    name: str
+    port: int
+    service: Server | None = None
+
+
+@contextmanager
+def stack(name: str, folder: Path, policy: Path | None = None) -> Iterator[Stack]:
+    """Run a site behind the gate in one of the ways of STACKS."""
+    environment = {"GATE_POLICY": str(policy) if policy else ""}
+    with ExitStack() as running:
+        if name in _ASGI:
+            port = running.enter_context(_asgi(_ASGI[name], folder, environment)).port
+            yield Stack(name, port)
+        elif name in _WSGI:
+            port = running.enter_context(_wsgi(_WSGI[name], folder, environment)).port
+            yield Stack(name, port)
+        else:
+            needs(name)
+            site = running.enter_context(_asgi("plain_app", folder, {}))
+            service = running.enter_context(gate_service(folder, policy))
+            read = load_policy(policy) if policy else Policy()
+            config = forward_auth_config(
+                name, read, f"127.0.0.1:{service.port}", f"127.0.0.1:{site.port}"
+            )
+            front = running.enter_context(_FRONTS[name](folder, config))
+            yield Stack(name, front.port, service)
+
+
+@contextmanager
+def _asgi(factory: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    options = ("--factory", "--lifespan", "on" if factory != "django_asgi" else "off")
+    with python_server(
+        f"{APPS}:{factory}", folder, environment=environment, options=options
+    ) as running:
+        yield running
+
+
+@contextmanager
+def _wsgi(factory: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+    port = free_port()
+    command = [sys.executable, "-m", "tests.gate.adapters.wsgi_server", f"{APPS}:{factory}"]
+    path = f"{ROOT / 'src'}:{ROOT}"
+    with server(
+        [*command, str(port)],
+        port=port,
+        log=folder / f"wsgi-{port}.log",
+        environment={"PYTHONPATH": path, **environment},
+    ) as running:
+        yield running
+
+
+@contextmanager
+def gate_service(
+    folder: Path, policy: Path | None = None, *, workers: int = 1, port: int | None = None
+) -> Iterator[Server]:
+    """Run `shiomi gate serve` in a folder of its own."""
+    port = free_port() if port is None else port
+    command = [
+        *(sys.executable, "-m", "shiomi.cli", "gate", "serve", "--port", str(port)),
+        *("--clients", "10000", "--workers", str(workers), "--no-dns"),
+    ]
+    if policy is not None:
+        command += ["--policy", str(policy)]
+    with server(
+        command,
+        port=port,
+        log=folder / f"gate-{port}.log",
+        cwd=folder,
+        environment={"PYTHONPATH": str(ROOT / "src")},
+    ) as running:
+        yield running
+
+
+@contextmanager
+def nginx(folder: Path, lines: str) -> Iterator[Server]:
+    """Run nginx with these lines in its `server { }`."""
+    port = free_port()
+    config = folder / f"nginx-{port}.conf"
+    config.write_text(
+        f"""\
+{"user root;" if os.geteuid() == 0 else ""}
+daemon off;
+worker_processes 1;
+pid {folder}/nginx-{port}.pid;
+error_log stderr warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    client_max_body_size 200m;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+{lines}
+    }}
+}}
+""",
+        encoding="utf-8",
+    )
+    command = [needs("nginx"), "-p", str(folder), "-c", str(config)]
+    with server(command, port=port, log=folder / f"nginx-{port}.log") as running:
+        yield running
+
+
+@contextmanager
+def caddy(folder: Path, lines: str) -> Iterator[Server]:
+    """Run Caddy with these lines in its site's block."""
+    port = free_port()
+    config = folder / f"Caddyfile-{port}"
+    config.write_text(
+        f"{{\n    admin off\n    auto_https off\n}}\nhttp://:{port} {{\n    bind 127.0.0.1\n"
+        f"{lines}}}\n",
+        encoding="utf-8",
+    )
+    command = [needs("caddy"), "run", "--adapter", "caddyfile", "--config", str(config)]
+    with server(
+        command,
+        port=port,
+        log=folder / f"caddy-{port}.log",
+        environment={"HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+    ) as running:
+        yield running
+
+
+_ASGI = {"starlette": "starlette_app", "fastapi": "fastapi_app", "django-asgi": "django_asgi"}
+_WSGI = {"flask": "flask_app", "django-wsgi": "django_wsgi"}
+_FRONTS: dict[str, Callable[[Path, str], AbstractContextManager[Server]]] = {
+    "nginx": nginx,
+    "caddy": caddy,
+}
+STACKS = (*_ASGI, *_WSGI, *_FRONTS)

@@ -36,7 +36,7 @@ from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response, respond
 from shiomi.gate.state import Charge, State
-from shiomi.gate.trap import caught, deeper, trap_step
+from shiomi.gate.trap import caught, deeper, in_trap
 from shiomi.gate.verdict import Decision, Verdict
 
 __all__ = ["Decision", "Response", "Verdict", "decide"]
@@ -167,12 +167,11 @@ def _challenged(case: _Case, reason: str) -> Decision:
 def _own_page(case: _Case, known: Known) -> Decision:
     """The gate's own pages, below `challenge.path`."""
     request, policy, state, bound, identity, now, note = case
-    step = trap_step(policy, request.path) if policy.trap.enabled else 0
-    exempt = identity.verified is True and _ruled(request, policy, identity).action is Action.ALLOW
+    trapped = in_trap(policy, request.path)
     if (
-        step
-        and not exempt
-        and caught(request, policy.trap, state, bound.secret, known.keys[0], step, now)
+        trapped
+        and _counts_in_trap(case, known)
+        and caught(request, policy.trap, state, bound, known.keys[0], now)
     ):
         until = now + policy.trap.ban_hours * 3600.0
         state.revoke(known.keys, until, now)
@@ -180,7 +179,7 @@ def _own_page(case: _Case, known: Known) -> Decision:
     wait = state.take(known.charges[policy.challenge.budget], now)
     if wait:
         return _limited(case, wait)
-    if step:
+    if trapped:
         response, reason = _trap_page(case), "trap-warning"
     elif request.path == enter_path(policy):
         response, reason = enter(request, policy, bound.signer, now)
@@ -192,9 +191,18 @@ def _own_page(case: _Case, known: Known) -> Decision:
     return Decision(Verdict.ANSWER, reason, *_whom(identity), response=response)
 
 
+def _counts_in_trap(case: _Case, known: Known) -> bool:
+    """Not for who is let through uncounted, as proven, or is shown no page without the cookie."""
+    identity = case.identity
+    action = _ruled(case.request, case.policy, identity).action
+    if action is Action.CHALLENGE:
+        return known.since <= case.now <= known.until
+    return action is not Action.ALLOW or identity.verified is not True
+
+
 def _trap_page(case: _Case) -> Response:
     language = preferred_language(case.request.header("accept-language"))
-    link = (deeper(case.request.path), "trap_more")
+    link = (deeper(case.request, case.bound.signer, case.now), "trap_more")
     return respond(200, page("trap", language, paragraphs=("trap_text",), link=link))
 
 

@@ -4,25 +4,35 @@ The link says what it is, is kept out of the order of the Tab key, and is forbid
 Its first page says so once more; it counts only when a client comes to several of them, as a robot
 does that follows all links. A link on that page, said to block whoever follows it, counts at once.
 The verdict ends every cookie the client has earned (`shiomi.gate.decision`).
+
+Nobody can lead others into it. The first page does not count as an image or frame of another page,
+nor for a client that is challenged anyway and has not the cookie, which browsers do not send along
+with another site's images. The second page's address is signed for the client that was shown it.
 """
 
 from __future__ import annotations
 
-import re
 from hashlib import blake2b
 from html import escape
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from shiomi.gate.cookie import Signer
 from shiomi.gate.keys import key
 from shiomi.gate.pages import text
 from shiomi.gate.policy import Policy, Trap
 from shiomi.gate.request import Request
 from shiomi.gate.state import State
 
-__all__ = ["caught", "deeper", "trap_link", "trap_step"]
+if TYPE_CHECKING:
+    from shiomi.gate.lookups import Bound
+
+__all__ = ["caught", "deeper", "in_trap", "trap_link"]
 
 _FOLDER = "pages/"
 _DEEPER = "more"
-_STEP = re.compile(r"[0-9a-f]{1,16}/(more)?")
+_KIND = "trap"  # of the token that leads to the second page
+_PAGES = (b"document", b"empty")  # Sec-Fetch-Dest of what is opened or fetched, not part of a page
 
 
 def trap_link(policy: Policy, page: str, language: str = "en") -> str:
@@ -40,35 +50,36 @@ def trap_link(policy: Policy, page: str, language: str = "en") -> str:
     )
 
 
-def trap_step(policy: Policy, path: str) -> int:
-    """Return how deep in the trap a path is: 1 its first page, 2 the second, 0 not in it."""
-    start = policy.challenge.path + _FOLDER
-    if not path.startswith(start):
-        return 0
-    step = _STEP.fullmatch(path, len(start))
-    if step is None:
-        return 1  # whatever else is asked for in there, a link led to it, or a guess
-    return 2 if step[1] else 1
+def in_trap(policy: Policy, path: str) -> bool:
+    """Whether a path is in the trap: one of its pages, or whatever else is guessed in there."""
+    return policy.trap.enabled and path.startswith(policy.challenge.path + _FOLDER)
 
 
-def deeper(path: str) -> str:
-    """Return the address of the trap's second page, from that of the first."""
-    return f"{path.removesuffix('/')}/{_DEEPER}"
+def deeper(request: Request, signer: Signer, now: float) -> str:
+    """Return the address of the second page, from a request for the first: for this client only."""
+    page = request.path.removesuffix(_DEEPER).rstrip("/")
+    return f"{quote(page)}/{_DEEPER}?t={signer.token(_KIND, request, page, now)}"
 
 
 def caught(
-    request: Request, trap: Trap, state: State, secret: bytes, client: int, step: int, now: float
+    request: Request, trap: Trap, state: State, bound: Bound, client: int, now: float
 ) -> bool:
     """Count a visit to the trap; whether it is the one that tells a robot.
 
     The same page again within the time counts once: a person may reload it.
     """
-    if step == 2 or trap.visits == 1:
-        return True
     seconds = trap.minutes * 60.0
+    page = request.path.removesuffix(_DEEPER).rstrip("/")
+    token = request.query.decode("latin-1").removeprefix("t=")
+    if bound.signer.leads(_KIND, request, token, page, now, seconds):
+        return True
+    if request.headers.get(b"sec-fetch-dest", b"document") not in _PAGES:
+        return False
+    if trap.visits == 1:
+        return True
     whose = client.to_bytes(8, "big", signed=True)
-    this_page = key(secret, "trap page", whose, request.path.encode("utf-8", "replace"))
+    this_page = key(bound.secret, "trap page", whose, page.encode("utf-8", "replace"))
     if state.take([(this_page, seconds, 0.0)], now):
         return False
-    visits = key(secret, "trap", whose)
+    visits = key(bound.secret, "trap", whose)
     return state.take([(visits, seconds, seconds * (trap.visits - 2))], now) > 0

@@ -11,9 +11,13 @@ from shiomi.gate.errors import CompileError
 from shiomi.gate.forward_auth import VERDICT, WAIT
 from shiomi.gate.own_files import own_files, own_headers
 from shiomi.gate.policy import Action, Policy
+from shiomi.gate.response import Response
 from shiomi.gate.trap import trap_link
 
 __all__ = ["forward_auth_config"]
+
+
+_LONGEST_NGINX = 3000  # bytes of one string in its configuration; it takes 4,096, quotes and all
 
 
 def forward_auth_config(server: str, policy: Policy, gate: str, site: str) -> str:
@@ -64,11 +68,7 @@ def _nginx(policy: Policy, gate: str, site: str) -> str:
     proxy_set_header X-Original-Method $request_method;
     proxy_set_header X-Original-URI $request_uri;
 {client}"""
-    own = [("^~ ", policy.challenge.path), *(("= ", path) for path in own_files(policy))]
-    pages = "\n".join(
-        f"location {how}{path} {{\n    auth_request off;\n    proxy_pass http://{gate};\n{client}\n}}"
-        for how, path in own
-    )
+    files = "".join(_nginx_file(path, file) for path, file in own_files(policy).items())
     headers = "".join(
         f"add_header {name} {_quoted(value)} always;\n" for name, value in own_headers(policy)
     )
@@ -118,9 +118,38 @@ location @gate_down {{
 {down}
 }}
 
-# The gate's own pages and files.
-{pages}
+# The gate's own pages.
+location ^~ {policy.challenge.path} {{
+    auth_request off;
+    proxy_pass http://{gate};
+{client}
+}}
+{files}"""
+
+
+def _nginx_file(path: str, file: Response) -> str:
+    """A file that nginx answers by itself, so that it is served when the service is not."""
+    lines, pieces = file.body.decode("utf-8").splitlines(keepends=True), [""]
+    for line in lines:
+        if len(pieces[-1]) + len(line) > _LONGEST_NGINX:
+            pieces.append("")
+        pieces[-1] += line
+    names = [f"$gate_file_{number}" for number in range(len(pieces))]
+    sets = "".join(
+        f"    set {name} {_quoted(piece)};\n" for name, piece in zip(names, pieces, strict=True)
+    )
+    return f"""\
+location = {path} {{
+    auth_request off;
+    default_type {_media_type(file)};
+{sets}    return 200 "{"".join(names)}";
+}}
 """
+
+
+def _media_type(file: Response) -> str:
+    kinds = [value for name, value in file.headers if name == "Content-Type"]
+    return kinds[0].partition(";")[0]
 
 
 def _trap_filter(policy: Policy) -> str:
@@ -151,22 +180,32 @@ def _caddy(policy: Policy, gate: str, site: str) -> str:
     else:
         down = '            header Retry-After 60\n            respond "Try again shortly." 503'
         failing = "is refused: on_failure = deny"
-    paths = " ".join([f"{policy.challenge.path}*", *own_files(policy)])
+    files = "".join(
+        f"""\
+    handle {path} {{
+        header Content-Type {_media_type(file)}
+        respond `{file.body.decode("utf-8")}` 200
+    }}
+"""
+        for path, file in own_files(policy).items()
+    )
     headers = "".join(f"    header +{name} `{value}`\n" for name, value in own_headers(policy))
     return f"""\
 # The gate before a site, by forward_auth; made by `shiomi gate serve --print-config caddy`.
 # `import` it inside the site's block.
 
 route {{
-{headers}    # The gate's own pages and files.
-    @gate path {paths}
-    reverse_proxy @gate {gate}
-
-    forward_auth {gate} {{
-        uri /auth
+{headers}    # The gate's own pages.
+    handle {policy.challenge.path}* {{
+        reverse_proxy {gate}
     }}
-    # Your site. Whatever else serves pages goes here as well.
-    reverse_proxy {site}
+{files}    handle {{
+        forward_auth {gate} {{
+            uri /auth
+        }}
+        # Your site. Whatever else serves pages goes here as well.
+        reverse_proxy {site}
+    }}
 }}
 
 # A service that does not answer {failing}.

@@ -80,7 +80,8 @@ class Gatekeeper:
         self.state = MemoryState() if state is None else state
         self.tables = load_tables() if tables is None else tables
         self.proxies = TrustedProxies(policy.proxies.trusted, policy.proxies.header)
-        self.files = own_files(policy)
+        patterns = self.tables.agents.patterns
+        self.files = own_files(policy, [pattern.client for pattern in patterns])
         self.headers = own_headers(policy)
         self.metrics = Metrics()
         self._resolver = resolver

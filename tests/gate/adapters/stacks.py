@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -13,8 +12,9 @@ from shiomi.gate.forward_auth_config import forward_auth_config
 from shiomi.gate.policy import Policy
 from shiomi.gate.policy_file import load_policy
 from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
+from tests.gate.web_servers import nginx
 
-__all__ = ["STACKS", "Stack", "caddy", "gate_service", "nginx", "stack"]
+__all__ = ["STACKS", "Stack", "caddy", "gate_service", "stack"]
 
 APPS = "tests.gate.adapters.apps"
 
@@ -97,36 +97,9 @@ def gate_service(
 
 
 @contextmanager
-def nginx(folder: Path, lines: str) -> Iterator[Server]:
-    """Run nginx with these lines in its `server { }`."""
-    port = free_port()
-    config = folder / f"nginx-{port}.conf"
-    config.write_text(
-        f"""\
-{"user root;" if os.geteuid() == 0 else ""}
-daemon off;
-worker_processes 1;
-pid {folder}/nginx-{port}.pid;
-error_log stderr warn;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_max_body_size 200m;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-{lines}
-    }}
-}}
-""",
-        encoding="utf-8",
-    )
-    command = [needs("nginx"), "-p", str(folder), "-c", str(config)]
-    with server(command, port=port, log=folder / f"nginx-{port}.log") as running:
+def _nginx(folder: Path, lines: str) -> Iterator[Server]:
+    http = "client_max_body_size 200m;"
+    with nginx(folder / "nginx", http=http, server_block=lines) as running:
         yield running
 
 
@@ -153,7 +126,7 @@ def caddy(folder: Path, lines: str) -> Iterator[Server]:
 _ASGI = {"starlette": "starlette_app", "fastapi": "fastapi_app", "django-asgi": "django_asgi"}
 _WSGI = {"flask": "flask_app", "django-wsgi": "django_wsgi"}
 _FRONTS: dict[str, Callable[[Path, str], AbstractContextManager[Server]]] = {
-    "nginx": nginx,
+    "nginx": _nginx,
     "caddy": caddy,
 }
 STACKS = (*_ASGI, *_WSGI, *_FRONTS)

@@ -123,7 +123,8 @@ def test_a_robot_that_follows_the_trap_loses_its_cookie(site: Stack, source: str
     warning = visitor.get("/.gate/pages/0123abcd/")
     assert warning.status == 200
     assert visitor.get("/page/2").status == 200  # once is no crime
-    assert visitor.get("/.gate/pages/0123abcd/more").status == 403
+    deeper = warning.text.partition('<a href="')[2].partition('"')[0]  # signed for this visitor
+    assert visitor.get(deeper).status == 403
     banned = visitor.get("/page/2")
     assert (banned.status, "own page" in banned.text) == (403, False)
     assert fetch(site.port, "/robots.txt", source=source).status == 200

@@ -15,6 +15,8 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from shiomi.gate.addresses import parse_address, text_of
@@ -72,7 +74,10 @@ class ReverseDns:
         concurrent: int = 128,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._resolver = _resolver(nameservers, port, timeout)
+        if find_spec("dns") is None:
+            raise MissingError("reverse DNS needs dnspython: pip install 'shiomi[gate]'")
+        self._nameservers = tuple(nameservers)
+        self._port = port
         self._timeout = timeout
         self._most = remembered
         self._concurrent = concurrent
@@ -97,6 +102,18 @@ class ReverseDns:
             task = asyncio.create_task(self._ask(key))
             self._asked[key] = task
         return await asyncio.shield(task)
+
+    @cached_property
+    def _resolver(self) -> Resolver:
+        """Made with the first question: dnspython takes as long to import as all of the gate."""
+        from dns.asyncresolver import Resolver
+
+        resolver = Resolver(configure=not self._nameservers)
+        if self._nameservers:
+            resolver.nameservers = list(self._nameservers)
+            resolver.port = self._port
+        resolver.timeout = resolver.lifetime = self._timeout
+        return resolver
 
     async def _ask(self, key: _Key) -> bool | None:
         """Ask DNS, remember what it said, and make room for the next question; never raises."""
@@ -153,16 +170,3 @@ def belongs(host: str, suffixes: Sequence[str]) -> bool:
     """Return whether a host's name is one of the suffixes or lies below one, label by label."""
     name = host.rstrip(".").lower()
     return any(name == suffix or name.endswith(f".{suffix}") for suffix in suffixes)
-
-
-def _resolver(nameservers: Sequence[str], port: int, timeout: float) -> Resolver:
-    try:
-        from dns.asyncresolver import Resolver
-    except ImportError:
-        raise MissingError("reverse DNS needs dnspython: pip install 'shiomi[gate]'") from None
-    resolver = Resolver(configure=not nameservers)
-    if nameservers:
-        resolver.nameservers = list(nameservers)
-        resolver.port = port
-    resolver.timeout = resolver.lifetime = timeout
-    return resolver

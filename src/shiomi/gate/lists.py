@@ -55,16 +55,27 @@ def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
         raise DataError(f"{where}: a list of patterns is needed, as crawler-user-agents.json has")
     patterns = []
     for number, entry in enumerate(entries, 1):
-        regex = entry.get("pattern") if isinstance(entry, dict) else None
-        tags = entry.get("tags", []) if isinstance(entry, dict) else None
-        if not isinstance(regex, str) or not isinstance(tags, list) or not _one_line(regex):
-            raise DataError(
-                f"{where}, entry {number}: a pattern in one line is needed, got {entry!r:.120}"
-            )
+        regex, tags, agents = _entry(entry, f"{where}, entry {number}")
         purpose = next((_PURPOSES[tag] for tag in _PURPOSES if tag in tags), Purpose.LIBRARY)
-        agents = [agent for agent in entry.get("instances") or () if isinstance(agent, str)]
-        patterns.append(Pattern(_at_a_word(regex, agents), Client(_name(regex), purpose)))
+        client = Client(_name(regex), purpose)
+        try:
+            patterns.append(Pattern(_at_a_word(regex, agents), client))
+        except DataError as error:
+            raise DataError(f"{where}, entry {number}: {error}") from None
     return patterns
+
+
+def _entry(entry: object, where: str) -> tuple[str, list[object], list[str]]:
+    """The pattern, tags and examples of one entry."""
+    if not isinstance(entry, dict):
+        raise DataError(f"{where}: an object with a pattern is needed, got {entry!r:.80}")
+    regex, tags = entry.get("pattern"), entry.get("tags", [])
+    if not isinstance(regex, str) or not _one_line(regex):
+        raise DataError(f"{where}: a pattern in one line is needed, got {regex!r:.120}")
+    examples = entry.get("instances", [])
+    if not isinstance(tags, list) or not isinstance(examples, list):
+        raise DataError(f"{where}: tags and instances are lists")
+    return regex, tags, [example for example in examples if isinstance(example, str)]
 
 
 def parse_ai_robots(text: str, *, where: str) -> list[Pattern]:
@@ -92,10 +103,12 @@ def _at_a_word(regex: str, agents: list[str]) -> str:
 
     The list's patterns mind the case and ours do not: `NING\\/` would be found in Lightning/1.0.
     """
+    client = Client("", Purpose.LIBRARY)
+    if UserAgents([Pattern(regex, client)]).client(" ") is client:
+        raise DataError(f"the pattern {regex[:120]!r} is found in everything")
     if not regex[0].isalnum():
         return regex
     narrow = rf"\b(?:{regex})" if "|" in regex else rf"\b{regex}"
-    client = Client("", Purpose.LIBRARY)
     asked = UserAgents([Pattern(narrow, client)])
     return narrow if all(asked.client(agent) is client for agent in agents) else regex
 
@@ -126,12 +139,19 @@ def join_patterns(
 ) -> list[Pattern]:
     """Return all patterns in the order in which they win: AI by name, others by name, shapes.
 
-    A name of `ai_robots` that our table knows already, as whatever, adds nothing.
+    A name of `ai_robots` that our table knows already, as whatever, adds nothing; a pattern of
+    `crawlers` whose name it knows stands for the client of that name.
     """
     clients, dropped, shapes = own_tables() if own is None else own
     known = UserAgents(clients)
     extra = [pattern for pattern in ai_robots if known.client(pattern.client.name) is UNKNOWN]
-    lists = [pattern for pattern in crawlers if pattern.regex.removeprefix(r"\b") not in dropped]
+    lists = [
+        pattern
+        if (client := known.client(pattern.client.name)) is UNKNOWN
+        else Pattern(pattern.regex, client)
+        for pattern in crawlers
+        if pattern.regex.removeprefix(r"\b") not in dropped
+    ]
     named = _once([*clients, *extra, *_by_kind(lists)])
     ai = [pattern for pattern in named if pattern.client.purpose in _AI]
     return ai + [pattern for pattern in named if pattern.client.purpose not in _AI] + shapes

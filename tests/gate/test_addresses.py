@@ -153,7 +153,7 @@ def test_a_wrong_line_is_named_with_its_number(line: str, says: str) -> None:
 
 def test_the_package_knows_googles_crawler_by_its_address() -> None:
     table = published_ranges()
-    assert table.size > 4902
+    assert sum(table.sizes.values()) > 4902
     assert "googlebot" in table.lookup("66.249.64.1")
     assert "googlebot" in table.lookup("::ffff:66.249.64.1")
     assert "googlebot" in table.lookup("2001:4860:4801:10::1")

@@ -140,12 +140,17 @@ class RangeTable:
     ----------
     ranges
         Networks by name ("googlebot", "openai"); they may nest and overlap, within a name too.
+
+    Attributes
+    ----------
+    names, sizes
+        The names, and how many networks each has.
     """
 
     def __init__(self, ranges: Mapping[str, Iterable[Prefix]]) -> None:
         lists = {name: list(prefixes) for name, prefixes in ranges.items()}
+        self.sizes = {name: len(prefixes) for name, prefixes in lists.items()}
         self.names = frozenset(lists)
-        self.size = sum(len(prefixes) for prefixes in lists.values())
         self._ipv4 = _buckets(*_pieces(lists, 4), 4)
         self._ipv6 = _buckets(*_pieces(lists, 16), 16)
 

@@ -16,7 +16,14 @@ from shiomi.gate.errors import DataError
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.user_agents import UNKNOWN, Client, Pattern, UserAgents, parse_patterns
 
-__all__ = ["format_patterns", "join_patterns", "own_tables", "parse_ai_robots", "parse_crawlers"]
+__all__ = [
+    "AI_PURPOSES",
+    "format_patterns",
+    "join_patterns",
+    "own_tables",
+    "parse_ai_robots",
+    "parse_crawlers",
+]
 
 # A pattern's tags into a purpose; the first that it has decides.
 _PURPOSES = {
@@ -26,7 +33,8 @@ _PURPOSES = {
     "social-preview": Purpose.LINK_PREVIEW,
     "search-engine": Purpose.SEARCH_ENGINE,
 }
-_AI = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
+AI_PURPOSES = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
+"""What a client fetches for where a language model is behind it."""
 
 
 def own_tables() -> tuple[list[Pattern], frozenset[str], list[Pattern]]:
@@ -153,8 +161,8 @@ def join_patterns(
         if pattern.regex.removeprefix(r"\b") not in dropped
     ]
     named = _once([*clients, *extra, *_by_kind(lists)])
-    ai = [pattern for pattern in named if pattern.client.purpose in _AI]
-    return ai + [pattern for pattern in named if pattern.client.purpose not in _AI] + shapes
+    ai = [pattern for pattern in named if pattern.client.purpose in AI_PURPOSES]
+    return ai + [pattern for pattern in named if pattern.client.purpose not in AI_PURPOSES] + shapes
 
 
 def _by_kind(patterns: list[Pattern]) -> list[Pattern]:

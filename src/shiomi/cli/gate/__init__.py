@@ -8,6 +8,7 @@ from shiomi.cli.gate.policy import policy
 from shiomi.cli.gate.report import report
 from shiomi.cli.gate.serve import serve
 from shiomi.cli.gate.trying import try_
+from shiomi.cli.gate.update import update
 
 __all__ = ["gate"]
 
@@ -20,5 +21,5 @@ def gate() -> None:
     """
 
 
-for _command in (policy, try_, serve, report):
+for _command in (policy, update, try_, serve, report):
     gate.add_command(_command)

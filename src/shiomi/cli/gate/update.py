@@ -1,0 +1,63 @@
+"""`shiomi gate update`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.output import as_json, json_option
+
+__all__ = ["update"]
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="[NAME=]FILE...")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("gate-data"),
+    show_default=True,
+    help="The folder to write into; the other commands read it.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@json_option
+def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> None:
+    """Take newer patterns and address ranges out of files you have fetched.
+
+    Nothing is fetched by this command. It knows a file by what is in it:
+
+    \b
+      crawler-user-agents.json   of github.com/monperrus/crawler-user-agents
+      robots.json                of github.com/ai-robots-txt/ai.robots.txt
+      ranges as JSON             as Google, Bing, OpenAI and Amazon publish them
+      networks, one a line       192.0.2.0/24 or 2001:db8::/32; # begins a comment
+
+    Ranges are called what their file is called: googlebot.json holds those of "googlebot". For any
+    other file say the name: openai=gptbot.json. Several files may go into one name. What is not
+    given stays as it was. A file with anything wrong in it is refused with the place, and then
+    nothing at all is written.
+
+    \b
+    Examples:
+      shiomi gate update crawler-user-agents.json robots.json
+      shiomi gate update googlebot.json openai=gptbot.json openai=searchbot.json
+      shiomi gate update office=our-networks.txt --data /var/lib/gate --dry-run
+    """
+    import datetime
+
+    from shiomi.gate.refresh import Source, read_update, write_update
+
+    sources = []
+    for written in files:
+        name, equals, path = written.partition("=")
+        whole = not equals or Path(written).exists()
+        sources.append(Source(Path(written)) if whole else Source(Path(path), name))
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    changes = write_update(read_update(sources), data, date=today, dry=dry_run)
+    if json:
+        as_json({"data": data, "written": not dry_run, "changes": changes})
+        return
+    for change in changes:
+        click.echo(f"{change.name:<22} {change.before:>6} -> {change.after:>6}")
+    click.echo(f"{'would write' if dry_run else 'wrote'} {data}")

@@ -1,0 +1,200 @@
+"""CPU time per request of nginx: plain, with ai.robots.txt's list, and with a compiled policy.
+
+    python -m benchmarks.gate_nginx [--rounds N] [--seconds S]
+
+One nginx with one worker per configuration, a page of 1 KB from disk, wrk as the client with
+User-Agents of real lists. Throughput on a shared machine swings threefold, so what counts is the
+worker's own time on the CPU (/proc/PID/schedstat) by the number of answers. The configurations take
+turns within every round; a cell is the median of its rounds, and what is bracketed is the median of
+the differences to plain nginx in the same round. Needs nginx, wrk and $SHIOMI_DATA/gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import random
+import re
+import subprocess
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from tests.gate.servers import free_port, needs, server
+
+from shiomi.gate.native import compile_policy
+from shiomi.gate.policy import Action, Policy, PurposeRule
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.user_agents import user_agents
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
+_MAIN = """daemon off; user root; worker_processes 1; pcre_jit on;
+pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 256; }}
+http {{
+    access_log off; keepalive_requests 1000000;
+    {http}
+    server {{
+        listen 127.0.0.1:{port};
+        root {folder}/site;
+        {server}
+    }}
+}}
+"""
+
+
+def open_policy() -> Policy:
+    """Whoever is not refused goes on uncounted: what a list of names does."""
+    allow = PurposeRule(Action.ALLOW, Action.ALLOW)
+    purposes = {
+        purpose: PurposeRule(Action.DENY, Action.DENY) if "ai-" in purpose else allow
+        for purpose in Purpose
+    }
+    return replace(Policy(), purposes=purposes)
+
+
+def configurations(frequent: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """(name, files) of every configuration; "http.conf" and "server.conf" are included."""
+    yield "plain nginx", {"http.conf": "", "server.conf": ""}
+    theirs = (DATA / "ai.robots.txt" / "nginx-block-ai-bots.conf").read_text()
+    yield "ai.robots.txt's list", {"http.conf": "", "server.conf": theirs}
+    for name, policy in (("AI denied", open_policy()), ("default, budgets", Policy())):
+        for table, agents in (("", ()), (" + frequent", frequent_agents(frequent))):
+            compiled = compile_policy(
+                "nginx",
+                policy,
+                folder="{folder}",
+                challenge=Action.BUDGET,
+                frequent=agents,
+            )
+            yield f"shiomi: {name}{table}", compiled.files
+
+
+def frequent_agents(log: Path) -> list[str]:
+    """The 100 agents that come most often in an access log."""
+    with gzip.open(log, "rt", encoding="utf-8", errors="replace") as lines:
+        agents = (found[1] for line in lines if (found := re.search(r'"([^"]*)"$', line)))
+        return [agent for agent, _ in Counter(agents).most_common(100)]
+
+
+def loads(log: Path) -> dict[str, list[str]]:
+    """User-Agents by name of the load."""
+    entries = json.loads((DATA / "crawler-user-agents" / "crawler-user-agents.json").read_text())
+    crawlers = [one for entry in entries for one in entry["instances"] if one.isprintable()]
+    tests = (DATA / "uap-core" / "test_ua.yaml").read_text(encoding="utf-8")
+    told = user_agents()
+    browsers = [
+        agent.replace("''", "'")
+        for agent in re.findall(r"user_agent_string: '(.*)'", tests)
+        if told.client(agent).purpose is Purpose.BROWSER
+    ]
+    draw = random.Random(0)  # noqa: S311
+    return {
+        "500 browsers": draw.sample(browsers, 500),
+        "2,000 crawlers": draw.sample(crawlers, 2000),
+        "100 frequent": frequent_agents(log),
+    }
+
+
+def worker(master: int) -> int:
+    """The process id of nginx's only worker."""
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return int(children[0])
+
+
+def microseconds(port: int, master: int, script: Path, seconds: float) -> float:
+    """CPU time of the worker per answer, under load."""
+    spent = Path(f"/proc/{worker(master)}/schedstat")
+    before = int(spent.read_text().split()[0])
+    said = subprocess.run(
+        ["wrk", "-t1", "-c16", f"-d{seconds:g}s", "-s", script, f"http://127.0.0.1:{port}/1k.html"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    answers = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
+    return (int(spent.read_text().split()[0]) - before) / 1000 / answers
+
+
+def wrk_script(folder: Path, name: str, agents: Sequence[str], port: int) -> Path:
+    """A script for wrk that sends the agents one after the other."""
+    path = folder / f"{port}-{len(agents)}-{name.split()[-1]}.lua"
+    quoted = ",".join(json.dumps(agent, ensure_ascii=False) for agent in agents)
+    path.write_text(
+        f"local agents = {{{quoted}}}\nlocal requests, i = {{}}, 0\n"
+        "init = function() for n, a in ipairs(agents) do"
+        ' requests[n] = wrk.format("GET", "/1k.html", {["User-Agent"]=a, ["Host"]="localhost"})'
+        " end end\n"
+        "request = function() i = i % #requests + 1; return requests[i] end\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.5)
+    arguments = parser.parse_args()
+    nginx, log = needs("nginx"), DATA / "access-log-2015-anonymised.log.gz"
+    needs("wrk")
+    agents = loads(log)
+    taken: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        running = {}
+        for number, (name, files) in enumerate(configurations(log)):
+            folder, port = Path(temporary, str(number)), free_port()
+            (folder / "site").mkdir(parents=True)
+            (folder / "site" / "1k.html").write_text("x" * 1024)
+            for file, text in files.items():
+                (folder / file).write_text(text.replace("{folder}", str(folder)))
+            written = _MAIN.format(
+                folder=folder,
+                port=port,
+                http=f"include {folder}/http.conf;",
+                server=f"include {folder}/server.conf;",
+            )
+            (folder / "nginx.conf").write_text(written)
+            command = [nginx, "-p", folder, "-c", folder / "nginx.conf"]
+            started = stack.enter_context(server(command, port=port, log=folder / "out.log"))
+            running[name] = started
+        scripts = {
+            (load, name): wrk_script(Path(temporary), load, some, started.port)
+            for load, some in agents.items()
+            for name, started in running.items()
+        }
+        for load in agents:
+            for _ in range(arguments.rounds):
+                for name, started in running.items():
+                    script = scripts[load, name]
+                    spent = microseconds(
+                        started.port, started.process.pid, script, arguments.seconds
+                    )
+                    taken.setdefault((load, name), []).append(spent)
+    show(taken, list(agents), list(running))
+
+
+def show(
+    taken: Mapping[tuple[str, str], Sequence[float]], loads: Sequence[str], names: Sequence[str]
+) -> None:
+    """Print the medians, and in brackets the medians of what is more than plain nginx."""
+    print(f"{'CPU us per request':34}" + "".join(f"{load:>22}" for load in loads))
+    for name in names:
+        cells = []
+        for load in loads:
+            plain = taken[load, names[0]]
+            more = median(b - a for a, b in zip(plain, taken[load, name], strict=True))
+            cells.append(f"{median(taken[load, name]):.2f} ({more:+.2f})")
+        print(f"{name:34}" + "".join(f"{cell:>22}" for cell in cells))
+
+
+if __name__ == "__main__":
+    main()

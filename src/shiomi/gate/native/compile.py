@@ -1,0 +1,146 @@
+"""compile_policy(): from a policy to the files of one server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from shiomi.gate.addresses import Prefix, parse_prefixes, read_ranges
+from shiomi.gate.errors import CompileError
+from shiomi.gate.native.apache import apache_files
+from shiomi.gate.native.caddy import caddy_files
+from shiomi.gate.native.expressible import SERVERS, Gap, gaps
+from shiomi.gate.native.frequent import frequent_agents
+from shiomi.gate.native.haproxy import haproxy_files
+from shiomi.gate.native.nginx import LONGEST_REGEX, nginx_files
+from shiomi.gate.native.plan import Plan, make_plan, without_challenge
+from shiomi.gate.policy import Action, Policy
+from shiomi.gate.user_agents import UserAgents, read_patterns
+
+__all__ = ["Compiled", "compile_policy", "shipped_ranges"]
+
+_ASKING = ("nginx", "caddy")  # who can ask a service about a request
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A server's files by name, the policy they say, and what they could not say."""
+
+    server: str
+    files: Mapping[str, str]
+    policy: Policy
+    gaps: tuple[Gap, ...]
+
+
+def compile_policy(
+    server: str,
+    policy: Policy,
+    *,
+    folder: str,
+    challenge: Action | None = None,
+    service: str | None = None,
+    frequent: Iterable[str] | None = None,
+    data: Path | None = None,
+) -> Compiled:
+    """Return the policy as a server's own configuration.
+
+    Parameters
+    ----------
+    server
+        One of SERVERS.
+    folder
+        Where the files will be, absolute: the configuration names them.
+    challenge
+        What becomes of whoever is to be challenged: BUDGET, DENY or TARPIT. Only needed where the
+        policy challenges somebody and there is no `service`.
+    service
+        "HOST:PORT" of `shiomi gate serve`, which is asked about them (nginx and Caddy).
+    frequent
+        User-Agents that come often, to be looked up before any pattern; None: the package's.
+    data
+        What `shiomi gate update` wrote; None: the package's own patterns and ranges.
+
+    Raises
+    ------
+    CompileError
+        The server is not known, cannot say the policy, or nobody said what becomes of a challenge.
+    DataError
+        A file of patterns or ranges cannot be read.
+    MissingError
+        google-re2 is not installed.
+    """
+    if server not in SERVERS:
+        raise CompileError(f"no compiler for {server!r}; there is one for {', '.join(SERVERS)}")
+    if service and server not in _ASKING:
+        raise CompileError(
+            f"{server} cannot ask a service about a request; leave the service out, or run the gate"
+            " between the server and the site"
+        )
+    said = gaps(server, policy, service=service is not None)
+    if service is None:
+        policy = without_challenge(policy, _instead(server, policy, challenge))
+    patterns = read_patterns(data)
+    agents = UserAgents(patterns)
+    known = list(frequent_agents() if frequent is None else frequent)
+    plan = make_plan(
+        policy,
+        patterns,
+        shipped_ranges(data),
+        frequent=[(agent, agents.client(agent)) for agent in known],
+        limit=LONGEST_REGEX,
+        certain=service is not None,
+    )
+    files = _written(server, plan, folder, service)
+    head = _head(server, said)
+    marked = {
+        name: head + text if name.endswith((".conf", ".caddy", ".cfg")) else text
+        for name, text in files.items()
+    }
+    return Compiled(server, marked, policy, tuple(said))
+
+
+def _instead(server: str, policy: Policy, challenge: Action | None) -> Action:
+    """What becomes of whoever would be challenged."""
+    if challenge in (Action.BUDGET, Action.DENY, Action.TARPIT):
+        return challenge
+    if challenge is None and not any(gap.name == "challenge" for gap in gaps(server, policy)):
+        return Action.DENY  # nobody is
+    service = "" if server not in _ASKING else ", or name a service that can: --service HOST:PORT"
+    raise CompileError(
+        f"the policy challenges clients, which {server} cannot do by itself: say --challenge-as"
+        f" budget to let them through within their budget, or --challenge-as deny{service}"
+    )
+
+
+def _written(server: str, plan: Plan, folder: str, service: str | None) -> Mapping[str, str]:
+    if server == "nginx":
+        return nginx_files(plan, folder=folder, service=service)
+    if server == "caddy":
+        return caddy_files(plan, folder=folder, service=service)
+    if server == "haproxy":
+        return haproxy_files(plan, folder=folder)
+    return apache_files(plan, folder=folder)
+
+
+def _head(server: str, said: Iterable[Gap]) -> str:
+    """The comment at the top: where the file is from and what it does not do."""
+    lines = [
+        f"Written by `shiomi gate compile {server}` from a policy; change that and write it anew.",
+        "Of the policy this cannot say:",
+        *(f"- {gap.name}: {gap.text}" for gap in said),
+    ]
+    return "".join(f"# {line}\n" for line in lines) + "\n"
+
+
+def shipped_ranges(data: Path | None = None) -> dict[str, list[Prefix]]:
+    shipped = resources.files("shiomi.gate") / "data" / "ranges"
+    ranges = {
+        entry.name.removesuffix(".txt"): parse_prefixes(
+            entry.read_text(encoding="ascii"), where=entry.name
+        )
+        for entry in shipped.iterdir()
+        if entry.name.endswith(".txt")
+    }
+    return ranges | ({} if data is None else read_ranges(data / "ranges"))

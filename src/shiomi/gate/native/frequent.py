@@ -1,0 +1,40 @@
+"""User-Agents that come often: to be looked up whole, before any pattern is tried."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from importlib import resources
+
+__all__ = ["frequent_agents", "most_frequent"]
+
+_LONGEST = 400  # characters
+
+
+def frequent_agents() -> list[str]:
+    """Return the package's: today's browsers and crawlers, from `frequent_agents.txt`.
+
+    A line with "A-B" before a tab stands for one agent per number from A to B, put in place of {}.
+    """
+    text = (resources.files("shiomi.gate") / "data" / "frequent_agents.txt").read_text("utf-8")
+    agents: list[str] = []
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            numbers, _, agent = line.rpartition("\t")
+            first, _, last = numbers.partition("-")
+            every = range(int(first), int(last) + 1) if numbers else [0]
+            agents += [agent.replace("{}", str(number)) for number in every]
+    return agents
+
+
+def most_frequent(agents: Iterable[str], count: int = 500) -> list[str]:
+    """Return the agents that come most often, most frequent first, of those that can be looked up.
+
+    What holds a control character or other than ASCII is left to the patterns.
+    """
+    counted = Counter(agents)
+    return [
+        agent
+        for agent, _ in counted.most_common()
+        if 0 < len(agent) <= _LONGEST and agent.isascii() and agent.isprintable() and agent != "-"
+    ][:count]

@@ -1,0 +1,295 @@
+"""A policy as configuration for nginx (1.18 or later): `map`, `geo`, `limit_req`, `if`.
+
+Two files: one for the `http` block (tables) and one for the `server` block (what happens). Tables
+are looked at only where a request needs them: nginx computes a variable when it is first used, and
+once for a request.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from shiomi.gate.addresses import text_of
+from shiomi.gate.errors import CompileError
+from shiomi.gate.forward_auth_config import forward_auth_config
+from shiomi.gate.native.path_regex import ODD, always_sent, decoded_regex, sent_regex
+from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
+from shiomi.gate.native.site_files import site_files
+from shiomi.gate.own_files import own_headers
+from shiomi.gate.policy import Action, Policy, Rate
+
+__all__ = ["LONGEST_REGEX", "nginx_files"]
+
+LONGEST_REGEX = 3900
+"""Characters; nginx reads no word of more than 4,096 bytes, quotation and `\\` included."""
+
+_LONGEST_AGENT = 1024  # characters; what is longer, no honest client sends
+_ZONE_MEGABYTES = 8  # of each limit_req zone, about 64,000 clients
+_TARPIT_BYTES = 16  # a second; nginx's own page for 403 is about 300 bytes with its header
+
+
+def nginx_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[str, str]:
+    """Return the files by name.
+
+    Parameters
+    ----------
+    folder
+        Where the files will be, as nginx is to read them: robots.txt is served from there.
+    service
+        "HOST:PORT" of `shiomi gate serve`, which is asked about whoever is not refused before;
+        None: nobody is asked.
+
+    Raises
+    ------
+    CompileError
+        The policy wants something that nginx cannot do, not even nearly.
+    """
+    if plan.policy.proxies.trusted and plan.policy.proxies.header == "forwarded":
+        raise CompileError(
+            'nginx cannot read the header "forwarded"; let the proxy set x-forwarded-for or x-real-ip'
+        )
+    levels = [] if service else _levels(plan)
+    http = [*_agents(plan), *_ranges(plan), *_paths(plan), *_outcomes(plan)]
+    http += [*_zones(plan, levels)]
+    server = [*_proxies(plan), *_headers(plan.policy), *_files(plan.policy, folder)]
+    server += [*_refusals(plan), *_limits(levels)]
+    if service:
+        server.append(forward_auth_config("nginx", plan.policy, service))
+    files = {"http.conf": "\n".join(http) + "\n", "server.conf": "\n".join(server) + "\n"}
+    return files | {file.name: file.text for file in site_files(plan.policy)}
+
+
+def quoted(text: str) -> str:
+    """Return a text as one word of nginx's, taken as it is but for `$` in values.
+
+    Raises
+    ------
+    CompileError
+        It is too long for nginx.
+    """
+    word = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if len(word.encode()) > 4090:
+        raise CompileError(f"nginx reads no word of {len(word)} characters: {text[:60]!r}...")
+    return word
+
+
+def _regex(pattern: str, *, case: bool = False) -> str:
+    """A `map` key that is a regular expression: `\\` stands for itself before most letters."""
+    if any(ord(character) < 0x20 for character in pattern):
+        raise CompileError(f"the pattern {pattern[:80]!r} holds a control character")
+    return quoted(("~" if case else "~*") + pattern)
+
+
+def _key(text: str) -> str:
+    """A `map` key that is a text, whatever it begins with."""
+    special = text.startswith(("~", "\\")) or text in ("default", "hostnames", "include", "volatile")
+    return quoted("\\" + text if special else text)
+
+
+def _map(source: str, name: str, rows: Iterable[tuple[str, str]], default: str) -> Iterator[str]:
+    """A `map` block; keys are written already, values are words or variables."""
+    yield f"map {source} ${name} {{"
+    yield f'    default {default or chr(34) * 2};'
+    for key, value in rows:
+        yield f'    {key} {value or chr(34) * 2};'
+    yield "}"
+
+
+def _agents(plan: Plan) -> Iterator[str]:
+    agents = plan.agents
+    frequent = [(agent, kind) for agent, kind in agents.frequent if len(agent) <= 480]
+    if frequent:
+        yield "map_hash_bucket_size 512;  # of frequent User-Agents; take out your own line"
+        yield "map_hash_max_size 4096;"
+    rows = [(_key(agent), kind) for agent, kind in {a.lower(): (a, k) for a, k in frequent}.values()]
+    rows += [(_regex(one), "$shiomi_named") for one in agents.screen]
+    rows += [(_regex(one), agents.usual) for one in agents.browsers]
+    yield from _map("$http_user_agent", "shiomi_kind", rows, agents.unknown)
+    named = [(_regex(one), kind) for one, kind in agents.runs]
+    yield from _map("$http_user_agent", "shiomi_named", named, agents.unknown)
+
+
+def _ranges(plan: Plan) -> Iterator[str]:
+    """Which of the published ranges hold the address, where a kind of client asks."""
+    rows = []
+    for kind, verified in plan.verified.items():
+        yield f"geo $shiomi_in_{kind} {{"
+        yield "    default 0;"
+        written = dict.fromkeys(
+            f"{text_of(network)}/{length}"
+            for name in verified.ranges
+            for network, length in plan.ranges[name]
+        )
+        yield from (f"    {network} 1;" for network in written)
+        yield "}"
+        rows.append((kind, f"$shiomi_{kind}"))
+        yield from _map(
+            f"$shiomi_in_{kind}", f"shiomi_{kind}", [("1", verified.inside)], verified.outside
+        )
+    yield from _map("$shiomi_kind", "shiomi_class", rows, "$shiomi_kind")
+    if plan.networks:
+        for number, networks in enumerate(plan.networks.values()):
+            yield f"geo $shiomi_network_{number} {{"
+            yield "    default 0;"
+            yield from (f"    {text_of(one)}/{length} 1;" for one, length in networks)
+            yield "}"
+        source = "".join(f"$shiomi_network_{number}" for number in range(len(plan.networks)))
+        rows = [(f'"~^0{{{number}}}1"', f"n{number}") for number in range(len(plan.networks))]
+        yield from _map(f'"{source}"', "shiomi_network", rows, "n")
+
+
+def _paths(plan: Plan) -> Iterator[str]:
+    """The number of the first rule that matches: the path as resolved, and as it was sent."""
+    rows = [(_regex(decoded_regex(rule), case=True), f"p{number}" if number >= 0 else "always")
+        for number, rule in sorted(plan.rules.items())]
+    yield from _map("$uri", "shiomi_path", rows, "p")
+    rows = [(_regex(always_sent(), case=True), "always")]
+    rows += [(_regex(sent_regex(rule), case=True), f"p{number}")
+        for number, rule in sorted(plan.rules.items()) if number >= 0]
+    yield from _map("$request_uri", "shiomi_sent", rows, "p")
+
+
+def _outcomes(plan: Plan) -> Iterator[str]:
+    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
+    where = {ALWAYS: "always", ELSEWHERE: "p"}
+    rows = [
+        (f'"{networks[network]} {kind} {where.get(number, f"p{number}")}"', outcome.name)
+        for (network, kind, number), outcome in plan.verdicts.items()
+    ]
+    network = "$shiomi_network" if plan.networks else "n"
+    # What no table says cannot be; were it to be, nobody is let through.
+    yield from _map(f'"{network} $shiomi_class $shiomi_path"', "shiomi_resolved", rows, "deny")
+    yield from _map(f'"{network} $shiomi_class $shiomi_sent"', "shiomi_as_sent", rows, "deny")
+    pairs = [
+        (f'"{one.name} {other.name}"', one.narrower(other).name)
+        for one in plan.outcomes
+        for other in plan.outcomes
+    ]
+    yield from _map('"$shiomi_resolved $shiomi_as_sent"', "shiomi_narrower", pairs, "deny")
+    odd = [(_regex(ODD, case=True), "$shiomi_narrower")]
+    yield from _map("$request_uri", "shiomi_verdict", odd, "$shiomi_resolved")
+
+
+def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
+    """Buckets: a key that is empty for whoever a budget does not count, and a zone for it."""
+    used = {level for _, level, _ in levels}
+    binary = "$binary_remote_addr"
+    mapped = r"\x00{10}\xff\xff"
+    if "address" in used:
+        rows = [(rf'"~(?s)^(?:{mapped})?(?<shiomi_ip>.{{4}})$"', "$shiomi_ip")]
+        rows += [('"~(?s)^(?<shiomi_ip64>.{8}).{8}$"', "$shiomi_ip64")]
+        yield from _map(binary, "shiomi_address", rows, binary)
+    if "prefix" in used:
+        rows = [(rf'"~(?s)^(?:{mapped})?(?<shiomi_ip24>.{{3}}).$"', "$shiomi_ip24")]
+        rows += [('"~(?s)^(?<shiomi_ip48>.{6}).{10}$"', "$shiomi_ip48")]
+        yield from _map(binary, "shiomi_prefix", rows, binary)
+    if "network" in used:
+        rows = [(rf'"~(?s)^(?:{mapped})?(?<shiomi_ip16>.{{2}})..$"', "$shiomi_ip16")]
+        rows += [('"~(?s)^(?<shiomi_ip32>.{4}).{12}$"', "$shiomi_ip32")]
+        yield from _map(binary, "shiomi_near", rows, binary)
+        named = [(f"n{number}", f"n{number}") for number in range(len(plan.networks))]
+        source = "$shiomi_network" if plan.networks else "n"
+        yield from _map(source, "shiomi_group", named, "$shiomi_near")
+    keys = {"address": "$shiomi_address", "prefix": "$shiomi_prefix", "network": "$shiomi_group"}
+    for budget, level, rate in levels:
+        rows = [(outcome.name, keys.get(level, "all")) for outcome in plan.outcomes
+            if outcome.budget == budget and outcome.action is Action.BUDGET]
+        name = f"shiomi_{level}_{_word(budget)}"
+        yield from _map("$shiomi_verdict", name, rows, "")
+        size = 1 if level == "all" else _ZONE_MEGABYTES
+        yield f"limit_req_zone ${name} zone={name}:{size}m rate={_rate(rate)};"
+    if any(outcome.action is Action.TARPIT for outcome in plan.outcomes):
+        yield "limit_conn_zone $server_name zone=shiomi_tarpit:1m;"
+
+
+def _levels(plan: Plan) -> list[tuple[str, str, Rate]]:
+    """(budget, level, rate) of every bucket in use."""
+    counted = {outcome.budget for outcome in plan.outcomes if outcome.action is Action.BUDGET}
+    return [
+        (name, level, rate)
+        for name in sorted(counted)
+        for level in ("address", "prefix", "network", "all")
+        if (rate := getattr(plan.policy.budgets[name], level)) is not None
+    ]
+
+
+def _rate(rate: Rate) -> str:
+    """A rate in nginx's units, rounded down: whole requests a second or a minute.
+
+    Raises
+    ------
+    CompileError
+        It is less than one a minute.
+    """
+    per_minute = math.floor(rate.amount * 60 / rate.seconds + 1e-9)
+    if per_minute < 1:
+        raise CompileError(
+            f"nginx counts no fewer than one request a minute: {rate.amount} in {rate.seconds:.0f} s"
+        )
+    return f"{per_minute}r/m"
+
+
+def _word(name: str) -> str:
+    """A budget's name as part of a variable's: letters, digits and "_"."""
+    return "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in name)
+
+
+def _proxies(plan: Plan) -> Iterator[str]:
+    proxies = plan.policy.proxies
+    for address in proxies.trusted:
+        yield f"set_real_ip_from {'unix:' if address == 'unix' else address};"
+    if proxies.trusted:
+        yield f"real_ip_header {proxies.header};"
+        yield "real_ip_recursive on;"
+
+
+def _headers(policy: Policy) -> Iterator[str]:
+    for name, value in own_headers(policy):
+        yield f"add_header {name} {_value(value)} always;"
+
+
+def _value(text: str) -> str:
+    """A header's value as a word: `$` would name a variable, and nginx has no way to write it."""
+    if "$" in text or any(ord(character) < 0x20 for character in text):
+        raise CompileError(f"nginx cannot send a header with $ or a control character: {text!r}")
+    return quoted(text)
+
+
+def _files(policy: Policy, folder: str) -> Iterator[str]:
+    for file in site_files(policy):
+        yield f"location = {file.path} {{"
+        yield f"    default_type {file.media_type};"
+        yield "    types {}"
+        yield f"    alias {_value(f'{folder}/{file.name}')};"
+        yield "}"
+
+
+def _refusals(plan: Plan) -> Iterator[str]:
+    actions = {outcome.action for outcome in plan.outcomes}
+    if Action.DENY in actions:
+        yield "if ($shiomi_verdict = deny) { return 403; }"
+    if Action.TARPIT in actions:
+        yield "if ($shiomi_verdict = tarpit) { return 418; }"
+        yield "error_page 418 =403 @shiomi_tarpit;"
+        yield "location @shiomi_tarpit {"
+        yield f"    limit_conn shiomi_tarpit {plan.policy.tarpit.connections};"
+        yield "    limit_conn_status 403;"
+        yield f"    limit_rate {_TARPIT_BYTES};"
+        yield "    return 403;"
+        yield "}"
+
+
+def _limits(levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
+    if not levels:
+        return
+    for budget, level, rate in levels:
+        burst = f" burst={rate.burst - 1}" if rate.burst > 1 else ""
+        yield f"limit_req zone=shiomi_{level}_{_word(budget)}{burst} nodelay;"
+    wait = math.ceil(max(rate.interval for _, _, rate in levels))
+    yield "limit_req_status 429;"
+    yield "error_page 429 @shiomi_limited;"
+    yield "location @shiomi_limited {"
+    yield f"    add_header Retry-After {wait} always;"
+    yield "    return 429;"
+    yield "}"

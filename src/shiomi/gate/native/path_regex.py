@@ -1,0 +1,74 @@
+"""Patterns of paths as regular expressions of PCRE2, RE2 and Go alike, for servers.
+
+Servers hold a path in two forms: decoded and resolved, as rules are meant to match it, and as it
+was sent. An application behind the server may read the second in its own way, so what is sent is
+also matched decoded once and not resolved: each byte as itself or percent-encoded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from urllib.parse import unquote_to_bytes
+
+from shiomi.gate.policy import ALWAYS_SERVED
+
+__all__ = ["ODD", "always_sent", "decoded_regex", "sent_regex"]
+
+ODD = r"^[^?#]*?(?:%|//|/\.)"
+"""Matches what was sent where it may differ from what it is resolved to."""
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_~")
+
+
+def decoded_regex(patterns: Iterable[str]) -> str:
+    """Return an expression for a decoded, resolved path that one of the patterns matches.
+
+    All but letters, digits and a few signs are written as `\\xHH`: nothing in it can end a
+    quotation, begin a comment or name a variable.
+    """
+    return _joined(patterns, _byte, before="", end=r"\z")
+
+
+def sent_regex(patterns: Iterable[str]) -> str:
+    """Return an expression for a request target whose path, decoded once, a pattern matches."""
+    return _joined(patterns, _sent, before="^[^?#]*", end="(?:[?#]|$)")
+
+
+def always_sent() -> str:
+    """Return an expression for targets of ALWAYS_SERVED in which nothing has to be resolved."""
+    slash, dot = _sent(ord("/")), _sent(ord("."))
+    odd = f"(?:{slash}|{dot}(?:{dot})?(?:{slash}|[?#]|$))"
+    ways = "|".join(
+        "".join(_sent(byte) for byte in unquote_to_bytes(pattern.removesuffix("*")))
+        + (f"(?!{odd})(?:(?!{slash}{odd})[^?#])*" if pattern.endswith("*") else "")
+        for pattern in ALWAYS_SERVED
+    )
+    return f"^(?:{ways})(?:[?#]|$)"
+
+
+def _joined(
+    patterns: Iterable[str], write: Callable[[int], str], *, before: str, end: str
+) -> str:
+    """Whole paths, beginnings and ends, each as one branch; `before` is what an end may follow."""
+    whole, beginnings, ends = [], [], []
+    for pattern in patterns:
+        text = "".join(write(byte) for byte in unquote_to_bytes(pattern.strip("*")))
+        if pattern.endswith("*"):
+            beginnings.append(text)
+        elif pattern.startswith("*"):
+            ends.append(text)
+        else:
+            whole.append(text)
+    ways = [f"^(?:{'|'.join(whole)}){end}"] if whole else []
+    ways += [f"^(?:{'|'.join(beginnings)})"] if beginnings else []
+    ways += [f"{before}(?:{'|'.join(ends)}){end}"] if ends else []
+    return "|".join(ways)
+
+
+def _byte(byte: int) -> str:
+    return chr(byte) if byte in _PLAIN else f"\\x{byte:02x}"
+
+
+def _sent(byte: int) -> str:
+    digits = "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in f"{byte:02x}")
+    return f"(?:{_byte(byte)}|%{digits})"

@@ -1,0 +1,253 @@
+"""What every server's configuration is written from: a policy as tables of few columns.
+
+    User-Agent ──▶ kind ──(address in published ranges?)──▶ class ─┐
+    path ─────────────────────────────────▶ number of its rule ────┼──▶ verdict
+    address ──────────────────────────────▶ first [[network]] ─────┘
+
+A *class* is a row of verdicts, one for each rule on paths and one for all other paths: clients that
+come to the same are one class, whatever they are called. A *kind* is a class, or two and the ranges
+that tell which. All verdicts come from `shiomi.gate.ruling`, as those of `decide` do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from shiomi.gate.addresses import Prefix, parse_prefix
+from shiomi.gate.errors import CompileError
+from shiomi.gate.identity import Identity
+from shiomi.gate.native.agents import AgentTables, agent_tables
+from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Policy
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.ruling import ruling
+from shiomi.gate.user_agents import Client, Pattern
+
+__all__ = ["ALWAYS", "ELSEWHERE", "Plan", "Outcome", "make_plan", "without_challenge"]
+
+ALWAYS = -1
+"""The number of the rule for paths that nobody is refused."""
+
+ELSEWHERE = -2
+"""The number that stands for all paths without a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An action, and the budget that counts it ("" where none does)."""
+
+    action: Action
+    budget: str = ""
+
+    @property
+    def name(self) -> str:
+        """A word for the server's configuration: letters, digits and "-" only."""
+        return f"{self.action.value}-{self.budget}" if self.budget else self.action.value
+
+    def narrower(self, other: Outcome) -> Outcome:
+        """The one of two that lets less through; this one, where both let through as much."""
+        return self if other.action.narrower(self.action) is self.action else other
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A kind of client whose address tells which class it is of."""
+
+    ranges: tuple[str, ...]
+    inside: str
+    outside: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A policy's tables.
+
+    Attributes
+    ----------
+    agents
+        User-Agent to kind. A kind is the name of a class, or one of `verified`.
+    ranges
+        The networks of every name of published ranges in use.
+    rules
+        Patterns of paths by number; the first that matches counts, ALWAYS before all.
+    networks
+        The [[network]] rules, of which the first that holds an address counts.
+    verdicts
+        (network's name or "", class, number of the rule or ELSEWHERE) to verdict.
+    """
+
+    policy: Policy
+    agents: AgentTables
+    verified: Mapping[str, Verified]
+    ranges: Mapping[str, Sequence[Prefix]]
+    rules: Mapping[int, tuple[str, ...]]
+    networks: Mapping[str, Sequence[Prefix]]
+    verdicts: Mapping[tuple[str, str, int], Outcome]
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """The different verdicts, in a fixed order."""
+        return sorted(set(self.verdicts.values()), key=lambda verdict: verdict.name)
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes."""
+        return list(dict.fromkeys(name for _, name, _ in self.verdicts))
+
+    @property
+    def budgets(self) -> list[str]:
+        """The names of the budgets that some verdict counts in."""
+        return sorted({verdict.budget for verdict in self.outcomes} - {""})
+
+
+def without_challenge(policy: Policy, instead: Action) -> Policy:
+    """Return the policy with another action wherever it says challenge.
+
+    A server cannot challenge by itself; nor does it weigh how well headers fit together.
+    """
+
+    def other(action: Action) -> Action:
+        return instead if action is Action.CHALLENGE else action
+
+    purposes = {
+        purpose: replace(rule, action=other(rule.action), unverified=other(rule.unverified))
+        for purpose, rule in policy.purposes.items()
+    }
+    paths = tuple(
+        replace(
+            rule,
+            action=rule.action and other(rule.action),
+            purposes={purpose: other(action) for purpose, action in rule.purposes.items()},
+        )
+        for rule in policy.paths
+    )
+    networks = tuple(replace(rule, action=rule.action and other(rule.action)) for rule in policy.networks)
+    return replace(
+        policy,
+        purposes=MappingProxyType(purposes),
+        paths=paths,
+        networks=networks,
+        challenge=replace(policy.challenge, suspicious=10**9),
+    )
+
+
+def make_plan(
+    policy: Policy,
+    patterns: Sequence[Pattern],
+    ranges: Mapping[str, Sequence[Prefix]],
+    *,
+    frequent: Iterable[tuple[str, Client]] = (),
+    limit: int,
+    certain: bool = False,
+) -> Plan:
+    """Return the policy's tables.
+
+    Parameters
+    ----------
+    patterns, ranges
+        What identities are told by, as `shiomi.gate.identity` has them.
+    frequent
+        User-Agents to be looked up before any pattern is tried, and whom each names.
+    limit
+        The most characters of one regular expression in the server's configuration.
+    certain
+        Whether a verdict is the widest that the client could come to with any proof: what it
+        refuses, a service behind the server need not be asked about.
+    """
+    tables = _Tables(policy, {} if certain else ranges, certain)
+    agents = agent_tables(
+        patterns,
+        tables.kind,
+        usual=tables.kind(Client("browser", Purpose.BROWSER)),
+        frequent=frequent,
+        limit=limit,
+    )
+    used = {name for one in tables.verified.values() for name in one.ranges}
+    networks = {rule.name: _prefixes(rule) for rule in policy.networks}
+    rules = {number: tuple(rule.match) for number, rule in enumerate(policy.rules)}
+    return Plan(
+        policy,
+        agents,
+        tables.verified,
+        {name: ranges[name] for name in sorted(used)},
+        {ALWAYS: ALWAYS_SERVED, **rules},
+        networks,
+        tables.verdicts,
+    )
+
+
+class _Tables:
+    """Kinds and classes, as patterns ask for them."""
+
+    def __init__(
+        self, policy: Policy, ranges: Mapping[str, Sequence[Prefix]], certain: bool
+    ) -> None:
+        self._certain = certain
+        self.verified: dict[str, Verified] = {}
+        self.verdicts: dict[tuple[str, str, int], Outcome] = {}
+        self._policy = policy
+        self._ranges = ranges
+        self._rows: dict[tuple[Outcome, ...], str] = {}
+        self._kinds: dict[Verified, str] = {}
+        self._networks: list[NetworkRule | None] = [None]
+        self._networks += policy.networks
+
+    def kind(self, client: Client) -> str:
+        """The kind of a client: its class, or what its address decides."""
+        verify = client.verify
+        named = tuple(name for name in verify.ranges if name in self._ranges)
+        unproven = None if verify.dns or not named else False
+        outside = self._class(client, verified=unproven)
+        if not named:
+            return outside
+        inside = self._class(client, verified=True)
+        if inside == outside:
+            return inside
+        verified = Verified(named, inside, outside)
+        return self._kinds.setdefault(verified, self._keep(verified))
+
+    def _keep(self, verified: Verified) -> str:
+        known = self._kinds.get(verified)
+        if known is not None:
+            return known
+        name = f"v{len(self._kinds) + 1}"
+        self.verified[name] = verified
+        return name
+
+    def _class(self, client: Client, *, verified: bool | None) -> str:
+        identity = Identity(client, verified)
+        rules: list[tuple[int, PathRule | None]] = [(ELSEWHERE, None)]
+        rules += list(enumerate(self._policy.rules))
+        row = {
+            (network.name if network else "", number): self._verdict(identity, rule, network)
+            for network in self._networks
+            for number, rule in rules
+        }
+        name = self._rows.setdefault(tuple(row.values()), f"c{len(self._rows)}")
+        for (network, number), verdict in row.items():
+            self.verdicts[network, name, number] = verdict
+            self.verdicts[network, name, ALWAYS] = Outcome(Action.ALLOW)
+        return name
+
+    def _verdict(
+        self, identity: Identity, rule: PathRule | None, network: NetworkRule | None
+    ) -> Outcome:
+        action, budget, _ = ruling(self._policy, identity, rule, network)
+        if self._certain:
+            proofs = (replace(identity, verified=proof) for proof in (True, None, False))
+            rulings = [ruling(self._policy, proven, rule, network) for proven in proofs]
+            action, budget, _ = min(rulings, key=lambda found: list(Action).index(found[0]))
+        counted = action in (Action.BUDGET, Action.CHALLENGE)
+        if action is Action.CHALLENGE:
+            budget = self._policy.challenge.budget
+        return Outcome(action, budget if counted else "")
+
+
+def _prefixes(rule: NetworkRule) -> list[Prefix]:
+    try:
+        return [parse_prefix(text) for text in rule.addresses]
+    except ValueError as error:
+        raise CompileError(f"network {rule.name!r}: {error}") from None
+
+

@@ -1,0 +1,32 @@
+"""What a site says of itself, as files that any server can send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shiomi.gate.own_files import own_files
+from shiomi.gate.policy import Policy
+
+__all__ = ["SiteFile", "site_files"]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A file: the path it is answered at, its name on disk, its media type and what is in it."""
+
+    path: str
+    name: str
+    media_type: str
+    text: str
+
+
+def site_files(policy: Policy) -> list[SiteFile]:
+    """Return the files that the policy makes: robots.txt and tdmrep.json, where they are wanted."""
+    files = []
+    for path, response in own_files(policy).items():
+        kind = next((value for name, value in response.headers if name == "Content-Type"), "")
+        media_type = kind.partition(";")[0].strip() or "text/plain"
+        files.append(
+            SiteFile(path, path.rpartition("/")[2], media_type, response.body.decode("utf-8"))
+        )
+    return files

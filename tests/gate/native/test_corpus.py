@@ -1,0 +1,98 @@
+"""10,000 requests get from every compiled configuration the verdict that `decide` gives them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from tests.gate.corpus import corpus, verdicts
+from tests.gate.servers import Server
+from tests.gate.web_servers import nginx, origin, write_files
+from tests.gate.wire import Answer, send_all
+
+from shiomi.gate.native import GAPS, SERVERS, Compiled, compile_policy
+from shiomi.gate.policy import (
+    Action,
+    Budget,
+    NetworkRule,
+    PathRule,
+    Policy,
+    Proxies,
+    PurposeRule,
+    Rate,
+)
+from shiomi.gate.purpose import Purpose
+
+WIDE = Budget(address=Rate(600_000, 60.0, 10_000))  # that no request of the corpus is counted out
+
+POLICY = replace(
+    Policy(),
+    budgets=MappingProxyType({"people": WIDE, "strangers": WIDE, "crawlers": WIDE, "feeds": WIDE}),
+    paths=(
+        PathRule(("/private/*",), action=Action.DENY),
+        PathRule(("/open/*",), purposes={Purpose.AI_TRAINING: Action.ALLOW}),
+        PathRule(("*.pdf", "/exact"), purposes={Purpose.SEARCH_ENGINE: Action.DENY}),
+    ),
+    networks=(
+        NetworkRule("neighbours", ("198.51.100.0/24",), Action.ALLOW),
+        NetworkRule("quiet", ("203.0.113.0/28",)),
+        NetworkRule("unwanted", ("203.0.113.0/24", "2001:db8::/32"), Action.DENY),
+    ),
+    proxies=Proxies(("127.0.0.1",)),
+)
+STRICT = replace(
+    POLICY,
+    purposes=MappingProxyType(
+        {purpose: PurposeRule(Action.DENY, Action.DENY) for purpose in Purpose}
+        | {Purpose.BROWSER: PurposeRule(Action.BUDGET, Action.BUDGET, "people")}
+        | {Purpose.SEARCH_ENGINE: PurposeRule(Action.ALLOW, Action.DENY)}
+        | {Purpose.FEED_READER: PurposeRule(Action.ALLOW, Action.ALLOW)}
+    ),
+)
+
+
+@contextmanager
+def serving(compiled: Compiled, folder: Path) -> Iterator[Server]:
+    with origin(folder) as site:
+        write_files(folder / "gate", compiled.files)
+        if compiled.server == "nginx":
+            block = f"include {folder}/gate/server.conf; location / {{ proxy_pass {site.url}; }}"
+            http = f"include {folder}/gate/http.conf;"
+            with nginx(folder / "nginx", http=http, server_block=block) as running:
+                yield running
+
+
+def seen(answer: Answer) -> str:
+    if answer.headers.get("x-origin") == "reached":
+        return "allow"
+    known = {403: "deny", 429: "limit", 200: "allow", 405: "allow"}  # 405: a file, and no GET
+    return known.get(answer.status, str(answer.status))
+
+
+@pytest.mark.parametrize("policy", [POLICY, STRICT], ids=["default", "strict"])
+@pytest.mark.parametrize("name", ["nginx"])
+def test_every_verdict_is_that_of_decide(
+    name: str, policy: Policy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compiled = compile_policy(
+        name, policy, folder=str(tmp_path / "gate"), challenge=Action.BUDGET
+    )
+    missing = {gap.name for gap in GAPS if name in gap.servers}
+    requests = [sent for sent in corpus() if not sent.needs & missing]
+    left_out = Counter(need for sent in corpus() for need in sent.needs & missing)
+    with serving(compiled, tmp_path) as running:
+        answers = send_all(running.port, requests)
+    told = verdicts(requests, compiled.policy)
+    wrong = [
+        (want, seen(got), got.status, sent)
+        for sent, want, got in zip(requests, told, answers, strict=True)
+        if want != seen(got)
+    ]
+    with capsys.disabled():
+        print(f"\n{name}: {len(requests)} of {len(corpus())} alike, {Counter(told)}; {left_out}")
+    assert wrong == [], (len(wrong), wrong[:10])

@@ -1,0 +1,73 @@
+"""Web servers from the system's packages, before an origin that says it was reached.
+
+Each runs in the foreground from a folder of its own, as whoever runs the tests.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.gate.servers import Server, free_port, needs, server
+
+__all__ = ["check", "nginx", "origin", "write_files"]
+
+_NGINX = """daemon off; {user} worker_processes 1; pcre_jit on;
+pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 512; }}
+http {{
+    access_log off; keepalive_requests 1000000;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    {http}
+    server {{
+        listen 127.0.0.1:{port};
+        {server}
+    }}
+}}
+"""
+_ORIGIN = 'location / { add_header X-Origin reached always; return 200 "the page\\n"; }'
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> Path:
+    """Write files into a folder that is made for them, and that every user may read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for one in (folder, *folder.parents):
+        if one.owner() == folder.owner() and one != Path("/"):
+            one.chmod(one.stat().st_mode | 0o055)
+    return folder
+
+
+def nginx_config(folder: Path, port: int, *, http: str, server: str) -> Path:
+    """Write a whole configuration around what stands in its http and server blocks."""
+    user = "user root;" if os.geteuid() == 0 else ""
+    path = folder / "nginx.conf"
+    path.write_text(
+        _NGINX.format(folder=folder, port=port, user=user, http=http, server=server),
+        encoding="utf-8",
+    )
+    return path
+
+
+@contextmanager
+def nginx(folder: Path, *, http: str = "", server_block: str = _ORIGIN) -> Iterator[Server]:
+    """Run nginx."""
+    program, port = needs("nginx"), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = nginx_config(folder, port, http=http, server=server_block)
+    command = [program, "-p", folder, "-c", path]
+    with server(command, port=port, log=folder / "nginx.log") as running:
+        yield running
+
+
+def origin(folder: Path):  # type: ignore[no-untyped-def]
+    """Run a site that answers every path with 200 and `X-Origin: reached`."""
+    return nginx(folder / "origin")
+
+
+def check() -> None:
+    pass

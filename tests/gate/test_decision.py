@@ -45,7 +45,7 @@ def passed(target: str, policy: Policy = POLICY, **how: str) -> tuple[Request, M
     """A browser's request with the cookie, and the state it is good at."""
     state = MemoryState(clients=100)
     cookie = policy.lookups.bound(state.secret).signer.cookie(browser(), NOW)
-    return browser(target, ("Cookie", f"shiomi-gate={cookie}"), **how), state  # type: ignore[arg-type]
+    return browser(target, ("Cookie", f"shiomi-gate={cookie}"), **how), state
 
 
 # What the default does to whom

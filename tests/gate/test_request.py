@@ -32,6 +32,10 @@ SEGMENTS = st.lists(
         ("/a%00b", "/a\x00b"),
         ("/100%", "/100%"),
         ("/%E6%97%A5", "/日"),
+        ("/日", "/日"),
+        ("/日".encode(), "/日"),
+        (b"/caf\xe9", "/caf\ufffd"),
+        ("/\udc80", "/\ufffd\ufffd\ufffd"),
         ("/a?x=/../b", "/a"),
         ("/a#/../b", "/a"),
         ("http://example.org/a/b?c", "/a/b"),
@@ -41,7 +45,7 @@ SEGMENTS = st.lists(
         ("a/b", "/a/b"),
     ],
 )
-def test_a_target_has_one_normal_path(target: str, path: str) -> None:
+def test_a_target_has_one_normal_path(target: str | bytes, path: str) -> None:
     assert Request.make(target).path == path
 
 

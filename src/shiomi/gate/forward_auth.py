@@ -95,7 +95,7 @@ class ForwardAuth:
         target = headers.get(_ASKED[1]) or headers.get(_ASKED[3])
         if not method or not target:
             return _short(400, "X-Forwarded-Method and X-Forwarded-Uri are missing\n")
-        request = self._request(scope, peer, method.decode("latin-1"), target.decode("latin-1"))
+        request = self._request(scope, peer, method.decode("latin-1"), target)
         if path == "/answer":
             return await self._page(request, headers)
         decision = await self.gatekeeper.judge_fully(request)
@@ -117,7 +117,7 @@ class ForwardAuth:
         # Nothing to say: the server refused for a reason of its own, or a ban has ended since.
         return decision.response or _short(403, "403 Forbidden\n")
 
-    def _request(self, scope: Scope, peer: str | None, method: str, target: str) -> Request:
+    def _request(self, scope: Scope, peer: str | None, method: str, target: bytes) -> Request:
         headers = {
             name: value
             for name, value in merge_headers(scope["headers"]).items()
@@ -190,10 +190,10 @@ def _text(text: str) -> Response:
     return Response(200, (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))), body)
 
 
-def _target(scope: Scope) -> str:
+def _target(scope: Scope) -> bytes:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope.get("query_string", b"")
-    return (raw + b"?" + query if query else raw).decode("latin-1")
+    return raw + b"?" + query if query else raw
 
 
 def _number(text: bytes) -> float:

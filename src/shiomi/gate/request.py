@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote_to_bytes
 
 from shiomi.gate.client_address import TrustedProxies
 
@@ -46,7 +46,7 @@ class Request(NamedTuple):
     @classmethod
     def make(
         cls,
-        target: str = "/",
+        target: str | bytes = "/",
         *,
         peer: str | None = None,
         method: str = "GET",
@@ -59,7 +59,7 @@ class Request(NamedTuple):
         Parameters
         ----------
         target
-            As sent: "/path?query", "http://host/path" or "*".
+            As sent: "/path?query", "http://host/path" or "*"; a str is sent as UTF-8.
         peer
             The address at the other end of the connection; None: a Unix socket, or not known.
         headers
@@ -67,19 +67,20 @@ class Request(NamedTuple):
         proxies
             Whose word on the client's address and scheme counts.
         """
-        raw_path, _, query = _origin_form(target).partition("?")
+        sent = target if isinstance(target, bytes) else target.encode("utf-8", "surrogatepass")
+        raw_path, _, query = _origin_form(sent).partition(b"?")
         merged = merge_headers(
             (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
             for name, value in headers
         )
-        spelling = unquote(raw_path, errors="replace")
+        spelling = unquote_to_bytes(raw_path).decode("utf-8", "replace")
         return cls(
             proxies.client(peer, merged),
             method,
             normalise(spelling),
             spelling,
-            raw_path.encode(),
-            query.encode(),
+            raw_path,
+            query,
             merged.get(b"host", b"").decode("latin-1"),
             _scheme(scheme, peer, merged, proxies),
             merged.get(b"user-agent", b"").decode("latin-1"),
@@ -137,7 +138,7 @@ class Request(NamedTuple):
         )
         target = environ.get("RAW_URI") or environ.get("REQUEST_URI")
         raw_path = (
-            _sent(_origin_form(target)).partition(b"?")[0]
+            _origin_form(_sent(target)).partition(b"?")[0]
             if target
             else quote(spelling, safe=_SAFE_IN_PATHS).encode()
         )
@@ -199,17 +200,17 @@ def _sent(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def _origin_form(target: str) -> str:
+def _origin_form(target: bytes) -> bytes:
     """The path and query of a request target in any of its forms (RFC 9112, 3.2)."""
-    target = target.partition("#")[0]
-    if target[:1] != "/" and "://" in target.partition("?")[0]:
-        rest = target.partition("://")[2]
-        path = rest.find("/")
-        query = rest.find("?")
+    target = target.partition(b"#")[0]
+    if target[:1] != b"/" and b"://" in target.partition(b"?")[0]:
+        rest = target.partition(b"://")[2]
+        path = rest.find(b"/")
+        query = rest.find(b"?")
         if path < 0 or 0 <= query < path:
-            return f"/{rest[query:]}" if query >= 0 else "/"
+            return b"/" + rest[query:] if query >= 0 else b"/"
         return rest[path:]
-    return target or "/"
+    return target or b"/"
 
 
 def _scheme(

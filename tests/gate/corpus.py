@@ -55,6 +55,9 @@ _SLASHED = ("/private%2fa", "/open%2F..%2fprivate/a", "/a%2f..%2ffeed", "/.well-
 _METHODS = ("GET",) * 12 + ("HEAD", "HEAD", "POST", "PUT", "OPTIONS", "DELETE")
 
 
+_PROXIES, _NONE = TrustedProxies(("127.0.0.1",)), TrustedProxies()
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A request, as it goes over the wire."""
@@ -70,7 +73,7 @@ class Sent:
         headers = [("Host", "localhost"), *self.headers]
         if forwarded:
             headers.append(("X-Forwarded-For", self.address))
-        proxies = TrustedProxies(("127.0.0.1",) if forwarded else ())
+        proxies = _PROXIES if forwarded else _NONE
         return Request.make(
             self.target, peer="127.0.0.1", method=self.method, headers=headers, proxies=proxies
         )

@@ -71,3 +71,22 @@ def origin(folder: Path):  # type: ignore[no-untyped-def]
 
 def check() -> None:
     pass
+
+
+@contextmanager
+def haproxy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
+    """Run HAProxy with the compiled files before the site at `site` (HOST:PORT)."""
+    program, port = needs("haproxy"), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    rules = (compiled / "frontend.cfg").read_text(encoding="utf-8")
+    text = (
+        "global\n    maxconn 500\n"
+        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 30s\n"
+        f"    timeout server 30s\nfrontend web\n    bind 127.0.0.1:{port}\n"
+        + "".join(f"    {line}\n" for line in rules.splitlines())
+        + f"    default_backend site\nbackend site\n    server one {site}\n"
+    )
+    (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
+    command = [program, "-db", "-f", folder / "haproxy.cfg", "-f", compiled / "tables.cfg"]
+    with server(command, port=port, log=folder / "haproxy.log") as running:
+        yield running

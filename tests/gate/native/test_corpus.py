@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pytest
 from tests.gate.corpus import corpus, verdicts
 from tests.gate.servers import Server
-from tests.gate.web_servers import nginx, origin, write_files
+from tests.gate.web_servers import haproxy, nginx, origin, write_files
 from tests.gate.wire import Answer, send_all
 
 from shiomi.gate.native import GAPS, SERVERS, Compiled, compile_policy
@@ -64,6 +64,10 @@ def serving(compiled: Compiled, folder: Path) -> Iterator[Server]:
             block = f"include {folder}/gate/server.conf; location / {{ proxy_pass {site.url}; }}"
             http = f"include {folder}/gate/http.conf;"
             with nginx(folder / "nginx", http=http, server_block=block) as running:
+                yield running
+        if compiled.server == "haproxy":
+            address = f"127.0.0.1:{site.port}"
+            with haproxy(folder / "haproxy", site=address, compiled=folder / "gate") as running:
                 yield running
 
 

@@ -76,8 +76,9 @@ def server(
     log: Path,
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    seconds: float = _START_SECONDS,
 ) -> Iterator[Server]:
-    """Run a command that listens on `port`; its output goes to `log`."""
+    """Run a command that listens on `port` within some seconds; its output goes to `log`."""
     with log.open("ab") as out:
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -90,7 +91,7 @@ def server(
         )
     running = Server(process, port, log)
     try:
-        _wait(running)
+        _wait(running, seconds)
         yield running
     finally:
         running.stop()
@@ -134,8 +135,8 @@ def redis_server(folder: Path, *, port: int | None = None) -> Iterator[Server]:
         yield running
 
 
-def _wait(running: Server) -> None:
-    end = time.monotonic() + _START_SECONDS
+def _wait(running: Server, seconds: float) -> None:
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         if running.process.poll() is not None:
             break

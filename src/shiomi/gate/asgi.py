@@ -69,7 +69,7 @@ class GateMiddleware:
             resolver = ReverseDns() if dns else None
             gatekeeper = Gatekeeper(policy, state=state, resolver=resolver)
         self.gatekeeper = gatekeeper
-        self._judge = gatekeeper.judge_fully
+        self._judge_at_once = gatekeeper.judge_at_once
         self._proxies = gatekeeper.proxies
         self._headers = _encoded(gatekeeper.headers)
         self._links = trap_links and gatekeeper.policy.trap.enabled
@@ -79,7 +79,9 @@ class GateMiddleware:
         kind = scope["type"]
         if kind == "http":
             request = Request.from_asgi(scope, self._proxies)
-            decision = await self._judge(request)
+            decision = self._judge_at_once(request)
+            if decision is None:
+                decision = await self.gatekeeper.judge_fully(request)
             if decision.response is None:
                 sent = self._passed(request, decision, send)
                 await self._app(scope, receive, sent)
@@ -87,7 +89,9 @@ class GateMiddleware:
                 await self._slow.send(send, receive, decision.response, request.method == "HEAD")
         elif kind == "websocket":
             request = Request.from_asgi(scope, self._proxies)
-            decision = await self._judge(request)
+            decision = self._judge_at_once(request)
+            if decision is None:
+                decision = await self.gatekeeper.judge_fully(request)
             if decision.response is None:
                 await self._app(scope, receive, send)
             else:

@@ -102,8 +102,25 @@ class Gatekeeper:
                 identity = _answered(identity, confirm(request.address, identity.pending))
             decision = self._decide(request, identity, None)
         except Exception:
-            _log.exception("no verdict on %s %.200r", request.method, request.path)
-            decision = self._failed()
+            decision = self._failed(request)
+        self.metrics.count(decision, time.perf_counter() - begun)
+        return decision
+
+    def judge_at_once(self, request: Request) -> Decision | None:
+        """Return the verdict; None where that takes waiting, for `judge_fully`.
+
+        Never raises an Exception. In an event loop this is the way of nearly every request.
+        """
+        if self._threads is not None:
+            return None
+        begun = time.perf_counter()
+        try:
+            identity = identify(request, self.tables, weigh=self._weigh)
+            if identity.pending and self._resolver is not None:
+                return None
+            decision = self._decide(request, identity, None)
+        except Exception:
+            decision = self._failed(request)
         self.metrics.count(decision, time.perf_counter() - begun)
         return decision
 
@@ -124,8 +141,7 @@ class Gatekeeper:
             else:
                 decision = await self._decide_in_thread(self._threads, request, identity, state)
         except Exception:
-            _log.exception("no verdict on %s %.200r", request.method, request.path)
-            decision = self._failed()
+            decision = self._failed(request)
         self.metrics.count(decision, time.perf_counter() - begun)
         return decision
 
@@ -142,8 +158,8 @@ class Gatekeeper:
         self.state.close()
 
     def _decide(self, request: Request, identity: Identity, state: State | None) -> Decision:
-        file = self.files.get(request.path)
-        if file is not None and request.method in ("GET", "HEAD"):
+        if request.path in self.files and request.method in ("GET", "HEAD"):
+            file = self.files[request.path]
             client = identity.client
             return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
         return decide(request, self.policy, state or self.state, self._clock(), identity=identity)
@@ -156,7 +172,7 @@ class Gatekeeper:
         state: State | None,
     ) -> Decision:
         if self._waiting >= _WAITING:
-            return self._failed()
+            return self._on_failure()
         self._waiting += 1
         try:
             work = partial(self._decide, request, identity, state)
@@ -164,7 +180,12 @@ class Gatekeeper:
         finally:
             self._waiting -= 1
 
-    def _failed(self) -> Decision:
+    def _failed(self, request: Request) -> Decision:
+        """In an `except` clause: say what was raised, and answer as the policy wants it."""
+        _log.exception("no verdict on %.20s %.200r", request.method, request.path)
+        return self._on_failure()
+
+    def _on_failure(self) -> Decision:
         if self.policy.on_failure is Action.ALLOW:
             return Decision(Verdict.ALLOW, "failure", Purpose.LIBRARY, "")
         return Decision(Verdict.DENY, "failure", Purpose.LIBRARY, "", 60.0, _NO_ANSWER)

@@ -29,19 +29,37 @@ class Metrics:
     def __init__(self) -> None:
         self._verdicts: dict[tuple[str, str, str], int] = {}
         self._clients: dict[tuple[str, str], int] = {}
+        # Decisions that let somebody through are made once and come again: counted by themselves
+        # first, which is quicker than by their words.
+        self._again: dict[int, tuple[Decision, list[int]]] = {}
         self._slower = [0] * (len(_BOUNDS) + 1)
         self._seconds = 0.0
 
     def count(self, decision: Decision, seconds: float) -> None:
         """Count one decision, which took so many seconds."""
-        verdict = decision[0]
-        _add(self._verdicts, (verdict, decision[2], decision[1]), ("other", "other", "other"))
-        _add(self._clients, (decision[3], verdict), ("other", "other"))
         self._slower[bisect_left(_BOUNDS, seconds)] += 1
         self._seconds += seconds
+        known = self._again.get(id(decision))
+        if known is not None:  # it is kept there, so that no other has its id
+            known[1][0] += 1
+        elif decision.response is None and len(self._again) < _MOST_SERIES:
+            self._again[id(decision)] = (decision, [1])
+        else:
+            self._add(decision, 1)
+
+    def _add(self, decision: Decision, count: int) -> None:
+        verdict, reason, purpose, client, *_ = decision
+        _add(self._verdicts, (verdict, purpose, reason), ("other",) * 3, count)
+        _add(self._clients, (client, verdict), ("other",) * 2, count)
+
+    def _settle(self) -> None:
+        again, self._again = self._again, {}
+        for decision, (count,) in again.values():
+            self._add(decision, count)
 
     def snapshot(self) -> dict[str, Any]:
         """Everything counted, as JSON has it: to be kept, sent, and added to that of others."""
+        self._settle()
         return {
             "verdicts": [[*labels, count] for labels, count in self._verdicts.items()],
             "clients": [[*labels, count] for labels, count in self._clients.items()],
@@ -110,9 +128,7 @@ def prometheus_text(
     return "\n".join([*lines, ""])
 
 
-def _add(
-    kept: dict[Any, int], labels: tuple[str, ...], other: tuple[str, ...], count: int = 1
-) -> None:
+def _add(kept: dict[Any, int], labels: tuple[str, ...], other: tuple[str, ...], count: int) -> None:
     if labels in kept:
         kept[labels] += count
     elif len(kept) < _MOST_SERIES:

@@ -22,8 +22,9 @@ class TrapLink:
     """The link on its way into one answer."""
 
     def __init__(self, policy: Policy, request: Request) -> None:
-        language = preferred_language(request.header("accept-language"))
-        self._link = trap_link(policy, request.path, language).encode("ascii", "xmlcharrefreplace")
+        self._policy = policy
+        self._request = request
+        self._link = b""
         self._placed = False
 
     def fits(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
@@ -41,6 +42,9 @@ class TrapLink:
 
     def lengthened(self, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The headers, with a length that has room for the link."""
+        language = preferred_language(self._request.header("accept-language"))
+        link = trap_link(self._policy, self._request.path, language)
+        self._link = link.encode("ascii", "xmlcharrefreplace")
         return [
             (name, b"%d" % (int(value) + len(self._link)))
             if name.lower() == b"content-length" and value.strip().isdigit()

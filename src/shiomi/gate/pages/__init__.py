@@ -24,7 +24,8 @@ _TRADITIONAL = {"hant", "tw", "hk", "mo"}  # scripts and regions of zh-Hant
 # A page loads nothing, runs nothing, and can only be left by its own form or link.
 _FIXED = (
     ("Content-Type", "text/html; charset=utf-8"),
-    ("Cache-Control", "no-store"),
+    # lynx and elinks know only no-cache, and would show the gate's page again for the site's.
+    ("Cache-Control", "no-store, no-cache"),
     ("Vary", "Accept-Language, Cookie, User-Agent"),
     (
         "Content-Security-Policy",
@@ -72,9 +73,9 @@ def page(
     content = [f"<p>{escape(text(language, name)).format(**filled)}</p>" for name in paragraphs]
     if button:
         word = escape(text(language, "continue"))
-        action = escape(button)
+        action = escape(button)  # and a field, as lynx sends a form without any by GET
         content.insert(
-            1, f'<form method="post" action="{action}"><p><button>{word}</button></p></form>'
+            1, f'<form method="post" action="{action}"><p><button name="on">{word}</button></p></form>'
         )
     if link is not None:
         href, word = link

@@ -57,7 +57,7 @@ class TrustedProxies:
         self._name = header.encode()
         self._unix = "unix" in trusted
         self._table = RangeTable({"trusted": prefixes})
-        self._peers: dict[str, bytes] = {}
+        self.known: dict[str, bytes] = {}  # addresses of recent peers
 
     def trusts(self, peer: str | None) -> bool:
         """Whether the other end of the connection is a trusted proxy; None is a Unix socket."""
@@ -72,7 +72,7 @@ class TrustedProxies:
         """
         address = UNKNOWN
         if peer:
-            known = self._peers.get(peer)
+            known = self.known.get(peer)
             address = self._parsed(peer) if known is None else known
         if not self.any or not self.trusts(peer):
             return address
@@ -92,9 +92,9 @@ class TrustedProxies:
 
     def _parsed(self, peer: str) -> bytes:
         address = parse_address(peer) or UNKNOWN
-        if len(self._peers) >= _REMEMBERED:
-            self._peers = {}
-        self._peers[peer] = address
+        if len(self.known) >= _REMEMBERED:
+            self.known = {}
+        self.known[peer] = address
         return address
 
 

@@ -99,13 +99,12 @@ def decide(
             case = _Case(request, policy, state, bound, identity, now, note)
             return _revoked(case, "revoked", until) if until else _own_page(case, known)
         ruled = _ruled(request, policy, identity, note)
-        action = ruled.action
-        if action is Action.ALLOW:
-            return ruled.allowed
-        if action is Action.DENY or action is Action.TARPIT:
+        if ruled.free:
+            return ruled.passed
+        if ruled.refused:
             case = _Case(request, policy, state, bound, identity, now, note)
-            return _refuse(case, Verdict(action), ruled.reason)
-        stranger = action is Action.CHALLENGE and not passed
+            return _refuse(case, Verdict(ruled.action), ruled.reason)
+        stranger = ruled.challenged and not passed
         budget = policy.challenge.budget if stranger else ruled.budget
         wait = state.take(known.charges[budget], now)
         if note is not None:
@@ -113,7 +112,7 @@ def decide(
                 "budget", f"{budget}: {f'used up for {wait:.0f} s' if wait else 'one token taken'}"
             )
         if not wait and not stranger:
-            return ruled.allowed_by_cookie if action is Action.CHALLENGE else ruled.allowed
+            return ruled.passed
         case = _Case(request, policy, state, bound, identity, now, note)
         return _limited(case, wait) if wait else _challenged(case, ruled.reason)
     except StateError as error:

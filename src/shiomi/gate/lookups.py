@@ -27,13 +27,15 @@ _FOLDERS = tuple(pattern[:-1] for pattern in ALWAYS_SERVED if pattern.endswith("
 
 
 class Ruled(NamedTuple):
-    """What the policy says of a client at a path, and the verdicts that let it through."""
+    """What the policy says of a client at a path; told apart beforehand, as each request asks."""
 
     action: Action
     budget: str
     reason: str  # what decided: "path", "purpose", ...
-    allowed: Decision
-    allowed_by_cookie: Decision
+    free: bool  # allow
+    refused: bool  # deny or tarpit
+    challenged: bool
+    passed: Decision  # what lets it through: at once, in its budget, or with the cookie
 
 
 class Known:
@@ -124,8 +126,15 @@ class Lookups:
         if known is not None:
             return known[1]
         action, budget, reason = ruling(self._policy, identity, rule, network)
+        challenged = action is Action.CHALLENGE
         ruled = Ruled(
-            action, budget, reason, allowed(reason, identity), allowed("cookie", identity)
+            action,
+            budget,
+            reason,
+            free=action is Action.ALLOW,
+            refused=action in (Action.DENY, Action.TARPIT),
+            challenged=challenged,
+            passed=allowed("cookie" if challenged else reason, identity),
         )
         if len(self._ruled) >= _REMEMBERED:
             self._ruled = {}

@@ -100,10 +100,11 @@ class Request(NamedTuple):
         spelling: str = scope["path"]
         raw_path = scope.get("raw_path")
         scheme = scope.get("scheme", "http")
+        address = proxies.known.get(peer) if peer and not proxies.any else None
         return tuple.__new__(
             cls,
             (
-                proxies.client(peer, headers),
+                proxies.client(peer, headers) if address is None else address,
                 scope.get("method", "GET"),  # a WebSocket begins as GET (RFC 6455, 4.1)
                 # Most paths are in order: a call saved.
                 spelling

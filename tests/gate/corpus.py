@@ -45,7 +45,16 @@ _PATHS = (
     *("/private/", "/private/a", "/privately", "/open/data", "/paper.pdf", "/Paper.PDF", "/exact"),
 )
 _ODD = (
-    *("//feed", "/blog//feed", "/./feed", "/a/../feed", "/feed/.", "/feed/..", "/%66eed", "/fee%64/"),
+    *(
+        "//feed",
+        "/blog//feed",
+        "/./feed",
+        "/a/../feed",
+        "/feed/.",
+        "/feed/..",
+        "/%66eed",
+        "/fee%64/",
+    ),
     *("//private/a", "/private/../private/a", "/open/../private/a", "/private/../open/data"),
     *("/%70rivate/a", "/open/%2e%2e/private/a", "/a/.%2e/robots.txt", "//robots.txt"),
     *("/robots%2etxt", "/.well-known//x", "/.well-known/../private/a", "/x/../.well-known/y"),
@@ -115,6 +124,8 @@ def _one(draw: random.Random, kinds: Sequence[Sequence[tuple[str, Client | None]
     if which < 0.03:
         target = f"/.gate/pages/{draw.randrange(16**8):x}/"
         needs.add("trap")
+    if target.endswith(("/.", "/..")):
+        needs.add("trailing-dot")
     if draw.random() < 0.15:
         target += draw.choice(("?", "?page=2", "?a=/robots.txt", "?x=.rss", "?/feed"))
     return Sent(

@@ -90,3 +90,62 @@ def haproxy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
     command = [program, "-db", "-f", folder / "haproxy.cfg", "-f", compiled / "tables.cfg"]
     with server(command, port=port, log=folder / "haproxy.log") as running:
         yield running
+
+
+@contextmanager
+def caddy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
+    """Run Caddy with the compiled snippet before the site at `site` (HOST:PORT)."""
+    program, port = needs("caddy"), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "Caddyfile").write_text(
+        "{\n    admin off\n    auto_https off\n}\n"
+        f"import {compiled}/gate.caddy\n"
+        f"http://127.0.0.1:{port}, http://localhost:{port} {{\n"
+        f"    import gate\n    reverse_proxy {site}\n}}\n",
+        encoding="utf-8",
+    )
+    command = [program, "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"]
+    homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    log = folder / "caddy.log"
+    with server(command, port=port, log=log, environment=homes) as running:
+        yield running
+
+
+_APACHE = """ServerRoot {folder}
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+Mutex file:{folder}
+ServerName localhost
+Listen 127.0.0.1:{port}
+{modules}
+{user}
+MaxKeepAliveRequests 0
+<VirtualHost 127.0.0.1:{port}>
+    Include {compiled}/gate.conf
+    ProxyPass / http://{site}/ nocanon
+</VirtualHost>
+"""
+_MODULES = "mpm_event authz_core rewrite remoteip headers mime proxy proxy_http"
+
+
+@contextmanager
+def apache(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
+    """Run Apache httpd with the compiled file before the site at `site` (HOST:PORT)."""
+    program, port = needs("apache2"), free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    text = _APACHE.format(
+        folder=folder,
+        port=port,
+        compiled=compiled,
+        site=site,
+        modules="\n".join(
+            f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
+            for name in _MODULES.split()
+        )
+        + "\nTypesConfig /etc/mime.types",
+        user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
+    )
+    (folder / "apache.conf").write_text(text, encoding="utf-8")
+    command = [program, "-DFOREGROUND", "-f", folder / "apache.conf"]
+    with server(command, port=port, log=folder / "apache.log") as running:
+        yield running

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import pytest
 from tests.gate.corpus import corpus, verdicts
 from tests.gate.servers import Server
-from tests.gate.web_servers import haproxy, nginx, origin, write_files
+from tests.gate.web_servers import apache, caddy, haproxy, nginx, origin, write_files
 from tests.gate.wire import Answer, send_all
 
 from shiomi.gate.native import GAPS, SERVERS, Compiled, compile_policy
@@ -65,9 +65,10 @@ def serving(compiled: Compiled, folder: Path) -> Iterator[Server]:
             http = f"include {folder}/gate/http.conf;"
             with nginx(folder / "nginx", http=http, server_block=block) as running:
                 yield running
-        if compiled.server == "haproxy":
+        else:
+            run = {"apache": apache, "caddy": caddy, "haproxy": haproxy}[compiled.server]
             address = f"127.0.0.1:{site.port}"
-            with haproxy(folder / "haproxy", site=address, compiled=folder / "gate") as running:
+            with run(folder / compiled.server, site=address, compiled=folder / "gate") as running:
                 yield running
 
 
@@ -83,9 +84,7 @@ def seen(answer: Answer) -> str:
 def test_every_verdict_is_that_of_decide(
     name: str, policy: Policy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    compiled = compile_policy(
-        name, policy, folder=str(tmp_path / "gate"), challenge=Action.BUDGET
-    )
+    compiled = compile_policy(name, policy, folder=str(tmp_path / "gate"), challenge=Action.BUDGET)
     missing = {gap.name for gap in GAPS if name in gap.servers}
     requests = [sent for sent in corpus() if not sent.needs & missing]
     left_out = Counter(need for sent in corpus() for need in sent.needs & missing)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from shiomi.gate.native.pattern_trie import trie_regexes
+from shiomi.gate.native.pattern_trie import plain_trie_regex, trie_regexes
 from shiomi.gate.user_agents import UNKNOWN, Client, Pattern
 
 __all__ = ["AgentTables", "agent_tables"]
@@ -38,12 +38,17 @@ class AgentTables:
     browsers
         Empty where `usual` is `unknown`. Else who matches none of the screen is `usual` if it
         matches one of these, and `unknown` if not.
+    plain_screen, plain_runs, plain_browsers
+        The same for an engine that cannot look around and knows no limit: one expression each.
     """
 
     frequent: tuple[tuple[str, Kind], ...]
     screen: tuple[str, ...]
     runs: tuple[tuple[str, Kind], ...]
     browsers: tuple[str, ...]
+    plain_screen: str
+    plain_runs: tuple[tuple[str, Kind], ...]
+    plain_browsers: str
     usual: Kind
     unknown: Kind
 
@@ -85,6 +90,9 @@ def agent_tables(
         tuple(trie_regexes(unusual, limit=limit)),
         tuple((one, kind) for kind, some in runs for one in trie_regexes(some, limit=limit)),
         tuple(trie_regexes(same, limit=limit)),
+        plain_trie_regex(unusual),
+        tuple((plain_trie_regex(some), kind) for kind, some in runs),
+        plain_trie_regex(same),
         usual,
         unknown,
     )

@@ -1,3 +1,202 @@
-from shiomi.gate.native.plan import Plan
-def apache_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[str, str]:
-    raise NotImplementedError
+"""A policy as configuration for Apache httpd (2.4): mod_rewrite, mod_remoteip, mod_headers.
+
+One file, to be included in a `<VirtualHost>`, as rules of mod_rewrite are not inherited there. A
+rule that has matched skips the others of its table (`S=`): the first match wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from shiomi.gate.addresses import Prefix, text_of
+from shiomi.gate.errors import CompileError
+from shiomi.gate.native.path_regex import (
+    REQUEST_LINE,
+    always_sent,
+    decoded_regex,
+    sent_regex,
+)
+from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
+from shiomi.gate.native.site_files import site_files
+from shiomi.gate.native.tame import tame
+from shiomi.gate.own_files import own_headers
+from shiomi.gate.policy import Action, Policy
+
+__all__ = ["apache_files"]
+
+_NETWORKS = 40  # in one condition
+_AGENT = "%{HTTP_USER_AGENT}"
+_ODD = REQUEST_LINE + r"[^?# ]*?(?:%|//|/\.)"
+
+
+def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:
+    """Return the files by name: gate.conf, and what the site publishes.
+
+    `folder` is where the files will be, as Apache is to read them.
+
+    Raises
+    ------
+    CompileError
+        The folder's name, or a value, cannot be written for Apache.
+    """
+    lines = [
+        *_proxies(plan.policy),
+        "RewriteEngine On",
+        *_agents(plan),
+        *_ranges(plan),
+        *_networks(plan),
+        *_resolved(plan),
+        *_as_sent(plan),
+        *_files(plan.policy, folder),
+        *_headers(plan.policy),
+    ]
+    files = {"gate.conf": "\n".join(lines) + "\n"}
+    return files | {file.name: file.text for file in site_files(plan.policy)}
+
+
+def quoted(text: str) -> str:
+    """Return a text as one word of Apache's.
+
+    Raises
+    ------
+    CompileError
+        It holds a control character, or `${`, for which Apache would look up a variable.
+    """
+    if "${" in text or any(ord(character) < 0x20 for character in text):
+        raise CompileError(f"Apache's configuration cannot hold {text[:80]!r}")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _regex(pattern: str, *, negated: bool = False) -> str:
+    """A pattern of mod_rewrite, which reads its own lines and takes a backslash as it is.
+
+    Without the brackets a "=", "-" or "!" first in it would mean more.
+    """
+    return f'"{"!" if negated else ""}(?:{tame(pattern)})"'
+
+
+def _set(name: str, value: str, *, skip: int = 0) -> str:
+    return f"RewriteRule ^ - [E=gate_{name}:{value}{f',S={skip}' if skip else ''}]"
+
+
+def _proxies(policy: Policy) -> Iterator[str]:
+    trusted = [one for one in policy.proxies.trusted if one != "unix"]
+    if not trusted:
+        return
+    if policy.proxies.header == "forwarded":
+        raise CompileError(
+            'Apache cannot read the header "forwarded"; let the proxy set x-forwarded-for'
+        )
+    yield f"RemoteIPHeader {policy.proxies.header}"
+    yield from (f"RemoteIPInternalProxy {one}" for one in trusted)
+
+
+def _agents(plan: Plan) -> Iterator[str]:
+    agents = plan.agents
+    screened = [f"RewriteCond {_AGENT} {_regex(one, negated=True)} [NC]" for one in agents.screen]
+    rest = len(agents.runs) + 1
+    if agents.browsers:
+        yield from screened
+        for place, one in enumerate(agents.browsers):
+            more = ",OR" if place + 1 < len(agents.browsers) else ""
+            yield f"RewriteCond {_AGENT} {_regex(one)} [NC{more}]"
+        yield _set("kind", agents.usual, skip=rest + 1)
+    yield from screened
+    yield _set("kind", agents.unknown, skip=rest)
+    for regex, kind in agents.runs:
+        rest -= 1
+        yield f"RewriteCond {_AGENT} {_regex(regex)} [NC]"
+        yield _set("kind", kind, skip=rest)
+    yield _set("kind", agents.unknown)
+
+
+def _ranges(plan: Plan) -> Iterator[str]:
+    for kind, verified in plan.verified.items():
+        every = [one for name in verified.ranges for one in plan.ranges[name]]
+        yield f"RewriteCond %{{ENV:gate_kind}} ={kind}"
+        yield from _inside(every)
+        yield _set("kind", verified.inside)
+        yield f"RewriteCond %{{ENV:gate_kind}} ={kind}"
+        yield _set("kind", verified.outside)
+
+
+def _inside(prefixes: Sequence[Prefix]) -> Iterator[str]:
+    """Conditions that the client's address is in one of the networks."""
+    written = iter(dict.fromkeys(f"{text_of(network)}/{length}" for network, length in prefixes))
+    parts = []
+    while some := list(islice(written, _NETWORKS)):
+        parts.append(" || ".join(f"-R '{network}'" for network in some))
+    for place, part in enumerate(parts):
+        more = " [OR]" if place + 1 < len(parts) else ""
+        yield f'RewriteCond expr "{part}"{more}'
+
+
+def _networks(plan: Plan) -> Iterator[str]:
+    rest = len(plan.networks)
+    for number, prefixes in enumerate(plan.networks.values()):
+        yield from _inside(prefixes)
+        yield _set("network", f"n{number}", skip=rest)
+        rest -= 1
+    yield _set("network", "n")
+
+
+def _resolved(plan: Plan) -> Iterator[str]:
+    """The rule of the path as Apache has resolved it, and the refusal."""
+    rest = len(plan.rules)
+    for number, rule in sorted(plan.rules.items()):
+        word = "always" if number == ALWAYS else f"p{number}"
+        skip = f",S={rest}" if rest else ""
+        yield f"RewriteRule {_regex(decoded_regex(rule))} - [E=gate_path:{word}{skip}]"
+        rest -= 1
+    yield _set("path", "p")
+    yield from _refusal(plan, "path")
+
+
+def _as_sent(plan: Plan) -> Iterator[str]:
+    """The same of the path as it was sent, where it may mean another to the site."""
+    rest = len(plan.rules)
+    yield f"RewriteCond %{{THE_REQUEST}} {_regex(_ODD, negated=True)}"
+    yield f"RewriteRule ^ - [S={rest + 2}]"
+    for number, rule in sorted(plan.rules.items()):
+        always = number == ALWAYS
+        written = (
+            always_sent(start=REQUEST_LINE) if always else sent_regex(rule, start=REQUEST_LINE)
+        )
+        yield f"RewriteCond %{{THE_REQUEST}} {_regex(written)}"
+        yield _set("sent", "always" if always else f"p{number}", skip=rest)
+        rest -= 1
+    yield _set("sent", "p")
+    yield from _refusal(plan, "sent")
+
+
+def _refusal(plan: Plan, path: str) -> Iterator[str]:
+    """403 for whatever is not known to be let through."""
+    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
+    where = {ALWAYS: "always", ELSEWHERE: "p"}
+    good = [
+        f"{networks[network]}:{kind}:{where.get(number, f'p{number}')}"
+        for (network, kind, number), outcome in plan.verdicts.items()
+        if outcome.action not in (Action.DENY, Action.TARPIT)
+    ]
+    key = f"%{{ENV:gate_network}}:%{{ENV:gate_kind}}:%{{ENV:gate_{path}}}"
+    yield f'RewriteCond "{key}" "!^(?:{"|".join(good)})$"'
+    yield "RewriteRule ^ - [F]"
+
+
+def _files(policy: Policy, folder: str) -> Iterator[str]:
+    files = site_files(policy)
+    if not files:
+        return
+    if "%" in folder or "$" in folder:
+        raise CompileError(f"Apache cannot rewrite to {folder!r}: take a plainer name")
+    for file in files:
+        yield f"RewriteRule {_regex(decoded_regex([file.path]))} {quoted(f'{folder}/{file.name}')} [L]"
+    yield f"<Directory {quoted(folder)}>"
+    yield "    Require all granted"
+    yield "</Directory>"
+
+
+def _headers(policy: Policy) -> Iterator[str]:
+    for name, value in own_headers(policy):
+        yield f"Header always set {name} {quoted(value.replace('%', '%%'))}"

@@ -1,3 +1,175 @@
-from shiomi.gate.native.plan import Plan
+"""A policy as configuration for Caddy (2.6 or later): a snippet of `map`, `vars` and `respond`.
+
+Caddy's regular expressions are Go's, which search in time linear in the text and know no look-ahead:
+patterns are joined as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from shiomi.gate.addresses import text_of
+from shiomi.gate.errors import CompileError
+from shiomi.gate.forward_auth_config import forward_auth_config
+from shiomi.gate.native.path_regex import decoded_regex
+from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
+from shiomi.gate.native.site_files import site_files
+from shiomi.gate.native.tame import tame
+from shiomi.gate.own_files import own_headers
+from shiomi.gate.policy import Action, Policy
+
+__all__ = ["caddy_files"]
+
+
 def caddy_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[str, str]:
-    raise NotImplementedError
+    """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and the site's.
+
+    Parameters and errors as of `nginx_files`.
+    """
+    lines = [
+        "(gate) {",
+        *(f"    {line}" for line in _headers(plan.policy)),
+        "    route {",
+        *(f"        {line}" for line in _rules(plan, folder)),
+        "    }",
+        "}",
+    ]
+    text = "\n".join(lines) + "\n"
+    if service:
+        asked = forward_auth_config("caddy", plan.policy, service)
+        text += (
+            "\n(gate-service) {\n" + "".join(f"    {one}\n" for one in asked.splitlines()) + "}\n"
+        )
+    return {"gate.caddy": text} | {file.name: file.text for file in site_files(plan.policy)}
+
+
+def quoted(text: str) -> str:
+    """Return a text as one word of a Caddyfile's.
+
+    Raises
+    ------
+    CompileError
+        It cannot be written: only a quotation mark can be escaped there, and no backslash.
+    """
+    if any(ord(character) < 0x20 or character in '"\\{}' for character in text):
+        raise CompileError(f"a Caddyfile cannot hold {text[:80]!r}")
+    return f'"{text}"'
+
+
+def quoted_regex(pattern: str) -> str:
+    """Return a regular expression as one word; a backslash stands for itself."""
+    return f'"{tame(pattern)}"'
+
+
+def _rules(plan: Plan, folder: str) -> Iterator[str]:
+    yield from _agents(plan)
+    yield from _paths(plan)
+    yield from _networks(plan)
+    yield from _verdicts(plan)
+    for file in site_files(plan.policy):
+        name = f"@gate_{file.name.replace('.', '_')}"
+        yield f"{name} {{"
+        yield f"    path_regexp {quoted_regex(decoded_regex([file.path]))}"
+        yield '    expression `{gate_verdict} == "allow"`'
+        yield "}"
+        yield f"handle {name} {{"
+        yield f"    root * {quoted(folder)}"
+        yield f"    rewrite * /{file.name}"
+        yield f"    header Content-Type {file.media_type}"
+        yield "    file_server"
+        yield "}"
+    refused = {Action.DENY, Action.TARPIT} & {outcome.action for outcome in plan.outcomes}
+    if refused:
+        words = " || ".join(f'{{gate_verdict}} == "{action.value}"' for action in sorted(refused))
+        yield f"@gate_refused expression `{words}`"
+        yield 'respond @gate_refused "Forbidden" 403'
+
+
+def _agents(plan: Plan) -> Iterator[str]:
+    """The kind of the User-Agent; several headers come joined by commas."""
+    agents = plan.agents
+    agent = "{http.request.header.User-Agent}"
+    yield f"map {agent} {{gate_screened}} {{"
+    if agents.plain_screen:
+        yield f"    {quoted_regex('~(?i)' + agents.plain_screen)} named"
+    if agents.plain_browsers:
+        yield f"    {quoted_regex('~(?i)' + agents.plain_browsers)} {agents.usual}"
+    yield f"    default {agents.unknown}"
+    yield "}"
+    yield "vars gate_kind {gate_screened}"
+    yield '@gate_named expression `{gate_screened} == "named"`'
+    yield "route @gate_named {"
+    yield f"    map {agent} {{gate_name}} {{"
+    for regex, kind in agents.plain_runs:
+        yield f"        {quoted_regex('~(?i)' + regex)} {kind}"
+    yield f"        default {agents.unknown}"
+    yield "    }"
+    yield "    vars gate_kind {gate_name}"
+    yield "}"
+
+
+def _paths(plan: Plan) -> Iterator[str]:
+    """`path_regexp` sees the path resolved, `{path}` is decoded once and nothing else."""
+    rules = sorted(plan.rules.items())
+    words = {ALWAYS: "always"}
+    yield "map {path} {gate_sent} {"
+    yield r'    "~(?s)^/\.well-known/(?:.*/)?(?:/.*|\.{1,2}(?:/.*)?)$" p'
+    for number, rule in rules:
+        yield f"    {quoted_regex('~' + decoded_regex(rule))} {words.get(number, f'p{number}')}"
+    yield "    default p"
+    yield "}"
+    yield "vars gate_path p"
+    for number, rule in reversed(rules):  # the last that sets it counts
+        word = words.get(number, f"p{number}")
+        yield f"@gate_{word} path_regexp {quoted_regex(decoded_regex(rule))}"
+        yield f"vars @gate_{word} gate_path {word}"
+
+
+def _networks(plan: Plan) -> Iterator[str]:
+    yield "vars gate_network n"
+    for number, prefixes in reversed(list(enumerate(plan.networks.values()))):
+        yield f"@gate_network{number} remote_ip {_addresses(prefixes)}"
+        yield f"vars @gate_network{number} gate_network n{number}"
+    yield "vars gate_class {http.vars.gate_kind}"
+    for kind, verified in plan.verified.items():
+        every = [one for name in verified.ranges for one in plan.ranges[name]]
+        yield f'@gate_{kind} expression `{{http.vars.gate_kind}} == "{kind}"`'
+        yield f"vars @gate_{kind} gate_class {verified.outside}"
+        yield f"@gate_{kind}_proven {{"
+        yield f'    expression `{{http.vars.gate_kind}} == "{kind}"`'
+        yield f"    remote_ip {_addresses(every)}"
+        yield "}"
+        yield f"vars @gate_{kind}_proven gate_class {verified.inside}"
+
+
+def _addresses(prefixes: Sequence[tuple[bytes, int]]) -> str:
+    return " ".join(dict.fromkeys(f"{text_of(network)}/{length}" for network, length in prefixes))
+
+
+def _verdicts(plan: Plan) -> Iterator[str]:
+    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
+    where = {ALWAYS: "always", ELSEWHERE: "p"}
+    rows = [
+        (f"{networks[network]}:{kind}:{where.get(number, f'p{number}')}", outcome.name)
+        for (network, kind, number), outcome in plan.verdicts.items()
+    ]
+    for name, path in (("resolved", "{http.vars.gate_path}"), ("as_sent", "{gate_sent}")):
+        source = f"{{http.vars.gate_network}}:{{http.vars.gate_class}}:{path}"
+        yield f'map "{source}" {{gate_{name}}} {{'
+        yield from (f'    "{key}" {value}' for key, value in rows)
+        yield "    default deny"
+        yield "}"
+    pairs = [
+        (f"{one.name}:{other.name}", one.narrower(other).name)
+        for one in plan.outcomes
+        for other in plan.outcomes
+    ]
+    yield 'map "{gate_resolved}:{gate_as_sent}" {gate_verdict} {'
+    yield from (f'    "{key}" {value}' for key, value in pairs)
+    yield "    default deny"
+    yield "}"
+
+
+def _headers(policy: Policy) -> Iterator[str]:
+    for name, value in own_headers(policy):
+        yield f"header {name} {quoted(value)}"

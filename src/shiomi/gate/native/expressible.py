@@ -145,6 +145,11 @@ GAPS = (
         frozenset({"apache"}),
         "a path with %2F in it is answered with 404 (AllowEncodedSlashes Off)",
     ),
+    Gap(
+        "trailing-dot",
+        frozenset({"caddy"}),
+        "a path that ends in /. or /.. is taken without its last slash",
+    ),
     Gap("pages", _ALL, "a refusal is the server's own page, in one language"),
     Gap(
         "failure",
@@ -153,7 +158,6 @@ GAPS = (
     ),
 )
 """Every gap there is. A gap that makes a verdict differ is one the corpus leaves out by name."""
-
 
 
 _SERVED = frozenset({"signatures", "two-agents", "long-agents"})
@@ -165,7 +169,5 @@ def gaps(server: str, policy: Policy, *, service: bool = False) -> list[Gap]:
     return [
         gap
         for gap in GAPS
-        if server in gap.servers
-        and gap.concerns(policy)
-        and (not service or gap.name in _SERVED)
+        if server in gap.servers and gap.concerns(policy) and (not service or gap.name in _SERVED)
     ]

@@ -14,6 +14,7 @@ from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Outcome, Plan
 from shiomi.gate.native.site_files import site_files
+from shiomi.gate.native.tame import tame
 from shiomi.gate.own_files import own_headers
 from shiomi.gate.policy import Action, Policy, Rate
 
@@ -90,11 +91,11 @@ def _path(folder: str) -> Iterator[str]:
     """The number of the path's rule, resolved and as sent."""
     to, resolved = "http-request set-var(txn.gate_path)", "var(txn.gate_path)"
     dots = 'regsub("^/[.][.](/|$)","/"),regsub("/[^/]+/[.][.](/|$)","/")'
-    yield f"{to} 'path,url_dec,regsub(\"//+\",\"/\",g)'"
-    yield f"{to} '{resolved},regsub(\"/([.]/)+\",\"/\",g),regsub(\"/[.]$\",\"/\")'"
+    yield f'{to} \'path,url_dec,regsub("//+","/",g)\''
+    yield f'{to} \'{resolved},regsub("/([.]/)+","/",g),regsub("/[.]$","/")\''
     for _ in range(_MOST_DOTS):
         yield f"{to} '{resolved},{dots}' if {{ {resolved} -m reg '/[.][.](/|$)' }}"
-    yield 'http-request deny deny_status 403 if { var(txn.gate_path) -m reg \'/[.][.](/|$)\' }'
+    yield "http-request deny deny_status 403 if { var(txn.gate_path) -m reg '/[.][.](/|$)' }"
     yield f"http-request set-var(txn.gate_rule) var(txn.gate_path),map_reg({folder}/paths.map,p)"
     yield f"http-request set-var(txn.gate_sent) path,map_reg({folder}/sent.map,p)"
 
@@ -123,7 +124,7 @@ def _verdict(plan: Plan, folder: str) -> Iterator[str]:
             f" var(txn.gate_{name}),map_str({folder}/verdicts.map,deny)"
         )
     yield (
-        'http-request set-var-fmt(txn.gate_verdict)'
+        "http-request set-var-fmt(txn.gate_verdict)"
         ' "%[var(txn.gate_verdict)]:%[var(txn.gate_as_sent)]"'
     )
     yield (
@@ -169,9 +170,7 @@ def _counted(plan: Plan) -> list[Outcome]:
 
 def _levels(plan: Plan, outcome: Outcome) -> Sequence[tuple[str, Rate]]:
     budget = plan.policy.budgets[outcome.budget]
-    return [
-        (level, rate) for level in _LEVELS if (rate := getattr(budget, level)) is not None
-    ]
+    return [(level, rate) for level in _LEVELS if (rate := getattr(budget, level)) is not None]
 
 
 def _table(budget: str, level: str) -> str:
@@ -214,11 +213,12 @@ def _maps(plan: Plan) -> dict[str, str]:
     ]
     numbered = [(number, where.get(number, f"p{number}")) for number, _ in rules]
     maps = {
-        "screen.map": [(f"(?i){one}" if one else "^", kind) for one, kind in screen],
-        "agents.map": [(f"(?i){one}", kind) for one, kind in agents.runs] + [("^", agents.unknown)],
-        "paths.map": [(decoded_regex(plan.rules[number]), word) for number, word in numbered],
+        "screen.map": [(f"(?i){tame(one)}" if one else "^", kind) for one, kind in screen],
+        "agents.map": [(f"(?i){tame(one)}", kind) for one, kind in agents.runs]
+        + [("^", agents.unknown)],
+        "paths.map": [(tame(decoded_regex(plan.rules[number])), word) for number, word in numbered],
         "sent.map": [
-            (always_sent() if number == ALWAYS else sent_regex(plan.rules[number]), word)
+            (tame(always_sent() if number == ALWAYS else sent_regex(plan.rules[number])), word)
             for number, word in numbered
         ],
         "verdicts.map": verdicts,
@@ -240,7 +240,4 @@ def _addresses(prefixes) -> str:  # type: ignore[no-untyped-def]
 
 def _row(key: str, value: str) -> str:
     """A line of a map: the key ends at the first blank, and `#` begins a comment."""
-    written = key.replace(" ", r"\x20").replace("\t", r"\t")
-    if any(ord(character) < 0x20 for character in written):
-        raise CompileError(f"the pattern {key[:80]!r} holds a control character")
-    return f"{'(?:)' if written.startswith('#') else ''}{written} {value}\n"
+    return f"{key} {value}\n"

@@ -16,6 +16,7 @@ from shiomi.gate.forward_auth_config import forward_auth_config
 from shiomi.gate.native.path_regex import ODD, always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
 from shiomi.gate.native.site_files import site_files
+from shiomi.gate.native.tame import tame
 from shiomi.gate.own_files import own_headers
 from shiomi.gate.policy import Action, Policy, Rate
 
@@ -75,24 +76,27 @@ def quoted(text: str) -> str:
 
 
 def _regex(pattern: str, *, case: bool = False) -> str:
-    """A `map` key that is a regular expression: `\\` stands for itself before most letters."""
-    if any(ord(character) < 0x20 for character in pattern):
-        raise CompileError(f"the pattern {pattern[:80]!r} holds a control character")
-    return quoted(("~" if case else "~*") + pattern)
+    """A `map` key that is a regular expression."""
+    return quoted(("~" if case else "~*") + tame(pattern))
 
 
 def _key(text: str) -> str:
     """A `map` key that is a text, whatever it begins with."""
-    special = text.startswith(("~", "\\")) or text in ("default", "hostnames", "include", "volatile")
+    special = text.startswith(("~", "\\")) or text in (
+        "default",
+        "hostnames",
+        "include",
+        "volatile",
+    )
     return quoted("\\" + text if special else text)
 
 
 def _map(source: str, name: str, rows: Iterable[tuple[str, str]], default: str) -> Iterator[str]:
     """A `map` block; keys are written already, values are words or variables."""
     yield f"map {source} ${name} {{"
-    yield f'    default {default or chr(34) * 2};'
+    yield f"    default {default or chr(34) * 2};"
     for key, value in rows:
-        yield f'    {key} {value or chr(34) * 2};'
+        yield f"    {key} {value or chr(34) * 2};"
     yield "}"
 
 
@@ -102,7 +106,9 @@ def _agents(plan: Plan) -> Iterator[str]:
     if frequent:
         yield "map_hash_bucket_size 512;  # of frequent User-Agents; take out your own line"
         yield "map_hash_max_size 4096;"
-    rows = [(_key(agent), kind) for agent, kind in {a.lower(): (a, k) for a, k in frequent}.values()]
+    rows = [
+        (_key(agent), kind) for agent, kind in {a.lower(): (a, k) for a, k in frequent}.values()
+    ]
     rows += [(_regex(one), "$shiomi_named") for one in agents.screen]
     rows += [(_regex(one), agents.usual) for one in agents.browsers]
     yield from _map("$http_user_agent", "shiomi_kind", rows, agents.unknown)
@@ -141,12 +147,17 @@ def _ranges(plan: Plan) -> Iterator[str]:
 
 def _paths(plan: Plan) -> Iterator[str]:
     """The number of the first rule that matches: the path as resolved, and as it was sent."""
-    rows = [(_regex(decoded_regex(rule), case=True), f"p{number}" if number >= 0 else "always")
-        for number, rule in sorted(plan.rules.items())]
+    rows = [
+        (_regex(decoded_regex(rule), case=True), f"p{number}" if number >= 0 else "always")
+        for number, rule in sorted(plan.rules.items())
+    ]
     yield from _map("$uri", "shiomi_path", rows, "p")
     rows = [(_regex(always_sent(), case=True), "always")]
-    rows += [(_regex(sent_regex(rule), case=True), f"p{number}")
-        for number, rule in sorted(plan.rules.items()) if number >= 0]
+    rows += [
+        (_regex(sent_regex(rule), case=True), f"p{number}")
+        for number, rule in sorted(plan.rules.items())
+        if number >= 0
+    ]
     yield from _map("$request_uri", "shiomi_sent", rows, "p")
 
 
@@ -193,8 +204,11 @@ def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]
         yield from _map(source, "shiomi_group", named, "$shiomi_near")
     keys = {"address": "$shiomi_address", "prefix": "$shiomi_prefix", "network": "$shiomi_group"}
     for budget, level, rate in levels:
-        rows = [(outcome.name, keys.get(level, "all")) for outcome in plan.outcomes
-            if outcome.budget == budget and outcome.action is Action.BUDGET]
+        rows = [
+            (outcome.name, keys.get(level, "all"))
+            for outcome in plan.outcomes
+            if outcome.budget == budget and outcome.action is Action.BUDGET
+        ]
         name = f"shiomi_{level}_{_word(budget)}"
         yield from _map("$shiomi_verdict", name, rows, "")
         size = 1 if level == "all" else _ZONE_MEGABYTES

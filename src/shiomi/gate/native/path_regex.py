@@ -12,10 +12,13 @@ from urllib.parse import unquote_to_bytes
 
 from shiomi.gate.policy import ALWAYS_SERVED
 
-__all__ = ["ODD", "always_sent", "decoded_regex", "sent_regex"]
+__all__ = ["ODD", "REQUEST_LINE", "always_sent", "decoded_regex", "sent_regex"]
 
 ODD = r"^[^?#]*?(?:%|//|/\.)"
 """Matches what was sent where it may differ from what it is resolved to."""
+
+REQUEST_LINE = r"^[^ ]+ (?:[a-zA-Z][a-zA-Z0-9+.-]*://[^/?# ]*)?"
+"""What stands before the path in a request line: "GET " or "GET http://host"."""
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_~")
 
@@ -26,28 +29,31 @@ def decoded_regex(patterns: Iterable[str]) -> str:
     All but letters, digits and a few signs are written as `\\xHH`: nothing in it can end a
     quotation, begin a comment or name a variable.
     """
-    return _joined(patterns, _byte, before="", end=r"\z")
+    return _joined(patterns, _byte, before="", end=r"\z", start="^")
 
 
-def sent_regex(patterns: Iterable[str]) -> str:
-    """Return an expression for a request target whose path, decoded once, a pattern matches."""
-    return _joined(patterns, _sent, before="^[^?#]*", end="(?:[?#]|$)")
+def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
+    """Return an expression for a request target whose path, decoded once, a pattern matches.
+
+    `start` is what stands before the path, anchored: REQUEST_LINE where a whole line is matched.
+    """
+    return _joined(patterns, _sent, before="[^?# ]*", end="(?:[?# ]|$)", start=start)
 
 
-def always_sent() -> str:
+def always_sent(*, start: str = "^") -> str:
     """Return an expression for targets of ALWAYS_SERVED in which nothing has to be resolved."""
     slash, dot = _sent(ord("/")), _sent(ord("."))
-    odd = f"(?:{slash}|{dot}(?:{dot})?(?:{slash}|[?#]|$))"
+    odd = f"(?:{slash}|{dot}(?:{dot})?(?:{slash}|[?# ]|$))"
     ways = "|".join(
         "".join(_sent(byte) for byte in unquote_to_bytes(pattern.removesuffix("*")))
-        + (f"(?!{odd})(?:(?!{slash}{odd})[^?#])*" if pattern.endswith("*") else "")
+        + (f"(?!{odd})(?:(?!{slash}{odd})[^?# ])*" if pattern.endswith("*") else "")
         for pattern in ALWAYS_SERVED
     )
-    return f"^(?:{ways})(?:[?#]|$)"
+    return f"{start}(?:{ways})(?:[?# ]|$)"
 
 
 def _joined(
-    patterns: Iterable[str], write: Callable[[int], str], *, before: str, end: str
+    patterns: Iterable[str], write: Callable[[int], str], *, before: str, end: str, start: str
 ) -> str:
     """Whole paths, beginnings and ends, each as one branch; `before` is what an end may follow."""
     whole, beginnings, ends = [], [], []
@@ -59,9 +65,10 @@ def _joined(
             ends.append(text)
         else:
             whole.append(text)
-    ways = [f"^(?:{'|'.join(whole)}){end}"] if whole else []
-    ways += [f"^(?:{'|'.join(beginnings)})"] if beginnings else []
-    ways += [f"{before}(?:{'|'.join(ends)}){end}"] if ends else []
+    anywhere = start + before if before else ""
+    ways = [f"{start}(?:{'|'.join(whole)}){end}"] if whole else []
+    ways += [f"{start}(?:{'|'.join(beginnings)})"] if beginnings else []
+    ways += [f"{anywhere}(?:{'|'.join(ends)}){end}"] if ends else []
     return "|".join(ways)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-__all__ = ["trie_regexes"]
+__all__ = ["plain_trie_regex", "trie_regexes"]
 
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _QUANTIFIERS = frozenset("*+?{")
@@ -46,11 +46,10 @@ class _Node:
 
 
 def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[str]:
-    """Return expressions that together match what `patterns` match, compared without case.
+    """Return expressions of PCRE2 that together match what `patterns` match, without case.
 
     `limit` is the most characters of one expression; None puts all into one. A pattern that alone
-    is longer is returned as it is: whether it fits is the caller's to say. The expressions look
-    ahead and behind, which RE2 and Go cannot (and they need no trie).
+    is longer is returned as it is: whether it fits is the caller's to say.
     """
     found: list[str] = []
     for where, root in _roots(patterns):
@@ -59,10 +58,21 @@ def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[s
     return found if limit is not None or not found else ["|".join(found)]
 
 
-def _roots(patterns: Iterable[str]) -> Iterator[tuple[str, _Node]]:
+def plain_trie_regex(patterns: Iterable[str]) -> str:
+    """Return one expression as `trie_regexes` does, for engines that cannot look ahead or behind.
+
+    RE2 has no need of a trie; Go's engine follows all branches at once, and has fewer to follow.
+    """
+    return "|".join(
+        f"{where}(?:{_emit(root, lookaround=False)})"
+        for where, root in _roots(patterns, lookaround=False)
+    )
+
+
+def _roots(patterns: Iterable[str], *, lookaround: bool = True) -> Iterator[tuple[str, _Node]]:
     roots = {where: _Node() for where in _WHERE}
     for pattern in patterns:
-        for where, literal, tail in _heads(pattern):
+        for where, literal, tail in _heads(pattern, lookaround):
             roots[where].add(literal, tail)
     return ((where, root) for where, root in roots.items() if root.children or root.tails)
 
@@ -96,34 +106,34 @@ def _branches(node: _Node) -> Iterator[_Node]:
         yield _Node({}, [tail])
 
 
-def _emit(node: _Node) -> str:
+def _emit(node: _Node, lookaround: bool = True) -> str:
     """The node's expression, without brackets around its alternatives."""
     if node.ends:
         return ""
     branches = [
-        (character, _escaped(character) + _grouped(child))
+        (character, _escaped(character) + _grouped(child, lookaround))
         for character, child in sorted(node.children.items())
     ]
     tails = [f"(?:{tail})" for tail in node.tails]
-    return "|".join([*([_dispatch(branches)] if branches else []), *tails])
+    return "|".join([*([_dispatch(branches, lookaround)] if branches else []), *tails])
 
 
-def _grouped(node: _Node) -> str:
-    inner = _emit(node)
+def _grouped(node: _Node, lookaround: bool) -> str:
+    inner = _emit(node, lookaround)
     single = node.ends or len(node.children) + len(node.tails) == 1
     return inner if single else f"(?:{inner})"
 
 
-def _dispatch(branches: Sequence[tuple[str, str]]) -> str:
+def _dispatch(branches: Sequence[tuple[str, str]], lookaround: bool) -> str:
     """The branches, with a class of their first characters ahead of every few."""
-    if len(branches) <= _LEAF:
+    if len(branches) <= _LEAF or not lookaround:
         return "|".join(text for _, text in branches)
     size = -(-len(branches) // _BRANCHES)
     groups = []
     for start in range(0, len(branches), size):
         part = branches[start : start + size]
         members = "".join(_in_class(character) for character, _ in part)
-        groups.append(f"(?=[{members}])(?:{_dispatch(part)})")
+        groups.append(f"(?=[{members}])(?:{_dispatch(part, lookaround)})")
     return "|".join(groups)
 
 
@@ -158,14 +168,14 @@ class _Head:
         return f"(?<={self.behind}{literal}){rest}"
 
 
-def _heads(pattern: str) -> Iterator[tuple[str, str, str]]:
+def _heads(pattern: str, lookaround: bool) -> Iterator[tuple[str, str, str]]:
     """(where, literal beginning, what follows) of every way a pattern may begin."""
     for alternative in _alternatives(pattern):
-        for head, rest in _read(_Head(), alternative):
+        for head, rest in _read(_Head(), alternative, lookaround):
             yield head.where, head.literal, head.tail(rest)
 
 
-def _read(head: _Head, rest: str) -> Iterator[tuple[_Head, str]]:
+def _read(head: _Head, rest: str, lookaround: bool) -> Iterator[tuple[_Head, str]]:
     """Read on from `head` as long as what comes is literal, or a few literals to choose from."""
     while rest:
         anchor = next((one for one in ("^", r"\b") if rest.startswith(one)), None)
@@ -175,7 +185,7 @@ def _read(head: _Head, rest: str) -> Iterator[tuple[_Head, str]]:
             head, rest = replace(head, where=anchor), rest[len(anchor) :]
             continue
         choices, after = _choices(rest)
-        if choices is None and head.empty and rest[0] == "[":
+        if choices is None and lookaround and head.empty and rest[0] == "[":
             length = _class_length(rest)
             if rest[length : length + 1] not in _QUANTIFIERS:
                 head, rest = replace(head, behind=rest[:length]), rest[length:]
@@ -185,7 +195,7 @@ def _read(head: _Head, rest: str) -> Iterator[tuple[_Head, str]]:
         if len(choices) > 1 or rest[0] == "(":
             ways = head.ways // len(choices)
             for choice in choices:
-                yield from _read(replace(head, ways=ways), choice + after)
+                yield from _read(replace(head, ways=ways), choice + after, lookaround)
             return
         head, rest = replace(head, literal=head.literal + choices[0].lower()), after
     yield head, rest

@@ -122,7 +122,9 @@ def without_challenge(policy: Policy, instead: Action) -> Policy:
         )
         for rule in policy.paths
     )
-    networks = tuple(replace(rule, action=rule.action and other(rule.action)) for rule in policy.networks)
+    networks = tuple(
+        replace(rule, action=rule.action and other(rule.action)) for rule in policy.networks
+    )
     return replace(
         policy,
         purposes=MappingProxyType(purposes),
@@ -249,5 +251,3 @@ def _prefixes(rule: NetworkRule) -> list[Prefix]:
         return [parse_prefix(text) for text in rule.addresses]
     except ValueError as error:
         raise CompileError(f"network {rule.name!r}: {error}") from None
-
-

@@ -1,0 +1,36 @@
+"""Regular expressions without any character that means something to a configuration file."""
+
+from __future__ import annotations
+
+import re
+
+from shiomi.gate.errors import CompileError
+
+__all__ = ["tame"]
+
+_SPECIAL = re.compile(
+    r"\\[pPx]\{[A-Za-z0-9_^]+\}|\\.|\{(?:[0-9]+(?:,[0-9]*)?\})?|[^\x21-\x7e]|[\"'#`%;]"
+)
+_AS_IT_IS = re.compile(r"\\[pPx]\{.*|\\[^\"'#`%;{} ]|\{.+|[^\x00-\x7f]+")
+
+
+def tame(pattern: str) -> str:
+    """Return an expression that matches the same, of visible characters that need no quoting.
+
+    Quotation marks, blanks, `#`, `;`, `%` and braces that stand for themselves are written by their
+    numbers (`\\x22`), which PCRE2, RE2 and Go read alike. Where a brace is left it belongs to a
+    repetition or a class, so that no `{$NAME}`, `${NAME}` or `{name}` is left to be replaced.
+
+    Raises
+    ------
+    CompileError
+        It holds a control character.
+    """
+    if any(ord(character) < 0x20 or character == "\x7f" for character in pattern):
+        raise CompileError(f"the pattern {pattern[:80]!r} holds a control character")
+    return _SPECIAL.sub(_written, pattern)
+
+
+def _written(found: re.Match[str]) -> str:
+    text = found[0]
+    return text if _AS_IT_IS.fullmatch(text) else f"\\x{ord(text[-1]):02x}"

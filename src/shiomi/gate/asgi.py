@@ -110,10 +110,11 @@ class GateMiddleware:
         if not added:
             return send
 
-        async def sent(message: Message) -> None:
+        # A function that hands on what is to be awaited: no coroutine of its own for each message.
+        def sent(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message.get("headers", ()), *added]}
-            await send(message)
+            return send(message)
 
         return sent
 
@@ -183,7 +184,7 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response
 def _with_link(send: Send, added: _Headers, link: TrapLink, *, head: bool) -> Send:
     placing = False
 
-    async def sent(message: Message) -> None:
+    def sent(message: Message) -> Awaitable[None]:
         nonlocal placing
         kind = message["type"]
         if kind == "http.response.start":
@@ -196,7 +197,7 @@ def _with_link(send: Send, added: _Headers, link: TrapLink, *, head: bool) -> Se
         elif placing and kind == "http.response.body":
             last = not message.get("more_body", False)
             message = {**message, "body": link.placed(message.get("body", b""), last=last)}
-        await send(message)
+        return send(message)
 
     return sent
 

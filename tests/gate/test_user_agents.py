@@ -182,6 +182,13 @@ def test_an_agent_asked_for_again_is_answered_alike() -> None:
     assert AGENTS.client(FIREFOX) is AGENTS.client(FIREFOX)
 
 
+def test_all_patterns_found_in_an_agent_can_be_seen_the_winner_first() -> None:
+    names = [pattern.client.name for pattern in AGENTS.matching("Googlebot/2.1 GPTBot/1.0")]
+    assert names[0] == AGENTS.client("Googlebot/2.1 GPTBot/1.0").name == "GPTBot"
+    assert "Googlebot" in names
+    assert AGENTS.matching("") == []
+
+
 def test_a_pattern_that_re2_cannot_take_is_named() -> None:
     with pytest.raises(DataError, match=r"\(\?=x\)"):
         UserAgents([Pattern("(?=x)", UNKNOWN)])

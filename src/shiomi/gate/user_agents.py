@@ -121,6 +121,11 @@ class UserAgents:
                 self._remember(agent, known)
         return known
 
+    def matching(self, agent: str) -> list[Pattern]:
+        """Return every pattern that is found in the agent, the one that wins first."""
+        found = self._set.Match(agent.encode("utf-8", "replace")) or ()
+        return [self.patterns[number] for number in sorted(found)]
+
     def _remember(self, agent: str, client: Client) -> None:
         """Keep it among the young; when these are many, they become the old and the old go."""
         if len(self._young) >= _REMEMBERED:

@@ -72,11 +72,10 @@ def page(
     filled = {name: escape(str(value)) for name, value in (values or {}).items()}
     content = [f"<p>{escape(text(language, name)).format(**filled)}</p>" for name in paragraphs]
     if button:
-        word = escape(text(language, "continue"))
-        action = escape(button)  # and a field, as lynx sends a form without any by GET
-        content.insert(
-            1, f'<form method="post" action="{action}"><p><button name="on">{word}</button></p></form>'
-        )
+        # With a name, as lynx sends a form without any field by GET.
+        labelled = f'<button name="on">{escape(text(language, "continue"))}</button>'
+        form = f'<form method="post" action="{escape(button)}"><p>{labelled}</p></form>'
+        content.insert(1, form)
     if link is not None:
         href, word = link
         content.append(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from tests.gate.adapters.stacks import STACKS, Stack, stack
-from tests.gate.http_client import BROWSER, Visitor, fetch
+from tests.gate.http_client import BROWSER, Answer, Visitor, fetch
 
 POLICY = """\
 [budget.people]
@@ -115,6 +116,13 @@ def test_pages_carry_the_traps_link_and_say_their_true_length(site: Stack, sourc
     assert page.text.count('rel="nofollow"') == 1
     assert page.text.endswith("</a></body></html>")
     assert page.header("content-length") in ("", str(len(page.body)))
+
+
+def further(warning: Answer) -> str:
+    """Where the trap's first page warns of going."""
+    found = re.search(r'href="([^"]*/more[^"]*)"', warning.text)
+    assert found is not None, warning.text
+    return found[1].replace("&amp;", "&")
 
 
 def test_a_robot_that_follows_the_trap_loses_its_cookie(site: Stack, source: str) -> None:

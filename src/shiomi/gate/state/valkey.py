@@ -13,6 +13,7 @@ All keys lie in one slot, by the braces in their names: a cluster holds them on 
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 __all__ = ["ValkeyState"]
+
+_log = logging.getLogger(__name__)
 
 # GCRA over several buckets. Times are microseconds, which a double holds exactly; tostring() of
 # Lua would round them to 14 digits.
@@ -176,6 +179,7 @@ class ValkeyState:
         try:
             answer = self._try(question, *arguments)
             self._down = None
+            _log.warning("%s answers again", self._url)
             return answer
         finally:
             self._asking.release()
@@ -188,8 +192,11 @@ class ValkeyState:
         except (RedisError, OSError) as error:
             # Any error counts, as one of the script's does too: read-only replica, full memory.
             self._ask_again = time.monotonic() + self._pause
-            self._down = f"{self._url}: {error or type(error).__name__}"
-            raise StateError(self._down) from error
+            said = f"{self._url}: {error or type(error).__name__}"
+            if self._down is None:
+                _log.warning("%s; asking again every %g s", said, self._pause)
+            self._down = said
+            raise StateError(said) from error
 
 
 def _client(url: str, timeout: float, connections: int) -> Redis:

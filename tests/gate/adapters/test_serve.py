@@ -1,0 +1,256 @@
+"""`shiomi gate serve`: workers that share a state and stop gracefully, and what is without them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shiomi.gate.errors import CompileError, GateError
+from shiomi.gate.forward_auth_config import forward_auth_config
+from shiomi.gate.policy import Policy
+from shiomi.gate.serving import Service, serve
+from tests.gate.adapters.stacks import gate_service, stack
+from tests.gate.adapters.test_everywhere import further
+from tests.gate.http_client import BROWSER, Visitor, fetch
+from tests.gate.servers import ROOT, Server
+
+
+def asked(
+    port: int,
+    path: str = "/page/1",
+    *,
+    by: str = "/auth",
+    agent: str = BROWSER,
+    client: str = "192.0.2.7",
+    method: str = "GET",
+) -> int:
+    """The status that a web server is answered about a client's request."""
+    names = ("X-Original-Method", "X-Original-URI")
+    if by == "/auth":
+        names = ("X-Forwarded-Method", "X-Forwarded-Uri")
+    headers = [(names[0], method), (names[1], path), ("X-Forwarded-For", client)]
+    return fetch(port, by, agent=agent, headers=headers).status
+
+
+def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "shiomi.cli", "gate", "serve", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A service of one worker, for questions that leave nothing behind."""
+    with gate_service(tmp_path_factory.mktemp("service")) as running:
+        yield running
+
+
+def test_workers_share_budgets_bans_and_counts(tmp_path: Path) -> None:
+    with gate_service(tmp_path, workers=2) as service:
+        statuses = [asked(service.port) for _ in range(80)]
+        assert 58 <= statuses.count(403) <= 63  # strangers: 60, and what comes back meanwhile
+        assert statuses.count(429) == 80 - statuses.count(403)
+        time.sleep(1.5)  # counts are written down every second
+        text = fetch(service.port, "/metrics").text
+        counted = re.findall(r"shiomi_gate_requests_total\{verdict=\"(\w+)\".*\} (\d+)", text)
+        assert sum(int(count) for _, count in counted) == 80
+        assert 'shiomi_gate_state_entries{kind="bucket"}' in text
+    assert (tmp_path / "gate.state").exists()
+
+
+def test_a_worker_that_is_killed_is_replaced_and_forgets_nothing(tmp_path: Path) -> None:
+    with gate_service(tmp_path, workers=2) as service:
+        pid = service.process.pid
+        robot = Visitor(service.port, headers=(("X-Forwarded-For", "192.0.2.9"),))
+        warning = robot.get("/.gate/pages/0123abcd/")
+        assert robot.get(further(warning)).status == 403
+        before = workers(pid)
+        for worker in before:
+            os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: workers(pid) and not set(workers(pid)) & set(before))
+        wait_for(lambda: fetch(service.port, "/health").status == 204)
+        answer = fetch(
+            service.port,
+            "/ask",
+            headers=[
+                ("X-Original-Method", "GET"),
+                ("X-Original-URI", "/feed.xml"),
+                ("X-Forwarded-For", "192.0.2.9"),
+            ],
+        )
+        assert (answer.status, answer.header("x-gate-verdict")) == (403, "deny")
+
+
+def workers(pid: int) -> list[int]:
+    """The processes that uvicorn's parent has started and that are no helpers of its own."""
+    found = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        line = Path(f"/proc/{child}/cmdline").read_bytes()
+        if b"spawn_main" in line:
+            found.append(int(child))
+    return found
+
+
+def wait_for(condition: object, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if condition():  # type: ignore[operator]
+                return
+        except OSError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError("it did not come about in time")
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_when_asked_to_and_finishes_what_is_under_way(
+    tmp_path: Path, by: signal.Signals
+) -> None:
+    with gate_service(tmp_path) as service:
+        statuses: list[int] = []
+        threads = [
+            threading.Thread(target=lambda: statuses.append(asked(service.port))) for _ in range(10)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        service.stop(by)
+    assert statuses == [403] * 10
+    assert "Traceback" not in service.log.read_text()
+
+
+def test_only_the_web_server_may_ask(one: Server) -> None:
+    headers = [("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", "/feed.xml")]
+    assert fetch(one.port, "/auth", headers=headers).status == 200
+    answer = fetch(one.port, "/auth", headers=headers, source="127.0.0.8")
+    assert (answer.status, "--server" in answer.text) == (403, True)
+    assert fetch(one.port, "/metrics", source="127.0.0.8").status == 403
+    assert fetch(one.port, "/health", source="127.0.0.8").status == 204
+
+
+@pytest.mark.parametrize("by", ["/auth", "/ask", "/answer"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [("X-Forwarded-Method", "GET")],
+        [("X-Forwarded-Uri", "/feed.xml")],
+        [("X-Original-Method", ""), ("X-Original-URI", "")],
+    ],
+)
+def test_a_question_without_a_request_is_never_answered_with_leave(
+    by: str, headers: list[tuple[str, str]], one: Server
+) -> None:
+    assert fetch(one.port, by, headers=headers).status == 400
+
+
+def test_traefiks_convention_of_headers(one: Server) -> None:
+    """Traefik itself is no package of the system; what it sends is (its forwardAuth page)."""
+    visitor = Visitor(one.port)
+    always = (
+        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Host", "site.example"),
+        ("X-Forwarded-For", "192.0.2.77"),
+    )
+
+    def ask(path: str) -> tuple[int, str, str]:
+        visitor.headers = (*always, ("X-Forwarded-Method", "GET"), ("X-Forwarded-Uri", path))
+        answer = visitor.get("/auth")
+        return answer.status, answer.header("refresh"), answer.header("set-cookie")
+
+    status, refresh, cookie = ask("/page/1?a=1")
+    assert (status, "Secure" in cookie) == (403, True)
+    visitor.headers = always  # the router for the gate's own pages
+    entered = visitor.get(refresh.partition("url=")[2])
+    assert (entered.status, entered.header("location")) == (303, "/page/1?a=1")
+    assert ask("/page/1?a=1")[0] == 200
+
+
+def test_a_challenge_of_status_200_is_no_leave_to_a_server_that_asks(tmp_path: Path) -> None:
+    policy = tmp_path / "gate.toml"
+    policy.write_text("[challenge]\nstatus = 200\n", encoding="utf-8")
+    with gate_service(tmp_path, policy) as service:
+        assert asked(service.port, by="/auth") == 403
+        assert asked(service.port, by="/ask") == 403
+        assert asked(service.port, "/.gate/pages/0123abcd/", by="/auth") == 403
+
+
+@pytest.mark.parametrize("front", ["nginx", "caddy"])
+@pytest.mark.parametrize("on_failure", ["deny", "allow"])
+def test_without_the_service_happens_what_the_policy_says(
+    tmp_path: Path, front: str, on_failure: str
+) -> None:
+    policy = tmp_path / "gate.toml"
+    policy.write_text(f'on_failure = "{on_failure}"\n', encoding="utf-8")
+    with stack(front, tmp_path, policy) as running:
+        assert fetch(running.port).status == 403
+        assert running.service is not None
+        running.service.stop()
+        answer = fetch(running.port, "/page/1")
+        if on_failure == "allow":
+            assert (answer.status, "own page" in answer.text) == (200, True)
+        else:
+            assert (answer.status, "own page" in answer.text) == (503, False)
+            assert answer.header("retry-after") == "60"
+        robots = fetch(running.port, "/robots.txt", agent="GPTBot")
+        assert (robots.status, "User-agent: GPTBot" in robots.text) == (200, True)
+
+
+def test_what_is_wrong_is_said_before_anything_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("wrong.toml").write_text("[purpose.ai-traning]\naction = 1\n", encoding="utf-8")
+    Path("full").write_bytes(b"something else")
+    for service, said in (
+        (Service(policy=Path("wrong.toml")), "ai-training"),
+        (Service(policy=Path("absent.toml")), "absent.toml"),
+        (Service(state="absent/gate.state"), "absent"),
+        (Service(state="full"), "rebuild"),
+        (Service(state="ftp://a"), "redis://HOST:PORT"),
+    ):
+        with pytest.raises(GateError, match=said):
+            serve(service)
+    with pytest.raises(GateError, match="cannot share"):
+        serve(Service(), workers=2)
+    with pytest.raises(GateError, match=r"192\.0\.2\.1"):
+        serve(Service(), host="192.0.2.1")
+
+
+def test_an_address_that_is_taken_is_named_in_one_line(one: Server, tmp_path: Path) -> None:
+    done = command("--port", str(one.port), folder=tmp_path)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{one.port} cannot be listened on" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_listens_on_a_unix_socket_and_nginx_asks_there(tmp_path: Path) -> None:
+    done = command("--print-config", "nginx", "--socket", "gate.sock", folder=tmp_path)
+    assert f"unix:{tmp_path}/gate.sock:/ask" in done.stdout
+
+
+def test_addresses_that_would_break_out_of_the_configuration_are_refused() -> None:
+    for address in ("127.0.0.1:1; }", "a b", "x\n}", "$host", "`a`"):
+        with pytest.raises(CompileError, match="no address"):
+            forward_auth_config("nginx", Policy(), address, "127.0.0.1:8000")
+    with pytest.raises(CompileError, match="HTTP only"):
+        forward_auth_config("traefik", Policy(), "unix:/run/gate.sock", "127.0.0.1:8000")
+    with pytest.raises(CompileError, match="nginx, caddy, traefik"):
+        forward_auth_config("iis", Policy(), "127.0.0.1:9292", "127.0.0.1:8000")

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tests.gate.servers import Server, free_port, needs, server
 
-__all__ = ["check", "nginx", "origin", "write_files"]
+__all__ = ["apache", "apache_modules", "caddy", "haproxy", "nginx", "origin", "write_files"]
 
 _NGINX = """daemon off; {user} worker_processes 1; pcre_jit on;
 pid {folder}/nginx.pid; error_log {folder}/error.log;
@@ -64,13 +64,9 @@ def nginx(folder: Path, *, http: str = "", server_block: str = _ORIGIN) -> Itera
         yield running
 
 
-def origin(folder: Path):  # type: ignore[no-untyped-def]
+def origin(folder: Path) -> AbstractContextManager[Server]:
     """Run a site that answers every path with 200 and `X-Origin: reached`."""
     return nginx(folder / "origin")
-
-
-def check() -> None:
-    pass
 
 
 @contextmanager
@@ -116,16 +112,20 @@ PidFile {folder}/apache.pid
 ErrorLog {folder}/error.log
 Mutex file:{folder}
 ServerName localhost
+TypesConfig /etc/mime.types
 Listen 127.0.0.1:{port}
-{modules}
-{user}
-MaxKeepAliveRequests 0
-<VirtualHost 127.0.0.1:{port}>
-    Include {compiled}/gate.conf
-    ProxyPass / http://{site}/ nocanon
-</VirtualHost>
 """
 _MODULES = "mpm_event authz_core rewrite remoteip headers mime proxy proxy_http"
+
+
+def apache_modules(folder: Path, port: int) -> str:
+    """What Debian's own files would say before a `<VirtualHost>`."""
+    modules = "".join(
+        f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+        for name in _MODULES.split()
+    )
+    user = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
+    return _APACHE.format(folder=folder, port=port) + modules + user
 
 
 @contextmanager
@@ -133,19 +133,11 @@ def apache(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
     """Run Apache httpd with the compiled file before the site at `site` (HOST:PORT)."""
     program, port = needs("apache2"), free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    text = _APACHE.format(
-        folder=folder,
-        port=port,
-        compiled=compiled,
-        site=site,
-        modules="\n".join(
-            f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so"
-            for name in _MODULES.split()
-        )
-        + "\nTypesConfig /etc/mime.types",
-        user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
+    host = (
+        f"MaxKeepAliveRequests 0\n<VirtualHost 127.0.0.1:{port}>\n"
+        f"    Include {compiled}/gate.conf\n    ProxyPass / http://{site}/ nocanon\n</VirtualHost>\n"
     )
-    (folder / "apache.conf").write_text(text, encoding="utf-8")
+    (folder / "apache.conf").write_text(apache_modules(folder, port) + host, encoding="utf-8")
     command = [program, "-DFOREGROUND", "-f", folder / "apache.conf"]
     with server(command, port=port, log=folder / "apache.log") as running:
         yield running

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.gate.compile import compile_
 from shiomi.cli.gate.policy import policy
 from shiomi.cli.gate.report import report
 from shiomi.cli.gate.serve import serve
@@ -21,5 +22,5 @@ def gate() -> None:
     """
 
 
-for _command in (policy, update, try_, serve, report):
+for _command in (policy, update, try_, serve, compile_, report):
     gate.add_command(_command)

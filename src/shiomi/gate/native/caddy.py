@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 
 from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
-from shiomi.gate.forward_auth_config import forward_auth_config
 from shiomi.gate.native.path_regex import decoded_regex
 from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
 from shiomi.gate.native.site_files import site_files
@@ -21,7 +20,7 @@ from shiomi.gate.policy import Action, Policy
 __all__ = ["caddy_files"]
 
 
-def caddy_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[str, str]:
+def caddy_files(plan: Plan, *, folder: str) -> dict[str, str]:
     """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and the site's.
 
     Parameters and errors as of `nginx_files`.
@@ -35,11 +34,6 @@ def caddy_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[
         "}",
     ]
     text = "\n".join(lines) + "\n"
-    if service:
-        asked = forward_auth_config("caddy", plan.policy, service)
-        text += (
-            "\n(gate-service) {\n" + "".join(f"    {one}\n" for one in asked.splitlines()) + "}\n"
-        )
     return {"gate.caddy": text} | {file.name: file.text for file in site_files(plan.policy)}
 
 

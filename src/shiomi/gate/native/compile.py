@@ -21,9 +21,6 @@ from shiomi.gate.user_agents import UserAgents, read_patterns
 
 __all__ = ["Compiled", "compile_policy", "shipped_ranges"]
 
-_ASKING = ("nginx", "caddy")  # who can ask a service about a request
-
-
 @dataclass(frozen=True)
 class Compiled:
     """A server's files by name, the policy they say, and what they could not say."""
@@ -40,7 +37,7 @@ def compile_policy(
     *,
     folder: str,
     challenge: Action | None = None,
-    service: str | None = None,
+    service: bool = False,
     frequent: Iterable[str] | None = None,
     data: Path | None = None,
 ) -> Compiled:
@@ -56,7 +53,8 @@ def compile_policy(
         What becomes of whoever is to be challenged: BUDGET, DENY or TARPIT. Only needed where the
         policy challenges somebody and there is no `service`.
     service
-        "HOST:PORT" of `shiomi gate serve`, which is asked about them (nginx and Caddy).
+        Whether whoever is not refused here meets `shiomi gate serve` afterwards (nginx only): then
+        only what no proof could change is refused, and nobody is counted.
     frequent
         User-Agents that come often, to be looked up before any pattern; None: the package's.
     data
@@ -73,13 +71,13 @@ def compile_policy(
     """
     if server not in SERVERS:
         raise CompileError(f"no compiler for {server!r}; there is one for {', '.join(SERVERS)}")
-    if service and server not in _ASKING:
+    if service and server != "nginx":
         raise CompileError(
-            f"{server} cannot ask a service about a request; leave the service out, or run the gate"
-            " between the server and the site"
+            f"{server}'s own configuration does not go together with the service; use `shiomi gate"
+            " serve --print-config` alone where it knows the server, or say budget or deny"
         )
-    said = gaps(server, policy, service=service is not None)
-    if service is None:
+    said = gaps(server, policy, service=service)
+    if not service:
         policy = without_challenge(policy, _instead(server, policy, challenge))
     patterns = read_patterns(data)
     agents = UserAgents(patterns)
@@ -90,7 +88,7 @@ def compile_policy(
         shipped_ranges(data),
         frequent=[(agent, agents.client(agent)) for agent in known],
         limit=LONGEST_REGEX,
-        certain=service is not None,
+        certain=service,
     )
     files = _written(server, plan, folder, service)
     head = _head(server, said)
@@ -107,18 +105,18 @@ def _instead(server: str, policy: Policy, challenge: Action | None) -> Action:
         return challenge
     if challenge is None and not any(gap.name == "challenge" for gap in gaps(server, policy)):
         return Action.DENY  # nobody is
-    service = "" if server not in _ASKING else ", or name a service that can: --service HOST:PORT"
+    service = ", or --challenge-as service to have it run behind" if server == "nginx" else ""
     raise CompileError(
         f"the policy challenges clients, which {server} cannot do by itself: say --challenge-as"
         f" budget to let them through within their budget, or --challenge-as deny{service}"
     )
 
 
-def _written(server: str, plan: Plan, folder: str, service: str | None) -> Mapping[str, str]:
+def _written(server: str, plan: Plan, folder: str, service: bool) -> Mapping[str, str]:
     if server == "nginx":
         return nginx_files(plan, folder=folder, service=service)
     if server == "caddy":
-        return caddy_files(plan, folder=folder, service=service)
+        return caddy_files(plan, folder=folder)
     if server == "haproxy":
         return haproxy_files(plan, folder=folder)
     return apache_files(plan, folder=folder)

@@ -65,7 +65,7 @@ GAPS = (
         "challenge",
         _ALL,
         "no server can challenge by itself: who would be challenged is let through within a budget,"
-        " refused, or sent to the service, as the command was told",
+        " or refused, as the command was told",
         lambda policy: Action.CHALLENGE in _actions(policy),
     ),
     Gap(

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
-from shiomi.gate.forward_auth_config import forward_auth_config
 from shiomi.gate.native.path_regex import ODD, always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
 from shiomi.gate.native.site_files import site_files
@@ -30,7 +29,7 @@ _ZONE_MEGABYTES = 8  # of each limit_req zone, about 64,000 clients
 _TARPIT_BYTES = 16  # a second; nginx's own page for 403 is about 300 bytes with its header
 
 
-def nginx_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[str, str]:
+def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, str]:
     """Return the files by name.
 
     Parameters
@@ -38,8 +37,7 @@ def nginx_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[
     folder
         Where the files will be, as nginx is to read them: robots.txt is served from there.
     service
-        "HOST:PORT" of `shiomi gate serve`, which is asked about whoever is not refused before;
-        None: nobody is asked.
+        Whether the service's own configuration follows, which counts, answers and says the rest.
 
     Raises
     ------
@@ -53,12 +51,11 @@ def nginx_files(plan: Plan, *, folder: str, service: str | None = None) -> dict[
     levels = [] if service else _levels(plan)
     http = [*_agents(plan), *_ranges(plan), *_paths(plan), *_outcomes(plan)]
     http += [*_zones(plan, levels)]
-    server = [*_proxies(plan), *_headers(plan.policy), *_files(plan.policy, folder)]
-    server += [*_refusals(plan), *_limits(levels)]
-    if service:
-        server.append(forward_auth_config("nginx", plan.policy, service))
+    server = [*_proxies(plan), *_refusals(plan)]
+    if not service:
+        server += [*_headers(plan.policy), *_files(plan.policy, folder), *_limits(levels)]
     files = {"http.conf": "\n".join(http) + "\n", "server.conf": "\n".join(server) + "\n"}
-    return files | {file.name: file.text for file in site_files(plan.policy)}
+    return files if service else files | {f.name: f.text for f in site_files(plan.policy)}
 
 
 def quoted(text: str) -> str:
@@ -280,12 +277,15 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
 
 
 def _refusals(plan: Plan) -> Iterator[str]:
+    """403, past whatever page the site has for it: that may be a service's, which would be asked."""
     actions = {outcome.action for outcome in plan.outcomes}
     if Action.DENY in actions:
-        yield "if ($shiomi_verdict = deny) { return 403; }"
+        yield "if ($shiomi_verdict = deny) { return 418; }"
+        yield "error_page 418 =403 @shiomi_refused;"
+        yield "location @shiomi_refused { return 403; }"
     if Action.TARPIT in actions:
-        yield "if ($shiomi_verdict = tarpit) { return 418; }"
-        yield "error_page 418 =403 @shiomi_tarpit;"
+        yield "if ($shiomi_verdict = tarpit) { return 420; }"
+        yield "error_page 420 =403 @shiomi_tarpit;"
         yield "location @shiomi_tarpit {"
         yield f"    limit_conn shiomi_tarpit {plan.policy.tarpit.connections};"
         yield "    limit_conn_status 403;"

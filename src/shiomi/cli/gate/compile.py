@@ -1,0 +1,151 @@
+"""`shiomi gate compile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shiomi.cli.output import as_json, complain, json_option
+
+if TYPE_CHECKING:
+    from shiomi.gate.native import Compiled
+
+__all__ = ["compile_"]
+
+_SERVERS = ("nginx", "apache", "caddy", "haproxy")
+_USE = {
+    "nginx": (
+        "include {folder}/http.conf;    in `http {{ }}`",
+        "include {folder}/server.conf;  in `server {{ }}`",
+        "pcre_jit on;  in the main block, for speed",
+    ),
+    "apache": (
+        "Include {folder}/gate.conf     in `<VirtualHost>`, before ProxyPass",
+        "a2enmod rewrite remoteip headers",
+    ),
+    "caddy": (
+        "import {folder}/gate.caddy     at the top of the Caddyfile",
+        "import gate                    in the site's block",
+    ),
+    "haproxy": (
+        "paste {folder}/frontend.cfg into `frontend`",
+        "haproxy -f haproxy.cfg -f {folder}/tables.cfg",
+    ),
+}
+
+
+@click.command(name="compile")
+@click.argument("server", type=click.Choice(_SERVERS))
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder to write to; it stays where it is, as the files name it.  [default: gate-SERVER]",
+)
+@click.option(
+    "--policy",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="The policy.  [default: gate.toml where there is one, else the default policy]",
+)
+@click.option(
+    "--challenge-as",
+    type=click.Choice(["budget", "deny", "tarpit", "service"]),
+    help="What becomes of whoever the policy challenges, as no server can do that by itself."
+    " `service`: `shiomi gate serve` runs behind nginx and does.",
+)
+@click.option(
+    "--frequent",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    metavar="ACCESS.log",
+    help="An access log, for its most frequent User-Agents to be looked up first (nginx).",
+)
+@click.option(
+    "--tables",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder that `shiomi gate update` writes.",
+)
+@json_option
+def compile_(
+    server: str,
+    folder: Path | None,
+    file: Path | None,
+    challenge_as: str | None,
+    frequent: Path | None,
+    tables: Path | None,
+    json: bool,
+) -> None:
+    """Write a policy as SERVER's own configuration, with no further service to run.
+
+    Says what the server cannot do of the policy, in the output and at the top of each file.
+    The files name each other by their folder: write them where they will stay.
+
+    \b
+    Examples:
+      shiomi gate compile nginx -o /etc/nginx/gate --challenge-as budget
+      shiomi gate compile haproxy --policy gate.toml --challenge-as deny
+      shiomi gate compile nginx --challenge-as budget --frequent /var/log/nginx/access.log
+    """
+    from shiomi.gate.native import compile_policy
+    from shiomi.gate.policy import Action, Policy
+    from shiomi.gate.policy_file import load_policy
+
+    if file is None and Path("gate.toml").exists():
+        file = Path("gate.toml")
+    folder = (folder or Path(f"gate-{server}")).absolute()
+    service = challenge_as == "service"
+    compiled = compile_policy(
+        server,
+        load_policy(file) if file else Policy(),
+        folder=str(folder),
+        challenge=Action(challenge_as) if challenge_as and not service else None,
+        service=service,
+        frequent=_agents(frequent) if frequent else None,
+        data=tables,
+    )
+    _write(compiled, folder)
+    _say(compiled, folder, json=json)
+
+
+def _agents(log: Path) -> list[str]:
+    """The most frequent User-Agents of an access log."""
+    from shiomi.gate.native.frequent import most_frequent
+    from shiomi.gate.report.access_log import Reading, read_hits
+
+    return most_frequent(hit.user_agent or "" for hit in read_hits([log], Reading()))
+
+
+def _write(compiled: Compiled, folder: Path) -> None:
+    """Write the files, each whole or not at all."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in compiled.files.items():
+            part = folder / f"{name}.part"
+            part.write_text(text, encoding="utf-8")
+            part.replace(folder / name)
+    except OSError as error:
+        raise click.ClickException(f"{folder} cannot be written: {error.strerror}") from None
+
+
+def _say(compiled: Compiled, folder: Path, *, json: bool) -> None:
+    use = [line.format(folder=folder) for line in _USE[compiled.server]]
+    if json:
+        as_json(
+            {
+                "server": compiled.server,
+                "folder": str(folder),
+                "files": sorted(compiled.files),
+                "use": use,
+                "cannot": [{"name": gap.name, "text": gap.text} for gap in compiled.gaps],
+            }
+        )
+        return
+    click.echo(f"{folder}: {', '.join(sorted(compiled.files))}")
+    for line in use:
+        click.echo(f"  {line}")
+    complain(f"of the policy, {compiled.server} cannot say:")
+    for gap in compiled.gaps:
+        click.echo(f"  {gap.name}: {gap.text}", err=True)

@@ -158,3 +158,19 @@ def test_a_user_agent_comes_back_as_it_was_logged(
     line = COMBINED.replace(b"GPTBot/1.2 (+https://openai.com/gptbot)", agent.encode())
     path.write_bytes(line)
     assert [hit.user_agent for hit in read_hits([path], Reading())] == [agent]
+
+
+def test_gzipped_logs_put_together_are_read_to_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "access.log.gz"
+    path.write_bytes(gzip.compress(COMBINED + b"\n") * 3 + b"\0" * 512)
+    reading = Reading()
+    assert len(list(read_hits([path], reading))) == 3
+    assert reading.broken_files == []
+
+
+def test_what_unpacks_to_a_great_deal_is_read_piece_by_piece(tmp_path: Path) -> None:
+    path = tmp_path / "access.log.gz"
+    path.write_bytes(gzip.compress(b"\0" * 60_000_000, 1))
+    reading = Reading()
+    assert list(read_hits([path], reading)) == []
+    assert reading.bad_lines == 1

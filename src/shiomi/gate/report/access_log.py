@@ -7,7 +7,6 @@ are passed over. nginx writes a quote inside a field as `\\x22`, Apache as `\\"`
 
 from __future__ import annotations
 
-import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +22,7 @@ __all__ = ["Hit", "Reading", "read_hits"]
 _LONGEST_LINE = 64 * 1024  # bytes; servers refuse longer requests
 _SAMPLES = 5  # bad lines that are shown
 _BLOCK = 1 << 20
+_PACKED_BLOCK = 1 << 16
 _FIELD = rb'"([^"\\]*(?:\\.[^"\\]*)*)"'
 _LINE = re.compile(
     rb"(?:[^ ]+:\d+ )?"  # vhost_combined
@@ -121,7 +121,7 @@ def _hits_of(
                 if hit.user_agent is None:
                     reading.without_user_agent += 1
                 yield hit
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error) as error:
             reading.broken_files.append(f"{path}: {error}, after line {number:,}")
         except OSError as error:
             reading.broken_files.append(f"{path}: {error.strerror}, after line {number:,}")
@@ -130,11 +130,8 @@ def _hits_of(
 
 def _lines(raw: IO[bytes]) -> Iterator[bytes]:
     """Lines without their ends; what is longer than a request can be is cut."""
-    start = raw.read(2)
-    raw.seek(0)
-    stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if start == b"\x1f\x8b" else raw  # type: ignore[assignment]
     rest, cut = b"", False
-    while block := stream.read(_BLOCK):
+    for block in _blocks(raw):
         first, *others = block.split(b"\n")
         rest = rest if cut else rest + first
         for line in others:
@@ -144,6 +141,26 @@ def _lines(raw: IO[bytes]) -> Iterator[bytes]:
             rest, cut = rest[:_LONGEST_LINE], True
     if rest:
         yield rest
+
+
+def _blocks(raw: IO[bytes]) -> Iterator[bytes]:
+    """The file's content, unpacked where it is gzip; all that is whole comes before an error."""
+    start = raw.read(2)
+    raw.seek(0)
+    if start != b"\x1f\x8b":
+        yield from iter(lambda: raw.read(_BLOCK), b"")
+        return
+    inflate = zlib.decompressobj(wbits=31)
+    while piece := raw.read(_PACKED_BLOCK):
+        while piece:
+            yield inflate.decompress(piece, _BLOCK)  # at most, whatever it unpacks to
+            if inflate.eof:  # the next member (RFC 1952, 2.2), or zeros that fill up a tape
+                piece = inflate.unused_data.lstrip(b"\0")
+                inflate = zlib.decompressobj(wbits=31) if piece else inflate
+            else:
+                piece = inflate.unconsumed_tail
+    if not inflate.eof:
+        raise EOFError("the compressed file ends too early")
 
 
 def _note_bad(reading: Reading, path: Path, number: int, line: bytes) -> None:

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from shiomi.gate.user_agents import user_agents
@@ -22,6 +23,7 @@ BROWSERS = [
     f"Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"
     for version in range(100, 145)
 ]
+BEGIN = datetime(2026, 11, 1)  # noqa: DTZ001 - the log's own local time
 PATHS = ["/", "/feed.xml", "/style.css", *(f"/articles/{n}?page={n % 7}" for n in range(500))]
 
 

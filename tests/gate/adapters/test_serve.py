@@ -76,7 +76,9 @@ def test_workers_share_budgets_bans_and_counts(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_is_replaced_and_forgets_nothing(tmp_path: Path) -> None:
     with gate_service(tmp_path, workers=2) as service:
         pid = service.process.pid
-        robot = Visitor(service.port, headers=(("X-Forwarded-For", "192.0.2.9"),))
+        robot = Visitor(
+            service.port, agent="newsboat/2.40", headers=(("X-Forwarded-For", "192.0.2.9"),)
+        )
         warning = robot.get("/.gate/pages/0123abcd/")
         assert robot.get(further(warning)).status == 403
         before = workers(pid)
@@ -87,6 +89,7 @@ def test_a_worker_that_is_killed_is_replaced_and_forgets_nothing(tmp_path: Path)
         answer = fetch(
             service.port,
             "/ask",
+            agent="newsboat/2.40",
             headers=[
                 ("X-Original-Method", "GET"),
                 ("X-Original-URI", "/feed.xml"),

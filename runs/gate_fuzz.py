@@ -22,7 +22,6 @@ from typing import Any
 
 from shiomi.gate.decision import decide
 from shiomi.gate.errors import PolicyError
-from shiomi.gate.identity import load_tables
 from shiomi.gate.lookups import always_served
 from shiomi.gate.policy import Policy
 from shiomi.gate.policy_file import default_policy_text, parse_policy
@@ -87,7 +86,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     policy, state = Policy(), MemoryState(clients=10_000)
-    load_tables()
+    decide(Request.make(), policy, state, NOW)  # reads the tables, which the times are without
     end = time.monotonic() + arguments.seconds
     counts: dict[str, int] = {}
     slowest, done, before = 0.0, 0, _memory()

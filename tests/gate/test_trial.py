@@ -92,3 +92,10 @@ def test_what_is_no_page_says_so(url: str) -> None:
 def test_what_is_no_address_says_so() -> None:
     with pytest.raises(GateError, match="is no IPv4 or IPv6 address"):
         tried(address="localhost")
+
+
+def test_what_the_gate_adds_and_what_it_answers_itself_is_shown() -> None:
+    robots = tried("/robots.txt", user_agent="GPTBot").decision
+    assert robots.response is not None
+    assert (robots.verdict, robots.response.status) == (Verdict.ANSWER, 200)
+    assert "X-Robots-Tag" in dict(tried(passed=True).decision.headers)

@@ -9,10 +9,11 @@ from shiomi.gate.addresses import parse_address, text_of
 from shiomi.gate.decision import decide
 from shiomi.gate.errors import GateError
 from shiomi.gate.identity import Identity, Tables, identify
+from shiomi.gate.own_files import own_files, own_headers
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
-from shiomi.gate.verdict import Decision
+from shiomi.gate.verdict import Decision, Verdict
 
 __all__ = ["BROWSER", "Trial", "trial", "user_agent_of"]
 
@@ -90,6 +91,12 @@ def trial(
     decision = decide(
         request, policy, state, now, identity=identity, note=lambda *step: steps.append(step)
     )
+    file = own_files(policy).get(request.path)
+    if file is not None and decision.response is None and method in ("GET", "HEAD"):
+        steps.append(("own file", "made from the policy"))
+        decision = decision._replace(verdict=Verdict.ANSWER, reason="file", response=file)
+    elif decision.response is None:
+        decision = decision._replace(headers=own_headers(policy))
     return Trial(request, identity, tuple(steps), decision)
 
 

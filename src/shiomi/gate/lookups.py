@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from shiomi.gate.cookie import Signer, find_cookies
@@ -10,10 +9,9 @@ from shiomi.gate.identity import Identity
 from shiomi.gate.keys import key
 from shiomi.gate.paths import PathTable
 from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Policy
-from shiomi.gate.rate_limit import Buckets, Networks, host
+from shiomi.gate.rate_limit import Buckets, Charges, Networks, host
 from shiomi.gate.request import Request
 from shiomi.gate.ruling import ruling
-from shiomi.gate.state import Charge
 from shiomi.gate.verdict import Decision, Verdict
 
 __all__ = ["Bound", "Known", "Lookups", "Ruled", "allowed", "always_served"]
@@ -46,7 +44,7 @@ class Known:
     def __init__(
         self,
         keys: tuple[int, ...],
-        charges: Mapping[str, tuple[Charge, ...]],
+        charges: Charges,
         since: float,
         until: float,
     ) -> None:

@@ -15,7 +15,9 @@ from shiomi.gate.keys import key
 from shiomi.gate.policy import NetworkRule, Policy
 from shiomi.gate.state import Charge
 
-__all__ = ["Buckets", "Networks", "host"]
+__all__ = ["Buckets", "Charges", "Networks", "host"]
+
+_REMEMBERED = 4096  # addresses, at most about 8 MB
 
 
 def host(address: bytes) -> bytes:
@@ -48,27 +50,53 @@ class Networks:
         return address[:2] if len(address) == 4 else address[:4]
 
 
+class Charges(dict[str, tuple[Charge, ...]]):
+    """One token of each bucket that counts an address, by budget; made when first asked for."""
+
+    __slots__ = ("_address", "_buckets")
+
+    def __init__(self, buckets: Buckets, address: bytes) -> None:
+        self._buckets = buckets
+        self._address = address
+
+    def __missing__(self, budget: str) -> tuple[Charge, ...]:
+        charges = self[budget] = self._buckets.made(budget, self._address)
+        return charges
+
+
 class Buckets:
-    """The charges of a policy's budgets, under the keys of one state's secret."""
+    """The charges of a policy's budgets, under the keys of one state's secret; remembered."""
 
     def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
         self._budgets = policy.budgets
         self._networks = networks
         self._secret = secret
+        self._known: dict[bytes, Charges] = {}
 
-    def charges(self, address: bytes) -> dict[str, tuple[Charge, ...]]:
-        """Return, for each budget, one token of each bucket that counts this packed address."""
-        whom = {
-            "address": host(address),
-            "prefix": group(address),
-            "network": self._networks.name(address),
-            "all": b"",
-        }
-        return {
-            name: tuple(
-                (key(self._secret, level, name.encode(), who), rate.interval, rate.ahead)
-                for level, who in whom.items()
-                if (rate := getattr(budget, level)) is not None
-            )
-            for name, budget in self._budgets.items()
-        }
+    def charges(self, address: bytes) -> Charges:
+        """Return the charges of this packed address."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known = {}
+            known = self._known[address] = Charges(self, address)
+        return known
+
+    def made(self, name: str, address: bytes) -> tuple[Charge, ...]:
+        """Return one token of each bucket that counts this address under the budget."""
+        budget = self._budgets[name]
+        levels = (
+            ("address", budget.address, host),
+            ("prefix", budget.prefix, group),
+            ("network", budget.network, self._networks.name),
+            ("all", budget.all, _everybody),
+        )
+        return tuple(
+            (key(self._secret, level, name.encode(), whom(address)), rate.interval, rate.ahead)
+            for level, rate, whom in levels
+            if rate is not None
+        )
+
+
+def _everybody(address: bytes) -> bytes:  # noqa: ARG001
+    return b""

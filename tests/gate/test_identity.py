@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from shiomi.gate.addresses import parse_address
+from shiomi.gate.errors import DataError
 from shiomi.gate.identity import Identity, Tables, identify, identify_fully, load_tables
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
@@ -81,6 +84,28 @@ def test_a_signature_proves_more_than_the_user_agent_says() -> None:
     signed = identify(request(FIREFOX, ELSEWHERE, ("Signature-Input", "sig=()")), tables)
     assert signed == Identity(signer, True, "signature")
     assert identify(request(FIREFOX), tables).purpose is Purpose.BROWSER
+
+
+def test_keys_in_the_operators_folder_are_trusted(tmp_path: Path) -> None:
+    vectors = Path(__file__).parents[1] / "data" / "gate" / "web-bot-auth"
+    text = (vectors / "web_bot_auth_architecture_v1.json").read_text(encoding="utf-8")
+    vector = json.loads(text)[2]
+    (tmp_path / "keys").mkdir()
+    keys = json.dumps({"keys": [vector["key"]]})
+    (tmp_path / "keys" / "ChatGPT-User.json").write_text(keys, encoding="utf-8")
+    tables = load_tables(tmp_path)
+    assert tables.signed_by is not None
+    expired = request(
+        FIREFOX,
+        ELSEWHERE,
+        ("Host", "example.com"),
+        ("Signature-Input", vector["signature_input"]),
+        ("Signature", vector["signature"]),
+    )
+    assert identify(expired, tables, weigh=False) == identify(expired, TABLES, weigh=False)
+    (tmp_path / "keys" / "nobody.json").write_text(keys, encoding="utf-8")
+    with pytest.raises(DataError, match="nobody"):
+        load_tables(tmp_path)
 
 
 def test_a_signature_that_is_not_good_changes_nothing() -> None:

@@ -100,17 +100,27 @@ class Tables:
 def load_tables(
     folder: Path | None = None, *, signed_by: Callable[[Request], Client | None] | None = None
 ) -> Tables:
-    """Return the tables of the package, overlaid by what `shiomi gate update` wrote into `folder`.
+    """Return the tables of the package, overlaid by what lies in the operator's `folder`.
+
+    `shiomi gate update` writes patterns and ranges there. Keys of bots that sign their requests are
+    read from `keys/` in it (`shiomi.gate.signature_keys`), where `signed_by` is not given.
 
     Raises
     ------
     MissingError
-        google-re2 is not installed.
+        google-re2 is not installed; or cryptography, where there are keys.
     DataError
         A file cannot be read, or a line of it is wrong.
     """
     ranges = published_ranges(None if folder is None else folder / "ranges")
-    return Tables(user_agents(folder), ranges, signed_by)
+    agents = user_agents(folder)
+    if signed_by is None and folder is not None and (folder / "keys").is_dir():
+        from shiomi.gate.signature_keys import read_keys
+        from shiomi.gate.web_bot_auth import WebBotAuth
+
+        clients = [pattern.client for pattern in agents.patterns]
+        signed_by = WebBotAuth(read_keys(folder / "keys", clients)).signer
+    return Tables(agents, ranges, signed_by)
 
 
 def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identity:

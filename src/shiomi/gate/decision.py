@@ -23,14 +23,14 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from shiomi.gate.challenge import challenge, enter, enter_path
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Tables, identify, load_tables
 from shiomi.gate.lookups import Bound, Known, Ruled, allowed, always_served
-from shiomi.gate.pages import page, preferred_language
+from shiomi.gate.pages import Page, page, preferred_language
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
@@ -235,10 +235,15 @@ def _page_response(
     **values: object,
 ) -> Response:
     language = preferred_language(case.request.header("accept-language"))
-    contact = case.policy.contact
+    said = tuple(sorted(values.items()))
+    return respond(status, _page(kind, language, case.policy.contact, said), headers)
+
+
+@lru_cache(maxsize=256)  # a flood of refusals is answered by the same few pages
+def _page(kind: str, language: str, contact: str, values: tuple[tuple[str, object], ...]) -> Page:
     paragraphs = (f"{kind}_text", "contact") if contact else (f"{kind}_text",)
-    shown = page(kind, language, paragraphs=paragraphs, values={**values, "contact": contact})
-    return respond(status, shown, headers)
+    filled = {**dict(values), "contact": contact}
+    return page(kind, language, paragraphs=paragraphs, values=filled)
 
 
 def _slow(case: _Case, decision: Decision) -> Decision:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from importlib import resources
 from string import Template
@@ -103,8 +103,13 @@ def languages() -> tuple[str, ...]:
 
 def preferred_language(accept_language: str) -> str:
     """Return the language a reader likes best (RFC 9110, 12.5.4), or English."""
+    return _preferred(accept_language[:_LONGEST_PREFERENCE])
+
+
+@lru_cache(maxsize=1024)  # readers' browsers send few different ones
+def _preferred(accept_language: str) -> str:
     best, weight = _FIRST, 0.0
-    for part in accept_language[:_LONGEST_PREFERENCE].split(","):
+    for part in accept_language.split(","):
         tag, _, parameter = part.partition(";")
         language = _language(tag.strip().lower())
         if language is None:

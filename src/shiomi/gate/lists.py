@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 
 from shiomi.gate.errors import DataError
@@ -115,7 +115,7 @@ def _at_a_word(regex: str, agents: list[str]) -> str:
     if UserAgents([Pattern(regex, client)]).client(" ") is client:
         raise DataError(f"the pattern {regex[:120]!r} is found in everything")
     if not regex[0].isalnum():
-        return regex
+        return f"(?:{regex})" if regex[0] in "#!" else regex  # these begin no line of the file
     narrow = rf"\b(?:{regex})" if "|" in regex else rf"\b{regex}"
     asked = UserAgents([Pattern(narrow, client)])
     return narrow if all(asked.client(agent) is client for agent in agents) else regex
@@ -139,18 +139,13 @@ def _name(regex: str) -> str:
     return " ".join(text.replace("\\", "").strip("^$ /(").split()) or regex
 
 
-def join_patterns(
-    crawlers: Iterable[Pattern],
-    ai_robots: Iterable[Pattern],
-    *,
-    own: tuple[list[Pattern], frozenset[str], list[Pattern]] | None = None,
-) -> list[Pattern]:
+def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> list[Pattern]:
     """Return all patterns in the order in which they win: AI by name, others by name, shapes.
 
     A name of `ai_robots` that our table knows already, as whatever, adds nothing; a pattern of
     `crawlers` whose name it knows stands for the client of that name.
     """
-    clients, dropped, shapes = own_tables() if own is None else own
+    clients, dropped, shapes = own_tables()
     known = UserAgents(clients)
     extra = [pattern for pattern in ai_robots if known.client(pattern.client.name) is UNKNOWN]
     lists = [
@@ -180,7 +175,6 @@ def _once(patterns: Iterable[Pattern]) -> list[Pattern]:
 def format_patterns(patterns: Iterable[Pattern], *, origins: Mapping[str, str]) -> str:
     """Return the patterns as a file: comments that say where they are from, then one a line."""
     rows = [f"# {name}: {origin}" for name, origin in origins.items()]
-    written: Callable[[tuple[str, ...]], str] = lambda names: ",".join(names) or "-"  # noqa: E731
     for pattern in patterns:
         client = pattern.client
         columns = (
@@ -188,8 +182,8 @@ def format_patterns(patterns: Iterable[Pattern], *, origins: Mapping[str, str]) 
             client.name,
             client.purpose.value,
             client.operator or "-",
-            written(client.verify.ranges),
-            written(client.verify.dns),
+            ",".join(client.verify.ranges) or "-",
+            ",".join(client.verify.dns) or "-",
         )
         rows.append("\t".join(columns))
     return "\n".join([*rows, ""])

@@ -62,6 +62,8 @@ class ReverseDns:
     ------
     MissingError
         dnspython is not installed.
+    DataError
+        No nameservers are given, and the machine has none.
     """
 
     def __init__(

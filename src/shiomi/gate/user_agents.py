@@ -219,7 +219,7 @@ def parse_patterns(text: str, *, where: str) -> list[Pattern]:
             try:
                 regex, name, purpose, operator, ranges, dns = line.split("\t")
                 verify = Verify(_listed(ranges), _listed(dns))
-                client = Client(name, Purpose(purpose), operator.removeprefix("-"), verify)
+                client = Client(name, Purpose(purpose), "" if operator == "-" else operator, verify)
             except ValueError as error:
                 raise DataError(
                     f"{where}, line {number}: six columns parted by tabs are needed, the third a "

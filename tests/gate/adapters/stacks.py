@@ -14,7 +14,7 @@ from shiomi.gate.policy_file import load_policy
 from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
 from tests.gate.web_servers import nginx
 
-__all__ = ["STACKS", "Stack", "caddy", "gate_service", "stack"]
+__all__ = ["APPS", "STACKS", "Stack", "caddy", "gate_service", "site_server", "stack"]
 
 APPS = "tests.gate.adapters.apps"
 
@@ -34,14 +34,16 @@ def stack(name: str, folder: Path, policy: Path | None = None) -> Iterator[Stack
     environment = {"GATE_POLICY": str(policy) if policy else ""}
     with ExitStack() as running:
         if name in _ASGI:
-            port = running.enter_context(_asgi(_ASGI[name], folder, environment)).port
+            port = running.enter_context(
+                site_server(folder, f"{APPS}:{_ASGI[name]}", environment)
+            ).port
             yield Stack(name, port)
         elif name in _WSGI:
             port = running.enter_context(_wsgi(_WSGI[name], folder, environment)).port
             yield Stack(name, port)
         else:
             needs(name)
-            site = running.enter_context(_asgi("plain_app", folder, {}))
+            site = running.enter_context(site_server(folder, f"{APPS}:plain_app"))
             service = running.enter_context(gate_service(folder, policy))
             read = load_policy(policy) if policy else Policy()
             config = forward_auth_config(
@@ -52,11 +54,12 @@ def stack(name: str, folder: Path, policy: Path | None = None) -> Iterator[Stack
 
 
 @contextmanager
-def _asgi(factory: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
-    options = ("--factory", "--lifespan", "on" if factory != "django_asgi" else "off")
-    with python_server(
-        f"{APPS}:{factory}", folder, environment=environment, options=options
-    ) as running:
+def site_server(
+    folder: Path, application: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run uvicorn with what "module:factory" makes."""
+    options = ("--factory", "--lifespan", "off" if "django" in application else "on")
+    with python_server(application, folder, environment=environment, options=options) as running:
         yield running
 
 

@@ -12,6 +12,7 @@ from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Pol
 from shiomi.gate.rate_limit import Buckets, Charges, Networks, host
 from shiomi.gate.request import Request
 from shiomi.gate.ruling import ruling
+from shiomi.gate.user_agents import Client
 from shiomi.gate.verdict import Decision, Verdict
 
 __all__ = ["Bound", "Known", "Lookups", "Ruled", "allowed", "always_served"]
@@ -99,13 +100,12 @@ class Lookups:
     def __init__(self, policy: Policy) -> None:
         self.paths = PathTable(policy.rules)
         self.networks = Networks(policy.networks)
-        self.special = (
-            *_ALWAYS,
-            policy.challenge.path,
-        )  # beginnings of paths that no [[path]] rules
+        # Beginnings of the paths that are no matter of [[path]] rules.
+        self.special = (*_ALWAYS, policy.challenge.path)
         self._policy = policy
+        self._suspicious = policy.challenge.suspicious
         self._bound: Bound | None = None
-        self._ruled: dict[tuple[int, int, int], tuple[Identity, Ruled]] = {}
+        self._ruled: dict[tuple[object, ...], tuple[Client, Ruled]] = {}
 
     def bound(self, secret: bytes) -> Bound:
         """Return the tables of the state with this secret."""
@@ -118,8 +118,10 @@ class Lookups:
         self, identity: Identity, rule: PathRule | None, network: NetworkRule | None
     ) -> Ruled:
         """Return what the policy says of a client there (`shiomi.gate.ruling`); remembered."""
-        # Rules live as long as the policy, and an identity that is kept here keeps its id.
-        key = (id(identity), id(rule), id(network))
+        client = identity.client
+        suspicious = identity.weight >= self._suspicious
+        # Rules live as long as the policy, and a client that is kept here keeps its id.
+        key = (id(client), identity.verified, suspicious, id(rule), id(network))
         known = self._ruled.get(key)
         if known is not None:
             return known[1]
@@ -136,7 +138,7 @@ class Lookups:
         )
         if len(self._ruled) >= _REMEMBERED:
             self._ruled = {}
-        self._ruled[key] = (identity, ruled)
+        self._ruled[key] = (client, ruled)
         return ruled
 
 

@@ -32,13 +32,10 @@ _ORIGIN = 'location / { add_header X-Origin reached always; return 200 "the page
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> Path:
-    """Write files into a folder that is made for them, and that every user may read."""
+    """Write files into a folder that is made for them."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    for one in (folder, *folder.parents):
-        if one.owner() == folder.owner() and one != Path("/"):
-            one.chmod(one.stat().st_mode | 0o055)
     return folder
 
 
@@ -59,7 +56,7 @@ def nginx(folder: Path, *, http: str = "", server_block: str = _ORIGIN) -> Itera
     program, port = needs("nginx"), free_port()
     folder.mkdir(parents=True, exist_ok=True)
     path = nginx_config(folder, port, http=http, server=server_block)
-    command = [program, "-p", folder, "-c", path]
+    command: list[str | Path] = [program, "-p", folder, "-c", path]
     with server(command, port=port, log=folder / "nginx.log") as running:
         yield running
 
@@ -83,7 +80,14 @@ def haproxy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
         + f"    default_backend site\nbackend site\n    server one {site}\n"
     )
     (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
-    command = [program, "-db", "-f", folder / "haproxy.cfg", "-f", compiled / "tables.cfg"]
+    command: list[str | Path] = [
+        program,
+        "-db",
+        "-f",
+        folder / "haproxy.cfg",
+        "-f",
+        compiled / "tables.cfg",
+    ]
     with server(command, port=port, log=folder / "haproxy.log") as running:
         yield running
 
@@ -100,7 +104,14 @@ def caddy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
         f"    import gate\n    reverse_proxy {site}\n}}\n",
         encoding="utf-8",
     )
-    command = [program, "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"]
+    command: list[str | Path] = [
+        program,
+        "run",
+        "--adapter",
+        "caddyfile",
+        "--config",
+        folder / "Caddyfile",
+    ]
     homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     log = folder / "caddy.log"
     with server(command, port=port, log=log, environment=homes) as running:
@@ -135,9 +146,10 @@ def apache(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
     folder.mkdir(parents=True, exist_ok=True)
     host = (
         f"MaxKeepAliveRequests 0\n<VirtualHost 127.0.0.1:{port}>\n"
-        f"    Include {compiled}/gate.conf\n    ProxyPass / http://{site}/ nocanon\n</VirtualHost>\n"
+        f"    Include {compiled}/gate.conf\n    ProxyPass / http://{site}/ nocanon\n"
+        "</VirtualHost>\n"
     )
     (folder / "apache.conf").write_text(apache_modules(folder, port) + host, encoding="utf-8")
-    command = [program, "-DFOREGROUND", "-f", folder / "apache.conf"]
+    command: list[str | Path] = [program, "-DFOREGROUND", "-f", folder / "apache.conf"]
     with server(command, port=port, log=folder / "apache.log") as running:
         yield running

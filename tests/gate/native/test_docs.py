@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
 from tests.gate.servers import ROOT, free_port, needs, server
 from tests.gate.web_servers import apache_modules, origin
 
@@ -38,13 +39,18 @@ def started(name: str, config: str, folder: Path, port: int) -> Iterator[list[st
     program, path = needs(PROGRAMS[name]), folder / "config"
     root = os.geteuid() == 0
     if name == "nginx":
-        paths = "".join(f" {kind}_temp_path {folder}/{kind};" for kind in
-            ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        paths = "".join(
+            f" {kind}_temp_path {folder}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
         config = config.replace("http {", f"http {{ access_log off;{paths}")
         config = config.replace("listen 80", f"listen 127.0.0.1:{port}")
         config = f"pid {folder}/pid; error_log {folder}/error.log;\n{config}"
         command = [program, "-p", str(folder), "-c", str(path)]
-        check, run = [*command, "-t"], [*command, "-g", f"daemon off;{' user root;' if root else ''}"]
+        check, run = (
+            [*command, "-t"],
+            [*command, "-g", f"daemon off;{' user root;' if root else ''}"],
+        )
     elif name == "apache":
         config = config.replace("*:80", f"127.0.0.1:{port}")
         config = f"{apache_modules(folder, port)}\n{config}"
@@ -69,13 +75,10 @@ def started(name: str, config: str, folder: Path, port: int) -> Iterator[list[st
 
 
 @pytest.mark.parametrize("name", sorted(PLACES))
-def test_the_page_of_a_server_protects_a_site(name: str, tmp_path: Path) -> None:
+def test_the_page_of_a_server_protects_a_site(name: str, folder: Path) -> None:
     needs("curl")
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o055)
     text = (ROOT / "docs" / f"gate-{name}.md").read_text(encoding="utf-8")
-    text = text.replace(PLACES[name], str(tmp_path))
+    text = text.replace(PLACES[name], str(folder))
     blocks = FENCE.findall(text)
     write, config, check, look = (block for _, block in blocks)
     assert [kind for kind, _ in blocks][0::2] == ["console", "console"]
@@ -83,12 +86,12 @@ def test_the_page_of_a_server_protects_a_site(name: str, tmp_path: Path) -> None
     for command, _ in commands(write):
         words = [sys.executable, "-m", "shiomi.cli", *shlex.split(command)[1:]]
         subprocess.run(
-            words, check=True, env=environment, cwd=tmp_path, capture_output=True, timeout=60
+            words, check=True, env=environment, cwd=folder, capture_output=True, timeout=60
         )
     port = free_port()
-    with origin(tmp_path) as site:
+    with origin(folder) as site:
         config = config.replace("127.0.0.1:8000", f"127.0.0.1:{site.port}")
-        with started(name, config, tmp_path, port) as checked:
+        with started(name, config, folder, port) as checked:
             assert shlex.split(next(commands(check))[0])[0].startswith(
                 "apachectl" if name == "apache" else Path(checked[0]).name
             )

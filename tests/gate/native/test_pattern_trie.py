@@ -14,8 +14,10 @@ from shiomi.gate.user_agents import read_patterns
 SHIPPED = [pattern.regex for pattern in read_patterns()]
 
 ATOMS = st.sampled_from(
-    ["a", "b", "ab", "A", r"\.", "/", "[cC]", "[ab]", "[^a]", "a?", "b+", "(?:a|bc)", "(^| )", "^"]
-    + [r"\b", "$", ".", r"[\s\S]*", "|", r"\d", "-", " ", "[]a]", "a{2}", "(a)?"]
+    [
+        *("a", "b", "ab", "A", r"\.", "/", "[cC]", "[ab]", "[^a]", "a?", "b+", "(?:a|bc)"),
+        *("(^| )", "^", r"\b", "$", ".", r"[\s\S]*", "|", r"\d", "-", " ", "[]a]", "a{2}", "(a)?"),
+    ]
 )
 PATTERN = st.lists(ATOMS, min_size=1, max_size=6).map("".join)
 AGENT = st.text(alphabet="abcABC./- 1]", max_size=12)

@@ -43,7 +43,7 @@ _USE = {
     "--output",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder to write to; it stays where it is, as the files name it.  [default: gate-SERVER]",
+    help="The folder to write to, and to leave there.  [default: gate-SERVER]",
 )
 @click.option(
     "--policy",

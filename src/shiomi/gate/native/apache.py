@@ -191,7 +191,8 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
     if "%" in folder or "$" in folder:
         raise CompileError(f"Apache cannot rewrite to {folder!r}: take a plainer name")
     for file in files:
-        yield f"RewriteRule {_regex(decoded_regex([file.path]))} {quoted(f'{folder}/{file.name}')} [L]"
+        place = quoted(f"{folder}/{file.name}")
+        yield f"RewriteRule {_regex(decoded_regex([file.path]))} {place} [L]"
     yield f"<Directory {quoted(folder)}>"
     yield "    Require all granted"
     yield "</Directory>"

@@ -1,7 +1,7 @@
 """A policy as configuration for Caddy (2.6 or later): a snippet of `map`, `vars` and `respond`.
 
-Caddy's regular expressions are Go's, which search in time linear in the text and know no look-ahead:
-patterns are joined as they are.
+Caddy's regular expressions are Go's: they cannot look ahead or behind, and their time grows with
+the number of branches that are open at once.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from shiomi.gate.user_agents import UserAgents, read_patterns
 
 __all__ = ["Compiled", "compile_policy", "shipped_ranges"]
 
+
 @dataclass(frozen=True)
 class Compiled:
     """A server's files by name, the policy they say, and what they could not say."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
 
@@ -42,9 +41,10 @@ class Gap:
 
 
 def _actions(policy: Policy) -> set[Action]:
-    rules = policy.purposes.values()
-    found = {rule.action for rule in rules} | {rule.unverified for rule in rules}
-    found |= {rule.action for rule in (*policy.paths, *policy.networks) if rule.action}
+    purposes = policy.purposes.values()
+    found = {rule.action for rule in purposes} | {rule.unverified for rule in purposes}
+    found |= {rule.action for rule in policy.paths if rule.action}
+    found |= {rule.action for rule in policy.networks if rule.action}
     return found | {action for rule in policy.paths for action in rule.purposes.values()}
 
 
@@ -101,7 +101,7 @@ GAPS = (
     Gap(
         "token-bucket",
         frozenset({"haproxy"}),
-        "a bucket becomes a sliding window: at most its burst in the time the burst takes to refill,"
+        "a bucket becomes a sliding window: at most its burst in the time that takes to refill,"
         " refused requests counted too",
         _counts,
     ),

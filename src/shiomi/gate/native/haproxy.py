@@ -7,9 +7,9 @@ be named by a further `-f`, and maps that the rules read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from shiomi.gate.addresses import text_of
+from shiomi.gate.addresses import Prefix, text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Outcome, Plan
@@ -38,7 +38,7 @@ def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
     if any(character in folder for character in " \t\"'\\#\n(),"):
         raise CompileError(f"HAProxy cannot read files from {folder!r}: take a plainer name")
     frontend = [
-        *_client(plan, folder),
+        *_client(plan),
         *_agent(folder),
         *_path(folder),
         *_verdict(plan, folder),
@@ -54,7 +54,7 @@ def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
     return files | {file.name: file.text for file in site_files(plan.policy)}
 
 
-def _client(plan: Plan, folder: str) -> Iterator[str]:
+def _client(plan: Plan) -> Iterator[str]:
     proxies = plan.policy.proxies
     if not proxies.trusted:
         return
@@ -77,7 +77,8 @@ def _agent(folder: str) -> Iterator[str]:
     yield f"http-request set-var(txn.gate_agent) {agent.format(1)}"
     for count in range(2, _MOST_AGENTS + 1):
         yield (
-            f'http-request set-var-fmt(txn.gate_agent) "%[var(txn.gate_agent)], %[{agent.format(count)}]"'
+            "http-request set-var-fmt(txn.gate_agent)"
+            f' "%[var(txn.gate_agent)], %[{agent.format(count)}]"'
             f" if {{ req.fhdr_cnt(user-agent) ge {count} }}"
         )
     yield f"http-request set-var(txn.gate_kind) var(txn.gate_agent),map_reg({folder}/screen.map)"
@@ -234,7 +235,7 @@ def _maps(plan: Plan) -> dict[str, str]:
     return files
 
 
-def _addresses(prefixes) -> str:  # type: ignore[no-untyped-def]
+def _addresses(prefixes: Iterable[Prefix]) -> str:
     return "".join(dict.fromkeys(f"{text_of(network)}/{length}\n" for network, length in prefixes))
 
 

@@ -46,7 +46,7 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
     """
     if plan.policy.proxies.trusted and plan.policy.proxies.header == "forwarded":
         raise CompileError(
-            'nginx cannot read the header "forwarded"; let the proxy set x-forwarded-for or x-real-ip'
+            'nginx cannot read the header "forwarded"; let the proxy set x-forwarded-for'
         )
     levels = [] if service else _levels(plan)
     http = [*_agents(plan), *_ranges(plan), *_paths(plan), *_outcomes(plan)]
@@ -236,7 +236,7 @@ def _rate(rate: Rate) -> str:
     per_minute = math.floor(rate.amount * 60 / rate.seconds + 1e-9)
     if per_minute < 1:
         raise CompileError(
-            f"nginx counts no fewer than one request a minute: {rate.amount} in {rate.seconds:.0f} s"
+            f"nginx counts no fewer than one a minute, not {rate.amount} in {rate.seconds:.0f} s"
         )
     return f"{per_minute}r/m"
 
@@ -277,7 +277,7 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
 
 
 def _refusals(plan: Plan) -> Iterator[str]:
-    """403, past whatever page the site has for it: that may be a service's, which would be asked."""
+    """403, past whatever page the site has for it, as a service might be asked for that."""
     actions = {outcome.action for outcome in plan.outcomes}
     if Action.DENY in actions:
         yield "if ($shiomi_verdict = deny) { return 418; }"

@@ -19,6 +19,8 @@ __all__ = ["plain_trie_regex", "trie_regexes"]
 
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _QUANTIFIERS = frozenset("*+?{")
+_BY_NUMBER = " ;%#'\"`{"  # see `shiomi.gate.native.tame`
+_AROUND = 16  # characters that stand around a branch among others
 _BRANCHES = 3  # classes tested one after the other before a branch is looked at
 _LEAF = 4  # so few branches are tried as they are
 _FOLDS = 4  # a class of more letters than this is kept as a class
@@ -48,13 +50,14 @@ class _Node:
 def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[str]:
     """Return expressions of PCRE2 that together match what `patterns` match, without case.
 
-    `limit` is the most characters of one expression; None puts all into one. A pattern that alone
-    is longer is returned as it is: whether it fits is the caller's to say.
+    `limit` is the most characters of one expression once it is written; None puts all into one.
+    A pattern that alone is longer is returned as it is: whether it fits is the caller's to say.
     """
-    found: list[str] = []
-    for where, root in _roots(patterns):
-        for piece in _pieces(root, None if limit is None else limit - len(where) - 8):
-            found.append(f"{where}(?:{piece})")
+    found = [
+        f"{where}(?:{piece})"
+        for where, root in _roots(patterns)
+        for piece in _pieces(root, None if limit is None else limit - len(where) - 8)
+    ]
     return found if limit is not None or not found else ["|".join(found)]
 
 
@@ -80,16 +83,17 @@ def _roots(patterns: Iterable[str], *, lookaround: bool = True) -> Iterator[tupl
 def _pieces(node: _Node, limit: int | None) -> Iterator[str]:
     """The node's expression, cut at its branches into parts within the limit."""
     whole = _emit(node)
-    if limit is None or len(whole) <= limit or node.ends:
+    if limit is None or _length(whole) <= limit or node.ends:
         yield whole
     elif len(node.children) + len(node.tails) > 1:
-        part = _Node()
+        part, length = _Node(), 0
         for branch in _branches(node):
-            joined = _Node({**part.children, **branch.children}, part.tails + branch.tails)
-            if (part.children or part.tails) and len(_emit(joined)) > limit:
+            more = _length(_emit(branch)) + _AROUND
+            if length and length + more > limit:
                 yield from _pieces(part, limit)
-                joined = branch
-            part = joined
+                part, length = _Node(), 0
+            part = _Node({**part.children, **branch.children}, part.tails + branch.tails)
+            length += more
         yield from _pieces(part, limit)
     elif node.tails:
         yield whole
@@ -97,6 +101,11 @@ def _pieces(node: _Node, limit: int | None) -> Iterator[str]:
         ((character, child),) = node.children.items()
         for piece in _pieces(child, limit - 6):
             yield f"{_escaped(character)}(?:{piece})"
+
+
+def _length(regex: str) -> int:
+    """Its length as the longest way to write it has it: `\\` doubled, blanks and such by number."""
+    return len(regex) + regex.count("\\") + 4 * sum(map(regex.count, _BY_NUMBER))
 
 
 def _branches(node: _Node) -> Iterator[_Node]:

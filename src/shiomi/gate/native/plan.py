@@ -24,7 +24,7 @@ from shiomi.gate.purpose import Purpose
 from shiomi.gate.ruling import ruling
 from shiomi.gate.user_agents import Client, Pattern
 
-__all__ = ["ALWAYS", "ELSEWHERE", "Plan", "Outcome", "make_plan", "without_challenge"]
+__all__ = ["ALWAYS", "ELSEWHERE", "Outcome", "Plan", "make_plan", "without_challenge"]
 
 ALWAYS = -1
 """The number of the rule for paths that nobody is refused."""
@@ -237,7 +237,7 @@ class _Tables:
     ) -> Outcome:
         action, budget, _ = ruling(self._policy, identity, rule, network)
         if self._certain:
-            proofs = (replace(identity, verified=proof) for proof in (True, None, False))
+            proofs = (Identity(identity.client, proof) for proof in (True, None, False))
             rulings = [ruling(self._policy, proven, rule, network) for proven in proofs]
             action, budget, _ = min(rulings, key=lambda found: list(Action).index(found[0]))
         counted = action in (Action.BUDGET, Action.CHALLENGE)

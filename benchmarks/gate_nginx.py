@@ -109,12 +109,12 @@ def worker(master: int) -> int:
     return int(children[0])
 
 
-def microseconds(port: int, master: int, script: Path, seconds: float) -> float:
+def microseconds(port: int, master: int, script: Path, seconds: int) -> float:
     """CPU time of the worker per answer, under load."""
     spent = Path(f"/proc/{worker(master)}/schedstat")
     before = int(spent.read_text().split()[0])
     said = subprocess.run(
-        ["wrk", "-t1", "-c16", f"-d{seconds:g}s", "-s", script, f"http://127.0.0.1:{port}/1k.html"],
+        ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", script, f"http://127.0.0.1:{port}/1k.html"],
         capture_output=True,
         text=True,
         check=True,
@@ -142,7 +142,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--seconds", type=int, default=1)
     arguments = parser.parse_args()
     nginx, log = needs("nginx"), DATA / "access-log-2015-anonymised.log.gz"
     needs("wrk")

@@ -12,13 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.errors import CompileError
+from shiomi.gate.forward_auth_config import forward_auth_config
 from shiomi.gate.native import SERVERS, compile_policy, gaps
 from shiomi.gate.native.tame import tame
 from shiomi.gate.policy import Action, PathRule, Policy
 from tests.gate.corpus import Sent
 from tests.gate.native.test_corpus import POLICY, serving
 from tests.gate.servers import needs
-from tests.gate.web_servers import write_files
+from tests.gate.web_servers import nginx, origin, write_files
 from tests.gate.wire import send_all
 
 HOSTILE = "\"';#{}$%` \\`"
@@ -140,3 +141,24 @@ def test_haproxy_finds_no_fault_with_what_it_gets(folder: Path) -> None:
     ]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert checked.returncode == 0, checked.stderr
+
+
+def test_nginx_goes_together_with_the_service(folder: Path) -> None:
+    """Who is refused for certain never meets the service; everybody else does."""
+    gate = folder / "gate"
+    compiled = compile_policy("nginx", Policy(), folder=str(gate), service=True)
+    write_files(gate, compiled.files)
+    answer = "location = /ask { add_header X-Gate-Verdict allow; return 204; } access_log off;"
+    with nginx(folder / "service", server_block=answer) as service, origin(folder) as site:
+        here, there = f"127.0.0.1:{service.port}", f"127.0.0.1:{site.port}"
+        write_files(gate, {"auth.conf": forward_auth_config("nginx", Policy(), here, there)})
+        block = f"include {gate}/server.conf; include {gate}/auth.conf;"
+        http = f"include {gate}/http.conf;"
+        with nginx(folder / "front", http=http, server_block=block) as front:
+            agents = ("GPTBot/1.2", "curl/8.5.0")
+            visits = [Sent("GET", "/", "192.0.2.1", (("User-Agent", one),)) for one in agents]
+            told = [answer.status for answer in send_all(front.port, visits)]
+            service.stop()
+            down = [answer.status for answer in send_all(front.port, visits)]
+    assert told == [403, 200]
+    assert down == [403, 503]

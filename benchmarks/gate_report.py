@@ -33,19 +33,14 @@ def write_log(path: Path, lines: int) -> None:
     bots = sorted({p.client.name for p in user_agents(None).patterns if p.client.name.isascii()})
     agents = [*BROWSERS, *(f"{name}/1.0 (+https://example.org/bot)" for name in bots)]
     clients = [
-        (
-            f"10.{draw.randrange(256)}.{draw.randrange(256)}.{draw.randrange(256)}",
-            draw.choice(agents),
-        )
+        (".".join(str(draw.randrange(1, 250)) for _ in range(4)), draw.choice(agents))
         for _ in range(5_000)
     ]
     with path.open("w", encoding="utf-8") as out:
         for number in range(lines):
             address, agent = draw.choice(clients)
-            hour, rest = divmod(number * 3600 // 20_000, 3600)
-            when = (
-                f"{1 + hour // 24:02}/Nov/2026:{hour % 24:02}:{rest // 60:02}:{rest % 60:02} +0900"
-            )
+            moment = BEGIN + timedelta(hours=number / 20_000)
+            when = f"{moment:%d/%b/%Y:%H:%M:%S} +0900"
             out.write(
                 f'{address} - - [{when}] "GET {draw.choice(PATHS)} HTTP/1.1" 200 '
                 f'{draw.randrange(50_000)} "-" "{agent}"\n'

@@ -17,7 +17,7 @@ from shiomi.gate.native.path_regex import (
     decoded_regex,
     sent_regex,
 )
-from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
+from shiomi.gate.native.plan import ALWAYS, Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
 from shiomi.gate.own_files import own_headers
@@ -145,7 +145,7 @@ def _resolved(plan: Plan) -> Iterator[str]:
     """The rule of the path as Apache has resolved it, and the refusal."""
     rest = len(plan.rules)
     for number, rule in sorted(plan.rules.items()):
-        word = "always" if number == ALWAYS else f"p{number}"
+        word = path_word(number)
         skip = f",S={rest}" if rest else ""
         yield f"RewriteRule {_regex(decoded_regex(rule))} - [E=gate_path:{word}{skip}]"
         rest -= 1
@@ -164,7 +164,7 @@ def _as_sent(plan: Plan) -> Iterator[str]:
             always_sent(start=REQUEST_LINE) if always else sent_regex(rule, start=REQUEST_LINE)
         )
         yield f"RewriteCond %{{THE_REQUEST}} {_regex(written)}"
-        yield _set("sent", "always" if always else f"p{number}", skip=rest)
+        yield _set("sent", path_word(number), skip=rest)
         rest -= 1
     yield _set("sent", "p")
     yield from _refusal(plan, "sent")
@@ -172,13 +172,8 @@ def _as_sent(plan: Plan) -> Iterator[str]:
 
 def _refusal(plan: Plan, path: str) -> Iterator[str]:
     """403 for whatever is not known to be let through."""
-    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
-    where = {ALWAYS: "always", ELSEWHERE: "p"}
-    good = [
-        f"{networks[network]}:{kind}:{where.get(number, f'p{number}')}"
-        for (network, kind, number), outcome in plan.verdicts.items()
-        if outcome.action not in (Action.DENY, Action.TARPIT)
-    ]
+    refused = (Action.DENY, Action.TARPIT)
+    good = [key for key, outcome in plan.rows if outcome.action not in refused]
     key = f"%{{ENV:gate_network}}:%{{ENV:gate_kind}}:%{{ENV:gate_{path}}}"
     yield f'RewriteCond "{key}" "!^(?:{"|".join(good)})$"'
     yield "RewriteRule ^ - [F]"

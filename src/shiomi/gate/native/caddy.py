@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import decoded_regex
-from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
+from shiomi.gate.native.plan import Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
 from shiomi.gate.own_files import own_headers
@@ -105,16 +105,15 @@ def _agents(plan: Plan) -> Iterator[str]:
 def _paths(plan: Plan) -> Iterator[str]:
     """`path_regexp` sees the path resolved, `{path}` is decoded once and nothing else."""
     rules = sorted(plan.rules.items())
-    words = {ALWAYS: "always"}
     yield "map {path} {gate_sent} {"
     yield r'    "~(?s)^/\.well-known/(?:.*/)?(?:/.*|\.{1,2}(?:/.*)?)$" p'
     for number, rule in rules:
-        yield f"    {quoted_regex('~' + decoded_regex(rule))} {words.get(number, f'p{number}')}"
+        yield f"    {quoted_regex('~' + decoded_regex(rule))} {path_word(number)}"
     yield "    default p"
     yield "}"
     yield "vars gate_path p"
     for number, rule in reversed(rules):  # the last that sets it counts
-        word = words.get(number, f"p{number}")
+        word = path_word(number)
         yield f"@gate_{word} path_regexp {quoted_regex(decoded_regex(rule))}"
         yield f"vars @gate_{word} gate_path {word}"
 
@@ -141,25 +140,14 @@ def _addresses(prefixes: Sequence[tuple[bytes, int]]) -> str:
 
 
 def _verdicts(plan: Plan) -> Iterator[str]:
-    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
-    where = {ALWAYS: "always", ELSEWHERE: "p"}
-    rows = [
-        (f"{networks[network]}:{kind}:{where.get(number, f'p{number}')}", outcome.name)
-        for (network, kind, number), outcome in plan.verdicts.items()
-    ]
     for name, path in (("resolved", "{http.vars.gate_path}"), ("as_sent", "{gate_sent}")):
         source = f"{{http.vars.gate_network}}:{{http.vars.gate_class}}:{path}"
         yield f'map "{source}" {{gate_{name}}} {{'
-        yield from (f'    "{key}" {value}' for key, value in rows)
+        yield from (f'    "{key}" {outcome.name}' for key, outcome in plan.rows)
         yield "    default deny"
         yield "}"
-    pairs = [
-        (f"{one.name}:{other.name}", one.narrower(other).name)
-        for one in plan.outcomes
-        for other in plan.outcomes
-    ]
     yield 'map "{gate_resolved}:{gate_as_sent}" {gate_verdict} {'
-    yield from (f'    "{key}" {value}' for key, value in pairs)
+    yield from (f'    "{key}" {outcome.name}' for key, outcome in plan.pairs)
     yield "    default deny"
     yield "}"
 

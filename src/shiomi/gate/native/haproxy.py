@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shiomi.gate.addresses import Prefix, text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import always_sent, decoded_regex, sent_regex
-from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Outcome, Plan
+from shiomi.gate.native.plan import ALWAYS, Outcome, Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
 from shiomi.gate.own_files import own_headers
@@ -198,21 +198,10 @@ def _headers(policy: Policy) -> Iterator[str]:
 
 def _maps(plan: Plan) -> dict[str, str]:
     agents = plan.agents
-    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
-    where = {ALWAYS: "always", ELSEWHERE: "p"}
     screen = [(one, "named") for one in agents.screen]
     screen += [(one, agents.usual) for one in agents.browsers] + [("", agents.unknown)]
     rules = sorted(plan.rules.items())
-    verdicts = [
-        (f"{networks[network]}:{kind}:{where.get(number, f'p{number}')}", outcome.name)
-        for (network, kind, number), outcome in plan.verdicts.items()
-    ]
-    pairs = [
-        (f"{one.name}:{other.name}", one.narrower(other).name)
-        for one in plan.outcomes
-        for other in plan.outcomes
-    ]
-    numbered = [(number, where.get(number, f"p{number}")) for number, _ in rules]
+    numbered = [(number, path_word(number)) for number, _ in rules]
     maps = {
         "screen.map": [(f"(?i){tame(one)}" if one else "^", kind) for one, kind in screen],
         "agents.map": [(f"(?i){tame(one)}", kind) for one, kind in agents.runs]
@@ -222,8 +211,8 @@ def _maps(plan: Plan) -> dict[str, str]:
             (tame(always_sent() if number == ALWAYS else sent_regex(plan.rules[number])), word)
             for number, word in numbered
         ],
-        "verdicts.map": verdicts,
-        "narrower.map": pairs,
+        "verdicts.map": [(key, outcome.name) for key, outcome in plan.rows],
+        "narrower.map": [(key, outcome.name) for key, outcome in plan.pairs],
     }
     files = {name: "".join(_row(*row) for row in rows) for name, rows in maps.items()}
     for kind, verified in plan.verified.items():

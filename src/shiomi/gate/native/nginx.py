@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import ODD, always_sent, decoded_regex, sent_regex
-from shiomi.gate.native.plan import ALWAYS, ELSEWHERE, Plan
+from shiomi.gate.native.plan import Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
 from shiomi.gate.own_files import own_headers
@@ -26,7 +26,7 @@ LONGEST_REGEX = 3900
 
 _LONGEST_AGENT = 1024  # characters; what is longer, no honest client sends
 _ZONE_MEGABYTES = 8  # of each limit_req zone, about 64,000 clients
-_TARPIT_BYTES = 16  # a second; nginx's own page for 403 is about 300 bytes with its header
+_REFUSAL_BYTES = 400  # of nginx's own page for 403, header and all
 
 
 def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, str]:
@@ -145,7 +145,7 @@ def _ranges(plan: Plan) -> Iterator[str]:
 def _paths(plan: Plan) -> Iterator[str]:
     """The number of the first rule that matches: the path as resolved, and as it was sent."""
     rows = [
-        (_regex(decoded_regex(rule), case=True), f"p{number}" if number >= 0 else "always")
+        (_regex(decoded_regex(rule), case=True), path_word(number))
         for number, rule in sorted(plan.rules.items())
     ]
     yield from _map("$uri", "shiomi_path", rows, "p")
@@ -159,22 +159,13 @@ def _paths(plan: Plan) -> Iterator[str]:
 
 
 def _outcomes(plan: Plan) -> Iterator[str]:
-    networks = {"": "n"} | {name: f"n{number}" for number, name in enumerate(plan.networks)}
-    where = {ALWAYS: "always", ELSEWHERE: "p"}
-    rows = [
-        (f'"{networks[network]} {kind} {where.get(number, f"p{number}")}"', outcome.name)
-        for (network, kind, number), outcome in plan.verdicts.items()
-    ]
+    rows = [(f'"{key}"', outcome.name) for key, outcome in plan.rows]
     network = "$shiomi_network" if plan.networks else "n"
     # What no table says cannot be; were it to be, nobody is let through.
-    yield from _map(f'"{network} $shiomi_class $shiomi_path"', "shiomi_resolved", rows, "deny")
-    yield from _map(f'"{network} $shiomi_class $shiomi_sent"', "shiomi_as_sent", rows, "deny")
-    pairs = [
-        (f'"{one.name} {other.name}"', one.narrower(other).name)
-        for one in plan.outcomes
-        for other in plan.outcomes
-    ]
-    yield from _map('"$shiomi_resolved $shiomi_as_sent"', "shiomi_narrower", pairs, "deny")
+    yield from _map(f'"{network}:$shiomi_class:$shiomi_path"', "shiomi_resolved", rows, "deny")
+    yield from _map(f'"{network}:$shiomi_class:$shiomi_sent"', "shiomi_as_sent", rows, "deny")
+    pairs = [(f'"{key}"', outcome.name) for key, outcome in plan.pairs]
+    yield from _map('"$shiomi_resolved:$shiomi_as_sent"', "shiomi_narrower", pairs, "deny")
     odd = [(_regex(ODD, case=True), "$shiomi_narrower")]
     yield from _map("$request_uri", "shiomi_verdict", odd, "$shiomi_resolved")
 
@@ -289,7 +280,7 @@ def _refusals(plan: Plan) -> Iterator[str]:
         yield "location @shiomi_tarpit {"
         yield f"    limit_conn shiomi_tarpit {plan.policy.tarpit.connections};"
         yield "    limit_conn_status 403;"
-        yield f"    limit_rate {_TARPIT_BYTES};"
+        yield f"    limit_rate {max(1, _REFUSAL_BYTES // max(1, plan.policy.tarpit.seconds))};"
         yield "    return 403;"
         yield "}"
 

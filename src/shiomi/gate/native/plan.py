@@ -24,7 +24,7 @@ from shiomi.gate.purpose import Purpose
 from shiomi.gate.ruling import ruling
 from shiomi.gate.user_agents import Client, Pattern
 
-__all__ = ["ALWAYS", "ELSEWHERE", "Outcome", "Plan", "make_plan", "without_challenge"]
+__all__ = ["ALWAYS", "ELSEWHERE", "Outcome", "Plan", "make_plan", "path_word", "without_challenge"]
 
 ALWAYS = -1
 """The number of the rule for paths that nobody is refused."""
@@ -91,14 +91,30 @@ class Plan:
         return sorted(set(self.verdicts.values()), key=lambda verdict: verdict.name)
 
     @property
-    def classes(self) -> list[str]:
-        """The names of the classes."""
-        return list(dict.fromkeys(name for _, name, _ in self.verdicts))
+    def rows(self) -> list[tuple[str, Outcome]]:
+        """The verdicts by "NETWORK:CLASS:PATH", in words that every server can write.
+
+        A network is n0, n1, ... or n for all others; a path likewise p0, p1, ..., p, or always.
+        """
+        words = {"": "n"} | {name: f"n{number}" for number, name in enumerate(self.networks)}
+        return [
+            (f"{words[network]}:{kind}:{path_word(number)}", outcome)
+            for (network, kind, number), outcome in self.verdicts.items()
+        ]
 
     @property
-    def budgets(self) -> list[str]:
-        """The names of the budgets that some verdict counts in."""
-        return sorted({verdict.budget for verdict in self.outcomes} - {""})
+    def pairs(self) -> list[tuple[str, Outcome]]:
+        """The narrower of two outcomes, by "ONE:OTHER"."""
+        return [
+            (f"{one.name}:{other.name}", one.narrower(other))
+            for one in self.outcomes
+            for other in self.outcomes
+        ]
+
+
+def path_word(number: int) -> str:
+    """The word for a rule on paths."""
+    return {ALWAYS: "always", ELSEWHERE: "p"}.get(number, f"p{number}")
 
 
 def without_challenge(policy: Policy, instead: Action) -> Policy:

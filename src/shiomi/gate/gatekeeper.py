@@ -158,8 +158,8 @@ class Gatekeeper:
         self.state.close()
 
     def _decide(self, request: Request, identity: Identity, state: State | None) -> Decision:
-        if request.path in self.files and request.method in ("GET", "HEAD"):
-            file = self.files[request.path]
+        file = self.files.get(request.spelling)  # as it is written, and no other way
+        if file is not None and request.method in ("GET", "HEAD"):
             client = identity.client
             return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
         return decide(request, self.policy, state or self.state, self._clock(), identity=identity)

@@ -127,7 +127,7 @@ def flask_app() -> Callable[..., Iterable[bytes]]:
     def page(rest: str = "") -> str:
         return PAGE.format(path=f"/{rest}")
 
-    return wsgi.GateMiddleware(app.wsgi_app, gatekeeper=_gatekeeper())
+    return wsgi.GateMiddleware(app.wsgi_app, gatekeeper=_gatekeeper(), dns=False)
 
 
 def _django() -> None:
@@ -179,7 +179,7 @@ def django_wsgi() -> Callable[..., Iterable[bytes]]:
     from django.core.wsgi import get_wsgi_application
 
     _django()
-    return wsgi.GateMiddleware(get_wsgi_application(), gatekeeper=_gatekeeper())
+    return wsgi.GateMiddleware(get_wsgi_application(), gatekeeper=_gatekeeper(), dns=False)
 
 
 def plain_app() -> Any:
@@ -187,3 +187,28 @@ def plain_app() -> Any:
     app = starlette_app()
     app.user_middleware.clear()
     return app
+
+
+async def reached(scope: Any, receive: Any, send: Any) -> None:
+    """Answers everything, and says that it was reached."""
+    if scope["type"] != "http":
+        return
+    headers = [(b"x-origin", b"reached"), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def reached_app() -> Any:
+    return reached
+
+
+def reached_asgi() -> Any:
+    return asgi.GateMiddleware(reached, gatekeeper=_gatekeeper())
+
+
+def reached_wsgi() -> Callable[..., Iterable[bytes]]:
+    def site(environ: Any, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [("X-Origin", "reached"), ("Content-Length", "0")])
+        return []
+
+    return wsgi.GateMiddleware(site, gatekeeper=_gatekeeper(), dns=False)

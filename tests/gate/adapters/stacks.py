@@ -14,7 +14,7 @@ from shiomi.gate.policy_file import load_policy
 from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
 from tests.gate.web_servers import nginx
 
-__all__ = ["APPS", "STACKS", "Stack", "caddy", "gate_service", "site_server", "stack"]
+__all__ = ["APPS", "BARE", "STACKS", "Stack", "caddy", "gate_service", "site_server", "stack"]
 
 APPS = "tests.gate.adapters.apps"
 
@@ -29,21 +29,23 @@ class Stack:
 
 
 @contextmanager
-def stack(name: str, folder: Path, policy: Path | None = None) -> Iterator[Stack]:
-    """Run a site behind the gate in one of the ways of STACKS."""
+def stack(
+    name: str, folder: Path, policy: Path | None = None, *, site_app: str = "plain_app"
+) -> Iterator[Stack]:
+    """Run a site behind the gate in one of the ways of STACKS or BARE.
+
+    `site_app` is what stands behind nginx and Caddy.
+    """
     environment = {"GATE_POLICY": str(policy) if policy else ""}
     with ExitStack() as running:
-        if name in _ASGI:
-            port = running.enter_context(
-                site_server(folder, f"{APPS}:{_ASGI[name]}", environment)
-            ).port
-            yield Stack(name, port)
-        elif name in _WSGI:
-            port = running.enter_context(_wsgi(_WSGI[name], folder, environment)).port
+        factory = {**_FRAMEWORKS, **_BARE}.get(name)
+        if factory is not None:
+            run = _wsgi if name in _WSGI else site_server
+            port = running.enter_context(run(folder, f"{APPS}:{factory}", environment)).port
             yield Stack(name, port)
         else:
             needs(name)
-            site = running.enter_context(site_server(folder, f"{APPS}:plain_app"))
+            site = running.enter_context(site_server(folder, f"{APPS}:{site_app}"))
             service = running.enter_context(gate_service(folder, policy))
             read = load_policy(policy) if policy else Policy()
             config = forward_auth_config(
@@ -64,15 +66,17 @@ def site_server(
 
 
 @contextmanager
-def _wsgi(factory: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Server]:
+def _wsgi(
+    folder: Path, application: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     port = free_port()
-    command = [sys.executable, "-m", "tests.gate.adapters.wsgi_server", f"{APPS}:{factory}"]
+    command = [sys.executable, "-m", "tests.gate.adapters.wsgi_server", application]
     path = f"{ROOT / 'src'}:{ROOT}"
     with server(
         [*command, str(port)],
         port=port,
         log=folder / f"wsgi-{port}.log",
-        environment={"PYTHONPATH": path, **environment},
+        environment={"PYTHONPATH": path, **(environment or {})},
     ) as running:
         yield running
 
@@ -126,10 +130,18 @@ def caddy(folder: Path, lines: str) -> Iterator[Server]:
         yield running
 
 
-_ASGI = {"starlette": "starlette_app", "fastapi": "fastapi_app", "django-asgi": "django_asgi"}
-_WSGI = {"flask": "flask_app", "django-wsgi": "django_wsgi"}
+_FRAMEWORKS = {
+    "starlette": "starlette_app",
+    "fastapi": "fastapi_app",
+    "django-asgi": "django_asgi",
+    "flask": "flask_app",
+    "django-wsgi": "django_wsgi",
+}
+_BARE = {"asgi": "reached_asgi", "wsgi": "reached_wsgi"}
+_WSGI = ("flask", "django-wsgi", "wsgi")
 _FRONTS: dict[str, Callable[[Path, str], AbstractContextManager[Server]]] = {
     "nginx": _nginx,
     "caddy": caddy,
 }
-STACKS = (*_ASGI, *_WSGI, *_FRONTS)
+STACKS = (*_FRAMEWORKS, *_FRONTS)
+BARE = (*_BARE, *_FRONTS)

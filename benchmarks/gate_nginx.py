@@ -6,7 +6,8 @@ One nginx with one worker per configuration, a page of 1 KB from disk, wrk as th
 User-Agents of real lists. Throughput on a shared machine swings threefold, so what counts is the
 worker's own time on the CPU (/proc/PID/schedstat) by the number of answers. The configurations take
 turns; that time too grows with what else the machine does, so the least of all rounds is printed
-first, the medians below. In brackets: what is more than plain nginx. Needs nginx, wrk and $SHIOMI_DATA/gate.
+first, the medians below. In brackets: what is more than plain nginx. Needs nginx, wrk and
+$SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations

@@ -202,7 +202,10 @@ def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]
         size = 1 if level == "all" else _ZONE_MEGABYTES
         yield f"limit_req_zone ${name} zone={name}:{size}m rate={_rate(rate)};"
     if any(outcome.action is Action.TARPIT for outcome in plan.outcomes):
-        yield "limit_conn_zone $server_name zone=shiomi_tarpit:1m;"
+        rate = max(1, _REFUSAL_BYTES // max(1, plan.policy.tarpit.seconds))
+        at_once = [("REJECTED", "0")]  # one connection too many is not held
+        yield from _map("$limit_conn_status", "shiomi_rate", at_once, str(rate))
+        yield "limit_conn_zone all zone=shiomi_tarpit:1m;"
 
 
 def _levels(plan: Plan) -> list[tuple[str, str, Rate]]:
@@ -280,8 +283,8 @@ def _refusals(plan: Plan) -> Iterator[str]:
         yield "location @shiomi_tarpit {"
         yield f"    limit_conn shiomi_tarpit {plan.policy.tarpit.connections};"
         yield "    limit_conn_status 403;"
-        yield f"    limit_rate {max(1, _REFUSAL_BYTES // max(1, plan.policy.tarpit.seconds))};"
-        yield "    return 403;"
+        yield "    limit_rate $shiomi_rate;"
+        yield "    try_files /-/none =403;"  # as `return` would come before limit_conn
         yield "}"
 
 

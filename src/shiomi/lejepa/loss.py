@@ -1,0 +1,107 @@
+"""The LeJEPA loss (arXiv 2511.08544, Algorithm 2): prediction among views, and SIGReg."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+from torch.distributed import ProcessGroup
+
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.nonfinite import checked, count_nonfinite
+from shiomi.lejepa.sigreg import as_views, joined
+from shiomi.lejepa.variants import Variant, check_lam, named_variant
+
+__all__ = ["LejepaLoss", "lejepa_loss"]
+
+
+class LejepaLoss(NamedTuple):
+    """The loss of the joined batch of all ranks; each a scalar but `nonfinite`."""
+
+    total: Tensor
+    prediction: Tensor
+    sigreg: Tensor
+    nonfinite: Tensor
+    """(V,): how many embeddings of each view hold a NaN or infinity; for `PendingCheck`."""
+    samples: Tensor
+    """N over all ranks."""
+
+
+def lejepa_loss(
+    views: Tensor,
+    *,
+    global_views: int,
+    step: int | Tensor,
+    lam: float | None = None,
+    variant: str | Variant = "default",
+    seed: int = 0,
+    group: ProcessGroup | None = None,
+    check: bool = True,
+) -> LejepaLoss:
+    """Return (1 - lam) prediction + lam sigreg of embedded views (V, N, D).
+
+    prediction = mean over views, samples and dimensions of (centre - embedding)^2, the centre being
+    the mean of the sample's global views; sigreg = mean over views of `sigreg` of that view. No
+    stop-gradient. Computed in float32 (float64 for float64), whatever autocast says.
+
+    Parameters
+    ----------
+    views
+        Embeddings (V, N, D), views of one sample at the same n. With a process group, this rank's
+        part of the batch; N may differ between ranks.
+    global_views
+        The first so many of V are the global ones.
+    step
+        The global step, the same on every rank. With gradient accumulation any number that no
+        other micro-batch has; see docs/lejepa-objective.md on what accumulation means.
+    lam
+        λ; None: the variant's own.
+    variant
+        A name in `VARIANTS` or a `Variant`.
+    seed, group, check
+        As of `sigreg`.
+
+    Raises
+    ------
+    InputError
+        The shape is not (V, N, D), `global_views` not in 1..V, or λ cannot be meant.
+    NonFiniteError
+        An embedding is NaN or infinite; the text says in which view and how many.
+    """
+    chosen = named_variant(variant)
+    lam = chosen.lam if lam is None else lam
+    check_lam(lam, chosen)
+    if views.dim() != 3:
+        raise InputError(f"views of shape {tuple(views.shape)}: give (V, N, D)")
+    if not 1 <= global_views <= views.shape[0]:
+        raise InputError(f"{global_views} of {views.shape[0]} views are global; give 1 or more")
+    views = as_views(views)
+    squares = _squares(views, global_views, chosen)
+    counts = count_nonfinite(views).to(views.dtype)
+    samples = views.new_full((), views.shape[1])
+    pooled = views.reshape(1, -1, views.shape[2]) if chosen.flatten else views
+    value, (squares, counts, samples, _) = joined(
+        pooled,
+        also=(squares, counts, samples, samples.new_full((), pooled.shape[1])),
+        step=step,
+        slices=chosen.slices,
+        statistic=chosen.statistic,
+        multiplier=chosen.multiplier,
+        seed=seed,
+        group=group,
+    )
+    prediction = squares / (samples * (views.shape[0] * views.shape[2]))
+    total = (1 - lam if chosen.mix == "convex" else 1) * prediction + lam * value
+    if check:
+        total = checked(total, counts, samples)
+    return LejepaLoss(total, prediction, value, counts.detach(), samples)
+
+
+def _squares(views: Tensor, global_views: int, variant: Variant) -> Tensor:
+    """Return the sum of squared distances from the centre, whose mean is the prediction loss."""
+    if variant.centre == "pair":
+        if views.shape[0] != 2:
+            raise InputError(f"the centre 'pair' is of 2 views, not {views.shape[0]}")
+        return 2 * (views[0] - views[1]).square().sum()
+    seen = views if variant.centre == "all" else views[:global_views]
+    return (views - seen.mean(0)).square().sum()

@@ -1,0 +1,78 @@
+"""Embeddings that are NaN or infinite, found before the optimizer takes a step with them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from shiomi.lejepa.errors import NonFiniteError
+
+__all__ = ["PendingCheck", "count_nonfinite", "raise_if_nonfinite"]
+
+
+def count_nonfinite(views: Tensor) -> Tensor:
+    """Return how many embeddings of each view hold a NaN or infinity: (V, N, D) to (V,)."""
+    return (~torch.isfinite(views.detach()).all(-1)).sum(-1)
+
+
+def raise_if_nonfinite(counts: Tensor, samples: Tensor | int) -> None:
+    """Raise NonFiniteError where `counts` (V,), of `samples` embeddings each, are not all 0."""
+    found = [(view, int(count)) for view, count in enumerate(counts.tolist()) if count]
+    if found:
+        where = ", ".join(f"{count} of {int(samples)} in view {view}" for view, count in found)
+        raise NonFiniteError(
+            f"embeddings are NaN or infinite: {where} (views count from 0). Lower the learning "
+            "rate, clip gradients, or leave float16 for bfloat16; the weights are not changed yet"
+        )
+
+
+class PendingCheck:
+    """The check of a loss computed with `check=False`, without a stop of the GPU.
+
+    The counts start on their way to the host where this object is made, before the backward pass is
+    queued; `raise_if_nonfinite`, called between `backward()` and the optimizer's step, waits for
+    the forward pass alone:
+
+        loss = lejepa_loss(views, global_views=2, step=step, check=False)
+        pending = PendingCheck(loss.nonfinite, loss.samples)
+        loss.total.backward()
+        pending.raise_if_nonfinite()
+        optimizer.step()
+    """
+
+    def __init__(self, counts: Tensor, samples: Tensor | int) -> None:
+        both = torch.cat((counts.detach(), torch.as_tensor(samples).to(counts).reshape(1)))
+        self._event: torch.cuda.Event | None = None
+        if both.is_cuda:
+            host = torch.empty(both.shape, dtype=both.dtype, pin_memory=True)
+            self._host = host.copy_(both, non_blocking=True)
+            self._event = torch.cuda.Event()
+            self._event.record()
+        else:
+            self._host = both
+
+    def raise_if_nonfinite(self) -> None:
+        """Raise NonFiniteError where an embedding of any rank is NaN or infinite."""
+        if self._event is not None:
+            self._event.synchronize()
+        raise_if_nonfinite(self._host[:-1], self._host[-1])
+
+
+@torch.library.custom_op("shiomi_lejepa::checked", mutates_args=())
+def _checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
+    raise_if_nonfinite(counts, samples)
+    return value.clone()
+
+
+@_checked.register_fake
+def _(value: Tensor, _counts: Tensor, _samples: Tensor) -> Tensor:
+    return torch.empty_like(value)
+
+
+_checked.register_autograd(lambda _, grad: (grad, None, None))
+
+
+def checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
+    """Return `value`, or raise NonFiniteError: an operator, so that torch.compile keeps it."""
+    result: Tensor = _checked(value, counts, samples)
+    return result

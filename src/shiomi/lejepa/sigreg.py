@@ -1,0 +1,180 @@
+"""SIGReg: sketched isotropic Gaussian regularisation (arXiv 2511.08544, Algorithm 1).
+
+Embeddings are N(0, I) exactly where their projection on every direction is N(0, 1)
+(Cramér and Wold 1936). Each step draws directions, and a univariate statistic says how far the
+projections are from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.distributed import ProcessGroup
+
+from shiomi.lejepa.epps_pulley import EppsPulley
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.nonfinite import checked, count_nonfinite
+from shiomi.lejepa.ranks import gather_over_ranks, rank_count, sum_over_ranks
+from shiomi.lejepa.slicing import directions
+
+__all__ = ["SIGReg", "Statistic", "sigreg"]
+
+Statistic = EppsPulley | Callable[[Tensor], Tensor]
+"""EppsPulley, or a function of projections (N, K) to their statistics (K,), 0 for N(0, 1)."""
+
+Multiplier = Literal["samples"] | float
+
+
+def sigreg(
+    x: Tensor,
+    *,
+    step: int | Tensor,
+    slices: int = 1024,
+    statistic: Statistic = EppsPulley(),  # noqa: B008 - frozen
+    multiplier: Multiplier = "samples",
+    seed: int = 0,
+    group: ProcessGroup | None = None,
+    check: bool = True,
+) -> Tensor:
+    """Return the mean over views and directions of `multiplier` x `statistic`: a scalar.
+
+    Computed in float32 (float64 for float64), whatever autocast says.
+
+    Parameters
+    ----------
+    x
+        Embeddings (N, D), or (V, N, D): V views, each held to N(0, I) by itself. With a process
+        group, this rank's part of the batch; N may differ between ranks.
+    step
+        The global step, the same on every rank: it decides the directions.
+    slices
+        How many directions: K.
+    multiplier
+        "samples": N over all ranks, as in Algorithm 1. A number: that; 1 leaves the statistic bare.
+    seed
+        Another seed, another sequence of directions.
+    group
+        The ranks whose batch is one; None: all, where torch.distributed is initialised.
+    check
+        Whether NaN and infinite embeddings raise at once. On CUDA that waits for the forward pass;
+        see `shiomi.lejepa.nonfinite.PendingCheck` for the way without.
+
+    Raises
+    ------
+    InputError
+        x has not two or three dimensions, is empty or not floating; a single sample has an
+        unbiased statistic asked of it; an option cannot be meant.
+    NonFiniteError
+        An embedding is NaN or infinite; the text says in which view and how many.
+    """
+    views = as_views(x)
+    counts = count_nonfinite(views)
+    value, (bad, samples) = joined(
+        views,
+        also=(counts.to(views.dtype), views.new_full((), views.shape[1])),
+        step=step,
+        slices=slices,
+        statistic=statistic,
+        multiplier=multiplier,
+        seed=seed,
+        group=group,
+    )
+    return checked(value, bad, samples) if check else value
+
+
+class SIGReg(nn.Module):
+    """`sigreg` with its options kept: `SIGReg(slices=1024)(x, step=step)`.
+
+    Holds no parameters and no state: the directions are a function of the step. Ranks are asked
+    for at each call, so it may be made before `init_process_group`.
+    """
+
+    def __init__(
+        self,
+        *,
+        slices: int = 1024,
+        statistic: Statistic = EppsPulley(),  # noqa: B008 - frozen
+        multiplier: Multiplier = "samples",
+        seed: int = 0,
+        group: ProcessGroup | None = None,
+        check: bool = True,
+    ) -> None:
+        super().__init__()
+        self.slices = slices
+        self.statistic = statistic
+        self.multiplier: Multiplier = multiplier
+        self.seed = seed
+        self.group = group
+        self.check = check
+
+    def forward(self, x: Tensor, *, step: int | Tensor) -> Tensor:
+        """Return `sigreg` of x (N, D) or (V, N, D)."""
+        return sigreg(
+            x,
+            step=step,
+            slices=self.slices,
+            statistic=self.statistic,
+            multiplier=self.multiplier,
+            seed=self.seed,
+            group=self.group,
+            check=self.check,
+        )
+
+    def extra_repr(self) -> str:
+        """The options, for print(module)."""
+        return f"slices={self.slices}, statistic={self.statistic}, multiplier={self.multiplier!r}"
+
+
+def as_views(x: Tensor) -> Tensor:
+    """Return embeddings (N, D) or (V, N, D) as (V, N, D) in float32 or float64.
+
+    A rank may have no samples where others have; one process may not.
+    """
+    if x.dim() not in (2, 3) or not x.is_floating_point():
+        raise InputError(
+            f"embeddings of shape {tuple(x.shape)}, {x.dtype}: give floating (N, D) or (V, N, D)"
+        )
+    views = x if x.dim() == 3 else x.unsqueeze(0)
+    if 0 in (views.shape[0], views.shape[2]) or (views.shape[1] == 0 and rank_count() == 1):
+        raise InputError(f"embeddings of shape {tuple(x.shape)} are empty; give at least one")
+    return views if views.dtype == torch.float64 else views.float()
+
+
+def joined(
+    views: Tensor,
+    *,
+    also: Sequence[Tensor],
+    step: int | Tensor,
+    slices: int,
+    statistic: Statistic,
+    multiplier: Multiplier,
+    seed: int,
+    group: ProcessGroup | None,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return SIGReg of the joined batch of all ranks, and the tensors in `also` summed over ranks.
+
+    views: (V, N, D) float32 or float64. The last of `also` is this rank's N.
+    """
+    if multiplier != "samples" and not (isinstance(multiplier, int | float) and multiplier > 0):
+        raise InputError(f'multiplier {multiplier!r}: give "samples" or a number above 0')
+    if not isinstance(statistic, EppsPulley):
+        views = gather_over_ranks(views, group)
+    elif statistic.unbiased and views.shape[1] == 1 and rank_count(group) == 1:
+        raise InputError("one sample has no unbiased statistic; give 2 or more")
+    with torch.autocast(views.device.type, enabled=False):
+        drawn = directions(
+            views.shape[2], slices, step=step, seed=seed, device=views.device, dtype=views.dtype
+        )
+        # (K, D) @ (D, V N): a slice's samples lie side by side.
+        u = (drawn.T @ views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
+        if isinstance(statistic, EppsPulley):
+            sums, *summed = sum_over_ranks((statistic.sums(u), *also), group)
+            value = statistic.from_sums(sums, summed[-1])
+        else:
+            summed = list(sum_over_ranks(also, group))
+            value = torch.stack([statistic(u[:, view].T) for view in range(views.shape[0])])
+        factor = summed[-1] if multiplier == "samples" else multiplier
+        return value.mean() * factor, tuple(summed)

@@ -1,0 +1,85 @@
+"""Directions on which SIGReg looks at the embeddings: drawn anew each step, alike everywhere.
+
+LeJEPA's Algorithm 1 seeds a generator with the global step. A generator has a state, differs
+between CPU and CUDA, and cannot be traced by torch.compile; here each number is a function of
+(seed, step, slice, dimension) alone, so that every rank, device and restart draws the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from shiomi.lejepa.errors import InputError
+
+__all__ = ["directions"]
+
+# SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"), with its
+# unsigned constants as the signed integers that torch's int64 wraps to.
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
+_MIX_2 = 0x94D049BB133111EB - (1 << 64)
+
+
+def directions(
+    dim: int,
+    slices: int,
+    *,
+    step: int | Tensor,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """Return `slices` directions drawn uniformly from the unit sphere, as columns: (dim, slices).
+
+    Parameters
+    ----------
+    step
+        The global step. A tensor with one integer is read on its own device, so that a compiled
+        step neither recompiles nor waits for the host.
+    seed
+        Another seed, another sequence of directions.
+
+    Raises
+    ------
+    InputError
+        `dim` or `slices` is not positive.
+    """
+    if dim < 1 or slices < 1:
+        raise InputError(f"{slices} slices of {dim} dimensions: give at least 1 of each")
+    device = torch.device(device)
+    # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
+    drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")
+    if isinstance(step, Tensor):
+        key = step.to(device=drawn_on, dtype=torch.int64).reshape(())
+    else:
+        key = torch.full((), step, dtype=torch.int64, device=drawn_on)
+    rows = _unit_rows(_mix(_mix(torch.full_like(key, seed)) + key), dim, slices, dtype)
+    return rows.to(device).T
+
+
+def _unit_rows(key: Tensor, dim: int, slices: int, dtype: torch.dtype) -> Tensor:
+    """Return (slices, dim) normal deviates by Box and Muller, each row of length 1."""
+    half = (dim + 1) // 2
+    slice_ = torch.arange(slices, device=key.device).unsqueeze(1)
+    pair = torch.arange(half, device=key.device).unsqueeze(0)
+    bits = _mix(key + ((pair << 32) + slice_) * _GOLDEN)  # (slices, half)
+    computed_in = torch.float64 if dtype == torch.float64 else torch.float32
+    # 24 bits each: exact in float32, never 0.
+    radius = (((bits >> 40) & 0xFFFFFF).to(computed_in) + 0.5) * 2.0**-24
+    angle = (bits & 0xFFFFFF).to(computed_in) * (2.0**-24 * 2 * math.pi)
+    radius = (-2 * radius.log()).sqrt()
+    normal = torch.cat((radius * angle.cos(), radius * angle.sin()), dim=1)[:, :dim]
+    length = torch.linalg.vector_norm(normal, dim=1, keepdim=True)
+    rows: Tensor = (normal / length).to(dtype)
+    return rows
+
+
+def _mix(z: Tensor) -> Tensor:
+    """SplitMix64's finaliser. torch's >> keeps the sign; the masks make the shifts logical."""
+    z = z + _GOLDEN
+    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)) * _MIX_1
+    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)) * _MIX_2
+    return z ^ ((z >> 31) & 0x1FFFFFFFF)

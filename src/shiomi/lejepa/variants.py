@@ -1,0 +1,157 @@
+"""LeJEPA as the paper and five implementations have it, by name, and λ from one to another.
+
+They differ in the knots, in what is multiplied by N, in whether views are pooled, in the centre of
+the prediction, and in how the two losses are mixed. A λ means nothing without its variant:
+`convert_lam` says which λ of another variant pulls as hard.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from shiomi.lejepa.epps_pulley import EppsPulley
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.sigreg import Multiplier, Statistic
+
+__all__ = ["VARIANTS", "Variant", "convert_lam", "named_variant"]
+
+REFERENCE_SAMPLES = 256
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What `lejepa_loss` computes.
+
+    Parameters
+    ----------
+    statistic, multiplier, slices
+        As of `sigreg`.
+    flatten
+        True: all views are one batch of V N samples for SIGReg. False: each view by itself.
+    centre
+        What an embedding is compared with: "global": the mean of the sample's global views
+        (Algorithm 2); "all": the mean of all its views; "pair": the other one of two views.
+    mix
+        "convex": (1 - lam) prediction + lam sigreg; "additive": prediction + lam sigreg.
+    lam
+        The λ that goes with it where none is given.
+    """
+
+    statistic: Statistic = EppsPulley()  # noqa: RUF009 - frozen
+    multiplier: Multiplier = "samples"
+    slices: int = 1024
+    flatten: bool = False
+    centre: Literal["global", "all", "pair"] = "global"
+    mix: Literal["convex", "additive"] = "convex"
+    lam: float = 0.05
+
+
+VARIANTS = {
+    "default": Variant(),
+    "paper": Variant(statistic=EppsPulley(domain=(-5.0, 5.0))),
+    "lightly": Variant(),
+    "minimal": Variant(slices=256, centre="all", lam=0.02),
+    "stable-pretraining": Variant(flatten=True, mix="additive", lam=0.02),
+    "eb-jepa": Variant(
+        statistic=EppsPulley(knots=10, domain=(-3.0, 3.0)),
+        multiplier=1.0,
+        slices=256,
+        centre="pair",
+        mix="additive",
+        lam=10.0,
+    ),
+    # λ does not move with batch, world size and views; at 256 samples it is the default's.
+    "unbiased": Variant(statistic=EppsPulley(unbiased=True), multiplier=float(REFERENCE_SAMPLES)),
+}
+
+
+def named_variant(variant: str | Variant) -> Variant:
+    """Return the variant of that name.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    if isinstance(variant, Variant):
+        return variant
+    try:
+        return VARIANTS[variant]
+    except KeyError:
+        raise InputError(f"no variant {variant!r}; there are {', '.join(VARIANTS)}") from None
+
+
+def convert_lam(
+    lam: float,
+    source: str | Variant,
+    target: str | Variant,
+    *,
+    samples: int,
+    views: int,
+    global_views: int,
+) -> float:
+    """Return the λ of `target` whose SIGReg pulls as hard against its prediction as in `source`.
+
+    The ratio of the two gradients' norms is kept, for `samples` samples (over all ranks) of `views`
+    views of which the first `global_views` are global. SIGReg's factors are exact where all views
+    have one distribution, near N(0, I); the prediction's where a sample's views are its mean and
+    independent noise of one size.
+
+    Raises
+    ------
+    InputError
+        A statistic is not EppsPulley, λ is outside its range, or λ = 1 has no additive equal.
+    """
+    one, other = named_variant(source), named_variant(target)
+    check_lam(lam, one)
+    if one.mix == "convex" and lam == 1:
+        weight = math.inf
+    else:
+        weight = lam / (1 - lam) if one.mix == "convex" else lam
+    pull = [
+        _sigreg_pull(v, samples, views) / _prediction_pull(v, views, global_views)
+        for v in (one, other)
+    ]
+    weight *= pull[0] / pull[1]
+    if other.mix == "additive":
+        if math.isinf(weight):
+            raise InputError("λ = 1 leaves no prediction; no additive λ does")
+        return weight
+    return 1.0 if math.isinf(weight) else weight / (1 + weight)
+
+
+def check_lam(lam: float, variant: Variant) -> None:
+    """Raise InputError where λ cannot be meant."""
+    if not (math.isfinite(lam) and lam >= 0 and (lam <= 1 or variant.mix == "additive")):
+        allowed = "from 0 to 1" if variant.mix == "convex" else "0 or more"
+        raise InputError(f"λ = {lam}: give a number {allowed}")
+
+
+def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:
+    """The norm of SIGReg's gradient, up to what variants have in common."""
+    statistic = variant.statistic
+    if not isinstance(statistic, EppsPulley):
+        raise InputError("λ is converted between Epps-Pulley statistics only; tune it for others")
+    # Near N(0, 1), phi_X - phi = -(s^2 - 1) t^2/2 phi: the statistic goes with int t^4 phi^2 w.
+    curvature = sum(
+        w * t**4 * math.exp(-t * t)
+        for t, w in zip(statistic.points, statistic.weights, strict=True)
+    )
+    pooled = samples * (views if variant.flatten else 1)
+    return curvature * (pooled if variant.multiplier == "samples" else variant.multiplier)
+
+
+def _prediction_pull(variant: Variant, views: int, global_views: int) -> float:
+    """The norm of the prediction's gradient, in units of 2 noise / (V sqrt(N D))."""
+    if variant.centre == "pair":
+        if views != 2:
+            raise InputError(f"the centre 'pair' is of 2 views, not {views}")
+        return 4.0
+    if variant.centre == "all":
+        return math.sqrt(views - 1)
+    g, local = global_views, views - global_views
+    of_local = local * (1 + 1 / g)
+    of_global = g * (1 - 1 / g) + (local / g) ** 2 * g * ((1 / local if local else 0) + 1 / g)
+    return math.sqrt(of_local + of_global)

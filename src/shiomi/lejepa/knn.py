@@ -1,0 +1,91 @@
+"""Weighted k-nearest-neighbour accuracy: how well frozen features tell classes apart.
+
+The classifier of Wu et al. 2018 (arXiv 1805.01978, section 3.4), as self-supervised learning
+reports it: the k most similar training rows by cosine vote with weight exp(similarity /
+temperature). The search is exact and works in blocks, so memory does not grow with N times M.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.labels import Labels, labelled
+
+__all__ = ["knn_accuracy", "knn_votes", "nearest"]
+
+_QUERIES, _KEYS = 1024, 16384  # rows of one block: 64 MiB of similarities in float32
+
+
+def knn_accuracy(
+    train_x: Tensor,
+    train_y: Labels,
+    test_x: Tensor,
+    test_y: Labels,
+    *,
+    k: int = 20,
+    temperature: float = 0.07,
+) -> float:
+    """Return the share of test rows that their k nearest training rows classify rightly, 0 to 1.
+
+    Parameters
+    ----------
+    train_x, test_x
+        (N, D) and (M, D) features, any floating dtype, on any device.
+    train_y, test_y
+        (N,) and (M,) whole numbers.
+    k
+        Neighbours that vote; no more than N are used.
+    temperature
+        Of the votes' weights; smaller lets the nearest decide.
+
+    Raises
+    ------
+    InputError, DataError
+        As `shiomi.lejepa.labels.labelled`; or `k` or `temperature` is not positive.
+    """
+    if temperature <= 0:
+        raise InputError(f"a temperature of {temperature} weighs nothing; 0.07 is usual")
+    data = labelled(train_x, train_y, test_x, test_y)
+    similarity, index = nearest(data.test_x, data.train_x, k)
+    votes = knn_votes(similarity, data.train_y[index], len(data.classes), temperature)
+    return (votes.argmax(1) == data.test_y).double().mean().item()
+
+
+def nearest(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the cosine similarities and rows of each query's k nearest keys, best first.
+
+    `queries` is (M, D), `keys` (N, D); both results are (M, min(k, N)), float32 and int64, on the
+    CPU. A row of zeros is similar to nothing (0). Which of several equally similar keys stand at
+    the last place is not fixed.
+    """
+    if k < 1:
+        raise InputError(f"{k} neighbours cannot vote; give 1 or more")
+    k = min(k, len(keys))
+    similarities, rows = [], []
+    for block in queries.split(_QUERIES):
+        query = normalize(block.detach().float(), dim=1)
+        best = query.new_empty(len(block), 0)
+        where = torch.empty(len(block), 0, dtype=torch.int64, device=query.device)
+        for start in range(0, len(keys), _KEYS):
+            key = normalize(keys[start : start + _KEYS].detach().float(), dim=1)
+            values, at = (query @ key.T).topk(min(k, len(key)), dim=1)
+            best, order = torch.cat([best, values], 1).topk(
+                min(k, best.shape[1] + values.shape[1]), dim=1
+            )
+            where = torch.cat([where, at + start], 1).gather(1, order)
+        similarities.append(best.cpu())
+        rows.append(where.cpu())
+    return torch.cat(similarities), torch.cat(rows)
+
+
+def knn_votes(similarity: Tensor, labels: Tensor, classes: int, temperature: float) -> Tensor:
+    """Return (M, C) sums of exp(similarity / temperature) over neighbours of each class.
+
+    `similarity` and `labels` are (M, k), labels in 0..C-1. Each row is scaled so that its largest
+    weight is 1, which changes no decision and cannot overflow.
+    """
+    weights = ((similarity - similarity.amax(1, keepdim=True)) / temperature).exp()
+    return similarity.new_zeros(len(similarity), classes).scatter_add_(1, labels, weights)

@@ -1,0 +1,30 @@
+"""RankMe: how many directions the features really use (Garrido et al., arXiv 2210.02885)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.labels import features
+from shiomi.lejepa.moments import singular_values
+
+__all__ = ["rankme"]
+
+_EPSILON = 1e-7  # of the paper's equation 2, for float32 features
+
+
+def rankme(x: Tensor) -> float:
+    """Return exp of the entropy of the normalised singular values of `x`, from 1 to min(N, D).
+
+    p_k = sigma_k / sum(sigma) + 1e-7, RankMe = exp(-sum p_k log p_k). The rows are not centred,
+    as in the paper, which uses 25,600 of them; with fewer than a few D rows it is limited by N.
+
+    `x` is (N, D), floating. Raises InputError where it is no finite matrix, or only zeros.
+    """
+    features(x, "the")
+    sigma = singular_values(x)
+    total = sigma.sum()
+    if total == 0:
+        raise InputError("all features are 0; they have no rank (has the encoder collapsed?)")
+    p = sigma / total + _EPSILON
+    return (-(p * p.log()).sum()).exp().item()

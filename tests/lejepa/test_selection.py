@@ -1,0 +1,53 @@
+"""Rank correlation against SciPy, and the criterion of equation 8."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.selection import Candidate, criterion, rank_candidates, spearman
+
+PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.floats(-1e6, 1e6)), min_size=2, max_size=40)
+
+
+@given(PAIRS)
+def test_spearman_is_that_of_scipy_ties_included(pairs: list[tuple[float, float]]) -> None:
+    a, b = zip(*pairs, strict=True)
+    assume(len(set(a)) > 1 and len(set(b)) > 1)
+    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [([1.0], [1.0]), ([1, 2, 3], [1, 2]), ([1, 1, 1], [1, 2, 3]), ([1, float("nan")], [1, 2])],
+)
+def test_what_has_no_rank_correlation_is_refused(a: list[float], b: list[float]) -> None:
+    with pytest.raises(InputError):
+        spearman(a, b)
+
+
+def test_the_criterion_is_the_loss_over_lambda_to_the_alpha() -> None:
+    assert criterion(2.0, 0.05) == pytest.approx(2.0 / 0.05**0.4)
+    assert criterion(2.0, 0.05, alpha=0) == 2.0
+    assert criterion(0.0, 1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("loss", "lam"), [(float("nan"), 0.1), (-1, 0.1), (float("inf"), 0.1), (1, 0.0), (1, 1.5)]
+)
+def test_a_loss_or_lambda_that_ranks_nothing_is_refused(loss: float, lam: float) -> None:
+    with pytest.raises(InputError):
+        criterion(loss, lam)
+
+
+def test_runs_are_ranked_by_the_criterion_and_not_by_labels() -> None:
+    runs = [
+        Candidate("small-lambda", loss=0.30, lam=0.01, accuracy=0.9),
+        Candidate("large-lambda", loss=0.50, lam=0.1, accuracy=0.1),
+        Candidate("b", loss=0.40, lam=0.1),
+        Candidate("a", loss=0.40, lam=0.1),
+    ]
+    assert [one.name for one in rank_candidates(runs)] == ["a", "b", "large-lambda", "small-lambda"]

@@ -1,0 +1,221 @@
+"""The features of any source of images, in batches; a long one goes on where it was stopped.
+
+Rows are collected in a file of their own until all are there, one record of D float32 per image of
+the source in its order, NaN for a damaged one. Its first line says which encoder and source they
+are of: a file of another one is begun anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from shiomi.lejepa.data.decode import Decoded, quiet_decoder
+from shiomi.lejepa.data.images import Batch, as_labels, read_one, workers
+from shiomi.lejepa.data.source import Source, Unreadable, fingerprint
+from shiomi.lejepa.encoders import feature_width
+from shiomi.lejepa.errors import DataError, InputError, NonFiniteError, RunError
+from shiomi.lejepa.features_file import FORMATS, Features, write_features
+from shiomi.lejepa.run_folder import RunFolder, load_encoder
+from shiomi.lejepa.views import resize
+
+__all__ = ["Embedded", "Embedder", "embed_images", "embed_to_file", "embedder"]
+
+Progress = Callable[[int, int | None, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedder:
+    """An encoder and the sizes it is given images in."""
+
+    encoder: nn.Module  # on its device, in evaluation mode
+    size: int
+    """Pixels of a side of the encoder's input."""
+    stored: int
+    """Pixels of a side to which images are decoded, as in training; then resized to `size`."""
+    device: torch.device
+
+    @torch.no_grad()
+    def __call__(self, pixels: Tensor) -> Tensor:
+        """Return (N, D) float32 on the CPU of pixels (N, 3, stored, stored) uint8."""
+        ratio = torch.ones(len(pixels))
+        features: Tensor = self.encoder(resize(Batch(pixels.to(self.device), ratio), self.size))
+        return features.float().cpu()
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return feature_width(
+            self.encoder, torch.zeros(1, 3, self.size, self.size, device=self.device)
+        )
+
+    def key(self, source: Source) -> str:
+        """Return what tells these features of `source` from all others."""
+        digest = hashlib.sha256(f"{self.size} {self.stored} {fingerprint(source)}".encode())
+        for name, value in self.encoder.state_dict().items():
+            digest.update(name.encode())
+            digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """What was embedded, and what could not be."""
+
+    features: Features
+    skipped: tuple[Unreadable, ...]
+
+
+def embedder(run: Path | str, device: str = "auto", encoder: nn.Module | None = None) -> Embedder:
+    """Return the encoder of a run as it was meant to be used.
+
+    `encoder` is a module of the same make, for a run that was given a module instead of a name.
+    Raises RunError where there is no run or it has no weights, InputError for a device not there.
+    """
+    from shiomi.lejepa.devices import pick_device
+
+    config = RunFolder(Path(run)).read_config()
+    size = config.global_size or 224
+    chosen = pick_device(device)
+    loaded = load_encoder(run, encoder).to(chosen)
+    return Embedder(loaded, size, config.stored_size or size, chosen)
+
+
+def embed_images(
+    embed: Embedder,
+    source: Source,
+    *,
+    batch_size: int = 256,
+    progress: Progress = lambda *_: None,
+) -> Embedded:
+    """Return the features of every readable image of `source`, in memory.
+
+    Raises DataError where no image can be read, InputError where `batch_size` is not positive,
+    NonFiniteError where the encoder gives NaN.
+    """
+    blocks: list[Tensor] = []
+    skipped: list[Unreadable] = []
+    for block, damaged in _blocks(embed, source, 0, batch_size, progress):
+        blocks.append(block)
+        skipped += damaged
+    return _embedded(torch.cat(blocks), source, skipped)
+
+
+def embed_to_file(
+    embed: Embedder,
+    source: Source,
+    out: Path,
+    *,
+    batch_size: int = 256,
+    progress: Progress = lambda *_: None,
+) -> Embedded:
+    """Write the features of `source` to `out`, .parquet or .npy; the same call goes on if stopped.
+
+    What is there already is kept in `.NAME.part` beside `out`. The features are mapped from that
+    file, not held in memory; where images are damaged, they are copied to leave those out.
+
+    Raises
+    ------
+    DataError, InputError, NonFiniteError
+        As `embed_images`; or the ending of `out` is not known.
+    RunError
+        `out` cannot be written; what was embedded is kept.
+    """
+    if out.suffix not in FORMATS:
+        raise InputError(f"{out}: features are written as {' or '.join(FORMATS)}, not as this")
+    part = out.with_name(f".{out.name}.part")
+    width = embed.width
+    first_line = f"shiomi features {width} {embed.key(source)}\n".encode()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _opened(part, first_line) as file:
+            done = (file.seek(0, 2) - len(first_line)) // (4 * width)
+            file.truncate(len(first_line) + done * 4 * width)
+            file.seek(0, 2)
+            skipped: list[Unreadable] = []
+            for block, damaged in _blocks(embed, source, done, batch_size, progress):
+                file.write(block.numpy().astype("<f4").tobytes())
+                file.flush()
+                skipped += damaged
+        shape = (len(source), width)
+        rows = np.memmap(part, "<f4", mode="c", offset=len(first_line), shape=shape)
+    except OSError as error:
+        raise RunError(
+            f"{part} cannot be written: {error.strerror or error}; make room and give the same"
+            " command to go on"
+        ) from None
+    embedded = _embedded(torch.from_numpy(rows), source, skipped)
+    write_features(out, embedded.features)
+    part.unlink()
+    return embedded
+
+
+def _opened(part: Path, first_line: bytes) -> IO[bytes]:
+    """Open the file of an interrupted call, or begin it where there is none of the same key."""
+    if part.exists():
+        file = part.open("r+b")
+        if file.readline() == first_line:
+            return file
+        file.close()
+    file = part.open("w+b")
+    file.write(first_line)
+    return file
+
+
+def _blocks(
+    embed: Embedder, source: Source, start: int, batch_size: int, progress: Progress
+) -> Iterator[tuple[Tensor, Sequence[Unreadable]]]:
+    """Rows of the source from `start` on, NaN for damaged images; decoding runs one batch ahead."""
+    if batch_size < 1:
+        raise InputError(f"a batch of {batch_size} images cannot be meant; give 1 or more")
+    total, width = len(source), embed.width
+    with ThreadPoolExecutor(workers()) as threads, quiet_decoder():
+
+        def ask(begin: int) -> Iterator[Decoded | Unreadable]:
+            numbers = range(begin, min(total, begin + batch_size))
+            return threads.map(lambda i: read_one(source, i, embed.stored), numbers)
+
+        ahead = ask(start)
+        for begin in range(start, total, batch_size):
+            found = list(ahead)
+            ahead = ask(begin + batch_size)
+            rows = torch.full((len(found), width), float("nan"))
+            good = [(at, one) for at, one in enumerate(found) if isinstance(one, Decoded)]
+            if good:
+                pixels = torch.from_numpy(np.stack([one.pixels for _, one in good]))
+                features = embed(pixels)
+                if bad := int((~features.isfinite()).any(1).sum()):
+                    raise NonFiniteError(
+                        f"{bad} of {len(good)} images from {source.names[begin]} on have features"
+                        " that are NaN or infinite; the encoder is of no use"
+                    )
+                rows[[at for at, _ in good]] = features
+            yield rows, [one for one in found if isinstance(one, Unreadable)]
+            progress(begin + len(found), total, "embedding")
+
+
+def _embedded(rows: Tensor, source: Source, skipped: Sequence[Unreadable]) -> Embedded:
+    """Take out the rows of damaged images."""
+    damaged = torch.cat([block.isnan().all(1) for block in rows.split(65536)])
+    told = {one.name: one for one in (*source.unreadable, *skipped)}
+    for at in damaged.nonzero()[:, 0].tolist():
+        name = source.names[at]
+        told.setdefault(name, Unreadable(name, "no readable image"))  # found in an earlier call
+    if damaged.all():
+        reasons = "; ".join(f"{one.name}: {one.reason}" for one in list(told.values())[:3])
+        raise DataError(f"none of {len(source)} images can be read ({reasons})")
+    labels = as_labels(source.labels)
+    names = source.names
+    if damaged.any():
+        kept = (~damaged).nonzero()[:, 0]
+        rows, names = rows[kept], [names[at] for at in kept.tolist()]
+        labels = None if labels is None else labels[kept]
+    return Embedded(Features(rows, names, labels, source.classes), tuple(told.values()))

@@ -1,27 +1,62 @@
 """Self-supervised learning with LeJEPA: a prediction loss and SIGReg (arXiv 2511.08544).
 
-The public names are loaded when first asked for: importing this imports no torch.
+    from shiomi.lejepa import PretrainConfig, load_encoder, pretrain
+
+    pretrain(PretrainConfig("photos"), "run")
+    encoder = load_encoder("run")
+
+The names below are imported when they are first used, so that the errors can be had without torch.
 """
 
-from importlib import import_module
-from typing import Any
+from __future__ import annotations
 
-_HOME = {
-    "EppsPulley": "epps_pulley",
-    "LejepaLoss": "loss",
-    "PendingCheck": "nonfinite",
-    "SIGReg": "sigreg",
-    "VARIANTS": "variants",
-    "Variant": "variants",
-    "convert_lam": "variants",
-    "directions": "slicing",
-    "lejepa_loss": "loss",
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shiomi.lejepa.config import PretrainConfig, Training
+    from shiomi.lejepa.epps_pulley import EppsPulley
+    from shiomi.lejepa.loss import LejepaLoss, lejepa_loss
+    from shiomi.lejepa.pretraining import Run, pretrain
+    from shiomi.lejepa.run_folder import RunFolder, load_encoder
+    from shiomi.lejepa.sigreg import SIGReg
+    from shiomi.lejepa.train import Fit
+    from shiomi.lejepa.views import Augmentations, MultiCrop
+
+__all__ = [
+    "Augmentations",
+    "EppsPulley",
+    "Fit",
+    "LejepaLoss",
+    "MultiCrop",
+    "PretrainConfig",
+    "Run",
+    "RunFolder",
+    "SIGReg",
+    "Training",
+    "lejepa_loss",
+    "load_encoder",
+    "pretrain",
+]
+
+_HOMES = {
+    "config": ("PretrainConfig", "Training"),
+    "epps_pulley": ("EppsPulley",),
+    "loss": ("LejepaLoss", "lejepa_loss"),
+    "pretraining": ("Run", "pretrain"),
+    "run_folder": ("RunFolder", "load_encoder"),
+    "sigreg": ("SIGReg",),
+    "train": ("Fit",),
+    "views": ("Augmentations", "MultiCrop"),
 }
-
-__all__ = sorted(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"shiomi.lejepa.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.lejepa.pretrain import pretrain
+
 __all__ = ["lejepa"]
 
 
@@ -13,3 +15,6 @@ def lejepa() -> None:
 
     A prediction loss and SIGReg (arXiv 2511.08544); no teacher, no stop-gradient.
     """
+
+
+lejepa.add_command(pretrain)

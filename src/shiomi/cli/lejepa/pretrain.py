@@ -1,0 +1,236 @@
+"""`shiomi lejepa pretrain`."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.progress import progress
+
+if TYPE_CHECKING:
+    from shiomi.lejepa.config import PretrainConfig
+    from shiomi.lejepa.pretraining import Run
+    from shiomi.lejepa.train import Moment
+
+__all__ = ["pretrain"]
+
+_PLAIN_EVERY_SECONDS = 10.0
+
+
+@click.command()
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@click.option(
+    "--encoder",
+    default="small",
+    show_default=True,
+    help="small (32 to 64 pixels, for a CPU), a model of timm such as vit_small_patch8_224, or"
+    " module:function of yours.",
+)
+@click.option(
+    "--epochs", type=float, default=100.0, show_default=True, help="Passes over the data."
+)
+@click.option("--steps", type=int, help="Steps of the optimiser, in place of --epochs.")
+@click.option("--batch-size", type=int, default=256, show_default=True, help="Over all GPUs.")
+@click.option(
+    "--accumulate",
+    type=int,
+    default=1,
+    show_default=True,
+    help="Work through a batch in so many parts; the result is that of the whole batch.",
+)
+@click.option("--lr", type=float, default=2e-3, show_default=True, help="AdamW's base rate.")
+@click.option("--weight-decay", type=float, default=0.05, show_default=True, help="AdamW's.")
+@click.option("--warmup", type=float, default=0.05, show_default=True, help="Share of the steps.")
+@click.option("--lam", type=float, help="λ, the weight of SIGReg.  [default: the variant's]")
+@click.option(
+    "--variant", default="default", show_default=True, help="Of the objective: see docs/lejepa.md."
+)
+@click.option("--slices", type=int, help="Directions per step.  [default: the variant's]")
+@click.option("--global-views", type=int, default=2, show_default=True, help="Per image.")
+@click.option("--local-views", type=int, default=6, show_default=True, help="Per image.")
+@click.option(
+    "--global-size", type=int, help="Pixels.  [default: the images' own side, at most 224]"
+)
+@click.option("--local-size", type=int, help="Pixels.  [default: 96/224 of the global size]")
+@click.option(
+    "--projector-width", type=int, default=64, show_default=True, help="Of the embedding, D."
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="A file with one class number per line, for kNN and probe; training sees no label.",
+)
+@click.option("--no-labels", is_flag=True, help="Do not look at the labels in the data.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "bf16"]),
+    default="auto",
+    show_default=True,
+    help="auto: bf16 on CUDA.",
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option(
+    "--evaluations", type=int, default=10, show_default=True, help="How often; 0 is never."
+)
+@click.option(
+    "--checkpoint-seconds",
+    type=float,
+    default=60.0,
+    show_default=True,
+    help="Between two checkpoints; a kill loses no more than that.",
+)
+@click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="Keep decoded images here, for several runs.  [default: in the run's folder]",
+)
+@click.option(
+    "--cache-gib",
+    type=float,
+    default=16.0,
+    show_default=True,
+    help="The most they may take; above it they are decoded each time.",
+)
+@json_option
+def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
+    """Train an encoder on unlabelled IMAGES with LeJEPA.
+
+    IMAGES is a folder (its first-level folders are the classes, if there are some), a .parquet
+    with a column of image bytes, a folder that `Dataset.save_to_disk` wrote, or webdataset shards
+    (.tar, or a folder of them). Damaged files are skipped and listed in skipped.txt.
+
+    Ctrl-C saves; the same command goes on, also after `kill -9`, and ends with the same weights.
+    A run ends with encoder.safetensors, encoder.onnx and report.html in its folder.
+
+    \b
+    Examples:
+      shiomi lejepa pretrain photos --out run
+      shiomi lejepa pretrain cifar10.parquet --out run --epochs 10
+      shiomi lejepa pretrain shards --out run --encoder vit_small_patch8_224 --epochs 400
+      torchrun --nproc-per-node 8 -m shiomi.cli lejepa pretrain photos --out run
+    """
+    from shiomi.lejepa.pretraining import pretrain as run_pretraining
+
+    config = _config(images, options)
+    first = int(os.environ.get("RANK", "0")) == 0
+    with progress(quiet=json or not first) as show, _moments(json or not first) as (observe, tell):
+        try:
+            run = run_pretraining(
+                config,
+                out,
+                device=options["device"],
+                cache=options["cache"],
+                cache_gib=options["cache_gib"],
+                checkpoint_seconds=options["checkpoint_seconds"],
+                evaluations=options["evaluations"],
+                progress=show,
+                observe=observe,
+                evaluated=lambda step, values: tell(f"step {step}: {_accuracies(values)}"),
+            )
+        except KeyboardInterrupt:
+            if first:
+                echo(f"saved in {out}; the same command goes on where this one stopped", err=True)
+            raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+    if first:
+        _conclude(run, json)
+
+
+def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
+    from shiomi.lejepa.config import PretrainConfig, Training
+
+    names = ("epochs", "steps", "batch_size", "accumulate", "lr", "weight_decay", "warmup", "lam")
+    names += ("variant", "slices", "precision", "seed")
+    views = ("global_views", "local_views", "global_size", "local_size", "projector_width")
+    return PretrainConfig(
+        images=str(images.absolute()),
+        encoder=options["encoder"],
+        labels=str(options["labels"].absolute()) if options["labels"] else None,
+        use_labels=not options["no_labels"],
+        training=Training(**{name: options[name] for name in names}),
+        **{name: options[name] for name in views},
+    )
+
+
+def _conclude(run: Run, json: bool) -> None:
+    if json:
+        as_json(
+            {
+                "run": run.folder.path,
+                "images": run.images,
+                "skipped": run.skipped,
+                "last": run.moment,
+                "evaluation": run.evaluation,
+                "files": run.files,
+                "notes": run.notes,
+            }
+        )
+        return
+    if run.skipped:
+        echo(f"{run.skipped:,} files gave no image; {run.folder.skipped} says which and why")
+    if run.evaluation:
+        echo(f"at the end: {_accuracies(run.evaluation)}")
+    for path in run.files:
+        echo(str(path))
+    for note in run.notes:
+        echo(note, err=True)
+
+
+@contextmanager
+def _moments(quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callable[[str], None]]]:
+    """Two functions that show a step, as a live line on a terminal, and tell something for good."""
+    if quiet:
+        yield (lambda _: None), (lambda _: None)
+    elif not sys.stderr.isatty():
+        last = [-math.inf]
+
+        def plain(moment: Moment) -> None:
+            now = time.monotonic()
+            if now - last[0] >= _PLAIN_EVERY_SECONDS or moment.step == moment.steps:
+                last[0] = now
+                echo(_line(moment), err=True)
+
+        yield plain, lambda text: echo(text, err=True)
+    else:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        console = Console(stderr=True, highlight=False)
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+            yield (
+                lambda moment: live.update(Text(_line(moment)), refresh=True),
+                lambda text: console.print(Text(text)),
+            )
+
+
+def _line(moment: Moment) -> str:
+    return (
+        f"step {moment.step:,} of {moment.steps:,}  loss {moment.loss:.4f}"
+        f"  {moment.samples_per_second:,.0f} images/s  {_duration(moment.seconds_left)} left"
+        f"  {moment.memory_mib:,.0f} MiB"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _accuracies(values: dict[str, float]) -> str:
+    parts = [f"{name} {values[name]:.1%}" for name in ("knn", "probe") if name in values]
+    if "rankme" in values:
+        parts.append(f"RankMe {values['rankme']:.1f}")
+    return ", ".join(parts)

@@ -1,0 +1,183 @@
+"""What a run is told, as frozen dataclasses; a run's folder keeps it as JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.variants import Variant, check_lam, named_variant
+from shiomi.lejepa.views import Augmentations, MultiCrop
+
+__all__ = ["PretrainConfig", "Training", "differing", "flat", "from_json", "to_json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a network is trained, whatever its inputs are. All of it shapes the weights."""
+
+    steps: int | None = None
+    """Steps of the optimiser; None: as many as `epochs` take."""
+    epochs: float = 100
+    batch_size: int = 256
+    """Samples per step, over all ranks and accumulated parts."""
+    accumulate: int = 1
+    """Parts that a rank's share is worked through in; the loss is that of the whole."""
+    lr: float = 2e-3
+    weight_decay: float = 5e-2
+    warmup: float = 0.05
+    """Share of the steps."""
+    variant: str = "default"
+    """Of the objective: a name in `shiomi.lejepa.variants.VARIANTS`."""
+    lam: float | None = None
+    """Weight of SIGReg; None: the variant's own."""
+    slices: int | None = None
+    """Directions per step; None: the variant's own."""
+    precision: str = "auto"
+    """fp32, bf16, or auto: bf16 on CUDA, else fp32."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise InputError where a number cannot be meant."""
+        positive = ("epochs", "batch_size", "accumulate", "lr")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} is {getattr(self, name)}; give more than 0")
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"steps is {self.steps}; give 1 or more")
+        if self.slices is not None and self.slices < 1:
+            raise InputError(f"slices is {self.slices}; give 1 or more")
+        check_lam(self.objective.lam, self.objective)
+        if not 0 <= self.warmup < 1 or self.weight_decay < 0:
+            raise InputError(
+                f"a warm-up of {self.warmup} or weight decay of {self.weight_decay} cannot be"
+                " meant; give a share below 1 and no negative number"
+            )
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise InputError(f"precision is {self.precision!r}; give fp32, bf16 or auto")
+
+    @property
+    def objective(self) -> Variant:
+        """The variant with the λ and the number of slices that hold here."""
+        variant = named_variant(self.variant)
+        return dataclasses.replace(
+            variant,
+            lam=variant.lam if self.lam is None else self.lam,
+            slices=self.slices or variant.slices,
+        )
+
+    def steps_for(self, count: int) -> int:
+        """Return the steps of a run on `count` samples; a last batch that is not full is left."""
+        return self.steps or max(1, int(self.epochs * (count // self.batch_size)))
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainConfig:
+    """An image encoder's run. What is None is chosen by the images."""
+
+    images: str
+    encoder: str = "small"
+    labels: str | None = None
+    use_labels: bool = True
+    training: Training = field(default_factory=Training)
+    projector_width: int = 64
+    projector_hidden: int = 1024
+    projector_layers: int = 3
+    stored_size: int | None = None
+    """Side of the decoded images; None: 1.5 global views, or their own side where smaller."""
+    global_views: int = 2
+    global_size: int | None = None
+    """None: the images' own side, at most 224."""
+    global_scale: tuple[float, float] = (0.3, 1.0)
+    local_views: int = 6
+    local_size: int | None = None
+    """None: 96/224 of the global size."""
+    local_scale: tuple[float, float] = (0.05, 0.3)
+    augmentations: Augmentations = field(default_factory=Augmentations)
+
+    def __post_init__(self) -> None:
+        """Raise InputError where views cannot be meant."""
+        if (
+            self.global_views < 1
+            or self.local_views < 0
+            or self.global_views + self.local_views < 2
+        ):
+            raise InputError(
+                f"{self.global_views} global and {self.local_views} local views: give at least"
+                " one global view and two in all"
+            )
+        for name in ("stored_size", "global_size", "local_size"):
+            size = getattr(self, name)
+            if size is not None and not 8 <= size <= 4096:
+                raise InputError(f"{name} is {size} pixels; give 8 to 4096")
+
+    def resolved(self, typical_side: int) -> PretrainConfig:
+        """Return this with every size chosen, for images whose shorter side is `typical_side`."""
+        whole = self.global_size or max(8, min(224, typical_side))
+        part = self.local_size or max(8, round(whole * 96 / 224 / 8) * 8)
+        stored = self.stored_size or max(whole, min(typical_side, whole * 3 // 2))
+        return dataclasses.replace(self, global_size=whole, local_size=part, stored_size=stored)
+
+    def crops(self) -> MultiCrop:
+        """Return what makes the views, once sizes are chosen."""
+        if self.global_size is None or self.local_size is None:
+            raise InputError("sizes are not chosen yet: call `resolved` first")
+        return MultiCrop(
+            self.global_views,
+            self.global_size,
+            self.global_scale,
+            self.local_views,
+            self.local_size,
+            self.local_scale,
+            self.augmentations,
+        )
+
+
+def to_json(config: PretrainConfig) -> str:
+    """Return the configuration as it is kept in a run's folder."""
+    return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
+
+
+def from_json(text: str) -> PretrainConfig:
+    """Return a configuration that `to_json` wrote. Raises InputError where it is no such thing."""
+    try:
+        value = json.loads(text)
+        tuples = {
+            name: tuple(value[name]) for name in ("global_scale", "local_scale") if name in value
+        }
+        drawn = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in value["augmentations"].items()
+        }
+        return PretrainConfig(
+            **{
+                **value,
+                **tuples,
+                "training": Training(**value["training"]),
+                "augmentations": Augmentations(**drawn),
+            }
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"not a run's configuration: {error}") from None
+
+
+def flat(config: PretrainConfig) -> dict[str, Any]:
+    """Return the values under dotted keys: `training.lr`, `augmentations.blur`."""
+    found: dict[str, Any] = {}
+
+    def walk(value: Any, key: str) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                walk(inner, f"{key}.{name}" if key else name)
+        else:
+            found[key] = tuple(value) if isinstance(value, list) else value
+
+    walk(dataclasses.asdict(config), "")
+    return found
+
+
+def differing(one: PretrainConfig, other: PretrainConfig) -> list[tuple[str, Any, Any]]:
+    """Return the keys in which two configurations differ, with both values."""
+    a, b = flat(one), flat(other)
+    return [(key, a.get(key), b.get(key)) for key in {**a, **b} if a.get(key) != b.get(key)]

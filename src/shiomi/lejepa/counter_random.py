@@ -1,0 +1,43 @@
+"""Random numbers that are a function of where they are used, not of what was drawn before.
+
+A number is the hash of a seed and of counters (the step, the image, the view, …). So it is the
+same after a restart, on any rank and on any device, and no state of a generator is kept.
+The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014), once per counter.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["key", "uniform"]
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def uniform(
+    *counters: int | NDArray[np.int64] | NDArray[np.uint64],
+) -> NDArray[np.float64]:
+    """Return numbers in [0, 1), one per combination of the counters, which broadcast."""
+    return (_hash(*counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def key(*counters: int) -> int:
+    """Return a seed in [0, 2**63) for a generator, from counters."""
+    return int(_hash(*counters)) >> 1
+
+
+def _hash(*counters: int | NDArray[np.int64] | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    state = np.zeros((), np.uint64)
+    with np.errstate(over="ignore"):  # wrapping is meant
+        for counter in counters:
+            state = _mix((state ^ np.asarray(counter).astype(np.uint64)) + _GOLDEN)
+    return state
+
+
+def _mix(z: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    z = (z ^ (z >> np.uint64(30))) * _MIX_1
+    z = (z ^ (z >> np.uint64(27))) * _MIX_2
+    mixed: NDArray[np.uint64] = z ^ (z >> np.uint64(31))
+    return mixed

@@ -1,0 +1,183 @@
+"""A cache of decoded images: one file of pixels, mapped into memory, and an index.
+
+The folder of a cache is named after its source and size, and holds
+
+    pixels.u8     the images one behind the other, (3, S, S) uint8 each
+    index.jsonl   a line per file of the source: {"ratio": r}, or {"skipped": why}
+
+Both grow together, so that a build that was killed goes on where it stopped. Pixels are written,
+not mapped, while it grows: a full disk is then an error and not a signal.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shiomi.lejepa.data.decode import Decoded, quiet_decoder
+from shiomi.lejepa.data.images import Batch, Progress, as_labels, read_one, workers
+from shiomi.lejepa.data.source import Source, Unreadable, fingerprint
+from shiomi.lejepa.errors import DataError, RunError
+from shiomi.lejepa.locking import locked
+
+__all__ = ["CachedImages", "cache_bytes", "cache_folder", "cached_images"]
+
+_CHUNK = 512  # images decoded before they are written
+
+
+class CachedImages:
+    """The readable images of a cache; see `shiomi.lejepa.data.images.Images`."""
+
+    def __init__(self, folder: Path, source: Source, size: int) -> None:
+        entries = _read_index(folder)
+        good = [at for at, entry in enumerate(entries) if "ratio" in entry]
+        if not good:
+            why = next((f" ({source.names[0]}: {e['skipped']})" for e in entries[:1]), "")
+            raise DataError(f"none of {len(source)} files is a readable image{why}")
+        self.size = size
+        self.names = [source.names[at] for at in good]
+        self.classes = source.classes
+        labels = source.labels
+        self.labels = None if labels is None else as_labels([labels[at] for at in good])
+        self.skipped = [
+            *source.unreadable,
+            *(
+                Unreadable(source.names[at], str(entry["skipped"]))
+                for at, entry in enumerate(entries)
+                if "skipped" in entry
+            ),
+        ]
+        shape = (len(good), 3, size, size)
+        self._pixels: NDArray[np.uint8] = np.memmap(
+            folder / "pixels.u8", np.uint8, mode="r", shape=shape
+        )
+        self._ratio = torch.tensor([float(entries[at]["ratio"]) for at in good])
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        at = np.asarray(indices, dtype=np.int64)
+        pixels: Tensor = torch.from_numpy(self._pixels[at])
+        return Batch(pixels, self._ratio[torch.from_numpy(at)])
+
+
+def cache_bytes(source: Source, size: int) -> int:
+    """Return how large the cache of all images would be."""
+    return len(source) * 3 * size * size
+
+
+def cache_folder(parent: Path, source: Source, size: int) -> Path:
+    """Return the folder, below `parent`, of the cache of this source at this size."""
+    return parent / f"images-{fingerprint(source)}-{size}"
+
+
+def cached_images(parent: Path, source: Source, size: int, progress: Progress) -> CachedImages:
+    """Open the cache of `source` below `parent`; what of it is missing is decoded first.
+
+    Of several processes one builds it, and the others wait for it.
+
+    Raises
+    ------
+    DataError
+        No image can be read.
+    RunError
+        The disk is full, or the folder cannot be written.
+    """
+    folder = cache_folder(parent, source, size)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder / "lock", wait=True):
+            builder = _Builder(folder, source, size)
+            if builder.done < len(source):
+                builder.build(progress)
+    except OSError as error:
+        free = shutil.disk_usage(parent if parent.exists() else Path.cwd()).free
+        raise RunError(
+            f"{folder}: {error.strerror or error}; the decoded images need"
+            f" {cache_bytes(source, size) / 2**20:.0f} MiB, {free / 2**20:.0f} are free; make"
+            " room, give --cache another place, or --cache-gib 0 to decode as it goes"
+        ) from None
+    return CachedImages(folder, source, size)
+
+
+@dataclass
+class _Builder:
+    folder: Path
+    source: Source
+    size: int
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        """Cut off what a killed build had written of only one of the two files."""
+        entries = _read_index(self.folder)
+        pixels = self.folder / "pixels.u8"
+        whole = pixels.stat().st_size // self._bytes if pixels.exists() else 0
+        good = 0
+        for entry in entries:
+            if "ratio" in entry:
+                if good == whole:
+                    break
+                good += 1
+            self.done += 1
+        if self.done == len(self.source):
+            return
+        lines = [json.dumps(entry) + "\n" for entry in entries[: self.done]]
+        _replace(self.folder / "index.jsonl", "".join(lines))
+        with pixels.open("ab") as file:
+            file.truncate(good * self._bytes)
+
+    @property
+    def _bytes(self) -> int:
+        return 3 * self.size * self.size
+
+    def build(self, progress: Progress) -> None:
+        total = len(self.source)
+        pixels = (self.folder / "pixels.u8").open("ab")
+        index = (self.folder / "index.jsonl").open("a", encoding="utf-8")
+        with pixels, index, ThreadPoolExecutor(workers()) as threads, quiet_decoder():
+            for start in range(self.done, total, _CHUNK):
+                numbers = range(start, min(total, start + _CHUNK))
+                found = threads.map(lambda i: read_one(self.source, i, self.size), numbers)
+                lines = []
+                for one in found:
+                    if isinstance(one, Decoded):
+                        pixels.write(one.pixels.tobytes())
+                        lines.append({"ratio": round(one.ratio, 6)})
+                    else:
+                        lines.append({"skipped": one.reason})
+                pixels.flush()  # first the pixels: a line of the index promises them
+                index.write("".join(json.dumps(line) + "\n" for line in lines))
+                index.flush()
+                self.done = numbers.stop
+                progress(self.done, total, "decoding")
+
+
+def _read_index(folder: Path) -> list[dict[str, object]]:
+    """Return the whole lines of the index; a last one that was cut off is left out."""
+    try:
+        lines = (folder / "index.jsonl").read_text("utf-8").split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+    entries = []
+    for line in lines:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            break
+    return entries
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}")
+    beside.write_text(text, "utf-8")
+    beside.replace(path)

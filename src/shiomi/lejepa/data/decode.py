@@ -1,0 +1,114 @@
+"""Encoded bytes into pixels of one size; whatever cannot be decoded says why."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shiomi.lejepa.errors import MissingError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["LARGEST_IMAGE", "DecodeError", "Decoded", "decode", "image_shape", "quiet_decoder"]
+
+LARGEST_IMAGE = 89_478_485  # pixels; Pillow's own bound, above which it suspects a bomb
+
+
+class DecodeError(ValueError):
+    """The bytes are no image, or one that is not to be decoded. Not fatal: the image is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """An image stretched to a square; `ratio` undoes the stretching."""
+
+    pixels: NDArray[np.uint8]  # (3, S, S), RGB
+    ratio: float  # width / height before
+
+
+def decode(data: bytes, size: int) -> Decoded:
+    """Return the image as RGB, turned as its EXIF says, resized to `size` x `size` pixels.
+
+    The whole image is kept: crops are drawn in its own proportions (`shiomi.lejepa.views`).
+
+    Raises DecodeError where it is truncated, no image, or has more than LARGEST_IMAGE pixels.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with _opened(data) as image:
+            image.draft("RGB", (size, size))  # a large JPEG is decoded at a half, quarter, eighth
+            turned = ImageOps.exif_transpose(image)
+            width, height = turned.size
+            rgb = _as_rgb(turned)
+            if rgb.size != (size, size):
+                rgb = rgb.resize((size, size), Image.Resampling.BILINEAR)
+            pixels = np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1)
+    except DecodeError:
+        raise
+    except Exception as error:  # decoders raise what they like on damaged bytes
+        raise DecodeError(_reason(error)) from None
+    return Decoded(np.ascontiguousarray(pixels), width / height)
+
+
+def image_shape(data: bytes) -> tuple[int, int]:
+    """Return (width, height) from the header. Raises DecodeError."""
+    try:
+        with _opened(data) as image:
+            return image.size
+    except DecodeError:
+        raise
+    except Exception as error:
+        raise DecodeError(_reason(error)) from None
+
+
+@contextmanager
+def quiet_decoder() -> Iterator[None]:
+    """Leave out Pillow's warnings about odd files; those that matter are skipped and listed.
+
+    Not for use in several threads at once, as `warnings.catch_warnings`.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def _opened(data: bytes) -> Image:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise MissingError("images need Pillow: pip install 'shiomi[lejepa]'") from None
+    if not data:
+        raise DecodeError("empty file")
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data))
+    except UnidentifiedImageError:
+        raise DecodeError("not an image") from None
+    if image.width * image.height > LARGEST_IMAGE:
+        raise DecodeError(f"{image.width} x {image.height} pixels, more than {LARGEST_IMAGE}")
+    return image
+
+
+def _as_rgb(image: Any) -> Image:
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more, which convert() clips
+        values = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if values.max(initial=0) > 255 else 255.0
+        eight = np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)
+        image = Image.fromarray(eight)
+    rgb: Image.Image = image.convert("RGB")
+    return rgb
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())[:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -1,0 +1,109 @@
+"""A Hugging Face data set as `Dataset.save_to_disk` writes it, read by pyarrow alone.
+
+The folder holds `state.json`, which lists the Arrow files, and `dataset_info.json`, which names
+the classes. A `DatasetDict` is a folder of such folders, named in `dataset_dict.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from pathlib import Path
+from typing import Any
+
+from shiomi.lejepa.data.rows import image_bytes, image_column, label_column, number_labels
+from shiomi.lejepa.data.source import Unreadable
+from shiomi.lejepa.errors import DataError, MissingError
+
+__all__ = ["HfDiskSource", "open_hf_disk"]
+
+
+class HfDiskSource:
+    """The rows of a data set on disk; its Arrow files stay mapped, not read."""
+
+    def __init__(self, folder: Path) -> None:
+        state = _json(folder / "state.json")
+        if state.get("_indices_files"):
+            raise DataError(
+                f"{folder} was saved with an index of chosen rows; save it again after"
+                " `dataset = dataset.flatten_indices()`"
+            )
+        try:
+            paths = [folder / file["filename"] for file in state["_data_files"]]
+        except (KeyError, TypeError):
+            raise DataError(f"{folder / 'state.json'} lists no data files") from None
+        self._folder = folder
+        self.unreadable: list[Unreadable] = []
+        self.labels: list[int] | None = None
+        self.classes: tuple[str, ...] | None = None
+        self._columns: list[Any] = []
+        self._starts: list[int] = []
+        self.names: list[str] = []
+        values: list[Any] = []
+        label = None
+        for path in paths:
+            table = self._table(path)
+            if table is None:
+                continue
+            label = label_column(table.schema)
+            self._columns.append(table.column(image_column(table.schema, path.name)))
+            self._starts.append(len(self.names))
+            self.names += [f"{path.name}#{row}" for row in range(table.num_rows)]
+            if label is not None:
+                values += table.column(label).to_pylist()
+        if not self.names:
+            raise DataError(f"{folder} holds no images")
+        if len(values) == len(self.names):
+            self.labels, self.classes = number_labels(values, folder.name, _classes(folder, label))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int) -> bytes:
+        at = bisect_right(self._starts, index) - 1
+        return image_bytes(self._columns[at][index - self._starts[at]].as_py(), self._folder)
+
+    def _table(self, path: Path) -> Any:
+        try:
+            import pyarrow as pa
+        except ImportError:
+            raise MissingError("Arrow files need pyarrow: pip install 'shiomi[lejepa]'") from None
+        try:
+            return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+        except (OSError, pa.ArrowInvalid) as error:
+            self.unreadable.append(Unreadable(path.name, f"not an Arrow stream: {error}"))
+            return None
+
+
+def open_hf_disk(folder: Path, split: str = "train") -> HfDiskSource:
+    """Open what `save_to_disk` wrote; of several splits the one named `split`.
+
+    Raises DataError where it is damaged, has no such split or no images.
+    """
+    if (folder / "dataset_dict.json").is_file():
+        splits = _json(folder / "dataset_dict.json").get("splits", [])
+        if split not in splits:
+            raise DataError(
+                f"{folder} has no split {split!r} (it has {', '.join(map(str, splits)) or 'none'});"
+                " give the folder of the split you mean"
+            )
+        folder = folder / split
+    return HfDiskSource(folder)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path} is no JSON object")
+    return value
+
+
+def _classes(folder: Path, label: str | None) -> tuple[str, ...] | None:
+    try:
+        features = json.loads((folder / "dataset_info.json").read_bytes())["features"]
+        return tuple(str(name) for name in features[label]["names"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return None

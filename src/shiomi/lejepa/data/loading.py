@@ -1,0 +1,52 @@
+"""The images of a source, from a cache where it fits, decoded as they are needed where not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from shiomi.lejepa.data.cache import cache_bytes, cache_folder, cached_images
+from shiomi.lejepa.data.images import DecodedImages, Images, Progress
+from shiomi.lejepa.data.source import Source
+
+__all__ = ["load_images"]
+
+_SHARE_OF_DISK = 0.5  # of what is free; the rest is for checkpoints and other people
+
+
+def load_images(
+    source: Source,
+    size: int,
+    *,
+    cache: Path | None = None,
+    limit_gib: float = 16.0,
+    progress: Progress = lambda *_: None,
+) -> Images:
+    """Return the images of `source` at `size` x `size` pixels.
+
+    Parameters
+    ----------
+    cache
+        The folder below which decoded images are kept; None keeps none.
+    limit_gib
+        The largest cache; above it, or above half of the free disk, images are decoded each time
+        they are needed, which gives the same pixels and takes longer.
+
+    Raises
+    ------
+    DataError, RunError
+        As `shiomi.lejepa.data.cache.cached_images`.
+    """
+    if cache is not None and _fits(source, size, cache, limit_gib):
+        return cached_images(cache, source, size, progress)
+    return DecodedImages(source, size)
+
+
+def _fits(source: Source, size: int, cache: Path, limit_gib: float) -> bool:
+    needed = cache_bytes(source, size)
+    if needed > limit_gib * 2**30:
+        return False
+    if cache_folder(cache, source, size).exists():
+        return True  # begun, or made already
+    there = next(p for p in (cache, *cache.absolute().parents) if p.exists())
+    return needed < shutil.disk_usage(there).free * _SHARE_OF_DISK

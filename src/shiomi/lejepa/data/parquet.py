@@ -1,0 +1,116 @@
+"""Parquet files with a column of image bytes."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shiomi.lejepa.data.rows import (
+    image_bytes,
+    image_column,
+    label_column,
+    number_labels,
+    schema_classes,
+)
+from shiomi.lejepa.data.source import Unreadable
+from shiomi.lejepa.errors import DataError, MissingError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["ParquetSource", "open_parquet"]
+
+_GROUPS_KEPT = 4  # row groups held in memory; reading in order needs one
+
+
+class ParquetSource:
+    """The rows of one or more parquet files, in order of the files' names."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        pq = _pyarrow_parquet()
+        self.names: list[str] = []
+        self.labels: list[int] | None = None
+        self.classes: tuple[str, ...] | None = None
+        self.unreadable: list[Unreadable] = []
+        self._groups: list[tuple[Path, int, str]] = []  # (file, row group, image column)
+        self._starts: list[int] = []  # the number of each group's first row
+        self._kept: OrderedDict[int, pa.Array] = OrderedDict()
+        self._lock = threading.Lock()
+        values: list[Any] = []
+        labelled = None
+        for path in paths:
+            try:
+                file = pq.ParquetFile(path)
+            except (OSError, ValueError) as error:
+                self.unreadable.append(Unreadable(path.name, f"not a parquet file: {error}"))
+                continue
+            with file:
+                schema = file.schema_arrow
+                column, label = image_column(schema, path.name), label_column(schema)
+                if labelled is not None and labelled != (label is not None):
+                    raise DataError(
+                        f"{path.name}: some of the files have labels and others none; give files"
+                        " of one kind"
+                    )
+                labelled = label is not None
+                if label is not None:
+                    values += file.read(columns=[label]).column(label).to_pylist()
+                    self.classes = self.classes or schema_classes(schema, label)
+                for group in range(file.num_row_groups):
+                    self._groups.append((path, group, column))
+                    self._starts.append(len(self.names))
+                    rows = file.metadata.row_group(group).num_rows
+                    first = len(self.names) - self._first_of(path)
+                    self.names += [f"{path.name}#{first + row}" for row in range(rows)]
+        if not self.names:
+            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable)
+            raise DataError(f"{paths[0]} holds no images{': ' + told if told else ''}")
+        if labelled:
+            self.labels, self.classes = number_labels(values, paths[0].name, self.classes)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int) -> bytes:
+        at = bisect_right(self._starts, index) - 1
+        column = self._column(at)
+        return image_bytes(column[index - self._starts[at]].as_py(), self._groups[at][0].parent)
+
+    def _column(self, at: int) -> pa.Array:
+        with self._lock:
+            if at in self._kept:
+                self._kept.move_to_end(at)
+                return self._kept[at]
+            path, group, name = self._groups[at]
+            with _pyarrow_parquet().ParquetFile(path) as file:
+                column = file.read_row_group(group, columns=[name]).column(name)
+            self._kept[at] = column
+            while len(self._kept) > _GROUPS_KEPT:
+                self._kept.popitem(last=False)
+            return column
+
+    def _first_of(self, path: Path) -> int:
+        """Return the number of the first row of `path`."""
+        at = next(i for i, (file, _, _) in enumerate(self._groups) if file == path)
+        return self._starts[at]
+
+
+def open_parquet(path: Path) -> ParquetSource:
+    """Open a parquet file, or the parquet files of a folder.
+
+    Raises DataError where there is no image in it or a label cannot be meant, MissingError where
+    pyarrow is not installed.
+    """
+    paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    return ParquetSource(paths)
+
+
+def _pyarrow_parquet() -> Any:
+    try:
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise MissingError("parquet needs pyarrow: pip install 'shiomi[lejepa]'") from None
+    return pq

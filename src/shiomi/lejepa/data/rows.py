@@ -1,0 +1,112 @@
+"""Rows of a table as images: which column holds the bytes, which the label, and what it means.
+
+Parquet files and Hugging Face data sets on disk share this. An image is bytes, or a struct of
+`bytes` and `path` as the `datasets` library writes it. A label is a whole number or a name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shiomi.lejepa.data.source import UNLABELLED
+from shiomi.lejepa.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["image_bytes", "image_column", "label_column", "number_labels", "schema_classes"]
+
+_IMAGE_NAMES = ("image", "img", "jpg", "png", "bytes", "image_bytes")
+_LABEL_NAMES = ("label", "labels", "class", "target", "fine_label", "cls")
+
+
+def image_column(schema: pa.Schema, where: str) -> str:
+    """Return the column that holds images; raises DataError where none or several could."""
+    import pyarrow as pa
+
+    def holds(kind: pa.DataType) -> bool:
+        if pa.types.is_struct(kind):
+            return any(f.name == "bytes" and holds(f.type) for f in kind)
+        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+    found = [field.name for field in schema if holds(field.type)]
+    if len(found) == 1:
+        return found[0]
+    for name in _IMAGE_NAMES:
+        if name in found:
+            return name
+    if not found:
+        raise DataError(
+            f"{where} has no column of bytes (its columns: {', '.join(schema.names) or 'none'});"
+            " images are read from a binary column, or from a struct of bytes and path"
+        )
+    raise DataError(
+        f"{where} has several columns of bytes ({', '.join(found)}); name the one with the images"
+        " `image`"
+    )
+
+
+def label_column(schema: pa.Schema) -> str | None:
+    """Return the column of labels, or None."""
+    return next((name for name in _LABEL_NAMES if name in schema.names), None)
+
+
+def schema_classes(schema: pa.Schema, label: str | None) -> tuple[str, ...] | None:
+    """Return the names of the classes that the schema's metadata tells, or None.
+
+    Known are `datasets`' ClassLabel features (key `huggingface`) and a key `classes`, its names
+    joined by commas.
+    """
+    metadata: dict[bytes, bytes] = schema.metadata or {}
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+        return tuple(str(name) for name in features[label]["names"])
+    except (KeyError, TypeError, ValueError):
+        pass
+    names = metadata.get(b"classes", b"").decode("utf-8", "replace")
+    return tuple(names.split(",")) if names else None
+
+
+def number_labels(
+    values: Sequence[Any], where: str, classes: tuple[str, ...] | None
+) -> tuple[list[int], tuple[str, ...] | None]:
+    """Return whole numbers for labels given as whole numbers or names, and the classes' names.
+
+    Names are numbered in their order; None and negative numbers become UNLABELLED.
+
+    Raises DataError where a label is neither, or some are names and others numbers.
+    """
+    given = [value for value in values if value is not None]
+    if given and all(isinstance(value, str) for value in given):
+        names = sorted(set(given))
+        number = {name: label for label, name in enumerate(names)}
+        return [UNLABELLED if v is None else number[v] for v in values], tuple(names)
+    labels = []
+    for row, value in enumerate(values):
+        if value is None:
+            labels.append(UNLABELLED)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            labels.append(max(value, UNLABELLED))
+        else:
+            raise DataError(
+                f"{where}, row {row}: the label {value!r} is no whole number and no class name;"
+                " leave the labels out with --no-labels, or mend the column"
+            )
+    if classes is not None and max(labels, default=0) >= len(classes):
+        classes = None  # names that do not reach to the last number name nothing
+    return labels, classes
+
+
+def image_bytes(value: Any, folder: Path) -> bytes:
+    """Return the bytes of one cell; `folder` is where a path in it begins."""
+    if isinstance(value, dict):
+        held = value.get("bytes")
+        if held is None and value.get("path"):
+            return (folder / value["path"]).read_bytes()
+        value = held
+    if not isinstance(value, bytes):
+        raise ValueError("no image in this row")
+    return value

@@ -1,0 +1,51 @@
+"""Where images come from: encoded files with names and, where there are any, labels."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["UNLABELLED", "Source", "Unreadable", "fingerprint"]
+
+UNLABELLED = -1
+"""The label of an image that has none, in a source where others have one."""
+
+
+class Source(Protocol):
+    """An indexable set of encoded images. Nothing is decoded before it is asked for."""
+
+    names: Sequence[str]
+    """Where each image is, for people: a path below the folder, a member of a shard, a row."""
+    labels: Sequence[int] | None
+    """A class per image, UNLABELLED where it has none; None: there are no labels at all."""
+    classes: tuple[str, ...] | None
+    """The name of class 0, 1, …, where they have names."""
+    unreadable: Sequence[Unreadable]
+    """What was found but cannot hold an image, such as the rest of a truncated shard."""
+
+    def __len__(self) -> int:
+        """Return the number of images, damaged ones included: those show when they are decoded."""
+        ...
+
+    def read(self, index: int) -> bytes:
+        """Return the encoded image. Raises OSError or ValueError where it cannot be read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file, member or row that gives no image."""
+
+    name: str
+    reason: str
+
+
+def fingerprint(source: Source) -> str:
+    """Return what tells one source from another: a hash of its names and labels, in order."""
+    digest = hashlib.sha256(str(len(source)).encode())
+    for name in source.names:
+        digest.update(name.encode("utf-8", "surrogateescape") + b"\0")
+    digest.update(b"none" if source.labels is None else repr(list(source.labels)).encode())
+    return digest.hexdigest()[:16]

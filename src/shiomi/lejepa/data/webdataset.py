@@ -1,0 +1,106 @@
+"""Webdataset shards: tar files whose members of one key are one sample.
+
+The key is a member's path up to the first dot of its last part. `.jpg`, `.png` and the like hold
+the image, `.cls` the class as digits (github.com/webdataset/webdataset, "The WebDataset Format").
+Members are found by their headers and read in place, so any of them can be had in any order.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiomi.lejepa.data.folder import LARGEST_FILE
+from shiomi.lejepa.data.source import UNLABELLED, Unreadable
+from shiomi.lejepa.errors import DataError
+
+__all__ = ["WebDatasetSource", "open_webdataset"]
+
+_IMAGES = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "pbm", "bmp", "tif", "tiff", "gif", "img")
+_LONGEST_LABEL = 32  # bytes of a .cls member
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    path: Path
+    offset: int
+    size: int
+
+
+class WebDatasetSource:
+    """The samples of one or more shards, in order of the shards' names."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.names: list[str] = []
+        self.classes: tuple[str, ...] | None = None
+        self.unreadable: list[Unreadable] = []
+        self._members: list[_Member] = []
+        labels: list[int] = []
+        for path in paths:
+            images, classes = self._index(path)
+            for key, member in images.items():
+                self.names.append(f"{path.name}/{key}")
+                self._members.append(member)
+                labels.append(classes.get(key, UNLABELLED))
+        if not self.names:
+            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable[:3])
+            raise DataError(f"{paths[0]} holds no images{': ' + told if told else ''}")
+        self.labels = labels if any(label != UNLABELLED for label in labels) else None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int) -> bytes:
+        member = self._members[index]
+        if member.size > LARGEST_FILE:
+            raise ValueError(f"{member.size} bytes, more than {LARGEST_FILE}")
+        with member.path.open("rb") as shard:
+            shard.seek(member.offset)
+            data = shard.read(member.size)
+        if len(data) < member.size:
+            raise ValueError(f"the shard ends after {len(data)} of its {member.size} bytes")
+        return data
+
+    def _index(self, path: Path) -> tuple[dict[str, _Member], dict[str, int]]:
+        images: dict[str, _Member] = {}
+        classes: dict[str, int] = {}
+        try:
+            with path.open("rb") as shard, tarfile.open(fileobj=shard, mode="r:") as tar:
+                for member in tar:
+                    if not member.isfile():
+                        continue
+                    folder, name = os.path.split(member.name)
+                    stem, _, extension = name.partition(".")
+                    key = f"{folder}/{stem}" if folder else stem
+                    kind = extension.lower().rpartition(".")[2]
+                    if kind in _IMAGES:
+                        images[key] = _Member(path, member.offset_data, member.size)
+                    elif kind == "cls":
+                        shard.seek(member.offset_data)
+                        classes[key] = _label(shard.read(min(member.size, _LONGEST_LABEL)), path)
+        except (tarfile.TarError, OSError, EOFError) as error:
+            hint = "; unpack it once, compressed shards cannot be read at random"
+            packed = path.suffix in (".gz", ".bz2", ".xz", ".zst", ".tgz")
+            reason = f"not a whole tar file: {error}{hint if packed else ''}"
+            self.unreadable.append(Unreadable(path.name, reason))
+        return images, classes
+
+
+def open_webdataset(path: Path) -> WebDatasetSource:
+    """Open one shard, or the `*.tar` of a folder.
+
+    Raises DataError where there is no image in it, or a `.cls` holds no whole number.
+    """
+    return WebDatasetSource(sorted(path.glob("*.tar")) if path.is_dir() else [path])
+
+
+def _label(text: bytes, path: Path) -> int:
+    try:
+        return max(int(text), UNLABELLED)
+    except ValueError:
+        raise DataError(
+            f"{path.name}: the class {text!r} is no whole number; leave the labels out with"
+            " --no-labels, or mend the shard"
+        ) from None

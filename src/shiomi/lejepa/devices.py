@@ -1,0 +1,81 @@
+"""The device a process trains on, and the processes that train together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from shiomi.lejepa.errors import InputError
+
+__all__ = ["Place", "joined_ranks", "pick_device"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where this process stands."""
+
+    device: torch.device
+    rank: int = 0
+    ranks: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes and speaks."""
+        return self.rank == 0
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """Return the device of that name; auto: CUDA, else MPS, else the CPU.
+
+    Raises InputError where it is not known or not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            name = "cuda"
+        else:
+            name = "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"no device {name!r}; give auto, cpu, cuda, cuda:N or mps") from None
+    there = {"cpu": True, "cuda": torch.cuda.is_available()}
+    there["mps"] = torch.backends.mps.is_available()
+    if not there.get(device.type, False):
+        raise InputError(f"the device {name!r} is not there; give auto, cpu, cuda, cuda:N or mps")
+    return device
+
+
+@contextmanager
+def joined_ranks(device: str = "auto") -> Iterator[Place]:
+    """Join the processes that `torchrun` started; by itself a process is alone.
+
+    A process group that exists already is used and left as it is.
+    """
+    chosen = pick_device(device)
+    if dist.is_available() and dist.is_initialized():
+        yield Place(_own(chosen), dist.get_rank(), dist.get_world_size())
+        return
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        yield Place(chosen)
+        return
+    chosen = _own(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(hours=2))
+    try:
+        yield Place(chosen, dist.get_rank(), dist.get_world_size())
+    finally:
+        dist.destroy_process_group()
+
+
+def _own(device: torch.device) -> torch.device:
+    """Return the GPU of this process among those of its host."""
+    if device.type != "cuda" or device.index is not None:
+        return device
+    own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    torch.cuda.set_device(own)
+    return own

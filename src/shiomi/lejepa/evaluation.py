@@ -1,0 +1,70 @@
+"""What is known of an encoder while it trains: kNN and probe with labels, RankMe always.
+
+Some images are set aside for questions, the same ones each time; they are trained on like all
+others, since training sees no label.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from shiomi.lejepa.config import PretrainConfig
+from shiomi.lejepa.data.images import Images
+from shiomi.lejepa.data.source import UNLABELLED
+from shiomi.lejepa.errors import LejepaError
+from shiomi.lejepa.knn import knn_accuracy
+from shiomi.lejepa.probe import linear_probe
+from shiomi.lejepa.rankme import rankme
+from shiomi.lejepa.views import resize
+
+__all__ = ["Evaluation", "embed_numbers"]
+
+_MOST = 6_000  # images embedded for an evaluation
+_ASKED = 1 / 6  # the share of them that is classified by the others
+_ROWS = 256  # images embedded at once
+
+
+class Evaluation:
+    """Evaluates encoders on a fixed choice of images."""
+
+    def __init__(self, images: Images, config: PretrainConfig) -> None:
+        self._images = images
+        self._size = config.global_size or images.size
+        generator = torch.Generator().manual_seed(0)
+        labels = images.labels
+        labelled = torch.arange(len(images))
+        if labels is not None:
+            labelled = labelled[labels != UNLABELLED]
+        chosen = labelled[torch.randperm(len(labelled), generator=generator)[:_MOST]]
+        self._numbers: list[int] = chosen.tolist()
+        self._labels = None if labels is None else labels[chosen]
+
+    def __call__(self, encoder: nn.Module, device: torch.device) -> dict[str, float]:
+        """Return rankme, and knn and probe (shares, 0 to 1) where labels allow them."""
+        features = embed_numbers(encoder, self._images, self._numbers, self._size, device)
+        values = {"rankme": rankme(features)}
+        if self._labels is None:
+            return values
+        cut = max(1, int(len(features) * _ASKED))
+        known, asked = features[cut:], features[:cut]
+        labels = (self._labels[cut:], self._labels[:cut])
+        for name, judge in (("knn", knn_accuracy), ("probe", linear_probe)):
+            try:
+                values[name] = judge(known, labels[0], asked, labels[1])
+            except LejepaError:  # one class, or too few of each: no accuracy, and no reason to stop
+                continue
+        return values
+
+
+@torch.no_grad()
+def embed_numbers(
+    encoder: nn.Module, images: Images, numbers: list[int], size: int, device: torch.device
+) -> Tensor:
+    """Return the features (N, width) of whole images by number, float32 on the CPU."""
+    rows = []
+    for start in range(0, len(numbers), _ROWS):
+        batch = images.batch(numbers[start : start + _ROWS])
+        moved = type(batch)(batch.pixels.to(device), batch.ratio)
+        rows.append(encoder(resize(moved, size)).float().cpu())
+    return torch.cat(rows)

@@ -1,0 +1,118 @@
+"""What a run measures, as rows of CSV and for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shiomi.lejepa.errors import RunError
+from shiomi.lejepa.run_folder import write_atomically
+
+__all__ = ["MetricsFile", "TensorBoard", "peak_memory_mib", "read_metrics"]
+
+
+class MetricsFile:
+    """A CSV file with one row per measured step.
+
+    Rows after `step` are those of a process that was killed after its last checkpoint: they are
+    taken out, since the same steps are done again.
+    """
+
+    def __init__(self, path: Path, *, step: int) -> None:
+        self._path = path
+        self._columns: list[str] = []
+        if path.exists():
+            kept = [row for row in read_metrics(path) if row["step"] <= step]
+            if kept:
+                self._columns = list(kept[0])
+                write_atomically(path, _as_csv(self._columns, kept, header=True).encode())
+            else:
+                path.unlink()
+
+    def add(self, step: int, values: Mapping[str, float | None]) -> None:
+        """Append a row. Raises RunError where it cannot be written."""
+        row = {"step": step, **values}
+        header = not self._columns
+        self._columns = self._columns or list(row)
+        try:
+            with self._path.open("a", encoding="utf-8", newline="") as file:
+                file.write(_as_csv(self._columns, [row], header=header))
+        except OSError as error:
+            raise RunError(
+                f"{self._path} cannot be written: {error.strerror or error}; make room and give"
+                " the same command to go on"
+            ) from None
+
+
+class TensorBoard:
+    """Event files, where tensorboard is installed; else nothing."""
+
+    def __init__(self, folder: Path, *, step: int) -> None:
+        self._writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        try:
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
+        except OSError as error:
+            raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
+
+    def add(self, step: int, values: Mapping[str, float | None], group: str) -> None:
+        """Add scalars under `group`."""
+        if self._writer is not None:
+            for name, value in values.items():
+                if value is not None:
+                    self._writer.add_scalar(f"{group}/{name}", value, step)
+
+    def close(self) -> None:
+        """Write out what is not written yet."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def read_metrics(path: Path) -> list[dict[str, float | None]]:
+    """Return the rows of a metrics file; an empty cell is None. A last row cut off is left out."""
+    rows: list[dict[str, Any]] = []
+    text = path.read_text("utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    for row in csv.DictReader(io.StringIO(whole)):
+        try:
+            rows.append({name: float(cell) if cell else None for name, cell in row.items()})
+        except (TypeError, ValueError):
+            continue
+    return [row for row in rows if row.get("step") is not None]
+
+
+def peak_memory_mib(device: Any) -> float:
+    """Return the most memory used so far: of the GPU on CUDA, else of this process."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def _as_csv(columns: list[str], rows: list[dict[str, Any]], *, header: bool) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", restval="", lineterminator="\n")
+    if header:
+        writer.writeheader()
+    for row in rows:
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return text.getvalue()
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:.6g}"

@@ -1,0 +1,235 @@
+"""From images to an encoder: `pretrain`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from shiomi.lejepa.config import PretrainConfig
+from shiomi.lejepa.counter_random import key
+from shiomi.lejepa.data.images import Batch, Images, Progress, typical_side
+from shiomi.lejepa.data.loading import load_images
+from shiomi.lejepa.data.opening import open_source
+from shiomi.lejepa.devices import Place, joined_ranks
+from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
+from shiomi.lejepa.ending import finish
+from shiomi.lejepa.errors import DataError
+from shiomi.lejepa.evaluation import Evaluation
+from shiomi.lejepa.metrics import MetricsFile, TensorBoard
+from shiomi.lejepa.run_folder import RunFolder, write_atomically
+from shiomi.lejepa.selection import criterion
+from shiomi.lejepa.train import Fit, Moment
+
+__all__ = ["Run", "pretrain"]
+
+_NETWORK_SEED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that has ended."""
+
+    folder: RunFolder
+    config: PretrainConfig
+    images: int
+    skipped: int
+    moment: Moment | None
+    """The last step; None where the run had ended before."""
+    evaluation: dict[str, float]
+    """The last values of what was evaluated."""
+    files: tuple[Path, ...]
+    """What was made at the end."""
+    notes: tuple[str, ...]
+    """What could not be made, and why."""
+
+
+def pretrain(
+    config: PretrainConfig,
+    out: Path | str,
+    *,
+    encoder: nn.Module | None = None,
+    device: str = "auto",
+    cache: Path | None = None,
+    cache_gib: float = 16.0,
+    checkpoint_seconds: float = 60.0,
+    log_every: int = 10,
+    evaluations: int = 10,
+    progress: Progress = lambda *_: None,
+    observe: Callable[[Moment], None] = lambda _: None,
+    evaluated: Callable[[int, dict[str, float]], None] = lambda *_: None,
+) -> Run:
+    """Train an encoder on images, or go on where a run in `out` stopped.
+
+    What shapes the weights is in `config`; what does not, in the other parameters. Under `torchrun`
+    every process calls this alike, and the first one writes.
+
+    Parameters
+    ----------
+    out
+        The run's folder (`shiomi.lejepa.run_folder`), seen by all hosts.
+    encoder
+        A module on images (N, 3, H, W) in [0, 1] that returns (N, width), in place of
+        `config.encoder`, initialised the same way at each start.
+    device
+        auto, cpu, cuda, cuda:N or mps.
+    cache, cache_gib
+        Where decoded images are kept (None: in `out`), and how many GiB they may take.
+    evaluations
+        How often features are evaluated, the end included; 0 leaves it out.
+    progress, observe, evaluated
+        Called while data are read, every `log_every` steps, and after each evaluation.
+
+    Raises
+    ------
+    DataError, InputError, MissingError, NonFiniteError, RunError
+        See `shiomi.lejepa.errors`.
+    KeyboardInterrupt
+        A wish to stop was met: the run is saved, the same call goes on.
+    """
+    folder = RunFolder(Path(out))
+    with ExitStack() as stack:
+        place = stack.enter_context(joined_ranks(device))
+        if place.first:
+            stack.enter_context(folder.held())
+        source = open_source(
+            Path(config.images),
+            Path(config.labels) if config.labels else None,
+            use_labels=config.use_labels,
+        )
+        config = config.resolved(typical_side(source))
+        if place.first:
+            folder.claim(config)
+        images = load_images(
+            source,
+            config.stored_size or 0,
+            cache=cache or folder.cache,
+            limit_gib=cache_gib,
+            progress=progress if place.first else lambda *_: None,
+        )
+        _check_count(images, config)
+        _list_skipped(images, folder, place)
+        fit = _fit(config, images, folder, place, encoder, checkpoint_seconds, log_every)
+        if not place.first:
+            fit.run(evaluate_every=None)
+            return Run(folder, config, len(images), len(images.skipped), None, {}, (), ())
+        return _first_rank(config, folder, images, fit, observe, evaluated, evaluations)
+
+
+def _first_rank(
+    config: PretrainConfig,
+    folder: RunFolder,
+    images: Images,
+    fit: Fit,
+    observe: Callable[[Moment], None],
+    evaluated: Callable[[int, dict[str, float]], None],
+    evaluations: int,
+) -> Run:
+    """Train and write down what is measured; then make what a run ends with."""
+    rows = MetricsFile(folder.metrics, step=fit.step)
+    results = MetricsFile(folder.evaluations, step=fit.step)
+    board = TensorBoard(folder.tensorboard, step=fit.step)
+    evaluation = Evaluation(images, config)
+    seen: list[Moment] = []
+    values: dict[str, float] = {}
+
+    def note(moment: Moment) -> None:
+        row = {
+            k: v for k, v in asdict(moment).items() if k not in ("step", "steps", "seconds_left")
+        }
+        row["criterion"] = criterion(moment.loss, config.training.objective.lam)
+        row["epoch"] = moment.step * config.training.batch_size / len(images)
+        rows.add(moment.step, row)
+        board.add(moment.step, row, "train")
+        seen[:] = [moment]
+        observe(moment)
+
+    def evaluate(step: int) -> None:
+        if not evaluations:
+            return
+        values.update(evaluation(fit.network.encoder, fit.place.device))
+        results.add(step, values)
+        board.add(step, values, "evaluation")
+        evaluated(step, values)
+
+    every = max(1, fit.steps // evaluations) if evaluations else None
+    try:
+        fit.run(note, evaluate, every)
+    finally:
+        board.close()
+    _list_skipped(images, folder, fit.place)
+    files, notes = finish(folder, config, fit.network.encoder.cpu(), images)
+    moment = seen[0] if seen else None
+    skipped = len(images.skipped)
+    return Run(folder, config, len(images), skipped, moment, values, files, notes)
+
+
+def _fit(
+    config: PretrainConfig,
+    images: Images,
+    folder: RunFolder,
+    place: Place,
+    encoder: nn.Module | None,
+    checkpoint_seconds: float,
+    log_every: int,
+) -> Fit:
+    crops = config.crops()
+    seed = config.training.seed
+
+    def prepare(numbers: Sequence[int]) -> Batch:
+        batch = images.batch(numbers)
+        if place.device.type == "cuda":
+            return Batch(batch.pixels.pin_memory(), batch.ratio)
+        return batch
+
+    def make_views(batch: Batch, numbers: Sequence[int], step: int) -> list[Tensor]:
+        there = Batch(batch.pixels.to(place.device, non_blocking=True), batch.ratio)
+        return crops(there, numbers, seed=seed, step=step)
+
+    return Fit(
+        build_network(config, encoder),
+        prepare,
+        make_views,
+        count=len(images),
+        training=config.training,
+        global_views=config.global_views,
+        place=place,
+        checkpoint=folder.checkpoint,
+        checkpoint_seconds=checkpoint_seconds,
+        log_every=log_every,
+    )
+
+
+def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> Network:
+    """Return encoder and projector, initialised by the configuration's seed."""
+    size = config.global_size or 224
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(key(config.training.seed, _NETWORK_SEED))
+        encoder = encoder or build_encoder(config.encoder, size)
+        width = feature_width(encoder, torch.zeros(2, 3, size, size))
+        head = projector(
+            width,
+            out=config.projector_width,
+            hidden=config.projector_hidden,
+            layers=config.projector_layers,
+        )
+    return Network(encoder, head).to(memory_format=torch.channels_last)
+
+
+def _check_count(images: Images, config: PretrainConfig) -> None:
+    if len(images) < 2:
+        raise DataError(
+            f"{config.images} holds a single readable image; an encoder learns from what differs"
+            " between many, give a folder with at least a batch of them"
+        )
+
+
+def _list_skipped(images: Images, folder: RunFolder, place: Place) -> None:
+    """Keep the list of damaged files, one per line with the reason."""
+    if place.first and images.skipped:
+        lines = "".join(f"{one.name}\\t{one.reason}\\n" for one in images.skipped)
+        write_atomically(folder.skipped, lines.encode("utf-8", "surrogateescape"))

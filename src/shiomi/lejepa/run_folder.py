@@ -1,0 +1,178 @@
+"""What a run's folder holds, and how it is opened.
+
+config.json           what the run was told, sizes chosen
+checkpoint/last.pt    all that is needed to go on
+metrics.csv           the loss and its parts, every few steps
+evaluations.csv       kNN, probe, RankMe as training went
+tensorboard/          the same for TensorBoard
+skipped.txt           files that gave no image, and why
+encoder.safetensors   the trained encoder, at the end; also encoder.onnx and report.html
+cache/                decoded images; may be deleted
+lock                  held by the process that trains
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shiomi.lejepa.config import PretrainConfig, differing, from_json, to_json
+from shiomi.lejepa.errors import InputError, RunError
+from shiomi.lejepa.locking import locked
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["RunFolder", "load_encoder", "write_atomically"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The paths of a run."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint" / "last.pt"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.path / "evaluations.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def skipped(self) -> Path:
+        return self.path / "skipped.txt"
+
+    @property
+    def encoder(self) -> Path:
+        return self.path / "encoder.safetensors"
+
+    @property
+    def onnx(self) -> Path:
+        return self.path / "encoder.onnx"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def cache(self) -> Path:
+        return self.path / "cache"
+
+    def read_config(self) -> PretrainConfig:
+        """Return what the run was told. Raises RunError where this is no run's folder."""
+        try:
+            return from_json(self.config.read_text("utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is no run's folder: it has no config.json") from None
+        except (OSError, InputError) as error:
+            raise RunError(f"{self.config} cannot be read: {error}") from None
+
+    def claim(self, config: PretrainConfig) -> None:
+        """Keep `config` here, or see that the run here was told the same.
+
+        Raises RunError where it was told something else, which is named.
+        """
+        if self.config.exists():
+            if differ := differing(self.read_config(), config):
+                told = "; ".join(f"{key} is {old!r} there, now {new!r}" for key, old, new in differ)
+                raise RunError(
+                    f"{self.path} holds a run of another configuration: {told}. Give another"
+                    " --out, or the same options to go on"
+                )
+        else:
+            write_atomically(self.config, to_json(config).encode())
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder and hold it against other processes.
+
+        Raises RunError where it is held, cannot be made, or holds something that is no run.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            strange = not self.config.exists() and any(
+                one.name not in ("lock", "cache", ".config.json") for one in self.path.iterdir()
+            )
+        except OSError as error:
+            raise RunError(f"{self.path} cannot be made: {error.strerror or error}") from None
+        if strange:
+            raise RunError(
+                f"{self.path} is not empty and no run's folder; give a new or empty --out"
+            )
+        try:
+            with locked(self.path / "lock"):
+                yield
+        except BlockingIOError:
+            raise RunError(
+                f"{self.path} is in use by another process; wait for it, or give another --out"
+            ) from None
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, also where power fails.
+
+    Raises RunError where it cannot be written, with the space that is left.
+    """
+    from shiomi.lejepa.checkpoint import atomic_file
+
+    with atomic_file(path) as file:
+        file.write(data)
+
+
+def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module:
+    """Return the encoder of a run, ready to embed: in evaluation mode, on the CPU.
+
+    A run that has not ended gives the encoder of its last checkpoint.
+
+    Parameters
+    ----------
+    encoder
+        A module of the same make, for a run that was given a module instead of a name.
+
+    Raises
+    ------
+    RunError
+        There is no run, it has no weights yet, or they do not fit the encoder.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    from shiomi.lejepa.encoders import build_encoder
+
+    folder = RunFolder(Path(run))
+    config = folder.read_config()
+    if encoder is None:
+        encoder = build_encoder(config.encoder, config.global_size or 224)
+    try:
+        if folder.encoder.exists():
+            weights = load_file(folder.encoder)
+        elif folder.checkpoint.exists():
+            kept = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)
+            weights = {
+                name.removeprefix("encoder."): value
+                for name, value in kept["network"].items()
+                if name.startswith("encoder.")
+            }
+        else:
+            raise RunError(f"{folder.path} has no weights yet: no checkpoint was written")
+        encoder.load_state_dict(weights)
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise RunError(f"the weights in {folder.path} cannot be used: {error}") from None
+    return encoder.eval()

@@ -1,0 +1,33 @@
+"""The learning rate of a step: linear warm-up, then a cosine down to a thousandth of the base."""
+
+from __future__ import annotations
+
+import math
+
+from shiomi.lejepa.errors import InputError
+
+__all__ = ["FINAL_SHARE", "learning_rate"]
+
+FINAL_SHARE = 1e-3
+"""The last step's rate as a share of the base: relative, so that it never rises (arXiv 2511.08544
+states lr/1000; an absolute 1e-3 would double a base of 5e-4)."""
+
+
+def learning_rate(step: int, steps: int, *, base: float, warmup: int = 0) -> float:
+    """Return the rate of step `step` of 0 .. steps - 1.
+
+    Steps 0 .. warmup - 1 rise in equal parts, the last of them to one part below the base; step
+    `warmup` has the base, step `steps - 1` has base * FINAL_SHARE, between them half a cosine.
+
+    Raises InputError where the numbers cannot be meant.
+    """
+    if not 0 <= step < steps:
+        raise InputError(f"step {step} is not one of 0 to {steps - 1}")
+    if not 0 <= warmup < steps:
+        raise InputError(f"a warm-up of {warmup} steps does not fit into {steps}; give fewer")
+    if step < warmup:
+        return base * (step + 1) / (warmup + 1)
+    if steps - 1 == warmup:
+        return base
+    share = (step - warmup) / (steps - 1 - warmup)
+    return base * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2)

@@ -1,0 +1,427 @@
+"""The training loop: a network, a function that makes views, and nothing that knows of images.
+
+Everything random is a function of the seed and the step, and the rest is in the checkpoint: a run
+that was killed anywhere ends with the weights of one that was not, on one rank or several.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from shiomi.lejepa.checkpoint import load_checkpoint, save_checkpoint
+from shiomi.lejepa.config import Training
+from shiomi.lejepa.counter_random import key
+from shiomi.lejepa.devices import Place
+from shiomi.lejepa.encoders import Network
+from shiomi.lejepa.errors import InputError, RunError
+from shiomi.lejepa.loss import LejepaLoss, lejepa_loss
+from shiomi.lejepa.metrics import peak_memory_mib
+from shiomi.lejepa.nonfinite import PendingCheck, raise_if_nonfinite
+from shiomi.lejepa.schedule import learning_rate
+from shiomi.lejepa.stopping import stop_wished
+
+__all__ = ["DataOrder", "Fit", "MakeViews", "Moment", "Prepare", "optimiser"]
+
+Prepare = Callable[[Sequence[int]], Any]
+"""Reads the samples of these numbers; called ahead, in a thread of its own."""
+MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
+"""Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
+
+_DATA, _NETWORK = 1, 2  # what a random number is for
+_AHEAD = 2  # batches that are read while one is worked on
+_AGREE_EVERY = {"cpu": 1}  # steps between two questions whether a rank was asked to stop
+_AGREE_ELSEWHERE = 20  # where asking would make the device wait
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """How far a run is, after a step."""
+
+    step: int
+    """Steps done."""
+    steps: int
+    lr: float
+    loss: float
+    prediction: float
+    sigreg: float
+    samples_per_second: float
+    seconds_left: float
+    memory_mib: float
+
+
+class DataOrder:
+    """Which samples a step works on: each once per epoch, in an order that the seed gives."""
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        self._count, self._size, self._seed = count, batch_size, seed
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def __call__(self, step: int) -> list[int]:
+        """Return the numbers of a step's samples, over all ranks."""
+        epoch, place = divmod(step, self._count // self._size)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(key(self._seed, _DATA, epoch))
+            self._order = torch.randperm(self._count, generator=generator)
+            self._epoch = epoch
+        numbers: list[int] = self._order[place * self._size : (place + 1) * self._size].tolist()
+        return numbers
+
+
+def optimiser(network: nn.Module, training: Training) -> torch.optim.AdamW:
+    """Return AdamW; biases and the scales of normalisations do not decay."""
+    decaying = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    groups = [
+        {"params": decaying, "weight_decay": training.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW([g for g in groups if g["params"]], lr=training.lr)
+
+
+_Part = tuple[list[int], Any]  # the samples' numbers, and what `prepare` read of them
+_Parts = list[_Part]
+
+
+class Fit:
+    """A network in training: `run` it, and `run` it again after a restart."""
+
+    def __init__(
+        self,
+        network: Network,
+        prepare: Prepare,
+        make_views: MakeViews,
+        *,
+        count: int,
+        training: Training,
+        global_views: int,
+        place: Place | None = None,
+        checkpoint: Path | None = None,
+        checkpoint_seconds: float = 60.0,
+        log_every: int = 10,
+    ) -> None:
+        """Prepare to train, from `checkpoint` where there is one.
+
+        Parameters
+        ----------
+        network
+            Initialised alike on every rank; moved to the device.
+        prepare, make_views
+            Read samples by number, and make views of them.
+        count
+            Samples there are.
+        global_views
+            How many views, the first ones, are global.
+        checkpoint
+            The file to save to and go on from; None saves nothing.
+        checkpoint_seconds
+            Between two checkpoints. Only how much is lost by a kill depends on it.
+
+        Raises
+        ------
+        InputError
+            There are fewer samples than a batch takes, or than ranks and parts.
+        RunError
+            The checkpoint is damaged.
+        """
+        self.place = place or Place(torch.device("cpu"))
+        self.training = training
+        self.steps = _steps(count, training, self.place.ranks)
+        self.step = 0
+        self.network = network.to(self.place.device)
+        self._prepare, self._make_views = prepare, make_views
+        self._global_views = global_views
+        self._order = DataOrder(count, training.batch_size, training.seed)
+        self._objective = training.objective
+        self._checkpoint, self._seconds = checkpoint, checkpoint_seconds
+        self._log_every = log_every
+        self._optimiser = optimiser(self.network, training)
+        self._go_on()
+        self._parallel = _parallel(self.network, self.place)
+        self._bf16 = _bf16(training.precision, self.place.device)
+
+    def run(
+        self,
+        observe: Callable[[Moment], None] = lambda _: None,
+        evaluate: Callable[[int], None] = lambda _: None,
+        evaluate_every: int | None = None,
+    ) -> None:
+        """Train to the end.
+
+        `observe` is called every `log_every` steps and at the end, on every rank; `evaluate` every
+        `evaluate_every` steps and at the end, on the first rank, with the network in evaluation
+        mode. A wish to stop (Ctrl-C, SIGTERM) is met by saving and then raising KeyboardInterrupt.
+
+        Raises NonFiniteError where embeddings are NaN or infinite, RunError where a checkpoint
+        cannot be written.
+        """
+        saved = time.monotonic()
+        clock = _Clock(self.step, self.steps, self.training.batch_size)
+        with ExitStack() as stack:
+            wish = stack.enter_context(stop_wished())
+            stack.enter_context(_undisturbed(self.place.device))
+            batches = stack.enter_context(self._batches())
+            self.network.train()
+            for parts in batches:
+                loss, lr = self._work(parts)
+                self.step += 1
+                last = self.step == self.steps
+                clock.tick(self.step)
+                if last or self.step % self._log_every == 0:
+                    observe(self._moment(loss, lr, clock))
+                if last or (evaluate_every and self.step % evaluate_every == 0):
+                    self._evaluated(evaluate)
+                stop = self._agreed(wish.made) and not last
+                if stop or last or time.monotonic() - saved >= self._seconds:
+                    self.save()
+                    saved = time.monotonic()
+                if stop:
+                    raise KeyboardInterrupt
+
+    def save(self) -> None:
+        """Write the checkpoint, on the first rank."""
+        if self._checkpoint is not None and self.place.first:
+            state = {
+                "step": self.step,
+                "network": self.network.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+            }
+            save_checkpoint(self._checkpoint, state)
+
+    def _go_on(self) -> None:
+        """Take up the checkpoint, which the first rank reads."""
+        if self._checkpoint is None:
+            return
+        state = load_checkpoint(self._checkpoint) if self.place.first else None
+        if self.place.ranks > 1:
+            held = [state]
+            dist.broadcast_object_list(
+                held,
+                src=0,
+                device=torch.device("cpu")
+                if self.place.device.type == "cpu"
+                else self.place.device,
+            )
+            state = held[0]
+        if state is None:
+            return
+        try:
+            self.network.load_state_dict(state["network"])
+            self._optimiser.load_state_dict(state["optimiser"])
+            self.step = int(state["step"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = str(error).split("\n", 1)[0]
+            raise RunError(
+                f"the checkpoint {self._checkpoint} is of another network ({reason}); give another"
+                " --out"
+            ) from None
+
+    @contextmanager
+    def _batches(self) -> Iterator[Iterator[_Parts]]:
+        """This rank's share of the steps that are left, read ahead in a thread."""
+
+        def read(step: int) -> _Parts:
+            numbers = _share(self._order(step), self.place.rank, self.place.ranks)
+            parts = [
+                _share(numbers, part, self.training.accumulate)
+                for part in range(self.training.accumulate)
+            ]
+            return [(part, self._prepare(part)) for part in parts]
+
+        with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
+            todo = iter(range(self.step, self.steps))
+            ahead = [thread.submit(read, step) for step in islice(todo, _AHEAD)]
+
+            def each() -> Iterator[_Parts]:
+                while ahead:
+                    parts = ahead.pop(0).result()
+                    if (step := next(todo, None)) is not None:
+                        ahead.append(thread.submit(read, step))
+                    yield parts
+
+            try:
+                yield each()
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _work(self, parts: _Parts) -> tuple[LejepaLoss, float]:
+        """Do one step of the optimiser; return the loss and the learning rate."""
+        training = self.training
+        warmup = int(training.warmup * self.steps)
+        lr = learning_rate(self.step, self.steps, base=training.lr, warmup=warmup)
+        for group in self._optimiser.param_groups:
+            group["lr"] = lr
+        self._optimiser.zero_grad(set_to_none=True)
+        loss = self._whole(parts[0]) if len(parts) == 1 else self._accumulated(parts)
+        self._optimiser.step()
+        return loss, lr
+
+    def _whole(self, part: _Part) -> LejepaLoss:
+        loss = self._loss(self._embed(self._parallel, part, 0))
+        pending = PendingCheck(loss.nonfinite, loss.samples)
+        loss.total.backward()
+        pending.raise_if_nonfinite()
+        return loss
+
+    def _accumulated(self, parts: _Parts) -> LejepaLoss:
+        """The gradient of the loss of all parts together, with the memory of one.
+
+        SIGReg looks at the whole batch, so a mean of the parts' losses is another loss. The
+        embeddings are made first without a graph, the loss is differentiated by them, and each
+        part is done again to carry that gradient on (Gao et al. 2021, arXiv 2101.06983).
+        """
+        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        with torch.no_grad():
+            made = [self._embed(self.network, part, i) for i, part in enumerate(parts)]
+        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            buffer.copy_(before)  # running means are moved once, by the second pass
+        embeddings = torch.cat(made, 1).float().requires_grad_()
+        loss = self._loss(embeddings)
+        loss.total.backward()
+        raise_if_nonfinite(loss.nonfinite, loss.samples)
+        if embeddings.grad is None:
+            raise RuntimeError("the loss does not depend on the embeddings")
+        gradients = embeddings.grad.split([len(numbers) for numbers, _ in parts], 1)
+        for i, (part, gradient) in enumerate(zip(parts, gradients, strict=True)):
+            last = i == len(parts) - 1
+            parallel = self._parallel
+            waiting = isinstance(parallel, DistributedDataParallel) and not last
+            with parallel.no_sync() if waiting else nullcontext():
+                again = self._embed(parallel, part, i)
+                again.backward(gradient.to(again.dtype))
+        return loss
+
+    def _embed(self, network: nn.Module, part: _Part, number: int) -> Tensor:
+        """Return (V, n, D) of one part; its dropout is a function of step, rank and part."""
+        numbers, prepared = part
+        groups = self._make_views(prepared, numbers, self.step)
+        place = self.place
+        torch.manual_seed(key(self.training.seed, _NETWORK, self.step, place.rank, number))
+        with torch.autocast(place.device.type, torch.bfloat16, enabled=self._bf16):
+            embeddings: Tensor = network(groups, len(numbers))
+        return embeddings
+
+    def _loss(self, embeddings: Tensor) -> LejepaLoss:
+        return lejepa_loss(
+            embeddings,
+            global_views=self._global_views,
+            step=self.step,
+            lam=self._objective.lam,
+            variant=self._objective,
+            seed=self.training.seed,
+            check=False,
+        )
+
+    def _moment(self, loss: LejepaLoss, lr: float, clock: _Clock) -> Moment:
+        return Moment(
+            step=self.step,
+            steps=self.steps,
+            lr=lr,
+            loss=loss.total.item(),
+            prediction=loss.prediction.item(),
+            sigreg=loss.sigreg.item(),
+            samples_per_second=clock.samples_per_second,
+            seconds_left=clock.seconds_left,
+            memory_mib=peak_memory_mib(self.place.device),
+        )
+
+    def _evaluated(self, evaluate: Callable[[int], None]) -> None:
+        if self.place.first:
+            self.network.eval()
+            evaluate(self.step)
+            self.network.train()
+
+    def _agreed(self, wished: bool) -> bool:
+        """Whether all ranks stop after this step: where one of them was asked to."""
+        if self.place.ranks == 1:
+            return wished
+        if self.step % _AGREE_EVERY.get(self.place.device.type, _AGREE_ELSEWHERE):
+            return False
+        asked = torch.tensor([float(wished)], device=self.place.device)
+        dist.all_reduce(asked)
+        return bool(asked.item() > 0)
+
+
+class _Clock:
+    """Speed and the time that is left, from the last steps of this process."""
+
+    def __init__(self, step: int, steps: int, batch_size: int) -> None:
+        self._steps, self._batch_size = steps, batch_size
+        self._marks = [(step, time.monotonic())]
+
+    def tick(self, step: int) -> None:
+        self._marks.append((step, time.monotonic()))
+        del self._marks[:-100]
+
+    @property
+    def _per_step(self) -> float:
+        (first, began), (last, now) = self._marks[0], self._marks[-1]
+        return (now - began) / max(1, last - first)
+
+    @property
+    def samples_per_second(self) -> float:
+        return self._batch_size / self._per_step if self._per_step else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        return (self._steps - self._marks[-1][0]) * self._per_step
+
+
+def _steps(count: int, training: Training, ranks: int) -> int:
+    if count < training.batch_size:
+        raise InputError(
+            f"a batch takes {training.batch_size} samples and there are {count}; give a smaller"
+            " batch (--batch-size) or more data"
+        )
+    if training.batch_size < 2 or training.batch_size < ranks * training.accumulate:
+        raise InputError(
+            f"a batch of {training.batch_size} cannot be shared by {ranks} ranks in"
+            f" {training.accumulate} parts each, and SIGReg needs 2 samples; give a larger one"
+        )
+    return training.steps_for(count)
+
+
+def _share(numbers: list[int], part: int, parts: int) -> list[int]:
+    """Return one of `parts` runs of `numbers`, as even as they can be."""
+    n = len(numbers)
+    return numbers[n * part // parts : n * (part + 1) // parts]
+
+
+def _parallel(network: nn.Module, place: Place) -> nn.Module:
+    if place.ranks == 1:
+        return network
+    if place.device.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return DistributedDataParallel(network, device_ids=[place.device.index])
+    return DistributedDataParallel(network)
+
+
+def _bf16(precision: str, device: torch.device) -> bool:
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return precision == "bf16"
+
+
+@contextmanager
+def _undisturbed(device: torch.device) -> Iterator[None]:
+    """Repeatable kernels, and the caller's random state and switches left as they were."""
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before

@@ -1,0 +1,277 @@
+"""Multi-crop views of a batch, made on the device by batched products of matrices.
+
+The augmentations are the paper's (arXiv 2511.08544, and the README of its code): a random
+resized crop, a mirror image, colour jitter, grey, blur, solarisation. Everything up to the last
+is linear, and so is done at once:
+
+- Crop, resizing with anti-aliasing, mirroring and blur are one matrix per side: a view is
+  `rows @ image @ columns.T`, for each channel.
+- Brightness, contrast, saturation, hue and grey are one 3 x 4 matrix per image.
+
+Two things differ from a chain of torchvision's transforms for that reason: values are clipped to
+[0, 1] once, after all of them, and hue turns around the grey axis instead of in HSV.
+
+All parameters are functions of (seed, step, image, view): see `shiomi.lejepa.counter_random`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shiomi.lejepa.counter_random import uniform
+from shiomi.lejepa.data.images import Batch
+
+__all__ = ["Augmentations", "MultiCrop", "ViewParameters", "render", "resize", "view_parameters"]
+
+_LUMA = (0.299, 0.587, 0.114)  # of R, G, B in grey, ITU-R BT.601
+_REFERENCE_SIDE = 224  # pixels; the side for which the blur's width is given
+_DRAWS = 16  # random numbers per view
+_Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Augmentations:
+    """What is done to a view besides cropping it. Probabilities are per view."""
+
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    """Width / height of a crop, log-uniform."""
+    flip: float = 0.5
+    jitter: float = 0.8
+    """Probability of colour jitter; its parts are as torchvision's ColorJitter means them."""
+    brightness: float = 0.4
+    contrast: float = 0.4
+    saturation: float = 0.2
+    hue: float = 0.1
+    grey: float = 0.2
+    blur: float = 0.5
+    blur_sigma: tuple[float, float] = (0.1, 2.0)
+    """In pixels of a view of 224; scaled with the view's side."""
+    solarize: float = 0.2
+    """Probability of inverting what is brighter than a half."""
+
+
+@dataclass(frozen=True, slots=True)
+class MultiCrop:
+    """How many views of which size; the global ones come first."""
+
+    global_views: int = 2
+    global_size: int = 224
+    global_scale: tuple[float, float] = (0.3, 1.0)
+    """Share of the image's area, uniform."""
+    local_views: int = 6
+    local_size: int = 96
+    local_scale: tuple[float, float] = (0.05, 0.3)
+    augmentations: Augmentations = field(default_factory=Augmentations)
+
+    def __call__(
+        self, batch: Batch, numbers: Sequence[int], *, seed: int, step: int
+    ) -> list[Tensor]:
+        """Return views of images, as float32 in [0, 1] on the device of `batch.pixels`.
+
+        The first tensor is (global_views * N, 3, global_size, global_size), the second one
+        (local_views * N, 3, local_size, local_size), view by view; it is missing where there are
+        no local views. `numbers` tell the images apart, for their random numbers.
+        """
+        kinds = (
+            (0, self.global_views, self.global_size, self.global_scale),
+            (self.global_views, self.local_views, self.local_size, self.local_scale),
+        )
+        views = []
+        pixels = batch.pixels.float().div_(255)
+        for first, count, size, scale in kinds:
+            made = []
+            for view in range(first, first + count):
+                parameters = view_parameters(
+                    batch.ratio, numbers, self.augmentations, scale, seed=seed, step=step, view=view
+                )
+                made.append(render(pixels, parameters, size))
+            if made:
+                views.append(torch.cat(made))
+        return views
+
+
+@dataclass(frozen=True, slots=True)
+class ViewParameters:
+    """One view of each of N images. The crop is in shares of the image's width and height."""
+
+    left: _Floats  # (N,)
+    top: _Floats
+    width: _Floats
+    height: _Floats
+    flip: NDArray[np.bool_]
+    colour: _Floats  # (N, 3, 3): linear part
+    contrast: _Floats  # (N, 3, 3): what the mean colour of the crop is multiplied with and added
+    sigma: _Floats  # (N,) of the blur, in pixels of a view of 224; 0 is none
+    solarize: NDArray[np.bool_]
+
+
+def view_parameters(
+    ratio: Tensor,
+    numbers: Sequence[int],
+    augmentations: Augmentations,
+    scale: tuple[float, float],
+    *,
+    seed: int,
+    step: int,
+    view: int,
+) -> ViewParameters:
+    """Draw the parameters of view `view` of images whose width / height is `ratio` (N,)."""
+    a = augmentations
+    draw = np.arange(_DRAWS)[:, None]
+    u = uniform(seed, step, view, np.asarray(numbers, np.int64)[None], draw)  # (_DRAWS, N)
+    left, top, width, height = _crop(u[:4], ratio.cpu().double().numpy(), scale, a.ratio)
+    jittered = u[4] < a.jitter
+    colour, contrast = _jitter(u[5:10], a)
+    colour = np.where(jittered[:, None, None], colour, np.eye(3))
+    contrast = np.where(jittered[:, None, None], contrast, 0.0)
+    grey = (u[10] < a.grey)[:, None, None]
+    to_grey = np.tile(np.array(_LUMA), (3, 1))
+    colour = np.where(grey, to_grey @ colour, colour)
+    contrast = np.where(grey, to_grey @ contrast, contrast)
+    low, high = a.blur_sigma
+    return ViewParameters(
+        left,
+        top,
+        width,
+        height,
+        flip=u[11] < a.flip,
+        colour=colour,
+        contrast=contrast,
+        sigma=np.where(u[12] < a.blur, low + (high - low) * u[13], 0.0),
+        solarize=u[14] < a.solarize,
+    )
+
+
+def render(pixels: Tensor, parameters: ViewParameters, size: int) -> Tensor:
+    """Return (N, 3, size, size) views in [0, 1] of `pixels` (N, 3, H, W) in [0, 1]."""
+    p, device = parameters, pixels.device
+    rows = _resampling(p.top, p.height, pixels.shape[-2], size, p.sigma, None)
+    columns = _resampling(p.left, p.width, pixels.shape[-1], size, p.sigma, p.flip)
+    rows, columns = rows.to(device), columns.to(device)
+    views = torch.matmul(rows[:, None], torch.matmul(pixels, columns[:, None].mT))
+    colour = torch.from_numpy(p.colour).float().to(device)
+    contrast = torch.from_numpy(p.contrast).float().to(device)
+    offset = torch.matmul(contrast, views.mean((2, 3))[:, :, None])  # (N, 3, 1)
+    flat = torch.baddbmm(offset, colour, views.flatten(2)).clamp_(0, 1)
+    solarize = torch.from_numpy(p.solarize).to(device).nonzero()[:, 0]
+    if len(solarize):
+        chosen = flat[solarize]
+        flat[solarize] = torch.where(chosen >= 0.5, 1 - chosen, chosen)
+    return flat.view_as(views)
+
+
+def resize(batch: Batch, size: int) -> Tensor:
+    """Return the images whole and unchanged but for their size: (N, 3, size, size) in [0, 1]."""
+    n = len(batch.pixels)
+    pixels = batch.pixels.float().div_(255)
+    if pixels.shape[-2:] == (size, size):
+        return pixels
+    matrix = _resampling(np.zeros(1), np.ones(1), pixels.shape[-1], size, np.zeros(1), None)
+    matrix = matrix.to(pixels.device).expand(n, -1, -1)[:, None]
+    return torch.matmul(matrix, torch.matmul(pixels, matrix.mT)).clamp_(0, 1)
+
+
+def _crop(
+    u: _Floats, image: _Floats, scale: tuple[float, float], ratio: tuple[float, float]
+) -> tuple[_Floats, _Floats, _Floats, _Floats]:
+    """Return left, top, width and height (N,) as shares of the sides.
+
+    As torchvision's RandomResizedCrop, but what is larger than the image is cut to it instead of
+    drawn again: a draw that may be repeated takes a number of draws that is not known.
+    """
+    area = scale[0] + (scale[1] - scale[0]) * u[0]
+    form = np.exp(np.log(ratio[0]) + (np.log(ratio[1]) - np.log(ratio[0])) * u[1])
+    stretched = form / image  # width / height in shares of the sides
+    width = np.minimum(np.sqrt(area * stretched), 1.0)
+    height = np.minimum(np.sqrt(area / stretched), 1.0)
+    return (1 - width) * u[2], (1 - height) * u[3], width, height
+
+
+def _jitter(u: _Floats, a: Augmentations) -> tuple[_Floats, _Floats]:
+    """Return linear part and factor of the mean colour (N, 3, 3) of a jitter in random order."""
+    n = u.shape[1]
+    grey = np.tile(np.array(_LUMA), (3, 1))
+    eye = np.eye(3)
+    zero = np.zeros((n, 3, 3))
+
+    def around_one(draw: _Floats, strength: float) -> _Floats:
+        low = max(0.0, 1 - strength)
+        return (low + (1 + strength - low) * draw)[:, None, None]
+
+    brightness = around_one(u[0], a.brightness)
+    contrast = around_one(u[1], a.contrast)
+    saturation = around_one(u[2], a.saturation)
+    parts = (
+        (brightness * eye, zero),
+        (contrast * eye, (1 - contrast) * grey),
+        (saturation * eye + (1 - saturation) * grey, zero),
+        (_hue((2 * u[3] - 1) * a.hue), zero),
+    )
+    orders = np.array(list(permutations(range(4))))[(u[4] * 24).astype(np.int64)]  # (N, 4)
+    linear = np.broadcast_to(eye, (n, 3, 3))
+    mean = zero
+    for place in range(4):
+        now = orders[:, place]
+        m = np.stack([part[0] for part in parts])[now, np.arange(n)]
+        c = np.stack([part[1] for part in parts])[now, np.arange(n)]
+        # x' = M x + C mean(x), where x = linear x0 + mean m0 has the mean (linear + mean) m0
+        mean = m @ mean + c @ (linear + mean)
+        linear = m @ linear
+    return linear, mean
+
+
+def _hue(turn: _Floats) -> _Floats:
+    """Return (N, 3, 3): colours turned by a share of a whole turn around the grey axis."""
+    angle = 2 * np.pi * turn
+    cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
+    rotated: _Floats = cos * np.eye(3) + sin * cross + (1 - cos) / 3
+    return rotated
+
+
+def _resampling(
+    start: _Floats,
+    length: _Floats,
+    source: int,
+    size: int,
+    sigma: _Floats,
+    flip: NDArray[np.bool_] | None,
+) -> Tensor:
+    """Return (N, size, source): each row the weights of the source pixels in one pixel of a view.
+
+    A triangle as wide as the larger of one source and one view pixel, which is what Pillow and
+    torchvision call bilinear with anti-aliasing, then the blur.
+    """
+    begin = torch.from_numpy(start * source).float()[:, None, None]
+    step = torch.from_numpy(length * source / size).float()[:, None, None]
+    out = torch.arange(size, dtype=torch.float32)[None, :, None]
+    if flip is not None:
+        mirrored = torch.from_numpy(flip)[:, None, None]
+        out = torch.where(mirrored, size - 1 - out, out)
+    centre = begin + (out + 0.5) * step  # (N, size, 1)
+    pixel = torch.arange(source, dtype=torch.float32)[None, None] + 0.5
+    weights = (1 - (pixel - centre).abs_().div_(step.clamp(min=1.0))).clamp_(min=0)
+    weights /= weights.sum(-1, keepdim=True)
+    blurred = sigma > 0
+    if blurred.any():
+        at = torch.from_numpy(np.flatnonzero(blurred))
+        weights[at] = torch.matmul(
+            _blur(sigma[blurred] * size / _REFERENCE_SIDE, size), weights[at]
+        )
+    return weights
+
+
+def _blur(sigma: _Floats, size: int) -> Tensor:
+    """Return (N, size, size): Gaussian weights of width `sigma` in pixels, rows summing to 1."""
+    at = torch.arange(size, dtype=torch.float32)
+    distance = (at[:, None] - at[None, :]).square_()
+    spread = torch.from_numpy(np.maximum(sigma, 1e-3)).float()[:, None, None]
+    weights = torch.exp(-distance[None] / (2 * spread.square()))
+    return weights / weights.sum(-1, keepdim=True)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.kernels import cpu
 
 __all__ = ["directions"]
 
@@ -34,6 +35,8 @@ def directions(
 ) -> Tensor:
     """Return `slices` directions drawn uniformly from the unit sphere, as columns: (dim, slices).
 
+    The same bits are drawn everywhere; logarithms and sines of devices differ in the last place.
+
     Parameters
     ----------
     step
@@ -53,11 +56,25 @@ def directions(
     # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
     drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")
     if isinstance(step, Tensor):
-        key = step.to(device=drawn_on, dtype=torch.int64).reshape(())
+        counter = step.to(device=drawn_on, dtype=torch.int64).reshape(())
     else:
-        key = torch.full((), step, dtype=torch.int64, device=drawn_on)
-    rows = _unit_rows(_mix(_mix(torch.full_like(key, seed)) + key), dim, slices, dtype)
-    return rows.to(device).T
+        counter = torch.full((), step, dtype=torch.int64, device=drawn_on)
+    rows: Tensor = _rows(counter, seed, dim, slices, dtype == torch.float64)
+    return rows.to(device, dtype).T
+
+
+@torch.library.custom_op("shiomi_lejepa::directions", mutates_args=())
+def _rows(step: Tensor, seed: int, dim: int, slices: int, double: bool) -> Tensor:
+    key = _mix(_mix(torch.full_like(step, seed)) + step)
+    if step.device.type == "cpu" and not double and cpu.available():
+        return cpu.directions(int(key), dim, slices)
+    return _unit_rows(key, dim, slices, torch.float64 if double else torch.float32)
+
+
+@_rows.register_fake
+def _(step: Tensor, _seed: int, dim: int, slices: int, double: bool) -> Tensor:
+    dtype = torch.float64 if double else torch.float32
+    return torch.empty((slices, dim), device=step.device, dtype=dtype)
 
 
 def _unit_rows(key: Tensor, dim: int, slices: int, dtype: torch.dtype) -> Tensor:
@@ -66,14 +83,13 @@ def _unit_rows(key: Tensor, dim: int, slices: int, dtype: torch.dtype) -> Tensor
     slice_ = torch.arange(slices, device=key.device).unsqueeze(1)
     pair = torch.arange(half, device=key.device).unsqueeze(0)
     bits = _mix(key + ((pair << 32) + slice_) * _GOLDEN)  # (slices, half)
-    computed_in = torch.float64 if dtype == torch.float64 else torch.float32
     # 24 bits each: exact in float32, never 0.
-    radius = (((bits >> 40) & 0xFFFFFF).to(computed_in) + 0.5) * 2.0**-24
-    angle = (bits & 0xFFFFFF).to(computed_in) * (2.0**-24 * 2 * math.pi)
+    radius = (((bits >> 40) & 0xFFFFFF).to(dtype) + 0.5) * 2.0**-24
+    angle = (bits & 0xFFFFFF).to(dtype) * (2.0**-24 * 2 * math.pi)
     radius = (-2 * radius.log()).sqrt()
     normal = torch.cat((radius * angle.cos(), radius * angle.sin()), dim=1)[:, :dim]
     length = torch.linalg.vector_norm(normal, dim=1, keepdim=True)
-    rows: Tensor = (normal / length).to(dtype)
+    rows: Tensor = normal / length
     return rows
 
 

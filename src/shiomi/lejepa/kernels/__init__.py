@@ -3,58 +3,112 @@
 | way | where | file |
 |---|---|---|
 | `plain` | any device and float type; always right | plain.py |
+| `cpu` | float32 on the CPU, where there is a C compiler | cpu.py, trigonometric_sums.c |
+| `triton` | float32 on CUDA, where Triton is installed | triton.py |
 
-Registered with torch as an operator, so that torch.compile takes it whole.
+Registered with torch as operators, so that torch.compile takes them whole.
 """
 
 from __future__ import annotations
 
+import importlib.util
+from types import ModuleType
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from shiomi.lejepa.kernels import plain
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.kernels import cpu, plain
 
-__all__ = ["trigonometric_sums"]
+__all__ = ["BACKENDS", "choose_backend", "trigonometric_sums"]
+
+BACKENDS = ("auto", "plain", "cpu", "triton")
+_TESTED_KNOTS = 64  # rounding errors of the recurrence grow with the square of their number
 
 
-def trigonometric_sums(u: Tensor, *, spacing: float, knots: int, half: bool = False) -> Tensor:
+def trigonometric_sums(
+    u: Tensor, *, spacing: float, knots: int, half: bool = False, backend: str = "auto"
+) -> Tensor:
     """Return sum_n cos(t_j u_n) and sum_n sin(t_j u_n), differentiable once in u.
 
     u: (K, V, N), float32 or float64. Returns (K, V, 2, J) with J = `knots` and t_j = j * spacing,
-    or (j + 1/2) * spacing where `half`.
+    or (j + 1/2) * spacing where `half`. More than 64 knots are computed in float64.
+
+    Raises
+    ------
+    InputError
+        `backend` is none of BACKENDS, or cannot compute this.
     """
-    sums: Tensor = _forward(u, spacing, knots, half)
+    if knots > _TESTED_KNOTS and u.dtype != torch.float64:
+        wide = trigonometric_sums(u.double(), spacing=spacing, knots=knots, half=half)
+        return wide.to(u.dtype)
+    sums: Tensor = _forward(u, spacing, knots, half, backend)
     return sums
 
 
+def choose_backend(u: Tensor, backend: str = "auto") -> str:
+    """Return which of plain, cpu and triton computes u (K, V, N).
+
+    Raises
+    ------
+    InputError
+        `backend` is none of BACKENDS, or cannot compute this.
+    """
+    single = u.dtype == torch.float32
+    if backend == "auto":
+        if single and u.device.type == "cpu" and cpu.available():
+            return "cpu"
+        if single and u.device.type == "cuda" and importlib.util.find_spec("triton"):
+            return "triton"
+        return "plain"
+    if backend not in BACKENDS:
+        raise InputError(f"no backend {backend!r}; there are {', '.join(BACKENDS)}")
+    if backend == "cpu" and not (single and u.device.type == "cpu" and cpu.available()):
+        raise InputError(f"backend 'cpu' needs a C compiler and float32 on a CPU, not {u.dtype}")
+    if backend == "triton" and not (single and importlib.util.find_spec("triton")):
+        raise InputError(f"backend 'triton' needs Triton and float32, not {u.dtype}")
+    return backend
+
+
+def _module(u: Tensor, backend: str) -> ModuleType | Any:
+    chosen = choose_backend(u, backend)
+    if chosen == "triton":
+        return importlib.import_module(f"{__name__}.triton")
+    return cpu if chosen == "cpu" else plain
+
+
 @torch.library.custom_op("shiomi_lejepa::trigonometric_sums", mutates_args=())
-def _forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
-    return plain.forward(u, spacing, knots, half)
+def _forward(u: Tensor, spacing: float, knots: int, half: bool, backend: str) -> Tensor:
+    sums: Tensor = _module(u, backend).forward(u, spacing, knots, half)
+    return sums
 
 
 @torch.library.custom_op("shiomi_lejepa::trigonometric_sums_backward", mutates_args=())
-def _backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
-    return plain.backward(u, weights, spacing, half)
+def _backward(u: Tensor, weights: Tensor, spacing: float, half: bool, backend: str) -> Tensor:
+    gradient: Tensor = _module(u, backend).backward(u, weights, spacing, half)
+    return gradient
 
 
 @_forward.register_fake
-def _(u: Tensor, _spacing: float, knots: int, _half: bool) -> Tensor:
+def _(u: Tensor, _spacing: float, knots: int, _half: bool, _backend: str) -> Tensor:
     return u.new_empty((u.shape[0], u.shape[1], 2, knots))
 
 
 @_backward.register_fake
-def _(u: Tensor, _weights: Tensor, _spacing: float, _half: bool) -> Tensor:
-    return torch.empty_like(u)
+def _(u: Tensor, _weights: Tensor, _spacing: float, _half: bool, _backend: str) -> Tensor:
+    return torch.empty_like(u, memory_format=torch.contiguous_format)
 
 
-def _save(ctx, inputs, output) -> None:  # noqa: ARG001  # type: ignore[no-untyped-def]
-    u, ctx.spacing, _, ctx.half = inputs
+def _save(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG001
+    u, ctx.spacing, _, ctx.half, ctx.backend = inputs
     ctx.save_for_backward(u)
 
 
-def _gradient(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
+def _gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
     (u,) = ctx.saved_tensors
-    return _backward(u, grad.contiguous(), ctx.spacing, ctx.half), None, None, None
+    gradient = _backward(u, grad.contiguous(), ctx.spacing, ctx.half, ctx.backend)
+    return gradient, None, None, None, None
 
 
 _forward.register_autograd(_gradient, setup_context=_save)

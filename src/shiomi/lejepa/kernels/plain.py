@@ -29,7 +29,7 @@ def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
         first = part * (spacing / 2 if half else spacing)
         cosine, sine = first.cos(), first.sin()
         if half:
-            twice = 4 * cosine.square() - 2
+            twice = 2 - 4 * sine.square()
             before = (cosine, -sine)
             now = (cosine, sine)
         else:
@@ -50,14 +50,14 @@ def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
     u: (K, V, N); weights: (K, V, 2, J), p in [:, :, 0], q in [:, :, 1]. Returns (K, V, N).
     """
     knots = weights.shape[-1]
-    result = torch.empty_like(u)
+    result = torch.empty_like(u, memory_format=torch.contiguous_format)
     multiple = torch.arange(knots, dtype=u.dtype, device=u.device) + (0.5 if half else 0.0)
     weights = weights * (multiple * spacing)  # the inner derivative t_j
     groups = zip(_chunks(u), weights.split(_rows(u)), result.split(_rows(u)), strict=True)
     for part, weight, out in groups:
         first = part * (spacing / 2 if half else spacing)
         cosine, sine = first.cos(), first.sin()
-        twice = 4 * cosine.square() - 2 if half else 2 * cosine
+        twice = 2 - 4 * sine.square() if half else 2 * cosine
         # cos(t_j u)' = -t_j sin(t_j u): p goes with the sines, q with the cosines.
         p0, p1 = _clenshaw(weight[:, :, 0], twice)
         q0, q1 = _clenshaw(weight[:, :, 1], twice)

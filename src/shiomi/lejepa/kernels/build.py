@@ -1,0 +1,160 @@
+"""A C source of this package, compiled by the machine's own compiler at first use and kept.
+
+The library lies in the user's cache, named after everything it depends on: source, compiler, flags
+and processor. It is written beside its place and moved there, so that processes which build at once
+do not disturb each other. Only a file is loaded that this user owns and no other may write, in such
+a folder; where there is none, or it cannot be written, the library is built in a temporary folder
+for this process alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+__all__ = ["BuildError", "cache_folder", "load"]
+
+_COMPILERS = ("cc", "gcc", "clang")
+_FLAGS = (
+    "-O3", "-std=gnu11", "-fPIC", "-shared", "-pthread",
+    # Fused multiply-adds; no errno and no traps. Not -ffast-math: NaN must stay NaN.
+    "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
+)  # fmt: skip
+_TUNINGS = (("-march=native",), ("-mcpu=native",), ())
+_SECONDS = 120
+
+
+class BuildError(Exception):
+    """The library cannot be had; the text says why."""
+
+
+def load(source: str) -> ctypes.CDLL:
+    """Return the library of that C source, built where it is not in the cache yet.
+
+    Raises
+    ------
+    BuildError
+        There is no compiler, or it fails.
+    """
+    text = (resources.files(__package__) / source).read_bytes()
+    compiler = _compiler()
+    name = f"{Path(source).stem}-{_key(text, compiler)}.so"
+    kept = cache_folder()
+    if kept is not None:
+        with contextlib.suppress(BuildError, OSError):
+            return _open(kept / name)
+        with contextlib.suppress(OSError):
+            _build(compiler, text, kept / name)
+            return _open(kept / name)
+    # No folder to keep it in: on Linux and macOS a library stays usable when its file is gone.
+    with _temporary_folder() as folder:
+        try:
+            _build(compiler, text, folder / name)
+            return _open(folder / name)
+        except OSError as error:
+            raise BuildError(f"{folder / name}: {error}") from error
+
+
+def cache_folder() -> Path | None:
+    """Return the folder of built libraries, made where missing; None where none can be trusted."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        # The specification has relative paths ignored.
+        home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
+        folder = home / "shiomi" / "kernels"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder if _ours(folder.lstat(), stat.S_ISDIR) else None
+    except (OSError, RuntimeError):  # RuntimeError: no home
+        return None
+
+
+def _ours(status: os.stat_result, kind: object) -> bool:
+    """Whether it is of that kind, this user's, and no other's to write."""
+    right_kind = kind(status.st_mode)  # type: ignore[operator]
+    return right_kind and status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    """Load the library, through the very file whose owner was looked at."""
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if not _ours(os.fstat(handle), stat.S_ISREG):
+            raise BuildError(f"{path} is not this user's alone to write")
+        by_handle = Path(f"/proc/self/fd/{handle}")
+        return ctypes.CDLL(str(by_handle if by_handle.exists() else path))
+    finally:
+        os.close(handle)
+
+
+def _build(compiler: str, text: bytes, target: Path) -> None:
+    """Compile `text` to `target`; the file appears there complete or not at all."""
+    handle, made = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".tmp")
+    os.close(handle)
+    said = ""
+    try:
+        for tuning in _TUNINGS:
+            command = [compiler, *_FLAGS, *tuning, "-x", "c", "-", "-o", made, "-lm"]
+            try:
+                done = subprocess.run(  # noqa: S603 - the compiler, no shell
+                    command, input=text, capture_output=True, timeout=_SECONDS, check=False
+                )
+            except subprocess.TimeoutExpired as error:
+                raise BuildError(f"{compiler} took over {_SECONDS} s") from error
+            if done.returncode == 0:
+                Path(made).chmod(0o700)
+                Path(made).replace(target)
+                return
+            said = done.stderr.decode(errors="replace").strip()[-500:]
+        raise BuildError(f"{compiler} failed: {said or 'it said nothing'}")
+    finally:
+        Path(made).unlink(missing_ok=True)
+
+
+def _compiler() -> str:
+    named = os.environ.get("CC", "").split()
+    # CC with arguments ("ccache gcc") is a build system's; its own compiler is found without.
+    for name in (*named[:1], *_COMPILERS) if len(named) == 1 else _COMPILERS:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise BuildError(f"no C compiler found ({', '.join(_COMPILERS)}); install one, such as gcc")
+
+
+def _key(text: bytes, compiler: str) -> str:
+    """A name for everything the library depends on."""
+    status = Path(compiler).stat()
+    made_of = (
+        text.hex(), compiler, status.st_size, status.st_mtime_ns, _FLAGS, _TUNINGS, _processor()
+    )  # fmt: skip
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()[:24]
+
+
+def _processor() -> str:
+    """What -march=native looks at: a cache may be shared by machines over a network."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("flags", "Features")):
+                return line
+    return f"{platform.machine()} {platform.processor()}"
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="shiomi-"))
+    except OSError as error:
+        raise BuildError(f"no folder to build in: {error}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

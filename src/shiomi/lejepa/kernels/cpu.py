@@ -1,0 +1,107 @@
+"""The C kernels of trigonometric_sums.c, called through ctypes; float32 on the CPU."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import logging
+import math
+
+import torch
+from torch import Tensor
+
+from shiomi.lejepa.kernels.build import BuildError, load
+
+__all__ = ["MOST_KNOTS", "available", "backward", "directions", "forward"]
+
+MOST_KNOTS = 64  # as in the C source
+_PER_THREAD = 1 << 14  # elements; fewer are not worth a thread
+_log = logging.getLogger("shiomi.lejepa")
+
+_pointer, _int, _long, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
+
+
+def available() -> bool:
+    """Whether the kernels can be had; the first call builds them."""
+    return _library() is not None
+
+
+def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
+    """As `plain.forward`."""
+    u = u.contiguous()
+    sums = u.new_empty((u.shape[0], u.shape[1], 2, knots))
+    _kernels().shiomi_forward(
+        u.data_ptr(), sums.data_ptr(), *_rows(u), spacing, knots, half, _threads(u.numel())
+    )
+    return sums
+
+
+def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
+    """As `plain.backward`."""
+    u, weights = u.contiguous(), weights.contiguous()
+    result = torch.empty_like(u, memory_format=torch.contiguous_format)
+    _kernels().shiomi_backward(
+        u.data_ptr(), weights.data_ptr(), result.data_ptr(), *_rows(u),
+        spacing, weights.shape[-1], half, _threads(u.numel()),
+    )  # fmt: skip
+    return result
+
+
+def directions(key: int, dim: int, slices: int) -> Tensor:
+    """Return (slices, dim) directions as `shiomi.lejepa.slicing` defines them for `key`."""
+    rows = torch.empty((slices, dim), dtype=torch.float32)
+    _kernels().shiomi_directions(
+        key & (1 << 64) - 1, rows.data_ptr(), slices, dim, _threads(rows.numel())
+    )
+    return rows
+
+
+def _rows(u: Tensor) -> tuple[int, int]:
+    return u.shape[0] * u.shape[1], u.shape[2]
+
+
+def _threads(elements: int) -> int:
+    return max(1, min(torch.get_num_threads(), elements // _PER_THREAD))
+
+
+def _kernels() -> ctypes.CDLL:
+    library = _library()
+    if library is None:
+        raise RuntimeError("the C kernels could not be built; ask available() first")
+    return library
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """The kernels, built where they are not yet; None, said once, where that fails."""
+    try:
+        library = _declared(load("trigonometric_sums.c"))
+        if not _right(library):
+            raise BuildError("what the compiler made of trigonometric_sums.c computes wrongly")
+    except BuildError as error:
+        _log.warning("SIGReg runs in plain torch, some three times slower: %s", error)
+        return None
+    return library
+
+
+def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
+    library.shiomi_forward.argtypes = [
+        _pointer, _pointer, _long, _long, _float, _int, _int, _int,
+    ]  # fmt: skip
+    library.shiomi_backward.argtypes = [
+        _pointer, _pointer, _pointer, _long, _long, _float, _int, _int, _int,
+    ]  # fmt: skip
+    library.shiomi_directions.argtypes = [ctypes.c_uint64, _pointer, _long, _long, _int]
+    for name in ("shiomi_forward", "shiomi_backward", "shiomi_directions"):
+        getattr(library, name).restype = None
+    return library
+
+
+def _right(library: ctypes.CDLL) -> bool:
+    """Whether one row comes out as the C library's own cosines and sines have it."""
+    u = [0.37 * n - 9 for n in range(45)]
+    given = (_float * 45)(*u)
+    sums = (_float * 6)()
+    library.shiomi_forward(given, sums, 1, 45, 0.5, 3, 0, 1)
+    wanted = [sum(f(j * 0.5 * x) for x in u) for f in (math.cos, math.sin) for j in range(3)]
+    return all(abs(a - b) < 1e-3 for a, b in zip(sums, wanted, strict=True))

@@ -147,7 +147,7 @@ def from_json(text: str) -> PretrainConfig:
         tuples = {
             name: tuple(value[name]) for name in ("global_scale", "local_scale") if name in value
         }
-        drawn = {
+        drawn: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in value["augmentations"].items()
         }
         return PretrainConfig(

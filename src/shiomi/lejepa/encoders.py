@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ class ImageEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.body = body
+        self.mean: Tensor
+        self.std: Tensor
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
 
@@ -82,7 +85,8 @@ class SmallConvNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (N, widths[-1])."""
-        return self.forward_features(x).mean((2, 3))
+        pooled: Tensor = self.forward_features(x).mean(dim=(2, 3))
+        return pooled
 
 
 class _Block(nn.Module):
@@ -99,7 +103,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.second(torch.relu_(self.first(x)))
-        return torch.relu_(y + self.shortcut(x))
+        added: Tensor = torch.relu_(y + self.shortcut(x))
+        return added
 
 
 class Network(nn.Module):
@@ -114,7 +119,7 @@ class Network(nn.Module):
         """Return (V, count, D) of groups of views, each (v * count, ...), view by view."""
         features = [self.encoder(group) for group in groups]
         projected: Tensor = self.projector(torch.cat(features))
-        return projected.unflatten(0, (-1, count))
+        return projected.view(-1, count, projected.shape[-1])
 
 
 def build_encoder(name: str, size: int) -> nn.Module:
@@ -203,7 +208,8 @@ def _from_timm(name: str, size: int) -> nn.Module:
         raise InputError(
             f"timm has no model {name!r}" + (f"; near are {', '.join(near)}" if near else "")
         )
-    for options in ({"img_size": size, "dynamic_img_size": True}, {"img_size": size}, {}):
+    sized: dict[str, Any] = {"img_size": size}
+    for options in ({**sized, "dynamic_img_size": True}, sized, {}):
         try:
             body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
         except TypeError:  # convolutional models know no image size

@@ -26,7 +26,7 @@ class MetricsFile:
         self._path = path
         self._columns: list[str] = []
         if path.exists():
-            kept = [row for row in read_metrics(path) if row["step"] <= step]
+            kept = [row for row in read_metrics(path) if (row["step"] or 0) <= step]
             if kept:
                 self._columns = list(kept[0])
                 write_atomically(path, _as_csv(self._columns, kept, header=True).encode())

@@ -20,7 +20,7 @@ from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projec
 from shiomi.lejepa.ending import finish
 from shiomi.lejepa.errors import DataError
 from shiomi.lejepa.evaluation import Evaluation
-from shiomi.lejepa.metrics import MetricsFile, TensorBoard
+from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
 from shiomi.lejepa.run_folder import RunFolder, write_atomically
 from shiomi.lejepa.selection import criterion
 from shiomi.lejepa.train import Fit, Moment
@@ -59,6 +59,7 @@ def pretrain(
     checkpoint_seconds: float = 60.0,
     log_every: int = 10,
     evaluations: int = 10,
+    extras: bool = True,
     progress: Progress = lambda *_: None,
     observe: Callable[[Moment], None] = lambda _: None,
     evaluated: Callable[[int, dict[str, float]], None] = lambda *_: None,
@@ -81,6 +82,8 @@ def pretrain(
         Where decoded images are kept (None: in `out`), and how many GiB they may take.
     evaluations
         How often features are evaluated, the end included; 0 leaves it out.
+    extras
+        Make encoder.onnx and report.html at the end; the weights are written in any case.
     progress, observe, evaluated
         Called while data are read, every `log_every` steps, and after each evaluation.
 
@@ -117,17 +120,20 @@ def pretrain(
         if not place.first:
             fit.run(evaluate_every=None)
             return Run(folder, config, len(images), len(images.skipped), None, {}, (), ())
-        return _first_rank(config, folder, images, fit, observe, evaluated, evaluations)
+        hooks = _Hooks(observe, evaluated, evaluations, extras)
+        return _first_rank(config, folder, images, fit, hooks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hooks:
+    observe: Callable[[Moment], None]
+    evaluated: Callable[[int, dict[str, float]], None]
+    evaluations: int
+    extras: bool
 
 
 def _first_rank(
-    config: PretrainConfig,
-    folder: RunFolder,
-    images: Images,
-    fit: Fit,
-    observe: Callable[[Moment], None],
-    evaluated: Callable[[int, dict[str, float]], None],
-    evaluations: int,
+    config: PretrainConfig, folder: RunFolder, images: Images, fit: Fit, hooks: _Hooks
 ) -> Run:
     """Train and write down what is measured; then make what a run ends with."""
     rows = MetricsFile(folder.metrics, step=fit.step)
@@ -135,37 +141,47 @@ def _first_rank(
     board = TensorBoard(folder.tensorboard, step=fit.step)
     evaluation = Evaluation(images, config)
     seen: list[Moment] = []
-    values: dict[str, float] = {}
+    values = _last_values(folder, fit.step)
 
     def note(moment: Moment) -> None:
         row = {
             k: v for k, v in asdict(moment).items() if k not in ("step", "steps", "seconds_left")
         }
-        row["criterion"] = criterion(moment.loss, config.training.objective.lam)
+        lam = config.training.objective.lam
+        row["criterion"] = criterion(moment.loss, lam) if 0 < lam <= 1 else None
         row["epoch"] = moment.step * config.training.batch_size / len(images)
         rows.add(moment.step, row)
         board.add(moment.step, row, "train")
         seen[:] = [moment]
-        observe(moment)
+        hooks.observe(moment)
 
     def evaluate(step: int) -> None:
-        if not evaluations:
+        if not hooks.evaluations:
             return
         values.update(evaluation(fit.network.encoder, fit.place.device))
         results.add(step, values)
         board.add(step, values, "evaluation")
-        evaluated(step, values)
+        hooks.evaluated(step, dict(values))
 
-    every = max(1, fit.steps // evaluations) if evaluations else None
+    every = max(1, fit.steps // hooks.evaluations) if hooks.evaluations else None
     try:
         fit.run(note, evaluate, every)
     finally:
         board.close()
     _list_skipped(images, folder, fit.place)
-    files, notes = finish(folder, config, fit.network.encoder.cpu(), images)
+    files, notes = finish(folder, config, fit.network.encoder.cpu(), images, extras=hooks.extras)
     moment = seen[0] if seen else None
     skipped = len(images.skipped)
     return Run(folder, config, len(images), skipped, moment, values, files, notes)
+
+
+def _last_values(folder: RunFolder, step: int) -> dict[str, float]:
+    """Return what was evaluated last, of a run that goes on."""
+    if not folder.evaluations.exists():
+        return {}
+    rows = [row for row in read_metrics(folder.evaluations) if (row["step"] or 0) <= step]
+    last = rows[-1] if rows else {}
+    return {k: v for k, v in last.items() if v is not None and k != "step"}
 
 
 def _fit(
@@ -217,7 +233,9 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
             hidden=config.projector_hidden,
             layers=config.projector_layers,
         )
-    return Network(encoder, head).to(memory_format=torch.channels_last)
+    network = Network(encoder, head)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
 
 
 def _check_count(images: Images, config: PretrainConfig) -> None:

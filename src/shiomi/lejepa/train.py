@@ -206,13 +206,7 @@ class Fit:
         state = load_checkpoint(self._checkpoint) if self.place.first else None
         if self.place.ranks > 1:
             held = [state]
-            dist.broadcast_object_list(
-                held,
-                src=0,
-                device=torch.device("cpu")
-                if self.place.device.type == "cpu"
-                else self.place.device,
-            )
+            dist.broadcast_object_list(held, src=0, device=self.place.device)
             state = held[0]
         if state is None:
             return
@@ -297,8 +291,8 @@ class Fit:
         for i, (part, gradient) in enumerate(zip(parts, gradients, strict=True)):
             last = i == len(parts) - 1
             parallel = self._parallel
-            waiting = isinstance(parallel, DistributedDataParallel) and not last
-            with parallel.no_sync() if waiting else nullcontext():
+            apart = isinstance(parallel, DistributedDataParallel) and not last
+            with parallel.no_sync() if apart else nullcontext():  # type: ignore[operator]
                 again = self._embed(parallel, part, i)
                 again.backward(gradient.to(again.dtype))
         return loss

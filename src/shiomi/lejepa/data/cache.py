@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -60,7 +61,7 @@ class CachedImages:
         self._pixels: NDArray[np.uint8] = np.memmap(
             folder / "pixels.u8", np.uint8, mode="r", shape=shape
         )
-        self._ratio = torch.tensor([float(entries[at]["ratio"]) for at in good])
+        self._ratio = torch.tensor([entries[at]["ratio"] for at in good], dtype=torch.float32)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -148,7 +149,7 @@ class _Builder:
             for start in range(self.done, total, _CHUNK):
                 numbers = range(start, min(total, start + _CHUNK))
                 found = threads.map(lambda i: read_one(self.source, i, self.size), numbers)
-                lines = []
+                lines: list[dict[str, Any]] = []
                 for one in found:
                     if isinstance(one, Decoded):
                         pixels.write(one.pixels.tobytes())
@@ -162,7 +163,7 @@ class _Builder:
                 progress(self.done, total, "decoding")
 
 
-def _read_index(folder: Path) -> list[dict[str, object]]:
+def _read_index(folder: Path) -> list[dict[str, Any]]:
     """Return the whole lines of the index; a last one that was cut off is left out."""
     try:
         lines = (folder / "index.jsonl").read_text("utf-8").split("\n")[:-1]

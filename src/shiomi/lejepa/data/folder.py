@@ -35,7 +35,7 @@ class FolderSource:
         return path.read_bytes()
 
 
-def open_folder(folder: Path) -> FolderSource:
+def open_folder(folder: Path, *, use_labels: bool = True) -> FolderSource:
     """List the files below `folder`, which need not be images; that shows when they are decoded.
 
     Where every file lies in a subfolder and there are two or more of these, the first-level
@@ -51,7 +51,7 @@ def open_folder(folder: Path) -> FolderSource:
         raise DataError(f"{folder} holds no files; give a folder with images in it")
     tops = [name.split("/", 1)[0] if "/" in name else None for name in names]
     classes = sorted({top for top in tops if top is not None})
-    if None in tops or len(classes) < 2:
+    if None in tops or len(classes) < 2 or not use_labels:
         return FolderSource(folder, names, None, None)
     number = {name: label for label, name in enumerate(classes)}
     labels = [number[top] for top in tops if top is not None]

@@ -21,39 +21,30 @@ __all__ = ["HfDiskSource", "open_hf_disk"]
 class HfDiskSource:
     """The rows of a data set on disk; its Arrow files stay mapped, not read."""
 
-    def __init__(self, folder: Path) -> None:
-        state = _json(folder / "state.json")
-        if state.get("_indices_files"):
-            raise DataError(
-                f"{folder} was saved with an index of chosen rows; save it again after"
-                " `dataset = dataset.flatten_indices()`"
-            )
-        try:
-            paths = [folder / file["filename"] for file in state["_data_files"]]
-        except (KeyError, TypeError):
-            raise DataError(f"{folder / 'state.json'} lists no data files") from None
+    def __init__(self, folder: Path, *, use_labels: bool = True) -> None:
         self._folder = folder
-        self.unreadable: list[Unreadable] = []
+        self.names: list[str] = []
         self.labels: list[int] | None = None
         self.classes: tuple[str, ...] | None = None
+        self.unreadable: list[Unreadable] = []
         self._columns: list[Any] = []
         self._starts: list[int] = []
-        self.names: list[str] = []
         values: list[Any] = []
         label = None
-        for path in paths:
+        for path in _data_files(folder):
             table = self._table(path)
             if table is None:
                 continue
-            label = label_column(table.schema)
+            label = label_column(table.schema) if use_labels else None
             self._columns.append(table.column(image_column(table.schema, path.name)))
             self._starts.append(len(self.names))
             self.names += [f"{path.name}#{row}" for row in range(table.num_rows)]
             if label is not None:
                 values += table.column(label).to_pylist()
         if not self.names:
-            raise DataError(f"{folder} holds no images")
-        if len(values) == len(self.names):
+            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable[:3])
+            raise DataError(f"{folder} holds no images{': ' + told if told else ''}")
+        if values:
             self.labels, self.classes = number_labels(values, folder.name, _classes(folder, label))
 
     def __len__(self) -> int:
@@ -75,7 +66,7 @@ class HfDiskSource:
             return None
 
 
-def open_hf_disk(folder: Path, split: str = "train") -> HfDiskSource:
+def open_hf_disk(folder: Path, split: str = "train", *, use_labels: bool = True) -> HfDiskSource:
     """Open what `save_to_disk` wrote; of several splits the one named `split`.
 
     Raises DataError where it is damaged, has no such split or no images.
@@ -88,7 +79,20 @@ def open_hf_disk(folder: Path, split: str = "train") -> HfDiskSource:
                 " give the folder of the split you mean"
             )
         folder = folder / split
-    return HfDiskSource(folder)
+    return HfDiskSource(folder, use_labels=use_labels)
+
+
+def _data_files(folder: Path) -> list[Path]:
+    state = _json(folder / "state.json")
+    if state.get("_indices_files"):
+        raise DataError(
+            f"{folder} was saved with an index of chosen rows; save it again after"
+            " `dataset = dataset.flatten_indices()`"
+        )
+    try:
+        return [folder / file["filename"] for file in state["_data_files"]]
+    except (KeyError, TypeError):
+        raise DataError(f"{folder / 'state.json'} lists no data files") from None
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -47,14 +47,26 @@ class Batch:
 class Images(Protocol):
     """What training and evaluation read."""
 
-    size: int
-    """Pixels of a side, S."""
-    names: Sequence[str]
-    labels: Tensor | None
-    """(N,) int64, UNLABELLED where an image has none; None: there are none at all."""
-    classes: tuple[str, ...] | None
-    skipped: Sequence[Unreadable]
-    """What was found damaged so far."""
+    @property
+    def size(self) -> int:
+        """Pixels of a side, S."""
+        ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    @property
+    def labels(self) -> Tensor | None:
+        """(N,) int64, UNLABELLED where an image has none; None: there are none at all."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...] | None: ...
+
+    @property
+    def skipped(self) -> Sequence[Unreadable]:
+        """What was found damaged so far."""
+        ...
 
     def __len__(self) -> int: ...
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from shiomi.lejepa.data.folder import open_folder
 from shiomi.lejepa.data.hf_disk import open_hf_disk
 from shiomi.lejepa.data.labels_file import read_labels
 from shiomi.lejepa.data.parquet import open_parquet
-from shiomi.lejepa.data.source import Source, Unreadable
+from shiomi.lejepa.data.source import Source
 from shiomi.lejepa.data.webdataset import open_webdataset
 from shiomi.lejepa.errors import DataError
 
 __all__ = ["open_source"]
-
-_SHARDS = (".tar", ".tgz")
 
 
 def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = True) -> Source:
@@ -38,54 +35,43 @@ def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = Tr
     """
     if not path.exists():
         raise DataError(f"{path} does not exist")
-    source = _open(path)
-    if not use_labels:
-        return _Relabelled(source, None)
-    if labels is not None:
+    source = _open(path, use_labels=use_labels and labels is None)
+    if labels is not None and use_labels:
         return _Relabelled(source, read_labels(labels, source))
     return source
 
 
-def _open(path: Path) -> Source:
+def _open(path: Path, *, use_labels: bool) -> Source:
     if path.is_dir():
         if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
-            return open_hf_disk(path)
+            return open_hf_disk(path, use_labels=use_labels)
         if any(path.glob("*.parquet")):
-            return open_parquet(path)
+            return open_parquet(path, use_labels=use_labels)
         if any(path.glob("*.tar")):
-            return open_webdataset(path)
-        return open_folder(path)
+            return open_webdataset(path, use_labels=use_labels)
+        return open_folder(path, use_labels=use_labels)
     if path.suffix == ".parquet":
-        return open_parquet(path)
-    if path.suffix in _SHARDS or ".tar" in path.suffixes:
-        return open_webdataset(path)
+        return open_parquet(path, use_labels=use_labels)
+    if path.suffix == ".tgz" or ".tar" in path.suffixes:
+        return open_webdataset(path, use_labels=use_labels)
     raise DataError(
         f"{path} is of no known kind; give a folder of images, a .parquet with a column of image"
         " bytes, a folder of `Dataset.save_to_disk`, or webdataset shards (.tar)"
     )
 
 
-@dataclass(frozen=True)
 class _Relabelled:
     """A source under other labels."""
 
-    source: Source
-    labels: list[int] | None
-
-    @property
-    def names(self) -> list[str]:
-        return list(self.source.names)
-
-    @property
-    def classes(self) -> tuple[str, ...] | None:
-        return None
-
-    @property
-    def unreadable(self) -> list[Unreadable]:
-        return list(self.source.unreadable)
+    def __init__(self, source: Source, labels: list[int]) -> None:
+        self.names = source.names
+        self.labels: list[int] | None = labels
+        self.classes: tuple[str, ...] | None = None
+        self.unreadable = source.unreadable
+        self._source = source
 
     def __len__(self) -> int:
-        return len(self.source)
+        return len(self.names)
 
     def read(self, index: int) -> bytes:
-        return self.source.read(index)
+        return self._source.read(index)

@@ -29,8 +29,7 @@ _GROUPS_KEPT = 4  # row groups held in memory; reading in order needs one
 class ParquetSource:
     """The rows of one or more parquet files, in order of the files' names."""
 
-    def __init__(self, paths: list[Path]) -> None:
-        pq = _pyarrow_parquet()
+    def __init__(self, paths: list[Path], *, use_labels: bool = True) -> None:
         self.names: list[str] = []
         self.labels: list[int] | None = None
         self.classes: tuple[str, ...] | None = None
@@ -39,37 +38,19 @@ class ParquetSource:
         self._starts: list[int] = []  # the number of each group's first row
         self._kept: OrderedDict[int, pa.Array] = OrderedDict()
         self._lock = threading.Lock()
-        values: list[Any] = []
-        labelled = None
+        labels: list[Any] = []
         for path in paths:
-            try:
-                file = pq.ParquetFile(path)
-            except (OSError, ValueError) as error:
-                self.unreadable.append(Unreadable(path.name, f"not a parquet file: {error}"))
-                continue
-            with file:
-                schema = file.schema_arrow
-                column, label = image_column(schema, path.name), label_column(schema)
-                if labelled is not None and labelled != (label is not None):
-                    raise DataError(
-                        f"{path.name}: some of the files have labels and others none; give files"
-                        " of one kind"
-                    )
-                labelled = label is not None
-                if label is not None:
-                    values += file.read(columns=[label]).column(label).to_pylist()
-                    self.classes = self.classes or schema_classes(schema, label)
-                for group in range(file.num_row_groups):
-                    self._groups.append((path, group, column))
-                    self._starts.append(len(self.names))
-                    rows = file.metadata.row_group(group).num_rows
-                    first = len(self.names) - self._first_of(path)
-                    self.names += [f"{path.name}#{first + row}" for row in range(rows)]
+            labels += self._index(path, use_labels)
         if not self.names:
-            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable)
+            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable[:3])
             raise DataError(f"{paths[0]} holds no images{': ' + told if told else ''}")
-        if labelled:
-            self.labels, self.classes = number_labels(values, paths[0].name, self.classes)
+        if labels and len(labels) != len(self.names):
+            raise DataError(
+                f"{len(labels)} of {len(self.names)} rows are in files with a column of labels;"
+                " give files of one kind, or leave the labels out with --no-labels"
+            )
+        if labels:
+            self.labels, self.classes = number_labels(labels, paths[0].name, self.classes)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -92,20 +73,39 @@ class ParquetSource:
                 self._kept.popitem(last=False)
             return column
 
-    def _first_of(self, path: Path) -> int:
-        """Return the number of the first row of `path`."""
-        at = next(i for i, (file, _, _) in enumerate(self._groups) if file == path)
-        return self._starts[at]
+    def _index(self, path: Path, use_labels: bool) -> list[Any]:
+        """Add the rows of `path`; return their labels as they stand there."""
+        try:
+            file = _pyarrow_parquet().ParquetFile(path)
+        except (OSError, ValueError) as error:
+            self.unreadable.append(Unreadable(path.name, f"not a parquet file: {error}"))
+            return []
+        with file:
+            schema = file.schema_arrow
+            column = image_column(schema, path.name)
+            label = label_column(schema) if use_labels else None
+            first = 0
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                self._groups.append((path, group, column))
+                self._starts.append(len(self.names))
+                self.names += [f"{path.name}#{first + row}" for row in range(rows)]
+                first += rows
+            if label is None:
+                return []
+            self.classes = self.classes or schema_classes(schema, label)
+            values: list[Any] = file.read(columns=[label]).column(label).to_pylist()
+            return values
 
 
-def open_parquet(path: Path) -> ParquetSource:
+def open_parquet(path: Path, *, use_labels: bool = True) -> ParquetSource:
     """Open a parquet file, or the parquet files of a folder.
 
     Raises DataError where there is no image in it or a label cannot be meant, MissingError where
     pyarrow is not installed.
     """
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    return ParquetSource(paths)
+    return ParquetSource(paths, use_labels=use_labels)
 
 
 def _pyarrow_parquet() -> Any:

@@ -32,7 +32,7 @@ def image_column(schema: pa.Schema, where: str) -> str:
             return any(f.name == "bytes" and holds(f.type) for f in kind)
         return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
-    found = [field.name for field in schema if holds(field.type)]
+    found: list[str] = [field.name for field in schema if holds(field.type)]
     if len(found) == 1:
         return found[0]
     for name in _IMAGE_NAMES:
@@ -105,7 +105,7 @@ def image_bytes(value: Any, folder: Path) -> bytes:
     if isinstance(value, dict):
         held = value.get("bytes")
         if held is None and value.get("path"):
-            return (folder / value["path"]).read_bytes()
+            return Path(folder, str(value["path"])).read_bytes()
         value = held
     if not isinstance(value, bytes):
         raise ValueError("no image in this row")

@@ -16,14 +16,25 @@ UNLABELLED = -1
 class Source(Protocol):
     """An indexable set of encoded images. Nothing is decoded before it is asked for."""
 
-    names: Sequence[str]
-    """Where each image is, for people: a path below the folder, a member of a shard, a row."""
-    labels: Sequence[int] | None
-    """A class per image, UNLABELLED where it has none; None: there are no labels at all."""
-    classes: tuple[str, ...] | None
-    """The name of class 0, 1, …, where they have names."""
-    unreadable: Sequence[Unreadable]
-    """What was found but cannot hold an image, such as the rest of a truncated shard."""
+    @property
+    def names(self) -> Sequence[str]:
+        """Where each image is, for people: a path below the folder, a member, a row."""
+        ...
+
+    @property
+    def labels(self) -> Sequence[int] | None:
+        """A class per image, UNLABELLED where it has none; None: there are no labels at all."""
+        ...
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of classes 0, 1, …, where they have names."""
+        ...
+
+    @property
+    def unreadable(self) -> Sequence[Unreadable]:
+        """What was found but cannot hold an image, such as the rest of a truncated shard."""
+        ...
 
     def __len__(self) -> int:
         """Return the number of images, damaged ones included: those show when they are decoded."""

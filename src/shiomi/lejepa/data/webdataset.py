@@ -32,14 +32,14 @@ class _Member:
 class WebDatasetSource:
     """The samples of one or more shards, in order of the shards' names."""
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], *, use_labels: bool = True) -> None:
         self.names: list[str] = []
         self.classes: tuple[str, ...] | None = None
         self.unreadable: list[Unreadable] = []
         self._members: list[_Member] = []
         labels: list[int] = []
         for path in paths:
-            images, classes = self._index(path)
+            images, classes = self._index(path, use_labels)
             for key, member in images.items():
                 self.names.append(f"{path.name}/{key}")
                 self._members.append(member)
@@ -63,7 +63,7 @@ class WebDatasetSource:
             raise ValueError(f"the shard ends after {len(data)} of its {member.size} bytes")
         return data
 
-    def _index(self, path: Path) -> tuple[dict[str, _Member], dict[str, int]]:
+    def _index(self, path: Path, use_labels: bool) -> tuple[dict[str, _Member], dict[str, int]]:
         images: dict[str, _Member] = {}
         classes: dict[str, int] = {}
         try:
@@ -77,7 +77,7 @@ class WebDatasetSource:
                     kind = extension.lower().rpartition(".")[2]
                     if kind in _IMAGES:
                         images[key] = _Member(path, member.offset_data, member.size)
-                    elif kind == "cls":
+                    elif kind == "cls" and use_labels:
                         shard.seek(member.offset_data)
                         classes[key] = _label(shard.read(min(member.size, _LONGEST_LABEL)), path)
         except (tarfile.TarError, OSError, EOFError) as error:
@@ -88,12 +88,13 @@ class WebDatasetSource:
         return images, classes
 
 
-def open_webdataset(path: Path) -> WebDatasetSource:
+def open_webdataset(path: Path, *, use_labels: bool = True) -> WebDatasetSource:
     """Open one shard, or the `*.tar` of a folder.
 
     Raises DataError where there is no image in it, or a `.cls` holds no whole number.
     """
-    return WebDatasetSource(sorted(path.glob("*.tar")) if path.is_dir() else [path])
+    paths = sorted(path.glob("*.tar")) if path.is_dir() else [path]
+    return WebDatasetSource(paths, use_labels=use_labels)
 
 
 def _label(text: bytes, path: Path) -> int:

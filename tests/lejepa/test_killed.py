@@ -25,6 +25,8 @@ from tests.lejepa.image_folders import image_folder
 
 CONTEXT = multiprocessing.get_context("forkserver")
 STEPS = 40
+# Imported once, and not at each start: what a run imports, and what AdamW does as it is made.
+IMPORTED = ("shiomi.lejepa.pretraining", "torch._dynamo", "torch.utils.tensorboard")
 
 
 def config(images: Path, accumulate: int) -> PretrainConfig:
@@ -97,7 +99,7 @@ def run(config: PretrainConfig, out: Path, ranks: int, kill_after: float | None 
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     tmp_path: Path, ranks: int, accumulate: int, kills: int
 ) -> None:
-    CONTEXT.set_forkserver_preload([__name__, "shiomi.lejepa.pretraining", "PIL.JpegImagePlugin"])
+    CONTEXT.set_forkserver_preload([__name__, *IMPORTED])
     told = config(image_folder(tmp_path / "images"), accumulate)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run(told, tmp_path / "warm", ranks)  # the first start of all also imports

@@ -36,7 +36,8 @@ def test_the_criterion_is_the_loss_over_lambda_to_the_alpha() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "lam"), [(float("nan"), 0.1), (-1, 0.1), (float("inf"), 0.1), (1, 0.0), (1, 1.5)]
+    ("loss", "lam"),
+    [(float("nan"), 0.1), (float("inf"), 0.1), (1, 0.0), (1, -0.1), (1, float("nan"))],
 )
 def test_a_loss_or_lambda_that_ranks_nothing_is_refused(loss: float, lam: float) -> None:
     with pytest.raises(InputError):
@@ -45,9 +46,24 @@ def test_a_loss_or_lambda_that_ranks_nothing_is_refused(loss: float, lam: float)
 
 def test_runs_are_ranked_by_the_criterion_and_not_by_labels() -> None:
     runs = [
-        Candidate("small-lambda", loss=0.30, lam=0.01, accuracy=0.9),
-        Candidate("large-lambda", loss=0.50, lam=0.1, accuracy=0.1),
+        Candidate("small-lambda", loss=0.30, lam=0.01, probe=0.9),
+        Candidate("large-lambda", loss=0.50, lam=0.1, probe=0.1),
         Candidate("b", loss=0.40, lam=0.1),
         Candidate("a", loss=0.40, lam=0.1),
     ]
-    assert [one.name for one in rank_candidates(runs)] == ["a", "b", "large-lambda", "small-lambda"]
+    ranked = rank_candidates(runs).ranked
+    assert [one.name for one in ranked] == ["a", "b", "large-lambda", "small-lambda"]
+    with pytest.raises(InputError, match="no run"):
+        rank_candidates([])
+
+
+def test_agreement_with_the_probe_is_told_where_three_runs_have_one() -> None:
+    values = [(0.1, 5.0, 0.9), (0.2, 7.0, 0.8), (0.3, 6.0, 0.7)]
+    runs = [
+        Candidate(f"{loss}", loss=loss, lam=0.05, rankme=rank, probe=probe)
+        for loss, rank, probe in values
+    ]
+    assert rank_candidates(runs).agreement == pytest.approx(
+        {"criterion": 1.0, "loss": 1.0, "RankMe": -0.5}
+    )
+    assert rank_candidates(runs[:2]).agreement == {}

@@ -13,6 +13,7 @@ from shiomi.lejepa.data.images import Images
 from shiomi.lejepa.errors import LejepaError
 from shiomi.lejepa.export import save_encoder
 from shiomi.lejepa.onnx_export import export_onnx
+from shiomi.lejepa.report import write_report
 from shiomi.lejepa.run_folder import RunFolder
 
 __all__ = ["finish"]
@@ -35,6 +36,7 @@ def finish(
     size = config.global_size or images.size
     steps: tuple[tuple[Path, Callable[[], object]], ...] = (
         (folder.onnx, lambda: export_onnx(encoder, torch.zeros(2, 3, size, size), folder.onnx)),
+        (folder.report, lambda: write_report(folder, config, encoder, images)),
     )
     for path, make in steps:
         try:

@@ -8,47 +8,80 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shiomi.lejepa.errors import InputError
 
-__all__ = ["ALPHA", "Candidate", "criterion", "rank_candidates", "spearman"]
+__all__ = ["ALPHA", "Candidate", "Selection", "criterion", "rank_candidates", "spearman"]
 
 ALPHA = 0.4  # equation 8's exponent, fixed by the paper's sweeps, not by ours
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A finished run as the selection sees it."""
+    """A run as the selection sees it."""
 
     name: str
     loss: float  # mean total training loss at the end
     lam: float
     rankme: float | None = None
-    accuracy: float | None = None  # of a probe, where labels exist; never used to rank
+    knn: float | None = None  # accuracies, where labels exist; never used to rank
+    probe: float | None = None
+    criterion: float = field(init=False)
+    """Equation 8's loss / lambda ** ALPHA; smaller is better."""
 
-    @property
-    def criterion(self) -> float:
-        """Equation 8's loss / lambda ** ALPHA; smaller is better."""
-        return criterion(self.loss, self.lam)
+    def __post_init__(self) -> None:
+        """Raise InputError where the loss or lambda ranks nothing."""
+        object.__setattr__(self, "criterion", criterion(self.loss, self.lam))
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Candidates in order, and what is known of that order."""
+
+    ranked: tuple[Candidate, ...]
+    agreement: dict[str, float]
+    """Rank correlation with the probe, sign so that 1 is agreement, where 3 or more have one."""
+    notes: tuple[str, ...] = ()
 
 
 def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
     """Return loss / lam ** alpha, by which runs of different lambda compare; smaller is better.
 
-    `loss` is LeJEPA's total, (1 - lam) prediction + lam SIGReg. Raises InputError where it is
-    negative or not finite, or `lam` is not above 0 and at most 1.
+    `loss` is LeJEPA's total, (1 - lam) prediction + lam SIGReg; the unbiased SIGReg can bring it a
+    little below 0. Raises InputError where it is not finite, or `lam` is not above 0.
     """
-    if not (math.isfinite(loss) and loss >= 0):
+    if not math.isfinite(loss):
         raise InputError(f"a loss of {loss} ranks nothing; did the run diverge?")
-    if not 0 < lam <= 1:
-        raise InputError(f"lambda is {lam}; the criterion needs one above 0 and at most 1")
+    if not 0 < lam < math.inf:
+        raise InputError(f"lambda is {lam}; the criterion needs one above 0")
     return float(loss / lam**alpha)
 
 
-def rank_candidates(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates, the most promising first; equal ones by name."""
-    return sorted(candidates, key=lambda one: (one.criterion, one.name))
+def rank_candidates(candidates: Sequence[Candidate]) -> Selection:
+    """Return the candidates, the most promising first; equal ones by name.
+
+    Raises InputError where there is none.
+    """
+    if not candidates:
+        raise InputError("there is no run to choose from")
+    ranked = sorted(candidates, key=lambda one: (one.criterion, one.name))
+    return Selection(tuple(ranked), _agreement(ranked))
+
+
+def _agreement(candidates: Sequence[Candidate]) -> dict[str, float]:
+    judged = [one for one in candidates if one.probe is not None]
+    scores = {
+        "criterion": [-one.criterion for one in judged],
+        "loss": [-one.loss for one in judged],
+        "RankMe": [math.nan if one.rankme is None else one.rankme for one in judged],
+    }
+    found = {}
+    for name, values in scores.items():
+        probe = [one.probe or 0.0 for one in judged]
+        if len(judged) > 2 and not any(map(math.isnan, values)) and len(set(probe)) > 1:
+            found[name] = spearman(values, probe) if len(set(values)) > 1 else 0.0
+    return found
 
 
 def spearman(a: Sequence[float], b: Sequence[float]) -> float:

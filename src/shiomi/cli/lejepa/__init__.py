@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.lejepa.accuracy import knn, probe
+from shiomi.cli.lejepa.embed import embed
 from shiomi.cli.lejepa.pretrain import pretrain
+from shiomi.cli.lejepa.report import report
+from shiomi.cli.lejepa.select import select
 
 __all__ = ["lejepa"]
 
@@ -17,4 +21,5 @@ def lejepa() -> None:
     """
 
 
-lejepa.add_command(pretrain)
+for _command in (pretrain, embed, knn, probe, select, report):
+    lejepa.add_command(_command)

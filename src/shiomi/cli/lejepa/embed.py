@@ -1,0 +1,69 @@
+"""`shiomi lejepa embed`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.exits import Exit
+from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.progress import progress
+
+__all__ = ["embed"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("images", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="x.parquet (name, label, class, embedding) or x.npy (with names and labels in x.csv).",
+)
+@click.option("--batch-size", type=int, default=256, show_default=True, help="Images at once.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@json_option
+def embed(run: Path, images: Path, out: Path, batch_size: int, device: str, json: bool) -> None:
+    """Write the features that the encoder of RUN gives IMAGES.
+
+    RUN is the folder that `shiomi lejepa pretrain` made; of a run that has not ended, the last
+    checkpoint is taken. IMAGES is of any form that pretraining takes. Damaged images have no row,
+    and are counted. After Ctrl-C or a kill the same command goes on where it stopped.
+
+    Ends with 3 when some images had to be left out.
+
+    \b
+    Examples:
+      shiomi lejepa embed run photos --out photos.parquet
+      shiomi lejepa embed run cifar10_test.parquet --out test.npy
+    """
+    from shiomi.lejepa.data import open_source
+    from shiomi.lejepa.embed import embed_to_file, embedder
+
+    source = open_source(images)
+    with progress(quiet=json) as show:
+        done = embed_to_file(
+            embedder(run, device), source, out, batch_size=batch_size, progress=show
+        )
+    rows, width = done.features.x.shape
+    labelled = 0 if done.features.labels is None else int((done.features.labels >= 0).sum())
+    if json:
+        as_json(
+            {
+                "out": out,
+                "rows": rows,
+                "width": width,
+                "labelled": labelled,
+                "skipped": [{"name": one.name, "reason": one.reason} for one in done.skipped],
+            }
+        )
+    else:
+        echo(f"{out}: {rows:,} rows of {width} features, {labelled:,} of them with a label")
+        for one in done.skipped[:5]:
+            echo(f"  left out {one.name}: {one.reason}")
+        if len(done.skipped) > 5:
+            echo(f"  and {len(done.skipped) - 5:,} more")
+    if done.skipped:
+        raise click.exceptions.Exit(Exit.PARTLY)

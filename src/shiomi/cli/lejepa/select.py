@@ -1,0 +1,60 @@
+"""`shiomi lejepa select`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shiomi.cli.output import as_json, echo, json_option
+
+if TYPE_CHECKING:
+    from shiomi.lejepa.selection import Selection
+
+__all__ = ["select"]
+
+
+@click.command()
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@json_option
+def select(runs: tuple[Path, ...], json: bool) -> None:
+    """Rank RUNS, the most promising first, without a label.
+
+    RUNS are folders of `shiomi lejepa pretrain`, or folders of such folders. The order is that of
+    loss / λ^0.4 at the end of training (arXiv 2511.08544, equation 8): smaller is better. RankMe
+    is printed beside it, and kNN and probe where a run had labels, but neither moves the order.
+
+    Runs compare where the loss means the same: the same data, variant, batch and number of views.
+    What differs is said.
+
+    \b
+    Examples:
+      shiomi lejepa select runs/
+      shiomi lejepa select lam-0.02 lam-0.05 lam-0.1 --json
+    """
+    from shiomi.lejepa.runs import select_runs
+
+    selection = select_runs(runs)
+    if json:
+        as_json(selection)
+        return
+    _table(selection)
+
+
+def _table(selection: Selection) -> None:
+    best = selection.ranked[0]
+    names = max(len("run"), *(len(one.name) for one in selection.ranked))
+    echo(f"{'':>3}  {'run':<{names}}  criterion      loss         λ   RankMe      kNN    probe")
+    for place, one in enumerate(selection.ranked, 1):
+        rank = "-" if one.rankme is None else f"{one.rankme:.1f}"
+        knn, probe = ("-" if x is None else f"{x:.1%}" for x in (one.knn, one.probe))
+        echo(
+            f"{place:>3}  {one.name:<{names}}  {one.criterion:>9.4f}  {one.loss:>8.4f}"
+            f"  {one.lam:>8.4g}  {rank:>7}  {knn:>7}  {probe:>7}"
+        )
+    echo(f"most promising: {best.name}")
+    for name, value in selection.agreement.items():
+        echo(f"  {name} orders these runs as the probe does: rank correlation {value:.2f}")
+    for note in selection.notes:
+        echo(f"  note: {note}")

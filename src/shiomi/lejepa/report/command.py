@@ -1,0 +1,51 @@
+"""The report of a run that lies on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from shiomi.lejepa.data.images import typical_side
+from shiomi.lejepa.data.loading import load_images
+from shiomi.lejepa.data.opening import open_source
+from shiomi.lejepa.devices import pick_device
+from shiomi.lejepa.report import write_report
+from shiomi.lejepa.run_folder import RunFolder, load_encoder
+
+__all__ = ["report_run"]
+
+
+def report_run(
+    run: Path,
+    images: Path | None = None,
+    out: Path | None = None,
+    *,
+    device: str = "auto",
+    progress: Callable[[int, int | None, str], None] = lambda *_: None,
+) -> tuple[Path, tuple[str, ...]]:
+    """Write the report of `run`; return where, and notes on what it lacks.
+
+    Parameters
+    ----------
+    images
+        Shown in place of the run's own; labels are then those that they have themselves.
+    out
+        The page; None: `report.html` in the run.
+
+    Raises
+    ------
+    RunError
+        There is no run, it has no weights, or the page cannot be written.
+    DataError
+        The images are not there any more, or cannot be read.
+    """
+    folder = RunFolder(run)
+    config = folder.read_config()
+    labels = Path(config.labels) if config.labels and images is None else None
+    source = open_source(images or Path(config.images), labels, use_labels=config.use_labels)
+    config = config.resolved(typical_side(source))
+    cache = folder.cache if images is None and folder.cache.is_dir() else None
+    loaded = load_images(source, config.stored_size or 0, cache=cache, progress=progress)
+    encoder = load_encoder(run).to(pick_device(device))
+    found = write_report(folder, config, encoder, loaded, out=out, progress=progress)
+    return out or folder.report, found.notes

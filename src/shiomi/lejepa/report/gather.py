@@ -1,0 +1,265 @@
+"""Everything the report shows of a run, computed: plain values, no markup."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from shiomi.lejepa.checkpoint import load_checkpoint
+from shiomi.lejepa.config import PretrainConfig, flat
+from shiomi.lejepa.data.images import Batch, Images
+from shiomi.lejepa.data.source import UNLABELLED
+from shiomi.lejepa.encoders import projector
+from shiomi.lejepa.errors import InputError, LejepaError
+from shiomi.lejepa.knn import nearest
+from shiomi.lejepa.metrics import read_metrics
+from shiomi.lejepa.moments import covariance_eigenvalues
+from shiomi.lejepa.rankme import rankme
+from shiomi.lejepa.report.dense_maps import dense_map
+from shiomi.lejepa.report.normality import Normality, normality
+from shiomi.lejepa.report.pictures import photograph, principal_colours, tiles
+from shiomi.lejepa.run_folder import RunFolder
+from shiomi.lejepa.views import resize
+
+__all__ = ["Findings", "Neighbour", "Patches", "Rows", "Space", "gather"]
+
+MOST = 2000  # images embedded for the report
+_QUERIES, _NEIGHBOURS, _PATCHED = 8, 6, 8
+_ROWS = 64  # images embedded at once
+_PACKAGES = ("shiomi", "torch", "timm", "numpy", "pillow")
+
+Rows = Sequence[dict[str, float | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A picture among the nearest of another one, or that one itself."""
+
+    picture: str  # data URI
+    name: str
+    group: str | None  # its class
+    similarity: float = 1.0
+    alike: bool | None = None  # of the query's class; None where one of them has none
+
+
+@dataclass(frozen=True, slots=True)
+class Patches:
+    """A picture and its patch features as colours, both data URIs."""
+
+    picture: str
+    colours: str
+    name: str
+    grid: tuple[int, int]  # patches high, wide
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Vectors of one kind, as a whole."""
+
+    name: str
+    width: int
+    rankme: float
+    eigenvalues: tuple[float, ...]  # of their covariance, largest first
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is known of a run. What could not be found out is None or empty, and in `notes`."""
+
+    name: str
+    config: dict[str, object]
+    images: int
+    classes: tuple[str, ...] | None
+    metrics: Rows
+    evaluations: Rows
+    sampled: int
+    features: Space | None
+    embedding: Space | None
+    normal: Normality | None
+    neighbours: tuple[tuple[Neighbour, ...], ...]  # each: the query, then its nearest
+    patches: tuple[Patches, ...]
+    skipped: tuple[tuple[str, str], ...]
+    environment: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def gather(
+    folder: RunFolder,
+    config: PretrainConfig,
+    encoder: nn.Module,
+    images: Images,
+    *,
+    progress: Callable[[int, int | None, str], None] = lambda *_: None,
+) -> Findings:
+    """Return what the report shows of the run in `folder`.
+
+    `encoder` is in evaluation mode, on the device that is to compute. A part that fails is left
+    out and noted: a report that lacks a picture is worth more than none.
+    """
+    look = _Look(folder, config, encoder.eval(), images)
+    found = Findings(
+        name=folder.path.resolve().name,
+        config=dict(flat(config)),
+        images=len(images),
+        classes=images.classes,
+        metrics=_rows(folder.metrics),
+        evaluations=_rows(folder.evaluations),
+        sampled=len(look.numbers),
+        features=None,
+        embedding=None,
+        normal=None,
+        neighbours=(),
+        patches=(),
+        skipped=(),
+        environment=_environment(),
+        notes=(),
+    )
+    notes = []
+    try:
+        look.embed(progress)
+    except (LejepaError, RuntimeError) as error:
+        return replace(found, notes=(f"no features, so no pictures: {error}",))
+    # Only now, as images that are decoded when needed show their damage then.
+    found = replace(found, skipped=tuple((one.name, one.reason) for one in images.skipped))
+    for name, part in look.parts().items():
+        try:
+            found = replace(found, **{name: part()})
+        except (LejepaError, RuntimeError) as error:
+            notes.append(f"{name} left out: {error}")
+    return replace(found, notes=tuple(notes))
+
+
+class _Look:
+    """The sampled images and their vectors."""
+
+    def __init__(
+        self, folder: RunFolder, config: PretrainConfig, encoder: nn.Module, images: Images
+    ) -> None:
+        self.folder, self.config, self.encoder, self.images = folder, config, encoder, images
+        self.size = config.global_size or images.size
+        generator = torch.Generator().manual_seed(0)
+        self.numbers: list[int] = torch.randperm(len(images), generator=generator)[:MOST].tolist()
+        self.features = torch.empty(0)
+
+    def parts(self) -> dict[str, Callable[[], object]]:
+        return {
+            "features": lambda: _space("features", self.features),
+            "embedding": lambda: _space("embedding", self.embedded()),
+            "normal": lambda: normality(self.embedded()),
+            "neighbours": self.neighbours,
+            "patches": self.patches,
+        }
+
+    @torch.no_grad()
+    def embed(self, progress: Callable[[int, int | None, str], None]) -> None:
+        rows = []
+        for start in range(0, len(self.numbers), _ROWS):
+            rows.append(
+                self.encoder(self.pixels(self.numbers[start : start + _ROWS])).float().cpu()
+            )
+            progress(start + len(rows[-1]), len(self.numbers), "report")
+        self.features = torch.cat(rows)
+
+    def pixels(self, numbers: Sequence[int]) -> Tensor:
+        """Return whole images (n, 3, size, size) in [0, 1] on the encoder's device."""
+        device = next((p.device for p in self.encoder.parameters()), torch.device("cpu"))
+        batch = self.images.batch(numbers)
+        return resize(Batch(batch.pixels.to(device), batch.ratio), self.size)
+
+    @torch.no_grad()
+    def embedded(self) -> Tensor:
+        """Return the projector's output: what the loss sees."""
+        state = load_checkpoint(self.folder.checkpoint)
+        if state is None:
+            raise InputError("the projector is in the checkpoint, which is not there any more")
+        config = self.config
+        head = projector(
+            self.features.shape[1],
+            out=config.projector_width,
+            hidden=config.projector_hidden,
+            layers=config.projector_layers,
+        )
+        weights = {
+            name.removeprefix("projector."): value
+            for name, value in state["network"].items()
+            if name.startswith("projector.")
+        }
+        head.load_state_dict(weights)
+        z: Tensor = head.eval()(self.features)
+        return z
+
+    def neighbours(self) -> tuple[tuple[Neighbour, ...], ...]:
+        queries = min(_QUERIES, len(self.features))
+        similar, at = nearest(self.features[:queries], self.features, _NEIGHBOURS + 1)
+        found = []
+        for query in range(queries):
+            others = [
+                (self.numbers[row], value)
+                for row, value in zip(at[query].tolist(), similar[query].tolist(), strict=True)
+                if row != query
+            ][:_NEIGHBOURS]
+            first = self._neighbour(self.numbers[query], 1.0, None)
+            rest = [self._neighbour(number, value, first.group) for number, value in others]
+            found.append((first, *rest))
+        return tuple(found)
+
+    def _neighbour(self, number: int, similarity: float, group: str | None) -> Neighbour:
+        own = self._group(number)
+        alike = None if group is None or own is None else own == group
+        picture = photograph(resize(self.images.batch([number]), self.images.size)[0])
+        return Neighbour(picture, self.images.names[number], own, similarity, alike)
+
+    def _group(self, number: int) -> str | None:
+        labels, classes = self.images.labels, self.images.classes
+        label = UNLABELLED if labels is None else int(labels[number])
+        if label == UNLABELLED:
+            return None
+        return classes[label] if classes and label < len(classes) else str(label)
+
+    @torch.no_grad()
+    def patches(self) -> tuple[Patches, ...]:
+        tell = getattr(self.encoder, "patch_features", None)
+        if tell is None:
+            raise InputError("the encoder has no patch_features(images)")
+        numbers = self.numbers[:_PATCHED]
+        maps = dense_map(tell, self.pixels(numbers)).float().cpu()
+        pictures = resize(self.images.batch(numbers), self.images.size)
+        colours = principal_colours(maps)
+        grid = (maps.shape[2], maps.shape[3])
+        return tuple(
+            Patches(photograph(picture), tiles(colour), self.images.names[number], grid)
+            for picture, colour, number in zip(pictures, colours, numbers, strict=True)
+        )
+
+
+def _space(name: str, x: Tensor) -> Space:
+    return Space(name, x.shape[1], rankme(x), tuple(covariance_eigenvalues(x).tolist()))
+
+
+def _rows(path: Path) -> Rows:
+    try:
+        return read_metrics(path)
+    except OSError:
+        return ()
+
+
+def _environment() -> dict[str, str]:
+    found = {
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    if torch.cuda.is_available():
+        found["GPU"] = torch.cuda.get_device_name()
+    found["threads"] = str(torch.get_num_threads())
+    return found

@@ -1,0 +1,100 @@
+"""Runs on disk as candidates of a selection."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+from shiomi.lejepa.config import flat
+from shiomi.lejepa.errors import RunError
+from shiomi.lejepa.metrics import read_metrics
+from shiomi.lejepa.run_folder import RunFolder
+from shiomi.lejepa.selection import Candidate, Selection, rank_candidates
+
+__all__ = ["read_candidate", "select_runs"]
+
+_LAST = 0.1  # share of the steps whose mean loss is the final one
+_SAME = (
+    "images",
+    "training.variant",
+    "training.batch_size",
+    "training.slices",
+    "global_views",
+    "local_views",
+    "projector_width",
+)
+"""What the loss depends on besides the features' quality."""
+
+
+def select_runs(paths: Sequence[Path]) -> Selection:
+    """Rank the runs at `paths`; a folder that is no run stands for the runs in it.
+
+    Raises
+    ------
+    RunError
+        A path is no run and holds none, or a run has no measured loss.
+    InputError
+        A loss is not finite, or no path is given.
+    """
+    folders = [folder for path in paths for folder in _folders(path)]
+    names = {folder: folder.path.name for folder in folders}
+    if len(set(names.values())) < len(names):
+        names = {folder: str(folder.path) for folder in folders}
+    candidates, notes = [], []
+    for folder, name in names.items():
+        candidate = replace(read_candidate(folder), name=name)
+        candidates.append(candidate)
+        if not folder.encoder.exists():
+            notes.append(f"{name} has not ended; its loss is that of the last steps so far")
+    notes += _differences(list(names))
+    return replace(rank_candidates(candidates), notes=tuple(notes))
+
+
+def read_candidate(folder: RunFolder) -> Candidate:
+    """Return a run's final loss (mean of the last tenth of its steps), λ, and last evaluation.
+
+    Raises RunError where it is no run or has no measured loss.
+    """
+    config = folder.read_config()
+    try:
+        rows = read_metrics(folder.metrics)
+    except OSError:
+        rows = []
+    losses = [(row["step"] or 0, row["loss"]) for row in rows if row.get("loss") is not None]
+    if not losses:
+        raise RunError(f"{folder.path} has no measured loss yet; let it train for some steps")
+    last = losses[-1][0] * (1 - _LAST)
+    loss = fmean(value for step, value in losses if step >= last and value is not None)
+    try:
+        evaluated = read_metrics(folder.evaluations)[-1]
+    except (OSError, IndexError):
+        evaluated = {}
+    lam = config.training.objective.lam
+    known = {name: evaluated.get(name) for name in ("rankme", "knn", "probe")}
+    return Candidate(folder.path.name, loss if math.isfinite(loss) else math.nan, lam, **known)
+
+
+def _folders(path: Path) -> list[RunFolder]:
+    if RunFolder(path).config.exists() or not path.is_dir():
+        RunFolder(path).read_config()  # says what is wrong
+        return [RunFolder(path)]
+    found = [RunFolder(one.parent) for one in sorted(path.glob("*/config.json"))]
+    if not found:
+        raise RunError(f"{path} is no run and holds none; `shiomi lejepa pretrain` makes runs")
+    return found
+
+
+def _differences(folders: Sequence[RunFolder]) -> list[str]:
+    """Say in what the runs differ that moves the loss by itself."""
+    configs = [flat(folder.read_config()) for folder in folders]
+    notes = []
+    for key in _SAME:
+        values = sorted({str(config.get(key)) for config in configs})
+        if len(values) > 1:
+            notes.append(
+                f"the runs differ in {key} ({', '.join(values)}), which moves the loss by itself"
+            )
+    return notes

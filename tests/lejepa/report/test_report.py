@@ -1,4 +1,4 @@
-"""The report: everything in one file, nothing fetched, nothing run, whatever the files are called."""
+"""The report: one file, nothing fetched, nothing run, whatever the images are called."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from tests.lejepa.small_runs import SIZE, small_run
 HOSTILE = '"><script>alert(1)</script>\u202e.jpg'
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    tmp_path = tmp_path_factory.mktemp("report")
     images = image_folder(tmp_path / "images")
     (images / "red" / HOSTILE.replace("/", "_")).write_bytes(
         (images / "red" / "0.jpg").read_bytes()
@@ -35,14 +36,19 @@ def run(tmp_path: Path) -> RunFolder:
     return small_run(tmp_path / "run<i>", images, probe=0.75)
 
 
-def page_of(run: RunFolder) -> str:
+@pytest.fixture(scope="module")
+def page(run: RunFolder) -> str:
     path, notes = report_run(run.path)
     assert notes == ()
     return path.read_text("utf-8")
 
 
-def test_the_page_is_whole_html_that_fetches_and_runs_nothing(run: RunFolder) -> None:
-    page = page_of(run)
+@pytest.fixture(scope="module")
+def found(run: RunFolder) -> Findings:
+    return gathered(run)
+
+
+def test_the_page_is_whole_html_that_fetches_and_runs_nothing(page: str) -> None:
     html5lib.HTMLParser(strict=True).parse(page)
     assert "<script" not in page
     assert not re.search(r"(?:src|href)=\"(?!data:image/(?:jpeg|png);base64,)", page)
@@ -52,8 +58,7 @@ def test_the_page_is_whole_html_that_fetches_and_runs_nothing(run: RunFolder) ->
     assert len(page) < 1_000_000
 
 
-def test_it_shows_every_part(run: RunFolder) -> None:
-    page = page_of(run)
+def test_it_shows_every_part(page: str) -> None:
     for heading in ("Training", "Spectrum", "Normality", "Nearest neighbours", "Patch features"):
         assert f"<h2>{heading}</h2>" in page
     assert page.count("<svg") == 4 + 1 + 2 + 6  # curves, RankMe, spectra, three directions
@@ -64,21 +69,19 @@ def test_it_shows_every_part(run: RunFolder) -> None:
     assert "75.0%" in page
 
 
-def test_every_picture_and_plot_says_what_it_shows(run: RunFolder) -> None:
-    page = page_of(run)
+def test_every_picture_and_plot_says_what_it_shows(page: str) -> None:
     assert all('alt="' in tag and 'alt=""' not in tag for tag in re.findall("<img[^>]*>", page))
     assert all("aria-label=" in tag for tag in re.findall("<svg[^>]*>", page))
     assert page.count("<details>") >= 7  # tables behind the plots
 
 
-def test_the_same_run_gives_the_same_page(run: RunFolder) -> None:
-    assert page_of(run) == page_of(run)
+def test_the_same_run_gives_the_same_page(found: Findings, page: str) -> None:
+    assert render_page(found) == page
 
 
 def test_neighbours_are_the_nearest_and_say_whether_their_class_is_the_same(
-    run: RunFolder,
+    found: Findings,
 ) -> None:
-    found = gathered(run)
     assert len(found.neighbours) == 8
     for query, *others in found.neighbours:
         assert len(others) == 6
@@ -117,7 +120,8 @@ def test_what_cannot_be_shown_is_left_out_and_said(run: RunFolder) -> None:
     assert "no patch_features" in page
 
 
-def test_a_broken_encoder_or_an_empty_run_still_gives_a_page(run: RunFolder) -> None:
+def test_a_broken_encoder_or_an_empty_run_still_gives_a_page(tmp_path: Path) -> None:
+    run = small_run(tmp_path / "run", image_folder(tmp_path / "images", per_class=2))
     run.metrics.unlink()
     run.evaluations.unlink()
     found = gathered(run, Broken())
@@ -125,8 +129,7 @@ def test_a_broken_encoder_or_an_empty_run_still_gives_a_page(run: RunFolder) -> 
     html5lib.HTMLParser(strict=True).parse(render_page(found))
 
 
-def test_long_curves_and_thousands_of_skipped_files_keep_the_page_small(run: RunFolder) -> None:
-    found = gathered(run)
+def test_long_curves_and_thousands_of_skipped_files_keep_the_page_small(found: Findings) -> None:
     rows = [{"step": float(i), "loss": 1 / i, "lr": 1e-3} for i in range(1, 50_001)]
     skipped = tuple((f"{i}.jpg", "empty file") for i in range(10_000))
     page = render_page(replace(found, metrics=rows, skipped=skipped))
@@ -134,10 +137,10 @@ def test_long_curves_and_thousands_of_skipped_files_keep_the_page_small(run: Run
     assert "and 9,800 more" in page
 
 
-def test_values_that_are_not_finite_or_all_the_same_are_drawn_around(run: RunFolder) -> None:
+def test_values_that_are_not_finite_or_all_the_same_are_drawn_around(found: Findings) -> None:
     nan, inf = float("nan"), float("inf")
     rows = [{"step": float(i), "loss": v, "lr": 1.0} for i, v in enumerate((nan, 2.0, inf, 2.0))]
-    page = render_page(replace(gathered(run), metrics=rows))
+    page = render_page(replace(found, metrics=rows))
     html5lib.HTMLParser(strict=True).parse(page)
     assert "nan" not in "".join(re.findall(r'points="[^"]*"', page))
 

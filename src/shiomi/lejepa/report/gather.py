@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,7 +34,7 @@ _QUERIES, _NEIGHBOURS, _PATCHED = 8, 6, 8
 _ROWS = 64  # images embedded at once
 _PACKAGES = ("shiomi", "torch", "timm", "numpy", "pillow")
 
-Rows = Sequence[dict[str, float | None]]
+Rows = Sequence[Mapping[str, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def gather(
     found = replace(found, skipped=tuple((one.name, one.reason) for one in images.skipped))
     for name, part in look.parts().items():
         try:
-            found = replace(found, **{name: part()})
+            found = replace(found, **{name: part()})  # type: ignore[arg-type]
         except (LejepaError, RuntimeError) as error:
             notes.append(f"{name} left out: {error}")
     return replace(found, notes=tuple(notes))
@@ -160,9 +160,8 @@ class _Look:
     def embed(self, progress: Callable[[int, int | None, str], None]) -> None:
         rows = []
         for start in range(0, len(self.numbers), _ROWS):
-            rows.append(
-                self.encoder(self.pixels(self.numbers[start : start + _ROWS])).float().cpu()
-            )
+            pixels = self.pixels(self.numbers[start : start + _ROWS])
+            rows.append(self.encoder(pixels).float().cpu())
             progress(start + len(rows[-1]), len(self.numbers), "report")
         self.features = torch.cat(rows)
 

@@ -184,10 +184,8 @@ def _directions(found: Findings) -> list[tuple[str, Direction, Plot, Plot]]:
         bars = histogram(one.values, label=label, density=_normal_density)
         label = f"Quantiles along {name} direction against those of N(0, 1)."
         dots = quantile_plot(one.quantiles, label=label)
-        rows = tuple(
-            (f"{u:.2f}", f"{v:.2f}")
-            for u, v in (one.quantiles[i] for i in _picked(len(one.quantiles)))
-        )
+        picked = [one.quantiles[i] for i in _picked(len(one.quantiles))]
+        rows = tuple((f"{u:.2f}", f"{v:.2f}") for u, v in picked)
         head = ("of N(0, 1)", "of the projection")
         result.append(
             (name, one, Plot("Density", bars, ""), Plot("Quantiles", dots, "", (), head, rows))

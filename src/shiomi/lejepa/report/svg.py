@@ -48,9 +48,9 @@ class _Scale:
 
     def ticks(self) -> list[float]:
         if self.log:
-            first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
-            step = max(1, math.ceil((last - first) / _TICKS))
-            powers = [10.0**power for power in range(first, last + 1, step)]
+            least, most = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+            apart = max(1, math.ceil((most - least) / _TICKS))
+            powers = [10.0**power for power in range(least, most + 1, apart)]
             return powers if len(powers) > 1 else [self.low, self.high]
         step = _round_step((self.high - self.low) / _TICKS)
         first = math.ceil(self.low / step - 1e-9)
@@ -182,14 +182,14 @@ def _axes(x: _Scale, y: _Scale, x_label: str) -> Markup:
                 _LEFT - 8, _unit(y(value) + 5), figure(round(value, 10))
             )
         )
-    for value in x.ticks():
-        parts.append(
-            Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                _unit(min(x(value), WIDTH - _RIGHT - 12)),
-                HEIGHT - _BOTTOM + 20,
-                figure(round(value, 10)),
-            )
+    parts += [
+        Markup('<text class="tick" x="{}" y="{}" text-anchor="middle">{}</text>').format(
+            _unit(min(x(value), WIDTH - _RIGHT - 12)),
+            HEIGHT - _BOTTOM + 20,
+            figure(round(value, 10)),
         )
+        for value in x.ticks()
+    ]
     parts.append(
         Markup('<text class="label" x="{}" y="{}" text-anchor="middle">{}</text>').format(
             (_LEFT + WIDTH - _RIGHT) // 2, HEIGHT - 6, x_label

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from shiomi.lejepa.data import Images, Source, load_images, open_source
 from shiomi.lejepa.data.cache import CachedImages, cache_folder
 from shiomi.lejepa.data.images import DecodedImages, typical_side
 from shiomi.lejepa.errors import DataError, RunError
+from tests.lejepa.full_disk import no_more_than
 from tests.lejepa.image_folders import image_folder, picture
 
 
@@ -96,19 +94,11 @@ def test_a_build_that_was_cut_off_anywhere_goes_on(
     assert torch.equal(images.batch(range(18)).pixels, expected.pixels)
 
 
-@pytest.fixture
-def small_files() -> Iterator[None]:
-    """A limit on the size of files, as a full disk stops them."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
-
-
-def test_a_full_disk_says_so(damaged: Source, tmp_path: Path, small_files: None) -> None:
-    with pytest.raises(RunError, match=r"File too large; the decoded images need .* --cache"):
+def test_a_full_disk_says_so(damaged: Source, tmp_path: Path) -> None:
+    with (
+        no_more_than(4000),
+        pytest.raises(RunError, match=r"File too large; the decoded images need .* --cache"),
+    ):
         cached(damaged, tmp_path / "cache")
 
 

@@ -1,0 +1,226 @@
+"""The loop by itself, on vectors: steps, accumulation, ranks, stopping."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from shiomi.lejepa.config import Training
+from shiomi.lejepa.devices import Place, joined_ranks, pick_device
+from shiomi.lejepa.encoders import Network
+from shiomi.lejepa.errors import InputError, NonFiniteError, RunError
+from shiomi.lejepa.train import DataOrder, Fit, Moment
+from tests.lejepa.test_killed import CONTEXT, IMPORTED, free_port
+
+COUNT, WIDTH = 64, 12
+DATA = torch.randn(COUNT, WIDTH, generator=torch.Generator().manual_seed(1))
+
+
+def network(dropout: float = 0.0) -> Network:
+    torch.manual_seed(3)
+    encoder = nn.Sequential(nn.Linear(WIDTH, 24), nn.GELU(), nn.Dropout(dropout))
+    return Network(encoder, nn.Linear(24, 8))
+
+
+def prepare(numbers: Sequence[int]) -> Tensor:
+    return DATA[list(numbers)]
+
+
+def make_views(rows: Tensor, numbers: Sequence[int], step: int) -> list[Tensor]:
+    """Three views of vectors: noise that is a function of the sample, the step and the view."""
+    noise = [
+        torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(1000 * step + n))
+        for n in numbers
+    ]
+    return [(rows + 0.3 * torch.stack(noise, 1)).flatten(0, 1)]
+
+
+def fit(training: Training, place: Place | None = None, **options: object) -> Fit:
+    return Fit(
+        options.pop("network", network()),  # type: ignore[arg-type]
+        prepare,
+        make_views,
+        count=COUNT,
+        training=training,
+        global_views=2,
+        place=place,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def training(**options: object) -> Training:
+    return Training(**{"steps": 8, "batch_size": 18, "slices": 32, **options})  # type: ignore[arg-type]
+
+
+def weights(fitted: Fit) -> Tensor:
+    return torch.cat([p.detach().flatten() for p in fitted.network.parameters()])
+
+
+def test_every_sample_is_seen_once_per_epoch_in_another_order() -> None:
+    order = DataOrder(20, 5, seed=0)
+    epochs = [[n for step in range(4 * e, 4 * e + 4) for n in order(step)] for e in range(3)]
+    assert all(sorted(epoch) == list(range(20)) for epoch in epochs)
+    assert epochs[0] != epochs[1] != epochs[2]
+    assert DataOrder(20, 5, seed=0)(7) == epochs[1][15:]
+
+
+def test_the_loss_falls_and_each_step_is_told() -> None:
+    seen: list[Moment] = []
+    fitted = fit(training(steps=60, lr=1e-2), log_every=1)
+    fitted.run(seen.append)
+    assert [moment.step for moment in seen] == list(range(1, 61))
+    losses = [moment.loss for moment in seen]
+    assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
+    assert seen[-1].lr == pytest.approx(1e-2 / 1000)
+    assert max(moment.lr for moment in seen) == pytest.approx(1e-2)
+    assert seen[-1].seconds_left == 0
+    assert all(moment.memory_mib > 1 for moment in seen)
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_accumulation_gives_the_step_of_the_whole_batch(parts: int) -> None:
+    whole, accumulated = fit(training()), fit(training(accumulate=parts))
+    whole.run()
+    accumulated.run()
+    torch.testing.assert_close(weights(accumulated), weights(whole), rtol=0, atol=2e-6)
+
+
+def test_accumulation_does_dropout_alike_in_both_passes() -> None:
+    """With other masks in the second pass the gradient would be that of other embeddings."""
+    one = fit(training(steps=1, accumulate=2), network=network(dropout=0.5))
+    part = (list(range(9)), prepare(range(9)))
+    with torch.no_grad():
+        first = one._embed(one.network, part, 0)
+    assert torch.equal(first, one._embed(one.network, part, 0))
+    assert not torch.equal(first, one._embed(one.network, part, 1))
+
+
+def rank_main(rank: int, ranks: int, port: int, out: Path, accumulate: int) -> None:
+    torch.set_num_threads(1)
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(ranks)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    with joined_ranks("cpu") as place:
+        fitted = fit(training(accumulate=accumulate, batch_size=17), place)
+        fitted.run()
+        torch.save(weights(fitted), out / f"{rank}.pt")
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_two_ranks_train_as_one_process_does(tmp_path: Path, accumulate: int) -> None:
+    """A batch of 17: the ranks have 8 and 9 samples of it."""
+    CONTEXT.set_forkserver_preload([__name__, *IMPORTED])
+    port = free_port()
+    processes = [
+        CONTEXT.Process(target=rank_main, args=(rank, 2, port, tmp_path, accumulate))
+        for rank in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0, 0]
+    alone = fit(training(batch_size=17))
+    alone.run()
+    for rank in range(2):
+        together = torch.load(tmp_path / f"{rank}.pt")
+        torch.testing.assert_close(together, weights(alone), rtol=0, atol=2e-6)
+
+
+def test_the_callers_random_numbers_are_left_as_they_were() -> None:
+    fitted = fit(training(), network=network(dropout=0.5))
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    fitted.run()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_evaluation_is_asked_for_and_changes_nothing() -> None:
+    asked: list[tuple[int, bool]] = []
+    plain, evaluated = fit(training()), fit(training())
+    plain.run()
+
+    def evaluate(step: int) -> None:
+        asked.append((step, evaluated.network.training))
+        torch.rand(5)
+
+    evaluated.run(evaluate=evaluate, evaluate_every=3)
+    assert asked == [(3, False), (6, False), (8, False)]
+    assert torch.equal(weights(plain), weights(evaluated))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_wish_to_stop_saves_and_the_rest_is_done_later(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    whole = fit(training(steps=30))
+    whole.run()
+    checkpoint = tmp_path / "last.pt"
+    stopped = fit(training(steps=30), checkpoint=checkpoint, log_every=1)
+
+    def ask(moment: Moment) -> None:
+        if moment.step == 11:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped.run(ask)
+    going_on = fit(training(steps=30), checkpoint=checkpoint)
+    assert going_on.step == 11
+    going_on.run()
+    assert torch.equal(weights(going_on), weights(whole))
+
+
+def test_embeddings_that_are_not_finite_stop_before_the_weights_change() -> None:
+    for accumulate in (1, 2):
+        fitted = fit(training(accumulate=accumulate))
+        before = weights(fitted).clone()
+        fitted._make_views = lambda rows, numbers, step: [
+            torch.full((3 * len(rows), WIDTH), torch.nan)
+        ]
+        with pytest.raises(NonFiniteError, match="of 18 in view 0"):
+            fitted.run()
+        assert torch.equal(weights(fitted), before)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "last.pt"
+    fit(training(), checkpoint=checkpoint).run()
+    other = Network(nn.Linear(WIDTH, 5), nn.Linear(5, 8))
+    with pytest.raises(RunError, match="of another network"):
+        fit(training(), checkpoint=checkpoint, network=other)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"batch_size": 65}, "a batch takes 65 samples and there are 64"),
+        ({"batch_size": 4, "accumulate": 5}, "in 5 parts"),
+        ({"batch_size": 1}, "SIGReg needs 2"),
+    ],
+)
+def test_a_batch_that_cannot_be_had_is_told(options: dict[str, int], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        fit(training(**options))
+
+
+def test_bf16_trains() -> None:
+    fitted = fit(training(precision="bf16", steps=60, lr=1e-2), log_every=1)
+    seen: list[Moment] = []
+    fitted.run(seen.append)
+    assert seen[-1].loss < 0.5 * seen[0].loss
+    assert all(p.dtype == torch.float32 for p in fitted.network.parameters())
+
+
+def test_a_device_that_is_not_there_is_told() -> None:
+    assert pick_device("cpu").type == "cpu"
+    with pytest.raises(InputError, match="no device 'gpu'"):
+        pick_device("gpu")
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="'cuda:3' is not there"):
+            pick_device("cuda:3")

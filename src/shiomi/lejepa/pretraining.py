@@ -15,6 +15,7 @@ from shiomi.lejepa.counter_random import key
 from shiomi.lejepa.data.images import Batch, Images, Progress, typical_side
 from shiomi.lejepa.data.loading import load_images
 from shiomi.lejepa.data.opening import open_source
+from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.devices import Place, joined_ranks
 from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
 from shiomi.lejepa.ending import finish
@@ -106,7 +107,7 @@ def pretrain(
         )
         config = config.resolved(typical_side(source))
         if place.first:
-            folder.claim(config)
+            folder.claim(config, fingerprint(source))
         images = load_images(
             source,
             config.stored_size or 0,
@@ -249,5 +250,5 @@ def _check_count(images: Images, config: PretrainConfig) -> None:
 def _list_skipped(images: Images, folder: RunFolder, place: Place) -> None:
     """Keep the list of damaged files, one per line with the reason."""
     if place.first and images.skipped:
-        lines = "".join(f"{one.name}\\t{one.reason}\\n" for one in images.skipped)
+        lines = "".join(f"{one.name}\t{one.reason}\n" for one in images.skipped)
         write_atomically(folder.skipped, lines.encode("utf-8", "surrogateescape"))

@@ -40,6 +40,10 @@ class RunFolder:
         return self.path / "config.json"
 
     @property
+    def images(self) -> Path:
+        return self.path / "images.sha256"
+
+    @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint" / "last.pt"
 
@@ -84,10 +88,10 @@ class RunFolder:
         except (OSError, InputError) as error:
             raise RunError(f"{self.config} cannot be read: {error}") from None
 
-    def claim(self, config: PretrainConfig) -> None:
-        """Keep `config` here, or see that the run here was told the same.
+    def claim(self, config: PretrainConfig, images: str) -> None:
+        """Keep `config` and the images' fingerprint, or see that they are those of the run here.
 
-        Raises RunError where it was told something else, which is named.
+        Raises RunError where they are not; what differs is named.
         """
         if self.config.exists():
             if differ := differing(self.read_config(), config):
@@ -98,6 +102,13 @@ class RunFolder:
                 )
         else:
             write_atomically(self.config, to_json(config).encode())
+        if not self.images.exists():
+            write_atomically(self.images, f"{images}\n".encode())
+        elif self.images.read_text("utf-8").strip() != images:
+            raise RunError(
+                f"the images are not those that the run in {self.path} began with: files or labels"
+                f" of {config.images} came, went or changed. Give another --out"
+            )
 
     @contextmanager
     def held(self) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,13 @@ def test_blur_is_a_gaussian_of_the_width_it_says() -> None:
 def test_a_single_jitter_is_torchvisions(name: str) -> None:
     """The factor is found from the matrices; where nothing clips the two are equal."""
     functional = pytest.importorskip("torchvision.transforms.v2.functional")
-    alone = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, name: 0.3}
+    alone: dict[str, Any] = {
+        "brightness": 0.0,
+        "contrast": 0.0,
+        "saturation": 0.0,
+        "hue": 0.0,
+        name: 0.3,
+    }
     p = parameters(4, dataclasses.replace(PLAIN, jitter=1.0, **alone))
     pixels = pictures(4).float() / 255 * 0.4 + 0.3
     made = render(pixels, p, 32)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from shiomi.lejepa.config import PretrainConfig
-from shiomi.lejepa.data.images import Images
+from shiomi.lejepa.data.images import Images, Progress
 from shiomi.lejepa.errors import LejepaError
 from shiomi.lejepa.export import save_encoder
 from shiomi.lejepa.onnx_export import export_onnx
@@ -20,7 +20,13 @@ __all__ = ["finish"]
 
 
 def finish(
-    folder: RunFolder, config: PretrainConfig, encoder: nn.Module, images: Images, *, extras: bool
+    folder: RunFolder,
+    config: PretrainConfig,
+    encoder: nn.Module,
+    images: Images,
+    *,
+    extras: bool,
+    progress: Progress,
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Make the files that a run ends with; return them, and notes on what could not be made.
 
@@ -36,7 +42,7 @@ def finish(
     size = config.global_size or images.size
     steps: tuple[tuple[Path, Callable[[], object]], ...] = (
         (folder.onnx, lambda: export_onnx(encoder, torch.zeros(2, 3, size, size), folder.onnx)),
-        (folder.report, lambda: write_report(folder, config, encoder, images)),
+        (folder.report, lambda: write_report(folder, config, encoder, images, progress=progress)),
     )
     for path, make in steps:
         try:

@@ -121,7 +121,7 @@ def pretrain(
         if not place.first:
             fit.run(evaluate_every=None)
             return Run(folder, config, len(images), len(images.skipped), None, {}, (), ())
-        hooks = _Hooks(observe, evaluated, evaluations, extras)
+        hooks = _Hooks(observe, evaluated, evaluations, extras, progress)
         return _first_rank(config, folder, images, fit, hooks)
 
 
@@ -131,6 +131,7 @@ class _Hooks:
     evaluated: Callable[[int, dict[str, float]], None]
     evaluations: int
     extras: bool
+    progress: Progress
 
 
 def _first_rank(
@@ -170,7 +171,14 @@ def _first_rank(
     finally:
         board.close()
     _list_skipped(images, folder, fit.place)
-    files, notes = finish(folder, config, fit.network.encoder.cpu(), images, extras=hooks.extras)
+    files, notes = finish(
+        folder,
+        config,
+        fit.network.encoder.cpu(),
+        images,
+        extras=hooks.extras,
+        progress=hooks.progress,
+    )
     moment = seen[0] if seen else None
     skipped = len(images.skipped)
     return Run(folder, config, len(images), skipped, moment, values, files, notes)

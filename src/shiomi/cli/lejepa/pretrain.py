@@ -150,15 +150,15 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
 def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
     from shiomi.lejepa.config import PretrainConfig, Training
 
-    names = ("epochs", "steps", "batch_size", "accumulate", "lr", "weight_decay", "warmup", "lam")
-    names += ("variant", "slices", "precision", "seed")
+    names = ("epochs", "steps", "batch_size", "accumulate", "lr", "weight_decay", "warmup")
+    of_objective = ("lam", "variant", "slices", "precision", "seed")
     views = ("global_views", "local_views", "global_size", "local_size", "projector_width")
     return PretrainConfig(
         images=str(images.absolute()),
         encoder=options["encoder"],
         labels=str(options["labels"].absolute()) if options["labels"] else None,
         use_labels=not options["no_labels"],
-        training=Training(**{name: options[name] for name in names}),
+        training=Training(**{name: options[name] for name in names + of_objective}),
         **{name: options[name] for name in views},
     )
 

@@ -83,7 +83,8 @@ class PretrainConfig:
     use_labels: bool = True
     training: Training = field(default_factory=Training)
     projector_width: int = 64
-    projector_hidden: int = 1024
+    projector_hidden: int | None = None
+    """None: twice the encoder's width, at most 2048."""
     projector_layers: int = 3
     stored_size: int | None = None
     """Side of the decoded images; None: 1.5 global views, or their own side where smaller."""

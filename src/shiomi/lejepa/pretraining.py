@@ -239,7 +239,7 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
         head = projector(
             width,
             out=config.projector_width,
-            hidden=config.projector_hidden,
+            hidden=config.projector_hidden or min(2 * width, 2048),
             layers=config.projector_layers,
         )
     network = Network(encoder, head)

@@ -186,6 +186,15 @@ def test_a_run_that_has_not_ended_gives_its_last_checkpoint(images: Path, tmp_pa
         load_encoder(tmp_path / "images")
 
 
+def test_what_is_about_to_be_done_is_announced(images: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        run(config(images), tmp_path / "run", evaluations=0, announce=said.append)
+    assert said[0].startswith("24 images, encoder tests.lejepa.tiny:tiny_encoder of 0.00 million")
+    assert said[0].endswith("6 steps of 8 images in 2 views of 24 and 2 of 8 pixels, on cpu")
+    assert said[1].endswith("on cpu, going on after step 6")
+
+
 def test_several_runs_share_a_cache(images: Path, tmp_path: Path) -> None:
     decoded: list[str] = []
     for name in ("one", "two"):

@@ -62,6 +62,7 @@ def pretrain(
     evaluations: int = 10,
     extras: bool = True,
     progress: Progress = lambda *_: None,
+    announce: Callable[[str], None] = lambda _: None,
     observe: Callable[[Moment], None] = lambda _: None,
     evaluated: Callable[[int, dict[str, float]], None] = lambda *_: None,
 ) -> Run:
@@ -85,8 +86,9 @@ def pretrain(
         How often features are evaluated, the end included; 0 leaves it out.
     extras
         Make encoder.onnx and report.html at the end; the weights are written in any case.
-    progress, observe, evaluated
-        Called while data are read, every `log_every` steps, and after each evaluation.
+    progress, announce, observe, evaluated
+        Called while data are read, once with what is about to be done, every `log_every` steps,
+        and after each evaluation; on the first rank.
 
     Raises
     ------
@@ -121,6 +123,7 @@ def pretrain(
         if not place.first:
             fit.run(evaluate_every=None)
             return Run(folder, config, len(images), len(images.skipped), None, {}, (), ())
+        announce(_announcement(config, images, fit))
         hooks = _Hooks(observe, evaluated, evaluations, extras, progress)
         return _first_rank(config, folder, images, fit, hooks)
 
@@ -182,6 +185,21 @@ def _first_rank(
     moment = seen[0] if seen else None
     skipped = len(images.skipped)
     return Run(folder, config, len(images), skipped, moment, values, files, notes)
+
+
+def _announcement(config: PretrainConfig, images: Images, fit: Fit) -> str:
+    """Say in one line what is about to be done."""
+    skipped = f" ({len(images.skipped):,} files skipped)" if images.skipped else ""
+    parameters = sum(p.numel() for p in fit.network.encoder.parameters())
+    ranks = f" x {fit.place.ranks}" if fit.place.ranks > 1 else ""
+    at = f", going on after step {fit.step:,}" if fit.step else ""
+    return (
+        f"{len(images):,} images{skipped}, encoder {config.encoder} of"
+        f" {parameters / 1e6:.2f} million parameters, {fit.steps:,} steps of"
+        f" {config.training.batch_size} images in {config.global_views} views of"
+        f" {config.global_size} and {config.local_views} of {config.local_size} pixels, on"
+        f" {fit.place.device}{ranks}{at}"
+    )
 
 
 def _last_values(folder: RunFolder, step: int) -> dict[str, float]:

@@ -136,6 +136,7 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
                 checkpoint_seconds=options["checkpoint_seconds"],
                 evaluations=options["evaluations"],
                 progress=show,
+                announce=tell,
                 observe=observe,
                 evaluated=lambda step, values: tell(f"step {step}: {_accuracies(values)}"),
             )

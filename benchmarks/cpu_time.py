@@ -1,0 +1,19 @@
+"""CPU time of a piece of work: where others use the machine too, a clock says less."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+__all__ = ["best_cpu_seconds"]
+
+
+def best_cpu_seconds(work: Callable[[], object], rounds: int = 7) -> float:
+    """Return the CPU seconds of the fastest of `rounds`, after one that does not count."""
+    work()
+    times = []
+    for _ in range(rounds):
+        began = time.process_time()
+        work()
+        times.append(time.process_time() - began)
+    return min(times)

@@ -9,8 +9,7 @@ Algorithm 1). |.|^2 is even in t, so only the knots t >= 0 are computed, with do
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -46,6 +45,14 @@ class EppsPulley:
     knots: int = 17
     domain: tuple[float, float] = (0.0, 3.0)
     unbiased: bool = False
+    spacing: float = field(init=False, repr=False, compare=False)
+    """Distance of two knots."""
+    half: bool = field(init=False, repr=False, compare=False)
+    """Whether the knots lie at odd multiples of spacing / 2: none at 0."""
+    points: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    """The knots t >= 0, ascending: J of them."""
+    weights: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    """Trapezoidal weights of `points`, doubled for t < 0, times the window e^(-t^2/2)."""
 
     def __post_init__(self) -> None:
         low, high = self.domain
@@ -53,31 +60,18 @@ class EppsPulley:
             raise InputError(f"{self.knots} knots integrate nothing; give 2 or more")
         if not (math.isfinite(high) and high > 0 and low in (0, -high)):
             raise InputError(f"domain {self.domain}: give (0, b) or (-b, b) with b > 0")
-
-    @cached_property
-    def spacing(self) -> float:
-        """Distance of two knots."""
-        return (self.domain[1] - self.domain[0]) / (self.knots - 1)
-
-    @cached_property
-    def half(self) -> bool:
-        """Whether the knots lie at odd multiples of spacing / 2: none at 0."""
-        return self.domain[0] < 0 and self.knots % 2 == 0
-
-    @cached_property
-    def points(self) -> tuple[float, ...]:
-        """The knots t >= 0, ascending: J of them."""
-        count = self.knots if self.domain[0] == 0 else (self.knots + 1) // 2
-        return tuple((j + self.half / 2) * self.spacing for j in range(count))
-
-    @cached_property
-    def weights(self) -> tuple[float, ...]:
-        """Trapezoidal weights of `points`, doubled for t < 0, times the window e^(-t^2/2)."""
-        last = len(self.points) - 1
-        return tuple(
-            self.spacing * (2 if t > 0 and j < last else 1) * math.exp(-t * t / 2)
-            for j, t in enumerate(self.points)
+        # Set here and not when first used: torch.compile cannot trace a cached property.
+        spacing = (high - low) / (self.knots - 1)
+        half = low < 0 and self.knots % 2 == 0
+        count = self.knots if low == 0 else (self.knots + 1) // 2
+        points = tuple((j + half / 2) * spacing for j in range(count))
+        weights = tuple(
+            spacing * (2 if t > 0 and j < count - 1 else 1) * math.exp(-t * t / 2)
+            for j, t in enumerate(points)
         )
+        derived = {"spacing": spacing, "half": half, "points": points, "weights": weights}
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
 
     @property
     def floor(self) -> float:

@@ -50,7 +50,7 @@ def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
 
 def _pieces(samples: int) -> tuple[int, int]:
     block = min(_MOST_SAMPLES, max(32, triton.next_power_of_2(samples)))
-    return block, max(1, triton.cdiv(samples, block))
+    return block, triton.cdiv(samples, block)
 
 
 @triton.jit

@@ -22,7 +22,8 @@ def anderson_darling(u: Tensor) -> Tensor:
     samples = u.shape[0]
     odd = 2 * _ranks(u) - 1
     logs = torch.special.log_ndtr(ordered) + torch.special.log_ndtr(-ordered.flip(0))
-    return -samples - (odd * logs).sum(0) / samples
+    statistic: Tensor = -samples - (odd * logs).sum(0) / samples
+    return statistic
 
 
 def cramer_von_mises(u: Tensor) -> Tensor:
@@ -45,4 +46,5 @@ def _ranks(u: Tensor) -> Tensor:
 
 
 def _normal_cdf(u: Tensor) -> Tensor:
-    return torch.special.erfc(u * -math.sqrt(0.5)) / 2
+    cdf: Tensor = torch.special.erfc(u * -math.sqrt(0.5)) / 2
+    return cdf

@@ -20,4 +20,5 @@ def shapiro_francia(u: Tensor) -> Tensor:
     ordered = u.sort(dim=0).values
     centred = ordered - ordered.mean(0)
     along = scores @ centred
-    return 1 - along.square() / (scores.square().sum() * centred.square().sum(0))
+    squared: Tensor = along.square() / (scores.square().sum() * centred.square().sum(0))
+    return 1 - squared

@@ -1,0 +1,83 @@
+"""One lambda over batches of 64 to 1024: the biased statistic, the unbiased one, and tuned.
+
+    nice -n 15 python -m runs.lejepa_batch_lambda            minutes of one core a training
+    nice -n 15 python -m runs.lejepa_batch_lambda --quick    batches 64 to 512, a minute each
+
+N times the biased statistic pulls harder the larger the batch is; the unbiased one does not. Every
+batch sees the same number of images; the learning rate goes with the square root of the batch.
+Prints the accuracy of 20 nearest neighbours by batch with the one lambda (0.05) under both, and
+with the best lambda of a grid, and how far the one is from it. Each training is a line of `--out`
+as soon as it ends; started again, the script goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from runs.cifar10 import ROOT, Recipe, append, cifar10, finished, train
+
+LAM = 0.05
+GRID = (0.005, 0.015, LAM, 0.15)
+VARIANTS = ("default", "unbiased")
+FULL = ((64, 128, 256, 512, 1024), 400_000)  # batches, images seen
+QUICK = ((64, 256, 512), 12_800)
+
+
+def recipe(batch: int, images: int, variant: str, lam: float) -> Recipe:
+    return Recipe(
+        batch_size=batch,
+        steps=images // batch,
+        lr=2e-3 * math.sqrt(batch / 256),
+        variant=variant,
+        lam=lam,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="fewer batches and images")
+    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 on a busy machine")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "lejepa_batch_lambda.jsonl")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    batches, images = QUICK if given.quick else FULL
+    data = cifar10()
+    # The one lambda first: what the rest is compared with.
+    for lam in sorted(GRID, key=lambda lam: lam != LAM):
+        for batch in batches:
+            for variant in VARIANTS:
+                wanted = recipe(batch, images, variant, lam)
+                if not any(wanted.made(r) for r in finished(given.out)):
+                    append(given.out, train(wanted, data, neighbours=(10_000, 5_000)))
+        report(finished(given.out), batches, images)
+
+
+def report(results: list[dict[str, Any]], batches: Sequence[int], images: int) -> None:
+    """Print what there is so far."""
+
+    def knn(batch: int, variant: str, lam: float) -> float:
+        wanted = recipe(batch, images, variant, lam)
+        return next((100 * r["knn"] for r in results if wanted.made(r)), math.nan)
+
+    print(f"\nkNN in %, {images:,} images seen; one lambda is {LAM}")
+    print("batch   biased   unbiased   tuned (variant, lambda)   biased, unbiased below tuned")
+    for batch in batches:
+        every = {(v, lam): knn(batch, v, lam) for v in VARIANTS for lam in GRID}
+        known = {which: value for which, value in every.items() if not math.isnan(value)}
+        best = max(known, key=known.__getitem__)
+        one = [every[v, LAM] for v in VARIANTS]
+        print(
+            f"{batch:5d} {one[0]:8.1f} {one[1]:10.1f} {known[best]:7.1f} ({best[0]}, {best[1]:g})"
+            f" {known[best] - one[0]:14.1f} {known[best] - one[1]:8.1f}"
+        )
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Choosing among runs without labels: the paper's criterion beside RankMe and the raw loss.
+
+    nice -n 15 python -m runs.lejepa_selection            24 trainings, minutes of one core each
+    nice -n 15 python -m runs.lejepa_selection --quick    24 trainings of half a minute
+
+The runs differ in lambda, learning rate, views, augmentation and projector, drawn from a fixed
+sequence. Prints the Spearman correlation of each label-free number with the accuracy of a linear
+probe: the criterion loss / lambda^0.4 (arXiv 2511.08544, equation 8; the exponent is the paper's
+and is not fitted here), the loss itself, and RankMe of features and of embeddings. Each training is
+a line of `--out` as soon as it ends; started again, the script goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from runs.cifar10 import ROOT, Recipe, append, cifar10, finished, train
+
+from shiomi.lejepa.selection import criterion, spearman
+
+RUNS = 24
+FULL, QUICK = 800, 60  # steps
+
+
+def recipes(steps: int) -> list[Recipe]:
+    """Return RUNS recipes, always the same."""
+    draw = random.Random(0)
+    return [
+        Recipe(
+            steps=steps,
+            lam=draw.choice((0.005, 0.02, 0.05, 0.1, 0.3)),
+            lr=draw.choice((2e-4, 1e-3, 2e-3, 5e-3)),
+            local_views=draw.choice((0, 2)),
+            jitter=draw.choice((0.0, 0.8)),
+            smallest_crop=draw.choice((0.2, 0.6)),
+            layers=draw.choice((1, 2, 3)),
+            out=draw.choice((16, 64)),
+        )
+        for _ in range(RUNS)
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} steps, not {FULL}")
+    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 on a busy machine")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "lejepa_selection.jsonl")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    data = cifar10()
+    wanted = recipes(QUICK if given.quick else FULL)
+    for recipe in wanted:
+        if not any(recipe.made(r) for r in finished(given.out)):
+            append(given.out, train(recipe, data, neighbours=(10_000, 5_000)))
+    results = [r for r in finished(given.out) if any(recipe.made(r) for recipe in wanted)]
+    report(results)
+
+
+def report(results: list[dict[str, Any]]) -> None:
+    """Print the runs, best probe first, and the correlations, higher meaning better chosen."""
+    print("probe   kNN   loss  criterion  RankMe  lam    lr      local jitter crop layers out")
+    for r in sorted(results, key=lambda r: -r["probe"]):
+        print(
+            f"{100 * r['probe']:5.1f} {100 * r['knn']:5.1f} {r['loss']:6.3f}"
+            f" {criterion(r['loss'], r['lam']):10.3f} {r['rankme']:7.1f}"
+            f"  {r['lam']:<6g} {r['lr']:<7g}"
+            f" {r['local_views']:5d} {r['jitter']:6.1f} {r['smallest_crop']:4.1f}"
+            f" {r['layers']:6d} {r['out']:3d}"
+        )
+    probe = [r["probe"] for r in results]
+    told_by = {
+        "criterion, loss / lam^0.4": [-criterion(r["loss"], r["lam"]) for r in results],
+        "loss": [-r["loss"] for r in results],
+        "RankMe of features": [r["rankme"] for r in results],
+        "RankMe of embeddings": [r["rankme_embedding"] for r in results],
+    }
+    best = max(probe)
+    print(
+        f"\n{len(results)} runs; Spearman with the probe, and what the run chosen is below the best"
+    )
+    for name, values in told_by.items():
+        chosen = max(range(len(values)), key=values.__getitem__)
+        print(
+            f"{name:28s} {spearman(values, probe):6.2f} {100 * (best - probe[chosen]):6.1f} points"
+        )
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from shiomi.lejepa.checkpoint import atomic_file, load_checkpoint, save_checkpoint
+from shiomi.lejepa.atomic import atomic_file
+from shiomi.lejepa.checkpoint import load_checkpoint, save_checkpoint
 from shiomi.lejepa.errors import RunError
 from tests.lejepa.full_disk import no_more_than
 

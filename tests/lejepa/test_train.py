@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from shiomi.lejepa.config import Training
+from shiomi.lejepa.data_order import DataOrder
 from shiomi.lejepa.devices import Place, joined_ranks, pick_device
 from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import InputError, NonFiniteError, RunError
-from shiomi.lejepa.train import DataOrder, Fit, Moment
+from shiomi.lejepa.train import Fit, Moment
 from tests.lejepa.test_killed import CONTEXT, IMPORTED, free_port
 
 COUNT, WIDTH = 64, 12

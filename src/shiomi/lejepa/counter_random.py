@@ -7,13 +7,23 @@ The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014), once per counter.
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["key", "uniform"]
+__all__ = ["Use", "key", "uniform"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+class Use(IntEnum):
+    """What a generator's seed is for, as the counter that tells its numbers from others."""
+
+    DATA_ORDER = 1
+    NETWORK = 2
+    INITIAL_WEIGHTS = 3
 
 
 def uniform(

@@ -140,14 +140,18 @@ def build_encoder(name: str, size: int) -> nn.Module:
     return ImageEncoder(_from_timm(name, size))
 
 
-def projector(width: int, *, out: int = 64, hidden: int = 1024, layers: int = 3) -> nn.Module:
+def projector(
+    width: int, *, out: int = 64, hidden: int | None = None, layers: int = 3
+) -> nn.Module:
     """Return a perceptron (N, width) -> (N, out) with `layers` linear maps.
 
+    `hidden` is the width between them; None: twice `width`, at most 2048.
     Batch normalisation and ReLU stand between them, as in the paper's table 4, where three layers
     do better than one; its width of 64 beats 1024 there (table 1).
 
     Raises InputError where a number is not positive.
     """
+    hidden = min(2 * width, 2048) if hidden is None else hidden
     if min(width, out, hidden, layers) < 1:
         raise InputError(f"a projector of {layers} layers, {hidden} and {out} wide cannot be meant")
     parts: list[nn.Module] = []

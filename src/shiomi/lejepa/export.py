@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import nn
 
-from shiomi.lejepa.checkpoint import atomic_file
+from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.errors import MissingError
 
 __all__ = ["save_encoder"]

@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shiomi.lejepa.checkpoint import atomic_file
+from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.errors import DataError, InputError, MissingError
 
@@ -163,6 +163,7 @@ def _read_parquet(path: Path) -> Features:
             blocks = [
                 _block(file.read_row_group(group, columns=[column]).column(column), path)
                 for group in range(file.num_row_groups)
+                if file.metadata.row_group(group).num_rows
             ]
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as parquet: {error}") from None
@@ -193,15 +194,17 @@ def _embedding_column(schema: pa.Schema, path: Path) -> str:
 
 
 def _block(column: pa.ChunkedArray, path: Path) -> Tensor:
-    whole = column.combine_chunks()
-    flat = whole.flatten().to_numpy(zero_copy_only=False)
-    if whole.null_count or not len(whole) or len(flat) % len(whole):
+    import pyarrow.compute as pc
+
+    lengths = pc.list_value_length(column).unique()
+    if len(lengths) > 1 or not lengths[0].as_py():
         raise DataError(f"{path}: the lists of features have gaps or several lengths")
-    return _tensor(flat.reshape(len(whole), -1))
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return _tensor(flat.reshape(len(column), -1))
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
-    """Return float32, without a copy where a mapped array has it already and may be written."""
+    """Return a float32 tensor of its own memory."""
     return torch.from_numpy(np.array(array, dtype=np.float32))
 
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.errors import RunError
-from shiomi.lejepa.run_folder import write_atomically
 
 __all__ = ["MetricsFile", "TensorBoard", "peak_memory_mib", "read_metrics"]
 

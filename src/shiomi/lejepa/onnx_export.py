@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shiomi.lejepa.checkpoint import atomic_file
+from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.errors import MissingError, RunError
 
 __all__ = ["OnnxCheck", "check_onnx", "export_onnx"]

@@ -10,8 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.config import PretrainConfig
-from shiomi.lejepa.counter_random import key
+from shiomi.lejepa.counter_random import Use, key
 from shiomi.lejepa.data.images import Batch, Images, Progress, typical_side
 from shiomi.lejepa.data.loading import load_images
 from shiomi.lejepa.data.opening import open_source
@@ -22,13 +23,11 @@ from shiomi.lejepa.ending import finish
 from shiomi.lejepa.errors import DataError
 from shiomi.lejepa.evaluation import Evaluation
 from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
-from shiomi.lejepa.run_folder import RunFolder, write_atomically
+from shiomi.lejepa.run_folder import RunFolder
 from shiomi.lejepa.selection import criterion
 from shiomi.lejepa.train import Fit, Moment
 
 __all__ = ["Run", "pretrain"]
-
-_NETWORK_SEED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,13 +250,13 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
     """Return encoder and projector, initialised by the configuration's seed."""
     size = config.global_size or 224
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(config.training.seed, _NETWORK_SEED))
+        torch.manual_seed(key(config.training.seed, Use.INITIAL_WEIGHTS))
         encoder = encoder or build_encoder(config.encoder, size)
         width = feature_width(encoder, torch.zeros(2, 3, size, size))
         head = projector(
             width,
             out=config.projector_width,
-            hidden=config.projector_hidden or min(2 * width, 2048),
+            hidden=config.projector_hidden,
             layers=config.projector_layers,
         )
     network = Network(encoder, head)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.config import PretrainConfig, differing, from_json, to_json
 from shiomi.lejepa.errors import InputError, RunError
 from shiomi.lejepa.locking import locked
@@ -26,7 +27,7 @@ from shiomi.lejepa.locking import locked
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["RunFolder", "load_encoder", "write_atomically"]
+__all__ = ["RunFolder", "load_encoder"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +135,6 @@ class RunFolder:
             raise RunError(
                 f"{self.path} is in use by another process; wait for it, or give another --out"
             ) from None
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also where power fails.
-
-    Raises RunError where it cannot be written, with the space that is left.
-    """
-    from shiomi.lejepa.checkpoint import atomic_file
-
-    with atomic_file(path) as file:
-        file.write(data)
 
 
 def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module:

@@ -22,24 +22,25 @@ from torch.nn.parallel import DistributedDataParallel
 
 from shiomi.lejepa.checkpoint import load_checkpoint, save_checkpoint
 from shiomi.lejepa.config import Training
-from shiomi.lejepa.counter_random import key
+from shiomi.lejepa.counter_random import Use, key
+from shiomi.lejepa.data_order import DataOrder, share
 from shiomi.lejepa.devices import Place
 from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import InputError, RunError
 from shiomi.lejepa.loss import LejepaLoss, lejepa_loss
 from shiomi.lejepa.metrics import peak_memory_mib
 from shiomi.lejepa.nonfinite import PendingCheck, raise_if_nonfinite
+from shiomi.lejepa.pace import Pace
 from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.stopping import stop_wished
 
-__all__ = ["DataOrder", "Fit", "MakeViews", "Moment", "Prepare", "optimiser"]
+__all__ = ["Fit", "MakeViews", "Moment", "Prepare", "optimiser"]
 
 Prepare = Callable[[Sequence[int]], Any]
 """Reads the samples of these numbers; called ahead, in a thread of its own."""
 MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
 """Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
 
-_DATA, _NETWORK = 1, 2  # what a random number is for
 _AHEAD = 2  # batches that are read while one is worked on
 _AGREE_EVERY = {"cpu": 1}  # steps between two questions whether a rank was asked to stop
 _AGREE_ELSEWHERE = 20  # where asking would make the device wait
@@ -59,24 +60,6 @@ class Moment:
     samples_per_second: float
     seconds_left: float
     memory_mib: float
-
-
-class DataOrder:
-    """Which samples a step works on: each once per epoch, in an order that the seed gives."""
-
-    def __init__(self, count: int, batch_size: int, seed: int) -> None:
-        self._count, self._size, self._seed = count, batch_size, seed
-        self._epoch, self._order = -1, torch.empty(0)
-
-    def __call__(self, step: int) -> list[int]:
-        """Return the numbers of a step's samples, over all ranks."""
-        epoch, place = divmod(step, self._count // self._size)
-        if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(key(self._seed, _DATA, epoch))
-            self._order = torch.randperm(self._count, generator=generator)
-            self._epoch = epoch
-        numbers: list[int] = self._order[place * self._size : (place + 1) * self._size].tolist()
-        return numbers
 
 
 def optimiser(network: nn.Module, training: Training) -> torch.optim.AdamW:
@@ -167,7 +150,7 @@ class Fit:
         cannot be written.
         """
         saved = time.monotonic()
-        clock = _Clock(self.step, self.steps, self.training.batch_size)
+        clock = Pace(self.step, self.steps, self.training.batch_size)
         with ExitStack() as stack:
             wish = stack.enter_context(stop_wished())
             stack.enter_context(_undisturbed(self.place.device))
@@ -226,9 +209,9 @@ class Fit:
         """This rank's share of the steps that are left, read ahead in a thread."""
 
         def read(step: int) -> _Parts:
-            numbers = _share(self._order(step), self.place.rank, self.place.ranks)
+            numbers = share(self._order(step), self.place.rank, self.place.ranks)
             parts = [
-                _share(numbers, part, self.training.accumulate)
+                share(numbers, part, self.training.accumulate)
                 for part in range(self.training.accumulate)
             ]
             return [(part, self._prepare(part)) for part in parts]
@@ -302,7 +285,7 @@ class Fit:
         numbers, prepared = part
         groups = self._make_views(prepared, numbers, self.step)
         place = self.place
-        torch.manual_seed(key(self.training.seed, _NETWORK, self.step, place.rank, number))
+        torch.manual_seed(key(self.training.seed, Use.NETWORK, self.step, place.rank, number))
         with torch.autocast(place.device.type, torch.bfloat16, enabled=self._bf16):
             embeddings: Tensor = network(groups, len(numbers))
         return embeddings
@@ -318,7 +301,7 @@ class Fit:
             check=False,
         )
 
-    def _moment(self, loss: LejepaLoss, lr: float, clock: _Clock) -> Moment:
+    def _moment(self, loss: LejepaLoss, lr: float, clock: Pace) -> Moment:
         return Moment(
             step=self.step,
             steps=self.steps,
@@ -348,31 +331,6 @@ class Fit:
         return bool(asked.item() > 0)
 
 
-class _Clock:
-    """Speed and the time that is left, from the last steps of this process."""
-
-    def __init__(self, step: int, steps: int, batch_size: int) -> None:
-        self._steps, self._batch_size = steps, batch_size
-        self._marks = [(step, time.monotonic())]
-
-    def tick(self, step: int) -> None:
-        self._marks.append((step, time.monotonic()))
-        del self._marks[:-100]
-
-    @property
-    def _per_step(self) -> float:
-        (first, began), (last, now) = self._marks[0], self._marks[-1]
-        return (now - began) / max(1, last - first)
-
-    @property
-    def samples_per_second(self) -> float:
-        return self._batch_size / self._per_step if self._per_step else 0.0
-
-    @property
-    def seconds_left(self) -> float:
-        return (self._steps - self._marks[-1][0]) * self._per_step
-
-
 def _steps(count: int, training: Training, ranks: int) -> int:
     if count < training.batch_size:
         raise InputError(
@@ -385,12 +343,6 @@ def _steps(count: int, training: Training, ranks: int) -> int:
             f" {training.accumulate} parts each, and SIGReg needs 2 samples; give a larger one"
         )
     return training.steps_for(count)
-
-
-def _share(numbers: list[int], part: int, parts: int) -> list[int]:
-    """Return one of `parts` runs of `numbers`, as even as they can be."""
-    n = len(numbers)
-    return numbers[n * part // parts : n * (part + 1) // parts]
 
 
 def _parallel(network: nn.Module, place: Place) -> nn.Module:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from torch import nn
 
+from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.config import PretrainConfig
 from shiomi.lejepa.data.images import Images
 from shiomi.lejepa.report.gather import Findings, gather
 from shiomi.lejepa.report.page import render_page
-from shiomi.lejepa.run_folder import RunFolder, write_atomically
+from shiomi.lejepa.run_folder import RunFolder
 
 __all__ = ["Findings", "gather", "render_page", "write_report"]
 

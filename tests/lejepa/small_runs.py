@@ -9,7 +9,7 @@ import torch
 
 from shiomi.lejepa.checkpoint import save_checkpoint
 from shiomi.lejepa.config import PretrainConfig, Training, to_json
-from shiomi.lejepa.encoders import build_encoder, projector
+from shiomi.lejepa.encoders import build_encoder, feature_width, projector
 from shiomi.lejepa.export import save_encoder
 from shiomi.lejepa.metrics import MetricsFile
 from shiomi.lejepa.run_folder import RunFolder
@@ -29,7 +29,8 @@ def small_run(
     folder.config.write_text(to_json(config))
     torch.manual_seed(0)
     encoder = build_encoder("small", SIZE)
-    head = projector(256, out=64, hidden=32)
+    width = feature_width(encoder, torch.zeros(2, 3, SIZE, SIZE))
+    head = projector(width, out=64, hidden=32)
     save_encoder(encoder, folder.encoder)
     state = {f"projector.{name}": value for name, value in head.state_dict().items()}
     save_checkpoint(folder.checkpoint, {"network": state})

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from shiomi.lejepa.data import UNLABELLED, Source, open_source
+from shiomi.lejepa.data.images import DecodedImages, typical_side
 from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.errors import DataError
 from tests.lejepa.image_folders import CLASSES, image_folder, picture
@@ -211,3 +212,18 @@ def test_a_file_of_half_a_gigabyte_is_not_read(tmp_path: Path) -> None:
     source: Source = open_source(tmp_path)
     with pytest.raises(ValueError, match="1073741824 bytes"):
         source.read(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "side"),
+    [("cifar10_jpeg_test", 10_000, 32), ("imagenette128_val", 3_925, 128)],
+)
+def test_real_image_sets_are_read(shared_data: Path, name: str, count: int, side: int) -> None:
+    source = open_source(shared_data / "lejepa" / f"{name}.parquet")
+    assert len(source) == count
+    assert source.classes is not None
+    assert len(source.classes) == 10
+    assert set(source.labels or []) == set(range(10))
+    assert typical_side(source) == side
+    batch = DecodedImages(source, 32).batch([0, count // 2, count - 1])
+    assert batch.pixels.float().std((1, 2, 3)).min() > 5

@@ -116,7 +116,7 @@ def _column(table: Any, kind: type) -> list[Any]:
         if isinstance(values[0], dict):
             values = [value["bytes"] for value in values]
         if isinstance(values[0], kind):
-            return values
+            return list(values)
     raise SystemExit(f"no column of {kind.__name__} in {table.column_names}")
 
 
@@ -130,7 +130,8 @@ def train(
     torch.manual_seed(recipe.seed)
     encoder = ImageEncoder(SmallConvNet(recipe.widths))
     head = projector(recipe.widths[-1], out=recipe.out, hidden=recipe.hidden, layers=recipe.layers)
-    network = Network(encoder, head).to(memory_format=torch.channels_last)
+    network = Network(encoder, head)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     began, cpu = time.perf_counter(), time.process_time()
     losses = _fit(network, recipe, data)
     result = {

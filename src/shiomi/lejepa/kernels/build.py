@@ -91,9 +91,12 @@ def _open(path: Path) -> ctypes.CDLL:
         if not _ours(os.fstat(handle), stat.S_ISREG):
             raise BuildError(f"{path} is not this user's alone to write")
         by_handle = Path(f"/proc/self/fd/{handle}")
-        return ctypes.CDLL(str(by_handle if by_handle.exists() else path))
-    finally:
+        library = ctypes.CDLL(str(by_handle if by_handle.exists() else path))
+    except BaseException:
         os.close(handle)
+        raise
+    # Left open: the loader knows libraries by name, and this name must not come to mean another.
+    return library
 
 
 def _build(compiler: str, text: bytes, target: Path) -> None:

@@ -167,7 +167,7 @@ def _first_rank(
         board.add(step, values, "evaluation")
         hooks.evaluated(step, dict(values))
 
-    every = max(1, fit.steps // hooks.evaluations) if hooks.evaluations else None
+    every = -(-fit.steps // hooks.evaluations) if hooks.evaluations else None
     try:
         fit.run(note, evaluate, every)
     finally:

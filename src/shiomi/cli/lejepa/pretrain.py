@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shiomi.cli.exits import Exit
+from shiomi.cli.lejepa.training_display import accuracies, training_display
 from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.progress import progress
 
 if TYPE_CHECKING:
     from shiomi.lejepa.config import PretrainConfig
     from shiomi.lejepa.pretraining import Run
-    from shiomi.lejepa.train import Moment
 
 __all__ = ["pretrain"]
-
-_PLAIN_EVERY_SECONDS = 10.0
 
 
 @click.command()
@@ -125,7 +117,7 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
 
     config = _config(images, options)
     first = int(os.environ.get("RANK", "0")) == 0
-    with progress(quiet=json or not first) as show, _moments(json or not first) as (observe, tell):
+    with training_display(quiet=json or not first) as display:
         try:
             run = run_pretraining(
                 config,
@@ -135,10 +127,10 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
                 cache_gib=options["cache_gib"],
                 checkpoint_seconds=options["checkpoint_seconds"],
                 evaluations=options["evaluations"],
-                progress=show,
-                announce=tell,
-                observe=observe,
-                evaluated=lambda step, values: tell(f"step {step}: {_accuracies(values)}"),
+                progress=display.progress,
+                announce=display.say,
+                observe=display.moment,
+                evaluated=lambda step, values: display.say(f"step {step}: {accuracies(values)}"),
             )
         except KeyboardInterrupt:
             if first:
@@ -181,57 +173,8 @@ def _conclude(run: Run, json: bool) -> None:
     if run.skipped:
         echo(f"{run.skipped:,} files gave no image; {run.folder.skipped} says which and why")
     if run.evaluation:
-        echo(f"at the end: {_accuracies(run.evaluation)}")
+        echo(f"at the end: {accuracies(run.evaluation)}")
     for path in run.files:
         echo(str(path))
     for note in run.notes:
         echo(note, err=True)
-
-
-@contextmanager
-def _moments(quiet: bool) -> Iterator[tuple[Callable[[Moment], None], Callable[[str], None]]]:
-    """Two functions that show a step, as a live line on a terminal, and tell something for good."""
-    if quiet:
-        yield (lambda _: None), (lambda _: None)
-    elif not sys.stderr.isatty():
-        last = [-math.inf]
-
-        def plain(moment: Moment) -> None:
-            now = time.monotonic()
-            if now - last[0] >= _PLAIN_EVERY_SECONDS or moment.step == moment.steps:
-                last[0] = now
-                echo(_line(moment), err=True)
-
-        yield plain, lambda text: echo(text, err=True)
-    else:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        console = Console(stderr=True, highlight=False)
-        with Live(console=console, transient=True, auto_refresh=False) as live:
-            yield (
-                lambda moment: live.update(Text(_line(moment)), refresh=True),
-                lambda text: console.print(Text(text)),
-            )
-
-
-def _line(moment: Moment) -> str:
-    return (
-        f"step {moment.step:,} of {moment.steps:,}  loss {moment.loss:.4f}"
-        f"  {moment.samples_per_second:,.0f} images/s  {_duration(moment.seconds_left)} left"
-        f"  {moment.memory_mib:,.0f} MiB"
-    )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _accuracies(values: dict[str, float]) -> str:
-    parts = [f"{name} {values[name]:.1%}" for name in ("knn", "probe") if name in values]
-    if "rankme" in values:
-        parts.append(f"RankMe {values['rankme']:.1f}")
-    return ", ".join(parts)

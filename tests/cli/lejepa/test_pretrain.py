@@ -17,7 +17,7 @@ from tests.lejepa.image_folders import image_folder
 
 SMALL = ["--steps", "6", "--batch-size", "8", "--slices", "16", "--local-views", "2"]
 SMALL += ["--encoder", "tests.lejepa.tiny:tiny_encoder", "--evaluations", "1", "--device", "cpu"]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def start(folder: Path, *args: str, ranks: int = 1) -> subprocess.Popen[str]:

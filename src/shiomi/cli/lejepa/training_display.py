@@ -1,0 +1,122 @@
+"""How a training is shown on stderr: one live line on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shiomi.cli.output import echo
+
+if TYPE_CHECKING:
+    from shiomi.lejepa.train import Moment
+
+__all__ = ["Display", "accuracies", "training_display"]
+
+_PLAIN_EVERY_SECONDS = 10.0
+
+
+class Display(Protocol):
+    """What a training says while it runs."""
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        """Images were read, or the report goes on."""
+
+    def moment(self, moment: Moment) -> None:
+        """A step was done."""
+
+    def say(self, text: str) -> None:
+        """Something that stays to be read."""
+
+
+@contextmanager
+def training_display(*, quiet: bool = False) -> Iterator[Display]:
+    """A display for stderr as it is; shows nothing where `quiet`."""
+    if quiet:
+        yield _Quiet()
+    elif not sys.stderr.isatty():
+        yield _Plain()
+    else:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(stderr=True, highlight=False)
+        with Live(console=console, transient=True, auto_refresh=False) as live:
+            yield _Terminal(live)
+
+
+class _Quiet:
+    def progress(self, done: int, total: int | None, what: str) -> None: ...
+
+    def moment(self, moment: Moment) -> None: ...
+
+    def say(self, text: str) -> None: ...
+
+
+class _Plain:
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        self._now_and_then(_progress_line(done, total, what))
+
+    def moment(self, moment: Moment) -> None:
+        self._now_and_then(_moment_line(moment), always=moment.step == moment.steps)
+
+    def say(self, text: str) -> None:
+        echo(text, err=True)
+
+    def _now_and_then(self, text: str, *, always: bool = False) -> None:
+        now = time.monotonic()
+        if always or now - self._last >= _PLAIN_EVERY_SECONDS:
+            self._last = now
+            echo(text, err=True)
+
+
+class _Terminal:
+    def __init__(self, live: Any) -> None:
+        self._live = live
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        self._show(_progress_line(done, total, what))
+
+    def moment(self, moment: Moment) -> None:
+        self._show(_moment_line(moment))
+
+    def say(self, text: str) -> None:
+        from rich.text import Text
+
+        self._live.console.print(Text(text), soft_wrap=True)
+
+    def _show(self, text: str) -> None:
+        from rich.text import Text
+
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+def accuracies(values: dict[str, float]) -> str:
+    """Return what was evaluated in words: `knn 41.2%, probe 44.0%, RankMe 51.3`."""
+    parts = [f"{name} {values[name]:.1%}" for name in ("knn", "probe") if name in values]
+    if "rankme" in values:
+        parts.append(f"RankMe {values['rankme']:.1f}")
+    return ", ".join(parts)
+
+
+def _progress_line(done: int, total: int | None, what: str) -> str:
+    return f"{what}: {done:,}" + (f" of {total:,}" if total else "")
+
+
+def _moment_line(moment: Moment) -> str:
+    return (
+        f"step {moment.step:,} of {moment.steps:,}  loss {moment.loss:.4f}"
+        f"  {moment.samples_per_second:,.0f} images/s  {_duration(moment.seconds_left)} left"
+        f"  {moment.memory_mib:,.0f} MiB"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -88,6 +88,18 @@ def test_weights_load_again_as_they_were(tmp_path: Path) -> None:
         assert file.metadata() == {"format": "pt", "config": '{"a": 1}'}
 
 
+def test_the_same_weights_give_the_same_file(tmp_path: Path) -> None:
+    encoder = nn.Linear(3, 2)
+    about = {name: name for name in ("encoder", "z", "a", "\u6f6e\u898b")}
+    paths = [tmp_path / f"{i}.safetensors" for i in range(8)]
+    for path in paths:
+        save_encoder(encoder, path, about)
+    assert len({path.read_bytes() for path in paths}) == 1
+    assert torch.equal(load_file(tmp_path / "0.safetensors")["weight"], encoder.weight)
+    with safe_open(tmp_path / "0.safetensors", "pt") as file:
+        assert file.metadata() == {"format": "pt", **about}
+
+
 def test_shared_weights_and_weights_in_bfloat16_are_kept(tmp_path: Path) -> None:
     tied = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3)).bfloat16()
     tied[1].weight = tied[0].weight

@@ -92,20 +92,20 @@ class RunFolder:
     def claim(self, config: PretrainConfig, images: str) -> None:
         """Keep `config` and the images' fingerprint, or see that they are those of the run here.
 
-        Raises RunError where they are not; what differs is named.
+        A run that has not measured a step yet is held to nothing: its options may be what stopped
+        it. Raises RunError where they differ; what does is named.
         """
-        if self.config.exists():
-            if differ := differing(self.read_config(), config):
-                told = "; ".join(f"{key} is {old!r} there, now {new!r}" for key, old, new in differ)
-                raise RunError(
-                    f"{self.path} holds a run of another configuration: {told}. Give another"
-                    " --out, or the same options to go on"
-                )
-        else:
+        if not (self.checkpoint.exists() or self.metrics.exists()):
             write_atomically(self.config, to_json(config).encode())
-        if not self.images.exists():
             write_atomically(self.images, f"{images}\n".encode())
-        elif self.images.read_text("utf-8").strip() != images:
+            return
+        if differ := differing(self.read_config(), config):
+            told = "; ".join(f"{key} is {old!r} there, now {new!r}" for key, old, new in differ)
+            raise RunError(
+                f"{self.path} holds a run of another configuration: {told}. Give another --out, or"
+                " the same options to go on"
+            )
+        if self.images.exists() and self.images.read_text("utf-8").strip() != images:
             raise RunError(
                 f"the images are not those that the run in {self.path} began with: files or labels"
                 f" of {config.images} came, went or changed. Give another --out"

@@ -188,3 +188,12 @@ def test_an_image_is_resized_whole() -> None:
         expected = np.asarray(image.resize((24, 24), Image.Resampling.BILINEAR), np.float64)
         assert np.abs(made[i].permute(1, 2, 0).numpy() * 255 - expected).max() < 1.5
     assert torch.equal(resize(images, 48), images.pixels.float() / 255)
+
+
+def test_views_are_made_on_the_device_of_the_pixels() -> None:
+    """On "meta", where there are no values: a tensor left on the CPU would be an error."""
+    pixels = pictures(4).float().to("meta")
+    plain = dataclasses.replace(PLAIN, blur=1.0, jitter=1.0, flip=1.0)
+    made = render(pixels, parameters(4, plain), 16)
+    assert made.device.type == "meta"
+    assert made.shape == (4, 3, 16, 16)

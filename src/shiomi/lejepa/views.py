@@ -152,16 +152,15 @@ def view_parameters(
 def render(pixels: Tensor, parameters: ViewParameters, size: int) -> Tensor:
     """Return (N, 3, size, size) views in [0, 1] of `pixels` (N, 3, H, W) in [0, 1]."""
     p, device = parameters, pixels.device
-    rows = _resampling(p.top, p.height, pixels.shape[-2], size, p.sigma, None)
-    columns = _resampling(p.left, p.width, pixels.shape[-1], size, p.sigma, p.flip)
-    rows, columns = rows.to(device), columns.to(device)
+    rows = _resampling(p.top, p.height, pixels.shape[-2], size, p.sigma, None, device)
+    columns = _resampling(p.left, p.width, pixels.shape[-1], size, p.sigma, p.flip, device)
     views = torch.matmul(rows[:, None], torch.matmul(pixels, columns[:, None].mT))
     colour = torch.from_numpy(p.colour).float().to(device)
     contrast = torch.from_numpy(p.contrast).float().to(device)
     offset = torch.matmul(contrast, views.mean((2, 3))[:, :, None])  # (N, 3, 1)
     flat = torch.baddbmm(offset, colour, views.flatten(2)).clamp_(0, 1)
-    solarize = torch.from_numpy(p.solarize).to(device).nonzero()[:, 0]
-    if len(solarize):
+    if p.solarize.any():  # told by the host: asking the device would wait for it
+        solarize = torch.from_numpy(np.flatnonzero(p.solarize)).to(device)
         chosen = flat[solarize]
         flat[solarize] = torch.where(chosen >= 0.5, 1 - chosen, chosen)
     return flat.view_as(views)
@@ -173,8 +172,9 @@ def resize(batch: Batch, size: int) -> Tensor:
     pixels = batch.pixels.float().div_(255)
     if pixels.shape[-2:] == (size, size):
         return pixels
-    matrix = _resampling(np.zeros(1), np.ones(1), pixels.shape[-1], size, np.zeros(1), None)
-    matrix = matrix.to(pixels.device).expand(n, -1, -1)[:, None]
+    whole, none = (np.zeros(1), np.ones(1)), np.zeros(1)
+    matrix = _resampling(*whole, pixels.shape[-1], size, none, None, pixels.device)
+    matrix = matrix.expand(n, -1, -1)[:, None]
     return torch.matmul(matrix, torch.matmul(pixels, matrix.mT)).clamp_(0, 1)
 
 
@@ -243,35 +243,39 @@ def _resampling(
     size: int,
     sigma: _Floats,
     flip: NDArray[np.bool_] | None,
+    device: torch.device,
 ) -> Tensor:
     """Return (N, size, source): each row the weights of the source pixels in one pixel of a view.
 
     A triangle as wide as the larger of one source and one view pixel, which is what Pillow and
-    torchvision call bilinear with anti-aliasing, then the blur.
+    torchvision call bilinear with anti-aliasing, then the blur. Only vectors go to the device.
     """
-    begin = torch.from_numpy(start * source).float()[:, None, None]
-    step = torch.from_numpy(length * source / size).float()[:, None, None]
-    out = torch.arange(size, dtype=torch.float32)[None, :, None]
+    begin = _column(start * source, device)
+    step = _column(length * source / size, device)
+    out = torch.arange(size, dtype=torch.float32, device=device)[None, :, None]
     if flip is not None:
-        mirrored = torch.from_numpy(flip)[:, None, None]
+        mirrored = torch.from_numpy(flip).to(device)[:, None, None]
         out = torch.where(mirrored, size - 1 - out, out)
     centre = begin + (out + 0.5) * step  # (N, size, 1)
-    pixel = torch.arange(source, dtype=torch.float32)[None, None] + 0.5
+    pixel = torch.arange(source, dtype=torch.float32, device=device)[None, None] + 0.5
     weights = (1 - (pixel - centre).abs_().div_(step.clamp(min=1.0))).clamp_(min=0)
     weights /= weights.sum(-1, keepdim=True)
     blurred = sigma > 0
     if blurred.any():
-        at = torch.from_numpy(np.flatnonzero(blurred))
-        weights[at] = torch.matmul(
-            _blur(sigma[blurred] * size / _REFERENCE_SIDE, size), weights[at]
-        )
+        at = torch.from_numpy(np.flatnonzero(blurred)).to(device)
+        blur = _blur(_column(sigma[blurred] * size / _REFERENCE_SIDE, device), size)
+        weights[at] = torch.matmul(blur, weights[at])
     return weights
 
 
-def _blur(sigma: _Floats, size: int) -> Tensor:
-    """Return (N, size, size): Gaussian weights of width `sigma` in pixels, rows summing to 1."""
-    at = torch.arange(size, dtype=torch.float32)
+def _blur(sigma: Tensor, size: int) -> Tensor:
+    """Return (N, size, size): Gaussian weights of width `sigma` (N, 1, 1) pixels, rows adding to 1."""
+    at = torch.arange(size, dtype=torch.float32, device=sigma.device)
     distance = (at[:, None] - at[None, :]).square_()
-    spread = torch.from_numpy(np.maximum(sigma, 1e-3)).float()[:, None, None]
-    weights = torch.exp(-distance[None] / (2 * spread.square()))
+    weights = torch.exp(-distance[None] / (2 * sigma.clamp(min=1e-3).square()))
     return weights / weights.sum(-1, keepdim=True)
+
+
+def _column(values: _Floats, device: torch.device) -> Tensor:
+    """Return (N, 1, 1) float32 on the device."""
+    return torch.from_numpy(values).float().to(device)[:, None, None]

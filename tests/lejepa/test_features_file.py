@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.errors import DataError
@@ -56,7 +58,7 @@ def test_a_table_of_another_program_is_read(tmp_path: Path) -> None:
         (np.array([{"a": 1}]), "no array of features"),
     ],
 )
-def test_arrays_without_features_are_said(tmp_path: Path, array: object, words: str) -> None:
+def test_arrays_without_features_are_said(tmp_path: Path, array: NDArray[Any], words: str) -> None:
     np.save(tmp_path / "x.npy", array, allow_pickle=True)
     with pytest.raises(DataError, match=words):
         read_features(tmp_path / "x.npy")

@@ -17,9 +17,9 @@ __all__ = ["save_encoder"]
 def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write the state of `encoder` to `path`, whole or not at all.
 
-    The same weights give the same bytes. They keep their dtype and lie on no device. A weight that two names share is written under
-    both, so that `encoder.load_state_dict` takes the file as it is. `metadata` goes into the
-    file's header: strings that say what the weights are of.
+    The same weights give the same bytes. They keep their dtype and lie on no device. A weight that
+    two names share is written under both, so that `encoder.load_state_dict` takes the file as it
+    is. `metadata` goes into the file's header: strings that say what the weights are of.
 
     Raises
     ------

@@ -269,7 +269,7 @@ def _resampling(
 
 
 def _blur(sigma: Tensor, size: int) -> Tensor:
-    """Return (N, size, size): Gaussian weights of width `sigma` (N, 1, 1) pixels, rows adding to 1."""
+    """Return (N, size, size): Gaussian weights; `sigma` is (N, 1, 1), in pixels."""
     at = torch.arange(size, dtype=torch.float32, device=sigma.device)
     distance = (at[:, None] - at[None, :]).square_()
     weights = torch.exp(-distance[None] / (2 * sigma.clamp(min=1e-3).square()))

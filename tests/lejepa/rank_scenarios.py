@@ -36,7 +36,8 @@ def joined_views(sizes: tuple[int, ...], dtype: torch.dtype = torch.float64) -> 
 
 
 def part_of(views: Tensor, sizes: tuple[int, ...], rank: int) -> Tensor:
-    return views.split(sizes, dim=1)[rank]
+    part: Tensor = views.split(sizes, dim=1)[rank]
+    return part
 
 
 def with_gradient(compute: Callable[[Tensor], Tensor], views: Tensor) -> Result:

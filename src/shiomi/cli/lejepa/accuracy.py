@@ -49,17 +49,7 @@ def _sets_options(command: Command) -> Command:
 @_sets_options
 @click.option("-k", default=20, show_default=True, help="Neighbours that vote.")
 @click.option("--temperature", default=0.07, show_default=True, help="Smaller: the nearest decide.")
-def knn(
-    train: Path,
-    test: Path | None,
-    run: Path | None,
-    device: str,
-    batch_size: int,
-    seed: int,
-    json: bool,
-    k: int,
-    temperature: float,
-) -> None:
+def knn(json: bool, k: int, temperature: float, **given: Any) -> None:
     """Judge features by their nearest neighbours: accuracy on TEST, learnt from TRAIN.
 
     TRAIN and TEST are files that `shiomi lejepa embed` wrote, or, with --run, labelled images.
@@ -73,7 +63,7 @@ def knn(
     """
     from shiomi.lejepa.knn import knn_accuracy
 
-    sets = _sets(train, test, run, device, batch_size, seed, json)
+    sets = _sets(json, given)
     accuracy = knn_accuracy(
         sets.train_x, sets.train_y, sets.test_x, sets.test_y, k=k, temperature=temperature
     )
@@ -89,16 +79,7 @@ def knn(
     help="Of squared weights, on standardised features; several are tried on held-out training"
     " rows.  [default: 1e-5 to 0.1]",
 )
-def probe(
-    train: Path,
-    test: Path | None,
-    run: Path | None,
-    device: str,
-    batch_size: int,
-    seed: int,
-    json: bool,
-    penalty: tuple[float, ...],
-) -> None:
+def probe(json: bool, penalty: tuple[float, ...], **given: Any) -> None:
     """Judge features by a linear classifier: accuracy on TEST, learnt from TRAIN.
 
     TRAIN and TEST are files that `shiomi lejepa embed` wrote, or, with --run, labelled images.
@@ -112,35 +93,24 @@ def probe(
     """
     from shiomi.lejepa.probe import PENALTIES, linear_probe
 
-    sets = _sets(train, test, run, device, batch_size, seed, json)
+    sets = _sets(json, given)
     penalties = penalty or PENALTIES
     accuracy = linear_probe(
-        sets.train_x, sets.train_y, sets.test_x, sets.test_y, penalties=penalties, seed=seed
+        sets.train_x,
+        sets.train_y,
+        sets.test_x,
+        sets.test_y,
+        penalties=penalties,
+        seed=given["seed"],
     )
     _tell("linear probe", accuracy, sets, json, {"penalties": penalties})
 
 
-def _sets(
-    train: Path,
-    test: Path | None,
-    run: Path | None,
-    device: str,
-    batch_size: int,
-    seed: int,
-    json: bool,
-) -> LabelledSets:
+def _sets(json: bool, given: dict[str, Any]) -> LabelledSets:
     from shiomi.lejepa.labelled_sets import labelled_sets
 
     with progress(quiet=json) as show:
-        return labelled_sets(
-            train,
-            test,
-            run=run,
-            device=device,
-            batch_size=batch_size,
-            seed=seed,
-            progress=show,
-        )
+        return labelled_sets(progress=show, **given)
 
 
 def _tell(

@@ -16,7 +16,7 @@ from shiomi.lejepa.config import PretrainConfig, flat
 from shiomi.lejepa.data.images import Batch, Images
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.encoders import projector
-from shiomi.lejepa.errors import InputError, LejepaError
+from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.knn import nearest
 from shiomi.lejepa.metrics import read_metrics
 from shiomi.lejepa.moments import covariance_eigenvalues
@@ -123,14 +123,14 @@ def gather(
     notes = []
     try:
         look.embed(progress)
-    except (LejepaError, RuntimeError) as error:
+    except Exception as error:
         return replace(found, notes=(f"no features, so no pictures: {error}",))
     # Only now, as images that are decoded when needed show their damage then.
     found = replace(found, skipped=tuple((one.name, one.reason) for one in images.skipped))
     for name, part in look.parts().items():
         try:
             found = replace(found, **{name: part()})  # type: ignore[arg-type]
-        except (LejepaError, RuntimeError) as error:
+        except Exception as error:  # what a user's encoder raises is not ours to list
             notes.append(f"{name} left out: {error}")
     return replace(found, notes=tuple(notes))
 

@@ -82,8 +82,8 @@ def test_a_network_returns_all_views_in_order() -> None:
 
 
 def test_a_projector_has_the_layers_it_was_asked_for() -> None:
-    assert [type(layer) for layer in projector(8, out=4, layers=1)] == [nn.Linear]
-    deep = projector(8, out=4, hidden=16, layers=3)
+    assert [type(layer) for layer in projector(8, out=4, layers=1).children()] == [nn.Linear]
+    deep = list(projector(8, out=4, hidden=16, layers=3).children())
     assert [layer.out_features for layer in deep if isinstance(layer, nn.Linear)] == [16, 16, 4]
     with pytest.raises(InputError, match="0 layers"):
         projector(8, layers=0)

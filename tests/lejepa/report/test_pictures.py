@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from shiomi.lejepa.report.dense_maps import dense_map
 from shiomi.lejepa.report.normality import normality
 from shiomi.lejepa.report.pictures import photograph, principal_colours, tiles
+from shiomi.lejepa.report.svg import HEIGHT, Series, line_plot
 
 
 def opened(uri: str) -> Image.Image:
@@ -65,6 +67,15 @@ def test_a_fine_map_is_left_as_it_is() -> None:
 
     images = torch.rand(2, 3, 32, 32)
     assert torch.equal(dense_map(patches, images), patches(images))
+
+
+def test_a_line_stays_inside_its_plot_whatever_a_spectrum_ends_with() -> None:
+    values = [10.0, 1.0, 0.5, 1e-17, 0.0, -1e-18]
+    points = [(float(i), value) for i, value in enumerate(values)]
+    plot = line_plot([Series("eigenvalue", points)], label="", x_label="", log_y=True)
+    drawn = re.findall(r"[\d.]+,([\d.]+)", re.findall('points="([^"]*)"', plot)[0])
+    assert len(drawn) == 3
+    assert all(0 <= float(y) <= HEIGHT for y in drawn)
 
 
 def test_normal_samples_look_normal_and_others_do_not() -> None:

@@ -2,7 +2,8 @@
 
 A convolutional network of stride 16 has 2 x 2 places in an image of 32 pixels: nothing to look at.
 Shifted by a part of the stride, the same network tells of the places between; put together, the
-maps are what the network would give at a smaller stride, at the scale it was trained for.
+maps are what the network would give at a smaller stride, at the scale it was trained for, but for
+what it makes of the image's borders.
 """
 
 from __future__ import annotations

@@ -17,13 +17,14 @@ __all__ = ["Series", "figure", "histogram", "line_plot", "quantile_plot"]
 WIDTH, HEIGHT = 480, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 14, 46
 _TICKS = 5
+_LEAST = 1e-9  # of the largest value: what is drawn on a logarithmic scale
 
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A named line. Points that are not finite, or not positive on a log scale, are left out."""
+    """A named line. Points that are not finite, or near 0 on a log scale, are left out."""
 
     name: str
     points: Points
@@ -199,9 +200,12 @@ def _axes(x: _Scale, y: _Scale, x_label: str) -> Markup:
 
 
 def _drawable(points: Points, log: bool) -> list[tuple[float, float]]:
-    return [
-        (x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log)
-    ]
+    finite = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    if not log:
+        return finite
+    # A spectrum's numerical zeros would take up the whole plot.
+    least = max((y for _, y in finite), default=0.0) * _LEAST
+    return [(x, y) for x, y in finite if y > least]
 
 
 def _padded(low: float, high: float, share: float) -> tuple[float, float]:
@@ -214,9 +218,7 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
 
 
 def _log_bounds(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    low = max(low, high * 1e-9)  # a spectrum's numerical zeros would take up the whole plot
-    return low / 1.3, high * 1.3
+    return min(values) / 1.3, max(values) * 1.3
 
 
 def _round_step(step: float) -> float:

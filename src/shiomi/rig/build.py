@@ -41,6 +41,8 @@ __all__ = ["Line", "Plan", "bought", "front", "plan", "upgrade"]
 
 Clock = Callable[[], float]
 
+_NO_SOLVER = "planning needs SciPy's solver; install it with: pip install 'shiomi[rig]'"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -211,7 +213,11 @@ class _Problem:
 
     def _constrain(self) -> None:
         import numpy
-        from scipy.sparse import csr_array
+
+        try:
+            from scipy.sparse import csr_array
+        except ImportError:
+            raise PlanError(_NO_SOLVER) from None
 
         rows: list[Any] = []
         for pair in self.pairs:
@@ -255,7 +261,11 @@ class _Problem:
     ) -> tuple[list[int] | None, bool]:
         """Indices of what is chosen (None: nothing can be), and whether it is proven best."""
         import numpy
-        from scipy.optimize import Bounds, LinearConstraint, milp
+
+        try:
+            from scipy.optimize import Bounds, LinearConstraint, milp
+        except ImportError:
+            raise PlanError(_NO_SOLVER) from None
 
         count = len(self.kept)
         one = numpy.array([[x.category is c for x in self.kept] for c in Category], dtype=float)

@@ -58,6 +58,19 @@ def test_the_commands_import_nothing_heavy_before_they_run() -> None:
     assert done.stdout.strip() == ""
 
 
+def test_without_the_solver_the_remedy_is_named(price_file: Path) -> None:
+    code = (
+        "import sys; sys.modules['scipy.sparse'] = None; sys.modules['scipy.optimize'] = None\n"
+        "from shiomi.cli import main\n"
+        "sys.argv = ['shiomi', 'rig', 'plan', '--budget', '300000', '--model', 'qwen3:8b',"
+        f" '--most-gpus', '1', '--prices', {str(price_file)!r}]\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.FAILED
+    assert "pip install 'shiomi[rig]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_fit_imports_neither_numpy_nor_scipy() -> None:
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom shiomi.cli import shiomi\n"

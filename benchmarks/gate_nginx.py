@@ -28,7 +28,7 @@ from pathlib import Path
 from statistics import median
 
 from shiomi.gate.native import compile_policy
-from shiomi.gate.policy import Action, Policy, PurposeRule
+from shiomi.gate.policy import Action, Budget, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.user_agents import user_agents
 from tests.gate.servers import free_port, needs, server
@@ -60,13 +60,28 @@ def open_policy() -> Policy:
     return replace(Policy(), purposes=purposes)
 
 
+def counting_policy() -> Policy:
+    """The default policy, its budgets so wide that wrk is counted and never refused."""
+    wide = Rate(600_000_000, 60.0, 1_000_000)
+    budgets = {
+        name: Budget(*(None if rate is None else wide for rate in levels(budget)))
+        for name, budget in Policy().budgets.items()
+    }
+    return replace(Policy(), budgets=budgets)
+
+
+def levels(budget: Budget) -> tuple[Rate | None, ...]:
+    """The rates of a budget's levels."""
+    return budget.address, budget.prefix, budget.network, budget.all
+
+
 def configurations(frequent: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
     """(name, files) of every configuration; "http.conf" and "server.conf" are included."""
     yield "plain nginx", {"http.conf": "", "server.conf": ""}
     theirs = (DATA / "ai.robots.txt" / "nginx-block-ai-bots.conf").read_text()
     yield "ai.robots.txt's list", {"http.conf": "", "server.conf": theirs}
     yield "ai.robots.txt's list, JIT", {"http.conf": "", "server.conf": theirs}
-    for name, policy in (("AI denied", open_policy()), ("default, budgets", Policy())):
+    for name, policy in (("AI denied", open_policy()), ("default, counted", counting_policy())):
         for table, agents in (("", ()), (" + frequent", frequent_agents(frequent))):
             compiled = compile_policy(
                 "nginx",

@@ -202,9 +202,9 @@ def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]
         size = 1 if level == "all" else _ZONE_MEGABYTES
         yield f"limit_req_zone ${name} zone={name}:{size}m rate={_rate(rate)};"
     if any(outcome.action is Action.TARPIT for outcome in plan.outcomes):
-        rate = max(1, _REFUSAL_BYTES // max(1, plan.policy.tarpit.seconds))
+        per_second = max(1, _REFUSAL_BYTES // max(1, plan.policy.tarpit.seconds))
         at_once = [("REJECTED", "0")]  # one connection too many is not held
-        yield from _map("$limit_conn_status", "shiomi_rate", at_once, str(rate))
+        yield from _map("$limit_conn_status", "shiomi_rate", at_once, str(per_second))
         yield "limit_conn_zone all zone=shiomi_tarpit:1m;"
 
 

@@ -19,7 +19,7 @@ from mmap import mmap
 __all__ = ["ENTRY_BYTES", "WAYS", "DeadlineTable"]
 
 ENTRY_BYTES = 16
-WAYS = 16  # places in which a hash may lie; with 60 % of all places taken 1 in 1,000 finds none
+WAYS = 16  # places in which a hash may lie; with 60 % of all places taken 1 in 500 finds none
 
 
 class DeadlineTable:

@@ -42,8 +42,7 @@ MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
 """Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
 
 _AHEAD = 2  # batches that are read while one is worked on
-_AGREE_EVERY = {"cpu": 1}  # steps between two questions whether a rank was asked to stop
-_AGREE_ELSEWHERE = 20  # where asking would make the device wait
+_AGREE_EVERY = 20  # steps between two questions to all GPUs whether to stop: it makes them wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +323,7 @@ class Fit:
         """Whether all ranks stop after this step: where one of them was asked to."""
         if self.place.ranks == 1:
             return wished
-        if self.step % _AGREE_EVERY.get(self.place.device.type, _AGREE_ELSEWHERE):
+        if self.place.device.type != "cpu" and self.step % _AGREE_EVERY:
             return False
         asked = torch.tensor([float(wished)], device=self.place.device)
         dist.all_reduce(asked)

@@ -46,7 +46,10 @@ __all__ = ["pretrain"]
 @click.option("--warmup", type=float, default=0.05, show_default=True, help="Share of the steps.")
 @click.option("--lam", type=float, help="λ, the weight of SIGReg.  [default: the variant's]")
 @click.option(
-    "--variant", default="default", show_default=True, help="Of the objective: see docs/lejepa-objective.md."
+    "--variant",
+    default="default",
+    show_default=True,
+    help="Of the objective: see docs/lejepa-objective.md.",
 )
 @click.option("--slices", type=int, help="Directions per step.  [default: the variant's]")
 @click.option("--global-views", type=int, default=2, show_default=True, help="Per image.")

@@ -26,6 +26,10 @@ Statistic = EppsPulley | Callable[[Tensor], Tensor]
 """EppsPulley, or a function of projections (N, K) to their statistics (K,), 0 for N(0, 1)."""
 
 Multiplier = Literal["samples"] | float
+"""What a statistic is multiplied by: N over all ranks, or a number."""
+
+REFERENCE_SAMPLES = 256
+"""N at which the unbiased statistic weighs as the biased one does."""
 
 
 def sigreg(
@@ -34,7 +38,7 @@ def sigreg(
     step: int | Tensor,
     slices: int = 1024,
     statistic: Statistic = EppsPulley(),  # noqa: B008 - frozen
-    multiplier: Multiplier = "samples",
+    multiplier: Multiplier | None = None,
     seed: int = 0,
     group: ProcessGroup | None = None,
     check: bool = True,
@@ -54,6 +58,7 @@ def sigreg(
         How many directions: K.
     multiplier
         "samples": N over all ranks, as in Algorithm 1. A number: that; 1 leaves the statistic bare.
+        None: N for Epps-Pulley, 256 for its unbiased form, 1 for any other.
     seed
         Another seed, another sequence of directions.
     group
@@ -97,7 +102,7 @@ class SIGReg(nn.Module):
         *,
         slices: int = 1024,
         statistic: Statistic = EppsPulley(),  # noqa: B008 - frozen
-        multiplier: Multiplier = "samples",
+        multiplier: Multiplier | None = None,
         seed: int = 0,
         group: ProcessGroup | None = None,
         check: bool = True,
@@ -105,7 +110,7 @@ class SIGReg(nn.Module):
         super().__init__()
         self.slices = slices
         self.statistic = statistic
-        self.multiplier: Multiplier = multiplier
+        self.multiplier = multiplier
         self.seed = seed
         self.group = group
         self.check = check
@@ -143,6 +148,13 @@ def as_views(x: Tensor) -> Tensor:
     return views if views.dtype == torch.float64 else views.float()
 
 
+def default_multiplier(statistic: Statistic) -> Multiplier:
+    """Return what `statistic` is multiplied by where nothing else is said."""
+    if not isinstance(statistic, EppsPulley):
+        return 1.0
+    return float(REFERENCE_SAMPLES) if statistic.unbiased else "samples"
+
+
 def joined(
     views: Tensor,
     *,
@@ -150,7 +162,7 @@ def joined(
     step: int | Tensor,
     slices: int,
     statistic: Statistic,
-    multiplier: Multiplier,
+    multiplier: Multiplier | None,
     seed: int,
     group: ProcessGroup | None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -158,6 +170,7 @@ def joined(
 
     views: (V, N, D) float32 or float64. The last of `also` is this rank's N.
     """
+    multiplier = default_multiplier(statistic) if multiplier is None else multiplier
     if multiplier != "samples" and not (isinstance(multiplier, int | float) and multiplier > 0):
         raise InputError(f'multiplier {multiplier!r}: give "samples" or a number above 0')
     if not isinstance(statistic, EppsPulley):

@@ -13,11 +13,9 @@ from typing import Literal
 
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.sigreg import Multiplier, Statistic
+from shiomi.lejepa.sigreg import Multiplier, Statistic, default_multiplier
 
 __all__ = ["VARIANTS", "Variant", "convert_lam", "named_variant"]
-
-REFERENCE_SAMPLES = 256
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Variant:
     """
 
     statistic: Statistic = EppsPulley()  # noqa: RUF009 - frozen
-    multiplier: Multiplier = "samples"
+    multiplier: Multiplier | None = None
     slices: int = 1024
     flatten: bool = False
     centre: Literal["global", "all", "pair"] = "global"
@@ -63,7 +61,7 @@ VARIANTS = {
         lam=10.0,
     ),
     # λ does not move with batch, world size and views; at 256 samples it is the default's.
-    "unbiased": Variant(statistic=EppsPulley(unbiased=True), multiplier=float(REFERENCE_SAMPLES)),
+    "unbiased": Variant(statistic=EppsPulley(unbiased=True)),
 }
 
 
@@ -139,8 +137,9 @@ def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:
         w * t**4 * math.exp(-t * t)
         for t, w in zip(statistic.points, statistic.weights, strict=True)
     )
+    multiplier = variant.multiplier or default_multiplier(statistic)
     pooled = samples * (views if variant.flatten else 1)
-    return curvature * (pooled if variant.multiplier == "samples" else variant.multiplier)
+    return curvature * (pooled if multiplier == "samples" else multiplier)
 
 
 def _prediction_pull(variant: Variant, views: int, global_views: int) -> float:

@@ -2,7 +2,8 @@
 
 Each takes projections (N, K) and returns one statistic a slice, (K,), least for N(0, 1),
 differentiable in float32 and float64. They need all samples at once: with a process group the
-embeddings of all ranks are gathered, where Epps-Pulley sends sums alone.
+embeddings of all ranks are gathered, where Epps-Pulley sends sums alone. They are not multiplied by
+N: the first three and `jarque_bera` grow with N by themselves where samples are not normal.
 
 | name | what it compares | blind to |
 |---|---|---|

@@ -10,7 +10,7 @@ from html import escape
 __all__ = ["Line", "growth_plot"]
 
 _WIDTH, _HEIGHT = 640, 400
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 20, 50
+_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 30, 20, 60
 _COLOURS = ("#0b6e8a", "#c2571a", "#5b4a9e", "#3f7d3a")
 
 
@@ -68,5 +68,9 @@ def growth_plot(lines: Sequence[Line]) -> str:
     parts.append(
         f'<text x="{_LEFT + 10}" y="{_TOP + 16 * (len(lines) + 1)}" fill="#555">'
         "dashed: proportional to the size</text>"
+    )
+    parts.append(
+        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 16}" text-anchor="middle">'
+        "N, K or D</text>"
     )
     return "\n".join([*parts, "</svg>\n"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import sys
 
 import pytest
@@ -54,7 +55,9 @@ def test_on_a_terminal_one_line_moves_and_what_is_said_stays(
             display.moment(MOMENT)
             display.say("said")
         terminal.flush()
-        shown = os.read(leader, 65536).decode()
+        shown = ""
+        while select.select([leader], [], [], 1.0)[0]:  # it comes in pieces of any size
+            shown += os.read(leader, 65536).decode()
     os.close(leader)
     assert "decoding: 3" in shown
     assert "\x1b[2K" + LINE in shown  # the line before was wiped

@@ -9,12 +9,13 @@ Time is counted as this process's CPU seconds too: on a shared machine only thos
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import io
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 
-__all__ = ["Cifar10", "Recipe", "append", "cifar10", "finished", "train"]
+__all__ = ["Cifar10", "Recipe", "append", "cifar10", "finished", "settings", "train"]
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "lejepa"
@@ -233,6 +234,19 @@ def _judged(
 @torch.no_grad()
 def _features(encoder: nn.Module, images: Tensor) -> Tensor:
     return torch.cat([encoder(part.float() / 255) for part in images.split(1000)])
+
+
+def settings(
+    doc: str, name: str, arguments: Sequence[str] | None, *, quick: str
+) -> argparse.Namespace:
+    """Return quick, threads (set) and out of a script's command line; `quick` explains itself."""
+    parser = argparse.ArgumentParser(description=doc.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 on a busy machine")
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / f"{name}.jsonl")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    return given
 
 
 def finished(path: Path) -> list[dict[str, Any]]:

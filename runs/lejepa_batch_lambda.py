@@ -12,15 +12,12 @@ as soon as it ends; started again, the script goes on with what is missing.
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
-from runs.cifar10 import ROOT, Recipe, append, cifar10, finished, train
+from runs.cifar10 import Recipe, append, cifar10, finished, settings, train
 
 LAM = 0.05
 GRID = (0.005, 0.015, LAM, 0.15)
@@ -40,12 +37,7 @@ def recipe(batch: int, images: int, variant: str, lam: float) -> Recipe:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help="fewer batches and images")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 on a busy machine")
-    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "lejepa_batch_lambda.jsonl")
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
+    given = settings(__doc__, "lejepa_batch_lambda", arguments, quick="fewer batches and images")
     batches, images = QUICK if given.quick else FULL
     data = cifar10()
     # The one lambda first: what the rest is compared with.

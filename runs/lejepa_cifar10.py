@@ -12,16 +12,13 @@ scaled down to this encoder (256 and 128), LeJEPA's as wide as its own advises (
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import torch
-from runs.cifar10 import ROOT, Recipe, append, cifar10, finished, train
+from runs.cifar10 import Recipe, append, cifar10, finished, settings, train
 
 METHODS = (
     Recipe(method="lejepa", out=64),
@@ -33,12 +30,7 @@ FULL, QUICK = 4000, 200  # steps
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} steps, not {FULL}")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 on a busy machine")
-    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "lejepa_cifar10.jsonl")
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
+    given = settings(__doc__, "lejepa_cifar10", arguments, quick=f"{QUICK} steps, not {FULL}")
     steps = QUICK if given.quick else FULL
     data = cifar10()
     for seed in SEEDS:

@@ -12,15 +12,12 @@ a line of `--out` as soon as it ends; started again, the script goes on with wha
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-import torch
-from runs.cifar10 import ROOT, Recipe, append, cifar10, finished, train
+from runs.cifar10 import Recipe, append, cifar10, finished, settings, train
 
 from shiomi.lejepa.selection import criterion, spearman
 
@@ -47,12 +44,7 @@ def recipes(steps: int) -> list[Recipe]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} steps, not {FULL}")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; 1 on a busy machine")
-    parser.add_argument("--out", type=Path, default=ROOT / ".cache" / "lejepa_selection.jsonl")
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(given.threads)
+    given = settings(__doc__, "lejepa_selection", arguments, quick=f"{QUICK} steps, not {FULL}")
     data = cifar10()
     wanted = recipes(QUICK if given.quick else FULL)
     for recipe in wanted:

@@ -89,8 +89,9 @@ class EppsPulley:
 
     def from_sums(self, sums: Tensor, samples: Tensor | int) -> Tensor:
         """Return the statistic (K, V) from `sums` (K, V, 2, J) over `samples` samples."""
-        points = torch.tensor(self.points, dtype=sums.dtype, device=sums.device)
-        weights = torch.tensor(self.weights, dtype=sums.dtype, device=sums.device)
+        rule = torch.tensor((self.points, self.weights), dtype=sums.dtype)
+        # Not blocking, or a GPU would be waited for.
+        points, weights = rule.to(sums.device, non_blocking=True).unbind()
         phi = torch.exp(-points.square() / 2)
         cosine, sine = (sums / samples).unbind(2)
         if self.unbiased:

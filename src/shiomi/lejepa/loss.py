@@ -9,6 +9,7 @@ from torch.distributed import ProcessGroup
 
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.nonfinite import checked, count_nonfinite
+from shiomi.lejepa.ranks import rank_count
 from shiomi.lejepa.sigreg import as_views, joined
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
 
@@ -75,7 +76,7 @@ def lejepa_loss(
         raise InputError(f"views of shape {tuple(views.shape)}: give (V, N, D)")
     if not 1 <= global_views <= views.shape[0]:
         raise InputError(f"{global_views} of {views.shape[0]} views are global; give 1 or more")
-    views = as_views(views)
+    views = as_views(views, rank_count(group))
     squares = _squares(views, global_views, chosen)
     counts = count_nonfinite(views).to(views.dtype)
     samples = views.new_full((), views.shape[1])

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint lejepa benchmark clean
+.PHONY: help demo test lint lejepa gate benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -23,6 +23,9 @@ lint: $(VENV)/dev  ## ruff, mypy, import-linter
 
 lejepa: $(VENV)/lejepa  ## set up training: torch and what `shiomi lejepa` needs
 	@$(BIN)/shiomi lejepa --help
+
+gate: $(VENV)/dev  ## follow each page "protect my site in five minutes" against its real server
+	$(BIN)/python -m pytest tests/gate/native/test_docs.py tests/gate/adapters/test_docs.py
 
 benchmark: $(VENV)/dev  ## the benchmarks that need nothing but this checkout
 	$(BIN)/python benchmarks/startup.py

@@ -11,6 +11,9 @@ import pytest
 
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
+from shiomi.cli.gate import gate
+from shiomi.cli.lejepa import lejepa
+from shiomi.cli.rig import rig
 from shiomi.digest.config import parse_config
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +51,9 @@ def test_every_command_named_in_a_readme_exists(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
     named = set(re.findall(r"\bshiomi ([a-z]+)\b(?! is|\.)", text))
     assert named - set(shiomi.commands) <= {"shiomi"}
-    assert set(re.findall(r"make ([a-z]+)", text)) <= {"demo", "test"}
+    for part in (rig, gate, lejepa):
+        assert set(re.findall(rf"\bshiomi {part.name} ([a-z]+)", text)) <= set(part.commands)
+    assert set(re.findall(r"make ([a-z]+)", text)) <= {"demo", "test", "lejepa"}
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -1,6 +1,6 @@
 """ResNet-18 as CIFAR-10 is trained with: a 3 x 3 stem of stride 1 and no pooling before the blocks.
 
-    shiomi lejepa pretrain IMAGES --encoder runs.cifar_resnet18:encoder
+shiomi lejepa pretrain IMAGES --encoder runs.cifar_resnet18:encoder
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ __all__ = ["find_gpu", "gpus_called", "known_gpus"]
 
 _LONGEST_NAME = 200
 _MOST_LISTED = 12
+_MOST_NEAR = 3
 _MAKERS = {"nvidia", "geforce", "amd", "radeon", "intel", "apple"}
 _FILLERS = {"gpu", "graphics", "card", "accelerator", "corporation", "inc", "tm", "r", "with"}
 _SAYS_NOTHING = _MAKERS | _FILLERS
@@ -147,9 +148,23 @@ def _ambiguous(name: str, gpus: Iterable[Gpu]) -> AmbiguousPartError:
 
 
 def _unknown(name: str, near: Iterable[Gpu]) -> UnknownPartError:
-    names = {gpu.name.casefold(): gpu.name for gpu in known_gpus()}
-    close = [gpu.name for gpu in near] or [
-        names[n] for n in difflib.get_close_matches(name[:_LONGEST_NAME].casefold(), names, n=3)
-    ]
+    close = [gpu.name for gpu in near] or _nearest(name[:_LONGEST_NAME])
     hint = f"; the nearest known: {', '.join(close)}" if close else ""
     return UnknownPartError(f"{name[:_LONGEST_NAME]!r} is no known GPU{hint}")
+
+
+def _nearest(name: str) -> list[str]:
+    """At most three names to offer: of GPUs whose words are all in `name`, or spelt alike."""
+    words, _ = _words(name)
+    within = [key for key in _index() if key <= words and not key <= _SERIES]
+    if within:
+        most = max(map(len, within))
+        listed = dict.fromkeys(g.name for key in within if len(key) == most for g in _index()[key])
+        return list(listed)[:_MOST_NEAR]
+    plain = {_plain(gpu.name): gpu.name for gpu in known_gpus()}
+    return [plain[x] for x in difflib.get_close_matches(_plain(name), plain, n=_MOST_NEAR)]
+
+
+def _plain(name: str) -> str:
+    """Without the makers' words, which would make all of one maker's alike."""
+    return " ".join(x for x in name.casefold().split() if x not in _SAYS_NOTHING)

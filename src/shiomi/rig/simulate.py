@@ -1,8 +1,8 @@
 """A machine from one line: "RTX 3090 x2, 64 GB", "M4 Max 40-core, 64 GB", "64 GB DDR5-6000 2ch".
 
 Parts are parted by commas: GPUs by their exact names, with x2 or 2x for several; the system's
-memory as GB, with its kind and channels where the bandwidth should be known; 80 GB/s for that
-bandwidth itself. Names that could mean several GPUs are asked back, never guessed.
+memory as GB (or 2x16 GB), with its kind and channels where the bandwidth should be known; 80 GB/s
+for that bandwidth itself. Names that could mean several GPUs are asked back, never guessed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from shiomi.rig.errors import AmbiguousPartError, MachineError
-from shiomi.rig.gpus import find_gpu
+from shiomi.rig.errors import AmbiguousPartError, MachineError, UnknownPartError
+from shiomi.rig.gpus import find_gpu, gpus_called
 from shiomi.rig.machine import Gpu, Machine
 
 __all__ = ["simulated"]
@@ -27,6 +27,13 @@ _BANDWIDTH = re.compile(r"(?P<rate>\d{1,5}(?:\.\d+)?) ?gb/s")
 _COUNT = (
     re.compile(r"(?P<count>\d{1,4}) ?x (?P<name>.+)"),
     re.compile(r"(?P<name>.+) x ?(?P<count>\d{1,4})"),
+    re.compile(r"(?P<name>.*(?:\d|gb|ti|super))x ?(?P<count>\d{1,4})"),  # RTX 5090x2, 16GBx2
+    re.compile(r"(?P<count>\d{1,2}) ?x(?P<name>.+)"),  # 2x16 GB
+)
+_BETWEEN = re.compile(r"[,、;]|(?<!max)\+| and ", re.IGNORECASE)  # but "Ryzen AI Max+ 395"
+_NO_GPU = {"cpu", "cpu only", "no gpu", "none"}
+_PROCESSOR = re.compile(
+    r"\b(ryzen|threadripper|epyc|athlon|xeon|pentium|celeron|core (i?[3579]|ultra)|i[3579]-\d)"
 )
 
 
@@ -42,15 +49,16 @@ def simulated(text: str) -> Machine:
     memory: float | None = None
     bandwidth: float | None = None
     names: list[tuple[str, int]] = []
-    for item in filter(None, (x.strip() for x in re.split(r"[,、;+]| and ", plain))):
-        if found := _MEMORY.fullmatch(item.casefold()):
+    for item in filter(None, (x.strip() for x in _BETWEEN.split(plain))):
+        name, count = _counted(item)
+        if found := _MEMORY.fullmatch(name.casefold()):
             if memory is not None:
                 raise MachineError(f"{text!r} says the system's memory twice")
-            memory, bandwidth = _memory(found, bandwidth)
+            memory, bandwidth = _memory(found, bandwidth, count)
         elif found := _BANDWIDTH.fullmatch(item.casefold()):
             bandwidth = float(found["rate"])
-        else:
-            names.append(_counted(item))
+        elif item.casefold() not in _NO_GPU:
+            names.append((name, count))
     if memory is None and not names:
         raise MachineError(f"{text!r} names no part; give one like 'RTX 3090 x2, 64 GB'")
     gpus: list[Gpu] = []
@@ -90,8 +98,10 @@ def _machine(
     )
 
 
-def _memory(found: re.Match[str], bandwidth: float | None) -> tuple[float, float | None]:
-    gb = float(found["gb"])
+def _memory(
+    found: re.Match[str], bandwidth: float | None, modules: int
+) -> tuple[float, float | None]:
+    gb = float(found["gb"]) * modules
     if not 0.5 <= gb <= 65_536:
         raise MachineError(f"{gb:g} GB of memory cannot be meant")
     if found["rate"] and found["channels"]:
@@ -116,13 +126,16 @@ def _gpu(name: str, memory: float | None) -> Gpu:
     """A chip that shares the system's memory is told apart by that memory."""
     try:
         return find_gpu(name)
+    except UnknownPartError as error:
+        if not _PROCESSOR.search(name.casefold()):
+            raise
+        raise MachineError(
+            f"{name!r} is a processor, whose own speed is not reckoned with; leave it out and give "
+            "the memory it reads, like '64 GB DDR5-5600 2ch'"
+        ) from error
     except AmbiguousPartError:
-        if memory is None:
+        sized = f"{name} {memory or 0:g} GB"
+        same = gpus_called(sized)
+        if memory is None or not any(x.unified and abs(x.memory_gib - memory) < 1 for x in same):
             raise
-        try:
-            gpu = find_gpu(f"{name} {memory:g} GB")
-        except Exception:
-            gpu = None
-        if gpu is None or not gpu.unified:
-            raise
-        return gpu
+    return find_gpu(sized)

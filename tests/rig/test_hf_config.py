@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import ModelFileError
@@ -163,6 +163,18 @@ def test_json_that_is_no_object_is_refused(text: str, tmp_path: Path) -> None:
         read_config(path, name="m")
 
 
+def test_key_and_value_heads_that_do_not_divide_the_heads_are_refused() -> None:
+    with pytest.raises(ModelFileError, match="shares 7 heads of keys among 32"):
+        read_config({**LLAMA, "num_key_value_heads": 7}, name="m")
+
+
+def test_a_key_that_stands_twice_with_two_values_is_refused() -> None:
+    text = json.dumps(LLAMA)[:-1]
+    with pytest.raises(ModelFileError, match="'hidden_size' twice: 4096 and 1"):
+        read_config(text + ', "hidden_size": 1}', name="m")
+    assert read_config(text + ', "hidden_size": 4096}', name="m").hidden_size == 4096
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
@@ -170,6 +182,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(CONFIGS)),
     changes=st.dictionaries(

@@ -71,6 +71,8 @@ def attention(fields: Fields, index: int, *, slides: bool) -> Attention:
         kv_heads = fields.integer("num_global_key_value_heads", default=kv_heads)
     if kv_heads > heads:
         fields.refuse(f"has {kv_heads} heads of keys for {heads} that ask")
+    if kv_heads and heads % kv_heads:
+        fields.refuse(f"shares {kv_heads} heads of keys among {heads} that ask, not evenly")
     gates = 2 if fields.flag("attn_output_gate", default=_gated(fields)) else 1
     shared = fields.flag("attention_k_eq_v", default=False) and not slides
     parameters = hidden * size * (heads * (1 + gates) + kv_heads * (1 if shared else 2))

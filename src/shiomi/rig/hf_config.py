@@ -92,7 +92,7 @@ def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, 
             data = config[: MAX_CONFIG + 1].encode("utf-8", "surrogatepass")
         if len(data) > MAX_CONFIG:
             raise ModelFileError(f"The config of {name} has more than {MAX_CONFIG} bytes")
-        value = json.loads(data)
+        value = json.loads(data, object_pairs_hook=_each_key_once)
     except OSError as error:
         raise ModelFileError(f"The config of {name} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -100,6 +100,15 @@ def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, 
     if not isinstance(value, dict):
         raise ModelFileError(f"The config of {name} is a {type(value).__name__}, not an object")
     return value
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON keeps the last of two; which of them is the shape, nobody knows."""
+    said: dict[str, object] = {}
+    for key, value in pairs:
+        if said.setdefault(key, value) != value:
+            raise ValueError(f"it says {key[:40]!r} twice: {said[key]!r:.40} and {value!r:.40}")
+    return said
 
 
 def _tied(fields: Fields) -> bool:

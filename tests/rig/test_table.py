@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.rig.table import figure, text_table, text_width, tokens_text
@@ -14,6 +14,7 @@ ROWS = st.integers(1, 4).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_the_last_column_flush_right_ends_every_line_alike(rows: list[list[str]]) -> None:
     filled = [[*row, "x"] for row in rows]

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from shiomi.rig.coefficients import Calibration
 from shiomi.rig.cpu_speed import decode_on_cpu
-from shiomi.rig.errors import MachineError, RigError
+from shiomi.rig.errors import MachineError, RigError, SettingError
 from shiomi.rig.estimate import Estimate
-from shiomi.rig.kv_cache import GIB, kv_bytes
+from shiomi.rig.kv_cache import GIB, kv_cache_gib
 from shiomi.rig.machine import Machine
 from shiomi.rig.memory import Fit, Memory, fits, memory
 from shiomi.rig.model import LayerKind, Model
@@ -24,6 +24,7 @@ from shiomi.rig.speed import decode_speed, prefill_speed, time_to_first_token
 __all__ = ["Estimates", "Setting", "estimates", "kv_by_kind", "load_seconds"]
 
 _PHASES = {"decode": "decode", "prefill": "prefill", "first_token": "prefill"}
+LONGEST_PROMPT = 10**8  # tokens
 _LOADING = (0.9, 1.4)  # of size / speed of the disk: other work, and what is done beside reading
 
 
@@ -47,7 +48,7 @@ class Estimates:
     """What is known, and of the rest why not."""
 
     memory: Memory
-    kv_by_kind: dict[str, float]  # GiB
+    kv_by_kind: dict[str, Estimate]  # GiB
     fit: Fit | None  # None: no GPU
     known: dict[str, Estimate] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
@@ -68,6 +69,7 @@ def estimates(
     quantisation = setting.quantisation or model.quantisation
     if quantisation is None:
         raise RigError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
+    _check(model, machine, setting)
     count = len(machine.gpus) if setting.gpus is None else setting.gpus
     needed = memory(
         model,
@@ -92,6 +94,7 @@ def estimates(
             quantisation=quantisation,
             depth=setting.context,
             users=setting.users,
+            kv_dtype=setting.kv_dtype,
             experts=not setting.experts_in_ram,
         )
     for name, call in _terms(model, machine, setting, quantisation, found, calibration).items():
@@ -107,7 +110,7 @@ def estimates(
     return found
 
 
-def kv_by_kind(model: Model, setting: Setting) -> dict[str, float]:
+def kv_by_kind(model: Model, setting: Setting) -> dict[str, Estimate]:
     """GiB of the caches and states by kind of layer, as llama.cpp keeps them."""
     if setting.engine.split("@")[0] == "vllm":
         return {}  # its pages are shared by all kinds
@@ -115,15 +118,11 @@ def kv_by_kind(model: Model, setting: Setting) -> dict[str, float]:
     for kind in LayerKind:
         layers = tuple(layer for layer in model.layers if layer.kind is kind)
         if layers and kind is not LayerKind.NONE:
-            found[str(kind)] = (
-                kv_bytes(
-                    replace(model, layers=layers),
-                    setting.context,
-                    users=setting.users,
-                    kv_dtype=setting.kv_dtype,
-                    engine="llama.cpp",
-                )
-                / GIB
+            found[str(kind)] = kv_cache_gib(
+                replace(model, layers=layers),
+                setting.context,
+                users=setting.users,
+                kv_dtype=setting.kv_dtype,
             )
     return found
 
@@ -149,6 +148,24 @@ def load_seconds(needed: Memory, machine: Machine) -> Estimate:
         f"{bytes_ / 1e9:.3g} GB at the {speed:.2g} GB/s this disk was measured to read",
         (needed.weights.basis,),
     )
+
+
+def _check(model: Model, machine: Machine, setting: Setting) -> None:
+    """Raise where the setting means nothing for this model and machine."""
+    if setting.gpus is not None and not 1 <= setting.gpus <= len(machine.gpus):
+        raise MachineError(f"{machine.name} has {len(machine.gpus)} GPU(s), not {setting.gpus}")
+    if setting.experts_in_ram and not any(layer.experts for layer in model.layers):
+        raise SettingError(f"{model.name} has no experts that could stay in RAM")
+    if setting.experts_in_ram and not machine.gpus:
+        raise MachineError(f"{machine.name} has no GPU beside which experts could stay in RAM")
+    if not 1 <= setting.prompt <= LONGEST_PROMPT:
+        raise SettingError(
+            f"a prompt of {setting.prompt} tokens cannot be meant; 1 to {LONGEST_PROMPT:,} can be"
+        )
+    if not 0 <= setting.yen_per_kwh < math.inf:
+        raise SettingError(
+            f"{setting.yen_per_kwh} yen per kWh cannot be meant; a household pays about 31"
+        )
 
 
 def _terms(

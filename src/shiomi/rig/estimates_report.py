@@ -8,7 +8,7 @@ from shiomi.rig.estimates import Estimates, Setting
 from shiomi.rig.fit_report import estimate_json, range_text
 from shiomi.rig.machine import Machine
 from shiomi.rig.model import Model
-from shiomi.rig.table import figure, text_table
+from shiomi.rig.table import text_table
 from shiomi.rig.wording import say
 
 __all__ = ["estimates_json", "estimates_text"]
@@ -28,7 +28,7 @@ def estimates_text(
     for name in _MEMORY:
         rows.append([phrase(name), range_text(getattr(found.memory, name)), "GiB"])
         if name == "kv" and len(found.kv_by_kind) > 1:
-            rows += [[f"  {phrase(k)}", figure(v), "GiB"] for k, v in found.kv_by_kind.items()]
+            rows += [[f"  {phrase(k)}", range_text(v), "GiB"] for k, v in found.kv_by_kind.items()]
     if found.fit is not None:
         rows.append([phrase("usable"), range_text(found.fit.usable), "GiB"])
     rows += [[phrase(name), range_text(x), x.unit] for name, x in found.known.items()]
@@ -46,6 +46,8 @@ def estimates_text(
         *(f"  {line}" for line in text_table(rows, right=(1,))),
         _verdict(found, phrase),
     ]
+    if model.context_length is not None and setting.context > model.context_length:
+        lines.append(phrase("untrained", trained=f"{model.context_length:,}"))
     lines += [f"{phrase(name)}: ? {reason}" for name, reason in found.missing.items()]
     lines += ["", phrase("rests")]
     lines += [f"  {phrase(name)}: {x.basis}" for name, x in found.known.items()]
@@ -72,7 +74,7 @@ def estimates_json(
         "users": setting.users,
         "engine": setting.engine,
         "memory": {name: estimate_json(getattr(found.memory, name)) for name in _MEMORY},
-        "kv_by_kind_gib": found.kv_by_kind,
+        "kv_by_kind": {kind: estimate_json(x) for kind, x in found.kv_by_kind.items()},
         "fits": None if fit is None else fit.fits,
         "surely": None if fit is None else fit.sure,
         "usable": None if fit is None else estimate_json(fit.usable),

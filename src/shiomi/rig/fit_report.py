@@ -157,7 +157,7 @@ def _row(runs: Runs, language: str) -> list[str]:
         f"{runs.gpus} {where}" if runs.place is Place.GPU else where,
         gib if runs.sure else f"{gib}~",
         range_text(runs.decode),
-        "?" if runs.prefill is None else figure(runs.prefill.value),
+        range_text(runs.prefill),
         tokens_text(runs.context),
     ]
 

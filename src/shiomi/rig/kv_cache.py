@@ -99,9 +99,9 @@ def check_setting(*, context: int, users: int, engine: str) -> None:
     """Raise SettingError where one of them means nothing."""
     if engine not in ENGINES:
         raise SettingError(f"The engine {engine[:40]!r} is not known; known are {ENGINES}")
-    for what, number, most in (("context", context, 10**9), ("users", users, 10**6)):
+    for what, number, most in (("context", context, 10**9), ("number of users", users, 10**6)):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= most:
-            raise SettingError(f"A {what} of {number!r} means nothing; 1 to {most} can be")
+            raise SettingError(f"A {what} of {number!r} means nothing; 1 to {most:,} can be")
 
 
 def _values(layer: Layer) -> int:

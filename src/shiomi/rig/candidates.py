@@ -92,6 +92,16 @@ class Pairing:
         """The column of a candidate of the right category."""
         return self.right[_key(self.relation.right_key, candidate)]
 
+    def place(self, candidate: Candidate) -> int:
+        """Its row or its column, by the side its category is on."""
+        if candidate.category is self.relation.left:
+            return self.left_row(candidate)
+        return self.right_column(candidate)
+
+    def partners(self, category: Category, place: int) -> numpy.ndarray[Any, Any]:
+        """With which classes of the other side the class at a place goes, bool."""
+        return self.allowed[place] if category is self.relation.left else self.allowed[:, place]
+
 
 def _key(function: Any, candidate: Candidate) -> tuple[Any, bool]:
     return function(candidate.parts), candidate.owned
@@ -138,19 +148,19 @@ def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Can
     """The candidates of one category that no other dominates, and that go with something."""
     import numpy
 
-    ordered = sorted(candidates, key=lambda x: x.order)
     profiles = []
-    for candidate in ordered:
-        rows = [
-            pair.allowed[pair.left_row(candidate)]
-            if pair.relation.left is candidate.category
-            else pair.allowed[:, pair.right_column(candidate)]
-            for pair in pairs
-            if candidate.category in (pair.relation.left, pair.relation.right)
-        ]
+    alike: set[tuple[tuple[int, ...], tuple[float, ...]]] = set()
+    for candidate in sorted(candidates, key=lambda x: x.order):
+        category = candidate.category
+        own = [pair for pair in pairs if category in (pair.relation.left, pair.relation.right)]
+        classes = tuple(pair.place(candidate) for pair in own)
         drawn, cards, given = candidate.watts()
         speed = candidate.speed.value if candidate.speed else 0.0
         worth = (-drawn, -cards, given, candidate.efficiency(), speed)
+        if (classes, worth) in alike:  # one that costs no more came before
+            continue
+        alike.add((classes, worth))
+        rows = [pair.partners(category, place) for pair, place in zip(own, classes, strict=True)]
         if all(row.any() for row in rows):
             profile = numpy.concatenate([*rows, numpy.array(worth)]).astype(float)
             profiles.append((candidate, profile))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimates import Setting, estimates, kv_by_kind
 from shiomi.rig.estimates_report import estimates_json, estimates_text
@@ -119,7 +120,7 @@ def test_the_text_has_bounds_basis_sources_and_what_is_missing(language: str) ->
     found = estimates(GEMMA, machine, USUAL)
     text = estimates_text(GEMMA, machine, USUAL, found, language)
     for x in found.known.values():
-        assert x.basis in text
+        assert basis_text(x.basis, language) in text
     assert "--time-file" in text
     assert GEMMA.source in text
     said = estimates_json(GEMMA, machine, USUAL, found)

@@ -9,7 +9,7 @@ import pytest
 from shiomi.rig.build import front, plan
 from shiomi.rig.catalog import Catalog, load_catalog
 from shiomi.rig.compatibility import check_build
-from shiomi.rig.errors import AmbiguousPartError, PlanError, UnknownPartError
+from shiomi.rig.errors import AmbiguousPartError, BudgetError, PlanError, UnknownPartError
 from shiomi.rig.findings import Refusal
 from shiomi.rig.fit import Need
 from shiomi.rig.gpu_speeds import chosen_format, gpu_speeds, who_runs
@@ -103,7 +103,7 @@ def test_budgets_without_a_plan_of_their_own_are_told_with_the_reason(catalog: C
         for i, part in enumerate(parts)
     }
     prices = Prices([Offer(x, price, day) for x, price in yen.items()])
-    told: dict[int, str] = {}
+    told: dict[int, PlanError | None] = {}
     plans = front(
         [50_000, 400_000, 400_001, 5_000_000],
         Wish(most_gpus=1),
@@ -113,8 +113,10 @@ def test_budgets_without_a_plan_of_their_own_are_told_with_the_reason(catalog: C
         beyond=told.__setitem__,
     )
     assert {x.budget_jpy for x in plans} | set(told) == {50_000, 400_000, 400_001, 5_000_000}
-    assert "cheapest costs" in told[50_000]
-    assert told[400_001] == ""
+    reason = told[50_000]
+    assert isinstance(reason, BudgetError)
+    assert f"cheapest costs {reason.cheapest_jpy:,} yen" in str(reason)
+    assert told[400_001] is None
 
 
 def test_a_chipset_of_two_sizes_is_told_apart_by_the_planner() -> None:

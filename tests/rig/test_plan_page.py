@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from shiomi.rig.build import Plan, front
-from shiomi.rig.errors import PlanError, RigError
+from shiomi.rig.errors import BudgetError, PlanError, RigError
 from shiomi.rig.page import render_page
 from shiomi.rig.report import plan_json, plan_text
 from shiomi.rig.wish import Wish
@@ -61,6 +61,14 @@ def test_the_page_fetches_nothing_runs_nothing_and_shows_every_plan(language: st
         assert f"¥{plan.total_jpy:,}" in page
         for check in plan.checks:
             assert check.phrase in wording(language)["unknown"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_says_which_budgets_have_no_plan_of_their_own(language: str) -> None:
+    beyond = [(5_000, BudgetError(5_000, 99_000)), (6_000, PlanError(HOSTILE)), (7_000, None)]
+    page = render_page(plans(), language, beyond)
+    assert all(f"¥{x}" in page for x in ("5,000", "99,000", "6,000", "7,000"))
+    assert "<script" not in page
 
 
 @pytest.mark.skipif(LYNX is None, reason="no lynx on PATH")

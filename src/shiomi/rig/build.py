@@ -18,7 +18,7 @@ from shiomi.rig.candidates import Candidate, Pairing, pairings, prune
 from shiomi.rig.catalog import Catalog
 from shiomi.rig.choices import Choices, Speed, gather
 from shiomi.rig.compatibility import check_build
-from shiomi.rig.errors import PlanError
+from shiomi.rig.errors import BudgetError, PlanError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.findings import Finding, Refusal
 from shiomi.rig.parts import Build, Category, Cpu, GraphicsCard, Part, PowerSupply
@@ -134,14 +134,14 @@ def front(
     *,
     speed: Speed,
     have: Build | None = None,
-    beyond: Callable[[int, str], object] = lambda *_: None,
+    beyond: Callable[[int, PlanError | None], object] = lambda *_: None,
     time_limit: float = 30.0,
     clock: Clock = time.monotonic,
 ) -> list[Plan]:
     """The Pareto front of yen against speed: the best plan of each budget, dearest last.
 
     Budgets that buy nothing faster are left out, as are those that buy no build at all, unless
-    none does; `beyond` is told of each, with the reason, "" where it buys nothing faster. Raises
+    none does; `beyond` is told of each, with the reason, None where it buys nothing faster. Raises
     as `plan`.
     """
     budgets = sorted({_budget(x) for x in budgets_jpy})
@@ -156,14 +156,14 @@ def front(
         except PlanError as error:
             if budget == budgets[-1] and not plans:
                 raise
-            beyond(budget, str(error))
+            beyond(budget, error)
             continue
         finally:
             start = clock()
         if not plans or found.speed.value > plans[-1].speed.value:
             plans.append(found)
         else:
-            beyond(budget, "")
+            beyond(budget, None)
     return plans
 
 
@@ -193,6 +193,13 @@ class _Problem:
     def prepare(cls, choices: Choices, wish: Wish) -> _Problem:
         """Prune, and set up all that does not depend on the budget."""
         missing = [str(c) for c, found in choices.candidates.items() if not found]
+        if missing == [Category.GPU] and choices.without_speed:
+            raise PlanError(
+                f"on none of the {choices.without_speed} priced graphics cards, up to "
+                f"{wish.most_gpus} at once, does what is asked for surely fit with a known speed; "
+                "price cards with more memory, allow more of them, or ask for a smaller model, "
+                "format, context or number of users"
+            )
         if missing:
             raise PlanError(
                 f"nothing priced meets the wish for: {', '.join(missing)}; "
@@ -242,7 +249,7 @@ class _Problem:
         deadline = clock() + time_limit
         chosen, fastest = self._solve(-speeds, [(prices, float(budget))], deadline - clock())
         if chosen is None:
-            raise PlanError(self._reason(budget, prices, deadline - clock()))
+            raise self._reason(budget, prices, deadline - clock())
         reached = max(speeds[i] for i in chosen)
         slower = numpy.array([x.speed is not None and x.speed.value < reached for x in self.kept])
         cheaper, cheapest = self._solve(
@@ -287,15 +294,14 @@ class _Problem:
             return None, result.status == 2
         return [i for i in range(count) if result.x[i] > 0.5], result.status == 0
 
-    def _reason(self, budget: int, prices: numpy.ndarray[Any, Any], seconds: float) -> str:
+    def _reason(self, budget: int, prices: numpy.ndarray[Any, Any], seconds: float) -> PlanError:
         chosen, _ = self._solve(prices, [], seconds)
         if chosen is None:
-            return (
+            return PlanError(
                 "no compatible build can be made of the priced parts at all; add prices of power "
                 "supplies, cases and boards, or allow what the catalogue says too little of"
             )
-        total = sum(self.kept[i].price for i in chosen)
-        return f"a budget of {budget:,} yen buys no such build; the cheapest costs {total:,} yen"
+        return BudgetError(budget, sum(self.kept[i].price for i in chosen))
 
     def _plan(self, budget: int, picked: list[Candidate], proven: bool, seconds: float) -> Plan:
         lines: dict[tuple[str, Offer], Line] = {}

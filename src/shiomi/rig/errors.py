@@ -8,11 +8,13 @@ RigError
 ├── SettingError        a quantisation, cache type, context or engine that means nothing
 ├── MeasureError        an endpoint gave no speed that can be used
 ├── PlanError           a budget or wish that no build can meet
+│   └── BudgetError     the cheapest build costs more
 └── PriceError          a price file or shop's answer is not what it should be
 """
 
 __all__ = [
     "AmbiguousPartError",
+    "BudgetError",
     "MachineError",
     "MeasureError",
     "ModelFileError",
@@ -54,6 +56,18 @@ class MeasureError(RigError):
 
 class PlanError(RigError):
     """A budget or wish that no build can meet."""
+
+
+class BudgetError(PlanError):
+    """The cheapest build costs more than the budget."""
+
+    def __init__(self, budget_jpy: int, cheapest_jpy: int) -> None:
+        """Say both, in yen."""
+        super().__init__(
+            f"a budget of {budget_jpy:,} yen buys no such build; "
+            f"the cheapest costs {cheapest_jpy:,} yen"
+        )
+        self.cheapest_jpy = cheapest_jpy
 
 
 class PriceError(RigError):

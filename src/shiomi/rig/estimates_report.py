@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.estimates import Estimates, Setting
 from shiomi.rig.fit_report import estimate_json, range_text
 from shiomi.rig.machine import Machine
@@ -50,7 +51,8 @@ def estimates_text(
         lines.append(phrase("untrained", trained=f"{model.context_length:,}"))
     lines += [f"{phrase(name)}: ? {reason}" for name, reason in found.missing.items()]
     lines += ["", phrase("rests")]
-    lines += [f"  {phrase(name)}: {x.basis}" for name, x in found.known.items()]
+    for name, x in found.known.items():
+        lines.append(f"  {phrase(name)}: {basis_text(x.basis, language)}")
     lines += [f"  {phrase('weights')}: {found.memory.weights.basis}"]
     lines += [f"  {phrase('kv')}: {found.memory.kv.basis}"]
     sources = dict.fromkeys(s for x in found.known.values() for s in x.sources)

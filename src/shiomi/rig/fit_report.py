@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need, Place, Runs
 from shiomi.rig.machine import Gpu, Machine
@@ -167,7 +168,7 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
     if any(x.place is Place.RAM for x in shown):  # each has a figure of its own
         bases = dict.fromkeys(x for x in bases if " a step from RAM" not in x)
         bases[say(language, "fit", "from_ram")] = None
-    lines = [f"{say(language, 'fit', 'basis')}: {basis}" for basis in bases]
+    lines = [f"{say(language, 'fit', 'basis')}: {basis_text(x, language)}" for x in bases]
     if any(not x.sure for x in shown):
         lines.append(say(language, "fit", "unsure"))
     if any(x.decode is None for x in shown):

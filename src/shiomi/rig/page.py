@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.build import Plan
 from shiomi.rig.errors import PlanError
 from shiomi.rig.parts import Category
-from shiomi.rig.report import price_dates
+from shiomi.rig.report import beyond_text, price_dates
 from shiomi.rig.wording import say, wording
 
 if TYPE_CHECKING:
@@ -21,8 +22,15 @@ _WIDTH, _HEIGHT = 640, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 16, 24, 52
 
 
-def render_page(plans: Sequence[Plan], language: str = "ja") -> str:
-    """The Pareto front and each of its plans. Raises PlanError where there is no plan."""
+def render_page(
+    plans: Sequence[Plan],
+    language: str = "ja",
+    beyond: Sequence[tuple[int, PlanError | None]] = (),
+) -> str:
+    """The Pareto front and each of its plans; `beyond`: budgets with none of their own, and why.
+
+    Raises PlanError where there is no plan.
+    """
     from jinja2 import Environment, StrictUndefined
 
     if not plans:
@@ -39,6 +47,8 @@ def render_page(plans: Sequence[Plan], language: str = "ja") -> str:
             language, "plan", key, {k: str(v) for k, v in slots.items()}
         ),
         figure=_figure,
+        basis=lambda x: basis_text(x, language),
+        beyond=[beyond_text(budget, reason, language) for budget, reason in beyond],
         dates=lambda plan: price_dates(plan, language),
         cards=_cards,
         plot=front_plot(plans, language),
@@ -70,7 +80,7 @@ def _ticks(top: float) -> list[float]:
 
 
 def front_plot(plans: Sequence[Plan], language: str) -> Markup:
-    """Yen against tokens per second as SVG: a point per plan, its 80 % interval as a line."""
+    """Yen against tokens per second as SVG: a numbered point per plan, 80 % intervals as lines."""
     from markupsafe import Markup
 
     yen = _ticks(max(1, *(plan.total_jpy for plan in plans)))
@@ -98,7 +108,7 @@ def front_plot(plans: Sequence[Plan], language: str) -> Markup:
                 x(v), _HEIGHT - _BOTTOM + 28, anchor, f"{v:,.0f}"
             )
         )
-    for plan in plans:
+    for number, plan in enumerate(plans, 1):
         place, speed = x(plan.total_jpy), plan.speed
         slots = {
             "speed": _figure(speed.value),
@@ -111,6 +121,9 @@ def front_plot(plans: Sequence[Plan], language: str) -> Markup:
             )
             + Markup('<circle cx="{}" cy="{}" r="6"><title>{}</title></circle>').format(
                 place, y(speed.value), say(language, "plan", "front_text", slots)
+            )
+            + Markup('<text class="number" x="{}" y="{}" dx="10">{}</text>').format(
+                place, y(speed.value), number
             )
         )
     label = say(language, "plan", "front")

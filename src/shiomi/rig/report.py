@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.build import Plan
+from shiomi.rig.errors import BudgetError, PlanError
 from shiomi.rig.findings import Unknown
 from shiomi.rig.prices import Condition
 from shiomi.rig.wording import say
 
-__all__ = ["plan_json", "plan_text", "price_dates"]
+__all__ = ["beyond_text", "plan_json", "plan_text", "price_dates"]
 
 
 def _figure(value: float) -> str:
@@ -25,6 +27,17 @@ def price_dates(plan: Plan, language: str) -> str:
     key = "prices_from_one" if dates[0] == dates[-1] else "prices_from"
     slots = {"first": dates[0].isoformat(), "last": dates[-1].isoformat()}
     return say(language, "plan", key, slots)
+
+
+def beyond_text(budget_jpy: int, reason: PlanError | None, language: str) -> str:
+    """Why a budget has no plan of its own; None: it buys nothing faster."""
+    slots = {"budget": f"{budget_jpy:,}"}
+    if reason is None:
+        return say(language, "plan", "no_faster", slots)
+    if isinstance(reason, BudgetError):
+        cheapest = f"{reason.cheapest_jpy:,}"
+        return say(language, "plan", "cheapest", {**slots, "cheapest": cheapest})
+    return say(language, "plan", "beyond", {**slots, "reason": str(reason)})
 
 
 def plan_text(plan: Plan, language: str = "en") -> str:
@@ -46,7 +59,7 @@ def plan_text(plan: Plan, language: str = "en") -> str:
         f"{phrase('total')}: ¥{plan.total_jpy:,}",
         f"{phrase('speed')}: {_figure(speed.value)} {speed.unit}; "
         + phrase("speed_range", low=_figure(speed.low), high=_figure(speed.high), unit=speed.unit),
-        f"  {phrase('basis', basis=speed.basis)}",
+        f"  {phrase('basis', basis=basis_text(speed.basis, language))}",
         phrase("drawn", watts=f"{plan.wall_watts:.0f}"),
         phrase("proven", parts=plan.offers) if plan.proven else phrase("unproven"),
     ]

@@ -301,10 +301,11 @@ def test_from_a_model_to_prices_to_a_plan_and_its_page(run: Any, tmp_path: Path)
     done = run("plan", *args, "--html", "plan.html", "--lang", "ja")
     assert done.exit_code == Exit.DONE
     assert "証明済み" in done.output
-    assert "¥9,000以内の組み合わせはない" in done.output
+    assert "¥9,000では組めない。最も安い構成は¥" in done.output
     assert "Qwen3-32B Q4_K_M" in done.output
     page = (tmp_path / "plan.html").read_text(encoding="utf-8")
     assert "<script" not in page
+    assert "¥9,000では組めない" in page
     plans = json.loads(run("plan", *args, "--json").output)
     assert all(x["proven"] and x["total_jpy"] <= x["budget_jpy"] for x in plans)
     card = next(x for x in plans[0]["parts"] if x["category"] == "gpu")

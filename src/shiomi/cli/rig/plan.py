@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shiomi.cli.output import json_option
 from shiomi.cli.rig.machine import language_option
 from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
+
+if TYPE_CHECKING:
+    from shiomi.rig.errors import PlanError
 
 __all__ = ["plan"]
 
@@ -56,7 +59,7 @@ def plan(
     asked = wished(**options)
     speeds = gpu_speeds(asked.known, asked.need)
     offers = priced(prices, asked)
-    beyond: list[tuple[int, str]] = []
+    beyond: list[tuple[int, PlanError | None]] = []
     found = front(
         budgets,
         asked.wish,

@@ -15,6 +15,7 @@ from shiomi.cli.output import as_json, echo
 if TYPE_CHECKING:
     from shiomi.rig.build import Plan
     from shiomi.rig.catalog import Catalog
+    from shiomi.rig.errors import PlanError
     from shiomi.rig.fit import Need
     from shiomi.rig.known_models import KnownModel
     from shiomi.rig.prices import Prices
@@ -151,7 +152,7 @@ def priced(file: Path | None, asked: Wished) -> Prices:
 
 def show_plans(
     plans: Sequence[Plan],
-    beyond: Sequence[tuple[int, str]],
+    beyond: Sequence[tuple[int, PlanError | None]],
     *,
     html: Path | None,
     json: bool,
@@ -159,12 +160,12 @@ def show_plans(
 ) -> None:
     """Print the plans, and which budgets have none of their own, and why; write the page."""
     from shiomi.rig.page import render_page
-    from shiomi.rig.report import plan_json, plan_text
+    from shiomi.rig.report import beyond_text, plan_json, plan_text
     from shiomi.rig.wording import say
 
     if html is not None:
         try:
-            html.write_text(render_page(plans, lang), encoding="utf-8")
+            html.write_text(render_page(plans, lang, beyond), encoding="utf-8")
         except OSError as error:
             raise click.ClickException(f"{html} cannot be written: {error.strerror}") from None
     if json:
@@ -176,7 +177,6 @@ def show_plans(
         for line in plan_text(plan, lang).splitlines():
             echo(line)
     for budget, reason in beyond:
-        slots = {"budget": f"{budget:,}", "reason": reason}
-        echo(say(lang, "plan", "beyond" if reason else "no_faster", slots))
+        echo(beyond_text(budget, reason, lang))
     if html is not None:
         echo(say(lang, "plan", "page", {"file": str(html)}))

@@ -16,8 +16,10 @@ to be named; from anybody else, and without them, the answer is an error and nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
+from shiomi.gate.addresses import text_of
 from shiomi.gate.asgi import Receive, Scope, Send, send_response
 from shiomi.gate.client_address import TrustedProxies
 from shiomi.gate.gatekeeper import Gatekeeper
@@ -59,9 +61,10 @@ class ForwardAuth:
         self.gatekeeper = gatekeeper
         policy = gatekeeper.policy
         self._servers = TrustedProxies(tuple(servers))
-        # The server that asks is the nearest proxy; before it may be those of the policy.
-        chain = tuple(dict.fromkeys((*servers, *policy.proxies.trusted)))
-        self._proxies = TrustedProxies(chain, policy.proxies.header)
+        # Proxies before the server, and the server itself where it is one link of their chain.
+        chained = self._servers.header == policy.proxies.header
+        chain = (*servers, *policy.proxies.trusted) if chained else policy.proxies.trusted
+        self._proxies = TrustedProxies(tuple(dict.fromkeys(chain)), policy.proxies.header)
         self._metrics = metrics or gatekeeper.metrics_text
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,16 +105,19 @@ class ForwardAuth:
         if decision.response is None:
             return _short(200 if path == "/auth" else 204, headers=decision.headers)
         if path == "/ask":
-            said = ((VERDICT, str(decision.verdict)), (WAIT, f"{decision.retry_after:.3f}"))
+            wait = math.ceil(decision.retry_after * 1000) / 1000
+            said = ((VERDICT, str(decision.verdict)), (WAIT, f"{wait:.3f}"))
             return _short(403, headers=said)
         return _refusing(decision.response)
 
     async def _page(self, request: Request, headers: dict[bytes, bytes]) -> Response:
         """The page for a verdict that was given before, without counting the request again."""
         verdict = headers.get(b"x-gate-verdict", b"").decode("latin-1")
-        wait = 0.0
+        wait = _number(headers.get(b"x-gate-wait", b""))
         if verdict == Verdict.LIMIT:
-            wait = max(_number(headers.get(b"x-gate-wait", b"")), 0.001)
+            wait = max(wait, 0.001)
+        elif verdict != Verdict.CHALLENGE:
+            wait = 0.0
         settled = _Settled(self.gatekeeper.state, wait)
         decision = await self.gatekeeper.judge_fully(request, state=settled)
         # Nothing to say: the server refused for a reason of its own, or a ban has ended since.
@@ -125,7 +131,7 @@ class ForwardAuth:
         }
         # The host the client asked for, where the server asks us by another name.
         headers[b"host"] = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
-        return Request.make(
+        request = Request.make(
             target,
             peer=peer,
             method=method,
@@ -133,8 +139,14 @@ class ForwardAuth:
                 (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.items()
             ],
             scheme=scope.get("scheme", "http"),
-            proxies=self._proxies,
+            proxies=self._servers,  # which say in X-Forwarded-For who came to them
         )
+        if not self._proxies.any:
+            return request
+        # Who came to the server may be a proxy of the policy's. Only then its header is believed:
+        # the server hands on what anybody else has written there.
+        came = text_of(request.address) if request.address else None
+        return request._replace(address=self._proxies.client(came, headers))
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:

@@ -58,9 +58,11 @@ _ODD = (
     *("//private/a", "/private/../private/a", "/open/../private/a", "/private/../open/data"),
     *("/%70rivate/a", "/open/%2e%2e/private/a", "/a/.%2e/robots.txt", "//robots.txt"),
     *("/robots%2etxt", "/.well-known//x", "/.well-known/../private/a", "/x/../.well-known/y"),
+    *("/.well-known/..;/x", "/.well-known/x%3by", "/.well-known/%252e%252e/private/a"),
     *("/exact/.", "/exact/", "/ex%61ct", "/open//data", "/open/./data", "/private%2e/a", "/.feed"),
 )
 _SLASHED = ("/private%2fa", "/open%2F..%2fprivate/a", "/a%2f..%2ffeed", "/.well-known%2fx")
+_PARAMETERS = ("/private;a/b", "/feed;x", "/page;.rss", "/open/..;/private/a", "/feed%3b")
 _METHODS = ("GET",) * 12 + ("HEAD", "HEAD", "POST", "PUT", "OPTIONS", "DELETE")
 
 
@@ -121,6 +123,9 @@ def _one(draw: random.Random, kinds: Sequence[Sequence[tuple[str, Client | None]
     if which > 0.97:
         target = draw.choice(_SLASHED)
         needs.add("encoded-slash")
+    if 0.95 < which <= 0.97:
+        target = draw.choice(_PARAMETERS)
+        needs.add("path-parameters")
     if which < 0.03:
         target = f"/.gate/pages/{draw.randrange(16**8):x}/"
         needs.add("trap")

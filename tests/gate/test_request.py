@@ -43,6 +43,9 @@ SEGMENTS = st.lists(
         ("http://example.org?a=/b", "/"),
         ("*", "*"),
         ("a/b", "/a/b"),
+        ("/a;x=1/b;y", "/a/b"),
+        ("/a/..;/b", "/b"),
+        ("/a\\..\\b", "/b"),
     ],
 )
 def test_a_target_has_one_normal_path(target: str | bytes, path: str) -> None:

@@ -1,8 +1,10 @@
 """Request: what the gate looks at. Built by adapters, read by everything that decides.
 
 The path a policy is matched against is normalised as servers do it: percent-encoding undone once,
-doubled slashes and dot segments resolved (RFC 3986, 5.2.4). An application may not do the same,
-so the path as it sees it is kept too: `decide` lets an odd spelling through only where both pass.
+doubled slashes and dot segments resolved (RFC 3986, 5.2.4). Some servers do more: they drop what a
+segment has after ";" (Java servlets), or take "\\" for "/" (Windows); so does this. An application
+may do less, so the path as it sees it is kept too: `decide` lets an odd spelling through only where
+both pass.
 """
 
 from __future__ import annotations
@@ -107,9 +109,7 @@ class Request(NamedTuple):
                 proxies.client(peer, headers) if address is None else address,
                 scope.get("method", "GET"),  # a WebSocket begins as GET (RFC 6455, 4.1)
                 # Most paths are in order: a call saved.
-                spelling
-                if spelling[:1] == "/" and "//" not in spelling and "/." not in spelling
-                else normalise(spelling),
+                spelling if _in_order(spelling) else normalise(spelling),
                 spelling,
                 quote(spelling, safe=_SAFE_IN_PATHS).encode() if raw_path is None else raw_path,
                 scope.get("query_string", b""),
@@ -159,16 +159,15 @@ class Request(NamedTuple):
 
 
 def normalise(path: str) -> str:
-    """Return a decoded path with doubled slashes merged and dot segments resolved.
+    """Return a decoded path as servers resolve it that do most to it.
 
-    Always begins with "/", except for the "*" of `OPTIONS *`. Case is kept.
+    Doubled slashes are merged and dot segments resolved, parameters of segments (";") dropped, and
+    backslashes are slashes. Begins with "/", except for the "*" of `OPTIONS *`. Case is kept.
     """
-    if path[:1] == "/" and "//" not in path and "/." not in path:
-        return path
-    if path == "*":
+    if path == "*" or _in_order(path):
         return path
     kept: list[str] = []
-    segments = path.split("/")
+    segments = [segment.partition(";")[0] for segment in path.replace("\\", "/").split("/")]
     for segment in segments:
         if segment == "..":
             if kept:
@@ -177,6 +176,17 @@ def normalise(path: str) -> str:
             kept.append(segment)
     slash = "/" if kept and segments[-1] in ("", ".", "..") else ""
     return f"/{'/'.join(kept)}{slash}"
+
+
+def _in_order(path: str) -> bool:
+    """Whether there is nothing to resolve in a path."""
+    return (
+        path[:1] == "/"
+        and "//" not in path
+        and "/." not in path
+        and ";" not in path
+        and "\\" not in path
+    )
 
 
 def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

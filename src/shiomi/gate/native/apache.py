@@ -27,7 +27,7 @@ __all__ = ["apache_files"]
 
 _NETWORKS = 40  # in one condition
 _AGENT = "%{HTTP_USER_AGENT}"
-_ODD = REQUEST_LINE + r"[^?# ]*?(?:%|//|/\.)"
+_ODD = REQUEST_LINE + r"[^?# ]*?(?:[%\x3b\x5c]|//|/\.)"
 
 
 def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:

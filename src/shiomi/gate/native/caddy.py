@@ -107,6 +107,7 @@ def _paths(plan: Plan) -> Iterator[str]:
     rules = sorted(plan.rules.items())
     yield "map {path} {gate_sent} {"
     yield r'    "~(?s)^/\.well-known/(?:.*/)?(?:/.*|\.{1,2}(?:/.*)?)$" p'
+    yield r'    "~(?s)^/\.well-known/.*[%\x3b\x5c]" p'
     for number, rule in rules:
         yield f"    {quoted_regex('~' + decoded_regex(rule))} {path_word(number)}"
     yield "    default p"

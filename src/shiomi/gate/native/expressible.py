@@ -141,6 +141,13 @@ GAPS = (
         "a User-Agent of more than 1,024 characters is searched as a whole, not at its ends",
     ),
     Gap(
+        "path-parameters",
+        _ALL,
+        "a path is not read as Java and Windows servers read it: nothing is dropped after ; and"
+        " \\ is no slash, but that /.well-known/ with either is not always served",
+        lambda policy: bool(policy.rules),
+    ),
+    Gap(
         "encoded-slash",
         frozenset({"apache"}),
         "a path with %2F in it is answered with 404 (AllowEncodedSlashes Off)",

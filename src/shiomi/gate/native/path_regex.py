@@ -14,7 +14,7 @@ from shiomi.gate.policy import ALWAYS_SERVED
 
 __all__ = ["ODD", "REQUEST_LINE", "always_sent", "decoded_regex", "sent_regex"]
 
-ODD = r"^[^?#]*?(?:%|//|/\.)"
+ODD = r"^[^?#]*?(?:[%\x3b\x5c]|//|/\.)"
 """Matches what was sent where it may differ from what it is resolved to."""
 
 REQUEST_LINE = r"^[^ ]+ (?:[a-zA-Z][a-zA-Z0-9+.-]*://[^/?# ]*)?"
@@ -41,12 +41,16 @@ def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
 
 
 def always_sent(*, start: str = "^") -> str:
-    """Return an expression for targets of ALWAYS_SERVED in which nothing has to be resolved."""
+    """Return an expression for targets of ALWAYS_SERVED in which nothing could be resolved.
+
+    Nor by a server that drops parameters (";"), takes "\\" for "/", or decodes twice.
+    """
     slash, dot = _sent(ord("/")), _sent(ord("."))
+    plain = r"(?:[^?# %\x3b\x5c]|%(?!25|3[bB]|5[cC]))"
     odd = f"(?:{slash}|{dot}(?:{dot})?(?:{slash}|[?# ]|$))"
     ways = "|".join(
         "".join(_sent(byte) for byte in unquote_to_bytes(pattern.removesuffix("*")))
-        + (f"(?!{odd})(?:(?!{slash}{odd})[^?# ])*" if pattern.endswith("*") else "")
+        + (f"(?!{odd})(?:(?!{slash}{odd}){plain})*" if pattern.endswith("*") else "")
         for pattern in ALWAYS_SERVED
     )
     return f"{start}(?:{ways})(?:[?# ]|$)"

@@ -19,7 +19,7 @@ from shiomi.gate.state import Charge
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trial import BROWSER
 from shiomi.gate.verdict import Decision, Verdict
-from tests.gate.clients_of import NOW, browser, header, sent
+from tests.gate.clients_of import NOW, browser, button, cookies_of, header, refresh, sent
 
 POLICY = Policy()
 TABLES = load_tables()
@@ -80,6 +80,11 @@ def test_a_feed_is_never_challenged(agent: str) -> None:
         assert ask(sent(path, agent)).verdict is Verdict.ALLOW
 
 
+@pytest.mark.parametrize("target", ["/page;.rss", "/page%3b.rss", "/page;x=.atom"])
+def test_a_page_that_a_servlet_serves_under_the_name_of_a_feed_is_challenged(target: str) -> None:
+    assert ask(browser(target)).verdict is Verdict.CHALLENGE
+
+
 def test_a_feed_is_no_way_in_for_who_is_denied() -> None:
     assert ask(sent("/feed.xml", "GPTBot/1.2")).verdict is Verdict.DENY
 
@@ -96,7 +101,9 @@ def test_robots_txt_and_well_known_are_served_to_everybody(agent: str) -> None:
 @pytest.mark.parametrize(
     "target",
     ["//robots.txt", "/page/../robots.txt", "/page/..%2frobots.txt", "/robots.txt/", "/ROBOTS.TXT",
-     "/.well-known/../page", "/.well-known/..%2f..%2fpage", "/x/.well-known/a", "/.gate/../page"],
+     "/.well-known/../page", "/.well-known/..%2f..%2fpage", "/x/.well-known/a", "/.gate/../page",
+     "/.well-known/..;/page", "/.well-known/..%3b/page", "/.well-known/..\\page",
+     "/.well-known/%2e%2e%5cpage", "/.well-known/%252e%252e/page", "/robots.txt;/../page"],
 )  # fmt: skip
 def test_an_odd_spelling_of_what_is_always_served_is_no_way_in(target: str) -> None:
     assert ask(sent(target, "GPTBot/1.2")).verdict is Verdict.DENY
@@ -113,7 +120,11 @@ def test_the_first_rule_on_a_path_counts() -> None:
     assert ask(browser("/c"), policy).verdict is Verdict.CHALLENGE
 
 
-@pytest.mark.parametrize("target", ["/open/../shut/x", "/open/..%2fshut/x", "/shut/..%2fopen/x"])
+@pytest.mark.parametrize(
+    "target",
+    ["/open/../shut/x", "/open/..%2fshut/x", "/shut/..%2fopen/x", "/open/..;/shut/x",
+     "/shut;a=b/x", "/shut\\x", "/open/..%5cshut/x"],
+)  # fmt: skip
 def test_an_odd_spelling_gets_the_narrower_of_two_answers(target: str) -> None:
     policy = (
         "[[path]]\nmatch=['/shut/*']\naction='deny'\n[[path]]\nmatch=['/open/*']\naction='allow'\n"
@@ -199,10 +210,38 @@ def test_a_budget_that_is_used_up_is_429_with_the_time_to_wait() -> None:
 
 def test_people_with_the_cookie_are_not_counted_with_strangers_behind_the_same_address() -> None:
     request, state = passed("/page")
-    for _ in range(100):
-        ask(sent("/page", "curl/8.14"), state=state)
-    assert ask(sent("/page", "curl/8.14"), state=state).verdict is Verdict.LIMIT
+    use_up_strangers(state)
+    assert ask(browser(), state=state).reason == "budget"
     assert ask(request, state=state).verdict is Verdict.ALLOW
+
+
+def use_up_strangers(state: MemoryState) -> None:
+    """A robot without the cookie, at the address that `browser` has."""
+    for _ in range(310):
+        ask(sent("/page", "curl/8.14"), state=state)
+
+
+def test_a_robot_that_uses_up_the_strangers_budget_shuts_out_nobody_behind_its_address() -> None:
+    state = MemoryState(clients=100)
+    use_up_strangers(state)
+    newcomer = ask(browser(), state=state)
+    assert (newcomer.verdict, newcomer.reason) == (Verdict.CHALLENGE, "budget")
+    assert refresh(newcomer) == ""
+    tried = ("Cookie", "shiomi-gate-try=1")
+    entered = ask(browser(button(newcomer), tried, method="POST"), state=state)
+    given = ("Cookie", f"shiomi-gate={cookies_of(entered)['shiomi-gate']}")
+    assert ask(browser("/page", given), state=state).verdict is Verdict.ALLOW
+    assert ask(browser(method="POST"), state=state).verdict is Verdict.LIMIT
+
+
+def test_a_class_behind_one_address_opens_a_page_with_its_files() -> None:
+    state = MemoryState(clients=1000)
+    first = [ask(browser(f"/page?{number}"), state=state) for number in range(290)]
+    assert all(refresh(answer) for answer in first)
+    signer = Policy().lookups.bound(state.secret).signer
+    cookie = ("Cookie", f"shiomi-gate={signer.cookie(browser(), NOW)}")
+    for number in range(30 * 40):
+        assert ask(browser(f"/file/{number}", cookie), state=state).verdict is Verdict.ALLOW
 
 
 def test_who_is_allowed_is_counted_by_nobody() -> None:

@@ -13,11 +13,12 @@ from shiomi.gate.decision import decide
 from shiomi.gate.identity import Identity, load_tables
 from shiomi.gate.pages import languages
 from shiomi.gate.policy import Action, Policy
+from shiomi.gate.policy_file import parse_policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trap import trap_link
 from shiomi.gate.verdict import Decision, Verdict
-from tests.gate.clients_of import NOW, browser, sent
+from tests.gate.clients_of import NOW, browser, button, cookies_of, refresh, sent
 
 POLICY = Policy()
 TABLES = load_tables()
@@ -85,9 +86,46 @@ def test_the_verdict_reaches_the_cookie_wherever_it_is_brought_from() -> None:
     visitor = Visitor()
     visitor.get(deeper(visitor.get(visitor.link("/page/1"))))
     assert visitor.get("/page/1", peer="192.0.2.99").reason == "revoked"
-    assert visitor.ask(browser("/page/1")).reason == "revoked"  # the client, without the cookie
     neighbour = visitor.ask(browser("/page/1", peer="192.0.2.99"))
     assert neighbour.verdict is Verdict.CHALLENGE
+
+
+def test_who_shares_address_and_user_agent_with_the_banned_reads_on() -> None:
+    visitor, other = Visitor(), Visitor()
+    other.state = visitor.state
+    earlier = visitor.policy.lookups.bound(visitor.state.secret).signer.cookie(browser(), NOW - 60)
+    other.cookie = ("Cookie", f"shiomi-gate={earlier}")
+    visitor.get(deeper(visitor.get(visitor.link("/page/1"))))
+    assert visitor.get("/page/1").reason == "revoked"
+    assert other.get("/page/1").verdict is Verdict.ALLOW
+    newcomer = visitor.ask(browser("/page/1"))
+    assert (newcomer.verdict, newcomer.reason) == (Verdict.CHALLENGE, "revoked")
+    assert refresh(newcomer) == ""
+    tried = ("Cookie", "shiomi-gate-try=1")
+    assert visitor.ask(browser(button(newcomer), tried)).reason == "stale"  # good for POST alone
+    visitor.now += 1.0
+    entered = visitor.ask(browser(button(newcomer), tried, method="POST"))
+    given = cookies_of(entered)["shiomi-gate"]
+    assert visitor.ask(browser("/page/1", ("Cookie", f"shiomi-gate={given}"))).verdict is (
+        Verdict.ALLOW
+    )
+    assert visitor.ask(browser("/feed.xml")).verdict is Verdict.ALLOW
+
+
+def test_a_browser_that_is_not_challenged_presses_the_button_after_a_ban() -> None:
+    visitor = Visitor(parse_policy("[purpose.browser]\naction = 'budget'"))
+    visitor.cookie = ("X-None", "")
+    visitor.get(deeper(visitor.get(visitor.link("/page/1"))))
+    assert visitor.get("/page/1").verdict is Verdict.CHALLENGE
+    assert visitor.get("/feed.xml").verdict is Verdict.ALLOW
+
+
+def test_visits_of_several_people_behind_one_address_do_not_add_up() -> None:
+    visitor = Visitor()
+    signer = visitor.policy.lookups.bound(visitor.state.secret).signer
+    for number in range(10):
+        visitor.cookie = ("Cookie", f"shiomi-gate={signer.cookie(browser(), NOW - number)}")
+        assert visitor.get(visitor.link(f"/page/{number}")).reason == "trap-warning"
 
 
 def test_the_ban_ends() -> None:

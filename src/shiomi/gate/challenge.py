@@ -29,10 +29,15 @@ _MOST_TRIES = 10  # challenges in a row that a browser is sent on from by itself
 _REFRESH, _BUTTON = "refresh", "button"
 
 
-def challenge(request: Request, policy: Policy, signer: Signer, now: float) -> Response:
-    """Return the challenge's page, standing before the page that is asked for."""
+def challenge(
+    request: Request, policy: Policy, signer: Signer, now: float, *, by_itself: bool = True
+) -> Response:
+    """Return the challenge's page, standing before the page that is asked for.
+
+    `by_itself`: whether a browser may go on from it by itself, or has to have the button pressed.
+    """
     tries = _tries(request, policy)
-    by_itself = tries < _MOST_TRIES
+    by_itself = by_itself and tries < _MOST_TRIES
     to = local_address(request, policy)
     headers = [_set(request, _try_name(policy), str(tries + 1), policy.challenge.minutes)]
     if by_itself:

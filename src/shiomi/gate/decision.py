@@ -3,7 +3,8 @@
 The order, first that applies:
 
  1. `/robots.txt` and `/.well-known/` are served to everybody.
- 2. A client (its address and User-Agent) or cookie that the trap has revoked is refused.
+ 2. A cookie that the trap has revoked is refused, and a client (its address and User-Agent); but a
+    browser that shares both with the banned one has to press the challenge's button, no more.
  3. The gate's own pages: the way out of the challenge, the trap.
  4. The action: the first path rule that says one; else the purpose's, as far as the client could be
     proven to be who it says it is. A claim that failed lets through no more than no claim would.
@@ -11,7 +12,8 @@ The order, first that applies:
  5. Deny and tarpit refuse; allow lets through.
  6. Budgets: of clients with the cookie, or who need none, the purpose's or the path's; of those who
     would be challenged, the strangers'.
- 7. Challenge: the page, where the cookie is missing.
+ 7. Challenge: the page, where the cookie is missing. Where the strangers' budget is used up it has
+    the button only: nobody is shut out by what others do at the same address.
 
 A path spelled oddly (`//x`, `/a/..%2fb`) may be another page to the application than to a server
 before it: both are asked for, and the narrower answer counts.
@@ -95,16 +97,26 @@ def decide(
         if note is not None:
             note("cookie", "good" if passed else "none that is good")
             note("revoked", f"until {_utc(until)}" if until else "no")
-        if until or (special and path.startswith(policy.challenge.path)):
+        if until and (
+            identity.client.purpose is not Purpose.BROWSER
+            or (known.cookies and state.revoked(known.cookies, now))
+        ):
             case = _Case(request, policy, state, bound, identity, now, note)
-            return _revoked(case, "revoked", until) if until else _own_page(case, known)
+            return _revoked(case, "revoked", until)
+        if special and path.startswith(policy.challenge.path):
+            case = _Case(request, policy, state, bound, identity, now, note)
+            return _own_page(case, known)
         ruled = _ruled(request, policy, identity, note)
-        if ruled.free:
+        # The same browser at the same address as a banned one, which may be another person's.
+        alike = until > 0.0 and not ruled.spared
+        if ruled.free and not alike:
             return ruled.passed
         if ruled.refused:
             case = _Case(request, policy, state, bound, identity, now, note)
             return _refuse(case, Verdict(ruled.action), ruled.reason)
-        stranger = ruled.challenged and not passed
+        stranger = (ruled.challenged or alike) and not passed
+        if ruled.free and not stranger:
+            return ruled.passed
         budget = policy.challenge.budget if stranger else ruled.budget
         wait = state.take(known.charges[budget], now)
         if note is not None:
@@ -114,7 +126,9 @@ def decide(
         if not wait and not stranger:
             return ruled.passed
         case = _Case(request, policy, state, bound, identity, now, note)
-        return _limited(case, wait) if wait else _challenged(case, ruled.reason)
+        if stranger and request.method in ("GET", "HEAD"):
+            return _challenged(case, "revoked" if alike else ruled.reason, wait, button=alike)
+        return _limited(case, wait) if wait else _without_cookie(case)
     except StateError as error:
         return _without_state(request, policy, state, now, identity, note, error)
 
@@ -153,11 +167,17 @@ def _without_state(
     return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
 
 
-def _challenged(case: _Case, reason: str) -> Decision:
-    """The answer to a client that needs the cookie and has none."""
-    if case.request.method in ("GET", "HEAD"):
-        response = challenge(case.request, case.policy, case.bound.signer, case.now)
-        return Decision(Verdict.CHALLENGE, reason, *_whom(case.identity), response=response)
+def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
+    """The page for a client that needs the cookie; with the button only where it has to wait."""
+    by_itself = not (wait or button)
+    signer = case.bound.signer
+    response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
+    whom = _whom(case.identity)
+    return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *whom, wait, response)
+
+
+def _without_cookie(case: _Case) -> Decision:
+    """The answer to a method that gets no page, of a client that needs the cookie."""
     if case.policy.challenge.other_methods is Action.BUDGET:
         return allowed("method", case.identity)
     return _refuse(case, Verdict.DENY, "method")
@@ -170,18 +190,17 @@ def _own_page(case: _Case, known: Known) -> Decision:
     if (
         trapped
         and _counts_in_trap(case, known)
-        and caught(request, policy.trap, state, bound, known.keys[0], now)
+        and caught(request, policy.trap, state, bound, (known.cookies or known.keys)[0], now)
     ):
         until = now + policy.trap.ban_hours * 3600.0
         state.revoke(known.keys, until, now)
         return _revoked(case, "trap", until)
-    wait = state.take(known.charges[policy.challenge.budget], now)
-    if wait:
-        return _limited(case, wait)
-    if trapped:
-        response, reason = _trap_page(case), "trap-warning"
-    elif request.path == enter_path(policy):
+    if request.path == enter_path(policy):  # not counted: its tokens were given by the challenge
         response, reason = enter(request, policy, bound.signer, now)
+    elif wait := state.take(known.charges[policy.challenge.budget], now):
+        return _limited(case, wait)
+    elif trapped:
+        response, reason = _trap_page(case), "trap-warning"
     else:
         response = _page_response(case, "missing", 404)
         reason = "missing"

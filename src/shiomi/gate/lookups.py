@@ -34,13 +34,14 @@ class Ruled(NamedTuple):
     free: bool  # allow
     refused: bool  # deny or tarpit
     challenged: bool
+    spared: bool  # the path's rule says that nobody is challenged there
     passed: Decision  # what lets it through: at once, in its budget, or with the cookie
 
 
 class Known:
     """What a request proves of its client by address, User-Agent and cookie, at any time."""
 
-    __slots__ = ("charges", "keys", "since", "until")
+    __slots__ = ("charges", "cookies", "keys", "since", "until")
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Known:
         until: float,
     ) -> None:
         self.keys = keys  # under which its good verdicts are revoked: the client's, its cookies'
+        self.cookies = keys[1:]
         self.charges = charges  # one token of each bucket that counts it, by budget
         self.since = since  # the time in which its cookie is good
         self.until = until
@@ -134,6 +136,7 @@ class Lookups:
             free=action is Action.ALLOW,
             refused=action in (Action.DENY, Action.TARPIT),
             challenged=challenged,
+            spared=rule is not None and not rule.challenge,
             passed=allowed("cookie" if challenged else reason, identity),
         )
         if len(self._ruled) >= _REMEMBERED:
@@ -148,5 +151,8 @@ def allowed(reason: str, identity: Identity) -> Decision:
 
 
 def always_served(path: str) -> bool:
-    """Whether nobody is refused this path: ALWAYS_SERVED names it."""
-    return path in ALWAYS_SERVED or path.startswith(_FOLDERS)
+    """Whether nobody is refused this path, which is in order: ALWAYS_SERVED names it.
+
+    What is encoded twice could lead elsewhere in an application that decodes twice.
+    """
+    return path in ALWAYS_SERVED or (path.startswith(_FOLDERS) and "%" not in path)

@@ -236,8 +236,8 @@ def _default_budgets() -> Mapping[str, Budget]:
 
     return MappingProxyType(
         {
-            "people": Budget(rate(600, 300), rate(3000, 1500), rate(30000, 6000), None),
-            "strangers": Budget(rate(60, 60), rate(600, 300), rate(6000, 2000), None),
+            "people": Budget(rate(1800, 1500), rate(6000, 3000), rate(60000, 12000), None),
+            "strangers": Budget(rate(300, 300), rate(1500, 600), rate(6000, 2000), None),
             "crawlers": Budget(rate(60, 60), rate(120, 120), rate(600, 300), rate(3000, 1500)),
             "feeds": Budget(rate(30, 30), rate(120, 120), rate(1200, 600), None),
         }

@@ -66,6 +66,8 @@ def caught(
 ) -> bool:
     """Count a visit to the trap; whether it is the one that tells a robot.
 
+    `client` is a key of the cookie, else of the address and User-Agent: visits of several people
+    behind one address do not add up.
     The same page again within the time counts once: a person may reload it.
     """
     seconds = trap.minutes * 60.0

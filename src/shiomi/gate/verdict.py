@@ -33,6 +33,6 @@ class Decision(NamedTuple):
     reason: str  # one of few words, for metrics: "trap", "purpose", "path", "budget", "cookie", ...
     purpose: Purpose
     client: str  # the name of the pattern that matched: "GPTBot"
-    retry_after: float = 0.0  # seconds, of LIMIT and of a passing DENY
+    retry_after: float = 0.0  # seconds, of LIMIT, a passing DENY, a CHALLENGE of reason "budget"
     response: Response | None = None
     headers: tuple[tuple[str, str], ...] = ()

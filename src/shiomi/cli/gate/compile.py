@@ -64,9 +64,9 @@ _USE = {
     help="An access log, for its most frequent User-Agents to be looked up first (nginx).",
 )
 @click.option(
-    "--tables",
+    "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that `shiomi gate update` writes.",
+    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
 )
 @json_option
 def compile_(
@@ -75,7 +75,7 @@ def compile_(
     file: Path | None,
     challenge_as: str | None,
     frequent: Path | None,
-    tables: Path | None,
+    data: Path | None,
     json: bool,
 ) -> None:
     """Write a policy as SERVER's own configuration, with no further service to run.
@@ -104,7 +104,7 @@ def compile_(
         challenge=Action(challenge_as) if challenge_as and not service else None,
         service=service,
         frequent=_agents(frequent) if frequent else None,
-        data=tables,
+        data=data,
     )
     _write(compiled, folder)
     _say(compiled, folder, json=json)

@@ -19,11 +19,11 @@ __all__ = ["report"]
     "--policy",
     "policy_path",
     type=click.Path(path_type=Path),
-    help="What to judge by.  [default: the policy that `shiomi gate policy` writes]",
+    help="What to judge by.  [default: gate.toml where there is one, else the default policy]",
 )
 @click.option(
     "--data",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
 )
 @click.option(
@@ -78,6 +78,8 @@ def report(
     from shiomi.gate.report.text import report_text
     from shiomi.gate.state.memory import MemoryState
 
+    if policy_path is None and Path("gate.toml").exists():
+        policy_path = Path("gate.toml")
     policy = Policy() if policy_path is None else load_policy(policy_path)
     reading = Reading()
     with progress(quiet=json) as show:

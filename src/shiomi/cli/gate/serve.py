@@ -56,9 +56,9 @@ _SERVERS = ("nginx", "caddy", "traefik")
 )
 @click.option("--dns/--no-dns", default=True, show_default=True, help="Ask reverse DNS.")
 @click.option(
-    "--tables",
+    "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that `shiomi gate update` writes.",
+    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
 )
 @click.option(
     "--print-config",
@@ -82,7 +82,7 @@ def serve(
     workers: int,
     servers: tuple[str, ...],
     dns: bool,
-    tables: Path | None,
+    data: Path | None,
     print_config: str | None,
     site: str,
 ) -> None:
@@ -118,7 +118,7 @@ def serve(
         on_damage="rebuild" if on_damage == "rebuild" else "refuse",
         servers=servers or LOOPBACK,
         dns=dns,
-        tables=tables,
+        tables=data,
     )
     where = unix_socket or f"http://{host}:{port}"
     click.echo(f"the gate answers on {where}, by {file or 'the default policy'}", err=True)

@@ -50,6 +50,11 @@ __all__ = ["try_"]
     type=click.Path(path_type=Path, dir_okay=False),
     help="The policy.  [default: gate.toml where there is one, else the default policy]",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
+)
 @json_option
 def try_(
     url: str,
@@ -60,6 +65,7 @@ def try_(
     method: str,
     headers: tuple[str, ...],
     file: Path | None,
+    data: Path | None,
     json: bool,
 ) -> None:
     """Show what the policy does to one request, and why, step by step.
@@ -78,7 +84,7 @@ def try_(
     from shiomi.gate.identity import load_tables
     from shiomi.gate.trial import trial, user_agent_of
 
-    tables = load_tables()
+    tables = load_tables(data)
     found = trial(
         url,
         _policy(file),

@@ -36,7 +36,7 @@ from typing import Any
 
 import yaml
 
-from shiomi.gate.lists import AI_PURPOSES
+from shiomi.gate.crawler_lists import AI_PURPOSES
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.user_agents import UNKNOWN, UserAgents, user_agents

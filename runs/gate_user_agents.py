@@ -12,7 +12,12 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from shiomi.gate.lists import format_patterns, join_patterns, parse_ai_robots, parse_crawlers
+from shiomi.gate.crawler_lists import (
+    format_patterns,
+    join_patterns,
+    parse_ai_robots,
+    parse_crawlers,
+)
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"

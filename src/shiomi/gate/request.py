@@ -108,8 +108,7 @@ class Request(NamedTuple):
             (
                 proxies.client(peer, headers) if address is None else address,
                 scope.get("method", "GET"),  # a WebSocket begins as GET (RFC 6455, 4.1)
-                # Most paths are in order: a call saved.
-                spelling if _in_order(spelling) else normalise(spelling),
+                normalise(spelling),
                 spelling,
                 quote(spelling, safe=_SAFE_IN_PATHS).encode() if raw_path is None else raw_path,
                 scope.get("query_string", b""),
@@ -164,7 +163,16 @@ def normalise(path: str) -> str:
     Doubled slashes are merged and dot segments resolved, parameters of segments (";") dropped, and
     backslashes are slashes. Begins with "/", except for the "*" of `OPTIONS *`. Case is kept.
     """
-    if path == "*" or _in_order(path):
+    if (
+        (  # most paths are in order
+            path[:1] == "/"
+            and "//" not in path
+            and "/." not in path
+            and ";" not in path
+            and "\\" not in path
+        )
+        or path == "*"
+    ):
         return path
     kept: list[str] = []
     segments = [segment.partition(";")[0] for segment in path.replace("\\", "/").split("/")]
@@ -176,17 +184,6 @@ def normalise(path: str) -> str:
             kept.append(segment)
     slash = "/" if kept and segments[-1] in ("", ".", "..") else ""
     return f"/{'/'.join(kept)}{slash}"
-
-
-def _in_order(path: str) -> bool:
-    """Whether there is nothing to resolve in a path."""
-    return (
-        path[:1] == "/"
-        and "//" not in path
-        and "/." not in path
-        and ";" not in path
-        and "\\" not in path
-    )
 
 
 def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

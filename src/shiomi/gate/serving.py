@@ -24,6 +24,8 @@ from shiomi.gate.reverse_dns import ReverseDns
 from shiomi.gate.state.opening import open_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shiomi.gate.asgi import Receive, Scope, Send
 
 __all__ = ["Service", "application", "serve"]
@@ -70,8 +72,11 @@ def serve(
     unix_socket: Path | None = None,
     workers: int = 1,
     log_level: str = "warning",
+    begin: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and then finish what is under way.
+
+    `begin` is called when nothing was found wrong, before the first worker starts.
 
     Raises
     ------
@@ -93,6 +98,8 @@ def serve(
     service.gatekeeper().close()
     if unix_socket is None:
         _check_address(host, port)
+    if begin is not None:
+        begin()
     with tempfile.TemporaryDirectory(prefix="shiomi-gate-") as run:
         os.environ[_SERVICE] = json.dumps({**asdict(service), "run": run}, default=str)
         uvicorn.run(

@@ -1,6 +1,8 @@
 """The trap: a link on every page that only a robot follows, and no person by accident.
 
-The link says what it is, is kept out of the order of the Tab key, and is forbidden in robots.txt.
+The link says what it is, is forbidden in robots.txt, and is out of sight and of the order of the
+Tab key twice over: `hidden`, where a site's Content-Security-Policy forbids styles in its elements,
+and a style, where its own style sheet shows all links.
 Its first page says so once more; it counts only when a client comes to several of them, as a robot
 does that follows all links. A link on that page, said to block whoever follows it, counts at once.
 The verdict ends every cookie the client has earned (`shiomi.gate.decision`).
@@ -45,7 +47,7 @@ def trap_link(policy: Policy, page: str, language: str = "en") -> str:
     href = f"{policy.challenge.path}{_FOLDER}{slug}/"
     label = escape(text(language, "trap_link"))
     return (
-        f'<a href="{href}" rel="nofollow" tabindex="-1" lang="{language}"'
+        f'<a href="{href}" rel="nofollow" hidden tabindex="-1" lang="{language}"'
         f' style="position:absolute;left:-99999px">{label}</a>'
     )
 

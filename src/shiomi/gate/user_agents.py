@@ -2,9 +2,9 @@
 
 The patterns are one file, `data/user_agents.tsv`, in the order in which they win: AI crawlers by
 name, other clients by name (`data/clients.tsv`, made by hand, then the lists' own), then what the
-mere shape of an agent says (`data/shapes.tsv`). `shiomi.gate.lists` makes it, `shiomi gate update`
-makes it anew. RE2 asks all of them in one pass over the text, in time linear in its length whatever
-the text; frequent agents are remembered.
+mere shape of an agent says (`data/shapes.tsv`). `shiomi.gate.crawler_lists` makes it, `shiomi gate
+update` makes it anew. RE2 asks all of them in one pass over the text, in time linear in its length
+whatever the text; frequent agents are remembered.
 
 A User-Agent is a claim. Whether it is true is for `shiomi.gate.identity` to say.
 """

@@ -121,5 +121,12 @@ def serve(
         tables=data,
     )
     where = unix_socket or f"http://{host}:{port}"
-    click.echo(f"the gate answers on {where}, by {file or 'the default policy'}", err=True)
-    run(service, host=host, port=port, unix_socket=unix_socket, workers=workers)
+    said = f"the gate answers on {where}, by {file or 'the default policy'}"
+    run(
+        service,
+        host=host,
+        port=port,
+        unix_socket=unix_socket,
+        workers=workers,
+        begin=lambda: click.echo(said, err=True),
+    )

@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shiomi.gate.addresses import Prefix, parse_prefix, parse_prefixes, published_ranges, text_of
-from shiomi.gate.errors import DataError
-from shiomi.gate.lists import (
+from shiomi.gate.crawler_lists import (
     AI_PURPOSES,
     format_patterns,
     join_patterns,
@@ -25,6 +24,7 @@ from shiomi.gate.lists import (
     parse_ai_robots,
     parse_crawlers,
 )
+from shiomi.gate.errors import DataError
 from shiomi.gate.user_agents import Pattern, UserAgents, read_patterns
 
 __all__ = ["Change", "Source", "Update", "read_update", "write_update"]

@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from shiomi.gate.crawler_lists import (
+    format_patterns,
+    join_patterns,
+    parse_ai_robots,
+    parse_crawlers,
+)
 from shiomi.gate.errors import DataError
-from shiomi.gate.lists import format_patterns, join_patterns, parse_ai_robots, parse_crawlers
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.user_agents import Pattern, UserAgents, parse_patterns, read_patterns
 

@@ -12,7 +12,7 @@ from shiomi.cli.gate.update import update
 from shiomi.gate.errors import DataError
 from shiomi.gate.identity import load_tables
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.refresh import Change, Source, read_update, write_update
+from shiomi.gate.update import Change, Source, read_update, write_update
 from shiomi.gate.user_agents import read_patterns
 
 CRAWLERS = [

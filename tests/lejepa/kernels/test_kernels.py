@@ -54,7 +54,8 @@ def test_sums_and_gradient_are_those_of_cosines_and_sines(
     exact_u = u.detach().double().requires_grad_()
     exact = directly(exact_u, 0.2, knots, half)
     (exact_gradient,) = torch.autograd.grad((exact * weights).sum(), exact_u)
-    torch.testing.assert_close(sums.double(), exact, atol=1e-6 * (samples + 10), rtol=0)
+    # Of one sample up to knots^2 roundings, of many the root of their number.
+    torch.testing.assert_close(sums.double(), exact, atol=3e-5 * (samples + 1) ** 0.5, rtol=0)
     torch.testing.assert_close(gradient.double(), exact_gradient, atol=5e-5, rtol=1e-5)
 
 

@@ -11,8 +11,9 @@ Registered with torch as operators, so that torch.compile takes them whole.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
-from types import ModuleType
+import logging
 from typing import Any
 
 import torch
@@ -24,6 +25,7 @@ from shiomi.lejepa.kernels import cpu, plain
 __all__ = ["BACKENDS", "choose_backend", "trigonometric_sums"]
 
 BACKENDS = ("auto", "plain", "cpu", "triton")
+_log = logging.getLogger("shiomi.lejepa")
 _TESTED_KNOTS = 64  # rounding errors of the recurrence grow with the square of their number
 
 
@@ -59,7 +61,7 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
     if backend == "auto":
         if single and u.device.type == "cpu" and cpu.available():
             return "cpu"
-        if single and u.device.type == "cuda" and importlib.util.find_spec("triton"):
+        if single and u.device.type == "cuda" and _triton_works(u.device):
             return "triton"
         return "plain"
     if backend not in BACKENDS:
@@ -71,10 +73,27 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
     return backend
 
 
-def _module(u: Tensor, backend: str) -> ModuleType | Any:
+@functools.cache
+def _triton_works(device: torch.device) -> bool:
+    """Whether a first sum comes out: Triton needs a C compiler and a GPU that it knows."""
+    if importlib.util.find_spec("triton") is None:
+        return False
+    try:
+        sums = _triton().forward(torch.zeros((1, 1, 4), device=device), 1.0, 2, False)
+    except Exception as error:  # whatever it is, plain torch does without
+        _log.warning("SIGReg runs in plain torch, as Triton fails: %s", error)
+        return False
+    return bool(sums.flatten().tolist() == [4, 4, 0, 0])
+
+
+def _triton() -> Any:
+    return importlib.import_module(f"{__name__}.triton")
+
+
+def _module(u: Tensor, backend: str) -> Any:
     chosen = choose_backend(u, backend)
     if chosen == "triton":
-        return importlib.import_module(f"{__name__}.triton")
+        return _triton()
     return cpu if chosen == "cpu" else plain
 
 

@@ -20,10 +20,12 @@ _MOST_SAMPLES = 512  # of a program, 16 a thread: 120 registers on sm_90; 1024 w
 def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
     """As `plain.forward`."""
     u = u.contiguous()
+    if not u.numel():
+        return u.new_zeros((u.shape[0], u.shape[1], 2, knots))
     rows, samples = u.shape[0] * u.shape[1], u.shape[2]
     block, pieces = _pieces(samples)
     sums = u.new_empty((pieces, rows, 2, knots))
-    if u.numel():
+    with torch.cuda.device_of(u):
         _forward_kernel[(rows, pieces)](
             u, sums, samples, spacing / 2 if half else spacing,
             KNOTS=knots, HALF=half, BLOCK=block, num_warps=1, enable_fp_fusion=True,
@@ -34,13 +36,15 @@ def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
 def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
     """As `plain.backward`."""
     u = u.contiguous()
+    if not u.numel():
+        return torch.empty_like(u)
     knots = weights.shape[-1]
     multiple = torch.arange(knots, dtype=u.dtype, device=u.device) + (0.5 if half else 0.0)
     weights = (weights * (multiple * spacing)).contiguous()  # the inner derivative t_j
     rows, samples = u.shape[0] * u.shape[1], u.shape[2]
     block, pieces = _pieces(samples)
     result = torch.empty_like(u)
-    if u.numel():
+    with torch.cuda.device_of(u):
         _backward_kernel[(rows, pieces)](
             u, weights, result, samples, spacing / 2 if half else spacing,
             KNOTS=knots, HALF=half, BLOCK=block, num_warps=1, enable_fp_fusion=True,

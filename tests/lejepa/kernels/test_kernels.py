@@ -56,7 +56,7 @@ def test_sums_and_gradient_are_those_of_cosines_and_sines(
     (exact_gradient,) = torch.autograd.grad((exact * weights).sum(), exact_u)
     # Of one sample up to knots^2 roundings, of many the root of their number.
     torch.testing.assert_close(sums.double(), exact, atol=3e-5 * (samples + 1) ** 0.5, rtol=0)
-    torch.testing.assert_close(gradient.double(), exact_gradient, atol=5e-5, rtol=1e-5)
+    torch.testing.assert_close(gradient.double(), exact_gradient, atol=5e-4, rtol=1e-5)
 
 
 @pytest.mark.parametrize("half", [False, True])

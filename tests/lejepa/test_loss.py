@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from shiomi.lejepa import EppsPulley, lejepa_loss
 from shiomi.lejepa.errors import InputError, NonFiniteError
 from shiomi.lejepa.nonfinite import PendingCheck
+from shiomi.lejepa.sigreg import sigreg
 from shiomi.lejepa.slicing import directions
+from shiomi.lejepa.statistics import jarque_bera
 from shiomi.lejepa.variants import VARIANTS, Variant
 from tests.lejepa.algorithms import algorithm_1, algorithm_2
 
@@ -108,6 +110,14 @@ def test_embeddings_that_are_not_finite_are_found_before_a_step() -> None:
     views[2, :5] = torch.nan
     with pytest.raises(NonFiniteError, match="5 of 16 in view 2"):
         lejepa_loss(views, global_views=2, step=0)
+
+
+def test_a_loss_that_is_not_finite_of_finite_embeddings_is_found_too() -> None:
+    with pytest.raises(NonFiniteError, match="the loss is inf of finite embeddings"):
+        lejepa_loss(torch.randn(3, 16, 4) * 1e30, global_views=2, step=0)
+    collapsed = torch.ones(16, 4)
+    with pytest.raises(NonFiniteError, match="divides by their variance"):
+        sigreg(collapsed, step=0, statistic=jarque_bera)
 
 
 def test_the_check_can_wait_until_the_backward_pass_is_queued() -> None:

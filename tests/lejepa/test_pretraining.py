@@ -214,3 +214,20 @@ def test_without_a_cache_the_weights_are_the_same(images: Path, tmp_path: Path) 
         run(config(images), tmp_path / name, cache_gib=gib, evaluations=0)
     kept, fresh = (load_encoder(tmp_path / name).state_dict() for name in ("kept", "fresh"))
     assert all(torch.equal(kept[name], fresh[name]) for name in kept)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("checkpoint_seconds", float("nan")),
+        ("log_every", 0),
+        ("evaluations", -1),
+        ("cache_gib", -1.0),
+    ],
+)
+def test_options_that_cannot_be_are_told_before_anything_is_made(
+    option: str, value: float, images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=f"{option} is {value}"):
+        run(config(images), tmp_path / "run", **{option: value})
+    assert not (tmp_path / "run").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,16 +42,15 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raise InputError where a number cannot be meant."""
-        positive = ("epochs", "batch_size", "accumulate", "lr")
-        for name in positive:
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} is {getattr(self, name)}; give more than 0")
+        for name in ("epochs", "batch_size", "accumulate", "lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} is {getattr(self, name)}; give a finite number above 0")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"steps is {self.steps}; give 1 or more")
         if self.slices is not None and self.slices < 1:
             raise InputError(f"slices is {self.slices}; give 1 or more")
         check_lam(self.objective.lam, self.objective)
-        if not 0 <= self.warmup < 1 or self.weight_decay < 0:
+        if not (0 <= self.warmup < 1 and 0 <= self.weight_decay < math.inf):
             raise InputError(
                 f"a warm-up of {self.warmup} or weight decay of {self.weight_decay} cannot be"
                 " meant; give a share below 1 and no negative number"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -61,6 +63,11 @@ class PendingCheck:
 @torch.library.custom_op("shiomi_lejepa::checked", mutates_args=())
 def _checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
     raise_if_nonfinite(counts, samples)
+    if not math.isfinite(value.item()):
+        raise NonFiniteError(
+            f"the loss is {value.item()} of finite embeddings: they are too large to be squared, or"
+            " do not vary along a direction and the statistic divides by their variance"
+        )
     return value.clone()
 
 

@@ -20,7 +20,7 @@ from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.devices import Place, joined_ranks
 from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
 from shiomi.lejepa.ending import finish
-from shiomi.lejepa.errors import DataError
+from shiomi.lejepa.errors import DataError, InputError
 from shiomi.lejepa.evaluation import Evaluation
 from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
 from shiomi.lejepa.run_folder import RunFolder
@@ -96,6 +96,7 @@ def pretrain(
     KeyboardInterrupt
         A wish to stop was met: the run is saved, the same call goes on.
     """
+    _check_options(checkpoint_seconds, log_every, evaluations, cache_gib)
     folder = RunFolder(Path(out))
     with ExitStack() as stack:
         place = stack.enter_context(joined_ranks(device))
@@ -262,6 +263,21 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
     network = Network(encoder, head)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _check_options(
+    checkpoint_seconds: float, log_every: int, evaluations: int, cache_gib: float
+) -> None:
+    """Raise InputError where a number cannot be meant; NaN would save nothing, ever."""
+    given = {
+        "checkpoint_seconds": (checkpoint_seconds, 0),
+        "log_every": (log_every, 1),
+        "evaluations": (evaluations, 0),
+        "cache_gib": (cache_gib, 0),
+    }
+    for name, (value, least) in given.items():
+        if not value >= least:
+            raise InputError(f"{name} is {value}; give {least} or more")
 
 
 def _check_count(images: Images, config: PretrainConfig) -> None:

@@ -22,7 +22,8 @@ def read_labels(path: Path, source: Source) -> list[int]:
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"the labels in {path} cannot be read: {error}") from None
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise DataError(f"the labels in {path} cannot be read: {reason}") from None
     while lines and not lines[-1].strip():
         lines.pop()
     labels = []

@@ -150,7 +150,9 @@ def test_embeddings_that_are_not_contiguous_give_the_same() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
-@pytest.mark.parametrize("backend", ["eager", "aot_eager", "inductor"])
+@pytest.mark.parametrize(
+    "backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]
+)
 def test_a_compiled_step_has_no_graph_break_and_the_same_gradient(backend: str) -> None:
     if backend == "inductor" and not _has_compiler():
         pytest.skip("no C++ compiler")

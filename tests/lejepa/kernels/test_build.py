@@ -135,10 +135,11 @@ def test_what_an_interrupted_build_left_does_not_disturb(cache: Path) -> None:
     assert works(load(SOURCE))
 
 
+@pytest.mark.slow
 def test_processes_that_build_at_once_all_end_with_a_library(cache: Path) -> None:
     code = "from shiomi.lejepa.kernels.build import load; load('trigonometric_sums.c')"
-    running = [subprocess.Popen([sys.executable, "-c", code], env=os.environ) for _ in range(4)]
-    assert [process.wait(timeout=200) for process in running] == [0] * 4
+    running = [subprocess.Popen([sys.executable, "-c", code], env=os.environ) for _ in range(3)]
+    assert [process.wait(timeout=200) for process in running] == [0] * 3
     (kept,) = cache.iterdir()
     assert kept.suffix == ".so"
 

@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from shiomi.lejepa.encoders import build_encoder
 from shiomi.lejepa.errors import RunError
-from shiomi.lejepa.export import save_encoder
-from shiomi.lejepa.onnx_export import check_onnx, export_onnx
+from shiomi.lejepa.export import check_onnx, export_onnx, save_encoder
 
 
 def settled(encoder: nn.Module, size: int) -> nn.Module:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from shiomi.lejepa.covariance import covariance_eigenvalues, singular_values
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.moments import covariance_eigenvalues, singular_values
 from shiomi.lejepa.rankme import rankme
 
 

@@ -1,17 +1,33 @@
-"""A trained encoder's weights as safetensors, for any program that reads them."""
+"""A trained encoder for other programs: its weights as safetensors, itself as ONNX.
+
+The ONNX file is believed only once onnxruntime gives the same features.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import io
 import json
-from collections.abc import Mapping
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from shiomi.lejepa.atomic import atomic_file
-from shiomi.lejepa.errors import MissingError
+from shiomi.lejepa.errors import MissingError, RunError
 
-__all__ = ["save_encoder"]
+__all__ = ["OnnxCheck", "check_onnx", "export_onnx", "save_encoder"]
+
+TOLERANCE = 1e-4
+_BATCHES = (1, 2, 5)  # rows the exported file is tried with
+_LARGEST = 1_900_000_000  # bytes; protobuf, and so a file in one piece, ends at 2 GiB
 
 
 def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -54,3 +70,149 @@ def _repeatable(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[end:]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxCheck:
+    """How far onnxruntime's features are from torch's."""
+
+    error: float
+    """Largest difference of an entry, divided by the largest entry (or 1, where that is less)."""
+    batches: tuple[int, ...]
+    """Rows that were tried."""
+
+
+def export_onnx(
+    encoder: nn.Module, example: Tensor, path: Path, *, tolerance: float = TOLERANCE
+) -> OnnxCheck:
+    """Write `encoder` to `path` as ONNX with any number of rows, and check it with onnxruntime.
+
+    The file has one input, `images`, and one output, `features`. The encoder is left as it was:
+    what is exported is a copy, in evaluation mode, in float32, on the CPU. The file takes its
+    place only once it has passed.
+
+    Parameters
+    ----------
+    example
+        (N, ...) an input; only its shape behind the rows matters.
+    tolerance
+        The largest difference, as OnnxCheck gives it.
+
+    Raises
+    ------
+    RunError
+        The encoder cannot be exported, gives other features there, is too large for one file, or
+        the file cannot be written. No file is left then but one that was there before.
+    MissingError
+        onnx, onnxscript or onnxruntime is not installed.
+    """
+    _needed()
+    encoder = copy.deepcopy(encoder).cpu().float().eval()
+    weights = sum(t.numel() * t.element_size() for t in encoder.state_dict().values())
+    if weights > _LARGEST:
+        raise RunError(
+            f"{weights / 1e9:.1f} GB of weights do not fit one ONNX file (2 GB);"
+            " encoder.safetensors holds them all"
+        )
+    shape = example.shape[1:]
+    data = _exported(encoder, torch.zeros(2, *shape))
+    check = check_onnx(data, encoder, shape)
+    if not check.error <= tolerance:
+        raise RunError(
+            f"onnxruntime's features differ from torch's by {check.error:.1e}, more than"
+            f" {tolerance:.0e}; no ONNX file is kept"
+        )
+    with atomic_file(path) as file:
+        file.write(data)
+    return check
+
+
+def check_onnx(onnx: bytes | Path, encoder: nn.Module, shape: tuple[int, ...]) -> OnnxCheck:
+    """Compare an ONNX file with `encoder` on rows of uniform noise of `shape`, several batches.
+
+    Raises RunError where onnxruntime cannot run it.
+    """
+    _needed()
+    import onnxruntime
+
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    try:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        source = onnx if isinstance(onnx, bytes) else str(onnx)
+        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        for rows in _BATCHES:
+            x = torch.rand(rows, *shape, generator=generator)
+            with torch.no_grad():
+                expected = encoder(x)
+            found = torch.from_numpy(session.run(None, {name: x.numpy()})[0])
+            if found.shape != expected.shape:
+                raise RunError(f"onnxruntime gives {tuple(found.shape)} for {rows} inputs")
+            scale = max(1.0, expected.abs().max().item())
+            worst = max(worst, (found - expected).abs().max().item() / scale)
+    except RunError:
+        raise
+    except Exception as error:  # onnxruntime's own classes derive from Exception alone
+        raise RunError(f"onnxruntime cannot run the exported encoder: {_first(error)}") from None
+    return OnnxCheck(worst, _BATCHES)
+
+
+def _exported(encoder: nn.Module, example: Tensor) -> bytes:
+    """Return the file's bytes, by torch's exporter; the older one where the newer one fails."""
+    failures = []
+    for dynamo in (True, False):
+        options: dict[str, Any] = (
+            {"dynamic_shapes": ({0: torch.export.Dim("rows")},)}
+            if dynamo
+            else {"dynamic_axes": {"images": {0: "rows"}, "features": {0: "rows"}}}
+        )
+        with tempfile.TemporaryDirectory() as folder, _quiet():
+            file = Path(folder) / "encoder.onnx"
+            try:
+                torch.onnx.export(
+                    encoder,
+                    (example,),
+                    str(file),
+                    input_names=["images"],
+                    output_names=["features"],
+                    dynamo=dynamo,
+                    external_data=False,
+                    **options,
+                )
+                return file.read_bytes()
+            except Exception as error:  # noqa: BLE001, PERF203, RUF100 - exporters raise what they like
+                failures.append(_first(error))
+    raise RunError(f"the encoder cannot be written as ONNX: {'; '.join(dict.fromkeys(failures))}")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporters' chatter, on both streams and in the log, from the reader."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _needed() -> None:
+    for name in ("onnx", "onnxscript", "onnxruntime"):
+        try:
+            __import__(name)
+        except ImportError:
+            raise MissingError(f"ONNX needs {name}: pip install 'shiomi[lejepa]'") from None
+
+
+def _first(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -1,10 +1,11 @@
-"""What a run measures, as rows of CSV and for TensorBoard."""
+"""What a run measures: its pace and memory; rows of CSV, and the same for TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 import io
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.errors import RunError
 
-__all__ = ["MetricsFile", "TensorBoard", "peak_memory_mib", "read_metrics"]
+__all__ = ["MetricsFile", "Pace", "TensorBoard", "peak_memory_mib", "read_metrics"]
 
 
 class MetricsFile:
@@ -73,6 +74,31 @@ class TensorBoard:
         """Write out what is not written yet."""
         if self._writer is not None:
             self._writer.close()
+
+
+class Pace:
+    """Speed and the time that is left, from the last steps of this process."""
+
+    def __init__(self, step: int, steps: int, batch_size: int) -> None:
+        self._steps, self._batch_size = steps, batch_size
+        self._marks = [(step, time.monotonic())]
+
+    def tick(self, step: int) -> None:
+        self._marks.append((step, time.monotonic()))
+        del self._marks[:-100]
+
+    @property
+    def _per_step(self) -> float:
+        (first, began), (last, now) = self._marks[0], self._marks[-1]
+        return (now - began) / max(1, last - first)
+
+    @property
+    def samples_per_second(self) -> float:
+        return self._batch_size / self._per_step if self._per_step else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        return (self._steps - self._marks[-1][0]) * self._per_step
 
 
 def read_metrics(path: Path) -> list[dict[str, float | None]]:

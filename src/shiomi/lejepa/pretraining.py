@@ -19,10 +19,11 @@ from shiomi.lejepa.data.opening import open_source
 from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.devices import Place, joined_ranks
 from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
-from shiomi.lejepa.ending import finish
-from shiomi.lejepa.errors import DataError, InputError
+from shiomi.lejepa.errors import DataError, InputError, LejepaError
 from shiomi.lejepa.evaluation import Evaluation
+from shiomi.lejepa.export import export_onnx, save_encoder
 from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
+from shiomi.lejepa.report import write_report
 from shiomi.lejepa.run_folder import RunFolder
 from shiomi.lejepa.selection import criterion
 from shiomi.lejepa.train import Fit, Moment
@@ -174,7 +175,7 @@ def _first_rank(
     finally:
         board.close()
     _list_skipped(images, folder, fit.place)
-    files, notes = finish(
+    files, notes = _finish(
         folder,
         config,
         fit.network.encoder.cpu(),
@@ -185,6 +186,41 @@ def _first_rank(
     moment = seen[0] if seen else None
     skipped = len(images.skipped)
     return Run(folder, config, len(images), skipped, moment, values, files, notes)
+
+
+def _finish(
+    folder: RunFolder,
+    config: PretrainConfig,
+    encoder: nn.Module,
+    images: Images,
+    *,
+    extras: bool,
+    progress: Progress,
+) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Make the files that a run ends with; return them, and notes on what could not be made.
+
+    The weights come first and must be written: RunError where they cannot. ONNX and the report
+    are made where `extras`; an encoder that ONNX does not know is no reason for a run to fail.
+    """
+    encoder.eval()
+    if not folder.encoder.exists():  # else the run had ended before
+        save_encoder(encoder, folder.encoder, {"encoder": config.encoder})
+    made, notes = [folder.encoder], []
+    if not extras:
+        return tuple(made), ()
+    size = config.global_size or images.size
+    steps: tuple[tuple[Path, Callable[[], object]], ...] = (
+        (folder.onnx, lambda: export_onnx(encoder, torch.zeros(2, 3, size, size), folder.onnx)),
+        (folder.report, lambda: write_report(folder, config, encoder, images, progress=progress)),
+    )
+    for path, make in steps:
+        try:
+            if not path.exists():
+                make()
+            made.append(path)
+        except LejepaError as error:
+            notes.append(f"{path.name} was not made: {error}")
+    return tuple(made), tuple(notes)
 
 
 def _announcement(config: PretrainConfig, images: Images, fit: Fit) -> str:

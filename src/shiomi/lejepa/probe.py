@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from shiomi.lejepa.covariance import mean_and_covariance
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.labels import Labels, holdout, labelled
-from shiomi.lejepa.moments import mean_and_covariance
 
 __all__ = ["PENALTIES", "Probe", "fit_probe", "linear_probe"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from shiomi.lejepa.covariance import singular_values
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.labels import features
-from shiomi.lejepa.moments import singular_values
 
 __all__ = ["rankme"]
 

@@ -28,9 +28,8 @@ from shiomi.lejepa.devices import Place
 from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import InputError, RunError
 from shiomi.lejepa.loss import LejepaLoss, lejepa_loss
-from shiomi.lejepa.metrics import peak_memory_mib
+from shiomi.lejepa.metrics import Pace, peak_memory_mib
 from shiomi.lejepa.nonfinite import PendingCheck, raise_if_nonfinite
-from shiomi.lejepa.pace import Pace
 from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.stopping import stop_wished
 

@@ -33,7 +33,7 @@ def select(runs: tuple[Path, ...], json: bool) -> None:
       shiomi lejepa select runs/
       shiomi lejepa select lam-0.02 lam-0.05 lam-0.1 --json
     """
-    from shiomi.lejepa.runs import select_runs
+    from shiomi.lejepa.candidates import select_runs
 
     selection = select_runs(runs)
     if json:

@@ -1,4 +1,4 @@
-"""One address, four kinds of data: which one it is shows in what lies there."""
+"""One address, four kinds of data: what lies there shows which. Labels may come from a file."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 from shiomi.lejepa.data.folder import open_folder
 from shiomi.lejepa.data.hf_disk import open_hf_disk
-from shiomi.lejepa.data.labels_file import read_labels
 from shiomi.lejepa.data.parquet import open_parquet
-from shiomi.lejepa.data.source import Source
+from shiomi.lejepa.data.source import UNLABELLED, Source
 from shiomi.lejepa.data.webdataset import open_webdataset
 from shiomi.lejepa.errors import DataError
 
@@ -37,7 +36,7 @@ def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = Tr
         raise DataError(f"{path} does not exist")
     source = _open(path, use_labels=use_labels and labels is None)
     if labels is not None and use_labels:
-        return _Relabelled(source, read_labels(labels, source))
+        return _Relabelled(source, _read_labels(labels, source))
     return source
 
 
@@ -58,6 +57,39 @@ def _open(path: Path, *, use_labels: bool) -> Source:
         f"{path} is of no known kind; give a folder of images, a .parquet with a column of image"
         " bytes, a folder of `Dataset.save_to_disk`, or webdataset shards (.tar)"
     )
+
+
+def _read_labels(path: Path, source: Source) -> list[int]:
+    """Return one class per image of `source`, from a file with one whole number per line.
+
+    The lines stand in the order of the images (for a folder: of their names). An empty last line
+    is none; -1 is an image without a label.
+
+    Raises DataError where the file cannot be read, a line is no whole number, or there are more or
+    fewer lines than images.
+    """
+    try:
+        lines = path.read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise DataError(f"the labels in {path} cannot be read: {reason}") from None
+    while lines and not lines[-1].strip():
+        lines.pop()
+    labels = []
+    for number, line in enumerate(lines, 1):
+        try:
+            labels.append(max(int(line), UNLABELLED))
+        except ValueError:
+            raise DataError(
+                f"{path}, line {number}: {line[:40]!r} is no whole number; give one class number"
+                " per line"
+            ) from None
+    if len(labels) != len(source):
+        raise DataError(
+            f"{path} has {len(labels)} labels for {len(source)} images; give one per image, in the"
+            " order of their names"
+        )
+    return labels
 
 
 class _Relabelled:

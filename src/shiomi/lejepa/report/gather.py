@@ -13,13 +13,13 @@ from torch import Tensor, nn
 
 from shiomi.lejepa.checkpoint import load_checkpoint
 from shiomi.lejepa.config import PretrainConfig, flat
+from shiomi.lejepa.covariance import covariance_eigenvalues
 from shiomi.lejepa.data.images import Batch, Images
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.encoders import projector
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.knn import nearest
 from shiomi.lejepa.metrics import read_metrics
-from shiomi.lejepa.moments import covariance_eigenvalues
 from shiomi.lejepa.rankme import rankme
 from shiomi.lejepa.report.dense_maps import dense_map
 from shiomi.lejepa.report.normality import Normality, normality

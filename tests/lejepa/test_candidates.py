@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from shiomi.lejepa.candidates import read_candidate, select_runs
 from shiomi.lejepa.config import to_json
 from shiomi.lejepa.errors import RunError
-from shiomi.lejepa.runs import read_candidate, select_runs
 from tests.lejepa.image_folders import image_folder
 from tests.lejepa.small_runs import small_run
 

@@ -96,7 +96,8 @@ def test_the_half_line_doubled_and_the_paper_s_domain_have_one_gradient() -> Non
         torch.autograd.grad(grid(u).sum(), u)[0]
         for grid in (EppsPulley(), EppsPulley(domain=(-5.0, 5.0)))
     ]
-    cosine = torch.nn.functional.cosine_similarity(*(g.flatten() for g in gradients), dim=0)
+    one, other = (gradient.flatten() for gradient in gradients)
+    cosine = one @ other / (one.norm() * other.norm())
     assert cosine > 0.999
     assert gradients[0].norm() / gradients[1].norm() == pytest.approx(1, abs=0.01)
 

@@ -1,7 +1,7 @@
 """One lambda over batches of 64 to 1024: the biased statistic, the unbiased one, and tuned.
 
-    nice -n 15 python -m runs.lejepa_batch_lambda            minutes of one core a training
-    nice -n 15 python -m runs.lejepa_batch_lambda --quick    batches 64 to 512, a minute each
+    nice -n 15 python -m runs.lejepa_batch_lambda            40 trainings, 8 hours of one core
+    nice -n 15 python -m runs.lejepa_batch_lambda --quick    24 trainings, 15 minutes
 
 N times the biased statistic pulls harder the larger the batch is; the unbiased one does not. Every
 batch sees the same number of images; the learning rate goes with the square root of the batch.

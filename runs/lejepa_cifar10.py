@@ -1,7 +1,7 @@
 """LeJEPA beside VICReg and SimCLR on CIFAR-10: same encoder, views and steps, three seeds.
 
-    nice -n 15 python -m runs.lejepa_cifar10             about 15 minutes of two cores a training
-    nice -n 15 python -m runs.lejepa_cifar10 --quick     a minute of one core a training
+    nice -n 15 python -m runs.lejepa_cifar10             nine trainings of 15 minutes of a core
+    nice -n 15 python -m runs.lejepa_cifar10 --quick     nine of a minute
 
 Prints the accuracy of 20 nearest neighbours and of a linear probe on frozen features, and what they
 are above those of the untrained encoder. Each training is a line of `--out` as soon as it ends;

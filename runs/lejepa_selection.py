@@ -1,7 +1,7 @@
 """Choosing among runs without labels: the paper's criterion beside RankMe and the raw loss.
 
-    nice -n 15 python -m runs.lejepa_selection            24 trainings, minutes of one core each
-    nice -n 15 python -m runs.lejepa_selection --quick    24 trainings of half a minute
+    nice -n 15 python -m runs.lejepa_selection            24 trainings, an hour of one core
+    nice -n 15 python -m runs.lejepa_selection --quick    24 trainings of 11 seconds
 
 The runs differ in lambda, learning rate, views, augmentation and projector, drawn from a fixed
 sequence. Prints the Spearman correlation of each label-free number with the accuracy of a linear

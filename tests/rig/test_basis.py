@@ -18,9 +18,10 @@ def test_a_phrase_that_is_not_known_stays_as_it_is() -> None:
 def test_every_phrase_is_said_with_its_figures() -> None:
     said = basis_text("fitted on llama.cpp 2024-05, ampere, 88 rows, corrected for the X 1", "ja")
     assert said == "llama.cpp 2024-05, ampereの実測88行に当てはめ、X 1向けに補正"
+    assert basis_text("watts: 31 yen per kWh", "ja") == "消費電力: 1 kWhあたり31円"
     for key, phrase in wording("en")["basis"].items():
         slots = {x: f"<{x}>" for x in ("what", "gpu", "engine", "rows", "yen", "share")}
-        slots |= {x: f"<{x}>" for x in ("architecture", "model", "users", "context", "types")}
+        slots |= {x: f"<{x}>" for x in ("architecture", "model", "users", "context", "types", "of")}
         english = phrase.format_map(slots)
         assert basis_text(english, "ja") == wording("ja")["basis"][key].format_map(slots)
 

@@ -90,6 +90,15 @@ def test_names_and_part_numbers_find_the_one_part_whatever_their_width_and_case(
     assert catalog.find(f"  {card.name.upper()} ") is card
 
 
+def test_a_part_number_may_have_its_maker_before_it() -> None:
+    assert shipped().find("MSI PRO B650-P WIFI").name == "MSI PRO B650-P WIFI AM5 DDR5 ATX"
+
+
+def test_a_name_cut_short_is_offered_those_that_begin_so_and_none_is_taken() -> None:
+    with pytest.raises(UnknownPartError, match=r"nearest are: MSI MAG A1000GL.*; MSI MAG A1000GL"):
+        shipped().find("MSI MAG A1000G")
+
+
 def test_an_unknown_name_is_answered_with_the_nearest_and_the_remedy() -> None:
     with pytest.raises(UnknownPartError, match=r"nearest are.*own catalogue folder"):
         shipped().find("AMD Ryzen 7 7700Y")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.coefficients import Calibration
 from shiomi.rig.errors import RigError, SettingError
 from shiomi.rig.known_models import known_models
@@ -95,7 +96,7 @@ def test_writers_are_said_as_text_and_json(language: str) -> None:
     found = pick_writer(PC, "ja", 1800, models=MODELS)
     text = writers_text(found, language)
     assert found[0].name in text
-    assert found[0].seconds.basis in text
+    assert basis_text(found[0].seconds.basis, language) in text
     said = writers_json(found)
     assert [x["model"] for x in said] == [x.name for x in found]
     assert said[0]["seconds"]["unit"] == "s"

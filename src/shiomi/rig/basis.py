@@ -24,7 +24,10 @@ def basis_text(basis: str, language: str) -> str:
 def _phrase(text: str, language: str) -> str:
     for key, pattern in _patterns():
         if found := pattern.fullmatch(text):
-            return say(language, "basis", key, found.groupdict())
+            slots = found.groupdict()
+            if "of" in slots:  # what a part of the estimate rests on
+                slots["of"] = _phrase(slots["of"], language)
+            return say(language, "basis", key, slots)
     return text
 
 

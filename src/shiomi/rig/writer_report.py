@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit_report import estimate_json, range_text
 from shiomi.rig.table import figure, text_table
@@ -39,8 +40,9 @@ def writers_text(writers: Sequence[Writer], language: str = "en") -> str:
     lines += text_table([heads, *rows], right=(3, 4, 5))
     if len(writers) > _SHOWN:
         lines.append(phrase("more", count=len(writers) - _SHOWN))
-    lines += ["", f"{phrase('time')}: {first.seconds.basis}"]
-    lines.append(f"{phrase('yen')}: {first.yen.basis if first.yen else phrase('no_yen')}")
+    lines += ["", f"{phrase('time')}: {basis_text(first.seconds.basis, language)}"]
+    paid = basis_text(first.yen.basis, language) if first.yen else phrase("no_yen")
+    lines.append(f"{phrase('yen')}: {paid}")
     return "\n".join(lines) + "\n"
 
 

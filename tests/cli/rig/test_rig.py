@@ -368,3 +368,12 @@ def test_every_leaf_has_an_example_in_its_help() -> None:
     assert isinstance(group, click.Group)
     for name, command in group.commands.items():
         assert f"shiomi rig {name}" in (command.help or ""), name
+
+
+@pytest.mark.parametrize("command", ["check", "upgrade"])
+def test_the_parts_of_a_help_page_are_parts_of_the_catalogue(run: Any, command: str) -> None:
+    text = run(command, "--help").output
+    examples = text[text.index("Example:") : text.index("Options:")]
+    named = re.findall(r'"([^"]+)"', examples)
+    assert len(named) == 3
+    assert all(load_catalog().find(name).name for name in named)

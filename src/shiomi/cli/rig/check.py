@@ -45,7 +45,7 @@ def check(
 
     \b
     Example:
-      shiomi rig check "AMD Ryzen 7 7700X" "MSI PRO B650-P WIFI" "Corsair RM850x"
+      shiomi rig check "AMD Ryzen 7 7700X" "MSI PRO B650-P WIFI" "MSI MAG A750BN PCIE5 III"
     """
     from shiomi.rig.catalog import load_catalog
     from shiomi.rig.compatibility import check_build

@@ -43,7 +43,8 @@ def upgrade(
     \b
     Example:
       shiomi rig upgrade --budget 150000 --model qwen3:32b --prices prices.csv \\
-          --have "AMD Ryzen 7 7700X" --have "MSI PRO B650-P WIFI" --have "Corsair RM850x"
+          --have "AMD Ryzen 7 7700X" --have "MSI PRO B650-P WIFI" \\
+          --have "MSI MAG A750BN PCIE5 III"
     """
     from shiomi.rig.build import upgrade as upgraded
     from shiomi.rig.gpu_speeds import gpu_speeds

@@ -22,6 +22,8 @@ from shiomi.rig.parts import Category, GraphicsCard, Part
 
 __all__ = ["Catalog", "CatalogError", "load_catalog", "normal_name"]
 
+_MOST_NEAR = 3  # names offered in place of one that is not known
+
 P = TypeVar("P", bound=Part)
 
 
@@ -47,7 +49,7 @@ class Catalog:
         return [part for part in self.parts.values() if isinstance(part, kind)]
 
     def find(self, name: str) -> Part:
-        """The one part with this id, name or part number.
+        """The one part with this id, name or part number, the maker before it or not.
 
         Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
         """
@@ -60,7 +62,9 @@ class Catalog:
         if ids:
             listed = "; ".join(f"{i} = {self.parts[i].name}" for i in ids[:5])
             raise AmbiguousPartError(f"{name!r} is several parts, give the id of one: {listed}")
-        near = difflib.get_close_matches(normal_name(name[:200]), names, n=3, cutoff=0.5)
+        asked = normal_name(name[:200])
+        near = sorted(x for x in names if asked and x.startswith(asked))[:_MOST_NEAR]
+        near = near or difflib.get_close_matches(asked, names, n=_MOST_NEAR, cutoff=0.5)
         nearest = "; ".join(self.parts[names[x][0]].name for x in near)
         raise UnknownPartError(
             f"no part {name[:80]!r} in the catalogue"
@@ -72,7 +76,8 @@ class Catalog:
         if self._names is None:
             self._names = {}
             for part in self.parts.values():
-                for name in {normal_name(x) for x in (part.name, *part.numbers)}:
+                made = (f"{part.maker} {x}" for x in part.numbers)
+                for name in {normal_name(x) for x in (part.name, *part.numbers, *made)}:
                     if name and name != "unknown":
                         self._names.setdefault(name, []).append(part.id)
         return self._names

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.best import best_per_purpose, rank
 from shiomi.rig.cpu_speed import decode_on_cpu
 from shiomi.rig.errors import MachineError, SettingError
@@ -208,7 +209,9 @@ def test_the_table_has_every_row_bounds_and_what_it_rests_on(language: str) -> N
     text = fit_text(machine, runs, best, need, of=len(MODELS), language=language)
     for x in runs:
         assert x.known.name in text
-    assert "fitted on llama.cpp" in text
+    bases = [x.decode.basis for x in runs if x.decode is not None and x.place is Place.GPU]
+    assert bases
+    assert all(basis_text(x, language) in text for x in bases)
     short = fit_text(machine, runs, best, need, of=len(MODELS), most=3, language=language)
     assert f"{len(runs) - 3}" in short
     assert machine.gpus[0].name in machine_text(machine, language)

@@ -90,6 +90,11 @@ def test_the_verdict_reaches_the_cookie_wherever_it_is_brought_from() -> None:
     assert neighbour.verdict is Verdict.CHALLENGE
 
 
+def test_two_who_pass_the_challenge_in_the_same_second_share_no_cookie_to_be_banned() -> None:
+    signer = POLICY.lookups.bound(MemoryState(clients=1).secret).signer
+    assert len({signer.cookie(browser(), NOW) for _ in range(100)}) == 100
+
+
 def test_who_shares_address_and_user_agent_with_the_banned_reads_on() -> None:
     visitor, other = Visitor(), Visitor()
     other.state = visitor.state

@@ -3,10 +3,10 @@
     cookie  issued "." tag "." mac          what a passed challenge gives
     token   issued "." mac                  what a challenge hands out to be passed
 
-issued is Unix seconds in hexadecimal, tag names the address it was given to, mac is keyed BLAKE2b
-(RFC 7693) over kind, issued and the client: its /24 or /48 and its User-Agent; a token's also over
-the page it leads to. Nothing is stored, so 20 first requests at a time are given 20 tokens, each of
-which is good, and cookies that are all good.
+issued is Unix seconds in hexadecimal, tag is random, so that no two people share a cookie and a ban
+of it; mac is keyed BLAKE2b (RFC 7693) over kind, issued, tag and the client: its /24 or /48 and its
+User-Agent; a token's also over the page it leads to. Nothing is stored, so 20 first requests at a
+time are given 20 tokens, each of which is good, and cookies that are all good.
 
 Clocks of several machines may differ by up to SKEW: a cookie from up to an hour ahead is taken, and
 one is taken until an hour after its end.
@@ -15,8 +15,10 @@ one is taken until an hour after its end.
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
+from secrets import token_bytes
 
 from shiomi.gate.addresses import group
 from shiomi.gate.policy import Cookie
@@ -28,6 +30,7 @@ SKEW = 3600.0  # seconds by which two machines' clocks may differ
 
 _MAC_BYTES = 15
 _MAC_CHARACTERS = 20  # base64 of them
+_TAG_BYTES = 6
 _TAG_CHARACTERS = 8
 _LONGEST = 8 + 1 + _TAG_CHARACTERS + 1 + _MAC_CHARACTERS
 _MOST = 4  # cookies of the gate's name that are looked at in one request
@@ -41,16 +44,21 @@ class Signer:
     keys
         The first signs, all are taken: to change keys, put the new one first and leave the old
         one for as long as cookies are good.
+    draw
+        Returns so many random bytes.
     """
 
-    def __init__(self, cookie: Cookie, secret: bytes) -> None:
+    def __init__(
+        self, cookie: Cookie, secret: bytes, *, draw: Callable[[int], bytes] = token_bytes
+    ) -> None:
+        self._draw = draw
         keys = tuple(text.encode() for text in cookie.keys) or (secret,)
         self._keys = tuple(blake2b(key, person=b"shiomi gate keys").digest() for key in keys)
         self._seconds = cookie.hours * 3600.0
 
     def cookie(self, request: Request, now: float) -> str:
         """Return the value of a cookie for the client of this request."""
-        tag = _text(blake2b(request.address, key=self._keys[0], digest_size=6).digest())
+        tag = _text(self._draw(_TAG_BYTES))
         issued = f"{int(now):x}"
         return f"{issued}.{tag}.{_mac(self._keys[0], 'cookie', issued, request, tag)}"
 

@@ -38,7 +38,8 @@ def runs_by_itself(command: click.Command) -> bool:
 
 
 COMMANDS = dict(walked(shiomi))
-SILENT = {("init",)}  # write a file and report nothing
+# One writes a file, the other answers by HTTP until it is stopped.
+SILENT = {("init",), ("gate", "serve")}
 REPORTING = [p for p, command in COMMANDS.items() if runs_by_itself(command) and p not in SILENT]
 
 

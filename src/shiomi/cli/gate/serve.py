@@ -19,7 +19,13 @@ _SERVERS = ("nginx", "caddy", "traefik")
     help="The policy.  [default: gate.toml where there is one, else the default policy]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=9292, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port",
+    default=9292,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="The port to listen on.",
+)
 @click.option(
     "--socket",
     "unix_socket",
@@ -46,7 +52,13 @@ _SERVERS = ("nginx", "caddy", "traefik")
     show_default=True,
     help="What to do with a damaged state file.",
 )
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 256),
+    help="How many processes answer; they share the state.",
+)
 @click.option(
     "--server",
     "servers",

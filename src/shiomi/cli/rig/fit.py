@@ -76,7 +76,8 @@ def fit(
     need = Need(context=context, users=users, speed=speed, quantisation=quantisation)
     known = known_models(models)
     runs = fit_models(known, machine, need, calibration=chosen_calibration(calibration))
-    runs.sort(key=lambda x: (-rank(x), x.known.name))
+    # What nobody can say the speed of stands behind what is known to be of use.
+    runs.sort(key=lambda x: (x.decode is None, -rank(x), x.known.name))
     best = best_per_purpose(runs, need, language=language or ("ja" if lang == "ja" else None))
     if json:
         as_json(fit_json(machine, runs, best, need))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shiomi.cli.gate.options import chosen_policy, data_option
 from shiomi.cli.output import as_json, complain, json_option
 
 if TYPE_CHECKING:
@@ -63,11 +64,7 @@ _USE = {
     metavar="ACCESS.log",
     help="An access log, for its most frequent User-Agents to be looked up first (nginx).",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
-)
+@data_option
 @json_option
 def compile_(
     server: str,
@@ -90,16 +87,13 @@ def compile_(
       shiomi gate compile nginx --challenge-as budget --frequent /var/log/nginx/access.log
     """
     from shiomi.gate.native import compile_policy
-    from shiomi.gate.policy import Action, Policy
-    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.policy import Action
 
-    if file is None and Path("gate.toml").exists():
-        file = Path("gate.toml")
     folder = (folder or Path(f"gate-{server}")).absolute()
     service = challenge_as == "service"
     compiled = compile_policy(
         server,
-        load_policy(file) if file else Policy(),
+        chosen_policy(file),
         folder=str(folder),
         challenge=Action(challenge_as) if challenge_as and not service else None,
         service=service,

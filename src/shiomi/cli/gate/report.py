@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from shiomi.cli.exits import Exit
+from shiomi.cli.gate.options import chosen_policy, data_option
 from shiomi.cli.output import as_json, json_option
 from shiomi.cli.progress import progress
 
@@ -17,15 +18,11 @@ __all__ = ["report"]
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--policy",
-    "policy_path",
+    "file",
     type=click.Path(path_type=Path),
     help="What to judge by.  [default: gate.toml where there is one, else the default policy]",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
-)
+@data_option
 @click.option(
     "--per-gb",
     type=click.FloatRange(min=0),
@@ -46,7 +43,7 @@ __all__ = ["report"]
 @json_option
 def report(
     logs: tuple[Path, ...],
-    policy_path: Path | None,
+    file: Path | None,
     data: Path | None,
     per_gb: float | None,
     top: int,
@@ -69,8 +66,6 @@ def report(
     """
     from shiomi.gate.errors import DataError
     from shiomi.gate.identity import load_tables
-    from shiomi.gate.policy import Policy
-    from shiomi.gate.policy_file import load_policy
     from shiomi.gate.report.access_log import Reading, read_hits
     from shiomi.gate.report.page import report_page
     from shiomi.gate.report.structured import structured
@@ -78,9 +73,7 @@ def report(
     from shiomi.gate.report.text import report_text
     from shiomi.gate.state.memory import MemoryState
 
-    if policy_path is None and Path("gate.toml").exists():
-        policy_path = Path("gate.toml")
-    policy = Policy() if policy_path is None else load_policy(policy_path)
+    policy = chosen_policy(file)
     reading = Reading()
     with progress(quiet=json) as show:
         hits = read_hits(logs, reading, show)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from shiomi.cli.gate.options import chosen_policy, data_option, policy_path
+
 __all__ = ["serve"]
 
 _SERVERS = ("nginx", "caddy", "traefik")
@@ -67,11 +69,7 @@ _SERVERS = ("nginx", "caddy", "traefik")
     help="A web server that may ask; repeat it.  [default: this machine]",
 )
 @click.option("--dns/--no-dns", default=True, show_default=True, help="Ask reverse DNS.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
-)
+@data_option
 @click.option(
     "--print-config",
     type=click.Choice(_SERVERS),
@@ -111,16 +109,13 @@ def serve(
     """
     from shiomi.gate.forward_auth import LOOPBACK
     from shiomi.gate.forward_auth_config import forward_auth_config
-    from shiomi.gate.policy import Policy
-    from shiomi.gate.policy_file import load_policy
     from shiomi.gate.serving import Service
     from shiomi.gate.serving import serve as run
 
-    if file is None and Path("gate.toml").exists():
-        file = Path("gate.toml")
+    file = policy_path(file)
     if print_config is not None:
         upstream = f"unix:{unix_socket.absolute()}" if unix_socket else f"{host}:{port}"
-        policy = load_policy(file) if file else Policy()
+        policy = chosen_policy(file)
         click.echo(forward_auth_config(print_config, policy, upstream, site), nl=False)
         return
     service = Service(

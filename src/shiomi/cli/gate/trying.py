@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shiomi.cli.gate.options import chosen_policy, data_option
 from shiomi.cli.output import as_json, echo, json_option
 
 if TYPE_CHECKING:
-    from shiomi.gate.policy import Policy
     from shiomi.gate.trial import Trial
 
 __all__ = ["try_"]
@@ -50,11 +50,7 @@ __all__ = ["try_"]
     type=click.Path(path_type=Path, dir_okay=False),
     help="The policy.  [default: gate.toml where there is one, else the default policy]",
 )
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
-)
+@data_option
 @json_option
 def try_(
     url: str,
@@ -87,7 +83,7 @@ def try_(
     tables = load_tables(data)
     found = trial(
         url,
-        _policy(file),
+        chosen_policy(file),
         tables,
         time.time(),
         user_agent=user_agent_of(client, tables),
@@ -101,15 +97,6 @@ def try_(
         as_json(_document(found))
     else:
         _print(found)
-
-
-def _policy(file: Path | None) -> Policy:
-    from shiomi.gate.policy import Policy
-    from shiomi.gate.policy_file import load_policy
-
-    if file is None and not Path("gate.toml").exists():
-        return Policy()
-    return load_policy(file or Path("gate.toml"))
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -1,0 +1,40 @@
+"""What several commands of the gate are told alike: the policy, and the folder of newer lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from shiomi.gate.policy import Policy
+
+__all__ = ["chosen_policy", "data_option", "policy_path"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_option(command: Command) -> Command:
+    """Adds --data."""
+    return click.option(
+        "--data",
+        type=click.Path(path_type=Path, file_okay=False, exists=True),
+        help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
+    )(command)
+
+
+def policy_path(named: Path | None) -> Path | None:
+    """The file that --policy names, else gate.toml where there is one, else None."""
+    default = Path("gate.toml")
+    return default if named is None and default.exists() else named
+
+
+def chosen_policy(named: Path | None) -> Policy:
+    """The policy of that file; the default one where there is no file."""
+    from shiomi.gate.policy import Policy
+    from shiomi.gate.policy_file import load_policy
+
+    path = policy_path(named)
+    return Policy() if path is None else load_policy(path)

@@ -133,17 +133,31 @@ def _sines(knots: int) -> torch.Tensor:
     return torch.stack((torch.zeros(knots), torch.ones(knots)))
 
 
-def test_many_threads_compute_what_one_does() -> None:
+@pytest.mark.parametrize("whose", ["torch's", "own"])
+def test_many_threads_compute_what_one_does(whose: str) -> None:
     if not cpu.available():
         pytest.skip("no C compiler")
-    u = torch.randn(300, 1, 400)
-    one = cpu.forward(u, 0.2, 17, False)
+    if whose == "torch's" and cpu._openmp() is None:
+        pytest.skip("torch's threads are not those of GNU's OpenMP")
+    u, weights = torch.randn(301, 1, 400), torch.randn(301, 1, 2, 17)
+
+    def everything() -> list[torch.Tensor]:
+        return [
+            cpu.forward(u, 0.2, 17, False),
+            cpu.backward(u, weights, 0.2, False),
+            cpu.directions(3, 200, 333),
+        ]
+
     before = torch.get_num_threads()
     try:
+        torch.set_num_threads(1)
+        one = everything()
+        cpu._kernels().shiomi_use_openmp(cpu._openmp() if whose == "torch's" else None)
         torch.set_num_threads(5)
-        assert torch.equal(cpu.forward(u, 0.2, 17, False), one)
+        assert all(torch.equal(a, b) for a, b in zip(everything(), one, strict=True))
     finally:
         torch.set_num_threads(before)
+        cpu._kernels().shiomi_use_openmp(cpu._openmp())
 
 
 def test_the_operators_keep_torch_s_rules_for_operators(backend: str) -> None:

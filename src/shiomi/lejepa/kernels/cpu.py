@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import logging
@@ -92,9 +93,18 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         _pointer, _pointer, _pointer, _long, _long, _float, _int, _int, _int,
     ]  # fmt: skip
     library.shiomi_directions.argtypes = [ctypes.c_uint64, _pointer, _long, _long, _int]
-    for name in ("shiomi_forward", "shiomi_backward", "shiomi_directions"):
+    library.shiomi_use_openmp.argtypes = [_pointer]
+    for name in ("shiomi_forward", "shiomi_backward", "shiomi_directions", "shiomi_use_openmp"):
         getattr(library, name).restype = None
+    library.shiomi_use_openmp(_openmp())
     return library
+
+
+def _openmp() -> int | None:
+    """The address of GOMP_parallel in the OpenMP runtime that torch has loaded, if it is GNU's."""
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        return ctypes.cast(ctypes.CDLL(None).GOMP_parallel, _pointer).value
+    return None
 
 
 def _right(library: ctypes.CDLL) -> bool:

@@ -224,7 +224,8 @@ enum task { FORWARD, BACKWARD, DIRECTIONS };
 
 struct work {
   enum task task;
-  int64_t first, last;  // rows
+  int64_t rows, chunk;
+  int64_t next;  // the first row that nobody has taken
   const float *u, *grad;
   float *out;
   int64_t samples;  // of a row; of a direction, its dimensions
@@ -233,41 +234,54 @@ struct work {
   uint64_t key;
 };
 
-static void *run(void *argument) {
-  const struct work *w = argument;
+static void run_row(const struct work *w, int64_t row) {
   float scale = w->half ? w->spacing / 2 : w->spacing;
-  for (int64_t row = w->first; row < w->last; row++) {
-    const float *u = w->u + row * w->samples;
-    int64_t sums = row * 2 * w->knots;
-    if (w->task == FORWARD)
-      forward_row(u, w->samples, scale, w->half, w->knots, w->out + sums);
-    else if (w->task == BACKWARD)
-      backward_row(u, w->samples, scale, w->spacing, w->half, w->knots, w->grad + sums,
-                   w->out + row * w->samples);
-    else
-      directions_row(w->key, row, w->samples, w->out + row * w->samples);
-  }
+  const float *u = w->u + row * w->samples;
+  int64_t sums = row * 2 * w->knots;
+  if (w->task == FORWARD)
+    forward_row(u, w->samples, scale, w->half, w->knots, w->out + sums);
+  else if (w->task == BACKWARD)
+    backward_row(u, w->samples, scale, w->spacing, w->half, w->knots, w->grad + sums,
+                 w->out + row * w->samples);
+  else
+    directions_row(w->key, row, w->samples, w->out + row * w->samples);
+}
+
+// What every thread does until no row is left: one that is held up leaves its rows to the others.
+static void take_rows(void *argument) {
+  struct work *w = argument;
+  int64_t first;
+  while ((first = __atomic_fetch_add(&w->next, w->chunk, __ATOMIC_RELAXED)) < w->rows)
+    for (int64_t row = first; row < first + w->chunk && row < w->rows; row++) run_row(w, row);
+}
+static void *take_rows_in_thread(void *argument) {
+  take_rows(argument);
   return 0;
 }
 
-// Threads made for each call: some 20 us each, and nothing that a fork could leave locked.
-static void run_rows(struct work all_rows, int64_t rows, int threads) {
+// GOMP_parallel of the OpenMP runtime that torch has loaded, or NULL. After a matrix product its
+// threads stay awake for a while, in wait of the next; threads of our own would have to share the
+// cores with them.
+typedef void (*parallel_region)(void (*body)(void *), void *argument, unsigned threads,
+                                unsigned flags);
+static parallel_region openmp;
+void shiomi_use_openmp(parallel_region region) { openmp = region; }
+
+static void run_rows(struct work w, int64_t rows, int threads) {
   pthread_t thread[MOST_THREADS];
-  struct work part[MOST_THREADS];
   if (threads > MOST_THREADS) threads = MOST_THREADS;
   if (threads > rows) threads = (int)rows;
-  if (threads < 1) threads = 1;
-  int started = 1;
-  for (int i = 0; i < threads; i++) {
-    part[i] = all_rows;
-    part[i].first = rows * i / threads;
-    part[i].last = rows * (i + 1) / threads;
+  w.rows = rows;
+  w.chunk = threads > 1 ? (rows + 8 * threads - 1) / (8 * threads) : rows;
+  if (threads > 1 && openmp) {
+    openmp(take_rows, &w, threads, 0);
+    return;
   }
-  for (; started < threads; started++)
-    if (pthread_create(&thread[started], 0, run, &part[started])) break;
-  run(&part[0]);
-  for (int i = started; i < threads; i++) run(&part[i]);
-  for (int i = 1; i < started; i++) pthread_join(thread[i], 0);
+  int started = 0;  // made for each call: some 20 us each, and nothing that a fork could leave locked
+  while (started < threads - 1 && !pthread_create(&thread[started], 0, take_rows_in_thread, &w))
+    started++;
+  take_rows(&w);
+  while (started) pthread_join(thread[--started], 0);
 }
 
 void shiomi_forward(const float *u, float *sums, int64_t rows, int64_t samples, float spacing,

@@ -14,6 +14,7 @@ import dataclasses
 import io
 import json
 import os
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -61,9 +62,7 @@ class Recipe:
     lam: float | None = None
     variant: str = "default"
     global_views: int = 2
-    local_views: int = 2
-    jitter: float = 0.8
-    smallest_crop: float = 0.2
+    local_views: int = 0
     hidden: int = 512
     out: int = 64
     layers: int = 2
@@ -80,12 +79,12 @@ class Recipe:
         return MultiCrop(
             self.global_views,
             32,
-            (self.smallest_crop, 1.0),
+            (0.2, 1.0),
             self.local_views,
             16,
             (0.08, 0.4),
             # Solarising and blurring are for large images.
-            Augmentations(jitter=self.jitter, blur=0.0, solarize=0.0),
+            Augmentations(blur=0.0, solarize=0.0),
         )
 
 
@@ -139,18 +138,24 @@ def train(
         **dataclasses.asdict(recipe),
         "seconds": time.perf_counter() - began,
         "cpu_seconds": time.process_time() - cpu,
-        "loss": sum(losses[-50:]) / len(losses[-50:]) if losses else None,
+        **_at_the_end(losses),
     }
     return result | _judged(encoder, head, data, neighbours)
 
 
-def _fit(network: Network, recipe: Recipe, data: Cifar10) -> list[float]:
+def _at_the_end(losses: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of each part of the loss over the last 50 steps."""
+    last = losses[-50:]
+    return {name: statistics.fmean(part[name] for part in last) for name in (last or [{}])[0]}
+
+
+def _fit(network: Network, recipe: Recipe, data: Cifar10) -> list[dict[str, float]]:
     views, loss_of = recipe.crops(), objective(recipe)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=recipe.weight_decay)
     generator = torch.Generator().manual_seed(recipe.seed)
     order = torch.empty(0, dtype=torch.int64)
     square = torch.ones(recipe.batch_size)
-    losses: list[float] = []
+    losses = []
     network.train()
     for step in range(recipe.steps):
         if len(order) < recipe.batch_size:
@@ -159,41 +164,43 @@ def _fit(network: Network, recipe: Recipe, data: Cifar10) -> list[float]:
         batch = Batch(data.train_x[chosen], square)
         made = views(batch, chosen.tolist(), seed=recipe.seed, step=step)
         embedded = network(made, recipe.batch_size)
-        loss = loss_of(embedded, step)
+        parts = loss_of(embedded, step)
         for group in optimiser.param_groups:
             warmup = recipe.steps // 10
             group["lr"] = learning_rate(step, recipe.steps, base=recipe.lr, warmup=warmup)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        parts["loss"].backward()
         optimiser.step()
-        losses.append(loss.item())
+        losses.append({name: part.item() for name, part in parts.items()})
     return losses
 
 
-def objective(recipe: Recipe) -> Callable[[Tensor, int], Tensor]:
-    """Return the loss of embedded views (V, N, D) and a step.
+def objective(recipe: Recipe) -> Callable[[Tensor, int], dict[str, Tensor]]:
+    """Return what makes the loss, and LeJEPA's parts of it, of embedded views (V, N, D) and a step.
 
     lightly's losses compare two views; here the mean over all pairs with a global view.
     """
     if recipe.method == "lejepa":
-        lam = named_variant(recipe.variant).lam if recipe.lam is None else recipe.lam
-        return lambda embedded, step: (
-            lejepa_loss(
-                embedded,
-                global_views=recipe.global_views,
-                step=step,
-                lam=lam,
-                variant=recipe.variant,
-                seed=recipe.seed,
-            ).total
-        )
+        return lambda embedded, step: _lejepa(recipe, embedded, step)
     pair_loss = _lightly_loss(recipe.method)
 
-    def mean_over_pairs(embedded: Tensor, _step: int) -> Tensor:
+    def mean_over_pairs(embedded: Tensor, _step: int) -> dict[str, Tensor]:
         pairs = [(g, v) for g in range(recipe.global_views) for v in range(g + 1, len(embedded))]
-        return torch.stack([pair_loss(embedded[g], embedded[v]) for g, v in pairs]).mean()
+        return {"loss": torch.stack([pair_loss(embedded[g], embedded[v]) for g, v in pairs]).mean()}
 
     return mean_over_pairs
+
+
+def _lejepa(recipe: Recipe, embedded: Tensor, step: int) -> dict[str, Tensor]:
+    loss = lejepa_loss(
+        embedded,
+        global_views=recipe.global_views,
+        step=step,
+        lam=named_variant(recipe.variant).lam if recipe.lam is None else recipe.lam,
+        variant=recipe.variant,
+        seed=recipe.seed,
+    )
+    return {"loss": loss.total, "prediction": loss.prediction, "sigreg": loss.sigreg}
 
 
 def _lightly_loss(method: str) -> nn.Module:

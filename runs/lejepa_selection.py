@@ -3,11 +3,12 @@
     nice -n 15 python -m runs.lejepa_selection            24 trainings, 50 minutes of one core
     nice -n 15 python -m runs.lejepa_selection --quick    24 trainings of 11 seconds
 
-The runs differ in lambda, learning rate, number of views and projector, drawn from a fixed
-sequence. Prints the Spearman correlation of each label-free number with the accuracy of a linear
-probe: the criterion loss / lambda^0.4 (arXiv 2511.08544, equation 8; the exponent is the paper's
-and is not fitted here), the loss itself, and RankMe of features and of embeddings. Each training is
-a line of `--out` as soon as it ends; started again, the script goes on with what is missing.
+The runs differ in lambda (.005 to .5), learning rate (5e-5 to 1e-2), number of views (2 to 4), and
+layers and width of the projector. Prints the Spearman correlation of each label-free number with
+the accuracy of a linear probe: the criterion loss / lambda^0.4 (arXiv 2511.08544, equation 8; the
+exponent is the paper's and is not fitted here), the loss itself, and RankMe of features and of
+embeddings. Each training is a line of `--out` as soon as it ends; started again, the script goes
+on with what is missing.
 """
 
 from __future__ import annotations
@@ -26,18 +27,29 @@ FULL, QUICK = 600, 60  # steps
 
 
 def recipes(steps: int) -> list[Recipe]:
-    """Return RUNS recipes, always the same."""
+    """Return RUNS recipes, always the same: each range walked in equal steps, each in disorder."""
     draw = random.Random(0)
+
+    def disordered(values: Sequence[float]) -> list[float]:
+        return draw.sample(values, len(values))
+
+    def between(low: float, high: float) -> list[float]:
+        values = [low * (high / low) ** (i / (RUNS - 1)) for i in range(RUNS)]
+        return disordered([float(f"{value:.2g}") for value in values])
+
+    def each_of(*values: int) -> list[int]:
+        return [int(v) for v in disordered([values[i % len(values)] for i in range(RUNS)])]
+
     return [
-        Recipe(
-            steps=steps,
-            lam=draw.choice((0.005, 0.02, 0.05, 0.1, 0.3)),
-            lr=draw.choice((1e-4, 5e-4, 2e-3, 5e-3)),
-            global_views=draw.choice((2, 3, 4)),
-            layers=draw.choice((1, 2, 3)),
-            out=draw.choice((16, 64)),
+        Recipe(steps=steps, lam=lam, lr=lr, global_views=views, layers=layers, out=out)
+        for lam, lr, views, layers, out in zip(
+            between(0.005, 0.5),
+            between(5e-5, 1e-2),
+            each_of(2, 3, 4),
+            each_of(1, 2, 3),
+            each_of(16, 64),
+            strict=True,
         )
-        for _ in range(RUNS)
     ]
 
 

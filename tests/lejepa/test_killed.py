@@ -6,10 +6,7 @@ bit for bit, what an undisturbed run leaves.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import random
-import socket
 import time
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -20,12 +17,11 @@ from safetensors.torch import load_file
 
 from shiomi.lejepa.config import PretrainConfig, Training
 from shiomi.lejepa.metrics import read_metrics
+from shiomi.lejepa.train import Moment
 from tests.lejepa.image_folders import image_folder
+from tests.lejepa.rank_processes import finish, rank_processes
 
-CONTEXT = multiprocessing.get_context("forkserver")
 STEPS = 24
-# Imported once, and not at each start: what a run imports, and what AdamW does as it is made.
-IMPORTED = ("shiomi.lejepa.pretraining", "torch._dynamo", "torch.utils.tensorboard")
 
 
 def config(images: Path, accumulate: int) -> PretrainConfig:
@@ -39,19 +35,20 @@ def config(images: Path, accumulate: int) -> PretrainConfig:
     )
 
 
-def train(config: PretrainConfig, out: Path, rank: int, ranks: int, port: int) -> None:
-    """One rank of a run, as torchrun starts it."""
+def train(
+    config: PretrainConfig, out: Path, last_step: Path | None = None, held: bool = False
+) -> None:
+    """One rank of a run. At its last step it makes the file `last_step`; `held`, it stays there.
+
+    A run that is held cannot end before it is killed, however late the kill comes.
+    """
     from shiomi.lejepa.pretraining import pretrain
 
-    torch.set_num_threads(1)
-    os.setpgid(0, 0)
-    if ranks > 1:
-        os.environ |= {
-            "RANK": str(rank),
-            "WORLD_SIZE": str(ranks),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-        }
+    def observe(moment: Moment) -> None:
+        if last_step is not None and moment.step == moment.steps:
+            last_step.touch()
+            time.sleep(240 if held else 0)
+
     pretrain(
         config,
         out,
@@ -60,42 +57,45 @@ def train(config: PretrainConfig, out: Path, rank: int, ranks: int, port: int) -
         log_every=3,
         evaluations=2,
         extras=False,
+        observe=observe,
     )
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
+def run(config: PretrainConfig, out: Path, ranks: int) -> None:
+    """Run all ranks to the end."""
+    with rank_processes(ranks, train, config, out) as processes:
+        finish(processes)
 
 
-def run(config: PretrainConfig, out: Path, ranks: int, steps: int | None = None) -> bool:
-    """Run all ranks to the end, or kill them at a random moment `steps` checkpoints from now."""
-    port = free_port()
-    processes: list[BaseProcess] = [
-        CONTEXT.Process(target=train, args=(config, out, rank, ranks, port))
-        for rank in range(ranks)
-    ]
-    for process in processes:
-        process.start()
-    if steps is not None:
-        wait_for_checkpoints(out / "checkpoint" / "last.pt", steps, processes)
-        time.sleep(random.uniform(0, 0.05 if steps else 1.0))
+def kill(config: PretrainConfig, out: Path, ranks: int, checkpoints: int) -> None:
+    """Start all ranks, and kill them at a random moment `checkpoints` checkpoints from then."""
+    last_step = out.with_suffix(".last_step")
+    last_step.unlink(missing_ok=True)
+    seconds = random.uniform(0, 0.05 if checkpoints else 1.0)  # a start takes about one
+    with rank_processes(ranks, train, config, out, last_step, True) as processes:
+        seen = modified(out / "checkpoint" / "last.pt")
+        while checkpoints and not last_step.exists() and all(alive(processes)):
+            time.sleep(0.001)
+            if (now := modified(out / "checkpoint" / "last.pt")) != seen:
+                seen, checkpoints = now, checkpoints - 1
+        time.sleep(seconds)
+        assert all(alive(processes)), "it failed by itself"
         for process in random.sample(processes, ranks):
             process.kill()
-    for process in processes:
-        process.join(240)
-    return all(process.exitcode == 0 for process in processes)
 
 
-def wait_for_checkpoints(path: Path, count: int, processes: list[BaseProcess]) -> None:
-    """Wait until `path` was replaced `count` times, or a process has ended."""
-    seen = modified(path)
-    while count and all(process.exitcode is None for process in processes):
-        time.sleep(0.001)
-        if (now := modified(path)) != seen:
-            seen, count = now, count - 1
+def kill_as_it_ends(config: PretrainConfig, out: Path, ranks: int) -> None:
+    """Kill all ranks about when the last checkpoint and the encoder are written, or just after."""
+    last_step = out.with_suffix(".last_step")
+    last_step.unlink(missing_ok=True)
+    with rank_processes(ranks, train, config, out, last_step) as processes:
+        while not last_step.exists() and all(alive(processes)):
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.03))
+
+
+def alive(processes: list[BaseProcess]) -> list[bool]:
+    return [process.exitcode is None for process in processes]
 
 
 def modified(path: Path) -> int | None:
@@ -106,13 +106,13 @@ def modified(path: Path) -> int | None:
 def test_a_run_that_was_killed_ends_with_the_weights_of_one_that_was_not(
     tmp_path: Path, ranks: int, accumulate: int, kills: int
 ) -> None:
-    CONTEXT.set_forkserver_preload([__name__, *IMPORTED])
     told = config(image_folder(tmp_path / "images"), accumulate)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert run(told, whole, ranks)
-    done = sum(not run(told, killed, ranks, random.randint(0, 4)) for _ in range(kills))
-    assert done >= kills - 1  # the last one may come too late
-    assert run(told, killed, ranks)
+    run(told, whole, ranks)
+    for _ in range(kills):
+        kill(told, killed, ranks, random.randint(0, 4))
+    kill_as_it_ends(told, killed, ranks)
+    run(told, killed, ranks)
     assert same_weights(whole, killed)
     assert losses(whole) == losses(killed)
 

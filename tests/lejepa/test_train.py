@@ -17,7 +17,7 @@ from shiomi.lejepa.devices import Place, joined_ranks, pick_device
 from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import InputError, NonFiniteError, RunError
 from shiomi.lejepa.train import Fit, Moment
-from tests.lejepa.test_killed import CONTEXT, IMPORTED, free_port
+from tests.lejepa.rank_processes import finish, rank_processes
 
 COUNT, WIDTH = 64, 12
 DATA = torch.randn(COUNT, WIDTH, generator=torch.Generator().manual_seed(1))
@@ -102,30 +102,18 @@ def test_accumulation_does_dropout_alike_in_both_passes() -> None:
     assert not torch.equal(first, one._embed(one.network, part, 1))
 
 
-def rank_main(rank: int, ranks: int, port: int, out: Path, accumulate: int) -> None:
-    torch.set_num_threads(1)
-    os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(ranks)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+def rank_main(out: Path, accumulate: int) -> None:
     with joined_ranks("cpu") as place:
         fitted = fit(training(accumulate=accumulate, batch_size=17), place)
         fitted.run()
-        torch.save(weights(fitted), out / f"{rank}.pt")
+        torch.save(weights(fitted), out / f"{place.rank}.pt")
 
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_two_ranks_train_as_one_process_does(tmp_path: Path, accumulate: int) -> None:
     """A batch of 17: the ranks have 8 and 9 samples of it."""
-    CONTEXT.set_forkserver_preload([__name__, *IMPORTED])
-    port = free_port()
-    processes = [
-        CONTEXT.Process(target=rank_main, args=(rank, 2, port, tmp_path, accumulate))
-        for rank in range(2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0]
+    with rank_processes(2, rank_main, tmp_path, accumulate) as processes:
+        finish(processes)
     alone = fit(training(batch_size=17))
     alone.run()
     for rank in range(2):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from shiomi.digest.archive import Archive
 from shiomi.digest.archive.migrate import Migration, migrate, shipped_migrations
 
 FIRST = Migration(1, "first", "CREATE TABLE a (x);\nINSERT INTO a VALUES (1);\n")
@@ -80,6 +81,33 @@ def test_two_who_open_a_new_archive_at_once_migrate_it_once(tmp_path: Path) -> N
     assert value(two) == 2
     one.close()
     two.close()
+
+
+def test_an_archive_from_before_search_folded_widths_is_found_in_any_width_and_whole(
+    tmp_path: Path,
+) -> None:
+    old = sqlite3.connect(tmp_path / "a", isolation_level=None)
+    migrate(old, "a", tuple(m for m in shipped_migrations() if m.number <= 3))
+    old.execute("INSERT INTO thread (n, community, id, created) VALUES (7, 'hackernews', '1', 1)")
+    for n, title in ((1, "生成ＡＩの規制"), (2, "Rust")):
+        old.execute("INSERT INTO title VALUES (?, 7, ?, 1, 1)", (n, title))
+        old.execute("INSERT INTO title_text (rowid, title) VALUES (?, ?)", (n, title))
+    text = "ﾃﾞｰﾀﾍﾞｰｽの話"
+    old.execute("INSERT INTO passage VALUES (3, 7, 'post', 0, ?, 'https://e.org/', 1, 1)", (text,))
+    old.execute("INSERT INTO passage_text (rowid, text) VALUES (3, ?)", (text,))
+    old.close()
+
+    with Archive.open(tmp_path / "a") as archive:
+        for query in ("AI", "生成AI", "rust", "データベース", "ﾃﾞｰﾀﾍﾞｰｽ"):
+            assert [hit.thread.id for hit in archive.search(query)] == ["1"], query
+        for table in ("title_text", "passage_text"):
+            archive.connection.execute(
+                f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)"
+            )
+        assert archive.titles("hackernews:1") == [(1, "Rust"), (1, "生成ＡＩの規制")]
+        archive.connection.execute("DELETE FROM thread")
+        assert archive.search("データベース") == []
+        archive.connection.execute("INSERT INTO title_text (title_text) VALUES ('integrity-check')")
 
 
 def test_the_shipped_migrations_begin_with_the_threads() -> None:

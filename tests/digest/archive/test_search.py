@@ -7,6 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
+from shiomi.digest.archive.folding import folded
 from shiomi.digest.archive.search import query_words
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
 from tests.digest.archive.conftest import MakeThread
@@ -51,6 +52,66 @@ def test_japanese_and_short_words_are_found(archive: Archive, make: MakeThread, 
 def test_a_word_written_wide_is_found_written_narrow(archive: Archive, make: MakeThread) -> None:
     archive.add([make(title="The GPT-5 launch")], seen=1)
     assert found(archive, "ＧＰＴ－５") == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("title", "query"),
+    [
+        ("生成ＡＩの規制", "AI"),
+        ("生成ＡＩの規制", "ai"),
+        ("生成AIの規制", "ＡＩ"),
+        ("ＣｈａｔＧＰＴを試す", "chatgpt"),
+        ("ﾃﾞｰﾀﾍﾞｰｽの話", "データベース"),
+        ("データベースの話", "ﾃﾞｰﾀﾍﾞｰｽ"),
+        ("ｶﾞﾗｽ", "ガ"),
+        ("ガラス", "ｶﾞ"),
+        ("㍿エーアイ", "株式会社"),
+        ("第①回", "第1回"),
+        ("ÜBER-Café", "über-café"),
+        ("Été", "ét"),
+        ("Ink\u00a0as a service", '"ink as"'),
+        ("Cafe\u0301 society", "café"),
+    ],
+)
+def test_texts_and_queries_meet_whatever_width_and_case_each_is_written_in(
+    archive: Archive, make: MakeThread, title: str, query: str
+) -> None:
+    text = Passage(PassageKind.COMMENT, title, "https://example.org/c")
+    archive.add(
+        [
+            make(id="title", title=title),
+            make(id="passage", title="-", passages=(text,)),
+            make(id="no", title="Rust"),
+        ],
+        seen=1,
+    )
+    assert found(archive, query) == ["title", "passage"]
+
+
+def test_what_is_found_folded_is_shown_as_it_is_written(archive: Archive, make: MakeThread) -> None:
+    text = "㍿" * 300 + "ここにﾃﾞｰﾀﾍﾞｰｽとＡＩがある" + "…" * 300
+    comment = Passage(PassageKind.COMMENT, text, "https://example.org/c")
+    archive.add([make(title="ＡＩの話"), make(id="2", title="-", passages=(comment,))], seen=1)
+    assert [hit.snippet for hit in archive.search("ai 話")] == ["ＡＩの話"]
+    (hit,) = archive.search("データベース")
+    assert "ここにﾃﾞｰﾀﾍﾞｰｽとＡＩがある" in hit.snippet
+    assert len(hit.snippet) < 300
+
+
+def test_a_word_given_in_two_widths_is_one_word(archive: Archive, make: MakeThread) -> None:
+    archive.add([make(title="AIの話")], seen=1)
+    (once,), (twice,) = archive.search("AI"), archive.search("AI ＡＩ ai")
+    assert twice.rank == once.rank
+
+
+def test_a_text_that_was_replaced_is_found_no_more_in_any_width(
+    archive: Archive, make: MakeThread
+) -> None:
+    for seen, text in enumerate(("ｱｯﾌﾟﾙの話", "ｶﾞﾗｽの話")):
+        passage = Passage(PassageKind.POST, text, "https://example.org/c")
+        archive.add([make(passages=(passage,))], seen=seen)
+    assert found(archive, "アップル") == found(archive, "ｱｯﾌﾟﾙ") == []
+    assert found(archive, "ガラス") == ["1"]
 
 
 def test_a_title_the_thread_no_longer_has_is_found_and_shown(
@@ -159,8 +220,11 @@ def test_a_title_is_found_by_any_part_of_it_of_three_characters_or_more(
 ) -> None:
     title = data.draw(st.text(min_size=3, max_size=30))
     start = data.draw(st.integers(0, len(title) - 3))
-    part = title[start : data.draw(st.integers(start + 3, len(title)))]
+    end = data.draw(st.integers(start + 3, len(title)))
+    part = title[start:end]
     assume(part.strip())
+    # a cut between a letter and the mark on it makes other letters of both
+    assume(folded(title) == folded(title[:start]) + folded(part) + folded(title[end:]))
     thread = Thread("hackernews", "1", title, 1, "https://example.org/")
     with Archive.open(":memory:") as archive:
         archive.add([thread], seen=1)

@@ -23,6 +23,7 @@ from itertools import groupby
 
 import msgspec
 
+from shiomi.digest.archive.folding import kept_folding
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 
@@ -199,11 +200,15 @@ class Writer:
         return n
 
     def _insert_title(self, n: int, title: str, first: int, last: int) -> None:
+        flat = kept_folding(title)
         row = self._insert_row(
-            "INSERT INTO title (thread, title, first, last) VALUES (?, ?, ?, ?)",
-            (n, title, first, last),
+            "INSERT INTO title (thread, title, first, last, folded) VALUES (?, ?, ?, ?, ?)",
+            (n, title, first, last, flat),
         )
-        self._db.execute("INSERT INTO title_text (rowid, title) VALUES (?, ?)", (row, title))
+        self._db.execute(
+            "INSERT INTO title_text (rowid, title) VALUES (?, ?)",
+            (row, title if flat is None else flat),
+        )
 
     def _insert_row(self, statement: str, values: tuple[object, ...]) -> int:
         """The integer key of the new row."""
@@ -286,13 +291,15 @@ class Writer:
             changed = True
             self._db.execute("DELETE FROM passage WHERE thread = ? AND kind = ?", (n, kind))
             for position, one in enumerate(given):
+                flat = kept_folding(one[0])
                 row = self._insert_row(
-                    "INSERT INTO passage (thread, kind, position, text, link, points, seen)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (n, kind, position, *one, seen),
+                    "INSERT INTO passage (thread, kind, position, text, link, points, seen, folded)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (n, kind, position, *one, seen, flat),
                 )
                 self._db.execute(
-                    "INSERT INTO passage_text (rowid, text) VALUES (?, ?)", (row, one[0])
+                    "INSERT INTO passage_text (rowid, text) VALUES (?, ?)",
+                    (row, one[0] if flat is None else flat),
                 )
         return changed
 

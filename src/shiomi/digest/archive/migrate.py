@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 
+from shiomi.digest.archive.folding import kept_folding
 from shiomi.digest.errors import ArchiveError
 
 __all__ = ["APPLICATION_ID", "Migration", "migrate", "shipped_migrations"]
@@ -39,6 +40,7 @@ def migrate(
 ) -> None:
     """Apply what is not yet applied, each migration in one transaction.
 
+    A migration may call `kept_folding(text)`, which is no function of SQLite's own.
     `connection` is in autocommit mode; `name` is what errors call the archive. Raises ArchiveError
     where the file is another program's, or was made by a newer version of this one.
     """
@@ -53,6 +55,7 @@ def migrate(
             f" program knows up to {max(known, default=0):04d}); upgrade Shiomi, or name another"
             " file as `archive` in shiomi.toml"
         )
+    connection.create_function("kept_folding", 1, kept_folding, deterministic=True)
     for migration in migrations:
         if migration.number not in applied:
             _apply(connection, migration)

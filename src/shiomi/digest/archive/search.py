@@ -1,8 +1,9 @@
 """Full-text search over every title a thread ever had, and its passages.
 
 The index is of trigrams, so it needs no word boundaries and finds Japanese as it finds English.
-Words of one or two characters have no trigram and are looked for in the text itself. A query is
-text: nothing in it is syntax but a pair of double quotes around words that must stand together.
+Texts and queries are folded alike, in width and case (folding.py); what is shown is not. Words of
+one or two characters have no trigram and are looked for in the text itself. A query is text:
+nothing in it is syntax but a pair of double quotes around words that must stand together.
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from shiomi.digest.archive.folding import folded, place_before_folding
 from shiomi.digest.archive.loading import load_threads
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.thread import Thread
@@ -60,15 +61,18 @@ def search_threads(
     Better is: more of the words in a title, as whole words, in the current title; then more
     points; then newer. Empty where the query has no word.
     """
-    words = query_words(query)
+    words = list(dict.fromkeys(map(folded, query_words(query))))
     if not words or limit < 1:
         return []
     keys = _candidates(connection, words, max(limit, CANDIDATES), since, until, community)
     threads = load_threads(connection, keys)
     titles = _old_titles(connection, keys)
-    hits = [_hit(thread, titles.get(n, ()), words) for n, thread in zip(keys, threads, strict=True)]
-    hits.sort(key=lambda hit: (-hit.rank, -hit.thread.created, hit.thread.uid))
-    return hits[:limit]
+    ranked = [(_match(x, titles.get(n, ()), words), x) for n, x in zip(keys, threads, strict=True)]
+    ranked.sort(key=lambda x: (-x[0].rank, -x[1].created, x[1].uid))
+    return [
+        Hit(thread, _excerpt(match.text, words) if match.within else match.text, match.rank)
+        for match, thread in ranked[:limit]
+    ]
 
 
 def _candidates(
@@ -104,34 +108,29 @@ def _candidates(
 
 
 def _condition(word: str, *, scan: bool) -> tuple[str, str]:
-    """A condition on `thread` with two values, both the returned one."""
+    """A condition on `thread` for a folded word, with two values, both the returned one."""
     if len(word) >= 3:
         return (
             "n IN (SELECT thread FROM title WHERE n IN"
             " (SELECT rowid FROM title_text WHERE title_text MATCH ?)"
             " UNION ALL SELECT thread FROM passage WHERE n IN"
             " (SELECT rowid FROM passage_text WHERE passage_text MATCH ?))",
-            " OR ".join('"{}"'.format(form.replace('"', '""')) for form in _forms(word)),
+            '"{}"'.format(word.replace('"', '""')),
         )
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
     if scan:
         return (
-            "n IN (SELECT thread FROM title WHERE title LIKE ? ESCAPE '\\'"
-            " UNION ALL SELECT thread FROM passage WHERE text LIKE ? ESCAPE '\\')",
+            "n IN (SELECT thread FROM title WHERE coalesce(folded, title) LIKE ? ESCAPE '\\'"
+            " UNION ALL"
+            " SELECT thread FROM passage WHERE coalesce(folded, text) LIKE ? ESCAPE '\\')",
             pattern,
         )
     return (
         "(EXISTS (SELECT 1 FROM title AS t WHERE t.thread = thread.n"
-        " AND t.title LIKE ? ESCAPE '\\') OR EXISTS (SELECT 1 FROM passage AS p"
-        " WHERE p.thread = thread.n AND p.text LIKE ? ESCAPE '\\'))",
+        " AND coalesce(t.folded, t.title) LIKE ? ESCAPE '\\') OR EXISTS (SELECT 1 FROM passage AS p"
+        " WHERE p.thread = thread.n AND coalesce(p.folded, p.text) LIKE ? ESCAPE '\\'))",
         pattern,
     )
-
-
-def _forms(word: str) -> Iterable[str]:
-    """The word as written, and as Japanese writes it otherwise: ＡＩ for AI, ｶﾞ for ガ."""
-    folded = unicodedata.normalize("NFKC", word)
-    return dict.fromkeys((word, folded) if len(folded) >= 3 else (word,))
 
 
 def _old_titles(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[str]]:
@@ -145,41 +144,55 @@ def _old_titles(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int
     return found
 
 
-def _hit(thread: Thread, titles: Sequence[str], words: Sequence[str]) -> Hit:
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """How well a thread matches, and the text that is shown of it."""
+
+    rank: float
+    text: str
+    within: bool = False  # of the text, only the part with the words is shown
+
+
+def _match(thread: Thread, titles: Sequence[str], words: Sequence[str]) -> _Match:
     points = max((reading.points or 0 for reading in thread.readings), default=0)
     # below one word found in a title, so that points only decide between equals
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(points, 0))))
-    in_current = [_found(thread.title, word) for word in words]
+    in_current = _found(thread.title, words)
     rank += 2 * sum(in_current) / len(words)
     if all(in_current):
-        return Hit(thread, thread.title, rank)
-    best_old = max(titles, key=lambda title: sum(_found(title, word) for word in words), default="")
-    in_old = sum(_found(best_old, word) for word in words)
+        return _Match(rank, thread.title)
+    in_old, old = max(((sum(_found(x, words)), x) for x in titles), key=_first, default=(0.0, ""))
     if in_old > sum(in_current):
-        return Hit(thread, best_old, rank + in_old / len(words))
-    texts = [passage.text for passage in thread.passages]
-    best = max(texts, key=lambda text: sum(_found(text, word) for word in words), default="")
-    if not best:
-        return Hit(thread, thread.title, rank)
-    return Hit(thread, _excerpt(best, words), rank)
+        return _Match(rank + in_old / len(words), old)
+    texts = ((sum(_found(x.text, words)), x.text) for x in thread.passages)
+    _, text = max(texts, key=_first, default=(0.0, ""))
+    return _Match(rank, text, within=True) if text else _Match(rank, thread.title)
 
 
-def _found(text: str, word: str) -> float:
-    """1 for a whole word, 0.8 for a part of one, 0 where it does not occur."""
-    found = re.search(re.escape(word), text, re.IGNORECASE)
-    if not found:
+def _first(scored: tuple[float, str]) -> float:
+    return scored[0]
+
+
+def _found(text: str, words: Sequence[str]) -> list[float]:
+    """For each word 1 where it stands whole, 0.8 where as a part of one, 0 where it does not."""
+    flat = folded(text)
+    return [_how_whole(flat, word) for word in words]
+
+
+def _how_whole(flat: str, word: str) -> float:
+    start = flat.find(word)
+    if start < 0:
         return 0.0
-    before, after = text[: found.start()][-1:], text[found.end() :][:1]
+    before, after = flat[:start][-1:], flat[start + len(word) :][:1]
     inside = (before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())
     return 0.8 if inside else 1.0
 
 
 def _excerpt(text: str, words: Sequence[str], around: int = 80) -> str:
-    """The text about the first of the words in it, cut between words where it has any."""
-    found = next(
-        (m for word in words if (m := re.search(re.escape(word), text, re.IGNORECASE))), None
-    )
-    start = max(0, found.start() - around) if found else 0
-    end = min(len(text), (found.end() if found else 0) + around)
+    """The text about the first of the words in it, as it is written, cut between words."""
+    flat = folded(text)
+    place, word = next(((flat.find(x), x) for x in words if x in flat), (0, ""))
+    start = max(0, place_before_folding(text, place) - around)
+    end = min(len(text), place_before_folding(text, place + len(word)) + around)
     cut = " ".join(text[start:end].split())
     return ("…" if start else "") + cut + ("…" if end < len(text) else "")

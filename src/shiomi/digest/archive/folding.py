@@ -1,0 +1,44 @@
+"""Texts as they are searched: one width and one case, so that AI is found where ＡＩ is written.
+
+Text and query are folded alike. The folded text is kept beside the text only where it differs in
+more than the case of a to z, which SQLite folds itself: of 100,000 real titles 112.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+
+from shiomi.digest.terms import normalized
+
+__all__ = ["folded", "kept_folding", "place_before_folding"]
+
+# Marks on marks are sorted in quadratic time: what comes from the network is folded in pieces of at
+# most so many characters, cut where no character joins the next.
+_PIECE = re.compile(r".{1,2000}(?=[\s、。,.]|\Z)|.{1,2000}", re.DOTALL)
+
+
+def folded(text: str) -> str:
+    """The text in NFKC and case folded: ＡＩ as ai, ｱｯﾌﾟﾙ as アップル, Ü as ü."""
+    if text.isascii():
+        return text.lower()
+    return "".join(normalized(piece) for piece in _PIECE.findall(text))
+
+
+def kept_folding(text: str) -> str | None:
+    """What is kept beside the text for search; None where the text itself will do."""
+    if text.isascii():
+        return None
+    flat = folded(text)
+    return None if flat == _ascii_lower(text) else flat
+
+
+def place_before_folding(text: str, place: int) -> int:
+    """Where in `text` the character stands of which `place` in its folding is a part."""
+    if kept_folding(text) is None:
+        return place
+    return bisect_right(range(len(text) + 1), place, key=lambda i: len(folded(text[:i]))) - 1
+
+
+def _ascii_lower(text: str) -> str:
+    return text.encode().lower().decode()

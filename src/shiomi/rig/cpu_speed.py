@@ -7,6 +7,7 @@ a CPU reads a prompt depends on its instructions and is not known here.
 
 from __future__ import annotations
 
+from shiomi.rig.assumption import assuming, multiples
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Machine
@@ -44,10 +45,11 @@ def decode_on_cpu(
         )
     if depth < 0 or users < 1 or not model.layers:
         raise RigError(f"{model.name}, {users} users at a depth of {depth} cannot be meant")
-    cache = cache_reads(model, depth, users, kv_dtype=kv_dtype)
-    read = weight_reads(model, quantisation, users) + cache.values + cache.ungrouped + cache.latent
+    weights = weight_reads(model, quantisation, users)
+    caches = sum(cache_reads(model, depth, users, kv_dtype=kv_dtype))
+    read = weights + caches
     low, likely, high = (share * bandwidth / read * users for share in RAM_SHARES)
-    return Estimate(
+    found = Estimate(
         likely,
         low,
         high,
@@ -56,3 +58,5 @@ def decode_on_cpu(
         "to be reached; not fitted",
         ("bytes counted from the model's shape",),
     )
+    least, most = multiples(model.assumed, weights, caches)
+    return assuming(found, model.assumed, (1 / most, 1 / least))

@@ -137,9 +137,11 @@ def load_seconds(needed: Memory, machine: Machine) -> Estimate:
         raise MachineError(
             "how fast the disk reads is not known; `shiomi rig detect --time-file FILE` measures it"
         )
-    bytes_ = (needed.weights.value + needed.host.value) * GIB
+    held = needed.weights.value + needed.host.value
+    bytes_ = held * GIB
     seconds = bytes_ / (speed * 1e9)
-    least, most = _LOADING
+    least = _LOADING[0] * (needed.weights.low + needed.host.low) / held
+    most = _LOADING[1] * (needed.weights.high + needed.host.high) / held
     return Estimate(
         seconds,
         seconds * least,

@@ -49,6 +49,8 @@ def estimates_text(
     ]
     if model.context_length is not None and setting.context > model.context_length:
         lines.append(phrase("untrained", trained=f"{model.context_length:,}"))
+    if model.assumed is not None:
+        lines.append(phrase("assumed", what=basis_text(model.assumed.text, language)))
     lines += [f"{phrase(name)}: ? {reason}" for name, reason in found.missing.items()]
     lines += ["", phrase("rests")]
     for name, x in found.known.items():
@@ -81,6 +83,7 @@ def estimates_json(
         "surely": None if fit is None else fit.sure,
         "usable": None if fit is None else estimate_json(fit.usable),
         **{name: estimate_json(x) for name, x in found.known.items()},
+        "assumed": model.assumed and model.assumed.text,
         "missing": found.missing,
     }
 

@@ -10,6 +10,7 @@ from shiomi.rig.basis import basis_text
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need, Place, Runs
 from shiomi.rig.machine import Gpu, Machine
+from shiomi.rig.model import Model
 from shiomi.rig.table import figure, text_table, tokens_text
 from shiomi.rig.wording import say
 
@@ -140,6 +141,7 @@ def _json(runs: Runs) -> dict[str, Any]:
         "licence": runs.known.licence,
         "released": runs.known.released,
         "source": runs.model.source,
+        "assumed": runs.model.assumed and runs.model.assumed.text,
         "note": runs.note,
     }
 
@@ -164,11 +166,16 @@ def _row(runs: Runs, language: str) -> list[str]:
 
 
 def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
-    bases = dict.fromkeys(x.decode.basis for x in shown if x.decode is not None)
+    bases = dict.fromkeys(_basis(x.decode, x.model) for x in shown if x.decode is not None)
     if any(x.place is Place.RAM for x in shown):  # each has a figure of its own
         bases = dict.fromkeys(x for x in bases if " a step from RAM" not in x)
         bases[say(language, "fit", "from_ram")] = None
     lines = [f"{say(language, 'fit', 'basis')}: {basis_text(x, language)}" for x in bases]
+    lines += [
+        f"{x.known.name}: {basis_text(x.model.assumed.text, language)}"
+        for x in shown
+        if x.model.assumed is not None
+    ]
     if any(not x.sure for x in shown):
         lines.append(say(language, "fit", "unsure"))
     if any(x.decode is None for x in shown):
@@ -176,6 +183,11 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
     if shown:
         lines.append(say(language, "fit", "order"))
     return lines + [f"{say(language, 'machine', 'unknown')}: {x}" for x in machine.unknown]
+
+
+def _basis(estimate: Estimate, model: Model) -> str:
+    """Without what is assumed of this model, which is said beside its name."""
+    return estimate.basis.replace(f"; {model.assumed.text}" if model.assumed else "", "")
 
 
 def _choice(runs: Runs) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from shiomi.rig.architectures import is_known
+from shiomi.rig.assumption import from_header
 from shiomi.rig.errors import ModelFileError
 from shiomi.rig.gguf_header import GgufHeader, Tensor, read_gguf_header
 from shiomi.rig.model import Layer, LayerKind, Model
@@ -179,6 +181,9 @@ def _model(metadata: _Metadata, tensors: Sequence[Tensor]) -> Model:
         source=str(metadata.header.path),
         embedding_bytes=sum(t.size for t in tables),
         expert_bytes=sum(t.size for t in experts),
+        assumed=None
+        if is_known(metadata.architecture, "gguf")
+        else from_header(metadata.architecture),
     )
 
 

@@ -1,7 +1,8 @@
 """A model's layers from the config.json beside its weights on Hugging Face.
 
 Parameters are counted from the shape, as no config states them. A kind of layer that is not known
-here is refused by name: a guess would be a wrong answer.
+here is refused by name. Of an architecture that is not known, or that does not say the kinds of its
+layers, the usual is assumed, and every estimate says so (assumption.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shiomi.rig.architectures import is_known, kinds_must_be_said
+from shiomi.rig.assumption import from_config
 from shiomi.rig.errors import ModelFileError
 from shiomi.rig.hf_blocks import attention, feed_forward, linear, mamba
 from shiomi.rig.hf_fields import Fields
@@ -52,12 +55,14 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
     hostile, or describes layers that are not known here.
     """
     fields = Fields(_load(config, name), name).language_model()
-    if fields.text("model_type") in REFUSED:
-        fields.refuse(f"is of a {fields.text('model_type')}, whose layers are not known here")
+    architecture = fields.text("model_type")
+    if architecture in REFUSED:
+        fields.refuse(f"is of a {architecture}, whose layers are not known here")
     count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
     if count < 1:
         fields.refuse("has no layers")
-    kinds = _kinds(fields, count)
+    stated = _stated_kinds(fields, count)
+    kinds = stated or _usual_kinds(fields, count)
     hidden = fields.integer("hidden_size", "n_embd", "d_model")
     vocabulary = fields.integer("vocab_size")
     if not hidden or not vocabulary:
@@ -66,7 +71,7 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
     own_vocabulary = fields.integer("vocab_size_per_layer_input", default=vocabulary)
     return Model(
         name=name,
-        architecture=fields.text("model_type"),
+        architecture=architecture,
         layers=tuple(_layer(fields, index, kind) for index, kind in enumerate(kinds)),
         hidden_size=hidden,
         vocabulary=vocabulary,
@@ -78,6 +83,12 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
         or None,
         quantisation=_quantisation(fields),
         source=f"config.json of {name}",
+        assumed=from_config(
+            architecture,
+            known=is_known(architecture, "config"),
+            kinds_said=stated is not None
+            or (is_known(architecture, "config") and not kinds_must_be_said(architecture)),
+        ),
     )
 
 
@@ -131,8 +142,11 @@ def _quantisation(fields: Fields) -> str | None:
     return {"fp8": "FP8", "mxfp4": "MXFP4"}.get(str(method))
 
 
-def _kinds(fields: Fields, count: int) -> list[str]:
-    """What mixes the tokens in each layer: attention, sliding, linear, conv, mamba or mlp."""
+def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
+    """What mixes the tokens in each layer: attention, sliding, linear, conv, mamba or mlp.
+
+    None where no field says it.
+    """
     named = fields.texts("layer_types") or fields.texts("layers_block_type")
     if pattern := fields.optional_text("hybrid_override_pattern"):
         named = list(pattern)
@@ -156,6 +170,11 @@ def _kinds(fields: Fields, count: int) -> list[str]:
         return ["mamba"] * count
     if _has_mamba(fields):
         fields.refuse("has a state space and does not say in which layers")
+    return None
+
+
+def _usual_kinds(fields: Fields, count: int) -> list[str]:
+    """Attention in each layer, sliding where the architecture is known for it."""
     return ["sliding" if slides else "attention" for slides in _sliding(fields, count)]
 
 

@@ -11,6 +11,7 @@ llama.cpp: src/llama-kv-cache-iswa.cpp. vLLM: v1/core/kv_cache_utils.py.
 
 from __future__ import annotations
 
+from shiomi.rig.assumption import assuming
 from shiomi.rig.errors import SettingError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.model import Layer, LayerKind, Model
@@ -52,6 +53,14 @@ def kv_cache_gib(
 
     Raises SettingError where a setting means nothing to the engine.
     """
+    found = _kv_cache_gib(model, context, users=users, kv_dtype=kv_dtype, engine=engine)
+    return found if model.assumed is None else assuming(found, model.assumed, model.assumed.caches)
+
+
+def _kv_cache_gib(
+    model: Model, context: int, *, users: int, kv_dtype: str, engine: str
+) -> Estimate:
+    """The same where the model's layers are what they are read as."""
     value = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine=engine) / GIB
     if engine == "llama.cpp":
         return Estimate(

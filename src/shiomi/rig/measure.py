@@ -133,14 +133,19 @@ def calibrate(
         prefill = _factor("reading", reading.value, measurement.prefill, model.name)
     narrowed = choose(engine, "decode", machine.gpus[0]).narrowed
     reads = choose(engine, "prefill", machine.gpus[0]).narrowed
+    basis = f"{measurement.decode:.3g} tok/s measured here with {model.name} {quantisation}"
+    most = least = 1.0
+    if model.assumed is not None:  # what is not the machine's is in the factor too
+        least, most = model.assumed.weights
+        basis += f"; {model.assumed.text}"
     return Calibration(
         decode=decode,
         prefill=prefill,
-        low=min(narrowed.low, 1.0),
-        high=max(narrowed.high, 1.0),
-        prefill_low=min(reads.low, 1.0),
-        prefill_high=max(reads.high, 1.0),
-        basis=f"{measurement.decode:.3g} tok/s measured here with {model.name} {quantisation}",
+        low=min(narrowed.low, 1.0) / most,
+        high=max(narrowed.high, 1.0) / least,
+        prefill_low=min(reads.low, 1.0) / most,
+        prefill_high=max(reads.high, 1.0) / least,
+        basis=basis,
     )
 
 

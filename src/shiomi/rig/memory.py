@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shiomi.rig.assumption import Assumption, assuming
 from shiomi.rig.errors import SettingError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.kv_cache import GIB, MICRO_BATCH, check_setting, kv_bytes, kv_cache_gib
@@ -66,10 +67,26 @@ class _Parts:
     spread: float  # share by which the whole may be off
     basis: str
     source: str
+    assumed: Assumption | None  # of the shape; None: the bytes are of a file
 
     @property
     def total(self) -> float:
         return self.layers + self.experts + self.embedding + self.output
+
+    def estimate(self, of: float) -> Estimate:
+        """GiB of so many of the bytes."""
+        value, spread = of / GIB, self.spread
+        found = Estimate(
+            value,
+            value * (1 - spread),
+            value * (1 + spread),
+            "GiB",
+            self.basis,
+            (self.source,),
+        )
+        return (
+            found if self.assumed is None else assuming(found, self.assumed, self.assumed.weights)
+        )
 
 
 def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
@@ -78,7 +95,7 @@ def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
     `quantisation` None: the file's own. Raises SettingError where it is not known.
     """
     parts = _parts(model, quantisation)
-    return _estimate(parts.total / GIB, parts.spread, parts.basis, (parts.source,))
+    return parts.estimate(parts.total)
 
 
 def memory(
@@ -113,13 +130,14 @@ def memory(
         buffers = _llama_cpp_buffers(model, context * users, flash_attention, gpus)
     else:
         buffers = _vllm_buffers(model, gpus)
-    weights = _estimate(on_gpus / GIB, parts.spread, parts.basis, (parts.source,))
+    weights = parts.estimate(on_gpus)
+    total = _sum((weights, kv, buffers), f"weights, caches and buffers of {engine}")
     return Memory(
         weights=weights,
         kv=kv,
         buffers=buffers,
-        total=_sum((weights, kv, buffers), f"weights, caches and buffers of {engine}"),
-        host=_estimate(beside / GIB, parts.spread, parts.basis, (parts.source,)),
+        total=assuming(total, model.assumed),
+        host=parts.estimate(beside),
     )
 
 
@@ -165,7 +183,7 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
         rest = model.file_bytes - embedding - experts
         output = min(rest, share * model.file_bytes)
         basis = "sizes of the tensors in the file"
-        return _Parts(rest - output, experts, embedding, output, 0.0, basis, model.source)
+        return _Parts(rest - output, experts, embedding, output, 0.0, basis, model.source, None)
     wanted = model.quantisation if quantisation is None else quantisation
     if wanted is None:
         raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
@@ -185,6 +203,7 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
         + (f"{bits.expert_bits:g} in experts, " if experts else "")
         + f"{bits.embedding_bits:g} in the embedding, {bits.output_bits:g} in the output",
         source=bits.source,
+        assumed=model.assumed if model.file_bytes is None else None,  # tensors tell it
     )
 
 
@@ -229,10 +248,6 @@ def _vllm_buffers(model: Model, gpus: int) -> Estimate:
         f"a profile run of {VLLM_BATCH} tokens and CUDA graphs, by rule, not measured here",
         ("vLLM's default max_num_batched_tokens",),
     )
-
-
-def _estimate(value: float, spread: float, basis: str, sources: tuple[str, ...]) -> Estimate:
-    return Estimate(value, value * (1 - spread), value * (1 + spread), "GiB", basis, sources)
 
 
 def _sum(parts: Sequence[Estimate], basis: str) -> Estimate:

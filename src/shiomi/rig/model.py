@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from shiomi.rig.assumption import Assumption
+
 __all__ = ["Layer", "LayerKind", "Model"]
 
 
@@ -39,7 +41,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model's shape. What the file does not say is None, never guessed."""
+    """A model's shape. What the file does not say is None; what is assumed is said."""
 
     name: str
     architecture: str  # "llama", "qwen3moe", as GGUF's general.architecture
@@ -54,6 +56,7 @@ class Model:
     source: str = ""  # file or catalogue row it was read from
     embedding_bytes: int | None = None  # of the embedding table, where a file was read
     expert_bytes: int | None = None  # of all routed experts, where a file was read
+    assumed: Assumption | None = None  # of its layers, where nothing known says what they are
 
     @property
     def parameters(self) -> int:

@@ -15,6 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from shiomi.rig.assumption import multiples
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Gpu
 from shiomi.rig.model import LayerKind, Model
@@ -22,7 +23,7 @@ from shiomi.rig.speed import decode_terms
 
 __all__ = ["as_people_measure", "fastest", "is_plain"]
 
-_READING = 4  # of the terms of a step: weights, and caches of three kinds
+_READING = 4  # of the terms of a step: weights, then caches of three kinds
 
 
 def is_plain(model: Model) -> bool:
@@ -43,24 +44,22 @@ def fastest(
     """The tokens per second that no engine exceeds: all that a step reads, at full bandwidth.
 
     GPUs take turns, as in llama.cpp's split by layers; `experts` False leaves the routed ones out.
+    Where something is assumed of the model's layers, the least that it may come to is read.
     """
     total = sum(gpu.memory_gib for gpu in gpus)
-    seconds = sum(
-        gpu.memory_gib
-        / total
-        * sum(
-            decode_terms(
-                model,
-                gpu,
-                quantisation=quantisation,
-                depth=depth,
-                users=users,
-                kv_dtype=kv_dtype,
-                experts=experts,
-            )[:_READING]
-        )
-        for gpu in gpus
-    )
+    seconds = 0.0
+    for gpu in gpus:
+        weights, *caches = decode_terms(
+            model,
+            gpu,
+            quantisation=quantisation,
+            depth=depth,
+            users=users,
+            kv_dtype=kv_dtype,
+            experts=experts,
+        )[:_READING]
+        least, _ = multiples(model.assumed, weights, sum(caches))
+        seconds += gpu.memory_gib / total * least * (weights + sum(caches))
     return users / seconds
 
 
@@ -76,6 +75,10 @@ def as_people_measure(
     kind = table["decode"]["plain" if is_plain(model) else "other"]
     bounds = kind if phase == "decode" else table["prefill"]
     low, high = float(bounds["low"]), float(bounds["high"])
+    if model.assumed is not None:  # beside what people's machines differ by; `most` still holds
+        low /= max(model.assumed.weights[1], model.assumed.caches[1])
+        least = model.assumed.weights[0]
+        high /= min(least, model.assumed.caches[0]) if phase == "decode" else least
     if estimate.unit == "s":
         low, high = 1 / high, 1 / low
     return Estimate(

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 
+from shiomi.rig.assumption import assuming, multiples
 from shiomi.rig.coefficients import Calibration, Coefficients, choose
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate import Estimate
@@ -104,7 +105,7 @@ def decode_speed(
     basis = _basis(chosen, calibration)
     if experts_in_ram:
         basis += "; experts read from RAM at an assumed 40 to 90 % of its bandwidth"
-    return Estimate(
+    found = Estimate(
         users / (seconds + extra[1]),
         users / (seconds * high + extra[2]),
         users / (seconds * low + extra[0]),
@@ -112,6 +113,9 @@ def decode_speed(
         basis,
         chosen[0].sources,
     )
+    caches = sum(cache_reads(model, depth, users, kv_dtype=kv_dtype))
+    least, most = multiples(model.assumed, weight_reads(model, quantisation, users), caches)
+    return assuming(found, model.assumed, (1 / most, 1 / least))
 
 
 def prefill_speed(
@@ -148,7 +152,7 @@ def prefill_speed(
     if calibration is not None and calibration.prefill is not None:
         seconds *= calibration.prefill
         low, high = calibration.prefill_low, calibration.prefill_high
-    return Estimate(
+    found = Estimate(
         prompt / seconds,
         prompt / (seconds * high),
         prompt / (seconds * low),
@@ -156,6 +160,10 @@ def prefill_speed(
         _basis(chosen, calibration),
         chosen[0].sources,
     )
+    least, most = multiples(
+        model.assumed, product_flops(model, prompt), attention_flops(model, prompt, depth)
+    )
+    return assuming(found, model.assumed, (1 / most, 1 / least))
 
 
 def time_to_first_token(

@@ -7,7 +7,7 @@ of experts reads the union of their experts, E (1 - (1 - k/E)^users) of E where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shiomi.rig.errors import SettingError
 from shiomi.rig.kv_cache import MICRO_BATCH, TYPES
@@ -24,8 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class CacheReads:
+class CacheReads(NamedTuple):
     """What a step reads of the caches, in GB (10^9 bytes)."""
 
     values: float  # keys and values that several query heads share, and states

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import Formatter
+
 import pytest
 
 from shiomi.rig.basis import basis_text
@@ -20,8 +22,7 @@ def test_every_phrase_is_said_with_its_figures() -> None:
     assert said == "llama.cpp 2024-05, ampereの実測88行に当てはめ、X 1向けに補正"
     assert basis_text("watts: 31 yen per kWh", "ja") == "消費電力: 1 kWhあたり31円"
     for key, phrase in wording("en")["basis"].items():
-        slots = {x: f"<{x}>" for x in ("what", "gpu", "engine", "rows", "yen", "share")}
-        slots |= {x: f"<{x}>" for x in ("architecture", "model", "users", "context", "types", "of")}
+        slots = {x: f"<{x}>" for _, x, _, _ in Formatter().parse(phrase) if x}
         english = phrase.format_map(slots)
         assert basis_text(english, "ja") == wording("ja")["basis"][key].format_map(slots)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.wording import say
 
-__all__ = ["Assumption", "assuming", "from_config", "from_header", "multiples"]
+__all__ = ["Assumption", "assuming", "from_config", "from_header", "multiples", "without"]
 
 _CACHES = 1 / 8  # of those of full attention
 _SHAPE = (0.75, 1.25)  # of the weights that the shape comes to
@@ -74,6 +74,11 @@ def assuming(
         if assumed.text in estimate.basis
         else f"{estimate.basis}; {assumed.text}",
     )
+
+
+def without(basis: str, assumed: Assumption | None) -> str:
+    """A basis without what is assumed, for where that is said once for several estimates."""
+    return basis.replace(f"; {assumed.text}", "") if assumed is not None else basis
 
 
 def multiples(assumed: Assumption | None, weights: float, caches: float) -> tuple[float, float]:

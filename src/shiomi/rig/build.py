@@ -33,6 +33,7 @@ from shiomi.rig.wattage import (
     efficiency,
 )
 from shiomi.rig.wish import Wish
+from shiomi.rig.wording import reason
 
 if TYPE_CHECKING:
     import numpy
@@ -194,17 +195,9 @@ class _Problem:
         """Prune, and set up all that does not depend on the budget."""
         missing = [str(c) for c, found in choices.candidates.items() if not found]
         if missing == [Category.GPU] and choices.without_speed:
-            raise PlanError(
-                f"on none of the {choices.without_speed} priced graphics cards, up to "
-                f"{wish.most_gpus} at once, does what is asked for surely fit with a known speed; "
-                "price cards with more memory, allow more of them, or ask for a smaller model, "
-                "format, context or number of users"
-            )
+            raise PlanError(reason("on_no_card", cards=choices.without_speed, count=wish.most_gpus))
         if missing:
-            raise PlanError(
-                f"nothing priced meets the wish for: {', '.join(missing)}; "
-                "add prices, wish for less, or allow what the catalogue says too little of"
-            )
+            raise PlanError(reason("nothing_meets", categories=", ".join(missing)))
         holds = relations(shared_layers=wish.shared_layers)
         kept = choices.candidates
         pairs: list[Pairing] = []
@@ -213,7 +206,7 @@ class _Problem:
             kept = {category: prune(found, pairs) for category, found in kept.items()}
             if not all(kept.values()):
                 empty = ", ".join(str(c) for c, found in kept.items() if not found)
-                raise PlanError(f"nothing priced goes with any priced {empty}; add more prices")
+                raise PlanError(reason("nothing_goes_with", categories=empty))
         problem = cls(wish, choices, [x for found in kept.values() for x in found], pairs)
         problem._constrain()
         return problem
@@ -290,17 +283,14 @@ class _Problem:
         )
         if result.x is None:
             if result.status == 1:  # the time ran out with nothing in hand
-                raise PlanError(f"no build was found in {seconds:.0f} s; allow more time")
+                raise PlanError(reason("not_in_time", seconds=f"{seconds:.0f}"))
             return None, result.status == 2
         return [i for i in range(count) if result.x[i] > 0.5], result.status == 0
 
     def _reason(self, budget: int, prices: numpy.ndarray[Any, Any], seconds: float) -> PlanError:
         chosen, _ = self._solve(prices, [], seconds)
         if chosen is None:
-            return PlanError(
-                "no compatible build can be made of the priced parts at all; add prices of power "
-                "supplies, cases and boards, or allow what the catalogue says too little of"
-            )
+            return PlanError(reason("nothing_compatible"))
         return BudgetError(budget, sum(self.kept[i].price for i in chosen))
 
     def _plan(self, budget: int, picked: list[Candidate], proven: bool, seconds: float) -> Plan:

@@ -17,6 +17,7 @@ from typing import Any
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.machine import Gpu
+from shiomi.rig.wording import reason
 
 __all__ = ["Calibration", "Coefficients", "Interval", "choose", "coefficient_table"]
 
@@ -89,7 +90,7 @@ def choose(
             for n, entries in table["engines"].items()
             for entry in entries
         )
-        raise RigError(f"no {phase} speeds are known for the engine {engine!r}; known: {known}")
+        raise RigError(reason(f"no_{phase}_of_engine", engine=repr(engine), known=known))
     for wanted in (gpu.architecture, *table["families"].get(gpu.architecture, ())):
         for entry in versions:  # newest first
             if wanted in entry[phase]["architectures"]:

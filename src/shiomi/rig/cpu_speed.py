@@ -13,6 +13,7 @@ from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Machine
 from shiomi.rig.model import Model
 from shiomi.rig.traffic import cache_reads, weight_reads
+from shiomi.rig.wording import reason
 
 __all__ = ["RAM_SHARES", "decode_on_cpu"]
 
@@ -39,10 +40,7 @@ def decode_on_cpu(
     """
     bandwidth = machine.memory_bandwidth_gb_s
     if not bandwidth:
-        raise MachineError(
-            f"{machine.name}: the memory's bandwidth is not known, and with it no speed on the "
-            "CPU; give it (memory_bandwidth_gb_s, or --memory-speed)"
-        )
+        raise MachineError(reason("no_cpu_bandwidth", machine=machine.name))
     if depth < 0 or users < 1 or not model.layers:
         raise RigError(f"{model.name}, {users} users at a depth of {depth} cannot be meant")
     weights = weight_reads(model, quantisation, users)

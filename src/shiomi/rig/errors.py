@@ -64,7 +64,7 @@ class BudgetError(PlanError):
     def __init__(self, budget_jpy: int, cheapest_jpy: int) -> None:
         """Say both, in yen."""
         super().__init__(
-            f"a budget of {budget_jpy:,} yen buys no such build; "
+            f"a budget of {budget_jpy:,} yen buys no such build; "  # as `budget` of the wordings
             f"the cheapest costs {cheapest_jpy:,} yen"
         )
         self.cheapest_jpy = cheapest_jpy

@@ -20,6 +20,7 @@ from shiomi.rig.model import LayerKind, Model
 from shiomi.rig.people import as_people_measure, fastest
 from shiomi.rig.power import wall_watts, yen_per_million_tokens
 from shiomi.rig.speed import decode_speed, prefill_speed, time_to_first_token
+from shiomi.rig.wording import reason
 
 __all__ = ["Estimates", "Setting", "estimates", "kv_by_kind", "load_seconds"]
 
@@ -134,9 +135,7 @@ def load_seconds(needed: Memory, machine: Machine) -> Estimate:
     """
     speed = machine.disk_read_gb_s
     if not speed:
-        raise MachineError(
-            "how fast the disk reads is not known; `shiomi rig detect --time-file FILE` measures it"
-        )
+        raise MachineError(reason("disk_speed"))
     held = needed.weights.value + needed.host.value
     bytes_ = held * GIB
     seconds = bytes_ / (speed * 1e9)
@@ -234,7 +233,4 @@ def _terms(
 
 def _only_on_gpus(setting: Setting) -> None:
     if setting.experts_in_ram:
-        raise RigError(
-            "how fast a prompt is read with experts in RAM is not known; measure it with "
-            "`shiomi rig measure`"
-        )
+        raise RigError(reason("prompt_with_experts_in_ram"))

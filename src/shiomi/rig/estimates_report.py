@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from shiomi.rig.assumption import without
 from shiomi.rig.basis import basis_text
+from shiomi.rig.estimate import Estimate
 from shiomi.rig.estimates import Estimates, Setting
 from shiomi.rig.fit_report import estimate_json, range_text
 from shiomi.rig.machine import Machine
 from shiomi.rig.model import Model
 from shiomi.rig.table import text_table
-from shiomi.rig.wording import say
+from shiomi.rig.wording import in_language, say, unit_text
 
 __all__ = ["estimates_json", "estimates_text"]
 
@@ -25,6 +27,9 @@ def estimates_text(
     def phrase(key: str, **slots: object) -> str:
         return say(language, "speed", key, {k: str(v) for k, v in slots.items()})
 
+    def rests(estimate: Estimate) -> str:
+        return basis_text(without(estimate.basis, model.assumed), language)
+
     rows = []
     for name in _MEMORY:
         rows.append([phrase(name), range_text(getattr(found.memory, name)), "GiB"])
@@ -32,12 +37,15 @@ def estimates_text(
             rows += [[f"  {phrase(k)}", range_text(v), "GiB"] for k, v in found.kv_by_kind.items()]
     if found.fit is not None:
         rows.append([phrase("usable"), range_text(found.fit.usable), "GiB"])
-    rows += [[phrase(name), range_text(x), x.unit] for name, x in found.known.items()]
+    rows += [
+        [phrase(name), range_text(x), unit_text(x.unit, language)]
+        for name, x in found.known.items()
+    ]
     title = phrase(
         "title",
         model=model.name,
         quantisation=setting.quantisation or model.quantisation or "?",
-        machine=machine.name,
+        machine=in_language(machine.name, language),
         context=f"{setting.context:,}",
         users=setting.users,
         engine=setting.engine,
@@ -51,12 +59,14 @@ def estimates_text(
         lines.append(phrase("untrained", trained=f"{model.context_length:,}"))
     if model.assumed is not None:
         lines.append(phrase("assumed", what=basis_text(model.assumed.text, language)))
-    lines += [f"{phrase(name)}: ? {reason}" for name, reason in found.missing.items()]
+    lines += [
+        f"{phrase(name)}: ? {in_language(reason, language)}"
+        for name, reason in found.missing.items()
+    ]
     lines += ["", phrase("rests")]
     for name, x in found.known.items():
-        lines.append(f"  {phrase(name)}: {basis_text(x.basis, language)}")
-    lines += [f"  {phrase('weights')}: {found.memory.weights.basis}"]
-    lines += [f"  {phrase('kv')}: {found.memory.kv.basis}"]
+        lines.append(f"  {phrase(name)}: {rests(x)}")
+    lines += [f"  {phrase(x)}: {rests(getattr(found.memory, x))}" for x in ("weights", "kv")]
     sources = dict.fromkeys(s for x in found.known.values() for s in x.sources)
     sources |= dict.fromkeys(s for s in found.memory.total.sources if s)
     lines += [phrase("sources"), *(f"  {source}" for source in sources)]

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from shiomi.rig.assumption import without
 from shiomi.rig.basis import basis_text
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need, Place, Runs
 from shiomi.rig.machine import Gpu, Machine
-from shiomi.rig.model import Model
 from shiomi.rig.table import figure, text_table, tokens_text
-from shiomi.rig.wording import say
+from shiomi.rig.wording import in_language, say, unit_text
 
 __all__ = ["estimate_json", "fit_json", "fit_text", "machine_text", "range_text"]
 
@@ -36,9 +36,9 @@ def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True
         [phrase("cpu"), _cpu_text(machine, nothing, phrase("cores", count=machine.cores))],
         [phrase("disk"), _disk_text(machine, nothing, phrase("free"))],
     ]
-    lines = [machine.name, *(f"  {line}" for line in text_table(rows))]
+    lines = [in_language(machine.name, language), *(f"  {line}" for line in text_table(rows))]
     if unknown:
-        lines += [f"  {phrase('unknown')}: {x}" for x in machine.unknown]
+        lines += [f"  {phrase('unknown')}: {in_language(x, language)}" for x in machine.unknown]
     return "\n".join(lines) + "\n"
 
 
@@ -78,7 +78,7 @@ def fit_text(
     if len(runs) > len(shown):
         lines.append(phrase("more", count=len(runs) - len(shown)))
     if best:
-        chosen = [[f"  {_purpose(key, language)}", _choice(x)] for key, x in best.items()]
+        chosen = [[f"  {_purpose(key, language)}", _choice(x, language)] for key, x in best.items()]
         lines += ["", phrase("best", speed=f"{need.speed:g}"), *text_table(chosen)]
     elif runs:
         lines += ["", phrase("none_fast", speed=f"{need.speed:g}")]
@@ -166,7 +166,9 @@ def _row(runs: Runs, language: str) -> list[str]:
 
 
 def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
-    bases = dict.fromkeys(_basis(x.decode, x.model) for x in shown if x.decode is not None)
+    bases = dict.fromkeys(
+        without(x.decode.basis, x.model.assumed) for x in shown if x.decode is not None
+    )
     if any(x.place is Place.RAM for x in shown):  # each has a figure of its own
         bases = dict.fromkeys(x for x in bases if " a step from RAM" not in x)
         bases[say(language, "fit", "from_ram")] = None
@@ -182,16 +184,13 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
         lines.append(say(language, "fit", "unknown_speed"))
     if shown:
         lines.append(say(language, "fit", "order"))
-    return lines + [f"{say(language, 'machine', 'unknown')}: {x}" for x in machine.unknown]
+    unknown = say(language, "machine", "unknown")
+    return lines + [f"{unknown}: {in_language(x, language)}" for x in machine.unknown]
 
 
-def _basis(estimate: Estimate, model: Model) -> str:
-    """Without what is assumed of this model, which is said beside its name."""
-    return estimate.basis.replace(f"; {model.assumed.text}" if model.assumed else "", "")
-
-
-def _choice(runs: Runs) -> str:
-    return f"{runs.known.name} {runs.quantisation}, {range_text(runs.decode)} tok/s"
+def _choice(runs: Runs, language: str) -> str:
+    speed = f"{range_text(runs.decode)} {unit_text('tok/s', language)}"
+    return f"{runs.known.name} {runs.quantisation}, {speed}"
 
 
 def _purpose(key: str, language: str) -> str:

@@ -19,6 +19,7 @@ from shiomi.rig.memory import fits, memory
 from shiomi.rig.parts import GraphicsCard
 from shiomi.rig.people import as_people_measure, fastest
 from shiomi.rig.speed import decode_speed
+from shiomi.rig.wording import reason
 
 __all__ = ["check_wished", "chosen_format", "gpu_speeds", "who_runs"]
 
@@ -88,8 +89,12 @@ def check_wished(known: KnownModel, need: Need) -> None:
     trained = known.model.context_length
     if trained is not None and need.context > trained:
         raise PlanError(
-            f"{known.name} was trained for {trained:,} tokens of context, not {need.context:,}; "
-            "wish for less, or for another model"
+            reason(
+                "trained_for_less",
+                model=known.name,
+                trained=f"{trained:,}",
+                context=f"{need.context:,}",
+            )
         )
 
 

@@ -11,7 +11,7 @@ from shiomi.rig.build import Plan
 from shiomi.rig.errors import PlanError
 from shiomi.rig.parts import Category
 from shiomi.rig.report import beyond_text, price_dates
-from shiomi.rig.wording import say, wording
+from shiomi.rig.wording import say, unit_text, wording
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -47,6 +47,7 @@ def render_page(
             language, "plan", key, {k: str(v) for k, v in slots.items()}
         ),
         figure=_figure,
+        unit=lambda plan: unit_text(plan.speed.unit, language),
         basis=lambda x: basis_text(x, language),
         beyond=[beyond_text(budget, reason, language) for budget, reason in beyond],
         dates=lambda plan: price_dates(plan, language),
@@ -112,7 +113,7 @@ def front_plot(plans: Sequence[Plan], language: str) -> Markup:
         place, speed = x(plan.total_jpy), plan.speed
         slots = {
             "speed": _figure(speed.value),
-            "unit": speed.unit,
+            "unit": unit_text(speed.unit, language),
             "total": f"{plan.total_jpy:,}",
         }
         shapes.append(

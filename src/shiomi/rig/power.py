@@ -14,6 +14,7 @@ from shiomi.rig.coefficients import coefficient_table
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Machine
+from shiomi.rig.wording import reason
 
 __all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
 
@@ -32,11 +33,13 @@ def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
     """
     used = machine.gpus[: len(machine.gpus) if gpus is None else gpus]
     if not used or (gpus is not None and gpus > len(machine.gpus)):
-        raise MachineError(f"{machine.name} has {len(machine.gpus)} GPUs; give 1 to all of them")
+        raise MachineError(
+            reason("not_so_many_gpus", machine=machine.name, count=len(machine.gpus))
+        )
     tdps = []
     for gpu in used:
         if gpu.tdp_w is None:
-            raise MachineError(f"the TDP of the {gpu.name} is not known; give tdp_w")
+            raise MachineError(reason("no_tdp", gpu=gpu.name))
         tdps.append(gpu.tdp_w)
     if all(gpu.unified for gpu in used):
         low, value, high = (share * sum(tdps) for share in _UNIFIED)

@@ -10,7 +10,7 @@ from shiomi.rig.build import Plan
 from shiomi.rig.errors import BudgetError, PlanError
 from shiomi.rig.findings import Unknown
 from shiomi.rig.prices import Condition
-from shiomi.rig.wording import say
+from shiomi.rig.wording import in_language, say, unit_text
 
 __all__ = ["beyond_text", "plan_json", "plan_text", "price_dates"]
 
@@ -37,7 +37,7 @@ def beyond_text(budget_jpy: int, reason: PlanError | None, language: str) -> str
     if isinstance(reason, BudgetError):
         cheapest = f"{reason.cheapest_jpy:,}"
         return say(language, "plan", "cheapest", {**slots, "cheapest": cheapest})
-    return say(language, "plan", "beyond", {**slots, "reason": str(reason)})
+    return say(language, "plan", "beyond", {**slots, "reason": in_language(str(reason), language)})
 
 
 def plan_text(plan: Plan, language: str = "en") -> str:
@@ -46,7 +46,7 @@ def plan_text(plan: Plan, language: str = "en") -> str:
     def phrase(key: str, **slots: object) -> str:
         return say(language, "plan", key, {k: str(v) for k, v in slots.items()})
 
-    speed = plan.speed
+    speed, unit = plan.speed, unit_text(plan.speed.unit, language)
     lines = [f"{phrase('budget')}: ¥{plan.budget_jpy:,}"]
     for line in plan.lines:
         count = f"{line.quantity} x " if line.quantity > 1 else ""
@@ -57,8 +57,8 @@ def plan_text(plan: Plan, language: str = "en") -> str:
         )
     lines += [
         f"{phrase('total')}: ¥{plan.total_jpy:,}",
-        f"{phrase('speed')}: {_figure(speed.value)} {speed.unit}; "
-        + phrase("speed_range", low=_figure(speed.low), high=_figure(speed.high), unit=speed.unit),
+        f"{phrase('speed')}: {_figure(speed.value)} {unit}; "
+        + phrase("speed_range", low=_figure(speed.low), high=_figure(speed.high), unit=unit),
         f"  {phrase('basis', basis=basis_text(speed.basis, language))}",
         phrase("drawn", watts=f"{plan.wall_watts:.0f}"),
         phrase("proven", parts=plan.offers) if plan.proven else phrase("unproven"),

@@ -13,6 +13,7 @@ import unicodedata
 from shiomi.rig.errors import AmbiguousPartError, MachineError, UnknownPartError
 from shiomi.rig.gpus import find_gpu, gpus_called
 from shiomi.rig.machine import Gpu, Machine
+from shiomi.rig.wording import reason
 
 __all__ = ["simulated"]
 
@@ -83,12 +84,9 @@ def _machine(
         bandwidth = bandwidth or shared[0].bandwidth_gb_s
     unknown = []
     if memory is None:
-        unknown.append("the system's memory was not given")
+        unknown.append(reason("memory_not_given"))
     elif bandwidth is None:
-        unknown.append(
-            "the memory's bandwidth was not given (like '64 GB DDR5-6000 2ch' or '80 GB/s'): "
-            "speeds from RAM are not known"
-        )
+        unknown.append(reason("bandwidth_not_given"))
     return Machine(
         name=name,
         gpus=gpus,

@@ -25,6 +25,7 @@ from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Gpu, Machine
 from shiomi.rig.model import Model
 from shiomi.rig.traffic import attention_flops, cache_reads, product_flops, weight_reads
+from shiomi.rig.wording import reason
 
 __all__ = [
     "DECODE_TERMS",
@@ -295,9 +296,7 @@ def _expert_seconds(
         raise RigError(f"{model.name} has no experts that could stay in RAM")
     bandwidth = machine.memory_bandwidth_gb_s
     if not bandwidth:
-        raise MachineError(
-            f"{machine.name}: the memory's bandwidth is not known; give memory_bandwidth_gb_s"
-        )
+        raise MachineError(reason("no_bandwidth", machine=machine.name))
     everything = weight_reads(model, quantisation, users)
     experts = everything - weight_reads(model, quantisation, users, experts=False)
     return tuple(experts / bandwidth / share for share in (0.9, 0.65, 0.4))  # type: ignore[return-value]
@@ -306,7 +305,7 @@ def _expert_seconds(
 def _used(machine: Machine, gpus: int | None) -> tuple[Gpu, ...]:
     count = len(machine.gpus) if gpus is None else gpus
     if not machine.gpus:
-        raise MachineError(f"{machine.name} has no GPU; speeds on a CPU alone are not known yet")
+        raise MachineError(reason("no_gpu_speed", machine=machine.name))
     if not 1 <= count <= len(machine.gpus):
         raise MachineError(f"{machine.name} has {len(machine.gpus)} GPUs, not {gpus}")
     return machine.gpus[:count]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from shiomi.rig.basis import basis_text
 from shiomi.rig.errors import MachineError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit_report import estimate_json, range_text
@@ -21,7 +22,7 @@ from shiomi.rig.training import (
     training_memory,
     vit,
 )
-from shiomi.rig.wording import say
+from shiomi.rig.wording import reason, say
 
 __all__ = ["TrainingRow", "training_json", "training_rows", "training_text"]
 
@@ -53,7 +54,7 @@ def training_rows(
     limits the step, and days are divided by their number. Raises MachineError without a GPU.
     """
     if not machine.gpus:
-        raise MachineError(f"{machine.name} has no GPU; training on a CPU is not reckoned with")
+        raise MachineError(reason("no_gpu_to_train", machine=machine.name))
     gpu = min(machine.gpus, key=lambda x: x.memory_gib)
     room = usable_gib(gpu).low
     rows = []
@@ -125,9 +126,11 @@ def training_text(
     lines = [title, "", *text_table([heads, *table], right=(2, 3, 4)), ""]
     first = next((row for row in rows if row.memory), None)
     if first is not None and first.memory is not None:
-        lines.append(f"{phrase('gib')}: {', '.join(first.memory.sources)}")
+        lines.append(f"{phrase('gib')}: {basis_text('; '.join(first.memory.sources), language)}")
     timed = next((row.days for row in rows if row.days), None)
-    lines.append(f"{phrase('days')}: {timed.basis if timed else phrase('no_peak')}")
+    lines.append(
+        f"{phrase('days')}: {basis_text(timed.basis, language) if timed else phrase('no_peak')}"
+    )
     return "\n".join(lines) + "\n"
 
 

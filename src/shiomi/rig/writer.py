@@ -21,6 +21,7 @@ from shiomi.rig.known_models import KnownModel, known_models
 from shiomi.rig.machine import Machine
 from shiomi.rig.power import JOULES_PER_KWH, wall_watts
 from shiomi.rig.speed import prefill_speed
+from shiomi.rig.wording import reason
 
 __all__ = ["Work", "Writer", "pick_writer"]
 
@@ -86,7 +87,9 @@ def pick_writer(
     able = [x for x in known if language in x.languages and "chat" in x.purposes]
     if not able:
         spoken = sorted({x for model in known for x in model.languages})
-        raise RigError(f"no model is known to write {language[:20]!r}; known: {', '.join(spoken)}")
+        raise RigError(
+            reason("no_writer_of", language=repr(language[:20]), known=", ".join(spoken))
+        )
     # As fast as the answers alone need, so that a format is not chosen that is late by itself.
     pace = max(0.01, work.requests * work.answer_tokens / deadline)
     need = Need(context=work.prompt_tokens + work.answer_tokens, speed=pace)
@@ -111,15 +114,18 @@ def _reason(
 ) -> str:
     if timed:
         fastest = min(timed, key=lambda x: x.seconds.high)
-        return (
-            f"no model writes {language} here within {deadline:.0f} s; the fastest, "
-            f"{fastest.name}, takes {fastest.seconds.value:.0f} s and may take "
-            f"{fastest.seconds.high:.0f}; allow more time, or let another machine write"
+        return reason(
+            "no_writer_in_time",
+            language=language,
+            deadline=f"{deadline:.0f}",
+            model=fastest.name,
+            seconds=f"{fastest.seconds.value:.0f}",
+            most=f"{fastest.seconds.high:.0f}",
         )
     if running:
-        return f"how fast a model writes here is not known: {running[0].note}"
+        return reason("no_writing_speed", of=running[0].note)
     smallest = min(able, key=lambda x: x.model.parameters)
-    return f"none of {len(able)} models that write {language} fits here, not even {smallest.name}"
+    return reason("no_writer_fits", count=len(able), language=language, model=smallest.name)
 
 
 def _seconds(

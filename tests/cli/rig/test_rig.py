@@ -110,6 +110,23 @@ def test_fit_shows_models_with_bounds_and_the_best_of_them(run: Any) -> None:
     assert "用途ごとの最良" in run("fit", *PC, "--lang", "ja").output
 
 
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (("train", "--simulate", "64 GB"), "CPUでの学習は計算に入れていない"),
+        (("writer", "--simulate", "RTX 3090", "--deadline", "0.01"), "書けるモデルがない"),
+        (("plan", "--budget", "9", "--model", "qwen3:8b", "--prices", "p.csv"), "予算9円では"),
+    ],
+)
+def test_why_there_is_no_answer_is_said_in_the_language_asked_for(
+    run: Any, price_file: Path, args: tuple[str, ...], text: str
+) -> None:
+    named = [str(price_file) if arg == "p.csv" else arg for arg in args]
+    done = run(*named, "--lang", "ja")
+    assert done.exit_code == Exit.FAILED
+    assert text in said(done)
+
+
 def test_fit_of_another_format_context_and_own_models(run: Any, tmp_path: Path) -> None:
     done = json.loads(run("fit", *PC, "--quantisation", "q8_0", "--json").output)
     assert {x["quantisation"] for x in done["models"]} == {"Q8_0"}

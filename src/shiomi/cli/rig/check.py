@@ -53,7 +53,7 @@ def check(
     from shiomi.rig.parts import Build
     from shiomi.rig.wattage import Circuit
     from shiomi.rig.wish import Wish
-    from shiomi.rig.wording import say
+    from shiomi.rig.wording import in_language, say
 
     circuit = Wish(circuit=Circuit(volts=volts, amps=amps)).circuit  # a wish checks its ranges
     catalog = load_catalog(folder)
@@ -74,7 +74,7 @@ def check(
         for part in chosen:
             echo(f"{say(lang, 'category', part.category)}: {part.name}")
             for doubt in part.doubts:
-                echo(f"  {say(lang, 'check', 'doubt')}: {doubt}")
+                echo(f"  {say(lang, 'check', 'doubt')}: {in_language(doubt, lang)}")
         for finding in found:
             kind = "refused" if finding in refused else "unknown"
             echo(f"{say(lang, 'check', kind)}: {finding.text(lang)}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -59,14 +60,30 @@ def calibration_option(command: Command) -> Command:
 
 
 def language_option(command: Command) -> Command:
-    """Adds --lang."""
-    return click.option(
+    """Adds --lang, in which also the rig's reasons are said where a command ends with one.
+
+    What is wrong with an argument or a file stays English.
+    """
+
+    @wraps(command)
+    def speaking(*args: Any, lang: str, **options: Any) -> Any:
+        from shiomi.rig.errors import RigError
+        from shiomi.rig.wording import in_language
+
+        try:
+            return command(*args, lang=lang, **options)
+        except RigError as error:
+            error.args = (in_language(str(error), lang),)
+            raise
+
+    option = click.option(
         "--lang",
         type=click.Choice(["en", "ja"]),
         default="en",
         show_default=True,
-        help="Language of what is printed.",
-    )(command)
+        help="Language of what is printed; errors in what is given stay English.",
+    )
+    return cast("Command", option(speaking))
 
 
 def chosen_machine(

@@ -19,6 +19,7 @@ from typing import TypeVar
 from shiomi.rig.catalog.rows import FIELDS, read_row
 from shiomi.rig.errors import AmbiguousPartError, RigError, UnknownPartError
 from shiomi.rig.parts import Category, GraphicsCard, Part
+from shiomi.rig.wording import reason
 
 __all__ = ["Catalog", "CatalogError", "load_catalog", "normal_name"]
 
@@ -117,7 +118,9 @@ def _doubt_odd_powers(catalog: Catalog) -> None:
     for card in cards:
         usual = statistics.median(powers.get(card.chipset, [0]))
         if card.tdp_w is not None and not usual / 1.6 <= card.tdp_w <= usual * 1.6:
-            doubt = f"tdp_w is {card.tdp_w:g}, but {usual:g} is usual for a {card.chipset}"
+            doubt = reason(
+                "odd_power", watts=f"{card.tdp_w:g}", usual=f"{usual:g}", gpu=card.chipset
+            )
             catalog.parts[card.id] = replace(card, tdp_w=None, doubts=(*card.doubts, doubt))
 
 

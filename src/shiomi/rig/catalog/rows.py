@@ -23,6 +23,7 @@ from shiomi.rig.parts import (
     Part,
     PowerSupply,
 )
+from shiomi.rig.wording import reason
 
 __all__ = ["FIELDS", "read_row"]
 
@@ -83,7 +84,7 @@ def _number(row: Row, name: str, low: float, high: float, doubts: list[str]) -> 
     if low <= value <= high:
         return value
     if value != 0:
-        doubts.append(f"{name} is {text[:20]}, which cannot be")
+        doubts.append(reason("cannot_be", field=name, value=text[:20]))
     return None
 
 
@@ -94,7 +95,7 @@ def _count(row: Row, name: str, high: int, doubts: list[str]) -> int | None:
         return None
     if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= high:
         return int(text)
-    doubts.append(f"{name} is {text[:20]}, which cannot be")
+    doubts.append(reason("cannot_be", field=name, value=text[:20]))
     return None
 
 
@@ -125,17 +126,17 @@ def _gpu(row: Row) -> Part:
     for source in (chipset, name):
         said = {float(x) for x in _CARD_GB.findall(source)}
         if vram is not None and said and vram not in said:
-            doubts.append(f"vram_gb is {vram:g}, but it is called {source!r}")
+            doubts.append(reason("vram_not_as_called", gb=f"{vram:g}", name=repr(source)))
             vram = None
     tdp = _number(row, "tdp_w", 15, 1000, doubts)
     six, eight, vhpwr, v2x6 = _connectors(row, ("p6", "p8", "p12vhpwr", "p12v2x6"), doubts)
     # Some rows state both names of the one 12 V socket, a few of them beside 8-pin ones.
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if not (six or eight or twelve) and six is not None and (tdp is None or tdp > SLOT_WATTS):
-        doubts.append("no power connector is listed, but a slot feeds only 75 W")
+        doubts.append(reason("no_connector"))
         six = eight = twelve = None
     elif twelve and (six or eight):
-        doubts.append("both 12 V and 6- or 8-pin connectors are listed")
+        doubts.append(reason("both_connectors"))
         six = eight = twelve = None
     return GraphicsCard(
         id=id_,
@@ -192,7 +193,14 @@ def _board(row: Row) -> Part:
     if known is None:
         generation = None  # old and rare chipsets carry a default of 4.0 in the catalogue
     elif generation is not None and generation > known.pcie_generation:
-        doubts.append(f"PCIe {generation:.1f} is listed, but {chipset} ends at {known.generation}")
+        doubts.append(
+            reason(
+                "pcie_beyond",
+                listed=f"{generation:.1f}",
+                chipset=chipset,
+                most=known.generation,
+            )
+        )
         generation = None
     return Board(
         id=id_,
@@ -269,13 +277,13 @@ def _supply(row: Row) -> Part:
     watts = _number(row, "watt", 100, 4000, doubts)
     said = {float(x) for x in re.findall(r"(?<![\d.])(\d{3,4}) ?W\b", name)}
     if watts is not None and said and watts not in said:
-        doubts.append(f"watt is {watts:g}, but it is called {name!r}")
+        doubts.append(reason("watts_not_as_called", watts=f"{watts:g}", name=repr(name)))
         watts = None
     eight, vhpwr, v2x6 = _connectors(row, ("p62", "p12vhpwr", "p12v2x6"), doubts)
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if eight == 0 and not twelve:
         # No supply of this class has none; most rows with zeros are rows nobody filled in.
-        doubts.append("no PCIe power connector is listed")
+        doubts.append(reason("no_pcie_connector"))
         eight = twelve = None
     return PowerSupply(
         id=id_,
@@ -318,7 +326,7 @@ def _cooler(row: Row) -> Part:
     water = {"True": True, "False": False}.get(row.get("water") or "")
     radiator = _number(row, "rad_mm", 80, 560, doubts)
     if water is False and radiator is not None:
-        doubts.append("a radiator is listed on an air cooler")
+        doubts.append(reason("radiator_on_air"))
         water = None
     return Cooler(
         id=id_,

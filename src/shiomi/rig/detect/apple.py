@@ -9,6 +9,7 @@ from shiomi.rig.detect.recognise import Recognised
 from shiomi.rig.gpus import gpus_called
 from shiomi.rig.kv_cache import GIB
 from shiomi.rig.machine import Vendor
+from shiomi.rig.wording import reason
 
 __all__ = ["PROFILER", "SYSCTL", "apple_gpus", "sysctl"]
 
@@ -29,11 +30,11 @@ def apple_gpus(dump: Dump) -> list[Recognised]:
     said = sysctl(dump)
     chip = said.get("machdep.cpu.brand_string", "")
     if not chip.startswith("Apple"):
-        text = f"a Mac with {chip or 'an unknown processor'}: its GPU is not known here"
+        text = reason("mac_not_known", chip=chip or "?")
         return [Recognised(None, (text,))]
     memory = number(said.get("hw.memsize"), 1e9, 2**45)
     if memory is None:
-        return [Recognised(None, (f"{chip}: how much memory it has was not told",))]
+        return [Recognised(None, (reason("chip_memory_not_told", chip=chip),))]
     return [_chip(chip, memory / GIB, _cores(dump), said)]
 
 
@@ -44,20 +45,15 @@ def _chip(chip: str, memory_gib: float, cores: int | None, said: Mapping[str, st
     notes = []
     limit = number(said.get("iogpu.wired_limit_mb"), 1, 2**25)
     if limit is not None:
-        notes.append(
-            f"iogpu.wired_limit_mb is set to {limit:g}; the usual working set is counted on"
-        )
+        notes.append(reason("wired_limit", limit=f"{limit:g}"))
     if len(fitting) == 1:
         return Recognised(fitting[0], tuple(notes))
     if fitting:
         names = ", ".join(gpu.name for gpu in fitting)
-        return Recognised(None, (f"{chip}: how many GPU cores it has was not told; {names}",))
+        return Recognised(None, (reason("cores_not_told", chip=chip, names=names),))
     sizes = ", ".join(f"{gpu.memory_gib:g}" for gpu in called)
-    known = f"listed with {sizes} GiB" if sizes else "not in the table of GPUs"
-    return Recognised(
-        None,
-        (f"{name} with {memory_gib:g} GiB is {known} and was not counted; give it with --machine",),
-    )
+    key = "chip_of_other_size" if sizes else "chip_not_listed"
+    return Recognised(None, (reason(key, chip=name, gib=f"{memory_gib:g}", sizes=sizes),))
 
 
 def _cores(dump: Dump) -> int | None:

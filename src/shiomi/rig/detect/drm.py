@@ -19,6 +19,7 @@ from shiomi.rig.detect.recognise import Recognised, recognise
 from shiomi.rig.gpus import gpus_called
 from shiomi.rig.kv_cache import GIB
 from shiomi.rig.machine import Gpu, Vendor
+from shiomi.rig.wording import reason
 
 __all__ = ["AMDGPU_IDS", "DRM_FIELDS", "drm_gpus", "set_aside_gib"]
 
@@ -72,11 +73,7 @@ def drm_gpus(dump: Dump) -> list[Recognised]:
     found = [_gpu(card, dump) for card in _cards(dump)]
     silent = sum(dump.files[f"{x}/vendor"].strip() == _NVIDIA for x in _paths(dump))
     if silent and dump.nvidia is None and not any("nvidia-smi" in x for x in dump.commands):
-        reason = f" ({dump.nvidia_error})" if dump.nvidia_error else ""
-        note = (
-            f"{silent} NVIDIA GPU(s) not counted: the driver did not answer{reason}; install "
-            "NVIDIA's driver, and `pip install 'shiomi[rig]'`"
-        )
+        note = reason("nvidia_silent", count=silent, error=dump.nvidia_error or "?")
         found.append(Recognised(None, (note,)))
     return found
 
@@ -106,11 +103,10 @@ def _gpu(card: _Card, dump: Dump) -> Recognised:
     name, inside = _named(card, dump)
     numbers = f"{card.vendor} {card.device}:{card.revision or '?'}"
     if inside or (not gpus_called(name) and _looks_lent(card)):
-        text = f"{name or numbers}: graphics inside the processor, not counted as a card"
+        text = reason("inside_processor", gpu=name or numbers)
         return Recognised(None, (text,))
     if not name:
-        text = f"a GPU with the PCI numbers {numbers} is not known here and was not counted"
-        return Recognised(None, (f"{text}; describe the machine and give it with --machine",))
+        return Recognised(None, (reason("pci_not_known", numbers=numbers),))
     called = [gpu for gpu in gpus_called(name) if gpu.vendor is card.vendor]
     if card.vendor is Vendor.INTEL:
         fitting = [gpu for gpu in called if _is_aperture_of(card.aperture, gpu.memory_gib)]
@@ -128,9 +124,12 @@ def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
         return recognise(name, card.vendor, memory_gib=None)
     memory = max(known)
     listed = min(called, key=lambda gpu: abs(gpu.memory_gib - memory))
-    note = (
-        f"{name} shares the system's memory: {card.vram or 0:.1f} GiB are set aside for it, "
-        f"{card.shared or 0:.1f} GiB more may be lent; {memory:.1f} GiB are counted on"
+    note = reason(
+        "shared_memory",
+        gpu=name,
+        own=f"{card.vram or 0:.1f}",
+        lent=f"{card.shared or 0:.1f}",
+        gib=f"{memory:.1f}",
     )
     return Recognised(replace(listed, memory_gib=memory), (note,))
 

@@ -16,6 +16,7 @@ from shiomi.rig.detect.system import (
     product,
 )
 from shiomi.rig.machine import Gpu, Machine
+from shiomi.rig.wording import reason
 
 __all__ = ["machine_of"]
 
@@ -38,14 +39,12 @@ def machine_of(dump: Dump) -> Machine:
     if not gpus:
         unknown.append(_no_gpu(dump))
     elif is_wsl(dump):
-        unknown.append("in WSL the memory is what Windows lends it")
+        unknown.append(reason("memory_in_wsl"))
     name = cpu_name(dump)
     if name is None:
-        unknown.append("the processor's name was not told")
+        unknown.append(reason("processor_not_told"))
     if dump.disk_read_bytes_s is None:
-        unknown.append(
-            "how fast the disk reads, and so how long a model loads; `--time-file FILE` measures it"
-        )
+        unknown.append(reason("disk_not_timed"))
     return Machine(
         name=product(dump),
         gpus=gpus,
@@ -64,17 +63,17 @@ def _memory(
 ) -> tuple[float | None, float | None]:
     """The system's memory and its bandwidth; of a chip that shares it, the chip's."""
     if memory is None:
-        unknown.append("how much memory the system has was not told")
+        unknown.append(reason("memory_not_told"))
     if shared is not None:
         # What firmware set aside for the GPU is missing from what the system shows.
         whole = None if memory is None else memory + set_aside_gib(dump)
         return whole, shared.bandwidth_gb_s
     if is_virtual(dump) and not is_wsl(dump):
-        unknown.append("a virtual machine: the memory's bandwidth is its host's, and not told here")
+        unknown.append(reason("virtual_machine"))
         return memory, None
     if dump.system != "Linux" or is_wsl(dump):
-        where = "from WSL" if is_wsl(dump) else f"on {dump.system}"
-        unknown.append(f"the memory's bandwidth is not read {where}; give it with --memory-speed")
+        system = "WSL" if is_wsl(dump) else dump.system
+        unknown.append(reason("bandwidth_not_read", system=system))
         return memory, None
     bus = memory_bus(dump)
     if bus.note:
@@ -84,7 +83,7 @@ def _memory(
 
 def _no_gpu(dump: Dump) -> str:
     if dump.system == "Windows":
-        return "no NVIDIA GPU answered; GPUs of other makers are not looked for on Windows"
+        return reason("no_gpu_on_windows")
     if is_wsl(dump):
-        return "no NVIDIA GPU answered; those of AMD and Intel are not to be seen from WSL"
-    return "no GPU was found that can be counted on"
+        return reason("no_gpu_in_wsl")
+    return reason("no_gpu_found")

@@ -8,6 +8,7 @@ from shiomi.rig.detect.dump import Dump, NvidiaFacts, number
 from shiomi.rig.detect.recognise import Recognised, recognise
 from shiomi.rig.kv_cache import GIB
 from shiomi.rig.machine import Vendor
+from shiomi.rig.wording import reason
 
 __all__ = ["SMI", "nvidia_gpus"]
 
@@ -49,7 +50,7 @@ def _gpu(facts: NvidiaFacts) -> Recognised:
     if facts.mig:
         return Recognised(
             None,
-            (f"{facts.name} is divided by MIG and was not counted; describe its part: --machine",),
+            (reason("divided_by_mig", gpu=facts.name),),
         )
     memory = None if facts.memory_bytes is None else facts.memory_bytes / GIB
     bandwidth = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from shiomi.rig.gpus import gpus_called
 from shiomi.rig.machine import Gpu, Vendor
+from shiomi.rig.wording import reason
 
 __all__ = ["Recognised", "recognise"]
 
@@ -46,26 +47,19 @@ def recognise(
         return _unlisted(name, vendor, memory_gib, bandwidth_gb_s, architecture, tdp_w)
     if memory_gib is None:
         if len(called) == 1:
-            note = (
-                f"{name}: its driver does not tell its memory; {called[0].memory_gib:g} GiB listed"
-            )
+            note = reason("memory_as_listed", gpu=name, gib=f"{called[0].memory_gib:g}")
             return Recognised(_measured(called[0], called[0].memory_gib, tdp_w), (note,))
         sizes = ", ".join(f"{gpu.memory_gib:g}" for gpu in called)
-        return Recognised(
-            None, (f"{name}: its driver does not tell its memory, which may be {sizes} GiB",)
-        )
+        return Recognised(None, (reason("memory_may_be", gpu=name, sizes=sizes),))
     nearest = min(called, key=lambda gpu: abs(gpu.memory_gib - memory_gib))
     share = memory_gib / nearest.memory_gib
     if _LEAST_SHARE <= share <= _MOST_SHARE:
         return Recognised(_measured(nearest, nearest.memory_gib, tdp_w))
     if len({(gpu.bandwidth_gb_s, gpu.architecture) for gpu in called}) > 1:
-        return Recognised(
-            None,
-            (f"{name} with {memory_gib:.1f} GiB is none of those listed; tell it with --machine",),
-        )
-    note = (
-        f"{name}: its driver shows {memory_gib:.1f} GiB, {nearest.memory_gib:g} are listed; "
-        "what the driver shows is taken"
+        note = reason("none_of_those", gpu=name, gib=f"{memory_gib:.1f}")
+        return Recognised(None, (note,))
+    note = reason(
+        "driver_shows", gpu=name, gib=f"{memory_gib:.1f}", listed=f"{nearest.memory_gib:g}"
     )
     return Recognised(_measured(nearest, memory_gib, tdp_w), (note,))
 
@@ -86,13 +80,7 @@ def _unlisted(
     tdp_w: float | None,
 ) -> Recognised:
     if memory_gib is None or bandwidth_gb_s is None or architecture is None:
-        return Recognised(
-            None,
-            (
-                f"{name} is not in the table of GPUs and was not counted; add a line to "
-                "data/gpus.csv, or describe the machine and give it with --machine",
-            ),
-        )
+        return Recognised(None, (reason("gpu_not_listed", gpu=name),))
     gpu = Gpu(
         name=name,
         vendor=vendor,
@@ -103,8 +91,5 @@ def _unlisted(
         tdp_w=tdp_w,
         source="its driver: memory clock x bus width",
     )
-    note = (
-        f"{name} is not in the table of GPUs: its bandwidth of {bandwidth_gb_s:.0f} GB/s follows "
-        "from the driver's clock and bus, its peak speed is not known"
-    )
+    note = reason("by_its_driver", gpu=name, rate=f"{bandwidth_gb_s:.0f}")
     return Recognised(gpu, (note,))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shiomi.rig.detect.apple import sysctl
 from shiomi.rig.detect.dump import Dump, number
 from shiomi.rig.kv_cache import GIB
+from shiomi.rig.wording import reason
 
 __all__ = [
     "CGROUP_LIMITS",
@@ -101,7 +102,7 @@ def memory_gib(dump: Dump) -> tuple[float | None, str]:
     for path in CGROUP_LIMITS:
         limit = number(dump.files.get(path, "").strip(), 1e6, 2**50)
         if limit is not None and total is not None and limit < total:
-            note = f"this process may use {limit / GIB:.1f} of {total / GIB:.1f} GiB of memory"
+            note = reason("memory_limit", limit=f"{limit / GIB:.1f}", total=f"{total / GIB:.1f}")
             return limit / GIB, note
     return (None, "") if total is None else (total / GIB, "")
 
@@ -130,7 +131,8 @@ def product(dump: Dump) -> str:
         "default string",
     )
     words = [x for x in said if x and x.casefold() not in empty]
-    return " ".join(" ".join(words).split())[:100] or sysctl(dump).get("hw.model") or "this machine"
+    name = " ".join(" ".join(words).split())[:100] or sysctl(dump).get("hw.model")
+    return name or reason("this_machine")
 
 
 def memory_bus(dump: Dump) -> MemoryBus:
@@ -140,8 +142,7 @@ def memory_bus(dump: Dump) -> MemoryBus:
     )
     present = [x for x in modules if x.get("size", "").strip().casefold() not in _ABSENT]
     if not present:
-        note = "the memory's modules are not told to this user: run it once as root, or give"
-        return MemoryBus(0, None, None, None, None, f"{note} the bandwidth with --memory-speed")
+        return MemoryBus(0, None, None, None, None, reason("modules_not_told"))
     kinds = {x.get("type", "") for x in present}
     rates = {_rate(x) for x in present}
     kind = kinds.pop() if len(kinds) == 1 else None
@@ -150,8 +151,8 @@ def memory_bus(dump: Dump) -> MemoryBus:
     channels = len(set(places)) if all(places) else None
     known = kind in _KINDS and rate is not None and channels is not None
     if not known or channels is None or rate is None or channels > _MOST_CHANNELS:
-        note = "the memory's bandwidth does not follow from what its modules tell; give it with"
-        return MemoryBus(len(present), kind, rate, channels, None, f"{note} --memory-speed")
+        note = reason("bandwidth_does_not_follow")
+        return MemoryBus(len(present), kind, rate, channels, None, note)
     return MemoryBus(len(present), kind, rate, channels, channels * rate * 8 / 1000)
 
 

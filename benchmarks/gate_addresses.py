@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from importlib import resources
 
-from shiomi.gate.addresses import published_ranges
+from shiomi.gate.identity.published_ranges import published_ranges
 
 
 def prefixes() -> list[tuple[str, str]]:

@@ -16,13 +16,12 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import Decision, decide
 from shiomi.gate.identity import identify, load_tables
 from shiomi.gate.policy import Budget, Policy, Rate
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trial import BROWSER
-from shiomi.gate.verdict import Decision
 
 NOW = 1_790_000_000.0
 ENDLESS = Rate(1_000_000_000, 1.0, 1_000_000_000)

@@ -27,10 +27,10 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
+from shiomi.gate.identity.user_agents import user_agents
 from shiomi.gate.native import compile_policy
 from shiomi.gate.policy import Action, Budget, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.user_agents import user_agents
 from tests.gate.servers import free_port, needs, server
 
 ROOT = Path(__file__).parents[1]

@@ -36,10 +36,10 @@ from typing import Any
 
 import yaml
 
-from shiomi.gate.crawler_lists import AI_PURPOSES
+from shiomi.gate.identity.crawler_lists import AI_PURPOSES
+from shiomi.gate.identity.user_agents import UNKNOWN, UserAgents, user_agents
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.user_agents import UNKNOWN, UserAgents, user_agents
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"

@@ -17,7 +17,7 @@ import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from shiomi.gate.user_agents import user_agents
+from shiomi.gate.identity.user_agents import user_agents
 
 BROWSERS = [
     f"Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.0"

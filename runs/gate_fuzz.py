@@ -20,15 +20,13 @@ import resource
 import time
 from typing import Any
 
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.decision.lookups import always_served
 from shiomi.gate.errors import PolicyError
-from shiomi.gate.lookups import always_served
-from shiomi.gate.policy import Policy
-from shiomi.gate.policy_file import default_policy_text, parse_policy
+from shiomi.gate.policy import Policy, default_policy_text, parse_policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trial import BROWSER
-from shiomi.gate.verdict import Decision, Verdict
 
 NOW = 1_790_000_000.0
 DENIED = ("GPTBot/1.2", "gptbot", "CCBot/2.0", "Mozilla/5.0 (compatible; ClaudeBot/1.0)")

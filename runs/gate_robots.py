@@ -17,7 +17,7 @@ from pathlib import Path
 
 from protego import Protego
 
-from shiomi.gate.robots import parse_robots
+from shiomi.gate.signals.robots_parser import parse_robots
 
 ROOT = Path(__file__).parents[1]
 FILES = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"

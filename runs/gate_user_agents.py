@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from shiomi.gate.crawler_lists import (
+from shiomi.gate.identity.crawler_lists import (
     format_patterns,
     join_patterns,
     parse_ai_robots,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from html import unescape
 
+from shiomi.gate.decision import Decision
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.trial import BROWSER
-from shiomi.gate.verdict import Decision
 
 __all__ = ["NOW", "Policy", "browser", "button", "cookies_of", "header", "refresh", "sent"]
 

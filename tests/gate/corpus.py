@@ -16,12 +16,12 @@ from shiomi.gate.addresses import text_of
 from shiomi.gate.client_address import TrustedProxies
 from shiomi.gate.decision import decide
 from shiomi.gate.identity import Tables, load_tables
+from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.native.compile import shipped_ranges
 from shiomi.gate.policy import Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
-from shiomi.gate.user_agents import Client
 
 __all__ = ["NOW", "Sent", "corpus", "verdicts"]
 

@@ -1,9 +1,8 @@
-"""Addresses: one form each, and which published ranges hold them."""
+"""Addresses: one form each, and which named ranges hold them."""
 
 from __future__ import annotations
 
 import ipaddress
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from shiomi.gate.addresses import (
     parse_address,
     parse_prefix,
     parse_prefixes,
-    published_ranges,
     text_of,
 )
 from shiomi.gate.errors import DataError
@@ -149,27 +147,3 @@ def test_a_wrong_line_is_named_with_its_number(line: str, says: str) -> None:
         parse_prefixes(f"# networks\n192.0.2.0/24  # one\n{line}\n", where="here")
     assert says in str(caught.value)
     assert len(str(caught.value)) < 300
-
-
-def test_the_package_knows_googles_crawler_by_its_address() -> None:
-    table = published_ranges()
-    assert sum(table.sizes.values()) > 4902
-    assert "googlebot" in table.lookup("66.249.64.1")
-    assert "googlebot" in table.lookup("::ffff:66.249.64.1")
-    assert "googlebot" in table.lookup("2001:4860:4801:10::1")
-    assert table.lookup("192.0.2.1") == table.lookup("no address") == frozenset()
-
-
-def test_the_operators_own_list_stands_in_place_of_the_packages(tmp_path: Path) -> None:
-    (tmp_path / "googlebot.txt").write_text("192.0.2.0/24\n", encoding="ascii")
-    (tmp_path / "ours.txt").write_text("192.0.2.128/25\n", encoding="ascii")
-    table = published_ranges(tmp_path)
-    assert table.lookup("192.0.2.200") == {"googlebot", "ours"}
-    assert "googlebot" not in table.lookup("66.249.64.1")
-    assert "bing" in table.names
-
-
-def test_a_file_in_another_encoding_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "bing.txt").write_bytes(b"\xff\xfe1\0")
-    with pytest.raises(DataError, match=r"bing\.txt"):
-        published_ranges(tmp_path)

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.gate.challenge import local_address
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import Decision, Verdict, decide
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trial import BROWSER
-from shiomi.gate.verdict import Decision, Verdict
 from tests.gate.clients_of import NOW, browser, button, cookies_of, header, refresh, sent
 
 POLICY = Policy()

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from shiomi.gate.decision import Verdict
 from shiomi.gate.errors import StateError
 from shiomi.gate.gatekeeper import Gatekeeper
 from shiomi.gate.identity import Tables, load_tables
+from shiomi.gate.identity.reverse_dns import ReverseDns
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.request import Request
-from shiomi.gate.reverse_dns import ReverseDns
 from shiomi.gate.state import Charge
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.state.valkey import ValkeyState
-from shiomi.gate.verdict import Verdict
 from tests.gate.dns_server import Zones, dns_server
 from tests.gate.servers import redis_server
 

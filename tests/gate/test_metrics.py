@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from shiomi.gate.decision import Decision, Verdict
 from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.verdict import Decision, Verdict
 
 _LINE = re.compile(r'[a-z_]+(\{([a-z]+="(\\.|[^"\\])*",?)+\})? [0-9.]+')
 

@@ -9,15 +9,13 @@ from html import unescape
 import html5lib
 import pytest
 
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import Decision, Verdict, decide
 from shiomi.gate.identity import Identity, load_tables
 from shiomi.gate.pages import languages
-from shiomi.gate.policy import Action, Policy
-from shiomi.gate.policy_file import parse_policy
+from shiomi.gate.policy import Action, Policy, parse_policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trap import trap_link
-from shiomi.gate.verdict import Decision, Verdict
 from tests.gate.clients_of import NOW, browser, button, cookies_of, refresh, sent
 
 POLICY = Policy()

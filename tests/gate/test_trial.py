@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from shiomi.gate.decision import Verdict
 from shiomi.gate.errors import GateError
 from shiomi.gate.identity import load_tables
 from shiomi.gate.policy import Policy
 from shiomi.gate.trial import BROWSER, Trial, trial, user_agent_of
-from shiomi.gate.verdict import Verdict
 from tests.gate.clients_of import NOW
 
 TABLES = load_tables()

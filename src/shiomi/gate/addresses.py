@@ -1,4 +1,4 @@
-"""Client addresses: one form for each, the group it belongs to, and whose published range it is in.
+"""Addresses: one form for each, the group it belongs to, and which named ranges it lies in.
 
 An address is its packed bytes, 4 of IPv4 or 16 of IPv6. Three ways to write an IPv4 address inside
 IPv6 come down to the IPv4 address itself, so that no client has two identities: IPv4-mapped
@@ -14,8 +14,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from importlib import resources
-from pathlib import Path
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from shiomi.gate.errors import DataError
@@ -27,8 +25,6 @@ __all__ = [
     "parse_address",
     "parse_prefix",
     "parse_prefixes",
-    "published_ranges",
-    "read_ranges",
     "text_of",
 ]
 
@@ -206,44 +202,3 @@ def _buckets(starts: list[bytes], owners: list[frozenset[str]], width: int) -> l
             bucket_owners.append(owner)
             piece += 1
     return buckets
-
-
-def published_ranges(folder: Path | None = None) -> RangeTable:
-    """Return the ranges operators publish: those of the package, overlaid by those in `folder`.
-
-    `folder` is where `shiomi gate update` writes: a file `NAME.txt` there replaces the list of that
-    name, or adds one.
-
-    Raises
-    ------
-    DataError
-        A file cannot be read, or a line of it is no network.
-    """
-    shipped = resources.files("shiomi.gate") / "data" / "ranges"
-    texts = {
-        entry.name.removesuffix(".txt"): entry.read_text(encoding="ascii")
-        for entry in shipped.iterdir()
-        if entry.name.endswith(".txt")
-    }
-    ranges = {name: parse_prefixes(text, where=name) for name, text in sorted(texts.items())}
-    if folder is not None:
-        ranges |= read_ranges(folder)
-    return RangeTable(ranges)
-
-
-def read_ranges(folder: Path) -> dict[str, list[Prefix]]:
-    """Return the networks of every `NAME.txt` in a folder, by name; of none where it is absent.
-
-    Raises
-    ------
-    DataError
-        A file cannot be read, or a line of it is no network.
-    """
-    ranges = {}
-    for path in sorted(folder.glob("*.txt")):
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: {error}") from None
-        ranges[path.stem] = parse_prefixes(text, where=str(path))
-    return ranges

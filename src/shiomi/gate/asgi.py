@@ -14,14 +14,14 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from shiomi.gate.decision import Decision
 from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.identity.reverse_dns import ReverseDns
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
-from shiomi.gate.reverse_dns import ReverseDns
 from shiomi.gate.state import State
 from shiomi.gate.trap_links import TrapLink
-from shiomi.gate.verdict import Decision
 
 __all__ = ["GateMiddleware", "send_response"]
 

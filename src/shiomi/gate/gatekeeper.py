@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from shiomi.gate.client_address import TrustedProxies
-from shiomi.gate.decision import Decision, Response, Verdict, decide
+from shiomi.gate.decision import Decision, Verdict, decide
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
 from shiomi.gate.metrics import Metrics, prometheus_text
-from shiomi.gate.own_files import own_files, own_headers
-from shiomi.gate.policy import Action, Policy
-from shiomi.gate.policy_file import load_policy
+from shiomi.gate.policy import Action, Policy, load_policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
+from shiomi.gate.response import Response
+from shiomi.gate.signals import own_files, own_headers
 from shiomi.gate.state import State
 from shiomi.gate.state.memory import MemoryState
 
@@ -58,7 +58,7 @@ class Gatekeeper:
     tables
         Whom User-Agents and addresses name; None: those of the package.
     resolver
-        Confirms crawlers by reverse DNS (`shiomi.gate.reverse_dns`); None: DNS is not asked.
+        Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not asked.
     clock
         Unix seconds.
     """

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shiomi.gate.verdict import Decision
+from shiomi.gate.decision import Decision
 
 __all__ = ["CONTENT_TYPE", "Metrics", "prometheus_text"]
 

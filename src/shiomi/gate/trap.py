@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from shiomi.gate.cookie import Signer
-from shiomi.gate.keys import key
 from shiomi.gate.pages import text
 from shiomi.gate.policy import Policy, Trap
 from shiomi.gate.request import Request
 from shiomi.gate.state import State
+from shiomi.gate.state.keys import key
 
 if TYPE_CHECKING:
-    from shiomi.gate.lookups import Bound
+    from shiomi.gate.decision.lookups import Bound
 
 __all__ = ["caught", "deeper", "in_trap", "trap_link"]
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from shiomi.gate.addresses import parse_address, text_of
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import Decision, Verdict, decide
 from shiomi.gate.errors import GateError
 from shiomi.gate.identity import Identity, Tables, identify
-from shiomi.gate.own_files import own_files, own_headers
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
+from shiomi.gate.signals import own_files, own_headers
 from shiomi.gate.state.memory import MemoryState
-from shiomi.gate.verdict import Decision, Verdict
 
 __all__ = ["BROWSER", "Trial", "trial", "user_agent_of"]
 

@@ -19,10 +19,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.identity.reverse_dns import ReverseDns
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
-from shiomi.gate.reverse_dns import ReverseDns
 from shiomi.gate.state import State
 from shiomi.gate.trap_links import TrapLink
 

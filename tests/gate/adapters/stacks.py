@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shiomi.gate.forward_auth_config import forward_auth_config
-from shiomi.gate.policy import Policy
-from shiomi.gate.policy_file import load_policy
+from shiomi.gate.forward_auth.server_config import forward_auth_config
+from shiomi.gate.policy import Policy, load_policy
 from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
 from tests.gate.web_servers import nginx
 

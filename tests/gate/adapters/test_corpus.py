@@ -10,9 +10,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from shiomi.gate.own_files import own_files
-from shiomi.gate.policy_file import load_policy
+from shiomi.gate.policy import load_policy
 from shiomi.gate.request import normalise
+from shiomi.gate.signals import own_files
 from tests.gate.adapters.stacks import BARE, stack
 from tests.gate.corpus import Sent, corpus, verdicts
 from tests.gate.wire import Answer, send_all

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from shiomi.gate.errors import CompileError, GateError
-from shiomi.gate.forward_auth_config import forward_auth_config
+from shiomi.gate.forward_auth.server_config import forward_auth_config
+from shiomi.gate.forward_auth.serving import Service, serve
 from shiomi.gate.policy import Policy
-from shiomi.gate.serving import Service, serve
 from tests.gate.adapters.stacks import gate_service, stack
 from tests.gate.adapters.test_everywhere import further
 from tests.gate.http_client import BROWSER, Visitor, fetch

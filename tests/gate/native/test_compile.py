@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.errors import CompileError
-from shiomi.gate.forward_auth_config import forward_auth_config
+from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.native import SERVERS, compile_policy, gaps
 from shiomi.gate.native.tame import tame
 from shiomi.gate.policy import Action, PathRule, Policy

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shiomi.gate.identity.user_agents import read_patterns
 from shiomi.gate.native.pattern_trie import trie_regexes
-from shiomi.gate.user_agents import read_patterns
 
 SHIPPED = [pattern.regex for pattern in read_patterns()]
 

@@ -6,14 +6,13 @@ from collections.abc import Iterable
 
 import pytest
 
+from shiomi.gate.decision import Verdict
 from shiomi.gate.identity import Tables, load_tables
-from shiomi.gate.policy import Policy
-from shiomi.gate.policy_file import parse_policy
+from shiomi.gate.policy import Policy, parse_policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.report.access_log import Hit
 from shiomi.gate.report.summary import Summary, summarise
 from shiomi.gate.state.memory import MemoryState
-from shiomi.gate.verdict import Verdict
 
 NOON = 1_800_000_000
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0"

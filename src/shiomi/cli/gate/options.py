@@ -33,8 +33,7 @@ def policy_path(named: Path | None) -> Path | None:
 
 def chosen_policy(named: Path | None) -> Policy:
     """The policy of that file; the default one where there is no file."""
-    from shiomi.gate.policy import Policy
-    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.policy import Policy, load_policy
 
     path = policy_path(named)
     return Policy() if path is None else load_policy(path)

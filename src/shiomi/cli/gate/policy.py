@@ -49,7 +49,7 @@ def policy(file: Path, check: bool, force: bool, page: str | None, json: bool) -
 
 def _check(file: Path, *, json: bool) -> None:
     from shiomi.gate.errors import PolicyError
-    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.policy import load_policy
 
     try:
         found = load_policy(file)
@@ -68,15 +68,14 @@ def _check(file: Path, *, json: bool) -> None:
 
 
 def _trap_link(file: Path, page: str) -> None:
-    from shiomi.gate.policy import Policy
-    from shiomi.gate.policy_file import load_policy
+    from shiomi.gate.policy import Policy, load_policy
     from shiomi.gate.trap import trap_link
 
     click.echo(trap_link(load_policy(file) if file.exists() else Policy(), page))
 
 
 def _write(file: Path, *, force: bool, json: bool) -> None:
-    from shiomi.gate.policy_file import default_policy_text
+    from shiomi.gate.policy import default_policy_text
 
     text = default_policy_text()
     if str(file) == "-":

@@ -108,9 +108,9 @@ def serve(
       shiomi gate serve --print-config nginx --site 127.0.0.1:8000 > gate.conf
     """
     from shiomi.gate.forward_auth import LOOPBACK
-    from shiomi.gate.forward_auth_config import forward_auth_config
-    from shiomi.gate.serving import Service
-    from shiomi.gate.serving import serve as run
+    from shiomi.gate.forward_auth.server_config import forward_auth_config
+    from shiomi.gate.forward_auth.serving import Service
+    from shiomi.gate.forward_auth.serving import serve as run
 
     file = policy_path(file)
     if print_config is not None:

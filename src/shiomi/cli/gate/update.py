@@ -46,7 +46,7 @@ def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> Non
     """
     import datetime
 
-    from shiomi.gate.update import Source, read_update, write_update
+    from shiomi.gate.identity.update import Source, read_update, write_update
 
     sources = []
     for written in files:

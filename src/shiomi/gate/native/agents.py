@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from shiomi.gate.identity.user_agents import UNKNOWN, Client, Pattern
 from shiomi.gate.native.pattern_trie import plain_trie_regex, trie_regexes
-from shiomi.gate.user_agents import UNKNOWN, Client, Pattern
 
 __all__ = ["AgentTables", "agent_tables"]
 

@@ -20,8 +20,8 @@ from shiomi.gate.native.path_regex import (
 from shiomi.gate.native.plan import ALWAYS, Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
-from shiomi.gate.own_files import own_headers
 from shiomi.gate.policy import Action, Policy
+from shiomi.gate.signals import own_headers
 
 __all__ = ["apache_files"]
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from shiomi.gate.addresses import Prefix, parse_prefixes, read_ranges
+from shiomi.gate.addresses import Prefix, parse_prefixes
 from shiomi.gate.errors import CompileError
+from shiomi.gate.identity.published_ranges import read_ranges
+from shiomi.gate.identity.user_agents import UserAgents, read_patterns
 from shiomi.gate.native.apache import apache_files
 from shiomi.gate.native.caddy import caddy_files
 from shiomi.gate.native.expressible import SERVERS, Gap, gaps
@@ -17,7 +19,6 @@ from shiomi.gate.native.haproxy import haproxy_files
 from shiomi.gate.native.nginx import LONGEST_REGEX, nginx_files
 from shiomi.gate.native.plan import Plan, make_plan, without_challenge
 from shiomi.gate.policy import Action, Policy
-from shiomi.gate.user_agents import UserAgents, read_patterns
 
 __all__ = ["Compiled", "compile_policy", "shipped_ranges"]
 

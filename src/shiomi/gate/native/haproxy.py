@@ -15,8 +15,8 @@ from shiomi.gate.native.path_regex import always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, Outcome, Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
-from shiomi.gate.own_files import own_headers
 from shiomi.gate.policy import Action, Policy, Rate
+from shiomi.gate.signals import own_headers
 
 __all__ = ["haproxy_files"]
 

@@ -16,8 +16,8 @@ from shiomi.gate.native.path_regex import ODD, always_sent, decoded_regex, sent_
 from shiomi.gate.native.plan import Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
-from shiomi.gate.own_files import own_headers
 from shiomi.gate.policy import Action, Policy, Rate
+from shiomi.gate.signals import own_headers
 
 __all__ = ["LONGEST_REGEX", "nginx_files"]
 

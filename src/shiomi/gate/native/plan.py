@@ -6,7 +6,7 @@
 
 A *class* is a row of verdicts, one for each rule on paths and one for all other paths: clients that
 come to the same are one class, whatever they are called. A *kind* is a class, or two and the ranges
-that tell which. All verdicts come from `shiomi.gate.ruling`, as those of `decide` do.
+that tell which. All verdicts come from `shiomi.gate.decision.ruling`, as those of `decide` do.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from shiomi.gate.addresses import Prefix, parse_prefix
+from shiomi.gate.decision.ruling import ruling
 from shiomi.gate.errors import CompileError
 from shiomi.gate.identity import Identity
+from shiomi.gate.identity.user_agents import Client, Pattern
 from shiomi.gate.native.agents import AgentTables, agent_tables
 from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Policy
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.ruling import ruling
-from shiomi.gate.user_agents import Client, Pattern
 
 __all__ = ["ALWAYS", "ELSEWHERE", "Outcome", "Plan", "make_plan", "path_word", "without_challenge"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shiomi.gate.own_files import own_files
 from shiomi.gate.policy import Policy
+from shiomi.gate.signals import own_files
 
 __all__ = ["SiteFile", "site_files"]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
+from shiomi.gate.decision import Verdict
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.report.summary import ClientRow
-from shiomi.gate.verdict import Verdict
 
 __all__ = ["VERDICT_CLASSES", "requests_over_time", "traffic_by_client"]
 

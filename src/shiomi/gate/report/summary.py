@@ -12,16 +12,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import Verdict, decide
 from shiomi.gate.identity import Tables, identify
+from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.policy import Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.report.access_log import Hit
 from shiomi.gate.report.behaviour import Behaviour, Behaviours
 from shiomi.gate.request import Request
 from shiomi.gate.state import State
-from shiomi.gate.user_agents import Client
-from shiomi.gate.verdict import Verdict
 
 __all__ = ["ClientRow", "Summary", "Suspect", "summarise"]
 

@@ -6,9 +6,9 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from shiomi.gate.decision import Verdict
 from shiomi.gate.report.access_log import Reading
 from shiomi.gate.report.summary import ClientRow, Summary, Suspect
-from shiomi.gate.verdict import Verdict
 
 __all__ = ["addresses_text", "printable", "report_text", "size_text", "verdict_text"]
 

@@ -1,8 +1,8 @@
 """State: what the gate remembers between requests. Buckets, and who was revoked.
 
 Everything is kept under 64-bit keys, which the gate makes with the state's own `secret`
-(`shiomi.gate.keys`): no address and no User-Agent is ever stored, and nobody outside can foresee
-which keys meet in one place.
+(`keys.py`): no address and no User-Agent is ever stored, and nobody outside can foresee which keys
+meet in one place.
 """
 
 from __future__ import annotations

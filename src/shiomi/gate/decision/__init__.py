@@ -1,0 +1,6 @@
+"""The decision: what becomes of one request under a policy."""
+
+from shiomi.gate.decision.decision import decide
+from shiomi.gate.decision.verdict import Decision, Verdict
+
+__all__ = ["Decision", "Verdict", "decide"]

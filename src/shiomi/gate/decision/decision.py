@@ -1,0 +1,314 @@
+"""decide(): the verdict on one request. Pure: no I/O but what the given state does.
+
+The order, first that applies:
+
+ 1. `/robots.txt` and `/.well-known/` are served to everybody.
+ 2. A cookie that the trap has revoked is refused, and a client (its address and User-Agent); but a
+    browser that shares both with the banned one has to press the challenge's button, no more.
+ 3. The gate's own pages: the way out of the challenge, the trap.
+ 4. The action: the first path rule that says one; else the purpose's, as far as the client could be
+    proven to be who it says it is. A claim that failed lets through no more than no claim would.
+    A `[[network]]` may narrow it, or allow it where no path rule speaks.
+ 5. Deny and tarpit refuse; allow lets through.
+ 6. Budgets: of clients with the cookie, or who need none, the purpose's or the path's; of those who
+    would be challenged, the strangers'.
+ 7. Challenge: the page, where the cookie is missing. Where the strangers' budget is used up it has
+    the button only: nobody is shut out by what others do at the same address.
+
+A path spelled oddly (`//x`, `/a/..%2fb`) may be another page to the application than to a server
+before it: both are asked for, and the narrower answer counts.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from shiomi.gate.challenge import challenge, enter, enter_path
+from shiomi.gate.decision.lookups import Bound, Known, Ruled, allowed, always_served
+from shiomi.gate.decision.verdict import Decision, Verdict
+from shiomi.gate.errors import StateError
+from shiomi.gate.identity import Identity, Tables, identify, load_tables
+from shiomi.gate.pages import Page, page, preferred_language
+from shiomi.gate.policy import Action, Policy
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.request import Request
+from shiomi.gate.response import Response, respond
+from shiomi.gate.state import Charge, State
+from shiomi.gate.trap import caught, deeper, in_trap
+
+__all__ = ["Decision", "Response", "Verdict", "decide"]
+
+Note = Callable[[str, str], None]
+"""Is told each step of a decision and what it came to, for `shiomi gate try`."""
+
+
+class _Case(NamedTuple):
+    """A request with everything that is needed to decide on it."""
+
+    request: Request
+    policy: Policy
+    state: State
+    bound: Bound
+    identity: Identity
+    now: float
+    note: Note | None
+
+
+def decide(
+    request: Request,
+    policy: Policy,
+    state: State,
+    now: float,
+    *,
+    identity: Identity | None = None,
+    note: Note | None = None,
+) -> Decision:
+    """Return the verdict on a request. Never raises on a request, whatever it holds.
+
+    Parameters
+    ----------
+    now
+        Unix seconds.
+    identity
+        Who the client is, where an adapter has found out more than the request itself tells (by
+        reverse DNS or a signature); None: what its User-Agent and address say.
+    note
+        Is told each step and what it came to.
+    """
+    if identity is None:
+        identity = identify(request, _tables(), weigh=policy.weighs)
+    lookups = policy.lookups
+    path = request.path
+    special = path.startswith(lookups.special)  # one comparison for most paths
+    if special and path == request.spelling and always_served(path):
+        if note is not None:
+            note("always served", path)
+        return allowed("always-served", identity)
+    try:
+        bound = lookups.bound(state.secret)
+        known = bound.known(request)
+        passed = known.since <= now <= known.until
+        until = state.revoked(known.keys, now)
+        if note is not None:
+            note("cookie", "good" if passed else "none that is good")
+            note("revoked", f"until {_utc(until)}" if until else "no")
+        if until and (
+            identity.client.purpose is not Purpose.BROWSER
+            or (known.cookies and state.revoked(known.cookies, now))
+        ):
+            case = _Case(request, policy, state, bound, identity, now, note)
+            return _revoked(case, "revoked", until)
+        if special and path.startswith(policy.challenge.path):
+            case = _Case(request, policy, state, bound, identity, now, note)
+            return _own_page(case, known)
+        ruled = _ruled(request, policy, identity, note)
+        # The same browser at the same address as a banned one, which may be another person's.
+        alike = until > 0.0 and not ruled.spared
+        if ruled.free and not alike:
+            return ruled.passed
+        if ruled.refused:
+            case = _Case(request, policy, state, bound, identity, now, note)
+            return _refuse(case, Verdict(ruled.action), ruled.reason)
+        stranger = (ruled.challenged or alike) and not passed
+        if ruled.free and not stranger:
+            return ruled.passed
+        budget = policy.challenge.budget if stranger else ruled.budget
+        wait = state.take(known.charges[budget], now)
+        if note is not None:
+            note(
+                "budget", f"{budget}: {f'used up for {wait:.0f} s' if wait else 'one token taken'}"
+            )
+        if not wait and not stranger:
+            return ruled.passed
+        case = _Case(request, policy, state, bound, identity, now, note)
+        if stranger and request.method in ("GET", "HEAD"):
+            return _challenged(case, "revoked" if alike else ruled.reason, wait, button=alike)
+        return _limited(case, wait) if wait else _without_cookie(case)
+    except StateError as error:
+        return _without_state(request, policy, state, now, identity, note, error)
+
+
+def _ruled(request: Request, policy: Policy, identity: Identity, note: Note | None = None) -> Ruled:
+    """What the policy says of the client at this path, however it is spelled."""
+    lookups = policy.lookups
+    network = lookups.networks.rule(request.address) if policy.networks else None
+    ruled = lookups.ruled(identity, lookups.paths.find(request.path), network)
+    if request.spelling != request.path:
+        other = lookups.ruled(identity, lookups.paths.find(request.spelling), network)
+        if other.action.narrower(ruled.action) is not ruled.action:
+            ruled = other
+    if note is not None:
+        note("action", f"{ruled.action}, by {ruled.reason}")
+    return ruled
+
+
+def _without_state(
+    request: Request,
+    policy: Policy,
+    state: State,
+    now: float,
+    identity: Identity,
+    note: Note | None,
+    error: StateError,
+) -> Decision:
+    """The verdict where budgets and bans cannot be looked up: the operator's stated choice."""
+    if note is not None:
+        note("state", str(error))
+    stand_in = _NoState(state)
+    if policy.on_failure is Action.ALLOW:
+        return decide(request, policy, stand_in, now, identity=identity, note=note)
+    bound = policy.lookups.bound(stand_in.secret)
+    case = _Case(request, policy, stand_in, bound, identity, now, note)
+    return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
+
+
+def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
+    """The page for a client that needs the cookie; with the button only where it has to wait."""
+    by_itself = not (wait or button)
+    signer = case.bound.signer
+    response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
+    whom = _whom(case.identity)
+    return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *whom, wait, response)
+
+
+def _without_cookie(case: _Case) -> Decision:
+    """The answer to a method that gets no page, of a client that needs the cookie."""
+    if case.policy.challenge.other_methods is Action.BUDGET:
+        return allowed("method", case.identity)
+    return _refuse(case, Verdict.DENY, "method")
+
+
+def _own_page(case: _Case, known: Known) -> Decision:
+    """The gate's own pages, below `challenge.path`."""
+    request, policy, state, bound, identity, now, note = case
+    trapped = in_trap(policy, request.path)
+    if (
+        trapped
+        and _counts_in_trap(case, known)
+        and caught(request, policy.trap, state, bound, (known.cookies or known.keys)[0], now)
+    ):
+        until = now + policy.trap.ban_hours * 3600.0
+        state.revoke(known.keys, until, now)
+        return _revoked(case, "trap", until)
+    if request.path == enter_path(policy):  # not counted: its tokens were given by the challenge
+        response, reason = enter(request, policy, bound.signer, now)
+    elif wait := state.take(known.charges[policy.challenge.budget], now):
+        return _limited(case, wait)
+    elif trapped:
+        response, reason = _trap_page(case), "trap-warning"
+    else:
+        response = _page_response(case, "missing", 404)
+        reason = "missing"
+    if note is not None:
+        note("own page", reason)
+    return Decision(Verdict.ANSWER, reason, *_whom(identity), response=response)
+
+
+def _counts_in_trap(case: _Case, known: Known) -> bool:
+    """Not for who is let through uncounted, as proven, or is shown no page without the cookie."""
+    identity = case.identity
+    action = _ruled(case.request, case.policy, identity).action
+    if action is Action.CHALLENGE:
+        return known.since <= case.now <= known.until
+    return action is not Action.ALLOW or identity.verified is not True
+
+
+def _trap_page(case: _Case) -> Response:
+    language = preferred_language(case.request.header("accept-language"))
+    link = (deeper(case.request, case.bound.signer, case.now), "trap_more")
+    return respond(200, page("trap", language, paragraphs=("trap_text",), link=link))
+
+
+def _revoked(case: _Case, reason: str, until: float) -> Decision:
+    verdict = Verdict(case.policy.trap.action)
+    response = _page_response(case, "revoked", 403, time=_utc(until))
+    return _slow(case, Decision(verdict, reason, *_whom(case.identity), until - case.now, response))
+
+
+def _limited(case: _Case, wait: float) -> Decision:
+    seconds = math.ceil(wait)
+    headers = [("Retry-After", str(seconds))]
+    response = _page_response(case, "limit", 429, headers, seconds=seconds)
+    return Decision(Verdict.LIMIT, "budget", *_whom(case.identity), wait, response)
+
+
+def _refuse(
+    case: _Case, verdict: Verdict, reason: str, *, status: int = 403, retry_after: float = 0.0
+) -> Decision:
+    kind = reason if reason in ("method", "failure") else "deny"
+    headers = [("Retry-After", f"{retry_after:.0f}")] if retry_after else []
+    response = _page_response(case, kind, status, headers)
+    return _slow(case, Decision(verdict, reason, *_whom(case.identity), retry_after, response))
+
+
+def _page_response(
+    case: _Case,
+    kind: str,
+    status: int,
+    headers: Sequence[tuple[str, str]] = (),
+    **values: object,
+) -> Response:
+    language = preferred_language(case.request.header("accept-language"))
+    said = tuple(sorted(values.items()))
+    return respond(status, _page(kind, language, case.policy.contact, said), headers)
+
+
+@lru_cache(maxsize=256)  # a flood of refusals is answered by the same few pages
+def _page(kind: str, language: str, contact: str, values: tuple[tuple[str, object], ...]) -> Page:
+    paragraphs = (f"{kind}_text", "contact") if contact else (f"{kind}_text",)
+    filled = {**dict(values), "contact": contact}
+    return page(kind, language, paragraphs=paragraphs, values=filled)
+
+
+def _slow(case: _Case, decision: Decision) -> Decision:
+    if decision.verdict is not Verdict.TARPIT or decision.response is None:
+        return decision
+    response = decision.response._replace(seconds=float(case.policy.tarpit.seconds))
+    return decision._replace(response=response)
+
+
+def _whom(identity: Identity) -> tuple[Purpose, str]:
+    return identity.client.purpose, identity.client.name
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.gmtime(seconds))
+
+
+class _NoState:
+    """Stands in for a state that cannot be reached: nobody is counted, nobody was revoked."""
+
+    blocking = False
+
+    def __init__(self, state: State) -> None:
+        try:
+            self.secret = state.secret
+        except StateError:
+            self.secret = _own_secret()
+
+    def take(self, charges: Sequence[Charge], now: float) -> float:  # noqa: ARG002
+        return 0.0
+
+    def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
+        pass
+
+    def revoked(self, keys: Sequence[int], now: float) -> float:  # noqa: ARG002
+        return 0.0
+
+    def close(self) -> None:
+        pass
+
+
+@cache
+def _own_secret() -> bytes:
+    return secrets.token_bytes(32)
+
+
+@cache
+def _tables() -> Tables:
+    return load_tables()

@@ -1,0 +1,102 @@
+"""Token buckets: which ones a client's request takes from.
+
+Four levels, each of a policy's budget or none: the address, its /24 or /48, its network, everybody.
+A request takes one token from each, or, where one is empty, from none, so that who is refused uses
+up nobody else's. A bucket is kept by its theoretical arrival time (GCRA, ITU-T I.371): one number.
+
+An IPv4 address counts by itself and an IPv6 address by its /64, which one host has to itself and
+may change within as it likes (RFC 8981).
+"""
+
+from __future__ import annotations
+
+from shiomi.gate.addresses import RangeTable, group, parse_prefix
+from shiomi.gate.policy import NetworkRule, Policy
+from shiomi.gate.state import Charge
+from shiomi.gate.state.keys import key
+
+__all__ = ["Buckets", "Charges", "Networks", "host"]
+
+_REMEMBERED = 4096  # addresses, at most about 8 MB
+
+
+def host(address: bytes) -> bytes:
+    """Return what counts as one client: the IPv4 address, or the /64 of the IPv6 address."""
+    return address if len(address) == 4 else address[:8]
+
+
+class Networks:
+    """The policy's [[network]] rules, ready to be asked for an address."""
+
+    def __init__(self, rules: tuple[NetworkRule, ...]) -> None:
+        self._rules = {rule.name: rule for rule in rules}
+        self._table = RangeTable(
+            {rule.name: [parse_prefix(text) for text in rule.addresses] for rule in rules}
+        )
+        self._order = {rule.name: number for number, rule in enumerate(rules)}
+
+    def rule(self, address: bytes) -> NetworkRule | None:
+        """Return the first rule that names the packed address's network, or None."""
+        if not self._rules or not address:
+            return None
+        names = self._table.names_of(address)
+        return self._rules[min(names, key=self._order.__getitem__)] if names else None
+
+    def name(self, address: bytes) -> bytes:
+        """Return what stands for the network: a rule's name, else the /16, or /32 of IPv6."""
+        rule = self.rule(address)
+        if rule is not None:
+            return b"name " + rule.name.encode()
+        return address[:2] if len(address) == 4 else address[:4]
+
+
+class Charges(dict[str, tuple[Charge, ...]]):
+    """One token of each bucket that counts an address, by budget; made when first asked for."""
+
+    __slots__ = ("_address", "_buckets")
+
+    def __init__(self, buckets: Buckets, address: bytes) -> None:
+        self._buckets = buckets
+        self._address = address
+
+    def __missing__(self, budget: str) -> tuple[Charge, ...]:
+        charges = self[budget] = self._buckets.made(budget, self._address)
+        return charges
+
+
+class Buckets:
+    """The charges of a policy's budgets, under the keys of one state's secret; remembered."""
+
+    def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
+        self._budgets = policy.budgets
+        self._networks = networks
+        self._secret = secret
+        self._known: dict[bytes, Charges] = {}
+
+    def charges(self, address: bytes) -> Charges:
+        """Return the charges of this packed address."""
+        known = self._known.get(address)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known = {}
+            known = self._known[address] = Charges(self, address)
+        return known
+
+    def made(self, name: str, address: bytes) -> tuple[Charge, ...]:
+        """Return one token of each bucket that counts this address under the budget."""
+        budget = self._budgets[name]
+        levels = (
+            ("address", budget.address, host),
+            ("prefix", budget.prefix, group),
+            ("network", budget.network, self._networks.name),
+            ("all", budget.all, _everybody),
+        )
+        return tuple(
+            (key(self._secret, level, name.encode(), whom(address)), rate.interval, rate.ahead)
+            for level, rate, whom in levels
+            if rate is not None
+        )
+
+
+def _everybody(address: bytes) -> bytes:  # noqa: ARG001
+    return b""

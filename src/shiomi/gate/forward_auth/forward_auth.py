@@ -1,0 +1,215 @@
+"""Forward auth: the gate as a service that a web server asks about every request.
+
+    GET /auth     Caddy `forward_auth`, Traefik `forwardAuth`: 2xx lets through; any other answer is
+                  the client's, page, cookie and all.
+    GET /ask      nginx `auth_request`: 204 lets through, 403 does not, and nothing more can be said
+                  but in headers. nginx then fetches the page that the client gets:
+    GET /answer   the page, with the verdict's headers brought back, so that nothing counts twice.
+    GET /metrics  Prometheus.
+    GET /health   204.
+    else          the gate's own pages and files (`/.gate/`, /robots.txt), with the client's path.
+
+What the client asked for is in headers: X-Forwarded-Method and X-Forwarded-Uri, or those of nginx,
+X-Original-Method and X-Original-URI. They are believed of the web server alone, whose address has
+to be named; from anybody else, and without them, the answer is an error and never a 2xx.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from shiomi.gate.addresses import text_of
+from shiomi.gate.asgi import Receive, Scope, Send, send_response
+from shiomi.gate.client_address import TrustedProxies
+from shiomi.gate.decision import Verdict
+from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.metrics import CONTENT_TYPE
+from shiomi.gate.request import Request, merge_headers
+from shiomi.gate.response import Response
+from shiomi.gate.state import Charge, State
+
+__all__ = ["LOOPBACK", "VERDICT", "WAIT", "ForwardAuth"]
+
+LOOPBACK = ("127.0.0.1", "::1", "unix")
+VERDICT, WAIT = "X-Gate-Verdict", "X-Gate-Wait"
+
+_ASKED = (b"x-original-method", b"x-original-uri", b"x-forwarded-method", b"x-forwarded-uri")
+_OURS = frozenset((*_ASKED, b"x-gate-verdict", b"x-gate-wait"))
+
+
+class ForwardAuth:
+    """The service, an ASGI application.
+
+    Parameters
+    ----------
+    gatekeeper
+        What decides.
+    servers
+        Addresses and networks of the web servers that may ask.
+    metrics
+        Returns what `/metrics` answers; None: the counts of this process.
+    """
+
+    def __init__(
+        self,
+        gatekeeper: Gatekeeper,
+        *,
+        servers: Sequence[str] = LOOPBACK,
+        metrics: Callable[[], str] | None = None,
+    ) -> None:
+        self.gatekeeper = gatekeeper
+        policy = gatekeeper.policy
+        self._servers = TrustedProxies(tuple(servers))
+        # Proxies before the server, and the server itself where it is one link of their chain.
+        chained = self._servers.header == policy.proxies.header
+        chain = (*servers, *policy.proxies.trusted) if chained else policy.proxies.trusted
+        self._proxies = TrustedProxies(tuple(dict.fromkeys(chain)), policy.proxies.header)
+        self._metrics = metrics or gatekeeper.metrics_text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        response = await self._answer(scope)
+        await send_response(send, response, head=scope["method"] == "HEAD")
+
+    async def _answer(self, scope: Scope) -> Response:
+        client = scope.get("client")
+        peer = client[0] if client else None
+        path = scope["path"]
+        if path == "/health":
+            return _short(204)
+        if not self._servers.trusts(peer):
+            return _short(403, f"{peer} is none of the servers that may ask; see --server\n")
+        if path == "/metrics":
+            return _text(self._metrics())
+        if path in ("/auth", "/ask", "/answer"):
+            return await self._asked(scope, peer, path)
+        request = self._request(scope, peer, scope["method"], _target(scope))
+        decision = await self.gatekeeper.judge_fully(request)
+        return decision.response or _short(404, "no page of the gate's\n")
+
+    async def _asked(self, scope: Scope, peer: str | None, path: str) -> Response:
+        headers = merge_headers(scope["headers"])
+        method = headers.get(_ASKED[0]) or headers.get(_ASKED[2])
+        target = headers.get(_ASKED[1]) or headers.get(_ASKED[3])
+        if not method or not target:
+            return _short(400, "X-Forwarded-Method and X-Forwarded-Uri are missing\n")
+        request = self._request(scope, peer, method.decode("latin-1"), target)
+        if path == "/answer":
+            return await self._page(request, headers)
+        decision = await self.gatekeeper.judge_fully(request)
+        if decision.response is None:
+            return _short(200 if path == "/auth" else 204, headers=decision.headers)
+        if path == "/ask":
+            wait = math.ceil(decision.retry_after * 1000) / 1000
+            said = ((VERDICT, str(decision.verdict)), (WAIT, f"{wait:.3f}"))
+            return _short(403, headers=said)
+        return _refusing(decision.response)
+
+    async def _page(self, request: Request, headers: dict[bytes, bytes]) -> Response:
+        """The page for a verdict that was given before, without counting the request again."""
+        verdict = headers.get(b"x-gate-verdict", b"").decode("latin-1")
+        wait = _number(headers.get(b"x-gate-wait", b""))
+        if verdict == Verdict.LIMIT:
+            wait = max(wait, 0.001)
+        elif verdict != Verdict.CHALLENGE:
+            wait = 0.0
+        settled = _Settled(self.gatekeeper.state, wait)
+        decision = await self.gatekeeper.judge_fully(request, state=settled)
+        # Nothing to say: the server refused for a reason of its own, or a ban has ended since.
+        return decision.response or _short(403, "403 Forbidden\n")
+
+    def _request(self, scope: Scope, peer: str | None, method: str, target: bytes) -> Request:
+        headers = {
+            name: value
+            for name, value in merge_headers(scope["headers"]).items()
+            if name not in _OURS
+        }
+        # The host the client asked for, where the server asks us by another name.
+        headers[b"host"] = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
+        request = Request.make(
+            target,
+            peer=peer,
+            method=method,
+            headers=[
+                (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.items()
+            ],
+            scheme=scope.get("scheme", "http"),
+            proxies=self._servers,  # which say in X-Forwarded-For who came to them
+        )
+        if not self._proxies.any:
+            return request
+        # Who came to the server may be a proxy of the policy's. Only then its header is believed:
+        # the server hands on what anybody else has written there.
+        came = text_of(request.address) if request.address else None
+        return request._replace(address=self._proxies.client(came, headers))
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                self.gatekeeper.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+class _Settled:
+    """A state whose budgets have been asked already: they answer what they answered then."""
+
+    def __init__(self, state: State, wait: float) -> None:
+        self._state = state
+        self._wait = wait
+        self.blocking = state.blocking
+
+    @property
+    def secret(self) -> bytes:
+        return self._state.secret
+
+    def take(self, charges: Sequence[Charge], now: float) -> float:  # noqa: ARG002
+        return self._wait
+
+    def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
+        """The verdict was given when the request was counted."""
+
+    def revoked(self, keys: Sequence[int], now: float) -> float:
+        return self._state.revoked(keys, now)
+
+    def close(self) -> None:
+        """It is the gatekeeper's."""
+
+
+def _refusing(response: Response) -> Response:
+    """An answer that no server takes for leave: a policy's challenge may have the status 200."""
+    return response if response.status >= 300 else response._replace(status=403)
+
+
+def _short(status: int, text: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    body = text.encode("utf-8", "replace")
+    if status == 204:
+        return Response(status, headers, b"")
+    length = ("Content-Length", str(len(body)))
+    return Response(status, (("Content-Type", "text/plain"), length, *headers), body)
+
+
+def _text(text: str) -> Response:
+    body = text.encode()
+    return Response(200, (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))), body)
+
+
+def _target(scope: Scope) -> bytes:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    return raw + b"?" + query if query else raw
+
+
+def _number(text: bytes) -> float:
+    try:
+        return min(float(text), 86_400.0)
+    except ValueError:
+        return 0.0

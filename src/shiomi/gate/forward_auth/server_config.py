@@ -1,0 +1,261 @@
+"""What a web server's configuration needs, for it to ask the gate about every request.
+
+nginx's `auth_request` passes on neither page nor status of a refusal, so the page is fetched after
+it (`/answer`), with the verdict brought along. Where the service does not answer, nginx and Caddy
+do what the policy's `on_failure` says; Traefik refuses, whatever it says.
+"""
+
+from __future__ import annotations
+
+from shiomi.gate.errors import CompileError
+from shiomi.gate.forward_auth.forward_auth import VERDICT, WAIT
+from shiomi.gate.policy import Action, Policy
+from shiomi.gate.response import Response
+from shiomi.gate.signals import own_files, own_headers
+from shiomi.gate.trap import trap_link
+
+__all__ = ["forward_auth_config"]
+
+
+_LONGEST_NGINX = 3000  # bytes of one string in its configuration; it takes 4,096, quotes and all
+
+
+def forward_auth_config(server: str, policy: Policy, gate: str, site: str) -> str:
+    """Return the configuration for "nginx", "caddy" or "traefik".
+
+    Parameters
+    ----------
+    gate
+        Where the service listens: "127.0.0.1:9292", or "unix:/run/gate.sock".
+    site
+        Where the site does: "127.0.0.1:8000".
+
+    Raises
+    ------
+    CompileError
+        The server is none of these, or cannot be told that address.
+    """
+    writers = {"nginx": _nginx, "caddy": _caddy, "traefik": _traefik}
+    if server not in writers:
+        raise CompileError(f"{server!r} has no forward auth here; one of {', '.join(writers)}")
+    for address in (gate, site):
+        if set(address) & set("\"'`{};# \t\n\\$"):
+            raise CompileError(f"{address!r} is no address; write HOST:PORT or unix:/PATH")
+    return writers[server](policy, gate, site)
+
+
+def _nginx(policy: Policy, gate: str, site: str) -> str:
+    if policy.on_failure is Action.ALLOW:
+        down = f"    proxy_pass http://{site};"
+        failing = "is not asked for: on_failure = allow"
+    else:
+        down = (
+            "    default_type text/plain;\n"
+            "    add_header Retry-After 60 always;\n"
+            '    return 503 "Try again shortly.\\n";'
+        )
+        failing = "is refused: on_failure = deny"
+    client = """\
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Host "";
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_connect_timeout 1s;
+    proxy_read_timeout 5s;"""
+    asked = f"""\
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length "";
+    proxy_set_header X-Original-Method $request_method;
+    proxy_set_header X-Original-URI $request_uri;
+{client}"""
+    files = "".join(_nginx_file(path, file) for path, file in own_files(policy).items())
+    headers = "".join(
+        f"add_header {name} {_quoted(value)} always;\n" for name, value in own_headers(policy)
+    )
+    ask = f"http://{gate}:/ask" if gate.startswith("unix:") else f"http://{gate}/ask"
+    return f"""\
+# The gate before a site, by auth_request; made by `shiomi gate serve --print-config nginx`.
+# Inside `server {{ }}`. It holds for every location that does not say `auth_request off`.
+
+auth_request /gate-ask;
+auth_request_set $gate_verdict $upstream_http_x_gate_verdict;
+auth_request_set $gate_wait $upstream_http_x_gate_wait;
+error_page 403 = @gate_answer;
+error_page 500 = @gate_down;  # what auth_request makes of a service that does not answer
+{headers}
+# Your site. Whatever else serves pages goes here as well.
+location / {{
+    proxy_pass http://{site};
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_http_version 1.1;
+    proxy_request_buffering off;
+    proxy_buffering off;
+{_trap_filter(policy)}}}
+
+location = /gate-ask {{
+    internal;
+    auth_request off;
+    proxy_pass {ask};
+{asked}
+}}
+
+# The page for who is refused or challenged; the verdict comes along, so that it counts once.
+location @gate_answer {{
+    auth_request off;
+    rewrite ^ /answer break;
+    proxy_method GET;
+    proxy_pass http://{gate};
+    proxy_set_header {VERDICT} $gate_verdict;
+    proxy_set_header {WAIT} $gate_wait;
+{asked}
+}}
+
+# A service that does not answer {failing}.
+location @gate_down {{
+    auth_request off;
+{down}
+}}
+
+# The gate's own pages.
+location ^~ {policy.challenge.path} {{
+    auth_request off;
+    proxy_pass http://{gate};
+{client}
+}}
+{files}"""
+
+
+def _nginx_file(path: str, file: Response) -> str:
+    """A file that nginx answers by itself, so that it is served when the service is not."""
+    lines, pieces = file.body.decode("utf-8").splitlines(keepends=True), [""]
+    for line in lines:
+        if len(pieces[-1]) + len(line) > _LONGEST_NGINX:
+            pieces.append("")
+        pieces[-1] += line
+    names = [f"$gate_file_{number}" for number in range(len(pieces))]
+    sets = "".join(
+        f"    set {name} {_quoted(piece)};\n" for name, piece in zip(names, pieces, strict=True)
+    )
+    return f"""\
+location = {path} {{
+    auth_request off;
+    default_type {_media_type(file)};
+{sets}    return 200 "{"".join(names)}";
+}}
+"""
+
+
+def _media_type(file: Response) -> str:
+    kinds = [value for name, value in file.headers if name == "Content-Type"]
+    return kinds[0].partition(";")[0]
+
+
+def _trap_filter(policy: Policy) -> str:
+    if not policy.trap.enabled:
+        return ""
+    link = _quoted(f"{trap_link(policy, '/')}</body>")
+    return f"""\
+    # The trap's link, at the end of every page; it needs pages that do not come compressed.
+    proxy_set_header Accept-Encoding "";
+    sub_filter_once on;
+    sub_filter '</body>' {link};
+"""
+
+
+def _quoted(text: str) -> str:
+    """A string of nginx's; it has no way to write a dollar sign that is none of a variable."""
+    if "$" in text:
+        raise CompileError(f"nginx cannot be told {text!r}: take the dollar sign out of the policy")
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _caddy(policy: Policy, gate: str, site: str) -> str:
+    gate = gate.replace("unix:", "unix/", 1)
+    if policy.on_failure is Action.ALLOW:
+        down = f"            reverse_proxy {site}"
+        failing = "is not asked for: on_failure = allow"
+    else:
+        down = '            header Retry-After 60\n            respond "Try again shortly." 503'
+        failing = "is refused: on_failure = deny"
+    files = "".join(
+        f"""\
+    handle {path} {{
+        header Content-Type {_media_type(file)}
+        respond `{file.body.decode("utf-8")}` 200
+    }}
+"""
+        for path, file in own_files(policy).items()
+    )
+    headers = "".join(f"    header +{name} `{value}`\n" for name, value in own_headers(policy))
+    return f"""\
+# The gate before a site, by forward_auth; made by `shiomi gate serve --print-config caddy`.
+# `import` it inside the site's block.
+
+route {{
+{headers}    # The gate's own pages.
+    handle {policy.challenge.path}* {{
+        reverse_proxy {gate}
+    }}
+{files}    handle {{
+        forward_auth {gate} {{
+            uri /auth
+        }}
+        # Your site. Whatever else serves pages goes here as well.
+        reverse_proxy {site}
+    }}
+}}
+
+# A service that does not answer {failing}.
+handle_errors {{
+    @down expression {{err.status_code}} in [502, 503, 504]
+    route @down {{
+{down}
+    }}
+}}
+"""
+
+
+def _traefik(policy: Policy, gate: str, site: str) -> str:
+    if gate.startswith("unix:"):
+        raise CompileError("Traefik asks by HTTP only: let the service listen on HOST:PORT")
+    own = " || ".join(
+        [f"PathPrefix(`{policy.challenge.path}`)", *(f"Path(`{p}`)" for p in own_files(policy))]
+    )
+    failing = (
+        "\n# A service that does not answer is a refusal (500), whatever on_failure says here."
+        if policy.on_failure is Action.ALLOW
+        else ""
+    )
+    headers = own_headers(policy)
+    names = "[shiomi-gate, shiomi-gate-says]" if headers else "[shiomi-gate]"
+    says = "".join(f"          {name}: '{value}'\n" for name, value in headers)
+    added = f"    shiomi-gate-says:\n      headers:\n        customResponseHeaders:\n{says}"
+    return f"""\
+# The gate before a site, by forwardAuth; made by `shiomi gate serve --print-config traefik`.
+# A file of Traefik's file provider. The trap's link has to be in the site's own pages.{failing}
+http:
+  middlewares:
+    shiomi-gate:
+      forwardAuth:
+        address: "http://{gate}/auth"
+        trustForwardHeader: false
+{added if headers else ""}  routers:
+    shiomi-gate-pages:
+      rule: "{own}"
+      priority: 1000
+      service: shiomi-gate
+    site:
+      rule: "PathPrefix(`/`)"
+      middlewares: {names}
+      service: site
+  services:
+    shiomi-gate:
+      loadBalancer:
+        servers: [{{url: "http://{gate}"}}]
+    site:
+      loadBalancer:
+        servers: [{{url: "http://{site}"}}]
+"""

@@ -1,0 +1,12 @@
+"""Identity: who a client says it is, and whether that is true."""
+
+from shiomi.gate.identity.identity import (
+    Identity,
+    Resolver,
+    Tables,
+    identify,
+    identify_fully,
+    load_tables,
+)
+
+__all__ = ["Identity", "Resolver", "Tables", "identify", "identify_fully", "load_tables"]

@@ -1,0 +1,189 @@
+"""The file of User-Agent patterns, made from the lists others keep and our own tables.
+
+Two lists are read: `crawler-user-agents.json` (patterns with tags) and `robots.json` of
+ai.robots.txt (names of AI crawlers). What a client is for is taken from `data/clients.tsv` where it
+is named there, else from the list's tags; of the lists themselves only patterns and names are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+
+from shiomi.gate.errors import DataError
+from shiomi.gate.identity.user_agents import UNKNOWN, Client, Pattern, UserAgents, parse_patterns
+from shiomi.gate.purpose import Purpose
+
+__all__ = [
+    "AI_PURPOSES",
+    "format_patterns",
+    "join_patterns",
+    "own_tables",
+    "parse_ai_robots",
+    "parse_crawlers",
+]
+
+# A pattern's tags into a purpose; the first that it has decides.
+_PURPOSES = {
+    "ai-crawler": Purpose.AI_TRAINING,
+    "archiver": Purpose.ARCHIVE,
+    "feed-reader": Purpose.FEED_READER,
+    "social-preview": Purpose.LINK_PREVIEW,
+    "search-engine": Purpose.SEARCH_ENGINE,
+}
+AI_PURPOSES = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
+"""What a client fetches for where a language model is behind it."""
+
+
+def own_tables() -> tuple[list[Pattern], frozenset[str], list[Pattern]]:
+    """Return our clients by name, the lists' patterns that are not taken, and our shapes."""
+    data = resources.files("shiomi.gate") / "data"
+    clients = (data / "clients.tsv").read_text(encoding="utf-8")
+    shapes = (data / "shapes.tsv").read_text(encoding="utf-8")
+    dropped = frozenset(line[1:] for line in clients.splitlines() if line.startswith("!"))
+    return (
+        parse_patterns(clients, where="clients.tsv"),
+        dropped,
+        parse_patterns(shapes, where="shapes.tsv"),
+    )
+
+
+def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
+    """Return the patterns of `crawler-user-agents.json`, each with the purpose its tags say.
+
+    Raises
+    ------
+    DataError
+        It is not such a file; the message names `where` and the entry.
+    """
+    entries = _json(text, where)
+    if not isinstance(entries, list) or not entries:
+        raise DataError(f"{where}: a list of patterns is needed, as crawler-user-agents.json has")
+    patterns = []
+    for number, entry in enumerate(entries, 1):
+        regex, tags, agents = _entry(entry, f"{where}, entry {number}")
+        purpose = next((_PURPOSES[tag] for tag in _PURPOSES if tag in tags), Purpose.LIBRARY)
+        client = Client(_name(regex), purpose)
+        try:
+            patterns.append(Pattern(_at_a_word(regex, agents), client))
+        except DataError as error:
+            raise DataError(f"{where}, entry {number}: {error}") from None
+    return patterns
+
+
+def _entry(entry: object, where: str) -> tuple[str, list[object], list[str]]:
+    """The pattern, tags and examples of one entry."""
+    if not isinstance(entry, dict):
+        raise DataError(f"{where}: an object with a pattern is needed, got {entry!r:.80}")
+    regex, tags = entry.get("pattern"), entry.get("tags", [])
+    if not isinstance(regex, str) or not _one_line(regex):
+        raise DataError(f"{where}: a pattern in one line is needed, got {regex!r:.120}")
+    examples = entry.get("instances", [])
+    if not isinstance(tags, list) or not isinstance(examples, list):
+        raise DataError(f"{where}: tags and instances are lists")
+    return regex, tags, [example for example in examples if isinstance(example, str)]
+
+
+def parse_ai_robots(text: str, *, where: str) -> list[Pattern]:
+    """Return a pattern for every name in ai.robots.txt's `robots.json`.
+
+    Raises
+    ------
+    DataError
+        It is not such a file; the message names `where`.
+    """
+    entries = _json(text, where)
+    if not isinstance(entries, dict) or not entries:
+        raise DataError(f"{where}: an object of names is needed, as robots.json has")
+    patterns = []
+    for name in entries:
+        if not _one_line(name):
+            raise DataError(f"{where}: {name[:80]!r} is no name of a crawler")
+        regex = rf"\b{re.escape(name)}\b"
+        patterns.append(Pattern(regex, Client(name, Purpose.AI_TRAINING)))
+    return patterns
+
+
+def _at_a_word(regex: str, agents: list[str]) -> str:
+    """The pattern from a word's beginning on, where none of its own examples speaks against it.
+
+    The list's patterns mind the case and ours do not: `NING\\/` would be found in Lightning/1.0.
+    """
+    client = Client("", Purpose.LIBRARY)
+    if UserAgents([Pattern(regex, client)]).client(" ") is client:
+        raise DataError(f"the pattern {regex[:120]!r} is found in everything")
+    if not regex[0].isalnum():
+        return f"(?:{regex})" if regex[0] in "#!" else regex  # these begin no line of the file
+    narrow = rf"\b(?:{regex})" if "|" in regex else rf"\b{regex}"
+    asked = UserAgents([Pattern(narrow, client)])
+    return narrow if all(asked.client(agent) is client for agent in agents) else regex
+
+
+def _json(text: str, where: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: no JSON: {error}") from None
+
+
+def _one_line(text: str) -> bool:
+    return bool(text) and text.isprintable()
+
+
+def _name(regex: str) -> str:
+    """A readable name out of a pattern: `[wW]get` is wget, `Googlebot\\/` Googlebot."""
+    text = re.sub(r"\[([a-z])([A-Z])\]|\[([A-Z])([a-z])\]", lambda m: m[1] or m[3], regex)
+    text = re.sub(r"\[\\s\\S\]\*|\\d\+?|\\s", " ", text)
+    return " ".join(text.replace("\\", "").strip("^$ /(").split()) or regex
+
+
+def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> list[Pattern]:
+    """Return all patterns in the order in which they win: AI by name, others by name, shapes.
+
+    A name of `ai_robots` that our table knows already, as whatever, adds nothing; a pattern of
+    `crawlers` whose name it knows stands for the client of that name.
+    """
+    clients, dropped, shapes = own_tables()
+    known = UserAgents(clients)
+    extra = [pattern for pattern in ai_robots if known.client(pattern.client.name) is UNKNOWN]
+    lists = [
+        pattern
+        if (client := known.client(pattern.client.name)) is UNKNOWN
+        else Pattern(pattern.regex, client)
+        for pattern in crawlers
+        if pattern.regex.removeprefix(r"\b") not in dropped
+    ]
+    named = _once([*clients, *extra, *_by_kind(lists)])
+    ai = [pattern for pattern in named if pattern.client.purpose in AI_PURPOSES]
+    return ai + [pattern for pattern in named if pattern.client.purpose not in AI_PURPOSES] + shapes
+
+
+def _by_kind(patterns: list[Pattern]) -> list[Pattern]:
+    """Those with a purpose first: a feed reader often names the HTTP library it is made with."""
+    return sorted(patterns, key=lambda pattern: pattern.client.purpose is Purpose.LIBRARY)
+
+
+def _once(patterns: Iterable[Pattern]) -> list[Pattern]:
+    first: dict[str, Pattern] = {}
+    for pattern in patterns:
+        first.setdefault(pattern.regex, pattern)
+    return list(first.values())
+
+
+def format_patterns(patterns: Iterable[Pattern], *, origins: Mapping[str, str]) -> str:
+    """Return the patterns as a file: comments that say where they are from, then one a line."""
+    rows = [f"# {name}: {origin}" for name, origin in origins.items()]
+    for pattern in patterns:
+        client = pattern.client
+        columns = (
+            pattern.regex,
+            client.name,
+            client.purpose.value,
+            client.operator or "-",
+            ",".join(client.verify.ranges) or "-",
+            ",".join(client.verify.dns) or "-",
+        )
+        rows.append("\t".join(columns))
+    return "\n".join([*rows, ""])

@@ -1,0 +1,168 @@
+"""Identity: who a client says it is, and what is known of whether it says the truth.
+
+Three proofs, the cheap ones first: its address lies in a range that the operator publishes
+(`published_ranges.py`); its request is signed with a key that the operator of the gate trusts
+(`web_bot_auth.py`); its address resolves to a name of the operator's and that name back to the
+address (`reverse_dns.py`). One proof is enough. A claim fails only where every way there is has
+been tried and has said no; a resolver that does not answer proves nothing.
+
+Most clients cannot be proven at all, browsers first among them: `verified` is None, and what a
+policy does with such is its own to say. Of a browser it is weighed how well its headers fit what it
+says it is (`consistency.py`); that weight never decides alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from shiomi.gate.addresses import RangeTable
+from shiomi.gate.identity.consistency import inconsistency
+from shiomi.gate.identity.published_ranges import published_ranges
+from shiomi.gate.identity.user_agents import Client, UserAgents, user_agents
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.request import Request
+
+__all__ = ["Identity", "Resolver", "Tables", "identify", "identify_fully", "load_tables"]
+
+
+class Identity(NamedTuple):
+    """Who a client is taken for.
+
+    Attributes
+    ----------
+    client
+        Whom the User-Agent names; after a signature, whose key it is.
+    verified
+        True: proven. False: what it says is not true. None: not known either way.
+    by
+        What said so: "user-agent" (nothing but its own word), "ranges", "dns", "signature".
+    weight
+        How badly a browser's headers fit together, 0 (well) to about 200; 0 for all others.
+    pending
+        The suffixes that reverse DNS could still prove it by; empty where it cannot help.
+    """
+
+    client: Client
+    verified: bool | None = None
+    by: str = "user-agent"
+    weight: int = 0
+    pending: tuple[str, ...] = ()
+
+    @property
+    def purpose(self) -> Purpose:
+        """What the client says it is for, true or not."""
+        return self.client.purpose
+
+    @property
+    def lies(self) -> bool:
+        """It says it is somebody whom it has been found not to be."""
+        return self.verified is False
+
+
+class Resolver(Protocol):
+    """What confirms a client's address by DNS (`reverse_dns.py`)."""
+
+    async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
+        """Return whether the address belongs under one of the suffixes; None: no answer."""
+        ...
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What `identify` looks things up in.
+
+    Attributes
+    ----------
+    agents, ranges
+        Who a User-Agent names, and whose range an address is in.
+    signed_by
+        Returns whose valid signature a request has, or None; None itself where no keys are known.
+    """
+
+    agents: UserAgents
+    ranges: RangeTable
+    signed_by: Callable[[Request], Client | None] | None = None
+    _known: dict[tuple[int, bool | None], Identity] = field(default_factory=dict, repr=False)
+
+    def by_name(self, client: Client, verified: bool | None = None) -> Identity:
+        """Return the identity of a client by User-Agent and ranges alone; made once for each."""
+        key = (id(client), verified)  # a client's own hash takes as long as all the rest
+        identity = self._known.get(key)
+        if identity is None:
+            by = "user-agent" if verified is None else "ranges"
+            pending = client.verify.dns if verified is None else ()
+            identity = self._known.setdefault(key, Identity(client, verified, by, 0, pending))
+        return identity
+
+
+def load_tables(
+    folder: Path | None = None, *, signed_by: Callable[[Request], Client | None] | None = None
+) -> Tables:
+    """Return the tables of the package, overlaid by what lies in the operator's `folder`.
+
+    `shiomi gate update` writes patterns and ranges there. Keys of bots that sign their requests are
+    read from `keys/` in it (`signature_keys.py`), where `signed_by` is not given.
+
+    Raises
+    ------
+    MissingError
+        google-re2 is not installed; or cryptography, where there are keys.
+    DataError
+        A file cannot be read, or a line of it is wrong.
+    """
+    ranges = published_ranges(None if folder is None else folder / "ranges")
+    agents = user_agents(folder)
+    if signed_by is None and folder is not None and (folder / "keys").is_dir():
+        from shiomi.gate.identity.signature_keys import read_keys
+        from shiomi.gate.identity.web_bot_auth import WebBotAuth
+
+        clients = [pattern.client for pattern in agents.patterns]
+        signed_by = WebBotAuth(read_keys(folder / "keys", clients)).signer
+    return Tables(agents, ranges, signed_by)
+
+
+def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identity:
+    """Return who sent the request, as far as can be told without asking anybody.
+
+    Parameters
+    ----------
+    weigh
+        Whether a browser's headers are weighed; a policy that does not use the weight saves it.
+    """
+    if tables.signed_by is not None and b"signature-input" in request.headers:
+        signer = tables.signed_by(request)
+        if signer is not None:
+            return Identity(signer, True, "signature")
+    client = tables.agents.client(request.user_agent)
+    verify = client.verify
+    if not verify:
+        if weigh and client.purpose is Purpose.BROWSER and (weight := inconsistency(request)):
+            return Identity(client, weight=weight)
+        return tables.by_name(client)
+    if not request.address:
+        return Identity(client)
+    if verify.ranges:
+        if not tables.ranges.names_of(request.address).isdisjoint(verify.ranges):
+            return tables.by_name(client, True)
+        if not verify.dns and not tables.ranges.names.isdisjoint(verify.ranges):
+            return tables.by_name(client, False)
+    return tables.by_name(client)
+
+
+async def identify_fully(
+    request: Request, tables: Tables, resolver: Resolver, *, weigh: bool = True
+) -> Identity:
+    """Return who sent the request, asking DNS where only that can tell.
+
+    An answer of no from DNS is final: the ranges, where there are any, have been asked before.
+    """
+    identity = identify(request, tables, weigh=weigh)
+    if not identity.pending:
+        return identity
+    confirmed = await resolver.confirm(request.address, identity.pending)
+    if confirmed is None:
+        return identity
+    return identity._replace(verified=confirmed, by="dns", pending=())

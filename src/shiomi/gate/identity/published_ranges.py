@@ -1,0 +1,52 @@
+"""The ranges that operators publish, by name: `data/ranges/`, overlaid by the operator's own."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from shiomi.gate.addresses import Prefix, RangeTable, parse_prefixes
+from shiomi.gate.errors import DataError
+
+__all__ = ["published_ranges", "read_ranges"]
+
+
+def published_ranges(folder: Path | None = None) -> RangeTable:
+    """Return the ranges operators publish: those of the package, overlaid by those in `folder`.
+
+    `folder` is where `shiomi gate update` writes: a file `NAME.txt` there replaces the list of that
+    name, or adds one.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or a line of it is no network.
+    """
+    shipped = resources.files("shiomi.gate") / "data" / "ranges"
+    texts = {
+        entry.name.removesuffix(".txt"): entry.read_text(encoding="ascii")
+        for entry in shipped.iterdir()
+        if entry.name.endswith(".txt")
+    }
+    ranges = {name: parse_prefixes(text, where=name) for name, text in sorted(texts.items())}
+    if folder is not None:
+        ranges |= read_ranges(folder)
+    return RangeTable(ranges)
+
+
+def read_ranges(folder: Path) -> dict[str, list[Prefix]]:
+    """Return the networks of every `NAME.txt` in a folder, by name; of none where it is absent.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, or a line of it is no network.
+    """
+    ranges = {}
+    for path in sorted(folder.glob("*.txt")):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{path}: {error}") from None
+        ranges[path.stem] = parse_prefixes(text, where=str(path))
+    return ranges

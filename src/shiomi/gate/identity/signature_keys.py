@@ -1,0 +1,181 @@
+"""The keys of bots that sign their requests, as files that the operator of the gate has fetched.
+
+One folder; each `NAME.json` in it holds the keys of the client called NAME in the patterns
+("ChatGPT-User.json"), as the client's operator publishes them under
+`/.well-known/http-message-signatures-directory` (a JWK set, RFC 7517), or as a signature agent card
+with the keys inside. A client that no pattern knows says in the member `gate-purpose` what it is
+for. With a `registry.txt` in the folder (URLs of cards, one a line), cards not named there are
+refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shiomi.gate.errors import DataError, MissingError
+from shiomi.gate.identity.user_agents import Client
+from shiomi.gate.purpose import Purpose
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+__all__ = ["TrustedKey", "keys_of", "parse_registry", "read_keys", "thumbprint"]
+
+_BIGGEST = 1 << 20  # bytes of a file of keys
+_SALT = 64  # bytes, of rsa-pss-sha512 (RFC 9421, 3.3.1)
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedKey:
+    """A public key, whose it is, and when it is good (Unix seconds)."""
+
+    thumbprint: str
+    client: Client
+    algorithm: str
+    key: Ed25519PublicKey | RSAPublicKey
+    not_before: float = -math.inf
+    expires: float = math.inf
+
+    def verifies(self, signature: bytes, base: bytes) -> bool:
+        """Return whether the signature of the text is this key's."""
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+        from cryptography.hazmat.primitives.hashes import SHA512
+
+        try:
+            if isinstance(self.key, Ed25519PublicKey):
+                self.key.verify(signature, base)
+            else:
+                self.key.verify(signature, base, PSS(MGF1(SHA512()), _SALT), SHA512())
+        except InvalidSignature:
+            return False
+        return True
+
+
+def thumbprint(jwk: Mapping[str, Any]) -> str:
+    """Return a key's name: SHA-256 of its required members (RFC 7638; RFC 8037, A.3)."""
+    required = ("crv", "kty", "x") if jwk.get("kty") == "OKP" else ("e", "kty", "n")
+    members = {name: jwk[name] for name in required}
+    text = json.dumps(members, separators=(",", ":"), sort_keys=True)
+    return urlsafe_b64encode(sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+def read_keys(folder: Path, clients: Iterable[Client]) -> dict[str, TrustedKey]:
+    """Return the keys of every `NAME.json` in the folder, by thumbprint.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read or is no set of keys, or its client is not known; says which.
+    MissingError
+        cryptography is not installed.
+    """
+    by_name = {client.name.lower(): client for client in reversed(list(clients))}
+    registry = folder / "registry.txt"
+    cards = parse_registry(_read(registry)) if registry.exists() else None
+    keys: dict[str, TrustedKey] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            document = json.loads(_read(path))
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{path}: no JSON: {error}") from None
+        if not isinstance(document, dict):
+            raise DataError(f"{path}: an object is needed, a JWK set or a signature agent card")
+        if cards is not None and "client_id" in document and document["client_id"] not in cards:
+            raise DataError(f"{path}: its client_id is not in {registry.name}")
+        client = _client(document, path, by_name)
+        for key in keys_of(document, client, where=str(path)):
+            keys[key.thumbprint] = key
+    return keys
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _BIGGEST:
+            raise DataError(f"{path}: larger than {_BIGGEST} bytes; no set of keys is")
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _client(document: Mapping[str, Any], path: Path, by_name: Mapping[str, Client]) -> Client:
+    purpose = document.get("gate-purpose")
+    if purpose is not None:
+        try:
+            return Client(path.stem, Purpose(purpose))
+        except ValueError:
+            raise DataError(
+                f"{path}: gate-purpose {purpose!r} is none of {', '.join(Purpose)}"
+            ) from None
+    client = by_name.get(path.stem.lower())
+    if client is None:
+        raise DataError(
+            f"{path}: no pattern has a client called {path.stem!r}; name the file as `shiomi gate "
+            'try` names the client, or add "gate-purpose"'
+        )
+    return client
+
+
+def keys_of(document: Mapping[str, Any], client: Client, *, where: str) -> list[TrustedKey]:
+    """Return the keys of a JWK set or of a signature agent card; those of other kinds are left.
+
+    Raises
+    ------
+    DataError
+        There is no list of keys, a card has them in two ways, or a key is garbled.
+    MissingError
+        cryptography is not installed.
+    """
+    if "jwks" in document and "jwks_uri" in document:
+        raise DataError(f"{where}: a card must not have both jwks and jwks_uri")
+    inside = document.get("jwks", document)
+    jwks = inside.get("keys") if isinstance(inside, Mapping) else None
+    if not isinstance(jwks, list):
+        raise DataError(f"{where}: no list of keys; a card's jwks_uri is never fetched, so put the "
+                        "keys themselves into the file")  # fmt: skip
+    keys = []
+    for number, jwk in enumerate(jwks, 1):
+        try:
+            key = _key(jwk, client)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{where}, key {number}: {type(error).__name__}: {error}") from None
+        if key is not None:
+            keys.append(key)
+    return keys
+
+
+def _key(jwk: Mapping[str, Any], client: Client) -> TrustedKey | None:
+    try:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+    except ImportError:
+        raise MissingError("Web Bot Auth needs cryptography: pip install 'shiomi[gate]'") from None
+    not_before = float(jwk.get("nbf", -math.inf))
+    expires = float(jwk.get("exp", math.inf))
+    if jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519":
+        public = Ed25519PublicKey.from_public_bytes(_decoded(jwk["x"]))
+        return TrustedKey(thumbprint(jwk), client, "ed25519", public, not_before, expires)
+    if jwk.get("kty") == "RSA":
+        numbers = (int.from_bytes(_decoded(jwk[name]), "big") for name in ("e", "n"))
+        rsa = RSAPublicNumbers(*numbers).public_key()
+        return TrustedKey(thumbprint(jwk), client, "rsa-pss-sha512", rsa, not_before, expires)
+    return None
+
+
+def _decoded(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def parse_registry(text: str) -> list[str]:
+    """Return the URLs of a registry of signature agent cards: one a line, `#` begins a comment."""
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]

@@ -1,0 +1,224 @@
+"""Patterns and ranges made anew from files the operator has fetched; nothing is fetched here.
+
+Read are `crawler-user-agents.json`, `robots.json` of ai.robots.txt, ranges as Google, Bing, OpenAI
+and Amazon publish them in JSON, and plain lists with one network a line. What a file is is told by
+what is in it. All files are read and checked before the first is written, and each is put in its
+place whole, so a server that reads the folder meanwhile sees the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shiomi.gate.addresses import Prefix, parse_prefix, parse_prefixes, text_of
+from shiomi.gate.errors import DataError
+from shiomi.gate.identity.crawler_lists import (
+    AI_PURPOSES,
+    format_patterns,
+    join_patterns,
+    own_tables,
+    parse_ai_robots,
+    parse_crawlers,
+)
+from shiomi.gate.identity.published_ranges import published_ranges
+from shiomi.gate.identity.user_agents import Pattern, UserAgents, read_patterns
+
+__all__ = ["Change", "Source", "Update", "read_update", "write_update"]
+
+_BIGGEST = 64 << 20  # bytes of a file
+_SHORTEST = {4: 8, 16: 16}  # bits of a prefix: nobody's crawler has more of the internet than that
+_PREFIX_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
+
+
+class Source(NamedTuple):
+    """A file, and the name its ranges get: "" where the file's own name says it."""
+
+    path: Path
+    name: str = ""
+
+
+class Change(NamedTuple):
+    """What a name ("patterns", "ranges/openai") held and holds, in entries."""
+
+    name: str
+    before: int
+    after: int
+
+
+@dataclass
+class Update:
+    """What the files hold, checked and not yet written."""
+
+    crawlers: list[Pattern] | None = None
+    ai_robots: list[Pattern] | None = None
+    ranges: dict[str, list[Prefix]] = field(default_factory=dict)
+    origins: dict[str, list[str]] = field(default_factory=dict)  # files by what they went into
+
+
+def read_update(sources: Iterable[Source]) -> Update:
+    """Return what the files hold. Several files of ranges may go into one name.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, is none that is known, or holds something wrong; says what and where.
+    """
+    update = Update()
+    known = published_ranges().names
+    for source in sources:
+        text = _read(source.path)
+        if source.path.suffix == ".json" or text.lstrip()[:1] in ("{", "["):
+            _take_json(update, source, text, known)
+        else:
+            prefixes = parse_prefixes(text, where=str(source.path))
+            _take_ranges(update, source, prefixes, known)
+    return update
+
+
+def _read(path: Path) -> str:
+    try:
+        if path.stat().st_size > _BIGGEST:
+            raise DataError(f"{path}: larger than {_BIGGEST >> 20} MiB; no list of this kind is")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: no UTF-8 at byte {error.start}") from None
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+
+
+def _take_json(update: Update, source: Source, text: str, known: frozenset[str]) -> None:
+    where = str(source.path)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: no JSON: {error}") from None
+    if isinstance(document, list):
+        update.crawlers = parse_crawlers(text, where=where)
+        update.origins.setdefault("crawlers", []).append(source.path.name)
+    elif isinstance(document, dict) and isinstance(document.get("prefixes"), list):
+        entries = [*document["prefixes"], *document.get("ipv6_prefixes", [])]
+        _take_ranges(update, source, list(_prefixes(entries, where)), known)
+    elif isinstance(document, dict) and document and _all_objects(document.values()):
+        update.ai_robots = parse_ai_robots(text, where=where)
+        update.origins.setdefault("ai_robots", []).append(source.path.name)
+    else:
+        raise DataError(
+            f"{where}: neither crawler-user-agents.json (a list), nor ai.robots.txt's robots.json "
+            '(an object of objects), nor ranges (an object with "prefixes")'
+        )
+
+
+def _all_objects(values: Iterable[object]) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
+def _prefixes(entries: Sequence[Any], where: str) -> Iterable[Prefix]:
+    for number, entry in enumerate(entries, 1):
+        texts = [entry[key] for key in _PREFIX_KEYS if key in entry] if entry else []
+        if len(texts) != 1 or not isinstance(texts[0], str):
+            raise DataError(f"{where}, prefix {number}: one of {', '.join(_PREFIX_KEYS)} is needed")
+        try:
+            yield parse_prefix(texts[0])
+        except ValueError as error:
+            raise DataError(f"{where}, prefix {number}: {error}") from None
+
+
+def _take_ranges(
+    update: Update, source: Source, prefixes: list[Prefix], known: frozenset[str]
+) -> None:
+    name = source.name or source.path.stem.lower()
+    if not source.name and name not in known:
+        raise DataError(
+            f"{source.path}: whose ranges these are is not clear from the file's name; write "
+            f"NAME={source.path}, NAME one of {', '.join(sorted(known))}, or one of your own"
+        )
+    if not name or not _NAME.issuperset(name):
+        raise DataError(f"{name!r}: a name of ranges has small letters, digits, - and _ only")
+    if not prefixes:
+        raise DataError(f"{source.path}: no network in it")
+    for packed, length in prefixes:
+        if length < _SHORTEST[len(packed)]:
+            raise DataError(
+                f"{source.path}: {text_of(packed)}/{length} is too much of the internet to be one "
+                "operator's"
+            )
+    update.ranges.setdefault(name, []).extend(prefixes)
+    update.origins.setdefault(f"ranges/{name}", []).append(source.path.name)
+
+
+def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) -> list[Change]:
+    """Write what was read into the folder; return what changed by it.
+
+    Parameters
+    ----------
+    date
+        Written into the files: the day they were made.
+    dry
+        Only say what would change.
+
+    Raises
+    ------
+    DataError
+        The patterns do not compile, the folder's present files cannot be read, or it cannot be
+        written to.
+    MissingError
+        google-re2 is not installed.
+    """
+    files: dict[str, str] = {}
+    changes = []
+    if update.crawlers is not None or update.ai_robots is not None:
+        before = read_patterns(folder)
+        after = _patterns(update, before)
+        UserAgents(after)
+        names = update.origins.get("crawlers", []) + update.origins.get("ai_robots", [])
+        origins = {"made by": f"shiomi gate update, {date}", "from": ", ".join(names)}
+        files["user_agents.tsv"] = format_patterns(after, origins=origins)
+        changes.append(Change("patterns", len(before), len(after)))
+    had = _sizes(folder) if update.ranges else {}
+    for name, prefixes in sorted(update.ranges.items()):
+        lines = sorted({f"{text_of(packed)}/{length}" for packed, length in prefixes})
+        origin = ", ".join(update.origins[f"ranges/{name}"])
+        files[f"ranges/{name}.txt"] = "\n".join([f"# {name}: {origin}, {date}", *lines, ""])
+        changes.append(Change(f"ranges/{name}", had.get(name, 0), len(lines)))
+    if not dry:
+        _put(files, folder)
+    return changes
+
+
+def _patterns(update: Update, before: Sequence[Pattern]) -> list[Pattern]:
+    """All patterns; of a list that was not given, those of before stay."""
+    clients, _, shapes = own_tables()
+    own = {pattern.regex for pattern in (*clients, *shapes)}
+    kept = [pattern for pattern in before if pattern.regex not in own]
+    crawlers = kept if update.crawlers is None else update.crawlers
+    ai_robots = kept if update.ai_robots is None else update.ai_robots
+    return join_patterns(crawlers, [p for p in ai_robots if p.client.purpose in AI_PURPOSES])
+
+
+def _sizes(folder: Path) -> Mapping[str, int]:
+    return published_ranges(folder / "ranges").sizes
+
+
+def _put(files: Mapping[str, str], folder: Path) -> None:
+    """Write each file beside its place, then move it there."""
+    try:
+        for name, text in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside = target.with_name(f".{target.name}.{os.getpid()}")
+            try:
+                with beside.open("w", encoding="utf-8") as file:
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                beside.replace(target)
+            finally:
+                beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written to: {error.strerror}") from None

@@ -1,0 +1,233 @@
+"""Who a User-Agent says it is: about 1,800 patterns, each with a purpose, asked all at once.
+
+The patterns are one file, `data/user_agents.tsv`, in the order in which they win: AI crawlers by
+name, other clients by name (`data/clients.tsv`, made by hand, then the lists' own), then what the
+mere shape of an agent says (`data/shapes.tsv`). `crawler_lists.py` makes it, `shiomi gate update`
+makes it anew. RE2 asks all of them in one pass over the text, in time linear in its length whatever
+the text; frequent agents are remembered.
+
+A User-Agent is a claim. Whether it is true is for `shiomi.gate.identity` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from shiomi.gate.errors import DataError, MissingError
+from shiomi.gate.purpose import Purpose
+
+__all__ = [
+    "NO_AGENT",
+    "UNKNOWN",
+    "Client",
+    "Pattern",
+    "UserAgents",
+    "Verify",
+    "parse_patterns",
+    "read_patterns",
+    "user_agents",
+]
+
+_LONGEST = 1024  # characters of an agent that are looked at, from each end; browsers send < 400
+_REMEMBERED = 4096  # agents per generation, two generations
+_LONGEST_REMEMBERED = 512  # characters; with both generations full, at most about 10 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Verify:
+    """How a client's word can be checked; either proof is enough.
+
+    Attributes
+    ----------
+    ranges
+        Names of published ranges (`published_ranges.py`) that hold all its addresses.
+    dns
+        Suffixes of the names its addresses resolve to and back ("googlebot.com").
+    """
+
+    ranges: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.ranges or self.dns)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client by name: what it is for, who runs it ("" where unknown), how to check its word."""
+
+    name: str
+    purpose: Purpose
+    operator: str = ""
+    verify: Verify = Verify()
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One regular expression (of RE2 and PCRE alike, case ignored) and the client it tells."""
+
+    regex: str
+    client: Client
+
+
+UNKNOWN = Client("unknown client", Purpose.LIBRARY)
+"""What no pattern knows: no browser, no bot by name or shape."""
+
+NO_AGENT = Client("no User-Agent", Purpose.LIBRARY)
+"""What sent no User-Agent, or an empty one."""
+
+_OVERLONG = Client("over-long User-Agent", Purpose.LIBRARY)
+
+
+class UserAgents:
+    """Patterns, ready to be asked.
+
+    Parameters
+    ----------
+    patterns
+        In the order in which they win.
+
+    Raises
+    ------
+    MissingError
+        google-re2 is not installed.
+    DataError
+        A pattern is none of RE2's.
+    """
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self.patterns = tuple(patterns)
+        self._clients = [pattern.client for pattern in self.patterns]
+        self._set = _compiled([pattern.regex for pattern in self.patterns])
+        self._young: dict[str, Client] = {}
+        self._old: dict[str, Client] = {}
+
+    def __len__(self) -> int:
+        return len(self.patterns)
+
+    def client(self, agent: str | None) -> Client:
+        """Return whom the User-Agent names, or what its shape says; never fails, whatever it is."""
+        if not agent:
+            return NO_AGENT
+        known = self._young.get(agent)
+        if known is None:
+            known = self._old.get(agent)
+            if known is None:
+                known = self._ask(agent)
+            if len(agent) <= _LONGEST_REMEMBERED:
+                self._remember(agent, known)
+        return known
+
+    def matching(self, agent: str) -> list[Pattern]:
+        """Return every pattern that is found in the agent, the one that wins first."""
+        found = self._set.Match(agent.encode("utf-8", "replace")) or ()
+        return [self.patterns[number] for number in sorted(found)]
+
+    def _remember(self, agent: str, client: Client) -> None:
+        """Keep it among the young; when these are many, they become the old and the old go."""
+        if len(self._young) >= _REMEMBERED:
+            self._old = self._young
+            self._young = {}
+        self._young[agent] = client
+
+    def _ask(self, agent: str) -> Client:
+        if len(agent) <= _LONGEST:
+            return self._match(agent) or UNKNOWN
+        client = self._match(f"{agent[:_LONGEST]} {agent[-_LONGEST:]}")
+        if client is not None and client.purpose in _AI:
+            return client
+        return _OVERLONG  # whatever else it says, no honest client says it at this length
+
+    def _match(self, agent: str) -> Client | None:
+        found = self._set.Match(agent.encode("utf-8", "replace"))
+        return self._clients[min(found)] if found else None
+
+
+_AI = {Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH}
+
+
+def _compiled(regexes: Sequence[str]):  # type: ignore[no-untyped-def]  # re2 has no types
+    try:
+        import re2
+    except ImportError:
+        raise MissingError(
+            "matching User-Agents needs google-re2: pip install 'shiomi[gate]'"
+        ) from None
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = 64 << 20
+    asked = re2.Set.SearchSet(options)
+    for regex in regexes:
+        try:
+            asked.Add(regex)
+        except re2.error as error:
+            raise DataError(f"the pattern {regex[:120]!r} is none of RE2's: {error}") from None
+    asked.Compile()
+    return asked
+
+
+def user_agents(folder: Path | None = None) -> UserAgents:
+    """Return the patterns of the package, or those `shiomi gate update` wrote into `folder`.
+
+    Raises
+    ------
+    MissingError
+        google-re2 is not installed.
+    DataError
+        The file cannot be read, or a line of it is wrong.
+    """
+    return UserAgents(read_patterns(folder))
+
+
+def read_patterns(folder: Path | None = None) -> list[Pattern]:
+    """Return the patterns as `user_agents` takes them, uncompiled.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or a line of it is wrong.
+    """
+    path = None if folder is None else folder / "user_agents.tsv"
+    if path is None or not path.exists():
+        shipped = resources.files("shiomi.gate") / "data" / "user_agents.tsv"
+        return parse_patterns(shipped.read_text(encoding="utf-8"), where="user_agents.tsv")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {error}") from None
+    return parse_patterns(text, where=str(path))
+
+
+def parse_patterns(text: str, *, where: str) -> list[Pattern]:
+    """Return the patterns of a text with one a line; `#` at a line's start begins a comment.
+
+    Columns, parted by tabs: pattern, name, purpose, operator, ranges, DNS suffixes; "-" for none,
+    commas inside the last two.
+
+    Raises
+    ------
+    DataError
+        A line has other columns or an unknown purpose; the message names `where` and the line.
+    """
+    patterns = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line and not line.startswith(("#", "!")):
+            try:
+                regex, name, purpose, operator, ranges, dns = line.split("\t")
+                verify = Verify(_listed(ranges), _listed(dns))
+                client = Client(name, Purpose(purpose), "" if operator == "-" else operator, verify)
+            except ValueError as error:
+                raise DataError(
+                    f"{where}, line {number}: six columns parted by tabs are needed, the third a "
+                    f"purpose: {error}"
+                ) from None
+            patterns.append(Pattern(regex, client))
+    return patterns
+
+
+def _listed(column: str) -> tuple[str, ...]:
+    return () if column == "-" else tuple(column.split(","))

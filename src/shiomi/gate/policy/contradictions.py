@@ -1,0 +1,187 @@
+"""What a policy cannot mean: rules that contradict each other, or that nothing can reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from shiomi.gate.addresses import parse_prefix
+from shiomi.gate.client_address import TrustedProxies
+from shiomi.gate.errors import PolicyError
+from shiomi.gate.policy.paths import covers, malformed
+from shiomi.gate.policy.policy import ALWAYS_SERVED, Action, Budget, Policy, Rate
+
+__all__ = ["contradictions"]
+
+_DEFAULT_BUDGETS = frozenset(("people", "strangers", "crawlers", "feeds"))
+_COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)  # a token, RFC 9110, 5.6.2
+_OWN_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/", re.ASCII)
+
+Problem = tuple[str, str]  # the key in the policy file, and what is wrong with it
+
+
+def contradictions(policy: Policy, written_budgets: frozenset[str]) -> list[Problem]:
+    """Return what cannot be meant, as the key it stands at and what is wrong with it.
+
+    `written_budgets` are those the file itself names: one of them that nothing uses is a mistake.
+    """
+    return [
+        *_purposes(policy),
+        *_paths(policy),
+        *_networks(policy),
+        *_budgets(policy, written_budgets),
+        *_numbers(policy),
+        *_rest(policy),
+    ]
+
+
+def _purposes(policy: Policy) -> Iterator[Problem]:
+    for purpose, rule in policy.purposes.items():
+        if rule.unverified.narrower(rule.action) is not rule.unverified:
+            yield (
+                f"purpose.{purpose}.unverified",
+                f'"{rule.unverified}" lets more through than action = "{rule.action}", which is'
+                " for those that proved who they are",
+            )
+
+
+def _paths(policy: Policy) -> Iterator[Problem]:
+    for pattern in policy.feeds.match:
+        if wrong := malformed(pattern):
+            yield "feeds.match", f'"{pattern}" {wrong}'
+    seen: list[tuple[str, int]] = []
+    for number, rule in enumerate(policy.paths):
+        key = f"path[{number}]"
+        if not rule.match:
+            yield f"{key}.match", "names no path; nothing can match it"
+        for pattern in rule.match:
+            if wrong := malformed(pattern):
+                yield f"{key}.match", f'"{pattern}" {wrong}'
+                continue
+            if any(covers(always, pattern) for always in ALWAYS_SERVED):
+                yield f"{key}.match", f'"{pattern}" is always served, whatever a rule says'
+            if covers(policy.challenge.path + "*", pattern):
+                yield f"{key}.match", f'"{pattern}" is among the gate\'s own pages'
+            for earlier, index in seen:
+                if covers(earlier, pattern):
+                    where = "this rule" if index == number else f"path[{index}], which comes first"
+                    yield f"{key}.match", f'"{pattern}" is never reached: "{earlier}" of {where}'
+                    break
+            seen.append((pattern, number))
+        said = [rule.action, *rule.purposes.values()]
+        if not rule.challenge and Action.CHALLENGE in said:
+            yield f"{key}.challenge", 'is false, but an action of the rule is "challenge"'
+        if rule.action is None and not rule.purposes and rule.challenge and not rule.budget:
+            yield key, "changes nothing; give it an action, purposes, a budget or challenge = false"
+
+
+def _networks(policy: Policy) -> Iterator[Problem]:
+    owners: dict[tuple[bytes, int], str] = {}
+    names: set[str] = set()
+    for number, rule in enumerate(policy.networks):
+        key = f"network[{number}]"
+        if not rule.name or rule.name in names:
+            yield f"{key}.name", f'"{rule.name}" is {"taken" if rule.name else "empty"}; name it'
+        names.add(rule.name)
+        if not rule.addresses:
+            yield f"{key}.addresses", "names no address; nothing can match it"
+        for text in rule.addresses:
+            try:
+                prefix = parse_prefix(text)
+            except ValueError as error:
+                yield f"{key}.addresses", str(error)
+                continue
+            if prefix[1] == 0 and rule.action is Action.ALLOW:
+                yield f"{key}.addresses", f'{text} with action = "allow" lets everybody through'
+            owner = owners.setdefault(prefix, rule.name)
+            if owner != rule.name:
+                yield f"{key}.addresses", f'{text} belongs to network "{owner}" already'
+
+
+def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
+    used = {f"purpose.{purpose}.budget": rule.budget for purpose, rule in policy.purposes.items()}
+    used |= {f"path[{n}].budget": rule.budget for n, rule in enumerate(policy.paths) if rule.budget}
+    used |= {"feeds.budget": policy.feeds.budget, "challenge.budget": policy.challenge.budget}
+    for key, name in used.items():
+        if name not in policy.budgets:
+            yield key, f"there is no [budget.{name}]; there are {', '.join(policy.budgets)}"
+    for name in sorted(written - _DEFAULT_BUDGETS - set(used.values())):
+        yield f"budget.{name}", "is used by no purpose, path, feeds or challenge"
+    for name, budget in policy.budgets.items():
+        yield from _levels(name, budget)
+
+
+def _levels(name: str, budget: Budget) -> Iterator[Problem]:
+    """A wider level that gives less than a narrower one, which then could never be used up."""
+    levels = ("address", "prefix", "network", "all")
+    given: list[tuple[str, Rate]] = []
+    for level in levels:
+        rate: Rate | None = getattr(budget, level)
+        if rate is None:
+            continue
+        for narrower, other in given:
+            if rate.interval > other.interval or rate.burst < other.burst:
+                yield (
+                    f"budget.{name}.{level}",
+                    f"gives less than {narrower} does, whose bucket could never be used up",
+                )
+                break
+        given.append((level, rate))
+
+
+_LIMITS = {
+    "challenge.wait_seconds": (0, 10),
+    "challenge.minutes": (1, 1440),
+    "challenge.suspicious": (1, 10_000),
+    "cookie.hours": (1, 8760),
+    "trap.visits": (1, 1000),
+    "trap.minutes": (1, 1440),
+    "trap.ban_hours": (1, 8760),
+    "tarpit.seconds": (1, 600),
+    "tarpit.connections": (1, 100_000),
+}
+
+
+def _numbers(policy: Policy) -> Iterator[Problem]:
+    for key, (least, most) in _LIMITS.items():
+        table, _, name = key.partition(".")
+        value = getattr(getattr(policy, table), name)
+        if not least <= value <= most:
+            yield key, f"is {value}; give a number from {least} to {most:,}"
+
+
+def _rest(policy: Policy) -> Iterator[Problem]:
+    challenge, robots, signals = policy.challenge, policy.robots, policy.signals
+    if not _OWN_PATH.fullmatch(challenge.path) or "/./" in challenge.path or ".." in challenge.path:
+        yield "challenge.path", f'"{challenge.path}" is no folder; write it like "/.gate/"'
+    elif challenge.path.startswith("/.well-known/"):
+        yield "challenge.path", "is below /.well-known/, which is always served by the site"
+    if challenge.status not in (200, 403, 429, 503):
+        yield "challenge.status", f"is {challenge.status}; one of 403, 429, 503, 200"
+    if challenge.other_methods not in (Action.DENY, Action.BUDGET):
+        yield "challenge.other_methods", f'"{challenge.other_methods}": one of deny, budget'
+    if policy.trap.action not in (Action.DENY, Action.TARPIT):
+        yield "trap.action", f'"{policy.trap.action}" lets the trapped go on; one of deny, tarpit'
+    if policy.on_failure not in (Action.DENY, Action.ALLOW):
+        yield "on_failure", f'"{policy.on_failure}" needs what failed; one of deny, allow'
+    if not _COOKIE_NAME.fullmatch(policy.cookie.name):
+        yield "cookie.name", f'"{policy.cookie.name[:64]}" is no name of a cookie'
+    if len(set(policy.cookie.keys)) != len(policy.cookie.keys):
+        yield "cookie.keys", "names one key twice"
+    try:
+        TrustedProxies(policy.proxies.trusted, policy.proxies.header)
+    except PolicyError as error:
+        yield "proxies", str(error)
+    if not robots.serve and (robots.sitemaps or robots.disallow):
+        yield "robots.serve", "is false, so sitemaps and disallow would be printed nowhere"
+    for pattern in robots.disallow:
+        if not pattern.startswith("/") or not pattern.isprintable():
+            yield "robots.disallow", f'"{pattern[:80]}" is no path; it begins with "/"'
+    for url in (*robots.sitemaps, *filter(None, [signals.tdm_policy])):
+        if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url:
+            key = "signals.tdm_policy" if url == signals.tdm_policy else "robots.sitemaps"
+            yield key, f'"{url[:80]}" is no URL; write it whole, "https://..."'
+    if signals.tdm_policy and not signals.tdm_reservation:
+        yield "signals.tdm_policy", "is said nowhere, as tdm_reservation is false"
+    if not policy.contact.isprintable():
+        yield "contact", "holds a line break or a control character"

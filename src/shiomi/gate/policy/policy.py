@@ -1,0 +1,288 @@
+"""Policy: what happens to whom. Frozen dataclasses with the names of the policy file.
+
+`policy_file.py` reads and checks the file. Everything has a default, so `Policy()` is the policy
+that `shiomi gate policy` writes: AI crawlers that train or index are denied; search engines,
+previews, archives and feeds go on; whoever else comes has to pass the challenge once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from shiomi.gate.purpose import Purpose
+
+if TYPE_CHECKING:
+    from shiomi.gate.decision.lookups import Lookups
+
+__all__ = [
+    "ALWAYS_SERVED",
+    "Action",
+    "Budget",
+    "Challenge",
+    "Cookie",
+    "Feeds",
+    "NetworkRule",
+    "PathRule",
+    "Policy",
+    "Proxies",
+    "PurposeRule",
+    "Rate",
+    "Robots",
+    "Signals",
+    "Tarpit",
+    "Trap",
+]
+
+ALWAYS_SERVED = ("/robots.txt", "/.well-known/*")
+"""Patterns of paths that nobody is ever refused, as rules for robots and humans stand there."""
+
+
+class Action(StrEnum):
+    """What a policy can say of a client, widest first."""
+
+    ALLOW = "allow"  # let through, counted by no budget
+    BUDGET = "budget"  # let through as long as its budget lasts, then 429
+    CHALLENGE = "challenge"  # let through, in its budget, with a cookie that the challenge gives
+    TARPIT = "tarpit"  # refuse, slowly where the server can
+    DENY = "deny"  # refuse
+
+    def narrower(self, other: Action) -> Action:
+        """The one of two that lets less through."""
+        return self if _ORDER[self] >= _ORDER[other] else other
+
+
+_ORDER = {action: number for number, action in enumerate(Action)}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A token bucket: `amount` tokens come back per `seconds`, at most `burst` are kept."""
+
+    amount: int
+    seconds: float
+    burst: int
+
+    @property
+    def interval(self) -> float:
+        """Seconds in which one token comes back (GCRA's emission interval)."""
+        return self.seconds / self.amount
+
+    @property
+    def ahead(self) -> float:
+        """Seconds a bucket may be ahead of its refilling (GCRA's burst tolerance)."""
+        return self.interval * (self.burst - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """[budget.NAME]: every bucket must give a token; None: not counted there."""
+
+    address: Rate | None = None  # an IPv4 address, or a /64 of IPv6
+    prefix: Rate | None = None  # a /24, or a /48 of IPv6
+    network: Rate | None = None  # a named [[network]]; else a /16, or a /32 of IPv6
+    all: Rate | None = None  # everybody with this budget together
+
+
+@dataclass(frozen=True, slots=True)
+class PurposeRule:
+    """[purpose.NAME]: what happens to clients of one purpose."""
+
+    action: Action
+    unverified: Action  # to those that nobody could prove to be who they say they are
+    budget: str = "crawlers"  # which [budget.NAME] counts them
+
+
+@dataclass(frozen=True, slots=True)
+class PathRule:
+    """[[path]]: the first rule that matches a path is the one that counts.
+
+    A pattern is a whole path ("/feed"), a beginning ("/feed/*") or an end ("*.rss").
+    """
+
+    match: tuple[str, ...]
+    action: Action | None = None  # for everybody; None: as the purposes say
+    purposes: Mapping[Purpose, Action] = field(default_factory=lambda: MappingProxyType({}))
+    challenge: bool = True  # False: who would be challenged is counted by a budget instead
+    budget: str = ""  # which budget counts here; "": as the purposes say
+
+
+@dataclass(frozen=True, slots=True)
+class Feeds:
+    """[feeds]: paths whose readers run no browser, and so are never challenged.
+
+    Who would be challenged is counted by the budget; who is denied stays denied.
+    """
+
+    match: tuple[str, ...] = (
+        "*.rss",
+        "*.atom",
+        "*/feed",
+        "*/feed/",
+        "*/rss",
+        "*/rss/",
+        "*/atom",
+        "*/atom.xml",
+        "*/feed.xml",
+        "*/feed.json",
+        "*/rss.xml",
+        "*/index.xml",
+    )
+    budget: str = "feeds"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRule:
+    """[[network]]: addresses that share a budget, and may get an action of their own."""
+
+    name: str
+    addresses: tuple[str, ...]  # "192.0.2.0/24", "2001:db8::/32", "192.0.2.1"
+    action: Action | None = None  # before any purpose; None: only the shared budget
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """[challenge]: the small page without JavaScript that stands before the first page."""
+
+    path: str = "/.gate/"  # where the gate's own pages are
+    status: int = 403  # of the page; 403, 429, 503, or 200
+    wait_seconds: int = 0  # before the browser goes on by itself; people need no time to read it
+    minutes: int = 30  # in which the page can be answered, before it is simply shown again
+    budget: str = "strangers"  # which budget counts clients without the cookie
+    other_methods: Action = Action.DENY  # POST and the like without the cookie: deny or budget
+    suspicious: int = 100  # the weight of inconsistent headers from which "budget" is "challenge"
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """[cookie]: what the challenge gives."""
+
+    name: str = "shiomi-gate"
+    hours: int = 168  # for which it is good
+    keys: tuple[str, ...] = ()  # the first signs, all are taken; none: the state's own secret
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """[trap]: a link that people are warned of and robots.txt forbids."""
+
+    enabled: bool = True
+    visits: int = 3  # to its first page within the time below; its second page counts at once
+    minutes: int = 60
+    ban_hours: int = 24
+    action: Action = Action.DENY  # or tarpit
+
+
+@dataclass(frozen=True, slots=True)
+class Tarpit:
+    """[tarpit]: how slowly a refusal is sent where a server can do so cheaply."""
+
+    seconds: int = 20
+    connections: int = 50  # held at a time; more are refused at once
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """[proxies]: whose word on the client's address counts; nobody's by default."""
+
+    trusted: tuple[str, ...] = ()  # addresses and networks, or "unix"
+    header: str = "x-forwarded-for"
+
+
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """[robots]: the robots.txt made from this policy."""
+
+    serve: bool = True  # the gate answers /robots.txt itself; False: the site does
+    sitemaps: tuple[str, ...] = ()
+    disallow: tuple[str, ...] = ()  # paths that no crawler should fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """[signals]: what the site says of its pages' use; what is said follows from the purposes."""
+
+    content_usage: bool = True  # Content-Usage (IETF aipref), as a header and in robots.txt
+    content_signal: bool = True  # Content-Signal in robots.txt
+    x_robots_tag: bool = True  # X-Robots-Tag: noai
+    tdm_reservation: bool = True  # TDMRep: header and /.well-known/tdmrep.json
+    tdm_policy: str = ""  # a URL with the terms of a licence
+
+
+def _default_purposes() -> Mapping[Purpose, PurposeRule]:
+    allow, budget, challenge, deny = Action.ALLOW, Action.BUDGET, Action.CHALLENGE, Action.DENY
+    return MappingProxyType(
+        {
+            Purpose.AI_TRAINING: PurposeRule(deny, deny),
+            Purpose.AI_SEARCH: PurposeRule(deny, deny),
+            Purpose.USER_FETCH: PurposeRule(budget, challenge),
+            Purpose.SEARCH_ENGINE: PurposeRule(allow, budget),
+            Purpose.LINK_PREVIEW: PurposeRule(allow, budget),
+            Purpose.ARCHIVE: PurposeRule(allow, budget),
+            Purpose.FEED_READER: PurposeRule(budget, budget),
+            Purpose.LIBRARY: PurposeRule(challenge, challenge, "people"),
+            Purpose.BROWSER: PurposeRule(challenge, challenge, "people"),
+        }
+    )
+
+
+def _default_budgets() -> Mapping[str, Budget]:
+    def rate(amount: int, burst: int) -> Rate:
+        return Rate(amount, 60.0, burst)
+
+    return MappingProxyType(
+        {
+            "people": Budget(rate(1800, 1500), rate(6000, 3000), rate(60000, 12000), None),
+            "strangers": Budget(rate(300, 300), rate(1500, 600), rate(6000, 2000), None),
+            "crawlers": Budget(rate(60, 60), rate(120, 120), rate(600, 300), rate(3000, 1500)),
+            "feeds": Budget(rate(30, 30), rate(120, 120), rate(1200, 600), None),
+        }
+    )
+
+
+@dataclass(frozen=True)  # no slots, for the lookups below to be kept
+class Policy:
+    """Everything a policy file may say."""
+
+    purposes: Mapping[Purpose, PurposeRule] = field(default_factory=_default_purposes)
+    paths: tuple[PathRule, ...] = ()
+    feeds: Feeds = Feeds()
+    networks: tuple[NetworkRule, ...] = ()
+    budgets: Mapping[str, Budget] = field(default_factory=_default_budgets)
+    challenge: Challenge = Challenge()
+    cookie: Cookie = Cookie()
+    trap: Trap = Trap()
+    tarpit: Tarpit = Tarpit()
+    proxies: Proxies = Proxies()
+    robots: Robots = Robots()
+    signals: Signals = Signals()
+    contact: str = ""  # shown to whoever is refused: an address or a URL
+    on_failure: Action = Action.DENY  # where the state or the gate's service cannot be reached
+
+    @cached_property
+    def rules(self) -> tuple[PathRule, ...]:
+        """All rules on paths in the order they are tried: those of [[path]], then feeds."""
+        if not self.feeds.match:
+            return self.paths
+        feeds = PathRule(self.feeds.match, challenge=False, budget=self.feeds.budget)
+        return (*self.paths, feeds)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """The tables that `decide` looks this policy's rules up in."""
+        from shiomi.gate.decision.lookups import Lookups
+
+        return Lookups(self)
+
+    @cached_property
+    def weighs(self) -> bool:
+        """Whether a browser's inconsistent headers can change its verdict under this policy."""
+        rule = self.purposes[Purpose.BROWSER]
+        actions = [rule.unverified]
+        actions += [path.action for path in self.paths if path.action]
+        actions += [path.purposes.get(Purpose.BROWSER, rule.unverified) for path in self.paths]
+        return Action.BUDGET in actions

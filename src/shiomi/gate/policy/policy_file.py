@@ -1,0 +1,294 @@
+"""The policy file: TOML, read once into a Policy; what cannot be meant is an error that says where.
+
+All problems of a file are reported together, each with its line. Unknown keys name the nearest
+known one. What contradicts itself is an error even where it would do no harm: the operator meant
+something else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields, replace
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from shiomi.gate.errors import PolicyError
+from shiomi.gate.policy.contradictions import contradictions
+from shiomi.gate.policy.policy import (
+    Action,
+    Budget,
+    NetworkRule,
+    PathRule,
+    Policy,
+    PurposeRule,
+    Rate,
+)
+from shiomi.gate.purpose import Purpose
+
+__all__ = ["default_policy_text", "load_policy", "parse_policy"]
+
+_ENVIRONMENT = "env:"
+_SINGULAR = {"purposes": "purpose", "paths": "path", "networks": "network", "budgets": "budget"}
+_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+_RATE = re.compile(
+    r"(\d{1,9}) *(?:/|per) *(second|minute|hour|day)(?:,? *burst *(\d{1,9}))?", re.ASCII
+)
+_MOST_LISTED = 20  # problems; more are counted
+
+
+def default_policy_text() -> str:
+    """Return the default policy as a file with comments."""
+    file = resources.files("shiomi.gate") / "data" / "policy.toml"
+    return file.read_text(encoding="utf-8")
+
+
+def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Policy:
+    """Read a policy file.
+
+    Raises
+    ------
+    PolicyError
+        It cannot be read, or says what cannot be meant; names every place.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise PolicyError(
+            f"{path} does not exist; `shiomi gate policy {path}` writes one"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise PolicyError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return parse_policy(text, environment)
+    except PolicyError as error:
+        raise PolicyError(
+            "\n".join(f"{path}: {line}" for line in str(error).splitlines())
+        ) from None
+
+
+def parse_policy(text: str, environment: Mapping[str, str] = os.environ) -> Policy:
+    """Return the policy that the text of a file says.
+
+    Parameters
+    ----------
+    environment
+        Where the variables are that "env:NAME" names; a secret so named stands in no file.
+
+    Raises
+    ------
+    PolicyError
+        One line for each problem, "line 12: key: what is wrong; the remedy".
+    """
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise PolicyError(f"this is not valid TOML: {error}") from None
+    reader = _Reader(environment)
+    policy = reader.policy(document)
+    problems = reader.problems or contradictions(policy, frozenset(document.get("budget", ())))
+    if problems:
+        raise PolicyError("\n".join(_listed(problems, text)))
+    return policy
+
+
+class _Reader:
+    """Turns parsed TOML into the dataclasses; collects what is wrong as (key, what)."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.problems: list[tuple[str, str]] = []
+        self._environment = environment
+
+    def policy(self, document: dict[str, Any]) -> Policy:
+        default = Policy()
+        values: dict[str, Any] = {}
+        known = [_SINGULAR.get(field.name, field.name) for field in fields(Policy)]
+        for key, value in document.items():
+            if key == "purpose":
+                values["purposes"] = self._purposes(value, default.purposes)
+            elif key == "budget":
+                values["budgets"] = self._budgets(value, default.budgets)
+            elif key == "path":
+                values["paths"] = self._list(PathRule, value, key)
+            elif key == "network":
+                values["networks"] = self._list(NetworkRule, value, key)
+            elif key in known:
+                hint = get_type_hints(Policy)[key]
+                values[key] = self._value(hint, value, key, getattr(default, key))
+            else:
+                self._unknown(key, key, known)
+        keys = values["cookie"].keys if "cookie" in values else ()
+        if keys:
+            secrets = tuple(self._secret(text, f"cookie.keys[{n}]") for n, text in enumerate(keys))
+            values["cookie"] = replace(values["cookie"], keys=secrets)
+        return replace(default, **values)
+
+    def _purposes(
+        self, table: object, default: Mapping[Purpose, PurposeRule]
+    ) -> Mapping[Purpose, PurposeRule]:
+        rules = dict(default)
+        for name, value in self._items(table, "purpose"):
+            if name not in set(Purpose):
+                self._unknown(name, f"purpose.{name}", Purpose)
+                continue
+            purpose = Purpose(name)
+            rule = self._table(PurposeRule, value, f"purpose.{name}", default[purpose])
+            if isinstance(value, dict) and "action" in value and "unverified" not in value:
+                rule = replace(rule, unverified=rule.action.narrower(Action.BUDGET))
+            rules[purpose] = rule
+        return MappingProxyType(rules)
+
+    def _budgets(self, table: object, default: Mapping[str, Budget]) -> Mapping[str, Budget]:
+        budgets = dict(default)
+        for name, value in self._items(table, "budget"):
+            known = default.get(name, Budget())
+            budgets[name] = self._table(Budget, value, f"budget.{name}", known)
+        return MappingProxyType(budgets)
+
+    def _items(self, table: object, key: str) -> Iterable[tuple[str, object]]:
+        if isinstance(table, dict):
+            return table.items()
+        self._wrong(key, f"is a table for each name, written [{key}.NAME]; got {_short(table)}")
+        return ()
+
+    def _list(self, cls: type[Any], value: object, key: str) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            self._wrong(key, f"is a list of tables, each written [[{key}]]; got {_short(value)}")
+            return ()
+        return tuple(self._table(cls, one, f"{key}[{n}]", None) for n, one in enumerate(value))
+
+    def _table(self, cls: type[Any], table: object, key: str, default: Any) -> Any:
+        """The dataclass that a table says; what it leaves out is as in `default`."""
+        if not isinstance(table, dict):
+            self._wrong(key, f"is a table; got {_short(table)}")
+            return default
+        hints = get_type_hints(cls)
+        for name in table:
+            if name not in hints:
+                self._unknown(name, f"{key}.{name}", hints)
+        values = {}
+        for field in fields(cls):
+            known = getattr(default, field.name, None)
+            if field.name in table:
+                full = f"{key}.{field.name}"
+                values[field.name] = self._value(hints[field.name], table[field.name], full, known)
+            elif default is not None:
+                values[field.name] = known
+            elif field.default is MISSING and field.default_factory is MISSING:
+                self._wrong(key, f"needs the key {field.name}")
+                values[field.name] = "" if hints[field.name] is str else ()
+        return cls(**values)
+
+    def _value(self, hint: Any, value: object, key: str, known: Any) -> Any:
+        if get_origin(hint) is UnionType:
+            hint = next(one for one in get_args(hint) if one is not NoneType)
+        if hint is Rate:
+            return self._rate(value, key)
+        if hint is Action:
+            return self._action(value, key)
+        if get_origin(hint) is tuple:
+            if isinstance(value, list) and all(isinstance(one, str) for one in value):
+                return tuple(value)
+            self._wrong(key, f"is a list of strings; got {_short(value)}")
+        elif get_origin(hint) is Mapping:
+            return self._actions(value, key)
+        elif hint in (bool, int, str):
+            if type(value) is hint:
+                return value
+            words = {bool: "true or false", int: "a whole number", str: "a string"}
+            self._wrong(key, f"is {words[hint]}; got {_short(value)}")
+        else:
+            return self._table(hint, value, key, known)
+        return known
+
+    def _action(self, value: object, key: str) -> Action:
+        if isinstance(value, str) and value in set(Action):
+            return Action(value)
+        self._wrong(key, f"{_short(value)} is no action; {_nearest(str(value), Action)}")
+        return Action.DENY
+
+    def _actions(self, value: object, key: str) -> Mapping[Purpose, Action]:
+        actions = {}
+        for name, one in self._items(value, key):
+            if name in set(Purpose):
+                actions[Purpose(name)] = self._action(one, f"{key}.{name}")
+            else:
+                self._unknown(name, f"{key}.{name}", Purpose)
+        return MappingProxyType(actions)
+
+    def _rate(self, value: object, key: str) -> Rate | None:
+        if value == "off":
+            return None
+        match = _RATE.fullmatch(value) if isinstance(value, str) else None
+        if match is None or not int(match[1]) or (match[3] and not int(match[3])):
+            self._wrong(key, f'{_short(value)} is no rate; write "60/minute, burst 20", or "off"')
+            return None
+        amount = int(match[1])
+        return Rate(amount, _SECONDS[match[2]], int(match[3] or amount))
+
+    def _secret(self, text: str, key: str) -> str:
+        if text.startswith(_ENVIRONMENT):
+            variable = text.removeprefix(_ENVIRONMENT)
+            if variable not in self._environment:
+                self._wrong(key, f"names the environment variable {variable}, not set here")
+            text = self._environment.get(variable, "x" * 32)
+        if len(text) < 32:
+            self._wrong(key, "is shorter than 32 characters; `openssl rand -hex 32` makes one")
+        return text
+
+    def _unknown(self, name: str, key: str, known: Iterable[str]) -> None:
+        self._wrong(key, f"unknown key; {_nearest(name, known)}")
+
+    def _wrong(self, key: str, what: str) -> None:
+        self.problems.append((key, what))
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = sorted(str(one) for one in known)
+    close = difflib.get_close_matches(name[:80], names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _listed(problems: list[tuple[str, str]], text: str) -> list[str]:
+    lines = _lines(text)
+    listed = []
+    for key, what in problems[:_MOST_LISTED]:
+        line = lines.get(key) or lines.get(key.rpartition(".")[0])
+        listed.append(f"line {line}: {key}: {what}" if line else f"{key}: {what}")
+    if len(problems) > _MOST_LISTED:
+        listed.append(f"and {len(problems) - _MOST_LISTED} more")
+    return listed
+
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"""\s*(["']?)([\w.-]+)\1\s*=""")
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Where each key of a TOML text stands, for messages; by a look at the lines' beginnings."""
+    lines: dict[str, int] = {}
+    count: dict[str, int] = {}
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.match(line):
+            table = header[2].replace('"', "").replace(" ", "")
+            if header[1] == "[[":
+                index = count.get(table, 0)
+                count[table] = index + 1
+                table = f"{table}[{index}]"
+            lines.setdefault(table, number)
+        elif key := _KEY.match(line):
+            lines.setdefault(f"{table}.{key[2]}" if table else key[2], number)
+    return lines

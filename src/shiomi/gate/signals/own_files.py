@@ -1,0 +1,43 @@
+"""The files a gate answers for its site, and the headers it adds to the site's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shiomi.gate.identity.user_agents import Client, read_patterns
+from shiomi.gate.policy import Policy
+from shiomi.gate.response import Response
+from shiomi.gate.signals.robots_txt import robots_txt
+from shiomi.gate.signals.usage import signal_headers, tdmrep
+
+__all__ = ["own_files", "own_headers"]
+
+_CACHE = ("Cache-Control", "max-age=3600")
+
+
+def own_files(policy: Policy, clients: Iterable[Client] | None = None) -> Mapping[str, Response]:
+    """Return what is answered at which path: robots.txt and tdmrep.json, where they are wanted.
+
+    `clients`: whom robots.txt may name; None: those of the package's patterns.
+    """
+    files = {}
+    if policy.robots.serve:
+        if clients is None:
+            clients = [pattern.client for pattern in read_patterns()]
+        body = robots_txt(policy, clients)
+        files["/robots.txt"] = _file("text/plain; charset=utf-8", body)
+    reservation = tdmrep(policy)
+    if reservation is not None:
+        files["/.well-known/tdmrep.json"] = _file("application/json", reservation)
+    return files
+
+
+def own_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
+    """Return the headers that say what the site's pages may be used for."""
+    return signal_headers(policy)
+
+
+def _file(media_type: str, body: bytes) -> Response:
+    return Response(
+        200, (("Content-Type", media_type), ("Content-Length", str(len(body))), _CACHE), body
+    )

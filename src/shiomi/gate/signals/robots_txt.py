@@ -1,0 +1,104 @@
+"""The robots.txt that says what the policy does (RFC 9309).
+
+Crawlers of a purpose that is refused are named, each of them, with the paths a rule opens to them.
+Everybody else is told of the gate's own pages, the trap among them, and of the paths the policy
+lists. Who is challenged is not named: robots.txt has no word for that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote
+
+from shiomi.gate.identity.user_agents import Client
+from shiomi.gate.policy import Action, Policy
+from shiomi.gate.purpose import Purpose
+from shiomi.gate.signals.usage import content_signal, content_usage
+
+__all__ = ["robots_txt"]
+
+_REFUSED = (Action.DENY, Action.TARPIT)
+_OPEN = (Action.ALLOW, Action.BUDGET)
+# What a User-agent line can name: one word, as RFC 9309 has it, and digits and dots, as bots have.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,60}")
+# Not clients, but what a crawler is told in robots.txt and nowhere else.
+_ONLY_HERE = {
+    Purpose.AI_TRAINING: ("Google-Extended", "Applebot-Extended", "Webzio-Extended"),
+}
+_SAFE = "/%*$?&=,;:@!()+'~"
+
+
+def robots_txt(policy: Policy, clients: Iterable[Client]) -> bytes:
+    """Return the file, in ASCII.
+
+    Parameters
+    ----------
+    clients
+        Whom the patterns know; of those that the policy refuses the names are listed.
+    """
+    lines = ["# Made by Shiomi from the policy of this site."]
+    if policy.contact:
+        lines.append(f"# Contact: {_ascii(policy.contact)}")
+    said = []
+    if signal := content_signal(policy):
+        said.append(f"Content-Signal: {signal}")
+    if preferences := content_usage(policy):
+        said.append(f"Content-Usage: / {preferences}")
+    own = [policy.challenge.path] if policy.trap.enabled or _challenges(policy) else []
+    refused = [_ascii(path) for path in (*own, *policy.robots.disallow)]
+    lines += ["", "User-agent: *", *said, *(f"Disallow: {path}" for path in refused)]
+    if not refused:
+        lines.append("Disallow:")
+    for rules, names in _groups(policy, clients).items():
+        lines += ["", *(f"User-agent: {name}" for name in names), *said, *rules]
+    if policy.robots.sitemaps:
+        lines += ["", *(f"Sitemap: {_ascii(url)}" for url in policy.robots.sitemaps)]
+    return "\n".join([*lines, ""]).encode("ascii")
+
+
+def _challenges(policy: Policy) -> bool:
+    whom = policy.purposes.values()
+    return any(Action.CHALLENGE in (rule.action, rule.unverified) for rule in whom)
+
+
+def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], list[str]]:
+    """Names of refused crawlers by the rules they get: one group for all with the same."""
+    first: dict[str, Client] = {}  # of several with one name it is the first that the patterns tell
+    for client in clients:
+        if _NAME.fullmatch(client.name):
+            first.setdefault(client.name.lower(), client)
+    names: dict[Purpose, set[str]] = {}
+    for client in first.values():
+        names.setdefault(client.purpose, set()).add(client.name)
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for purpose, rule in policy.purposes.items():
+        if purpose not in (Purpose.LIBRARY, Purpose.BROWSER) and rule.action in _REFUSED:
+            found = names.get(purpose, set()) | set(_ONLY_HERE.get(purpose, ()))
+            opened = tuple(f"Allow: {path}" for path in _opened(policy, purpose))
+            if found:
+                groups.setdefault((*opened, "Disallow: /"), []).extend(sorted(found, key=str.lower))
+    return groups
+
+
+def _opened(policy: Policy, purpose: Purpose) -> Iterator[str]:
+    """The paths that rules open to a purpose, until one closes some: the first match counts."""
+    for rule in policy.paths:
+        action = rule.purposes.get(purpose, rule.action)
+        if action in _REFUSED:
+            return
+        if action in _OPEN:
+            yield from map(_pattern, rule.match)
+
+
+def _pattern(written: str) -> str:
+    """A pattern of the policy in robots.txt's words: a whole path ends in `$` there."""
+    path = _ascii(written)
+    if path.endswith("*"):
+        return path[:-1] or "/"
+    return f"/{path}$" if path.startswith("*") else f"{path}$"
+
+
+def _ascii(text: str) -> str:
+    """The text in one line of ASCII, percent-encoded: nothing written in it begins a new record."""
+    return quote(text, safe=_SAFE)

@@ -16,7 +16,8 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from shiomi.gate.decision import Decision, decide
+from shiomi.gate.cookie import Signer
+from shiomi.gate.decision import Decision, PreparedPolicy, decide
 from shiomi.gate.identity import identify, load_tables
 from shiomi.gate.policy import Budget, Policy, Rate
 from shiomi.gate.request import Request
@@ -32,8 +33,8 @@ def main() -> None:
     given = Policy()
     endless = Budget(ENDLESS, ENDLESS, ENDLESS)
     policy = replace(given, budgets=MappingProxyType(dict.fromkeys(given.budgets, endless)))
-    state, tables = MemoryState(), load_tables()
-    signer = policy.lookups.bound(state.secret).signer
+    prepared, state, tables = PreparedPolicy(policy), MemoryState(), load_tables()
+    signer = Signer(policy.cookie, state.secret)
     scopes = []
     for number in range(500):
         scope = _scope(number)
@@ -46,15 +47,15 @@ def main() -> None:
     stranger = Request.make("/page", peer="192.0.2.7", headers=[("User-Agent", BROWSER)])
 
     def judged(number: int) -> Decision:
-        return decide(requests[number], policy, state, NOW, identity=whom[number])
+        return decide(requests[number], prepared, state, NOW, identity=whom[number])
 
     rows: list[tuple[str, Callable[[], object], int]] = [
         ("request from an ASGI scope", lambda: Request.from_asgi(scopes[0]), 1),
         ("who it is", lambda: identify(requests[0], tables, weigh=False), 1),
         ("verdict: cookie, three buckets", lambda: judged(0), 1),
         ("  500 clients in turn", lambda: [judged(number) for number in range(500)], 500),
-        ("verdict: denied by name", lambda: decide(denied, policy, state, NOW), 1),
-        ("verdict: challenged", lambda: decide(stranger, policy, state, NOW), 1),
+        ("verdict: denied by name", lambda: decide(denied, prepared, state, NOW), 1),
+        ("verdict: challenged", lambda: decide(stranger, prepared, state, NOW), 1),
     ]
     if (hit := _limits()) is not None:
         rows.append(("limits, memory, one bucket", hit, 1))

@@ -20,10 +20,10 @@ import resource
 import time
 from typing import Any
 
-from shiomi.gate.decision import Decision, Verdict, decide
-from shiomi.gate.decision.lookups import always_served
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.errors import PolicyError
 from shiomi.gate.policy import Policy, default_policy_text, parse_policy
+from shiomi.gate.policy.paths import always_served
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.trial import BROWSER
@@ -83,8 +83,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    policy, state = Policy(), MemoryState(clients=10_000)
-    decide(Request.make(), policy, state, NOW)  # reads the tables, which the times are without
+    prepared, state = PreparedPolicy(Policy()), MemoryState(clients=10_000)
+    decide(Request.make(), prepared, state, NOW)  # reads the tables, which the times are without
     end = time.monotonic() + arguments.seconds
     counts: dict[str, int] = {}
     slowest, done, before = 0.0, 0, _memory()
@@ -97,7 +97,7 @@ def main() -> None:
             else:
                 request = _request(chance)
                 begun = time.thread_time()
-                decision = decide(request, policy, state, NOW + done)
+                decision = decide(request, prepared, state, NOW + done)
                 slowest = max(slowest, time.thread_time() - begun)
                 _check(request, decision)
                 counts[decision.verdict] = counts.get(decision.verdict, 0) + 1
@@ -186,7 +186,7 @@ def _fuzz_policy(chance: random.Random) -> None:
         if not str(error):
             raise ValueError("an error that says nothing") from error
         return
-    decide(_request(chance), policy, MemoryState(clients=100), NOW)
+    decide(_request(chance), PreparedPolicy(policy), MemoryState(clients=100), NOW)
 
 
 def _memory() -> float:

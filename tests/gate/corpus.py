@@ -14,7 +14,7 @@ from functools import cache
 
 from shiomi.gate.addresses import text_of
 from shiomi.gate.client_address import TrustedProxies
-from shiomi.gate.decision import decide
+from shiomi.gate.decision import PreparedPolicy, decide
 from shiomi.gate.identity import Tables, load_tables
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.native.compile import shipped_ranges
@@ -184,10 +184,10 @@ def verdicts(requests: Sequence[Sent], policy: Policy, *, forwarded: bool = True
 
     All share a state, as budgets are to be wide; one that comes into the trap has its own.
     """
-    state = MemoryState(clients=20_000)
+    prepared, state = PreparedPolicy(policy), MemoryState(clients=20_000)
     said = []
     for sent in requests:
         own = MemoryState(clients=1) if "trap" in sent.needs else state
         request = sent.request(forwarded=forwarded)
-        said.append(decide(request, policy, own, NOW).verdict.value)
+        said.append(decide(request, prepared, own, NOW).verdict.value)
     return said

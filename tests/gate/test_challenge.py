@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.gate.challenge import local_address
-from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
@@ -26,7 +26,7 @@ def state() -> MemoryState:
 
 
 def ask(state: MemoryState, request: Request, now: float = NOW) -> Decision:
-    return decide(request, POLICY, state, now)
+    return decide(request, PreparedPolicy(POLICY), state, now)
 
 
 def test_a_browser_is_sent_on_by_a_header_and_comes_back_with_the_cookie(

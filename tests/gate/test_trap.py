@@ -9,7 +9,8 @@ from html import unescape
 import html5lib
 import pytest
 
-from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.cookie import Signer
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.identity import Identity, load_tables
 from shiomi.gate.pages import languages
 from shiomi.gate.policy import Action, Policy, parse_policy
@@ -28,16 +29,17 @@ class Visitor:
 
     def __init__(self, policy: Policy = POLICY) -> None:
         self.policy = policy
+        self.prepared = PreparedPolicy(policy)
         self.state = MemoryState(clients=1000)
         self.now = NOW
-        signer = policy.lookups.bound(self.state.secret).signer
+        signer = Signer(policy.cookie, self.state.secret)
         self.cookie = ("Cookie", f"shiomi-gate={signer.cookie(browser(), NOW)}")
 
     def get(self, target: str, *headers: tuple[str, str], peer: str = "192.0.2.7") -> Decision:
         return self.ask(browser(target, self.cookie, *headers, peer=peer))
 
     def ask(self, request: Request) -> Decision:
-        return decide(request, self.policy, self.state, self.now)
+        return decide(request, self.prepared, self.state, self.now)
 
     def link(self, page: str) -> str:
         found = re.search(r'href="([^"]+)"', trap_link(self.policy, page))
@@ -89,14 +91,14 @@ def test_the_verdict_reaches_the_cookie_wherever_it_is_brought_from() -> None:
 
 
 def test_two_who_pass_the_challenge_in_the_same_second_share_no_cookie_to_be_banned() -> None:
-    signer = POLICY.lookups.bound(MemoryState(clients=1).secret).signer
+    signer = Signer(POLICY.cookie, MemoryState(clients=1).secret)
     assert len({signer.cookie(browser(), NOW) for _ in range(100)}) == 100
 
 
 def test_who_shares_address_and_user_agent_with_the_banned_reads_on() -> None:
     visitor, other = Visitor(), Visitor()
     other.state = visitor.state
-    earlier = visitor.policy.lookups.bound(visitor.state.secret).signer.cookie(browser(), NOW - 60)
+    earlier = Signer(visitor.policy.cookie, visitor.state.secret).cookie(browser(), NOW - 60)
     other.cookie = ("Cookie", f"shiomi-gate={earlier}")
     visitor.get(deeper(visitor.get(visitor.link("/page/1"))))
     assert visitor.get("/page/1").reason == "revoked"
@@ -125,7 +127,7 @@ def test_a_browser_that_is_not_challenged_presses_the_button_after_a_ban() -> No
 
 def test_visits_of_several_people_behind_one_address_do_not_add_up() -> None:
     visitor = Visitor()
-    signer = visitor.policy.lookups.bound(visitor.state.secret).signer
+    signer = Signer(visitor.policy.cookie, visitor.state.secret)
     for number in range(10):
         visitor.cookie = ("Cookie", f"shiomi-gate={signer.cookie(browser(), NOW - number)}")
         assert visitor.get(visitor.link(f"/page/{number}")).reason == "trap-warning"
@@ -181,7 +183,7 @@ def test_a_proven_search_engine_is_not_caught() -> None:
     for number in range(10):
         request = sent(visitor.link(f"/page/{number}"), "Googlebot/2.1", peer="66.249.66.1")
         decision = decide(
-            request, POLICY, visitor.state, NOW, identity=Identity(client, True, "ranges")
+            request, visitor.prepared, visitor.state, NOW, identity=Identity(client, True, "ranges")
         )
         assert decision.reason == "trap-warning"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from shiomi.gate.client_address import TrustedProxies
-from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
 from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.policy import Action, Policy, load_policy
@@ -86,6 +86,7 @@ class Gatekeeper:
         self.metrics = Metrics()
         self._resolver = resolver
         self._clock = clock
+        self._prepared = PreparedPolicy(policy)
         self._weigh = policy.weighs
         self._threads = ThreadPoolExecutor(_THREADS) if self.state.blocking else None
         self._waiting = 0
@@ -162,7 +163,9 @@ class Gatekeeper:
         if file is not None and request.method in ("GET", "HEAD"):
             client = identity.client
             return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
-        return decide(request, self.policy, state or self.state, self._clock(), identity=identity)
+        return decide(
+            request, self._prepared, state or self.state, self._clock(), identity=identity
+        )
 
     async def _decide_in_thread(
         self,

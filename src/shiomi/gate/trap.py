@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from html import escape
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from shiomi.gate.cookie import Signer
@@ -25,9 +24,6 @@ from shiomi.gate.policy import Policy, Trap
 from shiomi.gate.request import Request
 from shiomi.gate.state import State
 from shiomi.gate.state.keys import key
-
-if TYPE_CHECKING:
-    from shiomi.gate.decision.lookups import Bound
 
 __all__ = ["caught", "deeper", "in_trap", "trap_link"]
 
@@ -64,7 +60,7 @@ def deeper(request: Request, signer: Signer, now: float) -> str:
 
 
 def caught(
-    request: Request, trap: Trap, state: State, bound: Bound, client: int, now: float
+    request: Request, trap: Trap, state: State, signer: Signer, client: int, now: float
 ) -> bool:
     """Count a visit to the trap; whether it is the one that tells a robot.
 
@@ -75,15 +71,15 @@ def caught(
     seconds = trap.minutes * 60.0
     page = request.path.removesuffix(_DEEPER).rstrip("/")
     token = request.query.decode("latin-1").removeprefix("t=")
-    if bound.signer.leads(_KIND, request, token, page, now, seconds):
+    if signer.leads(_KIND, request, token, page, now, seconds):
         return True
     if request.headers.get(b"sec-fetch-dest", b"document") not in _PAGES:
         return False
     if trap.visits == 1:
         return True
     whose = client.to_bytes(8, "big", signed=True)
-    this_page = key(bound.secret, "trap page", whose, page.encode("utf-8", "replace"))
+    this_page = key(state.secret, "trap page", whose, page.encode("utf-8", "replace"))
     if state.take([(this_page, seconds, 0.0)], now):
         return False
-    visits = key(bound.secret, "trap", whose)
+    visits = key(state.secret, "trap", whose)
     return state.take([(visits, seconds, seconds * (trap.visits - 2))], now) > 0

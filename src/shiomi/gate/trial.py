@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from shiomi.gate.addresses import parse_address, text_of
-from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.cookie import Signer
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.errors import GateError
 from shiomi.gate.identity import Identity, Tables, identify
 from shiomi.gate.policy import Policy
@@ -79,7 +80,7 @@ def trial(
     state = MemoryState(clients=1000)
     request = Request.make(target, peer=text_of(packed), method=method, headers=sent, scheme=scheme)
     if passed:
-        cookie = policy.lookups.bound(state.secret).signer.cookie(request, now)
+        cookie = Signer(policy.cookie, state.secret).cookie(request, now)
         name = policy.cookie.name.encode()
         with_it = {**request.headers, b"cookie": name + b"=" + cookie.encode()}
         request = request._replace(headers=with_it)
@@ -87,8 +88,9 @@ def trial(
     if proven is not None:
         identity = identity._replace(verified=proven, by="this trial")
     steps = [("who", _who(identity)), ("path", _path(request))]
+    prepared = PreparedPolicy(policy)
     decision = decide(
-        request, policy, state, now, identity=identity, note=lambda *step: steps.append(step)
+        request, prepared, state, now, identity=identity, note=lambda *step: steps.append(step)
     )
     file = own_files(policy).get(request.path)
     if file is not None and decision.response is None and method in ("GET", "HEAD"):

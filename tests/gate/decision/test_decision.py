@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.cookie import Signer
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, load_tables
 from shiomi.gate.policy import Action, Policy, parse_policy
@@ -36,13 +37,15 @@ def ask(
     if known:
         client = TABLES.agents.client(request.user_agent)
         identity = Identity(client, **known)  # type: ignore[arg-type]
-    return decide(request, policy, state or MemoryState(clients=100), NOW, identity=identity)
+    return decide(
+        request, PreparedPolicy(policy), state or MemoryState(clients=100), NOW, identity=identity
+    )
 
 
 def passed(target: str, policy: Policy = POLICY, **how: str) -> tuple[Request, MemoryState]:
     """A browser's request with the cookie, and the state it is good at."""
     state = MemoryState(clients=100)
-    cookie = policy.lookups.bound(state.secret).signer.cookie(browser(), NOW)
+    cookie = Signer(policy.cookie, state.secret).cookie(browser(), NOW)
     return browser(target, ("Cookie", f"shiomi-gate={cookie}"), **how), state
 
 
@@ -160,11 +163,11 @@ def test_what_is_disproven_is_never_wider_than_what_is_unknown(
     policy = parse_policy(
         "[[path]]\nmatch=['/open']\naction='allow'\n[[path]]\nmatch=['/shut']\naction='deny'"
     )
-    actions = []
+    prepared, actions = PreparedPolicy(policy), []
     for whose, known in ((purpose, False), (Purpose.LIBRARY, None)):
         client = replace(TABLES.agents.client("curl/8"), purpose=whose)
-        rule = policy.lookups.paths.find(path)
-        actions.append(policy.lookups.ruled(Identity(client, known), rule, None).action)
+        rule = prepared.paths.find(path)
+        actions.append(prepared.ruled(Identity(client, known), rule, None).action)
     assert actions[0].narrower(actions[1]) is actions[0]
 
 
@@ -236,7 +239,7 @@ def test_a_class_behind_one_address_opens_a_page_with_its_files() -> None:
     state = MemoryState(clients=1000)
     first = [ask(browser(f"/page?{number}"), state=state) for number in range(290)]
     assert all(refresh(answer) for answer in first)
-    signer = Policy().lookups.bound(state.secret).signer
+    signer = Signer(Policy().cookie, state.secret)
     cookie = ("Cookie", f"shiomi-gate={signer.cookie(browser(), NOW)}")
     for number in range(30 * 40):
         assert ask(browser(f"/file/{number}", cookie), state=state).verdict is Verdict.ALLOW
@@ -299,13 +302,14 @@ class Unopened(Broken):
 
 @pytest.mark.parametrize("state", [Broken(), Unopened()])
 def test_a_state_that_is_away_is_answered_as_the_operator_chose(state: Broken) -> None:
-    refused = decide(sent("/page", "NewsBlur"), POLICY, state, NOW)
+    prepared = PreparedPolicy(POLICY)
+    refused = decide(sent("/page", "NewsBlur"), prepared, state, NOW)
     assert (refused.verdict, refused.reason) == (Verdict.DENY, "failure")
     assert refused.response is not None
     assert refused.response.status == 503
     assert header(refused, "Retry-After") == "60"
-    assert decide(sent("/robots.txt", "GPTBot"), POLICY, state, NOW).verdict is Verdict.ALLOW
-    let = replace(POLICY, on_failure=Action.ALLOW)
+    assert decide(sent("/robots.txt", "GPTBot"), prepared, state, NOW).verdict is Verdict.ALLOW
+    let = PreparedPolicy(replace(POLICY, on_failure=Action.ALLOW))
     assert decide(sent("/page", "NewsBlur"), let, state, NOW).verdict is Verdict.ALLOW
     assert decide(sent("/page", "GPTBot"), let, state, NOW).verdict is Verdict.DENY
     assert decide(browser(), let, state, NOW).verdict is Verdict.CHALLENGE
@@ -316,7 +320,8 @@ def test_a_state_that_is_away_is_answered_as_the_operator_chose(state: Broken) -
 
 def test_each_step_is_told_to_who_asks() -> None:
     steps: list[str] = []
-    decide(browser(), POLICY, MemoryState(clients=10), NOW, note=lambda what, _: steps.append(what))
+    prepared, state = PreparedPolicy(POLICY), MemoryState(clients=10)
+    decide(browser(), prepared, state, NOW, note=lambda what, _: steps.append(what))
     assert steps == ["cookie", "revoked", "action", "budget"]
 
 

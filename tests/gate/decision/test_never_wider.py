@@ -8,7 +8,7 @@ from urllib.parse import quote
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiomi.gate.decision import Decision, Verdict, decide
+from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.policy import Policy, parse_policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
@@ -72,7 +72,7 @@ POLICIES = st.sampled_from([Policy(), STRICT])
 
 
 def verdict(request: Request, policy: Policy) -> Decision:
-    return decide(request, policy, MemoryState(clients=20), NOW)
+    return decide(request, PreparedPolicy(policy), MemoryState(clients=20), NOW)
 
 
 def width(request: Request, policy: Policy) -> int:
@@ -169,22 +169,21 @@ def test_nothing_that_can_be_sent_is_an_exception(
 
 
 def test_a_user_agent_of_100_kb_is_matched_and_not_remembered() -> None:
-    policy, state = Policy(), MemoryState(clients=20)
+    prepared, state = PreparedPolicy(Policy()), MemoryState(clients=20)
     for number in range(50):
         agent = f"Mozilla/5.0 {number} {'x' * 100_000} GPTBot/1.2"
         request = make("/page", agent, "192.0.2.7", [])
-        assert decide(request, policy, state, NOW).verdict is Verdict.DENY
-    known = policy.lookups.bound(state.secret)._known
+        assert decide(request, prepared, state, NOW).verdict is Verdict.DENY
+    known = prepared.clients(state.secret)._known
     assert sum(len(agent) for _, agent, _ in known) < 10_000
 
 
 def test_what_is_remembered_of_clients_is_bounded() -> None:
-    policy, state = Policy(), MemoryState(clients=20)
-    bound = policy.lookups.bound(state.secret)
+    clients = PreparedPolicy(Policy()).clients(MemoryState(clients=20).secret)
     for number in range(10_000):
         peer = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
-        bound.known(make("/page", f"x{number}", peer, []))
-    assert len(bound._known) <= 4096
+        clients.of(make("/page", f"x{number}", peer, []))
+    assert len(clients._known) <= 4096
 
 
 @settings(deadline=None)

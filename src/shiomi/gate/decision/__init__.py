@@ -1,6 +1,7 @@
 """The decision: what becomes of one request under a policy."""
 
 from shiomi.gate.decision.decision import decide
+from shiomi.gate.decision.prepared_policy import PreparedPolicy
 from shiomi.gate.decision.verdict import Decision, Verdict
 
-__all__ = ["Decision", "Verdict", "decide"]
+__all__ = ["Decision", "PreparedPolicy", "Verdict", "decide"]

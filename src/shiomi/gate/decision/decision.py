@@ -29,19 +29,21 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from shiomi.gate.challenge import challenge, enter, enter_path
-from shiomi.gate.decision.lookups import Bound, Known, Ruled, allowed, always_served
-from shiomi.gate.decision.verdict import Decision, Verdict
+from shiomi.gate.decision.known_clients import KnownClient, KnownClients
+from shiomi.gate.decision.prepared_policy import PreparedPolicy, Ruled
+from shiomi.gate.decision.verdict import Decision, Verdict, allowed
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Tables, identify, load_tables
 from shiomi.gate.pages import Page, page, preferred_language
 from shiomi.gate.policy import Action, Policy
+from shiomi.gate.policy.paths import always_served
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response, respond
 from shiomi.gate.state import Charge, State
 from shiomi.gate.trap import caught, deeper, in_trap
 
-__all__ = ["Decision", "Response", "Verdict", "decide"]
+__all__ = ["decide"]
 
 Note = Callable[[str, str], None]
 """Is told each step of a decision and what it came to, for `shiomi gate try`."""
@@ -51,17 +53,21 @@ class _Case(NamedTuple):
     """A request with everything that is needed to decide on it."""
 
     request: Request
-    policy: Policy
+    prepared: PreparedPolicy
     state: State
-    bound: Bound
+    clients: KnownClients
     identity: Identity
     now: float
     note: Note | None
 
+    @property
+    def policy(self) -> Policy:
+        return self.prepared.policy
+
 
 def decide(
     request: Request,
-    policy: Policy,
+    prepared: PreparedPolicy,
     state: State,
     now: float,
     *,
@@ -72,6 +78,8 @@ def decide(
 
     Parameters
     ----------
+    prepared
+        The policy; `PreparedPolicy(policy)` is made once, as it remembers what comes again.
     now
         Unix seconds.
     identity
@@ -80,18 +88,18 @@ def decide(
     note
         Is told each step and what it came to.
     """
+    policy = prepared.policy
     if identity is None:
         identity = identify(request, _tables(), weigh=policy.weighs)
-    lookups = policy.lookups
     path = request.path
-    special = path.startswith(lookups.special)  # one comparison for most paths
+    special = path.startswith(prepared.special)  # one comparison for most paths
     if special and path == request.spelling and always_served(path):
         if note is not None:
             note("always served", path)
         return allowed("always-served", identity)
     try:
-        bound = lookups.bound(state.secret)
-        known = bound.known(request)
+        clients = prepared.clients(state.secret)
+        known = clients.of(request)
         passed = known.since <= now <= known.until
         until = state.revoked(known.keys, now)
         if note is not None:
@@ -101,18 +109,18 @@ def decide(
             identity.client.purpose is not Purpose.BROWSER
             or (known.cookies and state.revoked(known.cookies, now))
         ):
-            case = _Case(request, policy, state, bound, identity, now, note)
+            case = _Case(request, prepared, state, clients, identity, now, note)
             return _revoked(case, "revoked", until)
         if special and path.startswith(policy.challenge.path):
-            case = _Case(request, policy, state, bound, identity, now, note)
+            case = _Case(request, prepared, state, clients, identity, now, note)
             return _own_page(case, known)
-        ruled = _ruled(request, policy, identity, note)
+        ruled = _ruled(request, prepared, identity, note)
         # The same browser at the same address as a banned one, which may be another person's.
         alike = until > 0.0 and not ruled.spared
         if ruled.free and not alike:
             return ruled.passed
         if ruled.refused:
-            case = _Case(request, policy, state, bound, identity, now, note)
+            case = _Case(request, prepared, state, clients, identity, now, note)
             return _refuse(case, Verdict(ruled.action), ruled.reason)
         stranger = (ruled.challenged or alike) and not passed
         if ruled.free and not stranger:
@@ -125,21 +133,22 @@ def decide(
             )
         if not wait and not stranger:
             return ruled.passed
-        case = _Case(request, policy, state, bound, identity, now, note)
+        case = _Case(request, prepared, state, clients, identity, now, note)
         if stranger and request.method in ("GET", "HEAD"):
             return _challenged(case, "revoked" if alike else ruled.reason, wait, button=alike)
         return _limited(case, wait) if wait else _without_cookie(case)
     except StateError as error:
-        return _without_state(request, policy, state, now, identity, note, error)
+        return _without_state(request, prepared, state, now, identity, note, error)
 
 
-def _ruled(request: Request, policy: Policy, identity: Identity, note: Note | None = None) -> Ruled:
+def _ruled(
+    request: Request, prepared: PreparedPolicy, identity: Identity, note: Note | None = None
+) -> Ruled:
     """What the policy says of the client at this path, however it is spelled."""
-    lookups = policy.lookups
-    network = lookups.networks.rule(request.address) if policy.networks else None
-    ruled = lookups.ruled(identity, lookups.paths.find(request.path), network)
+    network = prepared.networks.rule(request.address) if prepared.policy.networks else None
+    ruled = prepared.ruled(identity, prepared.paths.find(request.path), network)
     if request.spelling != request.path:
-        other = lookups.ruled(identity, lookups.paths.find(request.spelling), network)
+        other = prepared.ruled(identity, prepared.paths.find(request.spelling), network)
         if other.action.narrower(ruled.action) is not ruled.action:
             ruled = other
     if note is not None:
@@ -149,7 +158,7 @@ def _ruled(request: Request, policy: Policy, identity: Identity, note: Note | No
 
 def _without_state(
     request: Request,
-    policy: Policy,
+    prepared: PreparedPolicy,
     state: State,
     now: float,
     identity: Identity,
@@ -160,17 +169,17 @@ def _without_state(
     if note is not None:
         note("state", str(error))
     stand_in = _NoState(state)
-    if policy.on_failure is Action.ALLOW:
-        return decide(request, policy, stand_in, now, identity=identity, note=note)
-    bound = policy.lookups.bound(stand_in.secret)
-    case = _Case(request, policy, stand_in, bound, identity, now, note)
+    if prepared.policy.on_failure is Action.ALLOW:
+        return decide(request, prepared, stand_in, now, identity=identity, note=note)
+    clients = prepared.clients(stand_in.secret)
+    case = _Case(request, prepared, stand_in, clients, identity, now, note)
     return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
 
 
 def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
     """The page for a client that needs the cookie; with the button only where it has to wait."""
     by_itself = not (wait or button)
-    signer = case.bound.signer
+    signer = case.clients.signer
     response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
     whom = _whom(case.identity)
     return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *whom, wait, response)
@@ -183,20 +192,21 @@ def _without_cookie(case: _Case) -> Decision:
     return _refuse(case, Verdict.DENY, "method")
 
 
-def _own_page(case: _Case, known: Known) -> Decision:
+def _own_page(case: _Case, known: KnownClient) -> Decision:
     """The gate's own pages, below `challenge.path`."""
-    request, policy, state, bound, identity, now, note = case
+    request, prepared, state, clients, identity, now, note = case
+    policy, signer = prepared.policy, clients.signer
     trapped = in_trap(policy, request.path)
     if (
         trapped
         and _counts_in_trap(case, known)
-        and caught(request, policy.trap, state, bound, (known.cookies or known.keys)[0], now)
+        and caught(request, policy.trap, state, signer, (known.cookies or known.keys)[0], now)
     ):
         until = now + policy.trap.ban_hours * 3600.0
         state.revoke(known.keys, until, now)
         return _revoked(case, "trap", until)
     if request.path == enter_path(policy):  # not counted: its tokens were given by the challenge
-        response, reason = enter(request, policy, bound.signer, now)
+        response, reason = enter(request, policy, signer, now)
     elif wait := state.take(known.charges[policy.challenge.budget], now):
         return _limited(case, wait)
     elif trapped:
@@ -209,10 +219,10 @@ def _own_page(case: _Case, known: Known) -> Decision:
     return Decision(Verdict.ANSWER, reason, *_whom(identity), response=response)
 
 
-def _counts_in_trap(case: _Case, known: Known) -> bool:
+def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
     """Not for who is let through uncounted, as proven, or is shown no page without the cookie."""
     identity = case.identity
-    action = _ruled(case.request, case.policy, identity).action
+    action = _ruled(case.request, case.prepared, identity).action
     if action is Action.CHALLENGE:
         return known.since <= case.now <= known.until
     return action is not Action.ALLOW or identity.verified is not True
@@ -220,7 +230,7 @@ def _counts_in_trap(case: _Case, known: Known) -> bool:
 
 def _trap_page(case: _Case) -> Response:
     language = preferred_language(case.request.header("accept-language"))
-    link = (deeper(case.request, case.bound.signer, case.now), "trap_more")
+    link = (deeper(case.request, case.clients.signer, case.now), "trap_more")
     return respond(200, page("trap", language, paragraphs=("trap_text",), link=link))
 
 

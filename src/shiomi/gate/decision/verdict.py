@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from shiomi.gate.identity import Identity
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.response import Response
 
-__all__ = ["Decision", "Verdict"]
+__all__ = ["Decision", "Verdict", "allowed"]
 
 
 class Verdict(StrEnum):
@@ -36,3 +37,8 @@ class Decision(NamedTuple):
     retry_after: float = 0.0  # seconds, of LIMIT, a passing DENY, a CHALLENGE of reason "budget"
     response: Response | None = None
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def allowed(reason: str, identity: Identity) -> Decision:
+    """Return the verdict that lets a client through."""
+    return Decision(Verdict.ALLOW, reason, identity.client.purpose, identity.client.name)

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from shiomi.gate.policy.policy import PathRule
+from shiomi.gate.policy.policy import ALWAYS_SERVED, PathRule
 
-__all__ = ["PathTable", "covers", "malformed"]
+__all__ = ["PathTable", "always_served", "covers", "malformed"]
+
+_FOLDERS = tuple(pattern[:-1] for pattern in ALWAYS_SERVED if pattern.endswith("*"))
 
 
 class PathTable:
@@ -50,6 +52,14 @@ class PathTable:
         if path in self._exact:
             numbers.append(self._exact[path])
         return self._rules[min(numbers)]
+
+
+def always_served(path: str) -> bool:
+    """Whether nobody is refused this path, which is in order: ALWAYS_SERVED names it.
+
+    What is encoded twice could lead elsewhere in an application that decodes twice.
+    """
+    return path in ALWAYS_SERVED or (path.startswith(_FOLDERS) and "%" not in path)
 
 
 def malformed(pattern: str) -> str:

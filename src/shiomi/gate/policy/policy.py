@@ -12,12 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from shiomi.gate.purpose import Purpose
-
-if TYPE_CHECKING:
-    from shiomi.gate.decision.lookups import Lookups
 
 __all__ = [
     "ALWAYS_SERVED",
@@ -244,7 +240,7 @@ def _default_budgets() -> Mapping[str, Budget]:
     )
 
 
-@dataclass(frozen=True)  # no slots, for the lookups below to be kept
+@dataclass(frozen=True)  # no slots, for what is worked out below to be kept
 class Policy:
     """Everything a policy file may say."""
 
@@ -270,13 +266,6 @@ class Policy:
             return self.paths
         feeds = PathRule(self.feeds.match, challenge=False, budget=self.feeds.budget)
         return (*self.paths, feeds)
-
-    @cached_property
-    def lookups(self) -> Lookups:
-        """The tables that `decide` looks this policy's rules up in."""
-        from shiomi.gate.decision.lookups import Lookups
-
-        return Lookups(self)
 
     @cached_property
     def weighs(self) -> bool:

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from shiomi.gate.decision import Verdict, decide
+from shiomi.gate.cookie import Signer
+from shiomi.gate.decision import PreparedPolicy, Verdict, decide
 from shiomi.gate.identity import Tables, identify
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.policy import Policy
@@ -145,13 +146,14 @@ def summarise(
     summary = Summary()
     rows: dict[tuple[str, Purpose], ClientRow] = {}
     behaviours = Behaviours(most_followed)
+    prepared, signer = PreparedPolicy(policy), Signer(policy.cookie, state.secret)
     now = 0.0
     for hit in hits:
         now = max(now, float(hit.time))  # Apache writes when a request began, so not in order
         behaviour = behaviours.of(hit)
         request = _request(hit, behaviour.cookie)
         identity = identify(request, tables, weigh=False)
-        decision = decide(request, policy, state, now, identity=identity)
+        decision = decide(request, prepared, state, now, identity=identity)
         if decision.verdict in REFUSED:
             behaviour.refused += 1
             behaviour.reason = decision.reason
@@ -159,7 +161,6 @@ def summarise(
             behaviour.challenged += 1
             behaviour.reason = decision.reason
             if identity.purpose is Purpose.BROWSER:
-                signer = policy.lookups.bound(state.secret).signer
                 behaviour.cookie = f"{policy.cookie.name}={signer.cookie(request, now)}"
         row = _row(rows, identity.client)
         row.note(hit, decision.verdict, lies=identity.lies)

@@ -1,0 +1,93 @@
+"""A policy, prepared to be asked about many requests: its tables, and what was read from them.
+
+Made once from a policy, and filled as clients come, within bounds.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shiomi.gate.decision.known_clients import KnownClients
+from shiomi.gate.decision.rate_limit import Networks
+from shiomi.gate.decision.ruling import ruling
+from shiomi.gate.decision.verdict import Decision, allowed
+from shiomi.gate.identity import Identity
+from shiomi.gate.identity.user_agents import Client
+from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Policy
+from shiomi.gate.policy.paths import PathTable
+
+__all__ = ["PreparedPolicy", "Ruled"]
+
+_REMEMBERED = 4096  # rulings
+
+
+class Ruled(NamedTuple):
+    """What the policy says of a client at a path; told apart beforehand, as each request asks."""
+
+    action: Action
+    budget: str
+    reason: str  # what decided: "path", "purpose", ...
+    free: bool  # allow
+    refused: bool  # deny or tarpit
+    challenged: bool
+    spared: bool  # the path's rule says that nobody is challenged there
+    passed: Decision  # what lets it through: at once, in its budget, or with the cookie
+
+
+class PreparedPolicy:
+    """A policy and the tables made from it.
+
+    Attributes
+    ----------
+    policy
+        What it was made from.
+    paths, networks
+        The rules on paths, `[[path]]` and feeds, and those of `[[network]]`.
+    special
+        Beginnings of the paths that are no matter of `[[path]]` rules.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.paths = PathTable(policy.rules)
+        self.networks = Networks(policy.networks)
+        always = (pattern.removesuffix("*") for pattern in ALWAYS_SERVED)
+        self.special = (*always, policy.challenge.path)
+        self._suspicious = policy.challenge.suspicious
+        self._clients: KnownClients | None = None
+        self._ruled: dict[tuple[object, ...], tuple[Client, Ruled]] = {}
+
+    def clients(self, secret: bytes) -> KnownClients:
+        """Return what is known of clients under the secret of a state; the last state's is kept."""
+        clients = self._clients
+        if clients is None or clients.secret != secret:
+            clients = self._clients = KnownClients(self.policy, self.networks, secret)
+        return clients
+
+    def ruled(
+        self, identity: Identity, rule: PathRule | None, network: NetworkRule | None
+    ) -> Ruled:
+        """Return what the policy says of a client there (`ruling`); remembered."""
+        client = identity.client
+        suspicious = identity.weight >= self._suspicious
+        # Rules live as long as the policy, and a client that is kept here keeps its id.
+        key = (id(client), identity.verified, suspicious, id(rule), id(network))
+        known = self._ruled.get(key)
+        if known is not None:
+            return known[1]
+        action, budget, reason = ruling(self.policy, identity, rule, network)
+        challenged = action is Action.CHALLENGE
+        ruled = Ruled(
+            action,
+            budget,
+            reason,
+            free=action is Action.ALLOW,
+            refused=action in (Action.DENY, Action.TARPIT),
+            challenged=challenged,
+            spared=rule is not None and not rule.challenge,
+            passed=allowed("cookie" if challenged else reason, identity),
+        )
+        if len(self._ruled) >= _REMEMBERED:
+            self._ruled = {}
+        self._ruled[key] = (client, ruled)
+        return ruled

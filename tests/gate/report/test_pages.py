@@ -12,12 +12,13 @@ from click.testing import CliRunner
 
 from shiomi.cli.exits import Exit
 from shiomi.cli.gate.report import report
+from shiomi.gate.errors import DataError
 from shiomi.gate.identity import load_tables
 from shiomi.gate.policy import Policy
-from shiomi.gate.report.access_log import Hit, Reading
+from shiomi.gate.report.access_log import Hit, Reading, read_hits
 from shiomi.gate.report.page import report_page
 from shiomi.gate.report.summary import Summary, summarise
-from shiomi.gate.report.text import printable, report_text, size_text
+from shiomi.gate.report.text import no_log_text, printable, report_text, size_text
 from shiomi.gate.state.memory import MemoryState
 
 NOON = 1_800_000_000
@@ -116,6 +117,62 @@ def test_the_command_writes_one_page(log: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(report, [str(log), "--html", str(page)])
     assert done.exit_code == Exit.DONE
     assert "GPTBot" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "shown"),
+    [
+        (b"hello\nworld\n", ":1: hello"),
+        (b'{"ip": "192.0.2.1", "status": 200}\n', ':1: {"ip": "192.0.2.1"'),
+        (b"\xfd7zXZ\x00\x00\x04\x1b[2J", ":1: \\xfd7zXZ"),
+        (gzip.compress(b"hello\n" * 5000), ":1: hello"),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"], ["--html", "report.html"]])
+def test_what_is_no_access_log_is_refused_with_its_first_line_and_what_is_understood(
+    content: bytes,
+    shown: str,
+    form: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("garbage.log").write_bytes(content)
+    done = CliRunner().invoke(report, ["garbage.log", *form])
+    assert isinstance(done.exception, DataError)
+    said = str(done.exception)
+    assert f"garbage.log{shown}" in said
+    assert all(line.isprintable() for line in said.splitlines())
+    assert "common or combined" in said
+    assert done.stdout == ""
+    assert not Path("report.html").exists()
+
+
+def test_lines_of_a_log_among_others_are_reported_and_the_others_counted(log: Path) -> None:
+    log.write_bytes(b"hello\n" * 50 + log.read_bytes())
+    done = CliRunner().invoke(report, [str(log), "--json"])
+    assert done.exit_code == Exit.DONE
+    told = json.loads(done.stdout)
+    assert (told["requests"], told["log"]["bad_lines"]) == (39, 50)
+
+
+def test_a_log_without_a_line_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "empty.log").touch()
+    done = CliRunner().invoke(report, [str(tmp_path / "empty.log")])
+    assert done.exit_code == Exit.DONE
+    assert done.stdout == "No request was found in the log.\n"
+
+
+def test_the_lines_that_are_said_to_be_understood_are(tmp_path: Path) -> None:
+    said = no_log_text(Reading(lines=1, bad_lines=1, bad_samples=["hello"]))
+    examples = [line for line in said.splitlines() if "GET" in line]
+    for front, behind in (("", ""), ("www.example.org:443 ", ' 0.003 "gzip"')):
+        lines = [f"{front}{line.strip()}{behind}" for line in examples]
+        path = tmp_path / "access.log"
+        path.write_text("\n".join(lines), encoding="utf-8")
+        reading = Reading()
+        assert len(list(read_hits([path], reading))) == 2
+        assert reading.without_user_agent == 1
 
 
 def test_files_are_read_in_the_order_of_their_times(log: Path, tmp_path: Path) -> None:

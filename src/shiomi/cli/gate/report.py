@@ -70,7 +70,7 @@ def report(
     from shiomi.gate.report.page import report_page
     from shiomi.gate.report.structured import structured
     from shiomi.gate.report.summary import summarise
-    from shiomi.gate.report.text import report_text
+    from shiomi.gate.report.text import no_log_text, report_text
     from shiomi.gate.state.memory import MemoryState
 
     policy = chosen_policy(file)
@@ -78,6 +78,8 @@ def report(
     with progress(quiet=json) as show:
         hits = read_hits(logs, reading, show)
         summary = summarise(hits, policy, load_tables(data), MemoryState())
+    if reading.no_log:
+        raise DataError(no_log_text(reading))
     if html is not None:
         page = report_page(summary, reading, top=top, per_gb=per_gb)
         try:

@@ -69,6 +69,11 @@ class Reading:
     without_user_agent: int = 0  # lines of the common format
     broken_files: list[str] = field(default_factory=list)  # "FILE: what is wrong with it"
 
+    @property
+    def no_log(self) -> bool:
+        """Whether lines were read and none of them was one of an access log."""
+        return 0 < self.lines == self.bad_lines
+
 
 def read_hits(
     paths: Iterable[Path],

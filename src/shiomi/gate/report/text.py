@@ -10,7 +10,14 @@ from shiomi.gate.decision import Verdict
 from shiomi.gate.report.access_log import Reading
 from shiomi.gate.report.summary import ClientRow, Summary, Suspect
 
-__all__ = ["addresses_text", "printable", "report_text", "size_text", "verdict_text"]
+__all__ = [
+    "addresses_text",
+    "no_log_text",
+    "printable",
+    "report_text",
+    "size_text",
+    "verdict_text",
+]
 
 _WORDS = {
     Verdict.ALLOW: "passed",
@@ -20,6 +27,7 @@ _WORDS = {
     Verdict.TARPIT: "slowed",
     Verdict.DENY: "refused",
 }
+_COMMON = '  192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /page HTTP/1.1" 200 4523'
 _NAME = 28  # characters of a client's name that are shown
 
 
@@ -37,6 +45,17 @@ def report_text(
     lines += ["", f"The {len(shown)} of {len(summary.clients)} clients with most requests"]
     lines += _table(shown, summary, per_gb, kind="client")
     return lines
+
+
+def no_log_text(reading: Reading) -> str:
+    """What to say of files that are no access logs: the first line, and what is understood."""
+    return f"""\
+nothing that was read is an access log; the first line is
+  {printable(reading.bad_samples[0])}
+name a log that nginx or Apache wrote, common or combined, gzipped or not; its lines look like
+{_COMMON}
+{_COMMON} "REFERER" "USER AGENT"
+with or without HOST:PORT in front and further fields behind"""
 
 
 def size_text(size: float) -> str:

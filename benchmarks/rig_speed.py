@@ -14,7 +14,7 @@ import csv
 import random
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 import numpy as np
 from runs.rig_fit import (
@@ -158,7 +158,7 @@ def depth() -> None:
                 widest = max(row.model.layers, key=_values)
                 full = replace(widest, kind=LayerKind.FULL, window=None)
                 every = replace(row.model, layers=(full,) * len(row.model.layers))
-                more = sum(astuple(cache_reads(every, row.depth))) / row.gpu.bandwidth_gb_s / 0.85
+                more = sum(cache_reads(every, row.depth)) / row.gpu.bandwidth_gb_s / 0.85
                 textbook.append(curve[0].seconds + more)
     measured = [row.seconds for row in rows if row.depth >= 32_768]
     head("Decode at depth 32k to 64k, Strix Halo, 4 models, each left out, one run at depth 0")

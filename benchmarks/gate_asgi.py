@@ -30,7 +30,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.gate_nginx import DATA, loads
+from benchmarks.gate_load import DATA, loads, microseconds
 
 from shiomi.gate.asgi import GateMiddleware
 from shiomi.gate.cookie import Signer
@@ -184,22 +184,6 @@ def wrk_script(folder: Path, load: str, agents: Sequence[str]) -> Path:
     return path
 
 
-def microseconds(running: Server, script: Path, seconds: float) -> float:
-    """CPU time of the server per answer, under load."""
-    spent = Path(f"/proc/{running.process.pid}/schedstat")
-    before = int(spent.read_text().split()[0])
-    said = subprocess.run(
-        ["wrk", "-t1", "-c16", f"-d{seconds:g}s", "-s", script, f"{running.url}/"],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    if "Non-2xx" in said or "requests in" not in said:
-        raise RuntimeError(f"refused: {said}\n{running.log.read_text()}")
-    answers = int(said.partition(" requests in")[0].split()[-1])
-    return (int(spent.read_text().split()[0]) - before) / 1000 / answers
-
-
 def start_seconds() -> tuple[float, float]:
     """CPU seconds in which the gate is imported and made, beside an import of asyncio alone."""
     code = (
@@ -246,7 +230,12 @@ def main() -> None:
                 running[row.factory] = stack.enter_context(started)
         for number in range(arguments.rounds + 1):
             for row in ROWS:
-                spent = microseconds(running[row.factory], scripts[row.load], arguments.seconds)
+                spent = microseconds(
+                    running[row.factory],
+                    scripts[row.load],
+                    seconds=arguments.seconds,
+                    page="/",
+                )
                 if number:  # the first round warms up
                     taken.setdefault(row, []).append(spent)
     show(ROWS, taken)

@@ -12,18 +12,16 @@ servers, wrk and $SHIOMI_DATA/gate.
 from __future__ import annotations
 
 import argparse
-import re
-import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks.gate_nginx import DATA, counting_policy, loads, wrk_script
+from benchmarks.gate_load import DATA, loads, microseconds, wrk_script
+from benchmarks.gate_nginx import counting_policy
 
 from shiomi.gate.native import compile_policy
 from shiomi.gate.policy import Action
-from tests.gate.servers import Server
 from tests.gate.web_servers import apache, caddy, haproxy, origin, write_files
 
 _RUN = {"apache": apache, "caddy": caddy, "haproxy": haproxy}
@@ -32,30 +30,6 @@ _NOTHING = {
     "caddy": {"gate.caddy": "(gate) {\n}\n"},
     "haproxy": {"frontend.cfg": "", "tables.cfg": ""},
 }
-
-
-def family(process: int) -> list[int]:
-    """A process and all that came of it."""
-    below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [process, *(one for child in below for one in family(int(child)))]
-
-
-def spent(running: Server) -> float:
-    """Microseconds on the CPU so far."""
-    return sum(
-        int(path.read_text().split()[0]) / 1000
-        for process in family(running.process.pid)
-        for path in Path(f"/proc/{process}/task").glob("*/schedstat")
-    )
-
-
-def microseconds(running: Server, script: Path) -> float:
-    """CPU time per answer, under a second of load."""
-    before = spent(running)
-    command = ["wrk", "-t1", "-c8", "-d1s", "-s", str(script), f"{running.url}/1k.html"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"(\d+) requests in", said)
-    return (spent(running) - before) / int(found[1] if found else 1)
 
 
 def main() -> None:
@@ -84,7 +58,7 @@ def main() -> None:
                 for _ in range(rounds):
                     for number, running in enumerate(servers):
                         script = wrk_script(root, "browsers", browsers, running.port)
-                        taken[number].append(microseconds(running, script))
+                        taken[number].append(microseconds(running, script, connections=8))
             more = median(b - a for a, b in zip(*taken, strict=True))
             print(f"{name:20}{median(taken[0]):10.1f}{median(taken[1]):18.1f}{more:+10.1f}")
 

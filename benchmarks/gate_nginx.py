@@ -13,28 +13,20 @@ $SHIOMI_DATA/gate.
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-import os
-import random
-import re
-import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from shiomi.gate.identity.user_agents import user_agents
+from benchmarks.gate_load import DATA, frequent_agents, loads, microseconds, wrk_script
+
 from shiomi.gate.native import compile_policy
 from shiomi.gate.policy import Action, Budget, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
 from tests.gate.servers import free_port, needs, server
 
-ROOT = Path(__file__).parents[1]
-DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
 _MAIN = """daemon off; user root; worker_processes 1; pcre_jit {jit};
 pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 256; }}
@@ -93,67 +85,6 @@ def configurations(frequent: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
             yield f"shiomi: {name}{table}", compiled.files
 
 
-def frequent_agents(log: Path) -> list[str]:
-    """The 100 agents that come most often in an access log."""
-    with gzip.open(log, "rt", encoding="utf-8", errors="replace") as lines:
-        agents = (found[1] for line in lines if (found := re.search(r'"([^"]*)"$', line)))
-        return [agent for agent, _ in Counter(agents).most_common(100)]
-
-
-def loads(log: Path) -> dict[str, list[str]]:
-    """User-Agents by name of the load."""
-    entries = json.loads((DATA / "crawler-user-agents" / "crawler-user-agents.json").read_text())
-    crawlers = [one for entry in entries for one in entry["instances"] if one.isprintable()]
-    tests = (DATA / "uap-core" / "test_ua.yaml").read_text(encoding="utf-8")
-    told = user_agents()
-    browsers = [
-        agent.replace("''", "'")
-        for agent in re.findall(r"user_agent_string: '(.*)'", tests)
-        if told.client(agent).purpose is Purpose.BROWSER
-    ]
-    draw = random.Random(0)
-    return {
-        "500 browsers": draw.sample(browsers, 500),
-        "2,000 crawlers": draw.sample(crawlers, 2000),
-        "100 frequent": frequent_agents(log),
-    }
-
-
-def worker(master: int) -> int:
-    """The process id of nginx's only worker."""
-    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
-    return int(children[0])
-
-
-def microseconds(port: int, master: int, script: Path, seconds: int) -> float:
-    """CPU time of the worker per answer, under load."""
-    spent = Path(f"/proc/{worker(master)}/schedstat")
-    before = int(spent.read_text().split()[0])
-    said = subprocess.run(
-        ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", script, f"http://127.0.0.1:{port}/1k.html"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    answers = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
-    return (int(spent.read_text().split()[0]) - before) / 1000 / answers
-
-
-def wrk_script(folder: Path, name: str, agents: Sequence[str], port: int) -> Path:
-    """A script for wrk that sends the agents one after the other."""
-    path = folder / f"{port}-{len(agents)}-{name.split()[-1]}.lua"
-    quoted = ",".join(json.dumps(agent, ensure_ascii=False) for agent in agents)
-    path.write_text(
-        f"local agents = {{{quoted}}}\nlocal requests, i = {{}}, 0\n"
-        "init = function() for n, a in ipairs(agents) do"
-        ' requests[n] = wrk.format("GET", "/1k.html", {["User-Agent"]=a, ["Host"]="localhost"})'
-        " end end\n"
-        "request = function() i = i % #requests + 1; return requests[i] end\n",
-        encoding="utf-8",
-    )
-    return path
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -192,9 +123,7 @@ def main() -> None:
             for _ in range(arguments.rounds):
                 for name, started in running.items():
                     script = scripts[load, name]
-                    spent = microseconds(
-                        started.port, started.process.pid, script, arguments.seconds
-                    )
+                    spent = microseconds(started, script, seconds=arguments.seconds, refusals=True)
                     taken.setdefault((load, name), []).append(spent)
     show(taken, list(agents), list(running))
 

@@ -1,0 +1,110 @@
+"""What the gate's benchmarks of servers share: real User-Agents, sent by wrk, and the CPU time.
+
+Throughput on a shared machine swings threefold, so what counts is the server's own time on the CPU
+(/proc/PID/task/*/schedstat) by the number of answers. Needs wrk and $SHIOMI_DATA/gate.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from shiomi.gate.identity.user_agents import user_agents
+from shiomi.gate.purpose import Purpose
+from tests.gate.servers import ROOT, Server
+
+__all__ = ["DATA", "frequent_agents", "loads", "microseconds", "wrk_script"]
+
+DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
+
+
+def loads(log: Path) -> dict[str, list[str]]:
+    """User-Agents by name of the load."""
+    entries = json.loads((DATA / "crawler-user-agents" / "crawler-user-agents.json").read_text())
+    crawlers = [one for entry in entries for one in entry["instances"] if one.isprintable()]
+    tests = (DATA / "uap-core" / "test_ua.yaml").read_text(encoding="utf-8")
+    told = user_agents()
+    browsers = [
+        agent.replace("''", "'")
+        for agent in re.findall(r"user_agent_string: '(.*)'", tests)
+        if told.client(agent).purpose is Purpose.BROWSER
+    ]
+    draw = random.Random(0)
+    return {
+        "500 browsers": draw.sample(browsers, 500),
+        "2,000 crawlers": draw.sample(crawlers, 2000),
+        "100 frequent": frequent_agents(log),
+    }
+
+
+def frequent_agents(log: Path) -> list[str]:
+    """The 100 agents that come most often in an access log."""
+    with gzip.open(log, "rt", encoding="utf-8", errors="replace") as lines:
+        agents = (found[1] for line in lines if (found := re.search(r'"([^"]*)"$', line)))
+        return [agent for agent, _ in Counter(agents).most_common(100)]
+
+
+def wrk_script(folder: Path, name: str, agents: Sequence[str], port: int) -> Path:
+    """A script for wrk that sends the agents one after the other."""
+    path = folder / f"{port}-{len(agents)}-{name.split()[-1]}.lua"
+    quoted = ",".join(json.dumps(agent, ensure_ascii=False) for agent in agents)
+    path.write_text(
+        f"local agents = {{{quoted}}}\nlocal requests, i = {{}}, 0\n"
+        "init = function() for n, a in ipairs(agents) do"
+        ' requests[n] = wrk.format("GET", "/1k.html", {["User-Agent"]=a, ["Host"]="localhost"})'
+        " end end\n"
+        "request = function() i = i % #requests + 1; return requests[i] end\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def microseconds(
+    running: Server,
+    script: Path,
+    *,
+    seconds: float = 1.0,
+    page: str = "/1k.html",
+    connections: int = 16,
+    refusals: bool = False,
+) -> float:
+    """CPU time per answer, of the server and all its processes, under wrk's load.
+
+    Raises
+    ------
+    RuntimeError
+        Nothing was answered, or something other than the page without `refusals`.
+    """
+    before = _spent(running)
+    said = subprocess.run(
+        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script, f"{running.url}{page}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    answers = re.search(r"(\d+) requests in", said)
+    if answers is None or ("Non-2xx" in said and not refusals):
+        raise RuntimeError(f"refused: {said}\n{running.log.read_text()}")
+    return (_spent(running) - before) / int(answers[1])
+
+
+def _spent(running: Server) -> float:
+    """Microseconds on the CPU so far."""
+    return sum(
+        int(path.read_text().split()[0]) / 1000
+        for process in _family(running.process.pid)
+        for path in Path(f"/proc/{process}/task").glob("*/schedstat")
+    )
+
+
+def _family(process: int) -> list[int]:
+    """A process and all that came of it."""
+    below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [process, *(one for child in below for one in _family(int(child)))]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,8 +29,8 @@ def test_what_is_no_configuration_is_told(text: str) -> None:
 
 
 def test_what_differs_is_named_with_both_values() -> None:
-    one = PretrainConfig("a", training=Training(lr=0.1))
-    other = PretrainConfig("a", training=Training(lr=0.2), local_views=3)
+    one = PretrainConfig("a", training=Training(lr=0.1)).resolved(224)
+    other = PretrainConfig("a", training=Training(lr=0.2), local_views=3).resolved(224)
     assert differing(one, other) == [("training.lr", 0.1, 0.2), ("local_views", 6, 3)]
     assert flat(one)["augmentations.hue"] == 0.1
 
@@ -51,9 +52,22 @@ def test_sizes_follow_the_images(side: int, sizes: tuple[int, int, int]) -> None
 
 def test_sizes_that_were_given_stay() -> None:
     given = PretrainConfig("a", global_size=96, local_size=40, stored_size=100)
-    assert given.resolved(500) == given
-    with pytest.raises(InputError, match="sizes are not chosen"):
+    assert given.resolved(500) == replace(given, local_views=6, augmentations=Augmentations())
+    with pytest.raises(InputError, match="views are not chosen"):
         PretrainConfig("a").crops()
+
+
+def test_small_images_have_no_local_views_and_are_neither_blurred_nor_solarised() -> None:
+    small = PretrainConfig("a").resolved(64)
+    assert small.local_views == 0
+    assert small.augmentations == Augmentations(blur=0.0, solarize=0.0)
+    asked = PretrainConfig("a", local_views=2, augmentations=Augmentations()).resolved(64)
+    assert (asked.local_views, asked.augmentations) == (2, Augmentations())
+    assert PretrainConfig("a", global_views=1).resolved(64).local_views == 6
+
+
+def test_a_configuration_that_leaves_the_choice_is_read_as_it_was_written() -> None:
+    assert from_json(to_json(PretrainConfig("photos"))) == PretrainConfig("photos")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from shiomi.lejepa.views import Augmentations, MultiCrop
 
 __all__ = ["PretrainConfig", "Training", "differing", "flat", "from_json", "to_json"]
 
+SMALL_SIDE = 64
+"""Pixels of a global view up to which images are small."""
+
 
 @dataclass(frozen=True, slots=True)
 class Training:
@@ -92,22 +95,22 @@ class PretrainConfig:
     global_size: int | None = None
     """None: the images' own side, at most 224."""
     global_scale: tuple[float, float] = (0.3, 1.0)
-    local_views: int = 6
+    local_views: int | None = None
+    """None: 6, and of small images none: a part of 16 pixels shows an encoder little, and costs."""
     local_size: int | None = None
     """None: 96/224 of the global size."""
     local_scale: tuple[float, float] = (0.05, 0.3)
-    augmentations: Augmentations = field(default_factory=Augmentations)
+    augmentations: Augmentations | None = None
+    """None: the paper's; of small images without blur and solarisation."""
 
     def __post_init__(self) -> None:
         """Raise InputError where views cannot be meant."""
-        if (
-            self.global_views < 1
-            or self.local_views < 0
-            or self.global_views + self.local_views < 2
-        ):
+        local = self.local_views or 0
+        one_alone = self.local_views is not None and self.global_views + local < 2
+        if self.global_views < 1 or local < 0 or one_alone:
             raise InputError(
-                f"{self.global_views} global and {self.local_views} local views: give at least"
-                " one global view and two in all"
+                f"{self.global_views} global and {local} local views: give at least one global"
+                " view and two in all"
             )
         for name in ("stored_size", "global_size", "local_size"):
             size = getattr(self, name)
@@ -115,24 +118,40 @@ class PretrainConfig:
                 raise InputError(f"{name} is {size} pixels; give 8 to 4096")
 
     def resolved(self, typical_side: int) -> PretrainConfig:
-        """Return this with every size chosen, for images whose shorter side is `typical_side`."""
+        """Return this with nothing left None, for images whose shorter side is `typical_side`."""
         whole = self.global_size or max(8, min(224, typical_side))
         part = self.local_size or max(8, round(whole * 96 / 224 / 8) * 8)
         stored = self.stored_size or max(whole, min(typical_side, whole * 3 // 2))
-        return dataclasses.replace(self, global_size=whole, local_size=part, stored_size=stored)
+        local, augmentations = self.local_views, self.augmentations
+        if local is None:
+            # One global view alone would have nothing to be compared with.
+            local = 0 if whole <= SMALL_SIDE and self.global_views > 1 else 6
+        if augmentations is None:
+            small = Augmentations(blur=0.0, solarize=0.0)
+            augmentations = small if whole <= SMALL_SIDE else Augmentations()
+        return dataclasses.replace(
+            self,
+            global_size=whole,
+            local_views=local,
+            local_size=part,
+            stored_size=stored,
+            augmentations=augmentations,
+        )
 
     def crops(self) -> MultiCrop:
-        """Return what makes the views, once sizes are chosen."""
-        if self.global_size is None or self.local_size is None:
-            raise InputError("sizes are not chosen yet: call `resolved` first")
+        """Return what makes the views, once they are chosen."""
+        whole, part = self.global_size, self.local_size
+        local, augmentations = self.local_views, self.augmentations
+        if whole is None or part is None or local is None or augmentations is None:
+            raise InputError("views are not chosen yet: call `resolved` first")
         return MultiCrop(
             self.global_views,
-            self.global_size,
+            whole,
             self.global_scale,
-            self.local_views,
-            self.local_size,
+            local,
+            part,
             self.local_scale,
-            self.augmentations,
+            augmentations,
         )
 
 
@@ -149,14 +168,15 @@ def from_json(text: str) -> PretrainConfig:
             name: tuple(value[name]) for name in ("global_scale", "local_scale") if name in value
         }
         drawn: dict[str, Any] = {
-            k: tuple(v) if isinstance(v, list) else v for k, v in value["augmentations"].items()
+            k: tuple(v) if isinstance(v, list) else v
+            for k, v in (value["augmentations"] or {}).items()
         }
         return PretrainConfig(
             **{
                 **value,
                 **tuples,
                 "training": Training(**value["training"]),
-                "augmentations": Augmentations(**drawn),
+                "augmentations": Augmentations(**drawn) if drawn else None,
             }
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -229,12 +229,12 @@ def _announcement(config: PretrainConfig, images: Images, fit: Fit) -> str:
     parameters = sum(p.numel() for p in fit.network.encoder.parameters())
     ranks = f" x {fit.place.ranks}" if fit.place.ranks > 1 else ""
     at = f", going on after step {fit.step:,}" if fit.step else ""
+    parts = f" and {config.local_views} of {config.local_size}" if config.local_views else ""
     return (
         f"{len(images):,} images{skipped}, encoder {config.encoder} of"
         f" {parameters / 1e6:.2f} million parameters, {fit.steps:,} steps of"
         f" {config.training.batch_size} images in {config.global_views} views of"
-        f" {config.global_size} and {config.local_views} of {config.local_size} pixels, on"
-        f" {fit.place.device}{ranks}{at}"
+        f" {config.global_size}{parts} pixels, on {fit.place.device}{ranks}{at}"
     )
 
 

@@ -53,7 +53,9 @@ __all__ = ["pretrain"]
 )
 @click.option("--slices", type=int, help="Directions per step.  [default: the variant's]")
 @click.option("--global-views", type=int, default=2, show_default=True, help="Per image.")
-@click.option("--local-views", type=int, default=6, show_default=True, help="Per image.")
+@click.option(
+    "--local-views", type=int, help="Per image.  [default: 6; none of images up to 64 pixels]"
+)
 @click.option(
     "--global-size", type=int, help="Pixels.  [default: the images' own side, at most 224]"
 )
@@ -112,7 +114,7 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
     \b
     Examples:
       shiomi lejepa pretrain photos --out run
-      shiomi lejepa pretrain cifar10.parquet --out run --epochs 10
+      shiomi lejepa pretrain cifar10.parquet --out run --epochs 10 --batch-size 128
       shiomi lejepa pretrain shards --out run --encoder vit_small_patch8_224 --epochs 400
       torchrun --nproc-per-node 8 -m shiomi.cli lejepa pretrain photos --out run
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -21,12 +22,13 @@ from shiomi.rig.fit import (
     longest_context,
     usable_ram_gib,
 )
-from shiomi.rig.fit_report import fit_json, fit_text, machine_text
+from shiomi.rig.fit_report import fit_json, fit_text, machine_text, range_text
 from shiomi.rig.known_models import find_model, known_models
 from shiomi.rig.machine import Machine
 from shiomi.rig.memory import fits, memory
 from shiomi.rig.quantisation import find_quantisation
 from shiomi.rig.simulate import simulated
+from shiomi.rig.table import text_width
 from shiomi.rig.wording import LANGUAGES
 
 MODELS = known_models()
@@ -216,6 +218,22 @@ def test_the_table_has_every_row_bounds_and_what_it_rests_on(language: str) -> N
     assert f"{len(runs) - 3}" in short
     assert machine.gpus[0].name in machine_text(machine, language)
     assert machine_text(Machine("x", unknown=("a thing",)), language).count("a thing") == 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_table_fits_a_terminal_of_80_columns_and_leaves_nothing_out(language: str) -> None:
+    machine = simulated("RTX 3090, 64 GB DDR5-5600 2ch")
+    need = Need()
+    runs = fit_models(MODELS, machine, need)
+    best = best_per_purpose(runs, need)
+    wide, narrow = (
+        fit_text(machine, runs, best, need, of=50, language=language, columns=columns)
+        for columns in (None, 80)
+    )
+    assert max(map(text_width, narrow.splitlines())) <= 80 < max(map(text_width, wide.splitlines()))
+    for x in runs:
+        assert all(piece in narrow for piece in re.findall("[^-]+", x.known.name))
+        assert x.decode is None or range_text(x.decode).partition(" ")[2] in narrow
 
 
 def test_the_json_has_every_estimate_with_bounds_basis_and_sources() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -11,12 +12,13 @@ from shiomi.rig.basis import basis_text
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need, Place, Runs
 from shiomi.rig.machine import Gpu, Machine
-from shiomi.rig.table import figure, text_table, tokens_text
+from shiomi.rig.table import figure, text_table, text_width, tokens_text, wrapped
 from shiomi.rig.wording import in_language, say, unit_text
 
 __all__ = ["estimate_json", "fit_json", "fit_text", "machine_text", "range_text"]
 
 _RIGHT = (3, 4, 5, 6)
+_LEAST_NAME = 16  # columns of a model's name
 
 
 def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True) -> str:
@@ -51,10 +53,13 @@ def fit_text(
     of: int,
     most: int | None = None,
     language: str = "en",
+    columns: int | None = None,
 ) -> str:
     """The table of models that run, at most `most` rows, and the best one for each purpose.
 
-    `of`: how many models were tried.
+    `of`: how many models were tried. `columns`: of the terminal; where a row on one line would be
+    wider, bounds stand below their values and names are broken, so that 80 are enough. None: no
+    limit.
     """
 
     def phrase(key: str, **slots: object) -> str:
@@ -71,10 +76,14 @@ def fit_text(
         )
     ]
     shown = runs[:most]
+    narrow = False
     if shown:
-        heads = ("model", "format", "where", "gib", "decode", "prefill", "context")
-        rows = [[phrase(head) for head in heads], *(_row(x, language) for x in shown)]
-        lines += ["", *text_table(rows, _RIGHT)]
+        table = _table(shown, language, stacked=False)
+        narrow = columns is not None and max(map(text_width, table)) > columns
+        lines += [
+            "",
+            *(_table(shown, language, stacked=True, columns=columns) if narrow else table),
+        ]
     if len(runs) > len(shown):
         lines.append(phrase("more", count=len(runs) - len(shown)))
     if best:
@@ -82,8 +91,10 @@ def fit_text(
         lines += ["", phrase("best", speed=f"{need.speed:g}"), *text_table(chosen)]
     elif runs:
         lines += ["", phrase("none_fast", speed=f"{need.speed:g}")]
+    if narrow and any(x.place is Place.EXPERTS_IN_RAM for x in shown):
+        lines += ["", phrase("gpu_and_ram")]
     lines += ["", *_notes(shown, machine, language)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(line for text in lines for line in wrapped(text, columns)) + "\n"
 
 
 def fit_json(
@@ -146,23 +157,70 @@ def _json(runs: Runs) -> dict[str, Any]:
     }
 
 
-def _row(runs: Runs, language: str) -> list[str]:
+def _table(
+    shown: Sequence[Runs], language: str, *, stacked: bool, columns: int | None = None
+) -> list[str]:
+    """The rows as lines; `stacked`: what belongs to a figure stands below it, names are broken."""
+
+    def phrase(key: str) -> str:
+        return say(language, "fit", key)
+
+    heads = [
+        (phrase("model"), ""),
+        (phrase("format"), ""),
+        (phrase("where"), ""),
+        (phrase("gib"), ""),
+        (phrase("decode"), phrase("bounds")),
+        (phrase("prefill"), ""),
+        (phrase("context"), ""),
+    ]
+    rows = [heads, *(_row(x, language, stacked=stacked) for x in shown)]
+    joint = "\n" if stacked else " "
+    cells = [[joint.join(x for x in cell if x) for cell in row] for row in rows]
+    if stacked and columns is not None:
+        rest = text_table([row[1:] for row in cells])
+        room = max(_LEAST_NAME, columns - 2 - max(map(text_width, rest)))
+        cells = [[_broken(name, room), *others] for name, *others in cells]
+    return text_table(cells, _RIGHT)
+
+
+def _broken(name: str, room: int) -> str:
+    """A model's name in lines of at most `room`, broken behind hyphens."""
+    lines = [""]
+    for piece in re.findall(r"[^-]*-|[^-]+", name):
+        if lines[-1].strip() and text_width(lines[-1] + piece) > room:
+            lines.append(" ")
+        lines[-1] += piece
+    return "\n".join(lines)
+
+
+def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
+    """Each cell in two parts: the figure, and what belongs to it."""
     needed = runs.memory.total.value
     if runs.place is Place.RAM:
         needed += runs.memory.host.value
-    gib = figure(needed)
-    if runs.place is Place.EXPERTS_IN_RAM:
-        gib += f"+{figure(runs.memory.host.value)}"
-    where = say(language, "place", str(runs.place))
+    beside = f"+{figure(runs.memory.host.value)}" if runs.place is Place.EXPERTS_IN_RAM else ""
+    doubt = "" if runs.sure else "~"
+    gib = (
+        (figure(needed), beside + doubt)
+        if beside and stacked
+        else (figure(needed) + beside + doubt, "")
+    )
+    where = say(language, "place_short" if stacked else "place", str(runs.place))
     return [
-        runs.known.name,
-        runs.quantisation,
-        f"{runs.gpus} {where}" if runs.place is Place.GPU else where,
-        gib if runs.sure else f"{gib}~",
-        range_text(runs.decode),
-        range_text(runs.prefill),
-        tokens_text(runs.context),
+        (runs.known.name, ""),
+        (runs.quantisation, ""),
+        (f"{runs.gpus} {where}" if runs.place is Place.GPU else where, ""),
+        gib,
+        _in_two(runs.decode),
+        _in_two(runs.prefill),
+        (tokens_text(runs.context), ""),
     ]
+
+
+def _in_two(estimate: Estimate | None) -> tuple[str, str]:
+    value, _, bounds = range_text(estimate).partition(" ")
+    return value, bounds
 
 
 def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
+from itertools import zip_longest
 
-__all__ = ["figure", "text_table", "text_width", "tokens_text"]
+__all__ = ["figure", "text_table", "text_width", "tokens_text", "wrapped"]
 
 _GAP = "  "
+_WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60"
+# What stays on one line: a run without spaces, or a Japanese character and the marks closing on it.
+_UNIT = re.compile(rf"\s+|[（「『({_WIDE}][、。）」』)]*|[^\s{_WIDE}]+[、。）」』)]*")
 
 
 def text_width(text: str) -> int:
@@ -16,15 +21,41 @@ def text_width(text: str) -> int:
 
 
 def text_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Rows as lines of equal columns; those of the indices in `right` end flush."""
-    widths = [max(text_width(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    """Rows as lines of equal columns; those of the indices in `right` end flush.
+
+    A cell may have several lines, and its row then as many as its highest cell.
+    """
+    stacked = [line for row in rows for line in _lines_of(row)]
+    widths = [max(map(text_width, column)) for column in zip(*stacked, strict=True)]
     lines = []
-    for row in rows:
+    for row in stacked:
         cells = []
         for index, cell in enumerate(row):
             space = " " * (widths[index] - text_width(cell))
             cells.append(space + cell if index in right else cell + space)
         lines.append(_GAP.join(cells).rstrip())
+    return lines
+
+
+def _lines_of(row: Sequence[str]) -> list[tuple[str, ...]]:
+    return list(zip_longest(*(cell.split("\n") for cell in row), fillvalue=""))
+
+
+def wrapped(text: str, columns: int | None, *, indent: int = 2) -> list[str]:
+    """The text in lines of at most `columns`, the further ones indented; None: in one.
+
+    Broken at spaces and between Japanese characters; what has neither stays whole.
+    """
+    if columns is None or text_width(text) <= columns:
+        return [text]
+    lines = [""]
+    for unit in _UNIT.findall(text):
+        if text_width(lines[-1] + unit) > columns and lines[-1].strip():
+            lines[-1] = lines[-1].rstrip()
+            lines.append(" " * indent)
+            if unit.isspace():
+                continue
+        lines[-1] += unit
     return lines
 
 

@@ -14,6 +14,7 @@ from shiomi.cli.rig.machine import (
     chosen_machine,
     language_option,
     machine_options,
+    terminal_columns,
 )
 
 __all__ = ["fit"]
@@ -91,6 +92,7 @@ def fit(
             of=len(known),
             most=None if everything else _SHOWN,
             language=lang,
+            columns=terminal_columns(),
         )
         for line in text.splitlines():
             echo(line)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
@@ -20,7 +23,10 @@ __all__ = [
     "chosen_machine",
     "language_option",
     "machine_options",
+    "terminal_columns",
 ]
+
+_LEAST_COLUMNS = 40
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -108,6 +114,16 @@ def chosen_machine(
         return machine
     unknown = tuple(x for x in machine.unknown if "bandwidth" not in x)
     return replace(machine, memory_bandwidth_gb_s=memory_speed, unknown=unknown)
+
+
+def terminal_columns() -> int | None:
+    """How wide the terminal is; None where the output is no terminal's, and lines stay whole.
+
+    The environment's COLUMNS is heeded for both.
+    """
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return None
+    return max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
 
 
 def chosen_calibration(file: Path | None) -> Calibration | None:

@@ -1,6 +1,6 @@
 """One lambda over batches of 64 to 1024: the biased statistic, the unbiased one, and tuned.
 
-    nice -n 15 python -m runs.lejepa_batch_lambda            20 trainings, an hour of one core
+    nice -n 15 python -m runs.lejepa_batch_lambda            20 trainings, half an hour of a core
     nice -n 15 python -m runs.lejepa_batch_lambda --quick    12 trainings, 3 minutes
 
 N times the biased statistic pulls harder the larger the batch is; the unbiased one does not. Every
@@ -24,7 +24,7 @@ from runs.cifar10 import Recipe, append, cifar10, finished, settings, train
 LAM = 0.05
 GRID = (0.015, LAM, 0.15)
 TRIED = (("default", LAM), ("unbiased", LAM), *(("unbiased", lam) for lam in GRID if lam != LAM))
-FULL = ((64, 128, 256, 512, 1024), 204_800)  # batches, images seen
+FULL = ((64, 128, 256, 512, 1024), 102_400)  # batches, images seen
 QUICK = ((64, 256, 512), 12_800)
 
 

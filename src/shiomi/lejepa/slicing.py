@@ -8,6 +8,7 @@ between CPU and CUDA, and cannot be traced by torch.compile; here each number is
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ __all__ = ["directions"]
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
+
+_Number = TypeVar("_Number", int, Tensor)
 
 
 def directions(
@@ -65,9 +68,10 @@ def directions(
 
 @torch.library.custom_op("shiomi_lejepa::directions", mutates_args=())
 def _rows(step: Tensor, seed: int, dim: int, slices: int, double: bool) -> Tensor:
-    key = _mix(_mix(torch.full_like(step, seed)) + step)
     if step.device.type == "cpu" and not double and cpu.available():
-        return cpu.directions(int(key), dim, slices)
+        # In whole numbers: on a tensor of one element it would take a tenth of the time of all.
+        return cpu.directions(_mix(_mix(seed) + int(step)), dim, slices)
+    key = _mix(_mix(torch.full_like(step, seed)) + step)
     return _unit_rows(key, dim, slices, torch.float64 if double else torch.float32)
 
 
@@ -93,9 +97,14 @@ def _unit_rows(key: Tensor, dim: int, slices: int, dtype: torch.dtype) -> Tensor
     return rows
 
 
-def _mix(z: Tensor) -> Tensor:
+def _mix(z: _Number) -> _Number:
     """SplitMix64's finaliser. torch's >> keeps the sign; the masks make the shifts logical."""
-    z = z + _GOLDEN
-    z = (z ^ ((z >> 30) & 0x3FFFFFFFF)) * _MIX_1
-    z = (z ^ ((z >> 27) & 0x1FFFFFFFFF)) * _MIX_2
+    z = _wrapped(z + _GOLDEN)
+    z = _wrapped((z ^ ((z >> 30) & 0x3FFFFFFFF)) * _MIX_1)
+    z = _wrapped((z ^ ((z >> 27) & 0x1FFFFFFFFF)) * _MIX_2)
     return z ^ ((z >> 31) & 0x1FFFFFFFF)
+
+
+def _wrapped(z: _Number) -> _Number:
+    """Modulo 2^64, which tensors are by themselves."""
+    return z if isinstance(z, Tensor) else z & (1 << 64) - 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 import torch
@@ -124,12 +125,15 @@ def test_the_check_can_wait_until_the_backward_pass_is_queued() -> None:
     views = torch.randn(3, 16, 4)
     views[0, 3] = torch.inf
     loss = lejepa_loss(views.requires_grad_(), global_views=2, step=0, check=False)
-    pending = PendingCheck(loss.nonfinite, loss.samples)
+    pending = PendingCheck(loss.nonfinite, loss.samples, loss.total)
     loss.total.backward()
     with pytest.raises(NonFiniteError, match="1 of 16 in view 0"):
         pending.raise_if_nonfinite()
     good = lejepa_loss(torch.randn(3, 16, 4), global_views=2, step=0, check=False)
-    PendingCheck(good.nonfinite, good.samples).raise_if_nonfinite()
+    PendingCheck(good.nonfinite, good.samples, good.total).raise_if_nonfinite()
+    large = lejepa_loss(torch.randn(3, 16, 4) * 1e30, global_views=2, step=0, check=False)
+    with pytest.raises(NonFiniteError, match="of finite embeddings"):
+        PendingCheck(large.nonfinite, large.samples, large.total).raise_if_nonfinite()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
@@ -168,6 +172,23 @@ def test_views_that_cannot_be_meant_are_an_error(
 ) -> None:
     with pytest.raises(InputError, match=message):
         lejepa_loss(torch.zeros(shape), global_views=global_views, step=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"step": 1.5}, r"step is 1\.5; give a whole number"),
+        ({"step": True}, "step is True"),
+        ({"seed": "0"}, "seed is '0'"),
+        ({"seed": 1 << 63}, "seed is 9223372036854775808"),
+        ({"global_views": 2.0}, r"global_views is 2\.0"),
+        ({"variant": Variant(slices=0)}, "slices is 0; give a whole number .int. of at least 1"),
+        ({"variant": Variant(slices=2.5)}, r"slices is 2\.5"),  # type: ignore[arg-type]
+    ],
+)
+def test_options_that_are_no_whole_numbers_are_named(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        lejepa_loss(torch.zeros(2, 4, 4), **{"global_views": 2, "step": 0, **options})
 
 
 @pytest.mark.parametrize("lam", [-0.1, 1.1, float("nan"), float("inf")])

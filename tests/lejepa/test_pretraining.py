@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from shiomi.lejepa import PretrainConfig, Run, RunFolder, Training, load_encoder, pretrain
-from shiomi.lejepa.errors import DataError, InputError, RunError
+from shiomi.lejepa.errors import DataError, InputError, NonFiniteError, RunError
 from shiomi.lejepa.locking import locked
 from shiomi.lejepa.metrics import read_metrics
 from tests.lejepa.full_disk import no_more_than
@@ -126,11 +126,21 @@ def test_a_folder_that_cannot_be_made_is_told(images: Path, tmp_path: Path) -> N
     [
         ({}, "holds no files"),
         ({"a.jpg": picture(0, 0)}, "a single readable image"),
-        ({"a.jpg": picture(0, 0), "b.jpg": b"\xff\xd8"}, "a single readable image"),
-        ({"a.txt": b"text", "b.txt": b"text"}, "no readable image among 2 files"),
-        ({f"{i}.jpg": picture(0, i) for i in range(5)}, "takes 8 samples and there are 5"),
+        ({"a.jpg": picture(0, 0), "b.jpg": b"\xff\xd8"}, "at most 2 readable images"),
+        ({f"{i}.txt": b"text" for i in range(8)}, "no readable image among 8 files"),
+        (
+            {"x.jpg": b"\xff\xd8", **{f"{i}.jpg": picture(0, i) for i in range(7)}},
+            "only 7 readable images and a batch takes 8",
+        ),
+        (
+            {f"{i}.jpg": picture(0, i) for i in range(5)},
+            "at most 5 readable images and a batch takes 8; .* such as 4",
+        ),
     ],
-    ids=["none", "one", "one and a damaged one", "no images", "fewer than a batch"],
+    ids=[
+        *("none", "one", "one and a damaged one", "no images", "one too few can be read"),
+        "fewer than a batch",
+    ],
 )
 def test_too_few_images_are_told(files: dict[str, bytes], told: str, tmp_path: Path) -> None:
     folder = tmp_path / "few"
@@ -139,6 +149,15 @@ def test_too_few_images_are_told(files: dict[str, bytes], told: str, tmp_path: P
         (folder / name).write_bytes(data)
     with pytest.raises((DataError, InputError), match=told):
         run(config(folder), tmp_path / "run")
+
+
+def test_a_rate_that_ends_in_infinity_is_answered_with_a_lower_one_in_another_folder(
+    images: Path, tmp_path: Path
+) -> None:
+    training = Training(steps=6, batch_size=8, slices=16, lr=1e30, warmup=0)
+    told = dataclasses.replace(config(images), training=training)
+    with pytest.raises(NonFiniteError, match=r"a learning rate below 1e\+30 .* another --out"):
+        run(told, tmp_path / "run", evaluations=0)
 
 
 def test_on_a_full_disk_what_was_saved_stays_and_the_same_call_goes_on(

@@ -138,7 +138,7 @@ def test_what_are_no_embeddings_is_an_error_with_their_shape(x: torch.Tensor) ->
         sigreg(x, step=0)
 
 
-@pytest.mark.parametrize("multiplier", [0.0, -1.0, "views", math.nan])
+@pytest.mark.parametrize("multiplier", [0.0, -1.0, "views", math.nan, math.inf, True])
 def test_a_multiplier_that_cannot_be_meant_is_an_error(multiplier: float) -> None:
     with pytest.raises(InputError, match="multiplier"):
         sigreg(torch.zeros(4, 4), step=0, multiplier=multiplier)

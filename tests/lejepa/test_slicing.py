@@ -64,5 +64,5 @@ def test_neighbouring_steps_are_uncorrelated() -> None:
 
 @pytest.mark.parametrize(("dim", "slices"), [(0, 4), (4, 0), (-1, 4)])
 def test_no_dimensions_or_slices_is_an_error_that_says_so(dim: int, slices: int) -> None:
-    with pytest.raises(InputError, match="at least 1"):
+    with pytest.raises(InputError, match="of at least 1"):
         directions(dim, slices, step=0)

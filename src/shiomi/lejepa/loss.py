@@ -12,6 +12,7 @@ from shiomi.lejepa.nonfinite import checked, count_nonfinite
 from shiomi.lejepa.ranks import rank_count
 from shiomi.lejepa.sigreg import as_views, joined
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
+from shiomi.lejepa.whole_numbers import check_whole
 
 __all__ = ["LejepaLoss", "lejepa_loss"]
 
@@ -74,6 +75,7 @@ def lejepa_loss(
     check_lam(lam, chosen)
     if views.dim() != 3:
         raise InputError(f"views of shape {tuple(views.shape)}: give (V, N, D)")
+    check_whole("global_views", global_views)
     if not 1 <= global_views <= views.shape[0]:
         raise InputError(f"{global_views} of {views.shape[0]} views are global; give 1 or more")
     views = as_views(views, rank_count(group))

@@ -19,8 +19,11 @@ def count_nonfinite(views: Tensor) -> Tensor:
     return (finite - finite).sum(-1).isnan().sum(-1)
 
 
-def raise_if_nonfinite(counts: Tensor, samples: Tensor | int) -> None:
-    """Raise NonFiniteError where `counts` (V,), of `samples` embeddings each, are not all 0."""
+def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:
+    """Raise NonFiniteError where `counts` (V,), of `samples` embeddings each, are not all 0.
+
+    Or where the loss `value` is not finite all the same.
+    """
     found = [(view, int(count)) for view, count in enumerate(counts.tolist()) if count]
     if found:
         where = ", ".join(f"{count} of {int(samples)} in view {view}" for view, count in found)
@@ -28,48 +31,49 @@ def raise_if_nonfinite(counts: Tensor, samples: Tensor | int) -> None:
             f"embeddings are NaN or infinite: {where} (views count from 0). Lower the learning "
             "rate, clip gradients, or leave float16 for bfloat16; the weights are not changed yet"
         )
-
-
-class PendingCheck:
-    """The check of a loss computed with `check=False`, without a stop of the GPU.
-
-    The counts start on their way to the host where this object is made, before the backward pass is
-    queued; `raise_if_nonfinite`, called between `backward()` and the optimizer's step, waits for
-    the forward pass alone:
-
-        loss = lejepa_loss(views, global_views=2, step=step, check=False)
-        pending = PendingCheck(loss.nonfinite, loss.samples)
-        loss.total.backward()
-        pending.raise_if_nonfinite()
-        optimizer.step()
-    """
-
-    def __init__(self, counts: Tensor, samples: Tensor | int) -> None:
-        both = torch.cat((counts.detach(), torch.as_tensor(samples).to(counts).reshape(1)))
-        self._event: torch.cuda.Event | None = None
-        if both.is_cuda:
-            host = torch.empty(both.shape, dtype=both.dtype, pin_memory=True)
-            self._host = host.copy_(both, non_blocking=True)
-            self._event = torch.cuda.Event()
-            self._event.record()
-        else:
-            self._host = both
-
-    def raise_if_nonfinite(self) -> None:
-        """Raise NonFiniteError where an embedding of any rank is NaN or infinite."""
-        if self._event is not None:
-            self._event.synchronize()
-        raise_if_nonfinite(self._host[:-1], self._host[-1])
-
-
-@torch.library.custom_op("shiomi_lejepa::checked", mutates_args=())
-def _checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
-    raise_if_nonfinite(counts, samples)
     if not math.isfinite(value.item()):
         raise NonFiniteError(
             f"the loss is {value.item()} of finite embeddings: they are too large to be squared, or"
             " do not vary along a direction and the statistic divides by their variance"
         )
+
+
+class PendingCheck:
+    """The check of a loss computed with `check=False`, without a stop of the GPU.
+
+    Counts and loss start on their way to the host where this object is made, before the backward
+    pass is queued; `raise_if_nonfinite`, called between `backward()` and the optimizer's step,
+    waits for the forward pass alone:
+
+        loss = lejepa_loss(views, global_views=2, step=step, check=False)
+        pending = PendingCheck(loss.nonfinite, loss.samples, loss.total)
+        loss.total.backward()
+        pending.raise_if_nonfinite()
+        optimizer.step()
+    """
+
+    def __init__(self, counts: Tensor, samples: Tensor, value: Tensor) -> None:
+        asked = (counts, samples.reshape(1), value.reshape(1))
+        packed = torch.cat([one.detach().to(counts) for one in asked])
+        self._event: torch.cuda.Event | None = None
+        if packed.is_cuda:
+            host = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)
+            self._host = host.copy_(packed, non_blocking=True)
+            self._event = torch.cuda.Event()
+            self._event.record()
+        else:
+            self._host = packed
+
+    def raise_if_nonfinite(self) -> None:
+        """Raise NonFiniteError where an embedding of any rank, or the loss, is NaN or infinite."""
+        if self._event is not None:
+            self._event.synchronize()
+        raise_if_nonfinite(self._host[:-2], self._host[-2], self._host[-1])
+
+
+@torch.library.custom_op("shiomi_lejepa::checked", mutates_args=())
+def _checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
+    raise_if_nonfinite(counts, samples, value)
     return value.clone()
 
 

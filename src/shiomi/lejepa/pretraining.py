@@ -19,7 +19,7 @@ from shiomi.lejepa.data.opening import open_source
 from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.devices import Place, joined_ranks
 from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
-from shiomi.lejepa.errors import DataError, InputError, LejepaError
+from shiomi.lejepa.errors import DataError, InputError, LejepaError, NonFiniteError
 from shiomi.lejepa.evaluation import Evaluation
 from shiomi.lejepa.export import export_onnx, save_encoder
 from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
@@ -108,6 +108,7 @@ def pretrain(
             Path(config.labels) if config.labels else None,
             use_labels=config.use_labels,
         )
+        _check_count(len(source), config, "at most")
         config = config.resolved(typical_side(source))
         if place.first:
             folder.claim(config, fingerprint(source))
@@ -118,7 +119,7 @@ def pretrain(
             limit_gib=cache_gib,
             progress=progress if place.first else lambda *_: None,
         )
-        _check_count(images, config)
+        _check_count(len(images), config, "only")
         _list_skipped(images, folder, place)
         fit = _fit(config, images, folder, place, encoder, checkpoint_seconds, log_every)
         if not place.first:
@@ -172,6 +173,11 @@ def _first_rank(
     every = -(-fit.steps // hooks.evaluations) if hooks.evaluations else None
     try:
         fit.run(note, evaluate, every)
+    except NonFiniteError as error:
+        raise NonFiniteError(
+            f"{error}. A run keeps its options: start another one, with a learning rate below"
+            f" {config.training.lr:g} (--lr) and another --out"
+        ) from None
     finally:
         board.close()
     _list_skipped(images, folder, fit.place)
@@ -316,11 +322,18 @@ def _check_options(
             raise InputError(f"{name} is {value}; give {least} or more")
 
 
-def _check_count(images: Images, config: PretrainConfig) -> None:
-    if len(images) < 2:
+def _check_count(count: int, config: PretrainConfig, how: str) -> None:
+    """Refuse too few images: first by the files there are, then by those that could be decoded."""
+    if count < 2:
         raise DataError(
-            f"{config.images} holds a single readable image; an encoder learns from what differs"
-            " between many, give a folder with at least a batch of them"
+            f"{config.images} holds {how} a single readable image; an encoder learns from what"
+            " differs between many, give a folder with at least a batch of them"
+        )
+    if count < config.training.batch_size:
+        raise DataError(
+            f"{config.images} holds {how} {count} readable images and a batch takes"
+            f" {config.training.batch_size}; give more images or a smaller --batch-size, such as"
+            f" {1 << (count.bit_length() - 1)}"
         )
 
 

@@ -7,6 +7,7 @@ projections are from that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -171,8 +172,9 @@ def joined(
     views: (V, N, D) float32 or float64. The last of `also` is this rank's N.
     """
     multiplier = default_multiplier(statistic) if multiplier is None else multiplier
-    if multiplier != "samples" and not (isinstance(multiplier, int | float) and multiplier > 0):
-        raise InputError(f'multiplier {multiplier!r}: give "samples" or a number above 0')
+    number = isinstance(multiplier, int | float) and not isinstance(multiplier, bool)
+    if multiplier != "samples" and not (number and 0 < multiplier < math.inf):
+        raise InputError(f'multiplier {multiplier!r}: give "samples" or a finite number above 0')
     if not isinstance(statistic, EppsPulley):
         views = gather_over_ranks(views, group)
     elif statistic.unbiased and views.shape[1] == 1 and rank_count(group) == 1:

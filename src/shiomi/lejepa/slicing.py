@@ -13,8 +13,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.kernels import cpu
+from shiomi.lejepa.whole_numbers import check_whole
 
 __all__ = ["directions"]
 
@@ -51,10 +51,13 @@ def directions(
     Raises
     ------
     InputError
-        `dim` or `slices` is not positive.
+        `dim` or `slices` is not positive, or one of the numbers is no whole one.
     """
-    if dim < 1 or slices < 1:
-        raise InputError(f"{slices} slices of {dim} dimensions: give at least 1 of each")
+    check_whole("dim", dim, 1)
+    check_whole("slices", slices, 1)
+    check_whole("seed", seed)
+    if not isinstance(step, Tensor):
+        check_whole("step", step)
     device = torch.device(device)
     # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
     drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")

@@ -245,7 +245,7 @@ class Fit:
 
     def _whole(self, part: _Part) -> LejepaLoss:
         loss = self._loss(self._embed(self._parallel, part, 0))
-        pending = PendingCheck(loss.nonfinite, loss.samples)
+        pending = PendingCheck(loss.nonfinite, loss.samples, loss.total)
         loss.total.backward()
         pending.raise_if_nonfinite()
         return loss
@@ -265,7 +265,7 @@ class Fit:
         embeddings = torch.cat(made, 1).float().requires_grad_()
         loss = self._loss(embeddings)
         loss.total.backward()
-        raise_if_nonfinite(loss.nonfinite, loss.samples)
+        raise_if_nonfinite(loss.nonfinite, loss.samples, loss.total)
         if embeddings.grad is None:
             raise RuntimeError("the loss does not depend on the embeddings")
         gradients = embeddings.grad.split([len(numbers) for numbers, _ in parts], 1)

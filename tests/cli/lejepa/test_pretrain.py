@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from shiomi.cli.exits import Exit
+from shiomi.cli.lejepa.pretrain import stopped
 from tests.lejepa.image_folders import image_folder
 
 SMALL = ["--steps", "6", "--batch-size", "8", "--slices", "16", "--local-views", "2"]
@@ -77,6 +78,13 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     assert "saved in run; the same command goes on" in err
     assert "Traceback" not in err
     assert (tmp_path / "run" / "checkpoint" / "last.pt").exists()
+
+
+def test_what_is_stopped_before_a_checkpoint_is_not_said_to_be_saved(tmp_path: Path) -> None:
+    assert stopped(tmp_path).startswith("stopped before a step was saved")
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "last.pt").touch()
+    assert stopped(tmp_path).startswith(f"saved in {tmp_path}")
 
 
 @pytest.mark.parametrize(

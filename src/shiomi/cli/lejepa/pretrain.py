@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from shiomi.lejepa.config import PretrainConfig
     from shiomi.lejepa.pretraining import Run
 
-__all__ = ["pretrain"]
+__all__ = ["pretrain", "stopped"]
 
 
 @click.command()
@@ -139,10 +139,19 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
             )
         except KeyboardInterrupt:
             if first:
-                echo(f"saved in {out}; the same command goes on where this one stopped", err=True)
+                echo(stopped(out), err=True)
             raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     if first:
         _conclude(run, json)
+
+
+def stopped(out: Path) -> str:
+    """Say what is kept of a run that was interrupted, whatever it was doing."""
+    from shiomi.lejepa.run_folder import RunFolder
+
+    if RunFolder(out).checkpoint.exists():
+        return f"saved in {out}; the same command goes on from the checkpoint there"
+    return "stopped before a step was saved; the same command begins again, with what is decoded"
 
 
 def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:

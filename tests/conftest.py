@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test is timed: what takes a second here takes ten where others use the machine.
+settings.register_profile("shiomi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shiomi")
 
 ROOT = Path(__file__).parents[1]
 

@@ -154,7 +154,7 @@ def test_no_return_address_leads_to_another_site(state: MemoryState, to: str) ->
     assert location.isprintable()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_every_target_is_returned_to_as_a_path_of_this_site(path: str, query: str) -> None:
     request = Request.make(f"/{path}?{query}")
@@ -191,7 +191,6 @@ def test_the_cookie_is_out_of_scripts_reach_and_on_https_only_sent_there(
         assert all(("; Secure" in line) is (scheme == "https") for line in lines)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_query_is_an_error(query: str) -> None:
     state = MemoryState(clients=10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.addresses import parse_address, text_of
@@ -89,7 +89,6 @@ def test_an_unknown_header_names_those_there_are() -> None:
         TrustedProxies((), "x_forwarded_for")
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300), st.sampled_from(HEADERS))
 def test_no_text_is_an_error_nor_makes_a_stranger_a_proxy(value: str, header: str) -> None:
     proxies = TrustedProxies(("10.0.0.0/8",), header)
@@ -98,7 +97,6 @@ def test_no_text_is_an_error_nor_makes_a_stranger_a_proxy(value: str, header: st
     assert len(client_address("10.0.0.1", headers, proxies)) in (0, 4, 16)
 
 
-@settings(deadline=None)
 @given(st.ip_addresses().map(str), st.lists(st.ip_addresses().map(str), max_size=5))
 def test_what_a_client_writes_before_the_proxys_word_is_not_read(
     own: str, written: list[str]

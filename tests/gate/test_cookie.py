@@ -48,14 +48,13 @@ def test_more_than_an_hour_off_is_too_much() -> None:
     assert not good(GIVEN, NOW + 24 * HOUR + SKEW + 2)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, len(GIVEN) - 1), st.characters(min_codepoint=1, max_codepoint=255))
 def test_a_cookie_with_one_character_altered_is_not_good(at: int, character: str) -> None:
     altered = GIVEN[:at] + character + GIVEN[at + 1 :]
     assert good(altered) is (altered == GIVEN)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_bytes_are_an_error_or_a_cookie(value: bytes) -> None:
     assert SIGNER.good(browser(), value) is None
@@ -97,7 +96,6 @@ def test_a_token_is_good_for_its_kind_page_client_and_time() -> None:
     assert not leads(now=NOW + 62 + SKEW)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_is_an_error_or_a_token(token: str) -> None:
     assert not SIGNER.leads("refresh", browser(), token, "/", NOW, 60.0)

@@ -6,7 +6,7 @@ import string
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.pages import languages, page, preferred_language, text
@@ -53,7 +53,6 @@ def test_the_reader_gets_the_language_they_like_best(accept: str, language: str)
     assert preferred_language(accept) == language
 
 
-@settings(deadline=None)
 @given(st.text(max_size=3000))
 def test_no_header_is_too_odd_for_a_language(accept: str) -> None:
     assert preferred_language(accept) in languages()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.request import Request, merge_headers, normalise
@@ -52,7 +52,6 @@ def test_a_target_has_one_normal_path(target: str | bytes, path: str) -> None:
     assert Request.make(target).path == path
 
 
-@settings(deadline=None)
 @given(SEGMENTS)
 def test_normalising_twice_changes_nothing_more(segments: list[str]) -> None:
     once = normalise("/" + "/".join(segments))
@@ -62,7 +61,6 @@ def test_normalising_twice_changes_nothing_more(segments: list[str]) -> None:
     assert not {".", ".."} & set(once.split("/"))
 
 
-@settings(deadline=None)
 @given(SEGMENTS)
 def test_encoding_a_path_does_not_change_it(segments: list[str]) -> None:
     path = "/" + "/".join(segments)

@@ -23,7 +23,7 @@ def clusters(
     return centres[y] + spread * torch.randn(n, width, generator=generator), y
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(m=st.integers(1, 40), n=st.integers(1, 60), k=st.integers(1, 70), block=st.integers(1, 50))
 def test_the_search_is_exact_whatever_the_blocks(m: int, n: int, k: int, block: int) -> None:
     generator = torch.Generator().manual_seed(m * 100 + n)

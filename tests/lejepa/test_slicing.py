@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -66,3 +70,18 @@ def test_neighbouring_steps_are_uncorrelated() -> None:
 def test_no_dimensions_or_slices_is_an_error_that_says_so(dim: int, slices: int) -> None:
     with pytest.raises(InputError, match="of at least 1"):
         directions(dim, slices, step=0)
+
+
+@pytest.mark.parametrize("value", [1.5, 2.0, True, "3", None, math.nan, 2**63, -(2**63) - 1])
+@pytest.mark.parametrize("name", ["step", "seed"])
+def test_a_step_or_seed_that_is_no_int64_is_an_error_and_not_another_number(
+    name: str, value: object
+) -> None:
+    given: dict[str, Any] = {"step": 0, name: value}
+    with pytest.raises(InputError, match=f"{name} is .*; give a whole number that fits 64 bits"):
+        directions(4, 4, **given)
+
+
+def test_numpy_s_whole_numbers_are_whole_numbers() -> None:
+    drawn = directions(4, 4, step=np.int64(7), seed=np.int32(2))  # type: ignore[arg-type]
+    assert torch.equal(drawn, directions(4, 4, step=7, seed=2))

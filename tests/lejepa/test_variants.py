@@ -97,3 +97,20 @@ def test_what_cannot_be_converted_is_said() -> None:
         convert_lam(2.0, "default", "minimal", samples=9, views=4, global_views=2)
     with pytest.raises(InputError, match="2 views, not 4"):
         convert_lam(0.1, "default", "eb-jepa", samples=9, views=4, global_views=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"global_views": 0}, "global_views is 0"),
+        ({"global_views": 5}, "5 of 4 views are global"),
+        ({"samples": 2.5}, r"samples is 2\.5"),
+        ({"views": True}, "views is True"),
+    ],
+)
+def test_views_and_samples_that_cannot_be_counted_are_an_error(
+    given: dict[str, int], told: str
+) -> None:
+    counts = {"samples": 9, "views": 4, "global_views": 2, **given}
+    with pytest.raises(InputError, match=told):
+        convert_lam(0.05, "default", "minimal", **counts)

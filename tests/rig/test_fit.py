@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.basis import basis_text
@@ -119,7 +119,6 @@ def test_the_longest_context_fits_and_one_step_more_does_not() -> None:
         assert runs.context == trained or not needed(runs.context + 256), known.name
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 2_000_000))
 def test_the_longest_context_is_found_by_halving(limit: int, most: int) -> None:
     found = longest_context(lambda context: context <= limit, most)

@@ -89,9 +89,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         read_gguf(tmp_path)
 
 
-@settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_anywhere_is_refused(at: float, tmp_path: Path) -> None:
     whole = llama(tmp_path / "whole.gguf", tokens=20).read_bytes()
@@ -101,9 +99,7 @@ def test_a_file_cut_anywhere_is_refused(at: float, tmp_path: Path) -> None:
         read_gguf(cut)
 
 
-@settings(
-    deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_file_with_any_bytes_changed_is_read_or_refused(
     data: st.DataObject, tmp_path: Path

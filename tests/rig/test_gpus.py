@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import AmbiguousPartError, UnknownPartError
@@ -96,7 +96,6 @@ def test_every_gpu_of_the_table_is_found_by_its_own_name_and_memory() -> None:
         assert gpu.fp16_tflops is None or 0 < gpu.fp16_tflops < 3_000
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_answered_with_a_gpu_or_an_error_of_the_rig(name: str) -> None:
     with contextlib.suppress(UnknownPartError, AmbiguousPartError):
@@ -114,7 +113,6 @@ def test_a_series_alone_lists_a_dozen_and_counts_the_rest() -> None:
         find_gpu("RTX")
 
 
-@settings(deadline=None)
 @given(st.sampled_from(known_gpus()), st.sampled_from("abcdefxyz"))
 def test_one_more_letter_is_another_gpu(gpu: Gpu, letter: str) -> None:
     bare = gpu.name.removesuffix(" GB")

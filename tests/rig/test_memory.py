@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from benchmarks.rig_memory import cells, gpu_of, judged, table
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import SettingError
@@ -205,7 +205,6 @@ def test_a_model_that_does_not_say_its_quantisation_is_asked_for_it() -> None:
         weights_gib(MODELS["GLM-5"])
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(MODELS)),
     context=st.integers(1, 10**6),
@@ -225,7 +224,6 @@ def test_more_context_or_users_never_take_less(
     assert size(context, users) < size(context, users + 1)
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(MODELS)),
     quantisation=st.sampled_from(sorted(quantisations())),
@@ -262,7 +260,6 @@ def test_every_estimate_is_finite_and_within_its_interval(
         assert part.basis
 
 
-@settings(deadline=None)
 @given(
     name=st.sampled_from(sorted(set(MODELS) - {"gemma-4-12b", "gemma-4-31B-it"})),
     context=st.integers(1, 10**5),

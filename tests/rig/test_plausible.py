@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import RigError
@@ -81,7 +81,6 @@ def test_users_together_are_bound_by_their_steps() -> None:
     assert doubts(Benchmark((RTX_3090,), DENSE, "Q4_K_M", decode=8 * 300.0, users=8))
 
 
-@settings(deadline=None)
 @given(st.floats(1e3, 1e13, allow_nan=False), st.floats(1e-3, 1.0, allow_nan=False))
 def test_a_model_of_known_size_keeps_and_reads_that_size(total: float, share: float) -> None:
     read = max(1e3, total * share)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import AmbiguousPartError, MachineError, RigError, UnknownPartError
@@ -94,7 +94,6 @@ def test_what_no_machine_can_be_is_refused(text: str) -> None:
         simulated(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60))
 def test_any_line_is_a_machine_or_an_error_for_people(text: str) -> None:
     try:

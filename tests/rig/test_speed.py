@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.coefficients import Calibration
@@ -28,7 +28,6 @@ def test_a_measured_gpu_is_near_its_measurement() -> None:
     assert prompt.low < 4030 < prompt.high
 
 
-@settings(deadline=None)
 @given(st.sampled_from(known_gpus()), st.sampled_from((DENSE, SLIDING, LINEAR, LATENT, MIXTURE)))
 def test_every_gpu_has_a_speed_with_an_interval_and_a_basis(gpu: Gpu, model: object) -> None:
     assert isinstance(model, type(DENSE))
@@ -58,7 +57,6 @@ def test_an_architecture_nobody_measured_has_a_wider_interval() -> None:
     assert width("Arc B580") == pytest.approx(width("RTX 2080 Ti"))
 
 
-@settings(deadline=None)
 @given(st.integers(0, 60_000), st.integers(1, 60_000))
 def test_a_deeper_context_is_never_faster(depth: int, more: int) -> None:
     for model in (DENSE, SLIDING, LATENT):
@@ -74,7 +72,6 @@ def test_depth_costs_a_sliding_model_nothing_beyond_its_window() -> None:
     assert at(2048) == at(65_536)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 64))
 def test_users_together_are_faster_and_each_alone_slower(users: int) -> None:
     for model in (DENSE, MIXTURE):
@@ -94,7 +91,6 @@ def test_more_gpus_do_not_write_faster_but_read_a_long_prompt_faster() -> None:
     assert reads[1] > 1.5 * reads[0]
 
 
-@settings(deadline=None)
 @given(st.integers(1, 100_000), st.integers(1, 16), st.floats(0, 1))
 def test_a_pipeline_never_takes_longer_than_one_gpu(prompt: int, gpus: int, serial: float) -> None:
     share = pipeline_share(prompt, gpus, serial)

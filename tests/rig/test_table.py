@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.table import figure, text_table, text_width, tokens_text, wrapped
@@ -16,7 +16,6 @@ ROWS = st.integers(1, 4).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(ROWS)
 def test_the_last_column_flush_right_ends_every_line_alike(rows: list[list[str]]) -> None:
     filled = [[*row, "x"] for row in rows]
@@ -24,7 +23,6 @@ def test_the_last_column_flush_right_ends_every_line_alike(rows: list[list[str]]
     assert len({text_width(line) for line in lines}) == 1
 
 
-@settings(deadline=None)
 @given(st.text("aé漢カｱ1、 (", max_size=60), st.integers(10, 30))
 def test_wrapping_moves_no_character_and_leaves_out_only_spaces(text: str, columns: int) -> None:
     lines = wrapped(text, columns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import SettingError
@@ -37,7 +37,6 @@ def test_a_file_larger_than_usual_is_read_in_proportion() -> None:
     assert weight_reads(larger, "Q8_0") == weight_reads(DENSE, "Q8_0")  # another file
 
 
-@settings(deadline=None)
 @given(st.integers(1, 400))
 def test_several_tokens_read_the_union_of_their_experts(tokens: int) -> None:
     layer = MIXTURE.layers[0]
@@ -92,7 +91,6 @@ def test_products_are_two_operations_per_parameter_of_the_layers() -> None:
     assert product_flops(DENSE, 10) == pytest.approx(20 * layers)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(0, 5000))
 def test_attention_counts_the_pairs_of_tokens(tokens: int, depth: int) -> None:
     pairs = sum(depth + i + 0.5 for i in range(tokens))

@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import SettingError
@@ -82,7 +82,6 @@ def test_an_encoder_is_found_by_its_letter_or_name_and_never_guessed() -> None:
         vit("ViT-G")
 
 
-@settings(deadline=None)
 @given(name=NAMES, images=st.integers(1, 4096), mixed=st.booleans(), kept=st.booleans())
 def test_more_images_never_take_less(name: str, images: int, mixed: bool, kept: bool) -> None:
     def size(number: int) -> float:
@@ -92,7 +91,6 @@ def test_more_images_never_take_less(name: str, images: int, mixed: bool, kept: 
     assert size(images) >= vit(name).parameters * 20 / 2**30
 
 
-@settings(deadline=None)
 @given(name=NAMES, usable=st.floats(0, 1000), mixed=st.booleans(), kept=st.booleans())
 def test_images_per_step_are_the_most_that_fit(
     name: str, usable: float, mixed: bool, kept: bool

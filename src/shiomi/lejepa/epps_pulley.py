@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.kernels import trigonometric_sums
 
@@ -56,8 +57,7 @@ class EppsPulley:
 
     def __post_init__(self) -> None:
         low, high = self.domain
-        if self.knots < 2:
-            raise InputError(f"{self.knots} knots integrate nothing; give 2 or more")
+        check_whole("knots", self.knots, least=2)
         if not (math.isfinite(high) and high > 0 and low in (0, -high)):
             raise InputError(f"domain {self.domain}: give (0, b) or (-b, b) with b > 0")
         # Set here and not when first used: torch.compile cannot trace a cached property.

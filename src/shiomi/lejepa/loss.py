@@ -7,12 +7,12 @@ from typing import NamedTuple
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
+from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.nonfinite import checked, count_nonfinite
 from shiomi.lejepa.ranks import rank_count
 from shiomi.lejepa.sigreg import as_views, joined
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
-from shiomi.lejepa.whole_numbers import check_whole
 
 __all__ = ["LejepaLoss", "lejepa_loss"]
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.kernels import cpu
-from shiomi.lejepa.whole_numbers import check_whole
 
 __all__ = ["directions"]
 
@@ -53,8 +53,8 @@ def directions(
     InputError
         `dim` or `slices` is not positive, or one of the numbers is no whole one.
     """
-    check_whole("dim", dim, 1)
-    check_whole("slices", slices, 1)
+    check_whole("dim", dim, least=1)
+    check_whole("slices", slices, least=1)
     check_whole("seed", seed)
     if not isinstance(step, Tensor):
         check_whole("step", step)

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.sigreg import Multiplier, Statistic, default_multiplier
@@ -100,8 +101,14 @@ def convert_lam(
     Raises
     ------
     InputError
-        A statistic is not EppsPulley, λ is outside its range, or λ = 1 has no additive equal.
+        A statistic is not EppsPulley, λ is outside its range, λ = 1 has no additive equal, or
+        there are no samples, no views or no global ones.
     """
+    check_whole("samples", samples, least=1)
+    check_whole("views", views, least=1)
+    check_whole("global_views", global_views, least=1)
+    if global_views > views:
+        raise InputError(f"{global_views} of {views} views are global; give {views} or fewer")
     one, other = named_variant(source), named_variant(target)
     check_lam(lam, one)
     if one.mix == "convex" and lam == 1:
@@ -122,9 +129,10 @@ def convert_lam(
 
 def check_lam(lam: float, variant: Variant) -> None:
     """Raise InputError where λ cannot be meant."""
-    if not (math.isfinite(lam) and lam >= 0 and (lam <= 1 or variant.mix == "additive")):
+    known = isinstance(lam, int | float) and not isinstance(lam, bool)
+    if not (known and 0 <= lam < math.inf and (lam <= 1 or variant.mix == "additive")):
         allowed = "from 0 to 1" if variant.mix == "convex" else "0 or more"
-        raise InputError(f"λ = {lam}: give a number {allowed}")
+        raise InputError(f"λ = {lam!r}: give a number {allowed}")
 
 
 def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:

@@ -62,7 +62,7 @@ def after(sightings: Sequence[tuple[Thread, int]]) -> list[Any]:
         return content(archive)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIGHTINGS, st.randoms(use_true_random=False))
 def test_the_order_of_adding_does_not_matter(
     sightings: list[tuple[Thread, int]], random: Any
@@ -72,7 +72,7 @@ def test_the_order_of_adding_does_not_matter(
     assert after(sightings) == after(shuffled)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIGHTINGS)
 def test_adding_the_same_again_changes_nothing(sightings: list[tuple[Thread, int]]) -> None:
     with Archive.open(":memory:") as archive:
@@ -85,7 +85,7 @@ def test_adding_the_same_again_changes_nothing(sightings: list[tuple[Thread, int
         assert archive.pending(10) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SIGHTINGS)
 def test_readings_as_of_a_time_only_grow_with_it(sightings: list[tuple[Thread, int]]) -> None:
     with Archive.open(":memory:") as archive:
@@ -101,7 +101,7 @@ def test_readings_as_of_a_time_only_grow_with_it(sightings: list[tuple[Thread, i
             assert known == thread.readings
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIGHTINGS)
 def test_the_full_text_index_agrees_with_the_texts(sightings: list[tuple[Thread, int]]) -> None:
     with Archive.open(":memory:") as archive:

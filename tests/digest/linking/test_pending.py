@@ -77,7 +77,7 @@ def _linked(arrivals: Sequence[Sequence[Thread]], batch: int, linker: Linker) ->
     return archive
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_threads, st.randoms(use_true_random=False), st.integers(1, 5), st.integers(1, 4))
 def test_links_and_stories_are_the_same_for_any_order_of_arrival_and_any_batches(
     rows: list[tuple[str, int, str, str | None, int, tuple[str, int] | None]],

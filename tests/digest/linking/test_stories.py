@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
@@ -69,7 +69,6 @@ _ties = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(_ties, st.lists(st.integers(0, 30), min_size=8, max_size=8), st.randoms())
 def test_grouping_loses_no_thread_and_depends_on_no_order(
     rows: list[tuple[int, int, LinkKind, float]], days: list[int], rng: random.Random

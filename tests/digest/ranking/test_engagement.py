@@ -144,7 +144,7 @@ def test_survival_is_a_probability_and_falls_with_the_count(
     assert counts.survival(low) < 1
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.permutations(BOTH[:40]))
 def test_the_order_of_threads_changes_nothing(threads: list[Thread]) -> None:
     probe = thread(1, at(6, 50))

@@ -206,7 +206,7 @@ def test_hostile_text_and_links_do_not_change_the_structure(
 
 
 @given(text=MARKUP, url=st.one_of(MARKUP.map("https://evil.example/".__add__), MARKUP))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @example(text="0", url="https://a.example/&#0;")
 def test_no_text_changes_the_structure(
     text: str, url: str, hostile: MakeDigest, ja: Language

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.digest.document import Digest
@@ -29,7 +29,6 @@ def test_the_schema_is_named_and_unknown_counts_are_null(sample: Digest) -> None
 
 
 @given(text=st.text(st.characters(codec="utf-8")))
-@settings(deadline=None)
 def test_any_text_comes_back_and_nothing_unseen_stands_in_the_file(
     text: str, hostile: MakeDigest
 ) -> None:

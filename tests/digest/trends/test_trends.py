@@ -161,7 +161,7 @@ def test_most_is_kept() -> None:
     assert trends(each([*usual(0), *theme()]), most=0) == []
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(st.permutations(each([*usual(0, 40), *theme()])))
 def test_the_order_of_stories_changes_nothing(stories: list[Story]) -> None:
     assert trends(stories) == trends(each([*usual(0, 40), *theme()]))

@@ -151,7 +151,7 @@ HOSTILE = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(HOSTILE, HOSTILE, HOSTILE, st.sampled_from(["ja", "en"]))
 def test_hostile_text_is_text_only(title: str, text: str, url: str, language: str) -> None:
     passages = (Passage(PassageKind.COMMENT, text * 3, "https://lobste.rs/c/1"),)

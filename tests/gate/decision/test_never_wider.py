@@ -84,7 +84,6 @@ def make(path: str, agent: str, peer: str | None, more: list[tuple[str, str]]) -
     return Request.make(path, peer=peer, headers=headers)
 
 
-@settings(deadline=None)
 @given(PATHS, AGENTS, PEERS, HEADERS, POLICIES, st.randoms(use_true_random=False))
 def test_sending_headers_again_or_in_another_case_never_widens(
     path: str,
@@ -104,7 +103,6 @@ def test_sending_headers_again_or_in_another_case_never_widens(
     assert width(Request.make(path, peer=peer, headers=odd), policy) <= width(plain, policy)
 
 
-@settings(deadline=None)
 @given(PATHS, AGENTS, PEERS, HEADERS, POLICIES)
 def test_no_header_but_the_user_agent_and_a_good_cookie_widens(
     path: str, agent: str, peer: str | None, more: list[tuple[str, str]], policy: Policy
@@ -114,7 +112,6 @@ def test_no_header_but_the_user_agent_and_a_good_cookie_widens(
     )
 
 
-@settings(deadline=None)
 @given(PATHS, AGENTS, PEERS, POLICIES, st.randoms(use_true_random=False))
 def test_a_path_encoded_anew_gets_the_same_verdict(
     path: str, agent: str, peer: str | None, policy: Policy, chance: random.Random
@@ -133,7 +130,6 @@ DETOURS = ["//", "/./", "/x/../", "/%2e/", "/x/%2E%2E/", "/x/..%2f", "/x%2f../",
 DETOURS += ["/x/..;/", "/;a/", "/.%3b/", "/x%5c..%5c", "\\", "/x;y/../"]
 
 
-@settings(deadline=None)
 @given(PATHS, AGENTS, PEERS, POLICIES, st.data())
 def test_a_path_with_detours_is_never_wider(
     path: str, agent: str, peer: str | None, policy: Policy, data: st.DataObject
@@ -147,7 +143,7 @@ def test_a_path_with_detours_is_never_wider(
     assert width(request, policy) <= width(make(quote(path), agent, peer, []), policy)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.text(st.characters(max_codepoint=0x3000), max_size=80),
     st.text(max_size=80),
@@ -186,7 +182,6 @@ def test_what_is_remembered_of_clients_is_bounded() -> None:
     assert len(clients._known) <= 4096
 
 
-@settings(deadline=None)
 @given(PATHS, st.sampled_from(["GPTBot/1.2", "Googlebot/2.1", "curl/8.14"]), POLICIES)
 def test_an_ipv4_address_is_the_same_client_however_it_is_written(
     path: str, agent: str, policy: Policy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.policy import PathRule
@@ -20,7 +20,6 @@ def matches(pattern: str, path: str) -> bool:
     return path.endswith(pattern[1:]) if pattern.startswith("*") else path == pattern
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3), max_size=5))
 def test_the_first_rule_that_matches_is_found(patterns: list[list[str]]) -> None:
     rules = [PathRule(tuple(several)) for several in patterns]
@@ -35,7 +34,6 @@ def test_a_pattern_may_be_percent_encoded() -> None:
     assert PathTable([rule]).find("/日/1") is rule
 
 
-@settings(deadline=None)
 @given(st.sampled_from(PATTERNS), st.sampled_from(PATTERNS))
 def test_a_pattern_covers_another_only_if_it_matches_all_it_does(one: str, other: str) -> None:
     if covers(one, other):

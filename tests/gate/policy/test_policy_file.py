@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.errors import PolicyError
@@ -226,7 +226,6 @@ VALUES = st.recursive(
 KEYS = [field.name for field in fields(Policy)] + ["purpose", "path", "network", "budget", "zz"]
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
 def test_no_value_of_a_key_is_another_error(document: dict[str, object]) -> None:
     from shiomi.gate.policy.policy_file import _Reader
@@ -236,7 +235,6 @@ def test_no_value_of_a_key_is_another_error(document: dict[str, object]) -> None
     assert isinstance(policy, Policy) or reader.problems
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_is_another_error(text: str) -> None:
     with suppress(PolicyError):

@@ -88,7 +88,7 @@ def test_entries_whose_time_has_passed_make_room_before_any_other_is_forgotten()
     assert kept.get(100, NOW + 1) == NOW + 50
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.integers(1, 12), st.integers(1, 100), st.integers(0, 3)),

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.detect import Dump, machine_of, parse_dump
@@ -183,7 +183,6 @@ def test_a_truncated_text_is_read_as_far_as_it_goes(name: str, share: float) -> 
 TEXTS = st.text(max_size=200)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_any_text_in_any_file_ends_in_a_machine(data: st.DataObject) -> None:
     known = dump(data.draw(st.sampled_from(NAMES)))
@@ -193,7 +192,6 @@ def test_any_text_in_any_file_ends_in_a_machine(data: st.DataObject) -> None:
     assert all(gpu.memory_gib > 0 and gpu.bandwidth_gb_s > 0 for gpu in found.gpus)
 
 
-@settings(deadline=None)
 @given(st.builds(NvidiaFacts, name=TEXTS))
 def test_any_name_of_a_gpu_is_known_or_not_counted(facts: NvidiaFacts) -> None:
     found = machine_of(Dump(system="Linux", nvidia=(facts,)))

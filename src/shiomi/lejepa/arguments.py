@@ -1,0 +1,22 @@
+"""Numbers that a caller gives, looked at before torch sees them.
+
+Plain Python alone: nothing here reads a tensor, and torch.compile traces through it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shiomi.lejepa.errors import InputError
+
+__all__ = ["check_whole"]
+
+_LEAST, _MOST = -(2**63), 2**63 - 1  # what an int64 holds
+
+
+def check_whole(name: str, value: object, *, least: int = _LEAST) -> None:
+    """Raise InputError where `value` is no whole number from `least` to 2^63 - 1, or a bool."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not (whole and least <= value <= _MOST):  # type: ignore[operator] # whole says it is one
+        allowed = "that fits 64 bits" if least == _LEAST else f"of at least {least}"
+        raise InputError(f"{name} is {value!r}; give a whole number {allowed}")

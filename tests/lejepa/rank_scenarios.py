@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from shiomi.lejepa import EppsPulley, SIGReg, lejepa_loss
-from shiomi.lejepa.errors import NonFiniteError
+from shiomi.lejepa.errors import InputError, NonFiniteError
 from shiomi.lejepa.sigreg import sigreg
 from shiomi.lejepa.statistics import named_statistic
 
@@ -96,6 +96,18 @@ def _of_this_rank(rank: int, ranks: int) -> dict[str, Any]:
     if ranks == 2:  # the compiler alone takes each process some ten seconds to load
         compiled = torch.compile(_loss("default"), fullgraph=True, backend="aot_eager")
         found["compiled"] = with_gradient(compiled, part)
+    # Groups of one rank each: made by all, used by their own.
+    groups = [dist.new_group([member]) for member in range(ranks)]
+    alone = groups[rank]
+    found["alone"] = lejepa_loss(part, global_views=2, step=7, group=alone).total
+    for key, views, group in (
+        ("empty alone", part[:, :0], alone),
+        ("not a member", part, groups[rank - 1]),
+    ):
+        try:
+            lejepa_loss(views, global_views=2, step=7, group=group)
+        except InputError as error:
+            found[key] = str(error)
     bad = part.clone()
     if rank == 1:
         bad[2, 0, 0] = torch.nan

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from shiomi.lejepa import lejepa_loss
 from tests.lejepa.rank_scenarios import (
     SCENARIOS,
     UNEVEN,
@@ -73,6 +74,18 @@ def test_compiled_without_a_graph_break_it_is_the_same_on_ranks(
         pytest.skip("compiled on 2 ranks only, for the time it takes")
     for found in ranks:
         torch.testing.assert_close(found["compiled"], found["uneven"])
+
+
+def test_a_group_given_is_the_one_whose_batch_is_joined_and_looked_at(
+    ranks: list[dict[str, Any]],
+) -> None:
+    sizes = UNEVEN[: len(ranks)]
+    for rank, found in enumerate(ranks):
+        part = part_of(joined_views(sizes), sizes, rank)
+        alone = lejepa_loss(part, global_views=2, step=7).total
+        torch.testing.assert_close(found["alone"], alone)
+        assert "are empty" in found["empty alone"]
+        assert f"rank {rank} is none of the process group's" in found["not a member"]
 
 
 def test_what_is_not_finite_on_one_rank_is_an_error_on_all(ranks: list[dict[str, Any]]) -> None:

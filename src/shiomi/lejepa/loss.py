@@ -10,7 +10,6 @@ from torch.distributed import ProcessGroup
 from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.nonfinite import checked, count_nonfinite
-from shiomi.lejepa.ranks import rank_count
 from shiomi.lejepa.sigreg import as_views, joined
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
 
@@ -78,7 +77,7 @@ def lejepa_loss(
     check_whole("global_views", global_views)
     if not 1 <= global_views <= views.shape[0]:
         raise InputError(f"{global_views} of {views.shape[0]} views are global; give 1 or more")
-    views = as_views(views, rank_count(group))
+    views = as_views(views, group)
     squares = _squares(views, global_views, chosen)
     counts = count_nonfinite(views).to(views.dtype)
     samples = views.new_full((), views.shape[1])

@@ -15,14 +15,25 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed import ProcessGroup
 
+from shiomi.lejepa.errors import InputError
+
 __all__ = ["gather_over_ranks", "rank_count", "sum_over_ranks"]
 
 
 def rank_count(group: ProcessGroup | None = None) -> int:
-    """Return the number of ranks, asked at each call: 1 where there is no process group (yet)."""
+    """Return the number of ranks, asked at each call: 1 where there is no process group (yet).
+
+    `group` None is all ranks, here and in all that takes a group. Raises InputError where this
+    process is none of the group's: its batch is no part of theirs.
+    """
     if not (dist.is_available() and dist.is_initialized()):
         return 1
-    return dist.get_world_size(group)
+    ranks = dist.get_world_size(group)
+    if ranks < 1:
+        raise InputError(
+            f"rank {dist.get_rank()} is none of the process group's; give a group that it is in"
+        )
+    return ranks
 
 
 def sum_over_ranks(

@@ -76,7 +76,7 @@ def sigreg(
     NonFiniteError
         An embedding is NaN or infinite; the text says in which view and how many.
     """
-    views = as_views(x, rank_count(group))
+    views = as_views(x, group)
     counts = count_nonfinite(views)
     value, (bad, samples) = joined(
         views,
@@ -134,17 +134,17 @@ class SIGReg(nn.Module):
         return f"slices={self.slices}, statistic={self.statistic}, multiplier={self.multiplier!r}"
 
 
-def as_views(x: Tensor, ranks: int) -> Tensor:
+def as_views(x: Tensor, group: ProcessGroup | None = None) -> Tensor:
     """Return embeddings (N, D) or (V, N, D) as (V, N, D) in float32 or float64.
 
-    A rank may have no samples where others have; one process may not.
+    A rank may have no samples where others of `group` have; one process may not.
     """
     if x.dim() not in (2, 3) or not x.is_floating_point():
         raise InputError(
             f"embeddings of shape {tuple(x.shape)}, {x.dtype}: give floating (N, D) or (V, N, D)"
         )
     views = x if x.dim() == 3 else x.unsqueeze(0)
-    if 0 in (views.shape[0], views.shape[2]) or (views.shape[1] == 0 and ranks == 1):
+    if 0 in (views.shape[0], views.shape[2]) or (views.shape[1] == 0 and rank_count(group) == 1):
         raise InputError(f"embeddings of shape {tuple(x.shape)} are empty; give at least one")
     return views if views.dtype == torch.float64 else views.float()
 

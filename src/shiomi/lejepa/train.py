@@ -129,7 +129,7 @@ class Fit:
         self._log_every = log_every
         self._optimiser = optimiser(self.network, training)
         self._go_on()
-        self._parallel = _parallel(self.network, self.place)
+        self._parallel: nn.Module = self.network
         self._bf16 = _bf16(training.precision, self.place.device)
 
     def run(
@@ -152,6 +152,7 @@ class Fit:
         with ExitStack() as stack:
             wish = stack.enter_context(stop_wished())
             stack.enter_context(_undisturbed(self.place.device))
+            stack.enter_context(self._spread())
             batches = stack.enter_context(self._batches())
             self.network.train()
             for parts in batches:
@@ -169,6 +170,20 @@ class Fit:
                     saved = time.monotonic()
                 if stop:
                     raise KeyboardInterrupt
+
+    @contextmanager
+    def _spread(self) -> Iterator[None]:
+        """Train on all ranks while this lasts.
+
+        DistributedDataParallel must be gone before the process group is destroyed. Where it holds
+        the group last, it ends Gloo's threads without giving up the interpreter's lock, and a
+        thread that still has to let go of a tensor waits for that lock for ever.
+        """
+        self._parallel = _parallel(self.network, self.place)
+        try:
+            yield
+        finally:
+            self._parallel = self.network
 
     def save(self) -> None:
         """Write the checkpoint, on the first rank."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from shiomi.lejepa.config import Training
 from shiomi.lejepa.data_order import DataOrder
@@ -106,6 +108,8 @@ def rank_main(out: Path, accumulate: int) -> None:
     with joined_ranks("cpu") as place:
         fitted = fit(training(accumulate=accumulate, batch_size=17), place)
         fitted.run()
+        # One that outlives the process group may hang in its destructor.
+        assert not any(type(one) is DistributedDataParallel for one in gc.get_objects())
         torch.save(weights(fitted), out / f"{place.rank}.pt")
 
 

@@ -11,6 +11,7 @@ from shiomi.gate.addresses import parse_address
 from shiomi.gate.identity.reverse_dns import ReverseDns, belongs
 from tests.gate.dns_server import Zones, dns_server
 
+PATIENT = 30.0  # seconds: no answer here depends on how busy the machine is
 SUFFIXES = ("googlebot.com", "google.com")
 HONEST = (
     "1.64.249.66.in-addr.arpa. 600 PTR crawl-66-249-64-1.googlebot.com.",
@@ -29,7 +30,9 @@ def ask(zones: Zones, *addresses: str, **options: object) -> list[bool | None]:
     with dns_server(zones) as port:
 
         async def run() -> list[bool | None]:
-            dns = ReverseDns(nameservers=["127.0.0.1"], port=port, **options)  # type: ignore[arg-type]
+            dns = ReverseDns(
+                nameservers=["127.0.0.1"], port=port, **{"timeout": PATIENT, **options}
+            )  # type: ignore[arg-type]
             return [await dns.confirm(packed(address), SUFFIXES) for address in addresses]
 
         return asyncio.run(run())
@@ -118,7 +121,9 @@ def test_answers_are_kept_for_their_time_and_a_no_for_a_shorter_one() -> None:
     with dns_server(zones) as port:
 
         async def run() -> None:
-            dns = ReverseDns(nameservers=["127.0.0.1"], port=port, clock=lambda: now[0])
+            dns = ReverseDns(
+                nameservers=["127.0.0.1"], port=port, clock=lambda: now[0], timeout=PATIENT
+            )
             for seconds, expected in ((0, 2), (599, 2), (602, 4)):
                 now[0] = seconds
                 assert await dns.confirm(packed("66.249.64.1"), SUFFIXES) is True
@@ -131,7 +136,10 @@ def served(zones: Zones, run: Callable[[ReverseDns], Awaitable[None]], **options
     with dns_server(zones) as port:
 
         async def whole() -> None:
-            await run(ReverseDns(nameservers=["127.0.0.1"], port=port, **options))  # type: ignore[arg-type]
+            dns = ReverseDns(
+                nameservers=["127.0.0.1"], port=port, **{"timeout": PATIENT, **options}
+            )  # type: ignore[arg-type]
+            await run(dns)
 
         asyncio.run(whole())
 

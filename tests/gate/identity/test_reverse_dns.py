@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,6 @@ from shiomi.gate.addresses import parse_address
 from shiomi.gate.identity.reverse_dns import ReverseDns, belongs
 from tests.gate.dns_server import Zones, dns_server
 
-PATIENT = 30.0  # seconds: no answer here depends on how busy the machine is
 SUFFIXES = ("googlebot.com", "google.com")
 HONEST = (
     "1.64.249.66.in-addr.arpa. 600 PTR crawl-66-249-64-1.googlebot.com.",
@@ -25,14 +25,17 @@ def packed(text: str) -> bytes:
     return address
 
 
+def asking(port: int, **options: Any) -> ReverseDns:
+    """One that has the time a busy machine takes, where a test does not say otherwise."""
+    return ReverseDns(nameservers=["127.0.0.1"], port=port, **{"timeout": 30.0, **options})
+
+
 def ask(zones: Zones, *addresses: str, **options: object) -> list[bool | None]:
     """What is said of each address, asked one after the other."""
     with dns_server(zones) as port:
 
         async def run() -> list[bool | None]:
-            dns = ReverseDns(
-                nameservers=["127.0.0.1"], port=port, **{"timeout": PATIENT, **options}
-            )  # type: ignore[arg-type]
+            dns = asking(port, **options)
             return [await dns.confirm(packed(address), SUFFIXES) for address in addresses]
 
         return asyncio.run(run())
@@ -121,9 +124,7 @@ def test_answers_are_kept_for_their_time_and_a_no_for_a_shorter_one() -> None:
     with dns_server(zones) as port:
 
         async def run() -> None:
-            dns = ReverseDns(
-                nameservers=["127.0.0.1"], port=port, clock=lambda: now[0], timeout=PATIENT
-            )
+            dns = asking(port, clock=lambda: now[0])
             for seconds, expected in ((0, 2), (599, 2), (602, 4)):
                 now[0] = seconds
                 assert await dns.confirm(packed("66.249.64.1"), SUFFIXES) is True
@@ -136,9 +137,7 @@ def served(zones: Zones, run: Callable[[ReverseDns], Awaitable[None]], **options
     with dns_server(zones) as port:
 
         async def whole() -> None:
-            dns = ReverseDns(
-                nameservers=["127.0.0.1"], port=port, **{"timeout": PATIENT, **options}
-            )  # type: ignore[arg-type]
+            dns = asking(port, **options)
             await run(dns)
 
         asyncio.run(whole())

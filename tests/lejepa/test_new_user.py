@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from shiomi.lejepa import PretrainConfig, Training, load_encoder, pretrain
-from shiomi.lejepa.errors import InputError, RunError
+from shiomi.lejepa.errors import DataError, RunError
 from tests.lejepa.image_folders import image_folder
 
-ADVICE = "give a smaller batch"
+ADVICE = "a smaller batch .*such as 8"
 
 
 def test_the_smaller_batch_that_an_error_advises_trains_into_the_same_folder(
@@ -18,7 +18,7 @@ def test_the_smaller_batch_that_an_error_advises_trains_into_the_same_folder(
 ) -> None:
     images = str(image_folder(tmp_path / "images", per_class=4))
     out = tmp_path / "run"
-    with pytest.raises(InputError, match=ADVICE):
+    with pytest.raises(DataError, match=ADVICE):
         pretrain(PretrainConfig(images), out)
     small = Training(batch_size=6, steps=2)
     done = pretrain(PretrainConfig(images, training=small), out, evaluations=1, extras=False)

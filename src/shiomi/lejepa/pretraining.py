@@ -332,8 +332,8 @@ def _check_count(count: int, config: PretrainConfig, how: str) -> None:
     if count < config.training.batch_size:
         raise DataError(
             f"{config.images} holds {how} {count} readable images and a batch takes"
-            f" {config.training.batch_size}; give more images or a smaller --batch-size, such as"
-            f" {1 << (count.bit_length() - 1)}"
+            f" {config.training.batch_size}; give more images or a smaller batch (--batch-size),"
+            f" such as {1 << (count.bit_length() - 1)}"
         )
 
 

@@ -25,7 +25,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from runs.rig_fit import DECODE_SHRINK, Row, gpu_name, left_out, read_llama3
+from runs.rig_regression import DECODE_SHRINK, gpu_name, left_out
+from runs.rig_rows import Row, read_llama3
 
 from shiomi.rig.fit import Need, fit_models
 from shiomi.rig.known_models import known_models

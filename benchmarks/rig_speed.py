@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from runs.rig_fit import (
-    DATA,
+from runs.rig_power import power_left_out, read_power
+from runs.rig_regression import (
     DECODE_SHRINK,
     PREFILL_SHRINK,
-    Row,
     after_one_measurement,
     corrections,
     fit,
@@ -30,14 +29,9 @@ from runs.rig_fit import (
     left_out,
     model_name,
     normalised,
-    power_left_out,
     predict,
-    read_depths,
-    read_llama3,
-    read_power,
-    read_spark,
-    read_strix,
 )
+from runs.rig_rows import DATA, Row, read_depths, read_llama3, read_spark, read_strix
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.gpus import find_gpu

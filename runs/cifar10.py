@@ -1,7 +1,6 @@
 """CIFAR-10 as tensors, a small encoder, and one short training of it: what the lejepa runs share.
 
-    results = finished(path)                      # what an earlier call left
-    append(path, train(Recipe(seed=1), cifar10()))
+    trained(path, Recipe(seed=1), cifar10())  # what an earlier call left there, or of a training
 
 Read from the folder of real data (`../shared/data` or SHIOMI_DATA), decoded once, kept in `.cache`.
 Time is counted as this process's CPU seconds too: on a shared machine only those compare.
@@ -36,10 +35,13 @@ from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 
-__all__ = ["Cifar10", "Recipe", "append", "cifar10", "finished", "settings", "train"]
+__all__ = ["Cifar10", "Recipe", "cifar10", "result_of", "settings", "train", "trained"]
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "lejepa"
+
+
+_NEIGHBOURS = 20_000  # images of train that those of test are compared with
 
 
 class Cifar10(NamedTuple):
@@ -120,13 +122,8 @@ def _column(table: Any, kind: type) -> list[Any]:
     raise SystemExit(f"no column of {kind.__name__} in {table.column_names}")
 
 
-def train(
-    recipe: Recipe, data: Cifar10, *, neighbours: tuple[int, int] = (20_000, 10_000)
-) -> dict[str, Any]:
-    """Train, and return the recipe with what came of it.
-
-    `neighbours`: how many images of train and test the accuracies are measured on.
-    """
+def train(recipe: Recipe, data: Cifar10) -> dict[str, Any]:
+    """Train, and return the recipe with what came of it."""
     torch.manual_seed(recipe.seed)
     encoder = ImageEncoder(SmallConvNet(recipe.widths))
     head = projector(recipe.widths[-1], out=recipe.out, hidden=recipe.hidden, layers=recipe.layers)
@@ -140,7 +137,7 @@ def train(
         "cpu_seconds": time.process_time() - cpu,
         **_at_the_end(losses),
     }
-    return result | _judged(encoder, head, data, neighbours)
+    return result | _judged(encoder, head, data)
 
 
 def _at_the_end(losses: list[dict[str, float]]) -> dict[str, float]:
@@ -217,17 +214,12 @@ def _lightly_loss(method: str) -> nn.Module:
     return loss
 
 
-def _judged(
-    encoder: nn.Module, head: nn.Module, data: Cifar10, neighbours: tuple[int, int]
-) -> dict[str, Any]:
+def _judged(encoder: nn.Module, head: nn.Module, data: Cifar10) -> dict[str, Any]:
     encoder.eval()
     head.eval()
-    train_n, test_n = neighbours
-    train_x, test_x = (
-        _features(encoder, data.train_x[:train_n]),
-        _features(encoder, data.test_x[:test_n]),
-    )
-    train_y, test_y = data.train_y[:train_n], data.test_y[:test_n]
+    train_x = _features(encoder, data.train_x[:_NEIGHBOURS])
+    test_x = _features(encoder, data.test_x)
+    train_y, test_y = data.train_y[:_NEIGHBOURS], data.test_y
     with torch.no_grad():
         embedded = head(train_x)
     return {
@@ -256,21 +248,29 @@ def settings(
     return given
 
 
-def finished(path: Path) -> list[dict[str, Any]]:
-    """Return the results that are in `path`, one a line; a torn last line is left out."""
+def result_of(path: Path, recipe: Recipe) -> dict[str, Any] | None:
+    """Return what came of that recipe, of the results in `path`; None where it is not there yet.
+
+    One result a line; a torn last line is left out.
+    """
     if not path.exists():
-        return []
-    results = []
+        return None
     for line in path.read_text().splitlines():
         try:
-            results.append(json.loads(line))
+            result = json.loads(line)
         except json.JSONDecodeError:
             continue
-    return results
+        if recipe.made(result):
+            return dict(result)
+    return None
 
 
-def append(path: Path, result: dict[str, Any]) -> None:
-    """Add a result to `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        file.write(json.dumps(result) + "\n")
+def trained(path: Path, recipe: Recipe, data: Cifar10) -> dict[str, Any]:
+    """Return what came of that recipe; trained now, and kept in `path`, where it was not before."""
+    result = result_of(path, recipe)
+    if result is None:
+        result = train(recipe, data)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(json.dumps(result) + "\n")
+    return result

@@ -17,9 +17,9 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
 
-from runs.cifar10 import Recipe, append, cifar10, finished, settings, train
+from runs.cifar10 import Recipe, cifar10, result_of, settings, trained
 
 LAM = 0.05
 GRID = (0.015, LAM, 0.15)
@@ -44,18 +44,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     data = cifar10()
     for variant, lam in TRIED:
         for batch in batches:
-            wanted = recipe(batch, images, variant, lam)
-            if not any(wanted.made(r) for r in finished(given.out)):
-                append(given.out, train(wanted, data))
-        report(finished(given.out), batches, images)
+            trained(given.out, recipe(batch, images, variant, lam), data)
+        report(given.out, batches, images)
 
 
-def report(results: list[dict[str, Any]], batches: Sequence[int], images: int) -> None:
+def report(out: Path, batches: Sequence[int], images: int) -> None:
     """Print what there is so far."""
 
     def knn(batch: int, variant: str, lam: float) -> float:
-        wanted = recipe(batch, images, variant, lam)
-        return next((100 * r["knn"] for r in results if wanted.made(r)), math.nan)
+        result = result_of(out, recipe(batch, images, variant, lam))
+        return math.nan if result is None else 100 * result["knn"]
 
     print(f"\nkNN in %, {images:,} images seen; one lambda is {LAM}")
     print("batch   biased   unbiased   tuned (variant, lambda)   biased, unbiased below tuned")

@@ -18,9 +18,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from runs.cifar10 import Cifar10, Recipe, append, cifar10, finished, settings, train
+from runs.cifar10 import Cifar10, Recipe, cifar10, settings, trained
 
 METHODS = (
     Recipe(method="lejepa", out=64),
@@ -42,13 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for seed in SEEDS:
         # The untrained encoder of a seed is the same for every method.
         for recipe in (UNTRAINED, *(replace(method, steps=steps) for method in chosen)):
-            _result(given.out, replace(recipe, seed=seed), data)
+            trained(given.out, replace(recipe, seed=seed), data)
     report(given.out, [UNTRAINED, *(replace(method, steps=steps) for method in chosen)], data)
 
 
 def _best_rate(method: Recipe, steps: int, out: Path, data: Cifar10) -> Recipe:
     tried = [replace(method, lr=lr, seed=RATE_SEED, steps=steps) for lr in RATES]
-    accuracies = [100 * _result(out, recipe, data)["knn"] for recipe in tried]
+    accuracies = [100 * trained(out, recipe, data)["knn"] for recipe in tried]
     print(
         f"{method.method}, kNN after {steps} steps: "
         + ", ".join(f"lr {lr:g} {knn:.1f} %" for lr, knn in zip(RATES, accuracies, strict=True)),
@@ -60,9 +59,9 @@ def _best_rate(method: Recipe, steps: int, out: Path, data: Cifar10) -> Recipe:
 def report(out: Path, recipes: Sequence[Recipe], data: Cifar10) -> None:
     print(f"\n{recipes[-1].steps} steps of {recipes[0].batch_size} images; kNN and probe in %")
     print("method        lr     kNN   above untrained   worst seed   probe   CPU minutes")
-    untrained = [_result(out, replace(UNTRAINED, seed=seed), data) for seed in SEEDS]
+    untrained = [trained(out, replace(UNTRAINED, seed=seed), data) for seed in SEEDS]
     for recipe in recipes:
-        found = [_result(out, replace(recipe, seed=seed), data) for seed in SEEDS]
+        found = [trained(out, replace(recipe, seed=seed), data) for seed in SEEDS]
         gains = [100 * (r["knn"] - u["knn"]) for r, u in zip(found, untrained, strict=True)]
         print(
             f"{recipe.method if recipe.steps else 'untrained':10s} {recipe.lr:5g}"
@@ -72,15 +71,6 @@ def report(out: Path, recipes: Sequence[Recipe], data: Cifar10) -> None:
             f" {statistics.fmean(r['cpu_seconds'] for r in found) / 60:12.1f}"
         )
     sys.stdout.flush()
-
-
-def _result(out: Path, recipe: Recipe, data: Cifar10) -> dict[str, Any]:
-    """Return what came of that recipe, trained now where it was not before."""
-    known = next((r for r in finished(out) if recipe.made(r)), None)
-    if known is None:
-        known = train(recipe, data)
-        append(out, known)
-    return known
 
 
 if __name__ == "__main__":

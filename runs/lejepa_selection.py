@@ -18,7 +18,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from runs.cifar10 import Recipe, append, cifar10, finished, settings, train
+from runs.cifar10 import Recipe, cifar10, settings, trained
 
 from shiomi.lejepa.selection import criterion, spearman
 
@@ -57,11 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = settings(__doc__, "lejepa_selection", arguments, quick=f"{QUICK} steps, not {FULL}")
     data = cifar10()
     wanted = recipes(QUICK if given.quick else FULL)
-    for recipe in wanted:
-        if not any(recipe.made(r) for r in finished(given.out)):
-            append(given.out, train(recipe, data))
-    results = [r for r in finished(given.out) if any(recipe.made(r) for recipe in wanted)]
-    report(results)
+    report([trained(given.out, recipe, data) for recipe in wanted])
 
 
 def report(results: list[dict[str, Any]]) -> None:

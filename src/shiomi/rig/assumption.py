@@ -15,7 +15,15 @@ from dataclasses import dataclass, replace
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.wording import say
 
-__all__ = ["Assumption", "assuming", "from_config", "from_header", "multiples", "without"]
+__all__ = [
+    "Assumption",
+    "assuming",
+    "assuming_of_speed",
+    "from_config",
+    "from_header",
+    "multiples",
+    "without",
+]
 
 _CACHES = 1 / 8  # of those of full attention
 _SHAPE = (0.75, 1.25)  # of the weights that the shape comes to
@@ -74,6 +82,14 @@ def assuming(
         if assumed.text in estimate.basis
         else f"{estimate.basis}; {assumed.text}",
     )
+
+
+def assuming_of_speed(
+    speed: Estimate, assumed: Assumption | None, weights: float, caches: float
+) -> Estimate:
+    """The same of a speed, which is the lower the more there is of weights and caches."""
+    least, most = multiples(assumed, weights, caches)
+    return assuming(speed, assumed, (1 / most, 1 / least))
 
 
 def without(basis: str, assumed: Assumption | None) -> str:

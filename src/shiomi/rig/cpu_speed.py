@@ -7,7 +7,7 @@ a CPU reads a prompt depends on its instructions and is not known here.
 
 from __future__ import annotations
 
-from shiomi.rig.assumption import assuming, multiples
+from shiomi.rig.assumption import assuming_of_speed
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.machine import Machine
@@ -56,5 +56,4 @@ def decode_on_cpu(
         "to be reached; not fitted",
         ("bytes counted from the model's shape",),
     )
-    least, most = multiples(model.assumed, weights, caches)
-    return assuming(found, model.assumed, (1 / most, 1 / least))
+    return assuming_of_speed(found, model.assumed, weights, caches)

@@ -12,7 +12,7 @@ from shiomi.rig.basis import basis_text
 from shiomi.rig.estimate import Estimate
 from shiomi.rig.fit import Need, Place, Runs
 from shiomi.rig.machine import Gpu, Machine
-from shiomi.rig.table import figure, text_table, text_width, tokens_text, wrapped
+from shiomi.rig.table import figure, filled, text_table, text_width, tokens_text, wrapped
 from shiomi.rig.wording import in_language, say, unit_text
 
 __all__ = ["estimate_json", "fit_json", "fit_text", "machine_text", "range_text"]
@@ -186,12 +186,7 @@ def _table(
 
 def _broken(name: str, room: int) -> str:
     """A model's name in lines of at most `room`, broken behind hyphens."""
-    lines = [""]
-    for piece in re.findall(r"[^-]*-|[^-]+", name):
-        if lines[-1].strip() and text_width(lines[-1] + piece) > room:
-            lines.append(" ")
-        lines[-1] += piece
-    return "\n".join(lines)
+    return "\n".join(filled(re.findall(r"[^-]*-|[^-]+", name), room, indent=1))
 
 
 def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:

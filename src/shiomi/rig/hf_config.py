@@ -61,6 +61,7 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
     count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
     if count < 1:
         fields.refuse("has no layers")
+    known = is_known(architecture, "config")
     stated = _stated_kinds(fields, count)
     kinds = stated or _usual_kinds(fields, count)
     hidden = fields.integer("hidden_size", "n_embd", "d_model")
@@ -85,9 +86,8 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
         source=f"config.json of {name}",
         assumed=from_config(
             architecture,
-            known=is_known(architecture, "config"),
-            kinds_said=stated is not None
-            or (is_known(architecture, "config") and not kinds_must_be_said(architecture)),
+            known=known,
+            kinds_said=stated is not None or (known and not kinds_must_be_said(architecture)),
         ),
     )
 

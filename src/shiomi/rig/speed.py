@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 
-from shiomi.rig.assumption import assuming, multiples
+from shiomi.rig.assumption import assuming_of_speed
 from shiomi.rig.coefficients import Calibration, Coefficients, choose
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate import Estimate
@@ -114,9 +114,11 @@ def decode_speed(
         basis,
         chosen[0].sources,
     )
+    if model.assumed is None:  # nearly always, and what is read need not be counted again
+        return found
+    weights = weight_reads(model, quantisation, users)
     caches = sum(cache_reads(model, depth, users, kv_dtype=kv_dtype))
-    least, most = multiples(model.assumed, weight_reads(model, quantisation, users), caches)
-    return assuming(found, model.assumed, (1 / most, 1 / least))
+    return assuming_of_speed(found, model.assumed, weights, caches)
 
 
 def prefill_speed(
@@ -161,10 +163,10 @@ def prefill_speed(
         _basis(chosen, calibration),
         chosen[0].sources,
     )
-    least, most = multiples(
-        model.assumed, product_flops(model, prompt), attention_flops(model, prompt, depth)
-    )
-    return assuming(found, model.assumed, (1 / most, 1 / least))
+    if model.assumed is None:
+        return found
+    products, attention = product_flops(model, prompt), attention_flops(model, prompt, depth)
+    return assuming_of_speed(found, model.assumed, products, attention)
 
 
 def time_to_first_token(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
-__all__ = ["figure", "text_table", "text_width", "tokens_text", "wrapped"]
+__all__ = ["figure", "filled", "text_table", "text_width", "tokens_text", "wrapped"]
 
 _GAP = "  "
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60"
@@ -48,8 +48,13 @@ def wrapped(text: str, columns: int | None, *, indent: int = 2) -> list[str]:
     """
     if columns is None or text_width(text) <= columns:
         return [text]
+    return filled(_UNIT.findall(text), columns, indent=indent)
+
+
+def filled(units: Iterable[str], columns: int, *, indent: int) -> list[str]:
+    """Lines of as many whole units as go into `columns`, the further ones indented."""
     lines = [""]
-    for unit in _UNIT.findall(text):
+    for unit in units:
         if text_width(lines[-1] + unit) > columns and lines[-1].strip():
             lines[-1] = lines[-1].rstrip()
             lines.append(" " * indent)

@@ -9,9 +9,14 @@ import numpy as np
 
 from shiomi.lejepa.errors import InputError
 
-__all__ = ["check_whole"]
+__all__ = ["check_whole", "is_number"]
 
 _LEAST, _MOST = -(2**63), 2**63 - 1  # what an int64 holds
+
+
+def is_number(value: object) -> bool:
+    """Whether it is an int or a float, and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_whole(name: str, value: object, *, least: int = _LEAST) -> None:

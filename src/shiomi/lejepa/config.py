@@ -14,8 +14,7 @@ from shiomi.lejepa.views import Augmentations, MultiCrop
 
 __all__ = ["PretrainConfig", "Training", "differing", "flat", "from_json", "to_json"]
 
-SMALL_SIDE = 64
-"""Pixels of a global view up to which images are small."""
+_SMALL_SIDE = 64  # pixels of a global view up to which images are small
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +124,10 @@ class PretrainConfig:
         local, augmentations = self.local_views, self.augmentations
         if local is None:
             # One global view alone would have nothing to be compared with.
-            local = 0 if whole <= SMALL_SIDE and self.global_views > 1 else 6
+            local = 0 if whole <= _SMALL_SIDE and self.global_views > 1 else 6
         if augmentations is None:
             small = Augmentations(blur=0.0, solarize=0.0)
-            augmentations = small if whole <= SMALL_SIDE else Augmentations()
+            augmentations = small if whole <= _SMALL_SIDE else Augmentations()
         return dataclasses.replace(
             self,
             global_size=whole,

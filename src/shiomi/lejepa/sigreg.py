@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed import ProcessGroup
 
+from shiomi.lejepa.arguments import is_number
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.nonfinite import checked, count_nonfinite
@@ -172,8 +173,7 @@ def joined(
     views: (V, N, D) float32 or float64. The last of `also` is this rank's N.
     """
     multiplier = default_multiplier(statistic) if multiplier is None else multiplier
-    number = isinstance(multiplier, int | float) and not isinstance(multiplier, bool)
-    if multiplier != "samples" and not (number and 0 < multiplier < math.inf):
+    if multiplier != "samples" and not (is_number(multiplier) and 0 < multiplier < math.inf):
         raise InputError(f'multiplier {multiplier!r}: give "samples" or a finite number above 0')
     if not isinstance(statistic, EppsPulley):
         views = gather_over_ranks(views, group)

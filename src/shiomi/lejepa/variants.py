@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from shiomi.lejepa.arguments import check_whole
+from shiomi.lejepa.arguments import check_whole, is_number
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.sigreg import Multiplier, Statistic, default_multiplier
@@ -129,8 +129,7 @@ def convert_lam(
 
 def check_lam(lam: float, variant: Variant) -> None:
     """Raise InputError where λ cannot be meant."""
-    known = isinstance(lam, int | float) and not isinstance(lam, bool)
-    if not (known and 0 <= lam < math.inf and (lam <= 1 or variant.mix == "additive")):
+    if not (is_number(lam) and 0 <= lam < math.inf and (lam <= 1 or variant.mix == "additive")):
         allowed = "from 0 to 1" if variant.mix == "convex" else "0 or more"
         raise InputError(f"λ = {lam!r}: give a number {allowed}")
 

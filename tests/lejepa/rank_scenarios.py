@@ -1,11 +1,10 @@
 """What each of several real gloo processes computes, and what one process computes of it all.
 
-python -m tests.lejepa.rank_scenarios RANK RANKS FOLDER    leaves FOLDER/RANK.pt
+`main(FOLDER)` in each of them (rank_processes.py) leaves FOLDER/RANK.pt.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -118,19 +117,8 @@ def _of_this_rank(rank: int, ranks: int) -> dict[str, Any]:
     return found
 
 
-def main() -> None:
-    torch.set_num_threads(1)
-    rank, ranks, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-    dist.init_process_group(
-        "gloo",
-        init_method=f"file://{folder / 'meet'}",
-        rank=rank,
-        world_size=ranks,
-        timeout=timedelta(seconds=240),
-    )
-    torch.save(_of_this_rank(rank, ranks), folder / f"{rank}.pt")
+def main(folder: Path) -> None:
+    dist.init_process_group("gloo", timeout=timedelta(seconds=240))
+    rank = dist.get_rank()
+    torch.save(_of_this_rank(rank, dist.get_world_size()), folder / f"{rank}.pt")
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main()

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from shiomi.lejepa import lejepa_loss
+from tests.lejepa.rank_processes import finish, rank_processes
 from tests.lejepa.rank_scenarios import (
     SCENARIOS,
     UNEVEN,
     joined_views,
+    main,
     part_of,
     weighted_layer,
     with_gradient,
 )
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module", params=[2, 4], ids=["2 ranks", "4 ranks"])
@@ -30,18 +26,8 @@ def ranks(
 ) -> list[dict[str, Any]]:
     """What each rank found; all of it in one start of the processes."""
     folder, count = tmp_path_factory.mktemp("ranks"), request.param
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.lejepa.rank_scenarios", str(rank), str(count), folder],
-            cwd=ROOT,
-            env={**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-    said = [process.communicate(timeout=300)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * count, said
+    with rank_processes(count, main, folder) as processes:
+        finish(processes)
     return [torch.load(folder / f"{rank}.pt") for rank in range(count)]
 
 

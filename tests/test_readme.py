@@ -18,7 +18,11 @@ from shiomi.digest.config import parse_config
 
 ROOT = Path(__file__).parents[1]
 READMES = ["README.md", "README.ja.md"]
-DOCUMENTS = [*READMES, "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *READMES,
+    "CONTRIBUTING.md",
+    *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
+]
 
 
 def block(readme: str, command: str) -> str:
@@ -65,7 +69,11 @@ def test_every_configuration_shown_is_one(readme: str) -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [*READMES, "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))],
+    [
+        *READMES,
+        "CONTRIBUTING.md",
+        *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md")),
+    ],
 )
 def test_every_link_within_the_repository_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text(encoding="utf-8")

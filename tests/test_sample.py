@@ -46,7 +46,9 @@ def threads() -> dict[str, list[Thread]]:
 
 
 def build_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("build_sample", ROOT / "runs" / "build_sample.py")
+    spec = importlib.util.spec_from_file_location(
+        "build_sample", ROOT / "tools" / "digest" / "build_sample.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

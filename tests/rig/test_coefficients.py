@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from runs.rig_regression import DECODE_SHRINK, fit_phase, interval, left_out, sound
-from runs.rig_rows import read_llama3
+from tools.rig.regression import DECODE_SHRINK, fit_phase, interval, left_out, sound
+from tools.rig.rows import read_llama3
 
 from shiomi.rig.coefficients import choose, coefficient_table
 from shiomi.rig.errors import RigError

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.rig_planted import may_also, planted
-from benchmarks.rig_planted import sound as sound_rows
+from benchmarks.rig.planted import may_also, planted
+from benchmarks.rig.planted import sound as sound_rows
 
 from shiomi.rig.compatibility import check_build
 from shiomi.rig.errors import PlanError

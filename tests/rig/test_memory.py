@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
-from benchmarks.rig_memory import cells, gpu_of, judged, table
+from benchmarks.rig.memory import cells, gpu_of, judged, table
 from hypothesis import given
 from hypothesis import strategies as st
 

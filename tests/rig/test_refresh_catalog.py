@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from runs.rig_refresh_catalog import FOLDERS, from_record, main
+from tools.rig.refresh_catalog import FOLDERS, from_record, main
 
 from shiomi.rig.catalog.rows import read_row
 from shiomi.rig.parts import Board, Category, GraphicsCard

@@ -25,7 +25,8 @@ needs_torch = pytest.mark.skipif(
 )
 
 
-# Recorded with runs/rig_training_memory.py: torch 2.13, real steps on the CPU, MiB at the most.
+# Recorded with benchmarks/rig/training_memory.py: torch 2.13, real steps on the CPU, MiB at the
+# most.
 @pytest.mark.parametrize(
     ("name", "images", "views", "mixed", "kept", "measured"),
     [
@@ -61,7 +62,7 @@ def test_recorded_steps_are_within_five_percent(
 @needs_torch
 @pytest.mark.slow
 def test_a_real_step_is_within_ten_percent() -> None:
-    from runs.rig_training_memory import measure
+    from benchmarks.rig.training_memory import measure
 
     shape, views = vit("S"), Views(1, 0)
     step = measure(shape, 4, views, mixed=False, checkpointed=False)

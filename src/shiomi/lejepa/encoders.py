@@ -67,7 +67,7 @@ class SmallConvNet(nn.Module):
 
     A convolution of stride 2, `widths[0]` wide, then for each further width a residual block of
     stride 2 with two 3 x 3 convolutions and batch normalisation; the mean over places is the
-    feature. A block at the first resolution would cost two fifths more (docs/log.md).
+    feature. A block at the first resolution would cost two fifths more (docs/lejepa/results.md).
     """
 
     def __init__(self, widths: Sequence[int] = (24, 48, 96, 192)) -> None:

@@ -54,7 +54,7 @@ def lejepa_loss(
         The first so many of V are the global ones.
     step
         The global step, the same on every rank. With gradient accumulation any number that no
-        other micro-batch has; see docs/lejepa-objective.md on what accumulation means.
+        other micro-batch has; see docs/lejepa/objective.md on what accumulation means.
     lam
         λ; None: the variant's own.
     variant

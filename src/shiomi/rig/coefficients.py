@@ -1,6 +1,6 @@
 """Fitted coefficients: engine version, then architecture, then GPU, then this machine.
 
-They are fitted by `python -m runs.rig_fit` from measured tables and kept in
+They are fitted by `python -m tools.rig.fit_coefficients` from measured tables and kept in
 data/coefficients.json. A GPU gets the newest set that has its architecture; an architecture
 nobody measured gets that of its relatives, and else the pooled one, each with its own, wider,
 interval.

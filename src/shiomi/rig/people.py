@@ -2,7 +2,8 @@
 
 The coefficients are of a few tables, each measured by one person with one version of an engine.
 Others run newer engines, other models, drivers and backends. The bounds here are from their rows,
-none of which was fitted to (`python -m runs.rig_people`); one measurement on the machine itself
+none of which was fitted to (`python -m benchmarks.rig.people`); one measurement on the machine
+itself
 replaces them.
 """
 

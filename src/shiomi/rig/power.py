@@ -1,7 +1,8 @@
 """Watts at the wall while a model writes, and what a million tokens cost.
 
 A desktop with discrete GPUs draws host + share x TDP watts; both are fitted on one desktop's rows
-(`python -m runs.rig_fit`). A layer split works on one GPU at a time: with several, one draws its
+(`python -m tools.rig.fit_coefficients`). A layer split works on one GPU at a time: with several,
+one draws its
 share and the others are taken to idle at a tenth of their TDP. A chip whose memory is shared with
 the system includes the host, so its TDP alone counts.
 """

@@ -148,7 +148,7 @@ def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
     if missing:
         raise PriceError(
             f"{name} needs your own key: set {' and '.join(missing)} in the environment (the "
-            "addresses where keys are given out stand in docs/rig.md)"
+            "addresses where keys are given out stand in docs/rig/index.md)"
         )
     keys = [environment[key].strip() for key in KEYS[name]]
     return Yahoo(keys[0]) if name == "yahoo" else Rakuten(keys[0], keys[1])

@@ -8,7 +8,8 @@ The most that a step takes is the largest of these moments:
 - the end of the backward pass: 16 (gradients have come, activations have gone), and one block;
 - the optimiser's step: 20, as PyTorch's default for GPUs (foreach) copies one moment.
 
-Activations are in proportion to tokens, layers and width (runs/rig_training_memory.py). GiB are
+Activations are in proportion to tokens, layers and width (benchmarks/rig/training_memory.py). GiB
+are
 2^30 bytes. Time is operations by the peak rate times the share of it that is reached.
 """
 
@@ -35,7 +36,9 @@ REMEMBERED = 4.0  # bytes of a checkpoint, per token, layer and width: the resid
 AROUND = 27.0  # bytes per token and width: patches, last norm, temporaries of the backward pass
 AROUND_LAST = 20.0  # the same of the last block to be gone through backward
 MFU = (0.2, 0.35, 0.5)  # share of the peak rate: low, usual, high; not measured here
-SOURCE = "runs/rig_training_memory.py, torch 2.13, saved tensors and live storages of real steps"
+SOURCE = (
+    "benchmarks/rig/training_memory.py, torch 2.13, saved tensors and live storages of real steps"
+)
 
 
 @dataclass(frozen=True, slots=True)

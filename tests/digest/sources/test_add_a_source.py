@@ -1,4 +1,4 @@
-"""docs/add-a-source.md: its source and its tests are run as they stand there."""
+"""docs/digest/add-a-source.md: its source and its tests are run as they stand there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shiomi.digest.sources.http import new_client
 
 from .community import Community, json_reply
 
-PAGE = Path(__file__).parents[3] / "docs" / "add-a-source.md"
+PAGE = Path(__file__).parents[3] / "docs" / "digest" / "add-a-source.md"
 BLOCKS: dict[str, str] = dict(
     re.findall(r"```python\n# (\S+)\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 )

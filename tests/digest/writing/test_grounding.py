@@ -233,7 +233,8 @@ def tally(answers: int, seed: int) -> Tally:
 def check(found: Tally) -> None:
     assert found.ungrounded == []
     assert found.kept >= 0.95 * found.clean
-    # a sentence of another story may say what is true of this one as well; see docs/writing.md
+    # a sentence of another story may say what is true of this one as well; see
+    # docs/digest/writing.md
     crossed = found.slipped.pop("crossed", [])
     assert len(crossed) <= 0.25 * found.tried["crossed"]
     found.slipped.pop("number", None)  # by chance one that the evidence holds: else see above

@@ -65,7 +65,7 @@ def look(page: str, folder: Path, ports: dict[str, int]) -> None:
 @contextmanager
 def python_site(name: str, folder: Path) -> Iterator[Server]:
     """The page's application, under the server its readers would take."""
-    for block in blocks("gate-python.md", "python"):
+    for block in blocks("gate/python.md", "python"):
         file = re.match(r"# (\w+\.py)\n", block)
         assert file is not None
         (folder / file[1]).write_text(block, encoding="utf-8")
@@ -100,11 +100,11 @@ def python_site(name: str, folder: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("name", ["fastapi_site", "django_site", "flask_site", "asgi_site"])
 def test_the_page_for_python_protects_a_site(name: str, tmp_path: Path) -> None:
-    for command, _ in console("gate-python.md"):
+    for command, _ in console("gate/python.md"):
         if command.startswith("shiomi"):
             run(command, tmp_path)
     with python_site(name, tmp_path) as running:
-        look("gate-python.md", tmp_path, {"127.0.0.1:8000": running.port})
+        look("gate/python.md", tmp_path, {"127.0.0.1:8000": running.port})
         visitor = Visitor(running.port)
         answer = visitor.visit("/")
         assert (answer.status, "Hello" in answer.text) == (200, True)
@@ -117,22 +117,22 @@ def test_the_page_for_forward_auth_protects_a_site(front: str, tmp_path: Path) -
     with ExitStack() as stack:
         site = stack.enter_context(site_server(tmp_path, f"{APPS}:plain_app"))
         service = stack.enter_context(gate_service(tmp_path))
-        for command, _ in console("gate-forward-auth.md"):
+        for command, _ in console("gate/forward-auth.md"):
             if "--print-config" in command:
                 ours = command.replace("serve", f"serve --port {service.port}")
                 run(ours.replace(":8000", f":{site.port}"), tmp_path)
         assert (tmp_path / "gate.yml").read_text().startswith("# The gate before a site")
         if front == "nginx":
-            (block,) = blocks("gate-forward-auth.md", "nginx")
+            (block,) = blocks("gate/forward-auth.md", "nginx")
             lines = block.replace("listen 80;", "").partition("{")[2].rpartition("}")[0]
             lines = lines.replace("gate.conf", str(tmp_path / "gate.conf"))
             running = stack.enter_context(nginx(tmp_path / "nginx", server_block=lines))
         else:
-            (block,) = blocks("gate-forward-auth.md", "caddyfile")
+            (block,) = blocks("gate/forward-auth.md", "caddyfile")
             lines = block.partition("{")[2].rpartition("}")[0]
             lines = lines.replace("gate.caddy", str(tmp_path / "gate.caddy"))
             running = stack.enter_context(caddy(tmp_path, lines))
         ports = {"localhost": running.port, "127.0.0.1:9292": service.port}
-        look("gate-forward-auth.md", tmp_path, ports)
+        look("gate/forward-auth.md", tmp_path, ports)
         answer = Visitor(running.port).visit("/")
         assert (answer.status, "own page" in answer.text) == (200, True)

@@ -1,6 +1,6 @@
 """Real browsers come to the page by themselves, with JavaScript on and off.
 
-How long it takes is measured by `benchmarks/gate_clients.py`.
+How long it takes is measured by `benchmarks/gate/clients.py`.
 """
 
 from __future__ import annotations

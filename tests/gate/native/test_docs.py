@@ -77,7 +77,7 @@ def started(name: str, config: str, folder: Path, port: int) -> Iterator[list[st
 @pytest.mark.parametrize("name", sorted(PLACES))
 def test_the_page_of_a_server_protects_a_site(name: str, folder: Path) -> None:
     needs("curl")
-    text = (ROOT / "docs" / f"gate-{name}.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "gate" / f"{name}.md").read_text(encoding="utf-8")
     text = text.replace(PLACES[name], str(folder))
     blocks = FENCE.findall(text)
     write, config, check, look = (block for _, block in blocks)

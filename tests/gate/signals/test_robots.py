@@ -134,7 +134,7 @@ def test_only_the_beginning_of_an_endless_file_is_read() -> None:
 
 
 def test_real_files_are_read_as_protego_reads_them(shared_data: Path) -> None:
-    """Every thirtieth of 4,231; the whole is runs/gate_robots.py's to compare."""
+    """Every thirtieth of 4,231; the whole is benchmarks/gate/robots.py's to compare."""
     compared = 0
     with tarfile.open(shared_data / "gate" / "protego-robots.tar.gz") as archive:
         for member in archive.getmembers()[::30]:

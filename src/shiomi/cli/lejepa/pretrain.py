@@ -49,7 +49,7 @@ __all__ = ["pretrain", "stopped"]
     "--variant",
     default="default",
     show_default=True,
-    help="Of the objective: see docs/lejepa-objective.md.",
+    help="Of the objective: see docs/lejepa/objective.md.",
 )
 @click.option("--slices", type=int, help="Directions per step.  [default: the variant's]")
 @click.option("--global-views", type=int, default=2, show_default=True, help="Per image.")

@@ -134,7 +134,7 @@ def priced(file: Path | None, asked: Wished) -> Prices:
     how = (
         f"  shiomi rig prices --model {asked.known.name} -o prices.csv      a list to fill in\n"
         f"  shiomi rig prices --model {asked.known.name} -o prices.csv --shop yahoo\n"
-        "                                      or the shop's own, with your key (docs/rig.md)\n"
+        "  or the shop's own, with your key (docs/rig)\n"
         "and give it with --prices prices.csv"
     )
     if file is None:

@@ -18,7 +18,7 @@ from shiomi.digest.thread import Thread
 
 __all__ = ["RELATED", "SAME_STORY", "Linker"]
 
-SAME_STORY = 0.98  # probability from which two threads are one story; docs/linking.md
+SAME_STORY = 0.98  # probability from which two threads are one story; docs/digest/linking.md
 RELATED = 0.50  # from which they are tied
 
 _CHUNK = 4096  # pairs whose features are computed at once

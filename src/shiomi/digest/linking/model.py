@@ -24,7 +24,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What training found; runs/train_linker.py writes it."""
+    """What training found; tools/digest/train_linker.py writes it."""
 
     table: Floats  # (2b, d): word buckets, then character n-gram buckets
     frequency: Floats  # (f,): inverse document frequency by word hash
@@ -61,7 +61,7 @@ def shipped_model() -> Model:
 
 def load_model(path: Path) -> Model:
     """Read a model file. Raises LinkingError where it is missing, damaged or of another format."""
-    remedy = "install Shiomi anew, or train it with runs/train_linker.py"
+    remedy = "install Shiomi anew, or train it with tools/digest/train_linker.py"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}

@@ -24,11 +24,13 @@ from shiomi.digest.thread import Reading, Thread
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
 # Rungs of the ladder of ages, hours, and the share of its settled count that the median Hacker
-# News story has at that age; to 12 h measured by runs/engagement_growth.py on about 60 stories of
+# News story has at that age; to 12 h measured by benchmarks/digest/engagement_growth.py on about
+# 60 stories of
 # 2020-11, then set by hand. It is only a prior: a community's own readings soon outweigh it.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
 GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
-# Rank correlation of a reading at that age with where the story ends (benchmarks/ranking.py): a
+# Rank correlation of a reading at that age with where the story ends
+# (benchmarks/digest/ranking.py): a
 # young reading is drawn towards the median by as much, in normal scores.
 RELIABLE = (0.74, 0.82, 0.89, 0.94, 0.98, 1.0, 1.0)
 NEAR = math.log(1.5)  # a reading counts for a rung up to this far away, in log hours

@@ -1,1 +1,1 @@
-"""Communities: one file each, turning an API's answers into threads; docs/add-a-source.md."""
+"""Communities: one file each; docs/digest/add-a-source.md."""

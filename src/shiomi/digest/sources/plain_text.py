@@ -1,7 +1,8 @@
 """HTML as communities send it → plain text: no markup, no entities, nothing SQLite cannot hold.
 
 A scanner of its own, because html.parser takes time quadratic in hostile input (25,000 characters
-of "<a " took 17 s under Python 3.11.7, `benchmarks/plain_text.py`): here every character is looked
+of "<a " took 17 s under Python 3.11.7, `benchmarks/digest/plain_text.py`): here every character is
+looked
 at a bounded number of times, since whatever does not end is dropped to the end of the text, as the
 HTML standard does.
 """

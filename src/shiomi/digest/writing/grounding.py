@@ -34,7 +34,8 @@ LONGEST_LATIN = 420
 SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
 # Of a sentence's comparable words, the share that its evidence must have; real summaries have .64
-# to .88, cross-wired ones .07. Advice brings words of its own. Set by runs/grounding.py.
+# to .88, cross-wired ones .07. Advice brings words of its own. Set by
+# benchmarks/digest/grounding.py.
 SHARED, SHARED_IN_ADVICE = 0.3, 0.1
 FEWEST, FEWEST_IN_ADVICE = 2, 4  # comparable words below which nothing can be told
 

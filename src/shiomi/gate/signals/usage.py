@@ -8,7 +8,7 @@
 | TDMRep | header, /.well-known/tdmrep.json | W3C Community Group, final report of 2024-05-10 |
 
 They are statements for whoever keeps to them; what stops the others is the gate. What each is worth
-in law is in docs/gate-signals.md. All are said of the whole site: a path that a rule opens keeps
+in law is in docs/gate/signals.md. All are said of the whole site: a path that a rule opens keeps
 them, since of several statements the strictest counts.
 """
 

@@ -1,0 +1,226 @@
+"""Ranking by rarity given community and age, beside raw points, rank among communities, z-scores.
+
+    python -m benchmarks.digest.ranking            # about a minute; needs the shared data
+
+Prints (a) how far the communities' distributions are apart, (b) how well a reading at 1 to 12
+hours tells the settled standing, (c) where the topics of 52 weeks come from, how many stories the
+weeks repeat, and how many of the topics are of one subject.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+
+import pyarrow.parquet as pq
+from benchmarks.digest.real_weeks import DATA, Memory, real_threads, stories
+
+from shiomi.digest.ranking import leading, rank
+from shiomi.digest.ranking.engagement import Engagement
+from shiomi.digest.ranking.window import Window, read_window
+from shiomi.digest.story import Story
+from shiomi.digest.terms import phrases
+from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.week import Week
+
+AS_OF = 1_800_000_000
+TOPICS = 8
+COMMUNITIES = ("hackernews", "reddit/programming", "lobsters")
+Score = Callable[[Thread], float]
+
+
+def points(thread: Thread) -> float:
+    return float(thread.readings[-1].points or 0)
+
+
+def z_scores(threads: Iterable[Thread]) -> Score:
+    """(points - mean) / deviation of the thread's community."""
+    held: dict[str, list[float]] = defaultdict(list)
+    for thread in threads:
+        held[thread.community].append(points(thread))
+    moments = {name: (statistics.fmean(v), statistics.pstdev(v) or 1.0) for name, v in held.items()}
+    return lambda t: (points(t) - moments[t.community][0]) / moments[t.community][1]
+
+
+def kolmogorov_smirnov(one: Sequence[float], other: Sequence[float]) -> float:
+    """The greatest distance of two empirical distributions."""
+    a, b = sorted(one), sorted(other)
+    return max(
+        abs(bisect.bisect_right(a, x) / len(a) - bisect.bisect_right(b, x) / len(b)) for x in a + b
+    )
+
+
+def spearman(one: Sequence[float], other: Sequence[float]) -> float:
+    """Rank correlation; ties at their mean rank."""
+    return statistics.correlation(_ranks(one), _ranks(other))
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    ordered = sorted(values)
+    return [(bisect.bisect_left(ordered, v) + bisect.bisect_right(ordered, v)) / 2 for v in values]
+
+
+def comparability(memory: Memory, weeks: Sequence[Week]) -> None:
+    """(a) Kolmogorov-Smirnov distance between communities, mean over weeks."""
+    gaps: dict[str, list[float]] = defaultdict(list)
+    for week in weeks:
+        window = read_window(memory, week, as_of=AS_OF, weeks=8)
+        engagement = Engagement(window.all, as_of=AS_OF)
+        scores: dict[str, Score] = {
+            "raw points": points,
+            "z-score of points": z_scores(window.all),
+            "strength (ours)": lambda t, e=engagement: e.standing(t).strength,  # type: ignore[misc]
+        }
+        for name, score in scores.items():
+            by = {c: [score(t) for t in window.now if t.community == c] for c in COMMUNITIES}
+            pairs = [(a, b) for n, a in enumerate(COMMUNITIES) for b in COMMUNITIES[n + 1 :]]
+            gaps[name].append(statistics.fmean(kolmogorov_smirnov(by[a], by[b]) for a, b in pairs))
+    base = statistics.fmean(gaps["raw points"])
+    print(f"(a) distance between communities (KS, 0 = comparable), {len(weeks)} weeks")
+    for name, found in gaps.items():
+        mean = statistics.fmean(found)
+        print(f"    {name:24s} {mean:.3f}  ratio to raw {mean / base:.2f}")
+
+
+def created_times() -> dict[int, float]:
+    """Of the front page's stories, in hours: ids rise with time, so no story is younger than the
+    first reading of any later id; the true creation lies a few minutes before that."""
+    table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
+    first: dict[int, int] = {}
+    for moment, number in zip(table["t"].to_pylist(), table["id"].to_pylist(), strict=True):
+        first[number] = min(first.get(number, moment), moment)
+    created, bound = {}, math.inf
+    for number in sorted(first, reverse=True):
+        bound = min(bound, first[number])
+        created[number] = bound
+    return created
+
+
+def front_page() -> list[Thread]:
+    """Front-page stories of 2021 with their readings over time."""
+    table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
+    created = created_times()
+    readings: dict[int, list[Reading]] = defaultdict(list)
+    for moment, number, count, comments in zip(
+        *(table[name].to_pylist() for name in ("t", "id", "points", "comments")), strict=True
+    ):
+        known = None if comments is None else int(comments)
+        readings[number].append(Reading(moment, count, known))
+    begin, end = 1_609_459_200, 1_617_235_200  # the first quarter of 2021
+    return [
+        Thread("hackernews", str(number), "", int(created[number]), "https://example.org",
+               readings=tuple(sorted(found, key=lambda r: r.time)))
+        for number, found in sorted(readings.items()) if begin <= created[number] < end
+    ]  # fmt: skip
+
+
+def ages() -> None:
+    """(b) Threads of one afternoon, each read at an age of its own, against where they end."""
+    threads = [t for t in front_page() if t.readings[-1].time - t.created > 14 * 3600]
+    half = len(threads) // 2
+    engagement = Engagement(threads[:half], as_of=AS_OF)
+    final = {t.uid: float(t.readings[-1].points or 0) for t in threads}
+    early: dict[int, list[tuple[Thread, Reading]]] = {}
+    for hours in (1, 3, 6, 12):
+        early[hours] = [
+            (t, r)
+            for t in threads[half:]
+            for r in [min(t.readings, key=lambda r: abs(r.time - t.created - hours * 3600))]
+            if abs(r.time - t.created - hours * 3600) < 1800
+        ]
+    mixed = [early[(1, 3, 6, 12)[n % 4]][n] for n in range(min(map(len, early.values())))]
+    print(f"(b) rank correlation of a young reading with the settled points; {half} threads learnt")
+    print("    reading at      threads   raw points   strength (ours)")
+    for label, rows in [*((f"{h} h", rows) for h, rows in early.items()), ("mixed ages", mixed)]:
+        ends = [final[t.uid] for t, _ in rows]
+        raw = [float(r.points or 0) for _, r in rows]
+        ours = [engagement.standing(t, as_of=r.time).strength for t, r in rows]
+        found = f"{spearman(raw, ends):12.3f} {spearman(ours, ends):12.3f}"
+        print(f"    {label:14s} {len(rows):8d} {found}")
+    young, old = ([points_at(engagement, row) for row in early[h]] for h in (3, 12))
+    print(f"    KS distance of 3 h from 12 h readings: raw points "
+          f"{kolmogorov_smirnov([p for p, _ in young], [p for p, _ in old]):.3f}, strength "
+          f"{kolmogorov_smirnov([s for _, s in young], [s for _, s in old]):.3f}")  # fmt: skip
+
+
+def points_at(engagement: Engagement, row: tuple[Thread, Reading]) -> tuple[float, float]:
+    thread, reading = row
+    return float(reading.points or 0), engagement.standing(thread, as_of=reading.time).strength
+
+
+def choices(memory: Memory, canon: dict[str, str], weeks: Sequence[Week]) -> None:
+    """(c) Who gets the places."""
+    pickers: dict[str, Callable[[list[Story], Window], list[Story]]] = {
+        "raw points": lambda found, _: best(found, points),
+        "Hacker News only": lambda found, _: best(
+            found, lambda t: points(t) if t.community == "hackernews" else -1.0
+        ),
+        "z-score of points": lambda found, window: best(found, z_scores(window.all)),
+        "shiomi": lambda found, window: [
+            item.story
+            for item in leading(
+                rank(memory, found, window.week, as_of=AS_OF, window=window), TOPICS
+            )
+        ],
+    }
+    print(f"(c) {TOPICS} topics of {len(weeks)} weeks")
+    print("    with a thread on     HN  r/prog  Lobsters  several   repeats   same subject")
+    tables = {name: [0.0] * 6 for name in pickers}
+    last: dict[str, list[Story]] = {name: [] for name in pickers}
+    for week in weeks:
+        window = read_window(memory, week, as_of=AS_OF, weeks=8)
+        found = stories(memory, canon, week)
+        for name, pick in pickers.items():
+            chosen = pick(found, window)
+            row = tables[name]
+            for story in chosen:
+                for place, community in enumerate(COMMUNITIES):
+                    row[place] += community in story.communities
+                row[3] += len(story.communities) > 1
+                row[4] += any(again(story, old, canon) for old in last[name])
+            row[5] += TOPICS - subjects(chosen)
+            last[name] = chosen
+    for name, row in tables.items():
+        a, b, c, d, e, f = (value / len(weeks) for value in row)
+        print(f"    {name:18s} {a:5.2f} {b:7.2f} {c:9.2f} {d:8.2f} {e:9.2f} {f:14.2f}")
+
+
+def best(found: list[Story], score: Score) -> list[Story]:
+    top = {story.id: max(map(score, story.threads)) for story in found}
+    return sorted(found, key=lambda story: (-top[story.id], story.id))[:TOPICS]
+
+
+def again(story: Story, old: Story, canon: dict[str, str]) -> bool:
+    """The same address, thread or title as a topic of the week before."""
+
+    def keys(s: Story) -> set[str]:
+        return {key for t in s.threads for key in (t.uid, canon.get(t.uid, t.uid), t.title)}
+
+    return bool(keys(story) & keys(old))
+
+
+def subjects(chosen: Sequence[Story]) -> int:
+    """How many subjects there are: stories with two or more naming words in common are one."""
+    seen: list[set[str]] = []
+    for story in chosen:
+        own = {p.key for t in story.threads for p in phrases(t.title, 1)}
+        if not any(len(own & other) > 1 for other in seen):
+            seen.append(own)
+    return len(seen)
+
+
+def main() -> None:
+    memory, canon = real_threads()
+    last = date(2020, 11, 1)
+    weeks = [Week(last - timedelta(weeks=back)) for back in range(51, -1, -1)]
+    comparability(memory, weeks[::4])
+    ages()
+    choices(memory, canon, weeks)
+
+
+if __name__ == "__main__":
+    main()

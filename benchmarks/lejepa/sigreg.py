@@ -1,0 +1,232 @@
+"""SIGReg's time and memory beside the formulation that others use, eager and under torch.compile.
+
+    python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
+    python -m benchmarks.lejepa.sigreg --plot docs/lejepa/growth.svg  and how time grows with N, K,
+    D
+
+Forward and backward of N embeddings of D dimensions on K slices, 17 knots on [0, 3], float32, all
+in one process; rounds in turn, so that what else the machine does falls on all alike. On a busy
+machine `--threads 1 --clock cpu` counts the process's own CPU time, as threads that wait for a core
+to meet their fellows tell of the neighbours and not of the code. The eager
+formulation holds tensors of N x K x 17 (written from the paper; as MINIMAL and the official package
+compute). "GEMMs" are the two products alone that no formulation can do without. Peak memory is
+what the high-water mark of a fresh process rises by, above the embeddings.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from benchmarks.lejepa.growth_plot import Line, growth_plot
+from torch import Tensor
+
+from shiomi.lejepa.epps_pulley import EppsPulley
+from shiomi.lejepa.kernels import choose_backend, trigonometric_sums
+from shiomi.lejepa.sigreg import sigreg
+from shiomi.lejepa.slicing import directions
+
+SHAPES = ((512, 128, 1024), (4096, 256, 1024))
+KNOTS, LIMIT = 17, 3.0
+BARS = {"eager": 20.0, "compiled": 3.0}
+
+
+def eager(x: Tensor, slices: int, drawn: Tensor | None = None) -> Tensor:
+    """N x K x T tensors of cosines and sines, averaged over samples, weighted."""
+    if drawn is None:
+        drawn = torch.randn(x.shape[1], slices, device=x.device, dtype=x.dtype)
+        drawn = drawn / drawn.norm(dim=0)
+    t = torch.linspace(0, LIMIT, KNOTS, device=x.device, dtype=x.dtype)
+    weights = torch.full_like(t, 2 * LIMIT / (KNOTS - 1))
+    weights[0] = weights[-1] = LIMIT / (KNOTS - 1)
+    phi = torch.exp(-t.square() / 2)
+    angles = (x @ drawn).unsqueeze(-1) * t
+    error = (angles.cos().mean(0) - phi).square() + angles.sin().mean(0).square()
+    return (error @ (weights * phi)).mean() * x.shape[0]
+
+
+def ours(x: Tensor, slices: int) -> Tensor:
+    return sigreg(x, step=1, slices=slices)
+
+
+def plain(x: Tensor, slices: int) -> Tensor:
+    """Ours, with the plain-torch kernels."""
+    drawn = directions(x.shape[1], slices, step=1)
+    grid = EppsPulley()
+    u = (drawn.T @ x.T).unsqueeze(1)
+    sums = trigonometric_sums(u, spacing=grid.spacing, knots=KNOTS, backend="plain")
+    return grid.from_sums(sums, x.shape[0]).mean() * x.shape[0]
+
+
+def step_of(loss: Callable[[Tensor, int], Tensor], x: Tensor, slices: int) -> Callable[[], None]:
+    def step() -> None:
+        x.grad = None
+        loss(x, slices).backward()
+
+    return step
+
+
+def gemms(x: Tensor, slices: int) -> Callable[[], None]:
+    drawn = directions(x.shape[1], slices, step=1)
+    values = x.detach()
+
+    def step() -> None:
+        u = drawn.T @ values.T
+        u.T @ drawn.T
+
+    return step
+
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+
+
+def in_turn(
+    steps: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
+) -> dict[str, float]:
+    """Median seconds of each, one after the other in every round."""
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for step in steps.values():
+        step()
+        step()
+    for _ in range(rounds):
+        for name, step in steps.items():
+            began = clock()
+            step()
+            taken[name].append(clock() - began)
+    return {name: statistics.median(values) for name, values in taken.items()}
+
+
+def gradient_error(x: Tensor, slices: int, *, autocast: bool = False) -> float:
+    """Of ours against float64, relative."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        value = ours(x, slices)
+    (gradient,) = torch.autograd.grad(value, x)
+    exact = x.detach().double().requires_grad_()
+    (wanted,) = torch.autograd.grad(ours(exact, slices), exact)
+    return float(((gradient - wanted).norm() / wanted.norm()).item())
+
+
+def peak_mib(name: str, shape: tuple[int, int, int]) -> float:
+    """What a fresh process's high-water mark rises by in one step of `name`."""
+    command = [sys.executable, "-m", "benchmarks.lejepa.sigreg", "--peak", name, *map(str, shape)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout))
+
+
+def _peak_here(name: str, n: int, d: int, k: int) -> float:
+    loss: Callable[[Tensor, int], Tensor] = {"eager": eager, "ours": ours, "plain": plain}.get(
+        name, ours
+    )
+    if name == "compiled":
+        loss = torch.compile(eager)
+    warm = torch.randn(n if name == "compiled" else 32, d, requires_grad=True)
+    for _ in range(2):
+        (
+            gemms(warm, k)
+            if name == "GEMMs"
+            else step_of(loss, warm, k if name == "compiled" else 32)
+        )()
+    x = torch.randn(n, d, requires_grad=True)
+    step = gemms(x, k) if name == "GEMMs" else step_of(loss, x, k)
+    Path("/proc/self/clear_refs").write_text("5")  # the mark falls to what is held now
+    before = _status("VmHWM")
+    step()
+    return (_status("VmHWM") - before) / 1024
+
+
+def _status(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def compare(
+    shape: tuple[int, int, int], rounds: int, clock: Callable[[], float], compiled: bool
+) -> None:
+    n, d, k = shape
+    x = torch.randn(n, d, requires_grad=True)
+    steps = {
+        "eager": step_of(eager, x, k),
+        "ours, plain torch": step_of(plain, x, k),
+        "ours": step_of(ours, x, k),
+        "GEMMs": gemms(x, k),
+    }
+    if compiled:
+        steps["compiled"] = step_of(torch.compile(eager), x, k)
+    seconds = in_turn(steps, rounds, clock)
+    print(f"\nN={n}, D={d}, K={k}; kernels: {choose_backend(torch.zeros(1, 1, 1))}")
+    print("                       ms    of ours   bar     peak MiB")
+    peaks = {"ours, plain torch": "plain"}
+    for name, value in seconds.items():
+        bar = f">= {BARS[name]:g}" if name in BARS else ""
+        print(
+            f"{name:18s} {value * 1e3:8.1f} {value / seconds['ours']:9.2f}   {bar:8s}"
+            f"{peak_mib(peaks.get(name, name), shape):8.1f}"
+        )
+    bound = (3 * n * k + 2 * n * d + 2 * d * k) * 4 / 2**20
+    print(f"ours / GEMMs: {seconds['ours'] / seconds['GEMMs']:.2f} (bar: <= 3)")
+    print(f"peak bar: 3 N K floats and the operands, {bound:.1f} MiB")
+    print(
+        f"gradient against float64: float32 {gradient_error(x, k):.1e} (bar 2e-5), under bf16"
+        f" autocast {gradient_error(x, k, autocast=True):.1e} (bar 1e-3)"
+    )
+
+
+def growth(rounds: int, clock: Callable[[], float], target: Path) -> None:
+    """Time of ours over N, K and D, the others fixed, as a picture; prints the exponents."""
+    base = {"N": 2048, "K": 1024, "D": 256}
+    grown = {"N": (512, 1024, 2048, 4096, 8192), "K": (256, 512, 1024, 2048, 4096),
+             "D": (64, 128, 256, 512, 1024)}  # fmt: skip
+    lines = []
+    print()
+    for name, values in grown.items():
+        steps = {}
+        for value in values:
+            shape = base | {name: value}
+            x = torch.randn(shape["N"], shape["D"], requires_grad=True)
+            steps[str(value)] = step_of(ours, x, shape["K"])
+        seconds = in_turn(steps, rounds, clock)
+        points = [(value, seconds[str(value)]) for value in values]
+        (a, s), (b, t) = points[0], points[-1]
+        exponent = math.log(t / s) / math.log(b / a)
+        others = ", ".join(f"{other} = {base[other]}" for other in base if other != name)
+        print(f"time goes with {name}^{exponent:.2f} ({others}): ", end="")
+        print(", ".join(f"{value}: {1e3 * taken:.1f} ms" for value, taken in points))
+        lines.append(Line(f"{name} ({others})", points))
+    target.write_text(growth_plot(lines))
+    print(f"plot: {target}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, help="of torch; default: its own")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--plot", type=Path, help="an SVG file to write")
+    parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    if given.peak:
+        print(json.dumps(_peak_here(given.peak[0], *map(int, given.peak[1:]))))
+        return
+    clock = CLOCKS[given.clock]
+    threads = torch.get_num_threads()
+    print(f"torch {torch.__version__}, {threads} threads, {given.clock}, median of {given.rounds}")
+    for shape in SHAPES:
+        compare(shape, given.rounds, clock, not given.no_compile)
+    if given.plot:
+        growth(given.rounds, clock, given.plot)
+
+
+if __name__ == "__main__":
+    main()

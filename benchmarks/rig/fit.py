@@ -1,0 +1,134 @@
+"""How long `shiomi rig fit` takes, and how far off it is, beside llmfit itself.
+
+    python -m benchmarks.rig.fit [--llmfit PROGRAM]
+
+llmfit is the program that people would use instead (the package `llmfit`; its binary is found on
+the PATH, or given). Without it, only this project's figures are printed. Its speeds are asked for
+by `llmfit plan` with a hardware profile that holds the GPU's true bandwidth and peak, so that its
+own table of names costs it nothing; ours are with the GPU type left out of the fit. The measured
+rows need $SHIOMI_DATA/rig.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from tools.rig.regression import DECODE_SHRINK, gpu_name, left_out
+from tools.rig.rows import Row, read_llama3
+
+from shiomi.rig.fit import Need, fit_models
+from shiomi.rig.known_models import known_models
+from shiomi.rig.simulate import simulated
+
+RUNS = 5
+MACHINES = ("RTX 3090 x2, 64 GB", "RTX 4060 laptop, 32 GB DDR5-5600 2ch", "64 GB DDR5-6000 2ch")
+MODELS = {"Llama-3-8B": "meta-llama/Meta-Llama-3-8B", "Llama-3-70B": "meta-llama/Meta-Llama-3-70B"}
+
+
+def timed(call: Callable[[], object]) -> tuple[float, float]:
+    """Medians of wall seconds and of processor seconds, those of children included."""
+    walls, cpus = [], []
+    for _ in range(RUNS):
+        own, children = (
+            resource.getrusage(x) for x in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        before = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        start = time.perf_counter()
+        call()
+        walls.append(time.perf_counter() - start)
+        own, children = (
+            resource.getrusage(x) for x in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        )
+        after = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        cpus.append(after - before)
+    return statistics.median(walls), statistics.median(cpus)
+
+
+def run(command: Sequence[str]) -> None:
+    """Run a program to its end, quietly."""
+    subprocess.run(command, check=False, capture_output=True, timeout=120)
+
+
+def times(llmfit: str | None) -> None:
+    """Print how long a table of models takes."""
+    models = known_models()
+    print(f"{'':58s}{'wall':>9s}{'CPU':>9s}")
+    for text in MACHINES:
+        machine = simulated(text)
+        wall, cpu = timed(lambda m=machine: fit_models(models, m, Need()))  # type: ignore[misc]
+        print(f"  fit_models, {len(models)} models, {text:34.34s}{wall:8.2f}s{cpu:8.2f}s")
+    command = [sys.executable, "-m", "shiomi.cli", "rig", "fit", "--simulate", MACHINES[0]]
+    wall, cpu = timed(lambda: run(command))
+    print(f"  {'shiomi rig fit, the whole program':56s}{wall:8.2f}s{cpu:8.2f}s")
+    if llmfit:
+        theirs = [llmfit, "--profile", "nvidia-rtx-4090", "--no-dashboard", "--json", "fit"]
+        wall, cpu = timed(lambda: run(theirs))
+        print(f"  {'llmfit fit, the whole program':56s}{wall:8.2f}s{cpu:8.2f}s")
+
+
+def asked(llmfit: str, row: Row, folder: Path) -> float | None:
+    """What `llmfit plan` says of a row."""
+    profile = folder / f"{row.gpu.name.lower().replace(' ', '-')}.json"
+    hardware = {
+        "total_ram_gb": 128.0,
+        "unified_memory": row.gpu.unified,
+        "gpu_memory_bandwidth_gbps": row.gpu.bandwidth_gb_s,
+    }
+    if row.gpu.fp16_tflops:
+        hardware["gpu_compute_tflops_fp16"] = row.gpu.fp16_tflops
+    said = {"schema_version": 1, "name": profile.stem, "hardware": hardware}
+    profile.write_text(json.dumps(said), encoding="utf-8")
+    command = [llmfit, "--profile", str(profile), "--no-dashboard", "plan", MODELS[row.model.name]]
+    command += ["--context", str(row.tokens), "--quant", row.quantisation, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    try:
+        paths = json.loads(done.stdout)["run_paths"]
+        return next(float(x["estimated_tps"]) for x in paths if x["path"] == "gpu")
+    except (ValueError, KeyError, StopIteration, TypeError):
+        return None
+
+
+def accuracy(llmfit: str) -> None:
+    """Print errors on the rows of one GPU that both have an answer for."""
+    rows = [row for row in read_llama3() if row.phase == "decode"]
+    ours = {
+        id(row): float(np.exp(-error)) for row, error in left_out(rows, DECODE_SHRINK, gpu_name)
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        found = [
+            (ours[id(row)], theirs / row.speed)
+            for row in rows
+            if row.gpus == 1 and (theirs := asked(llmfit, row, Path(folder)))
+        ]
+    print(f"\nDecode, Llama 3 on one GPU, {len(found)} rows of {sum(r.gpus == 1 for r in rows)}")
+    for name, column in (("shiomi.rig, GPU type left out", 0), ("llmfit itself", 1)):
+        off = np.abs(np.array([x[column] for x in found]) - 1)
+        middle, ninth = np.quantile(off, (0.5, 0.9))
+        print(f"  {name:40s}{middle:9.1%} median{ninth:9.1%} p90{off.max():8.0%} most")
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--llmfit", default=shutil.which("llmfit"), help="the llmfit binary")
+    program = parser.parse_args().llmfit
+    print(f"load {os.getloadavg()[0]:.1f}")
+    times(program)
+    if program:
+        accuracy(program)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""How well the rig's memory figures hold: every measured cell beside the naive formula.
+
+    python benchmarks/rig/memory.py
+
+1. caches: the cells of kv_reference.csv (issues of six projects, each with its engine);
+2. weights: sizes of Llama 3 70B files, predicted from bits per weight measured on 8B files, beside
+   parameters times that same mean;
+3. out of memory: all configurations of xiongjiedai_llama3.csv, of which two do not fit;
+4. catalogues: how many rows of model_configs_llmfit contradict themselves.
+
+The data are in the folder named by SHIOMI_DATA, ../shared/data by default.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiomi.rig.errors import ModelFileError
+from shiomi.rig.layers import read_catalogue_row, read_config
+from shiomi.rig.machine import Gpu, Vendor
+from shiomi.rig.memory import CONTEXT_GIB, fits, kv_bytes, memory, weights_gib
+from shiomi.rig.model import Layer, LayerKind, Model
+
+ROOT = Path(__file__).parents[2]
+GIB = 2**30
+CONFIGS = ROOT / "tests" / "data" / "rig" / "configs.json"
+
+
+def data() -> Path:
+    """Where the measured tables are."""
+    return Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with (data() / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def model(name: str) -> Model:
+    """A model of tests/data/rig/configs.json."""
+    return read_config(json.loads(CONFIGS.read_text("utf-8"))[name], name=name)
+
+
+def bge_reranker() -> Model:
+    """bge-reranker-v2-m3 (XLM-RoBERTa large): an encoder, which keeps no cache."""
+    block = Layer(LayerKind.FULL, dense_parameters=12_596_224, heads=16, feed_forward=4096)
+    return Model(
+        name="bge-reranker-v2-m3",
+        architecture="bert",
+        layers=(block,) * 24,
+        hidden_size=1024,
+        vocabulary=0,  # it gives one score, no logits
+        embedding_parameters=(250_002 + 8_194) * 1024,
+        output_parameters=1024 * 1025,
+        source="config.json of BAAI/bge-reranker-v2-m3",
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the reference and what is said here."""
+
+    row: dict[str, str]
+    ours: float
+    note: str = ""
+
+    @property
+    def error(self) -> float:
+        return self.ours / float(self.row["value"]) - 1
+
+
+def cells() -> Iterator[Cell]:
+    """Every row that states a figure for a stated configuration."""
+    for row in table("kv_reference.csv"):
+        name, quantity = row["model"], row["quantity"]
+        if row["context"] == "max ctx of PR":
+            m = model(re.sub(r" \(.*", "", name))
+            context = m.context_length or 0
+            size = kv_bytes(m, context, users=1, kv_dtype="f16", engine="llama.cpp")
+            yield Cell(row, size / GIB, f"{context} tokens; the source's GB are GiB")
+        elif name.startswith("Qwen3.6-27B"):
+            need = memory(
+                model("Qwen3.6-27B"), quantisation="Q4_K_M", context=65536, kv_dtype="q8_0"
+            )
+            yield Cell(row, need.total.value, "weights, caches and buffers")
+        elif quantity.startswith("KV bytes per token"):
+            yield Cell(row, kv_bytes(model(name), 1, users=1, kv_dtype="bf16", engine="vllm"))
+        elif row["context"] == "8192 x 32 seqs":
+            size = kv_bytes(model(name), 8192, users=32, kv_dtype="bf16", engine="vllm")
+            yield Cell(row, size / GIB)
+        elif name == "gpt-oss-20b":
+            size = kv_bytes(model(name), 131072, users=1, kv_dtype="f16", engine="llama.cpp")
+            yield Cell(row, size / GIB)
+        elif name.startswith("bge"):
+            need = memory(bge_reranker(), quantisation="F16", context=8192)
+            yield Cell(row, (need.total.value + CONTEXT_GIB) * 1024, "with CUDA's own context")
+        elif name == "Llama-3 8B":
+            size = kv_bytes(model("Llama-3-8B"), 1024, users=1, kv_dtype="f16", engine="llama.cpp")
+            yield Cell(row, size / 2**20)
+        else:
+            need = memory(
+                model(name), quantisation="BF16", context=131072, kv_dtype=row["kv_dtype"]
+            )
+            note = "weights' format not stated: BF16 taken; GB read as GiB (as GB: +7 %)"
+            yield Cell(row, need.total.value, note)
+
+
+def gpu_of(name: str) -> list[Gpu]:
+    """The GPUs of a row: "3090 24GB * 2"."""
+    match = re.search(r"(\d+)GB(?: \* (\d+))?$", name)
+    if match is None:
+        raise ValueError(f"no memory in {name!r}")
+    vendor = Vendor.APPLE if re.match(r"M\d", name) else Vendor.NVIDIA
+    gpu = Gpu(name, vendor, "", float(match[1]), 1.0, None, None, vendor is Vendor.APPLE)
+    return [gpu] * int(match[2] or 1)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One configuration that ran, or did not."""
+
+    row: dict[str, str]
+    ran: bool
+    fits: bool
+    sure: bool
+    needed: float
+    usable: float
+
+
+def judged() -> list[Judged]:
+    """All configurations; llama.cpp of May 2024, without flash attention."""
+    rows = []
+    for row in table("xiongjiedai_llama3.csv"):
+        size, quantisation = row["model"].split()
+        gpus = gpu_of(row["gpu"])
+        need = memory(
+            model(f"Llama-3-{size}"),
+            quantisation=quantisation,
+            context=int(row["n"]),
+            flash_attention=False,
+            gpus=len(gpus),
+        )
+        fit = fits(need.total, gpus)
+        ran = bool(row["tps"])
+        rows.append(Judged(row, ran, fit.fits, fit.sure, fit.needed.value, fit.usable.value))
+    return rows
+
+
+def main() -> None:
+    """Print the four tables."""
+    print("1. Caches (bar: 5 %)")
+    print(f"{'model':38}{'engine':30}{'measured':>12}{'naive':>10}{'ours':>12}{'error':>8}")
+    for cell in cells():
+        row = cell.row
+        print(
+            f"{row['model'][:37]:38}{row['engine'][:29]:30}{row['value']:>9} {row['unit']:3}"
+            f"{row['naive_formula_value']:>9}{cell.ours:12.2f}{cell.error:8.1%}  {cell.note}"
+        )
+    print("\n2. Llama 3 70B files, GiB: from parts, and parameters x mean of the 8B file")
+    llama = model("Llama-3-70B")
+    measured = table("gguf_bpw_llama31_8b.csv")
+    means = {row["quant"]: float(row["bits_per_weight"]) for row in measured}
+    for row in table("llama3_70b_quant_perplexity.csv"):
+        size, name = float(row["size_gib"]), row["quant"]
+        ours = weights_gib(llama, name).value
+        naive = means.get(name, float("nan")) * llama.parameters / 8 / GIB
+        print(f"{name:10}{size:8.2f}{ours:8.2f}{ours / size - 1:8.1%}{naive / size - 1:8.1%}")
+    rows = judged()
+    print("\n3. Out of memory: what did not run, its neighbour, and all")
+    for r in rows:
+        near = r.row["n"] == "4096" and r.row["gpu"][:2] in ("40", "M1")
+        if not r.ran or (near and r.usable - r.needed < 1.0):
+            print(
+                f"{r.row['gpu'][:22]:24}{r.row['model']:12}{r.row['test']} {r.row['n']:>5}"
+                f"  ran {r.ran!s:6} fits {r.fits!s:6} sure {r.sure!s:6}"
+                f"{r.needed:7.2f} of {r.usable:6.2f} GiB"
+            )
+    right = sum(r.ran == r.fits for r in rows)
+    print(f"judged right: {right} of {len(rows)}; sure of {sum(r.sure for r in rows)}")
+    print(f"wrong and sure: {sum(r.sure and r.ran != r.fits for r in rows)}")
+    catalogue()
+
+
+def catalogue() -> None:
+    """Read every row of a catalogue; print how many are refused and why."""
+    verdicts: Counter[str] = Counter()
+    shown = []
+    begun = time.perf_counter()
+    rows = table("model_configs_llmfit_2026-05.csv")
+    for row in rows:
+        try:
+            read_catalogue_row(row)
+            verdicts["agrees with its shape"] += 1
+        except ModelFileError as error:
+            text = str(error)
+            kinds = {"one of the two": "contradicts its shape", "whole shape": "shape not whole"}
+            kind = next((v for k, v in kinds.items() if k in text), "field missing or unknown")
+            verdicts[kind] += 1
+            if kind == "contradicts its shape":
+                shown.append(text)
+    seconds = time.perf_counter() - begun
+    print(f"\n4. {len(rows)} catalogue rows in {seconds:.2f} s: {dict(verdicts)}")
+    for text in shown[:: max(1, len(shown) // 12)]:
+        print("  ", text)
+
+
+if __name__ == "__main__":
+    main()

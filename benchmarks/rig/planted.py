@@ -1,0 +1,276 @@
+"""Builds that are sound, and builds with one planted fault, drawn from the catalogue's raw rows.
+
+An oracle of its own: it reads the CSV files and writes every rule out once more, with margins where
+rules of thumb differ (a sound build's supply has half more than is drawn, a faulty one's less than
+is drawn), and draws only among rows that state what a rule needs. It shares no code with
+`shiomi.rig`.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["FAULTS", "Planted", "planted", "sound"]
+
+PARTS = Path(__file__).parents[2] / "src/shiomi/rig/catalog/parts"
+SOCKETS = ("LGA 1151", "LGA 1200", "LGA 1700", "LGA 1851", "AM4", "AM5")
+Row = dict[str, str]
+Rows = dict[str, list[Row]]
+
+
+@dataclass
+class Planted:
+    """A build as rows, and the check that has to refuse it (None: sound)."""
+
+    parts: dict[str, Row]
+    cards: int
+    fault: str | None
+    shared_layers: bool = False
+    amps: float = 15.0  # of a circuit of 100 V; what other devices on it leave
+
+    def ids(self) -> list[str]:
+        """Catalogue ids, the card once per card."""
+        one = [row["id"] for kind, row in self.parts.items() if kind != "gpu"]
+        return [*one, *[self.parts["gpu"]["id"]] * self.cards]
+
+
+def f(row: Row, name: str) -> float:
+    """A figure, 0 where it is empty."""
+    return float(row[name] or 0)
+
+
+def load() -> Rows:
+    """Rows that state what the rules need."""
+    rows: Rows = {}
+    for kind in ("gpu", "cpu", "motherboard", "ram", "storage", "psu", "case", "cooler"):
+        with (PARTS / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
+            rows[kind] = [row for row in csv.DictReader(file) if STATED[kind](row)]
+    return rows
+
+
+def _plugs(row: Row) -> tuple[int, int]:
+    """(8-pin or 6-pin, 12 V) of a card."""
+    twelve = max(int(f(row, "p12vhpwr")), int(f(row, "p12v2x6")))
+    return int(f(row, "p6") + f(row, "p8")), twelve
+
+
+def _card(row: Row) -> bool:
+    pins, twelve = _plugs(row)
+    names = ("p6", "p8", "p12vhpwr", "p12v2x6")
+    return (
+        100 <= f(row, "length_mm") <= 450
+        and 1 <= f(row, "slots") <= 5
+        and 80 <= f(row, "tdp_w") <= 600
+        and (pins > 0) != (twelve > 0)
+        and all(row[name] != "" for name in names)
+    )
+
+
+STATED: dict[str, Callable[[Row], bool]] = {
+    "gpu": _card,
+    "cpu": lambda r: r["socket"] in SOCKETS and r["mem_types"] != "" and f(r, "tdp_w") > 0,
+    "motherboard": lambda r: (
+        r["socket"] in SOCKETS
+        and r["ff"] in ("ATX", "Micro ATX", "Mini-ITX")
+        and f(r, "ram_slots") > 0
+        and f(r, "ram_max_gb") >= 32
+        and r["pcie"] != ""
+    ),
+    "ram": lambda r: (
+        r["ff"] == "288-pin DIMM"
+        and r["type"] in ("DDR4", "DDR5")
+        and f"({r['modules']}x{f(r, 'capacity_gb') / f(r, 'modules'):g}GB)" in r["name"]
+    ),
+    "storage": lambda r: r["ff"] == "M.2-2280",
+    "psu": lambda r: (
+        r["ff"] == "ATX" and f(r, "watt") >= 300 and f(r, "p62") + f(r, "p12vhpwr") > 0
+    ),
+    "case": lambda r: (
+        r["ff"] in ("ATX Mid Tower", "ATX Full Tower", "Micro ATX Mid Tower")
+        and f(r, "gpu_max_mm") >= 50
+        and f(r, "cooler_max_mm") >= 20
+        and f(r, "slots") > 0
+        and r["mb"] != ""
+    ),
+    "cooler": lambda r: r["water"] == "False" and r["sockets"] != "" and f(r, "height_mm") >= 15,
+}
+
+
+def _generation(cpu: Row, board: Row) -> bool | None:
+    """Whether the board's chipset runs this generation; None where this oracle cannot tell.
+
+    LGA 1151 was two sockets in one: series 100 and 200 run 6000 and 7000, series 300 the rest.
+    """
+    if cpu["socket"] == "LGA 1151":
+        name = re.search(r"Core i\d[ -](\d)\d{3}[A-Z]*\b", cpu["name"])
+        series = re.search(r"Intel [BHQZ](\d)\d\d$", board["chipset"])
+        if name is None or series is None:
+            return None
+        return (int(name[1]) <= 7) == (int(series[1]) <= 2)
+    if cpu["socket"] == "LGA 1200":  # the two that never ran the 11th generation
+        return "Rocket" not in cpu["arch"] or board["chipset"] not in ("Intel H410", "Intel B460")
+    return True
+
+
+def _x16(board: Row) -> int:
+    return sum(
+        int(x.split("x ")[0]) for x in board["pcie"].split("|") if x.rsplit(" x", 1)[1] == "16"
+    )
+
+
+def _modules(kit: Row) -> int:
+    return int(f(kit, "modules"))
+
+
+def _dc(p: Planted, of_cpu: float) -> float:
+    return f(p.parts["gpu"], "tdp_w") * p.cards + f(p.parts["cpu"], "tdp_w") * of_cpu + 75
+
+
+def _pins_short(p: Planted) -> bool:
+    """Whether no way of plugging feeds all cards; an adapter joins one 8-pin per 150 W."""
+    pins, twelve = _plugs(p.parts["gpu"])
+    supply = p.parts["psu"]
+    adapters = max(0, twelve * p.cards - int(f(supply, "p12vhpwr")))
+    each = -(-f(p.parts["gpu"], "tdp_w") // 150)
+    return pins * p.cards + adapters * each > f(supply, "p62")
+
+
+def _slots(p: Planted) -> float:
+    return float(-(-f(p.parts["gpu"], "slots") // 1)) * p.cards
+
+
+# Each rule: whether it is broken, and whether it surely holds. In between no build is drawn.
+Rule = tuple[Callable[[Planted], bool], Callable[[Planted], bool]]
+
+
+def _plain(broken: Callable[[Planted], bool]) -> Rule:
+    return broken, lambda p: not broken(p)
+
+
+def _pair(left: str, right: str, broken: Callable[[Row, Row], bool]) -> Rule:
+    return _plain(lambda p: broken(p.parts[left], p.parts[right]))
+
+
+def _largest_cpu(p: Planted) -> float:
+    return max(2.2, f(p.parts["cpu"], "ppt_w") / f(p.parts["cpu"], "tdp_w"))
+
+
+RULES: dict[str, Rule] = {
+    "socket": _pair("cpu", "motherboard", lambda c, b: c["socket"] != b["socket"]),
+    "chipset": (
+        lambda p: (
+            p.parts["cpu"]["socket"] == p.parts["motherboard"]["socket"]
+            and _generation(p.parts["cpu"], p.parts["motherboard"]) is False
+        ),
+        lambda p: bool(_generation(p.parts["cpu"], p.parts["motherboard"])),
+    ),
+    "memory kind": _plain(
+        lambda p: (
+            p.parts["ram"]["type"] != p.parts["motherboard"]["ram_type"]
+            or p.parts["motherboard"]["ram_type"] not in p.parts["cpu"]["mem_types"]
+        )
+    ),
+    "memory count": _pair("ram", "motherboard", lambda k, b: _modules(k) > f(b, "ram_slots")),
+    "memory capacity": _pair(
+        "ram", "motherboard", lambda k, b: f(k, "capacity_gb") > f(b, "ram_max_gb")
+    ),
+    "form factor": _pair("motherboard", "case", lambda b, c: b["ff"] not in c["mb"].split("|")),
+    "graphics card length": _pair(
+        "gpu", "case", lambda g, c: f(g, "length_mm") > f(c, "gpu_max_mm")
+    ),
+    "slots in the case": _plain(lambda p: _slots(p) > f(p.parts["case"], "slots")),
+    "slots on the board": _plain(lambda p: p.cards > _x16(p.parts["motherboard"])),
+    "PCIe lanes": _plain(lambda p: p.shared_layers and p.cards * 8 > 16),
+    "power connectors": _plain(_pins_short),
+    "supply wattage": (
+        lambda p: _dc(p, 1.0) > f(p.parts["psu"], "watt"),
+        lambda p: 1.5 * _dc(p, _largest_cpu(p)) <= f(p.parts["psu"], "watt"),
+    ),
+    "circuit": (
+        lambda p: _dc(p, 1.0) > 100 * p.amps,
+        lambda p: _dc(p, _largest_cpu(p)) < 75 * p.amps,
+    ),
+    "supply size": _pair(
+        "psu", "case", lambda s, c: f(s, "length_mm") > (f(c, "psu_max_mm") or 1000)
+    ),
+    "cooler socket": _pair(
+        "cooler", "cpu", lambda k, c: c["socket"] not in k["sockets"].split("|")
+    ),
+    "cooler height": _pair(
+        "cooler", "case", lambda k, c: f(k, "height_mm") > f(c, "cooler_max_mm")
+    ),
+    "M.2 slots": _pair("storage", "motherboard", lambda _, b: int(b["m2"]) < 1),
+}
+
+# The parts a rule is about: one of them is drawn anew while it is not as it should be.
+_ABOUT: dict[str, tuple[str, ...]] = {
+    "socket": ("motherboard",),
+    "chipset": ("motherboard", "cpu"),
+    "memory kind": ("ram", "motherboard"),
+    "memory count": ("ram", "motherboard"),
+    "memory capacity": ("ram", "motherboard"),
+    "form factor": ("case", "motherboard"),
+    "graphics card length": ("gpu", "case"),
+    "slots in the case": ("gpu", "case"),
+    "slots on the board": ("motherboard",),
+    "PCIe lanes": ("motherboard",),
+    "power connectors": ("psu", "gpu"),
+    "supply wattage": ("psu", "gpu"),
+    "supply size": ("psu", "case"),
+    "circuit": ("gpu",),
+    "cooler socket": ("cooler",),
+    "cooler height": ("cooler", "case"),
+    "M.2 slots": ("motherboard",),
+}
+_CARDS = {"slots in the case": (2, 3), "slots on the board": (2, 3), "PCIe lanes": (3,)}
+# What breaks one rule may strain another as well; these may refuse besides.
+_BESIDES = {
+    "supply wattage": {"transient headroom"},
+    "circuit": {"supply wattage", "transient headroom"},
+}
+FAULTS = tuple(RULES)
+
+
+def may_also(fault: str) -> set[str]:
+    """Checks that may refuse besides the planted one."""
+    return _BESIDES.get(fault, set())
+
+
+def _draw(rows: Rows, rng: random.Random, fault: str | None) -> Planted:
+    """A build in which all rules hold but the planted one, which is broken."""
+    while True:
+        parts = {kind: rng.choice(of_kind) for kind, of_kind in rows.items()}
+        cards = rng.choice(_CARDS.get(fault or "", (1,)))
+        p = Planted(parts, cards, fault, shared_layers=fault == "PCIe lanes")
+        if fault == "circuit":
+            p.amps = 4.0
+        for _ in range(3000):
+            wrong = [
+                name
+                for name, (broken, holds) in RULES.items()
+                if name not in may_also(fault or "")
+                and not (broken(p) if name == fault else holds(p))
+            ]
+            if not wrong:
+                return p
+            kind = rng.choice(_ABOUT[rng.choice(wrong)])
+            p.parts[kind] = rng.choice(rows[kind])
+
+
+def sound(count: int, seed: int) -> Iterator[Planted]:
+    """Builds with no fault."""
+    rng, rows = random.Random(seed), load()
+    for _ in range(count):
+        yield _draw(rows, rng, None)
+
+
+def planted(count: int, seed: int) -> Iterator[Planted]:
+    """Builds with one fault each, the kinds in turn."""
+    rng, rows = random.Random(seed), load()
+    for index in range(count):
+        yield _draw(rows, rng, FAULTS[index % len(FAULTS)])

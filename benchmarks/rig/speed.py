@@ -1,0 +1,355 @@
+"""How far off the rig's estimates are, beside llmfit's and gpu_poor's formulas on the same rows.
+
+    python -m benchmarks.rig.speed
+
+Every figure is of rows whose GPU type (or model, where one GPU alone was measured) had no part in
+the fit. The other tools' formulas are re-implemented from what their sources compute, and are
+given this project's bandwidths and peaks, which are better than their own tables. Needs the tables
+under $SHIOMI_DATA/rig.
+"""
+
+from __future__ import annotations
+
+import csv
+import random
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from tools.rig.power import power_left_out, read_power
+from tools.rig.regression import (
+    DECODE_SHRINK,
+    PREFILL_SHRINK,
+    after_one_measurement,
+    corrections,
+    fit,
+    gpu_name,
+    interval,
+    left_out,
+    model_name,
+    normalised,
+    predict,
+)
+from tools.rig.rows import DATA, Row, read_depths, read_llama3, read_spark, read_strix
+
+from shiomi.rig.errors import RigError
+from shiomi.rig.gpus import find_gpu
+from shiomi.rig.model import LayerKind
+from shiomi.rig.plausible import Benchmark, doubts, sized_model
+from shiomi.rig.traffic import cache_reads
+
+NOMINAL = {"Q4_K_M": 0.5, "F16": 2.0}  # bytes per parameter, as llmfit's speed has them
+INNER = {"Llama-3-8B": 14_336, "Llama-3-70B": 28_672}
+
+
+def llmfit(row: Row) -> float:
+    """Bandwidth x 0.55 / (parameters x nominal bytes); its context costs nothing."""
+    size = row.model.parameters * NOMINAL[row.quantisation]
+    return row.gpu.bandwidth_gb_s * 1e9 * 0.55 / size
+
+
+def _gpu_poor_bytes(row: Row) -> float:
+    """Multi-head attention whatever the model has; Q4_K_M as 54 and 38 bytes per 64 weights."""
+    model, width = row.model, row.model.hidden_size
+    count, inner = len(model.layers), INNER[row.model.name]
+    total = 2 * model.vocabulary * width + count * (4 * width**2 + 3 * inner * width)
+    if row.quantisation == "F16":
+        return 2.0 * total
+    better = count * (width**2 + width * inner)
+    return ((total - better) * 38 + better * 54) / 64
+
+
+def gpu_poor(row: Row) -> float:
+    """1.5 (GGML) or 2 (F16) times the bytes over the bandwidth; N GPUs are N / 1.25 as fast."""
+    factor = 2.0 if row.quantisation == "F16" else 1.5
+    size, count, width = _gpu_poor_bytes(row), len(row.model.layers), row.model.hidden_size
+    if row.phase == "decode":
+        read = factor * (size + 4 * count * width * row.tokens / 2)
+        seconds = read / 2**30 / row.gpu.bandwidth_gb_s
+        return 1 / (seconds * (1.25 / row.gpus if row.gpus > 1 else 1))
+    peak = (row.gpu.fp16_tflops or 0.0) * 1e12
+    work = row.tokens * (size + 4 * count * width**2)
+    seconds = 1.8 * work / (peak * 0.85) + size / 2**20 * 0.008 / 100 / 1000
+    return row.tokens / seconds
+
+
+def line(name: str, ratios: Iterable[float]) -> None:
+    """Print the errors of estimated over measured speeds."""
+    off = np.abs(np.array(list(ratios)) - 1)
+    middle, ninth = np.quantile(off, (0.5, 0.9))
+    print(f"  {name:52s}{len(off):5d}{middle:9.1%}{ninth:9.1%}{off.max():9.0%}")
+
+
+def head(text: str) -> None:
+    """Print a table's head."""
+    print(f"\n{text}\n  {'':52s}{'rows':>5s}{'median':>9s}{'p90':>9s}{'most':>9s}")
+
+
+def ours(errors: Sequence[tuple[Row, float]], only: Callable[[Row], bool]) -> list[float]:
+    """Estimated over measured speed."""
+    return [float(np.exp(-e)) for row, e in errors if only(row)]
+
+
+def always(_: Row) -> bool:
+    """Every row."""
+    return True
+
+
+def single(row: Row) -> bool:
+    """One GPU."""
+    return row.gpus == 1
+
+
+def decode(rows: list[Row]) -> list[tuple[Row, float]]:
+    """Writing by one user."""
+    errors = left_out(rows, DECODE_SHRINK, gpu_name)
+    head("Decode, Llama 3 on 15 GPU types, each left out")
+    line("shiomi.rig, architecture", ours(errors, always))
+    line("llmfit's formula", (llmfit(r) / r.speed for r in rows))
+    line("gpu_poor's formula", (gpu_poor(r) / r.speed for r in rows))
+    line("bandwidth / bytes", (1 / (r.terms[0] + r.terms[1]) / r.speed for r in rows))
+    line("  one GPU: shiomi.rig", ours(errors, single))
+    line("  one GPU: llmfit's", (llmfit(r) / r.speed for r in rows if single(r)))
+    line("  one GPU: gpu_poor's", (gpu_poor(r) / r.speed for r in rows if single(r)))
+    unknown = left_out(rows, DECODE_SHRINK, lambda r: r.group, known_group=False)
+    line("shiomi.rig, whole architecture left out", ours(unknown, always))
+    line("  GPU known, configuration left out", np.exp([-e for _, e in corrections(errors)[1]]))
+    line(
+        "  after one measurement of 8B Q4_K_M", np.exp([-e for e in after_one_measurement(errors)])
+    )
+    return errors
+
+
+def prefill(rows: list[Row]) -> list[tuple[Row, float]]:
+    """Reading a prompt."""
+    errors = left_out(rows, PREFILL_SHRINK, gpu_name)
+    head("Prefill, the same")
+    line("shiomi.rig, one GPU", ours(errors, single))
+    line("gpu_poor's formula, one GPU", (gpu_poor(r) / r.speed for r in rows if single(r)))
+    line(
+        "half the peak, one GPU",
+        (0.5 / sum(r.terms[:2]) * r.tokens / r.speed for r in rows if single(r)),
+    )
+    line("shiomi.rig, all", ours(errors, always))
+    line("gpu_poor's formula, all", (gpu_poor(r) / r.speed for r in rows))
+    return errors
+
+
+def depth() -> None:
+    """Writing after 32k to 64k tokens, where the speed at depth 0 was measured."""
+    fitted = [row for row in read_strix() if row.phase == "decode"]
+    rows = read_depths()
+    good, ignored, textbook = [], [], []
+    for group in dict.fromkeys((row.group, row.model.name, row.quantisation) for row in rows):
+        curve = [row for row in rows if (row.group, row.model.name, row.quantisation) == group]
+        kept = [row for row in fitted if row.model.name != group[1]]
+        seconds = predict(fit(kept), curve)
+        for row, estimate in zip(curve, seconds, strict=True):
+            if row.depth >= 32_768:
+                good.append(curve[0].seconds * estimate / seconds[0])
+                ignored.append(curve[0].seconds)
+                widest = max(row.model.layers, key=_values)
+                full = replace(widest, kind=LayerKind.FULL, window=None)
+                every = replace(row.model, layers=(full,) * len(row.model.layers))
+                more = sum(cache_reads(every, row.depth)) / row.gpu.bandwidth_gb_s / 0.85
+                textbook.append(curve[0].seconds + more)
+    measured = [row.seconds for row in rows if row.depth >= 32_768]
+    head("Decode at depth 32k to 64k, Strix Halo, 4 models, each left out, one run at depth 0")
+    for name, some in (
+        ("shiomi.rig: caches by layer", good),
+        ("context ignored", ignored),
+        ("full attention in every layer", textbook),
+    ):
+        line(name, (m / e for m, e in zip(measured, some, strict=True)))
+    line("shiomi.rig, no run of the model (llama-bench rows)", _strix(fitted))
+
+
+def _values(layer: object) -> int:
+    return int(getattr(layer, "kv_heads", 0)) * int(getattr(layer, "key_dim", 0))
+
+
+def _strix(rows: list[Row]) -> list[float]:
+    return ours(left_out(rows, DECODE_SHRINK, model_name), lambda row: row.depth >= 32_768)
+
+
+def batched() -> list[tuple[Row, float]]:
+    """Several users at once."""
+    rows = read_spark()
+    errors = left_out(rows, DECODE_SHRINK, model_name)
+    one_run, naive = [], []
+    for name in dict.fromkeys(model_name(row) for row in rows):
+        own = [(row, e) for row, e in errors if row.model.name == name]
+        first = next(e for row, e in own if row.users == 1 and row.depth == 512)
+        one_run += [float(np.exp(first - e)) for row, e in own if row.users > 1]
+        base = next(row for row, _ in own if row.users == 1 and row.depth == 512)
+        for row, _ in own:
+            if row.users > 1:
+                read = base.terms[0] + len(row.model.layers) * _whole(row) * row.users
+                usual = base.terms[0] + len(row.model.layers) * _whole(base)
+                naive.append(base.speed * usual / read * row.users / row.speed)
+    head("Two and four users, DGX Spark, 5 models, each left out")
+    line("shiomi.rig, no run of the model", ours(errors, lambda row: row.users > 1))
+    line("shiomi.rig, one run of the model", one_run)
+    line("active parameters, full attention, one run", naive)
+    return errors
+
+
+def _whole(row: Row) -> float:
+    """Seconds of one layer's cache as if it attended fully."""
+    layer = max(row.model.layers, key=_values)
+    values = layer.kv_heads * (layer.key_dim + layer.value_dim) * 2 * row.depth
+    return values / 1e9 / row.gpu.bandwidth_gb_s
+
+
+def coverage_by_group(name: str, errors: Sequence[tuple[Row, float]]) -> None:
+    """The same with intervals as wide as the architecture's GPUs differ."""
+    sizes = normalised(errors)
+    each = []
+    for gpu in dict.fromkeys(gpu_name(row) for row, _ in sizes):
+        most = np.quantile([z for row, z in sizes if row.gpu.name != gpu], 0.8)
+        each.append([z <= most for row, z in sizes if row.gpu.name == gpu])
+    inside = [hit for own in each for hit in own]
+    shares = [float(np.mean(own)) for own in each]
+    print(
+        f"  {name:52s}{len(inside):5d}{np.mean(inside):9.1%}"
+        f"   by what is left out: {min(shares):.0%} to {max(shares):.0%}"
+    )
+
+
+def coverage(name: str, errors: Sequence[tuple[Row, float]], key: Callable[[Row], str]) -> None:
+    """How many of a left-out GPU's rows lie in the 80 % interval that the others make."""
+    inside, each = [], []
+    for value in dict.fromkeys(key(row) for row, _ in errors):
+        low, high = interval(e for row, e in errors if key(row) != value)
+        own = [low <= np.exp(-e) <= high for row, e in errors if key(row) == value]
+        inside += own
+        each.append(float(np.mean(own)))
+    print(
+        f"  {name:52s}{len(inside):5d}{np.mean(inside):9.1%}"
+        f"   by what is left out: {min(each):.0%} to {max(each):.0%}"
+    )
+
+
+def _benchmark(row: Row) -> Benchmark:
+    reads = row.phase == "prefill"
+    return Benchmark(
+        (row.gpu,) * row.gpus,
+        row.model,
+        row.quantisation,
+        decode=None if reads else row.speed,
+        prefill=row.speed if reads else None,
+        prompt=row.tokens if reads else 512,
+        depth=row.depth + (0 if reads else row.tokens // 2),
+        users=row.users,
+    )
+
+
+def plant(row: Benchmark, kind: str, draw: random.Random) -> Benchmark | None:
+    """Return the row with a fault that makes it impossible; None where the kind does not apply."""
+    if kind == "five to fifty times too fast":
+        factor = draw.uniform(5, 50)
+        return replace(
+            row,
+            decode=row.decode and row.decode * factor,
+            prefill=row.prefill and row.prefill * factor,
+        )
+    if kind == "no number":
+        bad = draw.choice([0.0, -12.5, float("nan"), float("inf")])
+        return replace(row, decode=bad) if row.decode else replace(row, prefill=bad)
+    if row.decode is None:
+        return None
+    if kind == "columns swapped":
+        return replace(row, decode=row.decode * 30, prefill=row.decode)
+    if kind == "mixture recorded as dense":
+        return replace(row, model=sized_model("Qwen3-30B-A3B", 30.5e9))
+    if kind == "parameters contradict the name":
+        return replace(row, model=sized_model(draw.choice(["Olmo-3-7B", "Llama-3-70B"]), 528e3))
+    if kind == "another GPU's speed" and row.gpus[0].bandwidth_gb_s > 700:
+        return replace(row, gpus=(find_gpu("RTX 4060"),))
+    if kind == "a small model's speed" and row.model.name == "Llama-3-8B":
+        return replace(row, model=sized_model("Llama-3-70B", 70.6e9), decode=row.decode * 2)
+    if kind == "does not fit" and row.gpus[0].memory_gib <= 48:
+        return replace(row, model=sized_model("Llama-3.1-405B", 405e9), offloaded=False)
+    return None
+
+
+KINDS = (
+    "five to fifty times too fast",
+    "no number",
+    "columns swapped",
+    "mixture recorded as dense",
+    "parameters contradict the name",
+    "another GPU's speed",
+    "a small model's speed",
+    "does not fit",
+)
+
+
+def plausible(rows: Sequence[Row]) -> None:
+    """Planted impossible rows flagged, and measured ones not."""
+    good = [_benchmark(row) for row in rows]
+    draw = random.Random(20261124)
+    print("\nImpossible rows planted into measured ones, and flagged")
+    found = total = 0
+    for kind in KINDS:
+        planted = [p for row in good if (p := plant(row, kind, draw)) is not None]
+        flagged = sum(bool(doubts(row)) for row in planted)
+        found, total = found + flagged, total + len(planted)
+        print(f"  {kind:52s}{len(planted):5d}{flagged / len(planted):9.1%}")
+    print(f"  {'all':52s}{total:5d}{found / total:9.1%}")
+    wrong = sum(bool(doubts(row)) for row in good)
+    print(f"  {'measured rows flagged':52s}{len(good):5d}{wrong / len(good):9.2%}")
+
+
+def crowd() -> None:
+    """Rows that people sent to llmfit, of which only the model's name tells the size."""
+    total, flagged = 0, []
+    with (DATA / "llmfit_community.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    for row in rows:
+        name = row["model"]
+        size = re.search(r"(?<![a-z\d.])(\d+(?:\.\d+)?)b(?![a-z])", name, re.IGNORECASE)
+        bits = re.search(r"Q\d_K_[MS]|Q\d_0|Q6_K", name)
+        active = re.search(r"A(\d+(?:\.\d+)?)B", name, re.IGNORECASE)
+        odd = re.search(r"moe|\dx\d|granite4|lfm2|e\db", name, re.IGNORECASE)
+        if row["gpuCount"] != "1" or row["provider"] not in ("llamacpp", "ollama"):
+            continue
+        if size is None or bits is None or (odd and not active):
+            continue
+        try:
+            gpu = find_gpu(row["hardwareName"])
+        except RigError:
+            continue  # a Mac whose cores and memory are not told
+        model = sized_model(name, float(size[1]) * 1e9, float(active[1]) * 1e9 if active else None)
+        total += 1
+        if doubts(Benchmark((gpu,), model, bits[0], decode=float(row["avgTps"]))):
+            flagged.append(f"{name} at {row['avgTps']} on {gpu.name}")
+    print(f"\nllmfit's community rows: {len(flagged)} of {total} flagged")
+    for text in flagged:
+        print(f"  {text}")
+
+
+def main() -> None:
+    """Print every table."""
+    rows = read_llama3()
+    writing = decode([row for row in rows if row.phase == "decode"])
+    reading = prefill([row for row in rows if row.phase == "prefill"])
+    depth()
+    users = batched()
+    print("\nShare of unseen rows within the 80 % interval")
+    coverage_by_group("decode", writing)
+    coverage_by_group("prefill", reading)
+    coverage("decode, one interval for all architectures", writing, gpu_name)
+    coverage("prefill, one interval for all architectures", reading, gpu_name)
+    strix = [row for row in read_strix() if row.phase == "decode"]
+    coverage("decode, Strix Halo", left_out(strix, DECODE_SHRINK, model_name), model_name)
+    coverage("decode, DGX Spark, 1 to 4 users", users, model_name)
+    head("Watts at the wall, one desktop, 7 GPU types, each left out")
+    line("host + share of TDP", np.exp(power_left_out(read_power())))
+    plausible([*rows, *read_strix(), *read_spark(), *read_depths()])
+    crowd()
+
+
+if __name__ == "__main__":
+    main()

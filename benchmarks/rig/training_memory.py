@@ -1,0 +1,191 @@
+"""What one training step of a vision transformer really keeps in memory, beside the rig's estimate.
+
+    pip install torch==2.13.0
+    python benchmarks/rig/training_memory.py [--large]
+
+Two measures of real steps on the CPU (forward, backward, AdamW), of a plain pre-norm ViT with
+scaled dot-product attention:
+
+1. saved: what autograd keeps for the backward pass, by saved-tensor hooks, in bytes per token,
+   layer and width; parameters and their casts are left out;
+2. peak: the most that all tensors took at any time of the second step, by following every storage
+   that an operation returns.
+
+`--large` adds ViT-L and ViT-H, which need about 12 GiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.checkpoint import checkpoint
+
+from shiomi.rig.training import Views, Vit, training_memory, vit
+
+GIB = 2**30
+
+
+class Block(nn.Module):
+    """A pre-norm transformer block."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (images, tokens, width)."""
+        images, tokens, width = x.shape
+        qkv = self.qkv(self.norm1(x)).reshape(images, tokens, 3, self.heads, -1)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(q, k, v)
+        x = x + self.out(mixed.transpose(1, 2).reshape(images, tokens, width))
+        fed: Tensor = self.down(functional.gelu(self.up(self.norm2(x))))
+        return x + fed
+
+
+class Encoder(nn.Module):
+    """A vision transformer that gives the class token; positions are cut for smaller views."""
+
+    def __init__(self, shape: Vit, *, checkpointed: bool = False) -> None:
+        super().__init__()
+        self.checkpointed = checkpointed
+        self.patches = nn.Conv2d(3, shape.width, shape.patch, shape.patch)
+        self.token = nn.Parameter(torch.zeros(1, 1, shape.width))
+        self.positions = nn.Parameter(torch.zeros(1, shape.tokens(shape.image), shape.width))
+        self.blocks = nn.ModuleList(Block(shape.width, shape.heads) for _ in range(shape.depth))
+        self.norm = nn.LayerNorm(shape.width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """images: (images, 3, side, side) -> (images, width)."""
+        x = self.patches(images).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+        x = x + self.positions[:, : x.shape[1]]
+        for block in self.blocks:
+            x = checkpoint(block, x, use_reentrant=False) if self.checkpointed else block(x)
+        normed: Tensor = self.norm(x)
+        return normed[:, 0]
+
+
+class LiveBytes(TorchDispatchMode):
+    """Follows every storage from the operation that returns it to its end."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotation
+        self.live: dict[int, int] = {}
+        self.bytes = self.peak = 0
+
+    def follow(self, tensor: Tensor) -> None:
+        """Count a tensor's storage once."""
+        storage = tensor.untyped_storage()
+        key = storage._cdata
+        if key in self.live:
+            return
+        self.live[key] = storage.nbytes()
+        self.bytes += self.live[key]
+        self.peak = max(self.peak, self.bytes)
+        weakref.finalize(storage, self.forget, key)
+
+    def forget(self, key: int) -> None:
+        """A storage has gone."""
+        self.bytes -= self.live.pop(key, 0)
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Run an operation and follow what it returns."""
+        out = func(*args, **(kwargs or {}))
+        for item in out if isinstance(out, (tuple, list)) else (out,):
+            if isinstance(item, Tensor):
+                self.follow(item)
+        return out
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One step."""
+
+    saved: float  # bytes per token, layer and width
+    peak: int  # bytes
+
+
+def measure(shape: Vit, images: int, views: Views, *, mixed: bool, checkpointed: bool) -> Measured:
+    """Two real steps; the second one, when AdamW's state is there, is measured."""
+    torch.manual_seed(0)
+    encoder = Encoder(shape, checkpointed=checkpointed)
+    optimiser = torch.optim.AdamW(encoder.parameters(), foreach=True)  # as on GPUs
+    follower = LiveBytes()
+    weights = {p.untyped_storage()._cdata for p in encoder.parameters()}
+    matrices = [p for p in encoder.parameters() if p.ndim == 2]
+    sizes = {p.shape for p in matrices} | {p.t().shape for p in matrices}  # of their 16-bit copies
+    for p in encoder.parameters():
+        follower.follow(p)
+    saved: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights and tensor.shape not in sizes:
+            saved[storage._cdata] = storage.nbytes()
+        return tensor
+
+    for _ in range(2):
+        with follower:
+            batches = [
+                torch.zeros(images * number, 3, side, side) for number, side in views.sides(shape)
+            ]
+            saved.clear()
+            follower.peak = follower.bytes
+            with (
+                torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x),
+                torch.autocast("cpu", torch.bfloat16, enabled=mixed),
+            ):
+                losses = [encoder(batch).float().square().mean() for batch in batches]
+                loss = torch.stack(losses).sum()
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            del loss, losses, batches
+    tokens = images * views.tokens(shape)
+    return Measured(sum(saved.values()) / tokens / shape.depth / shape.width, follower.peak)
+
+
+def main() -> None:
+    """Print each step beside the estimate."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true")
+    large = parser.parse_args().large
+    torch.set_num_threads(1)
+    cases: list[tuple[str, int]] = [("S", 4), ("S", 16), ("B", 8)]
+    if large:
+        cases += [("L", 4), ("H", 3)]
+    print("model images views   precision checkpoints  B/token/layer/d  peak GiB  estimate  error")
+    for name, images in cases:
+        shape = vit(name)
+        for views in (Views(1, 0), Views(2, 6)) if name == "S" else (Views(2, 6),):
+            for mixed in (True, False):
+                for kept in (False, True):
+                    got = measure(shape, images, views, mixed=mixed, checkpointed=kept)
+                    estimate = training_memory(
+                        shape, images, views=views, mixed_precision=mixed, checkpointing=kept
+                    ).value
+                    error = estimate * GIB / got.peak - 1
+                    print(
+                        f"{shape.name:7}{images:5}   {views.large}+{views.small}   "
+                        f"{'bf16' if mixed else 'fp32':9}{kept!s:11}{got.saved:16.1f}"
+                        f"{got.peak / GIB:11.3f}{estimate:10.3f}{error:7.1%}",
+                        flush=True,
+                    )
+
+
+if __name__ == "__main__":
+    main()

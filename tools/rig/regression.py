@@ -1,0 +1,216 @@
+"""Coefficients fitted to rows of speeds, and how far off they are on rows left out of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.optimize import least_squares
+from tools.rig.rows import Row
+
+from shiomi.rig.speed import pipeline_share
+
+__all__ = [
+    "DECODE_SHRINK",
+    "PREFILL_SHRINK",
+    "Vector",
+    "after_one_measurement",
+    "corrections",
+    "fit",
+    "fit_phase",
+    "gpu_name",
+    "group_interval",
+    "interval",
+    "left_out",
+    "model_name",
+    "normalised",
+    "predict",
+    "sound",
+    "spread",
+]
+
+DECODE_SHRINK = 0.3  # how strongly an architecture is drawn to the pooled coefficients
+PREFILL_SHRINK = 3.0
+# Where the pooled fit starts; the unit of every term is such that about 1 is plausible.
+START = {"decode": (1.2, 1.2, 2.5, 2.5, 1.0, 1.0, 3.0), "prefill": (1.5, 2.0, 2.0, 1.0)}
+Vector = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def predict(x: Vector, rows: Sequence[Row]) -> Vector:
+    """Return the seconds of each row; `x` holds logarithms, and for prefill the serial share."""
+    return _predictor(rows)(x)
+
+
+def _predictor(rows: Sequence[Row]) -> Callable[[Vector], Vector]:
+    """Return a function of the coefficients' logarithms; the terms are counted once."""
+    terms = np.array([row.terms for row in rows])
+    if rows[0].phase == "decode":
+        return lambda x: np.asarray(terms @ np.exp(x))
+    whole = np.array([pipeline_share(row.tokens, row.gpus, 0.0) for row in rows])
+
+    def seconds(x: Vector) -> Vector:
+        serial = 1 / (1 + np.exp(-x[-1]))
+        return np.asarray(terms @ np.exp(x[:-1]) * (serial + (1 - serial) * whole))
+
+    return seconds
+
+
+def fit(rows: Sequence[Row], prior: Vector | None = None, shrink: float = 0.0) -> Vector:
+    """Fit the coefficients' logarithms by robust least squares on the logarithm of the seconds.
+
+    A term that no row has stays at the prior. `shrink` is the weight of the prior, in units of a
+    row that is 5 % (decode) or 10 % (prefill) off for every e-fold of a coefficient.
+    """
+    phase = rows[0].phase
+    scale, weight = (0.03, 0.05) if phase == "decode" else (0.1, 0.1)
+    start = np.log(np.array(START[phase]))
+    if phase == "prefill":
+        start = np.append(start, 0.0)
+    target = np.log(np.array([row.seconds for row in rows]))
+    centre = start if prior is None else prior
+    seconds = _predictor(rows)
+    pull = weight * (shrink if prior is not None else 0.02)
+
+    def residuals(x: Vector) -> Vector:
+        return np.concatenate([np.log(seconds(x)) - target, pull * (x - centre)])
+
+    return np.asarray(
+        least_squares(residuals, centre, loss="soft_l1", f_scale=scale, max_nfev=300).x
+    )
+
+
+def fit_phase(rows: Sequence[Row], shrink: float) -> tuple[Vector, dict[str, Vector]]:
+    """Return the pooled coefficients' logarithms, and each group's."""
+    rows = sound(rows)
+    pooled = fit(rows)
+    groups = dict.fromkeys(row.group for row in rows)
+    return pooled, {g: fit([r for r in rows if r.group == g], pooled, shrink) for g in groups}
+
+
+def left_out(
+    rows: Sequence[Row], shrink: float, key: Callable[[Row], str], *, known_group: bool = True
+) -> list[tuple[Row, float]]:
+    """Return each row with its log error in seconds, fitted without the rows that share its key.
+
+    `known_group` False leaves its whole group out too: the pooled coefficients judge it.
+    """
+    errors: list[tuple[Row, float]] = []
+    for value in dict.fromkeys(key(row) for row in rows):
+        tested = [row for row in rows if key(row) == value]
+        kept = sound([row for row in rows if key(row) != value])
+        pooled = fit(kept)
+        for group in dict.fromkeys(row.group for row in tested):
+            own = [row for row in kept if row.group == group]
+            x = fit(own, pooled, shrink) if own and known_group else pooled
+            some = [row for row in tested if row.group == group]
+            off = np.log(predict(x, some)) - np.log([row.seconds for row in some])
+            errors += zip(some, map(float, off), strict=True)
+    return errors
+
+
+def interval(errors: Iterable[float]) -> list[float]:
+    """Return the conformal 80 % interval of log errors as factors on the estimated seconds."""
+    ordered = np.sort([-e for e in errors])
+    count = len(ordered)
+    low = max(0, int(np.floor(0.1 * (count + 1))) - 1)
+    high = min(count - 1, int(np.ceil(0.9 * (count + 1))) - 1)
+    return [round(float(np.exp(ordered[low])), 4), round(float(np.exp(ordered[high])), 4)]
+
+
+def spread(errors: Sequence[tuple[Row, float]], group: str) -> float:
+    """Return the mean size of a group's log errors, drawn to all groups' as if by one more GPU."""
+    overall = float(np.mean([abs(e) for _, e in errors]))
+    own = [abs(e) for row, e in errors if row.group == group]
+    gpus = len({row.gpu.name for row, _ in errors if row.group == group})
+    return (gpus * float(np.mean(own)) + overall) / (gpus + 1) if own else overall
+
+
+def normalised(errors: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
+    """Return each row's error in units of its group's spread, of which its own GPU is no part."""
+    units: dict[str, float] = {}
+    for row, _ in errors:
+        if row.gpu.name not in units:
+            others = [(r, e) for r, e in errors if r.gpu.name != row.gpu.name]
+            units[row.gpu.name] = spread(others, row.group)
+    return [(row, abs(e) / units[row.gpu.name]) for row, e in errors]
+
+
+def group_interval(errors: Sequence[tuple[Row, float]], group: str) -> list[float]:
+    """Return the 80 % interval of a group as factors on the seconds: conformal, normalised.
+
+    The GPUs of some architectures resemble each other (Ada), of some they do not (Apple), and one
+    interval for all would be too wide for the first and too narrow for the others.
+    """
+    far = float(np.quantile([z for _, z in normalised(errors)], 0.8)) * spread(errors, group)
+    return [round(float(np.exp(-far)), 4), round(float(np.exp(far)), 4)]
+
+
+def gpu_name(row: Row) -> str:
+    """The GPU's type, whatever number of them."""
+    return row.gpu.name
+
+
+def model_name(row: Row) -> str:
+    """The model's name."""
+    return row.model.name
+
+
+def corrections(
+    errors: Sequence[tuple[Row, float]],
+) -> tuple[dict[str, float], list[tuple[Row, float]]]:
+    """Return each GPU's factor on the seconds, and the errors left in unseen configurations.
+
+    The factor is drawn to 1 as if two more configurations had been right.
+    """
+    factors: dict[str, float] = {}
+    rest: list[tuple[Row, float]] = []
+    for name in dict.fromkeys(gpu_name(row) for row, _ in errors):
+        own = [(row, e) for row, e in errors if row.gpu.name == name]
+        configs = {(r.model.name, r.quantisation, r.gpus) for r, _ in own}
+
+        def factor(kept: Sequence[float], count: int) -> float:
+            return float(np.exp(-np.median(kept) * count / (count + 2))) if kept else 1.0
+
+        factors[name] = round(factor([e for _, e in own], len(configs)), 4)
+        for config in sorted(configs):
+            kept = [e for r, e in own if (r.model.name, r.quantisation, r.gpus) != config]
+            shift = np.log(factor(kept, len(configs) - 1))
+            rest += [
+                (r, e + shift) for r, e in own if (r.model.name, r.quantisation, r.gpus) == config
+            ]
+    return factors, rest
+
+
+def after_one_measurement(errors: Sequence[tuple[Row, float]]) -> list[float]:
+    """Return the errors left after the 8B Q4_K_M was measured once on each left-out GPU."""
+    rest = []
+    for name in dict.fromkeys(gpu_name(row) for row, _ in errors):
+        own = [(r, e) for r, e in errors if r.gpu.name == name and r.gpus == 1]
+        known = [
+            e
+            for r, e in own
+            if r.tokens == 512 and r.quantisation == "Q4_K_M" and "8B" in r.model.name
+        ]
+        if known:
+            rest += [e - known[0] for r, e in own if not (r.tokens == 512 and e == known[0])]
+    return rest
+
+
+def sound(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows to fit on: without prompts that F16 reads at under half Q4_K_M's speed.
+
+    On the A100 SXM and the L40S some do, where F16 is the faster on all other GPUs; something was
+    wrong there. They are left out of fits, never out of what is tested.
+    """
+    quantised = {
+        (r.gpu.name, r.gpus, r.model.name, r.tokens): r.speed
+        for r in rows
+        if r.phase == "prefill" and r.quantisation == "Q4_K_M"
+    }
+    return [
+        r
+        for r in rows
+        if (r.phase, r.quantisation) != ("prefill", "F16")
+        or r.speed > 0.5 * quantised.get((r.gpu.name, r.gpus, r.model.name, r.tokens), 0.0)
+    ]

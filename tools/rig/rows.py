@@ -1,0 +1,236 @@
+"""Measured speeds as rows to be fitted: each of the tables under $SHIOMI_DATA/rig that is used.
+
+See the README there for where each table is from.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tools.rig.measured_models import MEASURED
+
+from shiomi.rig.gpus import find_gpu
+from shiomi.rig.machine import Gpu
+from shiomi.rig.model import Model
+from shiomi.rig.speed import decode_terms, prefill_terms
+
+__all__ = [
+    "DATA",
+    "ROOT",
+    "Row",
+    "read_community",
+    "read_depths",
+    "read_llama3",
+    "read_spark",
+    "read_strix",
+    "read_table",
+]
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One measurement."""
+
+    gpu: Gpu
+    group: str  # architecture, or family where GPUs are pooled
+    gpus: int
+    model: Model
+    quantisation: str
+    phase: str  # "decode" or "prefill"
+    tokens: int  # generated, or in the prompt
+    depth: int  # tokens already in the context
+    users: int
+    speed: float  # tokens per second, of all users
+
+    @property
+    def seconds(self) -> float:
+        """Measured: of a step, or of the whole prompt."""
+        return (self.users if self.phase == "decode" else self.tokens) / self.speed
+
+    @property
+    def terms(self) -> tuple[float, ...]:
+        """Counted: what the coefficients are multiplied with."""
+        if self.phase == "decode":
+            return decode_terms(
+                self.model,
+                self.gpu,
+                quantisation=self.quantisation,
+                depth=self.depth + self.tokens / 2,
+                users=self.users,
+                gpus=self.gpus,
+            )
+        return prefill_terms(
+            self.model,
+            self.gpu,
+            quantisation=self.quantisation,
+            prompt=self.tokens,
+            depth=self.depth,
+        )
+
+
+def read_table(name: str) -> Iterable[dict[str, str]]:
+    """The rows of a CSV under $SHIOMI_DATA/rig."""
+    with (DATA / name).open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+def read_llama3() -> list[Row]:
+    """XiongjieDai's table: Llama 3 8B and 70B on 15 GPU types, one to eight of each."""
+    models = {"8B": MEASURED["Llama-3-8B"], "70B": MEASURED["Llama-3-70B"]}
+    rows = []
+    for line in read_table("xiongjiedai_llama3.csv"):
+        if not re.fullmatch(r"[\d.]+", line["tps"]):
+            continue  # out of memory
+        name, _, count = line["gpu"].partition(" * ")
+        gpu = find_gpu(name)
+        size, quantisation = line["model"].split()
+        rows.append(
+            Row(
+                gpu,
+                "apple" if gpu.unified else gpu.architecture,
+                int(count or 1),
+                models[size],
+                quantisation,
+                "decode" if line["test"] == "tg" else "prefill",
+                int(line["n"]),
+                0,
+                1,
+                float(line["tps"]),
+            )
+        )
+    return rows
+
+
+def read_spark() -> list[Row]:
+    """llama.cpp's table of the DGX Spark: one, two and four users."""
+    names = {
+        "gpt-oss-20b": ("gpt-oss-20b", "MXFP4_MOE"),
+        "gpt-oss-120b": ("gpt-oss-120b", "MXFP4_MOE"),
+        "qwen3-30b-a3b-q8": ("Qwen3-30B-A3B", "Q8_0"),
+        "qwen2.5-7b-q8": ("Qwen2.5-7B", "Q8_0"),
+        "gemma3-4b-q4_0": ("gemma-3-4b", "Q4_0"),
+    }
+    gpu = find_gpu("GB10")
+    return [
+        Row(
+            gpu,
+            gpu.architecture,
+            1,
+            MEASURED[names[line["model"]][0]],
+            names[line["model"]][1],
+            "decode",
+            32,
+            int(line["prompt"]),
+            int(line["batch"]),
+            float(line["decode_tps_total"]),
+        )
+        for line in read_table("dgx_spark_batched_decode.csv")
+    ]
+
+
+def read_strix(environment: str = "rocm-7_2_3") -> list[Row]:
+    """kyuz0's tables of the Strix Halo, at depths of 0, 32k and 64k, with flash attention."""
+    gpu = find_gpu("Radeon 8060S 128 GB")
+    rows = []
+    for line in read_table("strix_halo_llamabench.csv"):
+        name = next((n for n in MEASURED if line["model_clean"].startswith(n)), None)
+        test = re.fullmatch(r"(tg|pp)(\d+)(?: @ d(\d+))?", line["test"])
+        if line["env"] != environment or not line["tps_mean"] or name is None or test is None:
+            continue
+        model, quantisation = _from_file(name, line["quant"], float(line["file_size_gib"]))
+        rows.append(
+            Row(
+                gpu,
+                gpu.architecture,
+                1,
+                model,
+                quantisation,
+                "decode" if test[1] == "tg" else "prefill",
+                int(test[2]),
+                int(test[3] or 0),
+                1,
+                float(line["tps_mean"]),
+            )
+        )
+    return rows
+
+
+def _from_file(name: str, quantisation: str, size_gib: float) -> tuple[Model, str]:
+    """Return the model with the file's true size, and the nearest quantisation with known bits."""
+    usual = {"Q8_K_XL": "Q8_0", "Q4_K_XL": "Q4_K_M", "Q5_K_XL": "Q5_K_M", "MXFP4": "MXFP4_MOE"}
+    quantisation = usual.get(quantisation, quantisation)
+    model = replace(MEASURED[name], file_bytes=round(size_gib * 2**30), quantisation=quantisation)
+    return model, quantisation
+
+
+def read_community() -> list[Row]:
+    """llmfit's community files: dense models of known shape, wholly in one GPU, Q4_K_M."""
+    known = {
+        "Llama-3.2-1B-Instruct": "Llama-3.2-1B",
+        "Llama-3.2-3B-Instruct": "Llama-3.2-3B",
+        "Meta-Llama-3.1-8B-Instruct": "Llama-3-8B",
+        "Qwen2.5-7B-Instruct": "Qwen2.5-7B",
+        "Qwen2.5-14B-Instruct": "Qwen2.5-14B",
+        "Qwen2.5-Coder-14B-Instruct": "Qwen2.5-14B",
+        "Qwen3-1.7B": "Qwen3-1.7B",
+        "Qwen3-4B": "Qwen3-4B",
+        "Qwen3-8B": "Qwen3-8B",
+        "Qwen3-14B": "Qwen3-14B",
+    }
+    gpus = {
+        "AMD Radeon RX 7900 XT": "RX 7900 XT",
+        "NVIDIA GeForce RTX 5070": "RTX 5070",
+        "NVIDIA GeForce RTX 2080": "RTX 2080",
+        "NVIDIA GeForce GTX 1050 Ti": "GTX 1050 Ti",
+        "Apple M4 Pro": "M4 Pro 16-core GPU 24 GB",  # the file does not tell the cores
+    }
+    rows = []
+    for line in read_table("llmfit_community.csv"):
+        name = known.get(line["model"].removesuffix("-Q4_K_M.gguf"))
+        if name is None or line["provider"] != "llamacpp" or line["hardwareName"] not in gpus:
+            continue
+        gpu, model = find_gpu(gpus[line["hardwareName"]]), MEASURED[name]
+        if model.parameters * 4.9 / 8 > 0.85 * gpu.memory_gib * 2**30:
+            continue  # a part was in the system's memory
+        tokens = int(float(line["avgOutputTokens"] or 200))
+        speed = float(line["avgTps"])
+        rows.append(Row(gpu, gpu.architecture, 1, model, "Q4_K_M", "decode", tokens, 50, 1, speed))
+    return rows
+
+
+def read_depths() -> list[Row]:
+    """kyuz0's curve of decoding speed at nine depths, four models, two settings of the machine."""
+    gpu = find_gpu("Radeon 8060S 128 GB")
+    sizes = {
+        "Qwen3.6-27B-Q8_0": 26.62, "Qwen3.6-35B-A3B-UD-Q4_K_XL": 21.27,
+        "Qwen3.6-35B-A3B-UD-Q8_K_XL": 35.8, "gemma-4-26B-A4B-it-UD-Q8_K_XL": 25.94,
+    }  # fmt: skip
+    rows = []
+    for line in read_table("strix_halo_depth_curve.csv"):
+        if line["series"] != "generation":
+            continue
+        name = next(n for n in MEASURED if line["model"].startswith(n))
+        model, quantisation = _from_file(name, line["quant"], sizes[line["model"]])
+        rows.append(
+            Row(
+                gpu,
+                line["profile"],
+                1,
+                model,
+                quantisation,
+                "decode",
+                128,
+                int(line["starting_depth"]),
+                1,
+                float(line["mean"]),
+            )
+        )
+    return rows

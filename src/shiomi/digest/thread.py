@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Passage", "PassageKind", "Reading", "Thread", "ThreadState", "community_label"]
+__all__ = [
+    "Passage",
+    "PassageKind",
+    "Place",
+    "Reading",
+    "Thread",
+    "ThreadState",
+    "community_label",
+]
 
 
 class ThreadState(StrEnum):
@@ -40,6 +48,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a thread stood in its community's list of the best threads at one moment."""
+
+    time: int  # unix seconds, UTC
+    rank: int  # 1 is the top
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """Text of a thread that may be quoted, and the page it stands on. Carries no user name."""
 
@@ -64,6 +80,7 @@ class Thread:
     crosspost_of: str | None = None  # uid of the thread it was crossposted from
     readings: tuple[Reading, ...] = ()  # by time, oldest first
     passages: tuple[Passage, ...] = ()
+    place: Place | None = None  # the best place it was seen in; None: not known
 
     @property
     def uid(self) -> str:

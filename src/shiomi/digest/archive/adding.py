@@ -99,6 +99,8 @@ class Writer:
                 self._unchanged += 1
         for reading in thread.readings:
             self.reading(n, reading)
+        if thread.place is not None:
+            self.place(n, thread.place.time, thread.place.rank)
 
     def heard_of(self, community: str, id: str) -> int:  # noqa: A002 - the thread's own word
         """The key `n` of a thread, which need not be known yet."""

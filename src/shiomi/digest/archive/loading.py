@@ -1,4 +1,4 @@
-"""Threads out of the archive: everything of many threads in four queries, never one for each."""
+"""Threads out of the archive: everything of many threads in five queries, never one for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from shiomi.digest.archive.adding import PASSAGE_ORDER
-from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
+from shiomi.digest.thread import Passage, PassageKind, Place, Reading, Thread, ThreadState
 
 __all__ = ["find_keys", "load_threads"]
 
@@ -43,6 +43,7 @@ def load_threads(
     wanted = msgspec.json.encode(keys).decode()
     readings = _readings(connection, wanted, as_of)
     passages = _passages(connection, wanted)
+    places = _places(connection, wanted, as_of)
     threads = {}
     for n, community, id_, title, created, link, url, tags, state, crosspost in connection.execute(
         "SELECT n, community, id, title, created, link, url, tags, state, crosspost_of"
@@ -61,6 +62,7 @@ def load_threads(
             crosspost,
             tuple(readings.get(n, ())),
             tuple(passages.get(n, ())),
+            places.get(n),
         )
     return [threads[n] for n in keys if n in threads]
 
@@ -77,6 +79,17 @@ def _readings(
     ):
         found[n].append(Reading(time, points, comments, bool(exact)))
     return found
+
+
+def _places(connection: sqlite3.Connection, wanted: str, as_of: int | None) -> dict[int, Place]:
+    """The best place of each thread up to `as_of`; of equal places the earliest."""
+    rows = connection.execute(
+        "SELECT thread, time, place FROM front_page"
+        " WHERE thread IN (SELECT value FROM json_each(?1)) AND (?2 IS NULL OR time <= ?2)"
+        " ORDER BY thread, place DESC, time DESC",
+        (wanted, as_of),
+    )
+    return {n: Place(time, rank) for n, time, rank in rows}  # the last row of a thread stays
 
 
 def _passages(connection: sqlite3.Connection, wanted: str) -> dict[int, list[Passage]]:

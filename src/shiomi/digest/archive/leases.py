@@ -1,0 +1,52 @@
+"""Leases: at most one process at a time does a thing, also across machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from shiomi.digest.archive.archive import Archive
+
+__all__ = ["LeaseStore"]
+
+
+class LeaseStore:
+    """The leases of one archive. A lease ends by itself when its holder no longer renews it."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def take(
+        self,
+        name: str,
+        holder: str,
+        *,
+        now: int,
+        seconds: int,
+        is_gone: Callable[[str], bool] = lambda _: False,
+    ) -> str | None:
+        """Take or renew the lease; None on success, else who holds it.
+
+        `is_gone` tells of a holder whether its process has certainly ended. A lease that lasts
+        more than `seconds` from now was written by a clock that was ahead, and does not count.
+        """
+        with self._archive.transaction():
+            execute = self._archive.connection.execute
+            row = execute("SELECT holder, until FROM lease WHERE name = ?", (name,)).fetchone()
+            if row is not None and row[0] != holder:
+                valid = now < row[1] <= now + seconds
+                if valid and not is_gone(row[0]):
+                    return str(row[0])
+            execute(
+                "INSERT INTO lease (name, holder, until) VALUES (?, ?, ?)"
+                " ON CONFLICT (name)"
+                " DO UPDATE SET holder = excluded.holder, until = excluded.until",
+                (name, holder, now + seconds),
+            )
+        return None
+
+    def release(self, name: str, holder: str) -> None:
+        """Give the lease back, if `holder` has it."""
+        with self._archive.transaction():
+            self._archive.connection.execute(
+                "DELETE FROM lease WHERE name = ? AND holder = ?", (name, holder)
+            )

@@ -1,0 +1,56 @@
+"""Which notifications were sent: a message is marked before it is sent, so none is sent twice."""
+
+from __future__ import annotations
+
+from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.storable import storable
+
+__all__ = ["NoticeStore"]
+
+
+class NoticeStore:
+    """The notifications that an archive knows of, by a key that names subject and address."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+
+    def claim(self, key: str, now: int, *, attempts: int) -> bool:
+        """Mark the message `key` as being sent; True if it may be sent now.
+
+        False if it was sent, if its sending was interrupted (it may have arrived), or if it has
+        failed `attempts` times.
+        """
+        with self._archive.transaction():
+            execute = self._archive.connection.execute
+            row = execute(
+                "SELECT state, attempt FROM notice WHERE key = ?", (storable(key),)
+            ).fetchone()
+            if row is not None and (row[0] != "failed" or row[1] >= attempts):
+                return False
+            execute(
+                "INSERT INTO notice (key, time, state, attempt) VALUES (?, ?, 'sending', 1)"
+                " ON CONFLICT (key) DO UPDATE SET time = excluded.time, state = 'sending',"
+                " attempt = notice.attempt + 1",
+                (storable(key), now),
+            )
+        return True
+
+    def settle(self, key: str, *, sent: bool) -> None:
+        """Note whether the message was sent; one that failed may be claimed again."""
+        with self._archive.transaction():
+            self._archive.connection.execute(
+                "UPDATE notice SET state = ? WHERE key = ?",
+                ("sent" if sent else "failed", storable(key)),
+            )
+
+    def interrupted(self) -> list[str]:
+        """The keys of messages whose sending was interrupted, in order."""
+        rows = self._archive.connection.execute(
+            "SELECT key FROM notice WHERE state = 'sending' ORDER BY key"
+        ).fetchall()
+        return [key for (key,) in rows]
+
+    def forget(self, key: str) -> None:
+        """Delete a message, so that the same subject may be notified again."""
+        with self._archive.transaction():
+            self._archive.connection.execute("DELETE FROM notice WHERE key = ?", (storable(key),))

@@ -28,9 +28,9 @@ import numpy as np
 from tools.rig.regression import DECODE_SHRINK, gpu_name, left_out
 from tools.rig.rows import Row, read_llama3
 
-from shiomi.rig.fit import Need, fit_models
-from shiomi.rig.known_models import known_models
-from shiomi.rig.simulate import simulated
+from shiomi.rig.estimate.fit import Need, fit_models
+from shiomi.rig.machine.simulate import simulated
+from shiomi.rig.model.known_models import known_models
 
 RUNS = 5
 MACHINES = ("RTX 3090 x2, 64 GB", "RTX 4060 laptop, 32 GB DDR5-5600 2ch", "64 GB DDR5-6000 2ch")

@@ -24,10 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shiomi.rig.errors import ModelFileError
-from shiomi.rig.layers import read_catalogue_row, read_config
-from shiomi.rig.machine import Gpu, Vendor
-from shiomi.rig.memory import CONTEXT_GIB, fits, kv_bytes, memory, weights_gib
-from shiomi.rig.model import Layer, LayerKind, Model
+from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, kv_bytes, memory, weights_gib
+from shiomi.rig.machine.machine import Gpu, Vendor
+from shiomi.rig.model.layers import read_catalogue_row, read_config
+from shiomi.rig.model.model import Layer, LayerKind, Model
 
 ROOT = Path(__file__).parents[2]
 GIB = 2**30

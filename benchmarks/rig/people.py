@@ -1,4 +1,4 @@
-"""How far from the estimates people's own machines lie, into src/shiomi/rig/data/people.json.
+"""Compare estimates with rows of other people; write estimate/data/people.json.
 
     python -m benchmarks.rig.people            prints; with --write, keeps
 
@@ -24,13 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shiomi.rig.errors import RigError
-from shiomi.rig.gpus import find_gpu
-from shiomi.rig.known_models import KnownModel, find_model, known_models
-from shiomi.rig.machine import Gpu, Machine
-from shiomi.rig.memory import fits, memory
-from shiomi.rig.people import is_plain
-from shiomi.rig.quantisation import find_quantisation
-from shiomi.rig.speed import decode_speed, prefill_speed
+from shiomi.rig.estimate.memory import fits, memory
+from shiomi.rig.estimate.people import is_plain
+from shiomi.rig.estimate.speed import decode_speed, prefill_speed
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.model.known_models import KnownModel, find_model, known_models
+from shiomi.rig.model.quantisation import find_quantisation
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"

@@ -13,15 +13,15 @@ from collections import Counter
 
 from benchmarks.rig.planted import FAULTS, may_also, planted, sound
 
-from shiomi.rig.build import front, plan
-from shiomi.rig.catalog import Catalog, load_catalog
-from shiomi.rig.compatibility import check_build
-from shiomi.rig.estimate import Estimate
-from shiomi.rig.findings import Refusal
-from shiomi.rig.parts import Cpu, Drive, GraphicsCard, MemoryKit, Part, PowerSupply
-from shiomi.rig.prices import Offer, Prices
-from shiomi.rig.wattage import Circuit
-from shiomi.rig.wish import Wish
+from shiomi.rig.buy.build import front, plan
+from shiomi.rig.buy.catalog import Catalog, load_catalog
+from shiomi.rig.buy.compatibility import check_build
+from shiomi.rig.buy.findings import Refusal
+from shiomi.rig.buy.parts import Cpu, Drive, GraphicsCard, MemoryKit, Part, PowerSupply
+from shiomi.rig.buy.prices import Offer, Prices
+from shiomi.rig.buy.wattage import Circuit
+from shiomi.rig.buy.wish import Wish
+from shiomi.rig.estimate.quantity import Estimate
 
 SEEDS = range(5)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 __all__ = ["FAULTS", "Planted", "planted", "sound"]
 
-PARTS = Path(__file__).parents[2] / "src/shiomi/rig/catalog/parts"
+PARTS = Path(__file__).parents[2] / "src/shiomi/rig/buy/catalog/parts"
 SOCKETS = ("LGA 1151", "LGA 1200", "LGA 1700", "LGA 1851", "AM4", "AM5")
 Row = dict[str, str]
 Rows = dict[str, list[Row]]

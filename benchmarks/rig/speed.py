@@ -34,10 +34,10 @@ from tools.rig.regression import (
 from tools.rig.rows import DATA, Row, read_depths, read_llama3, read_spark, read_strix
 
 from shiomi.rig.errors import RigError
-from shiomi.rig.gpus import find_gpu
-from shiomi.rig.model import LayerKind
-from shiomi.rig.plausible import Benchmark, doubts, sized_model
-from shiomi.rig.traffic import cache_reads
+from shiomi.rig.estimate.plausible import Benchmark, doubts, sized_model
+from shiomi.rig.estimate.traffic import cache_reads
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.model.model import LayerKind
 
 NOMINAL = {"Q4_K_M": 0.5, "F16": 2.0}  # bytes per parameter, as llmfit's speed has them
 INNER = {"Llama-3-8B": 14_336, "Llama-3-70B": 28_672}

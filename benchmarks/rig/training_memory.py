@@ -28,7 +28,7 @@ from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
-from shiomi.rig.training import Views, Vit, training_memory, vit
+from shiomi.rig.estimate.training import Views, Vit, training_memory, vit
 
 GIB = 2**30
 

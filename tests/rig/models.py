@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shiomi.rig.model import Layer, LayerKind, Model
+from shiomi.rig.model.model import Layer, LayerKind, Model
 
 __all__ = ["DENSE", "LATENT", "LINEAR", "MIXTURE", "SLIDING"]
 

@@ -7,11 +7,10 @@ import itertools
 import random
 from functools import cache
 
-from shiomi.rig.catalog import Catalog, load_catalog
-from shiomi.rig.compatibility import check_build
-from shiomi.rig.estimate import Estimate
-from shiomi.rig.findings import Refusal, Unknown
-from shiomi.rig.parts import (
+from shiomi.rig.buy.catalog import Catalog, load_catalog
+from shiomi.rig.buy.compatibility import check_build
+from shiomi.rig.buy.findings import Refusal, Unknown
+from shiomi.rig.buy.parts import (
     Board,
     Build,
     Case,
@@ -23,7 +22,8 @@ from shiomi.rig.parts import (
     Part,
     PowerSupply,
 )
-from shiomi.rig.prices import Offer, Prices
+from shiomi.rig.buy.prices import Offer, Prices
+from shiomi.rig.estimate.quantity import Estimate
 
 DAY = datetime.date(2026, 1, 1)
 

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from shiomi.cli import shiomi
-from shiomi.rig.catalog import load_catalog
-from shiomi.rig.detect import machine_of, parse_dump
-from shiomi.rig.fit_report import machine_text
-from shiomi.rig.known_models import read_model_file
-from shiomi.rig.machine_file import parse_machine
+from shiomi.rig.buy.catalog import load_catalog
+from shiomi.rig.machine.detect import machine_of, parse_dump
+from shiomi.rig.machine.file import parse_machine
+from shiomi.rig.model.known_models import read_model_file
+from shiomi.rig.report.fit_report import machine_text
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "rig"

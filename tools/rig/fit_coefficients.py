@@ -1,6 +1,6 @@
-"""Fit the coefficients of `shiomi.rig.speed` and `shiomi.rig.power` from measured tables.
+"""Fit the coefficients of the speed and power estimates from measured tables.
 
-    python -m tools.rig.fit_coefficients            writes src/shiomi/rig/data/coefficients.json
+    python -m tools.rig.fit_coefficients    writes rig/estimate/data/coefficients.json
 
 Reads the tables under $SHIOMI_DATA/rig (see its README for where each is from). Only the fitted
 coefficients ship. Every interval is made of residuals of rows whose GPU type, or model where one
@@ -30,7 +30,7 @@ from tools.rig.regression import (
 )
 from tools.rig.rows import ROOT, Row, read_community, read_llama3, read_spark, read_strix
 
-from shiomi.rig.speed import DECODE_TERMS, PREFILL_TERMS
+from shiomi.rig.estimate.speed import DECODE_TERMS, PREFILL_TERMS
 
 __all__ = ["engine_tables", "main", "phase_table"]
 

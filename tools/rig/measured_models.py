@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shiomi.rig.model import Layer, LayerKind, Model
+from shiomi.rig.model.model import Layer, LayerKind, Model
 
 __all__ = ["MEASURED"]
 

@@ -12,7 +12,7 @@ from scipy.optimize import least_squares
 from tools.rig.regression import Vector, interval
 from tools.rig.rows import read_table
 
-from shiomi.rig.gpus import find_gpu
+from shiomi.rig.machine.gpus import find_gpu
 
 __all__ = ["Power", "fit_power", "power_left_out", "power_table", "read_power"]
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from shiomi.rig.catalog.rows import FIELDS
-from shiomi.rig.parts import Category
+from shiomi.rig.buy.catalog.rows import FIELDS
+from shiomi.rig.buy.parts import Category
 
-OUT = Path(__file__).parents[2] / "src/shiomi/rig/catalog/parts"
+OUT = Path(__file__).parents[2] / "src/shiomi/rig/buy/catalog/parts"
 FOLDERS = {
     Category.GPU: "GPU",
     Category.CPU: "CPU",

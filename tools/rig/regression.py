@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import least_squares
 from tools.rig.rows import Row
 
-from shiomi.rig.speed import pipeline_share
+from shiomi.rig.estimate.speed import pipeline_share
 
 __all__ = [
     "DECODE_SHRINK",

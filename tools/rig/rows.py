@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tools.rig.measured_models import MEASURED
 
-from shiomi.rig.gpus import find_gpu
-from shiomi.rig.machine import Gpu
-from shiomi.rig.model import Model
-from shiomi.rig.speed import decode_terms, prefill_terms
+from shiomi.rig.estimate.speed import decode_terms, prefill_terms
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.machine.machine import Gpu
+from shiomi.rig.model.model import Model
 
 __all__ = [
     "DATA",

@@ -19,9 +19,9 @@ from click.testing import CliRunner, Result
 
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
-from shiomi.rig.catalog import load_catalog
+from shiomi.rig.buy.catalog import load_catalog
+from shiomi.rig.buy.parts import GraphicsCard
 from shiomi.rig.errors import RigError
-from shiomi.rig.parts import GraphicsCard
 from tests.rig.gguf_files import llama
 
 PC = ("--simulate", "RTX 3090 x2, 64 GB")
@@ -51,7 +51,8 @@ def said(done: Result) -> str:
 def test_the_commands_import_nothing_heavy_before_they_run() -> None:
     code = (
         "import sys, shiomi.cli.rig\n"
-        "print(*[m for m in ('numpy', 'scipy', 'httpx2', 'jinja2', 'pynvml', 'shiomi.rig.speed')"
+        "print(*[m for m in ('numpy', 'scipy', 'httpx2', 'jinja2', 'pynvml',"
+        " 'shiomi.rig.estimate.speed')"
         " if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

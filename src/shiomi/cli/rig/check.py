@@ -47,13 +47,13 @@ def check(
     Example:
       shiomi rig check "AMD Ryzen 7 7700X" "MSI PRO B650-P WIFI" "MSI MAG A750BN PCIE5 III"
     """
-    from shiomi.rig.catalog import load_catalog
-    from shiomi.rig.compatibility import check_build
-    from shiomi.rig.findings import Refusal
-    from shiomi.rig.parts import Build
-    from shiomi.rig.wattage import Circuit
-    from shiomi.rig.wish import Wish
-    from shiomi.rig.wording import in_language, say
+    from shiomi.rig.buy.catalog import load_catalog
+    from shiomi.rig.buy.compatibility import check_build
+    from shiomi.rig.buy.findings import Refusal
+    from shiomi.rig.buy.parts import Build
+    from shiomi.rig.buy.wattage import Circuit
+    from shiomi.rig.buy.wish import Wish
+    from shiomi.rig.report.wording import in_language, say
 
     circuit = Wish(circuit=Circuit(volts=volts, amps=amps)).circuit  # a wish checks its ranges
     catalog = load_catalog(folder)

@@ -36,10 +36,10 @@ def detect(dump: bool, time_file: Path | None, json: bool, lang: str) -> None:
       shiomi rig detect --dump > dump.json     raw facts, to report what is read wrongly
       sudo shiomi rig detect                   sees the memory's modules where users do not
     """
-    from shiomi.rig.detect import machine_of, probe
-    from shiomi.rig.detect.probe import timed_reading
-    from shiomi.rig.fit_report import machine_text
-    from shiomi.rig.machine_file import machine_json
+    from shiomi.rig.machine.detect import machine_of, probe
+    from shiomi.rig.machine.detect.probe import timed_reading
+    from shiomi.rig.machine.file import machine_json
+    from shiomi.rig.report.fit_report import machine_text
 
     found = probe()
     if time_file is not None:

@@ -68,10 +68,10 @@ def fit(
       shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
-    from shiomi.rig.best import best_per_purpose, rank
-    from shiomi.rig.fit import Need, fit_models
-    from shiomi.rig.fit_report import fit_json, fit_text, machine_text
-    from shiomi.rig.known_models import known_models
+    from shiomi.rig.estimate.best import best_per_purpose, rank
+    from shiomi.rig.estimate.fit import Need, fit_models
+    from shiomi.rig.model.known_models import known_models
+    from shiomi.rig.report.fit_report import fit_json, fit_text, machine_text
 
     machine = chosen_machine(machine_file, simulate, memory_speed)
     need = Need(context=context, users=users, speed=speed, quantisation=quantisation)

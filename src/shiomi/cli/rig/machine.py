@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 if TYPE_CHECKING:
-    from shiomi.rig.coefficients import Calibration
-    from shiomi.rig.machine import Machine
+    from shiomi.rig.estimate.coefficients import Calibration
+    from shiomi.rig.machine.machine import Machine
 
 __all__ = [
     "calibration_option",
@@ -74,7 +74,7 @@ def language_option(command: Command) -> Command:
     @wraps(command)
     def speaking(*args: Any, lang: str, **options: Any) -> Any:
         from shiomi.rig.errors import RigError
-        from shiomi.rig.wording import in_language
+        from shiomi.rig.report.wording import in_language
 
         try:
             return command(*args, lang=lang, **options)
@@ -96,9 +96,9 @@ def chosen_machine(
     machine_file: Path | None, simulate: str | None, memory_speed: float | None
 ) -> Machine:
     """The machine the options name; this one where they name none."""
-    from shiomi.rig.detect import machine_of, probe
-    from shiomi.rig.machine_file import read_machine
-    from shiomi.rig.simulate import simulated
+    from shiomi.rig.machine.detect import machine_of, probe
+    from shiomi.rig.machine.file import read_machine
+    from shiomi.rig.machine.simulate import simulated
 
     if machine_file is not None and simulate is not None:
         raise click.UsageError("give --machine or --simulate, not both")
@@ -128,6 +128,6 @@ def terminal_columns() -> int | None:
 
 def chosen_calibration(file: Path | None) -> Calibration | None:
     """What `shiomi rig measure -o` wrote."""
-    from shiomi.rig.calibration_file import read_calibration
+    from shiomi.rig.estimate.calibration_file import read_calibration
 
     return None if file is None else read_calibration(file)

@@ -64,14 +64,14 @@ def measure(
     """
     import msgspec
 
-    from shiomi.rig.calibration_file import calibration_json
-    from shiomi.rig.endpoint import open_endpoint
-    from shiomi.rig.known_models import find_model, known_models
-    from shiomi.rig.measure import calibrate
-    from shiomi.rig.measure import measure as measured
-    from shiomi.rig.speed import decode_speed
-    from shiomi.rig.table import figure
-    from shiomi.rig.wording import say
+    from shiomi.rig.estimate.calibration_file import calibration_json
+    from shiomi.rig.estimate.endpoint import open_endpoint
+    from shiomi.rig.estimate.measure import calibrate
+    from shiomi.rig.estimate.measure import measure as measured
+    from shiomi.rig.estimate.speed import decode_speed
+    from shiomi.rig.model.known_models import find_model, known_models
+    from shiomi.rig.report.table import figure
+    from shiomi.rig.report.wording import say
 
     known = find_model(model, known_models())
     chosen = quantisation or known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]

@@ -53,8 +53,8 @@ def plan(
       shiomi rig plan --budget 200000 --budget 400000 --budget 800000 --model qwen3:32b \\
           --context 16384 --prices prices.csv --html plan.html --lang ja
     """
-    from shiomi.rig.build import front
-    from shiomi.rig.gpu_speeds import gpu_speeds
+    from shiomi.rig.buy.build import front
+    from shiomi.rig.buy.gpu_speeds import gpu_speeds
 
     asked = wished(**options)
     speeds = gpu_speeds(asked.known, asked.need)

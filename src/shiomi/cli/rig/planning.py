@@ -13,13 +13,13 @@ import click
 from shiomi.cli.output import as_json, echo
 
 if TYPE_CHECKING:
-    from shiomi.rig.build import Plan
-    from shiomi.rig.catalog import Catalog
+    from shiomi.rig.buy.build import Plan
+    from shiomi.rig.buy.catalog import Catalog
+    from shiomi.rig.buy.prices import Prices
+    from shiomi.rig.buy.wish import Wish
     from shiomi.rig.errors import PlanError
-    from shiomi.rig.fit import Need
-    from shiomi.rig.known_models import KnownModel
-    from shiomi.rig.prices import Prices
-    from shiomi.rig.wish import Wish
+    from shiomi.rig.estimate.fit import Need
+    from shiomi.rig.model.known_models import KnownModel
 
 __all__ = ["Wished", "price_options", "priced", "show_plans", "wish_options", "wished"]
 
@@ -107,11 +107,11 @@ def wished(
     folder: Path | None,
 ) -> Wished:
     """Resolve what the options name."""
-    from shiomi.rig.catalog import load_catalog
-    from shiomi.rig.fit import Need
-    from shiomi.rig.known_models import find_model, known_models
-    from shiomi.rig.wattage import Circuit
-    from shiomi.rig.wish import Wish
+    from shiomi.rig.buy.catalog import load_catalog
+    from shiomi.rig.buy.wattage import Circuit
+    from shiomi.rig.buy.wish import Wish
+    from shiomi.rig.estimate.fit import Need
+    from shiomi.rig.model.known_models import find_model, known_models
 
     wish = Wish(
         memory_gb=memory,
@@ -129,7 +129,7 @@ def wished(
 
 def priced(file: Path | None, asked: Wished) -> Prices:
     """The reader's prices; without any, how to come to some."""
-    from shiomi.rig.prices import read_prices
+    from shiomi.rig.buy.prices import read_prices
 
     how = (
         f"  shiomi rig prices --model {asked.known.name} -o prices.csv      a list to fill in\n"
@@ -159,9 +159,9 @@ def show_plans(
     lang: str,
 ) -> None:
     """Print the plans, and which budgets have none of their own, and why; write the page."""
-    from shiomi.rig.page import render_page
-    from shiomi.rig.report import beyond_text, plan_json, plan_text
-    from shiomi.rig.wording import say
+    from shiomi.rig.report.page import render_page
+    from shiomi.rig.report.plan_report import beyond_text, plan_json, plan_text
+    from shiomi.rig.report.wording import say
 
     if html is not None:
         try:

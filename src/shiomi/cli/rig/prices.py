@@ -15,8 +15,8 @@ from shiomi.cli.progress import progress
 from shiomi.cli.rig.planning import wish_options, wished
 
 if TYPE_CHECKING:
-    from shiomi.rig.parts import Part
-    from shiomi.rig.prices import Offer
+    from shiomi.rig.buy.parts import Part
+    from shiomi.rig.buy.prices import Offer
 
 __all__ = ["prices"]
 
@@ -55,10 +55,10 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
       shiomi rig prices --model qwen3:32b -o prices.csv
       shiomi rig prices --model qwen3:32b --most-gpus 1 --shop yahoo -o prices.csv
     """
-    from shiomi.rig.gpu_speeds import who_runs
-    from shiomi.rig.price_list import fetch_prices, write_template
-    from shiomi.rig.shops import collect_offers, shop_client, shop_of
-    from shiomi.rig.shortlist import shortlist
+    from shiomi.rig.buy.gpu_speeds import who_runs
+    from shiomi.rig.buy.price_list import fetch_prices, write_template
+    from shiomi.rig.buy.shops import collect_offers, shop_client, shop_of
+    from shiomi.rig.buy.shortlist import shortlist
 
     asked = wished(**options)
     able = who_runs(asked.known, asked.need, asked.catalog, asked.wish.most_gpus)

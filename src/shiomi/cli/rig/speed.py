@@ -66,9 +66,9 @@ def speed(
       shiomi rig speed model.gguf --context 65536 --kv-dtype q8_0
       shiomi rig speed gpt-oss-120b --simulate "RTX 5090 x2, 64 GB" --users 4
     """
-    from shiomi.rig.estimates import Setting, estimates
-    from shiomi.rig.estimates_report import estimates_json, estimates_text
-    from shiomi.rig.known_models import find_model, known_models
+    from shiomi.rig.estimate.estimates import Setting, estimates
+    from shiomi.rig.model.known_models import find_model, known_models
+    from shiomi.rig.report.estimates_report import estimates_json, estimates_text
 
     known = find_model(model, known_models())
     machine = chosen_machine(machine_file, simulate, memory_speed)

@@ -49,8 +49,8 @@ def train(
       shiomi rig train
       shiomi rig train S B --simulate "RTX 4090" --images 50000 --epochs 400
     """
-    from shiomi.rig.training import Views
-    from shiomi.rig.training_report import training_json, training_rows, training_text
+    from shiomi.rig.estimate.training import Views
+    from shiomi.rig.report.training_report import training_json, training_rows, training_text
 
     machine = chosen_machine(machine_file, simulate, memory_speed)
     gpu, rows = training_rows(

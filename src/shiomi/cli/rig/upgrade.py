@@ -46,9 +46,9 @@ def upgrade(
           --have "AMD Ryzen 7 7700X" --have "MSI PRO B650-P WIFI" \\
           --have "MSI MAG A750BN PCIE5 III"
     """
-    from shiomi.rig.build import upgrade as upgraded
-    from shiomi.rig.gpu_speeds import gpu_speeds
-    from shiomi.rig.parts import Build
+    from shiomi.rig.buy.build import upgrade as upgraded
+    from shiomi.rig.buy.gpu_speeds import gpu_speeds
+    from shiomi.rig.buy.parts import Build
 
     asked = wished(**options)
     speeds = gpu_speeds(asked.known, asked.need)

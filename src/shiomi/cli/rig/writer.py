@@ -54,8 +54,8 @@ def writer(
       shiomi rig writer
       shiomi rig writer --simulate "RTX 3060 12 GB, 32 GB" --deadline 10
     """
-    from shiomi.rig.writer import Work, pick_writer
-    from shiomi.rig.writer_report import writers_json, writers_text
+    from shiomi.rig.estimate.writer import Work, pick_writer
+    from shiomi.rig.report.writer_report import writers_json, writers_text
 
     found = pick_writer(
         chosen_machine(machine_file, simulate, memory_speed),

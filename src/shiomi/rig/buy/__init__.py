@@ -1,0 +1,1 @@
+"""Parts, prices, compatibility, and the best machine for a budget."""

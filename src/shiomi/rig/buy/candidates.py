@@ -1,0 +1,176 @@
+"""What can be bought for each kind of part, and which of it no best build can need.
+
+A candidate is what fills one category: one CPU, one or more kits of memory, a set of cards. It is
+dominated by another that costs no more, goes with everything it goes with, draws no more and is
+worth no less; leaving dominated ones out changes no optimum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from shiomi.rig.buy.parts import Category, Cpu, GraphicsCard, Part, PowerSupply
+from shiomi.rig.buy.prices import Offer
+from shiomi.rig.buy.relations import Outcome, Relation
+from shiomi.rig.buy.wattage import cpu_watts, efficiency
+from shiomi.rig.estimate.quantity import Estimate
+
+if TYPE_CHECKING:
+    import numpy
+
+__all__ = ["Candidate", "Pairing", "pairings", "prune"]
+
+_UNKNOWN_WATTS = 1e5  # only a supply that may be unknown gets this far; it is said to be checked
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Parts that fill a category, the offers that have to be taken for them, and their worth."""
+
+    category: Category
+    parts: tuple[Part, ...]
+    offers: tuple[Offer, ...]  # one per part
+    owned: bool = False  # some of it is already there: what is unknown about it is no obstacle
+    speed: Estimate | None = None  # of a set of cards
+    price: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Add up the price."""
+        object.__setattr__(self, "price", sum(offer.price_jpy for offer in self.offers))
+
+    @property
+    def order(self) -> tuple[int, tuple[str, ...]]:
+        """Cheapest first; then by id, so that equal inputs give equal plans."""
+        return self.price, tuple(part.id for part in self.parts)
+
+    def watts(self) -> tuple[float, float, float]:
+        """(drawn, drawn at peak over that, given): what the sums over a build need of it."""
+        drawn = given = 0.0
+        cards = 0.0
+        for part in self.parts:
+            if isinstance(part, GraphicsCard):
+                cards += part.tdp_w or 0.0
+            elif isinstance(part, Cpu):
+                drawn += cpu_watts(part) or 0.0
+            elif isinstance(part, PowerSupply):
+                given += _UNKNOWN_WATTS if part.watts is None else part.watts
+        return drawn, cards, given
+
+    def efficiency(self) -> float:
+        """Of a power supply, 0 of all else."""
+        part = self.parts[0]
+        return efficiency(part) if isinstance(part, PowerSupply) else 0.0
+
+    def power_known(self) -> bool:
+        """Whether the sums over a build have all they need of it."""
+        for part in self.parts:
+            if isinstance(part, GraphicsCard) and part.tdp_w is None:
+                return False
+            if isinstance(part, Cpu) and cpu_watts(part) is None:
+                return False
+            if isinstance(part, PowerSupply) and part.watts is None:
+                return False
+        return True
+
+
+@dataclass(slots=True)
+class Pairing:
+    """A relation over classes of candidates: which left class goes with which right class."""
+
+    relation: Relation
+    left: dict[tuple[Any, bool], int]  # key → row
+    right: dict[tuple[Any, bool], int]  # key → column
+    allowed: numpy.ndarray[Any, Any]  # (left, right), bool
+
+    def left_row(self, candidate: Candidate) -> int:
+        """The row of a candidate of the left category."""
+        return self.left[_key(self.relation.left_key, candidate)]
+
+    def right_column(self, candidate: Candidate) -> int:
+        """The column of a candidate of the right category."""
+        return self.right[_key(self.relation.right_key, candidate)]
+
+    def place(self, candidate: Candidate) -> int:
+        """Its row or its column, by the side its category is on."""
+        if candidate.category is self.relation.left:
+            return self.left_row(candidate)
+        return self.right_column(candidate)
+
+    def partners(self, category: Category, place: int) -> numpy.ndarray[Any, Any]:
+        """With which classes of the other side the class at a place goes, bool."""
+        return self.allowed[place] if category is self.relation.left else self.allowed[:, place]
+
+
+def _key(function: Any, candidate: Candidate) -> tuple[Any, bool]:
+    return function(candidate.parts), candidate.owned
+
+
+def pairings(
+    candidates: dict[Category, list[Candidate]],
+    relations: Iterable[Relation],
+    *,
+    allow_unknown: bool,
+) -> list[Pairing]:
+    """Judge every class of one category with every class of another.
+
+    What is unknown does not go together, unless that is allowed or one of the two is already
+    there; what no catalogue settles does.
+    """
+    import numpy
+
+    found = []
+    for relation in relations:
+        if relation.left not in candidates or relation.right not in candidates:
+            continue
+        sides = []
+        for category, function in (
+            (relation.left, relation.left_key),
+            (relation.right, relation.right_key),
+        ):
+            keys = dict.fromkeys(_key(function, x) for x in candidates[category])
+            sides.append({key: index for index, key in enumerate(keys)})
+        left, right = sides
+        allowed = numpy.zeros((len(left), len(right)), dtype=bool)
+        for (left_key, left_owned), row in left.items():
+            for (right_key, right_owned), column in right.items():
+                judged = relation.judge(left_key, right_key)
+                lowest = Outcome.CHECK
+                if allow_unknown or left_owned or right_owned:
+                    lowest = Outcome.UNKNOWN
+                allowed[row, column] = judged is None or judged.outcome >= lowest
+        found.append(Pairing(relation, left, right, allowed))
+    return found
+
+
+def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Candidate]:
+    """The candidates of one category that no other dominates, and that go with something."""
+    import numpy
+
+    profiles = []
+    alike: set[tuple[tuple[int, ...], tuple[float, ...]]] = set()
+    for candidate in sorted(candidates, key=lambda x: x.order):
+        category = candidate.category
+        own = [pair for pair in pairs if category in (pair.relation.left, pair.relation.right)]
+        classes = tuple(pair.place(candidate) for pair in own)
+        drawn, cards, given = candidate.watts()
+        speed = candidate.speed.value if candidate.speed else 0.0
+        worth = (-drawn, -cards, given, candidate.efficiency(), speed)
+        if (classes, worth) in alike:  # one that costs no more came before
+            continue
+        alike.add((classes, worth))
+        rows = [pair.partners(category, place) for pair, place in zip(own, classes, strict=True)]
+        if all(row.any() for row in rows):
+            profile = numpy.concatenate([*rows, numpy.array(worth)]).astype(float)
+            profiles.append((candidate, profile))
+    if not profiles:
+        return []
+    kept: list[Candidate] = []
+    matrix = numpy.empty((len(profiles), profiles[0][1].size))
+    for candidate, profile in profiles:
+        if kept and (matrix[: len(kept)] >= profile).all(axis=1).any():
+            continue
+        matrix[len(kept)] = profile
+        kept.append(candidate)
+    return kept

@@ -1,0 +1,146 @@
+"""The parts that exist: an extract of BuildCores OpenDB (see ATTRIBUTION.md), without prices.
+
+One CSV file per category; `load_catalog(folder)` reads more rows of the same columns from your own
+folder, which replace shipped ones of the same id.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import statistics
+import unicodedata
+from dataclasses import dataclass, field, replace
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TypeVar
+
+from shiomi.rig.buy.catalog.rows import FIELDS, read_row
+from shiomi.rig.buy.parts import Category, GraphicsCard, Part
+from shiomi.rig.errors import AmbiguousPartError, RigError, UnknownPartError
+from shiomi.rig.report.wording import reason
+
+__all__ = ["Catalog", "CatalogError", "load_catalog", "normal_name"]
+
+_MOST_NEAR = 3  # names offered in place of one that is not known
+
+P = TypeVar("P", bound=Part)
+
+
+class CatalogError(RigError):
+    """A catalogue file is not what it should be."""
+
+
+def normal_name(text: str) -> str:
+    """Names are compared without regard to width, case and runs of spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+@dataclass(slots=True)
+class Catalog:
+    """Parts by id, and by name and part number."""
+
+    parts: dict[str, Part] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)  # rows that could not be read, in words
+    _names: dict[str, list[str]] | None = None
+
+    def of(self, kind: type[P]) -> list[P]:
+        """All parts of a type."""
+        return [part for part in self.parts.values() if isinstance(part, kind)]
+
+    def find(self, name: str) -> Part:
+        """The one part with this id, name or part number, the maker before it or not.
+
+        Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
+        """
+        if name in self.parts:
+            return self.parts[name]
+        names = self._index()
+        ids = names.get(normal_name(name), [])
+        if len(ids) == 1:
+            return self.parts[ids[0]]
+        if ids:
+            listed = "; ".join(f"{i} = {self.parts[i].name}" for i in ids[:5])
+            raise AmbiguousPartError(f"{name!r} is several parts, give the id of one: {listed}")
+        asked = normal_name(name[:200])
+        near = sorted(x for x in names if asked and x.startswith(asked))[:_MOST_NEAR]
+        near = near or difflib.get_close_matches(asked, names, n=_MOST_NEAR, cutoff=0.5)
+        nearest = "; ".join(self.parts[names[x][0]].name for x in near)
+        raise UnknownPartError(
+            f"no part {name[:80]!r} in the catalogue"
+            + (f"; the nearest are: {nearest}" if nearest else "")
+            + "; add it to your own catalogue folder, in the columns of the shipped files"
+        )
+
+    def _index(self) -> dict[str, list[str]]:
+        if self._names is None:
+            self._names = {}
+            for part in self.parts.values():
+                made = (f"{part.maker} {x}" for x in part.numbers)
+                for name in {normal_name(x) for x in (part.name, *part.numbers, *made)}:
+                    if name and name != "unknown":
+                        self._names.setdefault(name, []).append(part.id)
+        return self._names
+
+
+def load_catalog(folder: Path | None = None) -> Catalog:
+    """The shipped catalogue, and on top of it the files in `folder` that are there.
+
+    Rows that cannot be read are skipped and named in `refused`. Raises CatalogError where a file
+    is no CSV with the columns of its category.
+    """
+    catalog = Catalog()
+    shipped = resources.files("shiomi.rig.buy.catalog")
+    for category in Category:
+        _read(catalog, category, shipped.joinpath("parts", f"{category}.csv"))
+    if folder is not None:
+        if not folder.is_dir():
+            raise CatalogError(f"{folder} is no folder; make it, with files such as gpu.csv in it")
+        for category in Category:
+            if (folder / f"{category}.csv").is_file():
+                _read(catalog, category, folder / f"{category}.csv")
+    _doubt_odd_powers(catalog)
+    return catalog
+
+
+def _doubt_odd_powers(catalog: Catalog) -> None:
+    """A card said to draw far more or less than the others of its chipset: not known.
+
+    Factory settings move a card's power by a fifth; a 3060 Ti of 750 W is a mistake for the power
+    supply it recommends.
+    """
+    powers: dict[str, list[float]] = {}
+    cards = catalog.of(GraphicsCard)
+    for card in cards:
+        if card.tdp_w is not None:
+            powers.setdefault(card.chipset, []).append(card.tdp_w)
+    for card in cards:
+        usual = statistics.median(powers.get(card.chipset, [0]))
+        if card.tdp_w is not None and not usual / 1.6 <= card.tdp_w <= usual * 1.6:
+            doubt = reason(
+                "odd_power", watts=f"{card.tdp_w:g}", usual=f"{usual:g}", gpu=card.chipset
+            )
+            catalog.parts[card.id] = replace(card, tdp_w=None, doubts=(*card.doubts, doubt))
+
+
+def _read(catalog: Catalog, category: Category, file: Traversable | Path) -> None:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        reader = csv.DictReader(text.splitlines(), strict=True)
+        missing = [x for x in FIELDS[category] if x not in (reader.fieldnames or ())]
+        if missing:
+            raise CatalogError(f"{file}: column {missing[0]!r} is missing from its first line")
+        rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CatalogError(f"{file} cannot be read as a CSV file in UTF-8: {error}") from error
+    for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            catalog.refused.append(f"{category} line {line}: another number of fields")
+            continue
+        try:
+            part = read_row(category, row)
+        except ValueError as error:
+            catalog.refused.append(f"{category} {row['name'][:80]!r}: {error}")
+            continue
+        catalog.parts[part.id] = part

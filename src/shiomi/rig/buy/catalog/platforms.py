@@ -1,0 +1,73 @@
+"""What chipsets and sockets can do, as their makers say it; the catalogue is held against it.
+
+`platforms.csv`: the newest PCIe generation of a graphics slot, and, where one socket holds
+processors that do not run on every board of that socket, the architectures that do.
+`sockets.csv`: PCIe lanes of the processor that graphics slots can have, and other names.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+__all__ = ["Platform", "graphics_lanes", "platform", "same_socket"]
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A chipset."""
+
+    chipset: str
+    pcie_generation: float
+    architectures: tuple[str, ...]  # empty: all of the socket
+
+    @property
+    def generation(self) -> str:
+        """The PCIe generation as it is written."""
+        return f"{self.pcie_generation:.1f}"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("shiomi.rig.buy.catalog").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@cache
+def _platforms() -> dict[str, Platform]:
+    return {
+        row["chipset"]: Platform(
+            row["chipset"],
+            float(row["pcie_generation"]),
+            tuple(x for x in row["architectures"].split("|") if x),
+        )
+        for row in _rows("platforms.csv")
+    }
+
+
+@cache
+def _sockets() -> tuple[dict[str, str], dict[str, int | None]]:
+    names: dict[str, str] = {}
+    lanes: dict[str, int | None] = {}
+    for row in _rows("sockets.csv"):
+        lanes[row["socket"]] = int(row["graphics_lanes"]) if row["graphics_lanes"] else None
+        for name in (row["socket"], *row["also_called"].split("|")):
+            if name:
+                names[name] = row["socket"]
+    return names, lanes
+
+
+def platform(chipset: str) -> Platform | None:
+    """The chipset's limits; None where the table lacks it."""
+    return _platforms().get(chipset)
+
+
+def same_socket(name: str) -> str:
+    """One name for a socket that has several ("sTR4" and "TR4")."""
+    return _sockets()[0].get(name, name)
+
+
+def graphics_lanes(socket: str) -> int | None:
+    """Lanes the processor has for graphics slots; None where the table lacks them."""
+    return _sockets()[1].get(same_socket(socket))

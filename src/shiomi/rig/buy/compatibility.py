@@ -1,0 +1,70 @@
+"""Do these parts go together? Refused by name and reason; what is unknown is never said to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from shiomi.rig.buy.findings import Finding, Refusal, Unknown
+from shiomi.rig.buy.parts import Build, Category, Cpu, GraphicsCard, Part, PowerSupply
+from shiomi.rig.buy.relations import Judgement, Outcome, Relation, relations
+from shiomi.rig.buy.wattage import Circuit, check_power
+
+__all__ = ["check_build"]
+
+_SLOT_NAMES = {
+    Category.GPU: "gpu",
+    Category.CPU: "cpu",
+    Category.BOARD: "board",
+    Category.MEMORY: "kit",
+    Category.STORAGE: "drive",
+    Category.SUPPLY: "supply",
+    Category.CASE: "case",
+    Category.COOLER: "cooler",
+}
+
+
+def check_build(
+    parts: Build | Iterable[Part],
+    *,
+    circuit: Circuit | None = None,
+    shared_layers: bool = False,
+) -> list[Finding]:
+    """All refusals, then all unknowns, of the parts that are there; a missing part is no fault.
+
+    `shared_layers`: several graphics cards work on each layer together. Raises PlanError where
+    there are two of what a computer has one of.
+    """
+    build = parts if isinstance(parts, Build) else Build.of(parts)
+    found: list[Finding] = []
+    for relation in relations(shared_layers=shared_layers):
+        left, right = build.get(relation.left), build.get(relation.right)
+        if left and right:
+            judged = relation.judge(relation.left_key(left), relation.right_key(right))
+            if judged is not None:
+                found.append(_finding(judged, relation, left, right))
+    for supply in build.only(PowerSupply):
+        cpu = next(iter(build.only(Cpu)), None)
+        cards = build.only(GraphicsCard)
+        found += check_power(cards, cpu, supply, circuit or Circuit())
+    return sorted(found, key=lambda x: not isinstance(x, Refusal))
+
+
+def _finding(
+    judged: Judgement, relation: Relation, left: tuple[Part, ...], right: tuple[Part, ...]
+) -> Finding:
+    names = {
+        _SLOT_NAMES[relation.left]: _name(left),
+        _SLOT_NAMES[relation.right]: _name(right),
+    }
+    slots = (*names.items(), *judged.slots)
+    if judged.outcome is Outcome.REFUSED:
+        return Refusal(judged.check, judged.phrase, slots)
+    always = judged.outcome is Outcome.CHECK
+    return Unknown(judged.check, judged.phrase, slots, always=always)
+
+
+def _name(parts: tuple[Part, ...]) -> str:
+    names = list(dict.fromkeys(part.name for part in parts))
+    if len(names) == 1 and len(parts) > 1:
+        return f"{len(parts)} x {names[0]}"
+    return " + ".join(names)

@@ -1,0 +1,118 @@
+"""What ties models to parts: how fast so many of a card run what is asked, for the planner.
+
+A card that may not hold the model has no speed: what is bought must surely fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shiomi.rig.buy.catalog import Catalog
+from shiomi.rig.buy.choices import Speed, memory_sizes, speed_name
+from shiomi.rig.buy.parts import GraphicsCard
+from shiomi.rig.errors import AmbiguousPartError, PlanError, RigError, UnknownPartError
+from shiomi.rig.estimate.fit import Need
+from shiomi.rig.estimate.memory import fits, memory
+from shiomi.rig.estimate.people import as_people_measure, fastest
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.speed import decode_speed
+from shiomi.rig.machine.gpus import find_gpu, gpus_called
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.model.known_models import KnownModel
+from shiomi.rig.report.wording import reason
+
+__all__ = ["check_wished", "chosen_format", "gpu_speeds", "who_runs"]
+
+USUAL_FORMAT = "Q4_K_M"
+
+
+def chosen_format(known: KnownModel, need: Need) -> str:
+    """The format that is planned for: the wished one, the model's own, or Q4_K_M."""
+    own = known.model.quantisation if known.model.file_bytes is not None else None
+    return need.quantisation or own or (known.quantisations or (USUAL_FORMAT,))[0]
+
+
+def gpu_speeds(known: KnownModel, need: Need) -> Speed:
+    """The tokens per second of so many cards, None where the model may not fit on them.
+
+    Raises PlanError where the context is longer than the model was trained for.
+    """
+    check_wished(known, need)
+    quantisation = chosen_format(known, need)
+    wished = f"{known.name} {quantisation}, {need.users} x {need.context:,} tokens"
+
+    def speed(name: str, count: int) -> Estimate | None:
+        if not gpus_called(name):  # of most cards no table knows the bandwidth: no search for why
+            raise UnknownPartError(f"{name!r} is no known GPU")
+        gpus = (find_gpu(name),) * count
+        needed = memory(
+            known.model,
+            quantisation=quantisation,
+            context=need.context,
+            users=need.users,
+            kv_dtype=need.kv_dtype,
+            gpus=count,
+        )
+        fit = fits(needed.total, gpus)
+        if not (fit.fits and fit.sure):
+            return None
+        try:
+            found = decode_speed(
+                known.model,
+                Machine(name, gpus),
+                quantisation=quantisation,
+                depth=need.context,
+                users=need.users,
+                engine=need.engine,
+                kv_dtype=need.kv_dtype,
+            )
+        except (UnknownPartError, AmbiguousPartError):
+            raise
+        except RigError:
+            return None
+        most = fastest(
+            known.model,
+            gpus,
+            quantisation=quantisation,
+            depth=need.context,
+            users=need.users,
+            kv_dtype=need.kv_dtype,
+        )
+        found = as_people_measure(found, known.model, "decode", most=most)
+        return replace(found, basis=f"{wished}; {found.basis}")
+
+    return speed
+
+
+def check_wished(known: KnownModel, need: Need) -> None:
+    """Raise PlanError where the model cannot do what is wished for on any machine."""
+    trained = known.model.context_length
+    if trained is not None and need.context > trained:
+        raise PlanError(
+            reason(
+                "trained_for_less",
+                model=known.name,
+                trained=f"{trained:,}",
+                context=f"{need.context:,}",
+            )
+        )
+
+
+def who_runs(
+    known: KnownModel, need: Need, catalog: Catalog, most_gpus: int
+) -> list[tuple[str, int, Estimate]]:
+    """The chipsets of the catalogue that run it: (name, fewest cards, speed), fastest first."""
+    speed = gpu_speeds(known, need)
+    cards = catalog.of(GraphicsCard)
+    sizes = memory_sizes(cards)
+    found = []
+    for name in sorted({x for card in cards if (x := speed_name(card, sizes))}):
+        for count in range(1, most_gpus + 1):
+            try:
+                estimate = speed(name, count)
+            except (UnknownPartError, AmbiguousPartError):
+                break
+            if estimate is not None:
+                found.append((name, count, estimate))
+                break
+    return sorted(found, key=lambda x: (-x[2].value, x[0]))

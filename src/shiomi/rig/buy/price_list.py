@@ -1,0 +1,115 @@
+"""A price file to be filled in, by hand or from a shop's search; what is in it is kept.
+
+A row without a price is not filled in yet. Fetching writes after each part, so that it may be
+stopped and goes on where it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from shiomi.rig.buy.parts import Part
+from shiomi.rig.buy.prices import COLUMNS, Offer
+from shiomi.rig.errors import PriceError
+
+__all__ = ["Ask", "fetch_prices", "write_template"]
+
+_MARK = "no offer"  # in the column `shop` of a row without a price: asked, and not found
+
+
+def write_template(parts: Iterable[Part], file: TextIO) -> int:
+    """Write a row per part with everything but the price; returns how many."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*COLUMNS, "kind", "name"])
+    count = 0
+    for part in parts:
+        writer.writerow([part.id, "", "", "", "new", "", "", part.category, part.name])
+        count += 1
+    return count
+
+
+Ask = Callable[[Part], tuple[list[Offer], list[str]]]
+"""The offers of a part, and why it could not be asked for."""
+
+
+def fetch_prices(
+    parts: Sequence[Part],
+    ask: Ask,
+    shop: str,
+    path: Path,
+    *,
+    today: datetime.date,
+    wait: Callable[[], object],
+    progress: Callable[[int, int, str], object] = lambda *_: None,
+) -> tuple[int, list[str]]:
+    """Ask a shop for each part and add the offers to the file; returns how many, and what not.
+
+    `wait` is called between two requests. Parts that the file says were asked for today at this
+    shop are not asked for again. Raises PriceError as `ask`, or where the file cannot be written.
+    """
+    done = _asked(path, today, shop)
+    left = [part for part in parts if part.id not in done]
+    skipped: list[str] = []
+    found = 0
+    try:
+        new = not path.exists() or path.stat().st_size == 0
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if new:
+                writer.writerow([*COLUMNS, "kind", "name"])
+            for number, part in enumerate(left):
+                progress(number, len(left), shop)
+                if number:
+                    wait()
+                offers, not_asked = ask(part)
+                skipped += not_asked
+                found += len(offers)
+                writer.writerows(_rows(part, offers, today, shop))
+                file.flush()
+    except OSError as error:
+        raise PriceError(f"{path} cannot be written: {error.strerror}") from error
+    return found, skipped
+
+
+def _rows(part: Part, offers: Iterable[Offer], today: datetime.date, shop: str) -> list[list[str]]:
+    rows = [
+        [
+            part.id,
+            str(offer.price_jpy),
+            offer.date.isoformat(),
+            f"{shop} {offer.shop}".strip(),
+            str(offer.condition),
+            "" if offer.stock is None else str(offer.stock),
+            offer.url,
+            part.category,
+            part.name,
+        ]
+        for offer in offers
+    ]
+    if rows:
+        return rows
+    mark = f"{shop}: {_MARK}"
+    return [[part.id, "", today.isoformat(), mark, "", "", "", part.category, part.name]]
+
+
+def _asked(path: Path, today: datetime.date, shop: str) -> set[str]:
+    """The parts that were asked for today at this shop."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = set(COLUMNS) - set(reader.fieldnames or COLUMNS)
+            if missing:
+                raise PriceError(f"{path} lacks the column {min(missing)!r}; give another file")
+            return {
+                row["part"]
+                for row in reader
+                if row.get("date") == today.isoformat() and (row.get("shop") or "").startswith(shop)
+            }
+    except FileNotFoundError:
+        return set()
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+        raise PriceError(f"{path} is no price file that could be added to: {error}") from error

@@ -1,0 +1,165 @@
+"""Prices: the reader's own, each with its date and place. None are shipped and none are guessed.
+
+A CSV file with the columns `part,price_jpy,date,shop,condition,stock,url`: the part by catalogue
+id, name or part number; `condition` is new or used, so a used part is its own row; `stock` is how
+many there are, empty where not known. Further columns are the reader's own, and a row without a
+price is one not filled in yet. `PRICE_FILE` is an empty file to begin with.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TextIO
+
+from shiomi.rig.buy.catalog import Catalog
+from shiomi.rig.errors import AmbiguousPartError, PriceError, UnknownPartError
+
+__all__ = [
+    "COLUMNS",
+    "MOST_YEN",
+    "PRICE_FILE",
+    "Condition",
+    "Offer",
+    "Prices",
+    "read_prices",
+    "write_prices",
+]
+
+COLUMNS = ("part", "price_jpy", "date", "shop", "condition", "stock", "url")
+PRICE_FILE = ",".join(COLUMNS) + "\n"
+MOST_YEN = 100_000_000  # more than any part or build of this catalogue costs
+_MOST_ROWS = 200_000
+
+
+class Condition(StrEnum):
+    """Of what is sold."""
+
+    NEW = "new"
+    USED = "used"
+    OWN = "own"  # already there; costs nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A part that can be had at a price."""
+
+    part: str  # catalogue id
+    price_jpy: int  # tax included
+    date: datetime.date
+    shop: str = ""
+    condition: Condition = Condition.NEW
+    stock: int | None = None
+    url: str = ""
+
+
+@dataclass(slots=True)
+class Prices:
+    """Offers, and the rows that are none, with the reason."""
+
+    offers: list[Offer] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    unfilled: int = 0  # rows without a price, as a template has them
+
+
+def read_prices(path: Path, catalog: Catalog, *, today: datetime.date) -> Prices:
+    """The offers of a price file.
+
+    A row that is no offer is left out and named in `refused`. Raises PriceError where the file
+    cannot be read, lacks a column, or has no end.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _read(csv.DictReader(file, strict=True), catalog, today, path)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
+
+
+def _read(
+    reader: csv.DictReader[str], catalog: Catalog, today: datetime.date, path: Path
+) -> Prices:
+    missing = [x for x in ("part", "price_jpy", "date") if x not in (reader.fieldnames or ())]
+    if missing:
+        raise PriceError(f"{path}: column {missing[0]!r} is missing; begin with {PRICE_FILE!r}")
+    prices = Prices()
+    for count, row in enumerate(reader):
+        if count >= _MOST_ROWS:
+            raise PriceError(f"{path} has more than {_MOST_ROWS} rows; divide it")
+        if row.get("part") and not (row["price_jpy"] or "").strip():
+            prices.unfilled += 1
+            continue
+        try:
+            prices.offers.append(_offer(row, catalog, today))
+        except (ValueError, UnknownPartError, AmbiguousPartError) as error:
+            prices.refused.append(f"{path.name} line {reader.line_num}: {error}")
+    return prices
+
+
+def _offer(row: Mapping[str, str | None], catalog: Catalog, today: datetime.date) -> Offer:
+    def text(name: str) -> str:
+        return (row.get(name) or "").strip()
+
+    if None in row:
+        raise ValueError("it has more fields than the first line names")
+    return Offer(
+        part=catalog.find(text("part")).id,
+        price_jpy=_yen(text("price_jpy")),
+        date=_date(text("date"), today),
+        shop=text("shop")[:100],
+        condition=_condition(text("condition")),
+        stock=_stock(text("stock")),
+        url=text("url") if text("url").startswith(("https://", "http://")) else "",
+    )
+
+
+def _yen(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) <= MOST_YEN):
+        raise ValueError(f"price_jpy {text[:20]!r} is no whole number of yen from 1 to {MOST_YEN}")
+    return int(text)
+
+
+def _date(text: str, today: datetime.date) -> datetime.date:
+    try:
+        date = datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"date {text[:20]!r} is no date like {today.isoformat()}") from error
+    if date > today:
+        raise ValueError(f"date {text!r} has not come yet")
+    return date
+
+
+def _condition(text: str) -> Condition:
+    if text not in ("", Condition.NEW, Condition.USED):
+        raise ValueError(f"condition {text[:20]!r} is neither new nor used")
+    return Condition(text or Condition.NEW)
+
+
+def _stock(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 7):
+        raise ValueError(f"stock {text[:20]!r} is no number")
+    return int(text)
+
+
+def write_prices(offers: Iterable[Offer], file: TextIO) -> int:
+    """Write offers as a price file; returns how many."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    for row in _rows(offers):
+        writer.writerow(row)
+        count += 1
+    return count
+
+
+def _rows(offers: Iterable[Offer]) -> Iterator[tuple[str, ...]]:
+    for offer in offers:
+        stock = "" if offer.stock is None else str(offer.stock)
+        date = offer.date.isoformat()
+        price = str(offer.price_jpy)
+        yield offer.part, price, date, offer.shop, offer.condition, stock, offer.url

@@ -1,0 +1,277 @@
+"""Prices from shops' official item search, with the operator's own key. The only HTTP of the plan.
+
+- Yahoo!ショッピング 商品検索 v3: https://developer.yahoo.co.jp/webapi/shopping/v3/itemsearch.html
+- 楽天市場 Ichiba Item Search: https://webservice.rakuten.co.jp/ (application id and access key)
+
+A hit counts only where its name holds one of the part's part numbers, so that an accessory or a
+near namesake is not taken for the part. Names and prices are text and numbers, nothing else of an
+answer is used. One request is sent per part and shop, `pause` seconds apart, none is repeated.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from shiomi.rig.buy.parts import Part
+from shiomi.rig.buy.prices import MOST_YEN, Condition, Offer
+from shiomi.rig.errors import PriceError
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["KEYS", "Rakuten", "Shop", "Yahoo", "collect_offers", "shop_client", "shop_of"]
+
+# Where the operator's keys stand in the environment; they are never printed.
+KEYS = {
+    "yahoo": ("SHIOMI_YAHOO_CLIENT_ID",),
+    "rakuten": ("SHIOMI_RAKUTEN_APPLICATION_ID", "SHIOMI_RAKUTEN_ACCESS_KEY"),
+}
+_MOST_BYTES = 4_000_000
+_SHORTEST_NUMBER = 5  # a shorter part number is found in too many names
+
+
+class Shop(Protocol):
+    """An item search."""
+
+    @property
+    def name(self) -> str:
+        """As the shop calls itself."""
+
+    @property
+    def url(self) -> str:
+        """Of its search."""
+
+    def query(self, keyword: str) -> dict[str, str]:
+        """The request's parameters."""
+
+    def hits(self, answer: Any) -> list[Hit]:
+        """What the answer holds. Raises KeyError, TypeError or ValueError where it is no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing for sale."""
+
+    name: str
+    price: int
+    shop: str
+    url: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Yahoo:
+    """Yahoo!ショッピング, with the client id of the operator's application."""
+
+    client_id: str
+    url: str = "https://shopping.yahooapis.jp/ShoppingWebService/V3/itemSearch"
+    name: str = "Yahoo!ショッピング"
+
+    def query(self, keyword: str) -> dict[str, str]:
+        """The cheapest first, in stock, new and used."""
+        return {
+            "appid": self.client_id,
+            "query": keyword,
+            "in_stock": "true",
+            "sort": "+price",
+            "results": "50",
+        }
+
+    def hits(self, answer: Any) -> list[Hit]:
+        """Of the answer's `hits`."""
+        return [
+            Hit(
+                name=str(x["name"]),
+                price=_price(x["price"]),
+                shop=str(x["seller"]["name"]),
+                url=str(x["url"]),
+                used=x.get("condition") == "used" or "中古" in str(x["name"]),
+            )
+            for x in answer["hits"]
+            if x.get("inStock", True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Rakuten:
+    """楽天市場, with the application id and access key of the operator."""
+
+    application_id: str
+    access_key: str
+    url: str = "https://openapi.rakuten.co.jp/ichibams/api/IchibaItem/Search/20260701"
+    name: str = "楽天市場"
+
+    def query(self, keyword: str) -> dict[str, str]:
+        """The cheapest first, available ones."""
+        return {
+            "applicationId": self.application_id,
+            "accessKey": self.access_key,
+            "keyword": keyword,
+            "format": "json",
+            "formatVersion": "2",
+            "availability": "1",
+            "sort": "+itemPrice",
+            "hits": "30",
+        }
+
+    def hits(self, answer: Any) -> list[Hit]:
+        """Of the answer's items, whichever of the two format versions they are in."""
+        items = answer["Items"] if "Items" in answer else answer["items"]
+        return [
+            Hit(
+                name=str(x["itemName"]),
+                price=_price(x["itemPrice"]),
+                shop=str(x["shopName"]),
+                url=str(x["itemUrl"]),
+                used="中古" in str(x["itemName"]),
+            )
+            for x in (item.get("Item", item) for item in items)
+            if x.get("availability", 1)
+        ]
+
+
+def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
+    """The shop "yahoo" or "rakuten" with the keys of the environment.
+
+    Raises PriceError where there is no such shop, or a key is missing.
+    """
+    if name not in KEYS:
+        raise PriceError(f"no shop {name[:40]!r}; there are {', '.join(KEYS)}")
+    missing = [key for key in KEYS[name] if not environment.get(key, "").strip()]
+    if missing:
+        raise PriceError(
+            f"{name} needs your own key: set {' and '.join(missing)} in the environment (the "
+            "addresses where keys are given out stand in docs/rig/index.md)"
+        )
+    keys = [environment[key].strip() for key in KEYS[name]]
+    return Yahoo(keys[0]) if name == "yahoo" else Rakuten(keys[0], keys[1])
+
+
+@contextmanager
+def shop_client(seconds: float = 20.0) -> Iterator[httpx2.Client]:
+    """An HTTP client with a bound on time, for `collect_offers`."""
+    import httpx2
+
+    with httpx2.Client(timeout=seconds) as client:
+        yield client
+
+
+def _price(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str) or not str(value).isdigit():
+        raise ValueError(f"a price is {value!r}")
+    return int(value)
+
+
+def collect_offers(
+    parts: Iterable[Part],
+    shop: Shop,
+    client: httpx2.Client,
+    *,
+    today: datetime.date,
+    sleep: Callable[[float], object],
+    pause: float = 1.0,
+    progress: Callable[[Part, int], object] | None = None,
+) -> tuple[list[Offer], list[str]]:
+    """The cheapest new and the cheapest used offer of each part, and what could not be asked.
+
+    Raises PriceError where the shop refuses the key or answers with what is no answer: asking on
+    would be no use.
+    """
+    offers: list[Offer] = []
+    skipped: list[str] = []
+    asked = 0
+    for part in parts:
+        numbers = sorted(x for x in part.numbers if len(_plain(x)) >= _SHORTEST_NUMBER)
+        if not numbers:
+            skipped.append(f"{part.name}: it has no part number to search for")
+            continue
+        if asked:
+            sleep(pause)
+        asked += 1
+        answer = _ask(shop, client, max(numbers, key=lambda x: (" " not in x, len(x))))
+        try:
+            hits = shop.hits(answer)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise PriceError(
+                f"{shop.name} answered in a shape that is not known ({error!r}); "
+                "its interface may have changed, look for a newer shiomi"
+            ) from error
+        found = _cheapest(part, [_plain(x) for x in numbers], hits, today)
+        offers += found
+        if progress is not None:
+            progress(part, len(found))
+    return offers, skipped
+
+
+def _plain(text: str) -> str:
+    """Letters and digits alone: shops write `RTX3060-E12G` and `RTX 3060 E12G`."""
+    return re.sub(r"[^0-9a-z]", "", unicodedata.normalize("NFKC", text).casefold())
+
+
+def _holds(name: str, number: str) -> bool:
+    """Whether a name holds a part number that is no part of a longer one."""
+    tokens = re.findall(r"[0-9a-z]+", unicodedata.normalize("NFKC", name).casefold())
+    for start in range(len(tokens)):
+        joined = ""
+        for token in tokens[start:]:
+            joined += token
+            if joined == number:
+                return True
+            if len(joined) > len(number):
+                break
+    return False
+
+
+def _cheapest(
+    part: Part, numbers: Iterable[str], hits: Iterable[Hit], today: datetime.date
+) -> list[Offer]:
+    wanted = list(numbers)
+    best: dict[Condition, Offer] = {}
+    for hit in hits:
+        if not 0 < hit.price <= MOST_YEN or not any(_holds(hit.name, x) for x in wanted):
+            continue
+        condition = Condition.USED if hit.used else Condition.NEW
+        if condition not in best or hit.price < best[condition].price_jpy:
+            url = hit.url if hit.url.startswith("https://") else ""
+            stock = 1 if hit.used else None
+            best[condition] = Offer(
+                part.id, hit.price, today, hit.shop[:100], condition, stock, url
+            )
+    return list(best.values())
+
+
+def _ask(shop: Shop, client: httpx2.Client, keyword: str) -> Mapping[str, Any]:
+    import httpx2
+
+    try:
+        with client.stream("GET", shop.url, params=shop.query(keyword)) as response:
+            body = b""
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _MOST_BYTES:
+                    raise PriceError(f"{shop.name} answered with more than {_MOST_BYTES} bytes")
+            status = response.status_code
+    except httpx2.HTTPError as error:  # its text could hold the address, and with it the key
+        raise PriceError(
+            f"{shop.name} could not be asked ({type(error).__name__}); check the network"
+        ) from None
+    if status in (400, 401, 403):
+        raise PriceError(f"{shop.name} refused the request ({status}); check the key")
+    if status == 429:
+        raise PriceError(f"{shop.name} asks for fewer requests (429); wait, or raise the pause")
+    if status != 200:
+        raise PriceError(f"{shop.name} answered with status {status}; try again later")
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise PriceError(f"{shop.name} answered with no JSON") from error
+    if not isinstance(answer, dict):
+        raise PriceError(f"{shop.name} answered with no object")
+    return answer

@@ -1,0 +1,129 @@
+"""What a build draws, and what its supply and the circuit it hangs on can give.
+
+Watts of direct current unless they are said to be at the wall. The rules of thumb are named here
+with where they are from; they are cautious, and none of them is a measurement of your build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shiomi.rig.buy.findings import Check, Finding, Refusal, Unknown
+from shiomi.rig.buy.parts import Cpu, GraphicsCard, PowerSupply
+
+__all__ = [
+    "BASE_WATTS",
+    "PEAK_RATIO",
+    "SUSTAINED_SHARE",
+    "TRANSIENT_SHARE",
+    "Circuit",
+    "check_power",
+    "cpu_watts",
+    "efficiency",
+]
+
+BASE_WATTS = 75.0  # board, memory, drives, fans; an allowance
+SUSTAINED_SHARE = 0.8  # of the rating, for what is drawn for hours; usual practice
+PEAK_RATIO = 1.6  # a card's peaks of milliseconds over its rated power; cards of 2020 and later
+TRANSIENT_SHARE = 1.2  # of the rating, before the weakest supplies' protection trips
+CONTINUOUS_SHARE = 0.8  # of a circuit, for a load of hours; usual practice for wiring
+
+# Efficiency at full load at 115 V that each 80 PLUS grade requires, lowest first.
+_GRADES = (
+    ("Titanium", 0.90),
+    ("Platinum", 0.89),
+    ("Gold", 0.87),
+    ("Silver", 0.85),
+    ("Bronze", 0.82),
+)
+_NO_GRADE = 0.80
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """The wall's circuit. A Japanese room's is usually 100 V and 15 A."""
+
+    volts: float = 100.0
+    amps: float = 15.0
+
+    @property
+    def watts(self) -> float:
+        """What it can give."""
+        return self.volts * self.amps
+
+
+def efficiency(supply: PowerSupply) -> float:
+    """The share of what is drawn at the wall that arrives; 0.80 where no grade is stated."""
+    grade = supply.efficiency or ""
+    return next((share for name, share in _GRADES if name in grade), _NO_GRADE)
+
+
+def cpu_watts(cpu: Cpu) -> float | None:
+    """What a processor draws under load for long.
+
+    Its stated limit; else from the TDP: AMD's sockets give 1.35 times of it, Intel's desktop
+    processors since 2020 are run at about twice.
+    """
+    if cpu.ppt_w is not None:
+        return max(cpu.ppt_w, cpu.tdp_w or 0.0)
+    if cpu.tdp_w is None:
+        return None
+    if cpu.socket in ("LGA 1200", "LGA 1700", "LGA 1851"):
+        return 2.0 * cpu.tdp_w
+    return (1.35 if cpu.socket in ("AM4", "AM5") else 1.0) * cpu.tdp_w
+
+
+def check_power(
+    cards: Sequence[GraphicsCard], cpu: Cpu | None, supply: PowerSupply, circuit: Circuit
+) -> list[Finding]:
+    """Findings on wattage, peaks and the circuit. What is not known is left out of the sums."""
+    found: list[Finding] = []
+    known = [(card.name, card.tdp_w) for card in cards]
+    if cpu is not None:
+        known.append((cpu.name, cpu_watts(cpu)))
+    known.append((supply.name, supply.watts))
+    found += [_unknown("power", part=name) for name, watts in known if watts is None]
+    gpu_w = sum(card.tdp_w or 0.0 for card in cards)
+    other_w = BASE_WATTS + ((cpu_watts(cpu) or 0.0) if cpu is not None else 0.0)
+    if supply.watts is not None:
+        found += _check_supply(supply.name, supply.watts, gpu_w, other_w)
+        if circuit.volts < 110 and supply.watts > 1300:
+            found.append(
+                _always("hundred_volt", supply=supply.name, watts=supply.watts, volts=circuit.volts)
+            )
+    if not supply.efficiency:
+        found.append(_always("efficiency", supply=supply.name))
+    wall = (gpu_w + other_w) / efficiency(supply)
+    figures = {"have": f"{wall:.0f}", "volts": f"{circuit.volts:g}", "amps": f"{circuit.amps:g}"}
+    if wall > circuit.watts:
+        slots = tuple({**figures, "need": f"{circuit.watts:g}"}.items())
+        found.append(Refusal(Check.CIRCUIT, "circuit", slots))
+    elif wall > CONTINUOUS_SHARE * circuit.watts:
+        found.append(Unknown(Check.CIRCUIT, "continuous", tuple(figures.items()), always=True))
+    return found
+
+
+def _check_supply(name: str, rated: float, gpu_w: float, other_w: float) -> list[Finding]:
+    found: list[Finding] = []
+    for check, phrase, have, need in (
+        (Check.SUPPLY, "supply", gpu_w + other_w, SUSTAINED_SHARE * rated),
+        (Check.TRANSIENT, "transient", PEAK_RATIO * gpu_w + other_w, TRANSIENT_SHARE * rated),
+    ):
+        if have > need:
+            slots = {"have": f"{have:.0f}", "need": f"{need:.0f}", "watts": f"{rated:g}"}
+            found.append(Refusal(check, phrase, (("supply", name), *slots.items())))
+    return found
+
+
+def _unknown(phrase: str, **slots: object) -> Unknown:
+    return Unknown(Check.SUPPLY, phrase, tuple((k, _text(v)) for k, v in slots.items()))
+
+
+def _always(phrase: str, **slots: object) -> Unknown:
+    texts = tuple((k, _text(v)) for k, v in slots.items())
+    return Unknown(Check.CIRCUIT, phrase, texts, always=True)
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,46 @@
+"""What a build should be able to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from shiomi.rig.buy.wattage import Circuit
+from shiomi.rig.errors import PlanError
+
+__all__ = ["Wish"]
+
+_RANGES = {
+    "memory_gb": (1.0, 8192.0),
+    "storage_gb": (1.0, 1_000_000.0),
+    "vram_gb": (0.0, 4096.0),
+    "cores": (1, 512),
+    "most_gpus": (1, 8),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The least a build must have. Speed is what is made most of, so it is no wish.
+
+    Raises PlanError where a figure is out of any computer's range.
+    """
+
+    memory_gb: float = 32.0
+    storage_gb: float = 1000.0
+    vram_gb: float = 0.0  # of all cards together
+    cores: int = 6
+    most_gpus: int = 2
+    shared_layers: bool = False  # several cards work on each layer together and need lanes
+    used: bool = True  # used parts may be taken
+    allow_unknown: bool = False  # also parts that the catalogue does not say enough of
+    circuit: Circuit = field(default_factory=Circuit)
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not (math.isfinite(value) and low <= value <= high):
+                raise PlanError(f"{name} {value!r} is not from {low:g} to {high:g}")
+        if not (0 < self.circuit.volts <= 500 and 0 < self.circuit.amps <= 200):
+            raise PlanError(f"{self.circuit} is no circuit of a home or office")

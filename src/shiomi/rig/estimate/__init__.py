@@ -1,0 +1,1 @@
+"""Memory, speed and power of a model on a machine."""

@@ -1,0 +1,48 @@
+"""What a measurement on this machine said, kept as JSON for the commands that estimate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from shiomi.rig.errors import MeasureError
+from shiomi.rig.estimate.coefficients import Calibration
+from shiomi.rig.machine.detect.dump import number
+
+__all__ = ["FORMAT", "calibration_json", "read_calibration"]
+
+FORMAT = "shiomi-rig-calibration 1"
+_MOST_BYTES = 64 * 1024
+_FACTORS = ("decode", "low", "high", "prefill_low", "prefill_high")
+
+
+def calibration_json(calibration: Calibration) -> dict[str, Any]:
+    """As what json.dumps takes; `read_calibration` reads it again."""
+    return {"format": FORMAT, **asdict(calibration)}
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Raises MeasureError where the file is none that `shiomi rig measure -o` writes."""
+    try:
+        with path.open("rb") as file:
+            said = json.loads(file.read(_MOST_BYTES))
+    except OSError as error:
+        raise MeasureError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise MeasureError(f"{path} is no JSON: {error}") from error
+    if not isinstance(said, Mapping) or said.get("format") != FORMAT:
+        raise MeasureError(f"{path} holds no measurement; `shiomi rig measure -o` writes one")
+    factors = {key: number(said.get(key), 0.01, 100.0) for key in (*_FACTORS, "prefill")}
+    missing = [key for key in _FACTORS if factors[key] is None]
+    if missing or not isinstance(said.get("basis"), str):
+        raise MeasureError(f"{path}: {missing[0] if missing else 'basis'} cannot be meant")
+    numbers = {key: float(factors[key] or 0.0) for key in _FACTORS}
+    if not (
+        numbers["low"] <= 1 <= numbers["high"]
+        and numbers["prefill_low"] <= 1 <= numbers["prefill_high"]
+    ):
+        raise MeasureError(f"{path}: the bounds do not hold the measurement itself")
+    return Calibration(prefill=factors["prefill"], basis=said["basis"][:500], **numbers)

@@ -1,0 +1,136 @@
+"""Fitted coefficients: engine version, then architecture, then GPU, then this machine.
+
+They are fitted by `python -m tools.rig.fit_coefficients` from measured tables and kept in
+data/coefficients.json. A GPU gets the newest set that has its architecture; an architecture
+nobody measured gets that of its relatives, and else the pooled one, each with its own, wider,
+interval.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from shiomi.rig.errors import RigError
+from shiomi.rig.machine.machine import Gpu
+from shiomi.rig.report.wording import reason
+
+__all__ = ["Calibration", "Coefficients", "Interval", "choose", "coefficient_table"]
+
+# Engines that run llama.cpp's kernels.
+_SAME_ENGINE = {"ollama": "llama.cpp", "lmstudio": "llama.cpp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where 8 of 10 unseen measurements lay, as factors on the estimated seconds."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """The terms' coefficients that one GPU gets, and how far they may be off."""
+
+    terms: Mapping[str, float]
+    interval: Interval  # of the seconds
+    narrowed: Interval  # after one measurement on this very machine
+    factor: float  # on the seconds, of this very GPU; 1 where it was not measured
+    basis: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """What one measurement on this very machine said, as factors on the estimated seconds."""
+
+    decode: float
+    prefill: float | None  # None: the endpoint told no prompt's time
+    low: float  # where 8 of 10 other models' times of writing lay, after such a measurement
+    high: float
+    prefill_low: float  # of reading
+    prefill_high: float
+    basis: str
+
+
+@cache
+def coefficient_table() -> dict[str, Any]:
+    """Return data/coefficients.json as it is."""
+    file = resources.files(__package__).joinpath("data/coefficients.json")
+    table: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return table
+
+
+def choose(
+    engine: str, phase: str, gpu: Gpu, table: Mapping[str, Any] | None = None
+) -> Coefficients:
+    """Return the coefficients of a phase ("decode" or "prefill") on a GPU.
+
+    Raises
+    ------
+    RigError
+        No coefficients are known for the engine.
+    """
+    table = coefficient_table() if table is None else table
+    name, _, version = engine.casefold().partition("@")
+    name = _SAME_ENGINE.get(name, name)
+    versions = [
+        entry
+        for entry in table["engines"].get(name, ())
+        if phase in entry and version in ("", entry["version"])
+    ]
+    if not versions:
+        known = ", ".join(
+            f"{n}@{entry['version']}"
+            for n, entries in table["engines"].items()
+            for entry in entries
+        )
+        raise RigError(reason(f"no_{phase}_of_engine", engine=repr(engine), known=known))
+    for wanted in (gpu.architecture, *table["families"].get(gpu.architecture, ())):
+        for entry in versions:  # newest first
+            if wanted in entry[phase]["architectures"]:
+                return _of_architecture(name, entry, phase, gpu, wanted)
+    return _pooled(name, _widest(versions, phase), phase, gpu)
+
+
+def _widest(versions: Sequence[Mapping[str, Any]], phase: str) -> Mapping[str, Any]:
+    """Of several engine versions, the one with the most rows."""
+    return max(versions, key=lambda entry: int(entry[phase]["pooled"]["rows"]))
+
+
+def _of_architecture(
+    engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu, architecture: str
+) -> Coefficients:
+    fitted = entry[phase]
+    chosen = fitted["architectures"][architecture]
+    basis = f"fitted on {engine} {entry['version']}, {architecture}, {chosen['rows']} rows"
+    factor, level = 1.0, "architecture"
+    if gpu.name in fitted["gpus"]:
+        factor, level = fitted["gpus"][gpu.name], "gpu"
+        basis += f", corrected for the {gpu.name}" if factor != 1.0 else f", of the {gpu.name}"
+    elif gpu.architecture != architecture:
+        level = "family"
+        basis += f"; {gpu.architecture} itself was not measured"
+    bounds = fitted["intervals"]["family"] if level == "family" else chosen[level]
+    interval = Interval(*bounds)
+    narrowed = Interval(*fitted["intervals"]["machine"])
+    return Coefficients(chosen["terms"], interval, narrowed, factor, basis, tuple(entry["sources"]))
+
+
+def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coefficients:
+    fitted = entry[phase]
+    pooled = fitted["pooled"]
+    return Coefficients(
+        pooled["terms"],
+        Interval(*fitted["intervals"]["pooled"]),
+        Interval(*fitted["intervals"]["machine"]),
+        1.0,
+        f"fitted on {engine} {entry['version']}, all architectures, {pooled['rows']} rows; "
+        f"{gpu.architecture} itself was not measured",
+        tuple(entry["sources"]),
+    )

@@ -1,0 +1,81 @@
+"""Speak HTTP to a model server for `measure`, with limits on every answer."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+
+from shiomi.rig.errors import MeasureError
+from shiomi.rig.estimate.measure import Answer
+
+__all__ = ["HttpEndpoint", "open_endpoint"]
+
+_LONGEST_ANSWER = 4_000_000  # bytes
+
+
+@contextmanager
+def open_endpoint(url: str, *, seconds: float = 300.0) -> Iterator[HttpEndpoint]:
+    """The server at `url`, with a client of its own; raises MeasureError for what is no address."""
+    with httpx2.Client() as client:
+        yield HttpEndpoint(url, client, seconds=seconds)
+
+
+class HttpEndpoint:
+    """POSTs JSON to a server at `url`, such as http://127.0.0.1:8080.
+
+    A `/v1` at the end of `url` is taken off. An answer may take `seconds` in all; what stalls,
+    drips or floods ends as a MeasureError.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client: httpx2.Client,
+        *,
+        seconds: float = 300.0,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise MeasureError(f"{url[:100]!r} is no address; give one like http://127.0.0.1:8080")
+        self._url = url.rstrip("/").removesuffix("/v1")
+        self._client = client
+        self._seconds = seconds
+        self._clock = clock
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Send a JSON object; a refusal is an answer too, with an empty body if it is no JSON."""
+        started = self._clock()
+        timeout = httpx2.Timeout(self._seconds, connect=10.0)
+        try:
+            with self._client.stream(
+                "POST", self._url + path, json=dict(body), timeout=timeout
+            ) as response:
+                content = self._read(response, started)
+                status = response.status_code
+        except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
+            raise MeasureError(
+                f"{self._url}{path} gives no answer ({type(error).__name__}); is the server "
+                "running there?"
+            ) from error
+        seconds = self._clock() - started
+        try:
+            answer = json.loads(content)
+        except (ValueError, RecursionError):
+            answer = {}
+        return Answer(status, answer if isinstance(answer, dict) else {}, seconds)
+
+    def _read(self, response: httpx2.Response, started: float) -> bytes:
+        parts, size = [], 0
+        for part in response.iter_bytes():
+            parts.append(part)
+            size += len(part)
+            if size > _LONGEST_ANSWER:
+                raise MeasureError(f"{self._url} answers with more than {_LONGEST_ANSWER} bytes")
+            if self._clock() - started > self._seconds:
+                raise MeasureError(f"{self._url} took more than {self._seconds:g} s to answer")
+        return b"".join(parts)

@@ -1,0 +1,282 @@
+"""One measurement on this very machine, and how it narrows every other estimate.
+
+A running server is asked to read a prompt and to write. llama.cpp's `/completion` and Ollama's
+`/api/generate` tell the times of both; of any other server with `/v1/completions` two answers of
+different length are timed, and their difference is the writing. Nothing of an answer is used but
+its numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from shiomi.rig.errors import MeasureError
+from shiomi.rig.estimate.coefficients import Calibration, choose
+from shiomi.rig.estimate.speed import decode_speed, prefill_speed
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.model.model import Model
+
+__all__ = ["Answer", "Endpoint", "Measurement", "calibrate", "measure"]
+
+_LEAST_PROMPT = 64  # tokens; fewer tell nothing of the speed of reading
+_FARTHEST = 8.0  # times off; a model half in RAM, or another one than was named, is farther
+_WORDS = "The tide comes in and goes out, and whoever watches it long enough can tell the hour. "
+_WORDS_TOKENS = 20  # about
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server answered, and how long it took."""
+
+    status: int
+    body: Mapping[str, Any]
+    seconds: float
+
+
+class Endpoint(Protocol):
+    """A server of a language model; `shiomi.rig.estimate.endpoint` has the one that speaks HTTP."""
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+        """Send a JSON object to `path`; raises MeasureError where no answer comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """Speeds of one model on one machine: the medians of several runs."""
+
+    decode: float  # tok/s
+    prefill: float | None  # tok/s; None: the server does not tell, or had the prompt cached
+    prompt_tokens: int
+    written_tokens: int
+    runs: int
+    path: str  # what was asked
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    prompt_tokens: int
+    prefill: float | None
+    written_tokens: int
+    decode: float
+
+
+def measure(
+    endpoint: Endpoint, *, model: str = "", prompt: int = 512, write: int = 128, runs: int = 3
+) -> Measurement:
+    """Ask a server to read about `prompt` tokens and write `write`, `runs` times after a warm-up.
+
+    `model` is the name that Ollama and others need; llama.cpp ignores it.
+
+    Raises
+    ------
+    MeasureError
+        The server knows none of the three ways, refuses, or tells no usable times.
+    """
+    if prompt < 1 or write < 8 or runs < 1:
+        raise MeasureError(
+            f"a prompt of {prompt}, {write} tokens and {runs} runs measure nothing; "
+            "give at least 1, 8 and 1"
+        )
+    refusals = []
+    for path, ask in (
+        ("/completion", _llama_cpp),
+        ("/api/generate", _ollama),
+        ("/v1/completions", _any_server),
+    ):
+        first = ask(endpoint, model, _prompt(prompt, 0), write)
+        if isinstance(first, Answer):
+            refusals.append(f"{path}: {_reason(first)}")
+            continue
+        done = [ask(endpoint, model, _prompt(prompt, 1 + i), write) for i in range(runs)]
+        measured = [run for run in done if isinstance(run, _Run)]
+        if len(measured) < runs:
+            raise MeasureError(f"{path} answered once, and then no more")
+        return _median(measured, path)
+    raise MeasureError(f"no speed could be measured ({'; '.join(refusals)})")
+
+
+def calibrate(
+    measurement: Measurement,
+    model: Model,
+    machine: Machine,
+    *,
+    quantisation: str,
+    gpus: int | None = None,
+    engine: str = "llama.cpp",
+) -> Calibration:
+    """Return what `measurement` of `model` says about all estimates for `machine`.
+
+    Raises
+    ------
+    MeasureError
+        The speed is so far from the estimate that something else was measured.
+    """
+    depth = measurement.prompt_tokens + measurement.written_tokens // 2
+    expected = decode_speed(
+        model, machine, quantisation=quantisation, depth=depth, gpus=gpus, engine=engine
+    )
+    decode = _factor("writing", expected.value, measurement.decode, model.name)
+    prefill = None
+    if measurement.prefill is not None and measurement.prompt_tokens >= _LEAST_PROMPT:
+        reading = prefill_speed(
+            model,
+            machine,
+            quantisation=quantisation,
+            prompt=measurement.prompt_tokens,
+            gpus=gpus,
+            engine=engine,
+        )
+        prefill = _factor("reading", reading.value, measurement.prefill, model.name)
+    narrowed = choose(engine, "decode", machine.gpus[0]).narrowed
+    reads = choose(engine, "prefill", machine.gpus[0]).narrowed
+    basis = f"{measurement.decode:.3g} tok/s measured here with {model.name} {quantisation}"
+    most = least = 1.0
+    if model.assumed is not None:  # what is not the machine's is in the factor too
+        least, most = model.assumed.weights
+        basis += f"; {model.assumed.text}"
+    return Calibration(
+        decode=decode,
+        prefill=prefill,
+        low=min(narrowed.low, 1.0) / most,
+        high=max(narrowed.high, 1.0) / least,
+        prefill_low=min(reads.low, 1.0) / most,
+        prefill_high=max(reads.high, 1.0) / least,
+        basis=basis,
+    )
+
+
+def _factor(what: str, expected: float, measured: float, name: str) -> float:
+    factor = expected / measured
+    if not 1 / _FARTHEST < factor < _FARTHEST:
+        raise MeasureError(
+            f"{what} at {measured:.3g} tok/s where {expected:.3g} are expected of {name}: is it "
+            "this model, and is all of it on the GPU?"
+        )
+    return factor
+
+
+def _prompt(tokens: int, run: int) -> str:
+    """About as many tokens; the first words differ, so that no server has it in its cache."""
+    return f"{run}{run} seagulls. " + _WORDS * max(1, tokens // _WORDS_TOKENS)
+
+
+def _llama_cpp(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | Answer:
+    answer = endpoint.post(
+        "/completion",
+        {
+            "model": model,
+            "prompt": prompt,
+            "n_predict": write,
+            "ignore_eos": True,
+            "cache_prompt": False,
+            "temperature": 0,
+            "stream": False,
+        },
+    )
+    return _timed(answer)
+
+
+def _timed(answer: Answer) -> _Run | Answer:
+    """Read llama.cpp's `timings`."""
+    timings = answer.body.get("timings")
+    if answer.status != 200 or not isinstance(timings, Mapping):
+        return answer
+    return _run(
+        answer,
+        timings.get("prompt_n"),
+        _number(timings.get("prompt_ms")) / 1e3,
+        timings.get("predicted_n"),
+        _number(timings.get("predicted_ms")) / 1e3,
+    )
+
+
+def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | Answer:
+    answer = endpoint.post(
+        "/api/generate",
+        {
+            "model": model,
+            "prompt": prompt,
+            "raw": True,
+            "stream": False,
+            "options": {"num_predict": write, "temperature": 0, "num_ctx": 4096},
+        },
+    )
+    if answer.status != 200 or "eval_duration" not in answer.body:
+        return answer
+    body = answer.body
+    return _run(
+        answer,
+        body.get("prompt_eval_count"),
+        _number(body.get("prompt_eval_duration")) / 1e9,
+        body.get("eval_count"),
+        _number(body.get("eval_duration")) / 1e9,
+    )
+
+
+def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | Answer:
+    """Time a short answer and a long one; what the long one took more is its further tokens."""
+    answers = []
+    for tokens in (max(1, write // 8), write):
+        answer = endpoint.post(
+            "/v1/completions",
+            {
+                "model": model,
+                "prompt": prompt,
+                "max_tokens": tokens,
+                "temperature": 0,
+                "ignore_eos": True,
+            },
+        )
+        usage = answer.body.get("usage")
+        if answer.status != 200 or not isinstance(usage, Mapping):
+            return answer
+        answers.append((answer, usage))
+    (short, fewer), (long, more) = answers
+    written = _number(more.get("completion_tokens")) - _number(fewer.get("completion_tokens"))
+    # The prompt's time is not known: the second request may have found it cached.
+    return _run(long, more.get("prompt_tokens"), math.nan, written, long.seconds - short.seconds)
+
+
+def _run(
+    answer: Answer, read: object, read_seconds: float, written: object, write_seconds: float
+) -> _Run | Answer:
+    """Return a run where all numbers can be meant, and the answer where not."""
+    prompt, tokens = _number(read), _number(written)
+    if not (0 < tokens < 1e7 and 0 < write_seconds < 1e6 and tokens / write_seconds < 1e6):
+        return answer
+    tells = prompt >= _LEAST_PROMPT and 0 < read_seconds < 1e6
+    return _Run(
+        int(prompt) if 0 <= prompt < 1e9 else 0,
+        prompt / read_seconds if tells else None,
+        int(tokens),
+        tokens / write_seconds,
+    )
+
+
+def _number(value: object) -> float:
+    """Return a number as it is, and anything else as not a number."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    return float(value) if abs(value) < 1e18 else math.nan
+
+
+def _median(runs: list[_Run], path: str) -> Measurement:
+    reads = [run.prefill for run in runs if run.prefill is not None]
+    return Measurement(
+        statistics.median(run.decode for run in runs),
+        statistics.median(reads) if reads else None,
+        int(statistics.median(run.prompt_tokens for run in runs)),
+        int(statistics.median(run.written_tokens for run in runs)),
+        len(runs),
+        path,
+    )
+
+
+def _reason(answer: Answer) -> str:
+    if answer.status != 200:
+        return f"HTTP {answer.status}"
+    return "no times that can be used"

@@ -1,0 +1,259 @@
+"""How much memory a model takes, by part and engine, and whether it fits.
+
+All figures are GiB (2^30 bytes). GB, as GPUs and disks are sold, is 10^9 bytes and 7 % less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shiomi.rig.errors import SettingError
+from shiomi.rig.estimate.kv_cache import GIB, MICRO_BATCH, check_setting, kv_bytes, kv_cache_gib
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.machine.machine import Gpu, Vendor
+from shiomi.rig.model.assumption import Assumption, assuming
+from shiomi.rig.model.model import Model
+from shiomi.rig.model.quantisation import bits_per_weight, find_quantisation
+
+__all__ = [
+    "Fit",
+    "Memory",
+    "bits_per_weight",
+    "fits",
+    "kv_bytes",
+    "kv_cache_gib",
+    "memory",
+    "usable_gib",
+    "weights_gib",
+]
+
+VISIBLE = 0.981  # of a card's memory, as CUDA reports it: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
+CONTEXT_GIB = 0.3  # CUDA's own, per GPU and process
+APPLE_SHARES = ((36.0, 2 / 3), (float("inf"), 3 / 4))  # recommendedMaxWorkingSetSize, by memory
+VLLM_BATCH = 8192  # tokens profiled at start
+VLLM_GRAPHS_GIB = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a model takes on the GPUs, all of them together, and beside them."""
+
+    weights: Estimate  # on the GPUs
+    kv: Estimate  # caches and states
+    buffers: Estimate  # of the engine, for what it computes
+    total: Estimate  # on the GPUs
+    host: Estimate  # in the system's memory: embedding table, experts kept there
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether something fits, and how sure that is."""
+
+    fits: bool
+    sure: bool  # the intervals do not overlap
+    needed: Estimate
+    usable: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Bytes of a model's weights."""
+
+    layers: float  # without routed experts
+    experts: float
+    embedding: float
+    output: float  # 0 where it is tied to the embedding
+    spread: float  # share by which the whole may be off
+    basis: str
+    source: str
+    assumed: Assumption | None  # of the shape; None: the bytes are of a file
+
+    @property
+    def total(self) -> float:
+        return self.layers + self.experts + self.embedding + self.output
+
+    def estimate(self, of: float) -> Estimate:
+        """GiB of so many of the bytes."""
+        value, spread = of / GIB, self.spread
+        found = Estimate(
+            value,
+            value * (1 - spread),
+            value * (1 + spread),
+            "GiB",
+            self.basis,
+            (self.source,),
+        )
+        return (
+            found if self.assumed is None else assuming(found, self.assumed, self.assumed.weights)
+        )
+
+
+def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
+    """GiB of all weights, as in the file: exact where the model was read from one.
+
+    `quantisation` None: the file's own. Raises SettingError where it is not known.
+    """
+    parts = _parts(model, quantisation)
+    return parts.estimate(parts.total)
+
+
+def memory(
+    model: Model,
+    *,
+    quantisation: str | None = None,
+    context: int,
+    users: int = 1,
+    engine: str = "llama.cpp",
+    kv_dtype: str = "f16",
+    flash_attention: bool = True,
+    gpus: int = 1,
+    experts_in_ram: bool = False,
+) -> Memory:
+    """What the model takes with all layers on `gpus` GPUs.
+
+    `context` is in tokens per user. llama.cpp leaves the embedding table in the system's memory;
+    `experts_in_ram` leaves the routed experts there too (--cpu-moe). Raises SettingError.
+    """
+    check_setting(context=context, users=users, engine=engine)
+    if isinstance(gpus, bool) or not isinstance(gpus, int) or not 0 < gpus <= 1024:
+        raise SettingError(f"{gpus!r} GPUs mean nothing; 1 to 1024 can be")
+    parts = _parts(model, quantisation)
+    kv = kv_cache_gib(model, context, users=users, kv_dtype=kv_dtype, engine=engine)
+    beside = parts.experts if experts_in_ram else 0.0
+    on_gpus = parts.total - beside
+    if engine == "llama.cpp":
+        table = model.vocabulary * model.hidden_size / max(1, model.embedding_parameters)
+        kept = parts.embedding * min(1.0, table) if not model.output_parameters else 0.0
+        on_gpus += kept - parts.embedding  # a tied table is needed on both sides
+        beside += parts.embedding
+        buffers = _llama_cpp_buffers(model, context * users, flash_attention, gpus)
+    else:
+        buffers = _vllm_buffers(model, gpus)
+    weights = parts.estimate(on_gpus)
+    total = _sum((weights, kv, buffers), f"weights, caches and buffers of {engine}")
+    return Memory(
+        weights=weights,
+        kv=kv,
+        buffers=buffers,
+        total=assuming(total, model.assumed),
+        host=parts.estimate(beside),
+    )
+
+
+def usable_gib(gpu: Gpu) -> Estimate:
+    """What an engine can allocate of a GPU that nothing else uses."""
+    if gpu.vendor is Vendor.APPLE:
+        share = next(share for most, share in APPLE_SHARES if gpu.memory_gib <= most)
+        value = gpu.memory_gib * share
+        return Estimate(
+            value,
+            value * 0.97,
+            value * 1.03,
+            "GiB",
+            f"Metal's recommended working set: {share:.0%} of unified memory",
+            ("llama.cpp issues 434, 1870, 3213: logs of recommendedMaxWorkingSetSize",),
+        )
+    value = max(0.0, gpu.memory_gib * VISIBLE - CONTEXT_GIB)
+    return Estimate(
+        value,
+        max(0.0, value - 0.3),
+        min(gpu.memory_gib, value + 0.25),
+        "GiB",
+        "what CUDA shows of the card, less its context; a display takes more",
+        ("totals in PyTorch's out-of-memory messages for RTX 3080, 4090, Quadro RTX 8000",),
+    )
+
+
+def fits(needed: Estimate, gpus: Sequence[Gpu]) -> Fit:
+    """Whether `needed` GiB fit on the GPUs together."""
+    usable = _sum([usable_gib(gpu) for gpu in gpus], "all GPUs together, layers split evenly")
+    return Fit(
+        fits=needed.value <= usable.value,
+        sure=needed.high <= usable.low or needed.low > usable.high,
+        needed=needed,
+        usable=usable,
+    )
+
+
+def _parts(model: Model, quantisation: str | None) -> _Parts:
+    if model.file_bytes is not None and quantisation in (None, model.quantisation):
+        embedding, experts = model.embedding_bytes or 0, model.expert_bytes or 0
+        share = model.output_parameters / max(1, model.parameters - model.embedding_parameters)
+        rest = model.file_bytes - embedding - experts
+        output = min(rest, share * model.file_bytes)
+        basis = "sizes of the tensors in the file"
+        return _Parts(rest - output, experts, embedding, output, 0.0, basis, model.source, None)
+    wanted = model.quantisation if quantisation is None else quantisation
+    if wanted is None:
+        raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
+    bits = find_quantisation(wanted)
+    experts = sum(x.experts * x.expert_parameters for x in model.layers)
+    dense = sum(x.dense_parameters for x in model.layers)
+    tied = model.output_parameters == 0
+    return _Parts(
+        layers=dense * bits.dense_bits / 8,
+        experts=experts * bits.expert_bits / 8,
+        embedding=model.embedding_parameters
+        * (bits.output_bits if tied else bits.embedding_bits)
+        / 8,
+        output=model.output_parameters * bits.output_bits / 8,
+        spread=0.005 if bits.name in ("F16", "BF16", "F32") else 0.025,
+        basis=f"{bits.name}: {bits.dense_bits:g} bits per weight in layers, "
+        + (f"{bits.expert_bits:g} in experts, " if experts else "")
+        + f"{bits.embedding_bits:g} in the embedding, {bits.output_bits:g} in the output",
+        source=bits.source,
+        assumed=model.assumed if model.file_bytes is None else None,  # tensors tell it
+    )
+
+
+def _llama_cpp_buffers(model: Model, tokens: int, flash_attention: bool, gpus: int) -> Estimate:
+    """The compute buffer of each GPU: the widest point of the graph of one micro-batch.
+
+    Checked against llama.cpp's log for Llama 3 8B: 258.5 MiB at 512 tokens, 296 at 4,096 and 560 at
+    8,192 without flash attention.
+    """
+    batch = min(MICRO_BATCH, tokens)
+    stream = batch * model.hidden_size * 4
+    heads = max((layer.heads for layer in model.layers), default=0)
+    inner = max((layer.feed_forward for layer in model.layers), default=0)
+    mask = batch * tokens * (2 if flash_attention else 4)
+    scores = 0 if flash_attention else heads * batch * tokens * 4
+    largest = max(
+        batch * model.vocabulary * 4 + stream,
+        scores + mask + 4 * stream,
+        2 * batch * inner * 4 + mask + 2 * stream,
+    )
+    value = gpus * largest / GIB
+    return Estimate(
+        value,
+        value * 0.7,
+        value * 1.5,
+        "GiB",
+        f"the widest point of a micro-batch of {batch} tokens, per GPU",
+        ("llama.cpp's logged compute buffers for Llama 3 8B",),
+    )
+
+
+def _vllm_buffers(model: Model, gpus: int) -> Estimate:
+    """Activations of vLLM's profile run and its CUDA graphs."""
+    inner = max((layer.feed_forward for layer in model.layers), default=0)
+    activations = VLLM_BATCH * (4 * model.hidden_size + 3 * inner) * 2 / GIB
+    value = activations + gpus * VLLM_GRAPHS_GIB
+    return Estimate(
+        value,
+        value * 0.4,
+        value * 2.5,
+        "GiB",
+        f"a profile run of {VLLM_BATCH} tokens and CUDA graphs, by rule, not measured here",
+        ("vLLM's default max_num_batched_tokens",),
+    )
+
+
+def _sum(parts: Sequence[Estimate], basis: str) -> Estimate:
+    """The sum; errors of parts are taken as independent."""
+    value = sum(part.value for part in parts)
+    below = sum((part.value - part.low) ** 2 for part in parts) ** 0.5
+    above = sum((part.high - part.value) ** 2 for part in parts) ** 0.5
+    sources = tuple(dict.fromkeys(source for part in parts for source in part.sources))
+    return Estimate(value, value - below, value + above, "GiB", basis, sources)

@@ -1,0 +1,77 @@
+"""Watts at the wall while a model writes, and what a million tokens cost.
+
+A desktop with discrete GPUs draws host + share x TDP watts; both are fitted on one desktop's rows
+(`python -m tools.rig.fit_coefficients`). A layer split works on one GPU at a time: with several,
+one draws its
+share and the others are taken to idle at a tenth of their TDP. A chip whose memory is shared with
+the system includes the host, so its TDP alone counts.
+"""
+
+from __future__ import annotations
+
+import math
+
+from shiomi.rig.errors import MachineError, RigError
+from shiomi.rig.estimate.coefficients import coefficient_table
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.report.wording import reason
+
+__all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
+
+_IDLE_SHARE = 0.1  # of TDP; a GPU that waits for its layers' turn
+_UNIFIED = (0.7, 1.0, 1.3)  # wall watts per watt of TDP: least, likely, most
+JOULES_PER_KWH = 3.6e6
+
+
+def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
+    """Return the watts at the wall while a model writes on the first `gpus` GPUs (None: all).
+
+    Raises
+    ------
+    MachineError
+        The machine has no GPU, or the TDP of one that is used is not known.
+    """
+    used = machine.gpus[: len(machine.gpus) if gpus is None else gpus]
+    if not used or (gpus is not None and gpus > len(machine.gpus)):
+        raise MachineError(
+            reason("not_so_many_gpus", machine=machine.name, count=len(machine.gpus))
+        )
+    tdps = []
+    for gpu in used:
+        if gpu.tdp_w is None:
+            raise MachineError(reason("no_tdp", gpu=gpu.name))
+        tdps.append(gpu.tdp_w)
+    if all(gpu.unified for gpu in used):
+        low, value, high = (share * sum(tdps) for share in _UNIFIED)
+        return Estimate(value, low, high, "W", "the chip's TDP; assumed, not fitted")
+    table = coefficient_table()["power"]
+    busy = max(tdps)
+    value = table["host_w"] + table["per_tdp"] * busy + _IDLE_SHARE * (sum(tdps) - busy)
+    low, high = table["interval"]
+    basis = f"host + share of TDP, fitted on {table['basis']}"
+    if len(used) > 1:
+        basis += f"; waiting GPUs at an assumed {_IDLE_SHARE:.0%} of TDP"
+    return Estimate(
+        value, value * min(low, 1.0), value * max(high, 1.0), "W", basis, tuple(table["sources"])
+    )
+
+
+def yen_per_million_tokens(watts: Estimate, speed: Estimate, *, yen_per_kwh: float) -> Estimate:
+    """Return what the electricity of a million tokens costs, in yen.
+
+    The interval takes the worst and the best of both estimates, and so holds more than 80 %.
+    """
+    if watts.unit != "W" or speed.unit != "tok/s":
+        raise RigError(f"watts and tokens per second are needed, not {watts.unit}, {speed.unit}")
+    if not (math.isfinite(yen_per_kwh) and yen_per_kwh >= 0):
+        raise RigError(f"{yen_per_kwh} yen per kWh cannot be meant; a household pays about 31")
+    scale = 1e6 / JOULES_PER_KWH * yen_per_kwh
+    return Estimate(
+        watts.value / speed.value * scale,
+        watts.low / speed.high * scale,
+        watts.high / speed.low * scale,
+        "JPY/Mtok",
+        f"{yen_per_kwh:g} yen per kWh; watts: {watts.basis}; speed: {speed.basis}",
+        tuple(dict.fromkeys(watts.sources + speed.sources)),
+    )

@@ -1,0 +1,128 @@
+"""What a step of a language model reads and computes, whatever machine it runs on.
+
+A decoding step reads every weight that the step's tokens choose, once, and each user's cache. The
+embedding table is not read: one row of it is, per token. A step of several users over a mixture
+of experts reads the union of their experts, E (1 - (1 - k/E)^users) of E where each chooses k.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from shiomi.rig.errors import SettingError
+from shiomi.rig.estimate.kv_cache import MICRO_BATCH, TYPES
+from shiomi.rig.model.model import Layer, LayerKind, Model
+from shiomi.rig.model.quantisation import Quantisation, find_quantisation
+
+__all__ = [
+    "CacheReads",
+    "attention_flops",
+    "cache_reads",
+    "chosen_experts",
+    "product_flops",
+    "weight_reads",
+]
+
+
+class CacheReads(NamedTuple):
+    """What a step reads of the caches, in GB (10^9 bytes)."""
+
+    values: float  # keys and values that several query heads share, and states
+    ungrouped: float  # keys and values of multi-head attention, one query head each
+    latent: float  # compressed vectors of latent attention, which cost more than their bytes
+
+
+def weight_reads(
+    model: Model, quantisation: str, tokens: int = 1, *, experts: bool = True
+) -> float:
+    """Return the weights one step over `tokens` tokens reads, in GB (10^9 bytes).
+
+    `experts` False leaves the routed experts out.
+    """
+    bits = find_quantisation(quantisation)
+    read = (model.output_parameters or model.embedding_parameters) * bits.output_bits
+    for layer in model.layers:
+        read += layer.dense_parameters * bits.dense_bits
+        if experts:
+            read += chosen_experts(layer, tokens) * layer.expert_parameters * bits.expert_bits
+    return read / 8e9 * _file_ratio(model, quantisation, bits)
+
+
+def chosen_experts(layer: Layer, tokens: int) -> float:
+    """Return how many of a layer's experts `tokens` tokens choose between them, on average."""
+    if not layer.experts:
+        return 0.0
+    unchosen = 1.0 - layer.chosen / layer.experts
+    return float(layer.experts * (1.0 - unchosen**tokens))
+
+
+def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "f16") -> CacheReads:
+    """Return what one step reads of the caches with `depth` tokens in each user's context."""
+    width = TYPES["llama.cpp"].get(kv_dtype.lower())
+    if width is None:
+        raise SettingError(
+            f"llama.cpp has no cache of type {kv_dtype[:40]!r}; it has "
+            f"{', '.join(TYPES['llama.cpp'])}"
+        )
+    values = ungrouped = latent = 0.0
+    for layer in model.layers:
+        per_token = layer.kv_heads * (layer.key_dim + layer.value_dim) * width
+        cells = depth
+        if layer.kind is LayerKind.SLIDING and layer.window is not None:
+            cells = min(depth, layer.window + MICRO_BATCH)  # masked cells are read too
+        if layer.kind in (LayerKind.FULL, LayerKind.SLIDING):
+            # Without groups a kernel uses each key once, and is two times slower per byte.
+            if layer.kv_heads * layer.key_dim >= model.hidden_size:
+                ungrouped += per_token * cells
+            else:
+                values += per_token * cells
+        elif layer.kind is LayerKind.LINEAR:
+            values += 2 * layer.state_values * 4.0  # read and written, as f32
+        elif layer.kind is LayerKind.LATENT:
+            latent += layer.latent_dim * width * depth
+    return CacheReads(values * users / 1e9, ungrouped * users / 1e9, latent * users / 1e9)
+
+
+def product_flops(model: Model, tokens: int, *, experts: bool = True) -> float:
+    """Return the floating-point operations of all matrix products over `tokens` tokens.
+
+    The output projection is left out: while a prompt is read it is computed for one token only.
+    """
+    return (
+        2.0
+        * tokens
+        * sum(
+            layer.dense_parameters + layer.chosen * layer.expert_parameters * experts
+            for layer in model.layers
+        )
+    )
+
+
+def attention_flops(model: Model, tokens: int, depth: int = 0) -> float:
+    """Return the operations of attention for `tokens` new tokens after `depth` earlier ones.
+
+    Counts 4 operations per hidden unit and pair of tokens (queries with keys, weights with
+    values), which is exact where the heads are together as wide as the model.
+    """
+    pairs = 0.0
+    for layer in model.layers:
+        if layer.kind in (LayerKind.FULL, LayerKind.LATENT):
+            pairs += tokens * (depth + tokens / 2)
+        elif layer.kind is LayerKind.SLIDING:
+            pairs += tokens * min(depth + tokens / 2, layer.window or depth + tokens / 2)
+    return 4.0 * model.hidden_size * pairs
+
+
+def _file_ratio(model: Model, quantisation: str, bits: Quantisation) -> float:
+    """How much larger the file is than its parameters times the usual bits, where it is known."""
+    if not model.file_bytes or model.quantisation not in (None, quantisation):
+        return 1.0
+    dense = sum(layer.dense_parameters for layer in model.layers)
+    experts = sum(layer.experts * layer.expert_parameters for layer in model.layers)
+    usual = (
+        model.embedding_parameters * bits.embedding_bits
+        + model.output_parameters * bits.output_bits
+        + dense * bits.dense_bits
+        + experts * bits.expert_bits
+    ) / 8
+    return model.file_bytes / usual if usual else 1.0

@@ -1,0 +1,235 @@
+"""Memory and time to train a vision transformer with LeJEPA: no teacher, no second encoder.
+
+The most that a step takes is the largest of these moments:
+
+- the end of the forward pass: 12 bytes per parameter (weights and AdamW's two moments in 32 bits),
+  2 more in mixed precision (16-bit copies of the matrices), and all saved activations;
+- between the backward passes of small and large views: 16, the copies, and the large views';
+- the end of the backward pass: 16 (gradients have come, activations have gone), and one block;
+- the optimiser's step: 20, as PyTorch's default for GPUs (foreach) copies one moment.
+
+Activations are in proportion to tokens, layers and width (benchmarks/rig/training_memory.py). GiB
+are
+2^30 bytes. Time is operations by the peak rate times the share of it that is reached.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shiomi.rig.errors import SettingError
+from shiomi.rig.estimate.quantity import Estimate
+
+__all__ = [
+    "VITS",
+    "Views",
+    "Vit",
+    "images_per_step",
+    "training_days",
+    "training_memory",
+    "vit",
+]
+
+GIB = 2**30
+SAVED = {True: 36.1, False: 64.1}  # bytes per token, layer and width; mixed precision or not
+REMEMBERED = 4.0  # bytes of a checkpoint, per token, layer and width: the residual stream, 32 bits
+AROUND = 27.0  # bytes per token and width: patches, last norm, temporaries of the backward pass
+AROUND_LAST = 20.0  # the same of the last block to be gone through backward
+MFU = (0.2, 0.35, 0.5)  # share of the peak rate: low, usual, high; not measured here
+SOURCE = (
+    "benchmarks/rig/training_memory.py, torch 2.13, saved tensors and live storages of real steps"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Vit:
+    """A vision transformer: pre-norm blocks, inner width 4 times the width, one class token."""
+
+    name: str
+    width: int
+    depth: int
+    heads: int
+    patch: int = 16  # pixels
+    image: int = 224  # pixels of a large view
+
+    def tokens(self, side: int) -> int:
+        """Tokens of a square view, with the class token."""
+        return (side // self.patch) ** 2 + 1
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the encoder, without a projector."""
+        d = self.width
+        blocks = self.depth * (12 * d * d + 13 * d)
+        return blocks + d * (3 * self.patch**2 + 1) + d * (self.tokens(self.image) + 1) + 2 * d
+
+
+VITS = {
+    "S": Vit("ViT-S", 384, 12, 6),
+    "B": Vit("ViT-B", 768, 12, 12),
+    "L": Vit("ViT-L", 1024, 24, 16),
+    "H": Vit("ViT-H", 1280, 32, 16, patch=14),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """How many views of each image a step takes (LeJEPA, arXiv 2511.08544: 2 large, 6 small)."""
+
+    large: int = 2
+    small: int = 6
+    small_side: int = 96  # pixels
+
+    def sides(self, shape: Vit) -> list[tuple[int, int]]:
+        """How many views of which side, largest first."""
+        views = ((self.large, shape.image), (self.small, self.small_side))
+        return [(number, side) for number, side in views if number]
+
+    def tokens(self, shape: Vit) -> int:
+        """Tokens of all views of one image."""
+        return sum(number * shape.tokens(side) for number, side in self.sides(shape))
+
+    def pixels(self, shape: Vit) -> int:
+        """Pixels of all views of one image."""
+        return sum(number * side * side for number, side in self.sides(shape))
+
+
+def vit(name: str) -> Vit:
+    """ViT-S, B, L or H by its letter or name; raises SettingError for another."""
+    shape = VITS.get(name.upper().removeprefix("VIT-"))
+    if shape is None:
+        raise SettingError(f"The encoder {name[:40]!r} is not known; known are ViT-S, B, L and H")
+    return shape
+
+
+def training_memory(
+    shape: Vit,
+    images: int,
+    *,
+    views: Views | None = None,
+    mixed_precision: bool = True,
+    checkpointing: bool = False,
+    projector_parameters: int = 0,
+) -> Estimate:
+    """GiB that a step of `images` images takes at most, without what CUDA itself takes.
+
+    Raises SettingError where a number means nothing.
+    """
+    views = views or Views()
+    _check(shape, images, views, projector_parameters)
+    moments = _moments(shape, views, mixed_precision, checkpointing, projector_parameters)
+    value = max(fixed + images * each for fixed, each in moments) / GIB
+    return Estimate(
+        value,
+        value * 0.93,
+        value * 1.1,
+        "GiB",
+        f"{shape.name}, {views.large} views of {shape.image} and {views.small} of "
+        f"{views.small_side} pixels, {'bf16 autocast' if mixed_precision else 'fp32'}, "
+        f"{'with' if checkpointing else 'without'} checkpoints, AdamW in 32 bits",
+        (SOURCE,),
+    )
+
+
+def images_per_step(
+    shape: Vit,
+    usable: float,
+    *,
+    views: Views | None = None,
+    mixed_precision: bool = True,
+    checkpointing: bool = False,
+    projector_parameters: int = 0,
+) -> int:
+    """How many images a step may take in `usable` GiB; 0: not even one."""
+    views = views or Views()
+    _check(shape, 1, views, projector_parameters)
+    if not 0 <= usable < 2**20:  # also false where it is not a number
+        raise SettingError(f"{usable} GiB of memory mean nothing")
+    moments = _moments(shape, views, mixed_precision, checkpointing, projector_parameters)
+    room = min(
+        (usable * GIB - fixed) / each if each else (0 if usable * GIB < fixed else 2**40)
+        for fixed, each in moments
+    )
+    return max(0, int(room))
+
+
+def training_days(
+    shape: Vit,
+    images: int,
+    *,
+    epochs: int,
+    tflops: float,
+    views: Views | None = None,
+    checkpointing: bool = False,
+) -> Estimate:
+    """Days to go `epochs` times over `images` images, at a peak of `tflops` dense 16-bit TFLOPS.
+
+    Raises SettingError where a number means nothing.
+    """
+    views = views or Views()
+    _check(shape, images, views, 0)
+    if isinstance(epochs, bool) or not isinstance(epochs, int) or not 0 < epochs <= 10**6:
+        raise SettingError(f"{epochs!r} epochs mean nothing; 1 to 1000000 can be")
+    if not 0 < tflops <= 10**6:
+        raise SettingError(f"{tflops!r} TFLOPS mean nothing; 0 to 1000000 can be")
+    d, depth = shape.width, shape.depth
+    forward = sum(
+        number * (2 * n * 12 * d * d + 4 * n * n * d) * depth
+        for number, side in views.sides(shape)
+        for n in (shape.tokens(side),)
+    )
+    passes = 4 if checkpointing else 3  # forward, twice as much backward, and once more
+    seconds = forward * passes * images * epochs / (tflops * 1e12)
+    low, usual, high = MFU
+    return Estimate(
+        seconds / usual / 86400,
+        seconds / high / 86400,
+        seconds / low / 86400,
+        "days",
+        f"{forward * passes / 1e9:.0f} GFLOP per image at {usual:.0%} of the peak "
+        f"({low:.0%} to {high:.0%}), by rule, not measured here; reading images is not counted",
+        ("operations counted from the shape",),
+    )
+
+
+def _moments(
+    shape: Vit, views: Views, mixed: bool, checkpointing: bool, projector: int
+) -> list[tuple[float, float]]:
+    """Fixed bytes and bytes per image of each moment that may be the fullest."""
+    parameters = shape.parameters + projector
+    across = views.tokens(shape) * shape.width
+    largest = max(number * shape.tokens(side) for number, side in views.sides(shape)) * shape.width
+    block = SAVED[mixed]
+    kept = across * shape.depth * (REMEMBERED if checkpointing else block) + AROUND * across
+    if checkpointing:
+        kept += largest * block
+    pixels = views.pixels(shape) * 3 * 4
+    last = largest * (block + AROUND_LAST) + pixels
+    copies = 2.0 * parameters if mixed else 0.0
+    moments = [
+        (12.0 * parameters + copies, kept + pixels),
+        (16.0 * parameters, last),
+        (20.0 * parameters, 0.0),
+    ]
+    if len(views.sides(shape)) > 1:  # the small views have gone backward, the large ones wait
+        waiting = largest * shape.depth * (REMEMBERED if checkpointing else block)
+        copies = 0.0 if checkpointing else copies
+        again = largest * (block if checkpointing else 0.0)
+        around = AROUND_LAST * largest
+        moments.append((16.0 * parameters + copies, waiting + again + around + pixels))
+    return moments
+
+
+def _check(shape: Vit, images: int, views: Views, projector: int) -> None:
+    numbers = {
+        "images": (images, 1, 10**12),
+        "large views": (views.large, 0, 10**4),
+        "small views": (views.small, 0, 10**4),
+        "pixels of a small view": (views.small_side, shape.patch, 2**14),
+        "projector parameters": (projector, 0, 2**40),
+    }
+    for what, (number, least, most) in numbers.items():
+        if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
+            raise SettingError(f"{what}: {number!r} means nothing; {least} to {most} can be")
+    if not views.large and not views.small:
+        raise SettingError("a step without views trains nothing")

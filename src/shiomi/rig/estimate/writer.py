@@ -1,0 +1,174 @@
+"""Which model should write here: the best that knows the language and is done in time.
+
+The rig knows nothing of what is written, so the work is told: so many requests, each of a prompt
+and an answer. Time is reading the prompts and writing the answers, one request after the other,
+with one user's context filling. What a CPU reads is only bounded, as it never reads more slowly
+than it writes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shiomi.rig.errors import RigError, SettingError
+from shiomi.rig.estimate.best import rank
+from shiomi.rig.estimate.coefficients import Calibration
+from shiomi.rig.estimate.fit import Need, Place, Runs, fit_models
+from shiomi.rig.estimate.power import JOULES_PER_KWH, wall_watts
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.speed import prefill_speed
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.model.known_models import KnownModel, known_models
+from shiomi.rig.report.wording import reason
+
+__all__ = ["Work", "Writer", "pick_writer"]
+
+# Reading against writing where weights lie in RAM: never slower; 3.2 times as fast was measured on
+# one machine (ollama issue 11772, Qwen3.6 35B-A3B on the CPU: 46 and 14.6 tok/s).
+_READING = (1.0, 3.0, 10.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be written. The defaults are a weekly digest of eight topics in Japanese.
+
+    Each topic is one request; 12,000 characters of evidence are about 4,000 tokens, ten Japanese
+    sentences about 800.
+    """
+
+    requests: int = 8
+    prompt_tokens: int = 4000
+    answer_tokens: int = 800
+
+    def __post_init__(self) -> None:
+        """Raise SettingError where a number means nothing."""
+        for name, most in (("requests", 10**6), ("prompt_tokens", 10**7), ("answer_tokens", 10**6)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
+                raise SettingError(f"{name} = {value!r} means nothing; 1 to {most} can be")
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A model that can do the work, how long it takes and what that costs."""
+
+    runs: Runs
+    seconds: Estimate
+    yen: Estimate | None  # None: what the machine draws is not known
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.runs.known.name
+
+
+def pick_writer(
+    machine: Machine,
+    language: str,
+    deadline: float,
+    *,
+    models: Sequence[KnownModel] | None = None,
+    work: Work | None = None,
+    yen_per_kwh: float = 31.0,
+    calibration: Calibration | None = None,
+) -> list[Writer]:
+    """The models that write `language` (ISO 639, as "ja") within `deadline` seconds, best first.
+
+    `models` None: the shipped ones. In time means that the upper bound is; the order is that of
+    `best`. Raise RigError with the reason if there is none, and SettingError for an
+    impossible deadline.
+    """
+    work = work or Work()
+    if not (math.isfinite(deadline) and 0 < deadline <= 1e8):
+        raise SettingError(f"a deadline of {deadline} seconds means nothing")
+    known = known_models() if models is None else models
+    able = [x for x in known if language in x.languages and "chat" in x.purposes]
+    if not able:
+        spoken = sorted({x for model in known for x in model.languages})
+        raise RigError(
+            reason("no_writer_of", language=repr(language[:20]), known=", ".join(spoken))
+        )
+    # As fast as the answers alone need, so that a format is not chosen that is late by itself.
+    pace = max(0.01, work.requests * work.answer_tokens / deadline)
+    need = Need(context=work.prompt_tokens + work.answer_tokens, speed=pace)
+    running = fit_models(able, machine, need, calibration=calibration)
+    timed = [
+        Writer(runs, seconds, _yen(machine, runs, seconds, yen_per_kwh))
+        for runs in running
+        if (seconds := _seconds(machine, runs, work, calibration)) is not None
+    ]
+    in_time = [x for x in timed if x.seconds.high <= deadline and x.runs.sure]
+    if not in_time:
+        raise RigError(_reason(language, deadline, able, running, timed))
+    return sorted(in_time, key=lambda x: (-rank(x.runs), x.name))
+
+
+def _reason(
+    language: str,
+    deadline: float,
+    able: Sequence[KnownModel],
+    running: Sequence[Runs],
+    timed: Sequence[Writer],
+) -> str:
+    if timed:
+        fastest = min(timed, key=lambda x: x.seconds.high)
+        return reason(
+            "no_writer_in_time",
+            language=language,
+            deadline=f"{deadline:.0f}",
+            model=fastest.name,
+            seconds=f"{fastest.seconds.value:.0f}",
+            most=f"{fastest.seconds.high:.0f}",
+        )
+    if running:
+        return reason("no_writing_speed", of=running[0].note)
+    smallest = min(able, key=lambda x: x.model.parameters)
+    return reason("no_writer_fits", count=len(able), language=language, model=smallest.name)
+
+
+def _seconds(
+    machine: Machine, runs: Runs, work: Work, calibration: Calibration | None
+) -> Estimate | None:
+    """Of all requests; None where no speed is known."""
+    writes = runs.decode
+    if writes is None:
+        return None
+    if runs.place is Place.GPU:
+        reads = prefill_speed(
+            runs.model,
+            machine,
+            quantisation=runs.quantisation,
+            prompt=work.prompt_tokens,
+            gpus=runs.gpus,
+            calibration=calibration,
+        )
+        bounds = (reads.low, reads.value, reads.high)
+        basis = f"reading: {reads.basis}; writing: {writes.basis}"
+    else:
+        speeds = (writes.low, writes.value, writes.high)
+        bounds = tuple(x * y for x, y in zip(speeds, _READING, strict=True))  # type: ignore[assignment]
+        basis = f"reading: one to ten times as fast as writing, assumed; writing: {writes.basis}"
+    high, value, low = (
+        work.requests * (work.prompt_tokens / reading + work.answer_tokens / writing)
+        for reading, writing in zip(bounds, (writes.low, writes.value, writes.high), strict=True)
+    )
+    return Estimate(value, low, high, "s", basis, writes.sources)
+
+
+def _yen(machine: Machine, runs: Runs, seconds: Estimate, yen_per_kwh: float) -> Estimate | None:
+    """Of the electricity; None where what the machine draws is not known."""
+    try:
+        watts = wall_watts(machine, gpus=runs.gpus or None)
+    except RigError:
+        return None
+    scale = yen_per_kwh / JOULES_PER_KWH
+    return Estimate(
+        watts.value * seconds.value * scale,
+        watts.low * seconds.low * scale,
+        watts.high * seconds.high * scale,
+        "JPY",
+        f"{yen_per_kwh:g} yen per kWh; watts: {watts.basis}",
+        watts.sources,
+    )

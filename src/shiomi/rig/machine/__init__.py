@@ -1,0 +1,1 @@
+"""What a computer is: detected, described, or read from a file."""

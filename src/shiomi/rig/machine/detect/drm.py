@@ -1,0 +1,191 @@
+"""AMD and Intel GPUs, by the kernel's files under /sys/class/drm.
+
+A GPU is named by its PCI numbers: first as the machine's own libdrm names them, then by
+data/pci_gpus.csv. Graphics inside a processor are not counted as a card, whatever memory they are
+lent, except where they are the machine (Strix Halo).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+from shiomi.rig.estimate.kv_cache import GIB
+from shiomi.rig.machine.detect.dump import Dump
+from shiomi.rig.machine.detect.recognise import Recognised, recognise
+from shiomi.rig.machine.gpus import gpus_called
+from shiomi.rig.machine.machine import Gpu, Vendor
+from shiomi.rig.report.wording import reason
+
+__all__ = ["AMDGPU_IDS", "DRM_FIELDS", "drm_gpus", "set_aside_gib"]
+
+AMDGPU_IDS = "/usr/share/libdrm/amdgpu.ids"
+DRM_FIELDS = (
+    "vendor",
+    "device",
+    "revision",
+    "product_name",
+    "mem_info_vram_total",
+    "mem_info_gtt_total",
+    "resource",
+)
+_CARD = re.compile(r"(/sys/class/drm/card\d{1,3}/device)/vendor")
+_HEX = re.compile(r"0x[0-9a-f]{2,8}")
+_VENDORS = {"0x1002": Vendor.AMD, "0x8086": Vendor.INTEL}
+_NVIDIA = "0x10de"
+_MOST_LENT_GIB = 4.0  # that firmware usually lends to graphics inside a processor
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """One card's PCI numbers in lower case, without 0x, and its memory in GiB."""
+
+    vendor: Vendor
+    device: str
+    revision: str
+    product: str
+    vram: float | None
+    shared: float | None  # of the system's, that it may use
+    aperture: float | None  # of its second PCI region
+
+
+def set_aside_gib(dump: Dump) -> float:
+    """Memory that firmware took from the system for a GPU that shares it."""
+    return sum(
+        card.vram or 0.0
+        for card in _cards(dump)
+        if any(gpu.unified for gpu in gpus_called(_named(card, dump)[0]))
+    )
+
+
+def _paths(dump: Dump) -> list[str]:
+    """The folders of all cards in the dump, in order."""
+    found = (_CARD.fullmatch(path) for path in dump.files)
+    return sorted((x[1] for x in found if x), key=lambda x: (len(x), x))
+
+
+def drm_gpus(dump: Dump) -> list[Recognised]:
+    """Every AMD and Intel GPU, and notes on NVIDIA's whose driver is silent."""
+    found = [_gpu(card, dump) for card in _cards(dump)]
+    silent = sum(dump.files[f"{x}/vendor"].strip() == _NVIDIA for x in _paths(dump))
+    if silent and dump.nvidia is None and not any("nvidia-smi" in x for x in dump.commands):
+        note = reason("nvidia_silent", count=silent, error=dump.nvidia_error or "?")
+        found.append(Recognised(None, (note,)))
+    return found
+
+
+def _cards(dump: Dump) -> Iterator[_Card]:
+    for folder in _paths(dump):
+
+        def said(name: str, folder: str = folder) -> str:
+            return dump.files.get(f"{folder}/{name}", "").strip()
+
+        vendor = _VENDORS.get(said("vendor").lower())
+        device, revision = said("device").lower(), said("revision").lower()
+        if vendor is None or not _HEX.fullmatch(device):
+            continue
+        yield _Card(
+            vendor=vendor,
+            device=device[2:],
+            revision=revision[2:] if _HEX.fullmatch(revision) else "",
+            product=said("product_name")[:200],
+            vram=_gib(said("mem_info_vram_total")),
+            shared=_gib(said("mem_info_gtt_total")),
+            aperture=_aperture(said("resource")),
+        )
+
+
+def _gpu(card: _Card, dump: Dump) -> Recognised:
+    name, inside = _named(card, dump)
+    numbers = f"{card.vendor} {card.device}:{card.revision or '?'}"
+    if inside or (not gpus_called(name) and _looks_lent(card)):
+        text = reason("inside_processor", gpu=name or numbers)
+        return Recognised(None, (text,))
+    if not name:
+        return Recognised(None, (reason("pci_not_known", numbers=numbers),))
+    called = [gpu for gpu in gpus_called(name) if gpu.vendor is card.vendor]
+    if card.vendor is Vendor.INTEL:
+        fitting = [gpu for gpu in called if _is_aperture_of(card.aperture, gpu.memory_gib)]
+        memory = fitting[0].memory_gib if len(called) > 1 and len(fitting) == 1 else None
+        return recognise(name, card.vendor, memory_gib=memory)
+    if called and all(gpu.unified for gpu in called):
+        return _unified(name, card, called)
+    return recognise(name, card.vendor, memory_gib=card.vram)
+
+
+def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
+    """The larger of what firmware set aside and what the driver may take beside it."""
+    known = [x for x in (card.vram, card.shared) if x is not None]
+    if not known:
+        return recognise(name, card.vendor, memory_gib=None)
+    memory = max(known)
+    listed = min(called, key=lambda gpu: abs(gpu.memory_gib - memory))
+    note = reason(
+        "shared_memory",
+        gpu=name,
+        own=f"{card.vram or 0:.1f}",
+        lent=f"{card.shared or 0:.1f}",
+        gib=f"{memory:.1f}",
+    )
+    return Recognised(replace(listed, memory_gib=memory), (note,))
+
+
+def _named(card: _Card, dump: Dump) -> tuple[str, bool]:
+    """The name, "" where none is known, and whether it is inside a processor."""
+    table = _table()
+    row = table.get((card.vendor, card.device, card.revision)) or table.get(
+        (card.vendor, card.device, "")
+    )
+    inside = row is not None and row["kind"] == "integrated"
+    if card.vendor is Vendor.AMD:
+        for line in dump.files.get(AMDGPU_IDS, "").splitlines():
+            fields = [x.strip() for x in line.split(",", 2)]
+            numbers = (card.device, card.revision)
+            if len(fields) == 3 and (fields[0].lower(), fields[1].lower()) == numbers:
+                return fields[2][:200], inside
+    if row is not None:
+        return row["name"], inside
+    return card.product, False
+
+
+@cache
+def _table() -> dict[tuple[Vendor, str, str], dict[str, str]]:
+    text = resources.files("shiomi.rig.machine").joinpath("data/pci_gpus.csv").read_text("utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return {(Vendor(row["vendor"]), row["device"], row["revision"]): row for row in rows}
+
+
+def _looks_lent(card: _Card) -> bool:
+    """Whether an unknown GPU has less memory of its own than it may borrow: not a card."""
+    if card.vendor is Vendor.INTEL:
+        return True  # every card of Intel's is in the table of PCI numbers
+    return card.vram is not None and card.vram <= _MOST_LENT_GIB and (card.shared or 0) > card.vram
+
+
+def _is_aperture_of(aperture: float | None, memory: float) -> bool:
+    """A region is the next power of two of the memory behind it, where all of it is mapped."""
+    return aperture is not None and memory <= aperture < 2 * memory
+
+
+def _gib(text: str) -> float | None:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        return None
+    value = int(text) / GIB
+    return value if 0.01 < value < 65_536 else None
+
+
+def _aperture(resource: str) -> float | None:
+    """GiB of the second region: `resource` has lines of start, end and flags."""
+    lines = resource.splitlines()
+    if len(lines) < 3:
+        return None
+    fields = lines[2].split()
+    try:
+        size = int(fields[1], 16) - int(fields[0], 16) + 1
+    except (IndexError, ValueError):
+        return None
+    return size / GIB if 0 < size < 2**46 else None

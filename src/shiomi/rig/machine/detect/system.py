@@ -1,0 +1,213 @@
+"""Processor, memory and what kind of system it is, by the texts of /proc, /sys and dmidecode."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shiomi.rig.estimate.kv_cache import GIB
+from shiomi.rig.machine.detect.apple import sysctl
+from shiomi.rig.machine.detect.dump import Dump, number
+from shiomi.rig.report.wording import reason
+
+__all__ = [
+    "CGROUP_LIMITS",
+    "DMI",
+    "DMIDECODE",
+    "UDEV_DMI",
+    "MemoryBus",
+    "cores",
+    "cpu_name",
+    "is_virtual",
+    "is_wsl",
+    "memory_bus",
+    "memory_gib",
+    "product",
+]
+
+DMIDECODE = "dmidecode -t 17"  # needs root; only size, kind, speed, widths and places are kept
+UDEV_DMI = "/run/udev/data/+dmi:id"  # the same, written by udev since systemd 248, for everybody
+DMI = ("/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name")
+CGROUP_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+_HYPERVISORS = ("qemu", "kvm", "vmware", "virtualbox", "xen", "microsoft corporation virtual")
+_SAYS_NOTHING = (
+    "system manufacturer",
+    "system product name",
+    "to be filled by o.e.m.",
+    "default string",
+)
+_KINDS = ("DDR3", "DDR4", "DDR5")  # 64 bits a channel; soldered LPDDR is told in many ways
+_MOST_CHANNELS = 24  # two sockets of 12
+# Places that tell the channel: "Controller1-ChannelA-DIMM0", "P0 CHANNEL B", "CPU1_DIMM_C2".
+_CHANNEL = re.compile(
+    r"(?:(?P<before>(?:controller|cpu|node|proc|p)[ _]?\d+)[ _-]*)?"
+    r"(?:channel[ _-]?(?P<channel>[a-p])|dimm[ _-]?(?P<dimm>[a-p])\d?)(?![a-z])",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryBus:
+    """The memory's modules, and the bandwidth that follows; None where that is not told."""
+
+    modules: int
+    kind: str | None
+    rate_mt_s: float | None
+    channels: int | None
+    bandwidth_gb_s: float | None
+    note: str = ""
+
+
+def cpu_name(dump: Dump) -> str | None:
+    """The processor as it calls itself."""
+    if brand := sysctl(dump).get("machdep.cpu.brand_string"):
+        return brand[:200]
+    found = re.search(
+        r"^(?:model name|Model|cpu model)\s*:\s*(\S.*)$",
+        dump.files.get("/proc/cpuinfo", ""),
+        re.MULTILINE,
+    )
+    return " ".join(found[1].split())[:200] if found else None
+
+
+def cores(dump: Dump) -> int | None:
+    """Physical cores, where they are told; else those this process may use."""
+    told = number(sysctl(dump).get("hw.physicalcpu"), 1, 4096)
+    if told is not None:
+        return int(told)
+    seen = set()
+    for block in dump.files.get("/proc/cpuinfo", "").split("\n\n"):
+        fields = {
+            name.strip(): value.strip()
+            for name, _, value in (line.partition(":") for line in block.splitlines())
+        }
+        if "core id" in fields:
+            seen.add((fields.get("physical id", "0"), fields["core id"]))
+    return len(seen) or dump.cores
+
+
+def memory_gib(dump: Dump) -> tuple[float | None, str]:
+    """The system's memory, and a note where a limit is set below it."""
+    total = number(sysctl(dump).get("hw.memsize"), 1e6, 2**50)
+    found = re.search(
+        r"^MemTotal:\s*(\d{1,15}) kB", dump.files.get("/proc/meminfo", ""), re.MULTILINE
+    )
+    if found:
+        total = int(found[1]) * 1024.0
+    if total is None:
+        total = dump.memory_bytes
+    for path in CGROUP_LIMITS:
+        limit = number(dump.files.get(path, "").strip(), 1e6, 2**50)
+        if limit is not None and total is not None and limit < total:
+            note = reason("memory_limit", limit=f"{limit / GIB:.1f}", total=f"{total / GIB:.1f}")
+            return limit / GIB, note
+    return (None, "") if total is None else (total / GIB, "")
+
+
+def is_wsl(dump: Dump) -> bool:
+    """Whether this is Linux inside Windows."""
+    return "microsoft" in dump.files.get("/proc/version", "").casefold()
+
+
+def is_virtual(dump: Dump) -> bool:
+    """Whether this is a virtual machine."""
+    maker = " ".join(dump.files.get(path, "") for path in DMI).casefold()
+    flags = re.search(
+        r"^flags\s*:.*\bhypervisor\b", dump.files.get("/proc/cpuinfo", ""), re.MULTILINE
+    )
+    return flags is not None or any(x in maker for x in _HYPERVISORS)
+
+
+def product(dump: Dump) -> str:
+    """The machine's maker and model, as its firmware says; "this machine" where it does not."""
+    said = [dump.files.get(path, "").strip() for path in DMI]
+    empty = (
+        "system manufacturer",
+        "system product name",
+        "to be filled by o.e.m.",
+        "default string",
+    )
+    words = [x for x in said if x and x.casefold() not in empty]
+    name = " ".join(" ".join(words).split())[:100] or sysctl(dump).get("hw.model")
+    return name or reason("this_machine")
+
+
+def memory_bus(dump: Dump) -> MemoryBus:
+    """Modules, channels and bandwidth; the note says what is missing."""
+    modules = _udev_modules(dump.files.get(UDEV_DMI, "")) or _dmidecode_modules(
+        dump.commands.get(DMIDECODE, "")
+    )
+    present = [x for x in modules if x.get("size", "").strip().casefold() not in _ABSENT]
+    if not present:
+        return MemoryBus(0, None, None, None, None, reason("modules_not_told"))
+    kinds = {x.get("type", "") for x in present}
+    rates = {_rate(x) for x in present}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    rate = rates.pop() if len(rates) == 1 else None
+    places = [_place(x) for x in present]
+    channels = len(set(places)) if all(places) else None
+    known = kind in _KINDS and rate is not None and channels is not None
+    if not known or channels is None or rate is None or channels > _MOST_CHANNELS:
+        note = reason("bandwidth_does_not_follow")
+        return MemoryBus(len(present), kind, rate, channels, None, note)
+    return MemoryBus(len(present), kind, rate, channels, channels * rate * 8 / 1000)
+
+
+_ABSENT = ("", "0", "no module installed", "unknown")
+
+
+def _rate(module: dict[str, str]) -> float | None:
+    """Million transfers per second, as the module runs; else as it could."""
+    for key in ("configured", "speed"):
+        if found := re.match(r"\d{3,5}", module.get(key, "")):
+            return number(found[0], 200, 20_000)
+    return None
+
+
+def _place(module: dict[str, str]) -> str | None:
+    """The channel a module is on; None where its place does not tell."""
+    for key in ("bank", "locator"):
+        if found := _CHANNEL.search(module.get(key, "")):
+            return f"{found['before'] or ''} {found['channel'] or found['dimm']}".casefold()
+    both = f"{module.get('bank', '')} {module.get('locator', '')}"
+    return None if not (found := _CHANNEL.search(both)) else found[0].casefold()
+
+
+def _udev_modules(text: str) -> list[dict[str, str]]:
+    names = {
+        "SIZE": "size",
+        "TYPE": "type",
+        "SPEED_MTS": "speed",
+        "CONFIGURED_SPEED_MTS": "configured",
+        "LOCATOR": "locator",
+        "BANK_LOCATOR": "bank",
+    }
+    modules: dict[int, dict[str, str]] = {}
+    for found in re.finditer(r"^(?:E:)?MEMORY_DEVICE_(\d{1,3})_(\w+)=(.*)$", text, re.MULTILINE):
+        if found[2] in names:
+            modules.setdefault(int(found[1]), {})[names[found[2]]] = found[3].strip()
+    return list(modules.values())
+
+
+def _dmidecode_modules(text: str) -> list[dict[str, str]]:
+    names = {
+        "Size": "size",
+        "Type": "type",
+        "Speed": "speed",
+        "Configured Memory Speed": "configured",
+        "Configured Clock Speed": "configured",
+        "Locator": "locator",
+        "Bank Locator": "bank",
+    }
+    modules = []
+    for block in text.split("Memory Device")[1:]:
+        fields = {}
+        for line in block.splitlines():
+            name, _, value = line.strip().partition(":")
+            if name in names:
+                fields[names[name]] = value.strip()
+        modules.append(fields)
+    return modules

@@ -1,0 +1,170 @@
+"""GPUs by their exact names: a name resolves to one GPU, or says which it could mean.
+
+A name is taken apart into words ("RTX4090 Laptop 16GB" into rtx, 4090, laptop and 16 GiB). Makers'
+words say nothing and are dropped; every other word has to agree, so that an RTX A1000 is no A100
+and a laptop's RTX 4090 no RTX 4090.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+from shiomi.rig.errors import AmbiguousPartError, UnknownPartError
+from shiomi.rig.machine.machine import Gpu, Vendor
+
+__all__ = ["find_gpu", "gpus_called", "known_gpus"]
+
+_LONGEST_NAME = 200
+_MOST_LISTED = 12
+_MOST_NEAR = 3
+_MAKERS = {"nvidia", "geforce", "amd", "radeon", "intel", "apple"}
+_FILLERS = {"gpu", "graphics", "card", "accelerator", "corporation", "inc", "tm", "r", "with"}
+_SAYS_NOTHING = _MAKERS | _FILLERS
+_SERIES = {"rtx", "gtx", "gt", "rx", "tesla", "arc", "instinct"}  # "4090" alone is enough
+_SAME_WORD = {"mobile": "laptop", "notebook": "laptop"}
+_MEMORY = re.compile(r"(?<![\w.])(\d{1,4}(?:\.\d{1,2})?)\s*(?:gb|gib|g)\b")
+_CORES = re.compile(r"\b(\d{1,3})[\s-]*cores?\b")
+_GLUED = re.compile(r"\b(rtx|gtx|rx|gt)(?=[a-z]?\d)")
+_SUFFIX = re.compile(r"\b(\d{3,4})(ti|super|xtx|xt|gre|d)(?=\b|super|laptop)")
+_HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
+
+
+def find_gpu(name: str) -> Gpu:
+    """Return the one GPU that `name` means.
+
+    Raises
+    ------
+    UnknownPartError
+        No GPU in data/gpus.csv has this name; the nearest names are listed.
+    AmbiguousPartError
+        Several have it (other memory, form or generation); they are listed.
+    """
+    words, memory = _words(name)
+    if not words:
+        raise UnknownPartError(f"{name[:_LONGEST_NAME]!r} names no GPU; give one like 'RTX 4090'")
+    index = _index()
+    found = index.get(words, ())
+    if not found:
+        wider = [gpu for key, gpus in index.items() if words < key for gpu in gpus]
+        if len({gpu.name for gpu in wider}) > 1:
+            raise _ambiguous(name, wider)
+        raise _unknown(name, wider)
+    if memory is not None:
+        fitting = tuple(gpu for gpu in found if _is_memory(gpu, memory))
+        if not fitting:
+            known = ", ".join(sorted({f"{gpu.name} ({gpu.memory_gib:g} GiB)" for gpu in found}))
+            raise UnknownPartError(
+                f"{name[:_LONGEST_NAME]!r}: no such GPU with {memory:g} GB; known: {known}"
+            )
+        found = fitting
+    if len(found) > 1:
+        raise _ambiguous(name, found)
+    return found[0]
+
+
+def gpus_called(name: str) -> tuple[Gpu, ...]:
+    """Every GPU with exactly this name, whatever its memory; the name may say the memory too."""
+    words, memory = _words(name)
+    found = _index().get(words, ()) if words else ()
+    fitting = tuple(gpu for gpu in found if memory is not None and _is_memory(gpu, memory))
+    return fitting or found
+
+
+@cache
+def known_gpus() -> tuple[Gpu, ...]:
+    """Every GPU of data/gpus.csv, one per memory size."""
+    table = resources.files(__package__).joinpath("data/gpus.csv").read_text(encoding="utf-8")
+    return tuple(gpu for row in csv.DictReader(table.splitlines()) for gpu, _ in _gpus_of(row))
+
+
+def _gpus_of(row: dict[str, str]) -> Iterable[tuple[Gpu, list[str]]]:
+    """Yield the GPUs of a row, each with every name that means it."""
+    sizes = row["memory_gib"].split("|")
+    names = [row["name"], *(row["aliases"].split("|") if row["aliases"] else ())]
+    for size in sizes:
+        suffix = f" {size} GB" if len(sizes) > 1 else ""
+        gpu = Gpu(
+            name=row["name"] + suffix,
+            vendor=Vendor(row["vendor"]),
+            architecture=row["architecture"],
+            memory_gib=float(size),
+            bandwidth_gb_s=float(row["bandwidth_gb_s"]),
+            fp16_tflops=float(row["fp16_tflops"]) if row["fp16_tflops"] else None,
+            tdp_w=float(row["tdp_w"]) if row["tdp_w"] else None,
+            unified=row["unified"] == "yes",
+            source=row["source"],
+        )
+        yield gpu, names
+
+
+@cache
+def _index() -> dict[frozenset[str], tuple[Gpu, ...]]:
+    """Each set of words, and the GPUs that are called so."""
+    table = resources.files(__package__).joinpath("data/gpus.csv").read_text(encoding="utf-8")
+    index: dict[frozenset[str], dict[str, Gpu]] = {}
+    for row in csv.DictReader(table.splitlines()):
+        for gpu, names in _gpus_of(row):
+            for name in names:
+                words, _ = _words(name)
+                # A chip whose number of cores is not given is any of them, and so ambiguous.
+                without_cores = frozenset(w for w in words if not w.endswith("core"))
+                for key in {words, words - _SERIES, without_cores}:
+                    index.setdefault(key, {})[gpu.name] = gpu
+    return {key: tuple(gpus.values()) for key, gpus in index.items()}
+
+
+def _words(name: str) -> tuple[frozenset[str], float | None]:
+    """Take a name apart: its telling words, and the memory in GB it names."""
+    text = unicodedata.normalize("NFKC", name[:_LONGEST_NAME]).translate(_HYPHENS).casefold()
+    text = re.sub(r"\((?:tm|r)\)", " ", text)
+    sizes = [float(size) for size in _MEMORY.findall(text)]
+    text = _CORES.sub(r" \1core ", _MEMORY.sub(" ", text))
+    text = _SUFFIX.sub(r"\1 \2 ", _GLUED.sub(r"\1 ", text))
+    words = (_SAME_WORD.get(word, word) for word in re.findall(r"[a-z0-9+]+(?:\.\d+)?", text))
+    return frozenset(w for w in words if w not in _SAYS_NOTHING), sizes[0] if sizes else None
+
+
+def _is_memory(gpu: Gpu, size: float) -> bool:
+    """Say whether `size` names the GPU's memory, in GiB or, as for an H200, in decimal GB."""
+    return math.isclose(gpu.memory_gib, size, abs_tol=0.6) or math.isclose(
+        gpu.memory_gib * 2**30 / 1e9, size, abs_tol=0.6
+    )
+
+
+def _ambiguous(name: str, gpus: Iterable[Gpu]) -> AmbiguousPartError:
+    names = sorted({gpu.name for gpu in gpus})
+    listed = "; ".join(names[:_MOST_LISTED])
+    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+    return AmbiguousPartError(
+        f"{name[:_LONGEST_NAME]!r} could be any of: {listed}{more}. Name one of them"
+    )
+
+
+def _unknown(name: str, near: Iterable[Gpu]) -> UnknownPartError:
+    close = [gpu.name for gpu in near] or _nearest(name[:_LONGEST_NAME])
+    hint = f"; the nearest known: {', '.join(close)}" if close else ""
+    return UnknownPartError(f"{name[:_LONGEST_NAME]!r} is no known GPU{hint}")
+
+
+def _nearest(name: str) -> list[str]:
+    """At most three names to offer: of GPUs whose words are all in `name`, or spelt alike."""
+    words, _ = _words(name)
+    within = [key for key in _index() if key <= words and not key <= _SERIES]
+    if within:
+        most = max(map(len, within))
+        listed = dict.fromkeys(g.name for key in within if len(key) == most for g in _index()[key])
+        return list(listed)[:_MOST_NEAR]
+    plain = {_plain(gpu.name): gpu.name for gpu in known_gpus()}
+    return [plain[x] for x in difflib.get_close_matches(_plain(name), plain, n=_MOST_NEAR)]
+
+
+def _plain(name: str) -> str:
+    """Without the makers' words, which would make all of one maker's alike."""
+    return " ".join(x for x in name.casefold().split() if x not in _SAYS_NOTHING)

@@ -1,0 +1,139 @@
+"""A machine from one line: "RTX 3090 x2, 64 GB", "M4 Max 40-core, 64 GB", "64 GB DDR5-6000 2ch".
+
+Parts are parted by commas: GPUs by their exact names, with x2 or 2x for several; the system's
+memory as GB (or 2x16 GB), with its kind and channels where the bandwidth should be known; 80 GB/s
+for that bandwidth itself. Names that could mean several GPUs are asked back, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from shiomi.rig.errors import AmbiguousPartError, MachineError, UnknownPartError
+from shiomi.rig.machine.gpus import find_gpu, gpus_called
+from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.report.wording import reason
+
+__all__ = ["simulated"]
+
+_MOST_GPUS = 64
+_LONGEST = 500
+_MEMORY = re.compile(
+    r"(?P<gb>\d{1,5}(?:\.\d+)?) ?(?:gb|gib)(?: (?:of )?(?:ram|memory))?"
+    r"(?: (?P<kind>(?:lp)?ddr[2-6]x?)-?(?P<rate>\d{3,5})?)?"
+    r"(?: ?(?P<channels>\d{1,2}) ?(?:ch|channels?))?",
+)
+_BANDWIDTH = re.compile(r"(?P<rate>\d{1,5}(?:\.\d+)?) ?gb/s")
+_COUNT = (
+    re.compile(r"(?P<count>\d{1,4}) ?x (?P<name>.+)"),
+    re.compile(r"(?P<name>.+) x ?(?P<count>\d{1,4})"),
+    re.compile(r"(?P<name>.*(?:\d|gb|ti|super))x ?(?P<count>\d{1,4})"),  # RTX 5090x2, 16GBx2
+    re.compile(r"(?P<count>\d{1,2}) ?x(?P<name>.+)"),  # 2x16 GB
+)
+_BETWEEN = re.compile(r"[,、;]|(?<!max)\+| and ", re.IGNORECASE)  # but "Ryzen AI Max+ 395"
+_NO_GPU = {"cpu", "cpu only", "no gpu", "none"}
+_PROCESSOR = re.compile(
+    r"\b(ryzen|threadripper|epyc|athlon|xeon|pentium|celeron|core (i?[3579]|ultra)|i[3579]-\d)"
+)
+
+
+def simulated(text: str) -> Machine:
+    """The machine that `text` describes.
+
+    Raises MachineError where a part is not understood, UnknownPartError or AmbiguousPartError for
+    the name of a GPU.
+    """
+    if len(text) > _LONGEST:
+        raise MachineError(f"a machine is told in {_LONGEST} characters at most")
+    plain = unicodedata.normalize("NFKC", text).replace("×", "x")
+    memory: float | None = None
+    bandwidth: float | None = None
+    names: list[tuple[str, int]] = []
+    for item in filter(None, (x.strip() for x in _BETWEEN.split(plain))):
+        name, count = _counted(item)
+        if found := _MEMORY.fullmatch(name.casefold()):
+            if memory is not None:
+                raise MachineError(f"{text!r} says the system's memory twice")
+            memory, bandwidth = _memory(found, bandwidth, count)
+        elif found := _BANDWIDTH.fullmatch(item.casefold()):
+            bandwidth = float(found["rate"])
+        elif item.casefold() not in _NO_GPU:
+            names.append((name, count))
+    if memory is None and not names:
+        raise MachineError(f"{text!r} names no part; give one like 'RTX 3090 x2, 64 GB'")
+    gpus: list[Gpu] = []
+    for name, count in names:
+        gpus += [_gpu(name, memory)] * count
+    if len(gpus) > _MOST_GPUS:
+        raise MachineError(f"{len(gpus)} GPUs are more than the {_MOST_GPUS} a machine can have")
+    return _machine(text.strip(), tuple(gpus), memory, bandwidth)
+
+
+def _machine(
+    name: str, gpus: tuple[Gpu, ...], memory: float | None, bandwidth: float | None
+) -> Machine:
+    shared = [gpu for gpu in gpus if gpu.unified]
+    if shared and len(gpus) > 1:
+        raise MachineError(
+            f"{shared[0].name} shares the system's memory; one machine has one of it, not beside "
+            "other GPUs"
+        )
+    if shared:
+        memory = max(memory or 0.0, shared[0].memory_gib)
+        bandwidth = bandwidth or shared[0].bandwidth_gb_s
+    unknown = []
+    if memory is None:
+        unknown.append(reason("memory_not_given"))
+    elif bandwidth is None:
+        unknown.append(reason("bandwidth_not_given"))
+    return Machine(
+        name=name,
+        gpus=gpus,
+        memory_gib=memory,
+        memory_bandwidth_gb_s=bandwidth,
+        unknown=tuple(unknown),
+    )
+
+
+def _memory(
+    found: re.Match[str], bandwidth: float | None, modules: int
+) -> tuple[float, float | None]:
+    gb = float(found["gb"]) * modules
+    if not 0.5 <= gb <= 65_536:
+        raise MachineError(f"{gb:g} GB of memory cannot be meant")
+    if found["rate"] and found["channels"]:
+        rate, channels = int(found["rate"]), int(found["channels"])
+        if not (200 <= rate <= 20_000 and 1 <= channels <= 24):
+            raise MachineError(f"{channels} channels of {rate} MT/s cannot be meant")
+        bandwidth = channels * rate * 8 / 1000  # 64 bits wide each
+    return gb, bandwidth
+
+
+def _counted(item: str) -> tuple[str, int]:
+    for pattern in _COUNT:
+        if found := pattern.fullmatch(item.casefold()):
+            count = int(found["count"])
+            if not 1 <= count <= _MOST_GPUS:
+                raise MachineError(f"{count} x {found['name']}: 1 to {_MOST_GPUS} can be")
+            return found["name"], count
+    return item, 1
+
+
+def _gpu(name: str, memory: float | None) -> Gpu:
+    """A chip that shares the system's memory is told apart by that memory."""
+    try:
+        return find_gpu(name)
+    except UnknownPartError as error:
+        if not _PROCESSOR.search(name.casefold()):
+            raise
+        raise MachineError(
+            f"{name!r} is a processor, whose own speed is not reckoned with; leave it out and give "
+            "the memory it reads, like '64 GB DDR5-5600 2ch'"
+        ) from error
+    except AmbiguousPartError:
+        sized = f"{name} {memory or 0:g} GB"
+        same = gpus_called(sized)
+        if memory is None or not any(x.unified and abs(x.memory_gib - memory) < 1 for x in same):
+            raise
+    return find_gpu(sized)

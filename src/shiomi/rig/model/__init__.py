@@ -1,0 +1,1 @@
+"""Language models by their layers: GGUF headers, config.json files and the shipped list."""

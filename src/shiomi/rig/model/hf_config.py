@@ -1,0 +1,257 @@
+"""A model's layers from the config.json beside its weights on Hugging Face.
+
+Parameters are counted from the shape, as no config states them. A kind of layer that is not known
+here is refused by name. Of an architecture that is not known, or that does not say the kinds of its
+layers, the usual is assumed, and every estimate says so (assumption.py).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shiomi.rig.errors import ModelFileError
+from shiomi.rig.model.architectures import is_known, kinds_must_be_said
+from shiomi.rig.model.assumption import from_config
+from shiomi.rig.model.hf_blocks import attention, feed_forward, linear, mamba
+from shiomi.rig.model.hf_fields import Fields
+from shiomi.rig.model.model import Layer, LayerKind, Model
+from shiomi.rig.model.sliding import sliding_layers, sliding_pattern
+
+__all__ = ["read_config"]
+
+MAX_CONFIG = 4 * 2**20  # bytes
+MAX_LAYERS = 1024
+MAX_CONTEXT = 2**31
+REFUSED = frozenset(  # their kinds of layers are not in the fields read here
+    ("kimi_linear", "minimax", "minimax_m1", "recurrent_gemma", "rwkv", "zamba", "zamba2")
+)
+KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
+    "full_attention": "attention",
+    "attention": "attention",
+    "full": "attention",
+    "indexed_attention": "attention",  # DeepSeek sparse attention
+    "*": "attention",
+    "sliding_attention": "sliding",
+    "chunked_attention": "sliding",
+    "linear_attention": "linear",
+    "conv": "conv",
+    "mamba": "mamba",
+    "mamba2": "mamba",
+    "M": "mamba",
+    "mlp": "mlp",
+    "moe": "mlp",
+    "-": "mlp",
+    "E": "mlp",
+}
+
+
+def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Model:
+    """The model a config.json describes.
+
+    `config` is a path, the JSON text, or what it says. Raises ModelFileError where it is broken,
+    hostile, or describes layers that are not known here.
+    """
+    fields = Fields(_load(config, name), name).language_model()
+    architecture = fields.text("model_type")
+    if architecture in REFUSED:
+        fields.refuse(f"is of a {architecture}, whose layers are not known here")
+    count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
+    if count < 1:
+        fields.refuse("has no layers")
+    known = is_known(architecture, "config")
+    stated = _stated_kinds(fields, count)
+    kinds = stated or _usual_kinds(fields, count)
+    hidden = fields.integer("hidden_size", "n_embd", "d_model")
+    vocabulary = fields.integer("vocab_size")
+    if not hidden or not vocabulary:
+        fields.refuse(f"has a width of {hidden} and a vocabulary of {vocabulary}")
+    per_layer = fields.integer("hidden_size_per_layer_input", default=0)  # Gemma 3n and 4
+    own_vocabulary = fields.integer("vocab_size_per_layer_input", default=vocabulary)
+    return Model(
+        name=name,
+        architecture=architecture,
+        layers=tuple(_layer(fields, index, kind) for index, kind in enumerate(kinds)),
+        hidden_size=hidden,
+        vocabulary=vocabulary,
+        embedding_parameters=vocabulary * hidden + own_vocabulary * per_layer * count,
+        output_parameters=0 if _tied(fields) else vocabulary * hidden,
+        context_length=fields.integer(
+            "max_position_embeddings", "n_positions", default=0, most=MAX_CONTEXT
+        )
+        or None,
+        quantisation=_quantisation(fields),
+        source=f"config.json of {name}",
+        assumed=from_config(
+            architecture,
+            known=known,
+            kinds_said=stated is not None or (known and not kinds_must_be_said(architecture)),
+        ),
+    )
+
+
+def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, object]:
+    if isinstance(config, Mapping):
+        return config
+    try:
+        if isinstance(config, Path) or not config.lstrip().startswith("{"):
+            with Path(config).open("rb") as file:
+                data = file.read(MAX_CONFIG + 1)
+        else:
+            data = config[: MAX_CONFIG + 1].encode("utf-8", "surrogatepass")
+        if len(data) > MAX_CONFIG:
+            raise ModelFileError(f"The config of {name} has more than {MAX_CONFIG} bytes")
+        value = json.loads(data, object_pairs_hook=_each_key_once)
+    except OSError as error:
+        raise ModelFileError(f"The config of {name} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"The config of {name} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ModelFileError(f"The config of {name} is a {type(value).__name__}, not an object")
+    return value
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """JSON keeps the last of two; which of them is the shape, nobody knows."""
+    said: dict[str, object] = {}
+    for key, value in pairs:
+        if said.setdefault(key, value) != value:
+            raise ValueError(f"it says {key[:40]!r} twice: {said[key]!r:.40} and {value!r:.40}")
+    return said
+
+
+def _tied(fields: Fields) -> bool:
+    usual = fields.text("model_type").startswith(("gemma", "cohere", "gpt2", "lfm2"))
+    return fields.flag("tie_word_embeddings", default=usual)
+
+
+def _quantisation(fields: Fields) -> str | None:
+    """The name of the weights' format in data/bits_per_weight.csv; None: not said or not known."""
+    said = fields.mapping("quantization_config")
+    if said is None:
+        kind = fields.optional_text("torch_dtype") or fields.optional_text("dtype")
+        return {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}.get(kind or "")
+    method = said.get("quant_method")
+    bits = said.get("bits")
+    if method in ("awq", "gptq") and bits in (4, 8):
+        return {"awq": "AWQ-4bit", "gptq": f"GPTQ-Int{bits}"}[str(method)]
+    if method == "bitsandbytes" and said.get("load_in_4bit") is True:
+        return "BNB-NF4"
+    return {"fp8": "FP8", "mxfp4": "MXFP4"}.get(str(method))
+
+
+def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
+    """What mixes the tokens in each layer: attention, sliding, linear, conv, mamba or mlp.
+
+    None where no field says it.
+    """
+    named = fields.texts("layer_types") or fields.texts("layers_block_type")
+    if pattern := fields.optional_text("hybrid_override_pattern"):
+        named = list(pattern)
+    if named:
+        if len(named) < count:
+            fields.refuse(f"names the kind of {len(named)} layers and has {count}")
+        if unknown := sorted({kind for kind in named if kind not in KINDS}):
+            fields.refuse(f"has layers of the kind {unknown[0]!r}, not known here")
+        states = "mamba" if _has_mamba(fields) else "linear"  # both are called linear_attention
+        return [states if KINDS[k] == "linear" else KINDS[k] for k in named[:count]]
+    if attending := fields.integers("full_attn_idxs"):  # LFM2
+        return ["attention" if i in attending else "conv" for i in range(count)]
+    if attending := fields.integers("attn_layer_indices"):  # Bamba
+        return ["attention" if i in attending else "mamba" for i in range(count)]
+    if interval := fields.integer("full_attention_interval", default=0):
+        return ["linear" if (i + 1) % interval else "attention" for i in range(count)]
+    if period := fields.integer("attn_layer_period", default=0):  # Jamba
+        offset = fields.integer("attn_layer_offset", default=0)
+        return ["attention" if i % period == offset else "mamba" for i in range(count)]
+    if fields.text("model_type") in ("mamba", "mamba2", "falcon_mamba"):
+        return ["mamba"] * count
+    if _has_mamba(fields):
+        fields.refuse("has a state space and does not say in which layers")
+    return None
+
+
+def _usual_kinds(fields: Fields, count: int) -> list[str]:
+    """Attention in each layer, sliding where the architecture is known for it."""
+    return ["sliding" if slides else "attention" for slides in _sliding(fields, count)]
+
+
+def _has_mamba(fields: Fields) -> bool:
+    return fields.value("mamba_d_state", "ssm_state_size") is not None
+
+
+def _sliding(fields: Fields, count: int) -> list[bool]:
+    known = sliding_pattern(fields.text("model_type"))
+    window = fields.integer("sliding_window", default=(known and known.window) or 0)
+    if not fields.flag("use_sliding_window", default=True) or not window or known is None:
+        return [False] * count
+    if first := fields.integer("max_window_layers", default=0):  # Qwen 2: full below, sliding above
+        return [layer >= first for layer in range(count)]
+    period = fields.value("sliding_window_pattern")
+    if isinstance(period, int) and not isinstance(period, bool) and period > 1:
+        return [(layer + 1) % period != 0 for layer in range(count)]
+    return sliding_layers(known, count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixing:
+    """What a layer's mixing of tokens adds to it."""
+
+    kind: LayerKind
+    parameters: int
+    kv_heads: int = 0
+    key_dim: int = 0
+    value_dim: int = 0
+    window: int | None = None
+    state_values: int = 0
+    latent_dim: int = 0
+
+
+def _mixing(fields: Fields, index: int, kind: str) -> _Mixing:
+    if kind == "mlp":
+        return _Mixing(LayerKind.NONE, 0)
+    if kind in ("linear", "conv", "mamba"):
+        parameters, state = mamba(fields) if kind == "mamba" else linear(fields, kind)
+        return _Mixing(LayerKind.LINEAR, parameters, state_values=state)
+    shape = attention(fields, index, slides=kind == "sliding")
+    count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
+    shared = fields.integer("num_kv_shared_layers", default=0)
+    if shape.latent_dim:
+        return _Mixing(LayerKind.LATENT, shape.parameters, latent_dim=shape.latent_dim)
+    if kind == "sliding":
+        known = sliding_pattern(fields.text("model_type"))
+        fixed = known.window if known is not None else None
+        window = fields.integer(
+            "sliding_window", "attention_chunk_size", "window_size", default=fixed, most=MAX_CONTEXT
+        )
+    return _Mixing(
+        LayerKind.SLIDING if kind == "sliding" else LayerKind.FULL,
+        shape.parameters,
+        kv_heads=shape.kv_heads if index < count - shared else 0,
+        key_dim=shape.key_dim,
+        value_dim=shape.value_dim,
+        window=window if kind == "sliding" else None,
+    )
+
+
+def _layer(fields: Fields, index: int, kind: str) -> Layer:
+    mixing = _mixing(fields, index, kind)
+    block = feed_forward(fields, index, only=kind == "mlp")
+    norms = fields.integer("hidden_size", "n_embd", "d_model") * 2
+    return Layer(
+        kind=mixing.kind,
+        kv_heads=mixing.kv_heads,
+        key_dim=mixing.key_dim,
+        value_dim=mixing.value_dim,
+        window=mixing.window,
+        state_values=mixing.state_values,
+        latent_dim=mixing.latent_dim,
+        dense_parameters=mixing.parameters + block.dense + norms,
+        expert_parameters=block.expert,
+        experts=block.experts,
+        chosen=block.chosen,
+        heads=fields.integer("num_attention_heads", "n_head", default=0),
+        feed_forward=block.width,
+    )

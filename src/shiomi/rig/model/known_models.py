@@ -1,0 +1,196 @@
+"""Models by name: one TOML file each in models/, or a GGUF file or config.json that you have.
+
+A file says the name and aliases, since when the model is out, its licence, the languages its makers
+name, what it is made for, how many parameters are published, where all that is from, and under
+`[config]` the fields of its config.json. A folder of your own with such files adds to the shipped
+ones, or replaces those of the same name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from shiomi.rig.errors import AmbiguousPartError, ModelFileError, UnknownPartError
+from shiomi.rig.model.layers import check_parameters, read_config, read_gguf
+from shiomi.rig.model.model import Model
+from shiomi.rig.model.quantisation import find_quantisation
+
+__all__ = ["PURPOSES", "KnownModel", "find_model", "known_models", "read_model_file"]
+
+PURPOSES = ("chat", "code")
+_MOST_FILES = 2000
+_MOST_BYTES = 256 * 1024
+_MOST_LISTED = 12
+_MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
+_KEYS = {
+    "name": str,
+    "aliases": list,
+    "released": str,
+    "licence": str,
+    "languages": list,
+    "purposes": list,
+    "parameters": int,
+    "quantisations": list,
+    "source": str,
+    "config": dict,
+}
+_NEEDED = ("name", "source", "config")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model and what is known of it beside its shape."""
+
+    model: Model
+    aliases: tuple[str, ...] = ()
+    released: str | None = None  # "2025-04"
+    licence: str | None = None
+    languages: tuple[str, ...] = ()  # that its makers name, as ISO 639 codes; none: not known
+    purposes: tuple[str, ...] = ("chat",)
+    quantisations: tuple[str, ...] = ()  # the only ones worth having; none: any
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+
+def known_models(folder: Path | None = None) -> list[KnownModel]:
+    """The shipped models, and on top of them those of `folder`, by name.
+
+    Raises ModelFileError where a file says what cannot be; the file is named.
+    """
+    shipped = resources.files(__package__).joinpath("models")
+    found = {x.name.casefold(): x for x in _read_all(shipped.iterdir())}
+    if folder is not None:
+        try:
+            own = sorted(folder.iterdir())
+        except OSError as error:
+            raise ModelFileError(
+                f"{folder} cannot be listed ({error.strerror}); give a folder with .toml files"
+            ) from error
+        found |= {x.name.casefold(): x for x in _read_all(own)}
+    return [found[key] for key in sorted(found)]
+
+
+def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
+    """The one model that `name` means: a name, an alias, or the path of a GGUF or config.json.
+
+    Raises UnknownPartError (with the nearest), AmbiguousPartError (with the list) or, of a file,
+    ModelFileError.
+    """
+    if name.casefold().endswith((".gguf", ".json", ".toml")):
+        return read_model_file(Path(name))
+    listed = list(models)
+    wanted = _plain(name)
+    exact = [x for x in listed if wanted in _names(x)]
+    if len(exact) == 1:
+        return exact[0]
+    words = frozenset(wanted.split())
+    within = exact or [x for x in listed if words and words <= frozenset(_plain(x.name).split())]
+    if len(within) > 1:
+        names = [x.name for x in within]
+        more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
+        raise AmbiguousPartError(
+            f"{name[:80]!r} could be any of: {'; '.join(names[:_MOST_LISTED])}{more}. "
+            "Name one of them"
+        )
+    by_name = {_plain(x.name): x.name for x in listed}
+    near = [x.name for x in within] or [
+        by_name[n] for n in difflib.get_close_matches(wanted[:80], by_name, n=3)
+    ]
+    hint = f"; the nearest are: {', '.join(near)}" if near else ""
+    raise UnknownPartError(
+        f"no model {name[:80]!r} is known{hint}; give one of `shiomi rig fit`, or the path of a "
+        "GGUF file or config.json"
+    )
+
+
+def read_model_file(path: Path) -> KnownModel:
+    """A model from a GGUF file, a config.json or a TOML file as in models/.
+
+    Raises ModelFileError where it is none, or cannot be read.
+    """
+    kind = path.suffix.casefold()
+    if kind == ".gguf":
+        return KnownModel(read_gguf(path))
+    if kind == ".toml":
+        return _read(path)
+    folder = path.resolve().parent.name
+    name = folder if path.name == "config.json" and folder else path.stem
+    return KnownModel(read_config(path, name=name))
+
+
+def _read_all(files: Iterable[Traversable]) -> list[KnownModel]:
+    names = [file for file in files if file.name.endswith(".toml")]
+    if len(names) > _MOST_FILES:
+        raise ModelFileError(f"{len(names)} model files are more than {_MOST_FILES}")
+    return [_read(file) for file in names]
+
+
+def _read(file: Traversable) -> KnownModel:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise ModelFileError(f"{file.name} has more than {_MOST_BYTES} bytes")
+        said = tomllib.loads(data.decode("utf-8"))
+    except OSError as error:
+        raise ModelFileError(f"{file.name} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"{file.name} is no TOML in UTF-8: {error}") from error
+    _check(file.name, said)
+    model = read_config(said["config"], name=said["name"])
+    if "parameters" in said:
+        check_parameters(model, said["parameters"])
+    return KnownModel(
+        model=replace(model, source=said["source"], quantisation=None),
+        aliases=tuple(said.get("aliases", ())),
+        released=said.get("released"),
+        licence=said.get("licence"),
+        languages=tuple(said.get("languages", ())),
+        purposes=tuple(said.get("purposes", ("chat",))),
+        quantisations=tuple(find_quantisation(x).name for x in said.get("quantisations", ())),
+    )
+
+
+def _check(name: str, said: Mapping[str, Any]) -> None:
+    """Raise ModelFileError where a key is unknown, missing or of another type."""
+    for key, value in said.items():
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_KEYS)}"
+            raise ModelFileError(f"{name} has an unknown key {key[:40]!r}{hint}")
+        wrong = not isinstance(value, _KEYS[key]) or isinstance(value, bool)
+        if wrong or (_KEYS[key] is list and not all(isinstance(x, str) for x in value)):
+            raise ModelFileError(f"{name}: {key} = {str(value)[:40]!r} is not what it should be")
+    for key in _NEEDED:
+        if not said.get(key):
+            raise ModelFileError(f"{name} has no {key}; copy a file of models/ and fill it in")
+    if "released" in said and not _MONTH.fullmatch(said["released"]):
+        raise ModelFileError(f"{name}: released = {said['released'][:40]!r} is no month: 2025-04")
+    for purpose in said.get("purposes", ()):
+        if purpose not in PURPOSES:
+            known = ", ".join(PURPOSES)
+            raise ModelFileError(f"{name}: the purpose {purpose[:40]!r} is not known; {known} are")
+
+
+def _names(known: KnownModel) -> set[str]:
+    """All that it is called, aliases also without whose it is."""
+    names = (known.name, *known.aliases, *(x.rpartition("/")[2] for x in known.aliases))
+    return {_plain(x) for x in names}
+
+
+def _plain(name: str) -> str:
+    """Letters and digits in words: `Qwen3 8B`, `qwen3:8b` and `Qwen3-8B` are one name."""
+    text = unicodedata.normalize("NFKC", name[:200]).casefold()
+    return " ".join(re.findall(r"[a-z0-9.]+", text))

@@ -1,0 +1,61 @@
+"""Which layers attend to a sliding window only, where the file leaves that to its reader.
+
+The table (data/sliding_attention.csv) has one row per architecture: every `period`-th layer attends
+to everything, the first or the last of each group. Engines differ: those rows that llama.cpp does
+not cap have `llama_cpp_caps` = no, and their layers keep the whole context there.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+__all__ = ["SlidingPattern", "capped_by_llama_cpp", "sliding_layers", "sliding_pattern"]
+
+
+@dataclass(frozen=True, slots=True)
+class SlidingPattern:
+    """How an architecture mixes sliding and full layers."""
+
+    period: int  # 0: no layer is full
+    dense_first: bool  # the full layer is the first of its group
+    window: int | None  # tokens, where the architecture fixes it
+    llama_cpp_caps: bool
+
+
+@cache
+def _table() -> dict[str, SlidingPattern]:
+    text = resources.files(__package__).joinpath("data/sliding_attention.csv").read_text("utf-8")
+    patterns: dict[str, SlidingPattern] = {}
+    for row in csv.DictReader(text.splitlines()):
+        pattern = SlidingPattern(
+            period=int(row["period"]),
+            dense_first=row["dense_first"] == "yes",
+            window=int(row["window"]) if row["window"] else None,
+            llama_cpp_caps=row["llama_cpp_caps"] == "yes",
+        )
+        for name in (row["gguf"], row["config"]):
+            if name:
+                patterns.setdefault(name, pattern)
+    return patterns
+
+
+def sliding_pattern(architecture: str) -> SlidingPattern | None:
+    """The pattern of an architecture, by its name in GGUF or in config.json; None: not known."""
+    return _table().get(architecture)
+
+
+def sliding_layers(pattern: SlidingPattern, layers: int) -> list[bool]:
+    """For each layer, whether its attention slides."""
+    if pattern.period == 0:
+        return [True] * layers
+    full = 0 if pattern.dense_first else pattern.period - 1
+    return [layer % pattern.period != full for layer in range(layers)]
+
+
+def capped_by_llama_cpp(architecture: str) -> bool:
+    """Whether llama.cpp keeps no more than the window of this architecture's sliding layers."""
+    pattern = sliding_pattern(architecture)
+    return pattern is None or pattern.llama_cpp_caps

@@ -1,0 +1,1 @@
+"""Text, JSON and pages; the only place with wording."""

@@ -1,0 +1,106 @@
+"""All terms of one model on one machine, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shiomi.rig.estimate.estimates import Estimates, Setting
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.model.assumption import without
+from shiomi.rig.model.model import Model
+from shiomi.rig.report.basis import basis_text
+from shiomi.rig.report.fit_report import estimate_json, range_text
+from shiomi.rig.report.table import text_table
+from shiomi.rig.report.wording import in_language, say, unit_text
+
+__all__ = ["estimates_json", "estimates_text"]
+
+_MEMORY = ("weights", "kv", "buffers", "total", "host")
+
+
+def estimates_text(
+    model: Model, machine: Machine, setting: Setting, found: Estimates, language: str = "en"
+) -> str:
+    """A line for each term with its bounds, then what each rests on."""
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "speed", key, {k: str(v) for k, v in slots.items()})
+
+    def rests(estimate: Estimate) -> str:
+        return basis_text(without(estimate.basis, model.assumed), language)
+
+    rows = []
+    for name in _MEMORY:
+        rows.append([phrase(name), range_text(getattr(found.memory, name)), "GiB"])
+        if name == "kv" and len(found.kv_by_kind) > 1:
+            rows += [[f"  {phrase(k)}", range_text(v), "GiB"] for k, v in found.kv_by_kind.items()]
+    if found.fit is not None:
+        rows.append([phrase("usable"), range_text(found.fit.usable), "GiB"])
+    rows += [
+        [phrase(name), range_text(x), unit_text(x.unit, language)]
+        for name, x in found.known.items()
+    ]
+    title = phrase(
+        "title",
+        model=model.name,
+        quantisation=setting.quantisation or model.quantisation or "?",
+        machine=in_language(machine.name, language),
+        context=f"{setting.context:,}",
+        users=setting.users,
+        engine=setting.engine,
+    )
+    lines = [
+        title,
+        *(f"  {line}" for line in text_table(rows, right=(1,))),
+        _verdict(found, phrase),
+    ]
+    if model.context_length is not None and setting.context > model.context_length:
+        lines.append(phrase("untrained", trained=f"{model.context_length:,}"))
+    if model.assumed is not None:
+        lines.append(phrase("assumed", what=basis_text(model.assumed.text, language)))
+    lines += [
+        f"{phrase(name)}: ? {in_language(reason, language)}"
+        for name, reason in found.missing.items()
+    ]
+    lines += ["", phrase("rests")]
+    for name, x in found.known.items():
+        lines.append(f"  {phrase(name)}: {rests(x)}")
+    lines += [f"  {phrase(x)}: {rests(getattr(found.memory, x))}" for x in ("weights", "kv")]
+    sources = dict.fromkeys(s for x in found.known.values() for s in x.sources)
+    sources |= dict.fromkeys(s for s in found.memory.total.sources if s)
+    lines += [phrase("sources"), *(f"  {source}" for source in sources)]
+    return "\n".join(lines) + "\n"
+
+
+def estimates_json(
+    model: Model, machine: Machine, setting: Setting, found: Estimates
+) -> dict[str, Any]:
+    """The same as what json.dumps takes."""
+    fit = found.fit
+    return {
+        "model": model.name,
+        "parameters": model.parameters,
+        "active_parameters": model.active_parameters,
+        "machine": machine.name,
+        "quantisation": setting.quantisation or model.quantisation,
+        "context": setting.context,
+        "users": setting.users,
+        "engine": setting.engine,
+        "memory": {name: estimate_json(getattr(found.memory, name)) for name in _MEMORY},
+        "kv_by_kind": {kind: estimate_json(x) for kind, x in found.kv_by_kind.items()},
+        "fits": None if fit is None else fit.fits,
+        "surely": None if fit is None else fit.sure,
+        "usable": None if fit is None else estimate_json(fit.usable),
+        **{name: estimate_json(x) for name, x in found.known.items()},
+        "assumed": model.assumed and model.assumed.text,
+        "missing": found.missing,
+    }
+
+
+def _verdict(found: Estimates, phrase: Any) -> str:
+    if found.fit is None:
+        return str(phrase("no_gpu"))
+    if found.fit.fits:
+        return str(phrase("fits" if found.fit.sure else "may_fit"))
+    return str(phrase("fits_not" if found.fit.sure else "may_not_fit"))

@@ -1,0 +1,275 @@
+"""A machine, and the models that run on it, as text and as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from shiomi.rig.estimate.fit import Need, Place, Runs
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.model.assumption import without
+from shiomi.rig.report.basis import basis_text
+from shiomi.rig.report.table import figure, filled, text_table, text_width, tokens_text, wrapped
+from shiomi.rig.report.wording import in_language, say, unit_text
+
+__all__ = ["estimate_json", "fit_json", "fit_text", "machine_text", "range_text"]
+
+_RIGHT = (3, 4, 5, 6)
+_LEAST_NAME = 16  # columns of a model's name
+
+
+def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True) -> str:
+    """The machine in lines; what is not known is said, unless `unknown` is False."""
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "machine", key, {k: str(v) for k, v in slots.items()})
+
+    nothing = phrase("not_known")
+    rows = [[phrase("gpu"), _gpu_text(gpu, number)] for gpu, number in _counted(machine.gpus)]
+    memory = nothing if machine.memory_gib is None else f"{machine.memory_gib:.4g} GiB"
+    if machine.memory_bandwidth_gb_s is not None:
+        memory += f", {machine.memory_bandwidth_gb_s:.4g} GB/s"
+    rows += [
+        *([] if rows else [[phrase("gpu"), phrase("none")]]),
+        [phrase("memory"), memory],
+        [phrase("cpu"), _cpu_text(machine, nothing, phrase("cores", count=machine.cores))],
+        [phrase("disk"), _disk_text(machine, nothing, phrase("free"))],
+    ]
+    lines = [in_language(machine.name, language), *(f"  {line}" for line in text_table(rows))]
+    if unknown:
+        lines += [f"  {phrase('unknown')}: {in_language(x, language)}" for x in machine.unknown]
+    return "\n".join(lines) + "\n"
+
+
+def fit_text(
+    machine: Machine,
+    runs: Sequence[Runs],
+    best: Mapping[str, Runs],
+    need: Need,
+    *,
+    of: int,
+    most: int | None = None,
+    language: str = "en",
+    columns: int | None = None,
+) -> str:
+    """The table of models that run, at most `most` rows, and the best one for each purpose.
+
+    `of`: how many models were tried. `columns`: of the terminal; where a row on one line would be
+    wider, bounds stand below their values and names are broken, so that 80 are enough. None: no
+    limit.
+    """
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "fit", key, {k: str(v) for k, v in slots.items()})
+
+    lines = [
+        phrase(
+            "run",
+            count=len(runs),
+            of=of,
+            context=f"{need.context:,}",
+            users=need.users,
+            engine=need.engine,
+        )
+    ]
+    shown = runs[:most]
+    narrow = False
+    if shown:
+        table = _table(shown, language, stacked=False)
+        narrow = columns is not None and max(map(text_width, table)) > columns
+        lines += [
+            "",
+            *(_table(shown, language, stacked=True, columns=columns) if narrow else table),
+        ]
+    if len(runs) > len(shown):
+        lines.append(phrase("more", count=len(runs) - len(shown)))
+    if best:
+        chosen = [[f"  {_purpose(key, language)}", _choice(x, language)] for key, x in best.items()]
+        lines += ["", phrase("best", speed=f"{need.speed:g}"), *text_table(chosen)]
+    elif runs:
+        lines += ["", phrase("none_fast", speed=f"{need.speed:g}")]
+    if narrow and any(x.place is Place.EXPERTS_IN_RAM for x in shown):
+        lines += ["", phrase("gpu_and_ram")]
+    lines += ["", *_notes(shown, machine, language)]
+    return "\n".join(line for text in lines for line in wrapped(text, columns)) + "\n"
+
+
+def fit_json(
+    machine: Machine, runs: Sequence[Runs], best: Mapping[str, Runs], need: Need
+) -> dict[str, Any]:
+    """The same as what json.dumps takes."""
+    return {
+        "machine": machine.name,
+        "context": need.context,
+        "users": need.users,
+        "engine": need.engine,
+        "models": [_json(x) for x in runs],
+        "best": {purpose: x.known.name for purpose, x in best.items()},
+        "unknown": list(machine.unknown),
+    }
+
+
+def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
+    """An estimate with all it rests on."""
+    if estimate is None:
+        return None
+    return {
+        "value": estimate.value,
+        "low": estimate.low,
+        "high": estimate.high,
+        "unit": estimate.unit,
+        "basis": estimate.basis,
+        "sources": list(estimate.sources),
+    }
+
+
+def range_text(estimate: Estimate | None, nothing: str = "?") -> str:
+    """Value and bounds; never the value alone."""
+    if estimate is None:
+        return nothing
+    return f"{figure(estimate.value)} ({figure(estimate.low)}-{figure(estimate.high)})"
+
+
+def _json(runs: Runs) -> dict[str, Any]:
+    return {
+        "model": runs.known.name,
+        "parameters": runs.model.parameters,
+        "active_parameters": runs.model.active_parameters,
+        "quantisation": runs.quantisation,
+        "place": str(runs.place),
+        "gpus": runs.gpus,
+        "memory": estimate_json(runs.memory.total),
+        "host_memory": estimate_json(runs.memory.host),
+        "usable": estimate_json(runs.usable),
+        "surely_fits": runs.sure,
+        "decode": estimate_json(runs.decode),
+        "prefill": estimate_json(runs.prefill),
+        "longest_context": runs.context,
+        "languages": list(runs.known.languages),
+        "licence": runs.known.licence,
+        "released": runs.known.released,
+        "source": runs.model.source,
+        "assumed": runs.model.assumed and runs.model.assumed.text,
+        "note": runs.note,
+    }
+
+
+def _table(
+    shown: Sequence[Runs], language: str, *, stacked: bool, columns: int | None = None
+) -> list[str]:
+    """The rows as lines; `stacked`: what belongs to a figure stands below it, names are broken."""
+
+    def phrase(key: str) -> str:
+        return say(language, "fit", key)
+
+    heads = [
+        (phrase("model"), ""),
+        (phrase("format"), ""),
+        (phrase("where"), ""),
+        (phrase("gib"), ""),
+        (phrase("decode"), phrase("bounds")),
+        (phrase("prefill"), ""),
+        (phrase("context"), ""),
+    ]
+    rows = [heads, *(_row(x, language, stacked=stacked) for x in shown)]
+    joint = "\n" if stacked else " "
+    cells = [[joint.join(x for x in cell if x) for cell in row] for row in rows]
+    if stacked and columns is not None:
+        rest = text_table([row[1:] for row in cells])
+        room = max(_LEAST_NAME, columns - 2 - max(map(text_width, rest)))
+        cells = [[_broken(name, room), *others] for name, *others in cells]
+    return text_table(cells, _RIGHT)
+
+
+def _broken(name: str, room: int) -> str:
+    """A model's name in lines of at most `room`, broken behind hyphens."""
+    return "\n".join(filled(re.findall(r"[^-]*-|[^-]+", name), room, indent=1))
+
+
+def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
+    """Each cell in two parts: the figure, and what belongs to it."""
+    needed = runs.memory.total.value
+    if runs.place is Place.RAM:
+        needed += runs.memory.host.value
+    beside = f"+{figure(runs.memory.host.value)}" if runs.place is Place.EXPERTS_IN_RAM else ""
+    doubt = "" if runs.sure else "~"
+    gib = (
+        (figure(needed), beside + doubt)
+        if beside and stacked
+        else (figure(needed) + beside + doubt, "")
+    )
+    where = say(language, "place_short" if stacked else "place", str(runs.place))
+    return [
+        (runs.known.name, ""),
+        (runs.quantisation, ""),
+        (f"{runs.gpus} {where}" if runs.place is Place.GPU else where, ""),
+        gib,
+        _in_two(runs.decode),
+        _in_two(runs.prefill),
+        (tokens_text(runs.context), ""),
+    ]
+
+
+def _in_two(estimate: Estimate | None) -> tuple[str, str]:
+    value, _, bounds = range_text(estimate).partition(" ")
+    return value, bounds
+
+
+def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
+    bases = dict.fromkeys(
+        without(x.decode.basis, x.model.assumed) for x in shown if x.decode is not None
+    )
+    if any(x.place is Place.RAM for x in shown):  # each has a figure of its own
+        bases = dict.fromkeys(x for x in bases if " a step from RAM" not in x)
+        bases[say(language, "fit", "from_ram")] = None
+    lines = [f"{say(language, 'fit', 'basis')}: {basis_text(x, language)}" for x in bases]
+    lines += [
+        f"{x.known.name}: {basis_text(x.model.assumed.text, language)}"
+        for x in shown
+        if x.model.assumed is not None
+    ]
+    if any(not x.sure for x in shown):
+        lines.append(say(language, "fit", "unsure"))
+    if any(x.decode is None for x in shown):
+        lines.append(say(language, "fit", "unknown_speed"))
+    if shown:
+        lines.append(say(language, "fit", "order"))
+    unknown = say(language, "machine", "unknown")
+    return lines + [f"{unknown}: {in_language(x, language)}" for x in machine.unknown]
+
+
+def _choice(runs: Runs, language: str) -> str:
+    speed = f"{range_text(runs.decode)} {unit_text('tok/s', language)}"
+    return f"{runs.known.name} {runs.quantisation}, {speed}"
+
+
+def _purpose(key: str, language: str) -> str:
+    if key in ("chat", "code", "long"):
+        return say(language, "purpose", key)
+    return say(language, "purpose", "language", {"language": key})
+
+
+def _counted(gpus: Sequence[Gpu]) -> list[tuple[Gpu, int]]:
+    return [(gpu, len(list(same))) for gpu, same in groupby(gpus)]
+
+
+def _gpu_text(gpu: Gpu, number: int) -> str:
+    count = f"{number} x " if number > 1 else ""
+    return f"{count}{gpu.name}, {gpu.memory_gib:.4g} GiB, {gpu.bandwidth_gb_s:.4g} GB/s"
+
+
+def _cpu_text(machine: Machine, nothing: str, cores: str) -> str:
+    name = machine.cpu or nothing
+    return f"{name}, {cores}" if machine.cores is not None else name
+
+
+def _disk_text(machine: Machine, nothing: str, free: str) -> str:
+    parts = []
+    if machine.disk_free_gb is not None:
+        parts.append(f"{machine.disk_free_gb:,.0f} GB {free}")
+    if machine.disk_read_gb_s is not None:
+        parts.append(f"{machine.disk_read_gb_s:.2g} GB/s")
+    return ", ".join(parts) or nothing

@@ -1,0 +1,152 @@
+"""Training vision transformers with LeJEPA on a machine: images per step, memory, days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shiomi.rig.errors import MachineError
+from shiomi.rig.estimate.memory import usable_gib
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.training import (
+    VITS,
+    Views,
+    Vit,
+    images_per_step,
+    training_days,
+    training_memory,
+    vit,
+)
+from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.report.basis import basis_text
+from shiomi.rig.report.fit_report import estimate_json, range_text
+from shiomi.rig.report.table import text_table
+from shiomi.rig.report.wording import reason, say
+
+__all__ = ["TrainingRow", "training_json", "training_rows", "training_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """One encoder on one GPU, with or without checkpoints."""
+
+    shape: Vit
+    checkpointing: bool
+    images: int  # a step may take at most; 0: not even one
+    memory: Estimate | None  # GiB of such a step
+    days: Estimate | None  # None: the peak of the GPU is not known, or it does not fit
+
+
+def training_rows(
+    machine: Machine,
+    *,
+    images: int,
+    epochs: int,
+    views: Views | None = None,
+    encoders: Sequence[str] = tuple(VITS),
+    mixed_precision: bool = True,
+    most_per_step: int = 1024,
+) -> tuple[Gpu, list[TrainingRow]]:
+    """The GPU that limits the machine, and a row per encoder without and with checkpoints.
+
+    With several GPUs each works on its own images and keeps all of the model, so the smallest
+    limits the step, and days are divided by their number. Raises MachineError without a GPU.
+    """
+    if not machine.gpus:
+        raise MachineError(reason("no_gpu_to_train", machine=machine.name))
+    gpu = min(machine.gpus, key=lambda x: x.memory_gib)
+    room = usable_gib(gpu).low
+    rows = []
+    for name in encoders:
+        shape = vit(name)
+        for checkpointing in (False, True):
+            step = min(
+                most_per_step,
+                images_per_step(
+                    shape,
+                    room,
+                    views=views,
+                    mixed_precision=mixed_precision,
+                    checkpointing=checkpointing,
+                ),
+            )
+            memory = days = None
+            if step:
+                memory = training_memory(
+                    shape,
+                    step,
+                    views=views,
+                    mixed_precision=mixed_precision,
+                    checkpointing=checkpointing,
+                )
+                days = _days(machine, shape, images, epochs, views, checkpointing)
+            rows.append(TrainingRow(shape, checkpointing, step, memory, days))
+    return gpu, rows
+
+
+def _days(
+    machine: Machine, shape: Vit, images: int, epochs: int, views: Views | None, checkpointing: bool
+) -> Estimate | None:
+    """All GPUs together; None where the peak of one is not known."""
+    peaks = [gpu.fp16_tflops for gpu in machine.gpus]
+    if None in peaks:
+        return None
+    slowest = min(x for x in peaks if x is not None)
+    return training_days(
+        shape,
+        images,
+        epochs=epochs,
+        tflops=slowest * len(peaks),
+        views=views,
+        checkpointing=checkpointing,
+    )
+
+
+def training_text(
+    gpu: Gpu, number: int, rows: Sequence[TrainingRow], images: int, epochs: int, language: str
+) -> str:
+    """The rows as a table, and what they rest on."""
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "training", key, {k: str(v) for k, v in slots.items()})
+
+    heads = [phrase(x) for x in ("encoder", "checkpoints", "images", "gib", "days")]
+    table = [
+        [
+            row.shape.name,
+            phrase("with" if row.checkpointing else "without"),
+            str(row.images) if row.images else phrase("none"),
+            range_text(row.memory, "-"),
+            range_text(row.days, "-" if not row.images else "?"),
+        ]
+        for row in rows
+    ]
+    title = phrase("title", gpu=gpu.name, number=number, images=f"{images:,}", epochs=f"{epochs:,}")
+    lines = [title, "", *text_table([heads, *table], right=(2, 3, 4)), ""]
+    first = next((row for row in rows if row.memory), None)
+    if first is not None and first.memory is not None:
+        lines.append(f"{phrase('gib')}: {basis_text('; '.join(first.memory.sources), language)}")
+    timed = next((row.days for row in rows if row.days), None)
+    lines.append(
+        f"{phrase('days')}: {basis_text(timed.basis, language) if timed else phrase('no_peak')}"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def training_json(gpu: Gpu, rows: Sequence[TrainingRow]) -> dict[str, Any]:
+    """The same as what json.dumps takes."""
+    return {
+        "gpu": gpu.name,
+        "encoders": [
+            {
+                "encoder": row.shape.name,
+                "parameters": row.shape.parameters,
+                "checkpointing": row.checkpointing,
+                "images_per_step": row.images,
+                "memory": estimate_json(row.memory),
+                "days": estimate_json(row.days),
+            }
+            for row in rows
+        ],
+    }

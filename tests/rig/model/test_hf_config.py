@@ -1,0 +1,267 @@
+"""Models from config.json: parameters by the shape, kinds by the names, broken ones refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tracemalloc
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shiomi.rig.errors import ModelFileError
+from shiomi.rig.model.layers import check_parameters, read_catalogue_row, read_config
+from shiomi.rig.model.model import Layer, LayerKind, Model
+
+CONFIGS: dict[str, dict[str, Any]] = json.loads(
+    (Path(__file__).parents[2] / "data" / "rig" / "configs.json").read_text("utf-8")
+)
+LLAMA = CONFIGS["Llama-3-8B"]
+
+
+def test_every_recorded_config_is_read() -> None:
+    for name, config in CONFIGS.items():
+        assert read_config(config, name=name).parameters > 10**8
+
+
+# Counted by instantiating transformers 5.23's own classes on the meta device with these shapes.
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("Llama-3-8B", 8_030_261_248),
+        ("Llama-3-70B", 70_553_706_496),
+        ("Qwen3-0.6B", 596_049_920),
+        ("Qwen3-30B-A3B", 30_532_122_624),
+        ("Qwen3.5 27B", 26_895_998_464),
+        ("Gemma-3 27B", 27_009_346_304),
+        ("DeepSeek-V3.1", 671_026_404_352),
+        ("gpt-oss-120b", 116_829_156_672),
+        ("GLM-5", 743_911_199_232),
+    ],
+)
+def test_parameters_are_those_of_the_modelling_code(name: str, counted: int) -> None:
+    assert read_config(CONFIGS[name], name=name).parameters == pytest.approx(counted, rel=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("Llama-3-8B", {LayerKind.FULL: 32}),
+        ("Gemma-3 27B", {LayerKind.SLIDING: 52, LayerKind.FULL: 10}),
+        ("Qwen3.5 27B", {LayerKind.LINEAR: 48, LayerKind.FULL: 16}),
+        ("DeepSeek-V3.1", {LayerKind.LATENT: 61}),
+        ("gpt-oss-20b", {LayerKind.SLIDING: 12, LayerKind.FULL: 12}),
+        ("gemma-4-12b", {LayerKind.SLIDING: 40, LayerKind.FULL: 8}),
+    ],
+)
+def test_each_layer_has_its_kind(name: str, kinds: dict[LayerKind, int]) -> None:
+    assert Counter(x.kind for x in read_config(CONFIGS[name], name=name).layers) == kinds
+
+
+def test_full_and_sliding_layers_may_have_heads_of_their_own() -> None:
+    layers = read_config(CONFIGS["gemma-4-12b"], name="gemma-4-12b").layers
+    assert (layers[0].kv_heads, layers[0].key_dim, layers[0].window) == (8, 256, 1024)
+    assert (layers[5].kv_heads, layers[5].key_dim, layers[5].window) == (1, 512, None)
+
+
+def test_only_the_first_layers_of_deepseek_are_dense() -> None:
+    layers = read_config(CONFIGS["DeepSeek-V3.1"], name="x").layers
+    assert [x.experts for x in layers[:4]] == [0, 0, 0, 256]
+    assert (layers[3].chosen, layers[3].expert_parameters) == (8, 3 * 7168 * 2048)
+
+
+def test_a_path_the_text_and_the_object_say_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(LLAMA), "utf-8")
+    read = {read_config(x, name="m") for x in (LLAMA, json.dumps(LLAMA), path, str(path))}
+    assert len(read) == 1
+
+
+def test_infinity_where_it_does_not_matter_is_no_fault() -> None:
+    text = json.dumps({**LLAMA, "time_step_limit": [0.0, float("inf")]})
+    assert read_config(text, name="m") == read_config(LLAMA, name="m")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"num_hidden_layers": 10**9}, "num_hidden_layers = 1000000000; 0 to 1024 can be"),
+        ({"num_hidden_layers": 0}, "has no layers"),
+        ({"num_hidden_layers": -1}, "num_hidden_layers = -1"),
+        ({"num_hidden_layers": None}, "has no num_hidden_layers"),
+        ({"num_hidden_layers": True}, "num_hidden_layers = True"),
+        ({"num_hidden_layers": "32"}, "num_hidden_layers = '32'"),
+        ({"hidden_size": float("nan")}, "hidden_size = nan"),
+        ({"hidden_size": float("inf")}, "hidden_size = inf"),
+        ({"hidden_size": 1e30}, "hidden_size = 1"),
+        ({"hidden_size": 0}, "width of 0"),
+        ({"hidden_size": [[[]]]}, r"hidden_size = \[\[\[\]\]\]"),
+        ({"vocab_size": 10**12}, "vocab_size = 1000000000000"),
+        ({"num_attention_heads": 0}, "no attention heads"),
+        ({"num_key_value_heads": 64}, "64 heads of keys for 32 that ask"),
+        ({"model_type": None}, "has no model_type"),
+        ({"model_type": 7}, "model_type = 7"),
+        ({"model_type": "minimax"}, "not known here"),
+        ({"layer_types": ["full_attention"]}, "names the kind of 1 layers and has 32"),
+        ({"layer_types": ["telepathy"] * 32}, "kind 'telepathy', not known here"),
+        ({"layer_types": "full_attention"}, "a list of strings can be"),
+        ({"layer_types": ["x"] * 10**5}, "a list of strings can be"),
+        ({"tie_word_embeddings": "yes"}, "true or false can be"),
+        ({"num_experts": 8}, "has no num_experts_per_tok"),
+        ({"num_experts": 8, "num_experts_per_tok": 9}, "chooses 9 of 8 experts"),
+        ({"mixture_of_experts": 8}, "speaks of experts in fields not known here"),
+        ({"mamba_d_state": 16}, "does not say in which layers"),
+        ({"quantization_config": "fp8"}, "an object can be"),
+    ],
+    ids=str,
+)
+def test_a_config_that_cannot_be_is_refused_by_name(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ModelFileError, match=rf"^The config of org/model .*{reason}"):
+        read_config({**LLAMA, **changes}, name="org/model")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "is no JSON"),
+        ('{"a": ' + "[" * 200_000 + "}", "is no JSON"),
+        ('{"hidden_size": ' + "9" * 5000 + "}", "is no JSON"),
+        ('{"a": "' + "x" * (5 * 2**20) + '"}', "more than 4194304 bytes"),
+        ("{}", "has no model_type"),
+    ],
+    ids=["cut", "deep", "long number", "long text", "empty"],
+)
+def test_text_that_is_no_config_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ModelFileError, match=reason):
+        read_config(text, name="m")
+
+
+def test_a_config_of_a_gigabyte_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    with path.open("wb") as file:
+        file.write(b'{"a": "')
+        file.truncate(2**30)  # sparse
+    tracemalloc.start()
+    try:
+        with pytest.raises(ModelFileError, match="more than"):
+            read_config(path, name="m")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", '"x"'])
+def test_json_that_is_no_object_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(ModelFileError, match="not an object"):
+        read_config(path, name="m")
+
+
+def test_key_and_value_heads_that_do_not_divide_the_heads_are_refused() -> None:
+    with pytest.raises(ModelFileError, match="shares 7 heads of keys among 32"):
+        read_config({**LLAMA, "num_key_value_heads": 7}, name="m")
+
+
+def test_a_key_that_stands_twice_with_two_values_is_refused() -> None:
+    text = json.dumps(LLAMA)[:-1]
+    with pytest.raises(ModelFileError, match="'hidden_size' twice: 4096 and 1"):
+        read_config(text + ', "hidden_size": 1}', name="m")
+    assert read_config(text + ', "hidden_size": 4096}', name="m").hidden_size == 4096
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+@given(
+    name=st.sampled_from(sorted(CONFIGS)),
+    changes=st.dictionaries(
+        st.sampled_from(sorted({k for c in CONFIGS.values() for k in (c.get("text_config") or c)})),
+        ANYTHING,
+        max_size=3,
+    ),
+)
+def test_any_value_in_any_field_is_read_or_refused(name: str, changes: dict[str, Any]) -> None:
+    config = CONFIGS[name].get("text_config", CONFIGS[name])
+    try:
+        model = read_config({**config, **changes}, name=name)
+    except ModelFileError:
+        return
+    assert 0 < model.parameters < 2**80
+
+
+ROW = {
+    "name": "allenai/Olmo-3-7B-Instruct",
+    "parameters_raw": "7297482752",
+    "architecture": "olmo3",
+    "context_length": "524288",
+    "num_hidden_layers": "32",
+    "hidden_size": "4096",
+    "num_attention_heads": "32",
+    "num_key_value_heads": "32",
+    "head_dim": "128",
+    "vocab_size": "100278",
+    "num_experts": "",
+    "active_experts": "",
+    "moe_intermediate_size": "11008",
+    "shared_expert_intermediate_size": "",
+}
+
+
+def test_a_catalogue_row_that_agrees_with_its_shape_is_a_model() -> None:
+    assert read_catalogue_row(ROW).parameters == pytest.approx(7.3e9, rel=0.01)
+
+
+def test_a_7b_model_listed_with_528k_is_refused_by_name_with_both_figures() -> None:
+    with pytest.raises(ModelFileError, match=r"Olmo-3-7B.*528\.4 K.*7\.298 B") as error:
+        read_catalogue_row({**ROW, "parameters_raw": "528384"})
+    assert "config.json" in str(error.value)
+
+
+def test_packed_weights_counted_as_parameters_are_refused() -> None:
+    row = {**ROW, "name": "nvidia/Qwen3-30B-A3B-NVFP4", "parameters_raw": "15583623168"}
+    row |= {"architecture": "qwen3_moe", "num_hidden_layers": "48", "hidden_size": "2048"}
+    row |= {"num_key_value_heads": "4", "vocab_size": "151936", "num_experts": "128"}
+    row |= {"active_experts": "8", "moe_intermediate_size": "768"}
+    with pytest.raises(ModelFileError, match=r"NVFP4 is listed with 15\.58 B.* 30\.53 B"):
+        read_catalogue_row(row)
+
+
+@pytest.mark.parametrize("value", ["", "-1", "7e9", "NaN", "９", "9" * 40])
+def test_a_row_with_a_number_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(ModelFileError, match="Olmo-3-7B"):
+        read_catalogue_row({**ROW, "parameters_raw": value})
+
+
+def test_a_row_without_its_feed_forward_width_cannot_be_checked() -> None:
+    with pytest.raises(ModelFileError, match="cannot be checked"):
+        read_catalogue_row({**ROW, "moe_intermediate_size": ""})
+
+
+def test_a_shape_that_the_row_does_not_tell_whole_is_said_so() -> None:
+    model = Model("m", "nemotron_h", (Layer(LayerKind.NONE, dense_parameters=10**6),), 8, 8, 64, 0)
+    with pytest.raises(ModelFileError, match="does not tell the whole shape of a nemotron_h"):
+        check_parameters(model, 10**8)
+
+
+def test_no_row_of_a_real_catalogue_fails_otherwise(shared_data: Path) -> None:
+    path = shared_data / "rig" / "model_configs_llmfit_2026-05.csv"
+    verdicts: Counter[str] = Counter()
+    with path.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            try:
+                read_catalogue_row(row)
+                verdicts["read"] += 1
+            except ModelFileError as error:
+                verdicts["wrong" if "one of the two" in str(error) else "other"] += 1
+    assert verdicts["read"] > 1200
+    assert verdicts["wrong"] > 40

@@ -44,8 +44,11 @@ class GateMiddleware:
     policy
         A policy, or the path of its file; None: the default policy.
     state
-        Where budgets and bans are kept; None: this process's memory. Several workers need one they
-        share: `FileState("gate.state")`, or `ValkeyState("redis://…")` for several machines.
+        Where budgets and bans are kept: a state, the path of a file, or "redis://HOST:PORT/0" for
+        several machines. None: a file that all workers of this site on this machine share
+        (`shiomi.gate.state.shared`).
+    data
+        The folder that `shiomi gate update` writes; None: the lists of the package.
     dns
         Whether crawlers are confirmed by reverse DNS where nothing else can tell.
     trap_links
@@ -59,7 +62,8 @@ class GateMiddleware:
         app: Application,
         policy: Policy | str | os.PathLike[str] | None = None,
         *,
-        state: State | None = None,
+        state: State | str | os.PathLike[str] | None = None,
+        data: str | os.PathLike[str] | None = None,
         dns: bool = True,
         trap_links: bool = True,
         gatekeeper: Gatekeeper | None = None,
@@ -67,7 +71,7 @@ class GateMiddleware:
         self._app = app
         if gatekeeper is None:
             resolver = ReverseDns() if dns else None
-            gatekeeper = Gatekeeper(policy, state=state, resolver=resolver)
+            gatekeeper = Gatekeeper.for_site(policy, state=state, data=data, resolver=resolver)
         self.gatekeeper = gatekeeper
         self._judge_at_once = gatekeeper.judge_at_once
         self._proxies = gatekeeper.proxies

@@ -28,6 +28,8 @@ from shiomi.gate.response import Response
 from shiomi.gate.signals import own_files, own_headers
 from shiomi.gate.state import State
 from shiomi.gate.state.memory import MemoryState
+from shiomi.gate.state.opening import open_state
+from shiomi.gate.state.shared import shared_state
 
 __all__ = ["Gatekeeper"]
 
@@ -90,6 +92,31 @@ class Gatekeeper:
         self._weigh = policy.weighs
         self._threads = ThreadPoolExecutor(_THREADS) if self.state.blocking else None
         self._waiting = 0
+
+    @classmethod
+    def for_site(
+        cls,
+        policy: Policy | str | os.PathLike[str] | None = None,
+        *,
+        state: State | str | os.PathLike[str] | None = None,
+        data: str | os.PathLike[str] | None = None,
+        resolver: Resolver | None = None,
+    ) -> Gatekeeper:
+        """Return the gatekeeper of a site that may have several workers.
+
+        Parameters
+        ----------
+        state
+            As for `shiomi.gate.asgi.GateMiddleware`; None: what the workers of this site share.
+        data
+            The folder that `shiomi gate update` writes.
+        """
+        if state is None:
+            state = shared_state(None if isinstance(policy, Policy) else policy)
+        elif isinstance(state, (str, os.PathLike)):
+            state = open_state(os.fspath(state))
+        tables = load_tables(None if data is None else Path(data))
+        return cls(policy, state=state, tables=tables, resolver=resolver)
 
     def judge(self, request: Request, *, confirm: Confirm | None = None) -> Decision:
         """Return the verdict, waiting for what has to be waited for; never raises an Exception.

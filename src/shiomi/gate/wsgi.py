@@ -48,14 +48,15 @@ class GateMiddleware:
         app: WSGIApplication,
         policy: Policy | str | os.PathLike[str] | None = None,
         *,
-        state: State | None = None,
+        state: State | str | os.PathLike[str] | None = None,
+        data: str | os.PathLike[str] | None = None,
         dns: bool = True,
         trap_links: bool = True,
         gatekeeper: Gatekeeper | None = None,
     ) -> None:
         self._app = app
         if gatekeeper is None:
-            gatekeeper = Gatekeeper(policy, state=state)
+            gatekeeper = Gatekeeper.for_site(policy, state=state, data=data)
         self.gatekeeper = gatekeeper
         self._confirm = _DnsThread().confirm if dns else None
         self._links = trap_links and gatekeeper.policy.trap.enabled

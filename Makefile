@@ -3,17 +3,25 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint lejepa gate benchmark clean
+JOBS ?= 2
+
+.PHONY: help demo check test coverage lint lejepa gate benchmark clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-demo: $(VENV)/runtime  ## two real weeks become two digests in ./demo/
+demo: $(VENV)/runtime  ## build two digests of two real weeks in ./demo/
 	@$(BIN)/shiomi demo --out demo
 
-test: $(VENV)/dev lint  ## lint, types, boundaries and all tests
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+check: $(VENV)/dev lint  ## lint, types, import contracts, and every test that starts no process
+	$(BIN)/python -m pytest -n $(JOBS) -m "not process and not slow"
+
+test: $(VENV)/dev lint  ## lint, types, import contracts, and all tests
+	$(BIN)/python -m pytest -n $(JOBS)
+
+coverage: $(VENV)/dev  ## all tests, with the lines and branches that no test reaches
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
 lint: $(VENV)/dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -16,6 +16,8 @@ from shiomi.cli.exits import Exit
 from shiomi.digest.thread import Reading, Thread
 from tests.digest.community_server import communities
 
+pytestmark = pytest.mark.process
+
 NOW = int(time.time())
 THREADS = [
     *(

@@ -32,6 +32,8 @@ from shiomi.digest.week import Week
 from shiomi.sample import SAMPLE_WEEKS, sample_files
 from tests.digest.community_server import communities, configured
 
+pytestmark = pytest.mark.process
+
 WEEK = Week(SAMPLE_WEEKS[0])
 NOW = WEEK.end + 3600
 KILLS = {"collect": 45, "link": 30, "digest": 45}

@@ -60,7 +60,11 @@ def test_no_bytes_are_an_error_or_a_cookie(value: bytes) -> None:
     assert SIGNER.good(browser(), value) is None
 
 
-@pytest.mark.parametrize("value", [GIVEN + "=", GIVEN + ".", "0" + GIVEN, GIVEN.upper(), "", ".."])
+@pytest.mark.parametrize(
+    "value",
+    [GIVEN + "=", GIVEN + ".", "0" + GIVEN, GIVEN.upper(), "", ".."],
+    ids=["padded", "dot added", "digit before", "upper case", "empty", "dots alone"],
+)
 def test_one_cookie_has_one_spelling(value: str) -> None:
     assert not good(value)
 

@@ -21,6 +21,8 @@ from shiomi.lejepa.train import Moment
 from tests.lejepa.image_folders import image_folder
 from tests.lejepa.rank_processes import finish, rank_processes
 
+pytestmark = pytest.mark.process
+
 STEPS = 24
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from shiomi.cli.lejepa import lejepa
 
+pytestmark = pytest.mark.process
+
 RECIPES = sorted((Path(__file__).parents[2] / "runs").glob("lejepa_*.sh"))
 
 

@@ -3,7 +3,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 import shiomi.lejepa
+
+pytestmark = pytest.mark.process
 
 
 def test_every_public_name_is_there() -> None:

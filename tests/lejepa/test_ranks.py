@@ -19,6 +19,8 @@ from tests.lejepa.rank_scenarios import (
     with_gradient,
 )
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module", params=[2, 4], ids=["2 ranks", "4 ranks"])
 def ranks(

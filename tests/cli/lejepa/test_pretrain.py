@@ -16,6 +16,8 @@ from shiomi.cli.exits import Exit
 from shiomi.cli.lejepa.pretrain import stopped
 from tests.lejepa.image_folders import image_folder
 
+pytestmark = pytest.mark.process
+
 SMALL = ["--steps", "6", "--batch-size", "8", "--slices", "16", "--local-views", "2"]
 SMALL += ["--encoder", "tests.lejepa.tiny:tiny_encoder", "--evaluations", "1", "--device", "cpu"]
 ROOT = Path(__file__).parents[3]

@@ -13,6 +13,8 @@ import pytest
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.exporting import export_lines
 
+pytestmark = pytest.mark.process
+
 CHILD = Path(__file__).with_name("adding_child.py")
 BATCHES, SIZE, KILLS = 150, 200, 25
 

@@ -18,6 +18,8 @@ from shiomi.digest.languages import Language
 from shiomi.digest.publishing import publish
 from shiomi.digest.render import render_site
 
+pytestmark = pytest.mark.process
+
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
 LYNX = shutil.which("lynx")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")

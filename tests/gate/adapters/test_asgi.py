@@ -15,6 +15,8 @@ from tests.gate.adapters.stacks import APPS, Stack, stack
 from tests.gate.http_client import BROWSER, Visitor, fetch, raw
 from tests.gate.servers import Server, python_server
 
+pytestmark = pytest.mark.process
+
 HELD = 500  # slow sockets
 
 

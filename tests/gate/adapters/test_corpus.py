@@ -17,6 +17,8 @@ from tests.gate.adapters.stacks import BARE, stack
 from tests.gate.corpus import Sent, corpus, verdicts
 from tests.gate.wire import Answer, send_all
 
+pytestmark = pytest.mark.process
+
 # What the tests of the compiled configurations have, as a file. The budgets count nobody out.
 POLICY = """\
 [budget]

@@ -17,6 +17,8 @@ from tests.gate.http_client import Visitor
 from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
 from tests.gate.web_servers import nginx
 
+pytestmark = pytest.mark.process
+
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 

@@ -10,6 +10,8 @@ import pytest
 from tests.gate.adapters.stacks import STACKS, Stack, stack
 from tests.gate.http_client import BROWSER, Answer, Visitor, fetch
 
+pytestmark = pytest.mark.process
+
 POLICY = """\
 [budget.people]
 address = "600/minute, burst 40"

@@ -23,6 +23,8 @@ from tests.gate.adapters.test_everywhere import further
 from tests.gate.http_client import BROWSER, Visitor, fetch
 from tests.gate.servers import ROOT, Server
 
+pytestmark = pytest.mark.process
+
 
 def asked(
     port: int,

@@ -18,6 +18,8 @@ from tests.gate.clients.conftest import Site
 from tests.gate.clients.site import PAGES, SECRET
 from tests.gate.servers import needs
 
+pytestmark = pytest.mark.process
+
 _SECONDS = 40.0
 QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
 

@@ -13,6 +13,8 @@ from tests.gate.clients.conftest import Site
 from tests.gate.clients.site import SECRET
 from tests.gate.servers import needs
 
+pytestmark = pytest.mark.process
+
 _SECONDS = 60
 
 SPIDER = """

@@ -13,6 +13,8 @@ import pytest
 from tests.gate.clients.conftest import Site
 from tests.gate.servers import needs
 
+pytestmark = pytest.mark.process
+
 _SECONDS = 25.0  # lynx holds each of its messages for seconds
 TAB, ENTER = "\t", "\r"
 

@@ -22,6 +22,8 @@ from tests.gate.servers import needs
 from tests.gate.web_servers import nginx, origin, write_files
 from tests.gate.wire import send_all
 
+pytestmark = pytest.mark.process
+
 HOSTILE = "\"';#{}$%` \\`"
 TEXT = st.text(alphabet="ab.[](|)*+?^-" + HOSTILE, min_size=1, max_size=12)
 

@@ -28,6 +28,8 @@ from tests.gate.servers import Server
 from tests.gate.web_servers import apache, caddy, haproxy, nginx, origin, write_files
 from tests.gate.wire import Answer, send_all
 
+pytestmark = pytest.mark.process
+
 WIDE = Budget(address=Rate(600_000, 60.0, 10_000))  # that no request of the corpus is counted out
 
 POLICY = replace(

@@ -16,6 +16,8 @@ import pytest
 from tests.gate.servers import ROOT, free_port, needs, server
 from tests.gate.web_servers import apache_modules, origin
 
+pytestmark = pytest.mark.process
+
 PLACES = {
     "nginx": "/etc/nginx",
     "apache": "/etc/apache2",

@@ -17,6 +17,8 @@ from shiomi.gate.errors import StateError
 from shiomi.gate.state.valkey import ValkeyState
 from tests.gate.servers import Server, free_port, redis_server
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:

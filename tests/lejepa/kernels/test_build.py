@@ -18,9 +18,10 @@ from shiomi.lejepa.kernels.build import BuildError, cache_folder, load
 
 SOURCE = "trigonometric_sums.c"
 
-pytestmark = pytest.mark.skipif(
-    not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no C compiler"),
+]
 
 
 @pytest.fixture

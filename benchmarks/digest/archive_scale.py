@@ -87,7 +87,7 @@ def measure(lines: Path, database: Path, *, link: bool) -> dict[str, float]:
             linker = Linker.load()
             clock.time("link", lambda: link_pending(archive, linker))
             clock.figures["rss"] = _peak()
-        (newest,) = archive.connection.execute("SELECT max(created) FROM thread").fetchone()
+        (newest,) = archive.database.execute("SELECT max(created) FROM thread").fetchone()
         middle = newest - 20 * WEEK
         clock.time("nine weeks", lambda: list(archive.threads(middle - 9 * WEEK, middle)))
         if link:

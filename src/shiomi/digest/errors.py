@@ -3,6 +3,7 @@
 DigestError
 ├── ConfigError      shiomi.toml says something that cannot be meant
 ├── ArchiveError     the archive is missing, newer than this program, or damaged
+│   └── ArchiveBusyError  it is locked or being migrated; the same call may succeed later
 ├── ImportFileError  a file given to `shiomi import` is not what it should be
 ├── SourceError      a community did not answer, or answered something unreadable
 ├── LinkingError     the shipped linking model is missing or damaged
@@ -11,6 +12,7 @@ DigestError
 """
 
 __all__ = [
+    "ArchiveBusyError",
     "ArchiveError",
     "ConfigError",
     "DigestError",
@@ -32,6 +34,10 @@ class ConfigError(DigestError):
 
 class ArchiveError(DigestError):
     """The archive is missing, newer than this program, or damaged."""
+
+
+class ArchiveBusyError(ArchiveError):
+    """The archive is locked or being migrated; the same call may succeed later."""
 
 
 class ImportFileError(DigestError):

@@ -44,11 +44,11 @@ def content(archive: Archive) -> list[Any]:
         list(archive.threads(-1, 2**40)),
         [(uid, archive.titles(uid)) for uid in uids],
         [archive.reading(uid, time) for uid in uids for time in range(5)],
-        archive.connection.execute(
+        archive.database.execute(
             "SELECT community, id, seen, url_seen, tags_seen, crosspost_seen FROM thread"
             " ORDER BY community, id"
         ).fetchall(),
-        archive.connection.execute(
+        archive.database.execute(
             "SELECT community, id, title.title, first, last FROM title"
             " JOIN thread ON thread = thread.n ORDER BY 1, 2, 3"
         ).fetchall(),
@@ -78,7 +78,7 @@ def test_adding_the_same_again_changes_nothing(sightings: list[tuple[Thread, int
     with Archive.open(":memory:") as archive:
         archive.add_seen(sightings)
         once = content(archive)
-        archive.connection.execute("UPDATE thread SET linked = 1")
+        archive.database.execute("UPDATE thread SET linked = 1")
         again = archive.add_seen(sightings)
         assert content(archive) == once
         assert again == Added(unchanged=len(sightings))
@@ -107,7 +107,7 @@ def test_the_full_text_index_agrees_with_the_texts(sightings: list[tuple[Thread,
     with Archive.open(":memory:") as archive:
         archive.add_seen(sightings)
         for table in ("title_text", "passage_text"):
-            archive.connection.execute(
+            archive.database.execute(
                 f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)"
             )
 

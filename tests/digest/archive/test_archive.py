@@ -160,7 +160,7 @@ def test_pending_threads_are_the_new_ones_and_those_whose_links_may_change(
 ) -> None:
     archive.add([make(id=str(n)) for n in range(3)], seen=1)
     assert [thread.id for _, thread in archive.pending(2)] == ["0", "1"]
-    archive.connection.execute("UPDATE thread SET linked = 1")
+    archive.database.execute("UPDATE thread SET linked = 1")
     archive.add([make(id=str(n), readings=(Reading(5, 1, 1),)) for n in range(3)], seen=5)
     assert archive.pending(10) == []
     archive.add([make(id="0", title="Retitled")], seen=6)
@@ -170,7 +170,7 @@ def test_pending_threads_are_the_new_ones_and_those_whose_links_may_change(
 
 
 def test_pending_threads_are_found_by_an_index(archive: Archive) -> None:
-    plan = archive.connection.execute(
+    plan = archive.database.execute(
         "EXPLAIN QUERY PLAN SELECT n FROM thread WHERE linked = 0 AND created NOT NULL"
         " ORDER BY n LIMIT 9"
     ).fetchall()
@@ -178,7 +178,7 @@ def test_pending_threads_are_found_by_an_index(archive: Archive) -> None:
 
 
 def test_threads_of_a_range_are_found_by_an_index(archive: Archive) -> None:
-    plan = archive.connection.execute(
+    plan = archive.database.execute(
         "EXPLAIN QUERY PLAN SELECT n FROM thread WHERE created >= 1 AND created < 2"
     ).fetchall()
     assert "thread_by_created" in plan[0][3]
@@ -218,7 +218,7 @@ def test_another_process_can_read_while_a_transaction_is_open(
 def test_an_error_of_sqlite_is_told_as_an_archive_error(archive: Archive) -> None:
     def broken() -> None:
         with archive.transaction():
-            archive.connection.execute("SELECT * FROM no_such_table")
+            archive.database.execute("SELECT * FROM no_such_table")
 
     with pytest.raises(ArchiveError, match="no_such_table") as caught:
         broken()

@@ -29,10 +29,10 @@ def start(path: Path) -> subprocess.Popen[str]:
 
 def content(path: Path) -> list[Any]:
     with Archive.open(path, create=False) as archive:
-        assert archive.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        assert archive.connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert archive.database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert archive.database.execute("PRAGMA foreign_key_check").fetchall() == []
         for table in ("title_text", "passage_text"):
-            archive.connection.execute(
+            archive.database.execute(
                 f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)"
             )
         return [archive.cursor("child"), *export_lines(archive)]
@@ -85,4 +85,4 @@ def test_a_kill_before_the_first_commit_leaves_an_archive_that_opens(tmp_path: P
             except subprocess.TimeoutExpired:
                 child.kill()
     with Archive.open(path) as archive:
-        assert archive.connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert archive.database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -42,7 +42,7 @@ def imported(content: bytes) -> int:
         except ImportFileError:
             return 0
         assert report.bad or report.rows
-        check = archive.connection.execute("PRAGMA integrity_check").fetchall()
+        check = archive.database.execute("PRAGMA integrity_check").fetchall()
         assert check == [("ok",)]
         count = sum(1 for _ in archive.threads(0, 2**40))
         assert count == archive.status().threads

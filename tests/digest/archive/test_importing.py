@@ -19,6 +19,7 @@ from shiomi.digest.archive import Added, Archive
 from shiomi.digest.archive import importing as importing_module
 from shiomi.digest.archive.importing import import_file
 from shiomi.digest.archive.rows import LONGEST_LINE
+from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.errors import ImportFileError
 from shiomi.digest.thread import PassageKind, Reading, Thread, ThreadState
 from tests.digest.archive.conftest import MakeThread
@@ -130,7 +131,7 @@ def test_readings_of_the_front_page_wait_for_their_thread_too(
         Reading(2_000, 81, 11),
         Reading(3_000, 90, None),
     )
-    places = archive.connection.execute("SELECT time, place FROM front_page").fetchall()
+    places = archive.database.execute("SELECT time, place FROM front_page").fetchall()
     assert places == [(2_000, 4), (3_000, 1)]
 
 
@@ -138,7 +139,7 @@ def test_a_place_without_counts_is_no_reading(archive: Archive, save: Save) -> N
     path = save({"id": 7, "rank": 3, "read_time": "2019-08-30 08:15:41"})
     assert import_file(archive, path).shape == "front page places"
     assert archive.reading("hackernews:7", 2**40) is None
-    assert archive.connection.execute("SELECT time, place FROM front_page").fetchall() == [
+    assert archive.database.execute("SELECT time, place FROM front_page").fetchall() == [
         (1567152941, 3)
     ]
 
@@ -197,7 +198,8 @@ def test_a_reddit_post_brings_its_text_and_comments_without_user_names(
     assert (comment.kind, comment.points) == (PassageKind.COMMENT, 9)
     assert comment.text == "quoted\n\nSee this"
     assert comment.link == "https://www.reddit.com/r/LocalLLaMA/comments/abc/rd/c1/"
-    dump = "\n".join(archive.connection.iterdump())
+    assert isinstance(archive.database, SqliteDatabase)
+    dump = "\n".join(archive.database.connection.iterdump())
     assert "somebody" not in dump
 
 
@@ -460,7 +462,7 @@ def test_the_real_posts_of_a_subreddit_keep_no_user_name(
             for comment in json.loads(line)["top_comments"]
         )
     assert gone > 100
-    count = archive.connection.execute(
+    count = archive.database.execute(
         "SELECT count(*) FROM passage WHERE text IN ('[deleted]', '[removed]', '')"
         " OR replace(text, 'u/…', '') LIKE '% u/%'"
     ).fetchone()

@@ -101,13 +101,13 @@ def test_an_archive_from_before_search_folded_widths_is_found_in_any_width_and_w
         for query in ("AI", "生成AI", "rust", "データベース", "ﾃﾞｰﾀﾍﾞｰｽ"):
             assert [hit.thread.id for hit in archive.search(query)] == ["1"], query
         for table in ("title_text", "passage_text"):
-            archive.connection.execute(
+            archive.database.execute(
                 f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)"
             )
         assert archive.titles("hackernews:1") == [(1, "Rust"), (1, "生成ＡＩの規制")]
-        archive.connection.execute("DELETE FROM thread")
+        archive.database.execute("DELETE FROM thread")
         assert archive.search("データベース") == []
-        archive.connection.execute("INSERT INTO title_text (title_text) VALUES ('integrity-check')")
+        archive.database.execute("INSERT INTO title_text (title_text) VALUES ('integrity-check')")
 
 
 def test_the_shipped_migrations_begin_with_the_threads() -> None:

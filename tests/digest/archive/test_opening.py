@@ -25,7 +25,7 @@ def test_a_missing_archive_is_made_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"nowhere is no directory; make it first"):
+    with pytest.raises(ArchiveError, match=r"nowhere is not a directory; make it first"):
         Archive.open(tmp_path / "nowhere" / "a.sqlite3")
 
 
@@ -59,7 +59,7 @@ def test_the_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
 def test_an_archive_newer_than_the_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite3"
     with Archive.open(path) as archive:
-        archive.connection.execute("INSERT INTO migration VALUES (9999, 'from_the_future')")
+        archive.database.execute("INSERT INTO migration VALUES (9999, 'from_the_future')")
     with pytest.raises(ArchiveError, match=r"newer Shiomi .*9999.*upgrade Shiomi"):
         Archive.open(path)
 
@@ -117,9 +117,9 @@ def test_a_full_disk_is_told_so_and_keeps_what_was_committed(
     archive: Archive, make: MakeThread
 ) -> None:
     archive.add([make(id="kept")], seen=1)
-    (pages,) = archive.connection.execute("PRAGMA page_count").fetchone()
-    archive.connection.execute(f"PRAGMA max_page_count = {pages + 2}")
-    with pytest.raises(ArchiveError, match="disk is full; make room"):
+    (pages,) = archive.database.execute("PRAGMA page_count").fetchone()
+    archive.database.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(ArchiveError, match="disk is full; free some space"):
         archive.add((make(id=str(n)) for n in range(5_000)), seen=1)
     assert archive.thread("hackernews:kept") is not None
     assert archive.thread("hackernews:1") is None
@@ -130,7 +130,7 @@ def test_an_archive_that_another_program_keeps_locked_is_told_so(
 ) -> None:
     path = tmp_path / "a.sqlite3"
     with Archive.open(path) as first, Archive.open(path) as second:
-        second.connection.execute("PRAGMA busy_timeout = 10")
+        second.database.execute("PRAGMA busy_timeout = 10")
         with (
             first.transaction(),
             pytest.raises(ArchiveError, match="another program is writing it; wait"),

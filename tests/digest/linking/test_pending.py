@@ -62,7 +62,7 @@ def _made(
 
 def _links(archive: Archive) -> list[tuple[str, str, str, float]]:
     """Every link by uids, the smaller first, sorted; scores to 4 places."""
-    rows = archive.connection.execute(
+    rows = archive.database.execute(
         "SELECT x.community || ':' || x.id, y.community || ':' || y.id, kind, score"
         " FROM link JOIN thread x ON x.n = a JOIN thread y ON y.n = b"
     )

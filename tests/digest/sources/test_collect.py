@@ -299,7 +299,7 @@ def test_ctrl_c_does_not_wait_for_a_server_that_hangs(
 
 def test_an_archive_that_cannot_be_written_ends_the_run(community: Community) -> None:
     with Archive.open(":memory:") as archive:
-        archive.connection.execute("PRAGMA query_only = ON")
+        archive.database.execute("PRAGMA query_only = ON")
         with pytest.raises(ArchiveError):
             run(archive, community, Counted())
 
@@ -307,13 +307,13 @@ def test_an_archive_that_cannot_be_written_ends_the_run(community: Community) ->
 def test_a_cursor_is_kept_in_the_same_transaction_as_its_threads(
     archive: Archive, community: Community
 ) -> None:
-    archive.connection.execute(
+    archive.database.execute(
         "CREATE TEMP TRIGGER full BEFORE INSERT ON main.thread WHEN new.id = '4'"
         " BEGIN SELECT RAISE(ABORT, 'no room'); END"
     )
     with pytest.raises(ArchiveError, match="no room"):
         run(archive, community, Counted())
-    archive.connection.execute("DROP TRIGGER full")
+    archive.database.execute("DROP TRIGGER full")
     source = Counted()
     run(archive, community, source)
     assert source.windows[0][2] == "4"

@@ -2,7 +2,16 @@
 
 from shiomi.digest.archive.adding import Added
 from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.links import LinkStore
 from shiomi.digest.archive.search import Hit
 from shiomi.digest.archive.status import ArchiveStatus, CommunityStatus, SourceStatus
 
-__all__ = ["Added", "Archive", "ArchiveStatus", "CommunityStatus", "Hit", "SourceStatus"]
+__all__ = [
+    "Added",
+    "Archive",
+    "ArchiveStatus",
+    "CommunityStatus",
+    "Hit",
+    "LinkStore",
+    "SourceStatus",
+]

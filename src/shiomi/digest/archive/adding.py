@@ -16,14 +16,13 @@ The rules, so that the content does not depend on the order threads are added in
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
 import msgspec
 
-from shiomi.digest.archive.folding import kept_folding
+from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 
@@ -61,8 +60,9 @@ class Added:
 class Writer:
     """Writes threads within the caller's transaction, and counts what it did."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._execute = database.execute
         self._new = self._changed = self._unchanged = self._readings = 0
 
     @property
@@ -77,7 +77,7 @@ class Writer:
         that anyone who saw the thread knows better.
         """
         dated = seen if dated is None else dated
-        row = self._db.execute(
+        row = self._execute(
             "SELECT n, created, link, url, tags, state, crosspost_of, seen, url_seen, tags_seen,"
             " crosspost_seen FROM thread WHERE community = ? AND id = ?",
             (storable(thread.community), storable(thread.id)),
@@ -102,15 +102,13 @@ class Writer:
         if thread.place is not None:
             self.place(n, thread.place.time, thread.place.rank)
 
-    def heard_of(self, community: str, id: str) -> int:  # noqa: A002 - the thread's own word
-        """The key `n` of a thread, which need not be known yet."""
+    def find_or_insert(self, community: str, id: str) -> int:  # noqa: A002 - the thread's own word
+        """Return the key `n` of a thread; insert a placeholder if the thread is new."""
         key = (storable(community), storable(id))
-        row = self._db.execute(
-            "SELECT n FROM thread WHERE community = ? AND id = ?", key
-        ).fetchone()
+        row = self._execute("SELECT n FROM thread WHERE community = ? AND id = ?", key).fetchone()
         if row is not None:
             return int(row[0])
-        return self._insert_row("INSERT INTO thread (community, id) VALUES (?, ?)", key)
+        return self._db.insert_row("INSERT INTO thread (community, id) VALUES (?, ?)", key)
 
     def title(self, n: int, title: str, first: int, last: int) -> bool:
         """Keep that the thread was seen with `title` first at `first`, last at `last`.
@@ -120,7 +118,7 @@ class Writer:
         if not title:
             return False
         title = storable(title)
-        rows = self._db.execute(
+        rows = self._execute(
             "SELECT n, title, first, last FROM title WHERE thread = ?", (n,)
         ).fetchall()
         before = max(((row[3], row[2], row[1]) for row in rows), default=None)
@@ -131,35 +129,37 @@ class Writer:
         else:
             span = (max(last, known[3]), min(first, known[2]), title)
             if span != (known[3], known[2], title):
-                self._db.execute(
+                self._execute(
                     "UPDATE title SET first = ?, last = ? WHERE n = ?", (span[1], span[0], known[0])
                 )
         now = max([span, *((row[3], row[2], row[1]) for row in rows if row[1] != title)])
         if before is None or now[2] != before[2]:
-            self._db.execute("UPDATE thread SET title = ?, linked = 0 WHERE n = ?", (now[2], n))
+            self._execute("UPDATE thread SET title = ?, linked = 0 WHERE n = ?", (now[2], n))
         return known is None or (before is not None and now[2] != before[2])
 
     def reading(self, n: int, reading: Reading) -> None:
         """Keep a reading."""
-        self._readings += self._db.execute(
+        self._readings += self._execute(
             "INSERT INTO reading (thread, time, exact, points, comments) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET"
-            " points = max(coalesce(points, excluded.points), coalesce(excluded.points, points)),"
-            " comments = max(coalesce(comments, excluded.comments),"
-            " coalesce(excluded.comments, comments))"
-            " WHERE coalesce(excluded.points > points, excluded.points NOT NULL AND points IS NULL)"
-            " OR coalesce(excluded.comments > comments,"
-            " excluded.comments NOT NULL AND comments IS NULL)",
+            " ON CONFLICT (thread, time, exact) DO UPDATE SET"
+            " points = CASE WHEN reading.points >= excluded.points THEN reading.points"
+            " ELSE coalesce(excluded.points, reading.points) END,"
+            " comments = CASE WHEN reading.comments >= excluded.comments THEN reading.comments"
+            " ELSE coalesce(excluded.comments, reading.comments) END"
+            " WHERE coalesce(excluded.points > reading.points,"
+            " excluded.points IS NOT NULL AND reading.points IS NULL)"
+            " OR coalesce(excluded.comments > reading.comments,"
+            " excluded.comments IS NOT NULL AND reading.comments IS NULL)",
             (n, reading.time, reading.exact, reading.points, reading.comments),
         ).rowcount
 
     def url(self, n: int, url: str, seen: int) -> bool:
         """Keep the address that a thread, which may be only heard of, was seen with."""
-        row = self._db.execute("SELECT url, url_seen FROM thread WHERE n = ?", (n,)).fetchone()
+        row = self._execute("SELECT url, url_seen FROM thread WHERE n = ?", (n,)).fetchone()
         now = _later(row[0], row[1], url, seen)
         if now == row:
             return False
-        self._db.execute(
+        self._execute(
             "UPDATE thread SET url = ?, url_seen = ?, linked = CASE WHEN ? THEN 0 ELSE linked END"
             " WHERE n = ?",
             (*now, now[0] != row[0], n),
@@ -168,16 +168,17 @@ class Writer:
 
     def place(self, n: int, time: int, place: int) -> None:
         """Keep where the thread stood on the front page at `time`; the higher of two places."""
-        self._db.execute(
+        self._execute(
             "INSERT INTO front_page (thread, time, place) VALUES (?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET place = excluded.place WHERE excluded.place < place",
+            " ON CONFLICT (thread, time) DO UPDATE SET place = excluded.place"
+            " WHERE excluded.place < front_page.place",
             (n, time, place),
         )
 
     def _insert(self, thread: Thread, seen: int, dated: int) -> int:
         tags = _tags(thread)
         title = storable(thread.title)
-        n = self._insert_row(
+        n = self._db.insert_row(
             "INSERT INTO thread (community, id, title, created, link, url, tags, state,"
             " crosspost_of, seen, url_seen, tags_seen, crosspost_seen)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -202,21 +203,12 @@ class Writer:
         return n
 
     def _insert_title(self, n: int, title: str, first: int, last: int) -> None:
-        flat = kept_folding(title)
-        row = self._insert_row(
+        flat = self._db.kept_folding(title)
+        row = self._db.insert_row(
             "INSERT INTO title (thread, title, first, last, folded) VALUES (?, ?, ?, ?, ?)",
             (n, title, first, last, flat),
         )
-        self._db.execute(
-            "INSERT INTO title_text (rowid, title) VALUES (?, ?)",
-            (row, title if flat is None else flat),
-        )
-
-    def _insert_row(self, statement: str, values: tuple[object, ...]) -> int:
-        """The integer key of the new row."""
-        key = self._db.execute(statement, values).lastrowid
-        assert key is not None
-        return key
+        self._db.index_text("title", row, title, flat)
 
     def _update(
         self,
@@ -254,7 +246,7 @@ class Writer:
         ):
             return False
         relink = created is None or values[0] != url or values[2] != crosspost
-        self._db.execute(
+        self._execute(
             "UPDATE thread SET seen = ?, state = ?, created = ?, link = ?, url = ?, tags = ?,"
             " crosspost_of = ?, url_seen = ?, tags_seen = ?, crosspost_seen = ?,"
             " linked = CASE WHEN ? THEN 0 ELSE linked END WHERE n = ?",
@@ -277,7 +269,7 @@ class Writer:
         ordered = sorted(passages, key=lambda passage: PASSAGE_ORDER.index(passage.kind))
         for kind, group in groupby(ordered, key=lambda passage: passage.kind):
             given = [(storable(p.text), storable(p.link), p.points) for p in group]
-            rows = self._db.execute(
+            rows = self._execute(
                 "SELECT n, text, link, points, seen FROM passage WHERE thread = ? AND kind = ?"
                 " ORDER BY position",
                 (n, kind),
@@ -286,23 +278,20 @@ class Writer:
             if rows and (rows[0][4], _weight(known)) >= (seen, _weight(given)):
                 continue
             if known == given:
-                self._db.execute(
+                self._execute(
                     "UPDATE passage SET seen = ? WHERE thread = ? AND kind = ?", (seen, n, kind)
                 )
                 continue
             changed = True
-            self._db.execute("DELETE FROM passage WHERE thread = ? AND kind = ?", (n, kind))
+            self._execute("DELETE FROM passage WHERE thread = ? AND kind = ?", (n, kind))
             for position, one in enumerate(given):
-                flat = kept_folding(one[0])
-                row = self._insert_row(
+                flat = self._db.kept_folding(one[0])
+                row = self._db.insert_row(
                     "INSERT INTO passage (thread, kind, position, text, link, points, seen, folded)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (n, kind, position, *one, seen, flat),
                 )
-                self._db.execute(
-                    "INSERT INTO passage_text (rowid, text) VALUES (?, ?)",
-                    (row, one[0] if flat is None else flat),
-                )
+                self._db.index_text("passage", row, one[0], flat)
         return changed
 
 

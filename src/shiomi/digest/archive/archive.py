@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -12,12 +10,12 @@ from types import TracebackType
 from typing import Self
 
 from shiomi.digest.archive.adding import Added, Writer
+from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.loading import find_keys, load_threads
-from shiomi.digest.archive.migrate import migrate
 from shiomi.digest.archive.search import Hit, search_threads
+from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.archive.status import ArchiveStatus, read_status
 from shiomi.digest.archive.storable import storable
-from shiomi.digest.errors import ArchiveError
 from shiomi.digest.thread import Reading, Thread
 
 __all__ = ["Archive"]
@@ -26,53 +24,34 @@ _BATCH = 500  # threads loaded at once
 
 
 class Archive:
-    """One SQLite file in WAL mode. Used by one thread; other processes may read and write it too.
+    """Every thread, every count and every digest. Used by one thread of one process.
 
-    What a finished transaction wrote survives `kill -9` and a power cut. Every method raises
-    ArchiveError where the file turns out to be damaged, locked for long, or cannot be written.
+    Other processes may read and write the same archive. A finished transaction survives `kill -9`
+    and a power cut. Every method raises ArchiveError if the archive is damaged, locked for long,
+    or cannot be written.
     """
 
-    connection: sqlite3.Connection
-    """For rooms that own tables. In autocommit mode: write inside `transaction()`."""
+    database: Database
+    """For the stores of this package (DigestStore, LinkStore); no SQL stands elsewhere."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str) -> None:
-        self.connection = connection
-        self._path = path
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
     @classmethod
-    def open(cls, path: Path | str, *, create: bool = True) -> Self:
-        """Open the archive at `path`, making it where there is none, and migrate it.
+    def open(cls, path: Path | str, *, create: bool = True, read_only: bool = False) -> Self:
+        """Open the archive at `path`, create it if there is none, and migrate it.
 
-        ":memory:" is an archive that ends with the program. Raises ArchiveError where the file is
-        no archive, is damaged, is newer than this program, or cannot be written; with
-        `create=False` also where there is none.
+        ":memory:" is an archive that ends with the program. With `read_only` the archive is never
+        written and never migrated; its readers may change threads. Raises ArchiveError if the file
+        is not an archive, is damaged, is newer than this program, or cannot be written; with
+        `create=False` also if there is none; with `read_only` ArchiveBusyError if it has still to
+        be migrated.
         """
-        name = str(path)
-        if name != ":memory:":
-            _check_file(Path(path), create=create)
-        connection = None
-        try:
-            connection = sqlite3.connect(name, timeout=30.0, isolation_level=None)
-            connection.execute("PRAGMA busy_timeout = 30000")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk
-            connection.execute("PRAGMA cache_size = -65536")  # KiB
-            connection.execute("PRAGMA temp_store = MEMORY")
-            migrate(connection, name)
-        except sqlite3.Error as error:
-            if connection is not None:
-                connection.close()
-            raise _explained(error, name) from error
-        except BaseException:
-            if connection is not None:
-                connection.close()
-            raise
-        return cls(connection, name)
+        return cls(SqliteDatabase.open(path, create=create, read_only=read_only))
 
     def close(self) -> None:
-        """Close the file. Closing twice does no harm."""
-        self.connection.close()
+        """Close the archive. Closing twice does no harm."""
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -88,22 +67,23 @@ class Archive:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All writes inside are kept together or not at all. May be nested."""
-        nested = self.connection.in_transaction
-        begin, commit, rollback = (
-            ("SAVEPOINT nested", "RELEASE nested", "ROLLBACK TO nested")
-            if nested
-            else ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
-        )
-        with self._explaining():
-            self.connection.execute(begin)
+        database = self.database
+        nested = database.in_transaction
+        with database.explaining():
+            if nested:
+                database.execute("SAVEPOINT nested")
+            else:
+                database.begin()
             try:
                 yield
-                self.connection.execute(commit)
+                database.execute("RELEASE SAVEPOINT nested" if nested else "COMMIT")
             except BaseException:
-                if self.connection.in_transaction:  # SQLite ends it itself when the disk is full
-                    self.connection.execute(rollback)
+                if database.in_transaction:  # SQLite ends it itself if the disk is full
                     if nested:
-                        self.connection.execute(commit)
+                        database.execute("ROLLBACK TO SAVEPOINT nested")
+                        database.execute("RELEASE SAVEPOINT nested")
+                    else:
+                        database.execute("ROLLBACK")
                 raise
 
     def add(self, threads: Iterable[Thread], *, seen: int) -> Added:
@@ -117,7 +97,7 @@ class Archive:
     def add_seen(self, threads: Iterable[tuple[Thread, int]]) -> Added:
         """As `add`, for threads that were each seen at a time of their own."""
         with self.transaction():
-            writer = Writer(self.connection)
+            writer = Writer(self.database)
             for thread, seen in threads:
                 writer.add(thread, seen)
         return writer.added
@@ -139,11 +119,11 @@ class Archive:
             query += " AND community = ?"
             values.append(community)
         query += " ORDER BY created, community || ':' || id"
-        with self._explaining():
-            keys = array("q", (n for (n,) in self.connection.execute(query, values)))
+        with self.database.explaining():
+            keys = array("q", (n for (n,) in self.database.execute(query, values)))
         for start in range(0, len(keys), _BATCH):
-            with self._explaining():
-                batch = load_threads(self.connection, keys[start : start + _BATCH].tolist(), as_of)
+            with self.database.explaining():
+                batch = load_threads(self.database, keys[start : start + _BATCH].tolist(), as_of)
             yield from batch
 
     def get_many(self, uids: Iterable[str], *, as_of: int | None = None) -> dict[str, Thread]:
@@ -152,30 +132,31 @@ class Archive:
         found: dict[str, Thread] = {}
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
-            with self._explaining():
-                keys = find_keys(self.connection, batch)
+            with self.database.explaining():
+                keys = find_keys(self.database, batch)
                 threads = load_threads(
-                    self.connection, [keys[uid] for uid in batch if uid in keys], as_of
+                    self.database, [keys[uid] for uid in batch if uid in keys], as_of
                 )
             found.update((thread.uid, thread) for thread in threads)
         return found
 
     def pending(self, limit: int) -> list[tuple[int, Thread]]:
         """Up to `limit` threads that are not linked yet, by key `n`, oldest key first."""
-        with self._explaining():
+        with self.database.explaining():
             keys = [
                 n
-                for (n,) in self.connection.execute(
-                    "SELECT n FROM thread WHERE linked = 0 AND created NOT NULL ORDER BY n LIMIT ?",
+                for (n,) in self.database.execute(
+                    "SELECT n FROM thread WHERE linked = 0 AND created IS NOT NULL"
+                    " ORDER BY n LIMIT ?",
                     (limit,),
                 )
             ]
-            return list(zip(keys, load_threads(self.connection, keys), strict=True))
+            return list(zip(keys, load_threads(self.database, keys), strict=True))
 
     def reading(self, uid: str, as_of: int) -> Reading | None:
         """The newest reading at `as_of` or before; also of a thread that is only heard of."""
-        with self._explaining():
-            row = self.connection.execute(
+        with self.database.explaining():
+            row = self.database.execute(
                 "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
                 " WHERE community = ? AND id = ? AND time <= ?"
                 " ORDER BY time DESC, exact DESC LIMIT 1",
@@ -185,12 +166,13 @@ class Archive:
 
     def titles(self, uid: str) -> list[tuple[int, str]]:
         """Every title the thread was seen with, and when first, oldest first."""
-        with self._explaining():
-            return self.connection.execute(
+        with self.database.explaining():
+            rows = self.database.execute(
                 "SELECT first, title.title FROM title JOIN thread ON thread = thread.n"
                 " WHERE community = ? AND id = ? ORDER BY first, last, title.title",
                 storable(uid).partition(":")[::2],
             ).fetchall()
+        return [(first, title) for first, title in rows]
 
     def search(
         self,
@@ -206,9 +188,9 @@ class Archive:
         All words must occur; words in double quotes stand together; nothing else is syntax.
         `since` and `until` bound the time of creation, in unix seconds.
         """
-        with self._explaining():
+        with self.database.explaining():
             return search_threads(
-                self.connection,
+                self.database,
                 query,
                 limit=limit,
                 since=since,
@@ -218,8 +200,8 @@ class Archive:
 
     def cursor(self, source: str) -> str | None:
         """Where the collecting of `source` stands, as it was last set."""
-        with self._explaining():
-            row = self.connection.execute(
+        with self.database.explaining():
+            row = self.database.execute(
                 "SELECT cursor FROM source WHERE name = ?", (source,)
             ).fetchone()
         return None if row is None else str(row[0])
@@ -231,80 +213,14 @@ class Archive:
         what is known of that: for a source that failed, and for cursors of no source.
         """
         with self.transaction():
-            self.connection.execute(
-                "INSERT INTO source VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
-                " SET cursor = ?2, collected = coalesce(?3, collected)",
+            self.database.execute(
+                "INSERT INTO source (name, cursor, collected) VALUES (?, ?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor,"
+                " collected = coalesce(excluded.collected, source.collected)",
                 (source, cursor, collected),
             )
 
     def status(self) -> ArchiveStatus:
         """What the archive holds and how fresh it is."""
-        size = 0
-        if self._path != ":memory:":
-            for name in (self._path, f"{self._path}-wal"):
-                file = Path(name)
-                size += file.stat().st_size if file.exists() else 0
-        with self._explaining():
-            return read_status(self.connection, self._path, size)
-
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise _explained(error, self._path) from error
-
-
-def _check_file(path: Path, *, create: bool) -> None:
-    """Raise ArchiveError for what SQLite would misread or explain badly."""
-    if path.is_dir():
-        raise ArchiveError(
-            f"archive {path} is a directory; name a file in it, as in shiomi.sqlite3"
-        )
-    if not path.exists():
-        if not create:
-            raise ArchiveError(
-                f"there is no archive at {path}; `shiomi collect` or `shiomi import` makes one, or"
-                " set `archive` in shiomi.toml"
-            )
-        if not path.parent.is_dir():
-            raise ArchiveError(
-                f"archive {path} cannot be made: {path.parent} is no directory; make it first, or"
-                " set `archive` in shiomi.toml"
-            )
-        return
-    if not os.access(path, os.R_OK | os.W_OK):
-        raise ArchiveError(f"archive {path} may not be read and written; change its permissions")
-    with path.open("rb") as file:
-        header = file.read(100)
-    if header and not header.startswith(b"SQLite format 3\0"):
-        raise ArchiveError(
-            f"{path} is no archive (not a SQLite file); set `archive` in shiomi.toml to another"
-            " file, or read this one with `shiomi import`"
-        )
-    log = Path(f"{path}-wal")
-    if len(header) == 100 and not (log.exists() and log.stat().st_size):
-        page = int.from_bytes(header[16:18], "big")
-        expected = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
-        if path.stat().st_size < expected:
-            raise ArchiveError(
-                f"archive {path} is cut short: {path.stat().st_size} of {expected} bytes are there;"
-                " restore it from a copy"
-            )
-
-
-def _explained(error: sqlite3.Error, name: str) -> ArchiveError:
-    """The error in words a user can act on."""
-    text = str(error)
-    if "locked" in text or "busy" in text:
-        remedy = "another program is writing it; wait for that to end, and try again"
-    elif "readonly" in text or "unable to open" in text:
-        remedy = "its file and its directory must be writable; change their permissions"
-    elif "malformed" in text or "not a database" in text or "corrupt" in text:
-        remedy = "the file is damaged; restore it from a copy, or save what can be read with"
-        remedy += f" `sqlite3 {name} .recover`"
-    elif "full" in text:
-        remedy = "the disk is full; make room, nothing committed was lost"
-    else:
-        remedy = "nothing committed was lost"
-    return ArchiveError(f"archive {name}: {text}; {remedy}")
+        with self.database.explaining():
+            return read_status(self.database)

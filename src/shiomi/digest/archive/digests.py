@@ -36,12 +36,12 @@ class DigestStore:
     def plan(self, week: Week, as_of: int) -> Plan:
         """Begin the digest of `week`, or give the plan it was begun with."""
         with self._archive.transaction():
-            self._archive.connection.execute(
-                "INSERT OR IGNORE INTO digest_plan (last, zone, language, as_of)"
-                " VALUES (?, ?, ?, ?)",
+            self._archive.database.execute(
+                "INSERT INTO digest_plan (last, zone, language, as_of)"
+                " VALUES (?, ?, ?, ?) ON CONFLICT (last, language) DO NOTHING",
                 (week.last.isoformat(), week.zone, self._language, as_of),
             )
-            zone, kept = self._archive.connection.execute(
+            zone, kept = self._archive.database.execute(
                 "SELECT zone, as_of FROM digest_plan WHERE last = ? AND language = ?",
                 self._key(week),
             ).fetchone()
@@ -50,13 +50,13 @@ class DigestStore:
     def give_up(self, plan: Plan) -> None:
         """Forget a plan and its parts."""
         with self._archive.transaction():
-            self._archive.connection.execute(
+            self._archive.database.execute(
                 "DELETE FROM digest_plan WHERE last = ? AND language = ?", self._key(plan.week)
             )
 
     def part(self, plan: Plan, kind: str, key: str, shape: type[Document]) -> Document | None:
         """A part that an interrupted run had finished; None where it must be written."""
-        row = self._archive.connection.execute(
+        row = self._archive.database.execute(
             "SELECT document FROM digest_part"
             " WHERE last = ? AND language = ? AND kind = ? AND key = ?",
             (*self._key(plan.week), kind, key),
@@ -69,8 +69,10 @@ class DigestStore:
     def keep_part(self, plan: Plan, kind: str, key: str, part: object) -> None:
         """Keep a finished part, so that a killed run need not write it again."""
         with self._archive.transaction():
-            self._archive.connection.execute(
-                "INSERT OR REPLACE INTO digest_part VALUES (?, ?, ?, ?, ?)",
+            self._archive.database.execute(
+                "INSERT INTO digest_part (last, language, kind, key, document)"
+                " VALUES (?, ?, ?, ?, ?) ON CONFLICT (last, language, kind, key)"
+                " DO UPDATE SET document = excluded.document",
                 (*self._key(plan.week), kind, key, msgspec.json.encode(part)),
             )
 
@@ -79,34 +81,34 @@ class DigestStore:
         key = self._key(digest.week)
         uids = {thread.uid for topic in digest.topics for thread in topic.story.threads}
         with self._archive.transaction():
-            execute = self._archive.connection.execute
+            execute = self._archive.database.execute
             execute("DELETE FROM digest WHERE last = ? AND language = ?", key)
             execute(
                 "INSERT INTO digest (last, language, document, explanation) VALUES (?, ?, ?, ?)",
                 (*key, msgspec.json.encode(digest), explanation),
             )
-            self._archive.connection.executemany(
+            self._archive.database.executemany(
                 "INSERT INTO digest_thread VALUES (?, ?, ?)", [(uid, *key) for uid in sorted(uids)]
             )
             execute("DELETE FROM digest_plan WHERE last = ? AND language = ?", key)
 
     def finished(self, week: Week) -> Digest | None:
         """The standing digest of `week`. Raises ArchiveError where it cannot be read."""
-        row = self._archive.connection.execute(
+        row = self._archive.database.execute(
             "SELECT document FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()
         return None if row is None else self._digest(week.last.isoformat(), row[0])
 
     def explanation(self, week: Week) -> str:
         """Why the standing digest of `week` has these stories; "" where none stands."""
-        row = self._archive.connection.execute(
+        row = self._archive.database.execute(
             "SELECT explanation FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()
         return "" if row is None else str(row[0])
 
     def all(self) -> list[Digest]:
         """All standing digests, newest week first. Raises ArchiveError."""
-        rows = self._archive.connection.execute(
+        rows = self._archive.database.execute(
             "SELECT last, document FROM digest WHERE language = ? ORDER BY last DESC",
             (self._language,),
         ).fetchall()
@@ -114,7 +116,7 @@ class DigestStore:
 
     def weeks(self) -> list[str]:
         """The last days of the standing digests' weeks, newest first."""
-        rows = self._archive.connection.execute(
+        rows = self._archive.database.execute(
             "SELECT last FROM digest WHERE language = ? ORDER BY last DESC", (self._language,)
         )
         return [last for (last,) in rows]
@@ -125,7 +127,7 @@ class DigestStore:
         One that overlaps with `week`, as daily digests do, is none of an earlier week.
         """
         limit = self._language, week.before().last.isoformat()
-        execute = self._archive.connection.execute
+        execute = self._archive.database.execute
         if not execute(
             "SELECT 1 FROM digest WHERE language = ? AND last <= ? LIMIT 1", limit
         ).fetchone():

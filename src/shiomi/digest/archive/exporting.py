@@ -77,24 +77,24 @@ def export_lines(archive: Archive, since: int = 0, until: int = FOREVER) -> Iter
 
 
 def _lines(archive: Archive, threads: list[Thread]) -> Iterator[bytes]:
-    keys = find_keys(archive.connection, (thread.uid for thread in threads))
-    wanted = (msgspec.json.encode(list(keys.values())).decode(),)
+    database = archive.database
+    keys = find_keys(database, (thread.uid for thread in threads))
+    wanted = (database.keys(keys.values()),)
     titles: dict[int, list[tuple[int, int, str]]] = {}
-    for n, first, last, title in archive.connection.execute(
+    for n, first, last, title in database.execute(
         "SELECT thread, first, last, title FROM title"
-        " WHERE thread IN (SELECT value FROM json_each(?)) ORDER BY first, last, title",
+        f" WHERE thread IN {database.listed} ORDER BY first, last, title",
         wanted,
     ):
         titles.setdefault(n, []).append((first, last, title))
-    stamps = archive.connection.execute(
-        "SELECT n, seen, max(coalesce(seen, 0), coalesce(url_seen, 0), coalesce(tags_seen, 0),"
-        " coalesce(crosspost_seen, 0),"
-        " coalesce((SELECT max(last) FROM title WHERE thread = thread.n), 0),"
-        " coalesce((SELECT max(seen) FROM passage WHERE thread = thread.n), 0))"
-        " FROM thread WHERE n IN (SELECT value FROM json_each(?))",
+    stamps = database.execute(
+        "SELECT n, seen, url_seen, tags_seen, crosspost_seen,"
+        " (SELECT max(last) FROM title WHERE thread = thread.n),"
+        " (SELECT max(seen) FROM passage WHERE thread = thread.n)"
+        f" FROM thread WHERE n IN {database.listed}",
         wanted,
     )
-    seen = {n: (newest, dated) for n, dated, newest in stamps}
+    seen = {n: (max(stamp or 0 for stamp in (dated, *rest)), dated) for n, dated, *rest in stamps}
     for thread in threads:
         n = keys[thread.uid]
         line = ThreadLine(

@@ -80,7 +80,7 @@ def import_file(
     name = one_line(str(path))  # a name need not be UTF-8
     rows, total = open_rows(path)
     key = _digest(path)
-    row = archive.connection.execute(
+    row = archive.database.execute(
         "SELECT read_at, rows, report FROM import WHERE file = ?", (key,)
     ).fetchone()
     if row is not None and read_at in (None, row[0]):
@@ -143,7 +143,7 @@ class _Run:
     def _write(self, found: list[Found], problems: list[str], done: int, *, last: bool) -> None:
         """One batch and how far the file has come, in one transaction."""
         with self._archive.transaction():
-            writer = Writer(self._archive.connection)
+            writer = Writer(self._archive.database)
             for one in found:
                 self._keep(writer, one)
             report = replace(
@@ -154,8 +154,10 @@ class _Run:
                 problems=(*self.report.problems, *problems)[:_NAMED],
                 done=last,
             )
-            self._archive.connection.execute(
-                "INSERT OR REPLACE INTO import VALUES (?, ?, ?, ?)",
+            self._archive.database.execute(
+                "INSERT INTO import (file, read_at, rows, report) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (file) DO UPDATE SET read_at = excluded.read_at,"
+                " rows = excluded.rows, report = excluded.report",
                 (self._key, self._read_at, done, msgspec.json.encode(report).decode()),
             )
         self.report = report
@@ -170,7 +172,7 @@ class _Run:
         if n is None:
             if len(self._keys) >= _KEYS:
                 self._keys.clear()
-            n = self._keys[name] = writer.heard_of(*name)
+            n = self._keys[name] = writer.find_or_insert(*name)
         for first, last, title in found.titles:
             writer.title(n, title, first, last)
         if found.url is not None:

@@ -30,7 +30,7 @@ class LeaseStore:
         more than `seconds` from now was written by a clock that was ahead, and does not count.
         """
         with self._archive.transaction():
-            execute = self._archive.connection.execute
+            execute = self._archive.database.execute
             row = execute("SELECT holder, until FROM lease WHERE name = ?", (name,)).fetchone()
             if row is not None and row[0] != holder:
                 valid = now < row[1] <= now + seconds
@@ -47,6 +47,6 @@ class LeaseStore:
     def release(self, name: str, holder: str) -> None:
         """Give the lease back, if `holder` has it."""
         with self._archive.transaction():
-            self._archive.connection.execute(
+            self._archive.database.execute(
                 "DELETE FROM lease WHERE name = ? AND holder = ?", (name, holder)
             )

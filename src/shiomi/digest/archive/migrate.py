@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from shiomi.digest.archive.folding import kept_folding
-from shiomi.digest.errors import ArchiveError
+from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
-__all__ = ["APPLICATION_ID", "Migration", "migrate", "shipped_migrations"]
+__all__ = ["APPLICATION_ID", "Migration", "check_migrated", "migrate", "shipped_migrations"]
 
 APPLICATION_ID = 0x5348494F  # "SHIO": tells an archive from another program's SQLite file
 
@@ -46,8 +46,29 @@ def migrate(
     """
     if migrations is None:
         migrations = shipped_migrations()
-    known = {migration.number for migration in migrations}
     applied = _applied(connection, name)
+    refuse_newer(applied, migrations, name)
+    connection.create_function("kept_folding", 1, kept_folding, deterministic=True)
+    for migration in migrations:
+        if migration.number not in applied:
+            _apply(connection, migration)
+
+
+def check_migrated(connection: sqlite3.Connection, name: str) -> None:
+    """Raise ArchiveBusyError if a migration is missing, ArchiveError if the file is newer."""
+    migrations = shipped_migrations()
+    applied = _applied(connection, name)
+    refuse_newer(applied, migrations, name)
+    missing = [migration.number for migration in migrations if migration.number not in applied]
+    if missing:
+        raise ArchiveBusyError(
+            f"archive {name} has no migration {missing[0]:04d} yet; `shiomi status` applies it"
+        )
+
+
+def refuse_newer(applied: set[int], migrations: Sequence[Migration], name: str) -> None:
+    """Raise ArchiveError if the archive has a migration that this program does not know."""
+    known = {migration.number for migration in migrations}
     newer = sorted(applied - known)
     if newer:
         raise ArchiveError(
@@ -55,10 +76,6 @@ def migrate(
             f" program knows up to {max(known, default=0):04d}); upgrade Shiomi, or name another"
             " file as `archive` in shiomi.toml"
         )
-    connection.create_function("kept_folding", 1, kept_folding, deterministic=True)
-    for migration in migrations:
-        if migration.number not in applied:
-            _apply(connection, migration)
 
 
 def _applied(connection: sqlite3.Connection, name: str) -> set[int]:

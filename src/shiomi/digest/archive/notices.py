@@ -21,7 +21,7 @@ class NoticeStore:
         failed `attempts` times.
         """
         with self._archive.transaction():
-            execute = self._archive.connection.execute
+            execute = self._archive.database.execute
             row = execute(
                 "SELECT state, attempt FROM notice WHERE key = ?", (storable(key),)
             ).fetchone()
@@ -38,14 +38,14 @@ class NoticeStore:
     def settle(self, key: str, *, sent: bool) -> None:
         """Note whether the message was sent; one that failed may be claimed again."""
         with self._archive.transaction():
-            self._archive.connection.execute(
+            self._archive.database.execute(
                 "UPDATE notice SET state = ? WHERE key = ?",
                 ("sent" if sent else "failed", storable(key)),
             )
 
     def interrupted(self) -> list[str]:
         """The keys of messages whose sending was interrupted, in order."""
-        rows = self._archive.connection.execute(
+        rows = self._archive.database.execute(
             "SELECT key FROM notice WHERE state = 'sending' ORDER BY key"
         ).fetchall()
         return [key for (key,) in rows]
@@ -53,4 +53,4 @@ class NoticeStore:
     def forget(self, key: str) -> None:
         """Delete a message, so that the same subject may be notified again."""
         with self._archive.transaction():
-            self._archive.connection.execute("DELETE FROM notice WHERE key = ?", (storable(key),))
+            self._archive.database.execute("DELETE FROM notice WHERE key = ?", (storable(key),))

@@ -48,7 +48,7 @@ class OutcomeStore:
     def record(self, source: str, time: int, outcomes: Iterable[Outcome]) -> None:
         """Keep outcomes of `source` that ended at `time` (unix seconds)."""
         with self._archive.transaction():
-            execute = self._archive.connection.execute
+            execute = self._archive.database.execute
             for one in outcomes:
                 error = None if one.error is None else storable(one.error)[:_LONGEST_ERROR]
                 execute(
@@ -61,7 +61,7 @@ class OutcomeStore:
 
     def began(self) -> int | None:
         """The earliest moment that any reading covers, or None if nothing was ever collected."""
-        row = self._archive.connection.execute(
+        row = self._archive.database.execute(
             "SELECT min(coalesce(since, time)) FROM outcome"
         ).fetchone()
         return None if row is None or row[0] is None else int(row[0])
@@ -71,7 +71,7 @@ class OutcomeStore:
 
         Uses readings that ended at `as_of` or before.
         """
-        rows = self._archive.connection.execute(
+        rows = self._archive.database.execute(
             "SELECT since, time FROM outcome WHERE community = ? AND error IS NULL"
             " AND since IS NOT NULL AND time > ? AND time <= ? AND since < ? ORDER BY since, time",
             (storable(community), start, as_of, end),
@@ -87,7 +87,7 @@ class OutcomeStore:
 
     def last_error(self, community: str, start: int, *, as_of: int) -> str | None:
         """The latest error of `community` in (start, as_of], or None if there was none."""
-        row = self._archive.connection.execute(
+        row = self._archive.database.execute(
             "SELECT error FROM outcome WHERE community = ? AND error IS NOT NULL"
             " AND time > ? AND time <= ? ORDER BY time DESC, feed LIMIT 1",
             (storable(community), start, as_of),
@@ -96,14 +96,14 @@ class OutcomeStore:
 
     def states(self) -> list[FeedState]:
         """Every feed that was ever read, by community and feed."""
-        rows = self._archive.connection.execute(
+        rows = self._archive.database.execute(
             "SELECT community, feed, max(CASE WHEN error IS NULL THEN time END) AS success,"
             " max(time) AS last FROM outcome GROUP BY community, feed ORDER BY community, feed"
         ).fetchall()
         return [self._state(*row) for row in rows]
 
     def _state(self, community: str, feed: str, success: int | None, last: int) -> FeedState:
-        execute = self._archive.connection.execute
+        execute = self._archive.database.execute
         source, error = execute(
             "SELECT source, error FROM outcome WHERE community = ? AND feed = ? AND time = ?",
             (community, feed, last),

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
-
+from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.folding import folded, place_before_folding
 from shiomi.digest.archive.loading import load_threads
 from shiomi.digest.archive.storable import storable
@@ -48,7 +46,7 @@ def query_words(query: str) -> list[str]:
 
 
 def search_threads(
-    connection: sqlite3.Connection,
+    database: Database,
     query: str,
     *,
     limit: int,
@@ -64,9 +62,9 @@ def search_threads(
     words = list(dict.fromkeys(map(folded, query_words(query))))
     if not words or limit < 1:
         return []
-    keys = _candidates(connection, words, max(limit, CANDIDATES), since, until, community)
-    threads = load_threads(connection, keys)
-    titles = _old_titles(connection, keys)
+    keys = _candidates(database, words, max(limit, CANDIDATES), since, until, community)
+    threads = load_threads(database, keys)
+    titles = _old_titles(database, keys)
     ranked = [(_match(x, titles.get(n, ()), words), x) for n, x in zip(keys, threads, strict=True)]
     ranked.sort(key=lambda x: (-x[0].rank, -x[1].created, x[1].uid))
     return [
@@ -76,7 +74,7 @@ def search_threads(
 
 
 def _candidates(
-    connection: sqlite3.Connection,
+    database: Database,
     words: Sequence[str],
     most: int,
     since: int | None,
@@ -84,7 +82,7 @@ def _candidates(
     community: str | None,
 ) -> list[int]:
     """Keys of the newest threads that have all the words."""
-    conditions = ["created NOT NULL"]
+    conditions = ["created IS NOT NULL"]
     values: list[object] = []
     for condition, value in (
         ("created >= ?", since),
@@ -96,49 +94,23 @@ def _candidates(
             values.append(value)
     # the longest word is the rarest guess: it gives the threads, the short ones are checked on them
     for place, word in enumerate(sorted(words, key=len, reverse=True)):
-        condition, value = _condition(word, scan=place == 0)
+        condition, given = database.word_condition(word, scan=place == 0)
         conditions.append(condition)
-        values += [value, value]
-    rows = connection.execute(
-        f"SELECT n FROM thread WHERE {' AND '.join(conditions)}"  # noqa: S608 - fixed texts
+        values += given
+    rows = database.execute(
+        f"SELECT n FROM thread WHERE {' AND '.join(conditions)}"
         " ORDER BY created DESC, community, id LIMIT ?",
         (*values, most),
     )
     return [n for (n,) in rows]
 
 
-def _condition(word: str, *, scan: bool) -> tuple[str, str]:
-    """A condition on `thread` for a folded word, with two values, both the returned one."""
-    if len(word) >= 3:
-        return (
-            "n IN (SELECT thread FROM title WHERE n IN"
-            " (SELECT rowid FROM title_text WHERE title_text MATCH ?)"
-            " UNION ALL SELECT thread FROM passage WHERE n IN"
-            " (SELECT rowid FROM passage_text WHERE passage_text MATCH ?))",
-            '"{}"'.format(word.replace('"', '""')),
-        )
-    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
-    if scan:
-        return (
-            "n IN (SELECT thread FROM title WHERE coalesce(folded, title) LIKE ? ESCAPE '\\'"
-            " UNION ALL"
-            " SELECT thread FROM passage WHERE coalesce(folded, text) LIKE ? ESCAPE '\\')",
-            pattern,
-        )
-    return (
-        "(EXISTS (SELECT 1 FROM title AS t WHERE t.thread = thread.n"
-        " AND coalesce(t.folded, t.title) LIKE ? ESCAPE '\\') OR EXISTS (SELECT 1 FROM passage AS p"
-        " WHERE p.thread = thread.n AND coalesce(p.folded, p.text) LIKE ? ESCAPE '\\'))",
-        pattern,
-    )
-
-
-def _old_titles(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, list[str]]:
+def _old_titles(database: Database, keys: Sequence[int]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for n, title in connection.execute(
-        "SELECT thread, title FROM title WHERE thread IN (SELECT value FROM json_each(?))"
+    for n, title in database.execute(
+        f"SELECT thread, title FROM title WHERE thread IN {database.listed}"
         " ORDER BY last DESC, title",
-        (msgspec.json.encode(keys).decode(),),
+        (database.keys(keys),),
     ):
         found.setdefault(n, []).append(title)
     return found

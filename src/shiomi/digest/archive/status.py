@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
+
+from shiomi.digest.archive.database import Database
 
 __all__ = ["ArchiveStatus", "CommunityStatus", "SourceStatus", "read_status"]
 
@@ -44,40 +45,38 @@ class ArchiveStatus:
     sources: tuple[SourceStatus, ...]
 
 
-def read_status(connection: sqlite3.Connection, path: str, size: int) -> ArchiveStatus:
+def read_status(database: Database) -> ArchiveStatus:
     """Count what the archive holds. Reads every thread: about a second for a million."""
 
     def count(query: str) -> int:
-        found: int = connection.execute(query).fetchone()[0]
+        found: int = database.execute(query).fetchone()[0]
         return found
 
     newest = dict(
-        connection.execute(
+        database.execute(
             "SELECT community, max(time) FROM reading JOIN thread ON thread = n GROUP BY community"
         ).fetchall()
     )
     communities = tuple(
         CommunityStatus(community, threads, created, newest.get(community))
-        for community, threads, created in connection.execute(
-            "SELECT community, count(*), max(created) FROM thread WHERE created NOT NULL"
+        for community, threads, created in database.execute(
+            "SELECT community, count(*), max(created) FROM thread WHERE created IS NOT NULL"
             " GROUP BY community ORDER BY community"
         )
     )
     return ArchiveStatus(
-        path=path,
-        size=size,
-        migration=count("PRAGMA user_version"),
+        path=database.name,
+        size=database.size(),
+        migration=database.migration(),
         threads=sum(community.threads for community in communities),
         heard_of=count("SELECT count(*) FROM thread WHERE created IS NULL"),
         titles=count("SELECT count(*) FROM title"),
         readings=count("SELECT count(*) FROM reading"),
         passages=count("SELECT count(*) FROM passage"),
-        pending=count("SELECT count(*) FROM thread WHERE linked = 0 AND created NOT NULL"),
+        pending=count("SELECT count(*) FROM thread WHERE linked = 0 AND created IS NOT NULL"),
         communities=communities,
         sources=tuple(
             SourceStatus(*row)
-            for row in connection.execute(
-                "SELECT name, cursor, collected FROM source ORDER BY name"
-            )
+            for row in database.execute("SELECT name, cursor, collected FROM source ORDER BY name")
         ),
     )

@@ -5,11 +5,10 @@ They are not of the story: a page posted again months later is another discussio
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Sequence
 
-from shiomi.digest.archive import Archive
+from shiomi.digest.archive import Archive, LinkStore
 from shiomi.digest.linking.pending import title_key, url_key
 from shiomi.digest.linking.title import words
 from shiomi.digest.story import Story
@@ -41,12 +40,8 @@ def earlier_threads(
     found: dict[str, set[tuple[int, str]]] = defaultdict(set)
     for column in ("url", "title"):
         keys_of_column = sorted(key for name, key in wanted if name == column)
-        for key, created, uid in archive.connection.execute(
-            f"SELECT thread_key.{column}, created, community || ':' || thread.id"  # noqa: S608 - fixed
-            " FROM json_each(?) AS wanted CROSS JOIN thread_key"
-            f" ON thread_key.{column} = wanted.value"
-            " CROSS JOIN thread ON thread.n = thread_key.thread WHERE created >= ?",
-            (json.dumps(keys_of_column), since),
+        for key, created, uid in LinkStore(archive).threads_with_keys(
+            column, keys_of_column, since=since
         ):
             for story in wanted[column, key]:
                 if created < story.threads[0].created:

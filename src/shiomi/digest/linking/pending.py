@@ -8,7 +8,6 @@ depends on the pair alone, the links in the end are the same for any order and a
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from shiomi.digest.archive import Archive
+from shiomi.digest.archive import Archive, LinkStore
+from shiomi.digest.archive.links import LinkRow, PendingThread
 from shiomi.digest.linking.candidates import NEAR
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.linker import Linker
@@ -30,7 +30,6 @@ SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are on
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
 
 Progress = Callable[[int, int | None, str], None]
-_Link = tuple[int, int, str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +74,12 @@ def link_pending(
     `progress` is told (done, total, "linking"). Raises ArchiveError where the archive cannot be
     read or written; what was committed before stays.
     """
-    (total,) = archive.connection.execute(
-        "SELECT count(*) FROM thread WHERE linked = 0 AND created NOT NULL"
-    ).fetchone()
+    store = LinkStore(archive)
+    total = store.count_pending()
     done = links = batches = 0
     while True:
         with archive.transaction():
-            size, written = _link_batch(archive.connection, linker, batch)
+            size, written = _link_batch(store, linker, batch)
         if not size:
             return LinkReport(done, links, batches)
         done, links, batches = done + size, links + written, batches + 1
@@ -89,66 +87,38 @@ def link_pending(
             progress(done, max(total, done), "linking")
 
 
-def _link_batch(connection: sqlite3.Connection, linker: Linker, batch: int) -> tuple[int, int]:
+def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]:
     """Link one batch within the caller's transaction: how many threads, how many links."""
-    pending = connection.execute(
-        "SELECT n, created, title, url, crosspost_of, community || ':' || id FROM thread"
-        " WHERE linked = 0 AND created NOT NULL AND created <="
-        " (SELECT min(created) FROM thread WHERE linked = 0 AND created NOT NULL) + ?"
-        " ORDER BY created, n LIMIT ?",
-        (_SPAN, batch),
-    ).fetchall()
+    pending = store.oldest_pending(_SPAN, batch)
     if not pending:
         return 0, 0
-    keys = [(row[0],) for row in pending]
-    connection.executemany("DELETE FROM link WHERE a = ?", keys)
-    connection.executemany("DELETE FROM link WHERE b = ?", keys)
-    fresh = [_Row(n, created, title, url_key(url), True) for n, created, title, url, *_ in pending]
-    connection.executemany(
-        "INSERT OR REPLACE INTO thread_key (thread, url, title) VALUES (?, ?, ?)",
-        [(row.n, row.url, title_key(row.title)) for row in fresh],
-    )
-    connection.executemany("UPDATE thread SET linked = 1 WHERE n = ?", keys)
-    rows = fresh + _linked_around(connection, fresh)
+    fresh = [_Row(one.n, one.created, one.title, url_key(one.url), True) for one in pending]
+    store.begin_batch((row.n, row.url, title_key(row.title)) for row in fresh)
+    rows = fresh + _linked_around(store, fresh)
     rows.sort(key=lambda row: (row.created, row.n))
-    found: dict[tuple[int, int], _Link] = {}
-    for link in (
-        *_by_title(linker, rows),
-        *_by_page(rows),
-        *_by_crosspost(connection, [(row[0], row[4], row[5]) for row in pending]),
-    ):
+    found: dict[tuple[int, int], LinkRow] = {}
+    for link in (*_by_title(linker, rows), *_by_page(rows), *_by_crosspost(store, pending)):
         found[link[:2]] = link  # the exact ties come last and stand
-    connection.executemany(
-        "INSERT OR REPLACE INTO link (a, b, kind, score) VALUES (?, ?, ?, ?)",
-        sorted(found.values()),
-    )
+    store.add(sorted(found.values()))
     return len(fresh), len(found)
 
 
-def _linked_around(connection: sqlite3.Connection, fresh: Sequence[_Row]) -> list[_Row]:
+def _linked_around(store: LinkStore, fresh: Sequence[_Row]) -> list[_Row]:
     """The linked threads near enough in time to be one story with any of the batch."""
     reach = max(NEAR, SAME_PAGE)
     new = {row.n for row in fresh}
-    return [
-        _Row(n, created, title, url, False)
-        for n, created, title, url in connection.execute(
-            "SELECT n, created, thread.title, thread_key.url FROM thread"
-            " JOIN thread_key ON thread_key.thread = n"
-            " WHERE created BETWEEN ? AND ? AND linked = 1",
-            (fresh[0].created - reach, fresh[-1].created + reach),
-        )
-        if n not in new
-    ]
+    around = store.linked_between(fresh[0].created - reach, fresh[-1].created + reach)
+    return [_Row(*thread, False) for thread in around if thread.n not in new]
 
 
-def _by_title(linker: Linker, rows: Sequence[_Row]) -> Iterable[_Link]:
+def _by_title(linker: Linker, rows: Sequence[_Row]) -> Iterable[LinkRow]:
     created = np.array([row.created for row in rows], np.int64)
     fresh = np.array([row.fresh for row in rows], np.bool_)
     for i, j, kind, score in linker.links([row.title for row in rows], created, fresh):
         yield _link(rows[i].n, rows[j].n, kind, score)
 
 
-def _by_page(rows: Sequence[_Row]) -> Iterable[_Link]:
+def _by_page(rows: Sequence[_Row]) -> Iterable[LinkRow]:
     pages: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
         if row.url is not None:
@@ -162,24 +132,12 @@ def _by_page(rows: Sequence[_Row]) -> Iterable[_Link]:
                     yield _link(a.n, b.n, LinkKind.CANONICAL_URL, 1.0)
 
 
-def _by_crosspost(
-    connection: sqlite3.Connection, pending: Sequence[tuple[int, str | None, str]]
-) -> Iterable[_Link]:
+def _by_crosspost(store: LinkStore, pending: Sequence[PendingThread]) -> Iterable[LinkRow]:
     """Ties to the thread each was crossposted from, and to the linked ones crossposted from it."""
-    for n, origin, uid in pending:
-        if origin is not None:
-            community, _, id_ = origin.partition(":")
-            for (other,) in connection.execute(
-                "SELECT n FROM thread WHERE community = ? AND id = ? AND linked = 1"
-                " AND created NOT NULL AND n != ?",
-                (community, id_, n),
-            ):
-                yield _link(n, other, LinkKind.CROSSPOST, 1.0)
-        for (other,) in connection.execute(
-            "SELECT n FROM thread WHERE crosspost_of = ? AND linked = 1 AND n != ?", (uid, n)
-        ):
-            yield _link(n, other, LinkKind.CROSSPOST, 1.0)
+    for one in pending:
+        for other in store.crossposts(one.n, one.crosspost_of, one.uid):
+            yield _link(one.n, other, LinkKind.CROSSPOST, 1.0)
 
 
-def _link(a: int, b: int, kind: LinkKind, score: float) -> _Link:
+def _link(a: int, b: int, kind: LinkKind, score: float) -> LinkRow:
     return min(a, b), max(a, b), str(kind), score

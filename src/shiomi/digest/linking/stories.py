@@ -15,12 +15,10 @@ only: not on the order of arrival, nor on the time span asked for.
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from shiomi.digest.archive import Archive
+from shiomi.digest.archive import Archive, LinkStore
 from shiomi.digest.linking.guards import apart
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
@@ -40,17 +38,10 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
     `as_of`, threads created later are left out, and readings are up to then. Ordered by the
     earliest thread. Every thread of the span is in exactly one story.
     """
-    connection = archive.connection
-    last = as_of if as_of is not None else _FOREVER
-    seeds = [
-        n
-        for (n,) in connection.execute(
-            "SELECT n FROM thread WHERE created >= ? AND created < min(?, ? + 1)",
-            (since, until, last),
-        )
-    ]
-    keys, rows = _closure(connection, seeds, last)
-    uids = _uids(connection, keys | {n for row in rows for n in row[:2]})
+    store = LinkStore(archive)
+    seeds = store.created_between(since, until, as_of=as_of)
+    keys, rows = store.closure(seeds, as_of=as_of)
+    uids = store.uids(keys | {n for row in rows for n in row[:2]})
     threads = archive.get_many(sorted(uids[n] for n in keys), as_of=as_of)
     links = [
         Link(min(uids[a], uids[b]), max(uids[a], uids[b]), LinkKind(kind), score)
@@ -63,44 +54,6 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
         if any(thread.uid in wanted for thread in story.threads)
     ]
     return sorted(found, key=lambda story: (story.threads[0].created, story.id))
-
-
-_FOREVER = (1 << 62) - 1
-_Row = tuple[int, int, str, float]
-
-
-def _closure(
-    connection: sqlite3.Connection, seeds: Iterable[int], last: int
-) -> tuple[set[int], set[_Row]]:
-    """All threads that merging ties reach from the seeds, and every tie of any of them."""
-    keys: set[int] = set()
-    rows: set[_Row] = set()
-    frontier = set(seeds)
-    while frontier:
-        keys |= frontier
-        reached = set()
-        for one, other in (("a", "b"), ("b", "a")):
-            for row in connection.execute(
-                "SELECT a, b, kind, score FROM json_each(?) AS wanted"  # noqa: S608 - fixed names
-                f" CROSS JOIN link ON link.{one} = wanted.value"
-                f" CROSS JOIN thread ON thread.n = link.{other} WHERE thread.created <= ?",
-                (json.dumps(sorted(frontier)), last),
-            ):
-                rows.add(row)
-                if row[2] != LinkKind.RELATED:
-                    reached |= {row[0], row[1]}
-        frontier = reached - keys
-    return keys, rows
-
-
-def _uids(connection: sqlite3.Connection, keys: Iterable[int]) -> dict[int, str]:
-    return dict(
-        connection.execute(
-            "SELECT n, community || ':' || thread.id FROM json_each(?) AS wanted"
-            " CROSS JOIN thread ON n = wanted.value",
-            (json.dumps(sorted(keys)),),
-        ).fetchall()
-    )
 
 
 def agglomerate(threads: Mapping[str, Thread], links: Iterable[Link]) -> list[Story]:

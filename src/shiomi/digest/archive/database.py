@@ -1,0 +1,79 @@
+"""What the archive needs of a database engine. `sqlite.py` and `postgres.py` provide it.
+
+Statements are written once, in the SQL that both engines read: `?` for a value, `ON CONFLICT` with
+its target, `IS NOT NULL`, no scalar `max`. What differs is a method or an attribute here.
+Only modules of this package use a Database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+__all__ = ["Database"]
+
+
+class Database(Protocol):
+    """One connection to one archive, in autocommit mode. Used by one thread."""
+
+    @property
+    def name(self) -> str:
+        """What errors call the archive: a path, or an address without its password."""
+
+    @property
+    def listed(self) -> str:
+        """SQL for a list of integer keys: `n IN {listed}` with the value `keys(...)`."""
+
+    @property
+    def wanted(self) -> str:
+        """SQL for a table of integer keys called `wanted`, with the column `value`."""
+
+    @property
+    def wanted_texts(self) -> str:
+        """SQL for a table called `wanted`, whose column `value` is a JSON array of texts."""
+
+    @property
+    def execute(self) -> Callable[..., Any]:
+        """Run one statement with its values; the result is a DB-API cursor."""
+
+    @property
+    def executemany(self) -> Callable[..., Any]:
+        """Run one statement once for each sequence of values."""
+
+    def insert_row(self, statement: str, values: Sequence[object]) -> int:
+        """Run an INSERT into a table with the key `n`, and return the key of the new row."""
+
+    def explaining(self) -> AbstractContextManager[None]:
+        """Turn the engine's errors into ArchiveError with a remedy."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+
+    def begin(self) -> None:
+        """Open a transaction for writing; other writers wait until it ends."""
+
+    def kept_folding(self, text: str) -> str | None:
+        """What the column `folded` holds for this text."""
+
+    def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
+        """Add a new row of the table `kind` ("title" or "passage") to the full-text index."""
+
+    def word_condition(self, word: str, *, scan: bool) -> tuple[str, Sequence[object]]:
+        """SQL that holds for a `thread` with this folded word in a text, and its values.
+
+        `scan` is true if no other condition narrows the threads down.
+        """
+
+    def size(self) -> int:
+        """Bytes on disk."""
+
+    def migration(self) -> int:
+        """The number of the newest migration applied."""
+
+    def close(self) -> None:
+        """Close the connection. Closing twice does no harm."""
+
+    def keys(self, values: Iterable[int]) -> object:
+        """Integer keys as the one value that `listed` and `wanted` take."""

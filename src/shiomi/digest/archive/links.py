@@ -1,0 +1,197 @@
+"""The ties between threads, and the keys by which identical pages and titles are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from shiomi.digest.archive.archive import Archive
+
+__all__ = ["KeyedThread", "LinkRow", "LinkStore", "PendingThread"]
+
+LinkRow = tuple[int, int, str, float]
+"""(key of one thread, key of the other, kind, score), the smaller key first."""
+
+_FOREVER = (1 << 62) - 1
+_RELATED = "related"  # the kind of tie that does not join two threads into one story
+
+
+class PendingThread(NamedTuple):
+    """A thread that is not linked yet."""
+
+    n: int
+    created: int
+    title: str
+    url: str | None
+    crosspost_of: str | None
+    uid: str
+
+
+class KeyedThread(NamedTuple):
+    """A linked thread and the key of its page."""
+
+    n: int
+    created: int
+    title: str
+    url_key: int | None
+
+
+class LinkStore:
+    """The links in one archive. Write inside `archive.transaction()`."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._database = archive.database
+
+    def count_pending(self) -> int:
+        """How many threads are not linked yet."""
+        with self._database.explaining():
+            (total,) = self._database.execute(
+                "SELECT count(*) FROM thread WHERE linked = 0 AND created IS NOT NULL"
+            ).fetchone()
+        return int(total)
+
+    def oldest_pending(self, span: int, limit: int) -> list[PendingThread]:
+        """The oldest threads not linked yet: at most `limit`, created within `span` seconds."""
+        with self._database.explaining():
+            rows = self._database.execute(
+                "SELECT n, created, title, url, crosspost_of, community || ':' || id FROM thread"
+                " WHERE linked = 0 AND created IS NOT NULL AND created <="
+                " (SELECT min(created) FROM thread WHERE linked = 0 AND created IS NOT NULL) + ?"
+                " ORDER BY created, n LIMIT ?",
+                (span, limit),
+            ).fetchall()
+        return [PendingThread(*row) for row in rows]
+
+    def linked_between(self, first: int, last: int) -> list[KeyedThread]:
+        """The linked threads created in [first, last], unix seconds."""
+        with self._database.explaining():
+            rows = self._database.execute(
+                "SELECT n, created, thread.title, thread_key.url FROM thread"
+                " JOIN thread_key ON thread_key.thread = n"
+                " WHERE created BETWEEN ? AND ? AND linked = 1",
+                (first, last),
+            ).fetchall()
+        return [KeyedThread(*row) for row in rows]
+
+    def begin_batch(self, keys: Iterable[tuple[int, int | None, int]]) -> None:
+        """Mark threads as linked: drop their links, store (n, key of the URL, key of the title)."""
+        rows = list(keys)
+        ns = [(n,) for n, *_ in rows]
+        with self._database.explaining():
+            many = self._database.executemany
+            many("DELETE FROM link WHERE a = ?", ns)
+            many("DELETE FROM link WHERE b = ?", ns)
+            many(
+                "INSERT INTO thread_key (thread, url, title) VALUES (?, ?, ?) ON CONFLICT (thread)"
+                " DO UPDATE SET url = excluded.url, title = excluded.title",
+                rows,
+            )
+            many("UPDATE thread SET linked = 1 WHERE n = ?", ns)
+
+    def add(self, links: Iterable[LinkRow]) -> None:
+        """Store links; a link that is there already gets the new kind and score."""
+        with self._database.explaining():
+            self._database.executemany(
+                "INSERT INTO link (a, b, kind, score) VALUES (?, ?, ?, ?) ON CONFLICT (a, b)"
+                " DO UPDATE SET kind = excluded.kind, score = excluded.score",
+                list(links),
+            )
+
+    def crossposts(self, n: int, origin: str | None, uid: str) -> list[int]:
+        """The linked threads that `n` was crossposted from, or that were crossposted from it."""
+        found = []
+        with self._database.explaining():
+            if origin is not None:
+                found = self._database.execute(
+                    "SELECT n FROM thread WHERE community = ? AND id = ? AND linked = 1"
+                    " AND created IS NOT NULL AND n != ?",
+                    (*origin.partition(":")[::2], n),
+                ).fetchall()
+            found += self._database.execute(
+                "SELECT n FROM thread WHERE crosspost_of = ? AND linked = 1 AND n != ?", (uid, n)
+            ).fetchall()
+        return [key for (key,) in found]
+
+    def created_between(self, since: int, until: int, *, as_of: int | None = None) -> list[int]:
+        """Keys of the threads created in [since, until) and not after `as_of`."""
+        limit = min(until, (_FOREVER if as_of is None else as_of) + 1)
+        with self._database.explaining():
+            rows = self._database.execute(
+                "SELECT n FROM thread WHERE created >= ? AND created < ?", (since, limit)
+            ).fetchall()
+        return [n for (n,) in rows]
+
+    def keys_of(self, uids: Iterable[str]) -> list[int]:
+        """Keys of the threads with these uids; unknown uids are left out."""
+        from shiomi.digest.archive.loading import find_keys
+
+        with self._database.explaining():
+            return list(find_keys(self._database, uids).values())
+
+    def closure(
+        self, seeds: Iterable[int], *, as_of: int | None = None
+    ) -> tuple[set[int], set[LinkRow]]:
+        """All threads that merging ties reach from the seeds, and every tie of any of them.
+
+        Threads created after `as_of` are left out.
+        """
+        last = _FOREVER if as_of is None else as_of
+        keys: set[int] = set()
+        rows: set[LinkRow] = set()
+        frontier = set(seeds)
+        while frontier:
+            keys |= frontier
+            reached: set[int] = set()
+            for row in self._ties(sorted(frontier), last):
+                rows.add(row)
+                if row[2] != _RELATED:
+                    reached |= {row[0], row[1]}
+            frontier = reached - keys
+        return keys, rows
+
+    def uids(self, keys: Iterable[int]) -> dict[int, str]:
+        """The uid of each key."""
+        with self._database.explaining():
+            return dict(
+                self._database.execute(
+                    "SELECT n, community || ':' || thread.id"
+                    f" FROM {self._database.wanted} CROSS JOIN thread WHERE n = wanted.value",
+                    (self._database.keys(sorted(keys)),),
+                ).fetchall()
+            )
+
+    def threads_with_keys(
+        self, column: str, keys: Sequence[int], *, since: int = 0
+    ) -> list[tuple[int, int, str]]:
+        """(key, created, uid) of the linked threads whose URL or title has one of the keys.
+
+        `column` is "url" or "title"; only threads created at `since` or later.
+        """
+        if column not in ("url", "title"):
+            raise ValueError(f'column must be "url" or "title", got {column!r}')
+        database = self._database
+        with database.explaining():
+            return list(
+                database.execute(
+                    f"SELECT thread_key.{column}, created, community || ':' || thread.id"
+                    f" FROM {database.wanted} CROSS JOIN thread_key"
+                    " CROSS JOIN thread"
+                    f" WHERE thread_key.{column} = wanted.value"
+                    " AND thread.n = thread_key.thread AND created >= ?",
+                    (database.keys(keys), since),
+                ).fetchall()
+            )
+
+    def _ties(self, frontier: Sequence[int], last: int) -> list[LinkRow]:
+        database = self._database
+        found: list[LinkRow] = []
+        with database.explaining():
+            for one, other in (("a", "b"), ("b", "a")):
+                found += database.execute(
+                    f"SELECT a, b, kind, score FROM {database.wanted}"
+                    " CROSS JOIN link CROSS JOIN thread"
+                    f" WHERE link.{one} = wanted.value AND thread.n = link.{other}"
+                    " AND thread.created <= ?",
+                    (database.keys(frontier), last),
+                ).fetchall()
+        return found

@@ -1,0 +1,222 @@
+"""SQLite as the archive's engine: one file in WAL mode."""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from shiomi.digest.archive.folding import kept_folding
+from shiomi.digest.archive.migrate import check_migrated, migrate
+from shiomi.digest.errors import ArchiveBusyError, ArchiveError
+
+__all__ = ["SqliteDatabase"]
+
+_JSON = "json_each(?)"
+
+
+class SqliteDatabase:
+    """One SQLite file. A finished transaction survives `kill -9` and a power cut."""
+
+    listed = f"(SELECT value FROM {_JSON})"
+    wanted = f"{_JSON} AS wanted"
+    wanted_texts = wanted
+
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        self.connection = connection
+        self.name = name
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+
+    @classmethod
+    def open(cls, path: Path | str, *, create: bool = True, read_only: bool = False) -> Self:
+        """Open the file and migrate it. With `read_only`, never write it and never migrate it.
+
+        Raises ArchiveError as `Archive.open` describes.
+        """
+        name = str(path)
+        if name != ":memory:":
+            _check_file(Path(path), create=create and not read_only, read_only=read_only)
+        connection = None
+        try:
+            if read_only:
+                connection = _connect_read_only(Path(path))
+                check_migrated(connection, name)
+            else:
+                connection = sqlite3.connect(name, timeout=30.0, isolation_level=None)
+                connection.execute("PRAGMA busy_timeout = 30000")
+                connection.execute("PRAGMA foreign_keys = ON")
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")  # a commit is on the disk
+                connection.execute("PRAGMA cache_size = -65536")  # KiB
+                connection.execute("PRAGMA temp_store = MEMORY")
+                migrate(connection, name)
+        except sqlite3.Error as error:
+            if connection is not None:
+                connection.close()
+            raise _explained(error, name) from error
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
+        return cls(connection, name)
+
+    def keys(self, values: Iterable[int]) -> str:
+        """The keys as a JSON array."""
+        return f"[{','.join(map(str, values))}]"
+
+    def insert_row(self, statement: str, values: Sequence[object]) -> int:
+        """Run an INSERT and return the key of the new row."""
+        key = self.execute(statement, values).lastrowid
+        assert key is not None
+        return key
+
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Turn sqlite3.Error into ArchiveError."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _explained(error, self.name) from error
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open; SQLite ends it itself if the disk is full."""
+        return self.connection.in_transaction
+
+    def begin(self) -> None:
+        """Open a transaction for writing."""
+        self.execute("BEGIN IMMEDIATE")
+
+    def kept_folding(self, text: str) -> str | None:
+        """The folded text, or None if it differs only in the case of a to z."""
+        return kept_folding(text)
+
+    def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
+        """Add a row to the trigram index of its table."""
+        column = "title" if kind == "title" else "text"
+        self.execute(
+            f"INSERT INTO {kind}_text (rowid, {column}) VALUES (?, ?)",
+            (row, text if flat is None else flat),
+        )
+
+    def word_condition(self, word: str, *, scan: bool) -> tuple[str, Sequence[object]]:
+        """Use the trigram index for three characters or more, else look in the texts."""
+        if len(word) >= 3:
+            quoted = '"{}"'.format(word.replace('"', '""'))
+            return (
+                "n IN (SELECT thread FROM title WHERE n IN"
+                " (SELECT rowid FROM title_text WHERE title_text MATCH ?)"
+                " UNION ALL SELECT thread FROM passage WHERE n IN"
+                " (SELECT rowid FROM passage_text WHERE passage_text MATCH ?))",
+                (quoted, quoted),
+            )
+        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+        if scan:
+            return (
+                "n IN (SELECT thread FROM title WHERE coalesce(folded, title) LIKE ? ESCAPE '\\'"
+                " UNION ALL"
+                " SELECT thread FROM passage WHERE coalesce(folded, text) LIKE ? ESCAPE '\\')",
+                (pattern, pattern),
+            )
+        return (
+            "(EXISTS (SELECT 1 FROM title AS t WHERE t.thread = thread.n"
+            " AND coalesce(t.folded, t.title) LIKE ? ESCAPE '\\')"
+            " OR EXISTS (SELECT 1 FROM passage AS p"
+            " WHERE p.thread = thread.n AND coalesce(p.folded, p.text) LIKE ? ESCAPE '\\'))",
+            (pattern, pattern),
+        )
+
+    def size(self) -> int:
+        """Bytes of the file and its write-ahead log."""
+        if self.name == ":memory:":
+            return 0
+        files = (Path(self.name), Path(f"{self.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def migration(self) -> int:
+        """The number of the newest migration applied."""
+        (version,) = self.execute("PRAGMA user_version").fetchone()
+        return int(version)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.connection.close()
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        timeout=2.0,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA cache_size = -16384")  # KiB
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
+    """Raise ArchiveError for files that SQLite would misread or explain badly."""
+    if path.is_dir():
+        raise ArchiveError(
+            f"archive {path} is a directory; name a file in it, for example"
+            f" {path / 'shiomi.sqlite3'}"
+        )
+    if not path.exists():
+        if not create:
+            raise ArchiveError(
+                f"there is no archive at {path}; `shiomi collect` or `shiomi import` makes one, or"
+                " set `archive` in shiomi.toml"
+            )
+        if not path.parent.is_dir():
+            raise ArchiveError(
+                f"archive {path} cannot be made: {path.parent} is not a directory; make it first,"
+                " or set `archive` in shiomi.toml"
+            )
+        return
+    if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK):
+        needed = "read" if read_only else "read and written"
+        raise ArchiveError(f"archive {path} may not be {needed}; change its permissions")
+    with path.open("rb") as file:
+        header = file.read(100)
+    if header and not header.startswith(b"SQLite format 3\0"):
+        raise ArchiveError(
+            f"{path} is not an archive (not a SQLite file); set `archive` in shiomi.toml to another"
+            " file, or read this one with `shiomi import`"
+        )
+    log = Path(f"{path}-wal")
+    if len(header) == 100 and not (log.exists() and log.stat().st_size):
+        page = int.from_bytes(header[16:18], "big")
+        expected = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+        if path.stat().st_size < expected:
+            raise ArchiveError(
+                f"archive {path} is cut short: {path.stat().st_size} of {expected} bytes are there;"
+                " restore it from a copy"
+            )
+
+
+def _explained(error: sqlite3.Error, name: str) -> ArchiveError:
+    """The error in words a user can act on."""
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return ArchiveBusyError(
+            f"archive {name}: {text}; another program is writing it; wait until it ends, and try"
+            " again"
+        )
+    if "readonly" in text or "unable to open" in text:
+        remedy = "its file and its directory must be writable; change their permissions"
+    elif "malformed" in text or "not a database" in text or "corrupt" in text:
+        remedy = "the file is damaged; restore it from a copy, or save what can be read with"
+        remedy += f" `sqlite3 {name} .recover`"
+    elif "full" in text:
+        remedy = "the disk is full; free some space; nothing committed was lost"
+    else:
+        remedy = "nothing committed was lost"
+    return ArchiveError(f"archive {name}: {text}; {remedy}")

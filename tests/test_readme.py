@@ -93,7 +93,8 @@ def test_the_commands_of_the_readme_run_where_no_community_is_reachable(tmp_path
     config = tmp_path / "shiomi.toml"
     text = config.read_text(encoding="utf-8")
     text = re.sub(r"(\[sources\.(?:lobsters|arxiv)\]\n)", rf"\1{nobody}", text)
-    text = re.sub(r"(\[sources\.(?:hackernews|reddit)\]\nenabled = )true", r"\1false", text)
+    others = r"(\[sources\.(?:hackernews|reddit|articles)\]\nenabled = )true"
+    text = re.sub(others, r"\1false", text)
     config.write_text(text, encoding="utf-8")
     collected = run("collect")
     assert collected.returncode == Exit.FAILED

@@ -99,7 +99,7 @@ class ArxivConfig:
 class ArticlesConfig:
     """[sources.articles]: the text of the pages that the week's best threads point at."""
 
-    enabled: bool = False
+    enabled: bool = True
     most: int = 30  # pages fetched per collection, best threads first
 
 

@@ -147,10 +147,7 @@ class _Making:
         def write(one: Ranked) -> Topic:
             tied = [related[uid] for uid in one.story.related if uid in related]
             threads = [thread for thread in tied if thread.created < self.plan.week.end]
-            said = [one.text for t in topics for one in (*t.technical, *t.implications)]
-            return write_topic(
-                one, threads, self.language, self.plan.week, writer=self.writer, avoid=said
-            )
+            return write_topic(one, threads, self.language, self.plan.week, writer=self.writer)
 
         for number, one in enumerate(chosen):
             self.progress(number, len(chosen), "writing topics")

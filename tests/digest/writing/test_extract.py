@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.digest.writing.evidence import Item, ItemKind
-from shiomi.digest.writing.extract import extract, key_terms
+from shiomi.digest.writing.extract import extract
 from tests.digest.writing.independent import squeezed
 
 THREAD = [
@@ -70,12 +70,3 @@ def test_every_quotation_stands_word_for_word_in_its_source(texts: list[str]) ->
 
 def visible_of(text: str) -> str:
     return "".join(c for c in text if c.isprintable() or c.isspace())
-
-
-def test_key_terms_are_names_that_come_back() -> None:
-    rows = [
-        ("The RHEL team and FUSE are fine with it.", ItemKind.COMMENT),
-        ("I would rather run RHEL without FUSE here.", ItemKind.COMMENT),
-        ("Nothing about ZFS.", ItemKind.COMMENT),
-    ]
-    assert key_terms(items(rows), without="FUSE") == ["RHEL"]

@@ -49,9 +49,10 @@ def test_a_trend_tells_this_weeks_threads_beside_the_weeks_before() -> None:
     assert "最多は9件" in trend(9, 0, 0, 3)
 
 
-def test_a_trend_names_its_other_terms_and_the_leading_thread_with_its_counts() -> None:
+def test_a_trend_opens_with_the_leading_thread_and_its_counts_and_names_other_titles() -> None:
     told = trend(1, 3)
-    assert "CentOS Stream、RHEL" in told
+    assert told.startswith("「CentOS Stream, take 1」")
+    assert "ほかに「CentOS Stream, take 2」（Hacker News）" in told
     assert (
         "「CentOS Stream, take 1」（Hacker News、41ポイント・1件のコメント"
         "（2020-12-13 09:00 JST 時点））" in told

@@ -16,7 +16,9 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 from shiomi.digest.week import Week
 from shiomi.digest.writing import write_topic
-from shiomi.digest.writing.kinds import KINDS, host_of, kind_of, repository_of
+from shiomi.digest.writing.evidence import gather
+from shiomi.digest.writing.kinds import host_of, medium_of, model_of, repository_of
+from shiomi.digest.writing.pointers import find_pointer
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.sample import threads
 
@@ -80,14 +82,14 @@ def test_nobody_votes_on_arxiv() -> None:
     assert "arXivの論文（分類: cs.LG）" in written
 
 
-def test_the_strongest_response_is_told_with_its_own_counts_alone() -> None:
+def test_several_threads_are_told_without_repeating_their_counts() -> None:
     written = topic(
         thread("lobsters", Reading(NINE, 7, 3)), thread("hackernews", Reading(NINE, 100, 50))
     )
-    counted = {one.evidence: one.text for one in written.attention if len(one.readings) == 1}
-    assert "2つのコミュニティ" in said(written)
-    assert list(counted) == [("hackernews:1",)]
-    assert "100ポイント" in counted["hackernews:1",]
+    told = "".join(one.text for one in written.attention)
+    assert "2つのコミュニティの2件のスレッド" in told
+    assert "最も早い投稿は" in told
+    assert "100ポイント" not in told
 
 
 def test_how_it_stands_is_told_from_the_reasons_of_ranking() -> None:
@@ -100,9 +102,75 @@ def test_how_it_stands_is_told_from_the_reasons_of_ranking() -> None:
 
 def test_a_story_without_text_says_so_shortly_and_quotes_nothing() -> None:
     written = topic(thread("hackernews", Reading(NINE, 100, 50)))
-    assert all(one.origin is Origin.TEMPLATE for one in written.technical)
-    assert len(written.technical) == 2
-    assert len(written.implications) == 1
+    assert [one.text for one in written.technical] == [JA.phrase("writing.no_text")]
+    assert [one.origin for one in written.implications] == [Origin.TEMPLATE]
+
+
+def test_content_comes_before_the_counts() -> None:
+    text = "The linker keeps an index of symbols so that a change rebuilds only what it touches."
+    more = "It writes the index next to the program and checks its age at the next start."
+    post = Passage(PassageKind.POST, f"{text} {more}", "https://lobste.rs/s/1")
+    written = topic(thread("lobsters", Reading(NINE, 3, 1), passages=(post,)))
+    assert [one.origin for one in written.attention] == [Origin.QUOTE, Origin.TEMPLATE]
+    quoted = [one.text for one in (*written.attention, *written.technical)]
+    assert quoted.count(text) == 1
+    assert quoted.count(more) == 1
+
+
+def test_a_single_quotation_stands_under_the_technical_part() -> None:
+    text = "The linker keeps an index of symbols so that a change rebuilds only what it touches."
+    post = Passage(PassageKind.POST, text, "https://lobste.rs/s/1")
+    written = topic(thread("lobsters", Reading(NINE, 3, 1), passages=(post,)))
+    assert [one.text for one in written.technical] == [text]
+    assert all(one.origin is Origin.TEMPLATE for one in written.attention)
+
+
+POINTERS = {
+    "remedy": (
+        PassageKind.ARTICLE,
+        "The flaw is fixed in version 2.4.1 and in later releases.",
+    ),
+    "deadline": (
+        PassageKind.ARTICLE,
+        "The service will be discontinued for all customers on 31 December 2026 without exception.",
+    ),
+    "licence": (
+        PassageKind.POST,
+        "The weights and the code are released under the MIT license.",
+    ),
+    "requirement": (PassageKind.POST, "The smallest version of the model runs in 6 GB of memory."),
+    "objection": (
+        PassageKind.COMMENT,
+        "I am not convinced that an index of symbols is any faster than a plain full link.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POINTERS)
+def test_an_implication_without_a_model_rests_on_a_quotation(name: str) -> None:
+    kind, text = POINTERS[name]
+    filler = (
+        "The linker keeps an index of symbols. A change rebuilds only the parts that it touches."
+    )
+    passages = (
+        Passage(PassageKind.POST, filler, "https://lobste.rs/s/1"),
+        Passage(kind, f"Some words come before it here. {text}", "https://lobste.rs/c/1"),
+    )
+    found = find_pointer(gather(Story.of([thread("lobsters", passages=passages)])).passages)
+    assert found is not None
+    assert (found.name, found.quote.text) == (name, text)
+
+
+def test_without_a_rule_a_highly_rated_comment_is_quoted() -> None:
+    low = "We link a program of two million lines with it every day and it takes a second."
+    high = "An index of symbols was already used by the incremental linkers of the nineties."
+    passages = tuple(
+        Passage(PassageKind.COMMENT, text, f"https://lobste.rs/c/{points}", points)
+        for text, points in ((low, 3), (high, 90))
+    )
+    found = find_pointer(gather(Story.of([thread("lobsters", passages=passages)])).passages)
+    assert found is not None
+    assert (found.name, found.quote.text) == ("voice", high)
 
 
 def test_texts_of_removed_threads_are_not_quoted() -> None:
@@ -112,15 +180,6 @@ def test_texts_of_removed_threads_are_not_quoted() -> None:
     gone = topic(thread("lobsters", passages=(passage,), state=ThreadState.REMOVED))
     assert [one.text for one in live.technical if one.origin is Origin.QUOTE] == [text]
     assert all(one.origin is not Origin.QUOTE for one in gone.technical)
-
-
-def test_two_topics_of_one_kind_do_not_say_the_same() -> None:
-    first = topic(thread("hackernews"))
-    ranked = Ranked(Story.of([thread("hackernews")]), 1.0, ())
-    avoid = {one.text for one in (*first.technical, *first.implications)}
-    second = write_topic(ranked, (), JA, WEEK, avoid=avoid)
-    assert first.implications[0].text != second.implications[0].text
-    assert first.technical[-1].text != second.technical[-1].text
 
 
 def test_a_related_thread_is_named() -> None:
@@ -166,33 +225,11 @@ def test_hostile_text_is_text_only(title: str, text: str, url: str, language: st
     render_markdown(Digest(WEEK, language, NINE, (written,), ()), load_language(language))
 
 
-@pytest.mark.parametrize(
-    ("title", "url", "tags", "kind"),
-    [
-        ("CVE-2020-1234 in a parser", None, (), "security"),
-        ("Fastly outage post-mortem", "https://fastly.com/x", (), "outage"),
-        ("Attention is all you need", "https://arxiv.org/abs/1706.03762", (), "paper"),
-        ("Show HN: A tiny linker", "https://github.com/a/b", (), "show"),
-        ("Ask HN: What do you use?", None, (), "ask"),
-        ("Ruby 3.0.0 Released", "https://ruby-lang.org/x", (), "release"),
-        ("Go 1.16 Beta 1", "https://blog.golang.org/x", (), "release"),
-        ("tiny-linker", "https://github.com/a/b", (), "repository"),
-        ("A walk through the night", "https://example.org/x", (), "article"),
-        ("A walk through the night", "https://example.org/x", ("security",), "security"),
-        ("A walk through the night", None, (), "discussion"),
-        ("EU regulation of open models", "https://example.org/x", (), "law"),
-    ],
-)
-def test_the_kind_of_a_story_is_read_from_title_address_and_tags(
-    title: str, url: str | None, tags: tuple[str, ...], kind: str
-) -> None:
-    assert kind_of([thread("lobsters", title=title, url=url, tags=tags)]) == kind
-
-
-def test_every_kind_has_its_phrases() -> None:
-    for kind in KINDS:
-        assert JA.variants(f"writing.for_{kind}") >= 2
-        assert EN.phrase(f"writing.kind_{kind}")
+def test_the_medium_of_a_thread_is_read_from_its_address() -> None:
+    assert medium_of(thread(url="https://i.redd.it/x.png")) == "image"
+    assert medium_of(thread(url="https://www.youtube.com/watch?v=1")) == "video"
+    assert medium_of(thread(title="A talk [video]")) == "video"
+    assert medium_of(thread()) is None
 
 
 def test_hosts_and_repositories_are_plain_or_none() -> None:
@@ -203,3 +240,5 @@ def test_hosts_and_repositories_are_plain_or_none() -> None:
     assert repository_of("https://github.com/mhx/dwarfs/tree/main") == "mhx/dwarfs"
     assert repository_of("https://github.com/settings/appearance") is None
     assert repository_of("https://example.org/a/b") is None
+    assert model_of("https://huggingface.co/Qwen/Qwen3-8B/tree/main") == "Qwen/Qwen3-8B"
+    assert model_of("https://huggingface.co/blog/x") is None

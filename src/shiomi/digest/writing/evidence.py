@@ -18,6 +18,7 @@ __all__ = ["Evidence", "Item", "ItemKind", "gather"]
 
 MOST_ITEMS = 200  # of one story; a thread's best comments come first in its passages
 LONGEST_TITLE = 1_000
+MOST_RELATED = 5  # threads tied to the story whose titles are evidence
 
 
 class ItemKind(StrEnum):
@@ -49,6 +50,7 @@ class Item:
     community: str
     link: str  # the page the text stands on
     points: int | None = None  # a comment's
+    related: bool = False  # of a thread tied to the story, not part of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,11 @@ class Evidence:
         return tuple(item for item in self.items if item.kind is not ItemKind.TITLE)
 
     @property
+    def own_passages(self) -> tuple[Item, ...]:
+        """The passages of the story's own threads."""
+        return tuple(item for item in self.passages if not item.related)
+
+    @property
     def heading(self) -> Thread:
         """The thread a topic is named by: with most comments known, then points, then earliest."""
         return min(self.threads, key=_prominence)
@@ -89,13 +96,18 @@ class Evidence:
         return ((thread, thread.reading) for thread in leading.values())
 
 
-def gather(story: Story) -> Evidence:
-    """The evidence of a story. Texts of threads that were removed or deleted are left out."""
+def gather(story: Story, related: Sequence[Thread] = ()) -> Evidence:
+    """Return the evidence of a story: titles, its passages, then titles of `related` threads.
+
+    Texts of threads that were removed or deleted are left out.
+    """
     live = tuple(thread for thread in story.threads if thread.state is ThreadState.LIVE)
-    found = [*_titles(live or story.threads), *_passages(live)]
+    found = [*_titles(live or story.threads), *_passages(live)][:MOST_ITEMS]
+    tied = [thread for thread in related[:MOST_RELATED] if thread.state is ThreadState.LIVE]
+    rows = [(row, False) for row in found] + [(row, True) for row in _titles(tied)]
     items = (
-        Item(number, kind, text, thread.uid, thread.community, link, points)
-        for number, (kind, text, thread, link, points) in enumerate(found[:MOST_ITEMS], 1)
+        Item(number, kind, text, thread.uid, thread.community, link, points, tied)
+        for number, ((kind, text, thread, link, points), tied) in enumerate(rows, 1)
     )
     return Evidence(story, live or story.threads, tuple(items))
 

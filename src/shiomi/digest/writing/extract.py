@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,7 +19,7 @@ from shiomi.digest.terms import normalized, stop_words
 from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.sentences import is_quotable, sentences, shortened
 
-__all__ = ["Quote", "extract", "key_terms", "tokens"]
+__all__ = ["Quote", "extract", "tokens"]
 
 MOST_SENTENCES = 120  # compared with each other; taken in turn from all passages
 PER_ITEM = 40
@@ -37,7 +37,8 @@ _STANDING = {
 # A sentence that begins so points at one before it.
 _POINTS_BACK = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
-    r"|because|thus|instead|here|there|again|still|yet|それ|これ|また|しかし|そして|だから|なので)\b",
+    r"|because|thus|instead|here|there|again|still|yet|well|lol|i mean"
+    r"|just|それ|これ|また|しかし|そして|だから|なので)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z0-9][a-z0-9.+#'’_-]*|[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff]+")
@@ -95,31 +96,6 @@ def extract(
 def _position(quote: Quote) -> int:
     """Where the quotation begins in its passage."""
     return quote.item.text.find(quote.text.removesuffix("…"))
-
-
-def key_terms(items: Iterable[Item], *, most: int = 3, without: str = "") -> list[str]:
-    """Words that come back in at least two of the passages, as the source writes them.
-
-    Words of the text `without` (the title) are left out, and words written only in small letters
-    unless they come back often: names and acronyms say more of what is talked about.
-    """
-    seen: Counter[str] = Counter()
-    written: dict[str, Counter[str]] = {}
-    known = set(tokens(without))
-    for item in items:
-        words = re.findall(r"(?<![\w'’])[A-Za-z][\w.+#-]*[\w+#](?!['’])", item.text)
-        for word in dict.fromkeys(words):
-            for key in tokens(word):
-                if key not in known and any(letter.isalpha() for letter in key):
-                    seen[key] += 1
-                    written.setdefault(key, Counter())[word] += 1
-    named = []
-    for key, count in seen.items():
-        surface = min(written[key].items(), key=lambda pair: (-pair[1], pair[0]))[0]
-        is_name = any(letter.isupper() or letter.isdigit() for letter in surface[1:])
-        if count >= (2 if is_name else 4) and len(surface) <= 24:
-            named.append((not is_name, -count, key, surface))
-    return [surface for _, _, _, surface in sorted(named)[:most]]
 
 
 def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
@@ -188,6 +164,8 @@ def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
         worth *= 0.6
     if quote.text.endswith(("?", "？", "…", ":", "：")):
         worth *= 0.7
+    if quote.text[0].islower():
+        worth *= 0.8
     words = len(quote.text.split())
     return worth * (0.8 if words > 40 or 6 <= words < 9 else 1.0)
 

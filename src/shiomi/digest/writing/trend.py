@@ -1,13 +1,13 @@
-"""A theme of the week in sentences: how many threads, beside the weeks before, and where."""
+"""Write a theme of the week: its leading threads, then how many there are and where."""
 
 from __future__ import annotations
 
-import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from shiomi.digest.document import Origin, Sentence, Trend
 from shiomi.digest.languages import Language
+from shiomi.digest.terms import normalized
 from shiomi.digest.thread import Thread, community_label
 from shiomi.digest.trends import TrendEvidence
 from shiomi.digest.week import Week
@@ -16,7 +16,7 @@ from shiomi.digest.writing.statements import said_title
 
 __all__ = ["per_week", "write_trend"]
 
-NAMED_TERMS = 4  # besides those in the name
+OTHER_TITLES = 2  # named after the leading one
 
 
 def write_trend(trend: TrendEvidence, language: Language, week: Week | None = None) -> Trend:
@@ -35,13 +35,18 @@ def per_week(threads: float) -> str:
 
 
 def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[Sentence]:
+    """Yield the leading thread, other titles, then the counts."""
     uids = tuple(thread.uid for thread in trend.threads)
     comma = language.phrase("writing.comma")
 
     def say(key: str, **slots: object) -> Sentence:
-        turn = zlib.crc32(trend.name.encode())
-        return Sentence(language.phrase(f"trends.{key}", turn, **slots), Origin.TEMPLATE, uids)
+        return Sentence(language.phrase(f"trends.{key}", **slots), Origin.TEMPLATE, uids)
 
+    if trend.stories:
+        leading = [gather(story).heading for story in trend.stories]
+        yield leading_sentence(leading[0], language, zone, "trends")
+        if others := _other_titles(leading, language):
+            yield say("also", titles=comma.join(others))
     count, before = len(trend.threads), trend.counts[:-1]
     slots = {"name": said_title(trend.name), "count": language.number(count)}
     peak = max(before, default=0)
@@ -49,10 +54,8 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
         yield say("plain", **slots)
     elif not peak:
         yield say("new", **slots)
-    else:  # the archive may not reach back all weeks, so no mean over them is told
-        yield say("more" if count > peak else "below", peak=language.number(peak), **slots)
-    if len(trend.stories) > 1:
-        yield say("stories", count=language.number(len(trend.stories)))
+    else:  # the archive may lack early weeks, so no mean is stated
+        yield say("more", peak=language.number(peak), **slots)
     where = Counter(community_label(thread.community) for thread in trend.threads)
     if len(where) > 1:
         rows = [
@@ -60,10 +63,24 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
             for community, n in where.most_common()
         ]
         yield say("communities", communities=comma.join(rows))
-    if others := _other_terms(trend):
-        yield say("terms", terms=comma.join(others))
-    if trend.stories:
-        yield leading_sentence(gather(trend.stories[0]).heading, language, zone, "trends")
+
+
+def _other_titles(leading: Sequence[Thread], language: Language) -> list[str]:
+    """Return the titles of the next stories, those that differ from the ones before."""
+    said = {normalized(leading[0].title)}
+    found: list[str] = []
+    for thread in leading[1:]:
+        if (title := normalized(thread.title)) in said:
+            continue
+        said.add(title)
+        found.append(
+            language.phrase(
+                "trends.title",
+                title=said_title(thread.title),
+                community=community_label(thread.community),
+            )
+        )
+    return found[:OTHER_TITLES]
 
 
 def leading_sentence(thread: Thread, language: Language, zone: str, table: str) -> Sentence:
@@ -75,15 +92,3 @@ def leading_sentence(thread: Thread, language: Language, zone: str, table: str) 
     counts = language.counts(thread.reading, zone)
     text = language.phrase(f"{table}.leads", title=title, community=community, counts=counts)
     return Sentence(text, Origin.TEMPLATE, (thread.uid,), None, (thread.reading,))
-
-
-def _other_terms(trend: TrendEvidence) -> list[str]:
-    """Terms of the theme that its name does not hold, none part of another."""
-    said = trend.name.casefold()
-    found: list[str] = []
-    for term in trend.terms:
-        if len(term) < 4 and not term.isupper():  # "Red": half of a name
-            continue
-        if not any(term.casefold() in text for text in (said, *map(str.casefold, found))):
-            found.append(said_title(term))
-    return found[:NAMED_TERMS]

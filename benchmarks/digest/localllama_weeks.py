@@ -1,0 +1,93 @@
+"""r/LocalLLaMA threads with posts and comments as an archive in memory, and digests of its weeks.
+
+    python benchmarks/digest/localllama_weeks.py 2025-07-20 2025-07-27
+
+Prints the Markdown of each week, written without a model. Set SHIOMI_DATA if the shared data is
+not at ../shared/data.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.archive.reddit_markdown import plain_markdown
+from shiomi.digest.config import Config
+from shiomi.digest.document import Digest
+from shiomi.digest.languages import load_language
+from shiomi.digest.pipeline import make_digest
+from shiomi.digest.render import render_markdown
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
+from shiomi.digest.week import Week
+from shiomi.digest.writing import ModelWriter
+
+__all__ = ["archive_of_localllama", "digest_of", "localllama_threads"]
+
+DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "digest"
+SETTLED = 3 * 86_400  # seconds after which the stored counts are taken to have been read
+
+
+def localllama_threads() -> Iterator[Thread]:
+    """Yield the threads that were not removed."""
+    with gzip.open(DATA / "localllama.jsonl.gz", "rt", encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            if not row["removed_by_category"]:
+                yield _thread(row)
+
+
+def _thread(row: dict[str, Any]) -> Thread:
+    link = f"https://www.reddit.com{row['permalink']}"
+    passages = []
+    if text := plain_markdown(row["selftext"]):
+        passages.append(Passage(PassageKind.POST, text, link))
+    for comment in row["top_comments"]:
+        text = plain_markdown(comment["body"] or "")
+        if text and text not in ("[deleted]", "[removed]"):
+            at = f"{link}{comment['id']}/"
+            passages.append(Passage(PassageKind.COMMENT, text, at, comment["score"]))
+    reading = Reading(
+        int(row["created_utc"]) + SETTLED, row["score"], row["num_comments"], exact=False
+    )
+    return Thread(
+        "reddit/LocalLLaMA",
+        row["id"],
+        row["title"],
+        int(row["created_utc"]),
+        link,
+        None if row["is_self"] else row["url"],
+        readings=(reading,),
+        passages=tuple(passages),
+    )
+
+
+def archive_of_localllama() -> Archive:
+    """Return an archive in memory that holds every thread."""
+    archive = Archive.open(":memory:")
+    archive.add_seen((thread, thread.created + SETTLED) for thread in localllama_threads())
+    return archive
+
+
+def digest_of(archive: Archive, last: date, *, writer: ModelWriter | None = None) -> Digest:
+    """Return the digest of the week that ends on `last`."""
+    config = Config()
+    week = Week(last)
+    return make_digest(archive, config, week, as_of=week.end + SETTLED, writer=writer, again=True)
+
+
+def main() -> None:
+    """Print the digests of the weeks given."""
+    with archive_of_localllama() as archive:
+        for day in sys.argv[1:] or ["2025-07-20", "2025-07-27"]:
+            print(render_markdown(digest_of(archive, date.fromisoformat(day)), load_language("ja")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
+
+Each rule is a pattern; a sentence of the source that matches is the evidence. Without a match there
+is no pointer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from shiomi.digest.writing.evidence import Item, ItemKind
+from shiomi.digest.writing.extract import Quote, extract
+from shiomi.digest.writing.sentences import sentences
+
+__all__ = ["Pointer", "find_pointer"]
+
+_SOURCE = frozenset({ItemKind.POST, ItemKind.ARTICLE, ItemKind.ABSTRACT})
+
+# name of the phrase, kinds of item, pattern; the first that matches is used
+_RULES: tuple[tuple[str, frozenset[ItemKind], str], ...] = (
+    (
+        "remedy",
+        _SOURCE,
+        r"\b(?:workaround(?:s? (?:is|are|for)|:)|mitigations?\b|patched in|fixed in"
+        r"|(?:upgrade|update|downgrade) to (?:version )?v?\d|rotate (?:your|all) \w+)"
+        r"|回避策|修正版|対策版",
+    ),
+    (
+        "deadline",
+        _SOURCE,
+        r"\b(?:end[- ]of[- ](?:life|support)|EOL|discontinued?|deprecated|sunset"
+        r"|shut(?:s|ting)? down|no longer (?:be )?(?:supported|maintained|available)"
+        r"|will (?:end|stop|be removed))\b"
+        r".{0,80}\b(?:20\d\d|January|February|March|April|May|June|July|August|September"
+        r"|October|November|December|v?\d+\.\d+)\b",
+    ),
+    (
+        "licence",
+        _SOURCE,
+        r"\b(?:MIT|Apache(?:[- ]?2(?:\.0)?)?|A?GPL(?:v?\d)?|LGPL|BSD|MPL|CC[- ]BY[\w-]*|BUSL|SSPL)"
+        r"\b[- ]?(?:licen[cs]ed?|-licen[cs]ed)|\blicen[cs]ed? under\b|\bunder (?:an? |the )?"
+        r"(?:MIT|Apache|A?GPL|BSD|MPL)\b",
+    ),
+    (
+        "requirement",
+        _SOURCE,
+        r"\b(?:requires?|needs?|runs? (?:on|in|with)|fits? (?:in|on|into)|minimum of)\b.{0,60}"
+        r"\b\d+(?:\.\d+)? ?(?:GB|GiB|MB|TB|VRAM|cores?)\b",
+    ),
+    (
+        "objection",
+        frozenset({ItemKind.COMMENT}),
+        r"\b(?:disagree|not true|isn[’']t true|misleading|incorrect|inaccurate|overstat\w+"
+        r"|exaggerat\w+|not convinced|skeptical|sceptical|downside|drawback|overhyped|flawed"
+        r"|doesn[’']t make sense|the (?:problem|issue|concern) (?:is|here|with)|worr(?:ied|ying)"
+        r"|bad idea|I (?:don[’']t|do not) (?:believe|buy|trust))\b",
+    ),
+)
+
+
+RATED = 3  # comments with most points, of which one is quoted if no rule matches
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """A quotation and the rule that found it."""
+
+    name: str  # "remedy", "deadline", "licence", "requirement", "objection", "voice"
+    quote: Quote
+
+
+def find_pointer(
+    items: Sequence[Item], *, about: str = "", without: Collection[str] = ()
+) -> Pointer | None:
+    """Return the best quotation of the first rule that matches, else of a highly rated comment.
+
+    None if there is neither. `without` are quotations that the topic has already.
+    """
+    for name, kinds, pattern in _RULES:
+        matching = re.compile(pattern, re.IGNORECASE if name != "licence" else 0)
+        found = list(_matching(items, kinds, matching))
+        if quotes := extract(found, most=1, about=about, without=without):
+            return Pointer(name, quotes[0])
+    rated = [item for item in items if item.kind is ItemKind.COMMENT and item.points]
+    rated.sort(key=lambda item: (-(item.points or 0), item.number))
+    for item in rated[:RATED]:
+        if quotes := extract([item], most=1, about=about, without=without):
+            return Pointer("voice", quotes[0])
+    return None
+
+
+def _matching(
+    items: Sequence[Item], kinds: frozenset[ItemKind], pattern: re.Pattern[str]
+) -> Iterator[Item]:
+    """Yield each matching sentence as an item of its own."""
+    for item in items:
+        if item.kind in kinds:
+            for sentence in sentences(item.text):
+                if pattern.search(sentence):
+                    yield replace(item, text=sentence)

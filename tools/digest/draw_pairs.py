@@ -208,7 +208,9 @@ def main() -> None:
             a, b = pair
             name = blake2b(f"{a.uid} {b.uid}".encode(), digest_size=4).hexdigest()
             hours = abs(a.time - b.time) / 3600
-            clean = [" ".join(t.replace("|", "/").split()) for t in (a.title, a.url, b.title, b.url)]
+            clean = [
+                " ".join(t.replace("|", "/").split()) for t in (a.title, a.url, b.title, b.url)
+            ]
             lines.append(
                 f"{name} | {hours:.0f} h | {clean[0]} | {clean[1]} || {clean[2]} | {clean[3]}"
             )

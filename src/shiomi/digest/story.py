@@ -16,6 +16,7 @@ class LinkKind(StrEnum):
 
     CANONICAL_URL = "canonical_url"
     CROSSPOST = "crosspost"
+    JOINED = "joined"  # a person said so: `shiomi link join`
     SAME_STORY = "same_story"  # judged by the linking model
     RELATED = "related"  # a reply, a part two, the same subject
 

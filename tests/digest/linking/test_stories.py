@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiomi.digest.archive import Archive
+from shiomi.digest.archive import Archive, Correction, CorrectionStore
 from shiomi.digest.linking import Linker, link_pending, stories
 from shiomi.digest.linking.stories import SPAN, agglomerate
 from shiomi.digest.story import Link, LinkKind
@@ -123,3 +124,43 @@ def test_as_of_a_moment_later_threads_are_not_there(archive: Archive, linker: Li
 
 def test_an_archive_without_threads_has_no_stories(archive: Archive) -> None:
     assert stories(archive, 0, 10**10) == []
+
+
+def test_what_a_person_joined_is_one_story_whatever_the_links_say(
+    archive: Archive, linker: Linker
+) -> None:
+    archive.add(
+        [
+            make_thread("hackernews:1", "Vim creator has passed away"),
+            make_thread("lobsters:1", "Something with quite other words", day=20),
+        ],
+        seen=1_700_000_000,
+    )
+    CorrectionStore(archive).put(Correction("hackernews:1", "lobsters:1", "join", 1_700_000_000))
+    link_pending(archive, linker)
+    found = stories(archive, _START, _START + DAY)
+    assert [[t.uid for t in story.threads] for story in found] == [["hackernews:1", "lobsters:1"]]
+    assert found[0].links == (Link("hackernews:1", "lobsters:1", LinkKind.JOINED, 1.0),)
+    before = stories(archive, _START, _START + DAY, as_of=_START + DAY)
+    assert [[t.uid for t in story.threads] for story in before] == [["hackernews:1"]]
+
+
+def test_what_a_person_split_stays_two_stories_after_linking_again(
+    archive: Archive, linker: Linker
+) -> None:
+    page = "https://a.example/x"
+    threads = [
+        make_thread("hackernews:1", "One", url=page),
+        make_thread("lobsters:1", "One", url=page),
+    ]
+    archive.add(threads, seen=1_700_000_000)
+    corrections = CorrectionStore(archive)
+    corrections.put(Correction("hackernews:1", "lobsters:1", "split", 1_700_000_000))
+    link_pending(archive, linker)
+    renamed = dataclasses.replace(threads[1], title="One, renamed")
+    archive.add([renamed], seen=1_700_000_100)
+    link_pending(archive, linker)
+    found = stories(archive, _START, _START + DAY)
+    assert [story.related for story in found] == [("lobsters:1",), ("hackernews:1",)]
+    assert corrections.remove("lobsters:1", "hackernews:1")
+    assert len(stories(archive, _START, _START + DAY)) == 1

@@ -2,6 +2,7 @@
 
 from shiomi.digest.archive.adding import Added
 from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.corrections import Correction, CorrectionStore
 from shiomi.digest.archive.links import LinkStore
 from shiomi.digest.archive.search import Hit
 from shiomi.digest.archive.status import ArchiveStatus, CommunityStatus, SourceStatus
@@ -11,6 +12,8 @@ __all__ = [
     "Archive",
     "ArchiveStatus",
     "CommunityStatus",
+    "Correction",
+    "CorrectionStore",
     "Hit",
     "LinkStore",
     "SourceStatus",

@@ -160,27 +160,15 @@ class LinkStore:
                 ).fetchall()
             )
 
-    def threads_with_keys(
-        self, column: str, keys: Sequence[int], *, since: int = 0
-    ) -> list[tuple[int, int, str]]:
-        """(key, created, uid) of the linked threads whose URL or title has one of the keys.
-
-        `column` is "url" or "title"; only threads created at `since` or later.
-        """
-        if column not in ("url", "title"):
-            raise ValueError(f'column must be "url" or "title", got {column!r}')
-        database = self._database
-        with database.explaining():
-            return list(
-                database.execute(
-                    f"SELECT thread_key.{column}, created, community || ':' || thread.id"
-                    f" FROM {database.wanted} CROSS JOIN thread_key"
-                    " CROSS JOIN thread"
-                    f" WHERE thread_key.{column} = wanted.value"
-                    " AND thread.n = thread_key.thread AND created >= ?",
-                    (database.keys(keys), since),
-                ).fetchall()
-            )
+    def created_by(self, keys: Iterable[int], as_of: int | None) -> list[int]:
+        """Those of the threads that were created, and not after `as_of`."""
+        with self._database.explaining():
+            rows = self._database.execute(
+                f"SELECT n FROM {self._database.wanted} CROSS JOIN thread"
+                " WHERE n = wanted.value AND created <= ?",
+                (self._database.keys(sorted(keys)), _FOREVER if as_of is None else as_of),
+            ).fetchall()
+        return [n for (n,) in rows]
 
     def _ties(self, frontier: Sequence[int], last: int) -> list[LinkRow]:
         database = self._database

@@ -9,16 +9,18 @@ strongest to the weakest, and two groups are joined only where
 - the mean over all pairs between them is at least LINKED (average linkage; a pair without a tie
   counts 0).
 
-Exact ties (one page, one crosspost) need the first alone. The outcome depends on the component
-only: not on the order of arrival, nor on the time span asked for.
+Exact ties (one page, one crosspost) need the first alone. What a person said (`shiomi link`) stands
+above all of this. The outcome depends on the component only: not on the order of arrival, nor on
+the time span asked for.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
-from shiomi.digest.archive import Archive, LinkStore
+from shiomi.digest.archive import Archive, Correction, CorrectionStore, LinkStore
+from shiomi.digest.archive.links import LinkRow
 from shiomi.digest.linking.guards import apart
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
@@ -40,35 +42,76 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
     """
     store = LinkStore(archive)
     seeds = store.created_between(since, until, as_of=as_of)
-    keys, rows = store.closure(seeds, as_of=as_of)
+    keys, rows, corrections = _corrected_closure(archive, store, seeds, as_of)
     uids = store.uids(keys | {n for row in rows for n in row[:2]})
     threads = archive.get_many(sorted(uids[n] for n in keys), as_of=as_of)
     links = [
         Link(min(uids[a], uids[b]), max(uids[a], uids[b]), LinkKind(kind), score)
         for a, b, kind, score in rows
     ]
+    links, apart_by_hand = _corrected(links, corrections)
     wanted = {uids[n] for n in seeds}
     found = [
         story
-        for story in agglomerate(threads, links)
+        for story in agglomerate(threads, links, apart_by_hand)
         if any(thread.uid in wanted for thread in story.threads)
     ]
     return sorted(found, key=lambda story: (story.threads[0].created, story.id))
 
 
-def agglomerate(threads: Mapping[str, Thread], links: Iterable[Link]) -> list[Story]:
+def _corrected_closure(
+    archive: Archive, store: LinkStore, seeds: Iterable[int], as_of: int | None
+) -> tuple[set[int], set[LinkRow], set[Correction]]:
+    """As LinkStore.closure(), also along what was joined by hand; and the corrections met."""
+    corrections = CorrectionStore(archive)
+    seeds = set(seeds)
+    while True:
+        keys, rows = store.closure(seeds, as_of=as_of)
+        about = corrections.about(store.uids(keys).values())
+        ends = {uid for one in about if one.kind == "join" for uid in (one.a, one.b)}
+        joined = set(store.keys_of(ends)) - keys
+        joined &= set(store.created_by(joined, as_of))
+        if not joined:
+            return keys, rows, about
+        seeds = keys | joined
+
+
+def _corrected(
+    links: Iterable[Link], corrections: Iterable[Correction]
+) -> tuple[list[Link], frozenset[tuple[str, str]]]:
+    """The links with those joined by hand, and the pairs that a person split."""
+    by_pair = {(link.a, link.b): link for link in links}
+    split = set()
+    for one in corrections:
+        pair = (one.a, one.b)
+        if one.kind == "join":
+            by_pair[pair] = Link(*pair, LinkKind.JOINED, 1.0)
+        else:
+            split.add(pair)
+            known = by_pair.get(pair)
+            if known:
+                by_pair[pair] = Link(*pair, LinkKind.RELATED, known.score)
+    return list(by_pair.values()), frozenset(split)
+
+
+def agglomerate(
+    threads: Mapping[str, Thread],
+    links: Iterable[Link],
+    split: Collection[tuple[str, str]] = (),
+) -> list[Story]:
     """Divide the threads into stories along the links; threads by uid.
 
-    A link to a thread that is not among them makes that thread related.
+    A link to a thread that is not among them makes that thread related. No story has both threads
+    of a pair in `split` (the smaller uid first).
     """
-    grouping = _Grouping(threads)
+    grouping = _Grouping(threads, split)
     ties = sorted(set(links), key=_strength)
     for link in ties:
         if link.a in threads and link.b in threads:
             grouping.tie(link.a, link.b, link.score)
     for link in ties:
         if link.kind is not LinkKind.RELATED and link.a in threads and link.b in threads:
-            grouping.join(link.a, link.b, exact=link.kind in _EXACT)
+            grouping.join(link)
     inside: dict[str, list[Link]] = defaultdict(list)
     related: dict[str, set[str]] = defaultdict(set)
     for link in ties:
@@ -86,16 +129,18 @@ def agglomerate(threads: Mapping[str, Thread], links: Iterable[Link]) -> list[St
     ]
 
 
-def _strength(link: Link) -> tuple[bool, float, str, str]:
-    """The order in which ties are followed: exact ones first, then by score, then by uid."""
-    return link.kind not in _EXACT, -link.score, link.a, link.b
+def _strength(link: Link) -> tuple[int, float, str, str]:
+    """The order in which ties are followed: by hand, exact ones, by score, then by uid."""
+    judged = 0 if link.kind is LinkKind.JOINED else 1 if link.kind in _EXACT else 2
+    return judged, -link.score, link.a, link.b
 
 
 class _Grouping:
     """Groups of threads, each called by the uid of one of its members."""
 
-    def __init__(self, threads: Mapping[str, Thread]) -> None:
+    def __init__(self, threads: Mapping[str, Thread], split: Collection[tuple[str, str]]) -> None:
         self._threads = threads
+        self._split = split
         self.group = {uid: uid for uid in threads}
         self.members = {uid: [uid] for uid in sorted(threads)}
         self._between: dict[str, dict[str, float]] = {uid: {} for uid in threads}  # sums of scores
@@ -104,16 +149,26 @@ class _Grouping:
         """Count a tie between two threads."""
         self._between[a][b] = self._between[b][a] = score
 
-    def join(self, a: str, b: str, *, exact: bool) -> None:
+    def join(self, link: Link) -> None:
         """Make one group of the groups of two tied threads, where they may be one."""
-        one, other = self.group[a], self.group[b]
-        if one == other or not self._near(one, other):
+        one, other = self.group[link.a], self.group[link.b]
+        if one == other or self._split_by_hand(one, other):
             return
-        if not exact and not self._alike(one, other):
-            return
+        if link.kind is not LinkKind.JOINED:
+            if not self._near(one, other):
+                return
+            if link.kind not in _EXACT and not self._alike(one, other):
+                return
         if len(self.members[one]) < len(self.members[other]):
             one, other = other, one
         self._merge(one, other)
+
+    def _split_by_hand(self, one: str, other: str) -> bool:
+        return bool(self._split) and any(
+            (min(a, b), max(a, b)) in self._split
+            for a in self.members[one]
+            for b in self.members[other]
+        )
 
     def _near(self, one: str, other: str) -> bool:
         times = [self._threads[uid].created for uid in self.members[one] + self.members[other]]

@@ -74,10 +74,12 @@ class LobstersConfig:
 
 @dataclass(frozen=True, slots=True)
 class RedditConfig:
-    """[sources.reddit]; without client_id the RSS feeds are read, and counts are unknown."""
+    """[sources.reddit]; without client_id the feeds are read, and counts are unknown."""
 
     enabled: bool = True
     subreddits: tuple[str, ...] = ("LocalLLaMA", "MachineLearning", "programming")
+    feed_token: str = ""  # of a member, from https://www.reddit.com/prefs/feeds/; or "env:NAME"
+    user: str = ""  # the member's name, sent with the token
     client_id: str = ""  # or "env:NAME": see secret()
     client_secret: str = ""  # or "env:NAME"
     comments: int = 5
@@ -93,6 +95,7 @@ class ArxivConfig:
     categories: tuple[str, ...] = ("cs.LG", "cs.CL")
     max_results: int = 500
     endpoint: str = "https://export.arxiv.org/api"
+    feed_endpoint: str = "https://rss.arxiv.org/atom"  # read when the API fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,12 +282,20 @@ def _check(config: Config) -> None:
     if config.writer.endpoint and not config.writer.model:
         raise ConfigError("writer.endpoint is set but writer.model is not; name the model")
     for key, value in {
+        "sources.reddit.feed_token": config.sources.reddit.feed_token,
         "sources.reddit.client_id": config.sources.reddit.client_id,
         "sources.reddit.client_secret": config.sources.reddit.client_secret,
         "writer.api_key": config.writer.api_key,
     }.items():
         if value.startswith(_ENVIRONMENT) and not value.removeprefix(_ENVIRONMENT).strip():
             raise ConfigError(f'{key} is {value!r}; name the variable, like "env:NAME"')
+    reddit = config.sources.reddit
+    for token, name, needed in (
+        (reddit.feed_token, reddit.user, "user"),
+        (reddit.client_id, reddit.client_secret, "client_secret"),
+    ):
+        if token and not name:
+            raise ConfigError(f"sources.reddit.{needed} is missing; set it beside its counterpart")
     _check_watches(config.watch)
 
 
@@ -299,6 +310,7 @@ def _check_addresses(config: Config) -> None:
         "sources.reddit.endpoint": sources.reddit.endpoint,
         "sources.reddit.public_endpoint": sources.reddit.public_endpoint,
         "sources.arxiv.endpoint": sources.arxiv.endpoint,
+        "sources.arxiv.feed_endpoint": sources.arxiv.feed_endpoint,
     }.items():
         if url and not re.match(r"https?://[^/\s]", url):
             raise ConfigError(f"{key} {url!r} is no http:// or https:// address")

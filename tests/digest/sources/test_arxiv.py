@@ -204,3 +204,36 @@ def test_a_page_of_a_wall_is_named(community: Community) -> None:
 def test_what_is_no_category_is_refused(category: str) -> None:
     with pytest.raises(SourceError, match="is no category"):
         Arxiv(ArxivConfig(categories=(category,)))
+
+
+# Hand-made from the documented shape of https://rss.arxiv.org/atom/.
+ANNOUNCED = """<feed xmlns="http://www.w3.org/2005/Atom" xmlns:arxiv="http://arxiv.org/schemas/atom">
+<entry><id>oai:arXiv.org:2605.00001v1</id><title>Paper 1</title>
+<link href="https://arxiv.org/abs/2605.00001" rel="alternate" type="text/html"/>
+<summary>arXiv:2605.00001v1 Announce Type: new
+Abstract: We show  that it is so.</summary><category term="cs.LG"/>
+<published>2026-05-28T00:00:00-04:00</published>
+<arxiv:announce_type>new</arxiv:announce_type></entry>
+<entry><id>oai:arXiv.org:2401.00002v7</id><title>Old</title><summary>x</summary>
+<published>2026-05-28T00:00:00-04:00</published>
+<arxiv:announce_type>replace</arxiv:announce_type></entry></feed>"""
+
+
+def test_in_a_wave_of_429_the_papers_of_the_day_are_read_from_the_feed(
+    community: Community,
+) -> None:
+    community.routes |= {
+        "/query": Reply(b"", 429),
+        "/atom/cs.LG+cs.CL": Reply(ANNOUNCED.encode(), 200, ATOM),
+    }
+    reader = Arxiv(ArxivConfig(endpoint=community.url, feed_endpoint=f"{community.url}/atom"))
+    batches: list[Batch] = []
+    with community.http("arxiv", manners=reader.manners) as http:
+        collecting = reader.collect(http, SINCE, UNTIL, None)
+        batches.append(next(collecting))
+        with pytest.raises(SourceError, match=r"429.*the 1 papers announced today were read"):
+            batches.extend(collecting)
+    (paper,) = batches[0].threads
+    assert (paper.uid, paper.link) == ("arxiv:2605.00001", "https://arxiv.org/abs/2605.00001")
+    assert paper.passages[0].text == "We show that it is so."
+    assert min(community.clock.slept) >= 3.0

@@ -55,6 +55,10 @@ class Counted:
     windows: list[tuple[int, int, str | None]] = field(default_factory=list)
     manners: Manners = field(default_factory=Manners)
 
+    @property
+    def communities(self) -> tuple[str, ...]:
+        return (self.name,)
+
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         self.windows.append((since, until, cursor))
         for number in range(int(cursor or 0), self.numbers):
@@ -411,7 +415,7 @@ def test_four_communities_in_trouble_at_once_are_each_named(
     errors = {one.name: one.error or "" for one in report.sources}
     assert "502 Bad Gateway" in errors["hackernews"]
     assert "Just a moment" in errors["lobsters"]
-    assert "set client_id" in errors["reddit"]
+    assert "as feed_token" in errors["reddit"]
     assert "4 times" in errors["arxiv"] or "5 times" in errors["arxiv"]
     assert ids(archive, "hackernews") == ["1"]
     assert report.exit_code == 1

@@ -344,3 +344,40 @@ def test_no_value_of_a_field_breaks_the_reading(data: st.DataObject) -> None:
         for read in (thread_of_hit, thread_of_item):
             thread = read(broken, 9)
             assert thread is None or thread.id == "1" or name in {"id", "objectID"}
+
+
+def test_a_search_that_stands_still_is_recognised_and_the_front_page_is_read(
+    community: Community,
+) -> None:
+    old = [hit(n, UNTIL - 36 * 3600 - n) for n in range(1, 40)]
+    community.routes |= {
+        "/api/v1/search_by_date": search(old),
+        "/v0/topstories.json": json_reply([500, 501, 7]),
+        "/v0/beststories.json": json_reply([500]),
+        "/v0/item/500.json": json_reply(item(500, UNTIL - 5 * 3600)),
+        "/v0/item/501.json": json_reply(item(501, UNTIL - 1000, score=3)),
+    }
+    for one in old:
+        number = int(one["objectID"])
+        community.routes[f"/v0/item/{number}.json"] = json_reply(item(number, one["created_at_i"]))
+    batches: list[Batch] = []
+    with (
+        community.http("hackernews", budget_seconds=1e6) as http,
+        pytest.raises(SourceError, match="search index stands still"),
+    ):
+        batches.extend(source(community).collect(http, SINCE, UNTIL, None))
+    found = {thread.id for batch in batches for thread in batch.threads}
+    assert "500" in found  # from the front page
+    assert "501" not in found  # too few points
+    assert {one["objectID"] for one in old} <= found  # the search of the older day is believed
+
+
+def test_a_quiet_search_that_the_front_page_confirms_is_believed(community: Community) -> None:
+    community.routes |= {
+        "/api/v1/search_by_date": search([hit(1, UNTIL - 8 * 3600)]),
+        "/v0/topstories.json": json_reply([1, 2]),
+        "/v0/item/1.json": json_reply(item(1, UNTIL - 8 * 3600)),
+        "/v0/item/2.json": json_reply(item(2, UNTIL - 600, score=90)),  # younger than an hour
+    }
+    assert [thread.id for batch in collected(community) for thread in batch.threads] == ["1", "1"]
+    assert community.paths().count("/v0/topstories.json") == 1

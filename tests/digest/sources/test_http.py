@@ -447,3 +447,12 @@ def test_an_error_shows_no_escape_sequence_of_the_answer(community: Community) -
             with pytest.raises(RefusedError) as caught:
                 http.get(f"{community.url}{path}")
             assert str(caught.value).isprintable()
+
+
+def test_a_header_of_megabytes_is_not_read(community: Community) -> None:
+    community.routes["/"] = Reply(b"", headers=(("X-Long", "x" * 2_000_000),))
+    with (
+        community.http(manners=Manners(attempts=1)) as http,
+        pytest.raises(UnreachableError, match="Receive buffer too long"),
+    ):
+        http.get(community.url)

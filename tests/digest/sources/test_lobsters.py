@@ -104,7 +104,7 @@ def test_pages_are_read_until_one_ends_before_the_window(community: Community) -
     assert [thread.id for batch in batches for thread in batch.threads] == [
         f"id{number}" for number in range(31)
     ]
-    assert community.clock.slept == [1.0]
+    assert community.clock.slept == [2.0]
 
 
 def test_the_best_stories_are_read_with_their_comments(community: Community) -> None:

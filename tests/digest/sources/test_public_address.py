@@ -7,9 +7,12 @@ import pytest
 from shiomi.digest.sources.public_address import (
     PrivateAddressError,
     UnresolvedError,
+    public_address,
     refuse_private,
     resolve,
 )
+
+from .community import Community, html
 
 
 @pytest.mark.parametrize(
@@ -55,3 +58,29 @@ def test_a_name_that_cannot_be_looked_up_is_not_asked_for_now() -> None:
 
     with pytest.raises(UnresolvedError, match=r"no network.*next time"):
         refuse_private("https://example.org/", offline)
+
+
+def test_a_name_that_turns_private_at_the_connect_is_never_asked(community: Community) -> None:
+    port = community.url.rpartition(":")[2]
+    looked_up: list[str] = []
+
+    def rebinding(host: str) -> list[str]:
+        looked_up.append(host)
+        return ["93.184.216.34"] if len(looked_up) == 1 else ["127.0.0.1"]
+
+    refuse_private(f"http://rebind.example:{port}/", rebinding)
+    with community.http("articles") as http:
+        http.pin(lambda host: public_address(host, rebinding))
+        with pytest.raises(PrivateAddressError, match=r"127\.0\.0\.1"):
+            http.get(f"http://rebind.example:{port}/a")
+    assert community.asked == []
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(community: Community) -> None:
+    community.routes["/a"] = html("an article")
+    port = community.url.rpartition(":")[2]
+    with community.http("articles") as http:
+        http.pin(lambda host: "127.0.0.1")
+        assert http.get(f"http://no-such-name.example:{port}/a").body == b"an article"
+    (asked,) = community.asked
+    assert asked.headers["host"] == f"no-such-name.example:{port}"

@@ -14,7 +14,8 @@ from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.arxiv import Arxiv
 from shiomi.digest.sources.hackernews import HackerNews, thread_of_hit, thread_of_item
 from shiomi.digest.sources.lobsters import Lobsters, thread_of_story
-from shiomi.digest.sources.reddit import Reddit, comments_of_listing, thread_of_post
+from shiomi.digest.sources.reddit import comments_of_listing, thread_of_post
+from shiomi.digest.sources.reddit_feeds import RedditFeeds
 from shiomi.digest.thread import PassageKind, Reading, Thread, ThreadState
 
 from .community import Asked, Community, Reply, json_reply
@@ -186,11 +187,11 @@ def test_the_recorded_block_page_is_named(payloads: Path, community: Community) 
     community.routes["/r/LocalLLaMA/new/.rss"] = Reply(
         page.read_bytes(), 403, (("Content-Type", "text/html"),)
     )
-    reader = Reddit(RedditConfig(public_endpoint=community.url, subreddits=("LocalLLaMA",)))
+    reader = RedditFeeds(RedditConfig(public_endpoint=community.url, subreddits=("LocalLLaMA",)))
     with (
         community.http("reddit") as http,
         pytest.raises(
-            SourceError, match=r"403 \(bot wall: Reddit\): Blocked whoa there, pardner!.*client_id"
+            SourceError, match=r"403 \(bot wall: Reddit\): Blocked whoa there, pardner!.*feed_token"
         ),
     ):
         list(reader.collect(http, 0, NOW, None))

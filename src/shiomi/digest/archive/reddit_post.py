@@ -1,24 +1,31 @@
-"""What Reddit means by a post's fields: the same for a post imported and for one collected."""
+"""A post of Reddit as a thread: one mapping for imported files and for the API."""
 
 from __future__ import annotations
 
+import html
 import re
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from shiomi.digest.thread import ThreadState
+import msgspec
+
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 
 __all__ = [
+    "RedditPost",
     "is_quotable",
     "is_subreddit",
     "points_at_itself",
     "post_link",
     "post_state",
-    "post_title",
+    "thread_from_post",
     "without_users",
 ]
 
 _SITE = "https://www.reddit.com"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{1,20}")  # r/reddit.com is one too
+_ID = re.compile(r"[A-Za-z0-9]{1,16}")
+_DISCUSSION = re.compile(r"/r/(\w+)/comments/(\w+)")
 _PERMALINK = re.compile(r"/r/[\w%./-]+")
 _GONE = frozenset({"[deleted]", "[removed]", ""})
 _GONE_TITLE = "[deleted by user]"
@@ -28,6 +35,77 @@ _BOT = "I am a bot, and this action was performed automatically"
 _MENTION = re.compile(
     r"(?:(?<![A-Za-z0-9_/])/?|(?<=reddit\.com/))u(?:ser)?/[A-Za-z0-9_-]{3,}", re.IGNORECASE
 )
+
+
+Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+Moment = Annotated[float, msgspec.Meta(ge=0, lt=2**36)]  # unix seconds, to the year 4147
+
+
+class _Parent(msgspec.Struct):
+    id: str
+    subreddit: str
+
+
+class RedditPost(msgspec.Struct, kw_only=True):
+    """The fields of a submission that are read. The author is not: no user name is stored."""
+
+    id: str
+    title: str
+    subreddit: str
+    created_utc: Moment
+    permalink: str | None = None
+    url: str | None = None
+    is_self: bool = False
+    selftext: str | None = None
+    selftext_html: str | None = None
+    score: Count | None = None
+    hide_score: bool = False
+    num_comments: Count | None = None
+    removed_by_category: str | None = None
+    link_flair_text: str | None = None
+    over_18: bool = False
+    crosspost_parent: str | None = None  # "t3_1abc"
+    crosspost_parent_list: list[_Parent] = []
+
+
+def thread_from_post(
+    post: RedditPost, time: int, *, title: str, own: str, url: str | None, exact: bool = True
+) -> Thread:
+    """The thread that a post is, its counts read at `time` (or before: `exact` False).
+
+    `title` is its title on one line, `own` its text as plain text, `url` the address it states.
+    """
+    state = post_state(title, post.selftext, post.removed_by_category)
+    link = post_link(post.subreddit, post.id, post.permalink)
+    url = None if post.is_self or (url and points_at_itself(url, post.id)) else url or None
+    points = None if post.hide_score else post.score
+    known = points is not None or post.num_comments is not None
+    flair = " ".join(html.unescape(post.link_flair_text or "").split())
+    quotable = own and state is ThreadState.LIVE and is_quotable(post.selftext or own)
+    return Thread(
+        f"reddit/{post.subreddit}",
+        post.id,
+        "" if title == _GONE_TITLE else title,
+        int(post.created_utc),
+        link,
+        url,
+        tuple(filter(None, (flair, "nsfw" if post.over_18 else ""))),
+        state,
+        _crosspost(post),
+        readings=(Reading(time, points, post.num_comments, exact),) if known else (),
+        passages=(Passage(PassageKind.POST, own, link),) if quotable else (),
+    )
+
+
+def _crosspost(post: RedditPost) -> str | None:
+    """The uid of the parent: stated as an object, or by an address that names its subreddit."""
+    for parent in post.crosspost_parent_list[:1]:
+        if _ID.fullmatch(parent.id) and is_subreddit(parent.subreddit):
+            return f"reddit/{parent.subreddit}:{parent.id}"
+    found = _DISCUSSION.search(post.url or "")
+    if post.crosspost_parent and found and post.crosspost_parent == f"t3_{found[2]}":
+        return f"reddit/{found[1]}:{found[2]}" if is_subreddit(found[1]) else None
+    return None
 
 
 def is_subreddit(name: str) -> bool:
@@ -47,11 +125,6 @@ def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadSt
     if removed_by is not None or text == "[removed]":
         return ThreadState.REMOVED
     return ThreadState.DELETED if text == "[deleted]" else ThreadState.LIVE
-
-
-def post_title(title: str) -> str:
-    """The title, "" where Reddit shows none any more."""
-    return "" if title == _GONE_TITLE else title
 
 
 def post_link(subreddit: str, post: str, permalink: str | None) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import html
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,12 +15,10 @@ import msgspec
 
 from shiomi.digest.archive.reddit_markdown import plain_markdown
 from shiomi.digest.archive.reddit_post import (
+    RedditPost,
     is_quotable,
     is_subreddit,
-    points_at_itself,
-    post_link,
-    post_state,
-    post_title,
+    thread_from_post,
 )
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 
@@ -269,80 +268,34 @@ class _RedditComment(msgspec.Struct):
     score: Count | None = None
 
 
-class _RedditPost(msgspec.Struct):
+class _RedditPost(RedditPost, kw_only=True):
     id: Id
-    title: str
     subreddit: Name
     permalink: str
-    created_utc: Annotated[float, msgspec.Meta(ge=0, lt=2**36)]
-    score: Count | None = None
-    num_comments: Count | None = None
-    hide_score: bool = False
-    selftext: str | None = None
-    is_self: bool = False
-    url: str | None = None
-    link_flair_text: str | None = None
-    over_18: bool = False
-    removed_by_category: str | None = None
-    crosspost_parent: str | None = None
     top_comments: tuple[_RedditComment, ...] = ()
 
 
 def _reddit_post(row: _RedditPost, read_at: int) -> Found:
-    community, created = f"reddit/{row.subreddit}", int(row.created_utc)
     if not is_subreddit(row.subreddit):
-        raise ValueError("it stands in no subreddit, or on a user's own page, named as the user is")
+        raise ValueError("it is in no subreddit, or on the page of a user")
     title = " ".join(html.unescape(row.title).split())
     if not title:
         raise ValueError("it has no title")
-    link = post_link(row.subreddit, row.id, row.permalink)
-    state = post_state(title, row.selftext, row.removed_by_category)
-    url = html.unescape(row.url) if row.url and not row.is_self else None
-    if url and points_at_itself(url, row.id):
-        url = None
-    seen = max(read_at, created)
-    points = None if row.hide_score else row.score
-    known = points is not None or row.num_comments is not None
-    flair = " ".join(html.unescape(row.link_flair_text or "").split())
-    thread = Thread(
-        community,
-        row.id,
-        post_title(title),
-        created,
-        link,
-        url,
-        tuple(filter(None, (flair, "nsfw" if row.over_18 else ""))),
-        state,
-        _crosspost(row.crosspost_parent, url),
-        (Reading(seen, points, row.num_comments, exact=False),) if known else (),
-        _reddit_passages(row, link, quotable=state is ThreadState.LIVE),
-    )
-    return Found(community, row.id, seen, thread)
+    seen = max(read_at, int(row.created_utc))
+    own = plain_markdown(row.selftext or "")
+    url = html.unescape(row.url) if row.url else None
+    thread = thread_from_post(row, seen, title=title, own=own, url=url, exact=False)
+    passages = (*thread.passages, *_reddit_comments(row, thread.link))
+    return Found(thread.community, row.id, seen, dataclasses.replace(thread, passages=passages))
 
 
-def _reddit_passages(row: _RedditPost, link: str, *, quotable: bool) -> tuple[Passage, ...]:
-    """The post's own text and the comments that are not gone; who wrote them is not read."""
-    passages = []
-    if quotable and is_quotable(row.selftext or ""):
-        own = plain_markdown(row.selftext or "")
-        if own:
-            passages.append(Passage(PassageKind.POST, own, link))
+def _reddit_comments(row: _RedditPost, link: str) -> Iterator[Passage]:
+    """The comments that are not gone; who wrote them is not read."""
     for comment in row.top_comments:
-        if not is_quotable(comment.body):
-            continue
-        said = plain_markdown(comment.body)
+        said = plain_markdown(comment.body) if is_quotable(comment.body) else ""
         if said:
             at = f"{link.rstrip('/')}/{comment.id}/"
-            passages.append(Passage(PassageKind.COMMENT, said, at, comment.score))
-    return tuple(passages)
-
-
-def _crosspost(parent: str | None, url: str | None) -> str | None:
-    """The uid of the parent, where the address names its subreddit; its id alone does not."""
-    found = re.search(r"/r/(\w+)/comments/(\w+)", url or "")
-    if parent and found and parent == f"t3_{found[2]}":
-        return f"reddit/{found[1]}:{found[2]}"
-    return None
+            yield Passage(PassageKind.COMMENT, said, at, comment.score)
 
 
 def _community(stated: str) -> str:

@@ -41,6 +41,7 @@ from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.public_address import (
     PrivateAddressError,
     UnresolvedError,
+    public_address,
     refuse_private,
 )
 from shiomi.digest.sources.robots import Robots, parse_robots
@@ -120,6 +121,8 @@ class Articles:
     _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: keeps everyone out
     _reading_robots: bool = False
 
+    communities: tuple[str, ...] = ()
+
     @property
     def name(self) -> str:
         """For messages and the archive's cursors."""
@@ -134,6 +137,8 @@ class Articles:
         """One batch for each page, also for one without an article; times are not looked at."""
         _ = since, until
         http.vet = partial(self._vet, http)  # before every request, so also at every redirect
+        if self.vet is refuse_private:
+            http.pin(public_address)
         done = read_cursor(cursor, _Done) or _Done()
         for thread in self.threads:
             if thread.uid in done.uids or thread.url is None:

@@ -1,8 +1,10 @@
-"""arXiv: new papers of some categories, through the Atom API.
+"""arXiv: new papers of some categories, through the Atom API, or the daily feed when that fails.
 
 https://info.arxiv.org/help/api/user-manual.html: one request in three seconds, one connection, at
 most 2,000 papers a slice. Its known faults: a first page that is empty with status 200 though
-there are papers (arxiv-api group, "anomalously empty"), and errors that come as an <entry>.
+there are papers (arxiv-api group, "anomalously empty"), errors that come as an <entry>, and waves
+of 429 below the stated rate. Then the announcements of the day are read from
+https://rss.arxiv.org/atom/CATEGORIES, which is one request; the papers of other days are missing.
 """
 
 from __future__ import annotations
@@ -17,20 +19,22 @@ from shiomi.digest.config import ArxivConfig
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
-from shiomi.digest.sources.http import Http
+from shiomi.digest.sources.http import Http, StoppedError, UnreachableError
 from shiomi.digest.sources.items import is_id, read_cursor, unix_time
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.sources.source import Batch
 from shiomi.digest.thread import Passage, PassageKind, Thread
 
-__all__ = ["Arxiv", "read_papers", "thread_of_entry"]
+__all__ = ["Arxiv", "read_papers", "thread_of_announcement", "thread_of_entry"]
 
 _SLICE = 100
 _EMPTY_TRIES = 3  # an empty first page is believed when it comes this often
 _COMMUNITY = "arxiv"
 _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 _ABS = re.compile(r"https?://(?:[a-z.]+\.)?arxiv\.org/abs/(?P<id>\S+?)(?:v\d+)?", re.ASCII)
+_OAI = re.compile(r"oai:arXiv\.org:(?P<id>\S+?)(?:v\d+)?", re.ASCII)
+_ANNOUNCE_TYPE = "{http://arxiv.org/schemas/atom}announce_type"
 _CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
 
 
@@ -44,7 +48,8 @@ class Arxiv:
     """Papers submitted to the configured categories. arXiv shows no points and no comments."""
 
     name = "arxiv"
-    manners = Manners(interval=3.0, attempts=5)
+    communities = (_COMMUNITY,)
+    manners = Manners(interval=3.0, attempts=5, limited=15.0)
 
     def __init__(self, config: ArxivConfig) -> None:
         for category in config.categories:
@@ -56,7 +61,39 @@ class Arxiv:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Newest first, a slice a batch."""
+        """Newest first, a slice a batch; the day's feed if the API gives none."""
+        try:
+            yield from self._query(http, since, until, cursor)
+        except StoppedError:
+            raise
+        except UnreachableError as error:
+            try:
+                threads, skipped = self._announced(http)
+            except StoppedError:
+                raise
+            except SourceError as second:
+                raise SourceError(f"{error}; nor the daily feed: {second}") from second
+            yield Batch(threads, "", skipped)
+            raise SourceError(
+                f"{error} (the {len(threads)} papers announced today were read from the daily feed "
+                "instead)"
+            ) from error
+
+    def _announced(self, http: Http) -> tuple[tuple[Thread, ...], int]:
+        """The papers announced today, without replacements of older ones."""
+        if not self.config.categories:
+            return (), 0
+        url = f"{self.config.feed_endpoint}/{'+'.join(self.config.categories)}"
+        entries = http.fetch(url, read_feed).findall(f"{ATOM}entry")
+        read = [
+            thread_of_announcement(entry)
+            for entry in entries
+            if not child_text(entry, _ANNOUNCE_TYPE).startswith("replace")
+        ]
+        found = {thread.id: thread for thread in read if thread is not None}
+        return tuple(found.values()), read.count(None)
+
+    def _query(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         place = read_cursor(cursor, _Place) or _Place()
         most = self.config.max_results
         while self.config.categories and place.start < most:
@@ -128,6 +165,23 @@ def thread_of_entry(entry: Element) -> Thread | None:
         return None
     link = f"https://arxiv.org/abs/{found['id']}"
     abstract = one_line(child_text(entry, f"{ATOM}summary"))
+    categories = [one_line(each.get("term", "")) for each in entry.findall(f"{ATOM}category")]
+    return Thread(
+        _COMMUNITY, found["id"], title, created, link, link,
+        tuple(dict.fromkeys(filter(None, categories))),
+        passages=(Passage(PassageKind.ABSTRACT, abstract, link),) if abstract else (),
+    )  # fmt: skip
+
+
+def thread_of_announcement(entry: Element) -> Thread | None:
+    """A paper of the daily feed as a thread; None for a damaged entry."""
+    found = _OAI.fullmatch(child_text(entry, f"{ATOM}id"))
+    title = one_line(child_text(entry, f"{ATOM}title"))
+    created = unix_time(child_text(entry, f"{ATOM}published"))
+    if found is None or not is_id(found["id"]) or not title or created is None:
+        return None
+    link = f"https://arxiv.org/abs/{found['id']}"
+    abstract = one_line(child_text(entry, f"{ATOM}summary").partition("Abstract:")[2])
     categories = [one_line(each.get("term", "")) for each in entry.findall(f"{ATOM}category")]
     return Thread(
         _COMMUNITY, found["id"], title, created, link, link,

@@ -18,6 +18,7 @@ import httpx2
 import msgspec
 
 from shiomi.digest.archive import Archive
+from shiomi.digest.archive.outcomes import Outcome, OutcomeStore
 from shiomi.digest.config import Config, SourcesConfig
 from shiomi.digest.errors import ConfigError, DigestError
 from shiomi.digest.sources.arxiv import Arxiv
@@ -26,6 +27,7 @@ from shiomi.digest.sources.http import Http, StoppedError, new_client, user_agen
 from shiomi.digest.sources.items import read_cursor
 from shiomi.digest.sources.lobsters import Lobsters
 from shiomi.digest.sources.reddit import Reddit
+from shiomi.digest.sources.reddit_feeds import RedditFeeds
 from shiomi.digest.sources.source import Batch, Source
 from shiomi.digest.thread import Thread
 
@@ -94,6 +96,7 @@ class _Run(msgspec.Struct, omit_defaults=True):
     since: int = 0  # of the run in progress
     until: int = 0  # its start; 0: none is in progress
     cursor: str | None = None
+    memory: str | None = None  # what the source wants to know in its next run
     validators: dict[str, dict[str, str]] = {}
     validated: int = 0  # the `since` of the run the validators are of
     blocked: dict[str, float] = {}
@@ -106,7 +109,9 @@ class _Sent:
     name: str
     batch: Batch | None
     validators: dict[str, dict[str, str]]
+    blocked: dict[str, float]
     error: str | None = None
+    archived: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(slots=True)
@@ -119,6 +124,7 @@ class _Worker:
     report: SourceReport
     thread: threading.Thread | None = None
     ended: bool = False
+    told: set[str] = field(default_factory=set)  # communities whose outcome the source gave
 
 
 @dataclass(slots=True)
@@ -128,8 +134,7 @@ class _Collecting:
     progress: Progress
     stop: threading.Event = field(default_factory=threading.Event)  # end after the batch at hand
     closed: threading.Event = field(default_factory=threading.Event)  # nothing is archived any more
-    # Bounded, so that a source is never far ahead of what is archived.
-    sent: queue.Queue[_Sent] = field(default_factory=lambda: queue.Queue(maxsize=1))
+    sent: queue.Queue[_Sent] = field(default_factory=queue.Queue)
     workers: dict[str, _Worker] = field(default_factory=dict)
 
 
@@ -138,7 +143,10 @@ def enabled_sources(config: SourcesConfig) -> dict[str, Callable[[], Source]]:
     known: dict[str, tuple[bool, Callable[[], Source]]] = {
         "hackernews": (config.hackernews.enabled, lambda: HackerNews(config.hackernews)),
         "lobsters": (config.lobsters.enabled, lambda: Lobsters(config.lobsters)),
-        "reddit": (config.reddit.enabled, lambda: Reddit(config.reddit)),
+        "reddit": (
+            config.reddit.enabled,
+            lambda: (Reddit if config.reddit.client_id else RedditFeeds)(config.reddit),
+        ),
         "arxiv": (config.arxiv.enabled, lambda: Arxiv(config.arxiv)),
     }
     return {name: make for name, (enabled, make) in known.items() if enabled}
@@ -178,6 +186,8 @@ def collect(
             source = make()
         except DigestError as error:
             report.error = str(error)
+            failed = [Outcome(one, error=str(error)) for one in _communities(name, config.sources)]
+            OutcomeStore(archive).record(name, int(clock()), failed)
             continue
         http = Http(
             name, client(), agent, clock, pause, random.Random(rng.random()),  # noqa: S311
@@ -194,6 +204,13 @@ def collect(
         for worker in work.workers.values():
             worker.http.client.close()
     return CollectReport(tuple(reports), interrupted)
+
+
+def _communities(name: str, config: SourcesConfig) -> tuple[str, ...]:
+    """The communities of a source that could not be made."""
+    if name == "reddit":
+        return tuple(f"reddit/{subreddit}" for subreddit in config.reddit.subreddits)
+    return (name,)
 
 
 def _chosen(
@@ -214,14 +231,14 @@ def _next_run(stored: str | None, now: int, days: int) -> _Run:
     where the last complete run is longer ago.
     """
     run = read_cursor(stored, _Run) or _Run()
-    if run.cursor and 0 <= now - run.until < _RESUMED:
+    if run.until and run.cursor and 0 <= now - run.until < _RESUMED:
         return run
     since = max(0, now - days * _DAY)
     if run.done:
         since = max(0, min(since, run.done - _DAY), now - _LONGEST_GAP)
     if since < run.validated:  # an unchanged page may hold older threads that were left out then
         run.validators = {}
-    run.since, run.until, run.cursor = since, now, None
+    run.since, run.until, run.cursor = since, now, run.memory
     return run
 
 
@@ -243,7 +260,8 @@ def _supervise(work: _Collecting) -> bool:
                 if time.monotonic() > given_up:
                     break
                 at_hand = work.sent.get(timeout=0.2 if interrupted else 60.0)
-            _archive(work, at_hand)  # once more where it was interrupted: it is idempotent
+            _archive(work, at_hand)  # again if it was interrupted: it is idempotent
+            at_hand.archived.set()
             at_hand = None
         except queue.Empty:
             continue
@@ -275,29 +293,26 @@ def _work(work: _Collecting, worker: _Worker) -> None:
     error: str | None = None
     try:
         for batch in worker.source.collect(http, run.since, run.until, run.cursor):
-            _send(work, _Sent(name, batch, dict(http.validators)))
+            _send(work, _Sent(name, batch, dict(http.validators), http.waits()))
             if work.stop.is_set():
                 raise StoppedError(f"{name}: interrupted; collecting again goes on from here")
     except DigestError as failure:
-        error = str(failure)
+        error = http.redact(str(failure))
     except Exception as failure:  # a fault in one source must not stop the others
         error = (
             f"{name}: a fault in shiomi, please report it: {type(failure).__name__}: "
-            f"{str(failure)[:300]}"
+            f"{http.redact(str(failure))[:300]}"
         )
     worker.report.requests = http.requests
     worker.report.seconds = max(0.0, work.clock() - started)
-    _send(work, _Sent(name, None, dict(http.validators), error))
+    _send(work, _Sent(name, None, dict(http.validators), http.waits(), error))
 
 
 def _send(work: _Collecting, sent: _Sent) -> None:
-    """Hand over; waits while the calling thread is busy archiving."""
-    while not work.closed.is_set():
-        try:
-            work.sent.put(sent, timeout=0.2)
-        except queue.Full:
-            continue
-        return
+    """Hand over, and wait until it is archived."""
+    work.sent.put(sent)
+    while not (sent.archived.wait(0.2) or work.closed.is_set()):
+        pass
 
 
 def _archive(work: _Collecting, sent: _Sent) -> None:
@@ -306,7 +321,12 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
     run, report = worker.run, worker.report
     if sent.batch is not None:
         run = msgspec.structs.replace(
-            run, cursor=sent.batch.cursor, validators=sent.validators, validated=run.since
+            run,
+            cursor=sent.batch.cursor,
+            memory=run.memory if sent.batch.memory is None else sent.batch.memory,
+            validators=sent.validators,
+            validated=run.since,
+            blocked=sent.blocked,
         )
         with work.archive.transaction():
             threads = _titled(work.archive, sent.batch.threads)
@@ -316,7 +336,10 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
             work.archive.set_cursor(
                 sent.name, msgspec.json.encode(run).decode(), collected=collected
             )
+            if sent.batch.outcomes:
+                OutcomeStore(work.archive).record(sent.name, now, sent.batch.outcomes)
         worker.run = run
+        worker.told.update(outcome.community for outcome in sent.batch.outcomes)
         report.threads += len(sent.batch.threads)
         report.new += added.new
         report.changed += added.changed
@@ -329,14 +352,21 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
 
 def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
     """Note how a source ended."""
-    run, report = worker.run, worker.report
-    collected = None
+    run, report, now = worker.run, worker.report, int(work.clock())
+    outcomes = [
+        Outcome(community, since=None if sent.error else run.since, error=sent.error)
+        for community in worker.source.communities
+        if community not in worker.told
+    ]
     if sent.error is None:
-        collected = int(work.clock())
         run = msgspec.structs.replace(run, done=run.until, since=0, until=0, cursor=None)
-    run = msgspec.structs.replace(run, blocked=dict(worker.http.blocked))
+    run = msgspec.structs.replace(run, blocked=sent.blocked)
     with work.archive.transaction():
-        work.archive.set_cursor(sent.name, msgspec.json.encode(run).decode(), collected=collected)
+        work.archive.set_cursor(
+            sent.name, msgspec.json.encode(run).decode(), collected=None if sent.error else now
+        )
+        if not work.stop.is_set():  # an interruption is not a failure
+            OutcomeStore(work.archive).record(sent.name, now, outcomes)
     report.error = sent.error
     worker.ended = True
 

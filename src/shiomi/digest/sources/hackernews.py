@@ -2,7 +2,8 @@
 
 Firebase: https://github.com/HackerNews/API. Algolia: https://hn.algolia.com/api; it shows at most
 1,000 hits of a query whatever the page (algolia/hn-search#230), so a time window with more is cut
-in two until it has fewer.
+in two until it has fewer. Its index can stand still for a day and then answers 200 with no or old
+hits (algolia/hn-search#248), so an answer without a young story is checked against the front page.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _FRONT = 100  # of the front-page lists, when the search fails
 _LISTED = 500
 _BATCH = 10
 _COMMUNITY = "hackernews"
+_QUIET = 6 * 3600  # seconds; a search whose newest hit is older is checked
+_CHECKED = 30  # stories of the front page that it is checked against
 _PAGE = "https://news.ycombinator.com/item?id="
 
 
@@ -69,12 +72,14 @@ class _Place(msgspec.Struct, omit_defaults=True):
     before: int
     best: list[str] = []  # ids to be read with their comments
     listed: list[str] = []  # ids to be read without
+    stale: bool = False  # the search lacked young stories
 
 
 class HackerNews:
     """Stories of Hacker News with at least `min_points` points."""
 
     name = "hackernews"
+    communities = (_COMMUNITY,)
     manners = Manners(interval=0.05)  # Firebase states no limit; Algolia 10,000 requests an hour
 
     def __init__(self, config: HackerNewsConfig) -> None:
@@ -109,14 +114,47 @@ class HackerNews:
                 raise SourceError(
                     f"{error} (the front-page lists were read instead; older stories are missing)"
                 ) from error
+            if place.before == until and self._is_stale(http, hits, start, until):
+                yield from self._read_front_page(http, since, until, failed, stale=True)
+                place.stale = True
             threads, skipped = _threads(hits, http.now())
             ranked = sorted(threads, key=lambda thread: (-_points(thread), thread.id))
             place.before = start
             place.best = [thread.id for thread in ranked[:_BEST]]
             yield Batch(tuple(threads), _written(place), skipped)
+        if place.stale and failed is None:
+            failed = SourceError(
+                f"{self.name}: the search index stands still: it lacks stories of the front page; "
+                "the front-page lists were read instead, other young stories are missing"
+            )
         if failed is not None:
             yield Batch((), "")  # the next run tries again
             raise failed
+
+    def _is_stale(self, http: Http, hits: Sequence[Any], start: int, until: int) -> bool:
+        """Whether the front page has stories of [start, until) that the search should have found.
+
+        Asked only if the newest hit is older than six hours.
+        """
+        found = {thread.id: thread for thread in _threads(hits, until)[0]}
+        if any(thread.created >= until - _QUIET for thread in found.values()):
+            return False
+        listed = http.get_json(f"{self.config.endpoint}/topstories.json")
+        front = [str(one) for one in listed if isinstance(one, int)] if listed else []
+        for story in front[:_CHECKED]:
+            if story in found:
+                continue
+            thread = thread_of_item(
+                http.get_json(f"{self.config.endpoint}/item/{story}.json"), until
+            )
+            if (
+                thread is not None
+                and thread.state is ThreadState.LIVE
+                and start <= thread.created < until - 3600
+                and _points(thread) >= self.config.min_points
+            ):
+                return True
+        return False
 
     def _search(self, http: Http, start: int, end: int) -> list[Any]:
         """All hits created in [start, end)."""
@@ -188,7 +226,13 @@ class HackerNews:
         return tuple(passages)
 
     def _read_front_page(
-        self, http: Http, since: int, until: int, failed: SourceError | None
+        self,
+        http: Http,
+        since: int,
+        until: int,
+        failed: SourceError | None,
+        *,
+        stale: bool = False,
     ) -> Iterator[Batch]:
         """What the front page and its ranking of the last days hold, without the search."""
         if failed is not None:
@@ -210,7 +254,8 @@ class HackerNews:
                     or _points(thread) >= self.config.min_points
                 )
             )
-            yield Batch(within, "", batch.skipped)  # the next run searches again
+            cursor = _written(_Place(until, stale=True)) if stale else ""
+            yield Batch(within, cursor, batch.skipped)  # the next run searches again
 
 
 def thread_of_hit(raw: Any, time: int) -> Thread | None:

@@ -120,6 +120,8 @@ class Http:
     vet: Callable[[str], None] | None = None  # raises SourceError for an address not to be asked
     validators: dict[str, dict[str, str]] = field(default_factory=dict)  # url → header → value
     blocked: dict[str, float] = field(default_factory=dict)  # host → unix seconds; asked to wait
+    reserved: dict[str, float] = field(default_factory=dict)  # host → unix seconds; see reserve()
+    secrets: set[str] = field(default_factory=set)  # values that no message may show
     requests: int = 0  # sent so far, redirects and retries among them
     retries: int = 0
     _hosts: dict[str, _Host] = field(default_factory=dict)
@@ -127,11 +129,45 @@ class Http:
     _watchdog: Watchdog = field(default_factory=Watchdog)
 
     def __post_init__(self) -> None:
+        self.budget_seconds = max(self.budget_seconds, self.manners.budget)
         self._deadline = self.clock() + self.budget_seconds
 
     def now(self) -> int:
         """Unix seconds."""
         return int(self.clock())
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds of the time budget that are left; negative when it is spent."""
+        return self._deadline - self.clock()
+
+    def reserve(self, url: str) -> None:
+        """Note when the host may be asked again after the request that is about to be sent.
+
+        Call it, then yield a batch, then send: the note is archived with the batch, so that a
+        process that is killed after the request keeps to the pace when it is started again.
+        """
+        request = self.client.build_request("GET", url)
+        name, host = _name(request), self._host(request)
+        turn = max(self.clock(), host.next_time, self.blocked.get(name, 0.0))
+        self.reserved[name] = turn + self.manners.interval
+
+    def waits(self) -> dict[str, float]:
+        """When each host may be asked again, where that is not now: host → unix seconds."""
+        names = {*self.blocked, *self.reserved}
+        return {
+            name: max(self.blocked.get(name, 0.0), self.reserved.get(name, 0.0)) for name in names
+        }
+
+    def redact(self, text: str) -> str:
+        """`text` without the secrets that were sent with requests."""
+        for value in self.secrets:
+            text = text.replace(value, "…")
+        return text
+
+    def pin(self, address: Callable[[str], str]) -> None:
+        """Connect to what `address` gives for a host name, instead of looking the name up again."""
+        self._watchdog.pin = address
 
     def abort(self) -> None:
         """End the request under way, from another thread."""
@@ -183,8 +219,12 @@ class Http:
         auth: tuple[str, str] | None = None,
         allow: tuple[int, ...] = (),
         conditional: bool = False,
+        secret: Mapping[str, str] | None = None,
     ) -> T:
-        """What `parse` makes of the answer; UnusableAnswerError from it makes this ask again."""
+        """What `parse` makes of the answer; UnusableAnswerError from it makes this ask again.
+
+        `secret`: query parameters that are sent, but never shown and never stored.
+        """
         try:
             request = self.client.build_request(
                 method,
@@ -198,6 +238,9 @@ class Http:
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, TypeError, ValueError) as error:
             raise RefusedError(f"{self.name}: {url[:200]!r} is no address: {error}", 0) from None
         key = str(request.url)
+        if secret:
+            self.secrets.update(filter(None, secret.values()))
+            request.url = request.url.copy_merge_params(dict(secret))
         if conditional:
             request.headers.update(self.validators.get(key, {}))
         answer, result = self._persist(request, parse, (*allow, 304) if conditional else allow)
@@ -355,7 +398,11 @@ class Http:
             return answer
         said = f"answered {status}{excerpt(answer)}"
         if status in _RETRIED:
-            raise _FaultError(said, retry_after(answer.headers, self.clock()), status)
+            wait = retry_after(answer.headers, self.clock())
+            limited = status == 429 or (status == 500 and not answer.body)  # Lobsters' limiter
+            if wait is None and limited and self.manners.limited:
+                wait = rate_limit_wait(answer.headers, self.clock()) or self.manners.limited
+            raise _FaultError(said, wait, status)
         remedy = _REMEDIES.get(status, "look for a newer version of shiomi")
         raise RefusedError(
             f"{self.name}: {request.method} {_shown(request)} {said}; {remedy}", status

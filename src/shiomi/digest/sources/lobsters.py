@@ -78,7 +78,9 @@ class Lobsters:
     """The newest stories of Lobsters."""
 
     name = "lobsters"
-    manners = Manners(interval=1.0)  # no limit is stated; one a second is what a reader might do
+    communities = (_COMMUNITY,)
+    # No limit is stated. At one request a second the limiter answers 500 with an empty body.
+    manners = Manners(interval=2.0, limited=30.0)
 
     def __init__(self, config: LobstersConfig) -> None:
         self.config = config

@@ -1,4 +1,4 @@
-"""What is owed to a community's servers, as numbers, and how their own wishes are read."""
+"""The limits a source keeps to, and the waiting times that servers ask for."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ class Manners:
     redirects: int = 5
     seconds: float = 60.0  # for one request, whole; a trickle of bytes does not prolong it
     bytes: int = 8 * 2**20  # of one answer, decompressed
+    limited: float = 0.0  # seconds to wait when a limiter states no time
+    budget: float = 0.0  # seconds one run needs at this pace; 0: [collect] budget_seconds is enough
 
 
 def backoff(attempt: int, rng: random.Random, *, base: float = 1.0, longest: float = 60.0) -> float:

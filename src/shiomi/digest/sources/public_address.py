@@ -2,8 +2,8 @@
 
 An address that a community gives, or that a page redirects to, may name the reader's router, a
 service on this machine or a cloud's metadata server (server-side request forgery). Every hop is
-looked at before it is asked for. A name that resolves to a public address now and to a private one
-a moment later (DNS rebinding) is not caught; the answer would still have to look like an article.
+checked before it is asked for, and the connection goes to the address that was checked: a name that
+resolves to a public address first and to a private one later (DNS rebinding) gains nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from urllib.parse import urlsplit
 
 from shiomi.digest.errors import SourceError
 
-__all__ = ["PrivateAddressError", "UnresolvedError", "refuse_private", "resolve"]
+__all__ = [
+    "PrivateAddressError",
+    "UnresolvedError",
+    "public_address",
+    "refuse_private",
+    "resolve",
+]
 
 Resolver = Callable[[str], Iterable[str]]
 
@@ -61,6 +67,24 @@ def refuse_private(url: str, resolver: Resolver = resolve) -> None:
                 f"{url[:200]!r} leads to {address}, which is not on the public network; "
                 "articles are fetched only from there"
             )
+
+
+def public_address(host: str, resolver: Resolver = resolve) -> str:
+    """An IP address of `host`, all of whose addresses are public; for the connection itself.
+
+    Raises PrivateAddressError or UnresolvedError.
+    """
+    name = f"[{host}]" if ":" in host else host
+    found: list[str] = []
+
+    def kept(host: str) -> list[str]:
+        found.extend(resolver(host))
+        return found
+
+    refuse_private(f"http://{name}/", kept)
+    if not found:
+        raise UnresolvedError(f"{host[:200]!r} has no address; it is tried again next time")
+    return found[0]
 
 
 def _is_public(address: str) -> bool:

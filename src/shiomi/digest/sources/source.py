@@ -1,4 +1,4 @@
-"""What a source is: one community's answers turned into threads, a batch at a time."""
+"""The interface of a source: it turns a community's answers into threads, a batch at a time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from shiomi.digest.archive.outcomes import Outcome
 from shiomi.digest.sources.http import Http
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.thread import Thread
@@ -15,19 +16,26 @@ __all__ = ["Batch", "Source"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Threads to archive together, and where to go on after them."""
+    """Threads to archive together, and where to continue after them."""
 
     threads: tuple[Thread, ...]  # title "": the community shows none any more; the known one stays
-    cursor: str  # the source's own words, for going on after an interruption; "": begin anew
+    cursor: str  # the source's own notes, to continue after an interruption; "": start over
     skipped: int = 0  # items left out because they are not what they should be
+    outcomes: tuple[Outcome, ...] = ()  # of the feeds that were read for it, or that failed
+    memory: str | None = None  # handed to the next run as its cursor; None: as it was
 
 
 class Source(Protocol):
-    """One community. It keeps no state between runs: where it is stands in the cursor."""
+    """One community, or several behind one API. All its state is in the cursor and the memory."""
 
     @property
     def name(self) -> str:
         """Its name in shiomi.toml, in the archive's cursors and in messages."""
+
+    @property
+    def communities(self) -> tuple[str, ...]:
+        """The communities its threads belong to. One without an outcome of its own in a batch is
+        recorded as read when `collect` returns, and as failed when it raises."""
 
     @property
     def manners(self) -> Manners:
@@ -39,7 +47,8 @@ class Source(Protocol):
         `until` is the start of the run. Threads younger than that may be left out, unless they
         came in an answer that was asked for conditionally: unchanged, it is not sent again.
 
-        `cursor` is None at the start of a run; else that of the last batch archived in this same
-        run, which was interrupted. A batch is small: it is what a crash may lose. Raises
+        `cursor` is None at the start of a run, or the `memory` of an earlier run; after an
+        interruption it is the cursor of the last batch that was archived. The next batch is asked
+        for only when the last one is archived. Keep batches small: a crash loses one. Raises
         SourceError, after the batches that could be had, naming what is missing and why.
         """

@@ -11,10 +11,13 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx2
+
+from shiomi.digest.sources.public_address import PrivateAddressError
 
 __all__ = ["Watchdog"]
 
@@ -23,14 +26,16 @@ class Watchdog:
     """Watches the requests of one client, one at a time."""
 
     def __init__(self) -> None:
+        self.pin: Callable[[str], str] | None = None  # host → the checked address to connect to
         self.bit = False  # whether the last request watched was ended
+        self._pinned = ""
         self._sockets: deque[socket.socket] = deque(maxlen=8)  # those that may still be in use
 
     @contextlib.contextmanager
     def watch(self, request: httpx2.Request, seconds: float) -> Iterator[None]:
         """End the request when it is not over, answer and all, after `seconds`."""
-        self.bit = False
-        request.extensions["trace"] = self._trace
+        self.bit, self._pinned = False, ""
+        request.extensions["trace"] = partial(self._trace, request.url.host)
         timer = threading.Timer(seconds, self.bite)
         timer.daemon = True
         timer.start()
@@ -39,8 +44,20 @@ class Watchdog:
         finally:
             timer.cancel()
 
-    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Note the socket of a new connection; httpcore2 tells of it through its trace hook."""
+    def _trace(self, host: str, event: str, info: dict[str, Any]) -> None:
+        """Pin the address of a new connection and note its socket, through httpcore2's trace hook.
+
+        `info` of "connect_tcp.started" holds the arguments of the connect. A connection to a proxy
+        names another host and is left as it is.
+        """
+        if event == "connection.connect_tcp.started" and self.pin and info.get("host") == host:
+            self._pinned = info["host"] = self.pin(host)
+        if event == "connection.connect_tcp.complete" and self._pinned:
+            address = info["return_value"].get_extra_info("server_addr")[0]
+            if address.partition("%")[0] != self._pinned.partition("%")[0]:
+                info["return_value"].close()
+                raise PrivateAddressError(f"{host} was reached at {address}, which was not checked")
+            self._pinned = ""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             found = info["return_value"].get_extra_info("socket")
             if isinstance(found, socket.socket):

@@ -37,6 +37,7 @@ def without_times(text: str) -> str:
     return re.sub(r"\d+(\.\d+)? s\b", "N s", text)
 
 
+@pytest.mark.process
 def test_the_demo_prints_what_the_readmes_show(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "shiomi.cli", "demo", "--out", "demo"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -83,6 +84,7 @@ def test_every_link_within_the_repository_leads_somewhere(document: str) -> None
         assert ((ROOT / document).parent / link).exists(), link
 
 
+@pytest.mark.process
 def test_the_commands_of_the_readme_run_where_no_community_is_reachable(tmp_path: Path) -> None:
     def run(*args: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "shiomi.cli", *args]

@@ -61,6 +61,7 @@ def test_every_command_has_help_that_teaches(path: tuple[str, ...]) -> None:
     assert len(done.output.splitlines()) > 6
 
 
+@pytest.mark.process
 def test_help_is_the_same_in_a_process_of_its_own(run: Run) -> None:
     done = run("digest", "check", "--help")
     assert done.returncode == Exit.DONE
@@ -83,6 +84,7 @@ def test_every_command_that_reports_speaks_json(path: tuple[str, ...]) -> None:
     assert "--json" in [name for option in COMMANDS[path].params for name in option.opts]
 
 
+@pytest.mark.process
 def test_the_help_imports_nothing_heavy() -> None:
     code = (
         "import sys, shiomi.cli\n"
@@ -93,6 +95,7 @@ def test_the_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.process
 def test_init_writes_a_file_that_says_the_defaults(run: Run, tmp_path: Path) -> None:
     assert run("init").returncode == Exit.DONE
     config = load_config(tmp_path / "shiomi.toml")
@@ -100,6 +103,7 @@ def test_init_writes_a_file_that_says_the_defaults(run: Run, tmp_path: Path) -> 
     assert config == defaults
 
 
+@pytest.mark.process
 def test_init_does_not_write_over_a_file(run: Run, tmp_path: Path) -> None:
     (tmp_path / "shiomi.toml").write_text("mine")
     done = run("init")
@@ -108,6 +112,7 @@ def test_init_does_not_write_over_a_file(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "shiomi.toml").read_text() == "mine"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", [["collect"], ["digest"], ["search", "x"], ["status"]])
 def test_without_a_configuration_the_remedy_is_named(run: Run, command: list[str]) -> None:
     done = run(*command)
@@ -116,10 +121,12 @@ def test_without_a_configuration_the_remedy_is_named(run: Run, command: list[str
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_an_unknown_command_is_a_usage_error(run: Run) -> None:
     assert run("digset").returncode == Exit.USAGE
 
 
+@pytest.mark.process
 def test_a_digest_of_an_empty_archive_says_what_to_do(run: Run, tmp_path: Path) -> None:
     run("init")
     assert run("import", "nothing.jsonl").returncode == Exit.FAILED
@@ -129,6 +136,7 @@ def test_a_digest_of_an_empty_archive_says_what_to_do(run: Run, tmp_path: Path) 
     assert not list(tmp_path.glob("public/*"))
 
 
+@pytest.mark.process
 def test_what_is_exported_is_imported_to_the_same(run: Run, tmp_path: Path) -> None:
     run("init")
     for resource in sample_files():
@@ -145,6 +153,7 @@ def test_what_is_exported_is_imported_to_the_same(run: Run, tmp_path: Path) -> N
     assert one.count(b"\n") > 500
 
 
+@pytest.mark.process
 def test_json_output_is_one_document(run: Run) -> None:
     run("init")
     run("import", "nothing.jsonl")  # makes the empty archive
@@ -152,6 +161,7 @@ def test_json_output_is_one_document(run: Run) -> None:
     assert json.loads(run("search", "--json", "規制").stdout) == []
 
 
+@pytest.mark.process
 def test_a_reader_that_goes_away_is_no_failure(run: Run, tmp_path: Path) -> None:
     run("init")
     with as_file(sample_files()[-1]) as path:
@@ -166,6 +176,7 @@ def test_a_reader_that_goes_away_is_no_failure(run: Run, tmp_path: Path) -> None
     assert done.stderr == ""
 
 
+@pytest.mark.process
 def test_what_is_the_users_own_is_not_written_over(run: Run, tmp_path: Path) -> None:
     run("init")
     run("import", "nothing.jsonl")
@@ -180,6 +191,7 @@ def test_what_is_the_users_own_is_not_written_over(run: Run, tmp_path: Path) -> 
     assert after == before
 
 
+@pytest.mark.process
 def test_a_file_with_bad_lines_is_imported_in_part_and_said_so(run: Run, tmp_path: Path) -> None:
     run("init")
     thread = {
@@ -198,6 +210,7 @@ def test_a_file_with_bad_lines_is_imported_in_part_and_said_so(run: Run, tmp_pat
     assert "\x1b" not in found.stdout + run("status").stdout
 
 
+@pytest.mark.process
 def test_an_option_of_the_group_before_its_command_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "digest.md").write_text("# 海外コミュニティ動向 - 2020-12-06")
     done = run("digest", "--json", "check", "digest.md")
@@ -205,6 +218,7 @@ def test_an_option_of_the_group_before_its_command_is_refused(run: Run, tmp_path
     assert "--json stands after `check`" in done.stderr
 
 
+@pytest.mark.process
 def test_a_week_that_has_not_begun_is_refused(run: Run) -> None:
     run("init")
     run("import", "nothing.jsonl")

@@ -55,6 +55,7 @@ def test_no_half_written_file_is_left_beside_the_pages(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.md"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("again", [PAGES, dict.fromkeys(PAGES, "short")])
 def test_what_a_killed_run_left_is_gone_after_the_next(
     tmp_path: Path, again: dict[str, str]

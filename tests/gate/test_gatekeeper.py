@@ -77,6 +77,7 @@ def test_a_resolver_that_hangs_delays_its_own_request_and_no_other(tables: Table
     assert asyncio.run(ran()) == ["browser", "crawler"]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("on_failure", [Action.ALLOW, Action.DENY])
 def test_a_server_of_states_that_goes_away_leaves_it_to_the_policy(
     tmp_path: Path, tables: Tables, on_failure: Action

@@ -24,6 +24,7 @@ def settled(encoder: nn.Module, size: int) -> nn.Module:
     return encoder.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size"), [("small", 32), ("resnet18", 64), ("vit_tiny_patch16_224", 32)]
 )

@@ -149,6 +149,7 @@ def test_embeddings_that_are_not_contiguous_give_the_same() -> None:
     torch.testing.assert_close(sigreg(x, step=0), sigreg(x.contiguous(), step=0))
 
 
+@pytest.mark.process
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(
     "backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)]

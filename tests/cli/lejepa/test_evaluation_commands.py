@@ -83,6 +83,7 @@ def test_runs_are_ranked_without_labels(shiomi: Shiomi) -> None:
     assert ranked[0]["probe"] == 0.6
 
 
+@pytest.mark.process
 def test_a_report_is_made_anew_and_of_other_images(shiomi: Shiomi, folder: Path) -> None:
     assert shiomi("report", "runs/a").returncode == Exit.DONE
     done = shiomi("report", "runs/a", "--images", "test", "--out", "test.html")

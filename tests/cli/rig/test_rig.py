@@ -48,6 +48,7 @@ def said(done: Result) -> str:
     return f"{done.output}{done.exception or ''}"
 
 
+@pytest.mark.process
 def test_the_commands_import_nothing_heavy_before_they_run() -> None:
     code = (
         "import sys, shiomi.cli.rig\n"
@@ -59,6 +60,7 @@ def test_the_commands_import_nothing_heavy_before_they_run() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.process
 def test_without_the_solver_the_remedy_is_named(price_file: Path) -> None:
     code = (
         "import sys; sys.modules['scipy.sparse'] = None; sys.modules['scipy.optimize'] = None\n"
@@ -72,6 +74,7 @@ def test_without_the_solver_the_remedy_is_named(price_file: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_fit_imports_neither_numpy_nor_scipy() -> None:
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom shiomi.cli import shiomi\n"

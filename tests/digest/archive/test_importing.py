@@ -448,6 +448,7 @@ def test_real_pairs_are_of_no_known_shape(archive: Archive, shared_data: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_the_real_posts_of_a_subreddit_keep_no_user_name(
     archive: Archive, shared_data: Path
 ) -> None:

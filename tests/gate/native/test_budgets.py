@@ -26,6 +26,7 @@ def visits(count: int, address: str) -> list[Sent]:
     return [Sent("GET", "/", address, (("User-Agent", BROWSER),)) for _ in range(count)]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["nginx", "haproxy"])
 def test_a_burst_is_let_through_and_then_no_more(name: str, folder: Path) -> None:
     policy = budgeted(Budget(address=SLOW))
@@ -39,6 +40,7 @@ def test_a_burst_is_let_through_and_then_no_more(name: str, folder: Path) -> Non
     assert [answer.status for answer in others] == [200] * 5
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["nginx", "haproxy"])
 @pytest.mark.parametrize(
     ("first", "second"),
@@ -57,6 +59,7 @@ def test_addresses_of_one_network_share_its_bucket(
     assert {answer.status for answer in after} == {429}
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["nginx", "haproxy"])
 def test_a_tarpit_refuses_slowly(name: str, folder: Path) -> None:
     slow = PurposeRule(Action.TARPIT, Action.TARPIT)

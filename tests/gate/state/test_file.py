@@ -39,6 +39,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "gate.state"
 
 
+@pytest.mark.process
 def test_four_workers_together_admit_the_budget(path: Path) -> None:
     """Bar: at most 1.02 times. The clock stands still, so that nothing comes back meanwhile."""
     FileState(path, clients=1000).close()
@@ -56,6 +57,7 @@ print(sum(state.take(charge, {NOW}) == 0.0 for _ in range({BUDGET})))
     assert sum(admitted) == BUDGET
 
 
+@pytest.mark.process
 def test_bans_and_budgets_outlive_sigkill(path: Path) -> None:
     one = worker(
         path,
@@ -77,6 +79,7 @@ input()
     state.close()
 
 
+@pytest.mark.process
 def test_workers_killed_at_any_moment_leave_a_state_that_is_whole(path: Path) -> None:
     state = FileState(path, clients=1000)
     state.revoke([5], NOW + 3600, NOW)
@@ -112,6 +115,7 @@ def test_the_secret_is_one_for_all_who_share_the_file(path: Path) -> None:
     two.close()
 
 
+@pytest.mark.process
 def test_processes_forked_after_opening_have_locks_of_their_own(path: Path) -> None:
     """As a preloading server does it: the application first, the workers after."""
     code = """
@@ -230,6 +234,7 @@ def test_a_place_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
         FileState(tmp_path)
 
 
+@pytest.mark.process
 def test_a_stopped_worker_that_holds_the_lock_is_named_in_time(path: Path) -> None:
     state = FileState(path, clients=100)
     holder = worker(path, "state._acquire(); print('held', flush=True); input()")

@@ -227,6 +227,7 @@ for kernel, more in (
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("code", "interpret"), [(INTERPRETED, "1"), (COMPILED, "0")], ids=["interpreted", "for sm_90"]
 )

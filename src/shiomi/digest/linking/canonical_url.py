@@ -238,7 +238,7 @@ def _rewritten(host: str, path: str, target: str, site: Site) -> str:
     for pattern, replacement in site.rewrite:
         match = pattern.fullmatch(target)
         if match:
-            new = replacement.format(match[0], *match.groups(""))
+            new = replacement.format(match[0], *match.groups(""), label=host.partition(".")[0])
             return new[2:] if new.startswith("//") else host + new
     if path[-13:-12] == "-":
         match = _MEDIUM_STORY.search(path)
@@ -311,11 +311,14 @@ def _query(query: str, site: Site, rules: UrlRules) -> str:
 
 
 _SHORT = 32  # characters
-_MEANINGLESS = re.compile(r"|.|20[0-9]{2,6}|1[0-9]{9}|1[0-9]{12}")
+_MEANINGLESS = re.compile(
+    r"|.|20[0-9]{2,6}|1[0-9]{9}|1[0-9]{12}|hh|hi|hey|hac|new|true|xyz|again|test|stopflagging"
+    r"|[a-z]{2}[0-9]{2}(?:hn|lo|lb)"
+)
 
 
 def _says_nothing(name: str) -> bool:
-    """?1, ?x, ?2019 and a Unix time are added so that an address can be submitted once more."""
+    """?1, ?x, ?hi, ?2019 and a Unix time are added so that an address can be submitted once more."""
     return _MEANINGLESS.fullmatch(name) is not None
 
 

@@ -318,7 +318,7 @@ _MEANINGLESS = re.compile(
 
 
 def _says_nothing(name: str) -> bool:
-    """?1, ?x, ?hi, ?2019 and a Unix time are added so that an address can be submitted once more."""
+    """?1, ?hi, ?2019 and a Unix time are added to submit an address once more."""
     return _MEANINGLESS.fullmatch(name) is not None
 
 

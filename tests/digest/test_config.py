@@ -73,7 +73,7 @@ def test_zero_is_meant_where_it_means_none() -> None:
         ("[sources.lobsters]\ncomments = -1", "lobsters.comments is -1"),
         ("[sources.reddit]\ncomments = -1", "reddit.comments is -1"),
         ("[sources.articles]\nmost = -1", "articles.most is -1"),
-        ('[writer]\napi_key = "env:"', "writer.api_key is 'env:'; name the variable"),
+        ('[writer]\napi_key = "env:"', "writer.api_key is 'env:'; write \"env:NAME\""),
         ('[[watch]]\nname=" "\nterms=["a"]', r"has the name ' '"),
         ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=0', "rises_by is 0.0; it must be above 0"),
         ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=nan', "rises_by is nan"),
@@ -111,3 +111,42 @@ def test_a_file_that_cannot_be_read_is_named_with_the_remedy(tmp_path: Path) -> 
 def test_any_text_is_a_configuration_or_a_config_error(text: str) -> None:
     with contextlib.suppress(ConfigError):
         assert isinstance(parse_config(text), Config)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[writer]\napi_key = 1234567",
+        '[notify]\nurls = "mailto://me:hunter2@example.org"',
+        '[sources.reddit]\nfeed_token = ["hunter2"]',
+    ],
+)
+def test_a_secret_of_the_wrong_type_is_not_shown(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text)
+    assert "1234567" not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hunter2\n")
+    assert secret("writer.api_key", f"file:{tmp_path / 'key'}") == "hunter2"
+    with pytest.raises(ConfigError, match=r"names .*missing, which cannot be read"):
+        secret("writer.api_key", f"file:{tmp_path / 'missing'}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[schedule]\ndigest = "never"', "is not a cron line"),
+        ('[run]\nprobe = "9464"', "must be like"),
+        ('[run]\nlog = "xml"', 'must be "text" or "json"'),
+        ('[[feed]]\nname = "x"', "needs `known`, or `name` and `url`"),
+        ('[[feed]]\nname = "reddit"\nurl = "https://x.org/"', "built-in source"),
+        ('[[feed]]\nname = "x"\nurl = "ftp://x.org/"', "no http"),
+        ('[[feed]]\nname = "x"\nurl = "https://x.org/"\nfields = { id = 1 }', "feed.fields"),
+    ],
+)
+def test_settings_of_running_and_feeds_are_checked(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        parse_config(text)

@@ -1,7 +1,7 @@
-"""shiomi.toml: read once at the edge into frozen dataclasses; an unknown key is an error.
+"""shiomi.toml: read once into frozen dataclasses; an unknown key is an error.
 
-A secret may be written "env:NAME". It is kept as written: only what needs the secret asks for it,
-by secret(), so that an unset variable stops no other command.
+A secret may be written "env:NAME" or "file:PATH". It is kept as written and looked up by secret()
+where it is used, so that an unset variable stops no other command. No message shows a secret.
 """
 
 from __future__ import annotations
@@ -12,12 +12,33 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
+
 from shiomi.digest.errors import ConfigError
 from shiomi.digest.languages import language_codes
+from shiomi.digest.settings import (
+    ArticlesConfig,
+    ArxivConfig,
+    CollectConfig,
+    Config,
+    DigestConfig,
+    FeedConfig,
+    HackerNewsConfig,
+    LobstersConfig,
+    NotifyConfig,
+    RedditConfig,
+    RunConfig,
+    ScheduleConfig,
+    SourcesConfig,
+    WatchConfig,
+    WriterConfig,
+)
 
 __all__ = [
     "ArticlesConfig",
@@ -25,141 +46,28 @@ __all__ = [
     "CollectConfig",
     "Config",
     "DigestConfig",
+    "FeedConfig",
     "HackerNewsConfig",
     "LobstersConfig",
+    "NotifyConfig",
     "RedditConfig",
+    "RunConfig",
+    "ScheduleConfig",
     "SourcesConfig",
     "WatchConfig",
     "WriterConfig",
+    "holds_secret",
     "load_config",
     "parse_config",
     "secret",
 ]
 
 
-_ENVIRONMENT = "env:"
-
-
-@dataclass(frozen=True, slots=True)
-class CollectConfig:
-    """How collecting behaves towards every community."""
-
-    contact: str = (
-        ""  # a URL or e-mail address for the User-Agent, so that an operator can reach you
-    )
-    days: int = 8  # how far back a first collection looks
-    budget_seconds: float = 300.0  # the longest one source may take
-
-
-@dataclass(frozen=True, slots=True)
-class HackerNewsConfig:
-    """[sources.hackernews]"""
-
-    enabled: bool = True
-    min_points: int = 20  # Algolia: stories below are not fetched
-    comments: int = 5  # top-level comments kept for quoting, per thread; 0: none
-    endpoint: str = "https://hacker-news.firebaseio.com/v0"
-    search_endpoint: str = "https://hn.algolia.com/api/v1"
-
-
-@dataclass(frozen=True, slots=True)
-class LobstersConfig:
-    """[sources.lobsters]"""
-
-    enabled: bool = True
-    pages: int = 4  # of /newest, 25 threads each
-    comments: int = 5
-    endpoint: str = "https://lobste.rs"
-
-
-@dataclass(frozen=True, slots=True)
-class RedditConfig:
-    """[sources.reddit]; without client_id the feeds are read, and counts are unknown."""
-
-    enabled: bool = True
-    subreddits: tuple[str, ...] = ("LocalLLaMA", "MachineLearning", "programming")
-    feed_token: str = ""  # of a member, from https://www.reddit.com/prefs/feeds/; or "env:NAME"
-    user: str = ""  # the member's name, sent with the token
-    client_id: str = ""  # or "env:NAME": see secret()
-    client_secret: str = ""  # or "env:NAME"
-    comments: int = 5
-    endpoint: str = "https://oauth.reddit.com"
-    public_endpoint: str = "https://www.reddit.com"
-
-
-@dataclass(frozen=True, slots=True)
-class ArxivConfig:
-    """[sources.arxiv]"""
-
-    enabled: bool = True
-    categories: tuple[str, ...] = ("cs.LG", "cs.CL")
-    max_results: int = 500
-    endpoint: str = "https://export.arxiv.org/api"
-    feed_endpoint: str = "https://rss.arxiv.org/atom"  # read when the API fails
-
-
-@dataclass(frozen=True, slots=True)
-class ArticlesConfig:
-    """[sources.articles]: the text of the pages that the week's best threads point at."""
-
-    enabled: bool = True
-    most: int = 30  # pages fetched per collection, best threads first
-
-
-@dataclass(frozen=True, slots=True)
-class WriterConfig:
-    """[writer]: an OpenAI-compatible endpoint; without one the digest is written from templates."""
-
-    endpoint: str = ""  # "http://127.0.0.1:8080/v1"
-    model: str = ""
-    api_key: str = ""  # or "env:NAME": see secret()
-    timeout_seconds: float = 120.0
-    budget_seconds: float = 1800.0  # for the whole digest
-
-
-@dataclass(frozen=True, slots=True)
-class DigestConfig:
-    """[digest]"""
-
-    topics: int = 8
-    trends: int = 4
-    weeks_compared: int = 8  # trends and watches look back this far
-
-
-@dataclass(frozen=True, slots=True)
-class WatchConfig:
-    """[[watch]]: a named subject followed over weeks."""
-
-    name: str  # "AI規制"
-    terms: tuple[str, ...]  # any of these, as a whole word, in a title or text
-    rises_by: float = 2.0  # alert when a week has this many times the usual number of threads
-
-
-@dataclass(frozen=True, slots=True)
-class SourcesConfig:
-    """[sources]: one table for each community."""
-
-    hackernews: HackerNewsConfig = HackerNewsConfig()
-    lobsters: LobstersConfig = LobstersConfig()
-    reddit: RedditConfig = RedditConfig()
-    arxiv: ArxivConfig = ArxivConfig()
-    articles: ArticlesConfig = ArticlesConfig()
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """Everything shiomi.toml may say; the fields carry the file's own names."""
-
-    archive: Path = Path("shiomi.sqlite3")
-    out: Path = Path("public")
-    language: str = "ja"
-    timezone: str = "Asia/Tokyo"
-    site: str = ""  # where the digests are published, for feeds: "https://example.org/digest/"
-    collect: CollectConfig = CollectConfig()
-    sources: SourcesConfig = SourcesConfig()
-    writer: WriterConfig = WriterConfig()
-    digest: DigestConfig = DigestConfig()
-    watch: tuple[WatchConfig, ...] = ()
+_ENVIRONMENT, _FILE = "env:", "file:"
+_SECRETS = frozenset({"api_key", "client_id", "client_secret", "feed_token", "urls"})
+_BUILT_IN = frozenset({"hackernews", "lobsters", "reddit", "arxiv", "articles"})
+_LISTEN = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:\s]+):\d{1,5}")
+_FEED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}(/[A-Za-z0-9._-]{1,100}){0,3}")
 
 
 def load_config(path: Path) -> Config:
@@ -194,16 +102,32 @@ def parse_config(text: str, *, folder: Path = Path()) -> Config:
 
 
 def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The secret that `value` is, or the content of the environment variable it names.
+    """The secret that `value` is, or that the variable or file it names holds.
 
-    `key` is where it stands in shiomi.toml. Raises ConfigError where the variable is not set.
+    `key` is its key in shiomi.toml. Raises ConfigError if there is no such variable or file.
     """
-    if not value.startswith(_ENVIRONMENT):
-        return value
-    variable = value.removeprefix(_ENVIRONMENT)
-    if variable not in environment:
-        raise ConfigError(f"{key} names the environment variable {variable}, not set here")
-    return environment[variable]
+    if value.startswith(_ENVIRONMENT):
+        variable = value.removeprefix(_ENVIRONMENT)
+        if variable not in environment:
+            raise ConfigError(f"{key} names the environment variable {variable}, not set here")
+        return environment[variable]
+    if value.startswith(_FILE):
+        path = Path(value.removeprefix(_FILE)).expanduser()
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(f"{key} names {path}, which cannot be read: {reason}") from None
+    return value
+
+
+def holds_secret(config: Config) -> bool:
+    """Whether a secret stands in shiomi.toml itself."""
+    reddit = config.sources.reddit
+    values = (
+        reddit.feed_token, reddit.client_secret, config.writer.api_key, *config.notify.urls,
+    )  # fmt: skip
+    return any(value and not value.startswith((_ENVIRONMENT, _FILE)) for value in values)
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -222,6 +146,8 @@ class _Reader:
         if not isinstance(table, dict):
             raise ConfigError(f"{key} is a table, written [{key}]; got {table!r}")
         hints = get_type_hints(cls)
+        if cls is SourcesConfig:
+            table = _with_packages(table)
         for name in table:
             if name not in hints:
                 full = f"{key}.{name}" if key else name
@@ -231,7 +157,7 @@ class _Reader:
             if one.name in table:
                 full = f"{key}.{one.name}" if key else one.name
                 values[one.name] = self.value(hints[one.name], table[one.name], full)
-            elif one.default is MISSING:
+            elif one.default is MISSING and one.default_factory is MISSING:
                 raise ConfigError(f"[[{key}]] lacks {one.name}")
             elif isinstance(one.default, Path):
                 values[one.name] = self.folder / one.default
@@ -242,19 +168,40 @@ class _Reader:
             return self.table(hint, value, key)  # type: ignore[arg-type]
         if get_origin(hint) is tuple:
             return self.sequence(get_args(hint)[0], value, key)
+        if get_origin(hint) is Mapping:
+            if not isinstance(value, dict):
+                raise ConfigError(f'{key} must be a table, like {{ a = "b" }}; got {value!r}')
+            inner = get_args(hint)[1]
+            if inner is not str:
+                return value
+            return {name: self.value(inner, one, f"{key}.{name}") for name, one in value.items()}
         if hint is Path and isinstance(value, str) and value:
             return self.folder / value
         if hint is float and type(value) is int:
             return float(value)
         if type(value) is not hint:
-            raise ConfigError(f"{key} must be {_TYPE_NAMES[hint]}; got {value!r}")
+            got = f"a {type(value).__name__}" if _is_secret(key) else repr(value)
+            raise ConfigError(f"{key} must be {_TYPE_NAMES[hint]}; got {got}")
         return value
 
     def sequence(self, hint: Any, value: object, key: str) -> tuple[Any, ...]:
         if not isinstance(value, list):
             wanted = f"written [[{key}]]" if is_dataclass(hint) else 'a list, like ["a", "b"]'
-            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
+            got = f"a {type(value).__name__}" if _is_secret(key) else repr(value)
+            raise ConfigError(f"{key} must be {wanted}; got {got}")
         return tuple(self.value(hint, item, key) for item in value)
+
+
+def _is_secret(key: str) -> bool:
+    return key.rpartition(".")[2] in _SECRETS
+
+
+def _with_packages(table: Mapping[str, object]) -> dict[str, object]:
+    """[sources] with the tables of installed packages under "packages"."""
+    found = {point.name for point in entry_points(group="shiomi.sources")} - _BUILT_IN
+    others = {name: one for name, one in table.items() if name in found}
+    rest = {name: one for name, one in table.items() if name not in others and name != "packages"}
+    return {**rest, "packages": others} if others else rest
 
 
 _TYPE_NAMES = {
@@ -286,9 +233,10 @@ def _check(config: Config) -> None:
         "sources.reddit.client_id": config.sources.reddit.client_id,
         "sources.reddit.client_secret": config.sources.reddit.client_secret,
         "writer.api_key": config.writer.api_key,
+        **{f"notify.urls[{n}]": url for n, url in enumerate(config.notify.urls)},
     }.items():
-        if value.startswith(_ENVIRONMENT) and not value.removeprefix(_ENVIRONMENT).strip():
-            raise ConfigError(f'{key} is {value!r}; name the variable, like "env:NAME"')
+        if value in (_ENVIRONMENT, _FILE):
+            raise ConfigError(f'{key} is {value!r}; write "env:NAME" or "file:PATH"')
     reddit = config.sources.reddit
     for token, name, needed in (
         (reddit.feed_token, reddit.user, "user"),
@@ -297,6 +245,8 @@ def _check(config: Config) -> None:
         if token and not name:
             raise ConfigError(f"sources.reddit.{needed} is missing; set it beside its counterpart")
     _check_watches(config.watch)
+    _check_feeds(config.feed)
+    _check_run(config)
 
 
 def _check_addresses(config: Config) -> None:
@@ -321,6 +271,8 @@ def _check_numbers(config: Config) -> None:
     for key, number in {
         "collect.days": config.collect.days,
         "collect.budget_seconds": config.collect.budget_seconds,
+        "collect.stale_hours": config.collect.stale_hours,
+        "notify.failures": config.notify.failures,
         "sources.lobsters.pages": sources.lobsters.pages,
         "sources.arxiv.max_results": sources.arxiv.max_results,
         "writer.timeout_seconds": config.writer.timeout_seconds,
@@ -361,3 +313,43 @@ def _check_watches(watches: tuple[WatchConfig, ...]) -> None:
             )
         if names.count(watch.name) > 1:
             raise ConfigError(f"two [[watch]] are named {watch.name!r}")
+
+
+def _check_feeds(feeds: tuple[FeedConfig, ...]) -> None:
+    for number, feed in enumerate(feeds, 1):
+        where = f"[[feed]] {feed.name or feed.known or f'number {number}'}"
+        if not feed.known and not (feed.name and feed.url):
+            raise ConfigError(f"{where} needs `known`, or `name` and `url`")
+        if feed.name and (not _FEED_NAME.fullmatch(feed.name) or feed.name in _BUILT_IN):
+            raise ConfigError(
+                f"{where}: name must be letters, digits, '.', '_' and '-', and not the name of a "
+                f"built-in source; got {feed.name!r}"
+            )
+        if feed.url and not re.match(r"https?://[^/\s]", feed.url):
+            raise ConfigError(f"{where}: url {feed.url!r} is no http:// or https:// address")
+        if feed.format not in ("", "feed", "json"):
+            raise ConfigError(f'{where}: format must be "feed" or "json"; got {feed.format!r}')
+        if not 0 <= feed.pages <= 20:
+            raise ConfigError(f"{where}: pages must be 0 to 20; got {feed.pages}")
+
+
+def _check_run(config: Config) -> None:
+    if config.run.log not in ("text", "json"):
+        raise ConfigError(f'run.log must be "text" or "json"; got {config.run.log!r}')
+    levels = ("debug", "info", "warning", "error")
+    if config.run.level not in levels:
+        raise ConfigError(f"run.level must be one of {', '.join(levels)}; got {config.run.level!r}")
+    if config.run.probe and not _LISTEN.fullmatch(config.run.probe):
+        raise ConfigError(f'run.probe must be like "127.0.0.1:9464"; got {config.run.probe!r}')
+    for key, line in (
+        ("schedule.collect", config.schedule.collect),
+        ("schedule.digest", config.schedule.digest),
+    ):
+        if not line and key == "schedule.digest":
+            continue
+        try:
+            CronSim(line, datetime(2026, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ConfigError(
+                f'{key} {line!r} is not a cron line, like "30 7 * * mon": {error}'
+            ) from None

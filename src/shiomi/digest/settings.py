@@ -1,0 +1,196 @@
+"""The tables of shiomi.toml as frozen dataclasses; the fields carry the file's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "ArticlesConfig",
+    "ArxivConfig",
+    "CollectConfig",
+    "Config",
+    "DigestConfig",
+    "FeedConfig",
+    "HackerNewsConfig",
+    "LobstersConfig",
+    "NotifyConfig",
+    "RedditConfig",
+    "RunConfig",
+    "ScheduleConfig",
+    "SourcesConfig",
+    "WatchConfig",
+    "WriterConfig",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectConfig:
+    """How collecting behaves towards every community."""
+
+    contact: str = (
+        ""  # a URL or e-mail address for the User-Agent, so that an operator can reach you
+    )
+    days: int = 8  # how far back a first collection looks
+    budget_seconds: float = 300.0  # the longest one source may take
+    stale_hours: float = 36.0  # `shiomi status` ends with 4 if a feed was last read longer ago
+
+
+@dataclass(frozen=True, slots=True)
+class HackerNewsConfig:
+    """[sources.hackernews]"""
+
+    enabled: bool = True
+    min_points: int = 20  # Algolia: stories below are not fetched
+    comments: int = 5  # top-level comments kept for quoting, per thread; 0: none
+    endpoint: str = "https://hacker-news.firebaseio.com/v0"
+    search_endpoint: str = "https://hn.algolia.com/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class LobstersConfig:
+    """[sources.lobsters]"""
+
+    enabled: bool = True
+    pages: int = 4  # of /newest, 25 threads each
+    comments: int = 5
+    endpoint: str = "https://lobste.rs"
+
+
+@dataclass(frozen=True, slots=True)
+class RedditConfig:
+    """[sources.reddit]; without client_id the feeds are read, and counts are unknown."""
+
+    enabled: bool = True
+    subreddits: tuple[str, ...] = ("LocalLLaMA", "MachineLearning", "programming")
+    feed_token: str = ""  # of a member, from https://www.reddit.com/prefs/feeds/
+    user: str = ""  # the member's name, sent with the token
+    client_id: str = ""  # or "env:NAME", "file:PATH": see secret()
+    client_secret: str = ""  # or "env:NAME"
+    comments: int = 5
+    endpoint: str = "https://oauth.reddit.com"
+    public_endpoint: str = "https://www.reddit.com"
+
+
+@dataclass(frozen=True, slots=True)
+class ArxivConfig:
+    """[sources.arxiv]"""
+
+    enabled: bool = True
+    categories: tuple[str, ...] = ("cs.LG", "cs.CL")
+    max_results: int = 500
+    endpoint: str = "https://export.arxiv.org/api"
+    feed_endpoint: str = "https://rss.arxiv.org/atom"  # read when the API fails
+
+
+@dataclass(frozen=True, slots=True)
+class ArticlesConfig:
+    """[sources.articles]: the text of the pages that the week's best threads point at."""
+
+    enabled: bool = True
+    most: int = 30  # pages fetched per collection, best threads first
+
+
+@dataclass(frozen=True, slots=True)
+class FeedConfig:
+    """[[feed]]: any RSS, Atom or JSON feed, without code. See sources/feed.py."""
+
+    known: str = ""  # settings that are shipped: "zenn", "github-releases"
+    of: str = ""  # what {of} in known settings stands for: a tag, a repository
+    name: str = ""  # the community's name; required without `known`
+    url: str = ""  # may hold {page}
+    format: str = ""  # "feed" (RSS, Atom) or "json"
+    pages: int = 0  # {page} counts from 1 to this; 0: one page
+    min_points: int = 0  # entries with fewer are left out; unknown points count as 0
+    fields: Mapping[str, str] = field(default_factory=dict)  # field of a thread → path in an entry
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleConfig:
+    """[schedule]: when `shiomi run` acts, as cron lines in the local time of `timezone`."""
+
+    collect: str = "17 */6 * * *"
+    digest: str = "30 7 * * mon"  # of the seven whole days before that moment; "": never
+
+
+@dataclass(frozen=True, slots=True)
+class RunConfig:
+    """[run]: how `shiomi run` shows itself."""
+
+    probe: str = "127.0.0.1:9464"  # /healthz and /metrics; "": neither
+    log: str = "text"  # or "json"
+    level: str = "info"  # "debug", "info", "warning", "error"
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyConfig:
+    """[notify]: whom `shiomi run` tells of what."""
+
+    urls: tuple[str, ...] = ()  # of apprise, each may be "env:NAME" or "file:PATH"
+    digest: bool = True
+    watch: bool = True  # a watched subject rises
+    failure: bool = True  # a feed fails
+    failures: int = 4  # readings in a row that fail before it is told
+
+
+@dataclass(frozen=True, slots=True)
+class WriterConfig:
+    """[writer]: an OpenAI-compatible endpoint; without one the digest is written from templates."""
+
+    endpoint: str = ""  # "http://127.0.0.1:8080/v1"
+    model: str = ""
+    api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
+    timeout_seconds: float = 120.0
+    budget_seconds: float = 1800.0  # for the whole digest
+
+
+@dataclass(frozen=True, slots=True)
+class DigestConfig:
+    """[digest]"""
+
+    topics: int = 8
+    trends: int = 4
+    weeks_compared: int = 8  # trends and watches look back this far
+
+
+@dataclass(frozen=True, slots=True)
+class WatchConfig:
+    """[[watch]]: a named subject followed over weeks."""
+
+    name: str  # "AI規制"
+    terms: tuple[str, ...]  # any of these, as a whole word, in a title or text
+    rises_by: float = 2.0  # alert when a week has this many times the usual number of threads
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesConfig:
+    """[sources]: one table for each community."""
+
+    hackernews: HackerNewsConfig = HackerNewsConfig()
+    lobsters: LobstersConfig = LobstersConfig()
+    reddit: RedditConfig = RedditConfig()
+    arxiv: ArxivConfig = ArxivConfig()
+    articles: ArticlesConfig = ArticlesConfig()
+    packages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # by entry point
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything shiomi.toml may say; the fields carry the file's own names."""
+
+    archive: Path = Path("shiomi.sqlite3")
+    out: Path = Path("public")
+    language: str = "ja"
+    timezone: str = "Asia/Tokyo"
+    site: str = ""  # where the digests are published, for feeds: "https://example.org/digest/"
+    collect: CollectConfig = CollectConfig()
+    sources: SourcesConfig = SourcesConfig()
+    writer: WriterConfig = WriterConfig()
+    digest: DigestConfig = DigestConfig()
+    watch: tuple[WatchConfig, ...] = ()
+    feed: tuple[FeedConfig, ...] = ()
+    schedule: ScheduleConfig = ScheduleConfig()
+    run: RunConfig = RunConfig()
+    notify: NotifyConfig = NotifyConfig()

@@ -16,8 +16,8 @@ HOUR = 3600.0
 
 
 def good(value: str, now: float = NOW, signer: Signer = SIGNER, peer: str = "192.0.2.7") -> bool:
-    window = signer.good(browser(peer=peer), value.encode("latin-1", "replace"))
-    return window is not None and window[0] <= now <= window[1]
+    passed = signer.good(browser(peer=peer), value.encode("latin-1", "replace"))
+    return passed is not None and passed.home and passed.since <= now <= passed.until
 
 
 def test_a_cookie_is_good_for_its_client_until_it_ends() -> None:
@@ -25,7 +25,7 @@ def test_a_cookie_is_good_for_its_client_until_it_ends() -> None:
     assert good(GIVEN, NOW + 24 * HOUR)
 
 
-def test_a_cookie_is_good_in_the_whole_24_and_nowhere_else() -> None:
+def test_a_cookie_is_at_home_in_the_whole_24_and_nowhere_else() -> None:
     assert good(GIVEN, peer="192.0.2.200")
     assert not good(GIVEN, peer="192.0.3.7")
     given = SIGNER.cookie(browser(peer="2001:db8:1::1"), NOW)
@@ -87,16 +87,16 @@ def test_another_states_secret_signs_other_cookies() -> None:
 def test_a_token_is_good_for_its_kind_page_client_and_time() -> None:
     token = SIGNER.token("refresh", browser(), "/a?b", NOW)
 
-    def leads(kind: str = "refresh", page: str = "/a?b", now: float = NOW, peer: str = "") -> bool:
+    def leads(kind: str = "refresh", page: str = "/a?b", now: float = NOW, peer: str = "") -> str:
         request = browser(peer=peer or "192.0.2.7")
         return SIGNER.leads(kind, request, token, page, now, 60.0)
 
-    assert leads()
-    assert leads(peer="192.0.2.8")
-    assert leads(now=NOW + 60 + SKEW)
+    assert leads() == "home"
+    assert leads(peer="192.0.2.8") == "home"
+    assert leads(now=NOW + 60 + SKEW) == "home"
     assert not leads(kind="button")
     assert not leads(page="/a")
-    assert not leads(peer="198.51.100.1")
+    assert leads(peer="198.51.100.1") == "away"
     assert not leads(now=NOW + 62 + SKEW)
 
 

@@ -16,7 +16,7 @@ from shiomi.gate.pages import languages
 from shiomi.gate.policy import Action, Policy, parse_policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.memory import MemoryState
-from shiomi.gate.trap import trap_link
+from shiomi.gate.trap import page_name, trap_link, trap_token
 from tests.gate.clients_of import NOW, browser, button, cookies_of, refresh, sent
 
 POLICY = Policy()
@@ -32,8 +32,8 @@ class Visitor:
         self.prepared = PreparedPolicy(policy)
         self.state = MemoryState(clients=1000)
         self.now = NOW
-        signer = Signer(policy.cookie, self.state.secret)
-        self.cookie = ("Cookie", f"shiomi-gate={signer.cookie(browser(), NOW)}")
+        self.signer = Signer(policy.cookie, self.state.secret)
+        self.cookie = ("Cookie", f"shiomi-gate={self.signer.cookie(browser(), NOW)}")
 
     def get(self, target: str, *headers: tuple[str, str], peer: str = "192.0.2.7") -> Decision:
         return self.ask(browser(target, self.cookie, *headers, peer=peer))
@@ -41,8 +41,10 @@ class Visitor:
     def ask(self, request: Request) -> Decision:
         return decide(request, self.prepared, self.state, self.now)
 
-    def link(self, page: str) -> str:
-        found = re.search(r'href="([^"]+)"', trap_link(self.policy, page))
+    def link(self, page: str, to: Request | None = None) -> str:
+        """The address of the trap in a page as this browser, or another client, was sent it."""
+        token = trap_token(to or browser(), self.signer, self.now)
+        found = re.search(r'href="([^"]+)"', trap_link(self.policy, token, page_name(page)))
         assert found is not None
         return unescape(found[1])
 
@@ -149,6 +151,13 @@ def test_the_banned_may_still_read_robots_txt_and_cannot_pass_the_challenge_anew
     assert visitor.get("/.gate/enter?t=x&to=/").reason == "revoked"
 
 
+def test_links_of_a_page_kept_for_hours_do_not_count() -> None:
+    visitor = Visitor()
+    links = [visitor.link(f"/page/{number}") for number in range(10)]
+    visitor.now += 3 * 3600.0
+    assert {visitor.get(link).reason for link in links} == {"trap-warning"}
+
+
 def test_visits_far_apart_are_no_robots() -> None:
     visitor = Visitor()
     for number in range(10):
@@ -163,16 +172,28 @@ def test_nobody_is_led_into_the_trap_by_another_page() -> None:
         assert visitor.ask(browser(link)).reason == "trap-warning"  # another site's image
         image = visitor.get(link, ("Sec-Fetch-Dest", "image"))  # an image in this site's forum
         assert image.reason == "trap-warning"
+        for header in (
+            ("Sec-Fetch-Site", "cross-site"),  # a popup of another site
+            ("Sec-Fetch-Site", "same-site"),
+            ("Sec-Purpose", "prefetch;prerender"),
+            ("Purpose", "prefetch"),
+            ("X-Moz", "prefetch"),
+        ):
+            assert visitor.get(link, header).reason == "trap-warning"
     other = Visitor()
     others = deeper(other.get(other.link("/page/1")))
     assert visitor.get(others).reason == "trap-warning"
+    for number in range(10):  # made up, or signed for somebody else
+        assert visitor.get(f"/.gate/pages/x{number}/").reason == "trap-warning"
+        theirs = visitor.link(f"/page/{number}", browser(peer="198.51.100.7"))
+        assert visitor.get(theirs).reason == "trap-warning"
     assert visitor.get("/page/1").verdict is Verdict.ALLOW
 
 
 def test_a_robot_that_is_let_through_by_its_word_is_caught_without_a_cookie() -> None:
     visitor = Visitor()
     agent = "NewsBlur Page Fetcher"
-    warning = visitor.ask(sent(visitor.link("/page/1"), agent))
+    warning = visitor.ask(sent(visitor.link("/page/1", sent(agent=agent)), agent))
     assert visitor.ask(sent(deeper(warning), agent)).reason == "trap"
     assert visitor.ask(sent("/page/1", agent)).reason == "revoked"
 
@@ -181,7 +202,8 @@ def test_a_proven_search_engine_is_not_caught() -> None:
     visitor = Visitor()
     client = TABLES.agents.client("Googlebot/2.1")
     for number in range(10):
-        request = sent(visitor.link(f"/page/{number}"), "Googlebot/2.1", peer="66.249.66.1")
+        link = visitor.link(f"/page/{number}", sent(agent="Googlebot/2.1", peer="66.249.66.1"))
+        request = sent(link, "Googlebot/2.1", peer="66.249.66.1")
         decision = decide(
             request, visitor.prepared, visitor.state, NOW, identity=Identity(client, True, "ranges")
         )
@@ -205,7 +227,8 @@ def test_a_tarpit_refuses_over_its_time() -> None:
 
 @pytest.mark.parametrize("language", languages())
 def test_the_link_is_labelled_and_out_of_the_tab_keys_way(language: str) -> None:
-    tree = html5lib.parseFragment(trap_link(POLICY, "/page", language), namespaceHTMLElements=False)
+    link_text = trap_link(POLICY, "token", page_name("/page"), language)
+    tree = html5lib.parseFragment(link_text, namespaceHTMLElements=False)
     link = tree.find("a")
     assert len(link.text) > 10
     assert link.get("lang") == language

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from shiomi.gate.decision import Decision
@@ -21,7 +22,7 @@ from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
 from shiomi.gate.state import State
-from shiomi.gate.trap_links import TrapLink
+from shiomi.gate.trap_links import TrapLink, without_body
 
 __all__ = ["GateMiddleware", "send_response"]
 
@@ -108,19 +109,30 @@ class GateMiddleware:
         added = self._headers
         if decision.headers:
             added = added + _encoded(decision.headers)
-        if self._links and request.method in ("GET", "HEAD"):
-            link = TrapLink(self.gatekeeper.policy, request)
-            return _with_link(send, added, link, head=request.method == "HEAD")
-        if not added:
+        if self._links and TrapLink.wanted(request):
+            return _with_link(send, added, TrapLink(partial(self._link, request)))
+        bare = decision.reason == "preflight"
+        head = self._links and request.method == "HEAD"
+        if not (added or bare or head):
             return send
 
-        # A function that hands on what is to be awaited: no coroutine of its own for each message.
+        # Not a coroutine, which would take longer: it returns what the application awaits.
         def sent(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
+                headers = message.get("headers", ())
+                if bare:
+                    headers = without_body(headers)
+                elif head:
+                    headers = TrapLink.head(message["status"], headers)
+                message = {**message, "headers": [*headers, *added]}
+            elif bare and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             return send(message)
 
         return sent
+
+    def _link(self, request: Request) -> bytes:
+        return self.gatekeeper.trap_link(request).encode("ascii", "xmlcharrefreplace")
 
 
 class _Tarpit:
@@ -185,23 +197,32 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response
         await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
 
-def _with_link(send: Send, added: _Headers, link: TrapLink, *, head: bool) -> Send:
+def _with_link(send: Send, added: _Headers, link: TrapLink) -> Send:
+    start: Message | None = None  # held until the page's first chunk shows whether it is a document
     placing = False
 
-    def sent(message: Message) -> Awaitable[None]:
-        nonlocal placing
+    async def sent(message: Message) -> None:
+        nonlocal start, placing
         kind = message["type"]
         if kind == "http.response.start":
-            headers = list(message.get("headers", ()))
-            placing = link.fits(message["status"], headers)
-            if placing:
-                headers = link.lengthened(headers)
-                placing = not head
-            message = {**message, "headers": headers + added}
-        elif placing and kind == "http.response.body":
-            last = not message.get("more_body", False)
-            message = {**message, "body": link.placed(message.get("body", b""), last=last)}
-        return send(message)
+            headers = message.get("headers", ())
+            if link.fits(message["status"], headers):
+                start = message
+                return
+            message = {**message, "headers": [*headers, *added]}
+        elif kind == "http.response.body":
+            chunk, last = message.get("body", b""), not message.get("more_body", False)
+            if start is not None:
+                headers, chunk = link.first(start.get("headers", ()), chunk, last=last)
+                begin, start, placing = start, None, True
+                await send({**begin, "headers": [*headers, *added]})
+                message = {**message, "body": chunk}
+            elif placing:
+                message = {**message, "body": link.next(chunk, last=last)}
+        elif start is not None:  # the server is to send a file itself
+            begin, start = start, None
+            await send({**begin, "headers": [*begin.get("headers", ()), *added]})
+        await send(message)
 
     return sent
 

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, quote
 
-from shiomi.gate.cookie import Signer, find_cookies
+from shiomi.gate.cookie import Elsewhere, Signer, find_cookies
 from shiomi.gate.pages import Page, page, preferred_language
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response, respond
-from shiomi.gate.trap import trap_link
+from shiomi.gate.state import State
+from shiomi.gate.trap import page_name, trap_link, trap_token
 
-__all__ = ["challenge", "enter", "enter_path", "local_address"]
+__all__ = ["challenge", "enter", "enter_path", "local_address", "renewed"]
 
 _LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
 _KEPT = "%/:@!$&'()*+,;=-._~"  # what needs no encoding in a path (RFC 3986, 3.3)
@@ -47,7 +48,9 @@ def challenge(
     return respond(policy.challenge.status, shown, headers)
 
 
-def enter(request: Request, policy: Policy, signer: Signer, now: float) -> tuple[Response, str]:
+def enter(
+    request: Request, policy: Policy, signer: Signer, state: State, now: float
+) -> tuple[Response, str]:
     """Return the answer to who goes on from the challenge, and why, in a word.
 
     "entered": the cookie, and the way to the page. "no-cookies": a page that says they are needed.
@@ -56,7 +59,13 @@ def enter(request: Request, policy: Policy, signer: Signer, now: float) -> tuple
     token, to = _parameters(request, policy)
     kind = _BUTTON if request.method == "POST" else _REFRESH
     seconds = policy.challenge.minutes * 60.0
-    if not signer.leads(kind, request, token, to, now, seconds):
+    led = signer.leads(kind, request, token, to, now, seconds)
+    if led == "away":  # the browser came by IPv6 first and now by IPv4, or the like
+        elsewhere = Elsewhere(
+            state.secret, token.encode("utf-8", "replace"), request.address, seconds
+        )
+        led = "home" if elsewhere.admits(state.take, now) else ""
+    if not led:
         shown = _page(request, policy, signer, to, now, by_itself=False)
         again = _set(request, _try_name(policy), "1", policy.challenge.minutes)
         return respond(policy.challenge.status, shown, [again]), "stale"
@@ -70,14 +79,18 @@ def enter(request: Request, policy: Policy, signer: Signer, now: float) -> tuple
             link=(to, "again"),
         )
         return respond(policy.challenge.status, shown), "no-cookies"
-    given = signer.cookie(request, now)
     headers = [
         ("Location", to),
-        _set(request, policy.cookie.name, given, policy.cookie.hours * 60),
+        renewed(request, policy, signer, now),
         _set(request, _try_name(policy), "", 0),
     ]
     shown = page("challenge", "en", paragraphs=(), link=(to, "continue"))
     return respond(303, shown, headers), "entered"
+
+
+def renewed(request: Request, policy: Policy, signer: Signer, now: float) -> tuple[str, str]:
+    """Return the header that gives this client a new cookie."""
+    return _set(request, policy.cookie.name, signer.cookie(request, now), policy.cookie.hours * 60)
 
 
 def enter_path(policy: Policy) -> str:
@@ -111,8 +124,17 @@ def _page(
         language,
         paragraphs=texts,
         button=_address(policy, signer.token(_BUTTON, request, to, now), to),
-        foot=f"<footer>{trap_link(policy, to, language)}</footer>" if policy.trap.enabled else "",
+        foot=_foot(request, policy, signer, to, now, language),
     )
+
+
+def _foot(
+    request: Request, policy: Policy, signer: Signer, to: str, now: float, language: str
+) -> str:
+    if not policy.trap.enabled:
+        return ""
+    token = trap_token(request, signer, now)
+    return f"<footer>{trap_link(policy, token, page_name(to), language)}</footer>"
 
 
 def _address(policy: Policy, token: str, to: str) -> str:

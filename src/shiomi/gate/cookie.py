@@ -1,15 +1,21 @@
-"""The cookie: that a client passed the challenge, signed, and good for it alone.
+"""The cookie: a signed note that a client passed the challenge.
 
-    cookie  issued "." tag "." mac          what a passed challenge gives
-    token   issued "." mac                  what a challenge hands out to be passed
+    cookie  issued "." tag "." home "." mac    given to a client that passed the challenge
+    token   issued "." home "." mac            a link of the gate's own, for one client and page
 
-issued is Unix seconds in hexadecimal, tag is random, so that no two people share a cookie and a ban
-of it; mac is keyed BLAKE2b (RFC 7693) over kind, issued, tag and the client: its /24 or /48 and its
-User-Agent; a token's also over the page it leads to. Nothing is stored, so 20 first requests at a
-time are given 20 tokens, each of which is good, and cookies that are all good.
+`issued` is Unix seconds in hexadecimal. `tag` is random, so that no two people share a cookie, or
+the ban of a cookie. `mac` is keyed BLAKE2b (RFC 7693) over the kind, everything before it, the
+User-Agent, and the page a token leads to. `home` is a keyed hash of the network (/24 or /48) the
+client came from.
 
-Clocks of several machines may differ by up to SKEW: a cookie from up to an hour ahead is taken, and
-one is taken until an hour after its end.
+A browser changes its network: it alternates between IPv4 and IPv6, or it is a telephone in a train.
+So a cookie is also good away from its home, but in few networks, which are counted in the state
+(`Elsewhere`). A copy of a cookie that is given to many machines is soon refused.
+
+Nothing is stored when a token is made: 20 first requests at a time get 20 good tokens.
+
+The clocks of several machines may differ by up to SKEW: a cookie from up to an hour ahead is
+accepted, and a cookie is accepted until an hour after its end.
 """
 
 from __future__ import annotations
@@ -19,21 +25,56 @@ from collections.abc import Callable
 from hashlib import blake2b
 from hmac import compare_digest
 from secrets import token_bytes
+from typing import Literal, NamedTuple
 
 from shiomi.gate.addresses import group
 from shiomi.gate.policy import Cookie
 from shiomi.gate.request import Request
+from shiomi.gate.state import Charge
+from shiomi.gate.state.keys import key
 
-__all__ = ["SKEW", "Signer", "find_cookies"]
+__all__ = ["SKEW", "Elsewhere", "Passed", "Signer", "find_cookies"]
 
 SKEW = 3600.0  # seconds by which two machines' clocks may differ
 
-_MAC_BYTES = 15
-_MAC_CHARACTERS = 20  # base64 of them
+_MAC_BYTES = 15  # 20 characters of base64
+_HOME_BYTES = 6  # 8 characters
 _TAG_BYTES = 6
-_TAG_CHARACTERS = 8
-_LONGEST = 8 + 1 + _TAG_CHARACTERS + 1 + _MAC_CHARACTERS
-_MOST = 4  # cookies of the gate's name that are looked at in one request
+_LONGEST = 8 + 1 + 8 + 1 + 8 + 1 + 20
+_MOST = 4  # cookies of the gate's name that are read in one request
+
+_MOVES = 8  # networks besides its home where a cookie is good at once, and
+_MOVE_SECONDS = 3600.0  # seconds after which one network more is added
+
+
+class Passed(NamedTuple):
+    """When and where a cookie is good."""
+
+    since: float  # Unix seconds, both ends with room for two clocks that differ
+    until: float
+    home: bool  # the request comes from the network where the cookie was given
+
+
+class Elsewhere:
+    """Counts in a state the networks where one cookie, or one token, is used away from its home.
+
+    The first use in a network takes a token from a bucket of the cookie. A use in a network that
+    was seen before takes nothing. Both are asked in one step: the network's own bucket is empty
+    for longer than the cookie's takes to give a token, so the wait tells which of them refused.
+    """
+
+    def __init__(self, secret: bytes, value: bytes, address: bytes, seconds: float) -> None:
+        here = key(secret, "cookie here", value, group(address))
+        moves = key(secret, "cookie moves", value)
+        self._charges: tuple[Charge, ...] = (
+            (here, seconds + SKEW + 2 * _MOVE_SECONDS, 0.0),
+            (moves, _MOVE_SECONDS, _MOVE_SECONDS * (_MOVES - 1)),
+        )
+
+    def admits(self, take: Callable[[tuple[Charge, ...], float], float], now: float) -> bool:
+        """Return whether the cookie may be used here; `take` is the state's."""
+        wait = take(self._charges, now)
+        return wait == 0.0 or wait > _MOVE_SECONDS
 
 
 class Signer:
@@ -42,8 +83,8 @@ class Signer:
     Parameters
     ----------
     keys
-        The first signs, all are taken: to change keys, put the new one first and leave the old
-        one for as long as cookies are good.
+        The first key signs, all are accepted. To change keys, put the new one first and keep the
+        old one for as long as cookies are good.
     draw
         Returns so many random bytes.
     """
@@ -54,49 +95,58 @@ class Signer:
         self._draw = draw
         keys = tuple(text.encode() for text in cookie.keys) or (secret,)
         self._keys = tuple(blake2b(key, person=b"shiomi gate keys").digest() for key in keys)
-        self._seconds = cookie.hours * 3600.0
+        self.seconds = cookie.hours * 3600.0
 
     def cookie(self, request: Request, now: float) -> str:
-        """Return the value of a cookie for the client of this request."""
-        tag = _text(self._draw(_TAG_BYTES))
-        issued = f"{int(now):x}"
-        return f"{issued}.{tag}.{_mac(self._keys[0], 'cookie', issued, request, tag)}"
+        """Return the value of a new cookie for the client of this request."""
+        issued, tag = f"{int(now):x}", _text(self._draw(_TAG_BYTES))
+        home = _home(self._keys[0], request, tag)
+        return f"{issued}.{tag}.{home}.{_mac(self._keys[0], 'cookie', issued, request, tag, home)}"
 
-    def good(self, request: Request, value: bytes) -> tuple[float, float] | None:
-        """Return from when until when this client's cookie is good; None where it was not given it.
-
-        Both ends have room for two clocks that differ.
-        """
+    def good(self, request: Request, value: bytes) -> Passed | None:
+        """Return when and where the cookie is good; None if it was not given to this client."""
         if len(value) > _LONGEST or not value.isascii():
             return None
-        issued, _, rest = value.decode("ascii").partition(".")
-        tag, _, mac = rest.partition(".")
+        issued, tag, home, mac = _split(value.decode("ascii"), 4)
         time = _time(issued)
-        if time is None or not self._signed(mac, "cookie", issued, request, tag):
+        signed_by = self._signer(mac, "cookie", issued, request, tag, home)
+        if time is None or signed_by is None:
             return None
-        return time - SKEW, time + self._seconds + SKEW
+        at_home = compare_digest(home, _home(signed_by, request, tag))
+        return Passed(time - SKEW, time + self.seconds + SKEW, at_home)
 
     def token(self, kind: str, request: Request, page: str, now: float) -> str:
         """Return a token that leads this client to `page`, a path and query, if used as `kind`."""
         issued = f"{int(now):x}"
-        return f"{issued}.{_mac(self._keys[0], kind, issued, request, page)}"
+        home = _home(self._keys[0], request, issued)
+        return f"{issued}.{home}.{_mac(self._keys[0], kind, issued, request, page, home)}"
 
     def leads(
         self, kind: str, request: Request, token: str, page: str, now: float, seconds: float
-    ) -> bool:
-        """Whether the token was given to this client for `page`, to be used as `kind`."""
-        issued, _, mac = token.partition(".")
+    ) -> Literal["home", "away", ""]:
+        """Return where the token is used: in the network it was given in, or "away" from it.
+
+        "" if it was not given to this client for `page`, not as `kind`, or too long ago.
+        """
+        issued, home, mac = _split(token, 3)
         time = _time(issued)
         if time is None or not time - SKEW <= now <= time + seconds + SKEW:
-            return False
-        return self._signed(mac, kind, issued, request, page)
+            return ""
+        signed_by = self._signer(mac, kind, issued, request, page, home)
+        if signed_by is None:
+            return ""
+        return "home" if compare_digest(home, _home(signed_by, request, issued)) else "away"
 
-    def _signed(self, mac: str, kind: str, issued: str, request: Request, what: str) -> bool:
-        if len(mac) != _MAC_CHARACTERS or not mac.isascii():
-            return False
-        return any(
-            compare_digest(mac, _mac(key, kind, issued, request, what)) for key in self._keys
-        )
+    def _signer(
+        self, mac: str, kind: str, issued: str, request: Request, what: str, home: str
+    ) -> bytes | None:
+        """The key that signed, or None."""
+        if not mac.isascii() or not home.isascii():
+            return None
+        for one in self._keys:
+            if compare_digest(mac, _mac(one, kind, issued, request, what, home)):
+                return one
+        return None
 
 
 def find_cookies(header: bytes, name: bytes) -> list[bytes]:
@@ -113,18 +163,29 @@ def find_cookies(header: bytes, name: bytes) -> list[bytes]:
     return found
 
 
+def _split(text: str, parts: int) -> list[str]:
+    """The parts between dots, all empty if there are more or fewer."""
+    found = text.split(".")
+    return found if len(found) == parts else [""] * parts
+
+
 def _time(issued: str) -> float | None:
     if not 1 <= len(issued) <= 8 or issued.strip("0123456789abcdef") or issued[0] == "0":
         return None  # one spelling for each time, so that an altered one is never good
     return float(int(issued, 16))
 
 
-def _mac(key: bytes, kind: str, issued: str, request: Request, what: str) -> str:
+def _mac(key: bytes, kind: str, issued: str, request: Request, what: str, home: str) -> str:
     agent = request.user_agent.encode("latin-1", "replace")
     digest = blake2b(key=key, digest_size=_MAC_BYTES, person=kind.encode())
-    for part in (issued.encode(), group(request.address), agent, what.encode("utf-8", "replace")):
+    for part in (issued.encode(), agent, what.encode("utf-8", "replace"), home.encode()):
         digest.update(len(part).to_bytes(4, "big") + part)
     return _text(digest.digest())
+
+
+def _home(key: bytes, request: Request, salt: str) -> str:
+    data = salt.encode("utf-8", "replace") + b"\0" + group(request.address)
+    return _text(blake2b(data, key=key, digest_size=_HOME_BYTES, person=b"home").digest())
 
 
 def _text(digest: bytes) -> str:

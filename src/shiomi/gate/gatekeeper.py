@@ -19,8 +19,10 @@ from typing import Any
 
 from shiomi.gate.client_address import TrustedProxies
 from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
+from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
 from shiomi.gate.metrics import Metrics, prometheus_text
+from shiomi.gate.pages import preferred_language
 from shiomi.gate.policy import Action, Policy, load_policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
@@ -30,6 +32,7 @@ from shiomi.gate.state import State
 from shiomi.gate.state.memory import MemoryState
 from shiomi.gate.state.opening import open_state
 from shiomi.gate.state.shared import shared_state
+from shiomi.gate.trap import page_name, trap_link
 
 __all__ = ["Gatekeeper"]
 
@@ -172,6 +175,23 @@ class Gatekeeper:
             decision = self._failed(request)
         self.metrics.count(decision, time.perf_counter() - begun)
         return decision
+
+    def trap_link(self, request: Request) -> str:
+        """Return the trap's link for the page that answers this request, as HTML.
+
+        It is signed for the client, and good for a while: see `shiomi.gate.trap`. "" if the trap
+        is off, or the state cannot be reached.
+        """
+        policy = self.policy
+        if not policy.trap.enabled:
+            return ""
+        try:
+            clients = self._prepared.clients(self.state.secret)
+        except StateError:
+            return ""
+        token = clients.of(request).trap_token(request, clients.signer, self._clock())
+        language = preferred_language(request.header("accept-language"))
+        return trap_link(policy, token, page_name(request.path), language)
 
     def metrics_text(self, others: Sequence[Mapping[str, Any]] = ()) -> str:
         """Return what was counted, here and by `others` (snapshots), as Prometheus reads it."""

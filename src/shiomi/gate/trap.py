@@ -1,15 +1,18 @@
 """The trap: a link on every page that only a robot follows, and no person by accident.
 
-The link says what it is, is forbidden in robots.txt, and is out of sight and of the order of the
-Tab key twice over: `hidden`, where a site's Content-Security-Policy forbids styles in its elements,
-and a style, where its own style sheet shows all links.
-Its first page says so once more; it counts only when a client comes to several of them, as a robot
-does that follows all links. A link on that page, said to block whoever follows it, counts at once.
-The verdict ends every cookie the client has earned (`shiomi.gate.decision`).
+The link says that it is for robots, and robots.txt forbids it. It is out of sight and out of the
+order of the Tab key twice over: by `hidden`, for sites whose Content-Security-Policy forbids styles
+in elements, and by a style, for sites whose style sheet shows all links. Its first page is a
+warning. A visit counts only if a client comes to several of these pages, as a robot does that
+follows all links. A link on the warning, which says that it blocks whoever follows it, counts at
+once. A client that is caught loses every cookie it has earned (`shiomi.gate.decision`).
 
-Nobody can lead others into it. The first page does not count as an image or frame of another page,
-nor for a client that is challenged anyway and has not the cookie, which browsers do not send along
-with another site's images. The second page's address is signed for the client that was shown it.
+Nobody can lead others into the trap:
+
+- The address of a page is signed for the client that was shown it, and is good for `trap.minutes`.
+- A visit that another site started never counts (`Sec-Fetch-Site`), nor does a prefetch.
+- An image, a frame or a script is not a visit (`Sec-Fetch-Dest`).
+- A client that is challenged is counted only with its cookie.
 """
 
 from __future__ import annotations
@@ -25,22 +28,43 @@ from shiomi.gate.request import Request
 from shiomi.gate.state import State
 from shiomi.gate.state.keys import key
 
-__all__ = ["caught", "deeper", "in_trap", "trap_link"]
+__all__ = ["TOKEN_SECONDS", "caught", "deeper", "in_trap", "page_name", "trap_link", "trap_token"]
+
+TOKEN_SECONDS = 300.0
+"""How long one client is given the same token, so that its links need not be signed again."""
 
 _FOLDER = "pages/"
 _DEEPER = "more"
-_KIND = "trap"  # of the token that leads to the second page
-_PAGES = (b"document", b"empty")  # Sec-Fetch-Dest of what is opened or fetched, not part of a page
+_PAGES, _MORE = "trap", "trap more"  # kinds of tokens
+_DESTINATIONS = (b"document", b"empty")  # Sec-Fetch-Dest of what is opened or fetched
+_PREFETCH = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
 
 
-def trap_link(policy: Policy, page: str, language: str = "en") -> str:
-    """Return the link as HTML, to be put before `</body>` of the page with this path.
+def trap_token(request: Request, signer: Signer, now: float) -> str:
+    """Return what signs the trap's links for the client of this request."""
+    return signer.token(_PAGES, request, "", now - now % TOKEN_SECONDS)
 
-    Each page's link leads to another address, so that a robot which fetches no address twice comes
+
+def page_name(page: str) -> str:
+    """Return what stands for a page in its trap link.
+
+    Each page's link leads to another address, so a robot that fetches no address twice still comes
     to several.
     """
-    slug = blake2b(page.encode("utf-8", "replace"), digest_size=4).hexdigest()
-    href = f"{policy.challenge.path}{_FOLDER}{slug}/"
+    return blake2b(page.encode("utf-8", "replace"), digest_size=4).hexdigest()
+
+
+def trap_link(policy: Policy, token: str, name: str, language: str = "en") -> str:
+    """Return the link as HTML, to stand before `</body>`.
+
+    Parameters
+    ----------
+    token
+        What `trap_token` returns for the client that gets the page.
+    name
+        What `page_name` returns for the page.
+    """
+    href = f"{policy.challenge.path}{_FOLDER}{name}.{token}/"
     label = escape(text(language, "trap_link"))
     return (
         f'<a href="{href}" rel="nofollow" hidden tabindex="-1" lang="{language}"'
@@ -49,37 +73,54 @@ def trap_link(policy: Policy, page: str, language: str = "en") -> str:
 
 
 def in_trap(policy: Policy, path: str) -> bool:
-    """Whether a path is in the trap: one of its pages, or whatever else is guessed in there."""
+    """Return whether a path is in the trap: one of its pages, or a guess at one."""
     return policy.trap.enabled and path.startswith(policy.challenge.path + _FOLDER)
 
 
 def deeper(request: Request, signer: Signer, now: float) -> str:
     """Return the address of the second page, from a request for the first: for this client only."""
-    page = request.path.removesuffix(_DEEPER).rstrip("/")
-    return f"{quote(page)}/{_DEEPER}?t={signer.token(_KIND, request, page, now)}"
+    page = _first_page(request)
+    return f"{quote(page)}/{_DEEPER}?t={signer.token(_MORE, request, page, now)}"
 
 
 def caught(
     request: Request, trap: Trap, state: State, signer: Signer, client: int, now: float
 ) -> bool:
-    """Count a visit to the trap; whether it is the one that tells a robot.
+    """Count a visit to the trap; return whether it is the one that tells a robot.
 
     `client` is a key of the cookie, else of the address and User-Agent: visits of several people
-    behind one address do not add up.
-    The same page again within the time counts once: a person may reload it.
+    behind one address do not add up. The same page again within the time counts once, as a person
+    may reload it.
     """
+    if _led_here(request):
+        return False
     seconds = trap.minutes * 60.0
-    page = request.path.removesuffix(_DEEPER).rstrip("/")
-    token = request.query.decode("latin-1").removeprefix("t=")
-    if signer.leads(_KIND, request, token, page, now, seconds):
+    page = _first_page(request)
+    more = request.query.decode("latin-1").removeprefix("t=")
+    if signer.leads(_MORE, request, more, page, now, seconds) == "home":
         return True
-    if request.headers.get(b"sec-fetch-dest", b"document") not in _PAGES:
+    name, _, token = page.rpartition("/")[2].partition(".")
+    if signer.leads(_PAGES, request, token, "", now, seconds + TOKEN_SECONDS) != "home":
         return False
     if trap.visits == 1:
         return True
     whose = client.to_bytes(8, "big", signed=True)
-    this_page = key(state.secret, "trap page", whose, page.encode("utf-8", "replace"))
+    this_page = key(state.secret, "trap page", whose, name.encode("utf-8", "replace"))
     if state.take([(this_page, seconds, 0.0)], now):
         return False
     visits = key(state.secret, "trap", whose)
     return state.take([(visits, seconds, seconds * (trap.visits - 2))], now) > 0
+
+
+def _first_page(request: Request) -> str:
+    return request.path.removesuffix(_DEEPER).rstrip("/")
+
+
+def _led_here(request: Request) -> bool:
+    """Whether somebody else than the client asked for this: another site, or a prefetcher."""
+    headers = request.headers
+    if headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
+        return True
+    if headers.get(b"sec-fetch-dest", b"document") not in _DESTINATIONS:
+        return True
+    return any(b"pre" in headers.get(name, b"").lower() for name in _PREFETCH)

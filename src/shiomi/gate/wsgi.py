@@ -15,6 +15,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
 from shiomi.gate.state import State
-from shiomi.gate.trap_links import TrapLink
+from shiomi.gate.trap_links import TrapLink, without_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -68,62 +69,83 @@ class GateMiddleware:
         if decision.response is not None:
             return _answer(decision.response, request, start_response)
         added = [*gatekeeper.headers, *decision.headers]
-        if self._links and request.method in ("GET", "HEAD"):
-            link = TrapLink(gatekeeper.policy, request)
-            passing = _Passing(start_response, added, link, head=request.method == "HEAD")
+        if self._links and TrapLink.wanted(request):
+            passing = _Passing(start_response, added, TrapLink(partial(self._link, request)))
             return passing.pages(self._app(environ, passing.start))
-        return self._app(environ, _Passing(start_response, added, None).start)
+
+        bare = decision.reason == "preflight"
+        head = self._links and request.method == "HEAD"
+
+        def start(status: str, headers: _Headers, exc_info: Any = None) -> _Write:
+            if bare:
+                headers = _text(without_body(_raw(headers)))
+            elif head and status[:3].isdigit():
+                headers = _text(TrapLink.head(int(status[:3]), _raw(headers)))
+            write = start_response(status, [*headers, *added], exc_info)
+            return (lambda _: None) if bare else write
+
+        answer = self._app(environ, start)
+        return _drained(answer) if bare else answer
+
+    def _link(self, request: Request) -> bytes:
+        return self.gatekeeper.trap_link(request).encode("ascii", "xmlcharrefreplace")
 
 
 class _Passing:
-    """One answer of the application on its way out."""
+    """One answer of the application on its way out, with the trap's link if that belongs in it.
 
-    def __init__(
-        self,
-        start_response: StartResponse,
-        added: _Headers,
-        link: TrapLink | None,
-        *,
-        head: bool = False,
-    ) -> None:
+    The server's `start_response` is called when the first chunk shows whether it does.
+    """
+
+    def __init__(self, start_response: StartResponse, added: _Headers, link: TrapLink) -> None:
         self._start_response = start_response
         self._added = added
         self._link = link
-        self._head = head
+        self._held: tuple[str, _Headers, Any] | None = None
         self._placing = False
 
     def start(self, status: str, headers: _Headers, exc_info: Any = None) -> _Write:
         """Stand in for `start_response`."""
-        link = self._link
-        if link is not None:
-            raw = [(_bytes(name), _bytes(value)) for name, value in headers]
-            self._placing = status[:3].isdigit() and link.fits(int(status[:3]), raw)
-            if self._placing:
-                headers = [
-                    (name.decode("latin-1"), value.decode("latin-1"))
-                    for name, value in link.lengthened(raw)
-                ]
-                self._placing = not self._head
-        write = self._start_response(status, [*headers, *self._added], exc_info)
-        return lambda chunk: write(self._placed(chunk, last=False))
+        if status[:3].isdigit() and self._link.fits(int(status[:3]), _raw(headers)):
+            self._held = (status, headers, exc_info)
+            return self._write
+        self._held = None
+        return self._start_response(status, [*headers, *self._added], exc_info)
 
     def pages(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Pass the chunks on as they come, the link among them."""
         try:
             for chunk in chunks:
-                yield self._placed(chunk, last=False)
-            rest = self._placed(b"", last=True)
-            if rest:
-                yield rest
+                if self._held is not None and not chunk:
+                    continue
+                yield self._passed(chunk)
+            if self._held is not None:  # a page without a byte
+                self._begun(b"")
+            if self._placing:
+                yield self._link.next(b"", last=True)
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:
                 close()
 
-    def _placed(self, chunk: bytes, *, last: bool) -> bytes:
-        if not self._placing or self._link is None:
-            return chunk
-        return self._link.placed(chunk, last=last)
+    def _passed(self, chunk: bytes) -> bytes:
+        if self._held is not None:
+            return self._begun(chunk)
+        return self._link.next(chunk, last=False) if self._placing else chunk
+
+    def _begun(self, chunk: bytes) -> bytes:
+        assert self._held is not None
+        (status, headers, exc_info), self._held = self._held, None
+        raw, chunk = self._link.first(_raw(headers), chunk, last=False)
+        self._placing = True
+        self._start_response(status, [*_text(raw), *self._added], exc_info)
+        return chunk
+
+    def _write(self, chunk: bytes) -> None:
+        """Stand in for the `write` of an old application: its pages stay as they are."""
+        assert self._held is not None
+        (status, headers, exc_info), self._held = self._held, None
+        self._start_response(status, [*headers, *self._added], exc_info)(chunk)
 
 
 def _answer(response: Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:
@@ -163,5 +185,23 @@ class _DnsThread:
             return self._loop, self._resolver
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("latin-1", "replace")
+def _raw(headers: _Headers) -> list[tuple[bytes, bytes]]:
+    return [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+        for name, value in headers
+    ]
+
+
+def _text(headers: Sequence[tuple[bytes, bytes]]) -> _Headers:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+
+
+def _drained(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Run the application to its end, and send nothing of what it returns."""
+    try:
+        for _ in chunks:
+            yield b""
+    finally:
+        close = getattr(chunks, "close", None)
+        if close is not None:
+            close()

@@ -109,13 +109,12 @@ def test_head_has_the_headers_of_get_and_no_body(site: Stack, source: str) -> No
     page = visitor.visit("/page/1")
     head = visitor.get("/page/1", "HEAD")
     assert (head.status, head.body) == (200, b"")
-    if site.name not in ("nginx", "caddy"):  # a filter of nginx's tells no length beforehand
-        assert head.header("content-length") == page.header("content-length")
+    assert head.header("content-length") in ("", "0", page.header("content-length"))
 
 
 def test_pages_carry_the_traps_link_and_say_their_true_length(site: Stack, source: str) -> None:
-    if site.name == "caddy":
-        pytest.skip("Caddy puts nothing into pages: the link has to be in the site's own")
+    if site.name in ("nginx", "caddy"):
+        pytest.skip("a web server puts nothing into pages: the site does, from X-Gate-Trap")
     visitor = Visitor(site.port, source=source)
     page = visitor.visit("/page/1")
     assert page.text.count('rel="nofollow"') == 1

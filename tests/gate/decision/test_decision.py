@@ -216,6 +216,62 @@ def test_people_with_the_cookie_are_not_counted_with_strangers_behind_the_same_a
     assert ask(request, state=state).verdict is Verdict.ALLOW
 
 
+def from_everywhere(cookie: tuple[str, str], state: MemoryState, networks: int) -> list[str]:
+    """The verdicts on one cookie used in so many networks, twice in each."""
+    peers = [f"10.{number // 250}.{number % 250}.1" for number in range(networks)]
+    return [
+        str(ask(browser("/page", cookie, peer=peer), state=state).verdict)
+        for peer in peers
+        for _ in range(2)
+    ]
+
+
+def test_a_browser_that_alternates_between_ipv4_and_ipv6_is_challenged_once() -> None:
+    state = MemoryState(clients=100)
+    cookie = ("Cookie", f"shiomi-gate={Signer(POLICY.cookie, state.secret).cookie(browser(), NOW)}")
+    for number in range(20):
+        peer = "2001:db8::1" if number % 2 else "192.0.2.7"
+        for method in ("GET", "POST"):
+            request = browser("/page", cookie, peer=peer, method=method)
+            assert ask(request, state=state).verdict is Verdict.ALLOW
+
+
+def test_the_way_through_the_challenge_may_change_from_ipv6_to_ipv4() -> None:
+    state = MemoryState(clients=100)
+    first = ask(browser("/page", peer="2001:db8::1"), state=state)
+    tried = ("Cookie", "shiomi-gate-try=1")
+    second = ask(browser(refresh(first), tried, peer="192.0.2.7"), state=state)
+    assert header(second, "Location") == "/page"
+
+
+def test_a_cookie_given_to_many_machines_is_good_in_few_networks() -> None:
+    state = MemoryState(clients=1000)
+    cookie = ("Cookie", f"shiomi-gate={Signer(POLICY.cookie, state.secret).cookie(browser(), NOW)}")
+    verdicts = from_everywhere(cookie, state, 1000)
+    assert verdicts == ["allow"] * 16 + ["challenge"] * 1984
+
+
+def test_all_networks_away_from_a_cookies_home_share_one_budget() -> None:
+    state = MemoryState(clients=1000)
+    cookie = ("Cookie", f"shiomi-gate={Signer(POLICY.cookie, state.secret).cookie(browser(), NOW)}")
+    let = 0
+    for number in range(4000):
+        request = browser("/page", cookie, peer=f"10.0.{number % 8}.1")
+        let += ask(request, state=state).verdict is Verdict.ALLOW
+    assert let == 1500  # the burst of one address
+
+
+def test_a_token_of_the_challenge_gives_cookies_in_few_networks() -> None:
+    state = MemoryState(clients=1000)
+    address = refresh(ask(browser("/page"), state=state))
+    tried = ("Cookie", "shiomi-gate-try=1")
+    given = 0
+    for number in range(100):
+        answer = ask(browser(address, tried, peer=f"10.0.{number}.1"), state=state)
+        given += "shiomi-gate" in cookies_of(answer)
+    assert given == 8
+
+
 def use_up_strangers(state: MemoryState) -> None:
     """A robot without the cookie, at the address that `browser` has."""
     for _ in range(310):
@@ -262,6 +318,32 @@ def test_other_methods_need_the_cookie(method: str) -> None:
     assert (without.verdict, without.reason) == (Verdict.DENY, "method")
     request, state = passed("/page", method=method)
     assert ask(request, state=state).verdict is Verdict.ALLOW
+
+
+def test_a_preflight_of_cors_which_browsers_send_without_cookies_goes_on() -> None:
+    headers = (("Origin", "https://a.example"), ("Access-Control-Request-Method", "POST"))
+    assert ask(browser("/api", *headers, method="OPTIONS")).verdict is Verdict.ALLOW
+    assert ask(sent("/api", "GPTBot/1.2", *headers, method="OPTIONS")).verdict is Verdict.DENY
+    assert ask(browser("/page", method="OPTIONS")).verdict is Verdict.DENY
+
+
+def test_a_post_with_a_cookie_that_ended_goes_on_and_renews_it() -> None:
+    state = MemoryState(clients=100)
+    signer = Signer(POLICY.cookie, state.secret)
+    old = signer.cookie(browser(), NOW - 8 * 86_400)
+    expired = browser("/comment", ("Cookie", f"shiomi-gate={old}"), method="POST")
+    first = ask(expired, state=state)
+    assert (first.verdict, first.reason) == (Verdict.ALLOW, "renewed")
+    ((name, value),) = first.headers
+    assert name == "Set-Cookie"
+    pair = value.partition(";")[0]
+    assert ask(browser("/page", ("Cookie", pair)), state=state).verdict is Verdict.ALLOW
+    assert ask(browser("/page", ("Cookie", f"shiomi-gate={old}")), state=state).verdict is (
+        Verdict.CHALLENGE
+    )
+    older = signer.cookie(browser(), NOW - 60 * 86_400)
+    late = browser("/comment", ("Cookie", f"shiomi-gate={older}"), method="POST")
+    assert ask(late, state=state).verdict is Verdict.DENY
 
 
 def test_the_operator_may_let_other_methods_in_by_budget() -> None:

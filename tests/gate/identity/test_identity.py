@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,8 @@ import pytest
 
 from shiomi.gate.addresses import parse_address
 from shiomi.gate.errors import DataError
-from shiomi.gate.identity import Identity, Tables, identify, identify_fully, load_tables
+from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.identity import Identity, Tables, identify, load_tables
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
@@ -27,18 +27,6 @@ def request(agent: str, peer: str | None = ELSEWHERE, *more: tuple[str, str]) ->
     return Request.make(peer=peer, headers=[("User-Agent", agent), *more])
 
 
-class Dns:
-    """A resolver that says one thing, and keeps what it was asked."""
-
-    def __init__(self, says: bool | None) -> None:
-        self.says = says
-        self.asked: list[tuple[bytes, tuple[str, ...]]] = []
-
-    async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
-        self.asked.append((address, tuple(suffixes)))
-        return self.says
-
-
 @pytest.mark.parametrize("peer", [GOOGLE, f"::ffff:{GOOGLE}", "2001:4860:4801:10::1"])
 def test_googlebot_from_googles_own_address_is_proven_without_asking_anybody(peer: str) -> None:
     identity = identify(request(GOOGLEBOT, peer), TABLES)
@@ -46,12 +34,25 @@ def test_googlebot_from_googles_own_address_is_proven_without_asking_anybody(pee
     assert not identity.pending
 
 
-@pytest.mark.parametrize(("says", "by"), [(True, "dns"), (False, "dns"), (None, "user-agent")])
-def test_googlebot_from_elsewhere_is_what_dns_says(says: bool | None, by: str) -> None:
-    dns = Dns(says)
-    identity = asyncio.run(identify_fully(request(GOOGLEBOT), TABLES, dns))
-    assert (identity.verified, identity.by) == (says, by)
-    assert dns.asked == [(parse_address(ELSEWHERE), ("googlebot.com", "google.com"))]
+@pytest.mark.parametrize(
+    ("says", "verdict"), [(True, "allow"), (False, "challenge"), (None, "challenge")]
+)
+def test_googlebot_from_outside_its_ranges_needs_a_yes_of_dns(
+    says: bool | None, verdict: str
+) -> None:
+    asked = []
+
+    def confirm(address: bytes, suffixes: Sequence[str]) -> bool | None:
+        asked.append((address, tuple(suffixes)))
+        return says
+
+    decision = Gatekeeper(tables=TABLES).judge(request(GOOGLEBOT), confirm=confirm)
+    assert decision.verdict == verdict
+    assert asked == [(parse_address(ELSEWHERE), ("googlebot.com", "google.com"))]
+
+
+def test_a_false_bingbot_is_refused_where_nobody_asks_dns() -> None:
+    assert Gatekeeper(tables=TABLES).judge(request("bingbot/2.0")).reason == "claim"
 
 
 def test_gptbot_from_the_wrong_address_is_a_gptbot_that_lies() -> None:
@@ -72,10 +73,8 @@ def test_a_client_whose_address_is_not_known_is_not_called_a_liar() -> None:
 
 
 def test_dns_is_asked_only_where_it_can_help() -> None:
-    dns = Dns(True)
     for agent, peer in ((GOOGLEBOT, GOOGLE), ("GPTBot", ELSEWHERE), (FIREFOX, ELSEWHERE)):
-        asyncio.run(identify_fully(request(agent, peer), TABLES, dns))
-    assert dns.asked == []
+        assert not identify(request(agent, peer), TABLES).pending
 
 
 def test_a_signature_proves_more_than_the_user_agent_says() -> None:

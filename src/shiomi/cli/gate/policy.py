@@ -20,14 +20,8 @@ __all__ = ["policy"]
     help="Check FILE instead: unknown keys, wrong values, rules that contradict each other.",
 )
 @click.option("--force", is_flag=True, help="Write over a FILE that is there already.")
-@click.option(
-    "--trap-link",
-    "page",
-    metavar="PATH",
-    help="Print the trap's link for the page with this path, to stand before its </body>.",
-)
 @json_option
-def policy(file: Path, check: bool, force: bool, page: str | None, json: bool) -> None:
+def policy(file: Path, check: bool, force: bool, json: bool) -> None:
     """Write the default policy into FILE with comments, or check one.
 
     Every key stands in it with its default and what it is for, so that the file itself is
@@ -37,12 +31,9 @@ def policy(file: Path, check: bool, force: bool, page: str | None, json: bool) -
     Examples:
       shiomi gate policy                       write gate.toml
       shiomi gate policy --check gate.toml     all that is wrong with it, by line
-      shiomi gate policy --trap-link /blog/1   the link for one page
     """
     if check:
         _check(file, json=json)
-    elif page is not None:
-        _trap_link(file, page)
     else:
         _write(file, force=force, json=json)
 
@@ -65,13 +56,6 @@ def _check(file: Path, *, json: bool) -> None:
     for purpose, rule in found.purposes.items():
         unverified = "" if rule.unverified is rule.action else f"; unproven: {rule.unverified}"
         click.echo(f"  {purpose:<14} {rule.action}{unverified}")
-
-
-def _trap_link(file: Path, page: str) -> None:
-    from shiomi.gate.policy import Policy, load_policy
-    from shiomi.gate.trap import trap_link
-
-    click.echo(trap_link(load_policy(file) if file.exists() else Policy(), page))
 
 
 def _write(file: Path, *, force: bool, json: bool) -> None:

@@ -28,7 +28,7 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from shiomi.gate.challenge import challenge, enter, enter_path
+from shiomi.gate.challenge import challenge, enter, enter_path, renewed
 from shiomi.gate.decision.known_clients import KnownClient, KnownClients
 from shiomi.gate.decision.prepared_policy import PreparedPolicy, Ruled
 from shiomi.gate.decision.verdict import Decision, Verdict, allowed
@@ -44,6 +44,8 @@ from shiomi.gate.state import Charge, State
 from shiomi.gate.trap import caught, deeper, in_trap
 
 __all__ = ["decide"]
+
+_RENEWED_SECONDS = 30 * 86_400.0  # after a cookie's end in which a POST with it renews it
 
 Note = Callable[[str, str], None]
 """Is told each step of a decision and what it came to, for `shiomi gate try`."""
@@ -100,7 +102,7 @@ def decide(
     try:
         clients = prepared.clients(state.secret)
         known = clients.of(request)
-        passed = known.since <= now <= known.until
+        passed = known.passed(state, now)
         until = state.revoked(known.keys, now)
         if note is not None:
             note("cookie", "good" if passed else "none that is good")
@@ -136,7 +138,7 @@ def decide(
         case = _Case(request, prepared, state, clients, identity, now, note)
         if stranger and request.method in ("GET", "HEAD"):
             return _challenged(case, "revoked" if alike else ruled.reason, wait, button=alike)
-        return _limited(case, wait) if wait else _without_cookie(case)
+        return _limited(case, wait) if wait else _without_cookie(case, known)
     except StateError as error:
         return _without_state(request, prepared, state, now, identity, note, error)
 
@@ -185,11 +187,31 @@ def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decis
     return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *whom, wait, response)
 
 
-def _without_cookie(case: _Case) -> Decision:
-    """The answer to a method that gets no page, of a client that needs the cookie."""
+def _without_cookie(case: _Case, known: KnownClient) -> Decision:
+    """The answer to a method that gets no page, of a client that needs the cookie.
+
+    A browser asks without cookies whether it may send a request to another site (CORS preflight).
+    What is sent with a cookie that ended is not lost: it goes on, and the answer brings a new
+    cookie.
+    """
+    if _preflight(case.request):
+        return allowed("preflight", case.identity)
     if case.policy.challenge.other_methods is Action.BUDGET:
         return allowed("method", case.identity)
+    if known.ended(case.state, case.now, _RENEWED_SECONDS):
+        cookie = renewed(case.request, case.policy, case.clients.signer, case.now)
+        return allowed("renewed", case.identity)._replace(headers=(cookie,))
     return _refuse(case, Verdict.DENY, "method")
+
+
+def _preflight(request: Request) -> bool:
+    """Whether the request is a CORS preflight (Fetch Standard, 3.3.2)."""
+    headers = request.headers
+    return (
+        request.method == "OPTIONS"
+        and b"origin" in headers
+        and b"access-control-request-method" in headers
+    )
 
 
 def _own_page(case: _Case, known: KnownClient) -> Decision:
@@ -206,7 +228,7 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
         state.revoke(known.keys, until, now)
         return _revoked(case, "trap", until)
     if request.path == enter_path(policy):  # not counted: its tokens were given by the challenge
-        response, reason = enter(request, policy, signer, now)
+        response, reason = enter(request, policy, signer, state, now)
     elif wait := state.take(known.charges[policy.challenge.budget], now):
         return _limited(case, wait)
     elif trapped:
@@ -224,7 +246,7 @@ def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
     identity = case.identity
     action = _ruled(case.request, case.prepared, identity).action
     if action is Action.CHALLENGE:
-        return known.since <= case.now <= known.until
+        return known.passed(case.state, case.now)
     return action is not Action.ALLOW or identity.verified is not True
 
 

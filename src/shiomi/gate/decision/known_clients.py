@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from shiomi.gate.cookie import Signer, find_cookies
+from shiomi.gate.cookie import Elsewhere, Passed, Signer, find_cookies
 from shiomi.gate.decision.rate_limit import Buckets, Charges, Networks, host
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
+from shiomi.gate.state import State
 from shiomi.gate.state.keys import key
+from shiomi.gate.trap import TOKEN_SECONDS, trap_token
 
 __all__ = ["KnownClient", "KnownClients"]
 
@@ -18,20 +20,57 @@ _LONGEST_COOKIES = 1024  # bytes of cookies, of clients that are remembered
 class KnownClient:
     """What is known of one client, at any time."""
 
-    __slots__ = ("charges", "cookies", "keys", "since", "until")
+    __slots__ = (
+        "_elsewhere",
+        "_token",
+        "_token_until",
+        "charges",
+        "cookies",
+        "keys",
+        "since",
+        "until",
+    )
 
     def __init__(
         self,
         keys: tuple[int, ...],
         charges: Charges,
-        since: float,
-        until: float,
+        passed: Passed | None,
+        elsewhere: Elsewhere | None,
     ) -> None:
         self.keys = keys  # under which its good verdicts are revoked: the client's, its cookies'
         self.cookies = keys[1:]
         self.charges = charges  # one token of each bucket that counts it, by budget
-        self.since = since  # the time in which its cookie is good
-        self.until = until
+        # The time in which its cookie is good; never, if it has none.
+        self.since, self.until = (passed.since, passed.until) if passed else (1.0, 0.0)
+        self._elsewhere = elsewhere  # None: at home, or let in here before
+        self._token = ""
+        self._token_until = 0.0
+
+    def passed(self, state: State, now: float) -> bool:
+        """Return whether the client has a cookie that is good now and here."""
+        return self.since <= now <= self.until and (
+            self._elsewhere is None or self._admitted(state, now)
+        )
+
+    def ended(self, state: State, now: float, seconds: float) -> bool:
+        """Return whether its cookie was good here until it ended, at most so many seconds ago."""
+        return self.until < now <= self.until + seconds and (
+            self._elsewhere is None or self._admitted(state, now)
+        )
+
+    def trap_token(self, request: Request, signer: Signer, now: float) -> str:
+        """Return what signs the trap's links for this client."""
+        if now >= self._token_until:
+            self._token = trap_token(request, signer, now)
+            self._token_until = now - now % TOKEN_SECONDS + TOKEN_SECONDS
+        return self._token
+
+    def _admitted(self, state: State, now: float) -> bool:
+        if self._elsewhere is not None and self._elsewhere.admits(state.take, now):
+            self._elsewhere = None  # the state remembers it for longer than the cookie is good
+            return True
+        return False
 
 
 class KnownClients:
@@ -63,11 +102,18 @@ class KnownClients:
     def _look(self, request: Request, cookies: bytes) -> KnownClient:
         agent = request.user_agent.encode("latin-1", "replace")
         keys = [key(self.secret, "client", host(request.address), agent)]
-        since, until = 1.0, 0.0
+        best: Passed | None = None
+        with_it = b""
         for value in find_cookies(cookies, self._name):
             good = self.signer.good(request, value)
             if good is not None:
                 keys.append(key(self.secret, "cookie", value))
-                if good[1] > until:
-                    since, until = good
-        return KnownClient(tuple(keys), self._buckets.charges(request.address), since, until)
+                if best is None or (good.home, good.until) > (best.home, best.until):
+                    best, with_it = good, value
+        if best is None or best.home:
+            return KnownClient(tuple(keys), self._buckets.charges(request.address), best, None)
+        # All networks away from the cookie's home share one address's budget besides their own.
+        charges = Charges(self._buckets, request.address, with_it)
+        seconds = self.signer.seconds
+        elsewhere = Elsewhere(self.secret, with_it, request.address, seconds)
+        return KnownClient(tuple(keys), charges, best, elsewhere)

@@ -51,16 +51,20 @@ class Networks:
 
 
 class Charges(dict[str, tuple[Charge, ...]]):
-    """One token of each bucket that counts an address, by budget; made when first asked for."""
+    """One token of each bucket that counts an address, by budget; made when first asked for.
 
-    __slots__ = ("_address", "_buckets")
+    `cookie` is that of a client away from its home; it then has a bucket too.
+    """
 
-    def __init__(self, buckets: Buckets, address: bytes) -> None:
+    __slots__ = ("_address", "_buckets", "_cookie")
+
+    def __init__(self, buckets: Buckets, address: bytes, cookie: bytes = b"") -> None:
         self._buckets = buckets
         self._address = address
+        self._cookie = cookie
 
     def __missing__(self, budget: str) -> tuple[Charge, ...]:
-        charges = self[budget] = self._buckets.made(budget, self._address)
+        charges = self[budget] = self._buckets.made(budget, self._address, self._cookie)
         return charges
 
 
@@ -82,7 +86,7 @@ class Buckets:
             known = self._known[address] = Charges(self, address)
         return known
 
-    def made(self, name: str, address: bytes) -> tuple[Charge, ...]:
+    def made(self, name: str, address: bytes, cookie: bytes = b"") -> tuple[Charge, ...]:
         """Return one token of each bucket that counts this address under the budget."""
         budget = self._budgets[name]
         levels = (
@@ -91,11 +95,15 @@ class Buckets:
             ("network", budget.network, self._networks.name),
             ("all", budget.all, _everybody),
         )
-        return tuple(
+        charges = [
             (key(self._secret, level, name.encode(), whom(address)), rate.interval, rate.ahead)
             for level, rate, whom in levels
             if rate is not None
-        )
+        ]
+        if cookie and (rate := budget.address) is not None:
+            bucket = key(self._secret, "cookie away", name.encode(), cookie)
+            charges.append((bucket, rate.interval, rate.ahead))
+        return tuple(charges)
 
 
 def _everybody(address: bytes) -> bytes:  # noqa: ARG001

@@ -12,7 +12,6 @@ from shiomi.gate.forward_auth.forward_auth import VERDICT, WAIT
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.response import Response
 from shiomi.gate.signals import own_files, own_headers
-from shiomi.gate.trap import trap_link
 
 __all__ = ["forward_auth_config"]
 
@@ -92,7 +91,7 @@ location / {{
     proxy_http_version 1.1;
     proxy_request_buffering off;
     proxy_buffering off;
-{_trap_filter(policy)}}}
+}}
 
 location = /gate-ask {{
     internal;
@@ -150,18 +149,6 @@ location = {path} {{
 def _media_type(file: Response) -> str:
     kinds = [value for name, value in file.headers if name == "Content-Type"]
     return kinds[0].partition(";")[0]
-
-
-def _trap_filter(policy: Policy) -> str:
-    if not policy.trap.enabled:
-        return ""
-    link = _quoted(f"{trap_link(policy, '/')}</body>")
-    return f"""\
-    # The trap's link, at the end of every page; it needs pages that do not come compressed.
-    proxy_set_header Accept-Encoding "";
-    sub_filter_once on;
-    sub_filter '</body>' {link};
-"""
 
 
 def _quoted(text: str) -> str:

@@ -5,8 +5,7 @@ from shiomi.gate.identity.identity import (
     Resolver,
     Tables,
     identify,
-    identify_fully,
     load_tables,
 )
 
-__all__ = ["Identity", "Resolver", "Tables", "identify", "identify_fully", "load_tables"]
+__all__ = ["Identity", "Resolver", "Tables", "identify", "load_tables"]

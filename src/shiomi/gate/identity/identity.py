@@ -3,8 +3,9 @@
 Three proofs, the cheap ones first: its address lies in a range that the operator publishes
 (`published_ranges.py`); its request is signed with a key that the operator of the gate trusts
 (`web_bot_auth.py`); its address resolves to a name of the operator's and that name back to the
-address (`reverse_dns.py`). One proof is enough. A claim fails only where every way there is has
-been tried and has said no; a resolver that does not answer proves nothing.
+address (`reverse_dns.py`). One proof is enough. A claim from outside the published ranges counts as
+failed until DNS confirms it: a resolver that does not answer leaves it failed. Without published
+ranges, a resolver that does not answer proves nothing.
 
 Most clients cannot be proven at all, browsers first among them: `verified` is None, and what a
 policy does with such is its own to say. Of a browser it is weighed how well its headers fit what it
@@ -25,7 +26,7 @@ from shiomi.gate.identity.user_agents import Client, UserAgents, user_agents
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
 
-__all__ = ["Identity", "Resolver", "Tables", "identify", "identify_fully", "load_tables"]
+__all__ = ["Identity", "Resolver", "Tables", "identify", "load_tables"]
 
 
 class Identity(NamedTuple):
@@ -93,7 +94,7 @@ class Tables:
         identity = self._known.get(key)
         if identity is None:
             by = "user-agent" if verified is None else "ranges"
-            pending = client.verify.dns if verified is None else ()
+            pending = () if verified else client.verify.dns
             identity = self._known.setdefault(key, Identity(client, verified, by, 0, pending))
         return identity
 
@@ -144,25 +145,7 @@ def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identit
         return tables.by_name(client)
     if not request.address:
         return Identity(client)
-    if verify.ranges:
-        if not tables.ranges.names_of(request.address).isdisjoint(verify.ranges):
-            return tables.by_name(client, True)
-        if not verify.dns and not tables.ranges.names.isdisjoint(verify.ranges):
-            return tables.by_name(client, False)
+    if not tables.ranges.names.isdisjoint(verify.ranges):
+        inside = not tables.ranges.names_of(request.address).isdisjoint(verify.ranges)
+        return tables.by_name(client, inside)
     return tables.by_name(client)
-
-
-async def identify_fully(
-    request: Request, tables: Tables, resolver: Resolver, *, weigh: bool = True
-) -> Identity:
-    """Return who sent the request, asking DNS where only that can tell.
-
-    An answer of no from DNS is final: the ranges, where there are any, have been asked before.
-    """
-    identity = identify(request, tables, weigh=weigh)
-    if not identity.pending:
-        return identity
-    confirmed = await resolver.confirm(request.address, identity.pending)
-    if confirmed is None:
-        return identity
-    return identity._replace(verified=confirmed, by="dns", pending=())

@@ -215,7 +215,7 @@ class _Tables:
         """The kind of a client: its class, or what its address decides."""
         verify = client.verify
         named = tuple(name for name in verify.ranges if name in self._ranges)
-        unproven = None if verify.dns or not named else False
+        unproven = False if named else None
         outside = self._class(client, verified=unproven)
         if not named:
             return outside

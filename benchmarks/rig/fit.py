@@ -28,7 +28,8 @@ import numpy as np
 from tools.rig.regression import DECODE_SHRINK, gpu_name, left_out
 from tools.rig.rows import Row, read_llama3
 
-from shiomi.rig.estimate.fit import Need, fit_models
+from shiomi.rig.estimate.fit import fit_models
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import known_models
 
@@ -67,7 +68,7 @@ def times(llmfit: str | None) -> None:
     print(f"{'':58s}{'wall':>9s}{'CPU':>9s}")
     for text in MACHINES:
         machine = simulated(text)
-        wall, cpu = timed(lambda m=machine: fit_models(models, m, Need()))  # type: ignore[misc]
+        wall, cpu = timed(lambda m=machine: fit_models(models, m, Setting()))  # type: ignore[misc]
         print(f"  fit_models, {len(models)} models, {text:34.34s}{wall:8.2f}s{cpu:8.2f}s")
     command = [sys.executable, "-m", "shiomi.cli", "rig", "fit", "--simulate", MACHINES[0]]
     wall, cpu = timed(lambda: run(command))

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from shiomi.rig.errors import ModelFileError
 from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, kv_bytes, memory, weights_gib
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Gpu, Vendor
 from shiomi.rig.model.layers import read_catalogue_row, read_config
 from shiomi.rig.model.model import Layer, LayerKind, Model
@@ -89,7 +90,7 @@ def cells() -> Iterator[Cell]:
             yield Cell(row, size / GIB, f"{context} tokens; the source's GB are GiB")
         elif name.startswith("Qwen3.6-27B"):
             need = memory(
-                model("Qwen3.6-27B"), quantisation="Q4_K_M", context=65536, kv_dtype="q8_0"
+                model("Qwen3.6-27B"), Setting(quantisation="Q4_K_M", context=65536, kv_dtype="q8_0")
             )
             yield Cell(row, need.total.value, "weights, caches and buffers")
         elif quantity.startswith("KV bytes per token"):
@@ -101,14 +102,14 @@ def cells() -> Iterator[Cell]:
             size = kv_bytes(model(name), 131072, users=1, kv_dtype="f16", engine="llama.cpp")
             yield Cell(row, size / GIB)
         elif name.startswith("bge"):
-            need = memory(bge_reranker(), quantisation="F16", context=8192)
+            need = memory(bge_reranker(), Setting(quantisation="F16", context=8192))
             yield Cell(row, (need.total.value + CONTEXT_GIB) * 1024, "with CUDA's own context")
         elif name == "Llama-3 8B":
             size = kv_bytes(model("Llama-3-8B"), 1024, users=1, kv_dtype="f16", engine="llama.cpp")
             yield Cell(row, size / 2**20)
         else:
             need = memory(
-                model(name), quantisation="BF16", context=131072, kv_dtype=row["kv_dtype"]
+                model(name), Setting(quantisation="BF16", context=131072, kv_dtype=row["kv_dtype"])
             )
             note = "weights' format not stated: BF16 taken; GB read as GiB (as GB: +7 %)"
             yield Cell(row, need.total.value, note)
@@ -144,10 +145,8 @@ def judged() -> list[Judged]:
         gpus = gpu_of(row["gpu"])
         need = memory(
             model(f"Llama-3-{size}"),
-            quantisation=quantisation,
-            context=int(row["n"]),
+            Setting(quantisation=quantisation, context=int(row["n"]), gpus=len(gpus)),
             flash_attention=False,
-            gpus=len(gpus),
         )
         fit = fits(need.total, gpus)
         ran = bool(row["tps"])

@@ -26,6 +26,7 @@ from pathlib import Path
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.memory import fits, memory
 from shiomi.rig.estimate.people import is_plain
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Gpu, Machine
@@ -77,7 +78,9 @@ def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
             except RigError:
                 continue
             context = int(float(row["context"] or 2048))
-            needed = memory(known.model, quantisation=quantisation, context=max(1, context))
+            needed = memory(
+                known.model, Setting(quantisation=quantisation, context=max(1, context))
+            )
             if fits(needed.total, [gpu]).fits:
                 yield row, gpu, known, quantisation
 
@@ -114,11 +117,11 @@ def cases(phase: str) -> list[Case]:
             if phase == "decode":
                 depth = prompt + written // 2
                 estimate = decode_speed(
-                    known.model, machine, quantisation=quantisation, depth=depth
+                    known.model, machine, Setting(quantisation=quantisation, context=depth)
                 )
             else:
                 estimate = prefill_speed(
-                    known.model, machine, quantisation=quantisation, prompt=prompt
+                    known.model, machine, Setting(quantisation=quantisation, prompt=prompt)
                 )
         except RigError:
             continue

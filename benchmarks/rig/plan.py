@@ -55,7 +55,7 @@ def synthetic_prices(catalog: Catalog, seed: int) -> Prices:
 def synthetic_speed(name: str, count: int) -> Estimate:
     """A speed that grows with nothing but the name; several cards are 1.3 times as fast each."""
     value = random.Random(name).uniform(10, 100) * (1 + 0.3 * (count - 1))
-    return Estimate(value, 0.8 * value, 1.2 * value, "tok/s", "synthetic")
+    return Estimate(value, 0.8 * value, 1.2 * value, "tok/s", ("synthetic",))
 
 
 def faults(catalog: Catalog) -> None:

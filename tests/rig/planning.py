@@ -160,7 +160,7 @@ def speed(name: str, count: int) -> Estimate | None:
     if "unknown" in name:
         return None
     value = 10.0 + sum(map(ord, name)) % 50 + 5.0 * (count - 1)
-    return Estimate(value, value - 1, value + 1, "tok/s", "synthetic")
+    return Estimate(value, value - 1, value + 1, "tok/s", ("synthetic",))
 
 
 def random_parts(rng: random.Random) -> list[Part]:

@@ -70,6 +70,7 @@ def power_table() -> dict[str, Any]:
         "host_w": round(host, 1),
         "per_tdp": round(per_tdp, 3),
         "interval": interval(power_left_out(rows)),
-        "basis": f"{len(rows)} rows of one desktop with {len({r.gpu for r in rows})} GPU types",
+        "rows": len(rows),
+        "types": len({r.gpu for r in rows}),
         "sources": ["geerlingguy/ai-benchmarks README.md at bdf9441 (MIT), fitted"],
     }

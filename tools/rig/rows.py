@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tools.rig.measured_models import MEASURED
 
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_terms, prefill_terms
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Gpu
@@ -62,16 +63,17 @@ class Row:
             return decode_terms(
                 self.model,
                 self.gpu,
-                quantisation=self.quantisation,
-                depth=self.depth + self.tokens / 2,
-                users=self.users,
+                Setting(
+                    quantisation=self.quantisation,
+                    context=int(self.depth + self.tokens / 2),
+                    users=self.users,
+                ),
                 gpus=self.gpus,
             )
         return prefill_terms(
             self.model,
             self.gpu,
-            quantisation=self.quantisation,
-            prompt=self.tokens,
+            Setting(quantisation=self.quantisation, prompt=self.tokens),
             depth=self.depth,
         )
 

@@ -12,6 +12,8 @@ RigError
 └── PriceError          a price file or shop's answer is not what it should be
 """
 
+from shiomi.rig.message import Text, reason
+
 __all__ = [
     "AmbiguousPartError",
     "BudgetError",
@@ -27,7 +29,14 @@ __all__ = [
 
 
 class RigError(Exception):
-    """Base of all errors a user of the rig is meant to read; the text names value and remedy."""
+    """Base of all errors that a user of the rig reads; the text names the value and the remedy.
+
+    `message` is a sentence in English, or a `Message` that `shiomi.rig.report.wording` words.
+    """
+
+    def __init__(self, message: Text = "") -> None:
+        super().__init__(message)
+        self.message = message
 
 
 class ModelFileError(RigError):
@@ -63,10 +72,7 @@ class BudgetError(PlanError):
 
     def __init__(self, budget_jpy: int, cheapest_jpy: int) -> None:
         """Say both, in yen."""
-        super().__init__(
-            f"a budget of {budget_jpy:,} yen buys no such build; "  # as `budget` of the wordings
-            f"the cheapest costs {cheapest_jpy:,} yen"
-        )
+        super().__init__(reason("budget", budget=f"{budget_jpy:,}", cheapest=f"{cheapest_jpy:,}"))
         self.cheapest_jpy = cheapest_jpy
 
 

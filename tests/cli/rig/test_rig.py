@@ -158,7 +158,7 @@ def test_fit_says_where_nothing_runs(run: Any) -> None:
         (("fit", "--simulate", ""), "names no part"),
         (("fit", *PC, "--context", "0"), "means nothing"),
         (("fit", *PC, "--users", "-1"), "means nothing"),
-        (("fit", *PC, "--speed", "nan"), "means nothing"),
+        (("fit", *PC, "--speed", "nan"), "speeds must be"),
         (("fit", *PC, "--quantisation", "Q4_X"), "not known"),
         (("speed", "qwen3", *PC), "could be any of"),
         (("speed", "qwen9:1b", *PC), "no model"),

@@ -61,7 +61,7 @@ def test_an_absurd_budget_is_answered_in_words(budget: float) -> None:
 
 def test_too_small_a_budget_is_told_what_the_cheapest_build_costs() -> None:
     catalog = catalog_of(*sound().values())
-    with pytest.raises(PlanError, match="the cheapest costs 80,000 yen"):
+    with pytest.raises(PlanError, match="cheapest=80,000"):
         plan(79_999, WISH, catalog, priced(catalog), speed=speed)
 
 
@@ -74,7 +74,7 @@ def test_what_has_no_price_is_named() -> None:
 
 
 def test_no_prices_at_all_are_no_plan() -> None:
-    with pytest.raises(PlanError, match="add prices"):
+    with pytest.raises(PlanError, match="nothing meets"):
         plan(300_000, WISH, catalog_of(*sound().values()), Prices(), speed=speed)
 
 

@@ -13,6 +13,7 @@ from shiomi.rig.buy.catalog.platforms import graphics_lanes, same_socket
 from shiomi.rig.buy.catalog.rows import FIELDS, read_row
 from shiomi.rig.buy.parts import Board, Category, GraphicsCard, PowerSupply
 from shiomi.rig.errors import AmbiguousPartError, UnknownPartError
+from shiomi.rig.report.wording import text_of
 from tests.rig.planning import shipped
 
 PARTS = Path(room.__file__).parent / "parts"
@@ -51,7 +52,7 @@ def test_strong_cards_and_supplies_without_connectors_have_unknown_ones() -> Non
 
 
 def test_a_power_far_from_the_chipsets_usual_one_is_not_believed() -> None:
-    odd = [x for x in shipped().of(GraphicsCard) if any("is usual" in d for d in x.doubts)]
+    odd = [x for x in shipped().of(GraphicsCard) if any("is usual" in text_of(d) for d in x.doubts)]
     assert odd
     assert all(x.tdp_w is None for x in odd)
 
@@ -73,7 +74,7 @@ def test_a_contradictory_field_becomes_unknown_with_the_reason(
 ) -> None:
     part = read_row(Category.GPU, CARD | fields)
     assert getattr(part, field) is None
-    assert any(doubt in x for x in part.doubts)
+    assert any(doubt in text_of(x) for x in part.doubts)
 
 
 def test_a_kit_whose_modules_contradict_its_name_is_no_part() -> None:

@@ -11,7 +11,7 @@ from shiomi.rig.buy.findings import Check, Refusal, Unknown
 from shiomi.rig.buy.parts import Part
 from shiomi.rig.buy.wattage import Circuit
 from shiomi.rig.errors import PlanError
-from shiomi.rig.report.wording import LANGUAGES
+from shiomi.rig.report.wording import LANGUAGES, text_of
 from tests.rig.planning import board, case, cooler, cpu, drive, gpu, kit, shipped, sound, supply
 
 
@@ -130,7 +130,7 @@ def test_two_processors_are_a_mistake_that_is_named() -> None:
 def test_kits_of_two_kinds_are_refused_by_both_names() -> None:
     found = check_build([board(), kit(), kit("old", type="DDR4")])
     assert found[0].check is Check.MEMORY_KIND
-    assert "DDR4, DDR5" in found[0].text()
+    assert "DDR4, DDR5" in text_of(found[0].message)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -144,7 +144,7 @@ def test_every_finding_is_said_in_every_language_with_the_parts_names(language: 
     found = check_build(wrong.values())
     assert len(found) > 6
     for finding in found:
-        assert "{" not in finding.text(language)
+        assert "{" not in text_of(finding.message, language)
 
 
 def test_planted_faults_are_refused_for_the_right_reason_and_sound_builds_are_not() -> None:
@@ -157,4 +157,4 @@ def test_planted_faults_are_refused_for_the_right_reason_and_sound_builds_are_no
         assert reasons <= {p.fault} | may_also(p.fault)
     for p in sound_rows(200, seed=78):
         found = check_build([catalog.parts[x] for x in p.ids()])
-        assert not [x.text() for x in found if isinstance(x, Refusal)]
+        assert not [x.message for x in found if isinstance(x, Refusal)]

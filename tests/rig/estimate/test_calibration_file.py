@@ -12,12 +12,12 @@ from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.calibration_file import calibration_json, read_calibration
 from shiomi.rig.estimate.coefficients import Calibration
 
-ONE = Calibration(1.2, None, 0.9, 1.1, 0.8, 1.3, "measured here")
+ONE = Calibration(1.2, None, 0.9, 1.1, 0.8, 1.3, 50.0, "measured here")
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "mine.calibration"
-    for calibration in (ONE, Calibration(0.5, 2.0, 1.0, 1.0, 1.0, 1.0, "x")):
+    for calibration in (ONE, Calibration(0.5, 2.0, 1.0, 1.0, 1.0, 1.0, 50.0, "x")):
         file.write_text(json.dumps(calibration_json(calibration)))
         assert read_calibration(file) == calibration
 
@@ -32,7 +32,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         {"low": 1.5},
         {"high": 0.5},
         {"prefill_high": None},
-        {"basis": 3},
+        {"model": 3},
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:

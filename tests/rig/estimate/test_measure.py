@@ -18,9 +18,11 @@ import xllamacpp
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.endpoint import HttpEndpoint
 from shiomi.rig.estimate.measure import Measurement, calibrate, measure
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine
+from shiomi.rig.report.wording import texts_of
 from tests.digest.writing.tiny_gguf import write_tiny_gguf
 from tests.rig.models import DENSE, MIXTURE
 
@@ -214,23 +216,27 @@ def test_a_measurement_of_nothing_is_refused(wrong: dict[str, int]) -> None:
 
 def test_a_measured_model_is_estimated_as_measured_and_others_with_it() -> None:
     found = Measurement(90.0, 3000.0, 520, 128, 3, "/completion")
-    calibration = calibrate(found, DENSE, PC, quantisation="Q4_K_M")
-    again = decode_speed(DENSE, PC, quantisation="Q4_K_M", depth=584, calibration=calibration)
+    calibration = calibrate(found, DENSE, PC, Setting(quantisation="Q4_K_M"))
+    again = decode_speed(
+        DENSE, PC, Setting(quantisation="Q4_K_M", context=584), calibration=calibration
+    )
     assert again.value == pytest.approx(90.0)
-    read = prefill_speed(DENSE, PC, quantisation="Q4_K_M", prompt=520, calibration=calibration)
+    read = prefill_speed(
+        DENSE, PC, Setting(quantisation="Q4_K_M", prompt=520), calibration=calibration
+    )
     assert read.value == pytest.approx(3000.0)
-    before = decode_speed(MIXTURE, PC, quantisation="Q4_K_M")
-    after = decode_speed(MIXTURE, PC, quantisation="Q4_K_M", calibration=calibration)
+    before = decode_speed(MIXTURE, PC, Setting(quantisation="Q4_K_M"))
+    after = decode_speed(MIXTURE, PC, Setting(quantisation="Q4_K_M"), calibration=calibration)
     assert after.value < before.value
-    assert "90 tok/s measured here" in after.basis
+    assert "90 tok/s measured here" in texts_of(after.basis)
 
 
 def test_a_measurement_of_something_else_does_not_calibrate() -> None:
     found = Measurement(2.0, None, 520, 128, 3, "/completion")
     with pytest.raises(MeasureError, match="is it this model"):
-        calibrate(found, DENSE, PC, quantisation="Q4_K_M")
+        calibrate(found, DENSE, PC, Setting(quantisation="Q4_K_M"))
 
 
 def test_a_short_prompt_says_nothing_of_reading() -> None:
     found = Measurement(100.0, 50.0, 20, 128, 3, "/completion")
-    assert calibrate(found, DENSE, PC, quantisation="Q4_K_M").prefill is None
+    assert calibrate(found, DENSE, PC, Setting(quantisation="Q4_K_M")).prefill is None

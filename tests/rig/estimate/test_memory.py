@@ -21,10 +21,12 @@ from shiomi.rig.estimate.memory import (
     usable_gib,
     weights_gib,
 )
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.machine.machine import Gpu, Vendor
 from shiomi.rig.model.layers import read_config
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation, quantisations
+from shiomi.rig.report.wording import texts_of
 
 CONFIGS = json.loads(
     (Path(__file__).parents[2] / "data" / "rig" / "configs.json").read_text("utf-8")
@@ -100,8 +102,8 @@ def test_engines_differ_on_sliding_layers_and_say_so() -> None:
     vllm = kv_cache_gib(model, 131072, engine="vllm")
     assert vllm.value > 5 * llama_cpp.value
     assert vllm.low < 1.1 * llama_cpp.value  # later versions of vLLM do cap them
-    assert "keep their window only" in llama_cpp.basis
-    assert "pages of full length" in vllm.basis
+    assert "keep their window only" in texts_of(llama_cpp.basis)
+    assert "pages of full length" in texts_of(vllm.basis)
 
 
 def test_llama_cpp_does_not_cap_mistral() -> None:
@@ -113,22 +115,22 @@ def test_llama_cpp_does_not_cap_mistral() -> None:
 def test_the_compute_buffer_is_what_llama_cpp_logs() -> None:
     logged = {512: 258.5, 4096: 296.0, 8192: 560.0}  # MiB, Llama 3 8B without flash attention
     for context, size in logged.items():
-        need = memory(LLAMA, quantisation="F16", context=context, flash_attention=False)
+        need = memory(LLAMA, Setting(quantisation="F16", context=context), flash_attention=False)
         assert need.buffers.value * 1024 == pytest.approx(size, rel=0.005)
 
 
 def test_the_embedding_table_stays_in_system_memory_unless_tied() -> None:
-    need = memory(LLAMA, quantisation="F16", context=256)
+    need = memory(LLAMA, Setting(quantisation="F16", context=256))
     assert need.host.value == pytest.approx(128256 * 4096 * 2 / 2**30)
     assert need.weights.value + need.host.value == pytest.approx(weights_gib(LLAMA, "F16").value)
     tied = MODELS["Qwen3-0.6B"]
-    need = memory(tied, quantisation="F16", context=256)
+    need = memory(tied, Setting(quantisation="F16", context=256))
     assert need.weights.value == pytest.approx(weights_gib(tied, "F16").value)
     assert need.host.value > 0
 
 
 def test_vllm_keeps_all_weights_on_the_gpus() -> None:
-    need = memory(LLAMA, quantisation="BF16", context=8192, users=4, engine="vllm")
+    need = memory(LLAMA, Setting(quantisation="BF16", context=8192, users=4, engine="vllm"))
     assert need.weights.value == pytest.approx(weights_gib(LLAMA, "BF16").value)
     assert need.host.value == 0
 
@@ -136,14 +138,14 @@ def test_vllm_keeps_all_weights_on_the_gpus() -> None:
 def test_experts_in_ram_leave_little_on_the_gpu() -> None:
     # ollama issue 11772: Qwen3.6-35B-A3B with --cpu-moe takes 2.9 GB
     model = MODELS["Qwen3-30B-A3B"]
-    inside = memory(model, quantisation="Q4_K_M", context=4096)
-    beside = memory(model, quantisation="Q4_K_M", context=4096, experts_in_ram=True)
+    inside = memory(model, Setting(quantisation="Q4_K_M", context=4096))
+    beside = memory(model, Setting(quantisation="Q4_K_M", context=4096, place=Place.EXPERTS_IN_RAM))
     assert beside.total.value < 0.15 * inside.total.value
     assert beside.host.value > 15
 
 
 def test_the_total_is_the_sum_of_its_parts() -> None:
-    need = memory(LLAMA, quantisation="Q4_K_M", context=8192, users=3)
+    need = memory(LLAMA, Setting(quantisation="Q4_K_M", context=8192, users=3))
     assert need.total.value == pytest.approx(
         need.weights.value + need.kv.value + need.buffers.value
     )
@@ -165,7 +167,7 @@ def test_a_card_never_gives_more_than_it_has() -> None:
 
 
 def test_what_is_near_the_edge_is_not_called_sure() -> None:
-    need = memory(LLAMA, quantisation="F16", context=8192, flash_attention=False).total
+    need = memory(LLAMA, Setting(quantisation="F16", context=8192), flash_attention=False).total
     assert not fits(need, [gpu(16)]).fits
     assert not fits(need, [gpu(16)]).sure
     assert fits(need, [gpu(24)]).sure
@@ -179,7 +181,7 @@ def test_what_is_near_the_edge_is_not_called_sure() -> None:
     ("settings", "reason"),
     [
         ({"context": 0}, "A context of 0 means nothing"),
-        ({"context": -1}, "A context of -1"),
+        ({"context": -1}, "context must be >= 0"),
         ({"context": 10**12}, "A context of 1000000000000"),
         ({"context": 4096.5}, "A context of 4096.5"),
         ({"context": float("nan")}, "A context of nan"),
@@ -190,14 +192,14 @@ def test_what_is_near_the_edge_is_not_called_sure() -> None:
         ({"kv_dtype": "fp8"}, "llama.cpp has no cache of type 'fp8'; it has f32"),
         ({"kv_dtype": "q8_0", "engine": "vllm"}, "vllm has no cache of type 'q8_0'"),
         ({"quantisation": ""}, "The quantisation '' is not known"),
-        ({"gpus": 0}, "0 GPUs mean nothing"),
+        ({"gpus": 0}, "gpus must be 1 to 1024"),
     ],
     ids=str,
 )
 def test_a_setting_that_means_nothing_is_refused(settings: dict[str, object], reason: str) -> None:
     given = {"context": 4096, "quantisation": "F16", **settings}
     with pytest.raises(SettingError, match=reason):
-        memory(LLAMA, **given)  # type: ignore[arg-type]
+        memory(LLAMA, Setting(**given))  # type: ignore[arg-type]
 
 
 def test_a_model_that_does_not_say_its_quantisation_is_asked_for_it() -> None:
@@ -246,14 +248,16 @@ def test_every_estimate_is_finite_and_within_its_interval(
 ) -> None:
     need = memory(
         MODELS[name],
-        quantisation=quantisation,
-        context=context,
-        users=users,
-        engine=engine_type[0],
-        kv_dtype=engine_type[1],
+        Setting(
+            quantisation=quantisation,
+            context=context,
+            users=users,
+            engine=engine_type[0],
+            kv_dtype=engine_type[1],
+            gpus=gpus,
+            place=Place.EXPERTS_IN_RAM if beside else Place.GPU,
+        ),
         flash_attention=flash,
-        gpus=gpus,
-        experts_in_ram=beside,
     )
     for part in (need.weights, need.kv, need.buffers, need.total, need.host):
         assert 0 <= part.low <= part.value <= part.high < math.inf

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from shiomi.rig.estimate.fit import Need, fit_model
+from shiomi.rig.estimate.fit import fit_model
 from shiomi.rig.estimate.people import as_people_measure, fastest, is_plain
 from shiomi.rig.estimate.plausible import Benchmark, doubts
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_speed
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import find_model, known_models
+from shiomi.rig.report.wording import texts_of
 
 MODELS = known_models()
 LLAMA = find_model("llama3.1:8b", MODELS).model
@@ -25,19 +27,19 @@ def test_plain_models_are_those_of_the_fitted_tables() -> None:
 
 @pytest.mark.parametrize("model", [LLAMA, GEMMA, MOE], ids=["plain", "sliding", "experts"])
 def test_the_value_stays_and_the_bounds_get_no_narrower_than_physics_allows(model: object) -> None:
-    speed = decode_speed(model, PC, quantisation="Q4_K_M")  # type: ignore[arg-type]
-    most = fastest(model, PC.gpus, quantisation="Q4_K_M", depth=0)  # type: ignore[arg-type]
+    speed = decode_speed(model, PC, Setting(quantisation="Q4_K_M"))  # type: ignore[arg-type]
+    most = fastest(model, PC.gpus, Setting(quantisation="Q4_K_M", context=0))  # type: ignore[arg-type]
     people = as_people_measure(speed, model, "decode", most=most)  # type: ignore[arg-type]
     assert people.value == speed.value
     assert people.low <= speed.low
     assert people.value <= people.high <= max(most, people.value)
-    assert "people's own machines" in people.basis
+    assert "people's own machines" in texts_of(people.basis)
     assert set(speed.sources) < set(people.sources)
 
 
 def test_seconds_are_bounded_the_other_way_round() -> None:
-    speed = Estimate(10, 9, 11, "tok/s", "x")
-    seconds = Estimate(0.1, 0.09, 0.11, "s", "x")
+    speed = Estimate(10, 9, 11, "tok/s", ("x",))
+    seconds = Estimate(0.1, 0.09, 0.11, "s", ("x",))
     fast, slow = (as_people_measure(x, LLAMA, "prefill") for x in (speed, seconds))
     assert slow.low == pytest.approx(1 / fast.high)
     assert slow.high == pytest.approx(1 / fast.low)
@@ -45,7 +47,7 @@ def test_seconds_are_bounded_the_other_way_round() -> None:
 
 def test_no_bound_is_a_speed_that_would_be_called_impossible() -> None:
     for known in MODELS:
-        runs = fit_model(known, PC, Need(context=2048))
+        runs = fit_model(known, PC, Setting(context=2048))
         if runs is None or runs.decode is None or runs.place != "gpu":
             continue
         row = Benchmark(

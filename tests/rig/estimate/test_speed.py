@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate.coefficients import Calibration
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import (
     decode_speed,
     pipeline_share,
@@ -18,18 +19,19 @@ from shiomi.rig.estimate.speed import (
 )
 from shiomi.rig.machine.gpus import find_gpu, known_gpus
 from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.report.wording import texts_of
 from tests.rig.models import DENSE, LATENT, LINEAR, MIXTURE, SLIDING
 
 PC = Machine("PC", (find_gpu("RTX 3090"),) * 4, memory_gib=64, memory_bandwidth_gb_s=80)
 
 
 def test_a_measured_gpu_is_near_its_measurement() -> None:
-    speed = decode_speed(DENSE, PC, quantisation="Q4_K_M", depth=256, gpus=1)
+    speed = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", context=256, gpus=1))
     assert speed.value == pytest.approx(115.4, rel=0.1)  # XiongjieDai's table, tg 512
     assert speed.low < 115.4 < speed.high
     assert speed.unit == "tok/s"
-    assert "3090" in speed.basis
-    prompt = prefill_speed(DENSE, PC, quantisation="Q4_K_M", prompt=512, gpus=1)
+    assert "3090" in texts_of(speed.basis)
+    prompt = prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M", prompt=512, gpus=1))
     assert prompt.low < 4030 < prompt.high
 
 
@@ -38,24 +40,24 @@ def test_every_gpu_has_a_speed_with_an_interval_and_a_basis(gpu: Gpu, model: obj
     assert isinstance(model, type(DENSE))
     machine = Machine("m", (gpu,))
     for speed in (
-        decode_speed(model, machine, quantisation="Q4_K_M"),
-        prefill_speed(model, machine, quantisation="Q4_K_M"),
+        decode_speed(model, machine, Setting(quantisation="Q4_K_M")),
+        prefill_speed(model, machine, Setting(quantisation="Q4_K_M")),
     ):
         assert 0 < speed.low < speed.value < speed.high
-        assert "fitted on" in speed.basis
+        assert "fitted on" in texts_of(speed.basis)
         assert speed.sources
 
 
 def test_no_gpu_is_faster_than_its_memory() -> None:
     for gpu in known_gpus():
-        speed = decode_speed(DENSE, Machine("m", (gpu,)), quantisation="F16")
+        speed = decode_speed(DENSE, Machine("m", (gpu,)), Setting(quantisation="F16"))
         assert speed.value < gpu.bandwidth_gb_s / (DENSE.active_parameters * 2 / 1e9)
 
 
 def test_an_architecture_nobody_measured_has_a_wider_interval() -> None:
     def width(name: str) -> float:
         machine = Machine("m", (find_gpu(name),))
-        speed = decode_speed(DENSE, machine, quantisation="Q4_K_M")
+        speed = decode_speed(DENSE, machine, Setting(quantisation="Q4_K_M"))
         return speed.high / speed.low
 
     assert width("RTX 3090") < width("RTX 3080 12 GB") < width("RTX 2080 Ti")
@@ -65,14 +67,14 @@ def test_an_architecture_nobody_measured_has_a_wider_interval() -> None:
 @given(st.integers(0, 60_000), st.integers(1, 60_000))
 def test_a_deeper_context_is_never_faster(depth: int, more: int) -> None:
     for model in (DENSE, SLIDING, LATENT):
-        near = decode_speed(model, PC, quantisation="Q4_K_M", depth=depth)
-        far = decode_speed(model, PC, quantisation="Q4_K_M", depth=depth + more)
+        near = decode_speed(model, PC, Setting(quantisation="Q4_K_M", context=depth))
+        far = decode_speed(model, PC, Setting(quantisation="Q4_K_M", context=depth + more))
         assert far.value <= near.value
 
 
 def test_depth_costs_a_sliding_model_nothing_beyond_its_window() -> None:
     def at(depth: int) -> float:
-        return decode_speed(SLIDING, PC, quantisation="Q4_K_M", depth=depth).value
+        return decode_speed(SLIDING, PC, Setting(quantisation="Q4_K_M", context=depth)).value
 
     assert at(2048) == at(65_536)
 
@@ -80,17 +82,21 @@ def test_depth_costs_a_sliding_model_nothing_beyond_its_window() -> None:
 @given(st.integers(1, 64))
 def test_users_together_are_faster_and_each_alone_slower(users: int) -> None:
     for model in (DENSE, MIXTURE):
-        alone = decode_speed(model, PC, quantisation="Q8_0", depth=1000).value
-        together = decode_speed(model, PC, quantisation="Q8_0", depth=1000, users=users).value
+        alone = decode_speed(model, PC, Setting(quantisation="Q8_0", context=1000)).value
+        together = decode_speed(
+            model, PC, Setting(quantisation="Q8_0", context=1000, users=users)
+        ).value
         assert alone <= together * 1.000001
         assert together / users <= alone * 1.000001
 
 
 def test_more_gpus_do_not_write_faster_but_read_a_long_prompt_faster() -> None:
-    one, four = (decode_speed(DENSE, PC, quantisation="Q4_K_M", gpus=gpus).value for gpus in (1, 4))
+    one, four = (
+        decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", gpus=gpus)).value for gpus in (1, 4)
+    )
     assert one * 0.8 < four < one
     reads = [
-        prefill_speed(DENSE, PC, quantisation="Q4_K_M", prompt=4096, gpus=gpus).value
+        prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M", prompt=4096, gpus=gpus)).value
         for gpus in (1, 4)
     ]
     assert reads[1] > 1.5 * reads[0]
@@ -104,65 +110,70 @@ def test_a_pipeline_never_takes_longer_than_one_gpu(prompt: int, gpus: int, seri
 
 
 def test_experts_in_ram_cost_the_time_to_read_them_there() -> None:
-    inside = decode_speed(MIXTURE, PC, quantisation="Q4_K_M", gpus=1)
-    outside = decode_speed(MIXTURE, PC, quantisation="Q4_K_M", gpus=1, experts_in_ram=True)
+    inside = decode_speed(MIXTURE, PC, Setting(quantisation="Q4_K_M", gpus=1))
+    outside = decode_speed(
+        MIXTURE, PC, Setting(quantisation="Q4_K_M", gpus=1, place=Place.EXPERTS_IN_RAM)
+    )
     assert outside.value < inside.value
     assert outside.high / outside.low > inside.high / inside.low
-    assert "assumed" in outside.basis
+    assert "assumed" in texts_of(outside.basis)
 
 
 def test_experts_in_ram_need_experts_and_a_known_memory() -> None:
     with pytest.raises(RigError, match="no experts"):
-        decode_speed(DENSE, PC, quantisation="Q4_K_M", experts_in_ram=True)
+        decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", place=Place.EXPERTS_IN_RAM))
     unknown = replace(PC, memory_bandwidth_gb_s=None)
-    with pytest.raises(MachineError, match="memory_bandwidth_gb_s"):
-        decode_speed(MIXTURE, unknown, quantisation="Q4_K_M", experts_in_ram=True)
+    with pytest.raises(MachineError, match="no bandwidth"):
+        decode_speed(MIXTURE, unknown, Setting(quantisation="Q4_K_M", place=Place.EXPERTS_IN_RAM))
 
 
 def test_the_first_token_takes_the_prompt_and_one_step() -> None:
-    prompt = prefill_speed(DENSE, PC, quantisation="Q4_K_M", prompt=4096)
-    step = decode_speed(DENSE, PC, quantisation="Q4_K_M", depth=4096)
-    first = time_to_first_token(DENSE, PC, quantisation="Q4_K_M", prompt=4096)
+    prompt = prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M", prompt=4096))
+    step = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", context=4096))
+    first = time_to_first_token(DENSE, PC, Setting(quantisation="Q4_K_M", prompt=4096))
     assert first.value == pytest.approx(4096 / prompt.value + 1 / step.value)
     assert first.unit == "s"
     assert first.low < first.value < first.high
 
 
 def test_a_measurement_of_this_machine_moves_and_narrows_the_estimate() -> None:
-    calibration = Calibration(1.2, None, 0.95, 1.05, 0.9, 1.1, "one measurement")
-    before = decode_speed(DENSE, PC, quantisation="Q4_K_M")
-    after = decode_speed(DENSE, PC, quantisation="Q4_K_M", calibration=calibration)
+    calibration = Calibration(1.2, None, 0.95, 1.05, 0.9, 1.1, 50.0, "one measurement")
+    before = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M"))
+    after = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M"), calibration=calibration)
     assert after.value == pytest.approx(before.value / 1.2)
     assert after.high / after.low < before.high / before.low
-    assert "one measurement" in after.basis
-    unmoved = prefill_speed(DENSE, PC, quantisation="Q4_K_M", calibration=calibration)
-    assert unmoved.value == prefill_speed(DENSE, PC, quantisation="Q4_K_M").value
+    assert "one measurement" in texts_of(after.basis)
+    unmoved = prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M"), calibration=calibration)
+    assert unmoved.value == prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M")).value
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"depth": -1}, {"users": 0}, {"gpus": 0}, {"gpus": 5}, {"engine": "vllm"}, {"engine": ""},
-     {"quantisation": "Q9"}, {"kv_dtype": "f3"}, {"depth": 10**9}],
+    [{"context": -1}, {"users": 0}, {"gpus": 0}, {"gpus": 5}, {"engine": "vllm"}, {"engine": ""},
+     {"quantisation": "Q9"}, {"kv_dtype": "f3"}, {"context": 10**9}],
 )  # fmt: skip
 def test_what_cannot_be_meant_is_refused(wrong: dict[str, object]) -> None:
     model = replace(DENSE, context_length=8192)
     settings: dict[str, object] = {"quantisation": "Q4_K_M", **wrong}
     with pytest.raises(RigError):
-        decode_speed(model, PC, **settings)  # type: ignore[arg-type]
+        decode_speed(model, PC, Setting(**settings))  # type: ignore[arg-type]
 
 
 def test_a_machine_without_a_gpu_and_a_model_without_layers_are_refused() -> None:
-    with pytest.raises(MachineError, match="no GPU"):
-        decode_speed(DENSE, Machine("laptop"), quantisation="Q4_K_M")
+    with pytest.raises(MachineError, match="no gpu speed"):
+        decode_speed(DENSE, Machine("laptop"), Setting(quantisation="Q4_K_M"))
     with pytest.raises(RigError, match="without layers"):
-        decode_speed(replace(DENSE, layers=()), PC, quantisation="Q4_K_M")
+        decode_speed(replace(DENSE, layers=()), PC, Setting(quantisation="Q4_K_M"))
     with pytest.raises(RigError, match="prompt"):
-        prefill_speed(DENSE, PC, quantisation="Q4_K_M", prompt=0)
+        prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M", prompt=0))
 
 
 def test_an_engine_may_be_named_with_its_version() -> None:
-    speed = decode_speed(DENSE, PC, quantisation="Q4_K_M", engine="llama.cpp@2024-05")
-    assert speed == decode_speed(DENSE, PC, quantisation="Q4_K_M")
-    assert decode_speed(DENSE, PC, quantisation="Q4_K_M", engine="ollama").value == speed.value
+    speed = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine="llama.cpp@2024-05"))
+    assert speed == decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M"))
+    assert (
+        decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine="ollama")).value
+        == speed.value
+    )
     with pytest.raises(RigError, match="2024-05"):
-        decode_speed(DENSE, PC, quantisation="Q4_K_M", engine="llama.cpp@1999")
+        decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine="llama.cpp@1999"))

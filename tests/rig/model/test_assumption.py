@@ -10,18 +10,19 @@ import pytest
 
 from shiomi.rig.buy.gpu_speeds import gpu_speeds
 from shiomi.rig.estimate.coefficients import Calibration
-from shiomi.rig.estimate.estimates import Setting, estimates
-from shiomi.rig.estimate.fit import Need, fit_model
+from shiomi.rig.estimate.estimates import estimates
+from shiomi.rig.estimate.fit import Floor, fit_model
 from shiomi.rig.estimate.memory import memory
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.architectures import is_known
 from shiomi.rig.model.known_models import KnownModel, known_models
 from shiomi.rig.model.layers import read_config, read_gguf
 from shiomi.rig.model.model import Model
-from shiomi.rig.report.basis import basis_text
 from shiomi.rig.report.estimates_report import estimates_json, estimates_text
 from shiomi.rig.report.fit_report import fit_json, fit_text
+from shiomi.rig.report.wording import text_of, texts_of
 from tests.rig.gguf_files import BLOCKS, attention, feed_forward, outer, write_gguf
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads(
@@ -64,8 +65,8 @@ def test_each_estimate_that_rests_on_the_layers_says_so_and_is_less_sure() -> No
         assert doubted.value == known.value
         assert doubted.low < known.low
         assert doubted.high > known.high
-        assert "frobnicator" in doubted.basis
-        assert "not known" not in known.basis
+        assert "frobnicator" in texts_of(doubted.basis)
+        assert "not known" not in texts_of(known.basis)
     assert strange.memory.kv.low < sure.memory.kv.value / 7
 
 
@@ -81,38 +82,38 @@ def test_the_table_of_models_says_which_of_them_is_read_by_assumption(language: 
     known = KnownModel(STRANGE)
     runs = fit_model(known, MACHINE)
     assert runs is not None
-    text = fit_text(MACHINE, [runs], {}, Need(), of=1, language=language)
+    text = fit_text(MACHINE, [runs], {}, Setting(), Floor(), of=1, language=language)
     assert text.count("frobnicator") == 1
     assert any(line.startswith("8B: ") for line in text.splitlines())
-    (row,) = fit_json(MACHINE, [runs], {}, Need())["models"]
+    (row,) = fit_json(MACHINE, [runs], {}, Setting())["models"]
     assert "frobnicator" in row["assumed"]
 
 
 def test_on_a_cpu_and_with_a_measurement_the_doubt_remains() -> None:
     ram = simulated("64 GB DDR4-3200 2ch")
-    measured = Calibration(1.0, 1.0, 0.9, 1.1, 0.9, 1.1, "10 tok/s measured here with x")
+    measured = Calibration(1.0, 1.0, 0.9, 1.1, 0.9, 1.1, 50.0, "10 tok/s measured here with x")
     for machine, more in ((ram, {}), (MACHINE, {"calibration": measured})):
         sure = found(KNOWN, machine, **more).known["decode"]
         doubted = found(STRANGE, machine, **more).known["decode"]
         assert doubted.low < sure.low
         assert doubted.high > sure.high
-        assert "frobnicator" in doubted.basis
+        assert "frobnicator" in texts_of(doubted.basis)
 
 
 def test_a_card_is_planned_only_where_the_model_surely_fits_at_its_largest() -> None:
-    need = Need(quantisation="Q5_K_M")
+    need = Setting(quantisation="Q5_K_M")
     assert gpu_speeds(KnownModel(KNOWN), need)("GeForce RTX 3060 Ti", 1) is not None
     assert gpu_speeds(KnownModel(STRANGE), need)("GeForce RTX 3060 Ti", 1) is None
     speed = gpu_speeds(KnownModel(STRANGE), need)("GeForce RTX 3090", 1)
     assert speed is not None
-    assert "frobnicator" in speed.basis
+    assert "frobnicator" in texts_of(speed.basis)
 
 
 def test_where_the_config_names_the_kinds_only_their_shape_is_assumed() -> None:
     said = {**LLAMA, "model_type": "frobnicator", "layer_types": ["full_attention"] * 32}
     model = read_config(said, name="8B")
-    kv = memory(model, quantisation="Q4_K_M", context=8192).kv
-    assert "usual shape of their kinds" in kv.basis
+    kv = memory(model, Setting(quantisation="Q4_K_M", context=8192)).kv
+    assert "usual shape of their kinds" in texts_of(kv.basis)
     assert kv.low > kv.value / 2
 
 
@@ -121,7 +122,9 @@ def test_a_known_mixture_of_kinds_that_does_not_name_them_is_no_plain_model() ->
     config.pop("full_attention_interval", None)
     model = read_config(config, name="27B")
     assert model.assumed is not None
-    assert model.assumed.text.startswith("the kinds of the layers of qwen3_5_text are not said")
+    assert text_of(model.assumed.message).startswith(
+        "the kinds of the layers of qwen3_5_text are not said"
+    )
 
 
 @pytest.mark.parametrize(("architecture", "sure"), [("llama", True), ("frobnicator", False)])
@@ -131,9 +134,9 @@ def test_of_a_file_the_weights_are_sure_and_its_attention_is_not(
     tensors = outer(64, 100) | attention(0, 64, 32) | feed_forward(0, 64, 128)
     path = write_gguf(tmp_path / "m.gguf", architecture, {**BLOCKS, "block_count": 1}, tensors)
     model = read_gguf(path)
-    need = memory(model, context=4096)
+    need = memory(model, Setting(context=4096))
     assert need.weights.low == need.weights.high
-    assert ("frobnicator" in need.kv.basis) is not sure
+    assert ("frobnicator" in texts_of(need.kv.basis)) is not sure
     assert (need.kv.low < need.kv.value / 7) is not sure
 
 
@@ -141,10 +144,10 @@ def test_of_a_file_the_weights_are_sure_and_its_attention_is_not(
 def test_a_hostile_name_is_shown_as_far_as_it_can_be_a_name(name: str) -> None:
     model = read_config({**LLAMA, "model_type": name}, name="8B")
     assert model.assumed is not None
-    assert len(model.assumed.text) < 200
-    assert model.assumed.text.isprintable()
-    assert "{" not in model.assumed.text
-    assert "仮定" in basis_text(f"fitted; {model.assumed.text}", "ja")
+    assert len(text_of(model.assumed.message)) < 200
+    assert text_of(model.assumed.message).isprintable()
+    assert "{" not in text_of(model.assumed.message)
+    assert "仮定" in text_of(model.assumed.message, "ja")
 
 
 def test_a_name_is_known_only_in_the_format_it_belongs_to() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from shiomi.rig.errors import ModelFileError
 from shiomi.rig.estimate.memory import kv_bytes, memory, weights_gib
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.model.gguf_header import ggml_types, read_gguf_header
 from shiomi.rig.model.layers import read_gguf
 from shiomi.rig.model.model import LayerKind
@@ -134,8 +135,8 @@ def test_experts_are_told_from_what_every_token_reads(tmp_path: Path) -> None:
     first = model.layers[0]
     assert (first.experts, first.chosen, first.expert_parameters) == (8, 2, 3 * 64 * 32)
     assert model.active_parameters < model.parameters
-    inside = memory(model, context=256)
-    beside = memory(model, context=256, experts_in_ram=True)
+    inside = memory(model, Setting(context=256))
+    beside = memory(model, Setting(context=256, place=Place.EXPERTS_IN_RAM))
     moved = inside.weights.value - beside.weights.value
     assert moved * 2**30 == pytest.approx(2 * 2 * 8 * 3 * 64 * 32)
     assert beside.host.value - inside.host.value == pytest.approx(moved)

@@ -53,7 +53,7 @@ def test_a_card_too_small_for_one_image_takes_none() -> None:
 
 
 def test_what_means_nothing_is_refused() -> None:
-    with pytest.raises(MachineError, match="no GPU"):
+    with pytest.raises(MachineError, match="no gpu to train"):
         training_rows(simulated("64 GB"), images=1000, epochs=1)
     for wrong in ({"epochs": 0}, {"images": 0}, {"encoders": ("G",)}, {"views": Views(0, 0)}):
         with pytest.raises(SettingError):

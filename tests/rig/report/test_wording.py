@@ -13,17 +13,19 @@ import pytest
 from shiomi.rig.errors import BudgetError, RigError
 from shiomi.rig.estimate.best import best_per_purpose
 from shiomi.rig.estimate.coefficients import Calibration
-from shiomi.rig.estimate.estimates import Setting, estimates
-from shiomi.rig.estimate.fit import Need, fit_models
+from shiomi.rig.estimate.estimates import estimates
+from shiomi.rig.estimate.fit import Floor, fit_models
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.writer import pick_writer
 from shiomi.rig.machine.detect import machine_of
 from shiomi.rig.machine.detect.dump import parse_dump
 from shiomi.rig.machine.simulate import simulated
+from shiomi.rig.message import Message, category, reason
 from shiomi.rig.model.known_models import find_model, known_models
 from shiomi.rig.report.estimates_report import estimates_text
 from shiomi.rig.report.fit_report import fit_text, machine_text
 from shiomi.rig.report.training_report import training_rows, training_text
-from shiomi.rig.report.wording import in_language, reason, wording
+from shiomi.rig.report.wording import text_of, texts_of, wording
 from shiomi.rig.report.writer_report import writers_text
 from tests.rig.planning import shipped
 
@@ -58,25 +60,17 @@ def test_both_languages_have_the_same_phrases_with_the_same_slots(table: str) ->
         assert slots(japanese[key]) <= slots(phrase), key
 
 
-def test_every_reason_is_said_again_in_japanese_with_its_figures() -> None:
-    for key, phrase in wording("en")["reason"].items():
-        slots = {x: f"<{x}>" for _, x, _, _ in Formatter().parse(phrase) if x}
-        expected = wording("ja")["reason"][key].format_map(slots)
-        assert in_language(phrase.format_map(slots), "ja") == expected, key
-        assert in_language(phrase.format_map(slots), "en") == phrase.format_map(slots)
-
-
-def test_a_reason_within_a_reason_and_kinds_of_parts_are_said_in_japanese_too() -> None:
+def test_a_message_within_a_message_and_kinds_of_parts_are_worded_too() -> None:
     inner = reason("no_tdp", gpu="Card")
-    assert in_language(reason("no_writing_speed", of=inner), "ja").endswith(
+    assert text_of(reason("no_writing_speed", of=inner), "ja").endswith(
         "CardのTDPが不明。tdp_wで指定できる"
     )
-    said = in_language(reason("nothing_meets", categories="psu, case"), "ja")
-    assert "電源, ケース" in said
+    kinds = Message("list", "comma", (("0", category("psu")), ("1", category("case"))))
+    assert "電源, ケース" in text_of(reason("nothing_meets", categories=kinds), "ja")
 
 
-def test_a_budget_that_buys_nothing_is_said_in_japanese() -> None:
-    assert in_language(str(BudgetError(100_000, 250_000)), "ja") == (
+def test_a_budget_that_buys_nothing_is_worded_in_japanese() -> None:
+    assert text_of(BudgetError(100_000, 250_000).message, "ja") == (
         "予算100,000円では組めない。最も安い構成は250,000円"
     )
 
@@ -87,31 +81,40 @@ def test_a_machine_without_a_name_is_this_one_in_japanese_too() -> None:
     missing = estimates(
         find_model("Qwen3-8B", known_models()).model, nameless, Setting(quantisation="Q4_K_M")
     ).missing["decode"]
-    assert in_language(missing, "ja").startswith("このマシン: メモリの帯域が不明")
+    assert text_of(missing, "ja").startswith("このマシン: メモリの帯域が不明")
 
 
-def test_a_text_that_is_no_phrase_stays_as_it_is() -> None:
+def test_a_plain_sentence_stays_as_it_is() -> None:
     for text in ("", "my own note; no phrase", "説明", "{of}", "\x1b[31m"):
-        assert in_language(text, "ja") == text
+        assert text_of(text, "ja") == text
+
+
+@pytest.mark.parametrize(
+    "machine", ["RTX 3090", "RTX 3060 12 GB, 64 GB, 50 GB/s", "Arc B580", "RX 9070 XT", "GB10"]
+)
+def test_the_basis_of_a_speed_on_a_gpu_is_all_japanese(machine: str) -> None:
+    for runs in fit_models(known_models(), simulated(machine)):
+        if runs.decode is not None:
+            assert " rows" not in texts_of(runs.decode.basis, "ja")
 
 
 @pytest.mark.parametrize("parts", MACHINES)
 def test_what_runs_on_a_machine_is_told_in_japanese_alone(parts: str) -> None:
-    machine, need = simulated(parts), Need()
+    machine, need = simulated(parts), Setting()
     runs = fit_models(known_models(), machine, need)
-    best = best_per_purpose(runs, need, language="ja")
+    best = best_per_purpose(runs, language="ja")
     assert_japanese(machine_text(machine, "ja"))
-    assert_japanese(fit_text(machine, runs, best, need, of=50, language="ja"))
+    assert_japanese(fit_text(machine, runs, best, need, Floor(), of=50, language="ja"))
 
 
 @pytest.mark.parametrize("name", ["Qwen3-8B", "gpt-oss-20b", "DeepSeek-V3.1"])
 @pytest.mark.parametrize("parts", MACHINES)
 def test_one_model_on_one_machine_is_told_in_japanese_alone(parts: str, name: str) -> None:
     model, machine = find_model(name, known_models()).model, simulated(parts)
-    measured = Calibration(1.1, 1.0, 0.9, 1.1, 0.9, 1.1, "50 tok/s measured here with x Q4_K_M")
+    measured = Calibration(1.1, 1.0, 0.9, 1.1, 0.9, 1.1, 50.0, "x Q4_K_M")
     settings = [Setting(quantisation="Q4_K_M"), Setting(quantisation="Q4_K_M", engine="vllm")]
     if machine.gpus and any(layer.experts for layer in model.layers):
-        settings.append(Setting(quantisation="Q4_K_M", experts_in_ram=True))
+        settings.append(Setting(quantisation="Q4_K_M", place=Place.EXPERTS_IN_RAM))
     for setting in settings:
         for calibration in (None, measured) if machine.gpus else (None,):
             found = estimates(model, machine, setting, calibration=calibration)
@@ -133,11 +136,11 @@ def test_what_trains_and_who_writes_is_told_in_japanese() -> None:
         try:
             pick_writer(simulated(parts), "ja", deadline)
         except RigError as error:
-            assert_japanese(in_language(str(error), "ja"))
+            assert_japanese(text_of(error.message, "ja"))
 
 
 def test_what_the_catalogue_doubts_is_told_in_japanese() -> None:
-    doubts = [in_language(doubt, "ja") for x in shipped().parts.values() for doubt in x.doubts]
+    doubts = [text_of(doubt, "ja") for x in shipped().parts.values() for doubt in x.doubts]
     assert len(doubts) > 100
     for doubt in doubts:
         assert re.search("[ぁ-ん]", doubt), doubt

@@ -53,7 +53,7 @@ def check(
     from shiomi.rig.buy.parts import Build
     from shiomi.rig.buy.wattage import Circuit
     from shiomi.rig.buy.wish import Wish
-    from shiomi.rig.report.wording import in_language, say
+    from shiomi.rig.report.wording import say, text_of
 
     circuit = Wish(circuit=Circuit(volts=volts, amps=amps)).circuit  # a wish checks its ranges
     catalog = load_catalog(folder)
@@ -63,10 +63,17 @@ def check(
     if json:
         as_json(
             {
-                "parts": [{"id": x.id, "name": x.name, "doubts": x.doubts} for x in chosen],
-                "refused": [{"check": str(x.check), "text": x.text(lang)} for x in refused],
+                "parts": [
+                    {"id": x.id, "name": x.name, "doubts": [text_of(d, lang) for d in x.doubts]}
+                    for x in chosen
+                ],
+                "refused": [
+                    {"check": str(x.check), "text": text_of(x.message, lang)} for x in refused
+                ],
                 "unknown": [
-                    {"check": str(x.check), "text": x.text(lang)} for x in found if x not in refused
+                    {"check": str(x.check), "text": text_of(x.message, lang)}
+                    for x in found
+                    if x not in refused
                 ],
             }
         )
@@ -74,10 +81,10 @@ def check(
         for part in chosen:
             echo(f"{say(lang, 'category', part.category)}: {part.name}")
             for doubt in part.doubts:
-                echo(f"  {say(lang, 'check', 'doubt')}: {in_language(doubt, lang)}")
+                echo(f"  {say(lang, 'check', 'doubt')}: {text_of(doubt, lang)}")
         for finding in found:
             kind = "refused" if finding in refused else "unknown"
-            echo(f"{say(lang, 'check', kind)}: {finding.text(lang)}")
+            echo(f"{say(lang, 'check', kind)}: {text_of(finding.message, lang)}")
         if not found:
             echo(say(lang, "check", "sound"))
     if refused:

@@ -38,8 +38,7 @@ def detect(dump: bool, time_file: Path | None, json: bool, lang: str) -> None:
     """
     from shiomi.rig.machine.detect import machine_of, probe
     from shiomi.rig.machine.detect.probe import timed_reading
-    from shiomi.rig.machine.file import machine_json
-    from shiomi.rig.report.fit_report import machine_text
+    from shiomi.rig.report.fit_report import machine_json, machine_text
 
     found = probe()
     if time_file is not None:

@@ -69,26 +69,31 @@ def fit(
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
     from shiomi.rig.estimate.best import best_per_purpose, rank
-    from shiomi.rig.estimate.fit import Need, fit_models
+    from shiomi.rig.estimate.fit import Floor, fit_models
+    from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.model.known_models import known_models
     from shiomi.rig.report.fit_report import fit_json, fit_text, machine_text
 
     machine = chosen_machine(machine_file, simulate, memory_speed)
-    need = Need(context=context, users=users, speed=speed, quantisation=quantisation)
+    setting = Setting(context=context, users=users, quantisation=quantisation)
+    floor = Floor(write=speed)
     known = known_models(models)
-    runs = fit_models(known, machine, need, calibration=chosen_calibration(calibration))
+    runs = fit_models(
+        known, machine, setting, floor=floor, calibration=chosen_calibration(calibration)
+    )
     # What nobody can say the speed of stands behind what is known to be of use.
     runs.sort(key=lambda x: (x.decode is None, -rank(x), x.known.name))
-    best = best_per_purpose(runs, need, language=language or ("ja" if lang == "ja" else None))
+    best = best_per_purpose(runs, language=language or ("ja" if lang == "ja" else None))
     if json:
-        as_json(fit_json(machine, runs, best, need))
+        as_json(fit_json(machine, runs, best, setting))
     else:
         text = machine_text(machine, lang, unknown=False)  # that stands below the table
         text += fit_text(
             machine,
             runs,
             best,
-            need,
+            setting,
+            floor,
             of=len(known),
             most=None if everything else _SHOWN,
             language=lang,

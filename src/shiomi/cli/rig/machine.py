@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from shiomi.rig.message import Message, Text
+
 if TYPE_CHECKING:
     from shiomi.rig.estimate.coefficients import Calibration
     from shiomi.rig.machine.machine import Machine
@@ -74,12 +76,12 @@ def language_option(command: Command) -> Command:
     @wraps(command)
     def speaking(*args: Any, lang: str, **options: Any) -> Any:
         from shiomi.rig.errors import RigError
-        from shiomi.rig.report.wording import in_language
+        from shiomi.rig.report.wording import text_of
 
         try:
             return command(*args, lang=lang, **options)
         except RigError as error:
-            error.args = (in_language(str(error), lang),)
+            error.args = (text_of(error.message, lang),)
             raise
 
     option = click.option(
@@ -112,8 +114,12 @@ def chosen_machine(
         machine = machine_of(probe())
     if memory_speed is None:
         return machine
-    unknown = tuple(x for x in machine.unknown if "bandwidth" not in x)
+    unknown = tuple(x for x in machine.unknown if not _names_bandwidth(x))
     return replace(machine, memory_bandwidth_gb_s=memory_speed, unknown=unknown)
+
+
+def _names_bandwidth(note: Text) -> bool:
+    return isinstance(note, Message) and "bandwidth" in note.key
 
 
 def terminal_columns() -> int | None:

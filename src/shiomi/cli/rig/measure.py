@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -68,6 +69,7 @@ def measure(
     from shiomi.rig.estimate.endpoint import open_endpoint
     from shiomi.rig.estimate.measure import calibrate
     from shiomi.rig.estimate.measure import measure as measured
+    from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.estimate.speed import decode_speed
     from shiomi.rig.model.known_models import find_model, known_models
     from shiomi.rig.report.table import figure
@@ -96,7 +98,8 @@ def measure(
         for key, slots in {} if json else (lines | {"no_gpu": {}}).items():
             echo(say(lang, "measure", key, slots))
         raise click.exceptions.Exit(Exit.PARTLY)
-    calibration = calibrate(found, known.model, machine, quantisation=chosen, gpus=gpus)
+    setting = Setting(quantisation=chosen, gpus=gpus)
+    calibration = calibrate(found, known.model, machine, setting)
     document = calibration_json(calibration)
     if out is not None:
         try:
@@ -107,7 +110,7 @@ def measure(
         as_json({"measured": found, "calibration": document})
         return
     depth = found.prompt_tokens + found.written_tokens // 2
-    estimate = decode_speed(known.model, machine, quantisation=chosen, depth=depth, gpus=gpus)
+    estimate = decode_speed(known.model, machine, replace(setting, context=depth))
     lines["against"] = {
         "model": f"{known.name} {chosen}",
         "estimate": figure(estimate.value),

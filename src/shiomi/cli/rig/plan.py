@@ -57,7 +57,7 @@ def plan(
     from shiomi.rig.buy.gpu_speeds import gpu_speeds
 
     asked = wished(**options)
-    speeds = gpu_speeds(asked.known, asked.need)
+    speeds = gpu_speeds(asked.known, asked.setting)
     offers = priced(prices, asked)
     beyond: list[tuple[int, PlanError | None]] = []
     found = front(

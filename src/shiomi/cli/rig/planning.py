@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shiomi.rig.buy.prices import Prices
     from shiomi.rig.buy.wish import Wish
     from shiomi.rig.errors import PlanError
-    from shiomi.rig.estimate.fit import Need
+    from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.model.known_models import KnownModel
 
 __all__ = ["Wished", "price_options", "priced", "show_plans", "wish_options", "wished"]
@@ -31,7 +31,7 @@ class Wished:
     """What the options ask for."""
 
     known: KnownModel
-    need: Need
+    setting: Setting
     wish: Wish
     catalog: Catalog
 
@@ -110,7 +110,7 @@ def wished(
     from shiomi.rig.buy.catalog import load_catalog
     from shiomi.rig.buy.wattage import Circuit
     from shiomi.rig.buy.wish import Wish
-    from shiomi.rig.estimate.fit import Need
+    from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.model.known_models import find_model, known_models
 
     wish = Wish(
@@ -123,8 +123,8 @@ def wished(
         circuit=Circuit(volts=volts, amps=amps),
     )
     known = find_model(model, known_models())
-    need = Need(context=context, users=users, quantisation=quantisation)
-    return Wished(known, need, wish, load_catalog(folder))
+    setting = Setting(context=context, users=users, quantisation=quantisation)
+    return Wished(known, setting, wish, load_catalog(folder))
 
 
 def priced(file: Path | None, asked: Wished) -> Prices:

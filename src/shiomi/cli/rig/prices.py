@@ -61,7 +61,7 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
     from shiomi.rig.buy.shortlist import shortlist
 
     asked = wished(**options)
-    able = who_runs(asked.known, asked.need, asked.catalog, asked.wish.most_gpus)
+    able = who_runs(asked.known, asked.setting, asked.catalog, asked.wish.most_gpus)
     if not able:
         raise click.ClickException(
             f"no {asked.wish.most_gpus} cards of the catalogue hold {asked.known.name} with this"

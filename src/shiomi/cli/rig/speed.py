@@ -66,7 +66,8 @@ def speed(
       shiomi rig speed model.gguf --context 65536 --kv-dtype q8_0
       shiomi rig speed gpt-oss-120b --simulate "RTX 5090 x2, 64 GB" --users 4
     """
-    from shiomi.rig.estimate.estimates import Setting, estimates
+    from shiomi.rig.estimate.estimates import estimates
+    from shiomi.rig.estimate.setting import Place, Setting
     from shiomi.rig.model.known_models import find_model, known_models
     from shiomi.rig.report.estimates_report import estimates_json, estimates_text
 
@@ -79,12 +80,17 @@ def speed(
         users=users,
         prompt=prompt,
         gpus=gpus,
-        experts_in_ram=experts_in_ram,
+        place=Place.EXPERTS_IN_RAM if experts_in_ram else Place.GPU,
         engine=engine,
         kv_dtype=kv_dtype,
-        yen_per_kwh=yen_per_kwh,
     )
-    found = estimates(known.model, machine, setting, calibration=chosen_calibration(calibration))
+    found = estimates(
+        known.model,
+        machine,
+        setting,
+        yen_per_kwh=yen_per_kwh,
+        calibration=chosen_calibration(calibration),
+    )
     if json:
         as_json(estimates_json(known.model, machine, setting, found))
     else:

@@ -51,7 +51,7 @@ def upgrade(
     from shiomi.rig.buy.parts import Build
 
     asked = wished(**options)
-    speeds = gpu_speeds(asked.known, asked.need)
+    speeds = gpu_speeds(asked.known, asked.setting)
     own = Build.of(asked.catalog.find(name) for name in have)
     offers = priced(prices, asked)
     found = upgraded(own, budget, asked.wish, asked.catalog, offers, speed=speeds)

@@ -33,7 +33,7 @@ from shiomi.rig.buy.wattage import (
 from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import BudgetError, PlanError
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import Message, category, reason
 
 if TYPE_CHECKING:
     import numpy
@@ -179,6 +179,10 @@ def _budget(value: float) -> int:
     return int(value)
 
 
+def _categories(found: Iterable[Category]) -> Message:
+    return Message("list", "comma", tuple((str(i), category(x)) for i, x in enumerate(found)))
+
+
 @dataclass(slots=True)
 class _Problem:
     """The candidates that are left, and the matrix of what must hold."""
@@ -193,11 +197,11 @@ class _Problem:
     @classmethod
     def prepare(cls, choices: Choices, wish: Wish) -> _Problem:
         """Prune, and set up all that does not depend on the budget."""
-        missing = [str(c) for c, found in choices.candidates.items() if not found]
+        missing = [c for c, found in choices.candidates.items() if not found]
         if missing == [Category.GPU] and choices.without_speed:
             raise PlanError(reason("on_no_card", cards=choices.without_speed, count=wish.most_gpus))
         if missing:
-            raise PlanError(reason("nothing_meets", categories=", ".join(missing)))
+            raise PlanError(reason("nothing_meets", categories=_categories(missing)))
         holds = relations(shared_layers=wish.shared_layers)
         kept = choices.candidates
         pairs: list[Pairing] = []
@@ -205,8 +209,8 @@ class _Problem:
             pairs = pairings(kept, holds, allow_unknown=wish.allow_unknown)
             kept = {category: prune(found, pairs) for category, found in kept.items()}
             if not all(kept.values()):
-                empty = ", ".join(str(c) for c, found in kept.items() if not found)
-                raise PlanError(reason("nothing_goes_with", categories=empty))
+                empty = [c for c, found in kept.items() if not found]
+                raise PlanError(reason("nothing_goes_with", categories=_categories(empty)))
         problem = cls(wish, choices, [x for found in kept.values() for x in found], pairs)
         problem._constrain()
         return problem
@@ -304,7 +308,7 @@ class _Problem:
         build = Build.of(line.part for line in ordered for _ in range(line.quantity))
         wish = self.wish
         found = check_build(build, circuit=wish.circuit, shared_layers=wish.shared_layers)
-        refused = [x.text() for x in found if isinstance(x, Refusal)]
+        refused = [x.message for x in found if isinstance(x, Refusal)]
         if refused:
             raise PlanError(f"planner and checker disagree, please report it: {refused[0]}")
         speed = next(x.speed for x in picked if x.speed is not None)

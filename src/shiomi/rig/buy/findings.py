@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shiomi.rig.report.wording import say
+from shiomi.rig.message import Message
 
 __all__ = ["Check", "Finding", "Refusal", "Unknown"]
 
@@ -41,14 +41,11 @@ class Finding:
     phrase: str
     slots: tuple[tuple[str, str], ...] = ()
 
-    def text(self, language: str = "en") -> str:
-        """The reason in words, with the parts' names and the figures."""
-        return say(language, self.table, self.phrase, dict(self.slots))
-
     @property
-    def table(self) -> str:
-        """The wording's table."""
-        return "refusal" if isinstance(self, Refusal) else "unknown"
+    def message(self) -> Message:
+        """The reason, with the parts' names and the figures."""
+        table = "refusal" if isinstance(self, Refusal) else "unknown"
+        return Message(table, self.phrase, self.slots)
 
 
 @dataclass(frozen=True, slots=True)

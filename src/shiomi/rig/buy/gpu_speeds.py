@@ -11,98 +11,78 @@ from shiomi.rig.buy.catalog import Catalog
 from shiomi.rig.buy.choices import Speed, memory_sizes, speed_name
 from shiomi.rig.buy.parts import GraphicsCard
 from shiomi.rig.errors import AmbiguousPartError, PlanError, RigError, UnknownPartError
-from shiomi.rig.estimate.fit import Need
+from shiomi.rig.estimate.fit import speeds
 from shiomi.rig.estimate.memory import fits, memory
-from shiomi.rig.estimate.people import as_people_measure, fastest
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.estimate.speed import decode_speed
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.gpus import find_gpu, gpus_called
 from shiomi.rig.machine.machine import Machine
+from shiomi.rig.message import basis, reason
 from shiomi.rig.model.known_models import KnownModel
-from shiomi.rig.report.wording import reason
 
 __all__ = ["check_wished", "chosen_format", "gpu_speeds", "who_runs"]
 
 USUAL_FORMAT = "Q4_K_M"
 
 
-def chosen_format(known: KnownModel, need: Need) -> str:
+def chosen_format(known: KnownModel, setting: Setting) -> str:
     """The format that is planned for: the wished one, the model's own, or Q4_K_M."""
     own = known.model.quantisation if known.model.file_bytes is not None else None
-    return need.quantisation or own or (known.quantisations or (USUAL_FORMAT,))[0]
+    return setting.quantisation or own or (known.quantisations or (USUAL_FORMAT,))[0]
 
 
-def gpu_speeds(known: KnownModel, need: Need) -> Speed:
+def gpu_speeds(known: KnownModel, setting: Setting) -> Speed:
     """The tokens per second of so many cards, None where the model may not fit on them.
 
     Raises PlanError where the context is longer than the model was trained for.
     """
-    check_wished(known, need)
-    quantisation = chosen_format(known, need)
-    wished = f"{known.name} {quantisation}, {need.users} x {need.context:,} tokens"
+    check_wished(known, setting)
+    quantisation = chosen_format(known, setting)
+    wished = basis(
+        "asked",
+        model=f"{known.name} {quantisation}",
+        users=setting.users,
+        context=f"{setting.context:,}",
+    )
 
     def speed(name: str, count: int) -> Estimate | None:
         if not gpus_called(name):  # of most cards no table knows the bandwidth: no search for why
             raise UnknownPartError(f"{name!r} is no known GPU")
         gpus = (find_gpu(name),) * count
-        needed = memory(
-            known.model,
-            quantisation=quantisation,
-            context=need.context,
-            users=need.users,
-            kv_dtype=need.kv_dtype,
-            gpus=count,
-        )
-        fit = fits(needed.total, gpus)
+        asked = replace(setting, quantisation=quantisation, gpus=count)
+        fit = fits(memory(known.model, asked).total, gpus)
         if not (fit.fits and fit.sure):
             return None
         try:
-            found = decode_speed(
-                known.model,
-                Machine(name, gpus),
-                quantisation=quantisation,
-                depth=need.context,
-                users=need.users,
-                engine=need.engine,
-                kv_dtype=need.kv_dtype,
-            )
+            found, _ = speeds(known.model, Machine(name, gpus), asked, None)
         except (UnknownPartError, AmbiguousPartError):
             raise
         except RigError:
             return None
-        most = fastest(
-            known.model,
-            gpus,
-            quantisation=quantisation,
-            depth=need.context,
-            users=need.users,
-            kv_dtype=need.kv_dtype,
-        )
-        found = as_people_measure(found, known.model, "decode", most=most)
-        return replace(found, basis=f"{wished}; {found.basis}")
+        return replace(found, basis=(wished, *found.basis))
 
     return speed
 
 
-def check_wished(known: KnownModel, need: Need) -> None:
+def check_wished(known: KnownModel, setting: Setting) -> None:
     """Raise PlanError where the model cannot do what is wished for on any machine."""
     trained = known.model.context_length
-    if trained is not None and need.context > trained:
+    if trained is not None and setting.context > trained:
         raise PlanError(
             reason(
                 "trained_for_less",
                 model=known.name,
                 trained=f"{trained:,}",
-                context=f"{need.context:,}",
+                context=f"{setting.context:,}",
             )
         )
 
 
 def who_runs(
-    known: KnownModel, need: Need, catalog: Catalog, most_gpus: int
+    known: KnownModel, setting: Setting, catalog: Catalog, most_gpus: int
 ) -> list[tuple[str, int, Estimate]]:
     """The chipsets of the catalogue that run it: (name, fewest cards, speed), fastest first."""
-    speed = gpu_speeds(known, need)
+    speed = gpu_speeds(known, setting)
     cards = catalog.of(GraphicsCard)
     sizes = memory_sizes(cards)
     found = []

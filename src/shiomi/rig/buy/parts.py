@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from shiomi.rig.errors import PlanError
+from shiomi.rig.message import Text
 
 __all__ = [
     "Board",
@@ -51,7 +52,7 @@ class Part:
     maker: str = ""
     numbers: tuple[str, ...] = ()  # part numbers, as shops print them
     year: int | None = None
-    doubts: tuple[str, ...] = ()  # what the row says that cannot be, in words; the field is None
+    doubts: tuple[Text, ...] = ()  # impossible values of the row; their fields are None
 
     @property
     def category(self) -> Category:

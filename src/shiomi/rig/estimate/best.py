@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 
-from shiomi.rig.estimate.fit import Need, Runs
+from shiomi.rig.estimate.fit import Runs
 from shiomi.rig.model.quantisation import find_quantisation
 
 __all__ = ["LONG_CONTEXT", "best_per_purpose", "rank"]
@@ -39,15 +39,13 @@ def _years(released: str | None) -> float:
     return int(year) - _FIRST_YEAR + (int(month) - 1) / 12
 
 
-def best_per_purpose(
-    found: Iterable[Runs], need: Need, *, language: str | None = None
-) -> dict[str, Runs]:
+def best_per_purpose(found: Iterable[Runs], *, language: str | None = None) -> dict[str, Runs]:
     """The best run for each purpose: chat, code, long documents, and the reader's language.
 
-    Out of question are those that are estimated to be slower than is wished for, whose speed is not
-    known, or that may not fit. Purposes that nothing serves are absent.
+    Runs that are slower than the floor or that may not fit are left out. Purposes that nothing
+    serves are absent.
     """
-    runs = [x for x in found if x.decode and x.decode.value >= need.speed * need.users and x.sure]
+    runs = [x for x in found if x.fast and x.sure]
     purposes: dict[str, Callable[[Runs], bool]] = {
         "chat": lambda x: "chat" in x.known.purposes,
         "code": lambda x: "code" in x.known.purposes,

@@ -16,7 +16,7 @@ __all__ = ["FORMAT", "calibration_json", "read_calibration"]
 
 FORMAT = "shiomi-rig-calibration 1"
 _MOST_BYTES = 64 * 1024
-_FACTORS = ("decode", "low", "high", "prefill_low", "prefill_high")
+_FACTORS = ("decode", "low", "high", "prefill_low", "prefill_high", "speed")
 
 
 def calibration_json(calibration: Calibration) -> dict[str, Any]:
@@ -35,14 +35,14 @@ def read_calibration(path: Path) -> Calibration:
         raise MeasureError(f"{path} is no JSON: {error}") from error
     if not isinstance(said, Mapping) or said.get("format") != FORMAT:
         raise MeasureError(f"{path} holds no measurement; `shiomi rig measure -o` writes one")
-    factors = {key: number(said.get(key), 0.01, 100.0) for key in (*_FACTORS, "prefill")}
+    factors = {key: number(said.get(key), 0.01, 1e6) for key in (*_FACTORS, "prefill")}
     missing = [key for key in _FACTORS if factors[key] is None]
-    if missing or not isinstance(said.get("basis"), str):
-        raise MeasureError(f"{path}: {missing[0] if missing else 'basis'} cannot be meant")
+    if missing or not isinstance(said.get("model"), str):
+        raise MeasureError(f"{path}: {missing[0] if missing else 'model'} cannot be meant")
     numbers = {key: float(factors[key] or 0.0) for key in _FACTORS}
     if not (
         numbers["low"] <= 1 <= numbers["high"]
         and numbers["prefill_low"] <= 1 <= numbers["prefill_high"]
     ):
         raise MeasureError(f"{path}: the bounds do not hold the measurement itself")
-    return Calibration(prefill=factors["prefill"], basis=said["basis"][:500], **numbers)
+    return Calibration(prefill=factors["prefill"], model=said["model"][:200], **numbers)

@@ -17,7 +17,7 @@ from typing import Any
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.machine.machine import Gpu
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import Text, basis, reason
 
 __all__ = ["Calibration", "Coefficients", "Interval", "choose", "coefficient_table"]
 
@@ -41,7 +41,7 @@ class Coefficients:
     interval: Interval  # of the seconds
     narrowed: Interval  # after one measurement on this very machine
     factor: float  # on the seconds, of this very GPU; 1 where it was not measured
-    basis: str
+    basis: tuple[Text, ...]
     sources: tuple[str, ...]
 
 
@@ -55,7 +55,18 @@ class Calibration:
     high: float
     prefill_low: float  # of reading
     prefill_high: float
-    basis: str
+    speed: float  # tok/s that were measured
+    model: str  # name and format
+
+    @property
+    def basis(self) -> tuple[Text, ...]:
+        """What was measured."""
+        return (basis("measured_here", speed=f"{self.speed:.3g}", model=self.model),)
+
+    def corrected(self, seconds: float, layers: int) -> tuple[float, float, float]:
+        """Return the corrected seconds of a step, and the bounds as factors on them."""
+        del layers
+        return seconds * self.decode, self.low, self.high
 
 
 @cache
@@ -108,18 +119,21 @@ def _of_architecture(
 ) -> Coefficients:
     fitted = entry[phase]
     chosen = fitted["architectures"][architecture]
-    basis = f"fitted on {engine} {entry['version']}, {architecture}, {chosen['rows']} rows"
+    what = f"{engine} {entry['version']}, {architecture}"
+    key = "fitted"
     factor, level = 1.0, "architecture"
     if gpu.name in fitted["gpus"]:
         factor, level = fitted["gpus"][gpu.name], "gpu"
-        basis += f", corrected for the {gpu.name}" if factor != 1.0 else f", of the {gpu.name}"
+        key = "corrected" if factor != 1.0 else "of_the"
     elif gpu.architecture != architecture:
         level = "family"
-        basis += f"; {gpu.architecture} itself was not measured"
+    rests: tuple[Text, ...] = (basis(key, what=what, rows=chosen["rows"], gpu=gpu.name),)
+    if level == "family":
+        rests += (basis("unmeasured", architecture=gpu.architecture),)
     bounds = fitted["intervals"]["family"] if level == "family" else chosen[level]
     interval = Interval(*bounds)
     narrowed = Interval(*fitted["intervals"]["machine"])
-    return Coefficients(chosen["terms"], interval, narrowed, factor, basis, tuple(entry["sources"]))
+    return Coefficients(chosen["terms"], interval, narrowed, factor, rests, tuple(entry["sources"]))
 
 
 def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coefficients:
@@ -130,7 +144,9 @@ def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coef
         Interval(*fitted["intervals"]["pooled"]),
         Interval(*fitted["intervals"]["machine"]),
         1.0,
-        f"fitted on {engine} {entry['version']}, all architectures, {pooled['rows']} rows; "
-        f"{gpu.architecture} itself was not measured",
+        (
+            basis("everything", engine=f"{engine} {entry['version']}", rows=pooled["rows"]),
+            basis("unmeasured", architecture=gpu.architecture),
+        ),
         tuple(entry["sources"]),
     )

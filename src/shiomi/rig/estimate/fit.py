@@ -10,17 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from shiomi.rig.errors import RigError, SettingError
 from shiomi.rig.estimate.coefficients import Calibration
-from shiomi.rig.estimate.cpu_speed import decode_on_cpu
-from shiomi.rig.estimate.kv_cache import check_setting
 from shiomi.rig.estimate.memory import Memory, fits, memory
 from shiomi.rig.estimate.people import as_people_measure, fastest
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.message import Text, basis
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation
@@ -28,12 +27,12 @@ from shiomi.rig.model.quantisation import find_quantisation
 __all__ = [
     "LADDER",
     "LEAST_CONTEXT",
-    "Need",
-    "Place",
+    "Floor",
     "Runs",
     "fit_model",
     "fit_models",
     "longest_context",
+    "speeds",
     "usable_ram_gib",
 ]
 
@@ -44,32 +43,22 @@ SYSTEM_SHARE = 0.1
 EXACT_BITS = 4.0  # per weight of the layers; formats below lose more than most people want
 
 
-class Place(StrEnum):
-    """Where the weights lie."""
-
-    GPU = "gpu"
-    EXPERTS_IN_RAM = "experts in RAM"
-    RAM = "RAM"
-
-
 @dataclass(frozen=True, slots=True)
-class Need:
-    """What a model has to do. `speed` is in tokens per second of one user."""
+class Floor:
+    """The slowest speeds that are usable, in tokens per second of one user.
 
-    context: int = 8192  # tokens, of each user
-    users: int = 1
-    speed: float = 10.0  # as fast as most people read
-    quantisation: str | None = None  # None: the most exact that is fast enough
-    kv_dtype: str = "f16"
-    engine: str = "llama.cpp"
+    They are compared with the lower bounds of the estimates.
+    """
+
+    write: float = 10.0  # as fast as most people read
+    read: float = 0.0  # of a prompt
 
     def __post_init__(self) -> None:
-        """Raise SettingError where a setting means nothing."""
-        check_setting(context=self.context, users=self.users, engine="llama.cpp")
-        if not 0 < self.speed < 1e6:
-            raise SettingError(f"a speed of {self.speed} tok/s means nothing; 10 is reading speed")
-        if self.quantisation is not None:
-            find_quantisation(self.quantisation)
+        """Raise SettingError if a speed is out of range."""
+        if not (0 < self.write < 1e6 and 0 <= self.read < 1e7):
+            raise SettingError(
+                f"speeds must be > 0 tok/s, got {self.write} (writing) and {self.read} (reading)"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +71,13 @@ class Runs:
     place: Place
     gpus: int  # used, the machine's first ones
     memory: Memory
-    usable: Estimate  # GiB, of the GPUs used; of the system's memory where the place is RAM
+    usable: Estimate  # GiB of the GPUs used, or of the system's memory if the place is RAM
     sure: bool  # that it fits
+    fast: bool  # its lower bounds reach the floor
     decode: Estimate | None  # tok/s of all users, with their contexts full
-    prefill: Estimate | None  # tok/s, of a prompt of 512 tokens
+    prefill: Estimate | None  # tok/s
     context: int  # tokens of each user that fit, at most what it was trained for
-    note: str = ""  # why a speed is not known
+    note: Text = ""  # why a speed is not known
 
 
 def usable_ram_gib(machine: Machine) -> float:
@@ -100,13 +90,16 @@ def usable_ram_gib(machine: Machine) -> float:
 def fit_models(
     models: Iterable[KnownModel],
     machine: Machine,
-    need: Need | None = None,
+    setting: Setting | None = None,
     *,
+    floor: Floor | None = None,
     calibration: Calibration | None = None,
 ) -> list[Runs]:
     """The models that run, largest first. Those for shorter contexts than needed are left out."""
-    need = need or Need()
-    found = (fit_model(known, machine, need, calibration=calibration) for known in models)
+    setting, floor = setting or Setting(), floor or Floor()
+    found = (
+        fit_model(known, machine, setting, floor=floor, calibration=calibration) for known in models
+    )
     runs = [x for x in found if x is not None]
     return sorted(runs, key=lambda x: (-x.model.parameters, x.known.name))
 
@@ -114,8 +107,9 @@ def fit_models(
 def fit_model(
     known: KnownModel,
     machine: Machine,
-    need: Need | None = None,
+    setting: Setting | None = None,
     *,
+    floor: Floor | None = None,
     calibration: Calibration | None = None,
 ) -> Runs | None:
     """How one model runs here; None: it does not.
@@ -123,13 +117,13 @@ def fit_model(
     `calibration` belongs to the GPUs of the machine. Raises SettingError for a setting that means
     nothing.
     """
-    need = need or Need()
+    setting, floor = setting or Setting(), floor or Floor()
     machine = replace(machine, gpus=tuple(sorted(machine.gpus, key=_largest_first)))
     trained = known.model.context_length
-    if trained is not None and need.context > trained:
+    if trained is not None and setting.context > trained:
         return None
-    task = _Task(known, machine, need, calibration)
-    formats = _formats(known, need)
+    task = _Task(known, machine, setting, floor, calibration)
+    formats = _formats(known, setting)
     exact = [x for x in formats if find_quantisation(x).dense_bits >= EXACT_BITS]
     rest = [x for x in formats if x not in exact]
     for count in range(1, len(machine.gpus) + 1):
@@ -139,7 +133,7 @@ def fit_model(
     mixture = any(layer.experts for layer in known.model.layers)
     beside = bool(machine.gpus) and mixture and not shared
     fallback = task.best(exact, Place.EXPERTS_IN_RAM, len(machine.gpus)) if beside else None
-    if fallback and task.is_fast(fallback):
+    if fallback and fallback.fast:
         return fallback
     if machine.gpus and (coarse := task.best(rest, Place.GPU, len(machine.gpus))):
         return coarse
@@ -170,10 +164,10 @@ def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
     return low * LEAST_CONTEXT
 
 
-def _formats(known: KnownModel, need: Need) -> Sequence[str]:
+def _formats(known: KnownModel, setting: Setting) -> Sequence[str]:
     """The formats to be tried, the most exact first."""
-    if need.quantisation is not None:
-        return (find_quantisation(need.quantisation).name,)
+    if setting.quantisation is not None:
+        return (find_quantisation(setting.quantisation).name,)
     if known.model.file_bytes is not None and known.model.quantisation is not None:
         return (known.model.quantisation,)
     return known.quantisations or LADDER
@@ -185,20 +179,17 @@ class _Task:
 
     known: KnownModel
     machine: Machine
-    need: Need
+    setting: Setting
+    floor: Floor
     calibration: Calibration | None
 
-    def is_fast(self, runs: Runs) -> bool:
-        """Whether it is as fast as is wished for."""
-        return runs.decode is not None and runs.decode.value >= self.need.speed * self.need.users
-
     def best(self, formats: Sequence[str], place: Place, gpus: int) -> Runs | None:
-        """Of the formats that fit in this place, the most exact that is fast enough.
+        """Return the most exact format that fits in this place and is fast enough.
 
-        One that surely fits comes before one that may not.
+        One that surely fits is preferred. If none is fast enough, return the fastest.
         """
         found = [x for x in (self.attempt(f, place, gpus) for f in formats) if x is not None]
-        for fast in ([x for x in found if self.is_fast(x) and x.sure], filter(self.is_fast, found)):
+        for fast in ([x for x in found if x.fast and x.sure], [x for x in found if x.fast]):
             if first := next(iter(fast), None):
                 return self.with_context(first)
         if not found:
@@ -208,17 +199,19 @@ class _Task:
         return self.with_context(max(found, key=lambda x: x.decode.value if x.decode else 0.0))
 
     def attempt(self, quantisation: str, place: Place, gpus: int) -> Runs | None:
-        """The model in this format and place; None: it does not fit."""
-        needed = self.memory(quantisation, self.need.context, place, gpus)
+        """Return the model in this format and place; None if it does not fit."""
+        setting = replace(self.setting, quantisation=quantisation, place=place, gpus=max(1, gpus))
+        needed = memory(self.known.model, setting)
         fitting = _fits(needed, self.machine, place, gpus)
         if fitting is None:
             return None
         usable, sure = fitting
-        decode, note = None, ""
+        decode = prefill = None
+        note: Text = ""
         try:
-            decode = self.decode(quantisation, place, gpus)
+            decode, prefill = speeds(self.known.model, self.machine, setting, self.calibration)
         except RigError as error:
-            note = str(error)
+            note = error.message
         return Runs(
             known=self.known,
             model=self.known.model,
@@ -228,82 +221,53 @@ class _Task:
             memory=needed,
             usable=usable,
             sure=sure,
+            fast=self._is_fast(decode, prefill),
             decode=decode,
-            prefill=None,
+            prefill=prefill,
             context=0,
             note=note,
         )
 
-    def memory(self, quantisation: str, context: int, place: Place, gpus: int) -> Memory:
-        """What it takes."""
-        return memory(
-            self.known.model,
-            quantisation=quantisation,
-            context=context,
-            users=self.need.users,
-            kv_dtype=self.need.kv_dtype,
-            gpus=max(1, gpus),
-            experts_in_ram=place is Place.EXPERTS_IN_RAM,
-        )
-
-    def decode(self, quantisation: str, place: Place, gpus: int) -> Estimate:
-        """Raises RigError where no speed is known."""
-        need, model = self.need, self.known.model
-        if place is Place.RAM:
-            return decode_on_cpu(
-                model,
-                self.machine,
-                quantisation=quantisation,
-                depth=need.context,
-                users=need.users,
-                kv_dtype=need.kv_dtype,
-            )
-        found = decode_speed(
-            model,
-            self.machine,
-            quantisation=quantisation,
-            depth=need.context,
-            users=need.users,
-            gpus=gpus,
-            experts_in_ram=place is Place.EXPERTS_IN_RAM,
-            engine=need.engine,
-            kv_dtype=need.kv_dtype,
-            calibration=self.calibration,
-        )
-        if self.calibration is not None:
-            return found
-        most = fastest(
-            model,
-            self.machine.gpus[:gpus],
-            quantisation=quantisation,
-            depth=need.context,
-            users=need.users,
-            kv_dtype=need.kv_dtype,
-            experts=place is not Place.EXPERTS_IN_RAM,
-        )
-        return as_people_measure(found, model, "decode", most=most)
+    def _is_fast(self, decode: Estimate | None, prefill: Estimate | None) -> bool:
+        """Return whether the lower bounds reach the floor."""
+        if decode is None or decode.low < self.floor.write * self.setting.users:
+            return False
+        return self.floor.read == 0 or (prefill is not None and prefill.low >= self.floor.read)
 
     def with_context(self, runs: Runs) -> Runs:
-        """The same with what is only worth knowing of the format that was chosen."""
+        """Return the same with the longest context that fits."""
 
         def fits_with(context: int) -> bool:
-            needed = self.memory(runs.quantisation, context, runs.place, runs.gpus)
+            setting = replace(
+                self.setting,
+                quantisation=runs.quantisation,
+                place=runs.place,
+                gpus=max(1, runs.gpus),
+                context=context,
+            )
+            needed = memory(runs.model, setting)
             return _fits(needed, self.machine, runs.place, runs.gpus) is not None
 
-        prefill = None
-        if runs.place is Place.GPU and runs.decode is not None:
-            prefill = prefill_speed(
-                runs.model,
-                self.machine,
-                quantisation=runs.quantisation,
-                gpus=runs.gpus,
-                engine=self.need.engine,
-                calibration=self.calibration,
-            )
-            if self.calibration is None:
-                prefill = as_people_measure(prefill, runs.model, "prefill")
-        most = runs.model.context_length or max(self.need.context, 131_072)
-        return replace(runs, context=longest_context(fits_with, most), prefill=prefill)
+        most = runs.model.context_length or max(self.setting.context, 131_072)
+        return replace(runs, context=longest_context(fits_with, most))
+
+
+def speeds(
+    model: Model, machine: Machine, setting: Setting, calibration: Calibration | None
+) -> tuple[Estimate, Estimate]:
+    """Return the speeds of writing and reading with bounds that hold on other people's machines.
+
+    Raises RigError if no speed is known.
+    """
+    decode = decode_speed(model, machine, setting, calibration=calibration)
+    prefill = prefill_speed(model, machine, setting, calibration=calibration)
+    if calibration is not None or setting.place is Place.RAM:
+        return decode, prefill
+    most = fastest(model, machine.gpus[: setting.gpus], setting)
+    return (
+        as_people_measure(decode, model, "decode", most=most),
+        as_people_measure(prefill, model, "prefill"),
+    )
 
 
 def _fits(
@@ -311,7 +275,7 @@ def _fits(
 ) -> tuple[Estimate, bool] | None:
     """(usable, sure), or None where it does not fit."""
     ram = usable_ram_gib(machine)
-    room = Estimate(ram, ram, ram, "GiB", "the system's memory, less 10 % and 2 GiB for the rest")
+    room = Estimate(ram, ram, ram, "GiB", (basis("system_memory"),))
     if place is Place.RAM:
         all_of_it = needed.total.value + needed.host.value
         sure = needed.total.high + needed.host.high <= ram

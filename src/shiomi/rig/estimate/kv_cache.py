@@ -12,8 +12,9 @@ llama.cpp: src/llama-kv-cache-iswa.cpp. vLLM: v1/core/kv_cache_utils.py.
 from __future__ import annotations
 
 from shiomi.rig.errors import SettingError
+from shiomi.rig.estimate.assumed import assuming
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.model.assumption import assuming
+from shiomi.rig.message import basis
 from shiomi.rig.model.model import Layer, LayerKind, Model
 from shiomi.rig.model.sliding import capped_by_llama_cpp
 
@@ -68,18 +69,17 @@ def _kv_cache_gib(
             value * 0.97,
             value * 1.04,
             "GiB",
-            f"llama.cpp's own rule: sliding layers keep their window only; {kv_dtype}",
+            (basis("llama_cpp_rule"), kv_dtype),
             ("llama.cpp src/llama-kv-cache-iswa.cpp", model.source),
         )
     slides = any(layer.kind is LayerKind.SLIDING for layer in model.layers)
     capped = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine="capped") / GIB
-    rule = "sliding layers take pages of full length (vLLM up to 0.20; later less)"
     return Estimate(
         value,
         min(capped, value) * 0.97 if slides else value * 0.97,
         value * 1.04,
         "GiB",
-        f"vLLM's rule: {rule if slides else 'pages of the widest layer'}; {kv_dtype}",
+        (basis("vllm_sliding_rule" if slides else "vllm_rule"), kv_dtype),
         ("vLLM v1/core/kv_cache_utils.py", model.source),
     )
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.coefficients import Calibration, choose
+from shiomi.rig.estimate.setting import Setting, quantisation_of
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.model import Model
@@ -103,10 +104,7 @@ def calibrate(
     measurement: Measurement,
     model: Model,
     machine: Machine,
-    *,
-    quantisation: str,
-    gpus: int | None = None,
-    engine: str = "llama.cpp",
+    setting: Setting,
 ) -> Calibration:
     """Return what `measurement` of `model` says about all estimates for `machine`.
 
@@ -116,28 +114,17 @@ def calibrate(
         The speed is so far from the estimate that something else was measured.
     """
     depth = measurement.prompt_tokens + measurement.written_tokens // 2
-    expected = decode_speed(
-        model, machine, quantisation=quantisation, depth=depth, gpus=gpus, engine=engine
-    )
+    expected = decode_speed(model, machine, replace(setting, context=depth))
     decode = _factor("writing", expected.value, measurement.decode, model.name)
     prefill = None
     if measurement.prefill is not None and measurement.prompt_tokens >= _LEAST_PROMPT:
-        reading = prefill_speed(
-            model,
-            machine,
-            quantisation=quantisation,
-            prompt=measurement.prompt_tokens,
-            gpus=gpus,
-            engine=engine,
-        )
+        reading = prefill_speed(model, machine, replace(setting, prompt=measurement.prompt_tokens))
         prefill = _factor("reading", reading.value, measurement.prefill, model.name)
-    narrowed = choose(engine, "decode", machine.gpus[0]).narrowed
-    reads = choose(engine, "prefill", machine.gpus[0]).narrowed
-    basis = f"{measurement.decode:.3g} tok/s measured here with {model.name} {quantisation}"
+    narrowed = choose(setting.engine, "decode", machine.gpus[0]).narrowed
+    reads = choose(setting.engine, "prefill", machine.gpus[0]).narrowed
     most = least = 1.0
     if model.assumed is not None:  # what is not the machine's is in the factor too
         least, most = model.assumed.weights
-        basis += f"; {model.assumed.text}"
     return Calibration(
         decode=decode,
         prefill=prefill,
@@ -145,7 +132,8 @@ def calibrate(
         high=max(narrowed.high, 1.0) / least,
         prefill_low=min(reads.low, 1.0) / most,
         prefill_high=max(reads.high, 1.0) / least,
-        basis=basis,
+        speed=measurement.decode,
+        model=f"{model.name} {quantisation_of(model, setting)}",
     )
 
 

@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiomi.rig.errors import SettingError
-from shiomi.rig.estimate.kv_cache import GIB, MICRO_BATCH, check_setting, kv_bytes, kv_cache_gib
+from shiomi.rig.estimate.assumed import assuming
+from shiomi.rig.estimate.kv_cache import GIB, check_setting, kv_bytes, kv_cache_gib
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Gpu, Vendor
-from shiomi.rig.model.assumption import Assumption, assuming
+from shiomi.rig.message import Text, basis
+from shiomi.rig.model.assumption import Assumption
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import bits_per_weight, find_quantisation
 
@@ -65,7 +68,7 @@ class _Parts:
     embedding: float
     output: float  # 0 where it is tied to the embedding
     spread: float  # share by which the whole may be off
-    basis: str
+    basis: Text
     source: str
     assumed: Assumption | None  # of the shape; None: the bytes are of a file
 
@@ -81,7 +84,7 @@ class _Parts:
             value * (1 - spread),
             value * (1 + spread),
             "GiB",
-            self.basis,
+            (self.basis,),
             (self.source,),
         )
         return (
@@ -98,40 +101,31 @@ def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
     return parts.estimate(parts.total)
 
 
-def memory(
-    model: Model,
-    *,
-    quantisation: str | None = None,
-    context: int,
-    users: int = 1,
-    engine: str = "llama.cpp",
-    kv_dtype: str = "f16",
-    flash_attention: bool = True,
-    gpus: int = 1,
-    experts_in_ram: bool = False,
-) -> Memory:
-    """What the model takes with all layers on `gpus` GPUs.
+def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> Memory:
+    """Return what the model takes with all layers on `setting.gpus` GPUs (None: one).
 
-    `context` is in tokens per user. llama.cpp leaves the embedding table in the system's memory;
-    `experts_in_ram` leaves the routed experts there too (--cpu-moe). Raises SettingError.
+    llama.cpp leaves the embedding table in the system's memory, and with experts in RAM the routed
+    experts too (--cpu-moe). Raises SettingError.
     """
+    context, users, engine = setting.context, setting.users, setting.engine_name
     check_setting(context=context, users=users, engine=engine)
+    gpus = 1 if setting.gpus is None else setting.gpus
     if isinstance(gpus, bool) or not isinstance(gpus, int) or not 0 < gpus <= 1024:
-        raise SettingError(f"{gpus!r} GPUs mean nothing; 1 to 1024 can be")
-    parts = _parts(model, quantisation)
-    kv = kv_cache_gib(model, context, users=users, kv_dtype=kv_dtype, engine=engine)
-    beside = parts.experts if experts_in_ram else 0.0
+        raise SettingError(f"gpus must be 1 to 1024, got {gpus!r}")
+    parts = _parts(model, setting.quantisation)
+    kv = kv_cache_gib(model, context, users=users, kv_dtype=setting.kv_dtype, engine=engine)
+    beside = parts.experts if setting.experts_in_ram else 0.0
     on_gpus = parts.total - beside
     if engine == "llama.cpp":
         table = model.vocabulary * model.hidden_size / max(1, model.embedding_parameters)
         kept = parts.embedding * min(1.0, table) if not model.output_parameters else 0.0
         on_gpus += kept - parts.embedding  # a tied table is needed on both sides
         beside += parts.embedding
-        buffers = _llama_cpp_buffers(model, context * users, flash_attention, gpus)
+        buffers = _llama_cpp_buffers(model, setting, flash_attention, gpus)
     else:
         buffers = _vllm_buffers(model, gpus)
     weights = parts.estimate(on_gpus)
-    total = _sum((weights, kv, buffers), f"weights, caches and buffers of {engine}")
+    total = _sum((weights, kv, buffers), basis("memory_total", engine=engine))
     return Memory(
         weights=weights,
         kv=kv,
@@ -151,7 +145,7 @@ def usable_gib(gpu: Gpu) -> Estimate:
             value * 0.97,
             value * 1.03,
             "GiB",
-            f"Metal's recommended working set: {share:.0%} of unified memory",
+            (basis("metal", share=f"{share:.0%}"),),
             ("llama.cpp issues 434, 1870, 3213: logs of recommendedMaxWorkingSetSize",),
         )
     value = max(0.0, gpu.memory_gib * VISIBLE - CONTEXT_GIB)
@@ -160,14 +154,14 @@ def usable_gib(gpu: Gpu) -> Estimate:
         max(0.0, value - 0.3),
         min(gpu.memory_gib, value + 0.25),
         "GiB",
-        "what CUDA shows of the card, less its context; a display takes more",
+        (basis("cuda_visible"),),
         ("totals in PyTorch's out-of-memory messages for RTX 3080, 4090, Quadro RTX 8000",),
     )
 
 
 def fits(needed: Estimate, gpus: Sequence[Gpu]) -> Fit:
     """Whether `needed` GiB fit on the GPUs together."""
-    usable = _sum([usable_gib(gpu) for gpu in gpus], "all GPUs together, layers split evenly")
+    usable = _sum([usable_gib(gpu) for gpu in gpus], basis("all_gpus"))
     return Fit(
         fits=needed.value <= usable.value,
         sure=needed.high <= usable.low or needed.low > usable.high,
@@ -182,8 +176,9 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
         share = model.output_parameters / max(1, model.parameters - model.embedding_parameters)
         rest = model.file_bytes - embedding - experts
         output = min(rest, share * model.file_bytes)
-        basis = "sizes of the tensors in the file"
-        return _Parts(rest - output, experts, embedding, output, 0.0, basis, model.source, None)
+        return _Parts(
+            rest - output, experts, embedding, output, 0.0, basis("file"), model.source, None
+        )
     wanted = model.quantisation if quantisation is None else quantisation
     if wanted is None:
         raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
@@ -199,21 +194,29 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
         / 8,
         output=model.output_parameters * bits.output_bits / 8,
         spread=0.005 if bits.name in ("F16", "BF16", "F32") else 0.025,
-        basis=f"{bits.name}: {bits.dense_bits:g} bits per weight in layers, "
-        + (f"{bits.expert_bits:g} in experts, " if experts else "")
-        + f"{bits.embedding_bits:g} in the embedding, {bits.output_bits:g} in the output",
+        basis=basis(
+            "bits_with_experts" if experts else "bits",
+            format=bits.name,
+            dense=f"{bits.dense_bits:g}",
+            experts=f"{bits.expert_bits:g}",
+            embedding=f"{bits.embedding_bits:g}",
+            output=f"{bits.output_bits:g}",
+        ),
         source=bits.source,
         assumed=model.assumed if model.file_bytes is None else None,  # tensors tell it
     )
 
 
-def _llama_cpp_buffers(model: Model, tokens: int, flash_attention: bool, gpus: int) -> Estimate:
+def _llama_cpp_buffers(
+    model: Model, setting: Setting, flash_attention: bool, gpus: int
+) -> Estimate:
     """The compute buffer of each GPU: the widest point of the graph of one micro-batch.
 
     Checked against llama.cpp's log for Llama 3 8B: 258.5 MiB at 512 tokens, 296 at 4,096 and 560 at
     8,192 without flash attention.
     """
-    batch = min(MICRO_BATCH, tokens)
+    tokens = setting.context * setting.users
+    batch = min(setting.micro_batch, tokens)
     stream = batch * model.hidden_size * 4
     heads = max((layer.heads for layer in model.layers), default=0)
     inner = max((layer.feed_forward for layer in model.layers), default=0)
@@ -230,7 +233,7 @@ def _llama_cpp_buffers(model: Model, tokens: int, flash_attention: bool, gpus: i
         value * 0.7,
         value * 1.5,
         "GiB",
-        f"the widest point of a micro-batch of {batch} tokens, per GPU",
+        (basis("micro_batch", tokens=batch),),
         ("llama.cpp's logged compute buffers for Llama 3 8B",),
     )
 
@@ -245,15 +248,15 @@ def _vllm_buffers(model: Model, gpus: int) -> Estimate:
         value * 0.4,
         value * 2.5,
         "GiB",
-        f"a profile run of {VLLM_BATCH} tokens and CUDA graphs, by rule, not measured here",
+        (basis("vllm_profile", tokens=VLLM_BATCH),),
         ("vLLM's default max_num_batched_tokens",),
     )
 
 
-def _sum(parts: Sequence[Estimate], basis: str) -> Estimate:
+def _sum(parts: Sequence[Estimate], rests: Text) -> Estimate:
     """The sum; errors of parts are taken as independent."""
     value = sum(part.value for part in parts)
     below = sum((part.value - part.low) ** 2 for part in parts) ** 0.5
     above = sum((part.high - part.value) ** 2 for part in parts) ** 0.5
     sources = tuple(dict.fromkeys(source for part in parts for source in part.sources))
-    return Estimate(value, value - below, value + above, "GiB", basis, sources)
+    return Estimate(value, value - below, value + above, "GiB", (rests,), sources)

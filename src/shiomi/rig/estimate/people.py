@@ -16,10 +16,12 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from shiomi.rig.estimate.assumed import multiples
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_terms
 from shiomi.rig.machine.machine import Gpu
-from shiomi.rig.model.assumption import multiples
+from shiomi.rig.message import basis
 from shiomi.rig.model.model import LayerKind, Model
 
 __all__ = ["as_people_measure", "fastest", "is_plain"]
@@ -35,12 +37,7 @@ def is_plain(model: Model) -> bool:
 def fastest(
     model: Model,
     gpus: Sequence[Gpu],
-    *,
-    quantisation: str,
-    depth: int,
-    users: int = 1,
-    kv_dtype: str = "f16",
-    experts: bool = True,
+    setting: Setting,
 ) -> float:
     """The tokens per second that no engine exceeds: all that a step reads, at full bandwidth.
 
@@ -50,18 +47,15 @@ def fastest(
     total = sum(gpu.memory_gib for gpu in gpus)
     seconds = 0.0
     for gpu in gpus:
-        weights, *caches = decode_terms(
-            model,
-            gpu,
-            quantisation=quantisation,
-            depth=depth,
-            users=users,
-            kv_dtype=kv_dtype,
-            experts=experts,
-        )[:_READING]
+        weights, *caches = decode_terms(model, gpu, setting, experts=not setting.experts_in_ram)[
+            :_READING
+        ]
         least, _ = multiples(model.assumed, weights, sum(caches))
         seconds += gpu.memory_gib / total * least * (weights + sum(caches))
-    return users / seconds
+    most = setting.users / seconds
+    if setting.tensor_split:
+        most *= len(gpus)
+    return most * (4.0 if setting.speculation else 1.0)
 
 
 def as_people_measure(
@@ -87,7 +81,7 @@ def as_people_measure(
         min(estimate.low, estimate.value * low),
         max(estimate.value, min(most, max(estimate.high, estimate.value * high))),
         estimate.unit,
-        f"{estimate.basis}; bounds of {bounds['rows']} configurations on people's own machines",
+        (*estimate.basis, basis("people", rows=bounds["rows"])),
         tuple(dict.fromkeys((*estimate.sources, table["source"]))),
     )
 

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.memory import weights_gib
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_speed, decode_terms, prefill_speed, prefill_terms
 from shiomi.rig.estimate.traffic import weight_reads
 from shiomi.rig.machine.machine import Gpu, Machine
@@ -69,6 +70,17 @@ class Benchmark:
     speculative: bool = False  # several tokens per step: the weights' reading is no bound
     offloaded: bool | None = None  # a part is in the system's memory; None: not reported
     tensor_parallel: bool = False  # all GPUs read at once, as vLLM's do
+
+    @property
+    def setting(self) -> Setting:
+        """How the model was run."""
+        return Setting(
+            quantisation=self.quantisation,
+            context=self.depth,
+            users=self.users,
+            prompt=self.prompt,
+            engine=self.engine,
+        )
 
 
 def doubts(row: Benchmark) -> list[Doubt]:
@@ -158,15 +170,7 @@ def _of_physics(row: Benchmark) -> Iterator[Doubt]:
     if row.decode is not None and not row.speculative:
         # GPUs that take turns read their shares one after another; the fastest bounds them.
         terms = [
-            decode_terms(
-                row.model,
-                gpu,
-                quantisation=row.quantisation,
-                depth=row.depth,
-                users=row.users,
-                experts=not row.offloaded,
-            )
-            for gpu in row.gpus
+            decode_terms(row.model, gpu, row.setting, experts=not row.offloaded) for gpu in row.gpus
         ]
         seconds = min(sum(term[:4]) for term in terms) / (gpus if row.tensor_parallel else 1)
         share = seconds * row.decode / row.users
@@ -175,10 +179,7 @@ def _of_physics(row: Benchmark) -> Iterator[Doubt]:
                 f"{row.decode:g} tok/s would read {share:.2g} times the memory's bandwidth"
             )
     if row.prefill is not None and not row.offloaded:
-        seconds = min(
-            sum(prefill_terms(row.model, gpu, quantisation=row.quantisation, prompt=row.prompt)[:2])
-            for gpu in row.gpus
-        )
+        seconds = min(sum(prefill_terms(row.model, gpu, row.setting)[:2]) for gpu in row.gpus)
         share = seconds * row.prefill / row.prompt / gpus
         if share > _MOST_OF_PEAK and all(gpu.fp16_tflops for gpu in row.gpus):
             yield _impossible(f"{row.prefill:g} tok/s would take {share:.2g} times the peak FLOP/s")
@@ -204,17 +205,12 @@ def _of_others(row: Benchmark) -> Iterator[Doubt]:
         writing = decode_speed(
             row.model,
             machine,
-            quantisation=row.quantisation,
-            depth=row.depth,
-            users=row.users,
-            engine=row.engine,
+            row.setting,
         ).value
         reading = prefill_speed(
             row.model,
             machine,
-            quantisation=row.quantisation,
-            prompt=row.prompt,
-            engine=row.engine,
+            row.setting,
         ).value
     except RigError:
         return  # an engine nobody measured

@@ -15,7 +15,7 @@ from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate.coefficients import coefficient_table
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.machine.machine import Machine
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import Text, basis, reason
 
 __all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
 
@@ -44,16 +44,16 @@ def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
         tdps.append(gpu.tdp_w)
     if all(gpu.unified for gpu in used):
         low, value, high = (share * sum(tdps) for share in _UNIFIED)
-        return Estimate(value, low, high, "W", "the chip's TDP; assumed, not fitted")
+        return Estimate(value, low, high, "W", (basis("chip_power"), basis("assumed_not_fitted")))
     table = coefficient_table()["power"]
     busy = max(tdps)
     value = table["host_w"] + table["per_tdp"] * busy + _IDLE_SHARE * (sum(tdps) - busy)
     low, high = table["interval"]
-    basis = f"host + share of TDP, fitted on {table['basis']}"
+    rests: tuple[Text, ...] = (basis("host", rows=table["rows"], types=table["types"]),)
     if len(used) > 1:
-        basis += f"; waiting GPUs at an assumed {_IDLE_SHARE:.0%} of TDP"
+        rests += (basis("waiting", share=f"{_IDLE_SHARE:.0%}"),)
     return Estimate(
-        value, value * min(low, 1.0), value * max(high, 1.0), "W", basis, tuple(table["sources"])
+        value, value * min(low, 1.0), value * max(high, 1.0), "W", rests, tuple(table["sources"])
     )
 
 
@@ -72,6 +72,10 @@ def yen_per_million_tokens(watts: Estimate, speed: Estimate, *, yen_per_kwh: flo
         watts.low / speed.high * scale,
         watts.high / speed.low * scale,
         "JPY/Mtok",
-        f"{yen_per_kwh:g} yen per kWh; watts: {watts.basis}; speed: {speed.basis}",
+        (
+            basis("electricity", yen=f"{yen_per_kwh:g}"),
+            *(basis("watts_of", of=x) for x in watts.basis),
+            *(basis("speed_of", of=x) for x in speed.basis),
+        ),
         tuple(dict.fromkeys(watts.sources + speed.sources)),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shiomi.rig.message import Text
+
 __all__ = ["Estimate"]
 
 
@@ -15,7 +17,7 @@ class Estimate:
     low: float
     high: float
     unit: str  # "tok/s", "GiB", "s", "W", "JPY/Mtok"
-    basis: str  # what it rests on, in words: "fitted on llama.cpp b2899, Ada, 48 rows"
+    basis: tuple[Text, ...] = ()  # what it rests on
     sources: tuple[str, ...] = ()  # where the coefficients and figures are from
 
     def __post_init__(self) -> None:

@@ -10,22 +10,32 @@ takes
 
     (p 2 P n/FLOPS + q attention/FLOPS + w W/BW per micro-batch) x pipeline
 
-seconds, where several GPUs work on micro-batches one behind the other. The letters are fitted per
-architecture (`coefficients`); bytes and operations are counted (`traffic`).
+seconds; several GPUs work on consecutive micro-batches. The letters are fitted per architecture
+(`coefficients`); bytes and operations are counted (`traffic`). Weights in the system's memory are
+in `ram_speed`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 from shiomi.rig.errors import MachineError, RigError
+from shiomi.rig.estimate.assumed import assuming_of_speed
 from shiomi.rig.estimate.coefficients import Calibration, Coefficients, choose
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.ram_speed import (
+    expert_read_seconds,
+    expert_seconds,
+    read_on_cpu,
+    write_on_cpu,
+)
+from shiomi.rig.estimate.setting import Place, Setting, quantisation_of
 from shiomi.rig.estimate.traffic import attention_flops, cache_reads, product_flops, weight_reads
 from shiomi.rig.machine.machine import Gpu, Machine
-from shiomi.rig.model.assumption import assuming_of_speed
+from shiomi.rig.message import Text, basis, reason
 from shiomi.rig.model.model import Model
-from shiomi.rig.report.wording import reason
 
 __all__ = [
     "DECODE_TERMS",
@@ -40,127 +50,110 @@ __all__ = [
 
 DECODE_TERMS = ("weights", "cache", "ungrouped", "latent", "layers", "hops", "unpacking")
 PREFILL_TERMS = ("products_f16", "products_quantised", "attention", "weights")
-_MICRO_BATCH = 512  # tokens, llama.cpp's default
 _UNQUANTISED = {"F16", "BF16", "F32"}
-# Where the peak is unknown: FLOP per byte of bandwidth of a GPU with, and without, matrix units.
+# FLOP per byte of bandwidth, for a GPU whose peak is not listed.
 _FLOP_PER_BYTE = 150.0
+# Two exchanges between the GPUs per layer with -sm tensor, in seconds: two RTX 5060 Ti went from
+# 22.1 to 37.1 tok/s with it (see ../shared facts in docs/rig/results.md).
+_EXCHANGE = 80e-6
+# Gain of speculative decoding: 53 paired rows of one public table, p10, median and p90.
+_SPECULATION = (1.4, 1.77, 2.2)
 
 
 def decode_speed(
-    model: Model,
-    machine: Machine,
-    *,
-    quantisation: str,
-    depth: int = 0,
-    users: int = 1,
-    gpus: int | None = None,
-    experts_in_ram: bool = False,
-    engine: str = "llama.cpp",
-    kv_dtype: str = "f16",
-    calibration: Calibration | None = None,
+    model: Model, machine: Machine, setting: Setting, *, calibration: Calibration | None = None
 ) -> Estimate:
     """Return the tokens per second that all users together are written.
 
-    Assume that the model and its caches fit; `shiomi.rig.estimate.memory` checks that.
-
-    Parameters
-    ----------
-    depth
-        Tokens in each user's context.
-    gpus
-        How many of the machine's GPUs, the first ones; None: all. Layers are split by memory.
-    experts_in_ram
-        The routed experts are read by the CPU from the system's memory (`--cpu-moe`).
-    engine
-        "llama.cpp", "ollama", or with a version as in data/coefficients.json, "llama.cpp@2024-05".
-    calibration
-        What a measurement on this very machine said (`shiomi.rig.estimate.measure`).
+    Assume that the model and its caches fit; `memory` checks that. `calibration` holds what
+    measurements on this machine showed (`measure`).
 
     Raises
     ------
     RigError
-        The machine, the model or a number cannot be meant, or the engine is not known.
+        The machine has no such GPUs, the engine is unknown, or a number is out of range.
     """
-    _check(model, depth=depth, users=users)
-    used = _used(machine, gpus)
-    total = sum(gpu.memory_gib for gpu in used)
-    chosen = [choose(engine, "decode", gpu) for gpu in used]
+    _check(model, setting.context)
+    if setting.place is Place.RAM:
+        return _speculated(write_on_cpu(model, machine, setting, calibration), setting)
+    quantisation = quantisation_of(model, setting)
+    used = _used(machine, setting.gpus)
+    chosen = [choose(setting.engine, "decode", gpu) for gpu in used]
+    experts = not setting.experts_in_ram
     seconds = 0.0
-    for gpu, coefficients in zip(used, chosen, strict=True):
-        terms = decode_terms(
-            model,
-            gpu,
-            quantisation=quantisation,
-            depth=depth,
-            users=users,
-            gpus=len(used),
-            kv_dtype=kv_dtype,
-            experts=not experts_in_ram,
-        )
-        seconds += gpu.memory_gib / total * coefficients.factor * _dot(coefficients, terms)
+    for share, gpu, coefficients in zip(_shares(used), used, chosen, strict=True):
+        terms = decode_terms(model, gpu, setting, gpus=len(used), experts=experts)
+        seconds += share * coefficients.factor * _dot(coefficients, terms)
+    if setting.tensor_split and len(used) > 1:
+        seconds = _split_seconds(seconds, model, chosen, len(used))
     low, high = _bounds(chosen)
     if calibration is not None:
-        seconds *= calibration.decode
-        low, high = calibration.low, calibration.high
-    extra = _expert_seconds(model, machine, quantisation, users) if experts_in_ram else (0.0,) * 3
-    basis = _basis(chosen, calibration)
-    if experts_in_ram:
-        basis += "; experts read from RAM at an assumed 40 to 90 % of its bandwidth"
+        seconds, low, high = calibration.corrected(seconds, len(model.layers))
+    least, likely, most = (
+        expert_seconds(model, machine, setting) if setting.experts_in_ram else (0.0, 0.0, 0.0)
+    )
+    rests = _rests(chosen, calibration)
+    if setting.experts_in_ram:
+        rests += (basis("experts"),)
+    users = setting.users
     found = Estimate(
-        users / (seconds + extra[1]),
-        users / (seconds * high + extra[2]),
-        users / (seconds * low + extra[0]),
+        users / (seconds + likely),
+        users / (seconds * high + most),
+        users / (seconds * low + least),
         "tok/s",
-        basis,
+        rests,
         chosen[0].sources,
     )
-    if model.assumed is None:  # nearly always, and what is read need not be counted again
-        return found
-    weights = weight_reads(model, quantisation, users)
-    caches = sum(cache_reads(model, depth, users, kv_dtype=kv_dtype))
-    return assuming_of_speed(found, model.assumed, weights, caches)
+    if model.assumed is not None:
+        weights = weight_reads(model, quantisation, users)
+        caches = sum(cache_reads(model, setting.context, users, kv_dtype=setting.kv_dtype))
+        found = assuming_of_speed(found, model.assumed, weights, caches)
+    return _speculated(found, setting)
 
 
 def prefill_speed(
     model: Model,
     machine: Machine,
+    setting: Setting,
     *,
-    quantisation: str,
-    prompt: int = 512,
     depth: int = 0,
-    gpus: int | None = None,
-    engine: str = "llama.cpp",
     calibration: Calibration | None = None,
 ) -> Estimate:
-    """Return the tokens per second at which a prompt of `prompt` tokens is read.
+    """Return the tokens per second at which a prompt of `setting.prompt` tokens is read.
 
-    `depth` tokens are in the context before it. Parameters and errors as of `decode_speed`.
+    `depth` tokens are in the context before it. Raises as `decode_speed`.
     """
-    _check(model, depth=depth, users=1)
-    if prompt < 1:
-        raise RigError(f"a prompt of {prompt} tokens cannot be read; give 1 or more")
-    used = _used(machine, gpus)
-    total = sum(gpu.memory_gib for gpu in used)
-    chosen = [choose(engine, "prefill", gpu) for gpu in used]
+    _check(model, depth)
+    if setting.place is Place.RAM:
+        return read_on_cpu(model, machine, setting)
+    prompt = setting.prompt
+    used = _used(machine, setting.gpus)
+    chosen = [choose(setting.engine, "prefill", gpu) for gpu in used]
+    experts = not setting.experts_in_ram
     seconds = 0.0
-    for gpu, coefficients in zip(used, chosen, strict=True):
-        terms = prefill_terms(model, gpu, quantisation=quantisation, prompt=prompt, depth=depth)
+    for share, gpu, coefficients in zip(_shares(used), used, chosen, strict=True):
+        terms = prefill_terms(model, gpu, setting, depth=depth, experts=experts)
         serial = coefficients.terms["serial"]
-        seconds += (
-            gpu.memory_gib / total * coefficients.factor * _dot(coefficients, terms)
-        ) * pipeline_share(prompt, len(used), serial)
-    if calibration is not None and calibration.prefill is None:
-        calibration = None  # the measurement says nothing of reading
+        seconds += (share * coefficients.factor * _dot(coefficients, terms)) * pipeline_share(
+            prompt, len(used), serial, setting.micro_batch
+        )
     low, high = _bounds(chosen)
     if calibration is not None and calibration.prefill is not None:
         seconds *= calibration.prefill
         low, high = calibration.prefill_low, calibration.prefill_high
+    else:
+        calibration = None  # it holds no measurement of reading
+    least = likely = most = 0.0
+    rests = _rests(chosen, calibration)
+    if setting.experts_in_ram:
+        least, likely, most = expert_read_seconds(model, machine, setting)
+        rests += (basis("experts_copied"),)
     found = Estimate(
-        prompt / seconds,
-        prompt / (seconds * high),
-        prompt / (seconds * low),
+        prompt / (seconds + likely),
+        prompt / (seconds * high + most),
+        prompt / (seconds * low + least),
         "tok/s",
-        _basis(chosen, calibration),
+        rests,
         chosen[0].sources,
     )
     if model.assumed is None:
@@ -172,62 +165,40 @@ def prefill_speed(
 def time_to_first_token(
     model: Model,
     machine: Machine,
+    setting: Setting,
     *,
-    quantisation: str,
-    prompt: int,
     depth: int = 0,
-    gpus: int | None = None,
-    engine: str = "llama.cpp",
     calibration: Calibration | None = None,
 ) -> Estimate:
-    """Return the seconds from a prompt of `prompt` tokens to the answer's first token."""
-    read = prefill_speed(
-        model,
-        machine,
-        quantisation=quantisation,
-        prompt=prompt,
-        depth=depth,
-        gpus=gpus,
-        engine=engine,
-        calibration=calibration,
-    )
-    write = decode_speed(
-        model,
-        machine,
-        quantisation=quantisation,
-        depth=depth + prompt,
-        gpus=gpus,
-        engine=engine,
-        calibration=calibration,
-    )
+    """Return the seconds from a prompt of `setting.prompt` tokens to the answer's first token."""
+    prompt = setting.prompt
+    read = prefill_speed(model, machine, setting, depth=depth, calibration=calibration)
+    written = replace(setting, context=depth + prompt, users=1)
+    write = decode_speed(model, machine, written, calibration=calibration)
     return Estimate(
         prompt / read.value + 1 / write.value,
         prompt / read.high + 1 / write.high,
         prompt / read.low + 1 / write.low,
         "s",
-        f"prompt: {read.basis}; first token: {write.basis}",
+        (
+            *(basis("prompt", of=x) for x in read.basis),
+            *(basis("first_token", of=x) for x in write.basis),
+        ),
         tuple(dict.fromkeys(read.sources + write.sources)),
     )
 
 
 def decode_terms(
-    model: Model,
-    gpu: Gpu,
-    *,
-    quantisation: str,
-    depth: float,
-    users: int = 1,
-    gpus: int = 1,
-    kv_dtype: str = "f16",
-    experts: bool = True,
+    model: Model, gpu: Gpu, setting: Setting, *, gpus: int = 1, experts: bool = True
 ) -> tuple[float, ...]:
-    """Return the terms of one decoding step, as DECODE_TERMS names them.
+    """Return the terms of one decoding step, in the order of DECODE_TERMS.
 
     `experts` False leaves the routed experts out. Units: seconds at the full bandwidth or peak,
     10 us per layer, 100 us per further GPU.
     """
+    quantisation, users = quantisation_of(model, setting), setting.users
     weights = weight_reads(model, quantisation, users, experts=experts)
-    cache = cache_reads(model, depth, users, kv_dtype=kv_dtype)
+    cache = cache_reads(model, setting.context, users, kv_dtype=setting.kv_dtype)
     unpacked = users * product_flops(model, 1, experts=experts)
     return (
         weights / gpu.bandwidth_gb_s,
@@ -241,12 +212,17 @@ def decode_terms(
 
 
 def prefill_terms(
-    model: Model, gpu: Gpu, *, quantisation: str, prompt: int, depth: int = 0
+    model: Model, gpu: Gpu, setting: Setting, *, depth: int = 0, experts: bool = True
 ) -> tuple[float, ...]:
-    """Return the terms of reading a prompt on one GPU, in seconds, as PREFILL_TERMS names them."""
+    """Return the terms of reading a prompt on one GPU, in seconds, in the order of PREFILL_TERMS.
+
+    `experts` False leaves reading the routed experts from the GPU's memory out; the GPU still
+    computes with them.
+    """
+    quantisation, prompt = quantisation_of(model, setting), setting.prompt
     products = product_flops(model, prompt) / _peak(gpu)
-    batches = math.ceil(prompt / _MICRO_BATCH)
-    weights = weight_reads(model, quantisation, min(prompt, _MICRO_BATCH))
+    batches = math.ceil(prompt / setting.micro_batch)
+    weights = weight_reads(model, quantisation, min(prompt, setting.micro_batch), experts=experts)
     plain = quantisation in _UNQUANTISED
     return (
         products if plain else 0.0,
@@ -256,17 +232,46 @@ def prefill_terms(
     )
 
 
-def pipeline_share(prompt: int, gpus: int, serial: float) -> float:
-    """Return what share of one GPU's time several take, working on micro-batches in a pipeline.
+def pipeline_share(prompt: int, gpus: int, serial: float, micro_batch: int = 512) -> float:
+    """Return the share of one GPU's time that several need for consecutive micro-batches.
 
     `serial` is the share of the work that the pipeline does not spread, from 0 to 1.
     """
-    batches = max(1, prompt // _MICRO_BATCH)
+    batches = max(1, prompt // micro_batch)
     return serial + (1 - serial) * (batches + gpus - 1) / (batches * gpus)
 
 
+def _split_seconds(
+    seconds: float, model: Model, chosen: Sequence[Coefficients], gpus: int
+) -> float:
+    """Return the seconds of a step whose layers are shared by all GPUs."""
+    layers = len(model.layers)
+    overhead = layers * 1e-5 * max(c.factor * c.terms["layers"] for c in chosen)
+    return max(0.0, seconds - overhead) / gpus + overhead + layers * _EXCHANGE
+
+
+def _speculated(found: Estimate, setting: Setting) -> Estimate:
+    """Return the speed with drafted tokens; several users leave less to gain, which is ignored."""
+    if not setting.speculation:
+        return found
+    least, likely, most = _SPECULATION
+    return replace(
+        found,
+        value=found.value * likely,
+        low=found.low * least,
+        high=found.high * most,
+        basis=(*found.basis, basis("speculation", low=least, usual=likely, high=most)),
+    )
+
+
+def _shares(gpus: Sequence[Gpu]) -> list[float]:
+    """Return each GPU's share of the layers: by memory."""
+    total = sum(gpu.memory_gib for gpu in gpus)
+    return [gpu.memory_gib / total for gpu in gpus]
+
+
 def _peak(gpu: Gpu) -> float:
-    """Return the FLOP/s of dense FP16 products, guessed from the bandwidth where not listed."""
+    """Return the FLOP/s of dense FP16 products, derived from the bandwidth if not listed."""
     if gpu.fp16_tflops is not None:
         return gpu.fp16_tflops * 1e12
     return gpu.bandwidth_gb_s * 1e9 * _FLOP_PER_BYTE
@@ -278,30 +283,18 @@ def _dot(coefficients: Coefficients, terms: tuple[float, ...]) -> float:
 
 
 def _bounds(chosen: list[Coefficients]) -> tuple[float, float]:
-    """Return the interval's factors on the seconds; of several GPUs, the widest."""
+    """Return the interval's factors on the seconds; for several GPUs, the widest."""
     return (
         min(1.0, *(c.interval.low for c in chosen)),
         max(1.0, *(c.interval.high for c in chosen)),
     )
 
 
-def _basis(chosen: list[Coefficients], calibration: Calibration | None) -> str:
-    bases = "; ".join(dict.fromkeys(c.basis for c in chosen))
-    return f"{bases}; narrowed by {calibration.basis}" if calibration else bases
-
-
-def _expert_seconds(
-    model: Model, machine: Machine, quantisation: str, users: int
-) -> tuple[float, float, float]:
-    """Return the seconds of reading a step's experts from RAM: least, likely, most."""
-    if not any(layer.experts for layer in model.layers):
-        raise RigError(f"{model.name} has no experts that could stay in RAM")
-    bandwidth = machine.memory_bandwidth_gb_s
-    if not bandwidth:
-        raise MachineError(reason("no_bandwidth", machine=machine.name))
-    everything = weight_reads(model, quantisation, users)
-    experts = everything - weight_reads(model, quantisation, users, experts=False)
-    return tuple(experts / bandwidth / share for share in (0.9, 0.65, 0.4))  # type: ignore[return-value]
+def _rests(chosen: list[Coefficients], calibration: Calibration | None) -> tuple[Text, ...]:
+    found = tuple(dict.fromkeys(x for c in chosen for x in c.basis))
+    if calibration is None:
+        return found
+    return (*found, *(basis("corrected_by", of=x) for x in calibration.basis))
 
 
 def _used(machine: Machine, gpus: int | None) -> tuple[Gpu, ...]:
@@ -309,16 +302,16 @@ def _used(machine: Machine, gpus: int | None) -> tuple[Gpu, ...]:
     if not machine.gpus:
         raise MachineError(reason("no_gpu_speed", machine=machine.name))
     if not 1 <= count <= len(machine.gpus):
-        raise MachineError(f"{machine.name} has {len(machine.gpus)} GPUs, not {gpus}")
+        raise MachineError(f"gpus must be 1 to {len(machine.gpus)} on {machine.name}, got {gpus}")
     return machine.gpus[:count]
 
 
-def _check(model: Model, *, depth: int, users: int) -> None:
-    if depth < 0 or users < 1:
-        raise RigError(f"{users} users at a depth of {depth} tokens cannot be meant")
+def _check(model: Model, depth: int) -> None:
+    if depth < 0:
+        raise RigError(f"depth must be >= 0 tokens, got {depth}")
     if not model.layers or not model.active_parameters:
         raise RigError(f"{model.name}: a model without layers or parameters has no speed")
     if model.context_length and depth > 16 * model.context_length:
         raise RigError(
-            f"{model.name} was trained for {model.context_length} tokens of context, not {depth}"
+            f"{model.name} was trained for {model.context_length} tokens of context, got {depth}"
         )

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from shiomi.rig.errors import SettingError
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.message import basis
 
 __all__ = [
     "VITS",
@@ -124,9 +125,19 @@ def training_memory(
         value * 0.93,
         value * 1.1,
         "GiB",
-        f"{shape.name}, {views.large} views of {shape.image} and {views.small} of "
-        f"{views.small_side} pixels, {'bf16 autocast' if mixed_precision else 'fp32'}, "
-        f"{'with' if checkpointing else 'without'} checkpoints, AdamW in 32 bits",
+        (
+            basis(
+                "training_step",
+                encoder=shape.name,
+                large=views.large,
+                side=shape.image,
+                small=views.small,
+                small_side=views.small_side,
+                numbers="bf16 autocast" if mixed_precision else "fp32",
+            ),
+            basis("with_checkpoints" if checkpointing else "without_checkpoints"),
+            basis("real_steps", script="benchmarks/rig/training_memory.py", torch="2.13"),
+        ),
         (SOURCE,),
     )
 
@@ -186,8 +197,16 @@ def training_days(
         seconds / high / 86400,
         seconds / low / 86400,
         "days",
-        f"{forward * passes / 1e9:.0f} GFLOP per image at {usual:.0%} of the peak "
-        f"({low:.0%} to {high:.0%}), by rule, not measured here; reading images is not counted",
+        (
+            basis(
+                "training_time",
+                work=f"{forward * passes / 1e9:.0f}",
+                usual=f"{usual:.0%}",
+                low=f"{low:.0%}",
+                high=f"{high:.0%}",
+            ),
+            basis("images_not_counted"),
+        ),
         ("operations counted from the shape",),
     )
 

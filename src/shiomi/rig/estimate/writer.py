@@ -2,8 +2,7 @@
 
 The rig knows nothing of what is written, so the work is told: so many requests, each of a prompt
 and an answer. Time is reading the prompts and writing the answers, one request after the other,
-with one user's context filling. What a CPU reads is only bounded, as it never reads more slowly
-than it writes.
+with one user's context filling.
 """
 
 from __future__ import annotations
@@ -15,19 +14,15 @@ from dataclasses import dataclass
 from shiomi.rig.errors import RigError, SettingError
 from shiomi.rig.estimate.best import rank
 from shiomi.rig.estimate.coefficients import Calibration
-from shiomi.rig.estimate.fit import Need, Place, Runs, fit_models
+from shiomi.rig.estimate.fit import Floor, Runs, fit_models
 from shiomi.rig.estimate.power import JOULES_PER_KWH, wall_watts
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.estimate.speed import prefill_speed
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Machine
+from shiomi.rig.message import Message, basis, reason
 from shiomi.rig.model.known_models import KnownModel, known_models
-from shiomi.rig.report.wording import reason
 
 __all__ = ["Work", "Writer", "pick_writer"]
-
-# Reading against writing where weights lie in RAM: never slower; 3.2 times as fast was measured on
-# one machine (ollama issue 11772, Qwen3.6 35B-A3B on the CPU: 46 and 14.6 tok/s).
-_READING = (1.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +87,12 @@ def pick_writer(
         )
     # As fast as the answers alone need, so that a format is not chosen that is late by itself.
     pace = max(0.01, work.requests * work.answer_tokens / deadline)
-    need = Need(context=work.prompt_tokens + work.answer_tokens, speed=pace)
-    running = fit_models(able, machine, need, calibration=calibration)
+    setting = Setting(context=work.prompt_tokens + work.answer_tokens, prompt=work.prompt_tokens)
+    running = fit_models(able, machine, setting, floor=Floor(write=pace), calibration=calibration)
     timed = [
         Writer(runs, seconds, _yen(machine, runs, seconds, yen_per_kwh))
         for runs in running
-        if (seconds := _seconds(machine, runs, work, calibration)) is not None
+        if (seconds := _seconds(runs, work)) is not None
     ]
     in_time = [x for x in timed if x.seconds.high <= deadline and x.runs.sure]
     if not in_time:
@@ -111,7 +106,7 @@ def _reason(
     able: Sequence[KnownModel],
     running: Sequence[Runs],
     timed: Sequence[Writer],
-) -> str:
+) -> Message:
     if timed:
         fastest = min(timed, key=lambda x: x.seconds.high)
         return reason(
@@ -128,33 +123,24 @@ def _reason(
     return reason("no_writer_fits", count=len(able), language=language, model=smallest.name)
 
 
-def _seconds(
-    machine: Machine, runs: Runs, work: Work, calibration: Calibration | None
-) -> Estimate | None:
+def _seconds(runs: Runs, work: Work) -> Estimate | None:
     """Of all requests; None where no speed is known."""
-    writes = runs.decode
-    if writes is None:
+    reads, writes = runs.prefill, runs.decode
+    if reads is None or writes is None:
         return None
-    if runs.place is Place.GPU:
-        reads = prefill_speed(
-            runs.model,
-            machine,
-            quantisation=runs.quantisation,
-            prompt=work.prompt_tokens,
-            gpus=runs.gpus,
-            calibration=calibration,
-        )
-        bounds = (reads.low, reads.value, reads.high)
-        basis = f"reading: {reads.basis}; writing: {writes.basis}"
-    else:
-        speeds = (writes.low, writes.value, writes.high)
-        bounds = tuple(x * y for x, y in zip(speeds, _READING, strict=True))  # type: ignore[assignment]
-        basis = f"reading: one to ten times as fast as writing, assumed; writing: {writes.basis}"
-    high, value, low = (
+    value, low, high = (
         work.requests * (work.prompt_tokens / reading + work.answer_tokens / writing)
-        for reading, writing in zip(bounds, (writes.low, writes.value, writes.high), strict=True)
+        for reading, writing in (
+            (reads.value, writes.value),
+            (reads.high, writes.high),
+            (reads.low, writes.low),
+        )
     )
-    return Estimate(value, low, high, "s", basis, writes.sources)
+    rests = (
+        *(basis("reading", of=x) for x in reads.basis),
+        *(basis("writing", of=x) for x in writes.basis),
+    )
+    return Estimate(value, low, high, "s", rests, writes.sources)
 
 
 def _yen(machine: Machine, runs: Runs, seconds: Estimate, yen_per_kwh: float) -> Estimate | None:
@@ -169,6 +155,9 @@ def _yen(machine: Machine, runs: Runs, seconds: Estimate, yen_per_kwh: float) ->
         watts.low * seconds.low * scale,
         watts.high * seconds.high * scale,
         "JPY",
-        f"{yen_per_kwh:g} yen per kWh; watts: {watts.basis}",
+        (
+            basis("electricity", yen=f"{yen_per_kwh:g}"),
+            *(basis("watts_of", of=x) for x in watts.basis),
+        ),
         watts.sources,
     )

@@ -12,9 +12,8 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from shiomi.rig.errors import MachineError
 from shiomi.rig.machine.detect.dump import FORMAT, number, parse_dump
@@ -22,7 +21,7 @@ from shiomi.rig.machine.detect.machine_of import machine_of
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Gpu, Machine, Vendor
 
-__all__ = ["machine_json", "parse_machine", "read_machine"]
+__all__ = ["parse_machine", "read_machine"]
 
 _MOST_BYTES = 8 * 2**20
 _MOST_GPUS = 64
@@ -85,11 +84,6 @@ def parse_machine(said: object, *, name: str) -> Machine:
         disk_free_gb=_figure(said, "disk_free_gb"),
         unknown=tuple(x[:_LONGEST] for x in unknown),
     )
-
-
-def machine_json(machine: Machine) -> dict[str, Any]:
-    """As what json.dumps takes; `parse_machine` reads it again."""
-    return asdict(machine)
 
 
 def _gpu(said: object) -> Gpu:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["Gpu", "Machine", "Vendor"]
+from shiomi.rig.message import Text
+
+__all__ = ["GIB", "Gpu", "Machine", "Vendor"]
+
+
+GIB = 2**30  # bytes
 
 
 class Vendor(StrEnum):
@@ -36,7 +41,7 @@ class Gpu:
 class Machine:
     """A whole computer."""
 
-    name: str
+    name: Text
     gpus: tuple[Gpu, ...] = ()
     memory_gib: float | None = None  # the system's
     memory_bandwidth_gb_s: float | None = None
@@ -44,4 +49,4 @@ class Machine:
     cores: int | None = None
     disk_read_gb_s: float | None = None
     disk_free_gb: float | None = None
-    unknown: tuple[str, ...] = ()  # what could not be found out, in words
+    unknown: tuple[Text, ...] = ()  # what could not be found out

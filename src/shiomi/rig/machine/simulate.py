@@ -13,7 +13,7 @@ import unicodedata
 from shiomi.rig.errors import AmbiguousPartError, MachineError, UnknownPartError
 from shiomi.rig.machine.gpus import find_gpu, gpus_called
 from shiomi.rig.machine.machine import Gpu, Machine
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import reason
 
 __all__ = ["simulated"]
 

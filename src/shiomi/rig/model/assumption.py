@@ -10,20 +10,11 @@ makes a model a quarter too large; what else an architecture may have is allowed
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.report.wording import say
+from shiomi.rig.message import Message, basis
 
-__all__ = [
-    "Assumption",
-    "assuming",
-    "assuming_of_speed",
-    "from_config",
-    "from_header",
-    "multiples",
-    "without",
-]
+__all__ = ["Assumption", "from_config", "from_header"]
 
 _CACHES = 1 / 8  # of those of full attention
 _SHAPE = (0.75, 1.25)  # of the weights that the shape comes to
@@ -34,7 +25,7 @@ _ODD = re.compile(r"[^\w.+-]")
 class Assumption:
     """In words, and within what multiples of the values read what is true may lie."""
 
-    text: str  # as it stands in the basis of each estimate that rests on it
+    message: Message  # part of the basis of each estimate that rests on it
     weights: tuple[float, float]
     caches: tuple[float, float]
 
@@ -62,48 +53,4 @@ def _assumption(
     key: str, architecture: str, weights: tuple[float, float], caches: tuple[float, float]
 ) -> Assumption:
     name = _ODD.sub("?", architecture[:40])  # it is the file's, and may hold anything
-    return Assumption(say("en", "basis", key, {"architecture": name}), weights, caches)
-
-
-def assuming(
-    estimate: Estimate, assumed: Assumption | None, bounds: tuple[float, float] = (1.0, 1.0)
-) -> Estimate:
-    """The estimate with its bounds multiplied by `bounds`, and with what is assumed in its basis.
-
-    A None is no assumption, and changes nothing.
-    """
-    if assumed is None:
-        return estimate
-    return replace(
-        estimate,
-        low=estimate.low * bounds[0],
-        high=estimate.high * bounds[1],
-        basis=estimate.basis
-        if assumed.text in estimate.basis
-        else f"{estimate.basis}; {assumed.text}",
-    )
-
-
-def assuming_of_speed(
-    speed: Estimate, assumed: Assumption | None, weights: float, caches: float
-) -> Estimate:
-    """The same of a speed, which is the lower the more there is of weights and caches."""
-    least, most = multiples(assumed, weights, caches)
-    return assuming(speed, assumed, (1 / most, 1 / least))
-
-
-def without(basis: str, assumed: Assumption | None) -> str:
-    """A basis without what is assumed, for where that is said once for several estimates."""
-    return basis.replace(f"; {assumed.text}", "") if assumed is not None else basis
-
-
-def multiples(assumed: Assumption | None, weights: float, caches: float) -> tuple[float, float]:
-    """Within what multiples of weights + caches their sum may lie: of bytes, or of operations."""
-    total = weights + caches
-    if assumed is None or total <= 0:
-        return 1.0, 1.0
-    least, most = (
-        (ofw * weights + ofc * caches) / total
-        for ofw, ofc in zip(assumed.weights, assumed.caches, strict=True)
-    )
-    return least, most
+    return Assumption(basis(key, architecture=name), weights, caches)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from shiomi.rig.estimate.estimates import Estimates, Setting
+from shiomi.rig.estimate.assumed import without
+from shiomi.rig.estimate.estimates import Estimates
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Machine
-from shiomi.rig.model.assumption import without
 from shiomi.rig.model.model import Model
-from shiomi.rig.report.basis import basis_text
 from shiomi.rig.report.fit_report import estimate_json, range_text
 from shiomi.rig.report.table import text_table
-from shiomi.rig.report.wording import in_language, say, unit_text
+from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
 
 __all__ = ["estimates_json", "estimates_text"]
 
@@ -28,7 +28,7 @@ def estimates_text(
         return say(language, "speed", key, {k: str(v) for k, v in slots.items()})
 
     def rests(estimate: Estimate) -> str:
-        return basis_text(without(estimate.basis, model.assumed), language)
+        return texts_of(without(estimate.basis, model.assumed), language)
 
     rows = []
     for name in _MEMORY:
@@ -45,7 +45,7 @@ def estimates_text(
         "title",
         model=model.name,
         quantisation=setting.quantisation or model.quantisation or "?",
-        machine=in_language(machine.name, language),
+        machine=text_of(machine.name, language),
         context=f"{setting.context:,}",
         users=setting.users,
         engine=setting.engine,
@@ -58,10 +58,9 @@ def estimates_text(
     if model.context_length is not None and setting.context > model.context_length:
         lines.append(phrase("untrained", trained=f"{model.context_length:,}"))
     if model.assumed is not None:
-        lines.append(phrase("assumed", what=basis_text(model.assumed.text, language)))
+        lines.append(phrase("assumed", what=text_of(model.assumed.message, language)))
     lines += [
-        f"{phrase(name)}: ? {in_language(reason, language)}"
-        for name, reason in found.missing.items()
+        f"{phrase(name)}: ? {text_of(reason, language)}" for name, reason in found.missing.items()
     ]
     lines += ["", phrase("rests")]
     for name, x in found.known.items():
@@ -82,7 +81,7 @@ def estimates_json(
         "model": model.name,
         "parameters": model.parameters,
         "active_parameters": model.active_parameters,
-        "machine": machine.name,
+        "machine": text_of(machine.name),
         "quantisation": setting.quantisation or model.quantisation,
         "context": setting.context,
         "users": setting.users,
@@ -93,8 +92,8 @@ def estimates_json(
         "surely": None if fit is None else fit.sure,
         "usable": None if fit is None else estimate_json(fit.usable),
         **{name: estimate_json(x) for name, x in found.known.items()},
-        "assumed": model.assumed and model.assumed.text,
-        "missing": found.missing,
+        "assumed": model.assumed and text_of(model.assumed.message),
+        "missing": {k: text_of(x) for k, x in found.missing.items()},
     }
 
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
-from shiomi.rig.estimate.fit import Need, Place, Runs
+from shiomi.rig.estimate.assumed import without
+from shiomi.rig.estimate.fit import Floor, Runs
 from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.machine.machine import Gpu, Machine
-from shiomi.rig.model.assumption import without
-from shiomi.rig.report.basis import basis_text
 from shiomi.rig.report.table import figure, filled, text_table, text_width, tokens_text, wrapped
-from shiomi.rig.report.wording import in_language, say, unit_text
+from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
 
-__all__ = ["estimate_json", "fit_json", "fit_text", "machine_text", "range_text"]
+__all__ = ["estimate_json", "fit_json", "fit_text", "machine_json", "machine_text", "range_text"]
 
 _RIGHT = (3, 4, 5, 6)
 _LEAST_NAME = 16  # columns of a model's name
@@ -38,17 +39,26 @@ def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True
         [phrase("cpu"), _cpu_text(machine, nothing, phrase("cores", count=machine.cores))],
         [phrase("disk"), _disk_text(machine, nothing, phrase("free"))],
     ]
-    lines = [in_language(machine.name, language), *(f"  {line}" for line in text_table(rows))]
+    lines = [text_of(machine.name, language), *(f"  {line}" for line in text_table(rows))]
     if unknown:
-        lines += [f"  {phrase('unknown')}: {in_language(x, language)}" for x in machine.unknown]
+        lines += [f"  {phrase('unknown')}: {text_of(x, language)}" for x in machine.unknown]
     return "\n".join(lines) + "\n"
+
+
+def machine_json(machine: Machine) -> dict[str, Any]:
+    """The machine as what json.dumps takes; `parse_machine` reads it again."""
+    return asdict(machine) | {
+        "name": text_of(machine.name),
+        "unknown": [text_of(x) for x in machine.unknown],
+    }
 
 
 def fit_text(
     machine: Machine,
     runs: Sequence[Runs],
     best: Mapping[str, Runs],
-    need: Need,
+    setting: Setting,
+    floor: Floor,
     *,
     of: int,
     most: int | None = None,
@@ -70,9 +80,9 @@ def fit_text(
             "run",
             count=len(runs),
             of=of,
-            context=f"{need.context:,}",
-            users=need.users,
-            engine=need.engine,
+            context=f"{setting.context:,}",
+            users=setting.users,
+            engine=setting.engine,
         )
     ]
     shown = runs[:most]
@@ -88,9 +98,9 @@ def fit_text(
         lines.append(phrase("more", count=len(runs) - len(shown)))
     if best:
         chosen = [[f"  {_purpose(key, language)}", _choice(x, language)] for key, x in best.items()]
-        lines += ["", phrase("best", speed=f"{need.speed:g}"), *text_table(chosen)]
+        lines += ["", phrase("best", speed=f"{floor.write:g}"), *text_table(chosen)]
     elif runs:
-        lines += ["", phrase("none_fast", speed=f"{need.speed:g}")]
+        lines += ["", phrase("none_fast", speed=f"{floor.write:g}")]
     if narrow and any(x.place is Place.EXPERTS_IN_RAM for x in shown):
         lines += ["", phrase("gpu_and_ram")]
     lines += ["", *_notes(shown, machine, language)]
@@ -98,17 +108,17 @@ def fit_text(
 
 
 def fit_json(
-    machine: Machine, runs: Sequence[Runs], best: Mapping[str, Runs], need: Need
+    machine: Machine, runs: Sequence[Runs], best: Mapping[str, Runs], setting: Setting
 ) -> dict[str, Any]:
     """The same as what json.dumps takes."""
     return {
-        "machine": machine.name,
-        "context": need.context,
-        "users": need.users,
-        "engine": need.engine,
+        "machine": text_of(machine.name),
+        "context": setting.context,
+        "users": setting.users,
+        "engine": setting.engine,
         "models": [_json(x) for x in runs],
         "best": {purpose: x.known.name for purpose, x in best.items()},
-        "unknown": list(machine.unknown),
+        "unknown": [text_of(x) for x in machine.unknown],
     }
 
 
@@ -121,7 +131,7 @@ def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
         "low": estimate.low,
         "high": estimate.high,
         "unit": estimate.unit,
-        "basis": estimate.basis,
+        "basis": texts_of(estimate.basis),
         "sources": list(estimate.sources),
     }
 
@@ -152,8 +162,8 @@ def _json(runs: Runs) -> dict[str, Any]:
         "licence": runs.known.licence,
         "released": runs.known.released,
         "source": runs.model.source,
-        "assumed": runs.model.assumed and runs.model.assumed.text,
-        "note": runs.note,
+        "assumed": runs.model.assumed and text_of(runs.model.assumed.message),
+        "note": text_of(runs.note),
     }
 
 
@@ -220,14 +230,15 @@ def _in_two(estimate: Estimate | None) -> tuple[str, str]:
 
 def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
     bases = dict.fromkeys(
-        without(x.decode.basis, x.model.assumed) for x in shown if x.decode is not None
+        texts_of(without(x.decode.basis, x.model.assumed), language)
+        for x in shown
+        if x.decode is not None and x.place is not Place.RAM  # each has a figure of its own
     )
-    if any(x.place is Place.RAM for x in shown):  # each has a figure of its own
-        bases = dict.fromkeys(x for x in bases if " a step from RAM" not in x)
+    if any(x.place is Place.RAM for x in shown):
         bases[say(language, "fit", "from_ram")] = None
-    lines = [f"{say(language, 'fit', 'basis')}: {basis_text(x, language)}" for x in bases]
+    lines = [f"{say(language, 'fit', 'basis')}: {x}" for x in bases]
     lines += [
-        f"{x.known.name}: {basis_text(x.model.assumed.text, language)}"
+        f"{x.known.name}: {text_of(x.model.assumed.message, language)}"
         for x in shown
         if x.model.assumed is not None
     ]
@@ -238,7 +249,7 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
     if shown:
         lines.append(say(language, "fit", "order"))
     unknown = say(language, "machine", "unknown")
-    return lines + [f"{unknown}: {in_language(x, language)}" for x in machine.unknown]
+    return lines + [f"{unknown}: {text_of(x, language)}" for x in machine.unknown]
 
 
 def _choice(runs: Runs, language: str) -> str:

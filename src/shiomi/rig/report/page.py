@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 from shiomi.rig.buy.build import Plan
 from shiomi.rig.buy.parts import Category
 from shiomi.rig.errors import PlanError
-from shiomi.rig.report.basis import basis_text
 from shiomi.rig.report.plan_report import beyond_text, price_dates
-from shiomi.rig.report.wording import say, unit_text, wording
+from shiomi.rig.report.wording import say, text_of, texts_of, unit_text, wording
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -47,8 +46,9 @@ def render_page(
             language, "plan", key, {k: str(v) for k, v in slots.items()}
         ),
         figure=_figure,
+        words=lambda x: text_of(x, language),
         unit=lambda plan: unit_text(plan.speed.unit, language),
-        basis=lambda x: basis_text(x, language),
+        basis=lambda x: texts_of(x, language),
         beyond=[beyond_text(budget, reason, language) for budget, reason in beyond],
         dates=lambda plan: price_dates(plan, language),
         cards=_cards,

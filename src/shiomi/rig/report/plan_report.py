@@ -9,8 +9,7 @@ from shiomi.rig.buy.build import Plan
 from shiomi.rig.buy.findings import Unknown
 from shiomi.rig.buy.prices import Condition
 from shiomi.rig.errors import BudgetError, PlanError
-from shiomi.rig.report.basis import basis_text
-from shiomi.rig.report.wording import in_language, say, unit_text
+from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
 
 __all__ = ["beyond_text", "plan_json", "plan_text", "price_dates"]
 
@@ -37,7 +36,7 @@ def beyond_text(budget_jpy: int, reason: PlanError | None, language: str) -> str
     if isinstance(reason, BudgetError):
         cheapest = f"{reason.cheapest_jpy:,}"
         return say(language, "plan", "cheapest", {**slots, "cheapest": cheapest})
-    return say(language, "plan", "beyond", {**slots, "reason": in_language(str(reason), language)})
+    return say(language, "plan", "beyond", {**slots, "reason": text_of(reason.message, language)})
 
 
 def plan_text(plan: Plan, language: str = "en") -> str:
@@ -59,7 +58,7 @@ def plan_text(plan: Plan, language: str = "en") -> str:
         f"{phrase('total')}: ¥{plan.total_jpy:,}",
         f"{phrase('speed')}: {_figure(speed.value)} {unit}; "
         + phrase("speed_range", low=_figure(speed.low), high=_figure(speed.high), unit=unit),
-        f"  {phrase('basis', basis=basis_text(speed.basis, language))}",
+        f"  {phrase('basis', basis=texts_of(speed.basis, language))}",
         phrase("drawn", watts=f"{plan.wall_watts:.0f}"),
         phrase("proven", parts=plan.offers) if plan.proven else phrase("unproven"),
     ]
@@ -67,7 +66,7 @@ def plan_text(plan: Plan, language: str = "en") -> str:
         lines.append(phrase("left_out", count=plan.without_speed))
     lines += [x for x in (price_dates(plan, language),) if x]
     lines.append(f"{phrase('checks')}:" if plan.checks else phrase("nothing"))
-    lines += [f"  - {x.text(language)}" for x in plan.checks]
+    lines += [f"  - {text_of(x.message, language)}" for x in plan.checks]
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +88,7 @@ def _as_json(plan: Plan, language: str) -> dict[str, Any]:
             "low": plan.speed.low,
             "high": plan.speed.high,
             "unit": plan.speed.unit,
-            "basis": plan.speed.basis,
+            "basis": texts_of(plan.speed.basis),
             "sources": list(plan.speed.sources),
         },
         "parts": [
@@ -112,7 +111,7 @@ def _as_json(plan: Plan, language: str) -> dict[str, Any]:
             {
                 "check": str(x.check),
                 "always": isinstance(x, Unknown) and x.always,
-                "text": x.text(language),
+                "text": text_of(x.message, language),
             }
             for x in plan.checks
         ],

@@ -19,10 +19,10 @@ from shiomi.rig.estimate.training import (
     vit,
 )
 from shiomi.rig.machine.machine import Gpu, Machine
-from shiomi.rig.report.basis import basis_text
+from shiomi.rig.message import reason
 from shiomi.rig.report.fit_report import estimate_json, range_text
 from shiomi.rig.report.table import text_table
-from shiomi.rig.report.wording import reason, say
+from shiomi.rig.report.wording import say, text_of, texts_of
 
 __all__ = ["TrainingRow", "training_json", "training_rows", "training_text"]
 
@@ -126,10 +126,10 @@ def training_text(
     lines = [title, "", *text_table([heads, *table], right=(2, 3, 4)), ""]
     first = next((row for row in rows if row.memory), None)
     if first is not None and first.memory is not None:
-        lines.append(f"{phrase('gib')}: {basis_text('; '.join(first.memory.sources), language)}")
+        lines.append(f"{phrase('gib')}: {text_of(first.memory.basis[-1], language)}")
     timed = next((row.days for row in rows if row.days), None)
     lines.append(
-        f"{phrase('days')}: {basis_text(timed.basis, language) if timed else phrase('no_peak')}"
+        f"{phrase('days')}: {texts_of(timed.basis, language) if timed else phrase('no_peak')}"
     )
     return "\n".join(lines) + "\n"
 

@@ -1,22 +1,17 @@
-"""What the rig says, in the reader's language: one TOML file per language, the same keys.
-
-Reasons, doubts and what an estimate rests on are made in English, as they are in JSON and in
-errors; `in_language` finds the phrase again and says it in another language. A text that is no
-phrase, such as a name of the reader's own, stays as it is.
-"""
+"""Words for messages, in the reader's language: one TOML file per language, with the same keys."""
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from shiomi.rig.errors import RigError
+from shiomi.rig.message import Text
 
-__all__ = ["LANGUAGES", "in_language", "reason", "say", "unit_text", "wording"]
+__all__ = ["LANGUAGES", "say", "text_of", "texts_of", "unit_text", "wording"]
 
 LANGUAGES = ("en", "ja")
 
@@ -42,37 +37,15 @@ def unit_text(unit: str, language: str) -> str:
     return wording(language)["unit"].get(unit, unit)
 
 
-def reason(key: str, **slots: object) -> str:
-    """A phrase of the table `reason` in English: why something is not known, or not to be had."""
-    return say("en", "reason", key, {name: str(value) for name, value in slots.items()})
-
-
-def in_language(text: str, language: str, table: str = "reason") -> str:
-    """An English text that is a phrase of the table, in `language`; else the text itself.
-
-    Of its slots, `of` and `machine` may be phrases of the same table, `categories` are kinds of
-    parts.
-    """
-    if language == "en":
+def text_of(text: Text, language: str = "en") -> str:
+    """Word a message in `language`; a plain sentence stays as it is."""
+    if isinstance(text, str):
         return text
-    for key, pattern in _patterns(table):
-        if found := pattern.fullmatch(text):
-            slots = found.groupdict()
-            for name in {"of", "machine"} & slots.keys():
-                slots[name] = in_language(slots[name], language, table)
-            if "categories" in slots:
-                names = wording(language)["category"]
-                slots["categories"] = ", ".join(
-                    names.get(x, x) for x in slots["categories"].split(", ")
-                )
-            return say(language, table, key, slots)
-    return text
+    if text.table == "list":
+        return ", ".join(text_of(x, language) for _, x in text.slots)
+    return say(language, text.table, text.key, {n: text_of(x, language) for n, x in text.slots})
 
 
-@cache
-def _patterns(table: str) -> tuple[tuple[str, re.Pattern[str]], ...]:
-    """Each English phrase as a pattern, its slots as groups, in the order of the file."""
-    return tuple(
-        (key, re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(phrase)), re.DOTALL))
-        for key, phrase in wording("en")[table].items()
-    )
+def texts_of(texts: Iterable[Text], language: str = "en") -> str:
+    """Word several messages as one line."""
+    return "; ".join(text_of(x, language) for x in texts)

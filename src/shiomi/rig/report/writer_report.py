@@ -7,10 +7,9 @@ from typing import Any
 
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.writer import Writer
-from shiomi.rig.report.basis import basis_text
 from shiomi.rig.report.fit_report import estimate_json, range_text
 from shiomi.rig.report.table import figure, text_table
-from shiomi.rig.report.wording import say
+from shiomi.rig.report.wording import say, texts_of
 
 __all__ = ["writers_json", "writers_text"]
 
@@ -40,8 +39,8 @@ def writers_text(writers: Sequence[Writer], language: str = "en") -> str:
     lines += text_table([heads, *rows], right=(3, 4, 5))
     if len(writers) > _SHOWN:
         lines.append(phrase("more", count=len(writers) - _SHOWN))
-    lines += ["", f"{phrase('time')}: {basis_text(first.seconds.basis, language)}"]
-    paid = basis_text(first.yen.basis, language) if first.yen else phrase("no_yen")
+    lines += ["", f"{phrase('time')}: {texts_of(first.seconds.basis, language)}"]
+    paid = texts_of(first.yen.basis, language) if first.yen else phrase("no_yen")
     lines.append(f"{phrase('yen')}: {paid}")
     return "\n".join(lines) + "\n"
 

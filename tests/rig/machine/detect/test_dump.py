@@ -9,6 +9,7 @@ import pytest
 from shiomi.rig.errors import MachineError
 from shiomi.rig.machine.detect import machine_of, parse_dump
 from shiomi.rig.machine.detect.dump import FORMAT, number
+from shiomi.rig.report.wording import text_of
 
 BARE: dict[str, Any] = {"format": FORMAT, "system": "Linux"}
 
@@ -47,7 +48,7 @@ def test_a_number_that_cannot_be_meant_is_not_told(value: object) -> None:
     assert machine.memory_gib is None
     assert machine.cores is None
     assert machine.gpus[0].memory_gib == 24  # one size of it is sold
-    assert any("24 GiB" in x and "listed" in x for x in machine.unknown)
+    assert any("24 GiB" in text_of(x) and "listed" in text_of(x) for x in machine.unknown)
 
 
 def test_numbers_may_be_texts_as_tools_print_them() -> None:

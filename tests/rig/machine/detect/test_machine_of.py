@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from shiomi.rig.machine.detect import Dump, machine_of, parse_dump
 from shiomi.rig.machine.detect.dump import NvidiaFacts
 from shiomi.rig.machine.machine import Machine
+from shiomi.rig.report.wording import text_of, texts_of
 
 FOLDER = Path(__file__).parents[3] / "data" / "rig" / "machines"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -75,9 +76,9 @@ def test_a_dump_is_read_as_its_machine(name: str) -> None:
     assert [(gpu.name, gpu.memory_gib) for gpu in found.gpus] == gpus
     assert found.memory_bandwidth_gb_s == (None if bandwidth is None else pytest.approx(bandwidth))
     if bandwidth is None:
-        assert any("bandwidth" in x for x in found.unknown)
+        assert any("bandwidth" in text_of(x) for x in found.unknown)
     if not gpus:
-        assert any("GPU" in x for x in found.unknown)
+        assert any("GPU" in text_of(x) for x in found.unknown)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -89,7 +90,7 @@ def test_memory_set_aside_for_a_unified_gpu_is_not_lost() -> None:
     found = machine("strix-halo-96-set-aside")
     assert found.gpus[0].unified
     assert found.memory_gib == pytest.approx(126.9, abs=0.1)  # the system shows 31
-    assert any("96.0 GiB are set aside" in x for x in found.unknown)
+    assert any("96.0 GiB are set aside" in text_of(x) for x in found.unknown)
     lent = machine("strix-halo-lent")
     assert lent.memory_gib == pytest.approx(124.5, abs=0.1)
 
@@ -97,7 +98,7 @@ def test_memory_set_aside_for_a_unified_gpu_is_not_lost() -> None:
 def test_graphics_inside_a_processor_are_no_second_card() -> None:
     found = machine("9800x3d-and-7900-xtx")
     assert len(found.gpus) == 1
-    assert any("Granite Ridge" in x and "not counted" in x for x in found.unknown)
+    assert any("Granite Ridge" in text_of(x) and "not counted" in text_of(x) for x in found.unknown)
     assert len(machine("rtx-4090-laptop").gpus) == 1
 
 
@@ -107,7 +108,7 @@ def test_unknown_graphics_with_lent_memory_are_no_card_either() -> None:
     files["/sys/class/drm/card1/device/device"] = "0xffff\n"
     found = machine_of(replace(known, files=files))
     assert len(found.gpus) == 1
-    assert any("ffff" in x for x in found.unknown)
+    assert any("ffff" in text_of(x) for x in found.unknown)
 
 
 def test_two_equal_gpus_are_two_with_their_own_memory_and_neither_sum_nor_largest() -> None:
@@ -119,28 +120,28 @@ def test_a_near_name_is_not_taken() -> None:
     assert gpu.bandwidth_gb_s == pytest.approx(176, abs=1)  # an A100 has 1,555
     assert gpu.architecture == "ampere"
     assert gpu.fp16_tflops is None
-    assert any("not in the table" in x for x in machine("rtx-a1000-laptop").unknown)
+    assert any("not in the table" in text_of(x) for x in machine("rtx-a1000-laptop").unknown)
 
 
 def test_a_slice_of_a_card_has_the_memory_of_the_slice() -> None:
-    assert any("48 are listed" in x for x in machine("vgpu-slice").unknown)
+    assert any("48 are listed" in text_of(x) for x in machine("vgpu-slice").unknown)
 
 
 def test_a_card_divided_by_mig_is_said_and_not_counted() -> None:
     assert len(machine("h100-mig").gpus) == 1
-    assert any("MIG" in x for x in machine("h100-mig").unknown)
+    assert any("MIG" in text_of(x) for x in machine("h100-mig").unknown)
 
 
 def test_a_silent_driver_is_named_with_the_remedy() -> None:
-    text = " ".join(machine("nvidia-without-driver").unknown)
+    text = texts_of(machine("nvidia-without-driver").unknown)
     assert "NVML Shared Library Not Found" in text
     assert "pip install" in text
-    assert not any("did not answer" in x for x in machine("nvidia-smi-only").unknown)
+    assert not any("did not answer" in text_of(x) for x in machine("nvidia-smi-only").unknown)
 
 
 def test_a_limit_below_the_memory_is_the_memory() -> None:
     assert machine("container-with-limit").memory_gib == 32
-    assert any("32.0 of" in x for x in machine("container-with-limit").unknown)
+    assert any("32.0 of" in text_of(x) for x in machine("container-with-limit").unknown)
 
 
 def test_the_power_limit_that_is_set_is_taken_unless_it_cannot_be_meant() -> None:
@@ -155,7 +156,7 @@ def test_cores_are_physical_ones_and_the_processor_is_named() -> None:
     found = machine("two-rtx-3090")
     assert (found.cores, found.cpu) == (16, "AMD Ryzen 9 5950X 16-Core Processor")
     assert machine("dgx-spark").cpu is None
-    assert any("processor" in x for x in machine("dgx-spark").unknown)
+    assert any("processor" in text_of(x) for x in machine("dgx-spark").unknown)
 
 
 @pytest.mark.parametrize("system", ["Linux", "Darwin", "Windows", "Plan9"])

@@ -19,7 +19,7 @@ from typing import TypeVar
 from shiomi.rig.buy.catalog.rows import FIELDS, read_row
 from shiomi.rig.buy.parts import Category, GraphicsCard, Part
 from shiomi.rig.errors import AmbiguousPartError, RigError, UnknownPartError
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import reason
 
 __all__ = ["Catalog", "CatalogError", "load_catalog", "normal_name"]
 

@@ -23,7 +23,7 @@ from shiomi.rig.buy.parts import (
     Part,
     PowerSupply,
 )
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import Text, reason
 
 __all__ = ["FIELDS", "read_row"]
 
@@ -72,7 +72,7 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(x.strip() for x in text.split("|") if x.strip())
 
 
-def _number(row: Row, name: str, low: float, high: float, doubts: list[str]) -> float | None:
+def _number(row: Row, name: str, low: float, high: float, doubts: list[Text]) -> float | None:
     """A field within [low, high]; None where empty or zero, None and a doubt where it cannot be."""
     text = (row.get(name) or "").strip()
     if not text:
@@ -88,7 +88,7 @@ def _number(row: Row, name: str, low: float, high: float, doubts: list[str]) -> 
     return None
 
 
-def _count(row: Row, name: str, high: int, doubts: list[str]) -> int | None:
+def _count(row: Row, name: str, high: int, doubts: list[Text]) -> int | None:
     """A whole number from 0 to `high`; None where empty or impossible."""
     text = (row.get(name) or "").strip()
     if not text:
@@ -108,7 +108,7 @@ def _base(row: Row) -> tuple[str, str, str, tuple[str, ...], int | None]:
     return row["id"], row["name"], row.get("maker") or "", _list(row.get("pn") or ""), year
 
 
-def _connectors(row: Row, names: tuple[str, ...], doubts: list[str]) -> list[int | None]:
+def _connectors(row: Row, names: tuple[str, ...], doubts: list[Text]) -> list[int | None]:
     """Counts; an empty field beside stated ones is none of it, all empty is not stated."""
     counts = [_count(row, name, 18, doubts) for name in names]
     if all(count is None for count in counts):
@@ -118,7 +118,7 @@ def _connectors(row: Row, names: tuple[str, ...], doubts: list[str]) -> list[int
 
 def _gpu(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     chipset = (row.get("chipset") or "").strip()
     if not chipset:
         raise ValueError("it has no chipset")
@@ -158,7 +158,7 @@ def _gpu(row: Row) -> Part:
 
 def _cpu(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     if not row.get("socket"):
         raise ValueError("it has no socket")
     return Cpu(
@@ -184,7 +184,7 @@ _SLOT = re.compile(r"(\d+)x gen(\d)\.\d x(\d+)")
 
 def _board(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     slots = _SLOT.findall(row.get("pcie") or "")
     long = [(int(count), float(gen)) for count, gen, lanes in slots if int(lanes) == 16]
     generation = max((gen for _, gen in long), default=None)
@@ -226,7 +226,7 @@ _KIT = re.compile(r"\((\d{1,2}) ?x ?(\d{1,3}) ?GB\)", re.IGNORECASE)
 
 def _memory(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     capacity = _number(row, "capacity_gb", 0.5, 8192, doubts)
     modules = _number(row, "modules", 1, 32, doubts)
     if capacity is None or modules is None or not row.get("type"):
@@ -254,7 +254,7 @@ def _memory(row: Row) -> Part:
 
 def _drive(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     capacity = _number(row, "capacity_gb", 8, 1_000_000, doubts)
     if capacity is None:
         raise ValueError("its capacity is missing")
@@ -273,7 +273,7 @@ def _drive(row: Row) -> Part:
 
 def _supply(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     watts = _number(row, "watt", 100, 4000, doubts)
     said = {float(x) for x in re.findall(r"(?<![\d.])(\d{3,4}) ?W\b", name)}
     if watts is not None and said and watts not in said:
@@ -303,7 +303,7 @@ def _supply(row: Row) -> Part:
 
 def _case(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     return Case(
         id=id_,
         name=name,
@@ -322,7 +322,7 @@ def _case(row: Row) -> Part:
 
 def _cooler(row: Row) -> Part:
     id_, name, maker, numbers, year = _base(row)
-    doubts: list[str] = []
+    doubts: list[Text] = []
     water = {"True": True, "False": False}.get(row.get("water") or "")
     radiator = _number(row, "rad_mm", 80, 560, doubts)
     if water is False and radiator is not None:

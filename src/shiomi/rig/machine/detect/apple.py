@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shiomi.rig.estimate.kv_cache import GIB
 from shiomi.rig.machine.detect.dump import Dump, loaded, number
 from shiomi.rig.machine.detect.recognise import Recognised
 from shiomi.rig.machine.gpus import gpus_called
-from shiomi.rig.machine.machine import Vendor
-from shiomi.rig.report.wording import reason
+from shiomi.rig.machine.machine import GIB, Vendor
+from shiomi.rig.message import reason
 
 __all__ = ["PROFILER", "SYSCTL", "apple_gpus", "sysctl"]
 

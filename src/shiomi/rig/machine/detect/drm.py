@@ -14,12 +14,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
-from shiomi.rig.estimate.kv_cache import GIB
 from shiomi.rig.machine.detect.dump import Dump
 from shiomi.rig.machine.detect.recognise import Recognised, recognise
 from shiomi.rig.machine.gpus import gpus_called
-from shiomi.rig.machine.machine import Gpu, Vendor
-from shiomi.rig.report.wording import reason
+from shiomi.rig.machine.machine import GIB, Gpu, Vendor
+from shiomi.rig.message import reason
 
 __all__ = ["AMDGPU_IDS", "DRM_FIELDS", "drm_gpus", "set_aside_gib"]
 

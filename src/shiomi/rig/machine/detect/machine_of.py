@@ -16,7 +16,7 @@ from shiomi.rig.machine.detect.system import (
     product,
 )
 from shiomi.rig.machine.machine import Gpu, Machine
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import Text, reason
 
 __all__ = ["machine_of"]
 
@@ -59,7 +59,7 @@ def machine_of(dump: Dump) -> Machine:
 
 
 def _memory(
-    dump: Dump, memory: float | None, shared: Gpu | None, unknown: list[str]
+    dump: Dump, memory: float | None, shared: Gpu | None, unknown: list[Text]
 ) -> tuple[float | None, float | None]:
     """The system's memory and its bandwidth; of a chip that shares it, the chip's."""
     if memory is None:
@@ -81,7 +81,7 @@ def _memory(
     return memory, bus.bandwidth_gb_s
 
 
-def _no_gpu(dump: Dump) -> str:
+def _no_gpu(dump: Dump) -> Text:
     if dump.system == "Windows":
         return reason("no_gpu_on_windows")
     if is_wsl(dump):

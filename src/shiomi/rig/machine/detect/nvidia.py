@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 
-from shiomi.rig.estimate.kv_cache import GIB
 from shiomi.rig.machine.detect.dump import Dump, NvidiaFacts, number
 from shiomi.rig.machine.detect.recognise import Recognised, recognise
-from shiomi.rig.machine.machine import Vendor
-from shiomi.rig.report.wording import reason
+from shiomi.rig.machine.machine import GIB, Vendor
+from shiomi.rig.message import reason
 
 __all__ = ["SMI", "nvidia_gpus"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from shiomi.rig.machine.gpus import gpus_called
 from shiomi.rig.machine.machine import Gpu, Vendor
-from shiomi.rig.report.wording import reason
+from shiomi.rig.message import Text, reason
 
 __all__ = ["Recognised", "recognise"]
 
@@ -24,7 +24,7 @@ class Recognised:
     """A GPU, or None where too little is known; and what is to be said of it."""
 
     gpu: Gpu | None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def recognise(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from shiomi.rig.estimate.kv_cache import GIB
 from shiomi.rig.machine.detect.apple import sysctl
 from shiomi.rig.machine.detect.dump import Dump, number
-from shiomi.rig.report.wording import reason
+from shiomi.rig.machine.machine import GIB
+from shiomi.rig.message import Text, reason
 
 __all__ = [
     "CGROUP_LIMITS",
@@ -58,7 +58,7 @@ class MemoryBus:
     rate_mt_s: float | None
     channels: int | None
     bandwidth_gb_s: float | None
-    note: str = ""
+    note: Text = ""
 
 
 def cpu_name(dump: Dump) -> str | None:
@@ -89,7 +89,7 @@ def cores(dump: Dump) -> int | None:
     return len(seen) or dump.cores
 
 
-def memory_gib(dump: Dump) -> tuple[float | None, str]:
+def memory_gib(dump: Dump) -> tuple[float | None, Text]:
     """The system's memory, and a note where a limit is set below it."""
     total = number(sysctl(dump).get("hw.memsize"), 1e6, 2**50)
     found = re.search(
@@ -121,7 +121,7 @@ def is_virtual(dump: Dump) -> bool:
     return flags is not None or any(x in maker for x in _HYPERVISORS)
 
 
-def product(dump: Dump) -> str:
+def product(dump: Dump) -> Text:
     """The machine's maker and model, as its firmware says; "this machine" where it does not."""
     said = [dump.files.get(path, "").strip() for path in DMI]
     empty = (

@@ -1,0 +1,73 @@
+"""How a model is run: everything that an estimate depends on besides the model and the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shiomi.rig.errors import SettingError
+from shiomi.rig.estimate.kv_cache import check_setting
+from shiomi.rig.model.model import Model
+from shiomi.rig.model.quantisation import find_quantisation
+
+__all__ = ["Place", "Setting", "quantisation_of"]
+
+LONGEST_PROMPT = 10**8  # tokens
+_MICRO_BATCHES = (32, 16_384)
+
+
+class Place(StrEnum):
+    """Where the weights are kept."""
+
+    GPU = "gpu"
+    EXPERTS_IN_RAM = "experts in RAM"  # llama.cpp --cpu-moe
+    RAM = "RAM"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Raises SettingError if a value is out of range."""
+
+    quantisation: str | None = None  # None: the file's own, or chosen by the caller
+    context: int = 8192  # tokens in each user's context
+    users: int = 1
+    prompt: int = 512  # tokens of the prompt whose reading is timed
+    gpus: int | None = None  # the first ones of the machine; None: all
+    place: Place = Place.GPU
+    kv_dtype: str = "f16"
+    engine: str = "llama.cpp"  # or "ollama", "vllm"; "llama.cpp@2024-05" fixes the version
+    micro_batch: int = 512  # tokens computed at once while a prompt is read; llama.cpp -ub
+    tensor_split: bool = False  # every GPU works on every layer; llama.cpp -sm tensor
+    speculation: bool = False  # tokens are drafted and verified together (MTP, draft model)
+
+    def __post_init__(self) -> None:
+        check_setting(context=max(1, self.context), users=self.users, engine="llama.cpp")
+        if self.context < 0:
+            raise SettingError(f"context must be >= 0 tokens, got {self.context}")
+        if not 1 <= self.prompt <= LONGEST_PROMPT:
+            raise SettingError(f"prompt must be 1 to {LONGEST_PROMPT:,} tokens, got {self.prompt}")
+        least, most = _MICRO_BATCHES
+        if not least <= self.micro_batch <= most:
+            raise SettingError(
+                f"micro-batch must be {least} to {most:,} tokens, got {self.micro_batch}"
+            )
+        if self.quantisation is not None:
+            find_quantisation(self.quantisation)
+
+    @property
+    def engine_name(self) -> str:
+        """The engine without a version."""
+        return self.engine.split("@")[0]
+
+    @property
+    def experts_in_ram(self) -> bool:
+        """Whether the routed experts are kept in the system's memory."""
+        return self.place is Place.EXPERTS_IN_RAM
+
+
+def quantisation_of(model: Model, setting: Setting) -> str:
+    """Return the format of the weights; raise SettingError if neither of the two names it."""
+    chosen = setting.quantisation or model.quantisation
+    if chosen is None:
+        raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
+    return chosen

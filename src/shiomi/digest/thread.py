@@ -93,11 +93,28 @@ class Thread:
         return self.readings[-1] if self.readings else None
 
 
+_LABELS = {
+    "hackernews": "Hacker News",
+    "lobsters": "Lobsters",
+    "arxiv": "arXiv",
+    "zenn": "Zenn",
+    "qiita": "Qiita",
+    "hatena": "はてなブックマーク",
+    "dev": "DEV",
+    "huggingface-papers": "Hugging Face Papers",
+    "github-releases": "GitHub",
+    "mastodon-tag": "Mastodon",
+    "bluesky-tag": "Bluesky",
+}
+
+
 def community_label(community: str) -> str:
     """The name a reader knows a community by: "Hacker News", "Reddit (r/LocalLLaMA)"."""
     family, _, part = community.partition("/")
     if family == "reddit":
         return f"Reddit (r/{part})"
-    return {"hackernews": "Hacker News", "lobsters": "Lobsters", "arxiv": "arXiv"}.get(
-        family, community
-    )
+    label = _LABELS.get(family)
+    if label is None:
+        return community
+    tag = "#" if family.endswith("-tag") else ""
+    return f"{label} ({tag}{part})" if part else label

@@ -376,8 +376,9 @@ def test_a_cursor_of_another_version_is_begun_anew(archive: Archive, community: 
 
 
 def test_the_enabled_sources_are_those_of_the_configuration() -> None:
-    assert list(enabled_sources(SourcesConfig())) == ["hackernews", "lobsters", "reddit", "arxiv"]
-    assert "reddit" not in enabled_sources(SourcesConfig(reddit=RedditConfig(enabled=False)))
+    assert list(enabled_sources(Config())) == ["hackernews", "lobsters", "reddit", "arxiv"]
+    without = SourcesConfig(reddit=RedditConfig(enabled=False))
+    assert "reddit" not in enabled_sources(Config(sources=without))
 
 
 def test_four_communities_in_trouble_at_once_are_each_named(

@@ -13,18 +13,22 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
 
 import httpx2
 import msgspec
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.outcomes import Outcome, OutcomeStore
-from shiomi.digest.config import Config, SourcesConfig
-from shiomi.digest.errors import ConfigError, DigestError
+from shiomi.digest.config import Config
+from shiomi.digest.errors import ConfigError, DigestError, SourceError
 from shiomi.digest.sources.arxiv import Arxiv
+from shiomi.digest.sources.feed import Feed
 from shiomi.digest.sources.hackernews import HackerNews
 from shiomi.digest.sources.http import Http, StoppedError, new_client, user_agent
 from shiomi.digest.sources.items import read_cursor
+from shiomi.digest.sources.known_feeds import enabled_communities, feed_settings
 from shiomi.digest.sources.lobsters import Lobsters
 from shiomi.digest.sources.reddit import Reddit
 from shiomi.digest.sources.reddit_feeds import RedditFeeds
@@ -138,8 +142,9 @@ class _Collecting:
     workers: dict[str, _Worker] = field(default_factory=dict)
 
 
-def enabled_sources(config: SourcesConfig) -> dict[str, Callable[[], Source]]:
-    """How each enabled source is made, by name."""
+def enabled_sources(settings: Config) -> dict[str, Callable[[], Source]]:
+    """A factory for each enabled source, by name. Raises ConfigError for a [[feed]]."""
+    config = settings.sources
     known: dict[str, tuple[bool, Callable[[], Source]]] = {
         "hackernews": (config.hackernews.enabled, lambda: HackerNews(config.hackernews)),
         "lobsters": (config.lobsters.enabled, lambda: Lobsters(config.lobsters)),
@@ -149,7 +154,31 @@ def enabled_sources(config: SourcesConfig) -> dict[str, Callable[[], Source]]:
         ),
         "arxiv": (config.arxiv.enabled, lambda: Arxiv(config.arxiv)),
     }
-    return {name: make for name, (enabled, make) in known.items() if enabled}
+    made = {name: make for name, (enabled, make) in known.items() if enabled}
+    for feed in settings.feed:
+        one = feed_settings(feed)
+        if one.name in made:
+            raise ConfigError(f"two sources are named {one.name!r}; give this [[feed]] a `name`")
+        made[one.name] = partial(Feed, one)
+    for point in entry_points(group="shiomi.sources"):
+        table = config.packages.get(point.name)
+        if table is not None and table.get("enabled", True):
+            made[point.name] = partial(_from_package, point, table)
+    return made
+
+
+def _from_package(point: EntryPoint, table: Mapping[str, object]) -> Source:
+    """The source of an installed package, made from its table in shiomi.toml."""
+    try:
+        source: Source = point.load()(table)
+    except DigestError:
+        raise
+    except Exception as error:
+        raise SourceError(
+            f"{point.name}: the package {point.value!r} could not make its source: "
+            f"{type(error).__name__}: {str(error)[:200]}"
+        ) from error
+    return source
 
 
 def collect(
@@ -177,7 +206,7 @@ def collect(
     work = _Collecting(archive, clock, progress)
     pause = sleep or work.stop.wait  # so that Ctrl-C ends a wait
     reports: list[SourceReport] = []
-    made = _chosen(enabled_sources(config.sources) if sources is None else sources, only)
+    made = _chosen(enabled_sources(config) if sources is None else sources, only)
     for name, make in made.items():
         report = SourceReport(name)
         reports.append(report)
@@ -186,7 +215,8 @@ def collect(
             source = make()
         except DigestError as error:
             report.error = str(error)
-            failed = [Outcome(one, error=str(error)) for one in _communities(name, config.sources)]
+            communities = [one for one, of in enabled_communities(config).items() if of == name]
+            failed = [Outcome(one, error=str(error)) for one in communities or [name]]
             OutcomeStore(archive).record(name, int(clock()), failed)
             continue
         http = Http(
@@ -204,13 +234,6 @@ def collect(
         for worker in work.workers.values():
             worker.http.client.close()
     return CollectReport(tuple(reports), interrupted)
-
-
-def _communities(name: str, config: SourcesConfig) -> tuple[str, ...]:
-    """The communities of a source that could not be made."""
-    if name == "reddit":
-        return tuple(f"reddit/{subreddit}" for subreddit in config.reddit.subreddits)
-    return (name,)
 
 
 def _chosen(

@@ -99,7 +99,7 @@ def test_a_community_that_is_down_is_named_and_the_others_are_collected(
     done = shiomi(tmp_path, "collect")
     assert done.returncode == Exit.PARTLY
     assert "hackernews: " in done.stdout
-    assert "failed: lobsters: " in done.stdout
+    assert "failed: lobsters: " in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -53,6 +53,8 @@ def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
     else:
         for line in report.text().splitlines():
             echo(line)
+        for line in report.failures():
+            echo(line, err=True)
         if reasons:
             echo(f"{len(reasons)} pages gave no article; --json says which and why")
     if report.exit_code:

@@ -57,9 +57,19 @@ def configuration(context: click.Context) -> Config:
     return load_config(path)
 
 
-def opened(config: Config, *, create: bool = False) -> Archive:
-    """The archive of this configuration, to be used in a `with`."""
+def opened(config: Config, *, create: bool = False, read_only: bool = False) -> Archive:
+    """The archive of this configuration, to be used in a `with`.
+
+    `read_only` needs no permission to write, unless the archive has still to be migrated.
+    """
     from shiomi.digest.archive import Archive
+    from shiomi.digest.errors import ArchiveBusyError
+
+    if read_only:
+        try:
+            return Archive.open(config.archive, read_only=True)
+        except ArchiveBusyError:
+            return Archive.open(config.archive, create=False)
 
     if create:
         try:

@@ -1,9 +1,8 @@
-"""Progress of long work on stderr: a moving line on a terminal, a line now and then elsewhere."""
+"""Progress of long work on stderr, shown on a terminal only: cron mails whatever is printed."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,19 +11,15 @@ __all__ = ["Progress", "progress"]
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what is being done)."""
 
-_PLAIN_EVERY_SECONDS = 5.0
-
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Progress]:
-    """A function to call as work goes on; shows nothing where `quiet`."""
-    if quiet:
+    """A function to call as work goes on; shows nothing if `quiet` or without a terminal."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda *_: None
-    elif sys.stderr.isatty():
+    else:
         with _bars() as show:
             yield show
-    else:
-        yield _plain()
 
 
 @contextmanager
@@ -48,17 +43,3 @@ def _bars() -> Iterator[Progress]:
             bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
 
         yield show
-
-
-def _plain() -> Progress:
-    last: dict[str, float] = {}
-
-    def show(done: int, total: int | None, what: str) -> None:
-        now = time.monotonic()
-        if now - last.get(what, now - _PLAIN_EVERY_SECONDS) < _PLAIN_EVERY_SECONDS:
-            return
-        last[what] = now
-        of = f" of {total:,}" if total else ""
-        print(f"{what}: {done:,}{of}", file=sys.stderr, flush=True)  # noqa: T201
-
-    return show

@@ -51,7 +51,7 @@ def search(
       shiomi search 規制 --since 2026-11-01 --json
     """
     config = configuration(context)
-    with opened(config) as archive:
+    with opened(config, read_only=True) as archive:
         hits = archive.search(
             query,
             limit=limit,

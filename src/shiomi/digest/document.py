@@ -9,7 +9,7 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread
 from shiomi.digest.week import Week
 
-__all__ = ["Digest", "Origin", "Reason", "Sentence", "Subject", "Topic", "Trend"]
+__all__ = ["Digest", "Gap", "Origin", "Reason", "Sentence", "Subject", "Topic", "Trend"]
 
 
 class Origin(StrEnum):
@@ -77,6 +77,16 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A community that was enabled but not read on some days of the week."""
+
+    community: str
+    days: tuple[str, ...]  # local days not read, YYYY-MM-DD
+    missing: bool  # nothing of the week was read
+    reason: str  # the last error; "" if nothing was asked
+
+
+@dataclass(frozen=True, slots=True)
 class Digest:
     """One week, ready to be rendered."""
 
@@ -87,3 +97,4 @@ class Digest:
     trends: tuple[Trend, ...]
     subjects: tuple[Subject, ...] = ()
     notes: tuple[str, ...] = ()  # what the model writer could not do; () without one
+    gaps: tuple[Gap, ...] = ()  # communities that are missing or incomplete in this week

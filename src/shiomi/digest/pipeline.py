@@ -10,6 +10,7 @@ from typing import TypeVar
 from shiomi import __version__
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore, Plan
+from shiomi.digest.archive.gaps import week_gaps
 from shiomi.digest.config import Config
 from shiomi.digest.document import Digest, Origin, Subject, Topic, Trend
 from shiomi.digest.errors import DigestError
@@ -25,6 +26,7 @@ from shiomi.digest.ranking import (
     read_window,
 )
 from shiomi.digest.render import render_site
+from shiomi.digest.sources.known_feeds import enabled_communities
 from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
@@ -136,6 +138,12 @@ class _Making:
             trends=self.trends(ranked),
             subjects=self.subjects(),
             notes=self.writer.notes if self.writer else (),
+            gaps=week_gaps(
+                self.archive,
+                enabled_communities(self.config),
+                self.plan.week,
+                as_of=self.plan.as_of,
+            ),
         )
 
     def topics(self, chosen: Sequence[Ranked]) -> tuple[Topic, ...]:

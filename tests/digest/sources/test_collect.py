@@ -116,7 +116,7 @@ def test_a_failing_source_stops_no_other_and_is_named_with_reason_and_remedy(
         "c: a fault in shiomi, please report it: ZeroDivisionError: oh",
     ]
     assert report.exit_code == 3
-    assert "failed: counted: no answer; wait" in report.text()
+    assert "failed: counted: no answer; wait" in str(report.failures())
 
 
 def test_a_source_that_failed_was_not_collected_now(archive: Archive, community: Community) -> None:

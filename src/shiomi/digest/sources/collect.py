@@ -79,7 +79,7 @@ class CollectReport:
         return 1 if failed == len(self.sources) else 3
 
     def text(self) -> str:
-        """The report for a reader: a line a source, the failures with their remedies last."""
+        """The report for a reader: one line for each source."""
         lines = [
             f"{one.name}: {one.threads:,} threads ({one.new:,} new, {one.changed:,} changed), "
             f"{one.readings:,} readings, {one.requests:,} requests, {one.seconds:.0f} s"
@@ -87,10 +87,13 @@ class CollectReport:
             + (", not complete" if one.error else "")
             for one in self.sources
         ]
-        lines += [f"failed: {one.error}" for one in self.sources if one.error]
         if self.interrupted:
             lines.append("interrupted; `shiomi collect` goes on where this stopped")
         return "\n".join(lines) if lines else "no source is enabled in shiomi.toml"
+
+    def failures(self) -> list[str]:
+        """For each source that is not complete the reason and the remedy."""
+        return [f"failed: {one.error}" for one in self.sources if one.error]
 
 
 class _Run(msgspec.Struct, omit_defaults=True):

@@ -1,0 +1,47 @@
+"""How fresh each enabled feed is, from the stored outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.outcomes import FeedState, OutcomeStore
+
+__all__ = ["Freshness", "read_freshness"]
+
+
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """One feed of an enabled community."""
+
+    source: str
+    community: str
+    feed: str  # "new", "top"; "" if the community has one feed
+    success: int | None  # unix seconds; None: never read
+    failures: int  # readings that failed since then
+    error: str | None  # of the last reading
+    stale: bool  # last read too long ago
+
+
+def read_freshness(
+    archive: Archive, communities: Mapping[str, str], *, now: int, stale_after: int
+) -> tuple[Freshness, ...]:
+    """Every feed of `communities` (community to source), by community and feed.
+
+    `stale_after` is in seconds. Empty if nothing was ever collected into this archive.
+    """
+    states: dict[str, list[FeedState]] = {}
+    for state in OutcomeStore(archive).states():
+        states.setdefault(state.community, []).append(state)
+    if not states:
+        return ()
+    found = []
+    for community, source in sorted(communities.items()):
+        never = FeedState(source, community, "", None, 0, None)
+        for one in states.get(community, [never]):
+            stale = one.success is None or now - one.success > stale_after
+            found.append(
+                Freshness(source, community, one.feed, one.success, one.failures, one.error, stale)
+            )
+    return tuple(found)

@@ -1,0 +1,58 @@
+"""Which communities a week lacks: not read at all, or not on some of its days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.outcomes import OutcomeStore, Span
+from shiomi.digest.document import Gap
+from shiomi.digest.week import Week
+
+__all__ = ["week_gaps"]
+
+_TOLERATED = 3600  # seconds of a day that may be missing
+
+
+def week_gaps(
+    archive: Archive, communities: Iterable[str], week: Week, *, as_of: int
+) -> tuple[Gap, ...]:
+    """The communities that were not read on every day of `week`, by name.
+
+    Judged at `as_of`, for days after the first collection that had ended by then. Empty if
+    nothing was collected before the week ended: imports tell nothing about completeness.
+    """
+    store = OutcomeStore(archive)
+    began = store.began()
+    if began is None or began >= week.end:
+        return ()
+    days = [(day, span) for day, span in _days(week) if began < span[1] <= as_of]
+    gaps = []
+    for community in sorted(set(communities)):
+        covered = store.covered(community, week.start, week.end, as_of=as_of)
+        lacking = [day for day, span in days if _missing(span, covered) > _TOLERATED]
+        if lacking:
+            reason = store.last_error(community, week.start, as_of=as_of) or ""
+            gaps.append(Gap(community, tuple(lacking), len(lacking) == len(days), reason))
+    return tuple(gaps)
+
+
+def _days(week: Week) -> Iterable[tuple[str, Span]]:
+    """The local days of the week, ISO dates, and their [start, end) in unix seconds."""
+    zone = ZoneInfo(week.zone)
+    first = week.last - timedelta(days=6)
+    for number in range(7):
+        day = first + timedelta(days=number)
+        start, end = (
+            int(datetime.combine(one, datetime.min.time(), zone).timestamp())
+            for one in (day, day + timedelta(days=1))
+        )
+        yield day.isoformat(), (start, end)
+
+
+def _missing(span: Span, covered: Iterable[Span]) -> int:
+    """Seconds of `span` that are in none of the disjoint spans `covered`."""
+    start, end = span
+    return end - start - sum(max(0, min(end, b) - max(start, a)) for a, b in covered)

@@ -25,6 +25,7 @@ from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.pages import preferred_language
 from shiomi.gate.policy import Action, Policy, load_policy
 from shiomi.gate.purpose import Purpose
+from shiomi.gate.refusal_log import REFUSED, RefusalLog
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
 from shiomi.gate.signals import own_files, own_headers
@@ -64,6 +65,10 @@ class Gatekeeper:
         Whom User-Agents and addresses name; None: those of the package.
     resolver
         Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not asked.
+    metrics
+        Counts that go on; None: from nothing.
+    refusals
+        Gets a line for each refusal.
     clock
         Unix seconds.
     """
@@ -75,6 +80,8 @@ class Gatekeeper:
         state: State | None = None,
         tables: Tables | None = None,
         resolver: Resolver | None = None,
+        metrics: Metrics | None = None,
+        refusals: RefusalLog | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if policy is None:
@@ -88,7 +95,8 @@ class Gatekeeper:
         patterns = self.tables.agents.patterns
         self.files = own_files(policy, [pattern.client for pattern in patterns])
         self.headers = own_headers(policy)
-        self.metrics = Metrics()
+        self.metrics = Metrics() if metrics is None else metrics
+        self._refusals = refusals
         self._resolver = resolver
         self._clock = clock
         self._prepared = PreparedPolicy(policy)
@@ -134,7 +142,7 @@ class Gatekeeper:
             decision = self._decide(request, identity, None)
         except Exception:
             decision = self._failed(request)
-        self.metrics.count(decision, time.perf_counter() - begun)
+        self._counted(request, decision, begun)
         return decision
 
     def judge_at_once(self, request: Request) -> Decision | None:
@@ -152,7 +160,7 @@ class Gatekeeper:
             decision = self._decide(request, identity, None)
         except Exception:
             decision = self._failed(request)
-        self.metrics.count(decision, time.perf_counter() - begun)
+        self._counted(request, decision, begun)
         return decision
 
     async def judge_fully(self, request: Request, *, state: State | None = None) -> Decision:
@@ -173,7 +181,7 @@ class Gatekeeper:
                 decision = await self._decide_in_thread(self._threads, request, identity, state)
         except Exception:
             decision = self._failed(request)
-        self.metrics.count(decision, time.perf_counter() - begun)
+        self._counted(request, decision, begun)
         return decision
 
     def trap_link(self, request: Request) -> str:
@@ -204,6 +212,11 @@ class Gatekeeper:
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
         self.state.close()
+
+    def _counted(self, request: Request, decision: Decision, begun: float) -> None:
+        self.metrics.count(decision, time.perf_counter() - begun)
+        if self._refusals is not None and decision.verdict in REFUSED:
+            self._refusals.write(request, decision, self._clock())
 
     def _decide(self, request: Request, identity: Identity, state: State | None) -> Decision:
         file = self.files.get(request.spelling)  # as it is written, and no other way

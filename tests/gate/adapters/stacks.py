@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,13 +82,19 @@ def _wsgi(
 
 @contextmanager
 def gate_service(
-    folder: Path, policy: Path | None = None, *, workers: int = 1, port: int | None = None
+    folder: Path,
+    policy: Path | None = None,
+    *,
+    workers: int = 1,
+    port: int | None = None,
+    options: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run `shiomi gate serve` in a folder of its own."""
     port = free_port() if port is None else port
     command = [
         *(sys.executable, "-m", "shiomi.cli", "gate", "serve", "--port", str(port)),
-        *("--clients", "10000", "--workers", str(workers), "--no-dns"),
+        *("--clients", "10000", "--workers", str(workers), "--no-dns", *options),
     ]
     if policy is not None:
         command += ["--policy", str(policy)]
@@ -97,7 +103,7 @@ def gate_service(
         port=port,
         log=folder / f"gate-{port}.log",
         cwd=folder,
-        environment={"PYTHONPATH": str(ROOT / "src")},
+        environment={"PYTHONPATH": str(ROOT / "src"), **(environment or {})},
     ) as running:
         yield running
 

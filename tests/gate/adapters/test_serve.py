@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -53,6 +55,9 @@ def command(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
         check=False,
     )
+
+
+pytestmark = pytest.mark.process
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +126,49 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
             pass
         time.sleep(0.05)
     raise AssertionError("it did not come about in time")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_hangup_reads_the_policy_again_and_keeps_the_old_one_if_the_new_is_wrong(
+    tmp_path: Path, count: int
+) -> None:
+    policy = tmp_path / "gate.toml"
+    policy.write_text("", encoding="utf-8")
+    with gate_service(tmp_path, policy, workers=count) as service:
+        wait_for(lambda: "the gate answers on" in service.log.read_text())
+
+        def status() -> int:
+            return asked(service.port, "/open/1")
+
+        assert status() == 403
+        policy.write_text('[[path]]\nmatch = ["/open/*"]\naction = "allow"\n', encoding="utf-8")
+        os.kill(service.process.pid, signal.SIGHUP)
+        wait_for(lambda: [status() for _ in range(8)] == [200] * 8)
+        policy.write_text("[challange]\n", encoding="utf-8")
+        os.kill(service.process.pid, signal.SIGHUP)
+        wait_for(lambda: "did you mean challenge" in service.log.read_text())
+        assert status() == 200
+        assert service.process.poll() is None
+
+
+def test_each_refusal_is_a_line_with_its_reason(tmp_path: Path) -> None:
+    with gate_service(tmp_path, options=("--refusals", "refusals.jsonl")) as service:
+        asked(service.port, "/page/1", agent="GPTBot/1.2")
+        asked(service.port, "/page/1")
+        line = json.loads((tmp_path / "refusals.jsonl").read_text())
+        assert (line["verdict"], line["reason"], line["client"]) == ("deny", "purpose", "GPTBot")
+        assert (line["address"], line["path"]) == ("192.0.2.7", "/page/1")
+
+
+def test_systemd_is_told_when_the_service_answers(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.settimeout(20)
+        with gate_service(
+            tmp_path, environment={"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        ) as service:
+            assert listening.recv(100) == b"READY=1"
+            assert fetch(service.port, "/health").status == 204
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])

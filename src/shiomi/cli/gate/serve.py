@@ -69,6 +69,11 @@ _SERVERS = ("nginx", "caddy", "traefik")
     help="A web server that may ask; repeat it.  [default: this machine]",
 )
 @click.option("--dns/--no-dns", default=True, show_default=True, help="Ask reverse DNS.")
+@click.option(
+    "--refusals",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that gets a line of JSON for each refused request, with the reason.",
+)
 @data_option
 @click.option(
     "--print-config",
@@ -92,14 +97,16 @@ def serve(
     workers: int,
     servers: tuple[str, ...],
     dns: bool,
+    refusals: Path | None,
     data: Path | None,
     print_config: str | None,
     site: str,
 ) -> None:
     """Answer a web server that asks about every request (auth_request, forward auth).
 
-    Stops by SIGTERM or Ctrl-C, after the requests under way. SIGHUP reads the policy anew where
-    there are several workers. /metrics is for Prometheus, /health for who watches it.
+    SIGTERM or Ctrl-C stops it after the requests under way. SIGHUP reads the policy and the lists
+    again; if one of them is wrong, the old ones stay in use. /metrics is for Prometheus, /health
+    for a monitor.
 
     \b
     Examples:
@@ -126,14 +133,6 @@ def serve(
         servers=servers or LOOPBACK,
         dns=dns,
         tables=data,
+        refusals=refusals,
     )
-    where = unix_socket or f"http://{host}:{port}"
-    said = f"the gate answers on {where}, by {file or 'the default policy'}"
-    run(
-        service,
-        host=host,
-        port=port,
-        unix_socket=unix_socket,
-        workers=workers,
-        begin=lambda: click.echo(said, err=True),
-    )
+    run(service, host=host, port=port, unix_socket=unix_socket, workers=workers)

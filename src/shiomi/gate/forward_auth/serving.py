@@ -1,8 +1,7 @@
 """serve(): the forward-auth service as a process, or several, under uvicorn.
 
-Workers share a state; each writes its counts into a folder of the run, where whichever worker is
-asked for /metrics finds them. A policy that has changed is read with SIGHUP, worker by worker, and
-one that is wrong stops nothing: it is read, and complained about, before the first worker goes.
+Workers share a state. Each writes its counts into a folder of the run, where the worker that is
+asked for /metrics finds them.
 """
 
 from __future__ import annotations
@@ -11,21 +10,25 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import socket
+import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from shiomi.gate.errors import GateError, MissingError, StateError
 from shiomi.gate.forward_auth.forward_auth import LOOPBACK, ForwardAuth
 from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.identity import load_tables
 from shiomi.gate.identity.reverse_dns import ReverseDns
+from shiomi.gate.policy import Policy, load_policy
+from shiomi.gate.refusal_log import RefusalLog
 from shiomi.gate.state.opening import open_state
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shiomi.gate.asgi import Receive, Scope, Send
 
 __all__ = ["Service", "application", "serve"]
@@ -33,6 +36,8 @@ __all__ = ["Service", "application", "serve"]
 _log = logging.getLogger(__name__)
 _SERVICE = "SHIOMI_GATE_SERVICE"  # the environment is what every kind of worker inherits
 _SAVE_SECONDS = 1.0  # how often a worker writes its counts down
+_KEEP_ALIVE_SECONDS = 75  # longer than a web server keeps its connections here
+_BACKLOG = 2048
 _STOP_SECONDS = 10  # for requests under way when the service is stopped
 
 
@@ -47,21 +52,31 @@ class Service:
     servers: tuple[str, ...] = LOOPBACK  # who may ask
     dns: bool = True
     tables: Path | None = None  # the folder that `shiomi gate update` writes
+    refusals: Path | None = None  # a file that gets a line of JSON for each refusal
 
-    def gatekeeper(self) -> Gatekeeper:
-        """Return what decides.
+    def gatekeeper(self, before: Gatekeeper | None = None) -> Gatekeeper:
+        """Return what decides; with the state and the counts of `before`, if there was one.
 
         Raises
         ------
         GateError
             The policy is wrong, or the state cannot be opened.
         """
-        from shiomi.gate.identity import load_tables
-
-        state = open_state(self.state, clients=self.clients, on_damage=self.on_damage)
-        resolver = ReverseDns() if self.dns else None
         tables = load_tables(self.tables)
-        return Gatekeeper(self.policy, state=state, tables=tables, resolver=resolver)
+        policy = Policy() if self.policy is None else load_policy(self.policy)
+        resolver = ReverseDns() if self.dns else None
+        refusals = None if self.refusals is None else RefusalLog(self.refusals)
+        if before is not None:
+            return Gatekeeper(
+                policy,
+                state=before.state,
+                tables=tables,
+                resolver=resolver,
+                metrics=before.metrics,
+                refusals=refusals,
+            )
+        state = open_state(self.state, clients=self.clients, on_damage=self.on_damage)
+        return Gatekeeper(policy, state=state, tables=tables, resolver=resolver, refusals=refusals)
 
 
 def serve(
@@ -72,11 +87,12 @@ def serve(
     unix_socket: Path | None = None,
     workers: int = 1,
     log_level: str = "warning",
-    begin: Callable[[], None] | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and then finish what is under way.
+    """Serve until SIGTERM or SIGINT, and then finish the requests under way.
 
-    `begin` is called when nothing was found wrong, before the first worker starts.
+    SIGHUP reads the policy and the lists again, in every worker. If one of them is wrong, that is
+    logged and the old ones stay in use. A socket that systemd passes (`LISTEN_FDS`) is used in
+    place of an address, and systemd is told when the service is ready (`NOTIFY_SOCKET`).
 
     Raises
     ------
@@ -88,76 +104,161 @@ def serve(
     try:
         import uvicorn
     except ImportError:
-        raise MissingError("serving needs uvicorn: pip install 'shiomi[gate,gate-serve]'") from None
+        raise MissingError(
+            "shiomi gate serve needs the extra 'gate-serve': see docs/install.md"
+        ) from None
     if workers > 1 and service.state == "memory":
         raise StateError(
             f"{workers} workers cannot share the memory of one; "
             "give --state a file, or redis://HOST:PORT/0"
         )
-    # What is wrong is said here, once, and not by every worker.
-    service.gatekeeper().close()
-    if unix_socket is None:
-        _check_address(host, port)
-    if begin is not None:
-        begin()
+    service.gatekeeper().close()  # an error is reported here once, and not by every worker
+    config = uvicorn.Config(
+        f"{__name__}:application",
+        factory=True,
+        host=host,
+        port=port,
+        uds=None if unix_socket is None else str(unix_socket),
+        workers=workers,
+        lifespan="on",
+        access_log=False,
+        log_level=log_level,
+        proxy_headers=False,  # `ForwardAuth` reads them itself, from the servers it trusts
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
     with tempfile.TemporaryDirectory(prefix="shiomi-gate-") as run:
-        os.environ[_SERVICE] = json.dumps({**asdict(service), "run": run}, default=str)
-        uvicorn.run(
-            f"{__name__}:application",
-            factory=True,
-            host=host,
-            port=port,
-            uds=None if unix_socket is None else str(unix_socket),
-            workers=workers,
-            lifespan="on",
-            access_log=False,
-            log_level=log_level,
-            proxy_headers=False,  # `ForwardAuth` reads them itself, from those it trusts
-            server_header=False,
-            date_header=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-        )
+        passed = _passed_socket()
+        where = "the socket of systemd" if passed else str(unix_socket or f"http://{host}:{port}")
+        given = {**asdict(service), "run": run, "where": where}
+        os.environ[_SERVICE] = json.dumps(given, default=str)
+        listening = passed or _bound(host, port, unix_socket)
+        if workers == 1:
+            uvicorn.Server(config).run([listening])
+        else:
+            _supervisor()(config, [listening]).run()
+        listening.close()
+        if unix_socket is not None and not passed:
+            unix_socket.unlink(missing_ok=True)
 
 
-def _check_address(host: str, port: int) -> None:
+def _supervisor() -> Any:
+    """uvicorn's supervisor of workers, which tells them to reload in place of starting others."""
+    from uvicorn.supervisors import Multiprocess
+
+    class Supervisor(Multiprocess):
+        def handle_hup(self) -> None:
+            for process in self.processes:
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGHUP)
+
+    return Supervisor
+
+
+def _passed_socket() -> socket.socket | None:
+    """The socket that systemd passes to this process (sd_listen_fds(3)), or None."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or not os.environ.get("LISTEN_FDS"):
+        return None
+    return socket.socket(fileno=3)
+
+
+def _bound(host: str, port: int, unix_socket: Path | None) -> socket.socket:
+    """A socket that listens: from now on a connection waits until a worker answers it."""
+    where = f"{host}:{port}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if unix_socket is not None:
+        where, family = str(unix_socket), socket.AF_UNIX
+        unix_socket.unlink(missing_ok=True)
+    bound = socket.socket(family)
     try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
+        if unix_socket is not None:
+            bound.bind(where)
+            unix_socket.chmod(0o666)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, port))
+        bound.listen(_BACKLOG)
+        bound.set_inheritable(True)
     except OSError as error:
+        bound.close()
         raise GateError(
-            f"{host}:{port} cannot be listened on: {error.strerror}; choose another"
+            f"{where} cannot be listened on: {error.strerror}; choose another"
         ) from error
+    return bound
+
+
+def notify(state: str) -> None:
+    """Tell systemd the state of this service (sd_notify(3)); do nothing outside systemd."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        try:
+            sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+        except OSError as error:
+            _log.warning("systemd cannot be told %s: %s", state, error.strerror)
 
 
 def application() -> _Worker:
-    """Return the service that a worker of `serve` runs; what it is stands in the environment."""
+    """Return the service that a worker of `serve` runs; the environment describes it."""
     given = json.loads(os.environ[_SERVICE])
-    run = Path(given.pop("run"))
-    for name in ("policy", "tables"):
+    run, where = Path(given.pop("run")), given.pop("where")
+    for name in ("policy", "tables", "refusals"):
         given[name] = None if given[name] is None else Path(given[name])
-    return _Worker(Service(**{**given, "servers": tuple(given["servers"])}), run)
+    return _Worker(Service(**{**given, "servers": tuple(given["servers"])}), run, where)
 
 
 class _Worker:
     """The service in one worker: its counts are written down while it lives."""
 
-    def __init__(self, service: Service, run: Path) -> None:
-        self._gatekeeper = service.gatekeeper()
+    def __init__(self, service: Service, run: Path, where: str) -> None:
+        self._service = service
         self._run = run
-        self._app = ForwardAuth(
-            self._gatekeeper, servers=service.servers, metrics=self._metrics_text
-        )
+        self._where = where
+        self._gatekeeper = service.gatekeeper()
+        self._app = self._made()
         self._saving: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             self._saving = asyncio.create_task(self._save_now_and_then())
+            with suppress(NotImplementedError, AttributeError):  # no such signal on Windows
+                asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            self._announce()
             await self._app(scope, receive, send)
             self._saving.cancel()
             self._save()
         else:
             await self._app(scope, receive, send)
+
+    def reload(self) -> None:
+        """Read the policy and the lists again; keep the old ones if one of them is wrong."""
+        old = self._gatekeeper
+        try:
+            self._gatekeeper = self._service.gatekeeper(before=old)
+        except GateError as error:
+            _log.error("the old policy stays in use: %s", error)
+            return
+        self._app = self._made()
+        _log.warning("read %s again", self._service.policy or "the lists")
+
+    def _made(self) -> ForwardAuth:
+        return ForwardAuth(
+            self._gatekeeper, servers=self._service.servers, metrics=self._metrics_text
+        )
+
+    def _announce(self) -> None:
+        """The first worker of a service says that it answers."""
+        try:
+            (self._run / "ready").touch(exist_ok=False)
+        except OSError:
+            return
+        by = self._service.policy or "the default policy"
+        sys.stderr.write(f"the gate answers on {self._where}, by {by}\n")
+        sys.stderr.flush()
+        notify("READY=1")
 
     def _metrics_text(self) -> str:
         return self._gatekeeper.metrics_text(self._gatekeeper.metrics.saved_by_others(self._run))

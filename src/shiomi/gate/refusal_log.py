@@ -1,0 +1,87 @@
+"""RefusalLog: one line of JSON for each request that the gate refused, with the reason.
+
+    {"time": "2026-11-29T06:28:43Z", "verdict": "deny", "reason": "purpose", "client": "GPTBot",
+     "purpose": "ai-training", "address": "192.0.2.1", "method": "GET", "path": "/a", "agent": "…"}
+
+Several workers may write one file: a line is one write to a file opened for appending. A file that
+was renamed, as logrotate does, is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from pathlib import Path
+
+from shiomi.gate.addresses import text_of
+from shiomi.gate.decision import Decision, Verdict
+from shiomi.gate.errors import GateError
+from shiomi.gate.request import Request
+
+__all__ = ["REFUSED", "RefusalLog", "refusal_line"]
+
+REFUSED = (Verdict.DENY, Verdict.TARPIT, Verdict.LIMIT)
+
+_log = logging.getLogger(__name__)
+_LONGEST = 500  # characters of a path or User-Agent
+_LOOK_SECONDS = 5.0  # how often to see whether the file was renamed
+
+
+class RefusalLog:
+    """Writes the lines to `path`.
+
+    Raises
+    ------
+    GateError
+        The file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fd = -1
+        self._look_at = 0.0
+        try:
+            self._open()
+        except OSError as error:
+            raise GateError(f"{path} cannot be written: {error.strerror}") from error
+
+    def write(self, request: Request, decision: Decision, now: float) -> None:
+        """Write the line of one refusal; a full disk costs the line and nothing else."""
+        line = json.dumps(refusal_line(request, decision, now), ensure_ascii=False) + "\n"
+        try:
+            if now > self._look_at:
+                self._reopen()
+                self._look_at = now + _LOOK_SECONDS
+            os.write(self._fd, line.encode("utf-8", "replace"))
+        except OSError as error:
+            _log.warning("%s cannot be written: %s", self._path, error.strerror)
+
+    def _open(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self._fd = os.open(self._path, flags, 0o640)
+
+    def _reopen(self) -> None:
+        try:
+            same = os.path.samestat(os.fstat(self._fd), self._path.stat())
+        except OSError:
+            same = False
+        if not same:
+            os.close(self._fd)
+            self._open()
+
+
+def refusal_line(request: Request, decision: Decision, now: float) -> dict[str, str]:
+    """Return what a line holds."""
+    return {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "verdict": str(decision.verdict),
+        "reason": decision.reason,
+        "client": decision.client,
+        "purpose": str(decision.purpose),
+        "address": text_of(request.address) if request.address else "",
+        "method": request.method[:20],
+        "path": request.target[:_LONGEST],
+        "agent": request.user_agent[:_LONGEST],
+    }

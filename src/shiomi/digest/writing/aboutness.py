@@ -1,15 +1,20 @@
-"""Whether a sentence speaks of what its evidence speaks of: against cross-wired summaries.
+"""Whether a sentence is about its evidence: against sentences that belong to another story.
 
-A summary under the wrong headline shares hardly a content word with its source. Within one language
-the words themselves are compared; for Japanese prose over English evidence, its Latin words, its
-loanwords by their consonants, and the field's words through glossary.toml.
+Every comparable word of the sentence is either found in the evidence or not. A sentence on the same
+subject finds most of its words; on another subject it finds a word only by chance, the more easily
+the longer the evidence. The sum of the log likelihood ratios of both explanations is the score.
+
+Within one language, words are compared. For Japanese prose on English evidence these are Latin
+words, loanwords by their consonants, and kanji words by a table of English word stems.
 """
 
 from __future__ import annotations
 
+import gzip
+import math
 import re
-import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
@@ -18,17 +23,44 @@ from shiomi.digest.writing.names import folded, latin_words, skeleton
 from shiomi.digest.writing.sentences import is_japanese
 from shiomi.digest.writing.tables import listed_words
 
-__all__ = ["Subject", "shared"]
+__all__ = ["Subject", "support"]
+
+# By how much a true sentence finds its words more often than by chance.
+LIFT_OF_LATIN = 0.7
+LIFT = 0.35  # of words that have to be translated
+LIFT_OF_ADVICE = 0.2  # the same in advice, which brings words of its own
+CHANCE_OF_LATIN = 0.02  # of finding a word by chance in 100 words of evidence
+CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # by the number of its consonants
+LEAST, MOST = 0.005, 0.95  # bounds of a chance
 
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}")
+_LONGEST_WORD = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    chance: float  # of finding one of the stems in 100 words of other evidence
+    stems: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
-def _glossary() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Japanese words, the longest first, each with beginnings of English ones."""
-    text = files("shiomi.digest.writing").joinpath("glossary.toml").read_text(encoding="utf-8")
-    rows = tomllib.loads(text).items()
-    return tuple(sorted(((ja, tuple(en)) for ja, en in rows), key=lambda row: -len(row[0])))
+def _table() -> dict[str, tuple[float, str]]:
+    """Return the Japanese words: the chance of a match, and beginnings of English words."""
+    data = files("shiomi.digest.writing").joinpath("japanese_english.tsv.gz").read_bytes()
+    rows = (line.split("\t") for line in gzip.decompress(data).decode().splitlines())
+    return {word: (float(chance), stems) for word, chance, stems in rows}
+
+
+@lru_cache(maxsize=4096)
+def _entry(word: str) -> _Entry | None:
+    row = _table().get(word)
+    if row is None:
+        return None
+    # a short stem is a whole word
+    stems = "|".join(
+        re.escape(stem) + (r"s?(?![a-z])" if len(stem) < 4 else "") for stem in row[1].split()
+    )
+    return _Entry(row[0], re.compile(rf"(?<![a-z])(?:{stems})"))
 
 
 class Subject:
@@ -55,35 +87,75 @@ class Subject:
             for one in self._skeletons
         )
 
-    def has_meaning(self, beginnings: Iterable[str]) -> bool:
-        """Whether a word with one of these beginnings stands in the texts."""
-        return any(re.search(rf"(?<![a-z]){re.escape(one)}", self.text) for one in beginnings)
+    @property
+    def words(self) -> int:
+        """How many words the texts have."""
+        return max(len(self.text.split()), 1)
+
+    def chance(self, in_100_words: float) -> float:
+        """Return the chance of finding a word in these texts if they are about something else."""
+        chance = 1 - (1 - in_100_words) ** (self.words / 100)
+        return min(max(chance, LEAST), MOST)
 
 
-def shared(text: str, subject: Subject, language: str, *, fewest: int = 3) -> float | None:
-    """The share of a sentence's content words that the subject has; None for fewer than `fewest`.
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One comparable word of a sentence."""
 
-    Where the evidence is in the sentence's language, its words are compared, else their meanings.
+    found: bool
+    chance: float  # of finding it if the sentence is about something else
+    lift: float
+
+    @property
+    def weight(self) -> float:
+        expected = self.chance + (1 - self.chance) * self.lift
+        if self.found:
+            return math.log(expected / self.chance)
+        return math.log((1 - expected) / (1 - self.chance))
+
+
+def support(text: str, subject: Subject, language: str, *, advice: bool = False) -> float | None:
+    """Return the log likelihood ratio of "about the evidence" to "about something else".
+
+    None if the sentence has no comparable word.
     """
+    lift = LIFT_OF_ADVICE if advice else LIFT
     same = language == "en" or is_japanese(subject.text)
-    told = _told_in_one(text, subject) if same else _told(text, subject)
-    return sum(told) / len(told) if len(told) >= fewest else None
+    told = list(_told_in_one(text, subject, lift) if same else _told(text, subject, lift))
+    return math.fsum(one.weight for one in told) if told else None
 
 
-def _told_in_one(text: str, subject: Subject) -> list[bool]:
+def _told_in_one(text: str, subject: Subject, lift: float) -> Iterator[_Told]:
     common = listed_words("any_story")
-    words = dict.fromkeys(token for token in tokens(text) if token not in common)
-    return [subject.has(word) for word in words]
+    for token in dict.fromkeys(token for token in tokens(text) if token not in common):
+        yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), lift)
 
 
-def _told(text: str, subject: Subject) -> list[bool]:
-    """Of Japanese prose, or another language that is not the evidence's."""
-    told = [subject.has(token) for word in latin_words(text) for token in tokens(word)]
-    rest = text
-    for word, beginnings in _glossary():
-        if word in rest:
-            rest = rest.replace(word, " ")
-            told.append(word in subject.text or subject.has_meaning(beginnings))
+def _told(text: str, subject: Subject, lift: float) -> Iterator[_Told]:
+    """Compare Japanese prose with evidence in another language."""
+    for word in dict.fromkeys(latin_words(text)):
+        for token in tokens(word):
+            yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), LIFT_OF_LATIN)
     common = listed_words("any_katakana")
-    loans = [word for word in dict.fromkeys(_KATAKANA.findall(rest)) if word not in common]
-    return [*told, *map(subject.has_katakana, loans)]
+    for word in dict.fromkeys(_KATAKANA.findall(text)):
+        if word not in common:
+            chance = CHANCES_OF_LOANWORD[min(len(skeleton(word)), len(CHANCES_OF_LOANWORD) - 1)]
+            yield _Told(subject.has_katakana(word), subject.chance(chance), lift)
+    common = listed_words("any_kanji")
+    for word in dict.fromkeys(_dictionary_words(text)):
+        if word not in common and (entry := _entry(word)) is not None:
+            found = word in subject.text or bool(entry.stems.search(subject.text))
+            yield _Told(found, subject.chance(entry.chance), lift)
+
+
+def _dictionary_words(text: str) -> Iterator[str]:
+    """Yield the words of the table in `text`, the longest at each place."""
+    place, table = 0, _table()
+    while place < len(text):
+        for length in range(min(_LONGEST_WORD, len(text) - place), 1, -1):
+            if (word := text[place : place + length]) in table:
+                yield word
+                place += length
+                break
+        else:
+            place += 1

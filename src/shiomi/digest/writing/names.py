@@ -10,7 +10,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 
 from shiomi.digest.terms import stop_words
@@ -120,10 +120,42 @@ class Holding:
         wanted = wanted.removesuffix("'s")
         if wanted in self.words or wanted.rstrip("s") in self.words or f"{wanted}s" in self.words:
             return True
+        if self._holds_spelling(wanted):
+            return True
         if re.search(r"[\d.]", wanted):
             return False  # a domain, a version: as a whole or not at all
         parts = re.split(r"[-/&_+]", wanted)
         return len(parts) > 1 and all(part in self.words for part in parts if part)
+
+    def _holds_spelling(self, wanted: str) -> bool:
+        """Whether the name stands there with other spaces and hyphens, as a stem or as initials."""
+        squeezed = re.sub(r"[\s_-]", "", wanted)
+        if len(squeezed) >= 3:
+            edge = r"(?!\d)" if squeezed[-1].isdigit() else r"(?![a-z])"
+            loose = r"[\s_-]?".join(map(re.escape, squeezed))
+            if re.search(rf"(?<![a-z0-9]){loose}{edge}", self.text):
+                return True
+        if len(wanted) >= 3 and wanted.isalpha() and wanted in self._stems:
+            return True
+        return 3 <= len(wanted) <= 5 and wanted.isalpha() and wanted in self._initials
+
+    @cached_property
+    def _stems(self) -> frozenset[str]:
+        """Letters before the version: "qwen" of "qwen3-30b"."""
+        heads = (re.match(r"([a-z]{3,})[-.]?\d", word) for word in self.words)
+        return frozenset(head[1] for head in heads if head)
+
+    @cached_property
+    def _initials(self) -> frozenset[str]:
+        """First letters of words in a row, with and without short words: "moe", "rag"."""
+        words = re.findall(r"[a-z]+", self.text)
+        content = [word for word in words if word not in ("of", "the", "and", "for", "to", "in")]
+        return frozenset(
+            "".join(word[0] for word in row[place : place + length])
+            for row in (words, content)
+            for length in (3, 4, 5)
+            for place in range(len(row) - length + 1)
+        )
 
     def missing_names(self, text: str, language: str) -> Iterator[str]:
         """Names in the prose that the evidence does not hold."""

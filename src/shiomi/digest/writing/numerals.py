@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from shiomi.digest.writing.tables import rows
 
-__all__ = ["Quantity", "fold_digits", "quantities", "unit_at"]
+__all__ = ["Quantity", "fold_digits", "held_quantities", "is_near", "quantities", "unit_at"]
 
 _KANJI = dict(zip("〇零一二三四五六七八九", (0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _SMALL = {"十": 10, "百": 100, "千": 1_000}
@@ -66,7 +66,7 @@ _UNITS = (
     ("yen", r"\s?(?:円|yen\b|jpy\b)"),
     ("euro", r"\s?(?:ユーロ|euros?\b|eur\b)"),
     ("ms", r"\s?(?:ミリ秒|ms\b|milliseconds?\b)"),
-    ("second", r"\s?(?:秒|seconds?\b|secs?\b)"),
+    ("second", r"\s?(?:秒|seconds?\b|secs?\b|s\b)"),
     ("minute", r"\s?(?:分間?|minutes?\b|mins?\b)"),
     ("hour", r"[\s-]?(?:時間|hours?\b|hrs?\b)"),
     ("day", r"[\s-]?(?:日間?|days?\b)"),
@@ -84,6 +84,7 @@ _UNITS = (
 _UNIT_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNITS)
 _CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
 
+LOOSE = "loose"  # unit of a number inside a name: it counts nothing by itself
 _DIGITS = r"\d[\d,]*(?:\.\d+)*"
 # A figure, with kanji scales ("1万2千", "1.5億") or a suffix ("10k") grown to it.
 _FIGURE = re.compile(
@@ -118,6 +119,62 @@ def quantities(text: str) -> list[Quantity]:
         found += [Quantity(name, None, match.group()) for match in pattern.finditer(folded)]
     folded = re.sub(r"[数何][十百千万億兆]+", "・", folded)
     return [*found, *_figures(folded), *_kanji(folded), *_words(folded)]
+
+
+def held_quantities(text: str) -> dict[str, set[str | None]]:
+    """Return the values that evidence holds, each with the units it has there.
+
+    More is read than from a claim: numbers inside names and addresses ("10tk/s", "pull/15012"),
+    ordinals ("5th"), month names, and words for one and two.
+    """
+    found: dict[str, set[str | None]] = {}
+    text = re.sub(r"(?<=\d)([x×%])\s?[-–~]\s?(?=\d)", r"\1 ", text)  # "2.5x-5x"
+    for quantity in quantities(text):
+        found.setdefault(quantity.value, set()).add(quantity.unit)
+    flat = unicodedata.normalize("NFKC", fold_digits(text)).casefold()
+    for match in re.finditer(r"\b(?:one|single|once)\b|一つ|ひとつ", flat):
+        # "one of them" holds no one percent
+        found.setdefault("1", set()).add(unit_at(flat, match.end()) or "one")
+    for match in re.finditer(r"\b(?:dual|both|pair|couple|two)\b", flat):
+        found.setdefault("2", set()).add(unit_at(flat, match.end()))
+    if re.search(r"\bquad\b", flat):
+        found.setdefault("4", {None})
+    for word in re.findall(r"[a-z]+", flat):
+        if word in _MONTHS:
+            found.setdefault(str(_MONTHS[word]), set()).add("month")
+    for digits in re.findall(_DIGITS, flat):
+        for part in (digits, *digits.split(",")):
+            if (value := _value(part.rstrip(",."))) is not None:
+                found.setdefault(_plain(value), {LOOSE})
+    return found
+
+
+def is_near(text: str, quantity: Quantity, held: str) -> bool:
+    """Whether a claim that says "about" stands for the `held` value, at most 10 % apart."""
+    place = text.find(quantity.text)
+    before, after = text[max(place - 4, 0) : place], text[place + len(quantity.text) :][:8]
+    if not (_ABOUT_BEFORE.search(before) or _ABOUT_AFTER.search(after)):
+        return False
+    claimed, real = _value(quantity.value), _value(held)
+    if claimed is None or real is None or len(quantity.value.replace(".", "").strip("0")) > 2:
+        return False  # a number with more than two digits is not rounded
+    return abs(claimed - real) <= abs(real) / 10
+
+
+_ABOUT_BEFORE = re.compile(r"約|およそ|ほぼ|だいたい|~|〜")
+_ABOUT_AFTER = re.compile(r"ほど|程度|前後|近く|余り|あまり|[強弱超]|くらい|ぐらい|以上|以下")
+_MONTHS = {
+    name[:length]: number
+    for number, name in enumerate(
+        (
+            *("january", "february", "march", "april", "may", "june", "july", "august"),
+            *("september", "october", "november", "december"),
+        ),
+        1,
+    )
+    for length in (3, len(name))
+    if name[:length] != "mar"  # a word of its own
+}
 
 
 def fold_digits(text: str) -> str:

@@ -20,6 +20,7 @@ from shiomi.cli.init import init
 from shiomi.cli.lejepa import lejepa
 from shiomi.cli.output import complain
 from shiomi.cli.rig import rig
+from shiomi.cli.run import run
 from shiomi.cli.search import search
 from shiomi.cli.status import status
 from shiomi.cli.watch import watch
@@ -84,6 +85,7 @@ for _command in (
     import_,
     export,
     digest,
+    run,
     search,
     watch,
     status,

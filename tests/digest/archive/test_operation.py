@@ -42,7 +42,7 @@ def test_a_notice_is_claimed_once_and_again_only_after_a_failure(archive: Archiv
     assert store.claim("digest 2026-11-22 to a", 3, attempts=2)
     store.settle("digest 2026-11-22 to a", sent=False)
     assert not store.claim("digest 2026-11-22 to a", 4, attempts=2)
-    store.forget("digest 2026-11-22 to a")
+    store.forget_all("digest 2026-11-22 ")
     assert store.claim("digest 2026-11-22 to a", 5, attempts=2)
     store.settle("digest 2026-11-22 to a", sent=True)
     assert not store.claim("digest 2026-11-22 to a", 6, attempts=2)

@@ -14,19 +14,24 @@ class NoticeStore:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
 
-    def claim(self, key: str, now: int, *, attempts: int) -> bool:
+    def claim(self, key: str, now: int, *, attempts: int, pause: int = 0) -> bool:
         """Mark the message `key` as being sent; True if it may be sent now.
 
-        False if it was sent, if its sending was interrupted (it may have arrived), or if it has
-        failed `attempts` times.
+        False if it was sent, if its sending was interrupted (it may have arrived), if it has
+        failed `attempts` times, or if it failed less than `pause` seconds ago, doubled for each
+        earlier failure.
         """
         with self._archive.transaction():
             execute = self._archive.database.execute
             row = execute(
-                "SELECT state, attempt FROM notice WHERE key = ?", (storable(key),)
+                "SELECT state, attempt, time FROM notice WHERE key = ?", (storable(key),)
             ).fetchone()
-            if row is not None and (row[0] != "failed" or row[1] >= attempts):
-                return False
+            if row is not None:
+                state, failed, time = row
+                if state != "failed" or failed >= attempts:
+                    return False
+                if 0 <= now - time < pause * 2 ** (failed - 1):
+                    return False
             execute(
                 "INSERT INTO notice (key, time, state, attempt) VALUES (?, ?, 'sending', 1)"
                 " ON CONFLICT (key) DO UPDATE SET time = excluded.time, state = 'sending',"
@@ -50,7 +55,10 @@ class NoticeStore:
         ).fetchall()
         return [key for (key,) in rows]
 
-    def forget(self, key: str) -> None:
-        """Delete a message, so that the same subject may be notified again."""
+    def forget_all(self, start: str) -> None:
+        """Delete the messages whose key begins with `start`: its subject may be told again."""
+        start = storable(start)
         with self._archive.transaction():
-            self._archive.database.execute("DELETE FROM notice WHERE key = ?", (storable(key),))
+            self._archive.database.execute(
+                "DELETE FROM notice WHERE substr(key, 1, ?) = ?", (len(start), start)
+            )

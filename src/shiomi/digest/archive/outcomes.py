@@ -66,6 +66,11 @@ class OutcomeStore:
         ).fetchone()
         return None if row is None or row[0] is None else int(row[0])
 
+    def first_time(self) -> int | None:
+        """When the first reading ended, or None if nothing was ever collected."""
+        row = self._archive.database.execute("SELECT min(time) FROM outcome").fetchone()
+        return None if row is None or row[0] is None else int(row[0])
+
     def covered(self, community: str, start: int, end: int, *, as_of: int) -> list[Span]:
         """The parts of [start, end) whose threads were read completely, merged and in order.
 

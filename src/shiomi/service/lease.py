@@ -1,0 +1,103 @@
+"""The lease of `shiomi run`: one instance per archive, across processes and machines."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.archive.leases import LeaseStore
+from shiomi.digest.config import Config
+from shiomi.digest.errors import DigestError
+from shiomi.service.log import LOG
+
+__all__ = ["LeaseHeldError", "holding", "is_gone"]
+
+_NAME = "run"
+_SECONDS = 120  # that a lease lasts; another machine waits this long after a crash
+_RENEWED = 20.0  # seconds between renewals
+
+
+class LeaseHeldError(DigestError):
+    """Another instance works on this archive."""
+
+
+@contextlib.contextmanager
+def holding(config: Config, clock: Callable[[], float], lost: Callable[[], None]) -> Iterator[None]:
+    """Hold the lease until the block ends. A thread renews it; calls `lost` if it cannot.
+
+    Raises LeaseHeldError naming the holder.
+    """
+    holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
+    with Archive.open(config.archive) as archive:
+        other = _take(archive, holder, clock)
+    if other is not None:
+        host, pid, _ = other.split(" ", 2)
+        raise LeaseHeldError(
+            f"`shiomi run` works on {config.archive} already: process {pid} on {host}; stop it "
+            f"first. If it has ended, its lease ends within {_SECONDS} s"
+        )
+    ended = threading.Event()
+    thread = threading.Thread(
+        target=_renew, args=(config, holder, clock, ended, lost), name="lease", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(5)
+        with contextlib.suppress(DigestError), Archive.open(config.archive) as archive:
+            LeaseStore(archive).release(_NAME, holder)
+
+
+def _take(archive: Archive, holder: str, clock: Callable[[], float]) -> str | None:
+    return LeaseStore(archive).take(
+        _NAME, holder, now=int(clock()), seconds=_SECONDS, is_gone=is_gone
+    )
+
+
+def _renew(
+    config: Config,
+    holder: str,
+    clock: Callable[[], float],
+    ended: threading.Event,
+    lost: Callable[[], None],
+) -> None:
+    good = time.monotonic()
+    while not ended.wait(_RENEWED):
+        try:
+            with Archive.open(config.archive) as archive:
+                other = _take(archive, holder, clock)
+        except DigestError as error:  # locked by a backup, full disk: it may pass
+            LOG.warning("the lease was not renewed", extra={"error": str(error)})
+            if time.monotonic() - good > _SECONDS:
+                lost()
+                return
+            continue
+        if other is not None:
+            LOG.error("the lease was lost", extra={"holder": other})
+            lost()
+            return
+        good = time.monotonic()
+
+
+def is_gone(holder: str) -> bool:
+    """Whether the process of `holder` has certainly ended: of this machine, and not running."""
+    host, pid, _ = holder.split(" ", 2)
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():  # an earlier process with this number, as in a container
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False

@@ -1,0 +1,325 @@
+"""`shiomi run`: one process that collects on a schedule, makes the digest, publishes and notifies.
+
+The main thread does one thing after the other and keeps nothing in memory that a crash must not
+lose: what is due follows from the clock and the archive. A digest whose moment passed while the
+process was down is made at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import httpx2
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.archive.digests import DigestStore
+from shiomi.digest.archive.freshness import Freshness, read_freshness
+from shiomi.digest.archive.outcomes import OutcomeStore
+from shiomi.digest.config import Config, holds_secret, load_config
+from shiomi.digest.document import Digest
+from shiomi.digest.errors import ConfigError, DigestError
+from shiomi.digest.pipeline import make_digest, site_files
+from shiomi.digest.publishing import publish
+from shiomi.digest.sources.articles import fetch_articles
+from shiomi.digest.sources.collect import CollectReport, collect
+from shiomi.digest.sources.http import new_client
+from shiomi.digest.sources.known_feeds import enabled_communities
+from shiomi.digest.week import Week
+from shiomi.digest.writing import ModelWriter
+from shiomi.service.lease import holding
+from shiomi.service.log import LOG, log_to
+from shiomi.service.notify import Sender, check_addresses, notify, send_by_apprise
+from shiomi.service.probes import Snapshot, probes
+from shiomi.service.schedule import latest_slot, slots, week_of_slot
+
+__all__ = ["Service", "run"]
+
+_TICK = 30.0  # seconds between two looks at the clock
+_PROMPT = 6 * 3600  # a digest made within this time uses no reading later than its moment
+_MISSED = 60 * 86400  # digests missed longer ago are not made
+_RETRY = 3600  # seconds before a digest that could not be made is tried again
+_JUMP = 120.0  # seconds of difference between the clocks that are logged
+
+
+@dataclass
+class Service:
+    """One instance at work. The clock, the wait and the sender are passed in."""
+
+    path: Path  # of shiomi.toml
+    config: Config
+    clock: Callable[[], float] = time.time
+    wait: Callable[[float], object] | None = None  # between two looks at the clock
+    sleep: Callable[[float], object] | None = None  # of the sources; None: really
+    send: Sender = send_by_apprise
+    client: Callable[[], httpx2.Client] = new_client
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    reload: threading.Event = field(default_factory=threading.Event)
+    _interruptible: bool = False
+    _published: bool = False  # what an earlier process finished but did not publish
+    _collected: int | None = None  # the slot of the last collection; None: look it up
+    _failed: dict[Week, int] = field(default_factory=dict)  # digests to be tried again, and when
+    _clocks: tuple[float, float] = (0.0, 0.0)
+
+    def loop(self, *, once: bool = False) -> None:
+        """Do what is due until stopped; with `once`, only what is due now."""
+        while not self.stopping.is_set():
+            self._look_at_the_clock()
+            if self.reload.is_set():
+                self.reload.clear()
+                self._read_settings()
+            self._act()
+            if once:
+                return
+            if not self.stopping.is_set():
+                (self.wait or self.stopping.wait)(_TICK)
+
+    def stop(self, *_: object) -> None:
+        """End after the request, the digest part or the message at hand."""
+        self.stopping.set()
+        if self._interruptible:
+            raise KeyboardInterrupt
+
+    def _act(self) -> None:
+        """One round: what is due, in the order that loses nothing."""
+        try:
+            with Archive.open(self.config.archive) as archive:
+                if not self._published:
+                    self._publish_newest(archive)
+                prompt = self._due_digests(archive, late=False)
+                self._make(archive, prompt)
+                if not self.stopping.is_set() and self._collecting_is_due(archive):
+                    self._collect(archive)
+                if not self.stopping.is_set():
+                    self._make(archive, self._due_digests(archive, late=True))
+                self._tell(archive)
+        except DigestError as error:
+            LOG.error("this round failed; it is tried again", extra={"error": str(error)})
+
+    # Collecting
+
+    def _collecting_is_due(self, archive: Archive) -> bool:
+        slot = latest_slot(self.config.schedule.collect, self.config.timezone, int(self.clock()))
+        if self._collected is None:
+            cursor = archive.cursor("run: collected")
+            self._collected = int(cursor) if cursor and cursor.isdigit() else 0
+        # A later slot than now was noted by a clock that was ahead.
+        return slot is not None and (slot > self._collected or self._collected > self.clock())
+
+    def _collect(self, archive: Archive) -> None:
+        now = int(self.clock())
+        slot = latest_slot(self.config.schedule.collect, self.config.timezone, now) or now
+        LOG.info("collecting")
+        options = {"clock": self.clock, "sleep": self.sleep, "client": self.client}
+        with self._interruptible_part() as part:
+            self._end_if_stopping()
+            report = collect(archive, self.config, progress=self._sign_of_life, **options)  # type: ignore[arg-type]
+            self._log(report)
+            if not report.interrupted and not self.stopping.is_set():
+                articles, _ = fetch_articles(
+                    archive,
+                    self.config,
+                    progress=self._sign_of_life,
+                    **options,  # type: ignore[arg-type]
+                )
+                self._log(articles)
+                if not articles.interrupted:
+                    part.done = True
+        if part.done:
+            with archive.transaction():
+                archive.set_cursor("run: collected", str(slot))
+            self._collected = slot
+
+    def _log(self, report: CollectReport) -> None:
+        requests = dict(self.snapshot.requests)
+        for one in report.sources:
+            requests[one.name] = requests.get(one.name, 0) + one.requests
+            values = {
+                "source": one.name, "threads": one.threads, "new": one.new,
+                "readings": one.readings, "requests": one.requests, "seconds": round(one.seconds),
+            }  # fmt: skip
+            if one.error:
+                LOG.warning("collected in part", extra={**values, "error": one.error})
+            else:
+                LOG.info("collected", extra=values)
+        self.snapshot.requests = requests
+
+    # Digests
+
+    def _due_digests(self, archive: Archive, *, late: bool) -> Iterator[tuple[Week, int]]:
+        """Each week whose digest is due and not finished, oldest first, and its `as_of`.
+
+        Within six hours of its moment a digest uses no later reading, so that it is the same
+        whether or not the process was interrupted. A `late` one is made after collecting again.
+        """
+        line, zone, now = self.config.schedule.digest, self.config.timezone, int(self.clock())
+        began = OutcomeStore(archive).first_time()
+        if not line or began is None:
+            return
+        store = DigestStore(archive, self.config.language)
+        for slot in slots(line, zone, max(began, now - _MISSED), now):
+            week = week_of_slot(slot, zone)
+            if self._failed.get(week, 0) > now or store.finished(week) is not None:
+                continue
+            if (now - slot > _PROMPT) == late:
+                yield week, now if late else slot
+
+    def _make(self, archive: Archive, due: Iterator[tuple[Week, int]]) -> None:
+        for week, as_of in due:
+            if self.stopping.is_set():
+                return
+            LOG.info("making the digest", extra={"week": week.last})
+            try:
+                with self._interruptible_part() as part:
+                    self._end_if_stopping()
+                    digest = self._digest(archive, week, as_of)
+                    part.done = True
+            except DigestError as error:
+                self._failed[week] = int(self.clock()) + _RETRY
+                LOG.error("no digest", extra={"week": week.last, "error": str(error)})
+                continue
+            if part.done:
+                gaps = ", ".join(gap.community for gap in digest.gaps)
+                LOG.info(
+                    "published",
+                    extra={"week": week.last, "topics": len(digest.topics), "missing": gaps or "-"},
+                )
+
+    def _digest(self, archive: Archive, week: Week, as_of: int) -> Digest:
+        with contextlib.ExitStack() as stack:
+            writer = None
+            if self.config.writer.endpoint:
+                writer = stack.enter_context(ModelWriter(self.config.writer))
+            digest = make_digest(
+                archive, self.config, week, as_of=as_of, writer=writer, progress=self._sign_of_life
+            )
+        publish(site_files(archive, self.config, week), self.config.out)
+        return digest
+
+    def _publish_newest(self, archive: Archive) -> None:
+        """Publish what a process that was killed had finished but not yet published."""
+        weeks = DigestStore(archive, self.config.language).weeks()
+        if weeks:
+            week = Week(date.fromisoformat(weeks[0]), self.config.timezone)
+            publish(site_files(archive, self.config, week), self.config.out)
+        self._published = True
+
+    # Telling
+
+    def _tell(self, archive: Archive) -> None:
+        """Notify, and refresh what the probes show. Not interrupted: a message is sent whole."""
+        feeds = self._feeds(archive)
+        sent = notify(archive, self.config, feeds, int(self.clock()), self.send)
+        before = self.snapshot.notices
+        self.snapshot.notices = {name: before.get(name, 0) + n for name, n in sent.items()}
+        self.snapshot.feeds = feeds
+        self.snapshot.archive_bytes = archive.database.size()
+        weeks = DigestStore(archive, self.config.language).weeks()
+        self.snapshot.digests = len(weeks)
+        if weeks:
+            newest = Week(date.fromisoformat(weeks[0]), self.config.timezone)
+            self.snapshot.last_digest = newest.end
+        self._sign_of_life()
+
+    def _feeds(self, archive: Archive) -> tuple[Freshness, ...]:
+        return read_freshness(
+            archive,
+            enabled_communities(self.config),
+            now=int(self.clock()),
+            stale_after=int(self.config.collect.stale_hours * 3600),
+        )
+
+    # The process
+
+    @contextlib.contextmanager
+    def _interruptible_part(self) -> Iterator[_Part]:
+        """A part that a signal may interrupt; what it archived is kept, and it is done again."""
+        part = _Part()
+        try:
+            self._interruptible = True
+            yield part
+        except KeyboardInterrupt:
+            self.stopping.set()
+        finally:
+            self._interruptible = False
+
+    def _end_if_stopping(self) -> None:
+        """A signal that came before the part was interruptible ends it now."""
+        if self.stopping.is_set():
+            raise KeyboardInterrupt
+
+    def _sign_of_life(self, *_: object) -> None:
+        self.snapshot.alive = time.monotonic()
+
+    def _look_at_the_clock(self) -> None:
+        before, now = self._clocks, (self.clock(), time.monotonic())
+        self._clocks = now
+        if self.wait is None and before[0]:
+            jump = (now[0] - before[0]) - (now[1] - before[1])
+            if abs(jump) > _JUMP:
+                LOG.warning("the clock jumped", extra={"seconds": round(jump)})
+
+    def _read_settings(self) -> None:
+        try:
+            config = load_config(self.path)
+            check_addresses(config)
+        except ConfigError as error:
+            LOG.error("the new settings are not used", extra={"error": str(error)})
+            return
+        if config.archive != self.config.archive:
+            LOG.error("`archive` cannot change while running; restart")
+            return
+        self.config, self._failed = config, {}
+        LOG.setLevel(config.run.level.upper())
+        LOG.info("read the settings again", extra={"file": self.path})
+
+
+@dataclass
+class _Part:
+    done: bool = False
+
+
+def run(path: Path, config: Config, *, once: bool = False) -> None:
+    """Run until SIGTERM or Ctrl-C. SIGHUP reads the settings again. Raises DigestError."""
+    log_to(None, config.run.log, config.run.level)
+    check_addresses(config)
+    if holds_secret(config) and path.stat().st_mode & 0o077:
+        LOG.warning("others can read the secrets in the settings; chmod 600", extra={"file": path})
+    config.archive.parent.mkdir(parents=True, exist_ok=True)
+    service = Service(path, config)
+    ending: Callable[[int, FrameType | None], object] = service.stop
+    previous = {one: signal.signal(one, ending) for one in (signal.SIGTERM, signal.SIGINT)}
+    if hasattr(signal, "SIGHUP"):
+        previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: service.reload.set())
+    try:
+        with (
+            holding(config, service.clock, partial(_lost, service)),
+            probes("" if once else config.run.probe, service.snapshot) as address,
+        ):
+            LOG.info(
+                "running",
+                extra={
+                    "archive": config.archive, "probes": address or "-",
+                    "collect": config.schedule.collect, "digest": config.schedule.digest or "-",
+                },
+            )  # fmt: skip
+            service.loop(once=once)
+            LOG.info("stopped")
+    finally:
+        for one, handler in previous.items():
+            signal.signal(one, handler)
+
+
+def _lost(service: Service) -> None:
+    """End: another instance has the lease. The signal reaches the main thread."""
+    service.stopping.set()
+    signal.raise_signal(signal.SIGTERM)

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
 TARGET = ROOT / "src" / "shiomi" / "gate" / "data" / "user_agents.tsv"
 ORIGINS = {
-    "made by": "tools/gate/user_agents.py, 2026-11-25",
+    "made by": "tools/gate/user_agents.py, 2026-11-29",
     "patterns and tags": "monperrus/crawler-user-agents @7c7f9f2 (MIT), taken 2026-11-23",
     "names": "ai-robots-txt/ai.robots.txt @738c80d (MIT), taken 2026-11-23",
     "purposes, operators, ranges, DNS": "clients.tsv and shapes.tsv beside this file, made by hand",

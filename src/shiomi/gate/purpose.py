@@ -12,8 +12,11 @@ class Purpose(StrEnum):
     AI_SEARCH = "ai-search"  # indexes pages for answers that a model gives
     USER_FETCH = "user-fetch"  # fetches one page because a person asked an assistant about it
     SEARCH_ENGINE = "search-engine"  # indexes pages to send readers to them
+    MIXED = "mixed"  # one crawler for a search engine and for AI: Applebot, Baiduspider, PetalBot
     LINK_PREVIEW = "link-preview"  # title and picture of a link somebody posted
     ARCHIVE = "archive"  # keeps pages for later, in public
     FEED_READER = "feed-reader"  # polls RSS and Atom
+    MONITOR = "monitor"  # asks whether a site is up
+    TOOL = "tool"  # git, docker, pip, apt, npm, ...; let in only where a path rule says so
     LIBRARY = "library"  # HTTP libraries, other robots, and whoever is not known
     BROWSER = "browser"  # says it is a browser that a person sits at

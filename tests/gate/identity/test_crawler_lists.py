@@ -53,7 +53,7 @@ def test_a_client_our_table_knows_keeps_its_purpose_whatever_the_lists_say() -> 
         )
     )
     assert joined.client("ChatGPT-User/1.0").purpose is Purpose.USER_FETCH
-    assert joined.client("Applebot/0.1").purpose is Purpose.SEARCH_ENGINE
+    assert joined.client("Applebot/0.1").purpose is Purpose.MIXED
     assert joined.client("facebookexternalhit/1.1").purpose is Purpose.LINK_PREVIEW
     assert joined.client("NewBot/1.0").purpose is Purpose.AI_TRAINING
 

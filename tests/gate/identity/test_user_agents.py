@@ -59,7 +59,7 @@ def test_the_package_carries_more_patterns_than_the_list_it_is_made_from() -> No
         ("ChatGPT-User/1.0", "ChatGPT-User", Purpose.USER_FETCH),
         ("Googlebot/2.1 (+http://www.google.com/bot.html)", "Googlebot", Purpose.SEARCH_ENGINE),
         ("Mozilla/5.0 (compatible; Applebot/0.1; +http://www.apple.com/go/applebot)", "Applebot",
-         Purpose.SEARCH_ENGINE),
+         Purpose.MIXED),
         ("facebookexternalhit/1.1 (+http://www.facebook.com/externalhit_uatext.php)",
          "facebookexternalhit", Purpose.LINK_PREVIEW),
         ("Mozilla/5.0 (compatible; archive.org_bot +http://archive.org/details/archive.org_bot)",

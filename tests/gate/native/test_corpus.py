@@ -34,7 +34,7 @@ WIDE = Budget(address=Rate(600_000, 60.0, 10_000))  # that no request of the cor
 
 POLICY = replace(
     Policy(),
-    budgets=MappingProxyType({"people": WIDE, "strangers": WIDE, "crawlers": WIDE, "feeds": WIDE}),
+    budgets=MappingProxyType(dict.fromkeys(Policy().budgets, WIDE)),
     paths=(
         PathRule(("/private/*",), action=Action.DENY),
         PathRule(("/open/*",), purposes={Purpose.AI_TRAINING: Action.ALLOW}),

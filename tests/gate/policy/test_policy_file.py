@@ -24,6 +24,8 @@ from shiomi.gate.policy import (
     default_policy_text,
     load_policy,
     parse_policy,
+    preset_text,
+    presets,
 )
 from shiomi.gate.purpose import Purpose
 
@@ -250,3 +252,17 @@ def test_actions_stand_widest_first() -> None:
     for one in Action:
         for other in Action:
             assert one.narrower(other) == max(one, other, key=list(Action).index)
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_is_a_good_policy_that_opens_nothing_to_ai_crawlers(name: str) -> None:
+    policy = parse_policy(preset_text(name))
+    assert policy.paths
+    for rule in policy.paths:
+        assert (rule.action, rule.challenge) == (None, False)
+
+
+def test_the_command_lists_the_presets_that_ship() -> None:
+    from shiomi.cli.gate.policy import _PRESETS
+
+    assert presets() == _PRESETS

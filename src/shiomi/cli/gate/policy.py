@@ -11,6 +11,20 @@ from shiomi.cli.output import as_json, json_option
 
 __all__ = ["policy"]
 
+# Listed here, so that --help reads no file; a test compares them with the presets that ship.
+_PRESETS = (
+    "api",
+    "cgit",
+    "django",
+    "fastapi",
+    "forgejo",
+    "gitlab",
+    "mediawiki",
+    "podcast",
+    "static",
+    "wordpress",
+)
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), default=Path("gate.toml"))
@@ -20,8 +34,14 @@ __all__ = ["policy"]
     help="Check FILE instead: unknown keys, wrong values, rules that contradict each other.",
 )
 @click.option("--force", is_flag=True, help="Write over a FILE that is there already.")
+@click.option(
+    "--for",
+    "preset",
+    type=click.Choice(_PRESETS),
+    help="Add the rules on paths that this kind of site needs for its programs.",
+)
 @json_option
-def policy(file: Path, check: bool, force: bool, json: bool) -> None:
+def policy(file: Path, check: bool, force: bool, preset: str | None, json: bool) -> None:
     """Write the default policy into FILE with comments, or check one.
 
     Every key stands in it with its default and what it is for, so that the file itself is
@@ -30,12 +50,13 @@ def policy(file: Path, check: bool, force: bool, json: bool) -> None:
     \b
     Examples:
       shiomi gate policy                       write gate.toml
+      shiomi gate policy --for forgejo         the same, open to git, packages and the API
       shiomi gate policy --check gate.toml     all that is wrong with it, by line
     """
     if check:
         _check(file, json=json)
     else:
-        _write(file, force=force, json=json)
+        _write(file, preset, force=force, json=json)
 
 
 def _check(file: Path, *, json: bool) -> None:
@@ -58,10 +79,10 @@ def _check(file: Path, *, json: bool) -> None:
         click.echo(f"  {purpose:<14} {rule.action}{unverified}")
 
 
-def _write(file: Path, *, force: bool, json: bool) -> None:
-    from shiomi.gate.policy import default_policy_text
+def _write(file: Path, preset: str | None, *, force: bool, json: bool) -> None:
+    from shiomi.gate.policy import default_policy_text, preset_text
 
-    text = default_policy_text()
+    text = default_policy_text() if preset is None else preset_text(preset)
     if str(file) == "-":
         click.echo(text, nl=False)
         return

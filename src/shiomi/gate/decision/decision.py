@@ -148,9 +148,10 @@ def _ruled(
 ) -> Ruled:
     """What the policy says of the client at this path, however it is spelled."""
     network = prepared.networks.rule(request.address) if prepared.policy.networks else None
-    ruled = prepared.ruled(identity, prepared.paths.find(request.path), network)
+    ruled = prepared.ruled(identity, prepared.paths.find(request.path, request.query), network)
     if request.spelling != request.path:
-        other = prepared.ruled(identity, prepared.paths.find(request.spelling), network)
+        rule = prepared.paths.find(request.spelling, request.query)
+        other = prepared.ruled(identity, rule, network)
         if other.action.narrower(ruled.action) is not ruled.action:
             ruled = other
     if note is not None:

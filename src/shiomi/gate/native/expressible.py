@@ -52,6 +52,10 @@ def _counts(policy: Policy) -> bool:
     return bool(_actions(policy) & {Action.BUDGET, Action.CHALLENGE})
 
 
+def _queries(policy: Policy) -> bool:
+    return any("?" in pattern for rule in policy.rules for pattern in rule.match)
+
+
 def _slow(policy: Policy) -> bool:
     return Action.TARPIT in _actions(policy)
 
@@ -146,6 +150,12 @@ GAPS = (
         "a path is not read as Java and Windows servers read it: nothing is dropped after ; and"
         " \\ is no slash, but that /.well-known/ with either is not always served",
         lambda policy: bool(policy.rules),
+    ),
+    Gap(
+        "queries",
+        _ALL,
+        "a pattern with a query, like *?go-get=1, is left out",
+        _queries,
     ),
     Gap(
         "encoded-slash",

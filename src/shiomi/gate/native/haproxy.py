@@ -74,7 +74,8 @@ def _agent(folder: str) -> Iterator[str]:
     """The kind of the User-Agent; of several headers, joined as `decide` joins them."""
     agent = "req.fhdr(user-agent,{})"
     yield f"http-request deny deny_status 403 if {{ req.fhdr_cnt(user-agent) gt {_MOST_AGENTS} }}"
-    yield f"http-request set-var(txn.gate_agent) {agent.format(1)}"
+    # By a format, so that a request without the header has an empty agent and not none.
+    yield f'http-request set-var-fmt(txn.gate_agent) "%[{agent.format(1)}]"'
     for count in range(2, _MOST_AGENTS + 1):
         yield (
             "http-request set-var-fmt(txn.gate_agent)"

@@ -8,7 +8,7 @@ once for a request.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
@@ -145,17 +145,30 @@ def _ranges(plan: Plan) -> Iterator[str]:
 def _paths(plan: Plan) -> Iterator[str]:
     """The number of the first rule that matches: the path as resolved, and as it was sent."""
     rows = [
-        (_regex(decoded_regex(rule), case=True), path_word(number))
+        (_regex(regex, case=True), path_word(number))
         for number, rule in sorted(plan.rules.items())
+        for regex in _cut(rule, decoded_regex)
     ]
     yield from _map("$uri", "shiomi_path", rows, "p")
     rows = [(_regex(always_sent(), case=True), "always")]
     rows += [
-        (_regex(sent_regex(rule), case=True), f"p{number}")
+        (_regex(regex, case=True), f"p{number}")
         for number, rule in sorted(plan.rules.items())
         if number >= 0
+        for regex in _cut(rule, sent_regex)
     ]
     yield from _map("$request_uri", "shiomi_sent", rows, "p")
+
+
+def _cut(patterns: Sequence[str], write: Callable[[Sequence[str]], str]) -> Iterator[str]:
+    """The expression of these patterns, as several if one would be too long for nginx."""
+    regex = write(patterns)
+    if len(tame(regex)) <= LONGEST_REGEX or len(patterns) == 1:
+        yield regex
+    else:
+        half = len(patterns) // 2
+        yield from _cut(patterns[:half], write)
+        yield from _cut(patterns[half:], write)
 
 
 def _outcomes(plan: Plan) -> Iterator[str]:

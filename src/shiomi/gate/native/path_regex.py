@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from urllib.parse import unquote_to_bytes
 
 from shiomi.gate.policy import ALWAYS_SERVED
+from shiomi.gate.policy.paths import is_glob
 
 __all__ = ["ODD", "REQUEST_LINE", "always_sent", "decoded_regex", "sent_regex"]
 
@@ -29,7 +30,7 @@ def decoded_regex(patterns: Iterable[str]) -> str:
     All but letters, digits and a few signs are written as `\\xHH`: nothing in it can end a
     quotation, begin a comment or name a variable.
     """
-    return _joined(patterns, _byte, before="", end=r"\z", start="^")
+    return _joined(patterns, _byte, between="[^?#]*", end=r"\z", start="^")
 
 
 def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
@@ -37,7 +38,8 @@ def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
 
     `start` is what stands before the path, anchored: REQUEST_LINE where a whole line is matched.
     """
-    return _joined(patterns, _sent, before="[^?# ]*", end="(?:[?# ]|$)", start=start)
+    between = "(?:[^?# %]|%(?!3[fF]|23))*"
+    return _joined(patterns, _sent, between=between, end="(?:[?# ]|$)", start=start)
 
 
 def always_sent(*, start: str = "^") -> str:
@@ -57,23 +59,33 @@ def always_sent(*, start: str = "^") -> str:
 
 
 def _joined(
-    patterns: Iterable[str], write: Callable[[int], str], *, before: str, end: str, start: str
+    patterns: Iterable[str], write: Callable[[int], str], *, between: str, end: str, start: str
 ) -> str:
-    """Whole paths, beginnings and ends, each as one branch; `before` is what an end may follow."""
-    whole, beginnings, ends = [], [], []
+    """Whole paths, beginnings and ends, each as one branch; `between` is what "*" stands for.
+
+    Patterns with a query are left out: see `shiomi.gate.native.expressible`.
+    """
+
+    def written(text: str) -> str:
+        return "".join(write(byte) for byte in unquote_to_bytes(text))
+
+    whole, beginnings, ends, globs = [], [], [], []
     for pattern in patterns:
-        text = "".join(write(byte) for byte in unquote_to_bytes(pattern.strip("*")))
-        if pattern.endswith("*"):
-            beginnings.append(text)
+        if "?" in pattern:
+            continue
+        if is_glob(pattern):
+            globs.append(between.join(written(part) for part in pattern.split("*")))
+        elif pattern.endswith("*"):
+            beginnings.append(written(pattern[:-1]))
         elif pattern.startswith("*"):
-            ends.append(text)
+            ends.append(written(pattern[1:]))
         else:
-            whole.append(text)
-    anywhere = start + before if before else ""
+            whole.append(written(pattern))
     ways = [f"{start}(?:{'|'.join(whole)}){end}"] if whole else []
     ways += [f"{start}(?:{'|'.join(beginnings)})"] if beginnings else []
-    ways += [f"{anywhere}(?:{'|'.join(ends)}){end}"] if ends else []
-    return "|".join(ways)
+    ways += [f"{start}{between}(?:{'|'.join(ends)}){end}"] if ends else []
+    ways += [f"{start}(?:{'|'.join(globs)}){end}"] if globs else []
+    return "|".join(ways) or f"{start}!"
 
 
 def _byte(byte: int) -> str:

@@ -10,6 +10,7 @@ from shiomi.gate.policy.policy import (
     NetworkRule,
     PathRule,
     Policy,
+    Programs,
     Proxies,
     PurposeRule,
     Rate,
@@ -18,7 +19,13 @@ from shiomi.gate.policy.policy import (
     Tarpit,
     Trap,
 )
-from shiomi.gate.policy.policy_file import default_policy_text, load_policy, parse_policy
+from shiomi.gate.policy.policy_file import (
+    default_policy_text,
+    load_policy,
+    parse_policy,
+    preset_text,
+    presets,
+)
 
 __all__ = [
     "ALWAYS_SERVED",
@@ -30,6 +37,7 @@ __all__ = [
     "NetworkRule",
     "PathRule",
     "Policy",
+    "Programs",
     "Proxies",
     "PurposeRule",
     "Rate",
@@ -40,4 +48,6 @@ __all__ = [
     "default_policy_text",
     "load_policy",
     "parse_policy",
+    "preset_text",
+    "presets",
 ]

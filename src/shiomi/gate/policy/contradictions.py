@@ -13,7 +13,9 @@ from shiomi.gate.policy.policy import ALWAYS_SERVED, Action, Budget, Policy, Rat
 
 __all__ = ["contradictions"]
 
-_DEFAULT_BUDGETS = frozenset(("people", "strangers", "crawlers", "feeds"))
+_DEFAULT_BUDGETS = frozenset(
+    ("people", "strangers", "crawlers", "feeds", "previews", "monitors", "programs")
+)
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)  # a token, RFC 9110, 5.6.2
 _OWN_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/", re.ASCII)
 
@@ -46,9 +48,10 @@ def _purposes(policy: Policy) -> Iterator[Problem]:
 
 
 def _paths(policy: Policy) -> Iterator[Problem]:
-    for pattern in policy.feeds.match:
-        if wrong := malformed(pattern):
-            yield "feeds.match", f'"{pattern}" {wrong}'
+    for key, listed in (("programs.match", policy.programs), ("feeds.match", policy.feeds)):
+        for pattern in listed.match:
+            if wrong := malformed(pattern):
+                yield key, f'"{pattern}" {wrong}'
     seen: list[tuple[str, int]] = []
     for number, rule in enumerate(policy.paths):
         key = f"path[{number}]"
@@ -101,7 +104,8 @@ def _networks(policy: Policy) -> Iterator[Problem]:
 def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
     used = {f"purpose.{purpose}.budget": rule.budget for purpose, rule in policy.purposes.items()}
     used |= {f"path[{n}].budget": rule.budget for n, rule in enumerate(policy.paths) if rule.budget}
-    used |= {"feeds.budget": policy.feeds.budget, "challenge.budget": policy.challenge.budget}
+    used |= {"feeds.budget": policy.feeds.budget, "programs.budget": policy.programs.budget}
+    used |= {"challenge.budget": policy.challenge.budget}
     for key, name in used.items():
         if name not in policy.budgets:
             yield key, f"there is no [budget.{name}]; there are {', '.join(policy.budgets)}"
@@ -172,12 +176,12 @@ def _rest(policy: Policy) -> Iterator[Problem]:
         TrustedProxies(policy.proxies.trusted, policy.proxies.header)
     except PolicyError as error:
         yield "proxies", str(error)
-    if not robots.serve and (robots.sitemaps or robots.disallow):
-        yield "robots.serve", "is false, so sitemaps and disallow would be printed nowhere"
+    if not robots.serve and (robots.sitemaps or robots.disallow or robots.license or robots.file):
+        yield "robots.serve", "is false, so sitemaps, disallow, license and file have no effect"
     for pattern in robots.disallow:
         if not pattern.startswith("/") or not pattern.isprintable():
             yield "robots.disallow", f'"{pattern[:80]}" is no path; it begins with "/"'
-    for url in (*robots.sitemaps, *filter(None, [signals.tdm_policy])):
+    for url in (*robots.sitemaps, *filter(None, [signals.tdm_policy, robots.license])):
         if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url:
             key = "signals.tdm_policy" if url == signals.tdm_policy else "robots.sitemaps"
             yield key, f'"{url[:80]}" is no URL; write it whole, "https://..."'

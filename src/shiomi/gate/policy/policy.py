@@ -25,6 +25,7 @@ __all__ = [
     "NetworkRule",
     "PathRule",
     "Policy",
+    "Programs",
     "Proxies",
     "PurposeRule",
     "Rate",
@@ -97,7 +98,7 @@ class PurposeRule:
 class PathRule:
     """[[path]]: the first rule that matches a path is the one that counts.
 
-    A pattern is a whole path ("/feed"), a beginning ("/feed/*") or an end ("*.rss").
+    "*" in a pattern stands for any characters: "/feed/*", "*.rss", "*/raw/*".
     """
 
     match: tuple[str, ...]
@@ -129,6 +130,57 @@ class Feeds:
         "*/index.xml",
     )
     budget: str = "feeds"
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """[programs]: paths that programs ask for, which can pass no challenge.
+
+    Who would be challenged is counted by the budget; who is denied stays denied.
+    """
+
+    match: tuple[str, ...] = (
+        "*/info/refs",
+        "*/git-upload-pack",
+        "*/git-receive-pack",
+        "*/info/lfs/*",
+        "/v2/",
+        "/v2/*/manifests/*",
+        "/v2/*/blobs/*",
+        "/v2/*/tags/list",
+        "*/simple/*/",
+        "*.whl",
+        "*/dists/*",
+        "*.deb",
+        "*/repodata/*",
+        "*.rpm",
+        "*/-/*.tgz",
+        "*/@v/*",
+        "*/@latest",
+        "*.crate",
+        "*/webhook",
+        "*/webhook/*",
+        "*/webhooks",
+        "*/webhooks/*",
+        "/hooks/*",
+        "/remote.php/*",
+        "/dav/*",
+        "/caldav/*",
+        "/carddav/*",
+        "/webdav/*",
+        "*/manifest.json",
+        "*.webmanifest",
+        "/favicon.ico",
+        "/apple-touch-icon*",
+        "/browserconfig.xml",
+        "/opensearch.xml",
+        "/sitemap*.xml",
+        "*.mp3",
+        "*.m4a",
+        "*.ogg",
+        "*.opus",
+    )
+    budget: str = "programs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +246,9 @@ class Robots:
     """[robots]: the robots.txt made from this policy."""
 
     serve: bool = True  # the gate answers /robots.txt itself; False: the site does
+    file: str = ""  # the site's own robots.txt, whose rules are kept; middleware asks the site
     sitemaps: tuple[str, ...] = ()
+    license: str = ""  # a URL with the terms in RSL 1.0, said as `License:`
     disallow: tuple[str, ...] = ()  # paths that no crawler should fetch
 
 
@@ -217,9 +271,12 @@ def _default_purposes() -> Mapping[Purpose, PurposeRule]:
             Purpose.AI_SEARCH: PurposeRule(deny, deny),
             Purpose.USER_FETCH: PurposeRule(budget, challenge),
             Purpose.SEARCH_ENGINE: PurposeRule(allow, budget),
-            Purpose.LINK_PREVIEW: PurposeRule(allow, budget),
+            Purpose.MIXED: PurposeRule(allow, budget),
+            Purpose.LINK_PREVIEW: PurposeRule(allow, budget, "previews"),
             Purpose.ARCHIVE: PurposeRule(allow, budget),
             Purpose.FEED_READER: PurposeRule(budget, budget),
+            Purpose.MONITOR: PurposeRule(budget, budget, "monitors"),
+            Purpose.TOOL: PurposeRule(challenge, challenge, "people"),
             Purpose.LIBRARY: PurposeRule(challenge, challenge, "people"),
             Purpose.BROWSER: PurposeRule(challenge, challenge, "people"),
         }
@@ -235,6 +292,9 @@ def _default_budgets() -> Mapping[str, Budget]:
             "people": Budget(rate(1800, 1500), rate(6000, 3000), rate(60000, 12000), None),
             "strangers": Budget(rate(300, 300), rate(1500, 600), rate(6000, 2000), None),
             "crawlers": Budget(rate(60, 60), rate(120, 120), rate(600, 300), rate(3000, 1500)),
+            "previews": Budget(rate(6, 20), rate(30, 60), rate(300, 300), None),
+            "monitors": Budget(rate(12, 30), rate(60, 120), rate(600, 600), None),
+            "programs": Budget(rate(600, 600), rate(3000, 1500), rate(12000, 3000), None),
             "feeds": Budget(rate(30, 30), rate(120, 120), rate(1200, 600), None),
         }
     )
@@ -246,6 +306,7 @@ class Policy:
 
     purposes: Mapping[Purpose, PurposeRule] = field(default_factory=_default_purposes)
     paths: tuple[PathRule, ...] = ()
+    programs: Programs = Programs()
     feeds: Feeds = Feeds()
     networks: tuple[NetworkRule, ...] = ()
     budgets: Mapping[str, Budget] = field(default_factory=_default_budgets)
@@ -261,11 +322,13 @@ class Policy:
 
     @cached_property
     def rules(self) -> tuple[PathRule, ...]:
-        """All rules on paths in the order they are tried: those of [[path]], then feeds."""
-        if not self.feeds.match:
-            return self.paths
-        feeds = PathRule(self.feeds.match, challenge=False, budget=self.feeds.budget)
-        return (*self.paths, feeds)
+        """All rules on paths in the order they are tried: [[path]], [programs], [feeds]."""
+        rules = [
+            PathRule(one.match, challenge=False, budget=one.budget)
+            for one in (self.programs, self.feeds)
+            if one.match
+        ]
+        return (*self.paths, *rules)
 
     @cached_property
     def weighs(self) -> bool:

@@ -31,7 +31,7 @@ from shiomi.gate.policy.policy import (
 )
 from shiomi.gate.purpose import Purpose
 
-__all__ = ["default_policy_text", "load_policy", "parse_policy"]
+__all__ = ["default_policy_text", "load_policy", "parse_policy", "preset_text", "presets"]
 
 _ENVIRONMENT = "env:"
 _SINGULAR = {"purposes": "purpose", "paths": "path", "networks": "network", "budgets": "budget"}
@@ -46,6 +46,26 @@ def default_policy_text() -> str:
     """Return the default policy as a file with comments."""
     file = resources.files("shiomi.gate") / "data" / "policy.toml"
     return file.read_text(encoding="utf-8")
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the kinds of sites that have a preset."""
+    folder = resources.files("shiomi.gate") / "data" / "presets"
+    return tuple(sorted(one.name.removesuffix(".toml") for one in folder.iterdir()))
+
+
+def preset_text(name: str) -> str:
+    """Return the default policy, with the rules on paths that this kind of site needs.
+
+    Raises
+    ------
+    PolicyError
+        There is no preset of this name.
+    """
+    if name not in presets():
+        raise PolicyError(f"there is no preset {name!r}; {_nearest(name, presets())}")
+    file = resources.files("shiomi.gate") / "data" / "presets" / f"{name}.toml"
+    return f"{default_policy_text()}\n{file.read_text(encoding='utf-8')}"
 
 
 def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Policy:

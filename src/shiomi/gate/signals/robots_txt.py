@@ -88,7 +88,7 @@ def _opened(policy: Policy, purpose: Purpose) -> Iterator[str]:
         if action in _REFUSED:
             return
         if action in _OPEN:
-            yield from map(_pattern, rule.match)
+            yield from (_pattern(pattern) for pattern in rule.match if "?" not in pattern)
 
 
 def _pattern(written: str) -> str:

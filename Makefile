@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 JOBS ?= 2
 
-.PHONY: help demo check test coverage lint lejepa gate benchmark clean
+.PHONY: help demo check test coverage lint lejepa gate benchmark dist clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -38,8 +38,12 @@ gate: $(VENV)/dev  ## follow each page "protect my site in five minutes" against
 benchmark: $(VENV)/dev  ## the benchmarks that need nothing but this checkout
 	$(BIN)/python benchmarks/startup.py
 
+dist: $(VENV)/pip  ## build the wheel and the source archive in ./dist/
+	@$(BIN)/python -m pip install --quiet build
+	$(BIN)/python -m build --outdir dist .
+
 clean:  ## forget the environment and the demo
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo dist site
 
 $(VENV)/pip: 
 	$(PYTHON) -m venv $(VENV)

@@ -40,4 +40,4 @@ def test_pretraining_needs_neither_timm_nor_torchvision() -> None:
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "pip install 'shiomi[lejepa]'" in done.stdout
+    assert "extra 'lejepa'" in done.stdout

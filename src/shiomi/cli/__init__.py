@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ from shiomi.cli.run import run
 from shiomi.cli.search import search
 from shiomi.cli.status import status
 from shiomi.cli.watch import watch
+from shiomi.extras import extra_of, needs_extra
 
 __all__ = ["main"]
 
@@ -120,6 +122,12 @@ def main() -> None:
     except (DigestError, GateError, LejepaError, RigError) as error:
         complain(error)
         result = Exit.FAILED
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name or "")
+        if extra is None:
+            raise
+        complain(needs_extra(_words(sys.argv[1:]), str(error.name), extra))
+        result = Exit.FAILED
     except BrokenPipeError:  # `shiomi search … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         result = Exit.DONE
@@ -128,3 +136,15 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         result = Exit.FAILED
     sys.exit(result)
+
+
+def _words(arguments: Sequence[str]) -> str:
+    """Return the command as typed, without options and their values: "shiomi lejepa select"."""
+    words: list[str] = []
+    command: click.Command | None = shiomi
+    for argument in arguments:
+        command = command.commands.get(argument) if isinstance(command, click.Group) else None
+        if command is None:
+            break
+        words.append(argument)
+    return " ".join(["shiomi", *words])

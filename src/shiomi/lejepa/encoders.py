@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.errors import InputError, MissingError
 
 __all__ = ["ImageEncoder", "Network", "SmallConvNet", "build_encoder", "feature_width", "projector"]
@@ -201,10 +202,8 @@ def _from_timm(name: str, size: int) -> nn.Module:
     try:
         import timm
     except (ImportError, RuntimeError) as error:  # torchvision without its operators: RuntimeError
-        raise MissingError(
-            f"the encoder {name!r} is timm's, which cannot be imported ({error}):"
-            " pip install 'shiomi[lejepa]', or take --encoder small"
-        ) from None
+        missing = needs_extra(f"encoder {name!r}", "timm", "lejepa")
+        raise MissingError(f"{missing} ({error}); or use --encoder small") from None
     if not timm.is_model(name):
         near = timm.list_models(f"*{name}*")[:5] or timm.list_models(f"{name[:4]}*")[:5]
         raise InputError(

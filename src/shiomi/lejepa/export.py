@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.errors import MissingError, RunError
 
@@ -47,7 +48,7 @@ def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | N
     try:
         from safetensors.torch import save
     except ImportError:
-        raise MissingError("safetensors is needed: pip install 'shiomi[lejepa]'") from None
+        raise MissingError(needs_extra("the export", "safetensors", "lejepa")) from None
 
     state = {
         name: value.detach().cpu().contiguous().clone()
@@ -210,7 +211,7 @@ def _needed() -> None:
         try:
             __import__(name)
         except ImportError:
-            raise MissingError(f"ONNX needs {name}: pip install 'shiomi[lejepa]'") from None
+            raise MissingError(needs_extra("the export to ONNX", name, "lejepa")) from None
 
 
 def _first(error: BaseException) -> str:

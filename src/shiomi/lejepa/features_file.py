@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.errors import DataError, InputError, MissingError
@@ -236,5 +237,5 @@ def _pyarrow() -> tuple[Any, Any]:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise MissingError("parquet needs pyarrow: pip install 'shiomi[lejepa]'") from None
+        raise MissingError(needs_extra("a parquet file", "pyarrow", "lejepa")) from None
     return pa, pq

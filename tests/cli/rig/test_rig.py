@@ -70,7 +70,7 @@ def test_without_the_solver_the_remedy_is_named(price_file: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == Exit.FAILED
-    assert "pip install 'shiomi[rig]'" in done.stderr
+    assert "docs/install.md" in done.stderr
     assert "Traceback" not in done.stderr
 
 

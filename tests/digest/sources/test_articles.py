@@ -199,7 +199,7 @@ def test_without_trafilatura_no_page_is_asked_for_and_none_is_barred(
         without.setitem(sys.modules, "trafilatura", None)
         report, reasons = fetch(archive, community)
     (one,) = report.sources
-    assert "pip install -e '.[articles]'" in str(one.error)
+    assert "docs/install.md" in str(one.error)
     assert (one.name, reasons, community.asked) == ("articles", {}, [])
     assert fetch(archive, community)[0].exit_code == 0
     assert article_of(archive, "hackernews:1")

@@ -15,6 +15,7 @@ import msgspec
 
 from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.errors import ImportFileError
+from shiomi.extras import needs_extra
 
 __all__ = ["LONGEST_LINE", "BadRow", "Row", "cannot_read", "open_rows"]
 
@@ -128,8 +129,7 @@ def _parquet_rows(path: Path, skip: int) -> tuple[Iterator[Row | BadRow], int]:
         import pyarrow.parquet as pq
     except ImportError as error:
         raise ImportFileError(
-            f"{one_line(str(path))} is parquet, which needs pyarrow; from a checkout of shiomi:"
-            " pip install -e '.[parquet]'"
+            needs_extra(f"the parquet file {one_line(str(path))}", "pyarrow", "parquet")
         ) from error
     try:
         file = pq.ParquetFile(path)

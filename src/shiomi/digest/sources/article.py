@@ -38,8 +38,7 @@ def check_extractor() -> None:
         import trafilatura  # noqa: F401 - whether it is there, and whole
     except ImportError as error:
         raise SourceError(
-            f"articles: the text of pages is taken by trafilatura, which is not here ({error}); "
-            "from a checkout of shiomi: pip install -e '.[articles]', "
+            f"articles: trafilatura cannot be imported ({error}); see docs/install.md, "
             "or set enabled = false in [sources.articles]"
         ) from None
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from shiomi.extras import needs_extra
 from shiomi.gate.errors import GateError, MissingError, StateError
 from shiomi.gate.forward_auth.forward_auth import LOOPBACK, ForwardAuth
 from shiomi.gate.gatekeeper import Gatekeeper
@@ -104,9 +105,7 @@ def serve(
     try:
         import uvicorn
     except ImportError:
-        raise MissingError(
-            "shiomi gate serve needs the extra 'gate-serve': see docs/install.md"
-        ) from None
+        raise MissingError(needs_extra("shiomi gate serve", "uvicorn", "gate-serve")) from None
     if workers > 1 and service.state == "memory":
         raise StateError(
             f"{workers} workers cannot share the memory of one; "

@@ -19,6 +19,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
+from shiomi.extras import needs_extra
 from shiomi.gate.addresses import parse_address, text_of
 from shiomi.gate.errors import MissingError
 
@@ -77,7 +78,7 @@ class ReverseDns:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if find_spec("dns") is None:
-            raise MissingError("reverse DNS needs dnspython: pip install 'shiomi[gate]'")
+            raise MissingError(needs_extra("reverse DNS", "dnspython", "gate"))
         self._nameservers = tuple(nameservers)
         self._port = port
         self._timeout = timeout

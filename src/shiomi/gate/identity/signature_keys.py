@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiomi.extras import needs_extra
 from shiomi.gate.errors import DataError, MissingError
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.purpose import Purpose
@@ -158,7 +159,7 @@ def _key(jwk: Mapping[str, Any], client: Client) -> TrustedKey | None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
     except ImportError:
-        raise MissingError("Web Bot Auth needs cryptography: pip install 'shiomi[gate]'") from None
+        raise MissingError(needs_extra("Web Bot Auth", "cryptography", "gate")) from None
     not_before = float(jwk.get("nbf", -math.inf))
     expires = float(jwk.get("exp", math.inf))
     if jwk.get("kty") == "OKP" and jwk.get("crv") == "Ed25519":

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from shiomi.extras import needs_extra
 from shiomi.gate.errors import DataError, MissingError
 from shiomi.gate.purpose import Purpose
 
@@ -153,9 +154,7 @@ def _compiled(regexes: Sequence[str]):  # type: ignore[no-untyped-def]  # re2 ha
     try:
         import re2
     except ImportError:
-        raise MissingError(
-            "matching User-Agents needs google-re2: pip install 'shiomi[gate]'"
-        ) from None
+        raise MissingError(needs_extra("matching User-Agents", "google-re2", "gate")) from None
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False

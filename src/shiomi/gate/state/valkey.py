@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from shiomi.extras import needs_extra
 from shiomi.gate.errors import MissingError, StateError
 from shiomi.gate.state import Charge
 
@@ -206,7 +207,7 @@ def _client(url: str, timeout: float, connections: int) -> Redis:
         from redis.retry import Retry
     except ImportError:
         raise MissingError(
-            "the state in Valkey or Redis needs redis-py: pip install 'shiomi[gate-valkey]'"
+            needs_extra("state in Valkey or Redis", "redis-py", "gate-valkey")
         ) from None
     try:
         pool = BlockingConnectionPool.from_url(

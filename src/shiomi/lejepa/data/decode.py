@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.errors import MissingError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _opened(data: bytes) -> Image:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
-        raise MissingError("images need Pillow: pip install 'shiomi[lejepa]'") from None
+        raise MissingError(needs_extra("reading images", "Pillow", "lejepa")) from None
     if not data:
         raise DecodeError("empty file")
     try:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.data.rows import image_bytes, image_column, label_column, number_labels
 from shiomi.lejepa.data.source import Unreadable
 from shiomi.lejepa.errors import DataError, MissingError
@@ -58,7 +59,7 @@ class HfDiskSource:
         try:
             import pyarrow as pa
         except ImportError:
-            raise MissingError("Arrow files need pyarrow: pip install 'shiomi[lejepa]'") from None
+            raise MissingError(needs_extra("an Arrow file", "pyarrow", "lejepa")) from None
         try:
             return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
         except (OSError, pa.ArrowInvalid) as error:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.data.rows import (
     image_bytes,
     image_column,
@@ -112,5 +113,5 @@ def _pyarrow_parquet() -> Any:
     try:
         import pyarrow.parquet as pq
     except ImportError:
-        raise MissingError("parquet needs pyarrow: pip install 'shiomi[lejepa]'") from None
+        raise MissingError(needs_extra("a parquet file", "pyarrow", "lejepa")) from None
     return pq

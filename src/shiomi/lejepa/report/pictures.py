@@ -8,6 +8,7 @@ import io
 import torch
 from torch import Tensor
 
+from shiomi.extras import needs_extra
 from shiomi.lejepa.errors import MissingError
 
 __all__ = ["photograph", "principal_colours", "tiles"]
@@ -52,7 +53,7 @@ def _data_uri(image: Tensor, kind: str, *, smooth: bool) -> str:
     try:
         from PIL import Image
     except ImportError:
-        raise MissingError("pictures need Pillow: pip install 'shiomi[lejepa]'") from None
+        raise MissingError(needs_extra("the pictures of a report", "Pillow", "lejepa")) from None
     pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     picture = Image.fromarray(pixels)
     method = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shiomi.extras import needs_extra
 from shiomi.rig.buy.candidates import Candidate, Pairing, pairings, prune
 from shiomi.rig.buy.catalog import Catalog
 from shiomi.rig.buy.choices import Choices, Speed, gather
@@ -42,7 +43,7 @@ __all__ = ["Line", "Plan", "bought", "front", "plan", "upgrade"]
 
 Clock = Callable[[], float]
 
-_NO_SOLVER = "planning needs SciPy's solver; install it with: pip install 'shiomi[rig]'"
+_NO_SOLVER = needs_extra("planning", "SciPy", "rig")
 
 
 @dataclass(frozen=True, slots=True)

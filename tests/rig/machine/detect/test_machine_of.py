@@ -135,7 +135,7 @@ def test_a_card_divided_by_mig_is_said_and_not_counted() -> None:
 def test_a_silent_driver_is_named_with_the_remedy() -> None:
     text = texts_of(machine("nvidia-without-driver").unknown)
     assert "NVML Shared Library Not Found" in text
-    assert "pip install" in text
+    assert "docs/install.md" in text
     assert not any("did not answer" in text_of(x) for x in machine("nvidia-smi-only").unknown)
 
 

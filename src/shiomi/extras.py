@@ -1,0 +1,39 @@
+"""The optional dependencies of Shiomi ("extras"), and the message for a missing one."""
+
+from __future__ import annotations
+
+__all__ = ["extra_of", "needs_extra"]
+
+_EXTRAS = {
+    "PIL": "lejepa",
+    "apprise": "notify",
+    "cryptography": "gate",
+    "dns": "gate",
+    "gguf": "rig",
+    "jaxtyping": "lejepa",
+    "onnx": "lejepa",
+    "onnxruntime": "lejepa",
+    "onnxscript": "lejepa",
+    "psutil": "rig",
+    "pyarrow": "parquet",
+    "pynvml": "rig",
+    "re2": "gate",
+    "redis": "gate-valkey",
+    "safetensors": "lejepa",
+    "scipy": "rig",
+    "tensorboard": "lejepa",
+    "timm": "lejepa",
+    "torch": "lejepa",
+    "torchvision": "lejepa",
+    "uvicorn": "gate-serve",
+}
+
+
+def extra_of(module: str) -> str | None:
+    """Return the extra that brings `module` ("torch.nn" -> "lejepa"); None if none does."""
+    return _EXTRAS.get(module.partition(".")[0])
+
+
+def needs_extra(what: str, package: str, extra: str) -> str:
+    """Return "WHAT needs PACKAGE from the extra 'EXTRA': see docs/install.md"."""
+    return f"{what} needs {package} from the extra {extra!r}: see docs/install.md"

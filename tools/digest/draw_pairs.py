@@ -31,7 +31,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from train_linker import DATA, url_words
+from train_linker import DATA, url_words  # type: ignore[import-not-found]
 
 from shiomi.digest.linking import Linker, canonical_url
 from shiomi.digest.linking.title import normal_title
@@ -191,12 +191,12 @@ def main() -> None:
             for side in (across, ~across):
                 members = np.flatnonzero(side & (score > 0))
                 good[members[np.argsort(-score[members], kind="stable")[:DEPTH]]] = True
-        k = np.flatnonzero(good)
-        found.append((half, week, inside, i[k], j[k], scores[:, k], across[k]))
-        print(week, half, len(inside), len(i), len(k), flush=True)
+        kept = np.flatnonzero(good)
+        found.append((half, week, inside, i[kept], j[kept], scores[:, kept], across[kept]))
+        print(week, half, len(inside), len(i), len(kept), flush=True)
     scores = np.concatenate([f[5] for f in found], axis=1)
-    across = np.concatenate([f[6] for f in found])
-    chance = probabilities(scores, across)
+    sides = np.concatenate([f[6] for f in found])
+    chance = probabilities(scores, sides)
     drawn = chance > np.array([rng.random() for _ in range(len(chance))])
     print(f"pool {int((chance > 0).sum()):,}, drawn {int(drawn.sum()):,}")
     lines, meta, start = [], [], 0

@@ -94,7 +94,7 @@ class Subject:
 
     def chance(self, in_100_words: float) -> float:
         """Return the chance of finding a word in these texts if they are about something else."""
-        chance = 1 - (1 - in_100_words) ** (self.words / 100)
+        chance: float = 1 - (1 - in_100_words) ** (self.words / 100)
         return min(max(chance, LEAST), MOST)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,7 +36,7 @@ def test_a_browser_is_sent_on_by_a_header_and_comes_back_with_the_cookie(
     state: MemoryState,
 ) -> None:
     first = ask(state, browser("/page?a=1&b=%20"))
-    assert (first.verdict, header(first, "Refresh")[:3]) == (Verdict.CHALLENGE, "0; ")
+    assert (first.verdict, header(first, "Refresh")[:3]) == (Verdict.CHALLENGE, "1; ")
     second = ask(state, browser(refresh(first), TRY))
     assert second.response is not None
     assert (second.response.status, header(second, "Location")) == (303, "/page?a=1&b=%20")
@@ -62,7 +66,27 @@ def test_the_address_in_the_header_stands_nowhere_in_the_page(state: MemoryState
     token = refresh(first).partition("t=")[2].partition("&")[0]
     assert token.encode() not in first.response.body
     assert b"http-equiv" not in first.response.body
-    assert b"<script" not in first.response.body
+
+
+def test_the_page_runs_its_one_script_only(state: MemoryState) -> None:
+    first = ask(state, browser("/page"))
+    assert first.response is not None
+    (script,) = re.findall(rb"<script>(.*?)</script>", first.response.body)
+    digest = b64encode(sha256(script).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in header(first, "Content-Security-Policy")
+    without = replace(POLICY, challenge=replace(POLICY.challenge, script=False))
+    plain = decide(browser("/page"), PreparedPolicy(without), state, NOW)
+    assert plain.response is not None
+    assert b"<script" not in plain.response.body
+    assert header(plain, "Refresh")[:3] == "0; "
+
+
+def test_a_browser_that_poses_as_another_has_the_button_alone(state: MemoryState) -> None:
+    hints = ("Sec-CH-UA", '"Chromium";v="99", "Google Chrome";v="99"')
+    answer = ask(state, browser("/page", hints))
+    assert refresh(answer) == ""
+    assert b"<script" not in answer.response.body  # type: ignore[union-attr]
+    assert button(answer)
 
 
 def test_who_sends_no_cookie_back_reads_why_after_two_hops(state: MemoryState) -> None:

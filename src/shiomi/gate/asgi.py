@@ -10,6 +10,7 @@ directions; what a refused client still sends is not read.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import partial
@@ -31,6 +32,10 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LONGEST_ROBOTS = 500_000  # bytes
+
+_log = logging.getLogger(__name__)
 
 _Headers = list[tuple[bytes, bytes]]
 
@@ -90,6 +95,9 @@ class GateMiddleware:
             if decision.response is None:
                 sent = self._passed(request, decision, send)
                 await self._app(scope, receive, sent)
+            elif decision.reason == "file" and request.path == "/robots.txt":
+                response = await self._robots(scope, receive) or decision.response
+                await send_response(send, response, head=request.method == "HEAD")
             else:
                 await self._slow.send(send, receive, decision.response, request.method == "HEAD")
         elif kind == "websocket":
@@ -130,6 +138,24 @@ class GateMiddleware:
             return send(message)
 
         return sent
+
+    async def _robots(self, scope: Scope, receive: Receive) -> Response | None:
+        """The application's own robots.txt with the gate's rules; None if it has none."""
+        status, body = 404, b""
+
+        async def kept(message: Message) -> None:
+            nonlocal status, body
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body" and len(body) < _LONGEST_ROBOTS:
+                body += message.get("body", b"")
+
+        try:
+            await self._app({**scope, "method": "GET"}, receive, kept)
+        except Exception:
+            _log.exception("the application failed to answer /robots.txt")
+            return None
+        return self.gatekeeper.robots(status, body)
 
     def _link(self, request: Request) -> bytes:
         return self.gatekeeper.trap_link(request).encode("ascii", "xmlcharrefreplace")

@@ -27,6 +27,7 @@ __all__ = ["challenge", "enter", "enter_path", "local_address", "renewed"]
 _LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
 _KEPT = "%/:@!$&'()*+,;=-._~"  # what needs no encoding in a path (RFC 3986, 3.3)
 _MOST_TRIES = 10  # challenges in a row that a browser is sent on from by itself
+_SCRIPT_SECONDS = 1  # the page's script has this long before the Refresh header leads on
 _REFRESH, _BUTTON = "refresh", "button"
 
 
@@ -43,7 +44,10 @@ def challenge(
     headers = [_set(request, _try_name(policy), str(tries + 1), policy.challenge.minutes)]
     if by_itself:
         address = _address(policy, signer.token(_REFRESH, request, to, now), to)
-        headers.append(("Refresh", f"{policy.challenge.wait_seconds}; url={address}"))
+        wait = policy.challenge.wait_seconds
+        if policy.challenge.script:  # which goes on at once, so that this is left to others
+            wait = max(wait, _SCRIPT_SECONDS)
+        headers.append(("Refresh", f"{wait}; url={address}"))
     shown = _page(request, policy, signer, to, now, by_itself=by_itself)
     return respond(policy.challenge.status, shown, headers)
 
@@ -124,6 +128,7 @@ def _page(
         language,
         paragraphs=texts,
         button=_address(policy, signer.token(_BUTTON, request, to, now), to),
+        script=by_itself and policy.challenge.script,
         foot=_foot(request, policy, signer, to, now, language),
     )
 

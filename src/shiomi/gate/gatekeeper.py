@@ -92,8 +92,8 @@ class Gatekeeper:
         self.state = MemoryState() if state is None else state
         self.tables = load_tables() if tables is None else tables
         self.proxies = TrustedProxies(policy.proxies.trusted, policy.proxies.header)
-        patterns = self.tables.agents.patterns
-        self.files = own_files(policy, [pattern.client for pattern in patterns])
+        self._named = [pattern.client for pattern in self.tables.agents.patterns]
+        self.files = own_files(policy, self._named)
         self.headers = own_headers(policy)
         self.metrics = Metrics() if metrics is None else metrics
         self._refusals = refusals
@@ -200,6 +200,18 @@ class Gatekeeper:
         token = clients.of(request).trap_token(request, clients.signer, self._clock())
         language = preferred_language(request.header("accept-language"))
         return trap_link(policy, token, page_name(request.path), language)
+
+    def robots(self, status: int, body: bytes) -> Response | None:
+        """Return robots.txt with the rules of the site's own, which the application answered.
+
+        None if the gate does not serve robots.txt, or the policy names the site's own file.
+        """
+        if not self.policy.robots.serve or self.policy.robots.file or status != 200:
+            return None
+        text = body.decode("utf-8", "replace")
+        if text.lstrip()[:1] == "<":  # a page that says that there is none
+            return None
+        return own_files(self.policy, self._named, text)["/robots.txt"]
 
     def metrics_text(self, others: Sequence[Mapping[str, Any]] = ()) -> str:
         """Return what was counted, here and by `others` (snapshots), as Prometheus reads it."""

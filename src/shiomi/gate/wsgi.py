@@ -12,6 +12,7 @@ drop names with "_" (nginx and gunicorn do), or a client can write over what the
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["GateMiddleware"]
+
+_log = logging.getLogger(__name__)
 
 _DNS_SECONDS = 3.0  # a little more than the resolver's own limit
 
@@ -66,6 +69,10 @@ class GateMiddleware:
         gatekeeper = self.gatekeeper
         request = Request.from_wsgi(environ, gatekeeper.proxies)
         decision = gatekeeper.judge(request, confirm=self._confirm)
+        if decision.reason == "file" and request.path == "/robots.txt":
+            response = self._robots(environ) or decision.response
+            if response is not None:
+                return _answer(response, request, start_response)
         if decision.response is not None:
             return _answer(decision.response, request, start_response)
         added = [*gatekeeper.headers, *decision.headers]
@@ -86,6 +93,27 @@ class GateMiddleware:
 
         answer = self._app(environ, start)
         return _drained(answer) if bare else answer
+
+    def _robots(self, environ: WSGIEnvironment) -> Response | None:
+        """The application's own robots.txt with the gate's rules; None if it has none."""
+        said: list[str] = []
+        written: list[bytes] = []
+
+        def start(status: str, headers: _Headers, exc_info: Any = None) -> _Write:  # noqa: ARG001
+            said.append(status)
+            return written.append
+
+        try:
+            answer = self._app({**environ, "REQUEST_METHOD": "GET"}, start)
+            written += answer
+            close = getattr(answer, "close", None)
+            if close is not None:
+                close()
+        except Exception:
+            _log.exception("the application failed to answer /robots.txt")
+            return None
+        status = said[-1][:3] if said else ""
+        return self.gatekeeper.robots(int(status) if status.isdigit() else 0, b"".join(written))
 
     def _link(self, request: Request) -> bytes:
         return self.gatekeeper.trap_link(request).encode("ascii", "xmlcharrefreplace")

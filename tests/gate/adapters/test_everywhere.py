@@ -58,7 +58,7 @@ def test_a_browser_reaches_the_page_in_two_hops_and_once_only(site: Stack, sourc
 def test_the_first_answer_holds_nothing_of_the_page(site: Stack, source: str) -> None:
     answer = fetch(site.port, "/page/1", source=source)
     assert answer.status == 403
-    assert answer.header("refresh").startswith("0; url=/.gate/")
+    assert answer.header("refresh").startswith("1; url=/.gate/")
     assert "no-store" in answer.header("cache-control")
     assert "own page" not in answer.text
     assert "<button" in answer.text

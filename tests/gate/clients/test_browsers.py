@@ -64,17 +64,6 @@ def test_chromium_is_not_asked_again(tab: Page, site: Site) -> None:
         assert answer.status == 200
 
 
-def test_many_tabs_at_once_all_come_to_their_pages(chromium: Browser, site: Site) -> None:
-    context = chromium.new_context()
-    tabs = [context.new_page() for _ in range(6)]
-    for number, tab in enumerate(tabs, 1):
-        tab.goto(f"{site.url}/page/{number}", wait_until="commit")
-    for number, tab in enumerate(tabs, 1):
-        tab.wait_for_selector("#next")
-        assert f"Page {number}" in tab.title()
-    context.close()
-
-
 def test_without_cookies_a_readable_page_says_so_within_two_hops(
     playwright: Playwright, site: Site, tmp_path: Path
 ) -> None:
@@ -155,3 +144,26 @@ def test_newsboat_gets_the_feed(site: Site, tmp_path: Path) -> None:
     subprocess.run(command, check=True, timeout=_SECONDS, capture_output=True)
     feeds = [(one["path"], one["status"]) for one in site.served()]
     assert feeds == [("/feed.xml", 200)]
+
+
+def test_the_fragment_of_the_first_visit_is_kept(chromium: Browser, site: Site) -> None:
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.goto(f"{site.url}/page/3?q=1#part")
+    tab.wait_for_selector("#next")
+    assert tab.url == f"{site.url}/page/3?q=1#part"
+    context.close()
+
+
+def test_twenty_tabs_of_a_new_visitor_all_come_to_their_pages(
+    chromium: Browser, site: Site
+) -> None:
+    context = chromium.new_context()
+    tabs = [context.new_page() for _ in range(20)]
+    for number, tab in enumerate(tabs, 1):
+        tab.goto(f"{site.url}/page/{number}?n={number}#a", wait_until="commit")
+    for number, tab in enumerate(tabs, 1):
+        tab.wait_for_selector("#next")
+        assert f"Page {number}" in tab.title()
+        assert tab.url.endswith(f"?n={number}#a")
+    context.close()

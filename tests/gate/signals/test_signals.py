@@ -15,7 +15,6 @@ from shiomi.gate.identity.user_agents import Client, read_patterns
 from shiomi.gate.policy import Action, PathRule, Policy, PurposeRule, Robots, Signals
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.signals import own_files, own_headers
-from shiomi.gate.signals.robots_parser import parse_robots
 from shiomi.gate.signals.robots_txt import robots_txt
 from shiomi.gate.signals.usage import content_signal, content_usage, signal_headers, tdmrep, usage
 
@@ -91,18 +90,22 @@ def test_a_licence_is_pointed_at_only_where_rights_are_reserved() -> None:
     assert "TDM-Policy" not in dict(signal_headers(opened))
 
 
+def allows(robots: Protego, crawler: str, path: str) -> bool:
+    allowed: bool = robots.can_fetch(f"https://a.test{path}", crawler)
+    return allowed
+
+
 REFUSED = ["GPTBot", "ClaudeBot", "CCBot", "Bytespider", "PerplexityBot", "OAI-SearchBot"]
 REFUSED += ["Google-Extended", "Applebot-Extended", "meta-externalagent"]
 KEPT = ["Googlebot", "bingbot", "Applebot", "Twitterbot", "archive.org_bot", "facebookexternalhit"]
 
 
 @pytest.mark.parametrize("crawler", REFUSED + KEPT + ["ChatGPT-User", "somebody"])
-def test_robots_txt_says_what_the_default_does_in_both_parsers_eyes(crawler: str) -> None:
+def test_robots_txt_says_what_the_default_does(crawler: str) -> None:
     text = robots_txt(Policy(), CLIENTS).decode()
-    ours, protego = parse_robots(text), Protego.parse(text)
+    robots = Protego.parse(text)
     for path, expected in (("/", crawler not in REFUSED), ("/.gate/pages/x/", False)):
-        assert ours.allows(crawler, path) is expected
-        assert protego.can_fetch(f"https://a.test{path}", crawler) is expected
+        assert allows(robots, crawler, path) is expected
 
 
 def test_no_crawler_is_named_twice() -> None:
@@ -121,12 +124,12 @@ def test_a_path_that_a_rule_opens_is_open_in_robots_txt() -> None:
             PathRule(("/late/*",), purposes=allow),
         ),
     )
-    robots = parse_robots(robots_txt(opened, CLIENTS))
+    robots = Protego.parse(robots_txt(opened, CLIENTS).decode())
     paths = ["/open/a", "/one", "/one/more", "/a.txt", "/a.txt/", "/", "/late/a", "/secret/a.html"]
-    assert [robots.allows("GPTBot", path) for path in paths] == [
+    assert [allows(robots, "GPTBot", path) for path in paths] == [
         True, True, False, True, False, False, False, False,
     ]  # fmt: skip
-    assert not robots.allows("PerplexityBot", "/open/a"), "opened for training alone"
+    assert not allows(robots, "PerplexityBot", "/open/a"), "opened for training alone"
 
 
 def test_the_operators_own_lines_are_in_it_and_begin_no_record_of_their_own() -> None:
@@ -136,20 +139,68 @@ def test_the_operators_own_lines_are_in_it_and_begin_no_record_of_their_own() ->
         robots=Robots(sitemaps=("https://a.test/ツ.xml",), disallow=("/private/", "/日本/*")),
     )
     body = robots_txt(whole, CLIENTS)
-    robots = parse_robots(body)
+    robots = Protego.parse(body.decode())
     assert body.isascii()
-    assert not robots.allows("GPTBot", "/")
-    assert not robots.allows("Googlebot", "/private/x")
-    assert not robots.allows("Googlebot", "/日本/x")
-    assert robots.sitemaps == ["https://a.test/%E3%83%84.xml"]
+    assert not allows(robots, "GPTBot", "/")
+    assert not allows(robots, "Googlebot", "/private/x")
+    assert not allows(robots, "Googlebot", "/日本/x")
+    assert list(robots.sitemaps) == ["https://a.test/%E3%83%84.xml"]
 
 
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_a_clients_odd_name_does_no_harm(names: list[str]) -> None:
     clients = [Client(name, Purpose.AI_TRAINING) for name in names]
-    robots = parse_robots(robots_txt(Policy(), [*clients, Client("GPTBot", Purpose.AI_TRAINING)]))
-    assert not robots.allows("GPTBot", "/")
-    assert robots.allows("Googlebot", "/")
+    named = [*clients, Client("GPTBot", Purpose.AI_TRAINING)]
+    robots = Protego.parse(robots_txt(Policy(), named).decode())
+    assert not allows(robots, "GPTBot", "/")
+    assert allows(robots, "Googlebot", "/")
+
+
+SITE = """\ufeff# our own
+Crawl-delay: 1
+User-agent: *
+Disallow: /search
+Allow: /search/help
+User-agent: SlowBot
+User-agent: GPTBot
+Crawl-delay: 10
+Disallow: /large/
+
+User-agent: CCBot
+Allow: /
+Sitemap: https://a.test/sitemap.xml
+"""
+
+
+def test_the_sites_own_rules_are_kept_but_for_whom_the_policy_refuses() -> None:
+    text = robots_txt(Policy(), CLIENTS, SITE).decode()
+    robots = Protego.parse(text)
+    for crawler, path, expected in (
+        ("somebody", "/search", False),
+        ("somebody", "/search/help", True),
+        ("somebody", "/.gate/pages/x/", False),
+        ("SlowBot", "/large/x", False),
+        ("SlowBot", "/.gate/pages/x/", False),
+        ("SlowBot", "/search", True),
+        ("GPTBot", "/", False),
+        ("CCBot", "/", False),
+    ):
+        assert allows(robots, crawler, path) is expected, (crawler, path)
+    assert robots.crawl_delay("SlowBot") == 10
+    assert list(robots.sitemaps) == ["https://a.test/sitemap.xml"]
+    names = [line for line in text.lower().splitlines() if line.startswith("user-agent:")]
+    assert len(names) == len(set(names))
+
+
+@given(st.text(max_size=200))
+def test_no_file_of_a_site_opens_what_the_policy_shuts(site: str) -> None:
+    robots = Protego.parse(robots_txt(Policy(), CLIENTS, site).decode())
+    assert not allows(robots, "GPTBot", "/")
+
+
+def test_a_licence_of_rsl_is_one_line() -> None:
+    with_it = replace(Policy(), robots=Robots(license="https://a.test/license.xml"))
+    assert b"\nLicense: https://a.test/license.xml\n" in robots_txt(with_it, CLIENTS)
 
 
 def test_usage_is_what_a_proven_client_gets() -> None:

@@ -34,6 +34,7 @@ from shiomi.gate.decision.prepared_policy import PreparedPolicy, Ruled
 from shiomi.gate.decision.verdict import Decision, Verdict, allowed
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Tables, identify, load_tables
+from shiomi.gate.identity.consistency import misfits
 from shiomi.gate.pages import Page, page, preferred_language
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.policy.paths import always_served
@@ -45,6 +46,7 @@ from shiomi.gate.trap import caught, deeper, in_trap
 
 __all__ = ["decide"]
 
+_POSING = frozenset(("hints-disagree", "foreign-client-hints"))
 _RENEWED_SECONDS = 30 * 86_400.0  # after a cookie's end in which a POST with it renews it
 
 Note = Callable[[str, str], None]
@@ -181,11 +183,20 @@ def _without_state(
 
 def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
     """The page for a client that needs the cookie; with the button only where it has to wait."""
-    by_itself = not (wait or button)
+    by_itself = not (wait or button or _poses(case.request, case.identity))
     signer = case.clients.signer
     response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
     whom = _whom(case.identity)
     return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *whom, wait, response)
+
+
+def _poses(request: Request, identity: Identity) -> bool:
+    """Whether a browser's client hints name another browser than its User-Agent does.
+
+    Automated browsers with a made-up User-Agent are like that; so is an extension that changes it,
+    whose user presses the button once.
+    """
+    return identity.client.purpose is Purpose.BROWSER and bool(_POSING & set(misfits(request)))
 
 
 def _without_cookie(case: _Case, known: KnownClient) -> Decision:

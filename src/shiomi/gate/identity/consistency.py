@@ -15,7 +15,7 @@ import re
 
 from shiomi.gate.request import Request
 
-__all__ = ["WEIGHTS", "inconsistency"]
+__all__ = ["WEIGHTS", "inconsistency", "misfits"]
 
 WEIGHTS = {
     "no-accept-language": 40,  # every browser sends one; some privacy tools take it away

@@ -8,8 +8,10 @@ the site's own.
 from __future__ import annotations
 
 import tomllib
+from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from hashlib import sha256
 from html import escape
 from importlib import resources
 from string import Template
@@ -21,7 +23,16 @@ _FIRST = "en"
 _LONGEST_PREFERENCE = 1000  # characters of Accept-Language that are read
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}  # scripts and regions of zh-Hant
 
-# A page loads nothing, runs nothing, and can only be left by its own form or link.
+# With JavaScript on, the challenge's script presses the button and loads the page again, so that
+# the address keeps its #fragment. Without JavaScript the Refresh header leads on.
+_SCRIPT = (
+    'fetch(document.forms[0].action,{method:"POST",redirect:"manual",'
+    'headers:{"Content-Type":"application/x-www-form-urlencoded"},body:"on="})'
+    '.then(function(r){if(r.type==="opaqueredirect")location.reload()},function(){})'
+)
+_HASH = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
+
+# A page loads nothing, and can only be left by its own form or link.
 _FIXED = (
     ("Content-Type", "text/html; charset=utf-8"),
     # lynx and elinks know only no-cache, and would show the gate's page again for the site's.
@@ -34,6 +45,14 @@ _FIXED = (
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Robots-Tag", "noindex, nofollow"),
+)
+
+
+_WITH_SCRIPT = tuple(
+    (name, f"{value}; script-src 'sha256-{_HASH}'; connect-src 'self'")
+    if name == "Content-Security-Policy"
+    else (name, value)
+    for name, value in _FIXED
 )
 
 
@@ -53,6 +72,7 @@ def page(
     button: str = "",
     link: tuple[str, str] | None = None,
     foot: str = "",
+    script: bool = False,
 ) -> Page:
     """Return a page.
 
@@ -68,6 +88,8 @@ def page(
         An address and the name of a text.
     foot
         HTML behind the main part.
+    script
+        Whether a browser with JavaScript presses the button by itself.
     """
     filled = {name: escape(str(value)) for name, value in (values or {}).items()}
     content = [f"<p>{escape(text(language, name)).format(**filled)}</p>" for name in paragraphs]
@@ -85,9 +107,10 @@ def page(
         language=language,
         title=escape(text(language, f"{kind}_title")),
         content="\n".join(content),
-        foot=foot,
+        foot=f"{foot}\n<script>{_SCRIPT}</script>" if script else foot,
     )
-    headers = (*_FIXED, ("Content-Language", language), ("Shiomi-Gate", kind))
+    fixed = _WITH_SCRIPT if script else _FIXED
+    headers = (*fixed, ("Content-Language", language), ("Shiomi-Gate", kind))
     return Page(headers, html.encode())
 
 

@@ -199,6 +199,7 @@ class Challenge:
     path: str = "/.gate/"  # where the gate's own pages are
     status: int = 403  # of the page; 403, 429, 503, or 200
     wait_seconds: int = 0  # before the browser goes on by itself; people need no time to read it
+    script: bool = True  # where JavaScript is on, keeps the #fragment of the address
     minutes: int = 30  # in which the page can be answered, before it is simply shown again
     budget: str = "strangers"  # which budget counts clients without the cookie
     other_methods: Action = Action.DENY  # POST and the like without the cookie: deny or budget

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+from shiomi.gate.errors import DataError
 from shiomi.gate.identity.user_agents import Client, read_patterns
 from shiomi.gate.policy import Policy
 from shiomi.gate.response import Response
@@ -15,16 +17,29 @@ __all__ = ["own_files", "own_headers"]
 _CACHE = ("Cache-Control", "max-age=3600")
 
 
-def own_files(policy: Policy, clients: Iterable[Client] | None = None) -> Mapping[str, Response]:
+def own_files(
+    policy: Policy, clients: Iterable[Client] | None = None, site_robots: str | None = None
+) -> Mapping[str, Response]:
     """Return what is answered at which path: robots.txt and tdmrep.json, where they are wanted.
 
-    `clients`: whom robots.txt may name; None: those of the package's patterns.
+    Parameters
+    ----------
+    clients
+        Whom robots.txt may name; None: those of the package's patterns.
+    site_robots
+        The site's own robots.txt; None: what the policy's `robots.file` holds.
+
+    Raises
+    ------
+    DataError
+        `robots.file` cannot be read.
     """
     files = {}
     if policy.robots.serve:
         if clients is None:
             clients = [pattern.client for pattern in read_patterns()]
-        body = robots_txt(policy, clients)
+        site = _read(policy.robots.file) if site_robots is None else site_robots
+        body = robots_txt(policy, clients, site)
         files["/robots.txt"] = _file("text/plain; charset=utf-8", body)
     reservation = tdmrep(policy)
     if reservation is not None:
@@ -35,6 +50,15 @@ def own_files(policy: Policy, clients: Iterable[Client] | None = None) -> Mappin
 def own_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
     """Return the headers that say what the site's pages may be used for."""
     return signal_headers(policy)
+
+
+def _read(file: str) -> str:
+    if not file:
+        return ""
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise DataError(f"robots.file: {file} cannot be read: {error.strerror}") from None
 
 
 def _file(media_type: str, body: bytes) -> Response:

@@ -26,16 +26,21 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,60}")
 _ONLY_HERE = {
     Purpose.AI_TRAINING: ("Google-Extended", "Applebot-Extended", "Webzio-Extended"),
 }
-_SAFE = "/%*$?&=,;:@!()+'~"
+_FIELD = re.compile(r"[A-Za-z][A-Za-z-]{1,40}")
+_LONGEST = 500_000  # characters of a site's file that are read (RFC 9309, 2.5: 500 KiB)
+_SAFE = " /%*$?&=,;:@!()+'~"
 
 
-def robots_txt(policy: Policy, clients: Iterable[Client]) -> bytes:
+def robots_txt(policy: Policy, clients: Iterable[Client], site: str = "") -> bytes:
     """Return the file, in ASCII.
 
     Parameters
     ----------
     clients
         Whom the patterns know; of those that the policy refuses the names are listed.
+    site
+        The site's own robots.txt. Its rules are kept, but for crawlers that the policy refuses.
+        Every group of it gets the gate's own rules too, since a crawler reads one group only.
     """
     lines = ["# Made by Shiomi from the policy of this site."]
     if policy.contact:
@@ -46,15 +51,57 @@ def robots_txt(policy: Policy, clients: Iterable[Client]) -> bytes:
     if preferences := content_usage(policy):
         said.append(f"Content-Usage: / {preferences}")
     own = [policy.challenge.path] if policy.trap.enabled or _challenges(policy) else []
-    refused = [_ascii(path) for path in (*own, *policy.robots.disallow)]
-    lines += ["", "User-agent: *", *said, *(f"Disallow: {path}" for path in refused)]
-    if not refused:
-        lines.append("Disallow:")
-    for rules, names in _groups(policy, clients).items():
-        lines += ["", *(f"User-agent: {name}" for name in names), *said, *rules]
-    if policy.robots.sitemaps:
-        lines += ["", *(f"Sitemap: {_ascii(url)}" for url in policy.robots.sitemaps)]
+    closed = [_ascii(path) for path in (*own, *policy.robots.disallow)]
+    rules = [*said, *(f"Disallow: {path}" for path in closed)]
+    refused = _groups(policy, clients)
+    groups, others = _site_groups(
+        site, {name.lower() for names in refused.values() for name in names}
+    )
+    if not any("*" in names for names, _ in groups):
+        groups.insert(0, (["*"], [] if closed else ["Disallow:"]))
+    for names, theirs in groups:
+        lines += ["", *(f"User-agent: {name}" for name in names), *rules, *theirs]
+    for ours, names in refused.items():
+        lines += ["", *(f"User-agent: {name}" for name in names), *said, *ours]
+    sitemaps = [f"Sitemap: {_ascii(url)}" for url in policy.robots.sitemaps]
+    if policy.robots.license:
+        sitemaps.append(f"License: {_ascii(policy.robots.license)}")
+    if rest := list(dict.fromkeys([*others, *sitemaps])):
+        lines += ["", *rest]
     return "\n".join([*lines, ""]).encode("ascii")
+
+
+def _site_groups(
+    site: str, refused: set[str]
+) -> tuple[list[tuple[list[str], list[str]]], list[str]]:
+    """The groups of a site's robots.txt (names, rules), and its lines that are in none.
+
+    A crawler that the policy refuses is taken out. A line before any User-agent, a comment, or what
+    cannot be a line of the file is left out.
+    """
+    groups: list[tuple[list[str], list[str]]] = []
+    others: list[str] = []
+    naming = False
+    for line in site.removeprefix("\ufeff")[:_LONGEST].splitlines():
+        field, colon, value = line.partition("#")[0].partition(":")
+        field, value = field.strip(), _ascii(value.strip())
+        if not colon or not _FIELD.fullmatch(field):
+            continue
+        if field.lower() == "user-agent":
+            if not naming:
+                groups.append(([], []))
+            naming = True
+            groups[-1][0].append(value)
+        elif field.lower() in ("sitemap", "host", "license"):
+            others.append(f"{field}: {value}")
+        elif groups:
+            naming = False
+            groups[-1][1].append(f"{field}: {value}")
+    kept = [
+        ([name for name in names if name.partition("/")[0].strip().lower() not in refused], rules)
+        for names, rules in groups
+    ]
+    return [(names, rules) for names, rules in kept if names], others
 
 
 def _challenges(policy: Policy) -> bool:

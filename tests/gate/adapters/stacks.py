@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,11 @@ def stack(
             config = forward_auth_config(
                 name, read, f"127.0.0.1:{service.port}", f"127.0.0.1:{site.port}"
             )
-            front = running.enter_context(_FRONTS[name](folder, config))
+            if name == "nginx":
+                http = forward_auth_config("nginx-http", read, f"127.0.0.1:{service.port}")
+                front = running.enter_context(_nginx(folder, config, http))
+            else:
+                front = running.enter_context(caddy(folder, config))
             yield Stack(name, front.port, service)
 
 
@@ -109,8 +113,8 @@ def gate_service(
 
 
 @contextmanager
-def _nginx(folder: Path, lines: str) -> Iterator[Server]:
-    http = "client_max_body_size 200m;"
+def _nginx(folder: Path, lines: str, http: str) -> Iterator[Server]:
+    http = f"client_max_body_size 200m;\n{http}"
     with nginx(folder / "nginx", http=http, server_block=lines) as running:
         yield running
 
@@ -144,9 +148,6 @@ _FRAMEWORKS = {
 }
 _BARE = {"asgi": "reached_asgi", "wsgi": "reached_wsgi"}
 _WSGI = ("flask", "django-wsgi", "wsgi")
-_FRONTS: dict[str, Callable[[Path, str], AbstractContextManager[Server]]] = {
-    "nginx": _nginx,
-    "caddy": caddy,
-}
+_FRONTS = ("nginx", "caddy")
 STACKS = (*_FRAMEWORKS, *_FRONTS)
 BARE = (*_BARE, *_FRONTS)

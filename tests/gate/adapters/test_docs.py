@@ -128,7 +128,8 @@ def test_the_page_for_forward_auth_protects_a_site(front: str, tmp_path: Path) -
             (block,) = blocks("gate/forward-auth.md", "nginx")
             lines = block.replace("listen 80;", "").partition("{")[2].rpartition("}")[0]
             lines = lines.replace("gate.conf", str(tmp_path / "gate.conf"))
-            running = stack.enter_context(nginx(tmp_path / "nginx", server_block=lines))
+            http = (tmp_path / "gate-http.conf").read_text(encoding="utf-8")
+            running = stack.enter_context(nginx(tmp_path / "nginx", http=http, server_block=lines))
         else:
             (block,) = blocks("gate/forward-auth.md", "caddyfile")
             lines = block.partition("{")[2].rpartition("}")[0]

@@ -24,6 +24,7 @@ from tests.gate.adapters.stacks import gate_service, stack
 from tests.gate.adapters.test_everywhere import further
 from tests.gate.http_client import BROWSER, Visitor, fetch
 from tests.gate.servers import ROOT, Server
+from tests.gate.web_servers import nginx
 
 pytestmark = pytest.mark.process
 
@@ -315,9 +316,50 @@ def test_an_address_that_is_taken_is_named_in_one_line(one: Server, tmp_path: Pa
     assert "Traceback" not in done.stderr
 
 
+STATIC = """
+    root {root};
+    index index.html;
+    {include}
+    location / {{ try_files $uri $uri/ =404; }}
+"""
+
+
+def test_nginx_includes_the_gate_in_a_server_that_serves_files(tmp_path: Path) -> None:
+    """The server of a fresh Debian: a root, an index, and a `location /` of its own."""
+    root = tmp_path / "html"
+    root.mkdir()
+    (root / "index.html").write_text("<html><body>Welcome</body></html>", encoding="utf-8")
+    with gate_service(tmp_path) as service:
+        address = f"127.0.0.1:{service.port}"
+        lines = STATIC.format(root=root, include=forward_auth_config("nginx", Policy(), address))
+        http = forward_auth_config("nginx-http", Policy(), address)
+        with nginx(tmp_path / "nginx", http=http, server_block=lines) as front:
+            assert fetch(front.port, agent="GPTBot/1.2").status == 403
+            answer = Visitor(front.port).visit("/")
+            assert (answer.status, "Welcome" in answer.text) == (200, True)
+            assert fetch(front.port, "/favicon.ico").status == 404
+
+
+def test_a_browser_gets_a_websocket_through_nginx(tmp_path: Path) -> None:
+    with stack("nginx", tmp_path) as running:
+        visitor = Visitor(running.port)
+        visitor.visit("/page/1")
+        jar = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+        sent = (
+            "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            f"User-Agent: {visitor.agent}\r\nCookie: {jar}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", running.port), timeout=20) as connection:
+            connection.sendall(sent.encode())
+            assert connection.recv(1000).startswith(b"HTTP/1.1 101 ")
+
+
 def test_it_listens_on_a_unix_socket_and_nginx_asks_there(tmp_path: Path) -> None:
     done = command("--print-config", "nginx", "--socket", "gate.sock", folder=tmp_path)
-    assert f"unix:{tmp_path}/gate.sock:/ask" in done.stdout
+    assert "proxy_pass http://shiomi_gate/ask;" in done.stdout
+    done = command("--print-config", "nginx-http", "--socket", "gate.sock", folder=tmp_path)
+    assert f"server unix:{tmp_path}/gate.sock;" in done.stdout
 
 
 def test_addresses_that_would_break_out_of_the_configuration_are_refused() -> None:
@@ -326,5 +368,5 @@ def test_addresses_that_would_break_out_of_the_configuration_are_refused() -> No
             forward_auth_config("nginx", Policy(), address, "127.0.0.1:8000")
     with pytest.raises(CompileError, match="HTTP only"):
         forward_auth_config("traefik", Policy(), "unix:/run/gate.sock", "127.0.0.1:8000")
-    with pytest.raises(CompileError, match="nginx, caddy, traefik"):
+    with pytest.raises(CompileError, match="nginx, nginx-http, caddy, traefik"):
         forward_auth_config("iis", Policy(), "127.0.0.1:9292", "127.0.0.1:8000")

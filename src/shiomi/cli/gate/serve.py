@@ -10,7 +10,7 @@ from shiomi.cli.gate.options import chosen_policy, data_option, policy_path
 
 __all__ = ["serve"]
 
-_SERVERS = ("nginx", "caddy", "traefik")
+_SERVERS = ("nginx", "nginx-http", "caddy", "traefik")
 
 
 @click.command()
@@ -82,9 +82,10 @@ _SERVERS = ("nginx", "caddy", "traefik")
 )
 @click.option(
     "--site",
-    default="127.0.0.1:8000",
-    show_default=True,
-    help="Where your site listens, for --print-config.",
+    default="",
+    metavar="HOST:PORT",
+    help="Where your site listens, for --print-config. Without it nginx's own locations serve the"
+    " site.",
 )
 def serve(
     file: Path | None,
@@ -112,7 +113,8 @@ def serve(
     Examples:
       shiomi gate serve --workers 2
       shiomi gate serve --socket /run/shiomi/gate.sock --state /var/lib/shiomi/gate.state
-      shiomi gate serve --print-config nginx --site 127.0.0.1:8000 > gate.conf
+      shiomi gate serve --print-config nginx-http > /etc/nginx/conf.d/shiomi-gate.conf
+      shiomi gate serve --print-config nginx > /etc/nginx/snippets/shiomi-gate.conf
     """
     from shiomi.gate.forward_auth import LOOPBACK
     from shiomi.gate.forward_auth.server_config import forward_auth_config

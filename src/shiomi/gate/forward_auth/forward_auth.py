@@ -3,7 +3,8 @@
     GET /auth     Caddy `forward_auth`, Traefik `forwardAuth`: 2xx lets through; any other answer is
                   the client's, page, cookie and all.
     GET /ask      nginx `auth_request`: 204 lets through, 403 does not, and nothing more can be said
-                  but in headers. nginx then fetches the page that the client gets:
+                  but in headers. X-Gate-Trap is the trap's link for a page of HTML. After a
+                  refusal nginx fetches the page that the client gets:
     GET /answer   the page, with the verdict's headers brought back, so that nothing counts twice.
     GET /metrics  Prometheus.
     GET /health   204.
@@ -28,11 +29,12 @@ from shiomi.gate.metrics import CONTENT_TYPE
 from shiomi.gate.request import Request, merge_headers
 from shiomi.gate.response import Response
 from shiomi.gate.state import Charge, State
+from shiomi.gate.trap_links import TrapLink
 
 __all__ = ["LOOPBACK", "VERDICT", "WAIT", "ForwardAuth"]
 
 LOOPBACK = ("127.0.0.1", "::1", "unix")
-VERDICT, WAIT = "X-Gate-Verdict", "X-Gate-Wait"
+VERDICT, WAIT, TRAP = "X-Gate-Verdict", "X-Gate-Wait", "X-Gate-Trap"
 
 _ASKED = (b"x-original-method", b"x-original-uri", b"x-forwarded-method", b"x-forwarded-uri")
 _OURS = frozenset((*_ASKED, b"x-gate-verdict", b"x-gate-wait"))
@@ -103,7 +105,11 @@ class ForwardAuth:
             return await self._page(request, headers)
         decision = await self.gatekeeper.judge_fully(request)
         if decision.response is None:
-            return _short(200 if path == "/auth" else 204, headers=decision.headers)
+            said = decision.headers
+            if b"text/html" in headers.get(b"accept", b"") and TrapLink.wanted(request):
+                link = self.gatekeeper.trap_link(request)
+                said = (*said, (TRAP, link.encode("ascii", "xmlcharrefreplace").decode()))
+            return _short(200 if path == "/auth" else 204, headers=said)
         if path == "/ask":
             wait = math.ceil(decision.retry_after * 1000) / 1000
             said = ((VERDICT, str(decision.verdict)), (WAIT, f"{wait:.3f}"))

@@ -19,32 +19,53 @@ __all__ = ["forward_auth_config"]
 _LONGEST_NGINX = 3000  # bytes of one string in its configuration; it takes 4,096, quotes and all
 
 
-def forward_auth_config(server: str, policy: Policy, gate: str, site: str) -> str:
-    """Return the configuration for "nginx", "caddy" or "traefik".
+def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") -> str:
+    """Return the configuration for "nginx", "nginx-http", "caddy" or "traefik".
 
     Parameters
     ----------
     gate
         Where the service listens: "127.0.0.1:9292", or "unix:/run/gate.sock".
     site
-        Where the site does: "127.0.0.1:8000".
+        Where the site listens: "127.0.0.1:8000". "" for nginx: its own locations serve the site.
 
     Raises
     ------
     CompileError
         The server is none of these, or cannot be told that address.
     """
-    writers = {"nginx": _nginx, "caddy": _caddy, "traefik": _traefik}
+    writers = {"nginx": _nginx, "nginx-http": _nginx_http, "caddy": _caddy, "traefik": _traefik}
     if server not in writers:
         raise CompileError(f"{server!r} has no forward auth here; one of {', '.join(writers)}")
     for address in (gate, site):
         if set(address) & set("\"'`{};# \t\n\\$"):
             raise CompileError(f"{address!r} is no address; write HOST:PORT or unix:/PATH")
+    if not site and not server.startswith("nginx"):
+        site = "127.0.0.1:8000"
     return writers[server](policy, gate, site)
 
 
-def _nginx(policy: Policy, gate: str, site: str) -> str:
+def _nginx_http(policy: Policy, gate: str, site: str) -> str:  # noqa: ARG001
+    return f"""\
+# The gate's service, for the `http` block: a file in /etc/nginx/conf.d/.
+# Made by `shiomi gate serve --print-config nginx-http`.
+
+upstream shiomi_gate {{
+    server {gate};
+    keepalive 32;
+}}
+
+map $http_upgrade $shiomi_connection {{
+    default upgrade;
+    "" "";
+}}
+"""
+
+
+def _nginx(policy: Policy, gate: str, site: str) -> str:  # noqa: ARG001
     if policy.on_failure is Action.ALLOW:
+        if not site:
+            raise CompileError('on_failure = "allow" needs --site HOST:PORT, where nginx then asks')
         down = f"    proxy_pass http://{site};"
         failing = "is not asked for: on_failure = allow"
     else:
@@ -55,6 +76,8 @@ def _nginx(policy: Policy, gate: str, site: str) -> str:
         )
         failing = "is refused: on_failure = deny"
     client = """\
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
     proxy_set_header Host $http_host;
     proxy_set_header X-Forwarded-Host "";
     proxy_set_header X-Forwarded-Proto $scheme;
@@ -64,6 +87,7 @@ def _nginx(policy: Policy, gate: str, site: str) -> str:
     asked = f"""\
     proxy_pass_request_body off;
     proxy_set_header Content-Length "";
+    proxy_set_header Upgrade "";
     proxy_set_header X-Original-Method $request_method;
     proxy_set_header X-Original-URI $request_uri;
 {client}"""
@@ -71,41 +95,36 @@ def _nginx(policy: Policy, gate: str, site: str) -> str:
     headers = "".join(
         f"add_header {name} {_quoted(value)} always;\n" for name, value in own_headers(policy)
     )
-    ask = f"http://{gate}:/ask" if gate.startswith("unix:") else f"http://{gate}/ask"
     return f"""\
-# The gate before a site, by auth_request; made by `shiomi gate serve --print-config nginx`.
-# Inside `server {{ }}`. It holds for every location that does not say `auth_request off`.
+# The gate before a site, by auth_request: include this in an existing `server {{ }}`.
+# Made by `shiomi gate serve --print-config nginx`; it needs what --print-config nginx-http prints.
+# It holds for every location that does not say `auth_request off`. $gate_trap is the trap's link
+# for a page: hand it to the application (proxy_set_header X-Gate-Trap $gate_trap), which puts it
+# before the last </body>.
 
 auth_request /gate-ask;
 auth_request_set $gate_verdict $upstream_http_x_gate_verdict;
 auth_request_set $gate_wait $upstream_http_x_gate_wait;
+auth_request_set $gate_trap $upstream_http_x_gate_trap;
+auth_request_set $gate_cookie $upstream_http_set_cookie;
+add_header Set-Cookie $gate_cookie;
 error_page 403 = @gate_answer;
 error_page 500 = @gate_down;  # what auth_request makes of a service that does not answer
-{headers}
-# Your site. Whatever else serves pages goes here as well.
-location / {{
-    proxy_pass http://{site};
-    proxy_set_header Host $http_host;
-    proxy_set_header X-Forwarded-Proto $scheme;
-    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    proxy_http_version 1.1;
-    proxy_request_buffering off;
-    proxy_buffering off;
-}}
-
+{headers}{_nginx_site(site)}
 location = /gate-ask {{
     internal;
     auth_request off;
-    proxy_pass {ask};
+    proxy_pass http://shiomi_gate/ask;
 {asked}
 }}
 
-# The page for who is refused or challenged; the verdict comes along, so that it counts once.
+# The page for a client that is refused or challenged; the verdict is passed on, so that it counts
+# once.
 location @gate_answer {{
     auth_request off;
     rewrite ^ /answer break;
     proxy_method GET;
-    proxy_pass http://{gate};
+    proxy_pass http://shiomi_gate;
     proxy_set_header {VERDICT} $gate_verdict;
     proxy_set_header {WAIT} $gate_wait;
 {asked}
@@ -120,10 +139,30 @@ location @gate_down {{
 # The gate's own pages.
 location ^~ {policy.challenge.path} {{
     auth_request off;
-    proxy_pass http://{gate};
+    proxy_pass http://shiomi_gate;
 {client}
 }}
 {files}"""
+
+
+def _nginx_site(site: str) -> str:
+    """A location for a site that listens elsewhere; none where the server has its own."""
+    if not site:
+        return ""
+    return f"""
+location / {{
+    proxy_pass http://{site};
+    proxy_set_header Host $http_host;
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Gate-Trap $gate_trap;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $shiomi_connection;
+    proxy_request_buffering off;
+    proxy_buffering off;
+}}
+"""
 
 
 def _nginx_file(path: str, file: Response) -> str:

@@ -39,7 +39,7 @@ def runs_by_itself(command: click.Command) -> bool:
 
 COMMANDS = dict(walked(shiomi))
 # One writes a file, the other answers by HTTP until it is stopped.
-SILENT = {("init",), ("gate", "serve")}
+SILENT = {("init",), ("run",), ("gate", "serve")}
 REPORTING = [p for p, command in COMMANDS.items() if runs_by_itself(command) and p not in SILENT]
 
 

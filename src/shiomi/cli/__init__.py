@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from shiomi import __version__
+from shiomi.cli.backup import backup, restore
 from shiomi.cli.collect import collect
 from shiomi.cli.demo import demo
 from shiomi.cli.digest import digest
@@ -91,6 +92,8 @@ for _command in (
     search,
     watch,
     status,
+    backup,
+    restore,
     rig,
     gate,
     lejepa,

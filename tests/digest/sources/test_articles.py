@@ -186,7 +186,8 @@ def test_nothing_is_asked_for_where_articles_are_not_enabled(
     archive: Archive, community: Community
 ) -> None:
     archive.add([thread("1", f"{community.url}/a")], seen=NOW - 60)
-    report, reasons = fetch(archive, community, Config())
+    off = Config(sources=SourcesConfig(articles=ArticlesConfig(enabled=False)))
+    report, reasons = fetch(archive, community, off)
     assert (report.sources, reasons, community.asked) == ((), {}, [])
 
 

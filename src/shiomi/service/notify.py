@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore
@@ -19,6 +20,7 @@ from shiomi.digest.document import Digest
 from shiomi.digest.errors import ConfigError
 from shiomi.digest.thread import community_label
 from shiomi.digest.untrusted import clean, shorten
+from shiomi.digest.week import Week
 from shiomi.service.log import LOG
 
 __all__ = ["Message", "Sender", "check_addresses", "messages", "notify", "send_by_apprise"]
@@ -78,12 +80,12 @@ def messages(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int
 ) -> Iterator[Message]:
     """Everything that is news at `now`, whether or not it was sent."""
-    young = (
-        digest
-        for digest in DigestStore(archive, config.language).all()[:8]
-        if now - _YOUNG <= digest.week.end <= now
-    )
-    for digest in young:
+    store = DigestStore(archive, config.language)
+    for last in store.weeks():
+        week = Week(date.fromisoformat(last), config.timezone)
+        digest = store.finished(week) if now - _YOUNG <= week.end <= now else None
+        if digest is None:
+            continue
         if config.notify.digest:
             yield _about_digest(digest, config)
         if config.notify.watch:

@@ -165,10 +165,10 @@ class Service:
         began = OutcomeStore(archive).first_time()
         if not line or began is None:
             return
-        store = DigestStore(archive, self.config.language)
+        finished = DigestStore(archive, self.config.language).weeks()
         for slot in slots(line, zone, max(began, now - _MISSED), now):
             week = week_of_slot(slot, zone)
-            if self._failed.get(week, 0) > now or store.finished(week) is not None:
+            if self._failed.get(week, 0) > now or week.last.isoformat() in finished:
                 continue
             if (now - slot > _PROMPT) == late:
                 yield week, now if late else slot

@@ -104,6 +104,7 @@ class _Run(msgspec.Struct, omit_defaults=True):
     until: int = 0  # its start; 0: none is in progress
     cursor: str | None = None
     memory: str | None = None  # what the source wants to know in its next run
+    told: list[str] = []  # communities whose outcome the source gave in the run in progress
     validators: dict[str, dict[str, str]] = {}
     validated: int = 0  # the `since` of the run the validators are of
     blocked: dict[str, float] = {}
@@ -131,7 +132,6 @@ class _Worker:
     report: SourceReport
     thread: threading.Thread | None = None
     ended: bool = False
-    told: set[str] = field(default_factory=set)  # communities whose outcome the source gave
 
 
 @dataclass(slots=True)
@@ -264,7 +264,7 @@ def _next_run(stored: str | None, now: int, days: int) -> _Run:
         since = max(0, min(since, run.done - _DAY), now - _LONGEST_GAP)
     if since < run.validated:  # an unchanged page may hold older threads that were left out then
         run.validators = {}
-    run.since, run.until, run.cursor = since, now, run.memory
+    run.since, run.until, run.cursor, run.told = since, now, run.memory, []
     return run
 
 
@@ -353,6 +353,7 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
             validators=sent.validators,
             validated=run.since,
             blocked=sent.blocked,
+            told=sorted({*run.told, *(outcome.community for outcome in sent.batch.outcomes)}),
         )
         with work.archive.transaction():
             threads = _titled(work.archive, sent.batch.threads)
@@ -365,7 +366,6 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
             if sent.batch.outcomes:
                 OutcomeStore(work.archive).record(sent.name, now, sent.batch.outcomes)
         worker.run = run
-        worker.told.update(outcome.community for outcome in sent.batch.outcomes)
         report.threads += len(sent.batch.threads)
         report.new += added.new
         report.changed += added.changed
@@ -382,7 +382,7 @@ def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
     outcomes = [
         Outcome(community, since=None if sent.error else run.since, error=sent.error)
         for community in worker.source.communities
-        if community not in worker.told
+        if community not in run.told
     ]
     if sent.error is None:
         run = msgspec.structs.replace(run, done=run.until, since=0, until=0, cursor=None)

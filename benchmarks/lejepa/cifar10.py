@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "lejepa"
 
 
-_NEIGHBOURS = 20_000  # images of train that those of test are compared with
+_NEIGHBOURS = 20_000  # train images that the test images are compared with
 
 
 class Cifar10(NamedTuple):
@@ -123,7 +123,7 @@ def _column(table: Any, kind: type) -> list[Any]:
 
 
 def train(recipe: Recipe, data: Cifar10) -> dict[str, Any]:
-    """Train, and return the recipe with what came of it."""
+    """Train, and return the recipe with its result."""
     torch.manual_seed(recipe.seed)
     encoder = ImageEncoder(SmallConvNet(recipe.widths))
     head = projector(recipe.widths[-1], out=recipe.out, hidden=recipe.hidden, layers=recipe.layers)
@@ -249,7 +249,7 @@ def settings(
 
 
 def result_of(path: Path, recipe: Recipe) -> dict[str, Any] | None:
-    """Return what came of that recipe, of the results in `path`; None where it is not there yet.
+    """Return what came of that recipe, of the results in `path`; None if there is no result yet.
 
     One result a line; a torn last line is left out.
     """

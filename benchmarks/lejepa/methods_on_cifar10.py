@@ -1,11 +1,11 @@
-"""LeJEPA beside VICReg and SimCLR on CIFAR-10: same encoder, views and steps, three seeds.
+"""LeJEPA, VICReg and SimCLR on CIFAR-10: same encoder, views and steps, three seeds.
 
     nice -n 15 python -m benchmarks.lejepa.methods_on_cifar10  18 trainings, 50 minutes of a core
     nice -n 15 python -m benchmarks.lejepa.methods_on_cifar10 --quick     18 trainings, 5 minutes
 
 Each method first chooses among three learning rates, by one training of 800 steps with a seed of
 its own; then it is trained with three others. Prints the accuracy of 20 nearest neighbours and of a
-linear probe on frozen features, and what they are above those of the untrained encoder. Each
+linear probe on frozen features, and their difference from the untrained encoder. Each
 training is a line of `--out` as soon as it ends; started again, the script goes on with what is
 missing. The losses of VICReg and SimCLR are lightly's; their projectors are as wide as their
 papers' scaled down to this encoder (256 and 128), LeJEPA's as wide as its own advises (64).

@@ -1,4 +1,4 @@
-"""Choosing among runs without labels: the paper's criterion beside RankMe and the raw loss.
+"""Choosing among runs without labels: the paper's criterion, RankMe and the raw loss.
 
     nice -n 15 python -m benchmarks.lejepa.selection            24 trainings, 50 minutes of one core
     nice -n 15 python -m benchmarks.lejepa.selection --quick    24 trainings of 11 seconds

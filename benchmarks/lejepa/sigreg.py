@@ -1,4 +1,4 @@
-"""SIGReg's time and memory beside the formulation that others use, eager and under torch.compile.
+"""SIGReg's time and memory next to the usual formulation, eager and under torch.compile.
 
     python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
     python -m benchmarks.lejepa.sigreg --plot docs/lejepa/growth.svg  and how time grows with N, K,
@@ -115,7 +115,7 @@ def gradient_error(x: Tensor, slices: int, *, autocast: bool = False) -> float:
 
 
 def peak_mib(name: str, shape: tuple[int, int, int]) -> float:
-    """What a fresh process's high-water mark rises by in one step of `name`."""
+    """Return the rise of a fresh process's peak memory in one step of `name`."""
     command = [sys.executable, "-m", "benchmarks.lejepa.sigreg", "--peak", name, *map(str, shape)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout))

@@ -1,4 +1,4 @@
-"""Where the time of a training step goes, with the small encoder on 32-pixel images.
+"""The time of each part of a training step, with the small encoder on 32-pixel images.
 
     python -m benchmarks.lejepa.step [batch]
 

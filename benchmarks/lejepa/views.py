@@ -1,4 +1,4 @@
-"""Making views: ours, batched by products of matrices, beside torchvision's, image by image.
+"""Making views: ours (batched matrix products) next to torchvision's (image by image).
 
     python -m benchmarks.lejepa.views
 

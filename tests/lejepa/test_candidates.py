@@ -49,9 +49,9 @@ def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path: Path, images
 
 
 def test_what_is_no_run_or_has_no_loss_is_said(tmp_path: Path, images: Path) -> None:
-    with pytest.raises(RunError, match="no run's folder"):
+    with pytest.raises(RunError, match="not a run's folder"):
         select_runs([tmp_path / "nothing"])
-    with pytest.raises(RunError, match="holds none"):
+    with pytest.raises(RunError, match="no training run found"):
         select_runs([tmp_path])
     run = small_run(tmp_path / "run", images)
     run.metrics.write_text("step,loss\n")

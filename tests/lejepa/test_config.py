@@ -94,9 +94,9 @@ def test_views_that_cannot_be_are_told(options: dict[str, Any], told: str) -> No
         ({"lam": 1.5}, "1.5"),
         ({"lam": float("nan")}, "nan"),
         ({"slices": 0}, "slices is 0"),
-        ({"warmup": 1.0}, r"warm-up of 1\.0"),
-        ({"weight_decay": -1}, "weight decay of -1"),
-        ({"weight_decay": float("nan")}, "weight decay of nan"),
+        ({"warmup": 1.0}, "warmup must be in"),
+        ({"weight_decay": -1}, "weight_decay must be >= 0, got 0.05 and -1"),
+        ({"weight_decay": float("nan")}, "weight_decay must be >= 0, got 0.05 and nan"),
         ({"precision": "fp16"}, "precision is 'fp16'"),
         ({"variant": "mine"}, "no variant 'mine'"),
     ],
@@ -116,3 +116,26 @@ def test_epochs_become_steps_of_whole_batches() -> None:
     training = Training(epochs=2.5, batch_size=30)
     assert training.steps_for(100) == 7
     assert dataclasses.replace(training, steps=4).steps_for(100) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 2.5}, r"batch_size is 2\.5"),
+        ({"steps": 0}, "steps is 0"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"epochs": "3"}, "epochs must be a number, got '3'"),
+        ({"warmup": 1.0}, "warmup must be in"),
+    ],
+)
+def test_invalid_training_settings_are_refused_by_name(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Training(**options)
+
+
+@pytest.mark.parametrize("scale", [(2, 3), (0.5, 0.1), (0.0, 1.0), ("a", 1.0)])
+def test_scales_of_crops_are_shares_of_the_image(scale: Any) -> None:
+    with pytest.raises(InputError, match="global_scale must be two shares"):
+        PretrainConfig("images", global_scale=scale)

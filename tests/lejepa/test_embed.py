@@ -114,7 +114,7 @@ def test_another_encoder_or_source_begins_anew(images: Path, tmp_path: Path) -> 
 
 def test_what_cannot_be_embedded_is_said(images: Path, tmp_path: Path) -> None:
     source = open_source(images)
-    with pytest.raises(InputError, match="batch of 0"):
+    with pytest.raises(InputError, match="batch size must be >= 1, got 0"):
         embed_images(mean_colour(), source, batch_size=0)
     with pytest.raises(InputError, match=r"\.parquet or \.npy"):
         embed_to_file(mean_colour(), source, tmp_path / "x.csv")

@@ -128,7 +128,7 @@ def test_it_tells_uniform_two_peaked_and_shrunk_samples_from_normal_ones() -> No
 
 @pytest.mark.parametrize("knots", [1, 0, -3, 17.0, True])
 def test_too_few_knots_or_no_number_of_them_are_an_error(knots: int) -> None:
-    with pytest.raises(InputError, match=f"knots is {knots}; give a whole number of at least 2"):
+    with pytest.raises(InputError, match=f"knots is {knots}; give an integer of at least 2"):
         EppsPulley(knots=knots)
 
 

@@ -55,7 +55,7 @@ def test_a_table_of_another_program_is_read(tmp_path: Path) -> None:
     [
         (np.zeros(3), "not .rows, columns."),
         (np.zeros((2, 3), dtype=np.int64), "floating"),
-        (np.array([{"a": 1}]), "no array of features"),
+        (np.array([{"a": 1}]), "not an array of features"),
     ],
 )
 def test_arrays_without_features_are_said(tmp_path: Path, array: NDArray[Any], words: str) -> None:

@@ -1,4 +1,4 @@
-"""The objective needs torch alone, and the recipes of `runs/` name options that there are."""
+"""The objective needs only torch, and the recipes of `benchmarks/lejepa` use existing options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shiomi.cli.lejepa import lejepa
 
 pytestmark = pytest.mark.process
 
-RECIPES = sorted((Path(__file__).parents[2] / "runs").glob("lejepa_*.sh"))
+RECIPES = sorted((Path(__file__).parents[2] / "benchmarks" / "lejepa").glob("*.sh"))
 
 
 def test_importing_it_imports_no_library_but_torch_s_own() -> None:

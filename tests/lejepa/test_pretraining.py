@@ -201,7 +201,7 @@ def test_a_run_that_has_not_ended_gives_its_last_checkpoint(images: Path, tmp_pa
     (out / "checkpoint" / "last.pt").unlink()
     with pytest.raises(RunError, match="no weights yet"):
         load_encoder(out)
-    with pytest.raises(RunError, match="is no run's folder"):
+    with pytest.raises(RunError, match="is not a run's folder"):
         load_encoder(tmp_path / "images")
 
 

@@ -10,18 +10,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiomi.lejepa import EppsPulley, SIGReg
+from shiomi.lejepa import EppsPulley, SIGReg, reference
 from shiomi.lejepa.errors import InputError, NonFiniteError
 from shiomi.lejepa.sigreg import sigreg
 from shiomi.lejepa.slicing import directions
-from tests.lejepa.algorithms import algorithm_1
 
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 20), st.integers(0, 10**9))
 def test_it_is_algorithm_1_in_value_and_gradient(n: int, d: int, k: int, step: int) -> None:
     x = torch.randn(n, d, dtype=torch.float64, requires_grad=True)
     slices = directions(d, k, step=step, dtype=torch.float64)
-    value, wanted = sigreg(x, step=step, slices=k), algorithm_1(x, slices)
+    value, wanted = sigreg(x, step=step, slices=k), reference.sigreg(x, slices)
     torch.testing.assert_close(value, wanted)
     torch.testing.assert_close(torch.autograd.grad(value, x), torch.autograd.grad(wanted, x))
 

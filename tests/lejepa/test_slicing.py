@@ -78,7 +78,7 @@ def test_a_step_or_seed_that_is_no_int64_is_an_error_and_not_another_number(
     name: str, value: object
 ) -> None:
     given: dict[str, Any] = {"step": 0, name: value}
-    with pytest.raises(InputError, match=f"{name} is .*; give a whole number that fits 64 bits"):
+    with pytest.raises(InputError, match=f"{name} is .*; give an integer that fits 64 bits"):
         directions(4, 4, **given)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from shiomi.lejepa import lejepa_loss
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.statistics import watson
-from shiomi.lejepa.variants import VARIANTS, Variant, convert_lam, named_variant
+from shiomi.lejepa.variants import VARIANTS, Variant, check_lam, convert_lam, named_variant
 
 N, D = 4096, 16
 
@@ -114,3 +117,29 @@ def test_views_and_samples_that_cannot_be_counted_are_an_error(
     counts = {"samples": 9, "views": 4, "global_views": 2, **given}
     with pytest.raises(InputError, match=told):
         convert_lam(0.05, "default", "minimal", **counts)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"centre": "globl"}, "centre must be global, all or pair, got 'globl'"),
+        ({"mix": "x"}, "mix must be convex or additive, got 'x'"),
+        ({"flatten": 1}, "flatten must be True or False, got 1"),
+        ({"slices": 0}, "slices is 0; give an integer of at least 1"),
+        ({"slices": 2.5}, r"slices is 2\.5"),
+        ({"lam": 2.0}, "λ = 2.0: give a number from 0 to 1"),
+        *(
+            ({"multiplier": value}, "multiplier")
+            for value in (0, -1, math.inf, math.nan, "x", True)
+        ),
+    ],
+)
+def test_a_variant_with_an_invalid_option_is_refused_by_name(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Variant(**options)
+
+
+def test_a_lambda_of_numpy_is_a_number() -> None:
+    check_lam(np.float32(0.05), Variant())

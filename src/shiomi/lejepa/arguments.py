@@ -1,4 +1,4 @@
-"""Numbers that a caller gives, looked at before torch sees them.
+"""Checks of the numbers a caller gives, made before torch sees them.
 
 Plain Python alone: nothing here reads a tensor, and torch.compile traces through it.
 """
@@ -15,13 +15,14 @@ _LEAST, _MOST = -(2**63), 2**63 - 1  # what an int64 holds
 
 
 def is_number(value: object) -> bool:
-    """Whether it is an int or a float, and no bool."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Return whether `value` is a real number of Python or numpy, and not a bool."""
+    real = isinstance(value, int | float | np.integer | np.floating)
+    return real and not isinstance(value, bool)
 
 
 def check_whole(name: str, value: object, *, least: int = _LEAST) -> None:
-    """Raise InputError where `value` is no whole number from `least` to 2^63 - 1, or a bool."""
+    """Raise InputError if `value` is not an integer from `least` to 2^63 - 1, or is a bool."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not (whole and least <= value <= _MOST):  # type: ignore[operator] # whole says it is one
         allowed = "that fits 64 bits" if least == _LEAST else f"of at least {least}"
-        raise InputError(f"{name} is {value!r}; give a whole number {allowed}")
+        raise InputError(f"{name} is {value!r}; give an integer {allowed}")

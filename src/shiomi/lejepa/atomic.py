@@ -18,7 +18,7 @@ __all__ = ["atomic_file", "unwritable", "write_atomically"]
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes its place, on disk, only once it is complete.
 
-    Raises RunError where it cannot be written; what was there before is then still there.
+    Raises RunError if it cannot be written; what was there before is then still there.
     """
     beside = path.with_name(f".{path.name}")
     try:

@@ -30,12 +30,12 @@ _SAME = (
 
 
 def select_runs(paths: Sequence[Path]) -> Selection:
-    """Rank the runs at `paths`; a folder that is no run stands for the runs in it.
+    """Rank the runs at `paths`. A folder that is not a run is replaced by the runs in it.
 
     Raises
     ------
     RunError
-        A path is no run and holds none, or a run has no measured loss.
+        A path is not a run and contains none, or a run has no measured loss.
     InputError
         A loss is not finite, or no path is given.
     """
@@ -56,7 +56,7 @@ def select_runs(paths: Sequence[Path]) -> Selection:
 def read_candidate(folder: RunFolder) -> Candidate:
     """Return a run's final loss (mean of the last tenth of its steps), λ, and last evaluation.
 
-    Raises RunError where it is no run or has no measured loss.
+    Raises RunError if it is not a run or has no measured loss.
     """
     config = folder.read_config()
     try:
@@ -79,16 +79,16 @@ def read_candidate(folder: RunFolder) -> Candidate:
 
 def _folders(path: Path) -> list[RunFolder]:
     if RunFolder(path).config.exists() or not path.is_dir():
-        RunFolder(path).read_config()  # says what is wrong
+        RunFolder(path).read_config()  # raises an error that names the problem
         return [RunFolder(path)]
     found = [RunFolder(one.parent) for one in sorted(path.glob("*/config.json"))]
     if not found:
-        raise RunError(f"{path} is no run and holds none; `shiomi lejepa pretrain` makes runs")
+        raise RunError(f"no training run found in {path}; `shiomi lejepa pretrain` makes runs")
     return found
 
 
 def _differences(folders: Sequence[RunFolder]) -> list[str]:
-    """Say in what the runs differ that moves the loss by itself."""
+    """Name the settings that differ between the runs and change the loss directly."""
     configs = [flat(folder.read_config()) for folder in folders]
     notes = []
     for key in _SAME:

@@ -20,21 +20,21 @@ __all__ = ["load_checkpoint", "save_checkpoint"]
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Write `state`, a dictionary of tensors and plain values, atomically.
 
-    Raises RunError where the disk is full or the folder cannot be written.
+    Raises RunError if the disk is full or the folder cannot be written.
     """
     try:
         with atomic_file(path) as file:
             torch.save(state, file)
-    except RuntimeError as error:  # torch's writer says so of a full disk
+    except RuntimeError as error:  # torch's writer raises this if the disk is full
         cause = error.__context__
         path.with_name(f".{path.name}").unlink(missing_ok=True)
         raise RunError(unwritable(path, cause if isinstance(cause, OSError) else error)) from None
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Return what `save_checkpoint` wrote, on the CPU, or None where nothing is there.
+    """Return what `save_checkpoint` wrote, on the CPU, or None if there is no file.
 
-    Raises RunError where it is damaged.
+    Raises RunError if it is damaged.
     """
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""What a run is told, as frozen dataclasses; a run's folder keeps it as JSON."""
+"""The settings of a run, as frozen dataclasses. The run's folder keeps them as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from shiomi.lejepa.arguments import check_whole, is_number
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
@@ -43,19 +44,22 @@ class Training:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError where a number cannot be meant."""
-        for name in ("epochs", "batch_size", "accumulate", "lr"):
+        """Raise InputError if a number is out of range."""
+        for name in ("epochs", "lr", "weight_decay", "warmup"):
+            if not is_number(getattr(self, name)):
+                raise InputError(f"{name} must be a number, got {getattr(self, name)!r}")
+        for name in ("epochs", "lr"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} is {getattr(self, name)}; give a finite number above 0")
-        if self.steps is not None and self.steps < 1:
-            raise InputError(f"steps is {self.steps}; give 1 or more")
-        if self.slices is not None and self.slices < 1:
-            raise InputError(f"slices is {self.slices}; give 1 or more")
+        for name in ("batch_size", "accumulate", "steps", "slices"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), least=1)
+        check_whole("seed", self.seed)
         check_lam(self.objective.lam, self.objective)
         if not (0 <= self.warmup < 1 and 0 <= self.weight_decay < math.inf):
             raise InputError(
-                f"a warm-up of {self.warmup} or weight decay of {self.weight_decay} cannot be"
-                " meant; give a share below 1 and no negative number"
+                "warmup must be in [0, 1) and weight_decay must be >= 0, got"
+                f" {self.warmup} and {self.weight_decay}"
             )
         if self.precision not in ("auto", "fp32", "bf16"):
             raise InputError(f"precision is {self.precision!r}; give fp32, bf16 or auto")
@@ -77,7 +81,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class PretrainConfig:
-    """An image encoder's run. What is None is chosen by the images."""
+    """An image encoder's run. A value of None is chosen from the images."""
 
     images: str
     encoder: str = "small"
@@ -103,7 +107,16 @@ class PretrainConfig:
     """None: the paper's; of small images without blur and solarisation."""
 
     def __post_init__(self) -> None:
-        """Raise InputError where views cannot be meant."""
+        """Raise InputError if the views are out of range."""
+        check_whole("global_views", self.global_views)
+        if self.local_views is not None:
+            check_whole("local_views", self.local_views)
+        for name in ("global_scale", "local_scale"):
+            low, high = getattr(self, name)
+            if not (is_number(low) and is_number(high) and 0 < low <= high <= 1):
+                raise InputError(
+                    f"{name} must be two shares with 0 < low <= high <= 1, got {(low, high)}"
+                )
         local = self.local_views or 0
         one_alone = self.local_views is not None and self.global_views + local < 2
         if self.global_views < 1 or local < 0 or one_alone:
@@ -160,7 +173,7 @@ def to_json(config: PretrainConfig) -> str:
 
 
 def from_json(text: str) -> PretrainConfig:
-    """Return a configuration that `to_json` wrote. Raises InputError where it is no such thing."""
+    """Return a configuration that `to_json` wrote. Raises InputError if it is not one."""
     try:
         value = json.loads(text)
         tuples = {

@@ -19,7 +19,7 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 class Use(IntEnum):
-    """What a generator's seed is for, as the counter that tells its numbers from others."""
+    """The purpose of a generator: the stream id of the counter-based generator."""
 
     DATA_ORDER = 1
     NETWORK = 2

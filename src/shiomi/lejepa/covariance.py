@@ -1,6 +1,6 @@
 """Mean, second moments and spectrum of many rows, in blocks and in float64.
 
-Nothing larger than D x D is kept beside the rows themselves.
+Apart from the rows, nothing larger than D x D is kept.
 """
 
 from __future__ import annotations

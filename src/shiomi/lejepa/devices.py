@@ -18,7 +18,7 @@ __all__ = ["Place", "joined_ranks", "pick_device"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where this process stands."""
+    """The device and rank of this process."""
 
     device: torch.device
     rank: int = 0
@@ -26,14 +26,14 @@ class Place:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
 
 def pick_device(name: str = "auto") -> torch.device:
     """Return the device of that name; auto: CUDA, else MPS, else the CPU.
 
-    Raises InputError where it is not known or not there.
+    Raises InputError if the name is unknown or the device is missing.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -53,7 +53,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 @contextmanager
 def joined_ranks(device: str = "auto") -> Iterator[Place]:
-    """Join the processes that `torchrun` started; by itself a process is alone.
+    """Join the processes that `torchrun` started. Without torchrun there is one process.
 
     A process group that exists already is used and left as it is.
     """
@@ -73,7 +73,7 @@ def joined_ranks(device: str = "auto") -> Iterator[Place]:
 
 
 def _own(device: torch.device) -> torch.device:
-    """Return the GPU of this process among those of its host."""
+    """Return the GPU of this process on its host."""
     if device.type != "cuda" or device.index is not None:
         return device
     own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))

@@ -1,8 +1,8 @@
-"""The features of any source of images, in batches; a long one goes on where it was stopped.
+"""The features of any source of images, in batches. An interrupted call resumes.
 
 Rows are collected in a file of their own until all are there, one record of D float32 per image of
-the source in its order, NaN for a damaged one. Its first line says which encoder and source they
-are of: a file of another one is begun anew.
+the source in its order, NaN for a damaged one. Its first line names the encoder and the source. A
+file of another encoder or source is started again.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Embedder:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """What was embedded, and what could not be."""
+    """The images that were embedded, and those that failed."""
 
     features: Features
     skipped: tuple[Unreadable, ...]
@@ -78,7 +78,7 @@ def embedder(run: Path | str, device: str = "auto", encoder: nn.Module | None = 
     """Return the encoder of a run as it was meant to be used.
 
     `encoder` is a module of the same make, for a run that was given a module instead of a name.
-    Raises RunError where there is no run or it has no weights, InputError for a device not there.
+    Raises RunError if there is no run or it has no weights, InputError if the device is missing.
     """
     from shiomi.lejepa.devices import pick_device
 
@@ -98,8 +98,8 @@ def embed_images(
 ) -> Embedded:
     """Return the features of every readable image of `source`, in memory.
 
-    Raises DataError where no image can be read, InputError where `batch_size` is not positive,
-    NonFiniteError where the encoder gives NaN.
+    Raises DataError if no image can be read, InputError if `batch_size` is not positive,
+    NonFiniteError if the encoder gives NaN.
     """
     blocks: list[Tensor] = []
     skipped: list[Unreadable] = []
@@ -119,7 +119,7 @@ def embed_to_file(
 ) -> Embedded:
     """Write the features of `source` to `out`, .parquet or .npy; the same call goes on if stopped.
 
-    What is there already is kept in `.NAME.part` beside `out`. The features are mapped from that
+    Finished features are kept in `.NAME.part` next to `out`. The features are mapped from that
     file, not held in memory; where images are damaged, they are copied to leave those out.
 
     Raises
@@ -159,7 +159,7 @@ def embed_to_file(
 
 
 def _opened(part: Path, first_line: bytes) -> IO[bytes]:
-    """Open the file of an interrupted call, or begin it where there is none of the same key."""
+    """Open the file of an interrupted call, or start one if none has the same key."""
     if part.exists():
         file = part.open("r+b")
         if file.readline() == first_line:
@@ -175,7 +175,7 @@ def _blocks(
 ) -> Iterator[tuple[Tensor, Sequence[Unreadable]]]:
     """Rows of the source from `start` on, NaN for damaged images; decoding runs one batch ahead."""
     if batch_size < 1:
-        raise InputError(f"a batch of {batch_size} images cannot be meant; give 1 or more")
+        raise InputError(f"the batch size must be >= 1, got {batch_size}")
     total, width = len(source), embed.width
     with ThreadPoolExecutor(workers()) as threads, quiet_decoder():
 

@@ -1,22 +1,23 @@
 """Encoders: a small one for small images on a CPU, any of timm's, or a module of the user's.
 
-An image encoder takes (N, 3, H, W) in [0, 1] and returns (N, width); what it expects of mean and
-deviation is inside it. The projector stands behind it while it is trained and is thrown away.
+An image encoder takes (N, 3, H, W) in [0, 1] and returns (N, width). It normalises its input
+itself. The projector follows the encoder during training and is then discarded.
 """
 
 from __future__ import annotations
 
 import importlib
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from shiomi.extras import needs_extra
-from shiomi.lejepa.errors import InputError, MissingError
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.timm_models import timm_model
 
 __all__ = ["ImageEncoder", "Network", "SmallConvNet", "build_encoder", "feature_width", "projector"]
 
@@ -42,9 +43,9 @@ class ImageEncoder(nn.Module):
         return features.flatten(1)
 
     def patch_features(self, images: Tensor) -> Tensor:
-        """Return (N, C, h, w): the features before pooling, where the body can tell them.
+        """Return (N, C, h, w), the features before pooling.
 
-        Raises InputError where it cannot.
+        Raises InputError if the body has no such features.
         """
         forward = getattr(self.body, "forward_features", None)
         if forward is None:
@@ -64,7 +65,7 @@ class ImageEncoder(nn.Module):
 
 
 class SmallConvNet(nn.Module):
-    """A residual network for images of 32 to 64 pixels, sized for minutes on two CPU cores.
+    """A residual network for images of 32 to 64 pixels; it trains in minutes on two CPU cores.
 
     A convolution of stride 2, `widths[0]` wide, then for each further width a residual block of
     stride 2 with two 3 x 3 convolutions and batch normalisation; the mean over places is the
@@ -132,13 +133,13 @@ def build_encoder(name: str, size: int) -> nn.Module:
     InputError
         There is no such encoder.
     MissingError
-        It is one of timm's, and timm or torchvision is not installed.
+        It is a model of timm, and timm or torchvision cannot be imported.
     """
     if name == "small":
         return ImageEncoder(SmallConvNet())
     if ":" in name:
         return _imported(name)
-    return ImageEncoder(_from_timm(name, size))
+    return ImageEncoder(timm_model(name, size))
 
 
 def projector(
@@ -147,14 +148,17 @@ def projector(
     """Return a perceptron (N, width) -> (N, out) with `layers` linear maps.
 
     `hidden` is the width between them; None: twice `width`, at most 2048.
-    Batch normalisation and ReLU stand between them, as in the paper's table 4, where three layers
-    do better than one; its width of 64 beats 1024 there (table 1).
+    Batch normalisation and ReLU are between them, as in the paper's table 4, in which three layers
+    are better than one. In its table 1 an output of 64 is better than 1024.
 
-    Raises InputError where a number is not positive.
+    Raises InputError if a number is not positive.
     """
     hidden = min(2 * width, 2048) if hidden is None else hidden
     if min(width, out, hidden, layers) < 1:
-        raise InputError(f"a projector of {layers} layers, {hidden} and {out} wide cannot be meant")
+        raise InputError(
+            "projector width, layers, hidden and out must be >= 1,"
+            f" got {width}, {layers}, {hidden} and {out}"
+        )
     parts: list[nn.Module] = []
     for _ in range(layers - 1):
         parts += [nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU(True)]
@@ -163,9 +167,8 @@ def projector(
 
 
 def feature_width(encoder: nn.Module, example: Tensor) -> int:
-    """Return the width of what `encoder` makes of `example`; its state is left as it was.
-
-    Raises InputError where it is no (N, width).
+    """Return the feature width of `encoder` for `example`. The encoder's state is unchanged. Raises
+    InputError if the output is not (N, width).
     """
     training = encoder.training
     encoder.eval()
@@ -179,7 +182,7 @@ def feature_width(encoder: nn.Module, example: Tensor) -> int:
 
 
 def feature_channels(body: nn.Module, features: Tensor) -> int:
-    """Return the number of channels that `body` says its features have."""
+    """Return the number of feature channels that `body` declares."""
     return int(getattr(body, "num_features", features.shape[1]))
 
 
@@ -189,31 +192,14 @@ def _convolution(before: int, width: int, stride: int) -> nn.Sequential:
 
 def _imported(name: str) -> nn.Module:
     module_name, _, function = name.partition(":")
+    here = str(Path.cwd())
+    sys.path.insert(0, here)  # a console script does not look in the current folder
     try:
         encoder = getattr(importlib.import_module(module_name), function)()
     except (ImportError, AttributeError) as error:
         raise InputError(f"the encoder {name} cannot be imported: {error}") from None
+    finally:
+        sys.path.remove(here)
     if not isinstance(encoder, nn.Module):
         raise InputError(f"{name} returned {type(encoder).__name__}, not an nn.Module")
     return encoder
-
-
-def _from_timm(name: str, size: int) -> nn.Module:
-    try:
-        import timm
-    except (ImportError, RuntimeError) as error:  # torchvision without its operators: RuntimeError
-        missing = needs_extra(f"encoder {name!r}", "timm", "lejepa")
-        raise MissingError(f"{missing} ({error}); or use --encoder small") from None
-    if not timm.is_model(name):
-        near = timm.list_models(f"*{name}*")[:5] or timm.list_models(f"{name[:4]}*")[:5]
-        raise InputError(
-            f"timm has no model {name!r}" + (f"; near are {', '.join(near)}" if near else "")
-        )
-    sized: dict[str, Any] = {"img_size": size}
-    for options in ({**sized, "dynamic_img_size": True}, sized, {}):
-        try:
-            body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
-        except TypeError:  # convolutional models know no image size
-            continue
-        return body
-    raise InputError(f"timm cannot build {name!r} without a head")

@@ -1,7 +1,7 @@
-"""What can go wrong in lejepa, as one tree.
+"""The errors of lejepa, as one tree.
 
 LejepaError
-├── InputError       embeddings, views or options that cannot be meant
+├── InputError       embeddings, views or options are invalid
 ├── NonFiniteError   an embedding is NaN or infinite; the text says in which view and how many
 ├── DataError        a folder, file or label that gives no training data
 ├── RunError         a run's folder or checkpoint cannot be used or written
@@ -16,7 +16,7 @@ class LejepaError(Exception):
 
 
 class InputError(LejepaError, ValueError):
-    """Embeddings, views or options that cannot be meant."""
+    """Embeddings, views or options are invalid."""
 
 
 class NonFiniteError(LejepaError, FloatingPointError):
@@ -32,4 +32,4 @@ class RunError(LejepaError):
 
 
 class MissingError(LejepaError, ImportError):
-    """A library that is needed is not installed; the text says how to get it."""
+    """A required library is not installed. The message explains how to install it."""

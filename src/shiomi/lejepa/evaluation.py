@@ -1,4 +1,4 @@
-"""What is known of an encoder while it trains: kNN and probe with labels, RankMe always.
+"""Evaluation during training: kNN and probe if there are labels, RankMe always.
 
 Some images are set aside for questions, the same ones each time; they are trained on like all
 others, since training sees no label.

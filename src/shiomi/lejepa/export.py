@@ -36,7 +36,7 @@ def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | N
 
     The same weights give the same bytes. They keep their dtype and lie on no device. A weight that
     two names share is written under both, so that `encoder.load_state_dict` takes the file as it
-    is. `metadata` goes into the file's header: strings that say what the weights are of.
+    is. `metadata` is written to the file's header: strings that describe the weights.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | N
 
 
 def _repeatable(data: bytes) -> bytes:
-    """Put the header's metadata in order, which the library writes in one of its own each time.
+    """Sort the header's metadata, because the library writes them in random order.
 
     A file is the header's length (8 bytes, little-endian), a header of JSON padded with spaces to
     a multiple of 8, and the tensors (huggingface.co/docs/safetensors, "Format").
@@ -131,7 +131,7 @@ def export_onnx(
 def check_onnx(onnx: bytes | Path, encoder: nn.Module, shape: tuple[int, ...]) -> OnnxCheck:
     """Compare an ONNX file with `encoder` on rows of uniform noise of `shape`, several batches.
 
-    Raises RunError where onnxruntime cannot run it.
+    Raises RunError if onnxruntime cannot run it.
     """
     _needed()
     import onnxruntime

@@ -1,10 +1,10 @@
-"""Features with names and labels on disk: parquet, or .npy with a .csv beside it.
+"""Features with names and labels on disk: parquet, or .npy with a .csv next to it.
 
     x.parquet    columns `name`, `label` (null: none), `class`, `embedding` (a list of D floats)
     x.npy        the features alone, (N, D) float32
     x.csv        beside x.npy: `name`, `label`, `class`, one line per row
 
-A parquet file or .npy of another program's making is read as well, where it has such columns.
+A parquet file or .npy from another program is read too if it has these columns.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ def read_features(path: Path) -> Features:
     Raises
     ------
     DataError
-        There is no such file, it is damaged, or holds no features.
+        The file does not exist, is damaged, or contains no features.
     MissingError
         It is parquet, and pyarrow is not installed.
     """
     if not path.is_file():
-        raise DataError(f"{path} is no file; `shiomi lejepa embed` writes features")
+        raise DataError(f"{path} does not exist; `shiomi lejepa embed` writes features")
     if path.suffix == ".npy":
         return _read_npy(path)
     if path.suffix == ".parquet":
@@ -109,7 +109,7 @@ def _read_npy(path: Path) -> Features:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} is no array of features: {error}") from None
+        raise DataError(f"{path} is not an array of features: {error}") from None
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind != "f":
         shape = getattr(array, "shape", None)
         raise DataError(f"{path} holds {shape}, not (rows, columns) of floating numbers")
@@ -205,12 +205,12 @@ def _block(column: pa.ChunkedArray, path: Path) -> Tensor:
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
-    """Return a float32 tensor of its own memory."""
+    """Return a float32 tensor that owns its memory."""
     return torch.from_numpy(np.array(array, dtype=np.float32))
 
 
 def _rows(features: Features) -> Iterator[tuple[str, int | None, str | None]]:
-    """Name, label and class of each row; names that are no UTF-8 keep what can be read of them."""
+    """Name, label and class of each row. Invalid UTF-8 bytes in names are replaced."""
     classes = features.classes
     labels = [UNLABELLED] * len(features) if features.labels is None else features.labels.tolist()
     for name, label in zip(features.names, labels, strict=True):

@@ -58,8 +58,8 @@ def nearest(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the cosine similarities and rows of each query's k nearest keys, best first.
 
     `queries` is (M, D), `keys` (N, D); both results are (M, min(k, N)), float32 and int64, on the
-    CPU. A row of zeros is similar to nothing (0). Which of several equally similar keys stand at
-    the last place is not fixed.
+    CPU. A row of zeros is similar to nothing (0). If several keys are equally similar, the choice
+    for the last place is not defined.
     """
     if k < 1:
         raise InputError(f"{k} neighbours cannot vote; give 1 or more")

@@ -112,7 +112,7 @@ def _labelled(
 
 
 def _numbered_alike(test: Features, train: Features) -> Features:
-    """Number the classes of `test` as `train` numbers those of the same name."""
+    """Give the classes of `test` the numbers that `train` uses for the same names."""
     if test.classes is None or train.classes is None or test.classes == train.classes:
         return test
     number = {name: at for at, name in enumerate(train.classes)}

@@ -1,4 +1,4 @@
-"""Features with labels, as an evaluation can use them; what cannot be meant is said."""
+"""Features with labels, checked for use in an evaluation."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def labelled(train_x: Tensor, train_y: Labels, test_x: Tensor, test_y: Labels) -
     DataError
         Labels are missing, no whole numbers, all of one class, or all different (ids).
     InputError
-        Features are no matrices of one width, not finite, or not as many as labels.
+        Features are not matrices of one width, are not finite, or are not as many as labels.
     """
     features(train_x, "train")
     features(test_x, "test")
@@ -72,7 +72,7 @@ def labelled(train_x: Tensor, train_y: Labels, test_x: Tensor, test_y: Labels) -
 
 
 def features(x: Tensor, name: str) -> None:
-    """Raise InputError where `x` is no (N, D) matrix of finite numbers with N, D >= 1."""
+    """Raise InputError if `x` is not an (N, D) matrix of finite numbers with N, D >= 1."""
     if x.ndim != 2 or 0 in x.shape:
         raise InputError(f"{name} features must be (rows, columns), not {tuple(x.shape)}")
     if not x.is_floating_point():

@@ -12,10 +12,10 @@ __all__ = ["locked"]
 
 @contextmanager
 def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
-    """Hold the lock at `path`, which is made where it is missing; the file stays.
+    """Hold the lock at `path`. The file is created if it is missing, and it stays.
 
-    Raises BlockingIOError where another process holds it and `wait` is False. Where the system
-    has no such locks (Windows) nothing is held.
+    Raises BlockingIOError if another process holds it and `wait` is False. On systems without
+    such locks (Windows) this does nothing.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:

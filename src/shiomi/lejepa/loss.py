@@ -65,13 +65,14 @@ def lejepa_loss(
     Raises
     ------
     InputError
-        The shape is not (V, N, D), `global_views` not in 1..V, or λ cannot be meant.
+        The shape is not (V, N, D), `global_views` is not in 1..V, or λ is out of range.
     NonFiniteError
         An embedding is NaN or infinite; the text says in which view and how many.
     """
     chosen = named_variant(variant)
     lam = chosen.lam if lam is None else lam
     check_lam(lam, chosen)
+    lam = float(lam)  # numpy's numbers do not multiply tensors
     if views.dim() != 3:
         raise InputError(f"views of shape {tuple(views.shape)}: give (V, N, D)")
     check_whole("global_views", global_views)

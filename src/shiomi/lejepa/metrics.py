@@ -1,4 +1,4 @@
-"""What a run measures: its pace and memory; rows of CSV, and the same for TensorBoard."""
+"""Measurements of a run: pace and memory, as rows of CSV and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["MetricsFile", "Pace", "TensorBoard", "peak_memory_mib", "read_metric
 class MetricsFile:
     """A CSV file with one row per measured step.
 
-    Rows after `step` are those of a process that was killed after its last checkpoint: they are
-    taken out, since the same steps are done again.
+    Rows after `step` come from a process that was killed after its last checkpoint. They are
+    removed, because the same steps run again.
     """
 
     def __init__(self, path: Path, *, step: int) -> None:
@@ -35,7 +35,7 @@ class MetricsFile:
                 path.unlink()
 
     def add(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Append a row. Raises RunError where it cannot be written."""
+        """Append a row. Raises RunError if it cannot be written."""
         row = {"step": step, **values}
         header = not self._columns
         self._columns = self._columns or list(row)

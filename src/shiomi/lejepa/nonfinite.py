@@ -1,4 +1,4 @@
-"""Embeddings that are NaN or infinite, found before the optimizer takes a step with them."""
+"""Detection of NaN or infinite embeddings before the optimizer uses them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ __all__ = ["PendingCheck", "count_nonfinite", "raise_if_nonfinite"]
 
 def count_nonfinite(views: Tensor) -> Tensor:
     """Return how many embeddings of each view hold a NaN or infinity: (V, N, D) to (V,)."""
-    # What is finite less itself is 0, anything else NaN: two passes, where isfinite takes five.
+    # x - x is 0 if x is finite, else NaN. This takes two passes; isfinite takes five.
     finite = views.detach()
     return (finite - finite).sum(-1).isnan().sum(-1)
 
 
 def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:
-    """Raise NonFiniteError where `counts` (V,), of `samples` embeddings each, are not all 0.
-
-    Or where the loss `value` is not finite all the same.
+    """Raise NonFiniteError if `counts` (V,), of `samples` embeddings each, are not all 0, or if the
+    loss `value` is not finite.
     """
     found = [(view, int(count)) for view, count in enumerate(counts.tolist()) if count]
     if found:
@@ -41,8 +40,8 @@ def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:
 class PendingCheck:
     """The check of a loss computed with `check=False`, without a stop of the GPU.
 
-    Counts and loss start on their way to the host where this object is made, before the backward
-    pass is queued; `raise_if_nonfinite`, called between `backward()` and the optimizer's step,
+    The constructor starts the copy of counts and loss to the host, before the backward pass is
+    queued; `raise_if_nonfinite`, called between `backward()` and the optimizer's step,
     waits for the forward pass alone:
 
         loss = lejepa_loss(views, global_views=2, step=step, check=False)
@@ -65,7 +64,7 @@ class PendingCheck:
             self._host = packed
 
     def raise_if_nonfinite(self) -> None:
-        """Raise NonFiniteError where an embedding of any rank, or the loss, is NaN or infinite."""
+        """Raise NonFiniteError if an embedding of any rank, or the loss, is NaN or infinite."""
         if self._event is not None:
             self._event.synchronize()
         raise_if_nonfinite(self._host[:-2], self._host[-2], self._host[-1])

@@ -40,7 +40,7 @@ class Run:
     images: int
     skipped: int
     moment: Moment | None
-    """The last step; None where the run had ended before."""
+    """The last step; None if the run had ended before."""
     evaluation: dict[str, float]
     """The last values of what was evaluated."""
     files: tuple[Path, ...]
@@ -68,7 +68,8 @@ def pretrain(
 ) -> Run:
     """Train an encoder on images, or go on where a run in `out` stopped.
 
-    What shapes the weights is in `config`; what does not, in the other parameters. Under `torchrun`
+    Everything that affects the weights is in `config`. The other parameters do not affect them.
+    Under `torchrun`
     every process calls this alike, and the first one writes.
 
     Parameters
@@ -205,8 +206,8 @@ def _finish(
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Make the files that a run ends with; return them, and notes on what could not be made.
 
-    The weights come first and must be written: RunError where they cannot. ONNX and the report
-    are made where `extras`; an encoder that ONNX does not know is no reason for a run to fail.
+    The weights come first and must be written: RunError if they cannot. ONNX and the report are
+    written if `extras` is true. A run does not fail if ONNX cannot export the encoder.
     """
     encoder.eval()
     if not folder.encoder.exists():  # else the run had ended before
@@ -310,7 +311,7 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
 def _check_options(
     checkpoint_seconds: float, log_every: int, evaluations: int, cache_gib: float
 ) -> None:
-    """Raise InputError where a number cannot be meant; NaN would save nothing, ever."""
+    """Raise InputError if a number is out of range; NaN would save nothing, ever."""
     given = {
         "checkpoint_seconds": (checkpoint_seconds, 0),
         "log_every": (log_every, 1),

@@ -1,8 +1,8 @@
 """The linear probe: multinomial logistic regression on frozen features, solved, not trained.
 
 The problem is convex, so there is one answer; here it is found to a tolerance by L-BFGS, without a
-learning rate, a schedule or a random start. What makes that quick whatever the features are scaled
-and correlated like: the weights are sought in the features' own principal axes, each scaled by
+learning rate, a schedule or a random start. It is fast for any scale and correlation of the
+features, because the weights are optimised along the principal axes of the features, each scaled by
 1/sqrt(eigenvalue + penalty), where the Hessian's eigenvalues lie within p(1-p) and 1.
 """
 

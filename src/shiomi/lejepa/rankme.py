@@ -19,7 +19,7 @@ def rankme(x: Tensor) -> float:
     p_k = sigma_k / sum(sigma) + 1e-7, RankMe = exp(-sum p_k log p_k). The rows are not centred,
     as in the paper, which uses 25,600 of them; with fewer than a few D rows it is limited by N.
 
-    `x` is (N, D), floating. Raises InputError where it is no finite matrix, or only zeros.
+    `x` is (N, D), floating. Raises InputError if it is not a finite matrix, or has only zeros.
     """
     features(x, "the")
     sigma = singular_values(x)

@@ -21,17 +21,17 @@ __all__ = ["gather_over_ranks", "rank_count", "sum_over_ranks"]
 
 
 def rank_count(group: ProcessGroup | None = None) -> int:
-    """Return the number of ranks, asked at each call: 1 where there is no process group (yet).
+    """Return the number of ranks at the time of the call: 1 if there is no process group.
 
-    `group` None is all ranks, here and in all that takes a group. Raises InputError where this
-    process is none of the group's: its batch is no part of theirs.
+    `group` None is all ranks, here and in all that takes a group. Raises InputError if this process
+    is not in the group: its batch is then not part of theirs.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return 1
     ranks = dist.get_world_size(group)
     if ranks < 1:
         raise InputError(
-            f"rank {dist.get_rank()} is none of the process group's; give a group that it is in"
+            f"rank {dist.get_rank()} is not in the process group; give a group that it is in"
         )
     return ranks
 

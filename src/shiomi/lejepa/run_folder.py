@@ -1,4 +1,4 @@
-"""What a run's folder holds, and how it is opened.
+"""The folder of a run: its files, and how to open it.
 
 config.json           what the run was told, sizes chosen
 checkpoint/last.pt    all that is needed to go on
@@ -81,19 +81,19 @@ class RunFolder:
         return self.path / "cache"
 
     def read_config(self) -> PretrainConfig:
-        """Return what the run was told. Raises RunError where this is no run's folder."""
+        """Return the settings of the run. Raises RunError if this is not the folder of a run."""
         try:
             return from_json(self.config.read_text("utf-8"))
         except FileNotFoundError:
-            raise RunError(f"{self.path} is no run's folder: it has no config.json") from None
+            raise RunError(f"{self.path} is not a run's folder: config.json is missing") from None
         except (OSError, InputError) as error:
             raise RunError(f"{self.config} cannot be read: {error}") from None
 
     def claim(self, config: PretrainConfig, images: str) -> None:
-        """Keep `config` and the images' fingerprint, or see that they are those of the run here.
+        """Save `config` and the fingerprint of the images, or check that they match this run.
 
         A run that has not measured a step yet is held to nothing: its options may be what stopped
-        it. Raises RunError where they differ; what does is named.
+        it. Raises RunError if they differ; what does is named.
         """
         if not (self.checkpoint.exists() or self.metrics.exists()):
             write_atomically(self.config, to_json(config).encode())
@@ -115,7 +115,8 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Make the folder and hold it against other processes.
 
-        Raises RunError where it is held, cannot be made, or holds something that is no run.
+        Raises RunError if another process holds it, it cannot be created, or it contains something
+        that is not a run.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -150,7 +151,7 @@ def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module
     Raises
     ------
     RunError
-        There is no run, it has no weights yet, or they do not fit the encoder.
+        The run does not exist, it has no weights yet, or they do not fit the encoder.
     """
     import torch
     from safetensors.torch import load_file

@@ -19,7 +19,7 @@ def learning_rate(step: int, steps: int, *, base: float, warmup: int = 0) -> flo
     Steps 0 .. warmup - 1 rise in equal parts, the last of them to one part below the base; step
     `warmup` has the base, step `steps - 1` has base * FINAL_SHARE, between them half a cosine.
 
-    Raises InputError where the numbers cannot be meant.
+    Raises InputError if a number is out of range.
     """
     if not 0 <= step < steps:
         raise InputError(f"step {step} is not one of 0 to {steps - 1}")

@@ -31,7 +31,7 @@ class Candidate:
     """Equation 8's loss / lambda ** ALPHA; smaller is better."""
 
     def __post_init__(self) -> None:
-        """Raise InputError where the loss or lambda ranks nothing."""
+        """Raise InputError if the loss or lambda ranks nothing."""
         object.__setattr__(self, "criterion", criterion(self.loss, self.lam))
 
 
@@ -49,7 +49,7 @@ def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
     """Return loss / lam ** alpha, by which runs of different lambda compare; smaller is better.
 
     `loss` is LeJEPA's total, (1 - lam) prediction + lam SIGReg; the unbiased SIGReg can bring it a
-    little below 0. Raises InputError where it is not finite, or `lam` is not above 0.
+    little below 0. Raises InputError if the loss is not finite, or `lam` is not above 0.
     """
     if not math.isfinite(loss):
         raise InputError(f"a loss of {loss} ranks nothing; did the run diverge?")
@@ -61,7 +61,7 @@ def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
 def rank_candidates(candidates: Sequence[Candidate]) -> Selection:
     """Return the candidates, the most promising first; equal ones by name.
 
-    Raises InputError where there is none.
+    Raises InputError if there is none.
     """
     if not candidates:
         raise InputError("there is no run to choose from")
@@ -87,7 +87,7 @@ def _agreement(candidates: Sequence[Candidate]) -> dict[str, float]:
 def spearman(a: Sequence[float], b: Sequence[float]) -> float:
     """Return the rank correlation of two sequences, ties at their mean rank, from -1 to 1.
 
-    Raises InputError where they differ in length, have fewer than 2 values, a NaN, or are all
+    Raises InputError if they differ in length, have fewer than 2 values, a NaN, or are all
     the same.
     """
     if len(a) != len(b) or len(a) < 2:

@@ -1,8 +1,8 @@
 """SIGReg: sketched isotropic Gaussian regularisation (arXiv 2511.08544, Algorithm 1).
 
 Embeddings are N(0, I) exactly where their projection on every direction is N(0, 1)
-(Cramér and Wold 1936). Each step draws directions, and a univariate statistic says how far the
-projections are from that.
+(Cramér and Wold 1936). Each step draws directions, and a univariate statistic measures how far the
+projections are from N(0, 1).
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def sigreg(
     Parameters
     ----------
     x
-        Embeddings (N, D), or (V, N, D): V views, each held to N(0, I) by itself. With a process
+        Embeddings (N, D), or (V, N, D): V views, each compared with N(0, I) separately. With a
+        process
         group, this rank's part of the batch; N may differ between ranks.
     step
         The global step, the same on every rank: it decides the directions.
@@ -72,8 +73,8 @@ def sigreg(
     Raises
     ------
     InputError
-        x has not two or three dimensions, is empty or not floating; a single sample has an
-        unbiased statistic asked of it; an option cannot be meant.
+        x does not have two or three dimensions, is empty or is not floating; the unbiased statistic
+        is requested for a single sample; an option is out of range.
     NonFiniteError
         An embedding is NaN or infinite; the text says in which view and how many.
     """
@@ -151,10 +152,18 @@ def as_views(x: Tensor, group: ProcessGroup | None = None) -> Tensor:
 
 
 def default_multiplier(statistic: Statistic) -> Multiplier:
-    """Return what `statistic` is multiplied by where nothing else is said."""
+    """Return the default multiplier of `statistic`."""
     if not isinstance(statistic, EppsPulley):
         return 1.0
     return float(REFERENCE_SAMPLES) if statistic.unbiased else "samples"
+
+
+def check_multiplier(multiplier: object) -> None:
+    """Raise InputError unless `multiplier` is None, "samples" or a finite number above 0."""
+    if multiplier is None or (isinstance(multiplier, str) and multiplier == "samples"):
+        return
+    if not (is_number(multiplier) and 0 < multiplier < math.inf):  # type: ignore[operator]
+        raise InputError(f'multiplier {multiplier!r}: give "samples" or a finite number above 0')
 
 
 def joined(
@@ -172,9 +181,8 @@ def joined(
 
     views: (V, N, D) float32 or float64. The last of `also` is this rank's N.
     """
+    check_multiplier(multiplier)
     multiplier = default_multiplier(statistic) if multiplier is None else multiplier
-    if multiplier != "samples" and not (is_number(multiplier) and 0 < multiplier < math.inf):
-        raise InputError(f'multiplier {multiplier!r}: give "samples" or a finite number above 0')
     if not isinstance(statistic, EppsPulley):
         views = gather_over_ranks(views, group)
     elif statistic.unbiased and views.shape[1] == 1 and rank_count(group) == 1:

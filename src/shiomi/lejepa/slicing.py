@@ -1,4 +1,4 @@
-"""Directions on which SIGReg looks at the embeddings: drawn anew each step, alike everywhere.
+"""Directions onto which SIGReg projects the embeddings: new at each step, the same on every rank.
 
 LeJEPA's Algorithm 1 seeds a generator with the global step. A generator has a state, differs
 between CPU and CUDA, and cannot be traced by torch.compile; here each number is a function of
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from shiomi.lejepa.arguments import check_whole
+from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.kernels import cpu
 
 __all__ = ["directions"]
@@ -51,13 +52,16 @@ def directions(
     Raises
     ------
     InputError
-        `dim` or `slices` is not positive, or one of the numbers is no whole one.
+        `dim` or `slices` is not positive, or a number is not an integer.
     """
     check_whole("dim", dim, least=1)
     check_whole("slices", slices, least=1)
     check_whole("seed", seed)
     if not isinstance(step, Tensor):
         check_whole("step", step)
+    elif step.numel() != 1 or step.is_floating_point() or step.dtype == torch.bool:
+        shape = tuple(step.shape)
+        raise InputError(f"step must be one integer, got a tensor {shape} of {step.dtype}")
     device = torch.device(device)
     # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
     drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")

@@ -1,7 +1,7 @@
-"""The training loop: a network, a function that makes views, and nothing that knows of images.
+"""The training loop: a network and a function that makes views. It does not depend on images.
 
-Everything random is a function of the seed and the step, and the rest is in the checkpoint: a run
-that was killed anywhere ends with the weights of one that was not, on one rank or several.
+Everything random is a function of the seed and the step, and the checkpoint has the rest. So a run
+that was killed ends with the same weights as an undisturbed run, on one rank or several.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from shiomi.lejepa.metrics import Pace, peak_memory_mib
 from shiomi.lejepa.nonfinite import PendingCheck, raise_if_nonfinite
 from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.stopping import stop_wished
+from shiomi.lejepa.timm_models import sync_batch_norms
 
 __all__ = ["Fit", "MakeViews", "Moment", "Prepare", "optimiser"]
 
 Prepare = Callable[[Sequence[int]], Any]
-"""Reads the samples of these numbers; called ahead, in a thread of its own."""
+"""Reads the samples of these numbers; called ahead of time in a separate thread."""
 MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
 """Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
 
@@ -46,7 +47,7 @@ _AGREE_EVERY = 20  # steps between two questions to all GPUs whether to stop: it
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """How far a run is, after a step."""
+    """The state of a run after a step."""
 
     step: int
     """Steps done."""
@@ -92,7 +93,7 @@ class Fit:
         checkpoint_seconds: float = 60.0,
         log_every: int = 10,
     ) -> None:
-        """Prepare to train, from `checkpoint` where there is one.
+        """Prepare to train, from `checkpoint` if it exists.
 
         Parameters
         ----------
@@ -101,7 +102,7 @@ class Fit:
         prepare, make_views
             Read samples by number, and make views of them.
         count
-            Samples there are.
+            The number of samples.
         global_views
             How many views, the first ones, are global.
         checkpoint
@@ -144,7 +145,7 @@ class Fit:
         `evaluate_every` steps and at the end, on the first rank, with the network in evaluation
         mode. A wish to stop (Ctrl-C, SIGTERM) is met by saving and then raising KeyboardInterrupt.
 
-        Raises NonFiniteError where embeddings are NaN or infinite, RunError where a checkpoint
+        Raises NonFiniteError if embeddings are NaN or infinite, RunError if a checkpoint
         cannot be written.
         """
         saved = time.monotonic()
@@ -175,9 +176,9 @@ class Fit:
     def _spread(self) -> Iterator[None]:
         """Train on all ranks while this lasts.
 
-        DistributedDataParallel must be gone before the process group is destroyed. Where it holds
-        the group last, it ends Gloo's threads without giving up the interpreter's lock, and a
-        thread that still has to let go of a tensor waits for that lock for ever.
+        DistributedDataParallel must be deleted before the process group is destroyed. If it is the
+        last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that still
+        has to free a tensor then waits for the GIL for ever.
         """
         self._parallel = _parallel(self.network, self.place)
         try:
@@ -196,7 +197,7 @@ class Fit:
             save_checkpoint(self._checkpoint, state)
 
     def _go_on(self) -> None:
-        """Take up the checkpoint, which the first rank reads."""
+        """Load the checkpoint, which the first rank reads."""
         if self._checkpoint is None:
             return
         state = load_checkpoint(self._checkpoint) if self.place.first else None
@@ -334,7 +335,7 @@ class Fit:
             self.network.train()
 
     def _agreed(self, wished: bool) -> bool:
-        """Whether all ranks stop after this step: where one of them was asked to."""
+        """Return whether all ranks stop after this step, because one of them was asked to."""
         if self.place.ranks == 1:
             return wished
         if self.place.device.type != "cpu" and self.step % _AGREE_EVERY:
@@ -362,7 +363,7 @@ def _parallel(network: nn.Module, place: Place) -> nn.Module:
     if place.ranks == 1:
         return network
     if place.device.type == "cuda":
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        network = sync_batch_norms(network)
         return DistributedDataParallel(network, device_ids=[place.device.index])
     return DistributedDataParallel(network)
 

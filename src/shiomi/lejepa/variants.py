@@ -2,7 +2,7 @@
 
 They differ in the knots, in what is multiplied by N, in whether views are pooled, in the centre of
 the prediction, and in how the two losses are mixed. A λ means nothing without its variant:
-`convert_lam` says which λ of another variant pulls as hard.
+`convert_lam` returns the λ of another variant with an equal pull.
 """
 
 from __future__ import annotations
@@ -14,7 +14,12 @@ from typing import Literal
 from shiomi.lejepa.arguments import check_whole, is_number
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.sigreg import Multiplier, Statistic, default_multiplier
+from shiomi.lejepa.sigreg import (
+    Multiplier,
+    Statistic,
+    check_multiplier,
+    default_multiplier,
+)
 
 __all__ = ["VARIANTS", "Variant", "convert_lam", "named_variant"]
 
@@ -28,14 +33,14 @@ class Variant:
     statistic, multiplier, slices
         As of `sigreg`.
     flatten
-        True: all views are one batch of V N samples for SIGReg. False: each view by itself.
+        True: all views are one batch of V N samples for SIGReg. False: each view separately.
     centre
-        What an embedding is compared with: "global": the mean of the sample's global views
+        The target of an embedding: "global": the mean of the sample's global views
         (Algorithm 2); "all": the mean of all its views; "pair": the other one of two views.
     mix
         "convex": (1 - lam) prediction + lam sigreg; "additive": prediction + lam sigreg.
     lam
-        The λ that goes with it where none is given.
+        The default λ of the variant.
     """
 
     statistic: Statistic = EppsPulley()  # noqa: RUF009 - frozen
@@ -45,6 +50,29 @@ class Variant:
     centre: Literal["global", "all", "pair"] = "global"
     mix: Literal["convex", "additive"] = "convex"
     lam: float = 0.05
+
+    def __post_init__(self) -> None:
+        """Raise InputError if an option is unknown or out of range."""
+        check_multiplier(self.multiplier)
+        check_whole("slices", self.slices, least=1)
+        if not isinstance(self.flatten, bool):
+            raise InputError(f"flatten must be True or False, got {self.flatten!r}")
+        if self.centre not in ("global", "all", "pair"):
+            raise InputError(f"centre must be global, all or pair, got {self.centre!r}")
+        if self.mix not in ("convex", "additive"):
+            raise InputError(f"mix must be convex or additive, got {self.mix!r}")
+        check_lam(self.lam, self)
+
+
+def check_lam(lam: object, variant: Variant) -> None:
+    """Raise InputError if λ is out of range."""
+    if not (
+        is_number(lam)
+        and 0 <= lam < math.inf  # type: ignore[operator] # it is a number
+        and (lam <= 1 or variant.mix == "additive")  # type: ignore[operator]
+    ):
+        allowed = "from 0 to 1" if variant.mix == "convex" else "0 or more"
+        raise InputError(f"λ = {lam!r}: give a number {allowed}")
 
 
 VARIANTS = {
@@ -102,7 +130,7 @@ def convert_lam(
     ------
     InputError
         A statistic is not EppsPulley, λ is outside its range, λ = 1 has no additive equal, or
-        there are no samples, no views or no global ones.
+        `samples`, `views` or `global_views` is below 1.
     """
     check_whole("samples", samples, least=1)
     check_whole("views", views, least=1)
@@ -125,13 +153,6 @@ def convert_lam(
             raise InputError("λ = 1 leaves no prediction; no additive λ does")
         return weight
     return 1.0 if math.isinf(weight) else weight / (1 + weight)
-
-
-def check_lam(lam: float, variant: Variant) -> None:
-    """Raise InputError where λ cannot be meant."""
-    if not (is_number(lam) and 0 <= lam < math.inf and (lam <= 1 or variant.mix == "additive")):
-        allowed = "from 0 to 1" if variant.mix == "convex" else "0 or more"
-        raise InputError(f"λ = {lam!r}: give a number {allowed}")
 
 
 def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:

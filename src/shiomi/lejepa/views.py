@@ -38,7 +38,7 @@ _Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Augmentations:
-    """What is done to a view besides cropping it. Probabilities are per view."""
+    """The augmentations of a view after cropping. Probabilities are per view."""
 
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     """Width / height of a crop, log-uniform."""

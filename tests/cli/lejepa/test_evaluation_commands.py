@@ -96,15 +96,15 @@ def test_a_report_is_made_anew_and_of_other_images(shiomi: Shiomi, folder: Path)
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("embed nothing images --out x.npy", "no run's folder"),
+        ("embed nothing images --out x.npy", "not a run's folder"),
         ("embed runs/a nothing --out x.npy", "nothing does not exist"),
         ("embed runs/a test --out x.csv", ".parquet or .npy"),
         ("embed runs/a test --out x.npy --device warp", "no device 'warp'"),
         ("knn images", "--run RUN"),
-        ("knn nothing.npy", "is no file"),
+        ("knn nothing.npy", "does not exist"),
         ("probe --run runs/a plain", "has no labels"),
-        ("select images", "holds none"),
-        ("report nothing", "no run's folder"),
+        ("select images", "no training run found"),
+        ("report nothing", "not a run's folder"),
         ("report runs/a --images nothing", "nothing does not exist"),
     ],
 )

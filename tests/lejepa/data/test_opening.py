@@ -102,7 +102,7 @@ def test_labels_may_be_left_out_or_be_given(make: Callable[[Path], Path], tmp_pa
     [
         ("1\n2\n", "2 labels for 6 images"),
         ("1\n" * 7, "7 labels for 6 images"),
-        ("1\n2\ncat\n4\n5\n6\n", "line 3: 'cat' is no whole number"),
+        ("1\n2\ncat\n4\n5\n6\n", "line 3: 'cat' is not an integer"),
         ("1\n2\n3.5\n4\n5\n6\n", "line 3: '3.5'"),
         ("\udcff", "cannot be read"),
     ],
@@ -131,7 +131,7 @@ def test_a_wrong_class_in_a_shard_is_told(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.tar", "w") as tar:
         add(tar, "x.jpg", PICTURES[0])
         add(tar, "x.cls", b"cat")
-    with pytest.raises(DataError, match="'cat' is no whole number"):
+    with pytest.raises(DataError, match="'cat' is not an integer"):
         open_source(tmp_path / "a.tar")
     assert len(open_source(tmp_path / "a.tar", use_labels=False)) == 1
 
@@ -193,7 +193,7 @@ def test_a_data_set_on_disk_with_several_splits_gives_train(tmp_path: Path) -> N
     ("state", "told"),
     [
         ("{", "cannot be read"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
         ("{}", "lists no data files"),
         ('{"_indices_files": [{"filename": "x"}]}', "flatten_indices"),
         ('{"_data_files": [{"filename": "gone.arrow"}]}', "gone.arrow: not an Arrow stream"),

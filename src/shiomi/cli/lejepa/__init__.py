@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from shiomi.cli.lejepa.accuracy import knn, probe
@@ -19,6 +21,9 @@ def lejepa() -> None:
 
     A prediction loss and SIGReg (arXiv 2511.08544); no teacher, no stop-gradient.
     """
+    # OpenMP reads this when torch is imported. By default its threads spin while they wait, which
+    # makes training ten times slower if another program uses the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 for _command in (pretrain, embed, knn, probe, select, report):

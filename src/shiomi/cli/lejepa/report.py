@@ -28,8 +28,8 @@ def report(run: Path, images: Path | None, out: Path | None, device: str, json: 
 
     It shows loss, learning rate and accuracies as they went; how many directions the features
     use; how normal the embedding is along random ones; nearest neighbours and patch features as
-    pictures; settings, skipped files, versions. Pretraining ends with one; make it anew for a run
-    that goes on, or with other images. Ends with 3 when a part had to be left out.
+    pictures; settings, skipped files, versions. Pretraining ends with a report. Use this command
+    for a run in progress, or with other images. Ends with 3 when a part had to be left out.
 
     \b
     Examples:

@@ -21,12 +21,12 @@ __all__ = ["select"]
 def select(runs: tuple[Path, ...], json: bool) -> None:
     """Rank RUNS, the most promising first, without a label.
 
-    RUNS are folders of `shiomi lejepa pretrain`, or folders of such folders. The order is that of
-    loss / λ^0.4 at the end of training (arXiv 2511.08544, equation 8): smaller is better. RankMe
-    is printed beside it, and kNN and probe where a run had labels, but neither moves the order.
+    RUNS are folders of `shiomi lejepa pretrain`, or folders of such folders. Runs are ordered by
+    loss / λ^0.4 at the end of training (arXiv 2511.08544, equation 8): smaller is better. RankMe is
+    printed too, and kNN and probe if a run had labels, but they do not change the order.
 
     Runs compare where the loss means the same: the same data, variant, batch and number of views.
-    What differs is said.
+    Settings that differ are listed.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ _PLAIN_EVERY_SECONDS = 10.0
 
 
 class Display(Protocol):
-    """What a training says while it runs."""
+    """The display of a training in progress."""
 
     def progress(self, done: int, total: int | None, what: str) -> None:
         """Images were read, or the report goes on."""

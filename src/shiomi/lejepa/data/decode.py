@@ -24,7 +24,8 @@ LARGEST_IMAGE = 89_478_485  # pixels; Pillow's own bound, above which it suspect
 
 
 class DecodeError(ValueError):
-    """The bytes are no image, or one that is not to be decoded. Not fatal: the image is skipped."""
+    """The bytes are not an image, or the image must not be decoded. Not fatal: the image is
+    skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def decode(data: bytes, size: int) -> Decoded:
 
     The whole image is kept: crops are drawn in its own proportions (`shiomi.lejepa.views`).
 
-    Raises DecodeError where it is truncated, no image, or has more than LARGEST_IMAGE pixels.
+    Raises DecodeError if it is truncated, no image, or has more than LARGEST_IMAGE pixels.
     """
     from PIL import Image, ImageOps
 

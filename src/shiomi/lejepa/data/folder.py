@@ -1,4 +1,4 @@
-"""A folder of image files; its first-level folders are the classes, where there are some."""
+"""A folder of image files. Its first-level folders, if any, are the classes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shiomi.lejepa.errors import DataError
 
 __all__ = ["LARGEST_FILE", "FolderSource", "open_folder"]
 
-LARGEST_FILE = 512 * 2**20  # bytes; a video or an archive is not read to find that it is no image
+LARGEST_FILE = 512 * 2**20  # bytes; larger files such as videos and archives are not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ class FolderSource:
 def open_folder(folder: Path, *, use_labels: bool = True) -> FolderSource:
     """List the files below `folder`, which need not be images; that shows when they are decoded.
 
-    Where every file lies in a subfolder and there are two or more of these, the first-level
+    If every file is in a subfolder and there are two or more of them, the first-level
     subfolders are the classes, numbered in order of their names.
 
-    Raises DataError where the folder cannot be listed or holds no file.
+    Raises DataError if the folder cannot be listed or holds no file.
     """
     try:
         names = sorted(_files(folder))

@@ -70,7 +70,7 @@ class HfDiskSource:
 def open_hf_disk(folder: Path, split: str = "train", *, use_labels: bool = True) -> HfDiskSource:
     """Open what `save_to_disk` wrote; of several splits the one named `split`.
 
-    Raises DataError where it is damaged, has no such split or no images.
+    Raises DataError if it is damaged, has no such split or no images.
     """
     if (folder / "dataset_dict.json").is_file():
         splits = _json(folder / "dataset_dict.json").get("splits", [])
@@ -102,7 +102,7 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
     if not isinstance(value, dict):
-        raise DataError(f"{path} is no JSON object")
+        raise DataError(f"{path} is not a JSON object")
     return value
 
 

@@ -45,7 +45,7 @@ class Batch:
 
 
 class Images(Protocol):
-    """What training and evaluation read."""
+    """The images that training and evaluation read."""
 
     @property
     def size(self) -> int:
@@ -65,7 +65,7 @@ class Images(Protocol):
 
     @property
     def skipped(self) -> Sequence[Unreadable]:
-        """What was found damaged so far."""
+        """The files found damaged so far."""
         ...
 
     def __len__(self) -> int: ...
@@ -125,7 +125,7 @@ def read_one(source: Source, index: int, size: int) -> Decoded | Unreadable:
 def typical_side(source: Source) -> int:
     """Return the median of the shorter sides of some images, in pixels.
 
-    Raises DataError where none of those asked can be read: then hardly any can.
+    Raises DataError if none of the requested images can be read: then hardly any can.
     """
     step = max(1, len(source) // _ASKED)
     sides = []
@@ -142,7 +142,7 @@ def typical_side(source: Source) -> int:
 
 
 def as_labels(labels: Sequence[int] | None) -> Tensor | None:
-    """Return labels as int64, or None where there is no label in them."""
+    """Return labels as int64, or None if all labels are missing."""
     if labels is None:
         return None
     values = torch.tensor(labels, dtype=torch.int64)

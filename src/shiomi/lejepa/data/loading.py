@@ -1,4 +1,4 @@
-"""The images of a source, from a cache where it fits, decoded as they are needed where not."""
+"""The images of a source: from a cache if they fit, else decoded as they are needed."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = Tr
     Raises
     ------
     DataError
-        Nothing is there, it is of no known kind, it holds no image, or labels cannot be meant.
+        The path does not exist, its kind is unknown, it contains no image, or labels are invalid.
     """
     if not path.exists():
         raise DataError(f"{path} does not exist")
@@ -62,11 +62,11 @@ def _open(path: Path, *, use_labels: bool) -> Source:
 def _read_labels(path: Path, source: Source) -> list[int]:
     """Return one class per image of `source`, from a file with one whole number per line.
 
-    The lines stand in the order of the images (for a folder: of their names). An empty last line
+    The lines are in the order of the images (for a folder: of their names). An empty last line
     is none; -1 is an image without a label.
 
-    Raises DataError where the file cannot be read, a line is no whole number, or there are more or
-    fewer lines than images.
+    Raises DataError if the file cannot be read, a line is not an integer, or the number of lines is
+    not the number of images.
     """
     try:
         lines = path.read_text("utf-8-sig").splitlines()
@@ -81,7 +81,7 @@ def _read_labels(path: Path, source: Source) -> list[int]:
             labels.append(max(int(line), UNLABELLED))
         except ValueError:
             raise DataError(
-                f"{path}, line {number}: {line[:40]!r} is no whole number; give one class number"
+                f"{path}, line {number}: {line[:40]!r} is not an integer; give one class number"
                 " per line"
             ) from None
     if len(labels) != len(source):

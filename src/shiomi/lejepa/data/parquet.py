@@ -75,7 +75,7 @@ class ParquetSource:
             return column
 
     def _index(self, path: Path, use_labels: bool) -> list[Any]:
-        """Add the rows of `path`; return their labels as they stand there."""
+        """Add the rows of `path` and return their labels as stored."""
         try:
             file = _pyarrow_parquet().ParquetFile(path)
         except (OSError, ValueError) as error:
@@ -102,8 +102,8 @@ class ParquetSource:
 def open_parquet(path: Path, *, use_labels: bool = True) -> ParquetSource:
     """Open a parquet file, or the parquet files of a folder.
 
-    Raises DataError where there is no image in it or a label cannot be meant, MissingError where
-    pyarrow is not installed.
+    Raises DataError if it contains no image or a label is invalid, MissingError if pyarrow is not
+    installed.
     """
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
     return ParquetSource(paths, use_labels=use_labels)

@@ -24,7 +24,7 @@ _LABEL_NAMES = ("label", "labels", "class", "target", "fine_label", "cls")
 
 
 def image_column(schema: pa.Schema, where: str) -> str:
-    """Return the column that holds images; raises DataError where none or several could."""
+    """Return the column with images. Raises DataError if no column or several columns qualify."""
     import pyarrow as pa
 
     def holds(kind: pa.DataType) -> bool:
@@ -77,7 +77,7 @@ def number_labels(
 
     Names are numbered in their order; None and negative numbers become UNLABELLED.
 
-    Raises DataError where a label is neither, or some are names and others numbers.
+    Raises DataError if a label is neither, or some are names and others numbers.
     """
     given = [value for value in values if value is not None]
     if given and all(isinstance(value, str) for value in given):
@@ -92,7 +92,7 @@ def number_labels(
             labels.append(max(value, UNLABELLED))
         else:
             raise DataError(
-                f"{where}, row {row}: the label {value!r} is no whole number and no class name;"
+                f"{where}, row {row}: the label {value!r} is neither an integer nor a class name;"
                 " leave the labels out with --no-labels, or mend the column"
             )
     if classes is not None and max(labels, default=0) >= len(classes):

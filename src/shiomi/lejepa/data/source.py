@@ -1,4 +1,4 @@
-"""Where images come from: encoded files with names and, where there are any, labels."""
+"""Sources of images: encoded files with names and, if there are any, labels."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class Source(Protocol):
 
     @property
     def names(self) -> Sequence[str]:
-        """Where each image is, for people: a path below the folder, a member, a row."""
+        """The place of each image, for messages: a path below the folder, a member, a row."""
         ...
 
     @property
     def labels(self) -> Sequence[int] | None:
-        """A class per image, UNLABELLED where it has none; None: there are no labels at all."""
+        """A class per image, UNLABELLED if it has none; None: the source has no labels."""
         ...
 
     @property
@@ -33,7 +33,7 @@ class Source(Protocol):
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:
-        """What was found but cannot hold an image, such as the rest of a truncated shard."""
+        """Parts that contain no image, such as the rest of a truncated shard."""
         ...
 
     def __len__(self) -> int:
@@ -41,7 +41,7 @@ class Source(Protocol):
         ...
 
     def read(self, index: int) -> bytes:
-        """Return the encoded image. Raises OSError or ValueError where it cannot be read."""
+        """Return the encoded image. Raises OSError or ValueError if it cannot be read."""
         ...
 
 

@@ -91,7 +91,7 @@ class WebDatasetSource:
 def open_webdataset(path: Path, *, use_labels: bool = True) -> WebDatasetSource:
     """Open one shard, or the `*.tar` of a folder.
 
-    Raises DataError where there is no image in it, or a `.cls` holds no whole number.
+    Raises DataError if it contains no image, or a `.cls` is not an integer.
     """
     paths = sorted(path.glob("*.tar")) if path.is_dir() else [path]
     return WebDatasetSource(paths, use_labels=use_labels)
@@ -102,6 +102,6 @@ def _label(text: bytes, path: Path) -> int:
         return max(int(text), UNLABELLED)
     except ValueError:
         raise DataError(
-            f"{path.name}: the class {text!r} is no whole number; leave the labels out with"
+            f"{path.name}: the class {text!r} is not an integer; leave the labels out with"
             " --no-labels, or mend the shard"
         ) from None

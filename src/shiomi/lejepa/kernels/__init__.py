@@ -40,7 +40,7 @@ def trigonometric_sums(
     Raises
     ------
     InputError
-        `backend` is none of BACKENDS, or cannot compute this.
+        `backend` is not in BACKENDS, or does not support this input.
     """
     if knots > _TESTED_KNOTS and u.dtype != torch.float64:
         wide = trigonometric_sums(u.double(), spacing=spacing, knots=knots, half=half)
@@ -55,7 +55,7 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
     Raises
     ------
     InputError
-        `backend` is none of BACKENDS, or cannot compute this.
+        `backend` is not in BACKENDS, or does not support this input.
     """
     single = u.dtype == torch.float32
     if backend == "auto":

@@ -1,9 +1,10 @@
 """A C source of this package, compiled by the machine's own compiler at first use and kept.
 
 The library lies in the user's cache, named after everything it depends on: source, compiler, flags
-and processor. It is written beside its place and moved there, so that processes which build at once
-do not disturb each other. Only a file is loaded that this user owns and no other may write, in such
-a folder; where there is none, or it cannot be written, the library is built in a temporary folder
+and processor. It is written under a temporary name and then renamed, so that processes that build
+at the same time do not conflict. The library is loaded only if this user owns the file and its
+folder and nobody else may write them. If there is no such folder, the library is built in a
+temporary folder
 for this process alone.
 """
 
@@ -39,12 +40,12 @@ class BuildError(Exception):
 
 
 def load(source: str) -> ctypes.CDLL:
-    """Return the library of that C source, built where it is not in the cache yet.
+    """Return the library of that C source, and build it if it is not in the cache.
 
     Raises
     ------
     BuildError
-        There is no compiler, or it fails.
+        No compiler is found, or it fails.
     """
     text = (resources.files(__package__) / source).read_bytes()
     compiler = _compiler()
@@ -66,7 +67,8 @@ def load(source: str) -> ctypes.CDLL:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of built libraries, made where missing; None where none can be trusted."""
+    """Return the folder of built libraries, made where missing; None if no folder can be
+    trusted."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
         # The specification has relative paths ignored.
@@ -143,7 +145,8 @@ def _key(text: bytes, compiler: str) -> str:
 
 
 def _processor() -> str:
-    """What -march=native looks at: a cache may be shared by machines over a network."""
+    """The processor features that -march=native reads: machines may share a cache over a
+    network."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("flags", "Features")):

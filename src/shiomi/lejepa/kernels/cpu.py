@@ -74,7 +74,7 @@ def _kernels() -> ctypes.CDLL:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The kernels, built where they are not yet; None, said once, where that fails."""
+    """The kernels, built at first use; None, said once, where that fails."""
     try:
         library = _declared(load("trigonometric_sums.c"))
         if not _right(library):

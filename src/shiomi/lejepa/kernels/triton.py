@@ -1,7 +1,7 @@
 """The kernels in Triton, for CUDA; float32.
 
-One program takes one slice of one view, or a piece of it, holds the samples in registers through
-the whole recurrence and reads and writes each sample once. Sums of pieces are added up afterwards
+One program handles one slice of one view, or a piece of a slice. It keeps the samples in registers
+during the recurrence and reads and writes each sample once. Sums of pieces are added up afterwards
 in a fixed order, so that a run repeats bit for bit.
 """
 

@@ -28,7 +28,7 @@ def write_report(
 ) -> Findings:
     """Write the report of the run in `folder` to `out`, or into the run; return what it shows.
 
-    `config` is the run's, with its sizes chosen. Raises RunError where it cannot be written.
+    `config` is the run's, with its sizes chosen. Raises RunError if it cannot be written.
     """
     found = gather(folder, config, encoder, images, progress=progress)
     write_atomically(out or folder.report, render_page(found).encode())

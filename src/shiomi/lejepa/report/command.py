@@ -35,7 +35,7 @@ def report_run(
     Raises
     ------
     RunError
-        There is no run, it has no weights, or the page cannot be written.
+        The run does not exist, it has no weights, or the page cannot be written.
     DataError
         The images are not there any more, or cannot be read.
     """

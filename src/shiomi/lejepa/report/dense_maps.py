@@ -1,8 +1,9 @@
 """Finer maps of patch features, from an image seen at several shifts.
 
 A convolutional network of stride 16 has 2 x 2 places in an image of 32 pixels: nothing to look at.
-Shifted by a part of the stride, the same network tells of the places between; put together, the
-maps are what the network would give at a smaller stride, at the scale it was trained for, but for
+If the image is shifted by a part of the stride, the network gives the features of the places
+between. Together the maps equal the output at a smaller stride, at the scale it was trained for,
+but for
 what it makes of the image's borders.
 """
 
@@ -21,8 +22,8 @@ _PLACES = 8  # along a side, at least
 def dense_map(patch_features: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Return patch features (N, C, H, W) of images (N, 3, S, S), with 8 x 8 places or more.
 
-    `patch_features` gives (N, C, h, w). Where h is 8 or more that is the result; else the image
-    is mirrored at its borders and shifted, as often as 8 places take.
+    `patch_features` gives (N, C, h, w). If h is 8 or more, that is the result. Else the image is
+    mirrored at its borders and shifted until there are 8 places.
     """
     plain = patch_features(images)
     height, width = plain.shape[2:]

@@ -45,7 +45,7 @@ class Neighbour:
     name: str
     group: str | None  # its class
     similarity: float = 1.0
-    alike: bool | None = None  # of the query's class; None where one of them has none
+    alike: bool | None = None  # of the query's class; None if one of them has no class
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What is known of a run. What could not be found out is None or empty, and in `notes`."""
+    """The facts of a run that the report shows. A fact that is not available is None or empty, and
+    `notes` names it."""
 
     name: str
     config: dict[str, object]

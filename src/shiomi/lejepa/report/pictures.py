@@ -29,8 +29,8 @@ def tiles(image: Tensor) -> str:
 def principal_colours(patches: Tensor) -> Tensor:
     """Return (N, 3, h, w) in [0, 1]: the three main components of patch features as colours.
 
-    `patches` is (N, C, h, w). The components are those of all patches of all N images together,
-    so that one colour means one thing in all of them; each is stretched from its 2nd to its 98th
+    `patches` is (N, C, h, w). The components are computed over all patches of all N images, so that
+    a colour means the same in every image; each is stretched from its 2nd to its 98th
     percentile. With fewer than three channels the rest stays grey.
     """
     n, _, height, width = patches.shape
@@ -38,7 +38,8 @@ def principal_colours(patches: Tensor) -> Tensor:
     rows = rows - rows.mean(0)
     _, axes = torch.linalg.eigh(rows.T @ rows)
     axes = axes.flip(1)[:, :3]
-    # An axis has no direction of its own; the largest entry positive makes the picture repeatable.
+    # The sign of an axis is arbitrary. Making the largest entry positive makes the picture
+    # repeatable.
     largest = axes.abs().argmax(0)
     axes = axes * axes.gather(0, largest[None]).sign()
     parts = rows @ axes

@@ -117,7 +117,7 @@ def histogram(
 ) -> Markup:
     """Return the density of `values` within +-`span` as bars, and `density` as a line over them.
 
-    What lies beyond is counted in the outermost bars.
+    Values outside the range are counted in the outermost bars.
     """
     counts = [0] * bins
     width = 2 * span / bins
@@ -146,7 +146,7 @@ def histogram(
 
 
 def quantile_plot(points: Points, *, label: str, span: float = 4.0) -> Markup:
-    """Return quantiles against those of N(0, 1), with the line on which they should lie."""
+    """Return a plot of quantiles against the quantiles of N(0, 1), with the identity line."""
     x = _Scale(-span, span, _LEFT, WIDTH - _RIGHT)
     y = _Scale(-span, span, HEIGHT - _BOTTOM, _TOP)
     parts = [

@@ -1,4 +1,4 @@
-"""Tests that compare the empirical distribution function with that of N(0, 1).
+"""Tests that compare the empirical distribution function with the one of N(0, 1).
 
 With z_i the i-th smallest of the N values Phi(u_n) (D'Agostino and Stephens 1986, table 4.2).
 """

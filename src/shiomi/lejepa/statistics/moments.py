@@ -1,4 +1,4 @@
-"""Tests that compare moments with those of N(0, 1)."""
+"""Tests that compare the moments with the moments of N(0, 1)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,89 @@
+"""Encoders from timm: import timm with any build of torch, create models, convert norms."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from shiomi.extras import needs_extra
+from shiomi.lejepa.errors import InputError, MissingError
+
+__all__ = ["import_timm", "sync_batch_norms", "timm_model"]
+
+_DECLARED: list[torch.library.Library] = []  # a Library undeclares its operators when it is freed
+
+
+def import_timm() -> ModuleType:
+    """Return the timm module.
+
+    PyPI's torchvision does not import next to a CPU-only build of torch, because its compiled part
+    is built for another torch. timm needs only torchvision's Python part. So two operators are
+    declared (without an implementation) and the import is tried again.
+
+    Raises MissingError if timm or torchvision is not installed or cannot be imported.
+    """
+    try:
+        return importlib.import_module("timm")
+    except ImportError as error:
+        raise _missing(error) from None
+    except RuntimeError as error:
+        if "torchvision::" not in str(error):
+            raise _missing(error) from None
+    _forget("timm", "torchvision")  # modules of which only a part was executed
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _DECLARED.append(library)
+    try:
+        return importlib.import_module("timm")
+    except (ImportError, RuntimeError) as error:
+        raise _missing(error) from None
+
+
+def timm_model(name: str, size: int) -> nn.Module:
+    """Return an untrained timm model without a head, for images of `size` pixels.
+
+    Raises InputError if timm has no such model, MissingError if timm cannot be imported.
+    """
+    timm = import_timm()
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name}*")[:5] or timm.list_models(f"{name[:4]}*")[:5]
+        raise InputError(
+            f"timm has no model {name!r}" + (f"; similar names: {', '.join(near)}" if near else "")
+        )
+    sized: dict[str, Any] = {"img_size": size}
+    for options in ({**sized, "dynamic_img_size": True}, sized, {}):
+        try:
+            body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
+        except TypeError:  # convolutional models have no image size
+            continue
+        return body
+    raise InputError(f"timm cannot build {name!r} without a head")
+
+
+def sync_batch_norms(network: nn.Module) -> nn.Module:
+    """Return `network` with batch normalisations that share statistics across ranks.
+
+    torch's converter replaces timm's `BatchNormAct2d` by a bare SyncBatchNorm and so drops the
+    activation. timm's converter keeps it.
+    """
+    layers = sys.modules.get("timm.layers")
+    if layers is not None:
+        converted: nn.Module = layers.convert_sync_batchnorm(network)
+        return converted
+    return nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-any-return]
+
+
+def _forget(*packages: str) -> None:
+    for module in [m for m in sys.modules if m.partition(".")[0] in packages]:
+        del sys.modules[module]
+
+
+def _missing(error: Exception) -> MissingError:
+    missing = needs_extra("an encoder from timm", "timm", "lejepa")
+    return MissingError(f"{missing} ({error}); or use --encoder small")

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from shiomi.lejepa import Fit, Training
+from shiomi.lejepa import Trainer, Training
 from shiomi.lejepa.encoders import Network, projector
 from shiomi.lejepa.knn import knn_accuracy
 from shiomi.lejepa.probe import linear_probe
@@ -78,7 +78,7 @@ def train(x: Tensor, steps: int) -> nn.Module:
 
     network = Network(encoder(), projector(WIDTH, out=32, hidden=128, layers=2))
     training = Training(steps=steps, batch_size=256, lr=2e-3)
-    Fit(network, prepare, views, count=len(x), training=training, global_views=VIEWS).run()
+    Trainer(network, prepare, views, count=len(x), training=training, global_views=VIEWS).run()
     return network.encoder
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.title import normal_title
-from shiomi.lejepa import Fit, Training
+from shiomi.lejepa import Trainer, Training
 from shiomi.lejepa.encoders import Network
 from shiomi.sample import sample_files
 
@@ -77,7 +77,7 @@ def train(titles: list[list[str]], steps: int) -> nn.Module:
 
     network = Network(TitleEncoder(), nn.Identity())  # a table needs no projector behind it
     training = Training(steps=steps, batch_size=256, lr=2e-2, weight_decay=0.0)
-    Fit(network, prepare, views, count=len(titles), training=training, global_views=VIEWS).run()
+    Trainer(network, prepare, views, count=len(titles), training=training, global_views=VIEWS).run()
     return network.encoder
 
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from shiomi.lejepa import Fit, Training
+from shiomi.lejepa import Trainer, Training
 from shiomi.lejepa.encoders import Network, projector
 from shiomi.lejepa.knn import knn_accuracy
 from shiomi.lejepa.probe import linear_probe
@@ -72,7 +72,7 @@ def train(x: Floats, steps: int) -> nn.Module:
 
     network = Network(encoder(), projector(WIDTH, out=32, hidden=128, layers=2))
     training = Training(steps=steps, batch_size=128, lr=2e-3)
-    Fit(network, prepare, views, count=len(x), training=training, global_views=VIEWS).run()
+    Trainer(network, prepare, views, count=len(x), training=training, global_views=VIEWS).run()
     return network.encoder
 
 

@@ -18,7 +18,7 @@ from shiomi.lejepa.data_order import DataOrder
 from shiomi.lejepa.devices import Place, joined_ranks, pick_device
 from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import InputError, NonFiniteError, RunError
-from shiomi.lejepa.train import Fit, Moment
+from shiomi.lejepa.train import Moment, Trainer
 from tests.lejepa.rank_processes import finish, rank_processes
 
 COUNT, WIDTH = 64, 12
@@ -44,8 +44,8 @@ def make_views(rows: Tensor, numbers: Sequence[int], step: int) -> list[Tensor]:
     return [(rows + 0.3 * torch.stack(noise, 1)).flatten(0, 1)]
 
 
-def fit(training: Training, place: Place | None = None, **options: object) -> Fit:
-    return Fit(
+def fit(training: Training, place: Place | None = None, **options: object) -> Trainer:
+    return Trainer(
         options.pop("network", network()),  # type: ignore[arg-type]
         prepare,
         make_views,
@@ -61,7 +61,7 @@ def training(**options: object) -> Training:
     return Training(**{"steps": 8, "batch_size": 18, "slices": 32, **options})  # type: ignore[arg-type]
 
 
-def weights(fitted: Fit) -> Tensor:
+def weights(fitted: Trainer) -> Tensor:
     return torch.cat([p.detach().flatten() for p in fitted.network.parameters()])
 
 

@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from shiomi.lejepa.pretraining import Run, pretrain
     from shiomi.lejepa.run_folder import RunFolder, load_encoder
     from shiomi.lejepa.sigreg import SIGReg
-    from shiomi.lejepa.train import Fit
+    from shiomi.lejepa.train import Trainer
     from shiomi.lejepa.views import Augmentations, MultiCrop
 
 __all__ = [
     "Augmentations",
     "EppsPulley",
-    "Fit",
     "LejepaLoss",
     "MultiCrop",
     "PretrainConfig",
     "Run",
     "RunFolder",
     "SIGReg",
+    "Trainer",
     "Training",
     "lejepa_loss",
     "load_encoder",
@@ -46,7 +46,7 @@ _HOMES = {
     "pretraining": ("Run", "pretrain"),
     "run_folder": ("RunFolder", "load_encoder"),
     "sigreg": ("SIGReg",),
-    "train": ("Fit",),
+    "train": ("Trainer",),
     "views": ("Augmentations", "MultiCrop"),
 }
 

@@ -26,7 +26,7 @@ from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
 from shiomi.lejepa.report import write_report
 from shiomi.lejepa.run_folder import RunFolder
 from shiomi.lejepa.selection import criterion
-from shiomi.lejepa.train import Fit, Moment
+from shiomi.lejepa.train import Moment, Trainer
 
 __all__ = ["Run", "pretrain"]
 
@@ -141,7 +141,7 @@ class _Hooks:
 
 
 def _first_rank(
-    config: PretrainConfig, folder: RunFolder, images: Images, fit: Fit, hooks: _Hooks
+    config: PretrainConfig, folder: RunFolder, images: Images, fit: Trainer, hooks: _Hooks
 ) -> Run:
     """Train and write down what is measured; then make what a run ends with."""
     rows = MetricsFile(folder.metrics, step=fit.step)
@@ -230,7 +230,7 @@ def _finish(
     return tuple(made), tuple(notes)
 
 
-def _announcement(config: PretrainConfig, images: Images, fit: Fit) -> str:
+def _announcement(config: PretrainConfig, images: Images, fit: Trainer) -> str:
     """Say in one line what is about to be done."""
     skipped = f" ({len(images.skipped):,} files skipped)" if images.skipped else ""
     parameters = sum(p.numel() for p in fit.network.encoder.parameters())
@@ -262,7 +262,7 @@ def _fit(
     encoder: nn.Module | None,
     checkpoint_seconds: float,
     log_every: int,
-) -> Fit:
+) -> Trainer:
     crops = config.crops()
     seed = config.training.seed
 
@@ -276,7 +276,7 @@ def _fit(
         there = Batch(batch.pixels.to(place.device, non_blocking=True), batch.ratio)
         return crops(there, numbers, seed=seed, step=step)
 
-    return Fit(
+    return Trainer(
         build_network(config, encoder),
         prepare,
         make_views,

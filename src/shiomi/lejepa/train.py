@@ -34,7 +34,7 @@ from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.stopping import stop_wished
 from shiomi.lejepa.timm_models import sync_batch_norms
 
-__all__ = ["Fit", "MakeViews", "Moment", "Prepare", "optimiser"]
+__all__ = ["MakeViews", "Moment", "Prepare", "Trainer", "optimiser"]
 
 Prepare = Callable[[Sequence[int]], Any]
 """Reads the samples of these numbers; called ahead of time in a separate thread."""
@@ -76,7 +76,7 @@ _Part = tuple[list[int], Any]  # the samples' numbers, and what `prepare` read o
 _Parts = list[_Part]
 
 
-class Fit:
+class Trainer:
     """A network in training: `run` it, and `run` it again after a restart."""
 
     def __init__(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["image_bytes", "image_column", "label_column", "number_labels", "schema_classes"]
 
 _IMAGE_NAMES = ("image", "img", "jpg", "png", "bytes", "image_bytes")
+LARGEST_FILE = 1 << 28  # bytes of an encoded image that a row names
 _LABEL_NAMES = ("label", "labels", "class", "target", "fine_label", "cls")
 
 
@@ -101,12 +102,28 @@ def number_labels(
 
 
 def image_bytes(value: Any, folder: Path) -> bytes:
-    """Return the bytes of one cell; `folder` is where a path in it begins."""
+    """Return the bytes of one cell. A path in a cell is relative to `folder`.
+
+    Raises ValueError if the cell has no image, or its path leads out of `folder` or to something
+    other than a file of at most LARGEST_FILE bytes: a data set from elsewhere must not be able to
+    read /etc/passwd or /dev/zero.
+    """
     if isinstance(value, dict):
         held = value.get("bytes")
         if held is None and value.get("path"):
-            return Path(folder, str(value["path"])).read_bytes()
+            return _file_inside(folder, str(value["path"]))
         value = held
     if not isinstance(value, bytes):
         raise ValueError("no image in this row")
     return value
+
+
+def _file_inside(folder: Path, name: str) -> bytes:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"the path {name!r} is outside {folder}")
+    if not path.is_file():
+        raise ValueError(f"the path {name!r} is not a file")
+    if path.stat().st_size > LARGEST_FILE:
+        raise ValueError(f"the file {name!r} is larger than {LARGEST_FILE:,} bytes")
+    return path.read_bytes()

@@ -103,6 +103,8 @@ def _digest(
         echo(f"  read {page} or {page.with_suffix('.html')}")
         if writer is not None:
             echo(f"  {_cost(writer.account)}")
+            if writer.problem:
+                echo(f"  model: {writer.problem}; `shiomi writer check` says more")
         for note in made.notes:
             echo(f"  note: {note}")
         for line in explanation.splitlines():
@@ -121,8 +123,7 @@ def _cost(account: Account) -> str:
     total = account.total
     return (
         f"model: {total.requests} requests, {total.prompt_tokens:,} + {total.completion_tokens:,}"
-        f" tokens, {total.seconds:.0f} s; {account.kept} sentences kept,"
-        f" {account.replaced} replaced by quotations, {account.dropped} dropped"
+        f" tokens, {total.seconds:.0f} s; {account.kept} sentences kept, {account.dropped} dropped"
     )
 
 

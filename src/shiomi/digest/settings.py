@@ -144,6 +144,7 @@ class WriterConfig:
     api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
+    repair: bool = True  # sentences that the evidence does not hold go back to the model once
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ class Adversary:
         uid, language = rng.choice(self.keys)
         numbers = tuple(item.number for item in evidence(uid).items)
         attempts = []
-        for part, most in (("attention", 2), ("technical", 4), ("implications", 3)):
+        for part, most in (("lead", 2), ("technical", 2), ("voices", 2), ("implications", 1)):
             fitting = [one for one in self.by_story[uid, language] if one.part == part]
             rng.shuffle(fitting)
             attempts += [Attempt(one.text, "clean", part, numbers) for one in fitting[:most]]
@@ -158,7 +158,7 @@ class Adversary:
                 for one in attempts
                 if one.part == part
             ]
-            for part in ("attention", "technical", "implications")
+            for part in ("lead", "technical", "voices", "implications")
         }
         raw = json.dumps(document, ensure_ascii=rng.random() < 0.3)
         broken = rng.random() < 0.1
@@ -192,13 +192,13 @@ class Adversary:
                 "",
                 "null",
                 "[" * 5000,
-                '{"attention": "145 points"}',
+                '{"lead": "145 points"}',
                 raw.replace('"evidence"', '"sources"'),
                 raw.replace("[", "{", 1),
-                '{"attention":[{"text":145,"evidence":[1]}],"technical":[],"implications":[]}',
+                '{"lead":[{"text":145,"evidence":[1]}],"technical":[],"implications":[]}',
                 "I cannot answer. It has 145 points: https://evil.example",
                 "\x00" * 100 + "{",
-                '{"attention":[],"technical":[],"implications":[],"x":' * 3,
+                '{"lead":[],"technical":[],"implications":[],"x":' * 3,
             ]
         )
 

@@ -14,7 +14,8 @@ from typing import Any
 __all__ = ["GOOD", "ModelServer", "completion", "serving"]
 
 GOOD = {
-    "attention": [
+    "gloss": [],
+    "lead": [
         {
             "text": "利用者の操作なしに成立する遠隔コード実行として、深刻に受け止められています。",
             "evidence": [1, 3],
@@ -30,6 +31,7 @@ GOOD = {
             "evidence": [3],
         },
     ],
+    "voices": [],
     "implications": [
         {
             "text": "Teamsのデスクトップ版が最新かどうかを確認しておくことが第一の対策です。",
@@ -55,6 +57,7 @@ class ModelServer:
     def __init__(self, behave: Callable[[Handler, dict[str, Any]], None]) -> None:
         self.behave = behave
         self.requests: list[dict[str, Any]] = []
+        self.facts: dict[str, dict[str, Any]] = {}  # answers by path: "/props", "/v1/models"
         self.endpoint = ""
 
 
@@ -64,11 +67,23 @@ class Handler(BaseHTTPRequestHandler):
     server: Any
     protocol_version = "HTTP/1.1"
 
+    def do_GET(self) -> None:
+        """Whatever a server may say of itself: unknown here, unless `facts` has it."""
+        self._facts()
+
+    def _facts(self) -> None:
+        path = self.path.partition("?")[0]
+        found = self.server.model.facts.get(path)
+        self.reply(404, b"{}") if found is None else self.reply(200, found)
+
     def do_POST(self) -> None:
         """Chat completions."""
         size = int(self.headers["content-length"])
         body = json.loads(self.rfile.read(size))
         model: ModelServer = self.server.model
+        if not self.path.endswith("/chat/completions"):
+            self._facts()
+            return
         model.requests.append(body)
         model.behave(self, body)
 

@@ -198,15 +198,13 @@ def test_clean_sentences_are_kept(language: str) -> None:
     assert len(fallen) <= 0.1 * len(of), fallen
 
 
-def test_a_fallen_sentence_is_replaced_by_one_quotation() -> None:
+def test_a_fallen_sentence_is_left_out_with_the_reason() -> None:
     story = evidence("hackernews:25331407")
-    raw = """{"attention": [], "implications": [], "technical": [
-        {"text": "この欠陥は五百社に影響します。", "evidence": [2]},
-        {"text": "この欠陥は六百社に影響します。", "evidence": [2]}]}"""
+    raw = """{"technical": [{"text": "この欠陥は五百社に影響します。", "evidence": [2]}]}"""
     grounded = ground(parse_draft(raw), story, story.items, load_language("ja"))
-    assert [one.origin for one in grounded.technical] == [Origin.QUOTE]
-    assert grounded.technical[0].link == story.items[1].link
-    assert (grounded.kept, grounded.replaced, grounded.dropped) == (0, 1, 1)
+    assert (grounded.kept, grounded.dropped) == (0, 1)
+    assert grounded.fallen[0].slot == "technical"
+    assert "五百" in grounded.fallen[0].why
 
 
 class Tally:

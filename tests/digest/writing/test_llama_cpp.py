@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -22,7 +21,7 @@ from shiomi.digest.writing.chat import ChatClient, ChatError
 from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.grounded import ground
 from shiomi.digest.writing.model import parse_draft
-from shiomi.digest.writing.prompt import SCHEMA, messages, shown
+from shiomi.digest.writing.prompt import SLOTS, messages, schema, shown
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.sample import threads
 from tests.digest.writing.tiny_gguf import write_tiny_gguf
@@ -50,7 +49,7 @@ def llama_cpp(folder: Path, *, context: int) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("context", "faults"),
     [
-        (8192, {"not_json", "shape", "server", "refused", "ungrounded"}),
+        (8192, {"not_json", "shape", "server", "refused", "ungrounded", "context"}),
         (1024, {"context"}),
     ],
 )
@@ -80,17 +79,17 @@ def test_noise_ends_in_complete_grounded_topics(
 
 def test_noise_in_the_form_asked_for_does_not_pass_grounding(tmp_path: Path) -> None:
     """The server is asked to hold the model to the schema: what comes is noise in JSON."""
-    schema = copy.deepcopy(SCHEMA)
-    for part in schema["properties"].values():
-        part["minItems"] = 1
     evidence = gather(Story.of([threads()[UIDS[0]]]))
     items = shown(evidence, 1_000)
+    asked = schema(tuple(SLOTS), [item.number for item in items])
+    for part in asked["properties"].values():
+        part["minItems"] = 1
     with llama_cpp(tmp_path, context=8192) as endpoint:
         config = WriterConfig(endpoint, "tiny", "", 60.0, 300.0)
         with closing(ChatClient(config, sleep=lambda seconds: None)) as chat:
             deadline = time.monotonic() + 120.0
             for _ in range(5):
                 with suppress(ChatError):  # cut, or not of the form after all
-                    answer = chat.complete(messages(items, JA), schema, Usage(), deadline=deadline)
+                    answer = chat.complete(messages(items, JA), asked, Usage(), deadline=deadline)
                     draft = parse_draft(answer.text)
                     assert ground(draft, evidence, items, JA).kept == 0

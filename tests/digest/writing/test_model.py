@@ -83,13 +83,13 @@ def test_the_model_is_shown_numbered_evidence_and_no_counts() -> None:
     with serving(lambda handler, body: handler.good()) as server, writer(server.endpoint) as model:
         topic(model)
     (asked,) = server.requests
-    lines = [json.loads(x) for x in asked["messages"][1]["content"].splitlines() if x[0] == "{"]
+    lines = [json.loads(x) for x in asked["messages"][-1]["content"].splitlines() if x[0] == "{"]
     assert [line["number"] for line in lines] == [1, 2, 3]
     assert lines[0]["kind"] == "title"
     assert set(lines[0]) == {"number", "kind", "from", "text"}
     reading = STORY.threads[0].reading
     assert reading is not None
-    assert str(reading.points) not in asked["messages"][1]["content"]
+    assert str(reading.points) not in asked["messages"][-1]["content"]
     assert asked["response_format"]["type"] == "json_schema"
     assert asked["model"] == "tiny"
 
@@ -106,8 +106,8 @@ def test_text_that_speaks_to_the_model_is_not_shown_and_cannot_leave_its_line() 
     )  # fmt: skip
     with serving(lambda handler, body: handler.good()) as server, writer(server.endpoint) as model:
         written = topic(model, Story.of([thread]))
-    (asked,) = server.requests
-    lines = asked["messages"][1]["content"].splitlines()
+    asked = server.requests[0]
+    lines = asked["messages"][-1]["content"].splitlines()
     shown = [json.loads(line) for line in lines if line.startswith("{")]
     assert [line["number"] for line in shown] == [1, 2]
     assert "evil.example" not in json.dumps(asked)
@@ -119,8 +119,8 @@ FAULTS: dict[str, tuple[Behaviour, str]] = {
     "503 with Retry-After": (lambda h, b: h.reply(503, b"", Retry_After="1"), "fault_server"),
     "429": (lambda h, b: h.reply(429, b"{}"), "fault_server"),
     "400": (lambda h, b: h.reply(400, b'{"error":"no"}'), "fault_refused"),
-    "401": (lambda h, b: h.reply(401, b'{"error":"key"}'), "fault_refused"),
-    "404": (lambda h, b: h.reply(404, b"no such model"), "fault_refused"),
+    "401": (lambda h, b: h.reply(401, b'{"error":"key"}'), "fault_key"),
+    "404": (lambda h, b: h.reply(404, b"no such model"), "fault_no_model"),
     "redirect": (lambda h, b: h.reply(302, b"", Location="https://evil.example"), "fault_refused"),
     "context": (
         lambda h, b: h.reply(400, b'{"error":{"type":"exceed_context_size_error"}}'),
@@ -136,7 +136,7 @@ FAULTS: dict[str, tuple[Behaviour, str]] = {
     "cut JSON": (lambda h, b: h.reply(200, completion(json.dumps(GOOD)[:90])), "fault_not_json"),
     "another schema": (lambda h, b: h.reply(200, completion('{"summary": 1}')), "fault_shape"),
     "empty lists": (
-        lambda h, b: h.reply(200, completion('{"attention":[],"technical":[],"implications":[]}')),
+        lambda h, b: h.reply(200, completion('{"lead":[],"technical":[],"implications":[]}')),
         "fault_ungrounded",
     ),
     "another language": (
@@ -243,9 +243,7 @@ def test_what_a_server_refuses_is_not_asked_for_again() -> None:
         assert len(by_model(topic(model))) == 4
         asked = len(server.requests)
         topic(model, OTHER)
-    assert asked == 5
-    assert len(server.requests) == 6
-    assert "response_format" not in server.requests[-1]
+    assert all("response_format" not in body for body in server.requests[asked - 1 :])
     assert "max_completion_tokens" in server.requests[-1]
 
 
@@ -260,17 +258,16 @@ def test_a_prompt_that_is_too_long_is_shortened() -> None:
     )  # fmt: skip
 
     def behave(handler: Handler, body: dict[str, Any]) -> None:
-        if len(body["messages"][1]["content"]) > 3_000:
+        if len(body["messages"][-1]["content"]) > 4_000:
             handler.reply(400, b"the request exceeds the available context size")
         else:
             handler.good()
 
     with serving(behave) as server, writer(server.endpoint) as model:
         topic(model, Story.of([long]))
-    sizes = [len(body["messages"][1]["content"]) for body in server.requests]
-    assert len(sizes) == 3
-    assert sizes == sorted(sizes, reverse=True)
-    assert model.account.total.prompt_tokens == 900
+    sizes = [len(body["messages"][-1]["content"]) for body in server.requests]
+    assert sizes[:3] == sorted(sizes[:3], reverse=True)
+    assert sizes[2] < 4_000
 
 
 def test_an_answer_of_another_form_is_asked_for_again_once() -> None:
@@ -282,7 +279,7 @@ def test_an_answer_of_another_form_is_asked_for_again_once() -> None:
 
     with serving(behave) as server, writer(server.endpoint) as model:
         assert len(by_model(topic(model))) == 4
-    assert JA.phrase("writing.prompt_again") in server.requests[1]["messages"][1]["content"]
+    assert JA.phrase("writing.prompt_again") in server.requests[1]["messages"][-1]["content"]
 
 
 def test_when_the_time_is_used_up_the_rest_is_written_from_templates() -> None:
@@ -302,19 +299,176 @@ def test_when_the_time_is_used_up_the_rest_is_written_from_templates() -> None:
     assert len(server.requests) == 1
 
 
-def test_ungrounded_sentences_are_replaced_and_counted() -> None:
-    bad = json.loads(json.dumps(GOOD))
-    bad["technical"][0]["text"] = "この脆弱性は9,999社に影響し、1,200ポイントを集めています。"
+BAD = "この脆弱性は9,999社に影響し、1,200ポイントを集めています。"
 
-    def behave(handler: Handler, body: dict[str, Any]) -> None:
-        handler.reply(200, completion(json.dumps(bad)))
 
-    with serving(behave) as server, writer(server.endpoint) as model:
+def with_a_bad_sentence() -> dict[str, Any]:
+    bad: dict[str, Any] = json.loads(json.dumps(GOOD))
+    bad["technical"][0]["text"] = BAD
+    return bad
+
+
+def test_a_sentence_that_is_not_grounded_is_left_out_and_counted() -> None:
+    answer = completion(json.dumps(with_a_bad_sentence()))
+    with serving(lambda h, b: h.reply(200, answer)) as server, writer(server.endpoint) as model:
         written = topic(model)
     complete(written)
     assert len(by_model(written)) == 3
-    assert (model.account.kept, model.account.replaced) == (3, 1)
-    assert model.notes == (JA.phrase("writing.note_replaced", count="1"),)
+    assert model.account.kept == 3
+    assert model.notes[-1].startswith(JA.phrase("writing.note_replaced", count="2")[:12])
+
+
+def test_a_fallen_sentence_goes_back_once_with_the_reason() -> None:
+    answers = iter(
+        [json.dumps(with_a_bad_sentence()), json.dumps({"technical": GOOD["technical"]})]
+    )
+    with (
+        serving(lambda h, b: h.reply(200, completion(next(answers)))) as server,
+        writer(server.endpoint) as model,
+    ):
+        written = topic(model)
+    assert len(by_model(written)) == 4
+    repair = server.requests[1]
+    assert BAD in repair["messages"][-1]["content"]
+    assert "number: " in repair["messages"][-1]["content"]
+    asked = repair["response_format"]["json_schema"]["schema"]
+    assert list(asked["properties"]) == ["technical"]
+
+
+def test_the_evidence_an_answer_may_cite_is_enumerated_and_bounded() -> None:
+    with serving(lambda h, b: h.good()) as server, writer(server.endpoint) as model:
+        topic(model)
+    asked = server.requests[0]["response_format"]["json_schema"]["schema"]
+    evidence = asked["properties"]["lead"]["items"]["properties"]["evidence"]
+    assert evidence["items"]["enum"] == [1, 2, 3]
+    assert evidence["maxItems"] == 3
+
+
+def test_thinking_is_switched_off_by_every_known_parameter() -> None:
+    with serving(lambda h, b: h.good()) as server, writer(server.endpoint) as model:
+        topic(model)
+    (asked,) = server.requests
+    assert asked["reasoning_effort"] == "none"
+    assert asked["think"] is False
+    assert asked["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+@pytest.mark.parametrize("name", ["reasoning_effort", "think", "chat_template_kwargs"])
+def test_a_switch_that_is_refused_is_dropped_alone(name: str) -> None:
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if name in body:
+            message = f"Unrecognized request argument supplied: {name}"
+            handler.reply(400, {"error": {"message": message}})
+        else:
+            handler.good()
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        assert len(by_model(topic(model))) == 4
+    kept = {"reasoning_effort", "think", "chat_template_kwargs"} & set(server.requests[-1])
+    assert len(kept) == 2
+    assert server.requests[-1]["response_format"]["type"] == "json_schema"
+
+
+def thinking(field: str, reason: str) -> dict[str, Any]:
+    """An answer that is nothing but thoughts."""
+    message = {"role": "assistant", "content": "", field: "Let me think about the request."}
+    return completion("") | {"choices": [{"message": message, "finish_reason": reason}]}
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking"])
+def test_thoughts_that_fill_the_answer_get_more_room_once(field: str) -> None:
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if body["max_tokens"] > 2_000:
+            handler.good()
+        else:
+            handler.reply(200, thinking(field, "length"))
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        assert len(by_model(topic(model))) == 4
+        assert len(by_model(topic(model, OTHER))) == 0 or len(server.requests) == 3
+    assert [body["max_tokens"] for body in server.requests[:2]] == [1_200, 3_600]
+
+
+def test_a_model_that_only_thinks_is_given_up_after_one_topic() -> None:
+    answer = thinking("reasoning_content", "length")
+    with serving(lambda h, b: h.reply(200, answer)) as server, writer(server.endpoint) as model:
+        complete(topic(model))
+        topic(model, OTHER)
+    assert len(server.requests) == 2
+    assert JA.phrase("writing.fault_thinking") in model.notes[0]
+
+
+def test_an_answer_cut_at_its_limit_is_asked_for_in_steps() -> None:
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        slots = list(body["response_format"]["json_schema"]["schema"]["properties"])
+        text = json.dumps({slot: GOOD[slot] for slot in slots}, ensure_ascii=False)
+        reason = "length" if len(slots) > 1 else "stop"
+        shown = text[:100] if len(slots) > 1 else text
+        message = {"role": "assistant", "content": shown}
+        handler.reply(200, {"choices": [{"message": message, "finish_reason": reason}]})
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        assert len(by_model(topic(model))) == 4
+    assert len(server.requests) == 2 + len(GOOD)
+
+
+def test_a_server_that_loads_its_model_is_waited_for_and_teaches_nothing() -> None:
+    loading = {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}}
+    answers = iter([True] * 8)
+
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if next(answers, False):
+            handler.reply(503, loading)
+        else:
+            handler.good()
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        assert len(by_model(topic(model))) == 4
+    assert server.requests[-1]["response_format"]["type"] == "json_schema"
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "fault"),
+    [
+        (404, 'model "qwen3:8b" not found, try pulling it first', "fault_no_model"),
+        (401, "Incorrect API key provided", "fault_key"),
+    ],
+)
+def test_a_wrong_model_and_a_wrong_key_are_told_apart_with_the_servers_message(
+    status: int, message: str, fault: str
+) -> None:
+    answer = {"error": {"message": message}}
+    with serving(lambda h, b: h.reply(status, answer)) as server, writer(server.endpoint) as model:
+        complete(topic(model))
+        topic(model, OTHER)
+    assert len(server.requests) == 1
+    assert JA.phrase(f"writing.{fault}") in model.notes[0]
+    assert message in model.problem
+
+
+FACTS: dict[str, dict[str, dict[str, Any]]] = {
+    "llama.cpp": {"/props": {"default_generation_settings": {"n_ctx": 4096}}},
+    "Ollama": {
+        "/api/show": {"model_info": {"qwen3.context_length": 40960}, "capabilities": ["thinking"]}
+    },
+    "vLLM": {"/v1/models": {"data": [{"id": "tiny", "max_model_len": 4096}]}},
+}
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_evidence_is_fitted_to_the_context_of_the_server(name: str) -> None:
+    text = "The chat message makes the desktop client run a program without any click. " * 40
+    passages = tuple(
+        Passage(PassageKind.COMMENT, f"{n} {text}", f"https://lobste.rs/c/{n}") for n in range(9)
+    )
+    long = Thread(
+        "lobsters", "long", "Zero-click", 1, "https://lobste.rs/s/long", passages=passages
+    )
+    with serving(lambda h, b: h.good()) as server, writer(server.endpoint) as model:
+        server.facts = FACTS[name]
+        topic(model, Story.of([long]))
+    asked = server.requests[0]["messages"][-1]["content"]
+    assert 1_000 < len(asked) < 5_500
 
 
 def test_the_key_is_sent_as_a_bearer_token_and_nowhere_else() -> None:
@@ -338,10 +492,17 @@ def test_any_text_is_a_draft_or_a_named_fault(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "around", ["{}", "```json\n{}\n```", "<think>{{1}}</think>{}", "Here:\n{}"]
+    "around",
+    [
+        "{}",
+        "```json\n{}\n```",
+        "<think>{{1}}</think>{}",
+        "thoughts without a tag {{2}} </think>{}",
+        "Here:\n{}",
+    ],
 )
 def test_a_draft_is_found_in_what_a_model_puts_around_it(around: str) -> None:
-    raw = '{"attention":[],"technical":[{"text":"a","evidence":[1]}],"implications":[]}'
+    raw = '{"lead":[],"technical":[{"text":"a","evidence":[1]}],"implications":[]}'
     assert parse_draft(around.format(raw)).technical[0].evidence == [1]
 
 

@@ -21,11 +21,14 @@ from shiomi.digest.config import WriterConfig, secret
 from shiomi.digest.errors import WriterError
 from shiomi.digest.sources.watchdog import Watchdog
 
-__all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage"]
+__all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_message"]
 
 LONGEST_ANSWER = 1_000_000  # bytes of an HTTP answer
 MOST_TOKENS = 1_200  # asked for; ten Japanese sentences need about 700
+LARGER = 3  # times as many after an answer that was cut at the limit
+LONGEST_LOADING = 300.0  # seconds that a server may load its model
 ATTEMPTS = 4  # requests for one completion, refusals that taught something aside
+LOADING_PAUSE = 2.0  # seconds between requests while a model loads
 BACKOFF = 0.5  # seconds before the second attempt, doubled each time
 LONGEST_WAIT = 20.0  # seconds, whatever a Retry-After asks for
 
@@ -43,6 +46,14 @@ class ChatError(WriterError):
     def __init__(self, fault: str, text: str) -> None:
         super().__init__(text)
         self.fault = fault
+
+
+# Parameters that switch thinking off: OpenAI's and Ollama's /v1, llama.cpp and vLLM, Ollama's own.
+_NO_THINKING: dict[str, Any] = {
+    "reasoning_effort": "none",
+    "chat_template_kwargs": {"enable_thinking": False},
+    "think": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +88,6 @@ class Account:
     total: Usage = field(default_factory=Usage)
     topics: dict[str, Usage] = field(default_factory=dict)  # by story id
     kept: int = 0  # sentences of the model that its evidence holds
-    replaced: int = 0  # by a quotation
     dropped: int = 0
 
 
@@ -94,13 +104,17 @@ class ChatClient:
     ) -> None:
         self._config = config
         self._key = secret("writer.api_key", config.api_key)
-        self._client = client or httpx2.Client()
+        self._client = self.client = client or httpx2.Client()
         self._clock, self._sleep = clock, sleep
         self._watchdog = Watchdog()
         # what the server takes; taken back one by one as it refuses
         self._formats = ["json_schema", "json_object", ""]
         self._limit = "max_tokens"
+        self._most = MOST_TOKENS
         self._temperature = True
+        self._no_thinking = dict(_NO_THINKING)
+        self.thinks = False  # whether an answer held thoughts
+        self.schema_kept = True  # whether the server still takes a JSON schema
 
     def close(self) -> None:
         """Close the connections."""
@@ -119,6 +133,7 @@ class ChatClient:
         `deadline` is on the clock passed in. Raises ChatError.
         """
         attempt, learnt = 0, 0
+        loading_until = self._clock() + LONGEST_LOADING
         while True:
             left = deadline - self._clock()
             if left <= 0:
@@ -129,8 +144,12 @@ class ChatClient:
                 return self._once(messages, schema, usage, min(left, self._config.timeout_seconds))
             except _RefusedError as refused:
                 learnt += 1
-                if learnt > 6:
+                if learnt > 10:
                     raise ChatError("refused", str(refused)) from None
+            except _LoadingError as loading:
+                if self._clock() >= min(loading_until, deadline):
+                    raise ChatError("loading", str(loading)) from None
+                self._sleep(LOADING_PAUSE)
             except _PassingError as passing:
                 attempt += 1
                 if attempt >= passing.attempts:
@@ -202,7 +221,8 @@ class ChatClient:
             "model": self._config.model,
             "messages": list(messages),
             "stream": False,
-            self._limit: MOST_TOKENS,
+            self._limit: self._most,
+            **self._no_thinking,
         }
         if self._temperature:
             body["temperature"] = 0.2
@@ -214,7 +234,8 @@ class ChatClient:
         return body
 
     def _step_down(self) -> bool:
-        """Ask for less of a format from now on; False where nothing is asked for already."""
+        """Ask for less of a format from now on; False if nothing is asked for already."""
+        self.schema_kept = False
         if len(self._formats) > 1:
             self._formats.pop(0)
             return True
@@ -223,22 +244,41 @@ class ChatClient:
     def _refused(self, response: httpx2.Response, content: bytes) -> None:
         """Raise what an answer other than 200 means; learn what not to ask for again."""
         status = response.status_code
-        said = content[:2_000].decode("utf-8", "replace")
+        said = server_message(content)
+        if status == 503 and "loading" in said.lower():
+            raise _LoadingError(f"status {status}: {said}")
         if status in (408, 429) or status >= 500:
             wait = _retry_after(response.headers.get("retry-after"))
-            raise _PassingError("server", f"status {status}", wait=wait)
-        if status in (400, 404, 413, 415, 422):
-            if "max_tokens" in said and self._limit == "max_tokens":
-                self._limit = "max_completion_tokens"
-                raise _RefusedError("max_tokens")
-            if "temperature" in said and self._temperature:
-                self._temperature = False
-                raise _RefusedError("temperature")
+            raise _PassingError("server", f"status {status}: {said}", wait=wait)
+        if status in (401, 403):
+            raise ChatError("key", f"status {status}: {said}")
+        if status == 404:
+            raise ChatError("no_model", f"status {status}: {said}")
+        if status in (400, 413, 415, 422):
+            self._learn(said)
             if (status == 413 or _CONTEXT.search(said)) and not _FORMAT.search(said):
-                raise ChatError("context", f"status {status}: the prompt is too long")
-            if status != 404 and self._step_down():
-                raise _RefusedError("response_format")
-        raise ChatError("refused", f"status {status}; check writer.endpoint, model and api_key")
+                raise ChatError("context", f"status {status}: {said}")
+            if self._no_thinking and not _FORMAT.search(said):
+                self._no_thinking.clear()
+                raise _RefusedError(said)
+            if self._step_down():
+                raise _RefusedError(said)
+        raise ChatError("refused", f"status {status}: {said}")
+
+    def _learn(self, said: str) -> None:
+        """Drop the parameter that the server's message names. Raises _RefusedError if it does."""
+        for name in self._no_thinking:
+            if re.search(
+                rf"\b(?:{name}|enable_thinking)\b" if "_kw" in name else rf"\b{name}\b", said
+            ):
+                del self._no_thinking[name]
+                raise _RefusedError(name)
+        if "max_tokens" in said and self._limit == "max_tokens":
+            self._limit = "max_completion_tokens"
+            raise _RefusedError("max_tokens")
+        if "temperature" in said and self._temperature:
+            self._temperature = False
+            raise _RefusedError("temperature")
 
     def _read(self, content: bytes, usage: Usage) -> Completion:
         try:
@@ -249,14 +289,43 @@ class ChatClient:
         if answer.usage is not None:
             usage.prompt_tokens += max(answer.usage.prompt_tokens or 0, 0)
             usage.completion_tokens += max(answer.usage.completion_tokens or 0, 0)
-        if not answer.choices or not answer.choices[0].message.content:
+        if not answer.choices:
             raise _PassingError("shape", "the answer has no text", attempts=2)
         choice = answer.choices[0]
-        return Completion(choice.message.content or "", choice.finish_reason != "length")
+        text, thoughts = choice.message.content or "", choice.message.thoughts
+        self.thinks = self.thinks or bool(thoughts) or "</think>" in text
+        if choice.finish_reason == "length" and self._most == MOST_TOKENS:
+            self._most = MOST_TOKENS * LARGER
+            raise _RefusedError("the answer was cut at the limit of tokens")
+        if not text.strip():
+            if thoughts or choice.finish_reason == "length":
+                raise ChatError("thinking", f"{len(thoughts)} characters of thoughts, no answer")
+            raise _PassingError("shape", "the answer has no text", attempts=2)
+        return Completion(text, choice.finish_reason != "length")
+
+
+def server_message(content: bytes) -> str:
+    """Return the message of a server's error, one line of at most 300 characters."""
+    said = content[:2_000].decode("utf-8", "replace")
+    try:
+        found = msgspec.json.decode(said)
+    except (msgspec.MsgspecError, RecursionError):
+        found = None
+    if isinstance(found, dict):
+        error = found.get("error", found.get("detail", found.get("message")))
+        if isinstance(error, dict):
+            parts = (error.get("message"), error.get("type"), error.get("param"))
+            error = " ".join(str(part) for part in parts if part)
+        said = str(error) if error else said
+    return " ".join(said.split())[:300] or "no message"
 
 
 class _RefusedError(Exception):
     """The server refused a part of the request, which is not asked for again."""
+
+
+class _LoadingError(Exception):
+    """The server is loading its model: ask again later, nothing is learnt from it."""
 
 
 class _PassingError(Exception):
@@ -271,6 +340,13 @@ class _PassingError(Exception):
 
 class _Message(msgspec.Struct):
     content: str | None = None
+    reasoning_content: str | None = None  # llama.cpp, vLLM
+    reasoning: str | None = None  # Ollama, OpenRouter
+    thinking: str | None = None
+
+    @property
+    def thoughts(self) -> str:
+        return self.reasoning_content or self.reasoning or self.thinking or ""
 
 
 class _Choice(msgspec.Struct):

@@ -1,5 +1,4 @@
-"""A model's draft, sentence by sentence: kept where its evidence holds it, else replaced or left
-out."""
+"""Keep the sentences of a model's draft that their evidence holds."""
 
 from __future__ import annotations
 
@@ -10,15 +9,23 @@ from dataclasses import dataclass, field
 from shiomi.digest.document import Origin, Sentence
 from shiomi.digest.languages import Language
 from shiomi.digest.writing.evidence import Evidence, Item
-from shiomi.digest.writing.extract import Quote, extract
-from shiomi.digest.writing.grounding import is_grounded
-from shiomi.digest.writing.prompt import Claim, Draft
+from shiomi.digest.writing.extract import Quote
+from shiomi.digest.writing.grounding import faults
+from shiomi.digest.writing.prompt import LONGEST_SENTENCE, SLOTS, Claim, Draft, Fallen
 from shiomi.digest.writing.sentences import is_japanese, sentences
 
 __all__ = ["Grounded", "ground", "quotation"]
 
-MOST = {"attention": 2, "technical": 4, "implications": 3}  # sentences of the model in each part
+ENDS = "。．.!?！？…"
 LONGEST_CLAIM = 2_000  # characters looked at
+PARTS = {
+    "gloss": "attention",
+    "lead": "attention",
+    "technical": "technical",
+    "voices": "technical",
+    "implications": "implications",
+}
+"""The part of a topic that each slot of a draft goes to."""
 
 
 @dataclass(slots=True)
@@ -29,38 +36,43 @@ class Grounded:
     technical: list[Sentence] = field(default_factory=list)
     implications: list[Sentence] = field(default_factory=list)
     kept: int = 0
-    replaced: int = 0  # by a quotation of the evidence they cite
     dropped: int = 0
+    fallen: list[Fallen] = field(default_factory=list)  # what was dropped, and why
 
 
-def ground(draft: Draft, evidence: Evidence, shown: Sequence[Item], language: Language) -> Grounded:
-    """The sentences of `draft` that the items it was `shown` hold, and quotations for the others.
+def ground(
+    draft: Draft,
+    evidence: Evidence,
+    shown: Sequence[Item],
+    language: Language,
+    *,
+    second: Draft | None = None,
+) -> Grounded:
+    """Return the sentences of `draft` that the items it was `shown` hold.
 
-    A part gets at most one quotation in place of what fell; advice gets none, since a quotation is
-    no advice.
+    `second` are repaired sentences, used after those of the first draft up to the slot's number.
     """
     grounded = Grounded()
     said: set[str] = set()
-    for part, most in MOST.items():
-        place: list[Sentence] = getattr(grounded, part)
-        quoted = part == "implications"
-        for text, cited in _sentences(getattr(draft, part), shown):
-            if text in said or sum(one.origin is Origin.MODEL for one in place) >= most:
+    titles = {item.text.casefold() for item in evidence.titles}
+    for slot, most in SLOTS.items():
+        place: list[Sentence] = getattr(grounded, PARTS[slot])
+        kept = 0
+        claims = [*getattr(draft, slot), *(getattr(second, slot) if second else ())]
+        for text, cited in _sentences(claims, shown):
+            if text in said or kept >= most or text.rstrip("。.").casefold() in titles:
                 continue
-            advice = part == "implications"
-            if is_grounded(text, cited, language.code, advice=advice, story=shown):
+            found = next(
+                faults(text, cited, language.code, advice=slot == "implications", story=shown), None
+            )
+            if found is None:
                 said.add(text)
                 place.append(Sentence(text, Origin.MODEL, _uids(cited)))
-                grounded.kept += 1
-                continue
-            quote = None if quoted else _instead(cited, evidence, said)
-            if quote is None:
-                grounded.dropped += 1
-                continue
-            quoted = True
-            said.add(quote.text)
-            place.append(quotation(quote))
-            grounded.replaced += 1
+                kept += 1
+            else:
+                grounded.fallen.append(Fallen(slot, text, f"{found.kind}: {found.text}"))
+        grounded.kept += kept
+    grounded.dropped = len(grounded.fallen)
     return grounded
 
 
@@ -80,23 +92,17 @@ def _sentences(
         if any(unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t" for c in text):
             yield text, ()  # nothing hidden is repaired: it falls
             continue
-        yield from ((_ended(sentence), cited) for sentence in sentences(text))
+        found = sentences(text)
+        if len(text) >= LONGEST_SENTENCE and text[-1] not in ENDS:
+            found.pop()  # cut by the schema inside a sentence
+        yield from ((_ended(sentence), cited) for sentence in found if sentence.strip("…. "))
 
 
 def _ended(sentence: str) -> str:
     """With the stop that a model may have left out."""
-    if sentence[-1] in "。．.!?！？…":
+    if sentence[-1] in ENDS:
         return sentence
     return sentence + ("。" if is_japanese(sentence) else ".")
-
-
-def _instead(cited: Sequence[Item], evidence: Evidence, said: set[str]) -> Quote | None:
-    """The best sentence of what was cited, or of the story where that has none."""
-    about = evidence.heading.title
-    for items in (cited, evidence.passages):
-        if found := extract(items, most=1, about=about, without=said):
-            return found[0]
-    return None
 
 
 def _uids(cited: Sequence[Item]) -> tuple[str, ...]:

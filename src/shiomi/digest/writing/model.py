@@ -6,9 +6,9 @@ the topic is written from templates and quotations, and a note says so.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import httpx2
 import msgspec
@@ -18,14 +18,19 @@ from shiomi.digest.languages import Language
 from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Usage
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
-from shiomi.digest.writing.prompt import SCHEMA, SIZES, Draft, messages, shown
+from shiomi.digest.writing.prompt import SLOTS, Draft, Fallen, messages, schema, shown
+from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
 
 __all__ = ["ModelWriter", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
 PATIENCE = 2  # topics in a row that may fail by time or a server's errors before it is let be
-_FINAL = frozenset({"unreachable", "refused", "budget"})  # the next topic would meet them too
+SIZES = (12_000, 4_000, 1_200)  # characters of evidence: first, then less if it does not fit
+SMALLEST = 1_200
+CHARACTERS = 2.5  # of English evidence per token, at the least
+OVERHEAD = 2_600  # tokens of instructions, example and answer
+_FINAL = frozenset({"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking"})
 _PASSING = frozenset({"timeout", "server", "cut"})
 
 
@@ -48,7 +53,10 @@ class ModelWriter:
         self._given_up: str | None = None
         self._language: Language | None = None
         self._failed: list[tuple[str, str]] = []  # (title, fault)
+        self._facts: ServerFacts | None = None
         self.account = Account()
+        self.fallen: dict[str, list[Fallen]] = {}  # by story id: what grounding rejected
+        self.problem = ""  # the server's own message, of the last failure
 
     def __enter__(self) -> ModelWriter:
         return self
@@ -73,9 +81,9 @@ class ModelWriter:
             titles = [phrase("writing.title_in_note", title=title) for title, _ in self._failed]
             said = {"faults": comma.join(faults), "titles": comma.join(titles)}
             notes.append(phrase("writing.note_failed", **said))
-        fallen = self.account.replaced + self.account.dropped
-        if fallen:
-            notes.append(phrase("writing.note_replaced", count=self._language.number(fallen)))
+        if self.account.dropped:
+            count = self._language.number(self.account.dropped)
+            notes.append(phrase("writing.note_replaced", count=count))
         return tuple(notes)
 
     def write(self, evidence: Evidence, language: Language) -> Grounded | None:
@@ -86,10 +94,16 @@ class ModelWriter:
         try:
             draft, items = self._draft(evidence, language, usage)
             grounded = ground(draft, evidence, items, language)
+            if self._config.repair and grounded.fallen:
+                second = self._repaired(grounded, items, language, usage)
+                if second is not None:
+                    grounded = ground(draft, evidence, items, language, second=second)
             self._row = 0
             if not grounded.kept:
                 self._fail(evidence, "ungrounded")
         except ChatError as error:
+            if self._given_up is None:
+                self.problem = str(error)
             self._fail(evidence, error.fault)
             return None
         finally:
@@ -101,8 +115,8 @@ class ModelWriter:
                     usage.seconds - before.seconds,
                 )
             )
+        self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
-        self.account.replaced += grounded.replaced
         self.account.dropped += grounded.dropped
         return grounded if grounded.kept else None
 
@@ -118,25 +132,85 @@ class ModelWriter:
     def _draft(
         self, evidence: Evidence, language: Language, usage: Usage
     ) -> tuple[Draft, tuple[Item, ...]]:
-        """The model's draft and the items it was shown. Raises ChatError."""
+        """Return the model's draft and the items it was shown. Raises ChatError."""
         if self._given_up is not None:
             raise ChatError(self._given_up, "the model was given up for this digest")
         if self._deadline is None:
             self._deadline = self._clock() + self._config.budget_seconds
-        size, again = 0, False
+        sizes = self._sizes()
         while True:
-            items = shown(evidence, SIZES[size])
-            asked = messages(items, language, again=again)
+            items = shown(evidence, sizes[0])
             try:
-                answer = self._chat.complete(asked, SCHEMA, usage, deadline=self._deadline)
-                return parse_draft(answer.text), items
+                return self._ask(items, language, usage, tuple(SLOTS)), items
             except ChatError as error:
-                if error.fault == "context" and size + 1 < len(SIZES):
-                    size += 1
-                elif error.fault in ("not_json", "shape", "too_long") and not again:
-                    again = True
-                else:
+                if error.fault == "cut_short":  # smaller steps need less output
+                    return self._in_steps(items, language, usage), items
+                if error.fault != "context" or len(sizes) < 2:
                     raise
+                sizes = sizes[1:]
+
+    def _sizes(self) -> tuple[int, ...]:
+        """Return how many characters of evidence to try, fitted to the server's context."""
+        if self._facts is None:
+            self._facts = ask_server(self._config, client=self._chat.client)
+        context = self._facts.context
+        if context is None:
+            return SIZES
+        fits = max(int((context - OVERHEAD) * CHARACTERS), SMALLEST)
+        return tuple(sorted({min(size, fits) for size in SIZES}, reverse=True))
+
+    def _in_steps(self, items: Sequence[Item], language: Language, usage: Usage) -> Draft:
+        """Ask for one slot at a time; a slot that fails is empty. Raises ChatError if all fail."""
+        found: dict[str, Any] = {}
+        fault: ChatError | None = None
+        for slot in SLOTS:
+            try:
+                found[slot] = getattr(self._ask(items, language, usage, (slot,)), slot)
+            except ChatError as error:
+                fault = error
+        if not found and fault is not None:
+            raise fault
+        return Draft(**found)
+
+    def _ask(
+        self,
+        items: Sequence[Item],
+        language: Language,
+        usage: Usage,
+        slots: Sequence[str],
+        fallen: Sequence[Fallen] = (),
+    ) -> Draft:
+        """Return the draft of some slots; an answer of another form is asked for again once."""
+        asked = schema(slots, [item.number for item in items])
+        deadline = self._deadline if self._deadline is not None else self._clock()
+        again = False
+        while True:
+            said = messages(items, language, slots, fallen=fallen, again=again)
+            try:
+                answer = self._chat.complete(said, asked, usage, deadline=deadline)
+                if not answer.whole and len(slots) > 1:
+                    raise ChatError("cut_short", "the answer was cut at the limit of tokens")
+                return parse_draft(answer.text)
+            except ChatError as error:
+                if error.fault not in ("not_json", "shape", "too_long") or again:
+                    raise
+                again = True
+
+    def _repaired(
+        self,
+        grounded: Grounded,
+        items: Sequence[Item],
+        language: Language,
+        usage: Usage,
+    ) -> Draft | None:
+        """Return a second draft of the slots whose sentences fell, or None if none comes about."""
+        slots = [slot for slot in SLOTS if any(one.slot == slot for one in grounded.fallen)]
+        if not slots:
+            return None
+        try:
+            return self._ask(items, language, usage, slots, grounded.fallen)
+        except ChatError:
+            return None
 
 
 def parse_draft(text: str) -> Draft:
@@ -146,12 +220,16 @@ def parse_draft(text: str) -> Draft:
     """
     if len(text) > LONGEST_DRAFT:
         raise ChatError("too_long", f"the answer has {len(text):,} characters")
-    text = re.sub(r"<think>.*?</think>", "", text, flags=re.DOTALL)
+    # thoughts end with the tag, whether or not they began with one
+    text = text.rpartition("</think>")[2] if "</think>" in text else text
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         raise ChatError("not_json", "the answer holds no JSON object")
     try:
-        return msgspec.json.decode(text[start : end + 1], type=Draft)
+        draft = msgspec.json.decode(text[start : end + 1], type=Draft)
+        if draft == Draft() and not any(f'"{slot}"' in text for slot in SLOTS):
+            raise ChatError("shape", "the answer has none of the slots")
+        return draft
     except msgspec.ValidationError as error:
         raise ChatError("shape", f"the answer has another form: {error}") from None
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

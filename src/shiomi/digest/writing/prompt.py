@@ -1,13 +1,14 @@
-"""The prompt: numbered evidence as lines of JSON, which the model may only cite.
+"""The prompt: numbered evidence as lines of JSON, a worked example, and the slots to fill.
 
 Each line is one JSON object, so no text of a thread can end its place and speak as the prompt does.
-Texts that carry the marks of an injection are left out. Counts are not given: what the model does
-not know it cannot misquote.
+Passages that carry the marks of an injection are left out; titles are shown as they are. Counts of
+a thread are not given: what the model does not know it cannot misquote.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -17,58 +18,72 @@ from shiomi.digest.thread import community_label
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind
 from shiomi.digest.writing.sentences import is_instruction, sentences
 
-__all__ = ["EXAMPLE", "SCHEMA", "SIZES", "Claim", "Draft", "messages", "shown"]
+__all__ = ["SLOTS", "Claim", "Draft", "Fallen", "messages", "schema", "shown"]
 
-SIZES = (12_000, 4_000, 1_200)  # characters of evidence: first, then less as it does not fit
-LONGEST_ITEM = 2_400
-MOST_CLAIMS = 6  # read of each list; the prompt asks for fewer
+LONGEST_ITEM = 2_400  # characters
+SHORTEST_COMMENT = 30  # characters; shorter comments say nothing by themselves
+LONGEST_SENTENCE = 220  # characters that the schema allows
+MOST_CITED = 3  # items of one sentence
+
+SLOTS = {"gloss": 1, "lead": 2, "technical": 2, "voices": 2, "implications": 1}
+"""The slots of a draft and how many sentences each takes."""
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A sentence of the model and the numbers of the items it says it rests on."""
+    """A sentence of the model and the numbers of the items it cites."""
 
     text: str
     evidence: list[int]
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What the model returns for one story. The field names are those of a topic."""
+    """What the model returns for one story."""
 
-    attention: list[Claim]
-    technical: list[Claim]
-    implications: list[Claim]
+    gloss: list[Claim] = []
+    lead: list[Claim] = []
+    technical: list[Claim] = []
+    voices: list[Claim] = []
+    implications: list[Claim] = []
 
 
-_CLAIMS = {
-    "type": "array",
-    "maxItems": MOST_CLAIMS,
-    "items": {
+class Fallen(msgspec.Struct, frozen=True):
+    """A sentence that grounding rejected, and why; the model may repair it."""
+
+    slot: str
+    text: str
+    why: str
+
+
+def schema(slots: Sequence[str], numbers: Sequence[int]) -> dict[str, Any]:
+    """Return the JSON schema of an answer for `slots` that may cite the items `numbers`."""
+    claim = {
         "type": "object",
         "properties": {
-            "text": {"type": "string", "maxLength": 400},
-            "evidence": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+            "text": {"type": "string", "maxLength": LONGEST_SENTENCE},
+            "evidence": {
+                "type": "array",
+                "items": {"type": "integer", "enum": list(numbers)},
+                "minItems": 1,
+                "maxItems": MOST_CITED,
+            },
         },
         "required": ["text", "evidence"],
         "additionalProperties": False,
-    },
-}
-_SLOTS = ("attention", "technical", "implications")
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": dict.fromkeys(_SLOTS, _CLAIMS),
-    "required": list(_SLOTS),
-    "additionalProperties": False,
-}
-EXAMPLE = (
-    '{"attention":[{"text":"…","evidence":[1]}],"technical":[{"text":"…","evidence":[2,3]}],'
-    '"implications":[{"text":"…","evidence":[2]}]}'
-)
+    }
+    return {
+        "type": "object",
+        "properties": {
+            slot: {"type": "array", "maxItems": SLOTS[slot], "items": claim} for slot in slots
+        },
+        "required": list(slots),
+        "additionalProperties": False,
+    }
 
 
 def shown(evidence: Evidence, size: int) -> tuple[Item, ...]:
-    """The items that the model is shown: titles, then passages in turn, at most `size` characters.
+    """Return the items that the model is shown, at most `size` characters, titles first.
 
-    A long passage is cut at a sentence; one that speaks to a model is not shown.
+    A long passage is cut at a sentence. Short comments and injections are left out.
     """
     items = []
     for item in evidence.items:
@@ -76,41 +91,61 @@ def shown(evidence: Evidence, size: int) -> tuple[Item, ...]:
         if not text:
             continue
         size -= len(text)
-        items.append(Item(item.number, item.kind, text, item.uid, item.community, item.link))
+        items.append(replace(item, text=text))
         if size < 80:
             break
     return tuple(items)
 
 
 def messages(
-    evidence: Sequence[Item], language: Language, *, again: bool = False
+    evidence: Sequence[Item],
+    language: Language,
+    slots: Sequence[str] = tuple(SLOTS),
+    *,
+    fallen: Sequence[Fallen] = (),
+    again: bool = False,
 ) -> list[dict[str, str]]:
-    """System and user message; `again` where the last answer was not of the form asked for."""
-    lines = "\n".join(_lines(evidence))
-    user = language.phrase("writing.prompt_evidence", lines=lines)
+    """Return the messages that ask for `slots`: instructions, worked example, evidence, request.
+
+    `fallen` are sentences of the last answer to be repaired. `again` says that the last answer did
+    not have the form asked for. Messages of one story share everything but the end.
+    """
+    say = language.phrase
+    request = say("writing.prompt_slots", slots=", ".join(slots))
+    if fallen:
+        rows = "\n".join(msgspec.json.encode(one).decode() for one in fallen)
+        request = f"{say('writing.prompt_repair', rows=rows)}\n{request}"
     if again:
-        user = f"{user}\n{language.phrase('writing.prompt_again')}"
-    system = language.phrase("writing.prompt", example=EXAMPLE).strip()
-    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        request = f"{say('writing.prompt_again')}\n{request}"
+    every = say("writing.prompt_slots", slots=", ".join(SLOTS))
+    example = say("writing.prompt_evidence", lines=say("writing.example_evidence").strip())
+    lines = say("writing.prompt_evidence", lines="\n".join(_lines(evidence)))
+    return [
+        {"role": "system", "content": say("writing.prompt").strip()},
+        {"role": "user", "content": f"{example}\n{every}"},
+        {"role": "assistant", "content": say("writing.example_answer").strip()},
+        {"role": "user", "content": f"{lines}\n{request}"},
+    ]
 
 
 def _lines(evidence: Sequence[Item]) -> Iterator[str]:
     for item in evidence:
-        yield msgspec.json.encode(
-            {
-                "number": item.number,
-                "kind": item.kind.value,
-                "from": community_label(item.community),
-                "text": item.text,
-            }
-        ).decode()
+        row: dict[str, object] = {"number": item.number, "kind": item.kind.value}
+        row["from"] = community_label(item.community)
+        if item.kind is ItemKind.COMMENT and item.points is not None:
+            row["points"] = item.points
+        if item.related:
+            row["related"] = True
+        yield msgspec.json.encode(row | {"text": item.text}).decode()
 
 
 def _within(item: Item, size: int) -> str:
-    if is_instruction(item.text):
-        return ""
     if item.kind is ItemKind.TITLE:
         return item.text[: min(size, 300)]
+    if is_instruction(item.text):
+        return ""
+    if item.kind is ItemKind.COMMENT and len(item.text) < SHORTEST_COMMENT:
+        return ""
     text = ""
     for sentence in sentences(item.text):
         if len(text) + len(sentence) + 1 > size:

@@ -26,6 +26,7 @@ from shiomi.cli.run import run
 from shiomi.cli.search import search
 from shiomi.cli.status import status
 from shiomi.cli.watch import watch
+from shiomi.cli.writer import writer
 from shiomi.extras import extra_of, needs_extra
 
 __all__ = ["main"]
@@ -91,6 +92,7 @@ for _command in (
     run,
     search,
     watch,
+    writer,
     status,
     backup,
     restore,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from shiomi.digest.document import Digest
-from shiomi.digest.languages import Language
-from shiomi.digest.render import render_markdown
+from shiomi.digest.document import Digest, Gap
+from shiomi.digest.languages import Language, load_language
+from shiomi.digest.render import render_atom, render_html, render_markdown
 from shiomi.digest.render.markdown import escape_markdown
 from shiomi.digest.story import Story
 from shiomi.digest.untrusted import clean
+from shiomi.digest.week import Week
 
 MakeDigest = Callable[[str, str], Digest]
 COMMONMARK = MarkdownIt("commonmark")
@@ -236,3 +238,18 @@ def test_a_thread_that_cannot_be_linked_is_still_named(sample: Digest, ja: Langu
     text = render_markdown(replace(sample, topics=(topic,)), ja)
     assert "### Anthropic pushing again" in text
     assert "javascript:" not in text
+
+
+def test_a_community_that_was_not_read_is_named_before_the_topics() -> None:
+    gaps = (
+        Gap("reddit/programming", ("2025-11-12",), missing=False, reason="429"),
+        Gap("arxiv", (), missing=True, reason="503"),
+    )
+    digest = Digest(Week(date(2025, 11, 16)), "ja", 0, (), (), gaps=gaps)
+    for text in (
+        render_markdown(digest, load_language("ja")),
+        render_html(digest, load_language("ja")),
+        render_atom([digest], load_language("ja")),
+    ):
+        assert "Reddit (r/programming)は2025-11-12の分を取得できませんでした。" in text
+        assert "arXivはこの週に一度も取得できませんでした。" in text

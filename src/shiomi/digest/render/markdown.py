@@ -46,7 +46,10 @@ class _Markdown:
 
     def page(self, page: Page) -> str:
         say = self._say
-        blocks = [f"# {say('render.title', date=page.date)}", f"## {say('render.topics')}"]
+        blocks = [f"# {say('render.title', date=page.date)}"]
+        if page.gaps:
+            blocks.append("\n".join(map(escape_markdown, page.gaps)))
+        blocks.append(f"## {say('render.topics')}")
         blocks += [self.topic(topic) for topic in page.topics] or [say("render.no_topics")]
         blocks.append(f"## {say('render.trends')}")
         blocks += [self.theme(trend) for trend in page.trends] or [say("render.no_trends")]

@@ -11,7 +11,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from shiomi.digest.document import Digest, Origin, Sentence, Subject, Topic, Trend
+from shiomi.digest.document import Digest, Gap, Origin, Sentence, Subject, Topic, Trend
 from shiomi.digest.languages import Language
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread, community_label
@@ -105,6 +105,7 @@ class Page:
     trends: tuple[Theme, ...]
     subjects: tuple[Theme, ...]
     notes: tuple[str, ...]
+    gaps: tuple[str, ...]  # a sentence for each community that is missing or incomplete
 
     @property
     def year(self) -> str:
@@ -144,7 +145,19 @@ class _Layout:
             trends=tuple(map(self.theme, digest.trends)),
             subjects=tuple(map(self.theme, digest.subjects)),
             notes=tuple(shorten(clean(note), _SENTENCE) for note in digest.notes),
+            gaps=tuple(map(self.gap, digest.gaps)),
         )
+
+    def gap(self, gap: Gap) -> str:
+        """Say which community was not read, and when."""
+        community = clean(community_label(gap.community))
+        if gap.missing or not gap.days:
+            return self.language.phrase("render.gap_all", community=community)
+        if len(gap.days) == 1:
+            return self.language.phrase("render.gap_day", community=community, day=gap.days[0])
+        comma = self.language.phrase("render.comma")
+        days = comma.join(gap.days)
+        return self.language.phrase("render.gap_days", community=community, days=days)
 
     def topic(self, number: int, topic: Topic) -> TopicPage:
         heading = self.title(topic.title, topic.link, _TITLE)

@@ -69,6 +69,7 @@ _ASSISTANT = re.compile(
     r"|\bhere (?:is|are) (?:the|your)\b|\bi (?:cannot|can't|am unable|am sorry)\b",
     re.IGNORECASE,
 )
+_REPEATED = re.compile(r"(.{6,40})(?:.{0,3}\1){2}")  # small models fall into loops
 _HIRAGANA = re.compile(r"[\u3041-\u309f]")
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff々]")
 # Characters of simplified Chinese that Japanese does not write.
@@ -147,6 +148,8 @@ def _form(text: str, language: str) -> Iterator[Fault]:
                 break
     if is_instruction(text):
         yield Fault("instruction", text)
+    if found := _REPEATED.search(text):
+        yield Fault("repetition", found[1])
     if len(text) > LONGEST.get(language, LONGEST_LATIN):
         yield Fault("length", str(len(text)))
     if len(text) < SHORTEST.get(language, SHORTEST_LATIN):

@@ -69,6 +69,21 @@ class ModelWriter:
         self._chat.close()
 
     @property
+    def fault(self) -> str | None:
+        """The key of the last failure, or None."""
+        return self._failed[-1][1] if self._failed else None
+
+    @property
+    def thinks(self) -> bool:
+        """Whether an answer held thoughts."""
+        return self._chat.thinks
+
+    @property
+    def schema_kept(self) -> bool:
+        """Whether the server still takes the JSON schema."""
+        return self._chat.schema_kept
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the writing so far, in the digest's language."""
         if self._language is None:

@@ -1,0 +1,80 @@
+"""A trial of the configured model on one small story: what works, and how fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx2
+
+from shiomi.digest.languages import Language
+from shiomi.digest.settings import WriterConfig
+from shiomi.digest.story import Story
+from shiomi.digest.thread import Passage, PassageKind, Thread
+from shiomi.digest.writing.evidence import gather
+from shiomi.digest.writing.model import ModelWriter
+
+__all__ = ["Trial", "try_writer"]
+
+PROMPT_TOKENS = 3_500  # of a topic with all the evidence that is shown
+ANSWER_TOKENS = 500
+
+_LINK = "https://news.ycombinator.com/item?id=1"
+_TEXTS = (
+    (
+        PassageKind.ARTICLE,
+        "The file system SquashBox 2.1 stores a directory tree in one read-only image. It"
+        " compresses blocks of 1 MB with Zstandard and finds equal blocks in different files."
+        " On 40 releases of Perl the image has 2.6 GB instead of 47 GB.",
+    ),
+    (
+        PassageKind.COMMENT,
+        "I compared it with SquashFS: mounting is slower, but the image is ten times smaller"
+        " for our container layers.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of the trial."""
+
+    fault: str | None  # None: the model answered
+    message: str  # the server's own, if it failed
+    thinks: bool
+    schema: bool
+    kept: int
+    fallen: int
+    tokens_per_second: float
+    minutes: float  # for a whole digest, at this speed
+
+
+def try_writer(
+    config: WriterConfig,
+    language: Language,
+    *,
+    topics: int = 8,
+    client: httpx2.Client | None = None,
+) -> Trial:
+    """Ask the model for one topic and measure. Never raises for a server's faults."""
+    passages = tuple(Passage(kind, text, _LINK) for kind, text in _TEXTS)
+    title = "SquashBox 2.1: a compressing read-only file system"
+    thread = Thread("hackernews", "1", title, 0, _LINK, passages=passages)
+    with ModelWriter(config, client=client) as writer:
+        grounded = writer.write(gather(Story.of([thread])), language)
+        total, fault = writer.account.total, writer.fault
+    tokens = max(total.completion_tokens, 1)
+    speed = tokens / max(total.seconds, 0.001)
+    # reading the prompt is counted with the answer: both grow together in a real topic
+    share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
+    seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
+    failed = fault if grounded is None and fault != "ungrounded" else None
+    return Trial(
+        fault=failed,
+        message=writer.problem,
+        thinks=writer.thinks,
+        schema=writer.schema_kept,
+        kept=writer.account.kept,
+        fallen=writer.account.dropped,
+        tokens_per_second=speed,
+        minutes=seconds * topics / 60,
+    )

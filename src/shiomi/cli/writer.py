@@ -63,15 +63,12 @@ def _offered() -> dict[str, Any]:
 
 
 def _checked(config: Config) -> dict[str, Any]:
-    import httpx2
-
     from shiomi.digest.languages import load_language
     from shiomi.digest.writing.servers import ask_server
     from shiomi.digest.writing.trial import try_writer
 
     settings = config.writer
-    with httpx2.Client() as client:
-        facts = ask_server(settings, client=client)
+    facts = ask_server(settings)
     found: dict[str, Any] = {"server": f"{facts.kind} at {settings.endpoint}"}
     found["model"] = settings.model
     found["context"] = f"{facts.context:,} tokens" if facts.context else "not stated"

@@ -86,7 +86,7 @@ def test_the_model_is_shown_numbered_evidence_and_no_counts() -> None:
     lines = [json.loads(x) for x in asked["messages"][-1]["content"].splitlines() if x[0] == "{"]
     assert [line["number"] for line in lines] == [1, 2, 3]
     assert lines[0]["kind"] == "title"
-    assert set(lines[0]) == {"number", "kind", "from", "text"}
+    assert set(lines[0]) == {"number", "kind", "text"}
     reading = STORY.threads[0].reading
     assert reading is not None
     assert str(reading.points) not in asked["messages"][-1]["content"]
@@ -510,3 +510,15 @@ def test_a_key_named_by_an_environment_variable_that_is_not_set_is_told_at_once(
     config = WriterConfig("http://127.0.0.1:9/v1", "tiny", "env:SHIOMI_TEST_NOT_SET")
     with pytest.raises(ConfigError, match=r"writer.api_key names .* SHIOMI_TEST_NOT_SET, not set"):
         ModelWriter(config)
+
+
+def test_a_sentence_copied_from_the_worked_example_falls() -> None:
+    answer = json.loads(json.dumps(GOOD))
+    copied = "Teamsは以前から同じことをしており、復元の試験が進むまでは移らないという声があります。"
+    answer["voices"] = [{"text": copied, "evidence": [2]}]
+    text = json.dumps(answer, ensure_ascii=False)
+    with (
+        serving(lambda h, b: h.reply(200, completion(text))) as server,
+        writer(server.endpoint) as model,
+    ):
+        assert len(by_model(topic(model))) == 4

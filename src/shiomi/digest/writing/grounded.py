@@ -10,7 +10,7 @@ from shiomi.digest.document import Origin, Sentence
 from shiomi.digest.languages import Language
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.extract import Quote
-from shiomi.digest.writing.grounding import faults
+from shiomi.digest.writing.grounding import Fault, faults
 from shiomi.digest.writing.prompt import LONGEST_SENTENCE, SLOTS, Claim, Draft, Fallen
 from shiomi.digest.writing.sentences import is_japanese, sentences
 
@@ -18,6 +18,7 @@ __all__ = ["Grounded", "ground", "quotation"]
 
 ENDS = "。．.!?！？…"
 LONGEST_CLAIM = 2_000  # characters looked at
+COPIED = 12  # characters in a row of the example
 PARTS = {
     "gloss": "attention",
     "lead": "attention",
@@ -54,6 +55,7 @@ def ground(
     """
     grounded = Grounded()
     said: set[str] = set()
+    example = language.phrase("writing.example_answer")
     titles = {item.text.casefold() for item in evidence.titles}
     for slot, most in SLOTS.items():
         place: list[Sentence] = getattr(grounded, PARTS[slot])
@@ -65,6 +67,8 @@ def ground(
             found = next(
                 faults(text, cited, language.code, advice=slot == "implications", story=shown), None
             )
+            if found is None and _is_copied(text, example):
+                found = Fault("example", text)
             if found is None:
                 said.add(text)
                 place.append(Sentence(text, Origin.MODEL, _uids(cited)))
@@ -74,6 +78,13 @@ def ground(
         grounded.kept += kept
     grounded.dropped = len(grounded.fallen)
     return grounded
+
+
+def _is_copied(text: str, example: str) -> bool:
+    """Whether the sentence repeats the worked example of the prompt, as small models do."""
+    return any(
+        text[place : place + COPIED] in example for place in range(max(len(text) - COPIED, 0))
+    )
 
 
 def quotation(quote: Quote) -> Sentence:

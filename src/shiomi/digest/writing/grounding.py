@@ -188,7 +188,12 @@ def _quotations(text: str, holding: Holding) -> Iterator[Fault]:
 
 
 def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
-    claimed = quantities(text)
+    # a number inside a name ("Qwen3-235B-A22B") is looked at with the name
+    rest = text
+    for word in latin_words(text):
+        if word[0].isalpha() and any(character.isdigit() for character in word):
+            rest = rest.replace(word, "・")
+    claimed = quantities(rest)
     if found := _ENGAGEMENT.search(unicodedata.normalize("NFKC", fold_digits(text))):
         yield Fault("number", f"{found.group()} is a count of a community")
     held = _held(texts)

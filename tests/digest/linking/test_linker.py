@@ -90,7 +90,7 @@ def test_a_damaged_model_is_named_as_damaged(tmp_path: Path, content: bytes) -> 
 
 def test_a_model_of_other_features_is_not_used(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
-    np.savez(path, format=1, features=np.array(["length"]))
+    np.savez(path, format=2, features=np.array(["length"]))
     with pytest.raises(LinkingError, match="its features are others"):
         load_model(path)
 

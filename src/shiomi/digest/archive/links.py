@@ -34,6 +34,8 @@ class KeyedThread(NamedTuple):
     created: int
     title: str
     url_key: int | None
+    url: str | None
+    community: str
 
 
 class LinkStore:
@@ -66,7 +68,7 @@ class LinkStore:
         """The linked threads created in [first, last], unix seconds."""
         with self._database.explaining():
             rows = self._database.execute(
-                "SELECT n, created, thread.title, thread_key.url FROM thread"
+                "SELECT n, created, thread.title, thread_key.url, thread.url, community FROM thread"
                 " JOIN thread_key ON thread_key.thread = n"
                 " WHERE created BETWEEN ? AND ? AND linked = 1",
                 (first, last),

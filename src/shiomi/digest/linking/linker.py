@@ -1,4 +1,4 @@
-"""The linker: whether two threads are about one story, from the two threads alone."""
+"""The linker: whether two threads are about one story, from their titles, addresses and times."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from numpy.typing import NDArray
 
 from shiomi.digest.linking.candidates import near_pairs
 from shiomi.digest.linking.encoder import Encoder
-from shiomi.digest.linking.features import pair_features
+from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.guards import apart
 from shiomi.digest.linking.model import Model, shipped_model
+from shiomi.digest.linking.pages import page_features, read_pages, release_of_project
 from shiomi.digest.story import LinkKind
 from shiomi.digest.thread import Thread
 
 __all__ = ["RELATED", "SAME_STORY", "Linker"]
 
-SAME_STORY = 0.98  # probability from which two threads are one story; docs/digest/linking.md
+# A wrong merge costs as much as four that are missed, so a pair is merged from 4 / (4 + 1) on.
+SAME_STORY = 0.80  # probability from which two threads are one story; docs/digest/linking.md
 RELATED = 0.50  # from which they are tied
 
+_WORTH = -4.0  # log odds of one page from which the addresses are compared too
+_COVERED = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
 _CHUNK = 4096  # pairs whose features are computed at once
 
 Integers = NDArray[np.int64]
@@ -71,20 +75,66 @@ class Linker:
                 features = pair_features(encoded, i, j, created[i] - created[j])
                 yield i, j, self._model.probability(features)
 
-    def links(
-        self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
-    ) -> Iterator[tuple[int, int, LinkKind, float]]:
-        """The ties by title among threads of which at least one is `fresh`, each pair once.
+    def judge(
+        self, a: Sequence[Thread], b: Sequence[Thread]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The probabilities that a[i] and b[i] are one story, and are at least related: (n, 2).
 
-        `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability).
+        And whether one is the page of a project and the other one of its releases.
         """
-        for left, right, scores in self.near_scores(titles, created, fresh):
-            for k in np.flatnonzero(scores >= RELATED):
-                i, j, score = int(left[k]), int(right[k]), float(scores[k])
-                yield i, j, kind_of(titles[i], titles[j], score), score
+        threads = [*a, *b]
+        titles = [thread.title for thread in threads]
+        encoded = self._encoder.encode(titles)
+        pages = read_pages(
+            self._encoder,
+            titles,
+            [thread.url for thread in threads],
+            [thread.community for thread in threads],
+        )
+        created = np.array([thread.created for thread in threads], np.int64)
+        i = np.arange(len(a))
+        j = i + len(a)
+        features = pair_features(encoded, i, j, created[i] - created[j])
+        of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
+        chances = self._model.story_probability(features, of_pages)
+        return chances, release_of_project(of_pages)
+
+    def links(
+        self,
+        titles: Sequence[str],
+        created: Integers,
+        fresh: NDArray[np.bool_],
+        urls: Sequence[str | None],
+        communities: Sequence[str],
+    ) -> Iterator[tuple[int, int, LinkKind, float]]:
+        """The judged ties among threads of which at least one is `fresh`, each pair once.
+
+        `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability of one story).
+        """
+        encoded = self._encoder.encode(titles)
+        pages = read_pages(self._encoder, titles, urls, communities)
+        for left, right in near_pairs(encoded, created, fresh):
+            for start in range(0, len(left), _CHUNK):
+                i, j = left[start : start + _CHUNK], right[start : start + _CHUNK]
+                features = pair_features(encoded, i, j, created[i] - created[j])
+                worth = self._model.logit(features) >= _WORTH
+                i, j, features = i[worth], j[worth], features[worth]
+                if not len(i):
+                    continue
+                of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
+                chances = self._model.story_probability(features, of_pages)
+                release = release_of_project(of_pages)
+                for k in np.flatnonzero(chances.max(axis=1) >= RELATED):
+                    a, b, score = int(i[k]), int(j[k]), float(chances[k, 0])
+                    yield (
+                        a,
+                        b,
+                        kind_of(titles[a], titles[b], score, release=bool(release[k])),
+                        score,
+                    )
 
 
-def kind_of(a: str, b: str, score: float) -> LinkKind:
-    """What a tie by title is: SAME_STORY where probable enough and no guard speaks against it."""
-    same = score >= SAME_STORY and apart(a, b) is None
+def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:
+    """What a judged tie is: SAME_STORY where probable enough and no guard speaks against it."""
+    same = score >= SAME_STORY and not release and apart(a, b) is None
     return LinkKind.SAME_STORY if same else LinkKind.RELATED

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from shiomi.digest.errors import LinkingError
 from shiomi.digest.linking.features import FEATURES, GRID
+from shiomi.digest.linking.pages import PAGE_FEATURES
 
 __all__ = ["FORMAT", "Model", "load_model", "shipped_model"]
 
-FORMAT = 1  # of model.npz; another number is another program's
+FORMAT = 2  # of model.npz; another number is another program's
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -32,9 +33,28 @@ class Model:
     scale: Doubles  # (k,)
     weights: tuple[Doubles, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
     biases: tuple[Doubles, ...]
+    story_mean: Doubles  # (k + l + 1,): of the logit, the features of titles and those of pages
+    story_scale: Doubles
+    story_weight: Doubles  # (k + l + 1, 2): of "one story", and of "one story or related"
+    story_bias: Doubles  # (2,)
+
+    def story_probability(
+        self, features: NDArray[np.float64], pages: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The probabilities that each pair is one story, and is at least related: (p, 2)."""
+        inputs = np.hstack([self.logit(features)[:, None], features, pages])
+        scaled = _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
+        logit = np.clip(scaled @ self.story_weight + self.story_bias, -30, 30)
+        probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
+        return probability
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability that each pair is one story: (p, k) to (p,), in [0, 1], 4 digits.
+        """The probability that each pair points at one page: (p, k) to (p,), 4 digits."""
+        probability: Doubles = np.round(1 / (1 + np.exp(-self.logit(features))), 4)
+        return probability
+
+    def logit(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The log odds that each pair points at one page: (p, k) to (p,).
 
         Every layer is rounded to whole numbers of 1/GRID, and so are the weights, so that the sums
         are exact in float64 whatever order BLAS adds in.
@@ -42,9 +62,8 @@ class Model:
         hidden = _on_grid(np.clip((features - self.mean) * self.scale, -6, 6))
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(_on_grid(hidden @ weight + bias), 0)
-        logit = np.clip((hidden @ self.weights[-1] + self.biases[-1])[:, 0], -30, 30)
-        probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
-        return probability
+        logit: Doubles = np.clip((hidden @ self.weights[-1] + self.biases[-1])[:, 0], -30, 30)
+        return logit
 
 
 def _on_grid(values: Doubles) -> Doubles:
@@ -82,6 +101,8 @@ def _model(arrays: dict[str, NDArray[np.generic]]) -> Model:
         raise ValueError(f"format {int(arrays['format'])}, this program reads {FORMAT}")
     if tuple(str(name) for name in arrays["features"]) != FEATURES:
         raise ValueError("its features are others")
+    if tuple(str(name) for name in arrays["page_features"]) != PAGE_FEATURES:
+        raise ValueError("its features of pages are others")
     steps = arrays["table_steps"].astype(np.float32)  # (2b,): of the 8-bit rows
     layers = int(arrays["layers"])
     model = Model(
@@ -91,12 +112,17 @@ def _model(arrays: dict[str, NDArray[np.generic]]) -> Model:
         scale=arrays["scale"].astype(np.float64),
         weights=tuple(_on_grid(arrays[f"weight{i}"].astype(np.float64)) for i in range(layers)),
         biases=tuple(_on_grid(arrays[f"bias{i}"].astype(np.float64)) for i in range(layers)),
+        story_mean=arrays["story_mean"].astype(np.float64),
+        story_scale=arrays["story_scale"].astype(np.float64),
+        story_weight=_on_grid(arrays["story_weight"].astype(np.float64)),
+        story_bias=_on_grid(arrays["story_bias"].astype(np.float64)),
     )
     for name, size in (("table", len(model.table)), ("frequency", len(model.frequency))):
         if size < 2 or size & (size - 1):
             raise ValueError(f"{name} has {size} rows, no power of 2")
     tables = (model.table, model.frequency)
     numbers = (model.mean, model.scale, *model.weights, *model.biases)
+    numbers += (model.story_mean, model.story_scale, model.story_weight, model.story_bias)
     finite = [np.isfinite(array).all() for array in tables]
     finite += [np.isfinite(array).all() for array in numbers]
     if not all(finite):

@@ -46,7 +46,9 @@ class _Row:
     n: int
     created: int
     title: str
-    url: int | None  # 64-bit key
+    page: int | None  # 64-bit key of the canonical URL
+    url: str | None
+    community: str
     fresh: bool
 
 
@@ -92,12 +94,23 @@ def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]
     pending = store.oldest_pending(_SPAN, batch)
     if not pending:
         return 0, 0
-    fresh = [_Row(one.n, one.created, one.title, url_key(one.url), True) for one in pending]
-    store.begin_batch((row.n, row.url, title_key(row.title)) for row in fresh)
+    fresh = [
+        _Row(
+            one.n,
+            one.created,
+            one.title,
+            url_key(one.url),
+            one.url,
+            one.uid.partition(":")[0],
+            True,
+        )
+        for one in pending
+    ]
+    store.begin_batch((row.n, row.page, title_key(row.title)) for row in fresh)
     rows = fresh + _linked_around(store, fresh)
     rows.sort(key=lambda row: (row.created, row.n))
     found: dict[tuple[int, int], LinkRow] = {}
-    for link in (*_by_title(linker, rows), *_by_page(rows), *_by_crosspost(store, pending)):
+    for link in (*_by_judge(linker, rows), *_by_page(rows), *_by_crosspost(store, pending)):
         found[link[:2]] = link  # the exact ties come last and stand
     store.add(sorted(found.values()))
     return len(fresh), len(found)
@@ -111,18 +124,21 @@ def _linked_around(store: LinkStore, fresh: Sequence[_Row]) -> list[_Row]:
     return [_Row(*thread, False) for thread in around if thread.n not in new]
 
 
-def _by_title(linker: Linker, rows: Sequence[_Row]) -> Iterable[LinkRow]:
+def _by_judge(linker: Linker, rows: Sequence[_Row]) -> Iterable[LinkRow]:
     created = np.array([row.created for row in rows], np.int64)
     fresh = np.array([row.fresh for row in rows], np.bool_)
-    for i, j, kind, score in linker.links([row.title for row in rows], created, fresh):
+    titles = [row.title for row in rows]
+    urls = [row.url for row in rows]
+    communities = [row.community for row in rows]
+    for i, j, kind, score in linker.links(titles, created, fresh, urls, communities):
         yield _link(rows[i].n, rows[j].n, kind, score)
 
 
 def _by_page(rows: Sequence[_Row]) -> Iterable[LinkRow]:
     pages: dict[int, list[_Row]] = defaultdict(list)
     for row in rows:
-        if row.url is not None:
-            pages[row.url].append(row)
+        if row.page is not None:
+            pages[row.page].append(row)
     for group in pages.values():
         for k, a in enumerate(group):
             for b in group[k + 1 :]:

@@ -1,0 +1,128 @@
+"""Fit the judge of "one story" in src/shiomi/digest/linking/model.npz to pairs that people read.
+
+    pip install scikit-learn pyarrow
+    python tools/digest/train_judge.py --base MODEL [--out MODEL]
+
+`--base` is what tools/digest/train_linker.py wrote. Reads the labels of the training half of
+benchmarks/digest/data/same_story.jsonl and all of linking_labelled.jsonl; the other half of the
+labels is for the published figures and is never read here. Two logistic regressions: one story or
+not, and tied (one story or related) or not. Their strength of regularisation was chosen by cross-
+validation over the weeks of the training half.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+from sklearn.linear_model import LogisticRegression
+from train_linker import DATA, LABELS, SHIPPED
+
+from shiomi.digest.linking.encoder import Encoder
+from shiomi.digest.linking.features import FEATURES, pair_features
+from shiomi.digest.linking.model import Model
+from shiomi.digest.linking.pages import PAGE_FEATURES, page_features, read_pages
+
+EARLIER = LABELS.parent / "linking_labelled.jsonl"
+STRENGTH = 0.03
+
+
+def read_labels(half: str) -> list[dict[str, Any]]:
+    """The labelled pairs of one half; "train" has the earlier labels too."""
+    rows = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
+    rows = [row for row in rows if row["half"] == half]
+    if half == "train":
+        rows += [json.loads(line) for line in EARLIER.read_text(encoding="utf-8").splitlines()]
+    return rows
+
+
+def with_threads(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The first and the second thread of each pair."""
+    wanted = {uid for row in rows for uid in (row["a"], row["b"])}
+    columns = ["uid", "community", "t", "title", "url"]
+    table = pq.read_table(DATA / "digest/threads.parquet", columns=columns).to_pylist()
+    threads = {row["uid"]: row for row in table if row["uid"] in wanted}
+    return [threads[row["a"]] for row in rows], [threads[row["b"]] for row in rows]
+
+
+def inputs(model: Model, rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+    """The features of titles and of pages of the labelled pairs."""
+    a, b = with_threads(rows)
+    both = a + b
+    encoder = Encoder(model.table, model.frequency)
+    titles = encoder.encode([row["title"] for row in both])
+    pages = read_pages(
+        encoder,
+        [row["title"] for row in both],
+        [row["url"] for row in both],
+        [row["community"] for row in both],
+    )
+    i = np.arange(len(a))
+    j = i + len(a)
+    created = np.array([row["t"] for row in both], np.int64)
+    features = pair_features(titles, i, j, created[i] - created[j])
+    covered = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
+    return features, page_features(titles, pages, i, j, features[:, covered])
+
+
+def base_model(arrays: dict[str, np.ndarray]) -> Model:
+    """A model whose judge of stories is still empty."""
+    count = 1 + len(FEATURES) + len(PAGE_FEATURES)
+    return Model(
+        table=arrays["table"].astype(np.float32)
+        * arrays["table_steps"].astype(np.float32)[:, None],
+        frequency=arrays["frequency"].astype(np.float32),
+        mean=arrays["mean"].astype(np.float64),
+        scale=arrays["scale"].astype(np.float64),
+        weights=tuple(_on_grid(arrays[f"weight{i}"]) for i in range(3)),
+        biases=tuple(_on_grid(arrays[f"bias{i}"]) for i in range(3)),
+        story_mean=np.zeros(count),
+        story_scale=np.ones(count),
+        story_weight=np.zeros((count, 2)),
+        story_bias=np.zeros(2),
+    )
+
+
+def _on_grid(values: np.ndarray) -> np.ndarray:
+    return np.round(values.astype(np.float64) * 1024) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--base", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=SHIPPED)
+    options = parser.parse_args()
+    with np.load(options.base) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    model = base_model(arrays)
+    rows = read_labels("train")
+    features, of_pages = inputs(model, rows)
+    x = np.hstack([model.logit(features)[:, None], features, of_pages])
+    mean, scale = x.mean(axis=0), 1 / (x.std(axis=0) + 1e-6)
+    scaled = np.clip((x - mean) * scale, -6, 6)
+    labels = np.array([row["label"] for row in rows])
+    weight = np.sqrt([row.get("weight", 1.0) for row in rows])
+    fitted = [
+        LogisticRegression(C=STRENGTH, max_iter=3000).fit(scaled, labels == "same"),
+        LogisticRegression(C=STRENGTH, max_iter=3000).fit(
+            scaled, labels != "different", sample_weight=weight / weight.mean()
+        ),
+    ]
+    arrays |= {
+        "format": np.array(2),
+        "page_features": np.array(PAGE_FEATURES),
+        "story_mean": mean.astype(np.float32),
+        "story_scale": scale.astype(np.float32),
+        "story_weight": np.stack([one.coef_[0] for one in fitted], axis=1).astype(np.float32),
+        "story_bias": np.array([one.intercept_[0] for one in fitted], np.float32),
+    }
+    np.savez_compressed(options.out, **arrays)
+    print(f"{len(rows)} pairs read, {int((labels == 'same').sum())} of them one story")
+
+
+if __name__ == "__main__":
+    main()

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 from sklearn.linear_model import LogisticRegression
-from train_linker import DATA, LABELS, SHIPPED
+from train_linker import DATA, LABELS, SHIPPED  # type: ignore[import-not-found]
 
 from shiomi.digest.linking.encoder import Encoder
 from shiomi.digest.linking.features import FEATURES, pair_features

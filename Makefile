@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 JOBS ?= 2
 
-.PHONY: help demo check test coverage lint lejepa gate benchmark dist clean
+.PHONY: help demo check test coverage lint lejepa gate benchmark docs dist clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -42,6 +42,9 @@ dist: $(VENV)/pip  ## build the wheel and the source archive in ./dist/
 	@$(BIN)/python -m pip install --quiet build
 	$(BIN)/python -m build --outdir dist .
 
+docs: $(VENV)/docs  ## build the documentation as pages in ./site/
+	$(BIN)/mkdocs build --strict --quiet
+
 clean:  ## forget the environment and the demo
 	rm -rf $(VENV) demo dist site
 
@@ -67,4 +70,8 @@ $(VENV)/lejepa: $(VENV)/torch $(VENV)/runtime pyproject.toml
 
 $(VENV)/dev: $(VENV)/torch $(VENV)/runtime pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $@
+
+$(VENV)/docs: $(VENV)/pip pyproject.toml
+	$(BIN)/python -m pip install --quiet --group docs
 	@touch $@

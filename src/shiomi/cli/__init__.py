@@ -1,4 +1,4 @@
-"""The `shiomi` command. Each file here holds one command; what it runs is imported inside it."""
+"""The `shiomi` command. Each file is one command and imports its part inside the function."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["main"]
 
 
 class _InOrder(click.Group):
-    """Lists its commands in the order a week takes them, not by the alphabet."""
+    """List the commands in the order of use instead of the alphabet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(self.commands)
@@ -49,23 +49,23 @@ class _InOrder(click.Group):
     type=click.Path(path_type=Path),
     default=Path("shiomi.toml"),
     show_default=True,
-    help="The configuration; `shiomi init` writes one.",
+    help="The configuration file; `shiomi init` writes one.",
 )
 @click.pass_context
 def shiomi(context: click.Context, config: Path) -> None:
     """Watch overseas developer communities; write the week as a digest.
 
     \b
-    A week, from nothing:
+    From nothing to a digest:
       shiomi init        write shiomi.toml
       shiomi collect     fetch the threads of the last days into the archive
       shiomi digest      link, rank and write the week into ./public/
       shiomi watch       how the subjects you named are doing
 
-    `shiomi demo` shows all of it on two real weeks, without the network.
+    `shiomi demo` runs all steps on two real weeks, without the network.
 
     \b
-    Three parts stand by themselves; each has commands of its own:
+    Three independent parts have commands of their own:
       shiomi rig         plan a local-AI computer
       shiomi gate        keep LLM crawlers out of a site
       shiomi lejepa      train encoders from unlabelled data
@@ -73,11 +73,11 @@ def shiomi(context: click.Context, config: Path) -> None:
     \b
     Every command ends with
       0  done
-      1  failed; the message names the value and the remedy
-      2  called wrongly
+      1  failed; the message names the value and the fix
+      2  wrong usage
       3  done, but a part is missing; the part is named
-      4  found what it was asked to look for (digest check, watch --alert)
-      130  interrupted; what was finished is kept, the same command goes on
+      4  found a problem or a rise (digest check, watch --alert)
+      130  interrupted; finished work is kept, the same command continues
     """
     context.obj = config
 
@@ -104,14 +104,14 @@ for _command in (
 
 
 def main() -> None:
-    """Run the command line; turn errors meant for people into one line and an exit code."""
+    """Run the command line; print an expected error as one line and exit with its code."""
     from shiomi.digest.errors import DigestError
     from shiomi.gate.errors import GateError
     from shiomi.lejepa.errors import LejepaError
     from shiomi.rig.errors import RigError
 
     try:
-        # Not shiomi.main(), which would answer a reader that went away with exit code 1.
+        # Not shiomi.main(), which exits with 1 if the reader of a pipe closes it.
         with shiomi.make_context("shiomi", sys.argv[1:]) as context:
             shiomi.invoke(context)
         sys.stdout.flush()
@@ -119,7 +119,7 @@ def main() -> None:
     except click.exceptions.Exit as stop:
         result = stop.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what was finished is kept, the same command goes on", err=True)
+        click.echo("interrupted; finished work is kept, the same command continues", err=True)
         result = Exit.INTERRUPTED
     except click.ClickException as wrong:
         wrong.show()

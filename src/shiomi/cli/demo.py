@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shiomi.cli.output import as_json, json_option
+from shiomi.cli.output import as_json, json_option, program
 from shiomi.cli.progress import Progress, progress
 
 if TYPE_CHECKING:
@@ -32,15 +32,17 @@ __all__ = ["demo"]
 )
 @json_option
 def demo(out: Path, language: str, json: bool) -> None:
-    """Make two digests from two real weeks that ship with shiomi; no network, no model.
+    """Build two digests of two real weeks that ship with Shiomi; no network, no model.
 
     Imports the threads of Hacker News, Lobsters and r/programming, links the same stories
-    across them, ranks, writes two digests, and renders Markdown, HTML, feeds and JSON.
-    A configuration is written beside them, so that the other commands can be tried there.
+    across communities, ranks them, writes two digests, and renders Markdown, HTML, feeds and
+    JSON. Also writes a configuration file, so that you can try the other commands on the data.
 
     \b
     Example:
-      shiomi demo && cd demo && shiomi search "apple m1" && shiomi watch --week 2020-12-13
+      shiomi demo
+      shiomi -c demo/shiomi.toml search "apple m1"
+      shiomi -c demo/shiomi.toml watch --week 2020-12-13
     """
     from shiomi.digest.archive import Archive
     from shiomi.digest.config import load_config
@@ -54,7 +56,7 @@ def demo(out: Path, language: str, json: bool) -> None:
     load_language(language)
     kept = out / "shiomi.toml"
     if kept.exists() and not kept.read_bytes().startswith(_FIRST_LINE.encode()):
-        raise click.UsageError(f"{kept} is yours; name a folder of the demo's own with --out")
+        raise click.UsageError(f"{kept} is not from the demo; choose another folder with --out")
     publish({"shiomi.toml": f"{_FIRST_LINE}{_CONFIG.format(language=language)}"}, out)
     config = load_config(kept)
     with Archive.open(config.archive) as archive, progress(quiet=json) as show:
@@ -73,7 +75,7 @@ def demo(out: Path, language: str, json: bool) -> None:
         _report(figures, out)
 
 
-_FIRST_LINE = "# What `shiomi demo` used; `shiomi init` writes one with every key explained.\n"
+_FIRST_LINE = "# Written by `shiomi demo`; `shiomi init` writes one with every key explained.\n"
 _CONFIG = """\
 language = "{language}"
 out = "."
@@ -154,4 +156,4 @@ def _report(figures: dict[str, Any], out: Path) -> None:
     click.echo(f"done    {figures['files']} files in {figures['seconds']} s; look at")
     click.echo(f"        {out / f'{last}.md'}    the digest as Markdown")
     click.echo(f"        {out / 'index.html'}       all of them as pages")
-    click.echo(f'        cd {out} && shiomi search "apple m1"')
+    click.echo(f'        {program()} -c {out / "shiomi.toml"} search "apple m1"')

@@ -1,4 +1,4 @@
-"""The exit codes every command keeps to; `shiomi --help` lists them."""
+"""The exit codes of every command; `shiomi --help` lists them."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ __all__ = ["Exit"]
 
 
 class Exit(IntEnum):
-    """What a command's end means to the program that called it."""
+    """How a command ended."""
 
     DONE = 0
     FAILED = 1

@@ -13,7 +13,7 @@ __all__ = ["init"]
 
 
 @click.command()
-@click.option("--force", is_flag=True, help="Write over a shiomi.toml that is there already.")
+@click.option("--force", is_flag=True, help="Replace an existing shiomi.toml.")
 @click.option(
     "--contact",
     help="A URL or e-mail address for the User-Agent, so that operators can reach you."
@@ -33,7 +33,7 @@ def init(context: click.Context, force: bool, contact: str | None) -> None:
     """
     path: Path = context.find_root().obj
     if path.exists() and not force:
-        click.echo(f"{path} is there already; --force writes over it", err=True)
+        click.echo(f"{path} exists already; --force replaces it", err=True)
         raise click.exceptions.Exit(Exit.FAILED)
     from importlib.resources import files
 

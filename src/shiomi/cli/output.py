@@ -1,8 +1,10 @@
-"""What the commands share towards people and programs: --json, the archive, threads as lines."""
+"""Output and options that the commands share: --json, the archive, threads as lines."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -25,6 +27,7 @@ __all__ = [
     "json_option",
     "local_day",
     "opened",
+    "program",
     "thread_lines",
     "week_of",
 ]
@@ -35,10 +38,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def json_option(command: Command) -> Command:
-    """Adds --json: one JSON document on stdout, for programs."""
-    return click.option(
-        "--json", "json", is_flag=True, help="One JSON document on stdout, for programs."
-    )(command)
+    """Add --json, which prints one JSON document on stdout."""
+    return click.option("--json", "json", is_flag=True, help="Print one JSON document on stdout.")(
+        command
+    )
 
 
 def as_json(value: object) -> None:
@@ -50,7 +53,7 @@ def as_json(value: object) -> None:
 
 
 def configuration(context: click.Context) -> Config:
-    """The configuration the command was called with."""
+    """Return the configuration that the option --config names."""
     from shiomi.digest.config import load_config
 
     path: Path = context.find_root().obj
@@ -58,9 +61,9 @@ def configuration(context: click.Context) -> Config:
 
 
 def opened(config: Config, *, create: bool = False, read_only: bool = False) -> Archive:
-    """The archive of this configuration, to be used in a `with`.
+    """Open the archive of this configuration, for use in a `with` statement.
 
-    `read_only` needs no permission to write, unless the archive has still to be migrated.
+    `read_only` needs no permission to write, unless the archive must be migrated first.
     """
     from shiomi.digest.archive import Archive
     from shiomi.digest.errors import ArchiveBusyError
@@ -76,28 +79,37 @@ def opened(config: Config, *, create: bool = False, read_only: bool = False) -> 
             config.archive.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise click.ClickException(
-                f"{config.archive.parent} cannot be made: {error.strerror}; set `archive` in"
-                " shiomi.toml to another place"
+                f"{config.archive.parent} cannot be created: {error.strerror}; change `archive` in"
+                " shiomi.toml"
             ) from None
     return Archive.open(config.archive, create=create)
 
 
 def echo(line: str, *, err: bool = False) -> None:
-    """Print a line that may hold text from the network: nothing in it moves the terminal."""
+    """Print a line that may contain text from the network, without control characters."""
     from shiomi.digest.untrusted import clean
 
-    columns = re.split(r"( {2,})", line)  # `clean` would close the gaps between them
+    columns = re.split(r"( {2,})", line)  # `clean` would remove the spaces between them
     click.echo("".join(one if one.isspace() else clean(one) for one in columns), err=err)
 
 
 def complain(error: object) -> None:
-    """Print what went wrong on stderr, under the program's name."""
+    """Print an error on stderr, after the name of the program."""
     for number, line in enumerate(str(error).splitlines()):
         echo(line if number else f"shiomi: {line}", err=True)
 
 
+def program() -> str:
+    """Return how to call this program again: "shiomi" if the shell finds it, else its path."""
+    called = Path(sys.argv[0])
+    found = shutil.which("shiomi")
+    if called.stem != "shiomi" or (found and Path(found).resolve() == called.resolve()):
+        return "shiomi"
+    return sys.argv[0]
+
+
 def week_of(config: Config, last: datetime | None) -> Week:
-    """The week that ends with the day `last`, or today."""
+    """Return the week that ends on the day `last`, by default today."""
     import time
 
     from shiomi.digest.week import Week
@@ -108,14 +120,14 @@ def week_of(config: Config, last: datetime | None) -> Week:
 
 
 def local_day(config: Config, day: datetime) -> int:
-    """Unix seconds of the first moment of `day` where the digest is read."""
+    """Return the start of `day` in the time zone of the digest, in Unix seconds."""
     from zoneinfo import ZoneInfo
 
     return int(day.replace(tzinfo=ZoneInfo(config.timezone)).timestamp())
 
 
 def thread_lines(thread: Thread, timezone: str) -> list[str]:
-    """A thread for the terminal: day and title, community and link, counts and when read."""
+    """Return a thread as lines: day and title, community and link, counts and their time."""
     from datetime import datetime
     from zoneinfo import ZoneInfo
 

@@ -1,4 +1,4 @@
-"""Progress of long work on stderr, shown on a terminal only: cron mails whatever is printed."""
+"""Show the progress of long work on stderr, only on a terminal: cron mails all output."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from contextlib import contextmanager
 __all__ = ["Progress", "progress"]
 
 Progress = Callable[[int, int | None, str], None]
-"""Called with (done, total or None, what is being done)."""
+"""Called with (done, total or None, description)."""
 
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Progress]:
-    """A function to call as work goes on; shows nothing if `quiet` or without a terminal."""
+    """Yield a function that shows progress; it does nothing if `quiet` or without a terminal."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda *_: None
     else:

@@ -148,6 +148,14 @@ def _slots(p: Planted) -> float:
 Rule = tuple[Callable[[Planted], bool], Callable[[Planted], bool]]
 
 
+def _crowded(p: Planted) -> bool:
+    """Several cards in a row, of which all but the last must lie over the board's positions."""
+    widths = -(-f(p.parts["gpu"], "slots") // 1)
+    positions = {"Mini-ITX": 1, "Thin Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8}
+    room = positions.get(p.parts["motherboard"]["ff"], 9)
+    return p.cards > 1 and widths * (p.cards - 1) + 1 > room
+
+
 def _plain(broken: Callable[[Planted], bool]) -> Rule:
     return broken, lambda p: not broken(p)
 
@@ -184,7 +192,7 @@ RULES: dict[str, Rule] = {
         "gpu", "case", lambda g, c: f(g, "length_mm") > f(c, "gpu_max_mm")
     ),
     "slots in the case": _plain(lambda p: _slots(p) > f(p.parts["case"], "slots")),
-    "slots on the board": _plain(lambda p: p.cards > _x16(p.parts["motherboard"])),
+    "slots on the board": _plain(lambda p: p.cards > _x16(p.parts["motherboard"]) or _crowded(p)),
     "PCIe lanes": _plain(lambda p: p.shared_layers and p.cards * 8 > 16),
     "power connectors": _plain(_pins_short),
     "supply wattage": (

@@ -206,7 +206,7 @@ def random_parts(rng: random.Random) -> list[Part]:
 
 def best_by_trying(catalog: Catalog, prices: Prices, budget: int) -> tuple[float, int] | None:
     """(speed, yen) of the best build with one or two cards, by trying every combination."""
-    yen = {offer.part: offer.price_jpy for offer in prices.offers}
+    yen = {offer.part: offer.price for offer in prices.offers}
     kinds: dict[str, list[Part]] = {}
     for part in catalog.parts.values():
         kinds.setdefault(part.category, []).append(part)

@@ -35,6 +35,7 @@ def test_a_command_prints_what_the_page_shows(
     command: str, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(DOCS)
+    monkeypatch.delenv("COLUMNS", raising=False)
     done = CliRunner().invoke(shiomi, shlex.split(command)[1:])
     assert done.output.splitlines() == shown.splitlines()
 

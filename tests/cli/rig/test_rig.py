@@ -31,6 +31,7 @@ PC = ("--simulate", "RTX 3090 x2, 64 GB")
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs `shiomi rig ARGS` in an empty folder; an error for people is exit code 1."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def call(*args: str) -> Result:
         done = CliRunner().invoke(shiomi, ["rig", *args])

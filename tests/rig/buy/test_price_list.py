@@ -58,7 +58,7 @@ def test_a_template_filled_in_is_a_price_file(tmp_path: Path) -> None:
         writer.writeheader()
         writer.writerows(rows)
     prices = read_prices(file, CATALOG, today=TODAY)
-    assert [(x.part, x.price_jpy) for x in prices.offers] == [(PARTS[0].id, 52_800)]
+    assert [(x.part, x.price) for x in prices.offers] == [(PARTS[0].id, 52_800)]
     assert prices.unfilled == len(PARTS) - 1
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import io
 from pathlib import Path
 
 import pytest
 
 from shiomi.rig.buy.catalog import Catalog
-from shiomi.rig.buy.prices import PRICE_FILE, Condition, Prices, read_prices, write_prices
+from shiomi.rig.buy.prices import PRICE_FILE, Condition, Prices, read_prices
 from shiomi.rig.errors import PriceError
 from tests.rig.planning import catalog_of, gpu, sound
 
@@ -81,11 +80,3 @@ def test_a_file_that_holds_no_prices_is_an_error(tmp_path: Path, content: bytes)
         read_prices(file, catalog(), today=TODAY)
     with pytest.raises(PriceError, match="missing"):
         read_prices(tmp_path / "missing", catalog(), today=TODAY)
-
-
-def test_what_is_written_is_read_back(tmp_path: Path) -> None:
-    prices = read(tmp_path, 'gpu,40000,2026-11-01,"A, B",used,2,https://a.example/\n')
-    text = io.StringIO()
-    assert write_prices(prices.offers, text) == 1
-    again = read(tmp_path, text.getvalue(), header="")
-    assert again.offers == prices.offers

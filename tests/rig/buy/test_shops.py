@@ -100,7 +100,7 @@ def test_yahoo_gives_the_cheapest_new_and_used_hit_that_holds_the_part_number() 
     with serving(answer) as server:
         offers, skipped = collect(yahoo(server))
     assert skipped == []
-    assert {x.condition: x.price_jpy for x in offers} == {
+    assert {x.condition: x.price for x in offers} == {
         Condition.USED: 25_000,
         Condition.NEW: 41_000,
     }
@@ -119,7 +119,7 @@ def test_rakuten_is_read_in_both_format_versions(wrapped: bool) -> None:
     answer = {"Items": [{"Item": x} for x in items] if wrapped else items, "count": 3}
     with serving(answer) as server:
         offers, _ = collect(Rakuten("id", "key", url=server.url))
-    assert [(x.price_jpy, x.condition) for x in offers] == [(43_000, "new"), (30_000, "used")]
+    assert [(x.price, x.condition) for x in offers] == [(43_000, "new"), (30_000, "used")]
     assert server.queries[0]["accessKey"] == ["key"]
 
 
@@ -168,7 +168,7 @@ def test_absurd_prices_and_addresses_that_are_not_https_are_not_taken() -> None:
     )
     with serving(answer) as server:
         offers, _ = collect(yahoo(server))
-    assert [(x.price_jpy, x.url) for x in offers] == [(40_000, "")]
+    assert [(x.price, x.url) for x in offers] == [(40_000, "")]
 
 
 def test_a_part_without_a_number_to_search_for_is_skipped_and_said_so() -> None:

@@ -29,7 +29,7 @@ def plans() -> list[Plan]:
         *sound(gpu=gpu(name=HOSTILE)).values(), supply("big", length_mm=None, watts=1300.0)
     )
     prices = priced(catalog, {"supply": 8_000, "gpu": 40_000})
-    prices.offers.append(replace(prices.offers[0], shop=HOSTILE, price_jpy=39_000))
+    prices.offers.append(replace(prices.offers[0], shop=HOSTILE, price=39_000))
     return front([110_000, 400_000], Wish(most_gpus=2), catalog, prices, speed=speed)
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shiomi.cli.output import json_option
+from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import language_option
 from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
 
 if TYPE_CHECKING:
+    from shiomi.rig.buy.wish import Wish
     from shiomi.rig.errors import PlanError
+    from shiomi.rig.estimate.use import Use
 
 __all__ = ["plan"]
+
+_KWH = {"JPY": 31.0, "USD": 0.17}
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command()
@@ -24,35 +30,170 @@ __all__ = ["plan"]
     type=float,
     multiple=True,
     required=True,
-    help="Yen; several give the Pareto front of yen against speed.",
+    help="What may be spent; with --model, several give the front of money against speed.",
 )
+@click.option(
+    "--use",
+    type=click.Choice(["chat", "code", "long", "digest"]),
+    default="chat",
+    show_default=True,
+    help="What the machine is for: sets context, prompt and the slowest usable speeds.",
+)
+@click.option("--currency", type=click.Choice(["JPY", "USD"]), default="JPY", show_default=True)
+@click.option("--write", type=float, help="Slowest usable writing, tok/s.  [default: by use]")
+@click.option("--read", type=float, help="Slowest usable reading, tok/s.  [default: by use]")
+@click.option("--machines", type=_FILE, help="Prices of whole machines, a CSV of your own.")
+@click.option("--quality", type=_FILE, help="Scores of models, a CSV of your own.")
+@click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="Also a page.")
 @wish_options
 @price_options
 @json_option
 @language_option
 def plan(
     budgets: tuple[float, ...],
+    use: str,
+    currency: str,
+    write: float | None,
+    read: float | None,
+    machines: Path | None,
+    quality: Path | None,
+    page: Path | None,
     prices: Path | None,
     html: Path | None,
     json: bool,
     lang: str,
     **options: Any,
 ) -> None:
-    """Plan what to buy for a model within a budget.
+    """Plan what to buy for a budget.
 
-    The fastest compatible computer: graphics cards, processor, board, memory, SSD, power
-    supply, case and cooler are picked by integer programming over the parts that have a price;
-    that nothing priced is faster, or as fast and cheaper, is proven. A card counts only if the
-    model surely fits on it. What the catalogue does not say is listed to be checked, never said
-    to fit.
+    Without --model: the machine that runs the most capable model at a usable speed. The search
+    covers builds of new and used parts with one to four graphics cards, experts in RAM, and whole
+    machines (Mac, Strix Halo, GB10). It prints the best machine, every cheaper one that is not
+    beaten, what 20 % more money changes, and the cost of three years with electricity. Prices are
+    shipped as round examples; give your own with --prices and --machines.
+
+    With --model: the fastest compatible computer for that model, from your prices.
 
     \b
     Examples:
-      shiomi rig prices --model qwen3:32b -o prices.csv   a list to fill in, first
+      shiomi rig plan --budget 300000
+      shiomi rig plan --budget 2500 --currency USD --use code --no-used
       shiomi rig plan --budget 300000 --model qwen3:32b --prices prices.csv
-      shiomi rig plan --budget 200000 --budget 400000 --budget 800000 --model qwen3:32b \\
-          --context 16384 --prices prices.csv --html plan.html --lang ja
     """
+    if options["model"] is None:
+        if len(budgets) > 1:
+            raise click.UsageError("several budgets need --model; one budget prints the frontier")
+        asked = _asked_use(use, write, read, options)
+        _budget_first(
+            budgets[0], asked, currency, machines, quality, page, prices, json, lang, options
+        )
+        return
+    if currency != "JPY":
+        raise click.UsageError("--currency USD works without --model only")
+    _for_model(budgets, prices, html, json, lang, options)
+
+
+def _asked_use(use: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
+    from dataclasses import replace
+
+    from shiomi.rig.estimate.fit import Floor
+    from shiomi.rig.estimate.use import find_use
+
+    found = find_use(use)
+    context = options["context"] or found.setting.context
+    setting = replace(
+        found.setting,
+        users=options["users"],
+        quantisation=options["quantisation"],
+        context=context,
+        prompt=min(found.setting.prompt, context),
+    )
+    floor = Floor(
+        write=found.floor.write if write is None else write,
+        read=found.floor.read if read is None else read,
+    )
+    return replace(found, setting=setting, floor=floor)
+
+
+def _budget_first(
+    budget: float,
+    use: Use,
+    currency: str,
+    machines: Path | None,
+    quality: Path | None,
+    page: Path | None,
+    prices: Path | None,
+    json: bool,
+    lang: str,
+    options: dict[str, Any],
+) -> None:
+    from shiomi.rig.buy.budget import Running, plan_budget
+    from shiomi.rig.buy.catalog import load_catalog
+    from shiomi.rig.buy.prices import MOST_YEN, example_prices, read_prices
+    from shiomi.rig.buy.whole import example_machines, read_machines
+    from shiomi.rig.model.known_models import known_models
+    from shiomi.rig.model.quality import quality_table, read_quality
+    from shiomi.rig.report.budget_report import budget_json, budget_text
+    from shiomi.rig.report.wording import say
+
+    if not 0 < budget <= MOST_YEN:
+        raise click.UsageError(f"--budget must be > 0 and at most {MOST_YEN:,}, got {budget:g}")
+    catalog = load_catalog(options["folder"])
+    today = datetime.date.today()  # noqa: DTZ011 - the day in the shop is the reader's
+    offers = (
+        example_prices(catalog, currency)
+        if prices is None
+        else read_prices(prices, catalog, today=today, currency=currency)
+    )
+    for line in offers.refused:
+        echo(f"left out: {line}", err=True)
+    found = plan_budget(
+        int(budget),
+        use,
+        known_models(),
+        catalog,
+        offers,
+        example_machines(currency) if machines is None else read_machines(machines, currency),
+        _wish(options),
+        quality=quality_table() if quality is None else read_quality(quality),
+        currency=currency,
+    )
+    running = Running(per_kwh=_KWH[currency])
+    if page is not None:
+        raise click.UsageError("--page is not ready")
+    if json:
+        as_json(budget_json(found, running, lang))
+        return
+    example = prices is None or machines is None
+    for line in budget_text(found, running, lang, example=example).splitlines():
+        echo(line)
+    if page is not None:
+        echo(say(lang, "budget", "page", {"file": str(page)}))
+
+
+def _wish(options: dict[str, Any]) -> Wish:
+    from shiomi.rig.buy.wattage import Circuit
+    from shiomi.rig.buy.wish import Wish
+
+    return Wish(
+        memory_gb=16.0 if options["memory"] is None else options["memory"],
+        storage_gb=options["storage"],
+        most_gpus=4 if options["most_gpus"] is None else options["most_gpus"],
+        shared_layers=options["shared_layers"],
+        used=not options["no_used"],
+        allow_unknown=options["allow_unknown"],
+        circuit=Circuit(volts=options["volts"], amps=options["amps"]),
+    )
+
+
+def _for_model(
+    budgets: tuple[float, ...],
+    prices: Path | None,
+    html: Path | None,
+    json: bool,
+    lang: str,
+    options: dict[str, Any],
+) -> None:
     from shiomi.rig.buy.build import front
     from shiomi.rig.buy.gpu_speeds import gpu_speeds
 

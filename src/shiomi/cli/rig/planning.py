@@ -56,17 +56,13 @@ def wish_options(command: Command) -> Command:
         click.option(
             "--shared-layers", is_flag=True, help="Several cards share each layer and need lanes."
         ),
-        click.option("--most-gpus", default=2, show_default=True, help="Graphics cards at most."),
-        click.option("--memory", default=32.0, show_default=True, help="GB of memory at least."),
+        click.option("--most-gpus", type=int, help="Graphics cards at most.  [default: 2, or 4]"),
+        click.option("--memory", type=float, help="GB of memory at least.  [default: 32, or 16]"),
         click.option("--storage", default=1000.0, show_default=True, help="GB of SSD at least."),
         click.option("--quantisation", help="Format of the weights.  [default: Q4_K_M or its own]"),
         click.option("--users", default=1, show_default=True, help="Users at the same time."),
-        click.option(
-            "--context", default=8192, show_default=True, help="Tokens of context, per user."
-        ),
-        click.option(
-            "--model", required=True, help="The language model it is for: a name, GGUF or config."
-        ),
+        click.option("--context", type=int, help="Tokens of context, per user.  [default: 8192]"),
+        click.option("--model", help="The language model it is for: a name, GGUF or config."),
     ):
         command = option(command)
     return command
@@ -92,13 +88,13 @@ def price_options(command: Command) -> Command:
 
 def wished(
     *,
-    model: str,
-    context: int,
+    model: str | None,
+    context: int | None,
     users: int,
     quantisation: str | None,
     storage: float,
-    memory: float,
-    most_gpus: int,
+    memory: float | None,
+    most_gpus: int | None,
     shared_layers: bool,
     allow_unknown: bool,
     no_used: bool,
@@ -114,16 +110,18 @@ def wished(
     from shiomi.rig.model.known_models import find_model, known_models
 
     wish = Wish(
-        memory_gb=memory,
+        memory_gb=32.0 if memory is None else memory,
         storage_gb=storage,
-        most_gpus=most_gpus,
+        most_gpus=2 if most_gpus is None else most_gpus,
         shared_layers=shared_layers,
         used=not no_used,
         allow_unknown=allow_unknown,
         circuit=Circuit(volts=volts, amps=amps),
     )
+    if model is None:
+        raise click.UsageError("--model is required here; `shiomi rig plan` works without one")
     known = find_model(model, known_models())
-    setting = Setting(context=context, users=users, quantisation=quantisation)
+    setting = Setting(context=context or 8192, users=users, quantisation=quantisation)
     return Wished(known, setting, wish, load_catalog(folder))
 
 

@@ -39,7 +39,7 @@ from shiomi.rig.message import Message, category, reason
 if TYPE_CHECKING:
     import numpy
 
-__all__ = ["Line", "Plan", "bought", "front", "plan", "upgrade"]
+__all__ = ["Line", "Plan", "Problem", "bought", "build_watts", "front", "plan", "upgrade"]
 
 Clock = Callable[[], float]
 
@@ -55,9 +55,9 @@ class Line:
     quantity: int
 
     @property
-    def price_jpy(self) -> int:
+    def price(self) -> int:
         """Of all of the line."""
-        return self.offer.price_jpy * self.quantity
+        return self.offer.price * self.quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Plan:
     @property
     def total_jpy(self) -> int:
         """What is to be paid."""
-        return sum(line.price_jpy for line in self.lines)
+        return sum(line.price for line in self.lines)
 
     @property
     def build(self) -> Build:
@@ -124,7 +124,7 @@ def upgrade(
     """
     budget = _budget(budget_jpy)
     start = clock()
-    problem = _Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
+    problem = Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
     return problem.best(budget, time_limit, clock, start)
 
 
@@ -150,7 +150,7 @@ def front(
     if not budgets:
         raise PlanError("no budget is given; give at least one, in yen")
     start = clock()
-    problem = _Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
+    problem = Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
     plans: list[Plan] = []
     for budget in budgets:
         try:
@@ -185,7 +185,7 @@ def _categories(found: Iterable[Category]) -> Message:
 
 
 @dataclass(slots=True)
-class _Problem:
+class Problem:
     """The candidates that are left, and the matrix of what must hold."""
 
     wish: Wish
@@ -196,7 +196,7 @@ class _Problem:
     upper: list[float] = field(default_factory=list)
 
     @classmethod
-    def prepare(cls, choices: Choices, wish: Wish) -> _Problem:
+    def prepare(cls, choices: Choices, wish: Wish) -> Problem:
         """Prune, and set up all that does not depend on the budget."""
         missing = [c for c, found in choices.candidates.items() if not found]
         if missing == [Category.GPU] and choices.without_speed:
@@ -258,11 +258,29 @@ class _Problem:
         picked = [self.kept[i] for i in cheaper or chosen]
         return self._plan(budget, picked, fastest and cheapest, clock() - start)
 
+    def cheapest(
+        self, fixed: Sequence[int], most: float, seconds: float
+    ) -> tuple[list[Candidate] | None, bool]:
+        """Return the cheapest build with the candidates `fixed`, and whether that is proven.
+
+        None if no build with them costs `most` or less.
+        """
+        import numpy
+
+        prices = numpy.array([float(x.price) for x in self.kept])
+        chosen, proven = self._solve(prices, [(prices, most)], seconds, fixed)
+        return (None if chosen is None else [self.kept[i] for i in chosen]), proven
+
+    def lines(self, picked: Iterable[Candidate]) -> tuple[Line, ...]:
+        """Return the list of parts of chosen candidates."""
+        return _lines(picked)
+
     def _solve(
         self,
         cost: numpy.ndarray[Any, Any],
         limits: Sequence[tuple[numpy.ndarray[Any, Any], float]],
         seconds: float,
+        fixed: Sequence[int] = (),
     ) -> tuple[list[int] | None, bool]:
         """Indices of what is chosen (None: nothing can be), and whether it is proven best."""
         import numpy
@@ -279,10 +297,12 @@ class _Problem:
             LinearConstraint(self.rows, -numpy.inf, numpy.array(self.upper)),
             *(LinearConstraint(row, -numpy.inf, limit) for row, limit in limits),
         ]
+        least = numpy.zeros(count)
+        least[list(fixed)] = 1.0
         result = milp(
             cost,
             integrality=numpy.ones(count),
-            bounds=Bounds(0, 1),
+            bounds=Bounds(least, numpy.ones(count)),
             constraints=constraints,
             options={"mip_rel_gap": 0.0, "time_limit": max(0.1, seconds)},
         )
@@ -299,13 +319,7 @@ class _Problem:
         return BudgetError(budget, sum(self.kept[i].price for i in chosen))
 
     def _plan(self, budget: int, picked: list[Candidate], proven: bool, seconds: float) -> Plan:
-        lines: dict[tuple[str, Offer], Line] = {}
-        for candidate in picked:
-            for part, offer in zip(candidate.parts, candidate.offers, strict=True):
-                present = lines.get((part.id, offer))
-                quantity = present.quantity + 1 if present else 1
-                lines[part.id, offer] = Line(part, offer, quantity)
-        ordered = tuple(lines.values())
+        ordered = _lines(picked)
         build = Build.of(line.part for line in ordered for _ in range(line.quantity))
         wish = self.wish
         found = check_build(build, circuit=wish.circuit, shared_layers=wish.shared_layers)
@@ -318,13 +332,23 @@ class _Problem:
             lines=ordered,
             speed=speed,
             checks=tuple(found),
-            wall_watts=_wall_watts(build),
+            wall_watts=build_watts(build),
             proven=proven,
             offers=self.choices.offers,
             without_speed=self.choices.without_speed,
             candidates=len(self.kept),
             seconds=seconds,
         )
+
+
+def _lines(picked: Iterable[Candidate]) -> tuple[Line, ...]:
+    lines: dict[tuple[str, Offer], Line] = {}
+    for candidate in picked:
+        for part, offer in zip(candidate.parts, candidate.offers, strict=True):
+            present = lines.get((part.id, offer))
+            quantity = present.quantity + 1 if present else 1
+            lines[part.id, offer] = Line(part, offer, quantity)
+    return tuple(lines.values())
 
 
 def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
@@ -349,7 +373,8 @@ def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
     return [row - partners[key] for key, row in lefts.items()]
 
 
-def _wall_watts(build: Build) -> float:
+def build_watts(build: Build) -> float:
+    """Return the watts at the wall under load, by the rated powers of the parts."""
     drawn = BASE_WATTS + sum(x.tdp_w or 0.0 for x in build.only(GraphicsCard))
     drawn += sum(cpu_watts(x) or 0.0 for x in build.only(Cpu))
     supply = next(iter(build.only(PowerSupply)))

@@ -34,11 +34,12 @@ class Candidate:
     offers: tuple[Offer, ...]  # one per part
     owned: bool = False  # some of it is already there: what is unknown about it is no obstacle
     speed: Estimate | None = None  # of a set of cards
+    worth: tuple[float, ...] = ()  # more that a candidate must match to dominate another
     price: int = field(init=False)
 
     def __post_init__(self) -> None:
         """Add up the price."""
-        object.__setattr__(self, "price", sum(offer.price_jpy for offer in self.offers))
+        object.__setattr__(self, "price", sum(offer.price for offer in self.offers))
 
     @property
     def order(self) -> tuple[int, tuple[str, ...]]:
@@ -156,7 +157,7 @@ def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Can
         classes = tuple(pair.place(candidate) for pair in own)
         drawn, cards, given = candidate.watts()
         speed = candidate.speed.value if candidate.speed else 0.0
-        worth = (-drawn, -cards, given, candidate.efficiency(), speed)
+        worth = (-drawn, -cards, given, candidate.efficiency(), speed, *candidate.worth)
         if (classes, worth) in alike:  # one that costs no more came before
             continue
         alike.add((classes, worth))

@@ -79,7 +79,7 @@ def gather(
         if offer.stock != 0 and (wish.used or offer.condition is not Condition.USED):
             offers.setdefault(offer.part, []).append(offer)
     for rows in offers.values():
-        rows.sort(key=lambda x: (x.price_jpy, x.condition, x.shop, x.url))
+        rows.sort(key=lambda x: (x.price, x.condition, x.shop, x.url))
     choices = Choices(offers=sum(map(len, offers.values())))
     have = have or Build()
     for category in Category:

@@ -79,7 +79,7 @@ def _rows(part: Part, offers: Iterable[Offer], today: datetime.date, shop: str) 
     rows = [
         [
             part.id,
-            str(offer.price_jpy),
+            str(offer.price),
             offer.date.isoformat(),
             f"{shop} {offer.shop}".strip(),
             str(offer.condition),

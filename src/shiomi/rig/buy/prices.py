@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import csv
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import resources
 from pathlib import Path
-from typing import TextIO
 
 from shiomi.rig.buy.catalog import Catalog
 from shiomi.rig.errors import AmbiguousPartError, PriceError, UnknownPartError
@@ -26,8 +26,8 @@ __all__ = [
     "Condition",
     "Offer",
     "Prices",
+    "example_prices",
     "read_prices",
-    "write_prices",
 ]
 
 COLUMNS = ("part", "price_jpy", "date", "shop", "condition", "stock", "url")
@@ -49,7 +49,7 @@ class Offer:
     """A part that can be had at a price."""
 
     part: str  # catalogue id
-    price_jpy: int  # tax included
+    price: int  # in the currency of the plan, tax included
     date: datetime.date
     shop: str = ""
     condition: Condition = Condition.NEW
@@ -66,7 +66,9 @@ class Prices:
     unfilled: int = 0  # rows without a price, as a template has them
 
 
-def read_prices(path: Path, catalog: Catalog, *, today: datetime.date) -> Prices:
+def read_prices(
+    path: Path, catalog: Catalog, *, today: datetime.date, currency: str = "JPY"
+) -> Prices:
     """The offers of a price file.
 
     A row that is no offer is left out and named in `refused`. Raises PriceError where the file
@@ -74,32 +76,47 @@ def read_prices(path: Path, catalog: Catalog, *, today: datetime.date) -> Prices
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read(csv.DictReader(file, strict=True), catalog, today, path)
+            return _read(csv.DictReader(file, strict=True), catalog, today, path, currency)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
 
 
+def example_prices(catalog: Catalog, currency: str = "JPY") -> Prices:
+    """Return the shipped example prices: round figures that show how planning works."""
+    with resources.as_file(
+        resources.files(__package__).joinpath("data/example_prices.csv")
+    ) as path:
+        return read_prices(path, catalog, today=datetime.date.max, currency=currency)
+
+
 def _read(
-    reader: csv.DictReader[str], catalog: Catalog, today: datetime.date, path: Path
+    reader: csv.DictReader[str],
+    catalog: Catalog,
+    today: datetime.date,
+    path: Path,
+    currency: str,
 ) -> Prices:
-    missing = [x for x in ("part", "price_jpy", "date") if x not in (reader.fieldnames or ())]
+    column = f"price_{currency.lower()}"
+    missing = [x for x in ("part", column, "date") if x not in (reader.fieldnames or ())]
     if missing:
         raise PriceError(f"{path}: column {missing[0]!r} is missing; begin with {PRICE_FILE!r}")
     prices = Prices()
     for count, row in enumerate(reader):
         if count >= _MOST_ROWS:
             raise PriceError(f"{path} has more than {_MOST_ROWS} rows; divide it")
-        if row.get("part") and not (row["price_jpy"] or "").strip():
+        if row.get("part") and not (row[column] or "").strip():
             prices.unfilled += 1
             continue
         try:
-            prices.offers.append(_offer(row, catalog, today))
+            prices.offers.append(_offer(row, catalog, today, column))
         except (ValueError, UnknownPartError, AmbiguousPartError) as error:
             prices.refused.append(f"{path.name} line {reader.line_num}: {error}")
     return prices
 
 
-def _offer(row: Mapping[str, str | None], catalog: Catalog, today: datetime.date) -> Offer:
+def _offer(
+    row: Mapping[str, str | None], catalog: Catalog, today: datetime.date, column: str
+) -> Offer:
     def text(name: str) -> str:
         return (row.get(name) or "").strip()
 
@@ -107,7 +124,7 @@ def _offer(row: Mapping[str, str | None], catalog: Catalog, today: datetime.date
         raise ValueError("it has more fields than the first line names")
     return Offer(
         part=catalog.find(text("part")).id,
-        price_jpy=_yen(text("price_jpy")),
+        price=_amount(text(column), column),
         date=_date(text("date"), today),
         shop=text("shop")[:100],
         condition=_condition(text("condition")),
@@ -116,9 +133,9 @@ def _offer(row: Mapping[str, str | None], catalog: Catalog, today: datetime.date
     )
 
 
-def _yen(text: str) -> int:
+def _amount(text: str, column: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 12 and 0 < int(text) <= MOST_YEN):
-        raise ValueError(f"price_jpy {text[:20]!r} is no whole number of yen from 1 to {MOST_YEN}")
+        raise ValueError(f"{column} must be a whole number from 1 to {MOST_YEN}, got {text[:20]!r}")
     return int(text)
 
 
@@ -144,22 +161,3 @@ def _stock(text: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) < 7):
         raise ValueError(f"stock {text[:20]!r} is no number")
     return int(text)
-
-
-def write_prices(offers: Iterable[Offer], file: TextIO) -> int:
-    """Write offers as a price file; returns how many."""
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    count = 0
-    for row in _rows(offers):
-        writer.writerow(row)
-        count += 1
-    return count
-
-
-def _rows(offers: Iterable[Offer]) -> Iterator[tuple[str, ...]]:
-    for offer in offers:
-        stock = "" if offer.stock is None else str(offer.stock)
-        date = offer.date.isoformat()
-        price = str(offer.price_jpy)
-        yield offer.part, price, date, offer.shop, offer.condition, stock, offer.url

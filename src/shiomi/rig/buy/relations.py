@@ -166,6 +166,24 @@ def _pcie_slots(count: int, slots: int | None) -> Judged:
     return _check(Check.PCIE_SLOTS, "second_slot") if count > 1 else None
 
 
+_POSITIONS = {"Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8, "XL ATX": 9}
+
+
+def _positions(widths: tuple[int, ...] | None, form_factor: str | None) -> Judged:
+    """Judge whether cards in a row find slots: all but the last must lie within the board."""
+    if widths is None or len(widths) < 2:
+        return None  # the case's slots limit a single card
+    positions = _POSITIONS.get(_SAME_SIZE.get(form_factor or "", form_factor or ""))
+    if positions is None:
+        return _unknown(Check.PCIE_SLOTS, "positions")
+    need = sum(widths[1:]) + 1  # the widest is the last and may overhang the board
+    if need > positions:
+        return _refused(
+            Check.PCIE_SLOTS, "positions", have=len(widths), need=need, positions=positions
+        )
+    return None
+
+
 def _lanes(socket: str, count: int) -> Judged:
     if count < 2:
         return None
@@ -269,6 +287,13 @@ def _covered(cards: tuple[GraphicsCard, ...]) -> Key:
     return None if None in widths else sum(math.ceil(w) for w in widths if w is not None)
 
 
+def _widths(cards: tuple[GraphicsCard, ...]) -> Key:
+    """Return the whole slots of each card, the narrowest last."""
+    widths = [card.slot_width for card in cards]
+    known = [math.ceil(w) for w in widths if w is not None]
+    return tuple(sorted(known, reverse=True)) if len(known) == len(widths) else None
+
+
 def _kinds(kits: tuple[MemoryKit, ...]) -> Key:
     return tuple(sorted({kit.type for kit in kits}))
 
@@ -341,6 +366,7 @@ def relations(*, shared_layers: bool = False) -> tuple[Relation, ...]:
         Relation(cpu, kit, _first("memory_max_gb"), _capacity, _cpu_capacity),
         Relation(board, case, _first("form_factor"), _first("boards"), _form_factor),
         Relation(gpu, board, len, _first("x16_slots"), _pcie_slots),
+        Relation(gpu, board, _widths, _first("form_factor"), _positions),
         Relation(
             gpu,
             case,

@@ -238,7 +238,7 @@ def _cheapest(
         if not 0 < hit.price <= MOST_YEN or not any(_holds(hit.name, x) for x in wanted):
             continue
         condition = Condition.USED if hit.used else Condition.NEW
-        if condition not in best or hit.price < best[condition].price_jpy:
+        if condition not in best or hit.price < best[condition].price:
             url = hit.url if hit.url.startswith("https://") else ""
             stock = 1 if hit.used else None
             best[condition] = Offer(

@@ -111,10 +111,12 @@ def fit_model(
     *,
     floor: Floor | None = None,
     calibration: Calibration | None = None,
+    context: bool = True,
 ) -> Runs | None:
     """How one model runs here; None: it does not.
 
-    `calibration` belongs to the GPUs of the machine. Raises SettingError for a setting that means
+    `calibration` belongs to the GPUs of the machine. `context` False skips the search for the
+    longest context. Raises SettingError for a setting that means
     nothing.
     """
     setting, floor = setting or Setting(), floor or Floor()
@@ -122,7 +124,7 @@ def fit_model(
     trained = known.model.context_length
     if trained is not None and setting.context > trained:
         return None
-    task = _Task(known, machine, setting, floor, calibration)
+    task = _Task(known, machine, setting, floor, calibration, context)
     formats = _formats(known, setting)
     exact = [x for x in formats if find_quantisation(x).dense_bits >= EXACT_BITS]
     rest = [x for x in formats if x not in exact]
@@ -182,6 +184,7 @@ class _Task:
     setting: Setting
     floor: Floor
     calibration: Calibration | None
+    context: bool = True  # the longest context is wanted
 
     def best(self, formats: Sequence[str], place: Place, gpus: int) -> Runs | None:
         """Return the most exact format that fits in this place and is fast enough.
@@ -236,6 +239,8 @@ class _Task:
 
     def with_context(self, runs: Runs) -> Runs:
         """Return the same with the longest context that fits."""
+        if not self.context:
+            return runs
 
         def fits_with(context: int) -> bool:
             setting = replace(

@@ -52,7 +52,7 @@ def plan_text(plan: Plan, language: str = "en") -> str:
         where = ", ".join(x for x in (line.offer.shop, phrase(line.offer.condition)) if x)
         lines.append(
             f"  {say(language, 'category', line.part.category)}: {count}{line.part.name}"
-            f"  ¥{line.price_jpy:,} ({where})"
+            f"  ¥{line.price:,} ({where})"
         )
     lines += [
         f"{phrase('total')}: ¥{plan.total_jpy:,}",
@@ -97,7 +97,7 @@ def _as_json(plan: Plan, language: str) -> dict[str, Any]:
                 "id": line.part.id,
                 "name": line.part.name,
                 "quantity": line.quantity,
-                "price_jpy": line.offer.price_jpy,
+                "price_jpy": line.offer.price,
                 "condition": str(line.offer.condition),
                 "date": None
                 if line.offer.condition is Condition.OWN

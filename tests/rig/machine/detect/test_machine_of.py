@@ -34,7 +34,7 @@ READ_AS: dict[str, tuple[list[tuple[str, float]], float | None]] = {
     "m4-max": ([("M4 Max 40-core GPU 128 GB", 128)], 546),
     "m4-max-without-profiler": ([("M4 Max 40-core GPU 64 GB", 64)], 546),
     "m2-ultra": ([("M2 Ultra 76-core GPU 192 GB", 192)], 800),
-    "m5": ([], None),
+    "m5": ([("M5 10-core GPU 32 GB", 32)], 153),
     "intel-mac": ([], None),
     "headless-cpu": ([], 460.8),
     "virtual-machine": ([], None),

@@ -1,0 +1,303 @@
+"""The most capable machine for a budget: builds of parts and whole machines, over all models.
+
+Every set of graphics cards is tried with every amount of memory, and every whole machine as it is.
+On each, `best_for` finds the model that is worth most at a usable speed. The cheapest compatible
+build around each pair is found by integer programming. A pair is left out only if a machine that is
+worth as much costs no more than a lower bound of the pair's price, so the best one is proven.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from shiomi.rig.buy.build import Line, Problem, build_watts
+from shiomi.rig.buy.candidates import Candidate
+from shiomi.rig.buy.catalog import Catalog
+from shiomi.rig.buy.choices import gather, memory_sizes, speed_name
+from shiomi.rig.buy.compatibility import check_build
+from shiomi.rig.buy.findings import Finding, Refusal
+from shiomi.rig.buy.parts import Build, Category, GraphicsCard, MemoryKit
+from shiomi.rig.buy.prices import Condition, Prices
+from shiomi.rig.buy.whole import WholeMachine
+from shiomi.rig.buy.wish import Wish
+from shiomi.rig.errors import PlanError
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.use import Capability, Use, best_for, capability
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.message import reason
+from shiomi.rig.model.known_models import KnownModel
+from shiomi.rig.model.quality import Quality, quality_table
+
+__all__ = ["Answer", "BudgetPlan", "Running", "plan_budget", "running_cost"]
+
+MORE = 1.2  # what 20 % more money would change
+_IDLE_WATTS = (55.0, 18.0)  # a desktop without cards, and each card
+_FOUR_MODULES = 3600.0  # MT/s that four DDR5 modules reach on desktop boards
+_SOLVE_SECONDS = 5.0
+_CHANNELS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A machine that can be bought, and what it does best."""
+
+    machine: Machine
+    capability: Capability
+    price: int
+    idle_w: float
+    load_w: float
+    lines: tuple[Line, ...] = ()  # parts; none of a whole machine
+    whole: WholeMachine | None = None
+    checks: tuple[Finding, ...] = ()
+
+    @property
+    def worth(self) -> float:
+        """What the best model is worth on it."""
+        return self.capability.worth
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How the machine is used, and what electricity costs."""
+
+    hours: float = 2.0  # under load, each day
+    idle_hours: float = 6.0  # switched on beside that
+    per_kwh: float = 31.0  # in the currency of the plan
+    years: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetPlan:
+    """The best machine for a budget, and what surrounds it."""
+
+    budget: int
+    currency: str
+    use: Use
+    best: Answer
+    frontier: tuple[Answer, ...]  # each is worth more than all cheaper ones, cheapest first
+    more: Answer | None  # what 20 % more money buys; None: nothing better
+    proven: bool
+    tried: int  # pairs of cards and memory, and whole machines
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A set of cards with memory, before the rest of the build is known."""
+
+    cards: int  # index of the candidate
+    memory: int
+    least: int  # lower bound of the price
+    machine: Machine
+
+
+def running_cost(answer: Answer, running: Running) -> float:
+    """Return price and electricity over the years."""
+    daily = answer.load_w * running.hours + answer.idle_w * running.idle_hours
+    return answer.price + daily / 1000 * 365 * running.years * running.per_kwh
+
+
+def plan_budget(
+    budget: int,
+    use: Use,
+    models: Iterable[KnownModel],
+    catalog: Catalog,
+    prices: Prices,
+    machines: Iterable[WholeMachine],
+    wish: Wish,
+    *,
+    quality: Quality | None = None,
+    currency: str = "JPY",
+    clock: Callable[[], float] = time.monotonic,
+) -> BudgetPlan:
+    """Return the machine that is worth most within the budget.
+
+    Raises PlanError with the reason if no machine makes any model usable.
+    """
+    start = clock()
+    table = quality or quality_table()
+    ranked = capability(models, use, table)
+    if not ranked:
+        raise PlanError(reason("no_model_for_use", use=use.name))
+    limit = int(budget * MORE)
+    search = _Search(use, table, ranked, limit)
+    for whole in machines:
+        if whole.price <= limit and (wish.used or whole.condition is not Condition.USED):
+            search.whole(whole)
+    if prices.offers:
+        search.parts(wish, catalog, prices)
+    within = [x for x in search.found if x.price <= budget]
+    if not within:
+        raise _nothing(search, budget, currency)
+    best = max(within, key=lambda x: (x.worth, -x.price))
+    better = [x for x in search.found if x.worth > best.worth]
+    return BudgetPlan(
+        budget=budget,
+        currency=currency,
+        use=use,
+        best=best,
+        frontier=_frontier(search.found),
+        more=max(better, key=lambda x: (x.worth, -x.price), default=None),
+        proven=search.proven,
+        tried=search.tried,
+        seconds=clock() - start,
+    )
+
+
+def _nothing(search: _Search, budget: int, currency: str) -> PlanError:
+    cheapest = min((x.price for x in search.found), default=None)
+    if cheapest is not None:
+        return PlanError(
+            reason(
+                "budget_too_small",
+                budget=f"{budget:,}",
+                cheapest=f"{cheapest:,}",
+                currency=currency,
+            )
+        )
+    return PlanError(reason("nothing_usable", budget=f"{budget:,}", use=search.use.name))
+
+
+def _frontier(found: Iterable[Answer]) -> tuple[Answer, ...]:
+    front: list[Answer] = []
+    for answer in sorted(found, key=lambda x: (x.price, -x.worth)):
+        if not front or answer.worth > front[-1].worth:
+            front.append(answer)
+    return tuple(front)
+
+
+class _Search:
+    """Collects answers; keeps what was estimated, as many pairs have the same GPUs."""
+
+    def __init__(
+        self, use: Use, quality: Quality, ranked: Sequence[tuple[float, KnownModel]], limit: int
+    ) -> None:
+        self.use = use
+        self.quality = quality
+        self.ranked = ranked
+        self.limit = limit
+        self.found: list[Answer] = []
+        self.proven = True
+        self.tried = 0
+
+    def whole(self, whole: WholeMachine) -> None:
+        """Add a whole machine if a model is usable on it."""
+        self.tried += 1
+        best = best_for(self.ranked, whole.machine, self.use, self.quality)
+        if best is not None:
+            self.found.append(
+                Answer(whole.machine, best, whole.price, whole.idle_w, whole.load_w, whole=whole)
+            )
+
+    def parts(self, wish: Wish, catalog: Catalog, prices: Prices) -> None:
+        """Add the cheapest build around each pair of cards and memory that may be worth it."""
+        problem = _problem(wish, catalog, prices)
+        if problem is None:
+            return
+        for pair in self._pairs(problem, catalog):
+            self.tried += 1
+            reached = max((x.worth for x in self.found if x.price <= pair.least), default=-1.0)
+            best = best_for(self.ranked, pair.machine, self.use, self.quality)
+            if best is None or best.worth <= reached:
+                continue
+            picked, proven = problem.cheapest((pair.cards, pair.memory), self.limit, _SOLVE_SECONDS)
+            self.proven &= proven
+            if picked is not None:
+                self.found.append(_answer(problem, picked, pair.machine, best))
+
+    def _pairs(self, problem: Problem, catalog: Catalog) -> list[_Pair]:
+        sizes = memory_sizes(catalog.of(GraphicsCard))
+        cheapest = {
+            category: min(x.price for x in problem.kept if x.category is category)
+            for category in Category
+        }
+        rest = sum(
+            price
+            for category, price in cheapest.items()
+            if category not in (Category.GPU, Category.MEMORY)
+        )
+        pairs = []
+        for index, cards in enumerate(problem.kept):
+            if cards.category is not Category.GPU:
+                continue
+            for place, memory in enumerate(problem.kept):
+                least = cards.price + memory.price + rest
+                if memory.category is Category.MEMORY and least <= self.limit:
+                    pairs.append(_Pair(index, place, least, _machine(cards, memory, sizes)))
+        return sorted(pairs, key=lambda x: (x.least, x.cards, x.memory))
+
+
+def _problem(wish: Wish, catalog: Catalog, prices: Prices) -> Problem | None:
+    """Return the builds that can be made, with cards and memory that differ kept apart."""
+    sizes = memory_sizes(catalog.of(GraphicsCard))
+
+    def known(name: str, count: int) -> Estimate:
+        del count
+        find_gpu(name)  # raises UnknownPartError or AmbiguousPartError, and the card is left out
+        return Estimate(1.0, 1.0, 1.0, "tok/s")
+
+    choices = gather(wish, catalog, prices, known)
+    names: dict[str, int] = {}
+    cards = []
+    for x in choices.candidates[Category.GPU]:
+        first = x.parts[0]
+        name = speed_name(first, sizes) if isinstance(first, GraphicsCard) else None
+        kind = names.setdefault(f"{len(x.parts)} x {name}", len(names))
+        cards.append(replace(x, worth=(float(kind), -float(kind))))
+    choices.candidates[Category.GPU] = cards
+    choices.candidates[Category.MEMORY] = [
+        replace(x, worth=_memory(x)) for x in choices.candidates[Category.MEMORY]
+    ]
+    if any(not found for found in choices.candidates.values()):
+        return None
+    return Problem.prepare(choices, wish)
+
+
+def _memory(candidate: Candidate) -> tuple[float, float]:
+    """Return GB and GB/s of the memory in two channels; 0 GB/s if its rate is not known."""
+    kits = [x for x in candidate.parts if isinstance(x, MemoryKit)]
+    size = sum(x.capacity_gb for x in kits)
+    rate = float(min((x.speed or 0) for x in kits))
+    if sum(x.modules for x in kits) > _CHANNELS and kits[0].type == "DDR5":
+        rate = min(rate, _FOUR_MODULES)
+    channels = min(_CHANNELS, sum(x.modules for x in kits))
+    return size, channels * rate * 8 / 1000
+
+
+def _machine(cards: Candidate, memory: Candidate, sizes: dict[str, set[float]]) -> Machine:
+    first = cards.parts[0]
+    assert isinstance(first, GraphicsCard)
+    name = speed_name(first, sizes) or first.chipset
+    size, rate = _memory(memory)
+    count = len(cards.parts)
+    return Machine(
+        f"{name} x{count}, {size:g} GB" if count > 1 else f"{name}, {size:g} GB",
+        (find_gpu(name),) * count,
+        size,
+        rate or None,
+    )
+
+
+def _answer(
+    problem: Problem, picked: Sequence[Candidate], machine: Machine, best: Capability
+) -> Answer:
+    lines = problem.lines(picked)
+    build = Build.of(line.part for line in lines for _ in range(line.quantity))
+    wish = problem.wish
+    checks = check_build(build, circuit=wish.circuit, shared_layers=wish.shared_layers)
+    refused = [x.message for x in checks if isinstance(x, Refusal)]
+    if refused:
+        raise PlanError(f"planner and checker disagree, please report it: {refused[0]}")
+    base, each = _IDLE_WATTS
+    return Answer(
+        machine=machine,
+        capability=best,
+        price=sum(line.price for line in lines),
+        idle_w=base + each * len(machine.gpus),
+        load_w=build_watts(build),
+        lines=lines,
+        checks=tuple(checks),
+    )

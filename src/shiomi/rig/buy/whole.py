@@ -1,0 +1,76 @@
+"""Whole machines that are bought as they are: Macs, Strix Halo and GB10 machines.
+
+`data/machines.csv` holds round example prices in JPY and USD with their date and source. A file of
+the reader's own has the same columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from shiomi.rig.buy.prices import MOST_YEN, Condition
+from shiomi.rig.errors import PriceError, RigError
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.machine.machine import Machine
+
+__all__ = ["WholeMachine", "example_machines", "read_machines"]
+
+_COLUMNS = ("name", "gpu", "memory_gb", "condition", "date", "idle_w", "load_w", "noise", "source")
+
+
+@dataclass(frozen=True, slots=True)
+class WholeMachine:
+    """A machine with its price in the currency of the plan."""
+
+    machine: Machine
+    price: int
+    condition: Condition
+    date: datetime.date
+    idle_w: float
+    load_w: float
+    noise: str  # "quiet", "moderate" or empty
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The name under which it is sold."""
+        return str(self.machine.name)
+
+
+def example_machines(currency: str = "JPY") -> list[WholeMachine]:
+    """Return the shipped examples."""
+    with resources.as_file(resources.files(__package__).joinpath("data/machines.csv")) as path:
+        return read_machines(path, currency)
+
+
+def read_machines(path: Path, currency: str = "JPY") -> list[WholeMachine]:
+    """Return the machines of a file; raise PriceError for a row that is wrong."""
+    column = f"price_{currency.lower()}"
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = {*_COLUMNS, column} - set(reader.fieldnames or ())
+            if missing:
+                raise PriceError(f"{path}: column {min(missing)!r} is missing from its first line")
+            return [_machine(row, column, f"{path} line {reader.line_num}") for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
+
+
+def _machine(row: dict[str, str], column: str, where: str) -> WholeMachine:
+    try:
+        gpu = find_gpu(row["gpu"])
+        memory = float(row["memory_gb"])
+        price = int(row[column])
+        idle, load = float(row["idle_w"]), float(row["load_w"])
+        date, condition = datetime.date.fromisoformat(row["date"]), Condition(row["condition"])
+    except (TypeError, ValueError, RigError) as error:
+        raise PriceError(f"{where}: {error}") from error
+    if not (0 < price <= MOST_YEN and 1 <= memory <= 65_536 and 0 <= idle <= load <= 5000):
+        raise PriceError(f"{where}: price, memory or watts are out of range")
+    machine = Machine(row["name"], (gpu,), memory, gpu.bandwidth_gb_s)
+    return WholeMachine(machine, price, condition, date, idle, load, row["noise"], row["source"])

@@ -1,0 +1,127 @@
+"""What a machine is used for: context, prompt, and the speeds below which that is no pleasure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from shiomi.rig.errors import SettingError
+from shiomi.rig.estimate.coefficients import Calibration
+from shiomi.rig.estimate.fit import Floor, Runs, fit_model
+from shiomi.rig.estimate.setting import Setting
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.model.known_models import KnownModel
+from shiomi.rig.model.quality import Quality, format_loss, quality_table
+
+__all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "worth"]
+
+_MOST_BONUS = 4.0  # points that speed beyond the floor adds at most
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use with its setting and floor; `column` is the column of the quality table."""
+
+    name: str
+    column: str
+    setting: Setting
+    floor: Floor
+    purpose: str = "chat"
+    language: str | None = None  # that the makers must name, ISO 639
+
+    def serves(self, known: KnownModel) -> bool:
+        """Return whether the model is made for this use."""
+        if self.language is not None and self.language not in known.languages:
+            return False
+        return self.purpose in known.purposes or self.purpose == "code"
+
+
+USES = {
+    x.name: x
+    for x in (
+        Use("chat", "chat", Setting(context=8192, prompt=2048), Floor(write=10, read=100)),
+        Use(
+            "code",
+            "code",
+            Setting(context=32_768, prompt=16_384),
+            Floor(write=15, read=250),
+            purpose="code",
+        ),
+        Use("long", "long", Setting(context=65_536, prompt=49_152), Floor(write=8, read=200)),
+        Use(
+            "digest",
+            "chat",
+            Setting(context=4800, prompt=4000),
+            Floor(write=4, read=50),
+            language="ja",
+        ),
+    )
+}
+
+
+def find_use(name: str) -> Use:
+    """Return a use by its name."""
+    if name not in USES:
+        raise SettingError(f"use must be one of {', '.join(USES)}, got {name[:40]!r}")
+    return USES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """A model that is usable on a machine, and what it is worth there."""
+
+    runs: Runs
+    score: float  # of the answers, less what the format loses
+    listed: bool  # the score is from the table, not by rule
+    worth: float  # score and a bonus for speed
+
+
+def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
+    """Return what a run is worth: the score, and 1.5 points per doubling of the lower bound."""
+    score, listed = quality.score(runs.known, use.column)
+    score -= format_loss(runs.quantisation)
+    bonus = 0.0
+    if runs.decode is not None and runs.decode.low > 0:
+        ratio = runs.decode.low / (use.floor.write * use.setting.users)
+        while ratio >= 2 and bonus < _MOST_BONUS:
+            ratio /= 2
+            bonus += 1.5
+        if ratio > 1:
+            bonus += 1.5 * (ratio - 1)
+    return Capability(runs, score, listed, score + min(_MOST_BONUS, bonus))
+
+
+def best_for(
+    models: Iterable[tuple[float, KnownModel]],
+    machine: Machine,
+    use: Use,
+    quality: Quality,
+    *,
+    calibration: Calibration | None = None,
+) -> Capability | None:
+    """Return the usable model that is worth most; None if none is usable.
+
+    `models` come with their scores, highest first, so that the search can stop early.
+    """
+    best: Capability | None = None
+    for score, known in models:
+        if best is not None and score + _MOST_BONUS <= best.worth:
+            break
+        runs = fit_model(
+            known, machine, use.setting, floor=use.floor, calibration=calibration, context=False
+        )
+        if runs is None or not (runs.fast and runs.sure):
+            continue
+        found = worth(runs, use, quality)
+        if best is None or found.worth > best.worth:
+            best = found
+    return best
+
+
+def capability(
+    models: Iterable[KnownModel], use: Use, quality: Quality | None = None
+) -> list[tuple[float, KnownModel]]:
+    """Return the models that serve a use, the highest score first."""
+    table = quality or quality_table()
+    found = [(table.score(x, use.column)[0], x) for x in models if use.serves(x)]
+    return sorted(found, key=lambda x: (-x[0], x[1].name))

@@ -1,0 +1,108 @@
+"""How good a model's answers are, for a use: a dated table, and a rule for models that it lacks.
+
+`data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, with their source.
+A model that is not listed gets a score by rule: capacity is the geometric mean of all parameters
+and of those read per token, and one year counts as a doubling of it. The rule was fitted by eye to
+the table and takes three points off, because nobody published a score.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from shiomi.rig.errors import ModelFileError
+from shiomi.rig.model.known_models import KnownModel
+from shiomi.rig.model.quantisation import find_quantisation
+
+__all__ = ["QUALITY_DATE", "Quality", "doublings", "format_loss", "quality_table", "read_quality"]
+
+QUALITY_DATE = "2026-11-29"
+COLUMNS = ("chat", "code", "long")
+_FIRST_YEAR = 2023
+_RULE = (34.4, 9.0, 4.0)  # doublings at the score of the last figure, points per doubling
+_MOST = 50.0
+_MOST_BYTES = 1_000_000
+# Points that a format below these bits per weight loses; llama.cpp's perplexities of Llama 3 70B
+# give the order, the points are a judgement.
+_LOSSES = ((8.0, 0.0), (6.0, 0.2), (5.2, 0.6), (4.5, 1.2), (4.1, 1.6), (3.7, 4.0), (2.95, 6.5))
+_LARGEST_LOSS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Scores by model name in lower case, then by column."""
+
+    scores: Mapping[str, Mapping[str, float]]
+
+    def score(self, known: KnownModel, column: str) -> tuple[float, bool]:
+        """Return the score of a model, and whether it is in the table."""
+        listed = self.scores.get(known.name.casefold())
+        if listed is not None:
+            return listed[column], True
+        start, points, least = _RULE
+        value = least + points * (doublings(known) - start)
+        return min(_MOST, max(0.0, value)), False
+
+
+def doublings(known: KnownModel) -> float:
+    """Return the capacity of a model in doublings, one more for each year since 2023."""
+    model = known.model
+    capacity = math.sqrt(float(model.parameters) * model.active_parameters)
+    years = 0.0
+    if known.released is not None:
+        year, month = known.released.split("-")
+        years = int(year) - _FIRST_YEAR + (int(month) - 1) / 12
+    return math.log2(capacity) + years
+
+
+def format_loss(quantisation: str) -> float:
+    """Return the points that answers lose by a format of the weights."""
+    bits = find_quantisation(quantisation).dense_bits
+    return next((loss for least, loss in _LOSSES if bits >= least), _LARGEST_LOSS)
+
+
+@cache
+def quality_table() -> Quality:
+    """Return the shipped table."""
+    text = resources.files(__package__).joinpath("data/quality.csv").read_text("utf-8")
+    return _parse(text, "quality.csv")
+
+
+def read_quality(path: Path) -> Quality:
+    """Return a table of the reader's own; raise ModelFileError if it is not one."""
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"{path} cannot be read as UTF-8: {error}") from error
+    return _parse(text, str(path))
+
+
+def _parse(text: str, name: str) -> Quality:
+    lines = [x for x in text.splitlines() if x and not x.startswith("#")]
+    reader = csv.DictReader(lines)
+    missing = {"model", *COLUMNS} - set(reader.fieldnames or ())
+    if missing:
+        raise ModelFileError(f"{name}: column {min(missing)!r} is missing from its first line")
+    scores: dict[str, dict[str, float]] = {}
+    for row in reader:
+        scores[(row["model"] or "").casefold()] = {
+            column: _score(row[column], row["model"], name) for column in COLUMNS
+        }
+    return Quality(scores)
+
+
+def _score(text: str | None, model: str, name: str) -> float:
+    try:
+        value = float(text or "")
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 100:
+        raise ModelFileError(f"{name}: the score of {model!r} must be 0 to 100, got {text!r}")
+    return value

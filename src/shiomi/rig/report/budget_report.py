@@ -1,0 +1,200 @@
+"""The best machine for a budget, as text and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shiomi.rig.buy.budget import Answer, BudgetPlan, Running, running_cost
+from shiomi.rig.buy.findings import Unknown
+from shiomi.rig.estimate.use import Capability
+from shiomi.rig.model.quality import QUALITY_DATE
+from shiomi.rig.report.fit_report import estimate_json, range_text
+from shiomi.rig.report.table import figure, text_table
+from shiomi.rig.report.wording import say, text_of, texts_of
+
+__all__ = ["budget_json", "budget_text", "money"]
+
+_SIGNS = {"JPY": "¥", "USD": "$"}
+
+
+def money(amount: float, currency: str) -> str:
+    """Return an amount as it is printed."""
+    return f"{_SIGNS.get(currency, '')}{amount:,.0f}"
+
+
+def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, example: bool) -> str:
+    """The best machine, its model and parts, the frontier, and what 20 % more money changes."""
+
+    def phrase(key: str, **slots: object) -> str:
+        return say(language, "budget", key, {k: str(v) for k, v in slots.items()})
+
+    best, currency = plan.best, plan.currency
+    lines = [
+        phrase("title", budget=money(plan.budget, currency), use=phrase(f"use_{plan.use.name}")),
+        "",
+        f"{text_of(best.machine.name, language)}  {money(best.price, currency)}",
+        f"  {_capability(best.capability, language)}",
+        *_parts(best, currency, language),
+        "",
+        phrase(
+            "cost",
+            years=f"{running.years:g}",
+            total=money(running_cost(best, running), currency),
+            load=f"{best.load_w:.0f}",
+            idle=f"{best.idle_w:.0f}",
+            hours=f"{running.hours:g}",
+            idle_hours=f"{running.idle_hours:g}",
+            price=f"{money(running.per_kwh, currency)}"
+            if running.per_kwh >= 1
+            else f"{_SIGNS.get(currency, '')}{running.per_kwh:g}",
+        ),
+        "",
+        phrase("frontier"),
+        *(f"  {x}" for x in _frontier(plan, language)),
+    ]
+    if plan.more is None:
+        lines.append(phrase("no_more"))
+    else:
+        lines.append(
+            phrase(
+                "more",
+                machine=text_of(plan.more.machine.name, language),
+                price=money(plan.more.price, currency),
+                what=_capability(plan.more.capability, language),
+            )
+        )
+    lines += ["", phrase("proven", tried=plan.tried) if plan.proven else phrase("unproven")]
+    if best.checks:
+        lines += [say(language, "plan", "checks") + ":"]
+        lines += [f"  - {text_of(x.message, language)}" for x in best.checks]
+    floor = plan.use.floor
+    decode = best.capability.runs.decode
+    lines += [
+        "",
+        phrase(
+            "floor",
+            write=f"{floor.write:g}",
+            read=f"{floor.read:g}",
+            prompt=f"{plan.use.setting.prompt:,}",
+            context=f"{plan.use.setting.context:,}",
+        ),
+        phrase("quality", date=QUALITY_DATE),
+    ]
+    if decode is not None:
+        lines.append(phrase("rests", basis=texts_of(decode.basis, language)))
+    if example:
+        lines.append(phrase("example", date=_date(best)))
+    return "\n".join(lines) + "\n"
+
+
+def _date(answer: Answer) -> str:
+    if answer.whole is not None:
+        return answer.whole.date.isoformat()
+    return max(line.offer.date for line in answer.lines).isoformat()
+
+
+def _capability(found: Capability, language: str) -> str:
+    runs = found.runs
+    return say(
+        language,
+        "budget",
+        "runs",
+        {
+            "model": runs.known.name,
+            "format": runs.quantisation,
+            "place": say(language, "place", str(runs.place)),
+            "write": range_text(runs.decode),
+            "read": range_text(runs.prefill),
+            "score": f"{found.score:.0f}" + ("" if found.listed else "*"),
+        },
+    )
+
+
+def _parts(answer: Answer, currency: str, language: str) -> list[str]:
+    if answer.whole is not None:
+        condition = say(language, "plan", answer.whole.condition)
+        return [f"  {condition}; {answer.whole.source}"]
+    rows = []
+    for line in answer.lines:
+        count = f"{line.quantity} x " if line.quantity > 1 else ""
+        rows.append(
+            [
+                f"  {say(language, 'category', line.part.category)}",
+                f"{count}{line.part.name}",
+                say(language, "plan", line.offer.condition),
+                money(line.price, currency),
+            ]
+        )
+    return text_table(rows, right=(3,))
+
+
+def _frontier(plan: BudgetPlan, language: str) -> list[str]:
+    rows = []
+    for x in plan.frontier:
+        runs = x.capability.runs
+        rows.append(
+            [
+                "*" if x is plan.best else "",
+                money(x.price, plan.currency),
+                text_of(x.machine.name, language),
+                f"{runs.known.name} {runs.quantisation}",
+                figure(x.capability.score),
+                f"{figure(runs.decode.value) if runs.decode else '?'} tok/s",
+            ]
+        )
+    return text_table(rows, right=(1, 4, 5))
+
+
+def budget_json(plan: BudgetPlan, running: Running, language: str = "en") -> dict[str, Any]:
+    """The same as what json.dumps takes."""
+
+    def answer(x: Answer) -> dict[str, Any]:
+        runs = x.capability.runs
+        return {
+            "machine": text_of(x.machine.name, language),
+            "price": x.price,
+            "cost_with_electricity": round(running_cost(x, running)),
+            "load_watts": round(x.load_w),
+            "idle_watts": round(x.idle_w),
+            "model": runs.known.name,
+            "quantisation": runs.quantisation,
+            "place": str(runs.place),
+            "score": round(x.capability.score, 1),
+            "score_listed": x.capability.listed,
+            "worth": round(x.worth, 2),
+            "decode": estimate_json(runs.decode),
+            "prefill": estimate_json(runs.prefill),
+            "parts": [
+                {
+                    "category": str(line.part.category),
+                    "id": line.part.id,
+                    "name": line.part.name,
+                    "quantity": line.quantity,
+                    "price": line.offer.price,
+                    "condition": str(line.offer.condition),
+                    "date": line.offer.date.isoformat(),
+                }
+                for line in x.lines
+            ],
+            "checks": [
+                {
+                    "check": str(c.check),
+                    "always": isinstance(c, Unknown) and c.always,
+                    "text": text_of(c.message, language),
+                }
+                for c in x.checks
+            ],
+        }
+
+    return {
+        "budget": plan.budget,
+        "currency": plan.currency,
+        "use": plan.use.name,
+        "proven": plan.proven,
+        "tried": plan.tried,
+        "seconds": round(plan.seconds, 2),
+        "quality_table": QUALITY_DATE,
+        "best": answer(plan.best),
+        "frontier": [answer(x) for x in plan.frontier],
+        "more": None if plan.more is None else answer(plan.more),
+    }

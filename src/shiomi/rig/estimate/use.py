@@ -15,6 +15,7 @@ from shiomi.rig.model.quality import Quality, format_loss, quality_table
 
 __all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "worth"]
 
+_LEAST_BITS = 2.5
 _MOST_BONUS = 4.0  # points that speed beyond the floor adds at most
 
 
@@ -107,6 +108,8 @@ def best_for(
     for score, known in models:
         if best is not None and score + _MOST_BONUS <= best.worth:
             break
+        if _hopeless(known, machine, use):
+            continue
         runs = fit_model(
             known, machine, use.setting, floor=use.floor, calibration=calibration, context=False
         )
@@ -116,6 +119,28 @@ def best_for(
         if best is None or found.worth > best.worth:
             best = found
     return best
+
+
+def _hopeless(known: KnownModel, machine: Machine, use: Use) -> bool:
+    """Return whether a model cannot be usable, from its size and the bandwidths alone.
+
+    No format has less than 2.5 bits per weight over the whole model, and nothing is written faster
+    than the active weights are read. Routed experts may be read from either memory.
+    """
+    model = known.model
+    room = sum(gpu.memory_gib for gpu in machine.gpus)
+    if not any(gpu.unified for gpu in machine.gpus):
+        room += machine.memory_gib or 0.0
+    if model.file_bytes is None and model.parameters * _LEAST_BITS / 8 / 2**30 > room:
+        return True
+    fastest = max(
+        [gpu.bandwidth_gb_s for gpu in machine.gpus] + [machine.memory_bandwidth_gb_s or 0.0]
+    )
+    if use.setting.tensor_split:
+        fastest *= max(1, len(machine.gpus))
+    read = model.active_parameters * _LEAST_BITS / 8 / 1e9
+    gain = 2.2 if use.setting.speculation else 1.0
+    return fastest / read * gain < use.floor.write
 
 
 def capability(

@@ -2,12 +2,14 @@
 
     python -m benchmarks.rig.people            prints; with --write, keeps
 
-The coefficients are fitted on tables that one person measured with one version of llama.cpp each.
-The rows here are of other people, engines of 2026, other models, drivers, backends and contexts,
-and none of them had a part in any fit (localmaxxing.com, as AlexsJones/llmfit keeps it; test data,
-of which only the bounds ship). One configuration is a GPU, a model and a format; of repeats the
-median counts. What is left out: several users, speculative decoding, several GPUs, models that the
-catalogue does not know, and what does not fit and so must lie in RAM in part.
+The coefficients are fitted on tables of one person and one version of llama.cpp each. The rows here
+are of other people, engines of 2026, other models, drivers and backends: localmaxxing.com, as
+AlexsJones/llmfit keeps it, and speeds published from December 2025 to September 2026
+(measured_2026.csv). None had a part in the coefficients. From them come, per kind of model and age
+of the coefficients: the usual ratio of measured to estimated, a factor per GPU type, the bounds.
+A whole GPU type is left out for the bounds of GPU types without rows. One configuration is a GPU, a
+model and a format; of repeats the median counts. Rows of localmaxxing below 0.5 or above 1.7 times
+the estimate, or of models below 1 B, are taken as misconfigured and left out.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 import os
 import re
 import statistics
@@ -25,7 +28,7 @@ from pathlib import Path
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.memory import fits, memory
-from shiomi.rig.estimate.people import is_plain
+from shiomi.rig.estimate.people import KINDS, age_of, kind_of
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.gpus import find_gpu
@@ -35,29 +38,28 @@ from shiomi.rig.model.quantisation import find_quantisation
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
-OUT = ROOT / "src" / "shiomi" / "rig" / "data" / "people.json"
+OUT = ROOT / "src" / "shiomi" / "rig" / "estimate" / "data" / "people.json"
+SIZES = {  # the memory that a row does not give, and no speed depends on
+    "Radeon 8060S": "Radeon 8060S 128 GB",
+    "M1 Ultra 48-core": "M1 Ultra 48-core 64 GB",
+    "M4 10-core": "M4 10-core 16 GB",
+    "M1 Max 32-core": "M1 Max 32-core 64 GB",
+}
 ENGINES = ("llama.cpp", "ollama", "lmstudio")
 MEMORY = {"RTX 3060": " 12 GB", "RTX 3080": " 10 GB", "RTX 4060 Ti": ""}  # as the preset says
-TAIL = 0.07  # beyond each bound; a tenth if configurations of one GPU were independent
+TAIL = 10  # per cent of the configurations beyond each bound
 LEAST_PROMPT = 256  # tokens; a shorter one is timed with its overheads
 
 
 @dataclass(frozen=True)
 class Case:
-    """One configuration: what was measured, and what is estimated."""
+    """One configuration, and how much faster it was measured than estimated."""
 
     gpu: str
     model: str
-    quantisation: str
-    measured: float
-    estimated: float
-    low: float
-    high: float
-
-    @property
-    def share(self) -> float:
-        """Measured over estimated."""
-        return self.measured / self.estimated
+    kind: str
+    age: str
+    share: float
 
 
 def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
@@ -105,101 +107,167 @@ def _model(name: str, models: list[KnownModel]) -> KnownModel:
 
 def cases(phase: str) -> list[Case]:
     """All configurations of a phase, "decode" or "prefill"."""
-    groups: dict[tuple[str, str, str], list[tuple[float, float, float, float]]] = defaultdict(list)
+    groups: dict[tuple[str, str, str], list[float]] = defaultdict(list)
+    for gpu, known, quantisation, setting, measured, careful in _measured(phase):
+        machine = Machine("theirs", (gpu,))
+        try:
+            estimate = (decode_speed if phase == "decode" else prefill_speed)(
+                known.model, machine, setting
+            )
+        except RigError:
+            continue
+        share = measured / estimate.value
+        if careful or (0.5 <= share <= 1.7 and known.model.parameters >= 1e9):
+            groups[gpu.name, known.name, quantisation].append(share)
+    models = {known.name: known.model for known in known_models()}
+    return [
+        Case(gpu, name, kind_of(models[name]), age_of(find_gpu(gpu), phase), statistics.median(x))
+        for (gpu, name, _), x in sorted(groups.items())
+    ]
+
+
+Row = tuple[Gpu, KnownModel, str, Setting, float, bool]
+
+
+def _measured(phase: str) -> Iterator[Row]:
     for row, gpu, known, quantisation in rows():
         prompt = int(float(row["prompt_tokens"] or 0))
         written = int(float(row["output_tokens"] or 0))
         text = row["decode_tps" if phase == "decode" else "prefill_tps"]
         if not text or float(text) <= 0 or (phase == "prefill" and prompt < LEAST_PROMPT):
             continue
-        machine = Machine("theirs", (gpu,))
-        try:
-            if phase == "decode":
-                depth = prompt + written // 2
-                estimate = decode_speed(
-                    known.model, machine, Setting(quantisation=quantisation, context=depth)
-                )
-            else:
-                estimate = prefill_speed(
-                    known.model, machine, Setting(quantisation=quantisation, prompt=prompt)
-                )
-        except RigError:
-            continue
-        groups[gpu.name, known.name, quantisation].append(
-            (float(text), estimate.value, estimate.low, estimate.high)
-        )
-    found = []
-    for (gpu_name, model, quantisation), values in sorted(groups.items()):
-        measured, estimated, low, high = (statistics.median(x) for x in zip(*values, strict=True))
-        found.append(Case(gpu_name, model, quantisation, measured, estimated, low, high))
-    return found
+        setting = Setting(quantisation=quantisation, context=prompt + written // 2)
+        if phase == "prefill":
+            setting = Setting(quantisation=quantisation, prompt=prompt)
+        yield gpu, known, quantisation, setting, float(text), False
+    models = known_models()
+    with (DATA / "measured_2026.csv").open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if row["phase"] != phase or row["gpus"] != "1":
+                continue
+            tokens, depth = int(row["tokens"]), int(row["depth"])
+            setting = Setting(
+                quantisation=row["quantisation"],
+                context=depth + tokens // 2 if phase == "decode" else 8192,
+                prompt=tokens,
+                micro_batch=2048 if "dgx-spark.md" in row["source"] else 512,
+            )
+            gpu = find_gpu(SIZES.get(row["gpu"], row["gpu"]))
+            known = find_model(row["model"], models)
+            speed = float(row["tokens_per_second"])
+            yield gpu, known, row["quantisation"], setting, speed, True
 
 
-def bounds(found: Sequence[Case], tail: float) -> tuple[float, float]:
-    """Shares of the estimate with `tail` of the configurations beyond each."""
-    shares = sorted(x.share for x in found)
-    cuts = statistics.quantiles(shares, n=200, method="inclusive")
-    index = max(1, round(tail * 200))
-    return min(cuts[index - 1], 1.0), max(cuts[-index], 1.0)
+def centre(found: Sequence[Case], kind: str, age: str) -> float:
+    """The usual share of a kind and age; fewer rows are drawn towards one."""
+    shares = [x.share for x in found if (x.kind, x.age) == (kind, age)]
+    shares = shares or [x.share for x in found if x.kind == kind]
+    return math.exp(sum(map(math.log, shares)) / (len(shares) + 1))
 
 
-def left_out(found: Sequence[Case], tail: float) -> float:
-    """Share of configurations within the bounds of all other GPUs' ones."""
-    inside = 0
+def factor(found: Sequence[Case], gpu: str) -> float:
+    """What is left of a GPU type after the centres, drawn towards one."""
+    left = [math.log(x.share / centre(found, x.kind, x.age)) for x in found if x.gpu == gpu]
+    return math.exp(sum(left) / (len(left) + 2))
+
+
+def bounds(shares: Sequence[float]) -> tuple[float, float]:
+    """Shares of the corrected estimate with TAIL beyond each."""
+    cuts = statistics.quantiles(sorted(shares), n=100, method="inclusive")
+    return min(cuts[TAIL - 1], 1.0), max(cuts[-TAIL], 1.0)
+
+
+def residuals(found: Sequence[Case], *, unseen: bool) -> list[tuple[Case, float]]:
+    """Measured over corrected, with the row or the whole GPU type left out."""
+    left = []
     for case in found:
-        low, high = bounds([x for x in found if x.gpu != case.gpu], tail)
-        inside += low <= case.share <= high
-    return inside / len(found)
+        others = [x for x in found if (x.gpu != case.gpu if unseen else x is not case)]
+        value = centre(others, case.kind, case.age)
+        if not unseen:
+            value *= factor(others, case.gpu)
+        left.append((case, case.share / value))
+    return left
 
 
-def report(name: str, found: Sequence[Case]) -> dict[str, object]:
-    """Print one kind of configurations, and return what is kept of it."""
-    low, high = bounds(found, TAIL)
-    errors = sorted(abs(1 / x.share - 1) for x in found)
-    inside = sum(x.low <= x.measured <= x.high for x in found)
-    held = sum(low <= x.share <= high for x in found)
-    gpus = len({x.gpu for x in found})
-    print(f"\n{name}: {len(found)} configurations on {gpus} GPU types")
-    print(
-        f"  error: median {statistics.median(errors):.1%}, p90 {errors[len(errors) * 9 // 10]:.0%}"
-    )
-    print(f"  within the interval of the tables the fit is from: {inside / len(found):.0%}")
-    print(f"  bounds: {low:.2f} to {high:.2f} of the estimate; within: {held / len(found):.0%}")
-    print(f"  of a GPU type that was left out, within: {left_out(found, TAIL):.0%}")
-    return {"low": round(low, 2), "high": round(high, 2), "rows": len(found), "gpus": gpus}
+def after_measuring(found: Sequence[Case]) -> dict[str, object]:
+    """How much of one measurement's factor other models of the same GPU share, and the bounds."""
+    kept: dict[str, object] = {}
+    for same in (True, False):
+        pairs = []
+        for first in found:
+            others = [x for x in found if x.gpu != first.gpu]
+            for second in found:
+                alike = (first.kind == second.kind) is same
+                if second.gpu == first.gpu and second.model != first.model and alike:
+                    a, b = (
+                        math.log(x.share / centre(others, x.kind, x.age)) for x in (first, second)
+                    )
+                    pairs.append((a, b))
+        weight = sum(a * b for a, b in pairs) / (sum(a * a for a, _ in pairs) or 1.0)
+        weight = min(1.0, max(0.0, weight))
+        left = [math.exp(b - weight * a) for a, b in pairs]
+        low, high = bounds(left)
+        error = statistics.median(abs(1 / x - 1) for x in left)
+        before = statistics.median(abs(math.exp(-b) - 1) for _, b in pairs)
+        inside = sum(low <= x <= high for x in left) / len(left)
+        name = "same" if same else "other"
+        print(
+            f"  after one measurement, {name} kind: {len(pairs)} pairs, error {before:.1%} ->"
+            f" {error:.1%}, bounds {low:.2f} to {high:.2f}, within {inside:.0%}"
+        )
+        kept[name] = {"weight": round(weight, 2), "low": round(low, 3), "high": round(high, 3)}
+    return kept
 
 
-def table() -> dict[str, object]:
-    """All that is kept. Reading has too few rows to be divided."""
-    models = {known.name: known.model for known in known_models()}
-    writing, reading = cases("decode"), cases("prefill")
-    plain = [x for x in writing if is_plain(models[x.model])]
-    other = [x for x in writing if not is_plain(models[x.model])]
-    return {
-        "source": "localmaxxing.com by llmfit benchmark_cache.json at 3f44fd3, bounds only",
-        "decode": {
-            "plain": report("writing, full attention and no experts", plain),
-            "other": report("writing, all other models", other),
-        },
-        "prefill": report("reading", reading),
+def table(phase: str) -> dict[str, object]:
+    """Everything that is kept of a phase."""
+    found = cases(phase)
+    gpus = sorted({x.gpu for x in found})
+    print(f"\n{phase}: {len(found)} configurations on {len(gpus)} GPU types")
+    kept: dict[str, object] = {"rows": len(found), "gpu_types": len(gpus)}
+    kept["centres"] = {
+        age: {kind: round(centre(found, kind, age), 3) for kind in KINDS}
+        for age in ("2024", "2026")
     }
+    for name, unseen in (("unseen", True), ("measured", False)):
+        left = residuals(found, unseen=unseen)
+        pooled = phase == "prefill"  # it has too few rows of each kind
+        limits = {kind: bounds([x for c, x in left if pooled or c.kind == kind]) for kind in KINDS}
+        errors = sorted(abs(1 / x - 1) for _, x in left)
+        inside = sum(limits[c.kind][0] <= x <= limits[c.kind][1] for c, x in left) / len(left)
+        below = sum(x < limits[c.kind][0] for c, x in left)
+        above = sum(x > limits[c.kind][1] for c, x in left)
+        print(
+            f"  GPU type {name}: error median {statistics.median(errors):.1%}, p90"
+            f" {errors[len(errors) * 9 // 10]:.0%}; within {inside:.0%},"
+            f" {below} below and {above} above"
+        )
+        for kind in KINDS:
+            low, high = limits[kind]
+            print(f"    {kind:8s} {low:.2f} to {high:.2f}, high/low {high / low:.2f}")
+        kept[name] = {kind: [round(x, 3) for x in limits[kind]] for kind in KINDS}
+    kept["gpus"] = {gpu: round(factor(found, gpu), 3) for gpu in gpus}
+    kept["after"] = after_measuring(found)
+    return kept
 
 
 def main() -> None:
-    """Print both phases; with --write keep the bounds."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print both phases; with --write keep the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--rows", action="store_true", help="print each configuration")
     asked = parser.parse_args()
-    kept = table()
+    kept = {
+        "source": "localmaxxing.com by llmfit benchmark_cache.json at 3f44fd3, and speeds published"
+        " from 2025-12 to 2026-09 (geerlingguy/ai-benchmarks, llama.cpp, normiebench, sudoingX)",
+        "decode": table("decode"),
+        "prefill": table("prefill"),
+    }
     if asked.rows:
         for case in cases("decode"):
-            print(
-                f"{case.gpu:22s}{case.model:38s}{case.quantisation:9s}"
-                f"{case.measured:8.1f} measured {case.estimated:8.1f} estimated {case.share:6.2f}"
-            )
+            print(f"{case.gpu:28s}{case.model:38s}{case.kind:9s}{case.age} {case.share:6.2f}")
     if asked.write:
-        OUT.write_text(json.dumps(kept, indent=2) + "\n", encoding="utf-8")
+        OUT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

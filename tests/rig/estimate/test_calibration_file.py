@@ -12,12 +12,12 @@ from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.calibration_file import calibration_json, read_calibration
 from shiomi.rig.estimate.coefficients import Calibration
 
-ONE = Calibration(1.2, None, 0.9, 1.1, 0.8, 1.3, 50.0, "measured here")
+ONE = Calibration(1.1, 1.0, "plain", 50.0, "x Q4_K_M")
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     file = tmp_path / "mine.calibration"
-    for calibration in (ONE, Calibration(0.5, 2.0, 1.0, 1.0, 1.0, 1.0, 50.0, "x")):
+    for calibration in (ONE, Calibration(0.5, None, "experts", 5.0, "x")):
         file.write_text(json.dumps(calibration_json(calibration)))
         assert read_calibration(file) == calibration
 
@@ -29,9 +29,8 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         {"decode": 0},
         {"decode": "much"},
         {"decode": float("nan")},
-        {"low": 1.5},
-        {"high": 0.5},
-        {"prefill_high": None},
+        {"kind": "odd"},
+        {"speed": None},
         {"model": 3},
     ],
 )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ import xllamacpp
 
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.endpoint import HttpEndpoint
+from shiomi.rig.estimate.fit import speeds
 from shiomi.rig.estimate.measure import Measurement, calibrate, measure
 from shiomi.rig.estimate.setting import Setting
-from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.report.wording import texts_of
@@ -217,17 +218,13 @@ def test_a_measurement_of_nothing_is_refused(wrong: dict[str, int]) -> None:
 def test_a_measured_model_is_estimated_as_measured_and_others_with_it() -> None:
     found = Measurement(90.0, 3000.0, 520, 128, 3, "/completion")
     calibration = calibrate(found, DENSE, PC, Setting(quantisation="Q4_K_M"))
-    again = decode_speed(
-        DENSE, PC, Setting(quantisation="Q4_K_M", context=584), calibration=calibration
-    )
+    setting = Setting(quantisation="Q4_K_M", context=584, prompt=520, gpus=1)
+    again, read = speeds(DENSE, PC, setting, calibration)
     assert again.value == pytest.approx(90.0)
-    read = prefill_speed(
-        DENSE, PC, Setting(quantisation="Q4_K_M", prompt=520), calibration=calibration
-    )
     assert read.value == pytest.approx(3000.0)
-    before = decode_speed(MIXTURE, PC, Setting(quantisation="Q4_K_M"))
-    after = decode_speed(MIXTURE, PC, Setting(quantisation="Q4_K_M"), calibration=calibration)
-    assert after.value < before.value
+    before, _ = speeds(MIXTURE, PC, setting, replace(calibration, decode=1.0))
+    after, _ = speeds(MIXTURE, PC, setting, calibration)
+    assert (after.value < before.value) is (calibration.decode < 1)
     assert "90 tok/s measured here" in texts_of(after.basis)
 
 

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import MachineError, RigError
-from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import (
     decode_speed,
@@ -134,17 +133,6 @@ def test_the_first_token_takes_the_prompt_and_one_step() -> None:
     assert first.value == pytest.approx(4096 / prompt.value + 1 / step.value)
     assert first.unit == "s"
     assert first.low < first.value < first.high
-
-
-def test_a_measurement_of_this_machine_moves_and_narrows_the_estimate() -> None:
-    calibration = Calibration(1.2, None, 0.95, 1.05, 0.9, 1.1, 50.0, "one measurement")
-    before = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M"))
-    after = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M"), calibration=calibration)
-    assert after.value == pytest.approx(before.value / 1.2)
-    assert after.high / after.low < before.high / before.low
-    assert "one measurement" in texts_of(after.basis)
-    unmoved = prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M"), calibration=calibration)
-    assert unmoved.value == prefill_speed(DENSE, PC, Setting(quantisation="Q4_K_M")).value
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_the_table_of_models_says_which_of_them_is_read_by_assumption(language: 
 
 def test_on_a_cpu_and_with_a_measurement_the_doubt_remains() -> None:
     ram = simulated("64 GB DDR4-3200 2ch")
-    measured = Calibration(1.0, 1.0, 0.9, 1.1, 0.9, 1.1, 50.0, "10 tok/s measured here with x")
+    measured = Calibration(1.1, 1.0, "plain", 50.0, "x Q4_K_M")
     for machine, more in ((ram, {}), (MACHINE, {"calibration": measured})):
         sure = found(KNOWN, machine, **more).known["decode"]
         doubted = found(STRANGE, machine, **more).known["decode"]

@@ -111,7 +111,7 @@ def test_what_runs_on_a_machine_is_told_in_japanese_alone(parts: str) -> None:
 @pytest.mark.parametrize("parts", MACHINES)
 def test_one_model_on_one_machine_is_told_in_japanese_alone(parts: str, name: str) -> None:
     model, machine = find_model(name, known_models()).model, simulated(parts)
-    measured = Calibration(1.1, 1.0, 0.9, 1.1, 0.9, 1.1, 50.0, "x Q4_K_M")
+    measured = Calibration(1.1, 1.0, "plain", 50.0, "x Q4_K_M")
     settings = [Setting(quantisation="Q4_K_M"), Setting(quantisation="Q4_K_M", engine="vllm")]
     if machine.gpus and any(layer.experts for layer in model.layers):
         settings.append(Setting(quantisation="Q4_K_M", place=Place.EXPERTS_IN_RAM))

@@ -114,9 +114,7 @@ def measure(
     lines["against"] = {
         "model": f"{known.name} {chosen}",
         "estimate": figure(estimate.value),
-        "factor": f"{1 / calibration.decode:.2f}",
-        "low": f"{1 / calibration.high:.2f}",
-        "high": f"{1 / calibration.low:.2f}",
+        "factor": f"{calibration.decode:.2f}",
     }
     for key, slots in lines.items():
         echo(say(lang, "measure", key, slots))

@@ -10,13 +10,14 @@ from typing import Any
 
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.coefficients import Calibration
+from shiomi.rig.estimate.people import KINDS
 from shiomi.rig.machine.detect.dump import number
 
 __all__ = ["FORMAT", "calibration_json", "read_calibration"]
 
-FORMAT = "shiomi-rig-calibration 1"
+FORMAT = "shiomi-rig-calibration 2"
 _MOST_BYTES = 64 * 1024
-_FACTORS = ("decode", "low", "high", "prefill_low", "prefill_high", "speed")
+_FACTORS = ("decode", "speed")
 
 
 def calibration_json(calibration: Calibration) -> dict[str, Any]:
@@ -38,11 +39,15 @@ def read_calibration(path: Path) -> Calibration:
     factors = {key: number(said.get(key), 0.01, 1e6) for key in (*_FACTORS, "prefill")}
     missing = [key for key in _FACTORS if factors[key] is None]
     if missing or not isinstance(said.get("model"), str):
-        raise MeasureError(f"{path}: {missing[0] if missing else 'model'} cannot be meant")
-    numbers = {key: float(factors[key] or 0.0) for key in _FACTORS}
-    if not (
-        numbers["low"] <= 1 <= numbers["high"]
-        and numbers["prefill_low"] <= 1 <= numbers["prefill_high"]
-    ):
-        raise MeasureError(f"{path}: the bounds do not hold the measurement itself")
-    return Calibration(prefill=factors["prefill"], model=said["model"][:200], **numbers)
+        raise MeasureError(
+            f"{path}: {missing[0] if missing else 'model'} is missing or out of range"
+        )
+    if said.get("kind") not in KINDS:
+        raise MeasureError(f"{path}: kind must be one of {', '.join(KINDS)}")
+    return Calibration(
+        decode=float(factors["decode"] or 0.0),
+        prefill=factors["prefill"],
+        kind=said["kind"],
+        speed=float(factors["speed"] or 0.0),
+        model=said["model"][:200],
+    )

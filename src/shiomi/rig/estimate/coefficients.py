@@ -43,18 +43,16 @@ class Coefficients:
     factor: float  # on the seconds, of this very GPU; 1 where it was not measured
     basis: tuple[Text, ...]
     sources: tuple[str, ...]
+    version: str  # of the engine they were fitted on
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What one measurement on this very machine said, as factors on the estimated seconds."""
+    """What one measurement on this very machine showed."""
 
-    decode: float
-    prefill: float | None  # None: the endpoint told no prompt's time
-    low: float  # where 8 of 10 other models' times of writing lay, after such a measurement
-    high: float
-    prefill_low: float  # of reading
-    prefill_high: float
+    decode: float  # measured over estimated speed of writing, after the correction of its kind
+    prefill: float | None  # the same of reading; None: the endpoint told no prompt's time
+    kind: str  # of the model that was measured, as `people.kind_of`
     speed: float  # tok/s that were measured
     model: str  # name and format
 
@@ -62,11 +60,6 @@ class Calibration:
     def basis(self) -> tuple[Text, ...]:
         """What was measured."""
         return (basis("measured_here", speed=f"{self.speed:.3g}", model=self.model),)
-
-    def corrected(self, seconds: float, layers: int) -> tuple[float, float, float]:
-        """Return the corrected seconds of a step, and the bounds as factors on them."""
-        del layers
-        return seconds * self.decode, self.low, self.high
 
 
 @cache
@@ -133,7 +126,15 @@ def _of_architecture(
     bounds = fitted["intervals"]["family"] if level == "family" else chosen[level]
     interval = Interval(*bounds)
     narrowed = Interval(*fitted["intervals"]["machine"])
-    return Coefficients(chosen["terms"], interval, narrowed, factor, rests, tuple(entry["sources"]))
+    return Coefficients(
+        chosen["terms"],
+        interval,
+        narrowed,
+        factor,
+        rests,
+        tuple(entry["sources"]),
+        entry["version"],
+    )
 
 
 def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coefficients:
@@ -149,4 +150,5 @@ def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coef
             basis("unmeasured", architecture=gpu.architecture),
         ),
         tuple(entry["sources"]),
+        entry["version"],
     )

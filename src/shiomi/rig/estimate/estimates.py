@@ -64,15 +64,20 @@ def estimates(
         fit=fits(needed.total, machine.gpus[:count]) if machine.gpus else None,
     )
     most = fastest(model, machine.gpus[:count], setting) if machine.gpus else math.inf
-    terms = _terms(model, machine, setting, yen_per_kwh, found, calibration)
+    terms = _terms(model, machine, setting, yen_per_kwh, found)
     for name, call in terms.items():
         try:
             found.known[name] = call()
             phase = _PHASES.get(name)
             on_gpus = setting.place is not Place.RAM
-            if phase and on_gpus and calibration is None and "@" not in setting.engine:
+            if phase and on_gpus and "@" not in setting.engine:
                 found.known[name] = as_people_measure(
-                    found.known[name], model, phase, most=most if name == "decode" else math.inf
+                    found.known[name],
+                    model,
+                    machine.gpus[0],
+                    phase,
+                    most=most if name == "decode" else math.inf,
+                    calibration=calibration,
                 )
         except RigError as error:
             found.missing[name] = error.message
@@ -139,10 +144,9 @@ def _terms(
     setting: Setting,
     yen_per_kwh: float,
     found: Estimates,
-    calibration: Calibration | None,
 ) -> dict[str, Callable[[], Estimate]]:
     def decode() -> Estimate:
-        return decode_speed(model, machine, setting, calibration=calibration)
+        return decode_speed(model, machine, setting)
 
     def watts() -> Estimate:
         return wall_watts(machine, gpus=setting.gpus)
@@ -153,10 +157,8 @@ def _terms(
 
     return {
         "decode": decode,
-        "prefill": lambda: prefill_speed(model, machine, setting, calibration=calibration),
-        "first_token": lambda: time_to_first_token(
-            model, machine, setting, calibration=calibration
-        ),
+        "prefill": lambda: prefill_speed(model, machine, setting),
+        "first_token": lambda: time_to_first_token(model, machine, setting),
         "watts": watts,
         "yen": yen,
         "load": lambda: load_seconds(found.memory, machine),

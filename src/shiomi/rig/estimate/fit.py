@@ -191,10 +191,15 @@ class _Task:
 
         One that surely fits is preferred. If none is fast enough, return the fastest.
         """
-        found = [x for x in (self.attempt(f, place, gpus) for f in formats) if x is not None]
-        for fast in ([x for x in found if x.fast and x.sure], [x for x in found if x.fast]):
-            if first := next(iter(fast), None):
-                return self.with_context(first)
+        found = []
+        for quantisation in formats:
+            runs = self.attempt(quantisation, place, gpus)
+            if runs is not None and runs.fast and runs.sure:
+                return self.with_context(runs)
+            if runs is not None:
+                found.append(runs)
+        if first := next((x for x in found if x.fast), None):
+            return self.with_context(first)
         if not found:
             return None
         if all(x.decode is None for x in found):  # the most exact that surely fits
@@ -264,14 +269,15 @@ def speeds(
 
     Raises RigError if no speed is known.
     """
-    decode = decode_speed(model, machine, setting, calibration=calibration)
-    prefill = prefill_speed(model, machine, setting, calibration=calibration)
-    if calibration is not None or setting.place is Place.RAM:
+    decode = decode_speed(model, machine, setting)
+    prefill = prefill_speed(model, machine, setting)
+    if setting.place is Place.RAM:
         return decode, prefill
-    most = fastest(model, machine.gpus[: setting.gpus], setting)
+    gpus = machine.gpus[: setting.gpus]
+    most = fastest(model, gpus, setting)
     return (
-        as_people_measure(decode, model, "decode", most=most),
-        as_people_measure(prefill, model, "prefill"),
+        as_people_measure(decode, model, gpus[0], "decode", most=most, calibration=calibration),
+        as_people_measure(prefill, model, gpus[0], "prefill", calibration=calibration),
     )
 
 

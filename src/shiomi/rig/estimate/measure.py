@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from shiomi.rig.errors import MeasureError
-from shiomi.rig.estimate.coefficients import Calibration, choose
+from shiomi.rig.estimate.coefficients import Calibration
+from shiomi.rig.estimate.people import correction, kind_of
 from shiomi.rig.estimate.setting import Setting, quantisation_of
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.machine import Machine
@@ -114,31 +115,26 @@ def calibrate(
         The speed is so far from the estimate that something else was measured.
     """
     depth = measurement.prompt_tokens + measurement.written_tokens // 2
+    gpu = machine.gpus[0]
     expected = decode_speed(model, machine, replace(setting, context=depth))
-    decode = _factor("writing", expected.value, measurement.decode, model.name)
+    centre, *_ = correction(model, gpu, "decode", own=False)
+    decode = _factor("writing", centre * expected.value, measurement.decode, model.name)
     prefill = None
     if measurement.prefill is not None and measurement.prompt_tokens >= _LEAST_PROMPT:
-        reading = prefill_speed(model, machine, replace(setting, prompt=measurement.prompt_tokens))
-        prefill = _factor("reading", reading.value, measurement.prefill, model.name)
-    narrowed = choose(setting.engine, "decode", machine.gpus[0]).narrowed
-    reads = choose(setting.engine, "prefill", machine.gpus[0]).narrowed
-    most = least = 1.0
-    if model.assumed is not None:  # what is not the machine's is in the factor too
-        least, most = model.assumed.weights
+        read = prefill_speed(model, machine, replace(setting, prompt=measurement.prompt_tokens))
+        centre, *_ = correction(model, gpu, "prefill", own=False)
+        prefill = _factor("reading", centre * read.value, measurement.prefill, model.name)
     return Calibration(
         decode=decode,
         prefill=prefill,
-        low=min(narrowed.low, 1.0) / most,
-        high=max(narrowed.high, 1.0) / least,
-        prefill_low=min(reads.low, 1.0) / most,
-        prefill_high=max(reads.high, 1.0) / least,
+        kind=kind_of(model),
         speed=measurement.decode,
         model=f"{model.name} {quantisation_of(model, setting)}",
     )
 
 
 def _factor(what: str, expected: float, measured: float, name: str) -> float:
-    factor = expected / measured
+    factor = measured / expected
     if not 1 / _FARTHEST < factor < _FARTHEST:
         raise MeasureError(
             f"{what} at {measured:.3g} tok/s where {expected:.3g} are expected of {name}: is it "

@@ -1,10 +1,10 @@
-"""How far from an estimate other people's own machines lie: wider than one careful table's rows.
+"""Correct estimates by what other people measure on their own machines, and bound them.
 
 The coefficients are of a few tables, each measured by one person with one version of an engine.
-Others run newer engines, other models, drivers and backends. The bounds here are from their rows,
-none of which was fitted to (`python -m benchmarks.rig.people`); one measurement on the machine
-itself
-replaces them.
+`data/people.json` has, per kind of model and age of the coefficients, the usual ratio of measured
+to estimated, a factor per GPU type, and bounds that hold about eight of ten rows, with as many
+below as above (`python -m benchmarks.rig.people`). A measurement on the machine itself replaces
+the factor of its GPU type.
 """
 
 from __future__ import annotations
@@ -17,21 +17,32 @@ from importlib import resources
 from typing import Any
 
 from shiomi.rig.estimate.assumed import multiples
+from shiomi.rig.estimate.coefficients import Calibration, choose
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_terms
 from shiomi.rig.machine.machine import Gpu
-from shiomi.rig.message import basis
+from shiomi.rig.message import Text, basis
 from shiomi.rig.model.model import LayerKind, Model
 
-__all__ = ["as_people_measure", "fastest", "is_plain"]
+__all__ = ["KINDS", "age_of", "as_people_measure", "correction", "fastest", "kind_of"]
 
+KINDS = ("plain", "mixed", "experts")
 _READING = 4  # of the terms of a step: weights, then caches of three kinds
+_OLD = "2024"
+_REPEATS = (0.93, 1.08)  # of one model on one machine; other formats, contexts and prompts
 
 
-def is_plain(model: Model) -> bool:
-    """Whether every layer attends to everything and none has experts, as in the fitted tables."""
-    return all(layer.kind is LayerKind.FULL and not layer.experts for layer in model.layers)
+def kind_of(model: Model) -> str:
+    """Return "plain" if every layer attends to everything, "experts", or "mixed" for the rest."""
+    if any(layer.experts for layer in model.layers):
+        return "experts"
+    return "plain" if all(x.kind is LayerKind.FULL for x in model.layers) else "mixed"
+
+
+def age_of(gpu: Gpu, phase: str) -> str:
+    """Return the year of the engine whose coefficients the GPU gets."""
+    return _OLD if choose("llama.cpp", phase, gpu).version.startswith(_OLD) else "2026"
 
 
 def fastest(
@@ -58,30 +69,66 @@ def fastest(
     return most * (4.0 if setting.speculation else 1.0)
 
 
-def as_people_measure(
-    estimate: Estimate, model: Model, phase: str, *, most: float = math.inf
-) -> Estimate:
-    """The same value, within bounds that hold for people's own machines.
+def correction(
+    model: Model, gpu: Gpu, phase: str, *, own: bool = True
+) -> tuple[float, float, float]:
+    """Return the factor on the estimated speed, and the bounds around it.
 
-    `phase` is "decode" or "prefill"; of an estimate in seconds the bounds are turned round. Bounds
-    that are wider already stay, except above `most`, what physics allows.
+    `own` False leaves the factor of the GPU type out.
+    """
+    table = _table()[phase]
+    kind = kind_of(model)
+    factor = table["centres"][age_of(gpu, phase)][kind]
+    known = table["gpus"].get(gpu.name)
+    low, high = table["unseen" if known is None else "measured"][kind]
+    if known is not None and own:
+        factor *= known
+    return float(factor), float(low), float(high)
+
+
+def as_people_measure(
+    estimate: Estimate,
+    model: Model,
+    gpu: Gpu,
+    phase: str,
+    *,
+    most: float = math.inf,
+    calibration: Calibration | None = None,
+) -> Estimate:
+    """Return the corrected estimate with bounds that hold on other people's machines.
+
+    `phase` is "decode" or "prefill"; an estimate in seconds is divided by the factor. `most` is
+    what physics allows. `calibration` is a measurement on this machine: other models share a part
+    of what it differs by.
     """
     table = _table()
-    kind = table["decode"]["plain" if is_plain(model) else "other"]
-    bounds = kind if phase == "decode" else table["prefill"]
-    low, high = float(bounds["low"]), float(bounds["high"])
-    if model.assumed is not None:  # beside what people's machines differ by; `most` still holds
+    factor, low, high = correction(model, gpu, phase)
+    rests: tuple[Text, ...] = (basis("people", rows=table[phase]["rows"]),)
+    measured = calibration and (calibration.decode if phase == "decode" else calibration.prefill)
+    if calibration is not None and measured is not None:
+        after = table[phase]["after"]["same" if kind_of(model) == calibration.kind else "other"]
+        factor = table[phase]["centres"][age_of(gpu, phase)][kind_of(model)]
+        itself = calibration.model.startswith(f"{model.name} ")
+        factor *= measured if itself else measured ** after["weight"]
+        low, high = _REPEATS if itself else (after["low"], after["high"])
+        rests += tuple(basis("corrected_by", of=x) for x in calibration.basis)
+    least = estimate.low / estimate.value
+    greatest = estimate.high / estimate.value
+    if model.assumed is not None:  # the doubt about the layers remains
         low /= max(model.assumed.weights[1], model.assumed.caches[1])
-        least = model.assumed.weights[0]
-        high /= min(least, model.assumed.caches[0]) if phase == "decode" else least
+        shape = model.assumed.weights[0]
+        high /= min(shape, model.assumed.caches[0]) if phase == "decode" else shape
+    elif "experts" not in {getattr(x, "key", "") for x in estimate.basis}:
+        least, greatest = 1.0, 1.0  # the bounds of the tables are replaced
     if estimate.unit == "s":
-        low, high = 1 / high, 1 / low
+        factor, low, high = 1 / factor, 1 / high, 1 / low
+    value = min(most, estimate.value * factor)
     return Estimate(
-        estimate.value,
-        min(estimate.low, estimate.value * low),
-        max(estimate.value, min(most, max(estimate.high, estimate.value * high))),
+        value,
+        value * min(low, least),
+        max(value, min(most, value * max(high, greatest))),
         estimate.unit,
-        (*estimate.basis, basis("people", rows=bounds["rows"])),
+        (*estimate.basis, *rests),
         tuple(dict.fromkeys((*estimate.sources, table["source"]))),
     )
 

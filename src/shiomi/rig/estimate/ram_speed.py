@@ -12,7 +12,6 @@ import math
 
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate.assumed import assuming_of_speed
-from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Setting, quantisation_of
 from shiomi.rig.estimate.traffic import cache_reads, product_flops, weight_reads
@@ -31,9 +30,7 @@ _USUAL_CORES = 8
 _COPY = (6.0, 18.0, 45.0)
 
 
-def write_on_cpu(
-    model: Model, machine: Machine, setting: Setting, calibration: Calibration | None = None
-) -> Estimate:
+def write_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
     """Return the tokens per second that the CPU writes for all users together.
 
     Raises
@@ -51,16 +48,6 @@ def write_on_cpu(
     low, likely, high = (share * bandwidth / read * users for share in RAM_SHARES)
     rests = (basis("from_ram", size=f"{read:.3g}", rate=f"{bandwidth:g}"), basis("not_fitted"))
     found = Estimate(likely, low, high, "tok/s", rests, ("bytes counted from the model's shape",))
-    if calibration is not None:
-        seconds, least, most = calibration.corrected(1 / likely, len(model.layers))
-        found = Estimate(
-            1 / seconds,
-            1 / (seconds * most),
-            1 / (seconds * least),
-            "tok/s",
-            (*rests, *(basis("corrected_by", of=x) for x in calibration.basis)),
-            found.sources,
-        )
     return assuming_of_speed(found, model.assumed, weights, caches)
 
 

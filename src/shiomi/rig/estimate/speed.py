@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate.assumed import assuming_of_speed
-from shiomi.rig.estimate.coefficients import Calibration, Coefficients, choose
+from shiomi.rig.estimate.coefficients import Coefficients, choose
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.ram_speed import (
     expert_read_seconds,
@@ -54,19 +54,17 @@ _UNQUANTISED = {"F16", "BF16", "F32"}
 # FLOP per byte of bandwidth, for a GPU whose peak is not listed.
 _FLOP_PER_BYTE = 150.0
 # Two exchanges between the GPUs per layer with -sm tensor, in seconds: two RTX 5060 Ti went from
-# 22.1 to 37.1 tok/s with it (see ../shared facts in docs/rig/results.md).
+# 22.1 to 37.1 tok/s with it (docs/rig/results.md).
 _EXCHANGE = 80e-6
 # Gain of speculative decoding: 53 paired rows of one public table, p10, median and p90.
 _SPECULATION = (1.4, 1.77, 2.2)
 
 
-def decode_speed(
-    model: Model, machine: Machine, setting: Setting, *, calibration: Calibration | None = None
-) -> Estimate:
+def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
     """Return the tokens per second that all users together are written.
 
-    Assume that the model and its caches fit; `memory` checks that. `calibration` holds what
-    measurements on this machine showed (`measure`).
+    Assume that the model and its caches fit; `memory` checks that. `people` corrects and bounds
+    this by what other people measure.
 
     Raises
     ------
@@ -75,7 +73,7 @@ def decode_speed(
     """
     _check(model, setting.context)
     if setting.place is Place.RAM:
-        return _speculated(write_on_cpu(model, machine, setting, calibration), setting)
+        return _speculated(write_on_cpu(model, machine, setting), setting)
     quantisation = quantisation_of(model, setting)
     used = _used(machine, setting.gpus)
     chosen = [choose(setting.engine, "decode", gpu) for gpu in used]
@@ -87,12 +85,10 @@ def decode_speed(
     if setting.tensor_split and len(used) > 1:
         seconds = _split_seconds(seconds, model, chosen, len(used))
     low, high = _bounds(chosen)
-    if calibration is not None:
-        seconds, low, high = calibration.corrected(seconds, len(model.layers))
     least, likely, most = (
         expert_seconds(model, machine, setting) if setting.experts_in_ram else (0.0, 0.0, 0.0)
     )
-    rests = _rests(chosen, calibration)
+    rests = _rests(chosen)
     if setting.experts_in_ram:
         rests += (basis("experts"),)
     users = setting.users
@@ -117,7 +113,6 @@ def prefill_speed(
     setting: Setting,
     *,
     depth: int = 0,
-    calibration: Calibration | None = None,
 ) -> Estimate:
     """Return the tokens per second at which a prompt of `setting.prompt` tokens is read.
 
@@ -138,13 +133,8 @@ def prefill_speed(
             prompt, len(used), serial, setting.micro_batch
         )
     low, high = _bounds(chosen)
-    if calibration is not None and calibration.prefill is not None:
-        seconds *= calibration.prefill
-        low, high = calibration.prefill_low, calibration.prefill_high
-    else:
-        calibration = None  # it holds no measurement of reading
     least = likely = most = 0.0
-    rests = _rests(chosen, calibration)
+    rests = _rests(chosen)
     if setting.experts_in_ram:
         least, likely, most = expert_read_seconds(model, machine, setting)
         rests += (basis("experts_copied"),)
@@ -168,13 +158,12 @@ def time_to_first_token(
     setting: Setting,
     *,
     depth: int = 0,
-    calibration: Calibration | None = None,
 ) -> Estimate:
     """Return the seconds from a prompt of `setting.prompt` tokens to the answer's first token."""
     prompt = setting.prompt
-    read = prefill_speed(model, machine, setting, depth=depth, calibration=calibration)
+    read = prefill_speed(model, machine, setting, depth=depth)
     written = replace(setting, context=depth + prompt, users=1)
-    write = decode_speed(model, machine, written, calibration=calibration)
+    write = decode_speed(model, machine, written)
     return Estimate(
         prompt / read.value + 1 / write.value,
         prompt / read.high + 1 / write.high,
@@ -290,11 +279,8 @@ def _bounds(chosen: list[Coefficients]) -> tuple[float, float]:
     )
 
 
-def _rests(chosen: list[Coefficients], calibration: Calibration | None) -> tuple[Text, ...]:
-    found = tuple(dict.fromkeys(x for c in chosen for x in c.basis))
-    if calibration is None:
-        return found
-    return (*found, *(basis("corrected_by", of=x) for x in calibration.basis))
+def _rests(chosen: list[Coefficients]) -> tuple[Text, ...]:
+    return tuple(dict.fromkeys(x for c in chosen for x in c.basis))
 
 
 def _used(machine: Machine, gpus: int | None) -> tuple[Gpu, ...]:

@@ -179,23 +179,28 @@ class Archive:
         query: str,
         *,
         limit: int = 20,
+        offset: int = 0,
         since: int | None = None,
         until: int | None = None,
         community: str | None = None,
+        min_points: int | None = None,
     ) -> list[Hit]:
-        """Threads by their words, in any title they had or any passage, best first.
+        """Find threads by their words, in any title they had or any passage, best first.
 
         All words must occur; words in double quotes stand together; nothing else is syntax.
-        `since` and `until` bound the time of creation, in unix seconds.
+        `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits
+        are left out; only the newest 1,000 threads with the words are ranked.
         """
         with self.database.explaining():
             return search_threads(
                 self.database,
                 query,
                 limit=limit,
+                offset=offset,
                 since=since,
                 until=until,
                 community=community,
+                min_points=min_points,
             )
 
     def cursor(self, source: str) -> str | None:

@@ -66,6 +66,12 @@ class Database(Protocol):
         `scan` is true if no other condition narrows the threads down.
         """
 
+    def limit(self, seconds: float) -> None:
+        """Stop each later statement that runs longer, with ArchiveBusyError."""
+
+    def change_token(self) -> object:
+        """A value that differs after every commit of another connection, and is cheap to read."""
+
     def size(self) -> int:
         """Bytes on disk."""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.storable import storable
 from shiomi.digest.document import Digest
 from shiomi.digest.errors import ArchiveError
 from shiomi.digest.week import Week
@@ -120,6 +122,41 @@ class DigestStore:
             "SELECT last FROM digest WHERE language = ? ORDER BY last DESC", (self._language,)
         )
         return [last for (last,) in rows]
+
+    def document(self, last: str) -> bytes | None:
+        """The stored JSON of the digest whose week ends on `last` (ISO), or None."""
+        with self._archive.database.explaining():
+            row = self._archive.database.execute(
+                "SELECT document FROM digest WHERE last = ? AND language = ?",
+                (storable(last), self._language),
+            ).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def documents(self, limit: int, offset: int = 0) -> list[tuple[str, bytes]]:
+        """The last day and the stored JSON of standing digests, newest week first."""
+        with self._archive.database.explaining():
+            rows = self._archive.database.execute(
+                "SELECT last, document FROM digest WHERE language = ?"
+                " ORDER BY last DESC LIMIT ? OFFSET ?",
+                (self._language, limit, offset),
+            ).fetchall()
+        return [(last, bytes(document)) for last, document in rows]
+
+    def telling(self, uids: Iterable[str]) -> list[str]:
+        """The last days of the digests that gave a place to any of the threads, newest first."""
+        found: set[str] = set()
+        with self._archive.database.explaining():
+            for uid in uids:
+                rows = self._archive.database.execute(
+                    "SELECT last FROM digest_thread WHERE uid = ? AND language = ?",
+                    (uid, self._language),
+                )
+                found.update(last for (last,) in rows)
+        return sorted(found, reverse=True)
+
+    def read(self, last: str, document: bytes) -> Digest:
+        """Decode a stored digest. Raises ArchiveError if another version of shiomi wrote it."""
+        return self._digest(last, document)
 
     def published_uids(self, week: Week) -> frozenset[str] | None:
         """The threads that digests of earlier weeks gave a place to; None without such a digest.

@@ -11,7 +11,7 @@ from shiomi.digest.archive.adding import PASSAGE_ORDER
 from shiomi.digest.archive.database import Database
 from shiomi.digest.thread import Passage, PassageKind, Place, Reading, Thread, ThreadState
 
-__all__ = ["find_keys", "load_threads"]
+__all__ = ["find_keys", "load_passages", "load_threads"]
 
 _PASSAGE_PLACE = {str(kind): place for place, kind in enumerate(PASSAGE_ORDER)}
 _FOREVER = (1 << 62) - 1  # unix seconds
@@ -41,7 +41,7 @@ def load_threads(database: Database, keys: Sequence[int], as_of: int | None = No
     """
     wanted = database.keys(keys)
     readings = _readings(database, wanted, as_of)
-    passages = _passages(database, wanted)
+    passages = load_passages(database, keys)
     places = _places(database, wanted, as_of)
     threads = {}
     for n, community, id_, title, created, link, url, tags, state, crosspost in database.execute(
@@ -88,12 +88,13 @@ def _places(database: Database, wanted: object, as_of: int | None) -> dict[int, 
     return {n: Place(time, rank) for n, time, rank in rows}  # the last row of a thread stays
 
 
-def _passages(database: Database, wanted: object) -> dict[int, list[Passage]]:
+def load_passages(database: Database, keys: Sequence[int]) -> dict[int, list[Passage]]:
+    """The passages of the threads with these keys, by key."""
     found: dict[int, list[Passage]] = defaultdict(list)
     rows = database.execute(
         "SELECT thread, kind, position, text, link, points FROM passage"
         f" WHERE thread IN {database.listed}",
-        (wanted,),
+        (database.keys(keys),),
     ).fetchall()
     rows.sort(key=lambda row: (row[0], _PASSAGE_PLACE[row[1]], row[2]))
     for n, kind, _, text, link, points in rows:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.folding import folded, place_before_folding
-from shiomi.digest.archive.loading import load_threads
+from shiomi.digest.archive.loading import load_passages, load_threads
 from shiomi.digest.archive.storable import storable
-from shiomi.digest.thread import Thread
+from shiomi.digest.thread import Passage, Thread
 
 __all__ = ["Hit", "query_words", "search_threads"]
 
@@ -45,31 +45,51 @@ def query_words(query: str) -> list[str]:
     return list(dict.fromkeys(words))[:MOST_WORDS]
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What ranking needs of a thread."""
+
+    n: int
+    created: int
+    uid: str
+    title: str
+    points: int  # the most ever read; 0 if none was
+
+
 def search_threads(
     database: Database,
     query: str,
     *,
     limit: int,
+    offset: int = 0,
     since: int | None = None,
     until: int | None = None,
     community: str | None = None,
+    min_points: int | None = None,
 ) -> list[Hit]:
     """The threads with all the words of the query, in any of their texts, best first.
 
     Better is: more of the words in a title, as whole words, in the current title; then more
-    points; then newer. Empty where the query has no word.
+    points; then newer. Empty if the query has no word.
     """
     words = list(dict.fromkeys(map(folded, query_words(query))))
-    if not words or limit < 1:
+    if not words or limit < 1 or offset < 0:
         return []
-    keys = _candidates(database, words, max(limit, CANDIDATES), since, until, community)
-    threads = load_threads(database, keys)
-    titles = _old_titles(database, keys)
-    ranked = [(_match(x, titles.get(n, ()), words), x) for n, x in zip(keys, threads, strict=True)]
+    most = max(limit + offset, CANDIDATES)
+    found = _candidates(database, words, most, since, until, community, min_points)
+    # A thread with every word in its current title needs no other text to be ranked.
+    others = [one.n for one in found if not all(_found(one.title, words))]
+    titles = _old_titles(database, others)
+    passages = load_passages(database, others)
+    ranked = [
+        (_match(one, titles.get(one.n, ()), passages.get(one.n, ()), words), one) for one in found
+    ]
     ranked.sort(key=lambda x: (-x[0].rank, -x[1].created, x[1].uid))
+    shown = ranked[offset : offset + limit]
+    threads = load_threads(database, [one.n for _, one in shown])
     return [
         Hit(thread, _excerpt(match.text, words) if match.within else match.text, match.rank)
-        for match, thread in ranked[:limit]
+        for (match, _), thread in zip(shown, threads, strict=True)
     ]
 
 
@@ -80,14 +100,16 @@ def _candidates(
     since: int | None,
     until: int | None,
     community: str | None,
-) -> list[int]:
-    """Keys of the newest threads that have all the words."""
+    min_points: int | None,
+) -> list[_Candidate]:
+    """The newest threads that have all the words."""
     conditions = ["created IS NOT NULL"]
     values: list[object] = []
     for condition, value in (
         ("created >= ?", since),
         ("created < ?", until),
         ("community = ?", community),
+        ("EXISTS (SELECT 1 FROM reading WHERE thread = n AND points >= ?)", min_points),
     ):
         if value is not None:
             conditions.append(condition)
@@ -98,11 +120,13 @@ def _candidates(
         conditions.append(condition)
         values += given
     rows = database.execute(
-        f"SELECT n FROM thread WHERE {' AND '.join(conditions)}"
+        "SELECT n, created, community || ':' || id, title,"
+        " coalesce((SELECT max(points) FROM reading WHERE thread = n), 0)"
+        f" FROM thread WHERE {' AND '.join(conditions)}"
         " ORDER BY created DESC, community, id LIMIT ?",
         (*values, most),
     )
-    return [n for (n,) in rows]
+    return [_Candidate(*row) for row in rows]
 
 
 def _old_titles(database: Database, keys: Sequence[int]) -> dict[int, list[str]]:
@@ -125,10 +149,11 @@ class _Match:
     within: bool = False  # of the text, only the part with the words is shown
 
 
-def _match(thread: Thread, titles: Sequence[str], words: Sequence[str]) -> _Match:
-    points = max((reading.points or 0 for reading in thread.readings), default=0)
+def _match(
+    thread: _Candidate, titles: Sequence[str], passages: Sequence[Passage], words: Sequence[str]
+) -> _Match:
     # below one word found in a title, so that points only decide between equals
-    rank = 0.5 * (1 - 1 / (1 + math.log1p(max(points, 0))))
+    rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
     in_current = _found(thread.title, words)
     rank += 2 * sum(in_current) / len(words)
     if all(in_current):
@@ -136,7 +161,7 @@ def _match(thread: Thread, titles: Sequence[str], words: Sequence[str]) -> _Matc
     in_old, old = max(((sum(_found(x, words)), x) for x in titles), key=_first, default=(0.0, ""))
     if in_old > sum(in_current):
         return _Match(rank + in_old / len(words), old)
-    texts = ((sum(_found(x.text, words)), x.text) for x in thread.passages)
+    texts = ((sum(_found(x.text, words)), x.text) for x in passages)
     _, text = max(texts, key=_first, default=(0.0, ""))
     return _Match(rank, text, within=True) if text else _Match(rank, thread.title)
 

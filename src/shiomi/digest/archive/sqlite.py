@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,21 @@ class SqliteDatabase:
             (pattern, pattern),
         )
 
+    def limit(self, seconds: float) -> None:
+        """Stop statements that run longer. The clock starts with this call."""
+        end = time.monotonic() + seconds
+        self.connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
+
+    def change_token(self) -> tuple[int, ...]:
+        """The file's identity and SQLite's data version; raises ArchiveError if it is gone."""
+        try:
+            state = os.stat(self.name)  # noqa: PTH116 - called for every request
+        except OSError as error:
+            raise ArchiveBusyError(f"archive {self.name}: {error.strerror}") from error
+        with self.explaining():
+            (version,) = self.execute("PRAGMA data_version").fetchone()
+        return state.st_ino, state.st_dev, version
+
     def size(self) -> int:
         """Bytes of the file and its write-ahead log."""
         if self.name == ":memory:":
@@ -205,7 +221,9 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
 def _explained(error: sqlite3.Error, name: str) -> ArchiveError:
     """The error in words a user can act on."""
     text = str(error)
-    if "locked" in text or "busy" in text:
+    if "interrupted" in text:
+        return ArchiveBusyError(f"archive {name}: the query took too long; ask for less")
+    if "locked" in text or "busy" in text or "schema has changed" in text:
         return ArchiveBusyError(
             f"archive {name}: {text}; another program is writing it; wait until it ends, and try"
             " again"

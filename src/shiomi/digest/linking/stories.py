@@ -25,7 +25,7 @@ from shiomi.digest.linking.guards import apart
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
 
-__all__ = ["LINKED", "SPAN", "agglomerate", "stories"]
+__all__ = ["LINKED", "SPAN", "agglomerate", "stories", "story_of"]
 
 SPAN = 14 * 86400  # seconds from the first to the last thread of a story
 LINKED = 0.4  # mean score between two groups from which they are joined
@@ -40,8 +40,24 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
     `as_of`, threads created later are left out, and readings are up to then. Ordered by the
     earliest thread. Every thread of the span is in exactly one story.
     """
+    seeds = LinkStore(archive).created_between(since, until, as_of=as_of)
+    return _stories_of(archive, seeds, as_of)
+
+
+def story_of(archive: Archive, uid: str, *, as_of: int | None = None) -> Story | None:
+    """The story that the thread `uid` belongs to, or None if the archive has no such thread."""
+    seeds = LinkStore(archive).keys_of([uid])
+    found = [
+        story
+        for story in _stories_of(archive, seeds, as_of)
+        if any(thread.uid == uid for thread in story.threads)
+    ]
+    return found[0] if found else None
+
+
+def _stories_of(archive: Archive, seeds: list[int], as_of: int | None) -> list[Story]:
+    """The stories that hold at least one of the threads with these keys."""
     store = LinkStore(archive)
-    seeds = store.created_between(since, until, as_of=as_of)
     keys, rows, corrections = _corrected_closure(archive, store, seeds, as_of)
     uids = store.uids(keys | {n for row in rows for n in row[:2]})
     threads = archive.get_many(sorted(uids[n] for n in keys), as_of=as_of)
@@ -50,7 +66,7 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
         for a, b, kind, score in rows
     ]
     links, apart_by_hand = _corrected(links, corrections)
-    wanted = {uids[n] for n in seeds}
+    wanted = {uids[n] for n in seeds if n in uids}
     found = [
         story
         for story in agglomerate(threads, links, apart_by_hand)

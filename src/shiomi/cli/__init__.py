@@ -24,6 +24,7 @@ from shiomi.cli.output import complain
 from shiomi.cli.rig import rig
 from shiomi.cli.run import run
 from shiomi.cli.search import search
+from shiomi.cli.serve import serve
 from shiomi.cli.status import status
 from shiomi.cli.watch import watch
 from shiomi.cli.writer import writer
@@ -61,6 +62,7 @@ def shiomi(context: click.Context, config: Path) -> None:
       shiomi collect     fetch the threads of the last days into the archive
       shiomi digest      link, rank and write the week into ./public/
       shiomi watch       how the subjects you named are doing
+      shiomi serve       the digests as a web site
 
     `shiomi demo` runs all steps on two real weeks, without the network.
 
@@ -96,6 +98,7 @@ for _command in (
     status,
     backup,
     restore,
+    serve,
     rig,
     gate,
     lejepa,

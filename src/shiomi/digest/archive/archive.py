@@ -225,6 +225,32 @@ class Archive:
                 (source, cursor, collected),
             )
 
+    def limit(self, seconds: float) -> None:
+        """Stop queries that run longer, from now on, with ArchiveBusyError."""
+        self.database.limit(seconds)
+
+    def change_token(self) -> tuple[object, ...]:
+        """Return a value whose last item changes with every commit of another connection.
+
+        The items before it change only if the archive was replaced by another one.
+        """
+        return self.database.change_token()
+
+    def communities(self) -> list[str]:
+        """The communities with a thread, in order; cheap for any number of threads."""
+        with self.database.explaining():
+            return self.database.communities()
+
+    def newest(self) -> int | None:
+        """When a source last gave threads, else when the newest thread was created."""
+        with self.database.explaining():
+            (collected,) = self.database.execute("SELECT max(collected) FROM source").fetchone()
+            if collected is None:
+                (collected,) = self.database.execute(
+                    "SELECT max(created) FROM thread WHERE created IS NOT NULL"
+                ).fetchone()
+        return None if collected is None else int(collected)
+
     def status(self) -> ArchiveStatus:
         """What the archive holds and how fresh it is."""
         with self.database.explaining():

@@ -69,8 +69,11 @@ class Database(Protocol):
     def limit(self, seconds: float) -> None:
         """Stop each later statement that runs longer, with ArchiveBusyError."""
 
-    def change_token(self) -> object:
+    def change_token(self) -> tuple[object, ...]:
         """A value that differs after every commit of another connection, and is cheap to read."""
+
+    def communities(self) -> list[str]:
+        """The distinct communities of threads, read by skipping through their index."""
 
     def size(self) -> int:
         """Bytes on disk."""

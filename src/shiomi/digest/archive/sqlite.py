@@ -147,6 +147,17 @@ class SqliteDatabase:
             (version,) = self.execute("PRAGMA data_version").fetchone()
         return state.st_ino, state.st_dev, version
 
+    def communities(self) -> list[str]:
+        """The distinct communities, one look into the unique index for each."""
+        found = []
+        row = self.execute("SELECT min(community) FROM thread").fetchone()
+        while row[0] is not None:
+            found.append(str(row[0]))
+            row = self.execute(
+                "SELECT min(community) FROM thread WHERE community > ?", (row[0],)
+            ).fetchone()
+        return found
+
     def size(self) -> int:
         """Bytes of the file and its write-ahead log."""
         if self.name == ":memory:":

@@ -17,7 +17,7 @@ from shiomi.digest.languages import Language
 from shiomi.digest.render.charts import Series, bar, lines_over_time, weekly_bars
 from shiomi.digest.render.page import Line, Page, Theme, TopicPage, lay_out
 
-__all__ = ["render_entry", "render_html", "render_index", "templates"]
+__all__ = ["page_context", "render_entry", "render_html", "render_index", "templates"]
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOMENT = re.compile(_DAY.pattern + r"( [0-9]{2}:[0-9]{2}( [A-Z]{3,4})?)?")
@@ -34,19 +34,19 @@ def render_html(
     return (
         templates()
         .get_template("digest.html.j2")
-        .render(_context(language), page=lay_out(digest, language), older=older, newer=newer)
+        .render(page_context(language), page=lay_out(digest, language), older=older, newer=newer)
     )
 
 
 def render_index(digests: Iterable[Digest], language: Language) -> str:
     """The page that lists all digests, newest first."""
     pages = sorted((lay_out(one, language) for one in digests), key=lambda p: p.date, reverse=True)
-    return templates().get_template("index.html.j2").render(_context(language), pages=pages)
+    return templates().get_template("index.html.j2").render(page_context(language), pages=pages)
 
 
 def render_entry(page: Page, language: Language) -> str:
     """A digest as an HTML fragment for feeds: no charts, no style, absolute links only."""
-    return templates().get_template("entry.html.j2").render(_context(language), page=page)
+    return templates().get_template("entry.html.j2").render(page_context(language), page=page)
 
 
 @lru_cache(maxsize=1)
@@ -70,8 +70,16 @@ def templates() -> Environment:
     return environment
 
 
-def _context(language: Language) -> dict[str, object]:
-    return {"language": language, "say": language.phrase, "lang": language.code}
+def page_context(language: Language) -> dict[str, object]:
+    """What every template needs; the addresses are those of a folder of files."""
+    return {
+        "language": language,
+        "say": language.phrase,
+        "lang": language.code,
+        "html": ".html",  # at the end of the address of a digest
+        "home": "index.html",
+        "story": None,  # where the page of a story is, without its id; None: there is none
+    }
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:

@@ -1,0 +1,1 @@
+"""`shiomi serve`: the archive as a web site, an API and an MCP server. It only reads."""

@@ -1,0 +1,314 @@
+"""The site as an ASGI application: addresses to queries to pages."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.archive.digests import DigestStore
+from shiomi.digest.config import Config
+from shiomi.digest.errors import ArchiveBusyError, ArchiveError
+from shiomi.digest.languages import load_language
+from shiomi.digest.render import render_atom, render_json, render_json_feed, render_markdown
+from shiomi.site import queries
+from shiomi.site.api import api_routes
+from shiomi.site.errors import BadRequestError
+from shiomi.site.pages import LANGUAGES, Pages, stylesheet
+from shiomi.site.readers import Readers
+from shiomi.site.responses import HTML, JSON, Content, SecurityHeaders, respond, unavailable
+
+__all__ = ["create_app"]
+
+ATOM = "application/atom+xml; charset=utf-8"
+ISSUES = 26  # digests on one page of the list
+FEED = 20  # digests in a feed
+_CACHED = 512  # contents kept
+_YEAR = 31_536_000
+
+
+class _DayConvertor(StringConvertor):
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+
+register_url_convertor("day", _DayConvertor())
+
+
+def create_app(config: Config, *, readers: Readers | None = None) -> Starlette:
+    """The site without its gate (serving.py puts that in front)."""
+    readers = readers or Readers(str(config.archive))
+    rooms = [_Room(config, readers, code) for code in LANGUAGES]
+    own = next(room for room in rooms if room.pages.code == config.language)
+    routes = [route for room in rooms for route in room.routes("" if room is own else None)]
+    routes += api_routes(readers, config)
+    routes += [
+        Route("/healthz", partial(_health, readers)),
+        Route("/favicon.svg", _favicon),
+        Route("/assets/{name}", _style),
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        readers.close()
+
+    handlers: dict[Any, Any] = {
+        HTTPException: partial(_refused, own),
+        BadRequestError: partial(_wrong, own),
+        ArchiveBusyError: partial(_busy, own),
+        ArchiveError: partial(_busy, own),
+    }
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers=handlers,
+        lifespan=lifespan,
+    )
+
+
+class _Room:
+    """The pages in one interface language."""
+
+    def __init__(self, config: Config, readers: Readers, code: str) -> None:
+        self.pages = Pages(config, code)
+        self._config = config
+        self._readers = readers
+        self._content: dict[object, tuple[object, Content]] = {}
+
+    def routes(self, prefix: str | None) -> list[BaseRoute]:
+        """The routes; `prefix` None: under the language's code."""
+        start = f"/{self.pages.code}" if prefix is None else prefix
+        return [
+            Route(f"{start}/", self.issues),
+            Route(f"{start}/{{last:day}}", self.digest),
+            Route(f"{start}/{{last:day}}.html", self.moved),
+            Route(f"{start}/{{last:day}}.md", partial(self.file, kind="md")),
+            Route(f"{start}/{{last:day}}.json", partial(self.file, kind="json")),
+            Route(f"{start}/index.html", self.moved),
+            Route(f"{start}/atom.xml", partial(self.feed, kind="atom")),
+            Route(f"{start}/feed.json", partial(self.feed, kind="json")),
+            Route(f"{start}/story/{{uid:path}}", self.story),
+            Route(f"{start}/search", self.search),
+            Route(f"{start}/search.atom", self.search_feed),
+            Route(f"{start}/watch", self.subjects),
+            Route(f"{start}/watch/{{name:path}}.atom", self.subject_feed),
+            Route(f"{start}/watch/{{name:path}}", self.subject),
+            Route(f"{start}/trends", self.trends),
+            Route(f"{start}/sources", self.sources),
+            Route(f"{start}/feeds", self.feeds),
+        ]
+
+    async def digest(self, request: Request) -> Response:
+        last = request.path_params["last"]
+        return await self._kept(request, ("digest", last), partial(self._digest, last))
+
+    async def issues(self, request: Request) -> Response:
+        number = queries.parse_search({"page": request.query_params.get("page", "")}).page
+        return await self._kept(request, ("issues", number), partial(self._issues, number))
+
+    async def file(self, request: Request, kind: str) -> Response:
+        last = request.path_params["last"]
+        return await self._kept(request, (kind, last), partial(self._file, last, kind))
+
+    async def feed(self, request: Request, kind: str) -> Response:
+        return await self._kept(request, ("feed", kind), partial(self._feed, kind))
+
+    async def moved(self, request: Request) -> Response:
+        last = request.path_params.get("last", "")
+        return RedirectResponse(f"{self.pages.base}/{last}", 301)
+
+    async def story(self, request: Request) -> Response:
+        uid = request.path_params["uid"]
+        return respond(request, await self._readers.run(partial(self._story, uid)))
+
+    async def search(self, request: Request) -> Response:
+        asked = queries.parse_search(dict(request.query_params))
+        return respond(request, await self._readers.run(partial(self._search, asked)))
+
+    async def search_feed(self, request: Request) -> Response:
+        asked = queries.parse_search(dict(request.query_params))
+        return respond(request, await self._readers.run(partial(self._search_feed, asked)))
+
+    async def subjects(self, request: Request) -> Response:
+        return await self._kept(request, "subjects", self._subjects)
+
+    async def subject(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return respond(request, await self._readers.run(partial(self._subject, name, feed=False)))
+
+    async def subject_feed(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        return respond(request, await self._readers.run(partial(self._subject, name, feed=True)))
+
+    async def trends(self, request: Request) -> Response:
+        return await self._kept(request, "trends", self._trends)
+
+    async def sources(self, request: Request) -> Response:
+        return await self._kept(request, "sources", self._sources)
+
+    async def feeds(self, request: Request) -> Response:
+        return await self._kept(request, "feeds", self._feeds)
+
+    async def _kept(
+        self, request: Request, key: object, make: Callable[[Archive], Content]
+    ) -> Response:
+        """Answer from memory as long as the archive has not changed."""
+        token = self._readers.token()
+        kept = self._content.get(key)
+        if kept is None or kept[0] != token:
+            if len(self._content) >= _CACHED:
+                self._content.clear()
+            kept = token, await self._readers.run(make)
+            self._content[key] = kept
+        return respond(request, kept[1])
+
+    def _language(self, archive: Archive) -> str:
+        """The interface's language, or the configured one if it has no digest."""
+        if DigestStore(archive, self.pages.code).weeks():
+            return self.pages.code
+        return self._config.language
+
+    def _digest(self, last: str, archive: Archive) -> Content:
+        language = self._language(archive)
+        digest = queries.read_digest(archive, last, language)
+        if digest is None:
+            raise HTTPException(404)
+        dates = DigestStore(archive, language).weeks()  # newest first
+        place = dates.index(last)
+        older = dates[place + 1] if place + 1 < len(dates) else None
+        newer = dates[place - 1] if place else None
+        page = self.pages.digest(digest, older, newer)
+        return Content.of(page, HTML, modified=digest.as_of)
+
+    def _issues(self, number: int, archive: Archive) -> Content:
+        language = self._language(archive)
+        store = DigestStore(archive, language)
+        found = store.documents(ISSUES + 1, (number - 1) * ISSUES)
+        if number > 1 and not found:
+            raise HTTPException(404)
+        digests = [store.read(last, document) for last, document in found[:ISSUES]]
+        page = self.pages.issues(digests, number, more=len(found) > ISSUES)
+        return Content.of(page, HTML, modified=max((one.as_of for one in digests), default=None))
+
+    def _file(self, last: str, kind: str, archive: Archive) -> Content:
+        digest = queries.read_digest(archive, last, self._language(archive))
+        if digest is None:
+            raise HTTPException(404)
+        if kind == "json":
+            return Content.of(render_json(digest), JSON, modified=digest.as_of)
+        text = render_markdown(digest, load_language(digest.language))
+        return Content.of(text, "text/markdown; charset=utf-8", modified=digest.as_of)
+
+    def _feed(self, kind: str, archive: Archive) -> Content:
+        code = self._language(archive)
+        digests = queries.newest_digests(archive, code, FEED)
+        language = load_language(code)
+        modified = max((one.as_of for one in digests), default=None)
+        site = f"{self.pages.site}{self.pages.base.removeprefix(self.pages.root)}"
+        site = site if self.pages.site else ""
+        if kind == "atom":
+            return Content.of(render_atom(digests, language, site=site), ATOM, modified=modified)
+        feed = render_json_feed(digests, language, site=site)
+        return Content.of(feed, "application/feed+json", modified=modified)
+
+    def _story(self, uid: str, archive: Archive) -> Content:
+        found = queries.story(archive, uid, self._language(archive))
+        if found is None:
+            raise HTTPException(404)
+        newest = [one.readings[-1].time for one in found.story.threads if one.readings]
+        return Content.of(self.pages.story(found), HTML, modified=max(newest, default=None))
+
+    def _search(self, asked: queries.SearchRequest, archive: Archive) -> Content:
+        found = queries.search(archive, asked, self.pages.zone, self._language(archive))
+        page = self.pages.search(found, archive.communities())
+        return Content.of(page, HTML, modified=archive.newest())
+
+    def _search_feed(self, asked: queries.SearchRequest, archive: Archive) -> Content:
+        found = queries.search(archive, asked, self.pages.zone, self._language(archive))
+        newest = archive.newest()
+        return Content.of(self.pages.search_feed(found, updated=newest), ATOM, modified=newest)
+
+    def _subjects(self, archive: Archive) -> Content:
+        found = queries.subject_weeks(archive, self._language(archive))
+        return Content.of(self.pages.subjects(found), HTML, modified=archive.newest())
+
+    def _subject(self, name: str, archive: Archive, *, feed: bool) -> Content:
+        weeks = queries.subject_weeks(archive, self._language(archive), name).get(name)
+        if weeks is None:
+            raise HTTPException(404)
+        newest = archive.newest()
+        if feed:
+            text = self.pages.subject_feed(name, weeks, updated=newest)
+            return Content.of(text, ATOM, modified=newest)
+        return Content.of(self.pages.subject(name, weeks), HTML, modified=newest)
+
+    def _trends(self, archive: Archive) -> Content:
+        weeks = queries.trend_weeks(archive, self._language(archive))
+        return Content.of(self.pages.trends(weeks), HTML, modified=archive.newest())
+
+    def _sources(self, archive: Archive) -> Content:
+        return Content.of(self.pages.sources(queries.sources(archive)), HTML,
+                          modified=archive.newest())  # fmt: skip
+
+    def _feeds(self, archive: Archive) -> Content:
+        subjects = queries.subject_weeks(archive, self._language(archive))
+        return Content.of(self.pages.feeds(subjects), HTML, modified=archive.newest())
+
+
+async def _health(readers: Readers, _: Request) -> Response:
+    readers.token()
+    return Response("ok\n", media_type="text/plain", headers={"Cache-Control": "no-store"})
+
+
+async def _favicon(request: Request) -> Response:
+    from importlib.resources import files
+
+    icon = files("shiomi.site").joinpath("assets/favicon.svg").read_bytes()
+    return respond(request, Content.of(icon, "image/svg+xml", age=86_400))
+
+
+async def _style(request: Request) -> Response:
+    name, text = stylesheet()
+    if request.path_params["name"] != name:
+        raise HTTPException(404)
+    return respond(request, Content.of(text, "text/css; charset=utf-8", age=_YEAR))
+
+
+def _problem(room: _Room, request: Request, status: int, title: str, text: str) -> Response:
+    headers = {"Cache-Control": "no-store"}
+    if request.url.path.startswith("/api/"):
+        import msgspec
+
+        body = msgspec.json.encode({"error": text})
+        return Response(body, status, headers, JSON)
+    return Response(room.pages.problem(title, text), status, headers, HTML)
+
+
+async def _refused(room: _Room, request: Request, error: HTTPException) -> Response:
+    if error.status_code == 404:
+        say = room.pages.language.phrase
+        return _problem(room, request, 404, "site.missing_title", say("site.missing"))
+    response = _problem(room, request, error.status_code, "site.error_title", error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _wrong(room: _Room, request: Request, error: BadRequestError) -> Response:
+    return _problem(room, request, 400, "site.bad_title", str(error))
+
+
+async def _busy(room: _Room, request: Request, _: ArchiveError) -> Response:
+    say = room.pages.language.phrase
+    response = _problem(room, request, 503, "site.busy_title", say("site.busy"))
+    response.headers["Retry-After"] = unavailable("").headers["Retry-After"]
+    return response

@@ -1,0 +1,57 @@
+"""The glossary: a Japanese word of a query finds threads in English too.
+
+glossary.tsv has one Japanese term a line and its English words, tab-separated, commonest first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from shiomi.digest.archive.search import query_words
+from shiomi.digest.terms import normalized
+
+__all__ = ["Translation", "translations"]
+
+MOST = 3  # English words tried for one Japanese term
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A query in English, and which term became which."""
+
+    query: str
+    pairs: tuple[tuple[str, str], ...]  # ("脆弱性", "vulnerability")
+
+
+@lru_cache(maxsize=1)
+def _terms() -> dict[str, tuple[str, ...]]:
+    text = files("shiomi.site").joinpath("glossary.tsv").read_text(encoding="utf-8")
+    terms = {}
+    for line in text.splitlines():
+        japanese, *english = line.split("\t")
+        if english:
+            terms[normalized(japanese)] = tuple(english)
+    return terms
+
+
+def translations(query: str) -> list[Translation]:
+    """English queries for a query with Japanese terms of the glossary; [] if it has none.
+
+    The n-th query takes the n-th English word of each term, or the last one it has.
+    """
+    words = query_words(query)
+    found = {word: _terms()[key] for word in words if (key := normalized(word)) in _terms()}
+    if not found:
+        return []
+    queries: dict[str, Translation] = {}
+    for place in range(min(MOST, max(map(len, found.values())))):
+        pairs = {word: english[min(place, len(english) - 1)] for word, english in found.items()}
+        text = " ".join(_quoted(pairs.get(word, word)) for word in words)
+        queries.setdefault(text, Translation(text, tuple(pairs.items())))
+    return list(queries.values())
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word

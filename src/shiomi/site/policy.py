@@ -1,0 +1,43 @@
+"""The gate's policy for this site, if the operator gives none.
+
+Digests, stories and feeds follow the default policy: people pass the challenge once, feed readers
+and search engines pass in their budgets, crawlers that train or index for AI are refused. Search
+and the API cost more to answer, so they have budgets of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shiomi.gate.policy import Action, Budget, PathRule, Policy, Proxies, Rate
+
+__all__ = ["site_policy"]
+
+_MINUTE = 60.0
+
+
+def site_policy(proxies: Sequence[str] = ()) -> Policy:
+    """The policy; `proxies` are the addresses and networks whose X-Forwarded-For counts."""
+    default = Policy()
+    budgets = dict(default.budgets)
+    budgets["search"] = Budget(
+        Rate(60, _MINUTE, 30), Rate(240, _MINUTE, 120), Rate(1200, _MINUTE, 600), None
+    )
+    budgets["api"] = Budget(
+        Rate(60, _MINUTE, 60), Rate(240, _MINUTE, 120), Rate(1200, _MINUTE, 600), None
+    )
+    open_files = ("/healthz", "/favicon.svg", "/assets/*", "/*/assets/*")
+    return Policy(
+        paths=(
+            PathRule(open_files, Action.ALLOW),
+            PathRule(
+                ("/search.atom", "/en/search.atom", "/ja/search.atom"),
+                challenge=False,
+                budget="search",
+            ),
+            PathRule(("/search", "/en/search", "/ja/search"), budget="search"),
+            PathRule(("/api/*",), challenge=False, budget="api"),
+        ),
+        budgets=budgets,
+        proxies=Proxies(tuple(proxies)),
+    )

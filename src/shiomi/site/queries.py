@@ -1,0 +1,259 @@
+"""What the site, the API and the MCP server ask of an archive. Read-only, no wording."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from shiomi.digest.archive import Archive, Hit
+from shiomi.digest.archive.digests import DigestStore
+from shiomi.digest.archive.outcomes import FeedState, OutcomeStore
+from shiomi.digest.archive.status import CommunityStatus, SourceStatus
+from shiomi.digest.document import Digest, Subject, Trend
+from shiomi.digest.linking.stories import story_of
+from shiomi.digest.story import Story
+from shiomi.digest.thread import Thread
+from shiomi.site.errors import BadRequestError
+from shiomi.site.glossary import translations
+
+__all__ = [
+    "PAGE",
+    "SearchPage",
+    "SearchRequest",
+    "SourcesPage",
+    "StoryPage",
+    "SubjectWeek",
+    "TrendWeek",
+    "newest_digests",
+    "parse_search",
+    "read_digest",
+    "search",
+    "sources",
+    "story",
+    "subject_weeks",
+    "trend_weeks",
+]
+
+PAGE = 20  # hits of a search on one page
+MOST_PAGES = 50
+LONGEST_QUERY = 500  # characters
+WEEKS = 12  # digests that trends and watches look back on
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A search as asked for."""
+
+    q: str = ""
+    community: str | None = None
+    since: str | None = None  # a day, ISO; threads created on it or later
+    until: str | None = None  # a day, ISO; threads created before it
+    points: int | None = None  # at least so many at any time
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPage:
+    """One page of a search."""
+
+    request: SearchRequest
+    hits: tuple[Hit, ...]
+    more: bool  # there is a next page
+    translated: tuple[tuple[str, str], ...] = ()  # ("脆弱性", "vulnerability"): also searched for
+    digests: tuple[str, ...] = ()  # last days of the digests with one of these threads
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadTitles:
+    """The earlier titles of one thread, with when each was first seen, oldest first."""
+
+    uid: str
+    titles: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoryPage:
+    """A story with everything that is known of it."""
+
+    story: Story
+    related: tuple[Thread, ...]
+    earlier_titles: tuple[ThreadTitles, ...]
+    digests: tuple[str, ...]  # last days of the digests that told it, newest first
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectWeek:
+    """What one digest has on a watched subject."""
+
+    last: str  # the digest's date
+    subject: Subject
+    communities: tuple[tuple[str, int], ...]  # threads per community, most first
+
+
+@dataclass(frozen=True, slots=True)
+class TrendWeek:
+    """The trends of one digest."""
+
+    last: str
+    trends: tuple[Trend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesPage:
+    """How fresh the archive is, and what failed."""
+
+    communities: tuple[CommunityStatus, ...]
+    sources: tuple[SourceStatus, ...]
+    feeds: tuple[FeedState, ...]
+
+
+def parse_search(values: dict[str, str]) -> SearchRequest:
+    """Read a search from the fields of a query string; an empty field is not set.
+
+    Raises BadRequestError that names the field, the value and what is allowed.
+    """
+    given = {key: value.strip() for key, value in values.items() if value.strip()}
+    q = given.get("q", "")
+    if len(q) > LONGEST_QUERY:
+        raise BadRequestError(f"q has {len(q)} characters; at most {LONGEST_QUERY} are allowed")
+    return SearchRequest(
+        q=q,
+        community=given.get("community"),
+        since=_day("since", given.get("since")),
+        until=_day("until", given.get("until")),
+        points=_number("points", given.get("points"), 0, 1_000_000),
+        page=_number("page", given.get("page"), 1, MOST_PAGES) or 1,
+    )
+
+
+def search(archive: Archive, request: SearchRequest, zone: str, language: str) -> SearchPage:
+    """Find threads, best first; Japanese terms of the glossary find English threads too."""
+    if not request.q:
+        return SearchPage(request, (), more=False)
+    wanted = request.page * PAGE + 1
+    tried: list[tuple[str, tuple[tuple[str, str], ...]]] = [(request.q, ())]
+    tried += [(one.query, one.pairs) for one in translations(request.q)]
+    hits: dict[str, Hit] = {}
+    pairs: dict[tuple[str, str], None] = {}
+    for query, translated in tried:
+        found = archive.search(
+            query,
+            limit=wanted,
+            since=_midnight(request.since, zone),
+            until=_midnight(request.until, zone),
+            community=request.community,
+            min_points=request.points,
+        )
+        for hit in found:
+            hits.setdefault(hit.thread.uid, hit)
+        pairs |= dict.fromkeys(translated)
+        if len(hits) >= wanted and translated:
+            break
+    start = (request.page - 1) * PAGE
+    shown = list(hits.values())[start : start + PAGE]
+    digests = DigestStore(archive, language).telling(hit.thread.uid for hit in shown)
+    return SearchPage(
+        request,
+        tuple(shown),
+        more=len(hits) > start + PAGE and request.page < MOST_PAGES,
+        translated=tuple(pairs),
+        digests=tuple(digests),
+    )
+
+
+def story(archive: Archive, uid: str, language: str) -> StoryPage | None:
+    """The story of the thread `uid`, or None if the archive has no such thread."""
+    found = story_of(archive, uid)
+    if found is None:
+        return None
+    related = archive.get_many(found.related)
+    earlier = []
+    for thread in found.threads:
+        titles = [(first, title) for first, title in archive.titles(thread.uid)
+                  if title != thread.title]  # fmt: skip
+        if titles:
+            earlier.append(ThreadTitles(thread.uid, tuple(titles)))
+    return StoryPage(
+        found,
+        tuple(sorted(related.values(), key=lambda one: (one.created, one.uid))),
+        tuple(earlier),
+        tuple(DigestStore(archive, language).telling(thread.uid for thread in found.threads)),
+    )
+
+
+def read_digest(archive: Archive, last: str, language: str) -> Digest | None:
+    """The standing digest whose week ends on the day `last`, or None."""
+    store = DigestStore(archive, language)
+    document = store.document(last) if is_day(last) else None
+    return None if document is None else store.read(last, document)
+
+
+def newest_digests(archive: Archive, language: str, limit: int = WEEKS) -> list[Digest]:
+    """The newest digests, newest first."""
+    store = DigestStore(archive, language)
+    return [store.read(last, document) for last, document in store.documents(limit)]
+
+
+def subject_weeks(
+    archive: Archive, language: str, name: str | None = None
+) -> dict[str, list[SubjectWeek]]:
+    """Each watched subject's weeks, newest first; only the subject `name` if it is given."""
+    found: dict[str, list[SubjectWeek]] = {}
+    for digest in newest_digests(archive, language):
+        for subject in digest.subjects:
+            if name is None or subject.name == name:
+                counted = Counter(thread.community for thread in subject.threads).most_common()
+                week = SubjectWeek(digest.week.last.isoformat(), subject, tuple(counted))
+                found.setdefault(subject.name, []).append(week)
+    return found
+
+
+def trend_weeks(archive: Archive, language: str) -> list[TrendWeek]:
+    """The trends of the newest digests, newest first."""
+    return [
+        TrendWeek(digest.week.last.isoformat(), digest.trends)
+        for digest in newest_digests(archive, language)
+        if digest.trends
+    ]
+
+
+def sources(archive: Archive) -> SourcesPage:
+    """The freshness and the failures of each community."""
+    status = archive.status()
+    return SourcesPage(status.communities, status.sources, tuple(OutcomeStore(archive).states()))
+
+
+def is_day(text: str) -> bool:
+    """Whether the text is a calendar day, as in 2020-12-13."""
+    if not _DAY.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _day(name: str, text: str | None) -> str | None:
+    if text is not None and not is_day(text):
+        raise BadRequestError(f"{name} must be a day like 2020-12-13, got {text[:40]!r}")
+    return text
+
+
+def _number(name: str, text: str | None, least: int, most: int) -> int | None:
+    if text is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise BadRequestError(f"{name} must be a number from {least} to {most}, got {text[:40]!r}")
+    return int(text)
+
+
+def _midnight(day: str | None, zone: str) -> int | None:
+    if day is None:
+        return None
+    return int(datetime.combine(date.fromisoformat(day), time(), ZoneInfo(zone)).timestamp())

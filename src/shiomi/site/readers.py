@@ -1,0 +1,116 @@
+"""Read-only connections to the archive: a few, shared by the requests of one worker.
+
+A connection is opened again if the archive's file was replaced. If the archive is locked, being
+migrated or missing, or too many requests wait, ArchiveBusyError is raised: a 503 to the client.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from shiomi.digest.archive import Archive
+from shiomi.digest.errors import ArchiveBusyError, ArchiveError
+
+__all__ = ["Readers"]
+
+CONNECTIONS = 4  # queries of one worker that run at the same time
+WAITING = 64  # further requests that may wait for a connection
+SECONDS = 5.0  # the longest a query may take
+
+Result = TypeVar("Result")
+
+
+class Readers:
+    """Runs queries in threads, each with an archive of its own."""
+
+    def __init__(self, location: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._location = location
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._free: list[tuple[object, Archive]] = []  # (identity of the file, archive)
+        self._watch: Archive | None = None
+        self._limiter = anyio.CapacityLimiter(CONNECTIONS)
+        self._waiting = 0
+
+    def token(self) -> tuple[object, ...]:
+        """A value that changes with every commit to the archive. Called in the event loop."""
+        if self._watch is None:
+            self._watch = self._open()
+        try:
+            token = self._watch.change_token()
+        except ArchiveError:
+            self._forget_watch()
+            raise
+        if _identity(token) != self._watched:
+            self._forget_watch()
+            return self.token()
+        return token
+
+    async def run(self, query: Callable[[Archive], Result]) -> Result:
+        """Return the result of `query`, run in a thread with a read-only archive."""
+        if self._waiting >= WAITING:
+            raise ArchiveBusyError("too many requests wait for the archive; try again")
+        self._waiting += 1
+        try:
+            return await anyio.to_thread.run_sync(self._with_archive, query, limiter=self._limiter)
+        finally:
+            self._waiting -= 1
+
+    def now(self, query: Callable[[Archive], Result]) -> Result:
+        """Return the result of `query`, run in the calling thread."""
+        return self._with_archive(query)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        self._forget_watch()
+        with self._lock:
+            free, self._free = self._free, []
+        for _, archive in free:
+            archive.close()
+
+    def _with_archive(self, query: Callable[[Archive], Result]) -> Result:
+        identity, archive = self._take()
+        archive.limit(SECONDS)
+        try:
+            result = query(archive)
+        except BaseException:
+            archive.close()
+            raise
+        with self._lock:
+            self._free.append((identity, archive))
+        return result
+
+    def _take(self) -> tuple[object, Archive]:
+        with self._lock:
+            kept = self._free.pop() if self._free else None
+        if kept is not None:
+            try:
+                if _identity(kept[1].change_token()) == kept[0]:
+                    return kept
+            except ArchiveError:
+                kept[1].close()
+                raise
+            kept[1].close()  # the file was replaced
+        archive = self._open()
+        return _identity(archive.change_token()), archive
+
+    def _open(self) -> Archive:
+        archive = Archive.open(self._location, create=False, read_only=True)
+        if self._watch is None:
+            self._watched = _identity(archive.change_token())
+        return archive
+
+    def _forget_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+
+
+def _identity(token: tuple[object, ...]) -> object:
+    return token[:-1]

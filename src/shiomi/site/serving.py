@@ -1,0 +1,113 @@
+"""serve(): the site behind its gate, in one process or several, under uvicorn."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shiomi.digest.config import load_config
+from shiomi.gate.errors import GateError
+from shiomi.site.errors import SiteError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+__all__ = ["Service", "application", "serve"]
+
+_SERVICE = "SHIOMI_SERVE"  # workers are started anew and inherit the environment
+_STOP_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a worker needs to begin."""
+
+    config: Path
+    gate: bool = True
+    policy: Path | None = None  # None: policy.py
+    state: str | None = None  # None: a file that the workers of this machine share
+    proxies: tuple[str, ...] = ()  # whose X-Forwarded-For counts, if there is no policy file
+    dns: bool = True
+
+    def app(self) -> ASGIApp:
+        """The site, behind its gate. Raises ConfigError and GateError."""
+        from shiomi.gate.asgi import GateMiddleware
+        from shiomi.site.app import create_app
+        from shiomi.site.policy import site_policy
+
+        app: ASGIApp = create_app(load_config(self.config))
+        if self.gate:
+            policy = self.policy or site_policy(self.proxies)
+            app = GateMiddleware(app, policy, state=self.state, dns=self.dns)
+        return app
+
+
+def serve(
+    service: Service,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8400,
+    unix_socket: Path | None = None,
+    workers: int = 1,
+    begin: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, and then finish the requests under way.
+
+    `begin` is called once, after the checks. Raises SiteError if the address cannot be used or
+    the extra is missing, and ConfigError and GateError for wrong files.
+    """
+    try:
+        import uvicorn
+
+        service.app()  # an error is reported here once, not by each worker
+    except ModuleNotFoundError as error:
+        raise SiteError(
+            f"shiomi serve needs its extras 'site' and 'gate' ({error.name} is missing);"
+            " see docs/install.md"
+        ) from None
+    except GateError as error:
+        raise SiteError(str(error)) from error
+    if unix_socket is None:
+        _check_address(host, port)
+    os.environ[_SERVICE] = json.dumps(asdict(service), default=str)
+    begin()
+    uvicorn.run(
+        f"{__name__}:application",
+        factory=True,
+        host=host,
+        port=port,
+        uds=None if unix_socket is None else str(unix_socket),
+        workers=workers,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,  # the gate reads them, from the proxies that are trusted
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+    )
+
+
+def application() -> ASGIApp:
+    """The application of one worker, from the environment that `serve` wrote."""
+    given = json.loads(os.environ[_SERVICE])
+    given["config"] = Path(given["config"])
+    given["policy"] = Path(given["policy"]) if given["policy"] else None
+    given["proxies"] = tuple(given["proxies"])
+    return Service(**given).app()
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SiteError(
+            f"cannot listen on {host}:{port}: {reason}; choose another --host or --port"
+        ) from None

@@ -222,7 +222,7 @@ class Service:
         before = self.snapshot.notices
         self.snapshot.notices = {name: before.get(name, 0) + n for name, n in sent.items()}
         self.snapshot.feeds = feeds
-        self.snapshot.archive_bytes = archive.database.size()
+        self.snapshot.archive_bytes = archive.size()
         weeks = DigestStore(archive, self.config.language).weeks()
         self.snapshot.digests = len(weeks)
         if weeks:

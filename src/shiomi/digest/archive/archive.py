@@ -225,6 +225,10 @@ class Archive:
                 (source, cursor, collected),
             )
 
+    def size(self) -> int:
+        """Return the bytes of the archive on disk."""
+        return self.database.size()
+
     def limit(self, seconds: float) -> None:
         """Stop queries that run longer, from now on, with ArchiveBusyError."""
         self.database.limit(seconds)

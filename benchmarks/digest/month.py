@@ -33,6 +33,9 @@ def main() -> int:
             communities, Path(folder) / "killed", options.days, _COLLECT, kills=options.kills
         )
         show(f"killed {killed.kills} times", killed)
+    for thread in sorted(set(killed.threads) ^ set(whole.threads), key=str)[:10]:
+        print(f"differs: {thread}, {'killed' if thread in killed.threads else 'whole'}")
+    print(f"lost: {sorted(killed.lost)[:10]}")
     least = whole.requests - whole.repeated
     bars = {
         "threads lost": not killed.lost and killed.threads == whole.threads,

@@ -117,7 +117,8 @@ def main() -> None:
         # Not shiomi.main(), which exits with 1 if the reader of a pipe closes it.
         with shiomi.make_context("shiomi", sys.argv[1:]) as context:
             shiomi.invoke(context)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         result: int = Exit.DONE
     except click.exceptions.Exit as stop:
         result = stop.exit_code

@@ -1,5 +1,5 @@
-"""`python -m shiomi.cli`, where no script is installed."""
+"""`python -m shiomi.cli`, for environments without the script."""
 
-from shiomi.cli import main
+from shiomi.command import main
 
 main()

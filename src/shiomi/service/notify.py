@@ -21,6 +21,7 @@ from shiomi.digest.errors import ConfigError
 from shiomi.digest.thread import community_label
 from shiomi.digest.untrusted import clean, shorten
 from shiomi.digest.week import Week
+from shiomi.extras import needs_extra
 from shiomi.service.log import LOG
 
 __all__ = ["Message", "Sender", "check_addresses", "messages", "notify", "send_by_apprise"]
@@ -136,7 +137,7 @@ def check_addresses(config: Config) -> None:
     try:
         import apprise
     except ImportError:
-        raise ConfigError("[notify] urls needs the extra 'notify': see docs/install.md") from None
+        raise ConfigError(needs_extra("[notify] urls", "apprise", "notify")) from None
     for number, stated in enumerate(config.notify.urls):
         address = secret(f"notify.urls[{number}]", stated)
         if not apprise.Apprise().add(address):

@@ -45,6 +45,12 @@ def test_a_lone_surrogate_becomes_the_replacement_character(hostile: MakeDigest)
     assert parse_json(printed.encode()).topics[0].title == "a\ufffdb"
 
 
+def test_an_address_that_runs_a_script_is_left_out(hostile: MakeDigest) -> None:
+    printed = render_json(hostile("a", "javascript:alert(1)"))
+    assert "javascript:" not in printed
+    parse_json(printed)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

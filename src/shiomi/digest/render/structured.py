@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,9 @@ _UNSEEN = re.compile(
 )
 
 
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+
+
 class _Envelope(msgspec.Struct):
     schema: str
     digest: msgspec.Raw
@@ -29,13 +33,27 @@ class _Envelope(msgspec.Struct):
 def render_json(digest: Digest) -> str:
     """The document as JSON text, UTF-8 safe, that ends with a newline.
 
-    A lone surrogate, which no UTF-8 file can hold, becomes U+FFFD.
+    A lone surrogate, which no UTF-8 file can hold, becomes U+FFFD. An address that is not http or
+    https, such as "javascript:", is left out.
     """
-    text = json.dumps(
-        {"schema": SCHEMA, "digest": msgspec.to_builtins(digest)}, ensure_ascii=False, indent=1
-    )
+    document = _without_scripts(msgspec.to_builtins(digest))
+    text = json.dumps({"schema": SCHEMA, "digest": document}, ensure_ascii=False, indent=1)
     text = re.sub("[\ud800-\udfff]", "\ufffd", text)
     return _UNSEEN.sub(_escape, text) + "\n"
+
+
+def _without_scripts(value: Any) -> Any:
+    """The document without addresses that a reader must not follow."""
+    if isinstance(value, list):
+        return [_without_scripts(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    cleaned = {name: _without_scripts(one) for name, one in value.items()}
+    for name in ("link", "url"):
+        address = cleaned.get(name)
+        if isinstance(address, str) and not _WEB.match(address):
+            cleaned[name] = None if name == "url" else ""
+    return cleaned
 
 
 def parse_json(text: str | bytes) -> Digest:

@@ -97,11 +97,11 @@ class RedditFeeds:
         while turns.best:
             subreddit, post = turns.best[0]
             yield self._comments(http, turns, subreddit, post)
-        if turns.failed:
-            error = SourceError("; ".join(turns.failed))
-            turns.failed = []
-            yield Batch((), "", memory=_written(turns))
-            raise error
+        failed, ended = turns.failed, _written(turns)
+        turns.failed, turns.run = [], 0  # a run that begins in the same second asks again
+        yield Batch((), ended, memory=_written(turns))
+        if failed:
+            raise SourceError("; ".join(failed))
 
     def _turns(self, cursor: str | None, until: int) -> _Turns:
         turns = read_cursor(cursor, _Turns) or _Turns()

@@ -1,0 +1,30 @@
+"""The `shiomi` script: small, so that Ctrl-C in its first moments ends as cleanly as later."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Import the command line and run it."""
+    _open_standard_streams()
+    try:
+        from shiomi.cli import main as command_line
+    except KeyboardInterrupt:
+        sys.exit(130)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal in EUC-JP has no emoji
+    command_line()
+
+
+def _open_standard_streams() -> None:
+    """Let no other file get the number of a closed stdin, stdout or stderr."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)

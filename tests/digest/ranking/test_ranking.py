@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shiomi.digest.archive import Archive
 from shiomi.digest.ranking import Ranked, explain, leading, rank
 from shiomi.digest.story import Story
-from shiomi.digest.thread import Reading, Thread, ThreadState
+from shiomi.digest.thread import Passage, PassageKind, Place, Reading, Thread, ThreadState
 from shiomi.digest.week import Week
 
 WEEK = Week(date(2025, 11, 16))
@@ -267,3 +267,27 @@ def test_explain_prints_no_control_codes_of_a_hostile_id_or_community() -> None:
     assert "forged" in text  # what they are called is told, in its place
     assert text.replace("\n", "").isprintable()
     assert not any(line.startswith("   +9.99") for line in text.splitlines())
+
+
+def test_a_story_of_many_threads_of_the_week_stands_before_one_of_a_single_thread() -> None:
+    many = of(*(thread(n, points=40) for n in range(100, 121)))
+    one = of(thread(130, points=45))
+    first = ranked([one, many])[0]
+    assert first.story.id == many.id
+    assert "threads" in reasons(first)
+
+
+def test_an_image_without_text_takes_no_place_and_one_with_text_does() -> None:
+    image = thread(101, points=50, url="https://i.redd.it/abc.jpeg")
+    post = Passage(PassageKind.POST, "What the picture shows. " * 12, image.link)
+    assert ranked([of(image)])[0].demoted == "no_text"
+    assert ranked([of(replace(image, passages=(post,)))])[0].demoted is None
+
+
+def test_a_thread_without_counts_stands_by_its_place_among_the_best_of_its_week() -> None:
+    unread = replace(thread(101, community="reddit/LocalLLaMA"), readings=())
+    top = replace(unread, id="top", title="aaa top of the list", place=Place(AS_OF - 60, 1))
+    low = replace(unread, id="low", title="bbb end of the list", place=Place(AS_OF - 60, 90))
+    first, last = ranked([of(low), of(top)])
+    assert (first.story.id, last.story.id) == (top.uid, low.uid)
+    assert "number 1 of its best of the week" in first.reasons[0].text

@@ -19,7 +19,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 from shiomi.digest.ranking.window import newest_known
-from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.thread import Place, Reading, Thread
 
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
@@ -40,6 +40,7 @@ TAIL = 0.05  # above this quantile survival follows a Pareto law: no ceiling at 
 RAREST = 0.05  # threads: no count is taken to be rarer than 1 in 20 times as many as were seen
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 _NORMAL = NormalDist()
+LISTED = 100  # a list of the best is compared with at least so many threads of its week
 TYPICAL = math.log10(2)  # the strength of a median thread, given where no count is known
 
 
@@ -88,11 +89,12 @@ class Standing:
     survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
     readings: dict[str, Reading]  # the reading each rests on
     compared: int  # threads of the community it is compared with
+    rank: int | None = None  # its place in the community's list of the best, if no count is known
 
     @property
     def known(self) -> bool:
-        """Whether any count is known."""
-        return bool(self.survival)
+        """Whether any count is known, or its place in the community's list of the best."""
+        return bool(self.survival) or self.rank is not None
 
     @property
     def percentile(self) -> float:
@@ -134,7 +136,9 @@ class Engagement:
         rungs: dict[tuple[str, str, int], list[float]] = defaultdict(list)
         settled: dict[tuple[str, str], list[float]] = defaultdict(list)
         inexact: dict[tuple[str, str], list[float]] = defaultdict(list)
+        created: dict[str, list[int]] = defaultdict(list)
         for thread in threads:
+            created[thread.community].append(thread.created)
             for count, _ in WEIGHTS:
                 reading = newest_known(thread, count, as_of)
                 if reading is None:
@@ -149,6 +153,7 @@ class Engagement:
         for key, values in inexact.items():  # better than nothing where nothing is dated
             if key not in settled:
                 settled[key] = values
+        self._created = {name: sorted(times) for name, times in created.items()}
         self._rungs = {key: Counts.of(values) for key, values in rungs.items()}
         self._settled = {key: Counts.of(values) for key, values in settled.items()}
         self._inexact = {key: Counts.of(values) for key, values in inexact.items()}
@@ -174,7 +179,16 @@ class Engagement:
             trust = reliable(_age(thread, reading)) if reading.exact else 1.0
             total -= weight * math.log10(_foreseen(rare, trust))
             weights += weight
+        if not weights and thread.place is not None and thread.place.time <= moment:
+            return self._by_place(thread, thread.place)
         return Standing(total / weights if weights else TYPICAL, survival, readings, compared)
+
+    def _by_place(self, thread: Thread, place: Place) -> Standing:
+        """Where a thread without counts stands, by its place among the best of a week."""
+        times = self._created.get(thread.community, [])
+        week = bisect_right(times, place.time) - bisect_left(times, place.time - 7 * 86400)
+        size = max(week, LISTED)
+        return Standing(-math.log10(min(place.rank / (size + 1), 1)), {}, {}, size, place.rank)
 
     def _survival(self, thread: Thread, count: str, reading: Reading) -> tuple[float, int]:
         """Survival of one count, shrunk from the rungs of its age towards the whole community."""

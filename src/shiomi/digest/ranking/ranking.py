@@ -5,10 +5,11 @@ A story's score is a sum, and each part of it is a Reason that `--explain` print
     engagement    the strengths s of its communities' leading threads (engagement.py), the strongest
                   first: s1 + 0.3 s2 + 0.09 s3 + ...
     communities   0.15 * log2(n) for n communities
+    threads       0.2 * log2(n - 1) for n >= 3 threads of the week
     similar       -cosine of its title with the nearest story above it, where above 0.15
-    gone, repeat, near_duplicate   -10: the story keeps its place in the list but takes none
+    gone, no_text, repeat, near_duplicate   -10: the story stays in the list but takes no place
 
-The last three are in `Ranked.demoted`. The method is greedy maximal marginal relevance (Carbonell
+The last four are in `Ranked.demoted`. The method is greedy maximal marginal relevance (Carbonell
 and Goldstein 1998): stories are taken one by one, each time the one with the highest score left.
 """
 
@@ -27,7 +28,7 @@ from shiomi.digest.ranking.engagement import Engagement, Standing, reliable
 from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import bare_title, normalized, phrases
-from shiomi.digest.thread import Thread, ThreadState, community_label
+from shiomi.digest.thread import PassageKind, Thread, ThreadState, community_label
 from shiomi.digest.untrusted import clean, shorten
 from shiomi.digest.week import Week
 
@@ -36,11 +37,13 @@ __all__ = ["Ranked", "explain", "leading", "rank"]
 DEMOTION = -10.0  # below any story that is not demoted: strengths end at about 5
 NEXT_COMMUNITY = 0.3  # each further community's strength counts this much of the one before
 BREADTH = 0.15  # per doubling of the communities
+MANY = 0.2  # per doubling of the further threads of the week
 SAME_SUBJECT = 0.6  # cosine of titles from which two stories are the same subject
 SIMILAR = 0.15  # cosine below which they have nothing in common
 NOTICED = 1.3  # strength (top 5 %) from which an earlier week's digest would have had the thread
 COMPARED = 150  # stories compared for similarity; no digest is longer
 YOUNG = 0.97  # reliability below which a reading is called young
+TELLING = 200  # characters of an image's own post from which it says something
 RECURRING = 3  # words of a title that make it the same as an earlier one
 
 
@@ -51,7 +54,9 @@ class Ranked:
     story: Story
     score: float  # the sum of the reasons' values
     reasons: tuple[Reason, ...]
-    demoted: str | None = None  # "gone", "repeat", "near_duplicate": it takes no place; else None
+    demoted: str | None = (
+        None  # "gone", "no_text", "repeat", "near_duplicate": it takes no place; else None
+    )
 
 
 def rank(
@@ -76,8 +81,12 @@ def rank(
     earlier = _Earlier(window, engagement, published)
     scored = []
     for story in stories:
-        reasons = [*_engagement(story, week, engagement), *_breadth(story, week)]
-        demotion = _gone(story) or earlier.repeat(story)
+        reasons = [
+            *_engagement(story, week, engagement),
+            *_breadth(story, week),
+            *_threads(story, week),
+        ]
+        demotion = _gone(story) or _without_text(story) or earlier.repeat(story)
         scored.append(_ranked(story, [*reasons, demotion] if demotion else reasons, demotion))
     scored.sort(key=_order)
     return _diversified(scored, window)
@@ -159,6 +168,8 @@ def _in_words(thread: Thread, standing: Standing) -> str:
     label = community_label(thread.community)
     if not standing.known:
         return f"{label}: counts unknown, reckoned as a typical thread of it"
+    if standing.rank is not None:
+        return f"{label}: number {standing.rank} of its best of the week, counts unknown"
     parts = []
     for count, reading in standing.readings.items():
         share = 100 * standing.survival[count]
@@ -181,6 +192,41 @@ def _breadth(story: Story, week: Week) -> list[Reason]:
     names = ", ".join(map(community_label, communities))
     value = BREADTH * math.log2(len(communities))
     return [Reason("communities", value, f"in {len(communities)} communities: {names}")]
+
+
+def _threads(story: Story, week: Week) -> list[Reason]:
+    count = sum(week.start <= thread.created < week.end for thread in _present(story, week))
+    if count < 3:  # a story is often handed in twice
+        return []
+    return [Reason("threads", MANY * math.log2(count - 1), f"in {count} threads of the week")]
+
+
+def _without_text(story: Story) -> Reason | None:
+    """Why a story of images takes no place: there is nothing in it to read or to quote."""
+    if not all(_is_image(thread) and not _has_text(thread) for thread in story.threads):
+        return None
+    return Reason("no_text", DEMOTION, "an image without text")
+
+
+def _is_image(thread: Thread) -> bool:
+    if not thread.url:
+        return False
+    try:
+        parts = urlsplit(thread.url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return host in _IMAGE_HOSTS or parts.path.lower().endswith(_IMAGE_ENDINGS)
+
+
+_IMAGE_HOSTS = frozenset(["i.redd.it", "preview.redd.it", "i.imgur.com", "imgur.com"])
+_IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".gifv", ".webp")
+
+
+def _has_text(thread: Thread) -> bool:
+    kinds = (PassageKind.POST, PassageKind.ARTICLE)
+    texts = (passage.text for passage in thread.passages if passage.kind in kinds)
+    return sum(len(text) for text in texts) >= TELLING
 
 
 def _gone(story: Story) -> Reason | None:

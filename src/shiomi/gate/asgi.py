@@ -118,7 +118,7 @@ class GateMiddleware:
         if decision.headers:
             added = added + _encoded(decision.headers)
         if self._links and TrapLink.wanted(request):
-            return _with_link(send, added, TrapLink(partial(self._link, request)))
+            return _with_link(send, added, TrapLink(partial(self.gatekeeper.trap_link, request)))
         bare = decision.reason == "preflight"
         head = self._links and request.method == "HEAD"
         if not (added or bare or head):
@@ -156,9 +156,6 @@ class GateMiddleware:
             _log.exception("the application failed to answer /robots.txt")
             return None
         return self.gatekeeper.robots(status, body)
-
-    def _link(self, request: Request) -> bytes:
-        return self.gatekeeper.trap_link(request).encode("ascii", "xmlcharrefreplace")
 
 
 class _Tarpit:

@@ -8,6 +8,7 @@ more let through than the policy's `on_failure` says.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import logging
 import os
 import time
@@ -21,6 +22,7 @@ from shiomi.gate.client_address import TrustedProxies
 from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
+from shiomi.gate.identity.freshness import warn_if_stale
 from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.pages import preferred_language
 from shiomi.gate.policy import Action, Policy, load_policy
@@ -42,6 +44,8 @@ Confirm = Callable[[bytes, Sequence[str]], bool | None]
 _log = logging.getLogger(__name__)
 
 _THREADS = 16  # in which a state behind a network is asked
+_REMEMBERED = 4096  # pages whose trap link is kept, of up to
+_LONGEST_REMEMBERED = 400  # characters of path and Accept-Language
 _WAITING = 1000  # requests for such a thread; more are answered as if the state were away
 
 _NO_ANSWER = Response(
@@ -97,6 +101,7 @@ class Gatekeeper:
         self.headers = own_headers(policy)
         self.metrics = Metrics() if metrics is None else metrics
         self._refusals = refusals
+        self._around_token: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
         self._resolver = resolver
         self._clock = clock
         self._prepared = PreparedPolicy(policy)
@@ -126,7 +131,9 @@ class Gatekeeper:
             state = shared_state(None if isinstance(policy, Policy) else policy)
         elif isinstance(state, (str, os.PathLike)):
             state = open_state(os.fspath(state))
-        tables = load_tables(None if data is None else Path(data))
+        folder = None if data is None else Path(data)
+        warn_if_stale(folder, datetime.datetime.now(datetime.UTC).date())
+        tables = load_tables(folder)
         return cls(policy, state=state, tables=tables, resolver=resolver)
 
     def judge(self, request: Request, *, confirm: Confirm | None = None) -> Decision:
@@ -184,22 +191,35 @@ class Gatekeeper:
         self._counted(request, decision, begun)
         return decision
 
-    def trap_link(self, request: Request) -> str:
-        """Return the trap's link for the page that answers this request, as HTML.
+    def trap_link(self, request: Request) -> bytes:
+        """Return the trap's link for the page that answers this request, as HTML in ASCII.
 
-        It is signed for the client, and good for a while: see `shiomi.gate.trap`. "" if the trap
+        It is signed for the client, and good for a while: see `shiomi.gate.trap`. Empty if the trap
         is off, or the state cannot be reached.
         """
-        policy = self.policy
-        if not policy.trap.enabled:
-            return ""
+        if not self.policy.trap.enabled:
+            return b""
         try:
             clients = self._prepared.clients(self.state.secret)
         except StateError:
-            return ""
+            return b""
         token = clients.of(request).trap_token(request, clients.signer, self._clock())
+        key = (request.path, request.headers.get(b"accept-language", b""))
+        around = self._around_token.get(key)
+        if around is None:
+            around = self._link_around(request)
+            if len(request.path) + len(key[1]) <= _LONGEST_REMEMBERED:
+                if len(self._around_token) >= _REMEMBERED:
+                    self._around_token = {}
+                self._around_token[key] = around
+        return b"%b%b%b" % (around[0], token.encode(), around[1])
+
+    def _link_around(self, request: Request) -> tuple[bytes, bytes]:
+        """What stands before and after the token in the link of one page, in one language."""
         language = preferred_language(request.header("accept-language"))
-        return trap_link(policy, token, page_name(request.path), language)
+        link = trap_link(self.policy, "TOKEN", page_name(request.path), language)
+        before, _, after = link.encode("ascii", "xmlcharrefreplace").partition(b"TOKEN")
+        return before, after
 
     def robots(self, status: int, body: bytes) -> Response | None:
         """Return robots.txt with the rules of the site's own, which the application answered.

@@ -77,7 +77,9 @@ class GateMiddleware:
             return _answer(decision.response, request, start_response)
         added = [*gatekeeper.headers, *decision.headers]
         if self._links and TrapLink.wanted(request):
-            passing = _Passing(start_response, added, TrapLink(partial(self._link, request)))
+            passing = _Passing(
+                start_response, added, TrapLink(partial(self.gatekeeper.trap_link, request))
+            )
             return passing.pages(self._app(environ, passing.start))
 
         bare = decision.reason == "preflight"
@@ -114,9 +116,6 @@ class GateMiddleware:
             return None
         status = said[-1][:3] if said else ""
         return self.gatekeeper.robots(int(status) if status.isdigit() else 0, b"".join(written))
-
-    def _link(self, request: Request) -> bytes:
-        return self.gatekeeper.trap_link(request).encode("ascii", "xmlcharrefreplace")
 
 
 class _Passing:

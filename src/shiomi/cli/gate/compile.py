@@ -24,7 +24,7 @@ _USE = {
     ),
     "apache": (
         "Include {folder}/gate.conf     in `<VirtualHost>`, before ProxyPass",
-        "a2enmod rewrite remoteip headers",
+        "a2enmod rewrite remoteip headers proxy proxy_http",
     ),
     "caddy": (
         "import {folder}/gate.caddy     at the top of the Caddyfile",

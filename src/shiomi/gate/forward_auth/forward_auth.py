@@ -108,7 +108,7 @@ class ForwardAuth:
             said = decision.headers
             if b"text/html" in headers.get(b"accept", b"") and TrapLink.wanted(request):
                 link = self.gatekeeper.trap_link(request)
-                said = (*said, (TRAP, link.encode("ascii", "xmlcharrefreplace").decode()))
+                said = (*said, (TRAP, link.decode()))
             return _short(200 if path == "/auth" else 204, headers=said)
         if path == "/ask":
             wait = math.ceil(decision.retry_after * 1000) / 1000

@@ -7,6 +7,7 @@ asked for /metrics finds them.
 from __future__ import annotations
 
 import asyncio
+import datetime
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from shiomi.gate.errors import GateError, MissingError, StateError
 from shiomi.gate.forward_auth.forward_auth import LOOPBACK, ForwardAuth
 from shiomi.gate.gatekeeper import Gatekeeper
 from shiomi.gate.identity import load_tables
+from shiomi.gate.identity.freshness import warn_if_stale
 from shiomi.gate.identity.reverse_dns import ReverseDns
 from shiomi.gate.policy import Policy, load_policy
 from shiomi.gate.refusal_log import RefusalLog
@@ -111,6 +113,7 @@ def serve(
             f"{workers} workers cannot share the memory of one; "
             "give --state a file, or redis://HOST:PORT/0"
         )
+    warn_if_stale(service.tables, datetime.datetime.now(datetime.UTC).date())
     service.gatekeeper().close()  # an error is reported here once, and not by every worker
     config = uvicorn.Config(
         f"{__name__}:application",

@@ -1,0 +1,49 @@
+"""How old the lists are: each file says in its first lines when it was made."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import re
+from importlib import resources
+from pathlib import Path
+
+__all__ = ["STALE_DAYS", "list_dates", "warn_if_stale"]
+
+STALE_DAYS = 60
+"""After so many days operators have moved to other addresses, and proofs by address go wrong."""
+
+_log = logging.getLogger(__name__)
+_DATE = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)\b", re.ASCII)
+
+
+def list_dates(folder: Path | None = None) -> dict[str, datetime.date]:
+    """Return the date of each list: those of the package, overlaid by those in `folder`."""
+    found: dict[str, datetime.date] = {}
+    for root in (resources.files("shiomi.gate") / "data", folder):
+        if root is None:
+            continue
+        for part in ("user_agents.tsv", "ranges"):
+            place = root / part
+            files = place.iterdir() if place.is_dir() else [place] if place.is_file() else []
+            for file in files:
+                with file.open(encoding="utf-8", errors="replace") as text:
+                    dates = _DATE.findall(text.readline() + text.readline())
+                if dates:
+                    found[file.name.rpartition(".")[0]] = datetime.date.fromisoformat(max(dates))
+    return found
+
+
+def warn_if_stale(folder: Path | None, today: datetime.date) -> None:
+    """Log a warning that names the lists older than STALE_DAYS."""
+    old = {
+        name: date for name, date in list_dates(folder).items() if (today - date).days > STALE_DAYS
+    }
+    if old:
+        _log.warning(
+            "lists of crawlers are older than %d days (the oldest: %s, %s), so wanted crawlers"
+            " may be refused; update them with `shiomi gate update`, see its --help",
+            STALE_DAYS,
+            min(old, key=old.__getitem__),
+            min(old.values()),
+        )

@@ -15,6 +15,7 @@ from shiomi.cli.output import as_json, configuration, echo, json_option, opened,
 from shiomi.cli.progress import progress
 
 if TYPE_CHECKING:
+    from shiomi.digest.archive import Archive
     from shiomi.digest.config import Config
     from shiomi.digest.week import Week
     from shiomi.digest.writing import Account, ModelWriter
@@ -138,9 +139,11 @@ def _cost(account: Account) -> str:
 @json_option
 @click.pass_context
 def check(context: click.Context, file: Path, facts: Path | None, every: bool, json: bool) -> None:
-    """Report each number in a digest that the archive contradicts.
+    """Report each fact in a digest that the archive contradicts.
 
-    FILE is Markdown in this format, also when it was written elsewhere. A number is compared
+    FILE is Markdown in this format, also when it was written elsewhere. If the archive holds the
+    digest of that week, every link, time, percentage, number and quotation is compared with it.
+    A count is compared
     with the readings of the thread it stands with; where it is another thread's number, that
     thread is named. A thread that was never read proves nothing, and is counted as unknown.
     Ends with 4 when something is contradicted.
@@ -157,7 +160,8 @@ def check(context: click.Context, file: Path, facts: Path | None, every: bool, j
     if facts is None:
         config = configuration(context)
         with opened(config) as archive:
-            report = check_digest(text, archive, zone=config.timezone)
+            own = _own_digest(archive, config, text)
+            report = check_digest(text, archive, zone=config.timezone, own=own)
     else:
         with Archive.open(":memory:") as archive:
             import_file(archive, facts)
@@ -166,5 +170,20 @@ def check(context: click.Context, file: Path, facts: Path | None, every: bool, j
         click.echo(report.json())
     for line in () if json else report.text(every=every).splitlines():
         echo(line)
-    if report.contradicted:
+    if report.wrong:
         raise click.exceptions.Exit(Exit.FOUND)
+
+
+def _own_digest(archive: Archive, config: Config, text: str) -> str | None:
+    """Return the archive's digest of the week of `text` as Markdown, if there is one."""
+    from shiomi.digest.archive.digests import DigestStore
+    from shiomi.digest.check.claims import read_claims
+    from shiomi.digest.languages import load_language
+    from shiomi.digest.render import render_markdown
+    from shiomi.digest.week import Week
+
+    last = read_claims(text).date
+    if last is None:
+        return None
+    made = DigestStore(archive, config.language).finished(Week(last, config.timezone))
+    return None if made is None else render_markdown(made, load_language(config.language))

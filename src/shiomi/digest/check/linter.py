@@ -10,6 +10,7 @@ import msgspec
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.check.claims import Claim, Written, read_claims
+from shiomi.digest.check.facts import Difference, differing, misquoted
 from shiomi.digest.check.judging import Checked, Verdict, Window, counts_read, judge
 from shiomi.digest.check.owners import Ledger, ReadNumbers, telling
 from shiomi.digest.thread import Thread
@@ -30,6 +31,12 @@ class CheckReport:
     known: int  # of those, in the archive
     checked: tuple[Checked, ...]
     notes: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()  # facts besides counts
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the archive contradicts anything."""
+        return bool(self.contradicted or self.differences)
 
     @property
     def contradicted(self) -> tuple[Checked, ...]:
@@ -49,6 +56,9 @@ class CheckReport:
         lines = [
             f"line {one.claim.line}: {one.verdict}: {one.claim.text!r}: {one.why}" for one in shown
         ]
+        lines += [
+            f"line {one.line}: contradicted: {one.text!r}: {one.why}" for one in self.differences
+        ]
         counts = ", ".join(f"{count} {name}" for name, count in self.counts().items())
         lines += [f"note: {note}" for note in self.notes]
         lines.append(
@@ -64,15 +74,27 @@ class CheckReport:
 
 
 def check_digest(
-    text: str, archive: Archive, *, on: date | None = None, zone: str = "Asia/Tokyo"
+    text: str,
+    archive: Archive,
+    *,
+    on: date | None = None,
+    zone: str = "Asia/Tokyo",
+    own: str | None = None,
 ) -> CheckReport:
     """Hold every number of points or comments in a digest's Markdown against the archive.
 
     `on` is the digest's date where its heading does not say it; `zone` is where its days begin and
-    its times of reading are told.
+    its times of reading are told. `own` is the archive's digest of the same week as Markdown; every
+    other fact is compared with it. Quotations are compared with the archive's passages.
     """
     written = read_claims(text)
-    return _Check(written, archive, written.date or on, ZoneInfo(zone)).report()
+    check = _Check(written, archive, written.date or on, ZoneInfo(zone))
+    found = list(misquoted(text, archive.get_many(written.uids)))
+    if own is not None:
+        known = {(one.line, one.text) for one in found}
+        found += [one for one in differing(text, own) if (one.line, one.text) not in known]
+    found.sort(key=lambda one: one.line)
+    return replace(check.report(), differences=tuple(found))
 
 
 class _Check:

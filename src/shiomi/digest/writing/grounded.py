@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 
 from shiomi.digest.document import Origin, Sentence
 from shiomi.digest.languages import Language
@@ -18,6 +19,7 @@ __all__ = ["Grounded", "ground", "quotation"]
 
 ENDS = "。．.!?！？…"
 LONGEST_CLAIM = 2_000  # characters looked at
+ALIKE = 0.75  # of two sentences, from which the second is left out
 COPIED = 12  # characters in a row of the example
 PARTS = {
     "gloss": "attention",
@@ -62,7 +64,7 @@ def ground(
         kept = 0
         claims = [*getattr(draft, slot), *(getattr(second, slot) if second else ())]
         for text, cited in _sentences(claims, shown):
-            if text in said or kept >= most or text.rstrip("。.").casefold() in titles:
+            if _is_said(text, said) or kept >= most or text.rstrip("。.").casefold() in titles:
                 continue
             found = next(
                 faults(text, cited, language.code, advice=slot == "implications", story=shown), None
@@ -78,6 +80,11 @@ def ground(
         grounded.kept += kept
     grounded.dropped = len(grounded.fallen)
     return grounded
+
+
+def _is_said(text: str, said: Collection[str]) -> bool:
+    """Whether nearly the same sentence is kept already."""
+    return any(SequenceMatcher(None, text, one).ratio() > ALIKE for one in said)
 
 
 def _is_copied(text: str, example: str) -> bool:

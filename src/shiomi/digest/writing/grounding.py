@@ -74,7 +74,7 @@ _HIRAGANA = re.compile(r"[\u3041-\u309f]")
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff々]")
 # Characters of simplified Chinese that Japanese does not write.
 _CHINESE = re.compile(
-    r"[这们说为对时间个过开关门问闻马鸟鱼长东车见贝页风飞齐龙让应该发现实际产业务给还进远运连]"
+    r"[这们说为对时间个过开关门问闻马鸟鱼长东车见贝页风飞齐龙让应该发现实际产业务给还进远运连云]"
 )
 
 

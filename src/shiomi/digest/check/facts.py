@@ -1,0 +1,154 @@
+"""Facts of a digest besides counts: quotations, and what the archive's own digest states.
+
+A quotation is compared with the passages of the thread that is linked next to it. If the archive
+holds the digest of that week, each topic, trend and subject is compared with it: links, times,
+percentages, numbers, communities and quotations, in their order. What the file leaves out is no
+fault; what it states differently is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from shiomi.digest.thread import Thread
+from shiomi.digest.untrusted import clean
+
+__all__ = ["Difference", "differing", "misquoted"]
+
+LONGEST = 20_000  # characters of a line that are read
+SHARED = 0.5  # share of headings that make a file a copy of the archive's digest
+
+_HEADING = re.compile(r"^(#{1,3}) (.*)$")
+_LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")
+_LINK = r"\]\((?P<link>[^()\s]{1,2000})\)"
+_QUOTE = r"「(?P<quote>(?:[^「」]|「[^「」]{0,300}」){4,2000})」"
+_FACT = re.compile(
+    rf"{_LINK}|{_QUOTE}"
+    r"|(?P<time>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: [A-Z]{2,5})?)?)"
+    r"|(?P<number>\d[\d,]*(?:\.\d+)?\s?%?)"
+    r"|(?P<community>Hacker News|Lobsters|arXiv|Reddit \(r/\w{2,30}\)|r/\w{2,30})"
+    r"|(?P<unknown>不明|unknown|以前|or earlier|1件もありません|増加中)"
+)
+_QUOTED = re.compile(
+    rf"{_QUOTE}[（(](?:原文引用|quoted from): \[[^\]]{{0,200}}\]\((?P<page>[^()\s]+)\)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A fact that is not as the archive has it."""
+
+    line: int  # from 1
+    text: str  # as the file states it
+    why: str
+
+
+def misquoted(text: str, threads: Mapping[str, Thread]) -> Iterator[Difference]:
+    """Yield quotations whose page is known and does not have the words."""
+    pages: dict[str, list[str]] = {}
+    for thread in threads.values():
+        for passage in thread.passages:
+            pages.setdefault(_page(passage.link), []).append(_squeezed(passage.text))
+    for number, line in enumerate(text.splitlines(), 1):
+        for found in _QUOTED.finditer(_plain(line[:LONGEST])):
+            held = pages.get(_page(found["page"]))
+            wanted = _squeezed(found["quote"].removesuffix("…"))
+            if held is not None and not any(wanted in one for one in held):
+                yield Difference(number, found["quote"], f"{found['page']} does not say so")
+
+
+def differing(text: str, own: str) -> Iterator[Difference]:
+    """Yield the facts of `text` that differ from `own`, the archive's digest of the same week.
+
+    Nothing is yielded for a digest that shares less than half of its headings with it.
+    """
+    theirs, ours = list(_blocks(text)), list(_blocks(own))
+    places = [_place(block, ours) for block in theirs]
+    if not theirs or sum(place is not None for place in places) < SHARED * len(theirs):
+        return
+    for block, place in zip(theirs, places, strict=True):
+        if place is None:
+            heading = block.lines[0][1]
+            yield Difference(block.lines[0][0], heading, "the archive's digest has no such part")
+            continue
+        said = {_key(line): line for _, line in ours[place].lines}
+        for number, line in block.lines:
+            yield from _compared(number, line, said.get(_key(line), ""))
+
+
+def _compared(number: int, line: str, own: str) -> Iterator[Difference]:
+    stated, known = _facts(line), _facts(own)
+    for kind, start, end, from_, to in SequenceMatcher(
+        None, known, stated, autojunk=False
+    ).get_opcodes():
+        if kind in ("replace", "insert"):
+            instead = ", ".join(known[start:end]) or "nothing"
+            for fact in stated[from_:to]:
+                yield Difference(number, fact, f"the archive's digest has {instead[:200]} here")
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    lines: tuple[tuple[int, str], ...]  # (number, text), the heading first
+
+
+def _blocks(text: str) -> Iterator[_Block]:
+    """Yield each heading with the lines under it."""
+    held: list[tuple[int, str]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if _HEADING.match(line):
+            if held:
+                yield _Block(tuple(held))
+            held = []
+        if line.strip() and (held or _HEADING.match(line)):
+            held.append((number, _plain(line[:LONGEST])))
+    if held:
+        yield _Block(tuple(held))
+
+
+def _place(block: _Block, ours: list[_Block]) -> int | None:
+    """Return the block with the same heading, else the one with the same title or link."""
+    heading = block.lines[0][1]
+    for same in (lambda other: other == heading, lambda other: _alike(other, heading)):
+        for place, other in enumerate(ours):
+            if same(other.lines[0][1]):
+                return place
+    return None
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two headings have one title or one link."""
+    first, second = re.search(_LINK, one), re.search(_LINK, other)
+    if bool(first) != bool(second):
+        return False
+    if first is None or second is None:
+        return one.startswith("# ") and other.startswith("# ")
+    return first["link"] == second["link"] or one[: first.start()] == other[: second.start()]
+
+
+def _key(line: str) -> str:
+    """What tells a line of a block from the others: its label, or how it begins."""
+    if found := _HEADING.match(line):
+        return found[1]
+    found = _LABEL.match(line) or re.match(r"[^:「]{1,40}:(?= )", line)
+    return found.group() if found else "text"
+
+
+def _facts(line: str) -> list[str]:
+    return [found.group().strip("](").rstrip(")") for found in _FACT.finditer(line)]
+
+
+def _plain(line: str) -> str:
+    return re.sub(r"\\([^\w\s])", r"\1", line)
+
+
+def _page(link: str) -> str:
+    return re.sub(r"^https?://(?:www\.|old\.)?", "", link).rstrip("/").replace("%28", "(")
+
+
+def _squeezed(text: str) -> str:
+    """Return only letters and digits: blanks and what cannot be printed differ by format."""
+    return "".join(c for c in clean(text) if c.isalnum() and c.isprintable())

@@ -1,0 +1,67 @@
+"""Facts besides counts: what the archive's own digest of the week states, and quotations."""
+
+from __future__ import annotations
+
+import pytest
+
+from shiomi.digest.check.facts import differing, misquoted
+from shiomi.digest.thread import Passage, PassageKind, Thread
+
+OWN = """# 海外コミュニティ動向 - 2020-12-13
+
+## 注目のトピック
+
+### [A linker](https://news.ycombinator.com/item?id=1)
+- **出典**: Hacker News（元記事: [example.org](https://example.org/linker)）
+- **注目ポイント**: 「The linker keeps an index of symbols.」（原文引用: [example.org](https://example.org/linker)）2つのコミュニティの4件のスレッドで話題になりました（最も早い投稿はLobsters、2020-12-07 22:07 JST）。反応が最も強いのはHacker Newsで、比較した最近のスレッドの上位2.3%に入りました。
+- **技術的内容**: Lobstersでのタグは c です。
+
+## 今週の技術トレンド
+
+### Linkers
+「Linkers」を題に含むスレッドは今週21件で、これまでの週の最多は8件でした。内訳はHacker News 11件、Lobsters 6件です。
+"""  # noqa: E501
+
+TAMPERED = [
+    ("example.org/linker)）\n", "example.org/other)）\n"),
+    ("keeps an index", "keeps no index"),
+    ("22:07 JST", "21:07 JST"),
+    ("上位2.3%", "上位1.3%"),
+    ("今週21件", "今週12件"),
+    ("最多は8件", "最多は3件"),
+    ("Lobsters 6件", "Lobsters 9件"),
+    ("投稿はLobsters、", "投稿はHacker News、"),
+    ("4件のスレッド", "7件のスレッド"),
+    ("item?id=1)", "item?id=2)"),
+    ("### Linkers", "### Compilers"),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), TAMPERED)
+def test_a_changed_fact_differs_from_the_archives_digest(before: str, after: str) -> None:
+    assert before in OWN
+    assert list(differing(OWN.replace(before, after), OWN))
+
+
+def test_an_untouched_digest_and_one_that_leaves_something_out_do_not_differ() -> None:
+    assert list(differing(OWN, OWN)) == []
+    assert (
+        list(differing(OWN.replace("- **技術的内容**: Lobstersでのタグは c です。\n", ""), OWN))
+        == []
+    )
+
+
+def test_another_digest_of_the_same_week_is_not_compared() -> None:
+    other = "# 海外コミュニティ動向 - 2020-12-13\n\n### [X](https://lobste.rs/s/abcdef)\n12件\n"
+    other += "\n### Y\n3件\n"
+    assert list(differing(other, OWN)) == []
+
+
+def test_a_quotation_is_compared_with_the_passages_of_its_page() -> None:
+    link = "https://example.org/linker"
+    passage = Passage(PassageKind.ARTICLE, "The linker keeps\nan index of symbols.", link)
+    thread = Thread("hackernews", "1", "A linker", 0, "https://x.example", passages=(passage,))
+    assert list(misquoted(OWN, {thread.uid: thread})) == []
+    changed = OWN.replace("keeps an index", "keeps no index")
+    assert [one.line for one in misquoted(changed, {thread.uid: thread})] == [7]
+    assert list(misquoted(changed, {})) == []

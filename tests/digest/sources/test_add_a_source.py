@@ -1,4 +1,4 @@
-"""docs/digest/add-a-source.md: its source and its tests are run as they stand there."""
+"""docs/digest/add-a-source.md: its settings, its source and its tests are run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import ModuleType
 
 import pytest
 
-from shiomi.digest import config
 from shiomi.digest.archive import Archive
-from shiomi.digest.config import Config
+from shiomi.digest.config import Config, parse_config
 from shiomi.digest.sources.collect import collect
 from shiomi.digest.sources.http import new_client
+from shiomi.digest.sources.known_feeds import feed_settings, known_feeds
 
 from .community import Community, json_reply
 
@@ -36,28 +36,14 @@ def load(monkeypatch: pytest.MonkeyPatch, path: str, name: str, package: str) ->
 
 @pytest.fixture
 def dev(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The example's source, its configuration in place."""
-    written = BLOCKS["src/shiomi/digest/config.py"]
-    BLOCKS["config"] = "from dataclasses import dataclass\n" + written
-    settings = load(monkeypatch, "config", "shiomi.digest.example_config", "shiomi.digest")
-    monkeypatch.setattr(config, "DevConfig", settings.DevConfig, raising=False)
-    return load(
-        monkeypatch,
-        "src/shiomi/digest/sources/dev.py",
-        "shiomi.digest.sources.dev",
-        "shiomi.digest.sources",
-    )
+    """The source of the example."""
+    return load(monkeypatch, "shiomi_devx.py", "shiomi_devx", "")
 
 
 def test_the_pages_own_tests_pass(
     dev: ModuleType, monkeypatch: pytest.MonkeyPatch, community: Community
 ) -> None:
-    tests = load(
-        monkeypatch,
-        "tests/digest/sources/test_dev.py",
-        f"{__package__}.test_dev",
-        str(__package__),
-    )
+    tests = load(monkeypatch, "test_devx.py", "test_devx", "")
     found = [test for name, test in vars(tests).items() if name.startswith("test_")]
     assert len(found) == 3
     for test in found:
@@ -74,7 +60,7 @@ def test_the_example_is_collected_into_an_archive_and_goes_on_where_it_stopped(
     broken = json_reply({}, 500)
     pages = [json_reply([{**article, "id": number}]) for number in (1, 2, 3)]
     community.routes["/articles/latest"] = [pages[0], *[broken] * 4, pages[1], pages[2]]
-    source = dev.Dev(config.DevConfig(endpoint=community.url))  # type: ignore[attr-defined]
+    source = dev.Dev({"endpoint": community.url})
     with Archive.open(":memory:") as archive:
         for expected, error in ((["1"], True), (["1", "2", "3"], False)):
             report = collect(
@@ -83,8 +69,18 @@ def test_the_example_is_collected_into_an_archive_and_goes_on_where_it_stopped(
                 clock=community.clock,
                 sleep=community.clock.sleep,
                 client=functools.partial(new_client, trust_env=False),
-                sources={"dev": lambda: source},
+                sources={"devx": lambda: source},
             )
             assert (report.sources[0].error is not None) is error
             assert [thread.id for thread in archive.threads(0, 2**40)] == expected
     assert community.asked[-1].query["page"] == "3"
+
+
+def test_the_settings_of_the_page_can_be_read() -> None:
+    tables = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    feeds = [parse_config(table).feed for table in tables if table.startswith("[[feed]]")]
+    assert [feed_settings(one).name for feed in feeds for one in feed] == [
+        "my-blog", "github-releases/ggml-org/llama.cpp", "my-forum",
+    ]  # fmt: skip
+    listed = re.findall(r"^\| `([a-z-]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE)
+    assert set(listed) == set(known_feeds())

@@ -20,6 +20,7 @@ from shiomi.cli.gate import gate
 from shiomi.cli.importing import import_
 from shiomi.cli.init import init
 from shiomi.cli.lejepa import lejepa
+from shiomi.cli.mcp import mcp
 from shiomi.cli.output import complain
 from shiomi.cli.rig import rig
 from shiomi.cli.run import run
@@ -99,6 +100,7 @@ for _command in (
     backup,
     restore,
     serve,
+    mcp,
     rig,
     gate,
     lejepa,

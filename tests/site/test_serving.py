@@ -1,0 +1,90 @@
+"""`shiomi serve` as a process, with its default gate: who reads, who does not."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+pytest.importorskip("uvicorn")
+pytest.importorskip("re2")
+
+pytestmark = pytest.mark.process
+
+FIREFOX = {
+    "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language": "ja,en;q=0.5",
+    "Accept-Encoding": "gzip",
+    "Sec-Fetch-Dest": "document",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Site": "none",
+}
+
+
+@pytest.fixture(scope="module")
+def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("serve")
+    config = folder / "shiomi.toml"
+    config.write_text(f'archive = "{filled}"\n', encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shiomi.cli", "-c", str(config), "serve", "--workers", "2",
+         "--port", str(port), "--no-dns", "--state", str(folder / "gate.state")],
+    )  # fmt: skip
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                if httpx2.get(f"{base}/healthz").status_code == 200:
+                    break
+            except httpx2.TransportError:
+                time.sleep(0.1)
+        yield base
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.parametrize("agent", ["GPTBot/1.2", "ClaudeBot/1.0", "CCBot/2.0", "Scrapy/2.11"])
+@pytest.mark.parametrize("path", ["/2020-12-13", "/atom.xml", "/search?q=rust", "/api/v1/digests"])
+def test_a_named_crawler_gets_nothing_of_the_site(served: str, agent: str, path: str) -> None:
+    if agent.startswith("Scrapy") and path in ("/atom.xml", "/api/v1/digests"):
+        return  # a library may read feeds and the API, within their budgets
+    response = httpx2.get(served + path, headers={"User-Agent": agent})
+    assert response.status_code == 403
+    assert "OpenSSL" not in response.text
+
+
+def test_a_browser_reads_after_one_challenge_whichever_worker_answers(served: str) -> None:
+    with httpx2.Client(base_url=served, headers=FIREFOX, follow_redirects=True) as browser:
+        first = browser.get("/2020-12-13")
+        assert first.status_code == 403
+        seconds, _, target = first.headers["refresh"].partition("; url=")
+        time.sleep(int(seconds))
+        assert target.startswith("/.gate/")
+        assert "OpenSSL" in browser.get(target).text
+        for _ in range(20):
+            assert browser.get("/2020-12-13").status_code == 200
+        assert browser.get("/search?q=rust").status_code == 200
+
+
+def test_feed_readers_and_probes_are_not_challenged(served: str) -> None:
+    agent = {"User-Agent": "newsboat/2.30 (Linux x86_64)"}
+    assert httpx2.get(f"{served}/atom.xml", headers=agent).status_code == 200
+    assert httpx2.get(f"{served}/healthz").text == "ok\n"
+    assert "GPTBot" in httpx2.get(f"{served}/robots.txt").text
+
+
+def test_search_is_counted_by_a_budget(served: str) -> None:
+    answers = [httpx2.get(f"{served}/search.atom?q=rust").status_code for _ in range(40)]
+    assert answers[0] == 200
+    assert 429 in answers

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _SHOWN = 5
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @click.command()
@@ -85,10 +86,21 @@ def _subject_lines(subject: Subject, timezone: str) -> list[str]:
 
     rising = "  RISING" if subject.rising else ""
     weeks = " ".join(map(str, subject.counts))
-    lines = [f"{clean(subject.name)}{rising}", f"  threads per week, this week last: {weeks}"]
+    lines = [
+        f"{clean(subject.name)}{rising}",
+        f"  threads per week, this week last: {weeks}  {_bars(subject.counts)}",
+    ]
     lines += [f"  {clean(one.text)}  {one.link or ''}".rstrip() for one in subject.sentences]
     for thread in subject.threads[:_SHOWN]:
         lines += [f"  {line}" for line in thread_lines(thread, timezone)]
     if len(subject.threads) > _SHOWN:
         lines.append(f"  and {len(subject.threads) - _SHOWN} more; --json has all")
     return lines
+
+
+def _bars(counts: tuple[int, ...]) -> str:
+    """Return one block a week, the highest for the strongest week."""
+    most = max(counts, default=0)
+    return "".join(
+        _BLOCKS[round(count / most * (len(_BLOCKS) - 1))] if most else "_" for count in counts
+    )

@@ -307,6 +307,8 @@ def _check_watches(watches: tuple[WatchConfig, ...]) -> None:
             raise ConfigError(f"a [[watch]] has the name {watch.name!r}; give it one to be shown")
         if not watch.terms or not all(term.strip() for term in watch.terms):
             raise ConfigError(f"[[watch]] {watch.name!r} needs at least one term, none empty")
+        if not all(term.strip("* ") for term in (*watch.also, *watch.never)):
+            raise ConfigError(f"[[watch]] {watch.name!r} has an empty term in also or never")
         if not 0 < watch.rises_by < float("inf"):
             raise ConfigError(
                 f"[[watch]] {watch.name!r}: rises_by is {watch.rises_by}; it must be above 0"

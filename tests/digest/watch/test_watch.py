@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shiomi.digest.archive import Archive
 from shiomi.digest.config import WatchConfig
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
-from shiomi.digest.watch import SubjectEvidence, chance_of, matcher, watch_subject
+from shiomi.digest.watch import SubjectEvidence, chance_of, matcher, subject_matcher, watch_subject
 from shiomi.digest.watch.side_by_side import side_by_side, tone
 from shiomi.digest.week import Week
 
@@ -254,3 +254,14 @@ def test_a_negation_turns_the_tone_of_a_word_round() -> None:
 def test_the_order_of_arrival_changes_nothing() -> None:
     threads = [*before(1), *usual_week(0, 9)]
     assert watched(threads) == watched(threads[::-1])
+
+
+def test_a_subject_needs_a_term_of_each_list_and_none_of_the_last() -> None:
+    watch = WatchConfig("AI規制", ("AI", "Claude"), also=("regulat*", "ban"), never=("staff",))
+    about = subject_matcher(watch)
+    assert about("Who should regulate AI?")
+    assert about("Overview of AI regulations")
+    assert not about("AI for everyone")
+    assert not about("Regulators look at banks")
+    assert not about("A ban on AI for staff")
+    assert not about("Bandits train Claude")

@@ -6,6 +6,7 @@ from shiomi.digest.watch.watch import (
     SubjectEvidence,
     chance_of,
     matcher,
+    subject_matcher,
     watch_subject,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "SubjectEvidence",
     "chance_of",
     "matcher",
+    "subject_matcher",
     "watch_subject",
 ]

@@ -16,7 +16,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiomi.digest.config import WatchConfig
 from shiomi.digest.ranking.engagement import Engagement, Standing
@@ -26,7 +26,14 @@ from shiomi.digest.thread import PassageKind, Thread, ThreadState
 from shiomi.digest.watch.side_by_side import Quote, side_by_side
 from shiomi.digest.week import Week
 
-__all__ = ["CommunityStrength", "Quote", "SubjectEvidence", "matcher", "watch_subject"]
+__all__ = [
+    "CommunityStrength",
+    "Quote",
+    "SubjectEvidence",
+    "matcher",
+    "subject_matcher",
+    "watch_subject",
+]
 
 FEWEST = 3  # threads below which nothing is an alert
 CHANCE = 0.05  # of so many threads in a usual week
@@ -78,7 +85,7 @@ def watch_subject(
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
     engagement = engagement or Engagement(window.all, as_of=as_of)
-    about = matcher(watch.terms)
+    about = subject_matcher(watch)
     on_subject = [[t for t in threads if _is_on(t, about)] for threads in window.weeks]
     standings = {t.uid: engagement.standing(t) for t in on_subject[-1]}
     threads = sorted(on_subject[-1], key=lambda t: (*_order(standings[t.uid]), t.uid))
@@ -92,7 +99,11 @@ def watch_subject(
         and tested >= watch.rises_by * usual
         and p_value < CHANCE
     )
-    found = [term for term in watch.terms if any(_is_on(t, matcher((term,))) for t in threads)]
+    found = [
+        term
+        for term in watch.terms
+        if any(_is_on(t, subject_matcher(replace(watch, terms=(term,)))) for t in threads)
+    ]
     return SubjectEvidence(
         name=watch.name,
         threads=tuple(threads),
@@ -106,16 +117,31 @@ def watch_subject(
     )
 
 
-def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a text has any of `terms`: case and width aside, Latin words whole, CJK anywhere.
+def subject_matcher(watch: WatchConfig) -> Callable[[str], bool]:
+    """Return whether a text has one of `terms`, one of `also` if there are any, none of `never`."""
+    named = matcher(watch.terms)
+    also = matcher(watch.also) if watch.also else None
+    never = matcher(watch.never) if watch.never else None
 
-    "AI" is in "生成AI規制" and not in "OpenAI" or "fair". Raises ValueError for no or empty terms.
+    def about(text: str) -> bool:
+        return (
+            named(text) and (also is None or also(text)) and not (never is not None and never(text))
+        )
+
+    return about
+
+
+def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
+    """Return whether a text has any of `terms`: Latin words whole, CJK anywhere, case ignored.
+
+    A term that ends in "*" stands for every word that begins so: "regulat*". "AI" is in
+    "生成AI規制" and not in "OpenAI" or "fair". Raises ValueError for no or empty terms.
     """
     needles = [" ".join(normalized(term).split()) for term in terms]
-    if not needles or not all(needles):
+    if not needles or not all(needle.strip("*") for needle in needles):
         raise ValueError(f"a watch needs at least one term, none empty; got {tuple(terms)!r}")
     pattern = re.compile("|".join(_whole(needle) for needle in needles))
-    firsts = [needle.split()[0] for needle in needles]
+    firsts = [needle.split()[0].rstrip("*") for needle in needles]
 
     def about(text: str) -> bool:
         # most texts have none of the words: looking for them is much faster than the pattern
@@ -128,9 +154,11 @@ def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
 def _whole(needle: str) -> str:
     """A pattern for the term; a Latin letter or digit at its end must not go on beyond it."""
     letter = rf"[^\W{_CJK}]"
+    if open_ended := needle.endswith("*"):
+        needle = needle.rstrip("*")
     inner = r"\s+".join(map(re.escape, needle.split()))
     before = rf"(?<!{letter})" if re.match(letter, needle[0]) else ""
-    after = rf"(?!{letter})" if re.match(letter, needle[-1]) else ""
+    after = rf"(?!{letter})" if re.match(letter, needle[-1]) and not open_ended else ""
     return f"{before}{inner}{after}"
 
 

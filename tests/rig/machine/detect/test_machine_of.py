@@ -167,8 +167,7 @@ def test_a_dump_of_nothing_is_a_machine_of_which_nothing_is_known(system: str) -
     assert len(found.unknown) >= 4
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.7])
+@given(st.sampled_from(NAMES), st.floats(0, 1))
 def test_a_truncated_text_is_read_as_far_as_it_goes(name: str, share: float) -> None:
     whole = dump(name)
     cut = replace(

@@ -55,13 +55,11 @@ def test_what_is_wrong_with_a_policy_is_listed(run: Run, tmp_path: Path) -> None
     ]
 
 
-def test_the_traps_link_is_printed_for_a_page(run: Run) -> None:
-    one, other = (
-        run("policy", "--trap-link", "/a").stdout,
-        run("policy", "--trap-link", "/b").stdout,
-    )
-    assert one.startswith('<a href="/.gate/pages/')
-    assert one != other
+def test_a_preset_opens_the_paths_that_programs_need(run: Run) -> None:
+    assert run("policy", "--for", "forgejo", "gate.toml").exit_code == Exit.DONE
+    assert run("policy", "--check", "gate.toml").exit_code == Exit.DONE
+    assert "allow (path)" in run("try", "/api/v1/repos", "--as", "curl/8.14").stdout
+    assert "deny (purpose)" in run("try", "/api/v1/repos", "--as", "gptbot").stdout
 
 
 def test_a_trial_says_verdict_and_why(run: Run) -> None:

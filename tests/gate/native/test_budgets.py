@@ -14,6 +14,8 @@ from tests.gate.corpus import Sent
 from tests.gate.native.test_corpus import POLICY, serving
 from tests.gate.wire import send_all
 
+pytestmark = pytest.mark.process
+
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SLOW = Rate(1, 60.0, 5)  # one a minute, five at once
 

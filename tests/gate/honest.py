@@ -83,7 +83,8 @@ HONEST = [
         "NewsBlur Feed Fetcher", "liferea/1.14", "rss2email/3.14", "Thunderbird/128",
     )),
     *_all("", "/post/1", (
-        "Slackbot-LinkExpanding 1.0", "WhatsApp/2.23.20", "Discordbot/2.0", "LinkedInBot/1.0", "Mastodon/4.3 (http.rb/5.2)",
+        "Slackbot-LinkExpanding 1.0", "WhatsApp/2.23.20", "Discordbot/2.0", "LinkedInBot/1.0",
+        "Mastodon/4.3 (http.rb/5.2)",
         "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_11_1) AppleWebKit/601.2.4 (KHTML, like Gecko)"
         " Version/9.0.1 Safari/601.2.4 facebookexternalhit/1.1 Facebot Twitterbot/1.0",
         "SkypeUriPreview", "Iframely/1.3.1",

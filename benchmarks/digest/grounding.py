@@ -1,8 +1,8 @@
-"""What grounding keeps and what it lets through, as a table.
+"""Print what grounding keeps and what it lets through.
 
     python benchmarks/digest/grounding.py [answers] [seed]
 
-Clean sentences are those of tests/digest/writing/data/clean.toml; hostile answers come from the
+The clean sentences are in tests/digest/writing/data/clean.toml; hostile answers come from the
 adversary of the same folder and are judged by its second implementation.
 """
 

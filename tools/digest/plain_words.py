@@ -1,4 +1,4 @@
-"""Builds src/shiomi/digest/writing/plain_words.txt: words of English prose that are no names.
+"""Builds src/shiomi/digest/writing/plain_words.txt: common words of English prose.
 
 A word is plain when comments write it in small letters nearly always, inside a sentence, and many
 threads have it. Reads localllama.jsonl.gz of the shared data; only single words and their counts

@@ -51,9 +51,9 @@ def digest(
 ) -> None:
     """Write the week as a digest: link, rank, write, render into the configured `out`.
 
-    The week is the seven local days that end with --week. What was begun and interrupted goes
-    on where it stopped and ends byte for byte as if it had not been; what stands already is
-    only rendered. Counts are printed with the time they were read, and 不明 where unknown.
+    The week is the seven local days that end with --week. An interrupted digest continues where it
+    stopped, with the same result byte for byte. A finished digest is only rendered. Counts are
+    printed with the time they were read, and 不明 where unknown.
 
     \b
     Examples:
@@ -143,8 +143,7 @@ def check(context: click.Context, file: Path, facts: Path | None, every: bool, j
 
     FILE is Markdown in this format, also when it was written elsewhere. If the archive holds the
     digest of that week, every link, time, percentage, number and quotation is compared with it.
-    A count is compared
-    with the readings of the thread it stands with; where it is another thread's number, that
+    A count is compared with the readings of its thread. If it is another thread's number, that
     thread is named. A thread that was never read proves nothing, and is counted as unknown.
     Ends with 4 when something is contradicted.
 

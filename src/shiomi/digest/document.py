@@ -13,7 +13,7 @@ __all__ = ["Digest", "Gap", "Origin", "Reason", "Sentence", "Subject", "Topic", 
 
 
 class Origin(StrEnum):
-    """Who wrote a sentence."""
+    """The writer of a sentence."""
 
     TEMPLATE = "template"  # a fixed sentence of the language file, its slots filled by code
     MODEL = "model"  # a language model, after grounding
@@ -42,7 +42,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One story of the digest. The field names are those of the format's labels."""
+    """One story of the digest. The field names are the format's labels."""
 
     story: Story
     title: str

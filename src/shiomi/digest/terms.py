@@ -48,7 +48,7 @@ class Term:
 
 @lru_cache(maxsize=1)
 def stop_words() -> frozenset[str]:
-    """Words that name nothing, from stop_words.txt beside this file."""
+    """Return the stop words of stop_words.txt."""
     text = files("shiomi.digest").joinpath("stop_words.txt").read_text(encoding="utf-8")
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in line.split())
@@ -125,7 +125,7 @@ def _phrase(run: list[Term]) -> Term:
 
 
 def _joined(surfaces: list[str]) -> str:
-    """Words side by side as they are written: a space between words, none beside kana or kanji."""
+    """Join words: a space between Latin words, none next to kana or kanji."""
     text = surfaces[0]
     for surface in surfaces[1:]:
         wide = any("\u3040" <= letter <= "\u9fff" for letter in (text[-1], surface[0]))

@@ -1,8 +1,8 @@
 """Text and addresses from the network, made harmless before any format sees them.
 
-What is cleaned here: line breaks and control characters, bidirectional controls (Trojan Source,
+Cleaning removes line breaks and control characters, bidirectional controls (Trojan Source,
 CVE-2021-42574), invisible characters, stacked accents, anything XML 1.0 cannot hold, and length.
-What is left is NFC text on one line; each format still escapes it in its own way.
+The result is NFC text on one line; each format still escapes it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _drop_loose_joiners(text: str) -> str:
 
 
 def _shapes(character: str, *, marks: bool = False) -> bool:
-    """Whether a joiner beside this character has a meaning."""
+    """Return whether a joiner next to this character has a meaning."""
     if not character or character in _JOINERS:
         return False
     if marks and (unicodedata.combining(character) == 9 or character == "\ufe0f"):

@@ -1,4 +1,4 @@
-"""Check: a linter for written digests, by whomever: each number against the archive's readings."""
+"""Check: a linter that compares the facts of any digest with the archive."""
 
 from shiomi.digest.check.judging import Checked, Verdict
 from shiomi.digest.check.linter import CheckReport, check_digest

@@ -1,4 +1,4 @@
-"""Claims of a written digest: each number of points or comments, and the thread it is said of.
+"""Read the claims of a digest: each number of points or comments, and its thread.
 
 Reads Markdown in the format of the series and in the shapes its older weeks had: headings with or
 without numbers, labels like **スコア**, addresses written out, items as bold lines.
@@ -19,7 +19,7 @@ __all__ = ["Claim", "Unit", "Written", "read_claims"]
 
 
 class Unit(StrEnum):
-    """What a number counts."""
+    """The unit of a number."""
 
     POINTS = "points"
     COMMENTS = "comments"
@@ -33,9 +33,9 @@ class Claim:
     text: str  # as written: "1,900以上の支持"
     unit: Unit
     amount: Amount
-    about: tuple[str, ...]  # uids; several: it may be any of them; none: it cannot be told
-    community: str | None  # the community the sentence names, where none of `about` is known
-    title: str | None  # a title the sentence quotes beside it
+    about: tuple[str, ...]  # uids; any of several; empty if unknown
+    community: str | None  # the community the sentence names if `about` is empty
+    title: str | None  # a title quoted in the sentence
     read: str | None  # the time of reading it states: "2025-11-16 09:00", "2025-11-16"
     clock: str | None  # the clock of that time, where it is named: "JST", "UTC"
     or_earlier: bool = False  # that time is only the latest possible
@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a digest's text says."""
+    """The content of a digest's text."""
 
     date: date | None
     claims: tuple[Claim, ...]
@@ -52,7 +52,7 @@ class Written:
     skipped: tuple[int, ...] = ()  # lines too long to be sentences, from 1
 
 
-_MOST_THREADS = 100  # of one item, that a number may be said of
+_MOST_THREADS = 100  # of one item
 _LONGEST_LINE = 100_000  # characters; no sentence anyone wrote
 # Below, repetitions have an upper bound, so that a search takes linear time on any text.
 
@@ -108,7 +108,7 @@ _COMMUNITY = re.compile(
 
 
 def read_claims(text: str) -> Written:
-    """Every claim of a digest's Markdown text. Never raises: what is not understood is no claim."""
+    """Every claim of a digest's Markdown text. Never raises: unknown text is skipped."""
     lines = text.splitlines()
     claims: list[Claim] = []
     uids: dict[str, None] = {}
@@ -158,7 +158,7 @@ def _blank(found: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A heading and what stands under it."""
+    """A heading and the lines under it."""
 
     uids: tuple[str, ...]
     heading: tuple[str, ...]  # those linked by the heading itself
@@ -198,7 +198,7 @@ class _Item:
 
 
 class _Sentence:
-    """One sentence of a line. Positions are those of the line."""
+    """One sentence of a line. Positions count from the start of the line."""
 
     def __init__(
         self, item: _Item, threads: list[re.Match[str]], text: str, masked: str, begin: int
@@ -248,7 +248,8 @@ class _Sentence:
             )
 
     def _about(self, position: int) -> tuple[tuple[str, ...], str | None]:
-        """The threads a number at `position` is said of, and the community named instead."""
+        """Return the threads that a number at `position` belongs to, and the community named
+        instead."""
         linked = _last_before(self._threads, position)
         if linked is None and len(self._threads) == 1:
             linked = self._threads[0]
@@ -261,7 +262,7 @@ class _Sentence:
         if found is None:
             return heading or counted, None
         community = f"reddit/{found['sub']}" if found["sub"] else str(found.lastgroup)
-        # A story may have several threads in one community; the sentence does not say which.
+        # A story may have several threads in one community; the sentence may mean any of them.
         return tuple(uid for uid in counted if _in_community(uid, community)), community
 
 

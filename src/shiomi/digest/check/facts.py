@@ -2,8 +2,8 @@
 
 A quotation is compared with the passages of the thread that is linked next to it. If the archive
 holds the digest of that week, each topic, trend and subject is compared with it: links, times,
-percentages, numbers, communities and quotations, in their order. What the file leaves out is no
-fault; what it states differently is.
+percentages, numbers, communities and quotations, in their order. An omission is accepted; a
+different fact is reported.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _alike(one: str, other: str) -> bool:
 
 
 def _key(line: str) -> str:
-    """What tells a line of a block from the others: its label, or how it begins."""
+    """Return the label of a line, which identifies it within its block."""
     if found := _HEADING.match(line):
         return found[1]
     found = _LABEL.match(line) or re.match(r"[^:「]{1,40}:(?= )", line)

@@ -18,7 +18,7 @@ __all__ = ["Checked", "Verdict", "Window", "counts_read", "judge"]
 
 
 class Verdict(StrEnum):
-    """What the archive says of a number."""
+    """The archive's verdict on a number."""
 
     CONFIRMED = "confirmed"  # a reading shows it, or readings before and after enclose it
     POSSIBLE = "possible"  # readings neither show nor exclude it
@@ -43,7 +43,7 @@ class Window:
 
     start: float
     end: float
-    stated: bool  # the digest says so itself
+    stated: bool  # the digest states it
 
 
 def judge(claim: Claim, uid: str, thread: Thread | None, window: Window) -> Checked:

@@ -19,7 +19,7 @@ __all__ = ["CheckReport", "check_digest"]
 
 _SLACK = timedelta(days=1)  # a digest may be written a day around its date
 _NEAR = timedelta(days=14)  # threads this old may be whose number it really is
-_CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; others only where they are the digest's own
+_CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; other clocks only if the digest uses them
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def check_digest(
 ) -> CheckReport:
     """Hold every number of points or comments in a digest's Markdown against the archive.
 
-    `on` is the digest's date where its heading does not say it; `zone` is where its days begin and
-    its times of reading are told. `own` is the archive's digest of the same week as Markdown; every
+    `on` is the digest's date where its heading does not say it; `zone` is the time zone of its days
+    and times of reading. `own` is the archive's digest of the same week as Markdown; every
     other fact is compared with it. Quotations are compared with the archive's passages.
     """
     written = read_claims(text)
@@ -155,7 +155,7 @@ class _Check:
         return self._threads.get(uid)
 
     def _titled(self, claim: Claim) -> tuple[str, ...]:
-        """The one thread with the title quoted beside the number, where there is one."""
+        """Return the only thread with the title quoted next to the number, if there is one."""
         if not claim.title or claim.community is None or claim.community == "reddit":
             return ()
         key = claim.title, claim.community
@@ -168,7 +168,7 @@ class _Check:
         return self._by_title[key]
 
     def _reconsider(self, one: Checked, ledger: Ledger) -> Checked:
-        """Whose number it really is, and what the number beside it tells of this one."""
+        """Find the thread that the number belongs to, by the number next to it."""
         if one.uid is None or not telling(one):
             return one
         partner = ledger.partner(one)
@@ -202,7 +202,7 @@ class _Check:
         return False in mine and True not in mine and others is not False
 
     def _shows(self, uid: str | None, claim: Claim, window: Window) -> bool | None:
-        """Whether readings in or after the window show the number; None where there are none."""
+        """Whether readings in or after the window show the number; None if there are none."""
         thread = self._thread(uid) if uid else None
         values = [value for at, value, _ in counts_read(thread, claim.unit) if at >= window.start]
         return any(claim.amount.allows(v, v) for v in values) if values else None
@@ -235,7 +235,7 @@ class _Check:
 
 
 def _moment(read: str, clock: str | None, zone: ZoneInfo) -> float | None:
-    """Unix seconds of a stated time; None where it is no time, or on a clock not known here."""
+    """Unix seconds of a stated time; None if it is not a time or its clock is unknown."""
     try:
         local = datetime.fromisoformat(read).replace(tzinfo=zone)
     except ValueError:

@@ -18,7 +18,7 @@ _MOST = 10**9  # no thread has more
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """What a written number allows: from `low` to `high`, both included; None: no upper end."""
+    """The range of a written number: from `low` to `high`, both included; None: no upper end."""
 
     low: int
     high: int | None
@@ -34,7 +34,7 @@ class Amount:
 
 
 def read_amount(number: str, near: str | None = None, bound: str | None = None) -> Amount | None:
-    """The amount of a written number with the words around it, or None where it is none.
+    """The amount of a written number with the words around it, or None if it is not a number.
 
     `near` is a word before it ("約", "over"), `bound` one behind it ("以上", "+"). A rounded number
     ("1.3k") allows what rounds to it; "約" allows a tenth more or less.
@@ -61,7 +61,7 @@ def read_amount(number: str, near: str | None = None, bound: str | None = None) 
 
 
 def _parse(text: str) -> tuple[float, float] | None:
-    """(value, half the place of its last digit; 0 where it is written out in full)."""
+    """(value, half the place of its last digit; 0 if it is written in full)."""
     text = text.rstrip(".,")
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text) or re.fullmatch(
         r"[0-9]{1,3}(\.[0-9]{3})+", text

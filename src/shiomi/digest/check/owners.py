@@ -1,4 +1,4 @@
-"""Whose number it really is: judged claims and readings, found by the numbers they state."""
+"""Find the thread a number belongs to, among judged claims and readings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shiomi.digest.thread import Thread
 
 __all__ = ["Ledger", "ReadNumbers", "telling"]
 
-_MOST = 50  # claims of one number that are told apart
+_MOST = 50  # claims kept for one number
 _TELLING = 10  # numbers below are shared by too many threads to say whose they are
 
 
@@ -30,17 +30,17 @@ class Ledger:
                     given.setdefault(one.uid, one)
 
     def partner(self, one: Checked) -> Checked | None:
-        """The other count given beside it: of the same line and thread."""
+        """Return the other count of the same line and thread."""
         other = Unit.COMMENTS if one.claim.unit is Unit.POINTS else Unit.POINTS
         return self._beside.get((one.claim.line, one.uid, other))
 
     def elsewhere(self, one: Checked) -> list[Checked]:
-        """Where the digest gives the same number for another thread, and is not contradicted."""
+        """Return uncontradicted claims of the same number for another thread."""
         given = self._same.get((one.claim.unit, one.claim.amount), {})
         return [other for uid, other in given.items() if uid != one.uid]
 
     def pair_elsewhere(self, one: Checked, partner: Checked) -> Checked | None:
-        """Where the digest gives both numbers for another thread."""
+        """Return the claim that gives both numbers for another thread."""
         for other in self.elsewhere(one):
             beside = self.partner(other)
             if beside is not None and beside.claim.amount == partner.claim.amount:

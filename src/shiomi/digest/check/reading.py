@@ -1,4 +1,4 @@
-"""A digest's file as text, or an error that says what the file is instead."""
+"""Read a digest's file as text, or raise an error that names the kind of file."""
 
 from __future__ import annotations
 

@@ -58,10 +58,11 @@ class Language:
         return f"{local:%Y-%m-%d %H:%M} {'UTC' + name if name[0] in '+-' else name}"
 
     def counts(self, reading: Reading | None, zone: str, *, listed: bool = False) -> str:
-        """A reading in words, with its time; what is unknown is called so, never 0.
+        """Return a reading in words, with its time; an unknown count is printed as unknown, never
+        as 0.
 
-        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）", or `listed`, to stand within
-        parentheses: "1,023ポイント・545件のコメント、2020-12-06 09:00 JST 時点".
+        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）", or `listed`, for use inside parentheses:
+        "1,023ポイント・545件のコメント、2020-12-06 09:00 JST 時点".
         """
         if reading is None:
             return self.phrase("counts.never_read")

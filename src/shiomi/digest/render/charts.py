@@ -1,6 +1,6 @@
 """Small inline SVG charts: no script, no text inside, each with its figures in words.
 
-Axes carry no labels: the caption beside a chart states the numbers it shows. A reader without
+Axes have no labels: the caption of a chart states its numbers. A reader without
 pictures (lynx, a screen reader) gets `description` instead.
 """
 
@@ -29,7 +29,7 @@ def lines_over_time(series: Sequence[Series], label: str, description: str) -> M
     """Counts over time, one line per series from a common zero.
 
     The n-th line has the class `line-n` (from 0, up to 5), for colour and dashes. Raises ValueError
-    where there is nothing to draw.
+    if there is nothing to draw.
     """
     drawn = [one for one in series if len(one.points) > 1]
     if not drawn:

@@ -1,7 +1,7 @@
 """The digests as an Atom feed (RFC 4287) and a JSON Feed 1.1.
 
 Both need absolute addresses, which only the publisher knows: `site`, where the files will lie.
-Without it the identifiers stand under "shiomi.invalid" (RFC 2606: never a real host), Atom links
+Without it the identifiers use "shiomi.invalid" (RFC 2606: never a real host), Atom links
 are relative to the feed, and the JSON Feed, whose addresses must be absolute, leaves them out.
 Times come from the digests, never from the clock, so the same digests give the same bytes.
 """
@@ -48,12 +48,12 @@ class _Feed:
 
 
 def render_atom(digests: Iterable[Digest], language: Language, *, site: str = "") -> str:
-    """The latest 20 digests as Atom. Raises ConfigError where `site` is no http(s) address."""
+    """The latest 20 digests as Atom. Raises ConfigError if `site` is not an http(s) address."""
     return templates().get_template("atom.xml.j2").render(feed=_feed(digests, language, site))
 
 
 def render_json_feed(digests: Iterable[Digest], language: Language, *, site: str = "") -> str:
-    """The latest 20 digests as JSON Feed. Raises ConfigError where `site` is no address."""
+    """The latest 20 digests as JSON Feed. Raises ConfigError if `site` is not an address."""
     feed = _feed(digests, language, site)
     document: dict[str, object] = {
         "version": "https://jsonfeed.org/version/1.1",

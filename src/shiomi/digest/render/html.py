@@ -71,7 +71,7 @@ def templates() -> Environment:
 
 
 def page_context(language: Language) -> dict[str, object]:
-    """What every template needs; the addresses are those of a folder of files."""
+    """Return the values that every template needs; addresses are relative to a folder of files."""
     return {
         "language": language,
         "say": language.phrase,

@@ -11,10 +11,10 @@ from shiomi.digest.render.page import Line, Link, Page, Source, Theme, TopicPage
 
 __all__ = ["escape_markdown", "render_markdown"]
 
-# What opens inline markup in CommonMark, GitHub's dialect, or its mathematics; and "{", with which
-# Jekyll's Liquid begins. "&" only where it would be read as an entity.
+# Characters that open inline markup in CommonMark, GitHub's dialect or its mathematics, and "{" of
+# Jekyll's Liquid. "&" only if it opens an entity.
 _INLINE = re.compile(r"[\\`*_\[\]<>~|${}]|&(?=#?\w+;)")
-# What opens a block at the start of a line, or closes a heading ("### C #").
+# Characters that open a block at the start of a line, or close a heading ("### C #").
 _BLOCK = re.compile(r"^([#+=:-]|[0-9]{1,9}(?=[.)]))|(?<= )#")
 # Dialects that turn bare addresses into links.
 _BARE_LINK = re.compile(r"(?i)(?<=http)(?=:)|(?<=https)(?=:)|(?<=ftp)(?=:)|(?<=www)(?=\.)|(?=@)")

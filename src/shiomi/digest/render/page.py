@@ -20,7 +20,7 @@ from shiomi.digest.untrusted import clean, language_of, safe_link, shorten
 __all__ = ["Line", "Link", "Page", "Source", "Theme", "TopicPage", "lay_out"]
 
 _TITLE = 200  # characters of a title that are shown; the link is kept
-_LISTED_TITLE = 100  # the same where titles stand in a row
+_LISTED_TITLE = 100  # the same for a row of titles
 _SENTENCE = 2_000
 _UNCOUNTED = frozenset({"arxiv"})  # nobody votes or comments there: nothing is unknown
 _LISTED = 6  # threads shown under a trend or a subject
@@ -62,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class TopicPage:
-    """A topic; the field names are those of the format's labels."""
+    """A topic; the field names are the format's labels."""
 
     number: int  # from 1
     heading: Link
@@ -75,7 +75,7 @@ class TopicPage:
 
     @property
     def most_comments(self) -> int:
-        """The largest known count of comments among its threads; 0 where nothing is compared."""
+        """The largest known count of comments among its threads; 0 if nothing is compared."""
         known = [one.comments_count for one in self.sources if one.comments_count is not None]
         return max(known) if len(known) > 1 else 0
 
@@ -195,7 +195,7 @@ class _Layout:
         return tuple(laid_out)
 
     def quoted_from(self, sentence: Sentence) -> Link:
-        """The community, for what was said in its thread; else the site of the quoted page."""
+        """Return the community if its thread is quoted, else the site of the quoted page."""
         href = safe_link(sentence.link)
         community = sentence.evidence[0].rpartition(":")[0] if sentence.evidence else ""
         if href and (not community or _host(href) not in self.discussions):
@@ -244,7 +244,7 @@ class _Layout:
         return Link(text, safe_link(link), self.foreign(text))
 
     def foreign(self, text: str) -> str | None:
-        """The language of `text` where it is not the page's."""
+        """Return the language of `text` if it differs from the page's."""
         lang = language_of(text)
         return None if lang == self.digest.language else lang
 
@@ -254,7 +254,7 @@ def _community(community: str) -> str:
 
 
 def _article(story: Story, heading: str | None) -> Link | None:
-    """The page a story's threads point at: that of the heading's thread, else the first."""
+    """Return the page that the heading's thread links to, else the first page of the story."""
     for thread in sorted(story.threads, key=lambda t: safe_link(t.link) != heading):
         href = safe_link(thread.url)
         if href and href != heading and href not in {safe_link(t.link) for t in story.threads}:

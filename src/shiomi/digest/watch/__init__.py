@@ -1,4 +1,4 @@
-"""Watch: a named subject followed over weeks: how strong, where, what communities say of it."""
+"""Watch: follow a named subject over weeks, with its strength in each community."""
 
 from shiomi.digest.watch.side_by_side import Quote
 from shiomi.digest.watch.watch import (

@@ -1,7 +1,7 @@
 """Side by side: one passage of each community on a subject, in its own words.
 
-Where two communities have passages of opposite tone, those are chosen ("contrast"); else each
-community's best rated one ("rating"), or its earliest where no ratings are known ("order"). Tone
+Passages of opposite tone in two communities are preferred ("contrast"). Otherwise each community's
+best rated passage is used ("rating"), or its earliest if no ratings are known ("order"). Tone
 is a count of words from a small list, so a contrast is a reason to quote two passages together
 and not a claim about what either community thinks.
 """
@@ -26,7 +26,7 @@ _NEGATED = re.compile(r"\b(?:no|not|never|nothing|hardly)\b|n't\b")
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A community's own words on the subject, chosen to stand beside another community's."""
+    """A passage of one community on the subject, shown next to another community's."""
 
     community: str
     thread: Thread  # the thread the passage belongs to
@@ -65,8 +65,8 @@ def side_by_side(
 ) -> tuple[Quote, ...]:
     """At most one quote for each community, for at most `most` of them; () below two.
 
-    `about` says whether a text is about the subject: such passages come before those that only
-    stand in a thread about it.
+    `about` returns whether a text is about the subject. Such passages come before other passages of
+    its threads.
     """
     candidates: dict[str, list[Quote]] = {}
     for thread in threads:

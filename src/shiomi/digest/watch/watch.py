@@ -1,4 +1,4 @@
-"""Watch: a named subject followed over weeks: how strong, where, and what communities say of it.
+"""Follow a named subject over weeks: its threads, its strength in each community, and quotations.
 
 A thread is on the subject when its title, its own text, its article or abstract has one of the
 terms, or at least two of its comments do; one comment in passing is not enough.
@@ -6,8 +6,9 @@ terms, or at least two of its comments do; one comment in passing is not enough.
 It rises when this week has at least `rises_by` times the usual number of threads, more than the
 week before, at least three, and so many would come less than once in twenty usual weeks. The usual
 number is a posterior: a gamma-Poisson model of the weeks before, whose predictive distribution is
-negative binomial, made wider where those weeks varied more than Poisson. A community counts only
-from the first week the archive has any thread of it, so a newly collected one raises no alarm.
+negative binomial, made wider where those weeks varied more than Poisson. A community counts from
+the first week in which the archive has one of its threads, so a newly collected community raises no
+alarm.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ __all__ = [
 
 FEWEST = 3  # threads below which nothing is an alert
 CHANCE = 0.05  # of so many threads in a usual week
-MENTIONS = 2  # comments that name the subject, where nothing else of a thread does
+MENTIONS = 2  # comments that must name the subject if the title and text do not
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af々"
 
@@ -78,7 +79,7 @@ def watch_subject(
     window: Window | None = None,
     engagement: Engagement | None = None,
 ) -> SubjectEvidence:
-    """What `week` has on a watched subject, beside the `weeks` weeks before.
+    """Return the week of a watched subject, compared with the `weeks` weeks before.
 
     `window` and `engagement` save reading and measuring the same threads again. Raises ValueError
     where a watch has no term or an empty one.
@@ -184,10 +185,11 @@ def _order(standing: Standing) -> tuple[bool, float]:
 def _by_community(
     window: Window, on_subject: Sequence[Sequence[Thread]], standings: dict[str, Standing]
 ) -> tuple[tuple[CommunityStrength, ...], int, list[float]]:
-    """Each community's week; this week's threads that can be compared; and those of weeks before.
+    """Return each community's week, this week's comparable threads, and the threads of earlier
+    weeks.
 
-    A community's earlier weeks are counted from the first week with any thread of it; where that
-    is later than the window's first, its mean stands in for the weeks that are missing.
+    A community's earlier weeks are counted from the first week with one of its threads; if that is
+    later than the window's first week, its mean replaces the missing weeks.
     """
     per_week: dict[str, list[int]] = defaultdict(lambda: [0] * len(window.weeks))
     for place, threads in enumerate(on_subject):
@@ -216,7 +218,7 @@ def _by_community(
 
 
 def chance_of(count: int, before: Sequence[float]) -> float:
-    """The chance of `count` or more threads in a week like those `before`; 1 where there are none.
+    """The chance of `count` or more threads in a week like those `before`; 1 if there are none.
 
     Negative binomial: the predictive distribution of a Poisson rate with Jeffreys' prior
     Gamma(1/2, 0) after `before`, its size cut to the moment estimate where those weeks are

@@ -28,7 +28,7 @@ __all__ = ["Subject", "support"]
 # By how much a true sentence finds its words more often than by chance.
 LIFT_OF_LATIN = 0.7
 LIFT = 0.35  # of words that have to be translated
-LIFT_OF_ADVICE = 0.2  # the same in advice, which brings words of its own
+LIFT_OF_ADVICE = 0.2  # the same in advice, which adds words
 CHANCE_OF_LATIN = 0.02  # of finding a word by chance in 100 words of evidence
 CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # by the number of its consonants
 LEAST, MOST = 0.005, 0.95  # bounds of a chance
@@ -64,7 +64,7 @@ def _entry(word: str) -> _Entry | None:
 
 
 class Subject:
-    """What some texts speak of."""
+    """The words of some texts."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.text = " ".join(map(folded, texts))
@@ -74,11 +74,12 @@ class Subject:
         self._skeletons = frozenset(skeleton(word) for word in words)
 
     def has(self, token: str) -> bool:
-        """Whether a content word of the same language stands in the texts, endings aside."""
+        """Return whether the texts have a content word of the same language; endings are
+        ignored."""
         return token in self._tokens or (len(token) >= 4 and token[:5] in self._begin)
 
     def has_katakana(self, word: str) -> bool:
-        """Whether a loanword stands in the texts, in katakana or in Latin spelling."""
+        """Return whether the texts have a loanword, in katakana or in Latin spelling."""
         if word in self.text:
             return True
         bones = skeleton(word)

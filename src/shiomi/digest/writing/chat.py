@@ -2,8 +2,7 @@
 
 POST {endpoint}/chat/completions. The answer is asked for in one piece, and its bytes are read with
 a bound on their number and on the time of the whole, so that a server that stalls, drips or floods
-costs no more than its share. What a server refuses (a schema, a parameter) is remembered and not
-asked for again.
+costs no more than its share. A schema or parameter that a server refuses is not sent again.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _FORMAT = re.compile(
 
 
 class ChatError(WriterError):
-    """A completion that did not come about. `fault` is a key of the language files: "timeout"."""
+    """A failed completion. `fault` is a key of the language files: "timeout"."""
 
     def __init__(self, fault: str, text: str) -> None:
         super().__init__(text)
@@ -66,7 +65,7 @@ class Completion:
 
 @dataclass(slots=True)
 class Usage:
-    """What requests cost. Tokens are as the server states them, 0 where it does not."""
+    """What requests cost. Tokens are the server's figures, 0 if it states none."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -83,7 +82,7 @@ class Usage:
 
 @dataclass(slots=True)
 class Account:
-    """What the writing of a digest cost, and what came of it; shown by the command line."""
+    """Cost and result of writing a digest; the command line prints it."""
 
     total: Usage = field(default_factory=Usage)
     topics: dict[str, Usage] = field(default_factory=dict)  # by story id

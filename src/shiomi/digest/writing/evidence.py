@@ -22,7 +22,7 @@ MOST_RELATED = 5  # threads tied to the story whose titles are evidence
 
 
 class ItemKind(StrEnum):
-    """What a piece of evidence is."""
+    """The kind of a piece of evidence."""
 
     TITLE = "title"
     POST = "post"
@@ -41,14 +41,14 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A text that a sentence can rest on, and where it stands."""
+    """A text that a sentence can cite, and its page."""
 
-    number: int  # from 1, as the model is told it
+    number: int  # from 1, as shown to the model
     kind: ItemKind
     text: str  # visible characters only; line breaks as in the source
     uid: str  # of the thread
     community: str
-    link: str  # the page the text stands on
+    link: str  # the page of the text
     points: int | None = None  # a comment's
     related: bool = False  # of a thread tied to the story, not part of it
 
@@ -58,7 +58,7 @@ class Evidence:
     """All that is known of one story."""
 
     story: Story
-    threads: tuple[Thread, ...]  # that are live, or all where none is
+    threads: tuple[Thread, ...]  # the live threads, or all if none is live
     items: tuple[Item, ...]  # titles first
 
     @property

@@ -1,9 +1,9 @@
-"""The best sentences of a source, for quoting: central to what is said, and different in kind.
+"""Choose the best sentences of a source for quotation: central and different from each other.
 
 Centrality is LexRank (Erkan and Radev 2004): the stationary distribution of a walk between
 sentences whose tf-idf cosine says that they speak of the same thing. The choice among them is
-maximal marginal relevance (Carbonell and Goldstein 1998), so that the second quotation does not
-say what the first one said. No numpy: stories have tens of sentences, not thousands.
+maximal marginal relevance (Carbonell and Goldstein 1998), so that quotations do not repeat each
+other. No numpy: stories have tens of sentences, not thousands.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DAMPING = 0.85
 RELEVANCE = 0.7  # of MMR: the rest is for being unlike what is chosen
 ROUNDS = 30
 
-# What a sentence is worth for where it stands: the source's own words before what is said of it.
+# Weight of a sentence by its kind of item: the source's own words before comments.
 _STANDING = {
     ItemKind.ABSTRACT: 1.25,
     ItemKind.ARTICLE: 1.15,
@@ -46,7 +46,7 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9.+#'’_-]*|[\u30a1-\u30fa\u30fc]{2,}|[\u340
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A sentence word for word as it stands in the source."""
+    """A sentence, word for word as in the source."""
 
     text: str  # ends with "…" where the sentence goes on
     item: Item
@@ -73,7 +73,7 @@ def extract(
 ) -> list[Quote]:
     """The best quotations from the passages among `items`, at most `most`, as the source has them.
 
-    Those of one passage stand in its own order, the passage of the best one first.
+    Quotations of one passage keep its order; the passage of the best one comes first.
     `about` is what they should speak of, usually the title; texts in `without` are not taken
     again. A function of its arguments alone: ties fall to the earlier sentence.
     """
@@ -94,7 +94,7 @@ def extract(
 
 
 def _position(quote: Quote) -> int:
-    """Where the quotation begins in its passage."""
+    """Return the position of the quotation in its passage."""
     return quote.item.text.find(quote.text.removesuffix("…"))
 
 

@@ -33,7 +33,7 @@ PARTS = {
 
 @dataclass(slots=True)
 class Grounded:
-    """What is left of a draft."""
+    """The kept sentences of a draft."""
 
     attention: list[Sentence] = field(default_factory=list)
     technical: list[Sentence] = field(default_factory=list)
@@ -53,7 +53,8 @@ def ground(
 ) -> Grounded:
     """Return the sentences of `draft` that the items it was `shown` hold.
 
-    `second` are repaired sentences, used after those of the first draft up to the slot's number.
+    `second` are repaired sentences, used after the first draft's sentences, up to the slot's
+    number.
     """
     grounded = Grounded()
     said: set[str] = set()
@@ -95,14 +96,14 @@ def _is_copied(text: str, example: str) -> bool:
 
 
 def quotation(quote: Quote) -> Sentence:
-    """A sentence in the source's own words, with the page it stands on."""
+    """Return a quotation as a sentence with its page."""
     return Sentence(quote.text, Origin.QUOTE, (quote.item.uid,), quote.item.link)
 
 
 def _sentences(
     claims: Sequence[Claim], shown: Sequence[Item]
 ) -> Iterator[tuple[str, tuple[Item, ...]]]:
-    """Each sentence of each claim with the items it cites, () where it cites none shown."""
+    """Yield each sentence of each claim with the items it cites, () if it cites none."""
     for claim in claims:
         numbers = set(claim.evidence)
         cited = tuple(item for item in shown if item.number in numbers)

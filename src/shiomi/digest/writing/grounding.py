@@ -3,7 +3,7 @@
 Pure, and strict: what cannot be shown to be held counts as not held. A sentence falls for any
 quantity, name, quotation or address that its cited evidence does not have, for markup and hidden
 characters, for another language than the digest's, for words of an injection, and for speaking of
-something else than its evidence. What falls is replaced by the source's own words, or left out.
+something else than its evidence. A rejected sentence is left out.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def faults(
 ) -> Iterator[Fault]:
     """Everything in a sentence that its cited evidence does not hold.
 
-    `advice` marks a sentence of what developers can do: it may bring words of its own, and is
-    compared with the whole `story`.
+    `advice` marks a sentence of what developers can do: it may add words, and is compared with the
+    whole `story`.
     """
     if not cited:
         yield Fault("evidence", "cites none")
@@ -118,7 +118,7 @@ def faults(
     holding = _holding(tuple(item.text for item in cited))
     yield from _quotations(text, holding)
     yield from _quantities(text, tuple(item.text for item in cited))
-    # a name may stand in any item of the story, a number only in what is cited
+    # any item of the story may hold a name, only cited items a number
     named = _holding(tuple(item.text for item in (*cited, *story))) if story else holding
     held = _held(tuple(item.text for item in cited))
     yield from (

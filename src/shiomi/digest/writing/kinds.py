@@ -1,4 +1,4 @@
-"""What a thread's address shows: its host, a repository, a model, a video or an image."""
+"""Read from an address: its host, a repository, a model, a video or an image."""
 
 from __future__ import annotations
 

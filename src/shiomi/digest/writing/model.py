@@ -1,7 +1,7 @@
 """The model writer: asks a language model for sentences on numbered evidence, and grounds them.
 
-Nothing it returns is trusted, and nothing it does can keep a digest from standing: where it fails,
-the topic is written from templates and quotations, and a note says so.
+Its answers are not trusted. If it fails, the topic is written without it, and the digest has a
+note.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from shiomi.digest.writing.statements import said_title
 __all__ = ["ModelWriter", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
-PATIENCE = 2  # topics in a row that may fail by time or a server's errors before it is let be
+PATIENCE = 2  # topics in a row that may fail by time or server errors before the model is skipped
 SIZES = (12_000, 4_000, 1_200)  # characters of evidence: first, then less if it does not fit
 SMALLEST = 1_200
 CHARACTERS = 2.5  # of English evidence per token, at the least
@@ -85,7 +85,7 @@ class ModelWriter:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of the writing so far, in the digest's language."""
+        """Notes for the reader about the writing so far, in the digest's language."""
         if self._language is None:
             return ()
         phrase = self._language.phrase
@@ -102,7 +102,7 @@ class ModelWriter:
         return tuple(notes)
 
     def write(self, evidence: Evidence, language: Language) -> Grounded | None:
-        """What the model says of a story, after grounding; None where nothing of it can be used."""
+        """Return the model's grounded sentences on a story; None if there are none."""
         self._language = language
         usage = self.account.topics.setdefault(evidence.story.id, Usage())
         before = Usage(usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.seconds)

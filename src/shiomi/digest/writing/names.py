@@ -1,7 +1,7 @@
 """Names, quotations and words of prose, and whether a text holds them.
 
-What a sentence calls by name must stand in its evidence: Latin words in Japanese prose, capitalised
-words in English prose, names written in katakana, and whatever stands between quotation marks.
+Names in a sentence that its evidence must hold: Latin words in Japanese prose, capitalised
+words in English prose, names written in katakana, and text between quotation marks.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def latin_words(text: str) -> list[str]:
 
 @lru_cache(maxsize=1)
 def plain_words() -> frozenset[str]:
-    """Words of English prose that are no names, from plain_words.txt, and the stop words."""
+    """Return common words of English prose, from plain_words.txt and the stop words."""
     counted = {word for row in rows("plain_words.txt") for word in row.split()}
     return stop_words() | counted | set(listed_words("imperatives"))
 
 
 def quoted_parts(text: str) -> list[str] | None:
-    """What stands between quotation marks; None where a mark has no partner."""
+    """Return the texts between quotation marks; None if a mark has no partner."""
     parts: list[str] = []
     expected: list[tuple[str, int]] = []
     for place, character in enumerate(text):
@@ -102,7 +102,7 @@ def english_forms(word: str) -> Iterator[str]:
 
 
 class Holding:
-    """What the texts of some evidence hold, asked many times."""
+    """The names and words that some evidence holds."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.text = "\n".join(map(folded, texts))
@@ -110,12 +110,12 @@ class Holding:
         self._katakana = frozenset(_KATAKANA.findall(self.text))
 
     def holds_quotation(self, part: str) -> bool:
-        """Whether the words stand in the evidence one after the other."""
+        """Return whether the evidence has the words in this order."""
         wanted = folded(part).strip(" .,、。…!?")
         return bool(wanted) and wanted in self.text
 
     def holds_name(self, word: str) -> bool:
-        """Whether a Latin word stands in the evidence as it is or, hyphenated, in its parts."""
+        """Return whether the evidence has a Latin word, or all parts of a hyphenated one."""
         wanted = folded(word).strip(".'-/&_")
         wanted = wanted.removesuffix("'s")
         if wanted in self.words or wanted.rstrip("s") in self.words or f"{wanted}s" in self.words:
@@ -128,7 +128,8 @@ class Holding:
         return len(parts) > 1 and all(part in self.words for part in parts if part)
 
     def _holds_spelling(self, wanted: str) -> bool:
-        """Whether the name stands there with other spaces and hyphens, as a stem or as initials."""
+        """Return whether the evidence has the name in another spelling, as a stem or as
+        initials."""
         squeezed = re.sub(r"[\s_-]", "", wanted)
         if len(squeezed) >= 3:
             edge = r"(?!\d)" if squeezed[-1].isdigit() else r"(?![a-z])"
@@ -203,7 +204,7 @@ def _forms(words: Iterable[str]) -> Iterator[str]:
 
 def _names_in_english(text: str) -> Iterator[str]:
     """Capitalised words inside a sentence, words with capitals or digits inside them, and a first
-    word that is no plain one."""
+    word that is not common."""
     plain = plain_words()
     begins = True
     for match in _WORD.finditer(unicodedata.normalize("NFKC", text)):

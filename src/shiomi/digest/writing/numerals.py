@@ -56,7 +56,7 @@ _HIRAGANA = {
     "むっつ": 6, "ななつ": 7, "やっつ": 8, "ここのつ": 9,
 }  # fmt: skip
 
-# What a number counts, in both languages: the same number of another thing is another claim.
+# Units in both languages: the same number with another unit is another claim.
 _UNITS = (
     ("engagement", r"ポイント|件のコメント|コメント|いいね|票|支持|スコア|賛成|反対票|閲覧|再生"
                    r"|(?:\s|-)?(?:points?|comments?|upvotes?|downvotes?|votes?|karma|likes?|stars?"
@@ -84,7 +84,7 @@ _UNITS = (
 _UNIT_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNITS)
 _CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
 
-LOOSE = "loose"  # unit of a number inside a name: it counts nothing by itself
+LOOSE = "loose"  # unit of a number inside a name
 _DIGITS = r"\d[\d,]*(?:\.\d+)*"
 # A figure, with kanji scales ("1万2千", "1.5億") or a suffix ("10k") grown to it.
 _FIGURE = re.compile(
@@ -107,7 +107,7 @@ class Quantity:
     """An amount in prose."""
 
     value: str  # "1234", "0.5", "3.11.2", "half": equal for equal amounts
-    unit: str | None  # "percent", "engagement", ...; None where it counts something else
+    unit: str | None  # "percent", "engagement", ...; None for any other unit
     text: str  # as it stands
 
 
@@ -173,7 +173,7 @@ _MONTHS = {
         1,
     )
     for length in (3, len(name))
-    if name[:length] != "mar"  # a word of its own
+    if name[:length] != "mar"  # "mar" is a word
 }
 
 
@@ -191,7 +191,7 @@ def _folded(character: str) -> str:
     if category not in ("No", "Nl") or character in _KANJI:
         return character
     plain = unicodedata.normalize("NFKC", character).strip("().")
-    # what stands side by side is one number: ²² is 22
+    # digits in a row are one number: ²² is 22
     return plain if plain.isascii() and plain.isdigit() else " "
 
 
@@ -331,7 +331,7 @@ def _unit(text: str, start: int, end: int) -> str | None:
 
 
 def unit_at(text: str, end: int) -> str | None:
-    """What is counted by a number that ends at this place of `text`; None where it is not known."""
+    """Return the unit of a number that ends at this place of `text`, or None if it is unknown."""
     for name, pattern in _UNIT_PATTERNS:
         if pattern.match(text, end):
             return name

@@ -1,7 +1,7 @@
 """Quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
 
-Each rule is a pattern; a sentence of the source that matches is the evidence. Without a match there
-is no pointer.
+Each rule is a pattern; a sentence of the source that matches is the evidence. Nothing is invented
+without a match.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def find_pointer(
 def _matching(
     items: Sequence[Item], kinds: frozenset[ItemKind], pattern: re.Pattern[str]
 ) -> Iterator[Item]:
-    """Yield each matching sentence as an item of its own."""
+    """Yield each matching sentence as a separate item."""
     for item in items:
         if item.kind in kinds:
             for sentence in sentences(item.text):

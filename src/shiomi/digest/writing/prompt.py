@@ -21,7 +21,7 @@ from shiomi.digest.writing.sentences import is_instruction, sentences
 __all__ = ["SLOTS", "Claim", "Draft", "Fallen", "messages", "schema", "shown"]
 
 LONGEST_ITEM = 2_400  # characters
-SHORTEST_COMMENT = 30  # characters; shorter comments say nothing by themselves
+SHORTEST_COMMENT = 30  # characters; shorter comments are left out
 LONGEST_SENTENCE = 220  # characters that the schema allows
 MOST_CITED = 3  # items of one sentence
 
@@ -37,7 +37,7 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """What the model returns for one story."""
+    """The model's answer for one story."""
 
     gloss: list[Claim] = []
     lead: list[Claim] = []

@@ -1,8 +1,8 @@
 """Sentences of plain text, English and Japanese, and which of them are worth quoting.
 
 Text of threads is untrusted and untidy: hard line breaks, quoted parts of other comments, lists,
-bare addresses, code, hidden characters. What comes out is one line of visible characters per
-sentence, word for word as in the source.
+bare addresses, code, hidden characters. Each sentence becomes one line of visible characters, word
+for word as in the source.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def is_instruction(text: str) -> bool:
 
 
 def is_quotable(sentence: str) -> bool:
-    """Whether a sentence says something by itself: no greeting, address, code, scrap or command."""
+    """Return whether a sentence can be quoted alone: not a greeting, address, code or command."""
     shortest = SHORTEST_JA if is_japanese(sentence) else SHORTEST
     if (
         len(sentence) < shortest
@@ -132,7 +132,7 @@ def is_quotable(sentence: str) -> bool:
 
 def shortened(sentence: str) -> str | None:
     """The sentence where it is short enough, else its part up to a clause's or a word's end and
-    "…". None where it has no such place: nothing is cut inside a word."""
+    "…". None if there is no such place: no word is cut."""
     japanese = is_japanese(sentence)
     limit = LONGEST_JA if japanese else LONGEST
     if len(sentence) <= limit:

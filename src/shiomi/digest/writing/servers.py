@@ -1,4 +1,4 @@
-"""What a model server says of itself, and the servers that run on this machine.
+"""Ask a model server for its facts, and find the servers of this machine.
 
 Ollama tells the context by POST /api/show, llama.cpp by GET /props, vLLM and LM Studio by their
 lists of models. Everything is optional: an unknown fact is None.
@@ -19,7 +19,7 @@ __all__ = ["FoundServer", "ServerFacts", "ask_server", "found_servers"]
 
 PATIENCE = 5.0  # seconds for one question
 GLANCE = 0.5  # seconds for a look at a port of this machine
-OLLAMA_CONTEXT = 4_096  # tokens that Ollama gives a model unless it is told otherwise
+OLLAMA_CONTEXT = 4_096  # tokens, Ollama's default
 
 _USUAL = (
     ("Ollama", 11434),
@@ -31,7 +31,7 @@ _USUAL = (
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """What a server says of itself and of one model."""
+    """Facts of a server and of one model."""
 
     kind: str = "OpenAI-compatible server"
     models: tuple[str, ...] | None = None  # None: it does not list them
@@ -49,7 +49,7 @@ class FoundServer:
 
 
 def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> ServerFacts:
-    """Return what the server of `config` says of itself. Never raises for an answer."""
+    """Return the facts of the server of `config`. Never raises for an answer."""
     if client is None:
         with httpx2.Client() as opened:
             return ask_server(config, client=opened)

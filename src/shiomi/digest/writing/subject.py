@@ -22,7 +22,7 @@ __all__ = ["write_subject"]
 def write_subject(
     subject: SubjectEvidence, language: Language, week: Week | None = None
 ) -> Subject:
-    """The subject's week. Without a `week`, times are told in UTC."""
+    """The subject's week. Without a `week`, times are in UTC."""
     return Subject(
         name=subject.name,
         sentences=tuple(_sentences(subject, language, week.zone if week else "UTC")),
@@ -70,7 +70,7 @@ def _sentences(subject: SubjectEvidence, language: Language, zone: str) -> Itera
 
 
 def _quoted(quote: SideQuote) -> list[Sentence]:
-    """The best sentence of the passage, or nothing where none can stand by itself."""
+    """Return the best sentence of the passage, or nothing if none can be quoted."""
     thread, passage = quote.thread, quote.passage
     item = Item(1, ItemKind.COMMENT, passage.text, thread.uid, quote.community, passage.link)
     return [quotation(one) for one in extract([item], most=1, about=thread.title)]

@@ -1,4 +1,4 @@
-"""The tables of words and patterns beside this file, read once."""
+"""Read the tables of words and patterns of this folder once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["listed_words", "patterns", "rows"]
 
 
 def rows(name: str) -> list[str]:
-    """The lines of a text file beside this one, without comments and empty ones."""
+    """Return the lines of a text file of this folder, without comments and empty lines."""
     text = files("shiomi.digest.writing").joinpath(name).read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 

@@ -35,7 +35,7 @@ def write_topic(
 ) -> Topic:
     """Return the topic of a ranked story.
 
-    `related` are threads tied to the story that are not part of it. Without a `writer`, or if it
+    `related` are threads with a link to the story. Without a `writer`, or if it
     fails, the topic is a reading list: quotations and facts.
     """
     evidence = gather(ranked.story, related)
@@ -87,7 +87,7 @@ class _Parts:
         return [*lead, *self._statements.counts()], technical
 
     def _technical(self) -> list[Sentence]:
-        """Return what the model says of the matter, or the kind of page and quotations."""
+        """Return the model's sentences, or the kind of page and quotations."""
         if self._enough and self._grounded.technical:
             return list(self._grounded.technical)
         found = [*self._statements.page(), *self._grounded.technical]

@@ -20,7 +20,7 @@ OTHER_TITLES = 2  # named after the leading one
 
 
 def write_trend(trend: TrendEvidence, language: Language, week: Week | None = None) -> Trend:
-    """The trend, its name as written in titles. Without a `week`, times are told in UTC."""
+    """The trend, its name as written in titles. Without a `week`, times are in UTC."""
     return Trend(
         name=trend.name,
         sentences=tuple(_sentences(trend, language, week.zone if week else "UTC")),

@@ -36,7 +36,7 @@ _TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of the trial."""
+    """The result of the trial."""
 
     fault: str | None  # None: the model answered
     message: str  # the server's own, if it failed

@@ -61,7 +61,8 @@ class Language:
         """Return a reading in words, with its time; an unknown count is printed as unknown, never
         as 0.
 
-        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）", or `listed`, for use inside parentheses:
+        "1,023ポイント・545件のコメント（2020-12-06 09:00 JST 時点）",
+        or `listed`, for use inside parentheses:
         "1,023ポイント・545件のコメント、2020-12-06 09:00 JST 時点".
         """
         if reading is None:

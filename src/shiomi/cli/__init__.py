@@ -20,6 +20,7 @@ from shiomi.cli.gate import gate
 from shiomi.cli.importing import import_
 from shiomi.cli.init import init
 from shiomi.cli.lejepa import lejepa
+from shiomi.cli.link import link
 from shiomi.cli.mcp import mcp
 from shiomi.cli.output import complain
 from shiomi.cli.rig import rig
@@ -94,6 +95,7 @@ for _command in (
     digest,
     run,
     search,
+    link,
     watch,
     writer,
     status,

@@ -5,7 +5,7 @@ A story's score is a sum, and each part of it is a Reason that `--explain` print
     engagement    the strengths s of its communities' leading threads (engagement.py), the strongest
                   first: s1 + 0.3 s2 + 0.09 s3 + ...
     communities   0.15 * log2(n) for n communities
-    threads       0.2 * log2(n - 1) for n >= 3 threads of the week
+    threads       0.2 * log2(n - 1) for n >= 3 threads of the week, related ones count half
     similar       -cosine of its title with the nearest story above it, where above 0.15
     gone, no_text, repeat, near_duplicate   -10: the story stays in the list but takes no place
 
@@ -79,12 +79,13 @@ def rank(
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
     engagement = Engagement(window.all, as_of=as_of)
     earlier = _Earlier(window, engagement, published)
+    now = {thread.uid for thread in window.now}
     scored = []
     for story in stories:
         reasons = [
             *_engagement(story, week, engagement),
             *_breadth(story, week),
-            *_threads(story, week),
+            *_threads(story, week, now),
         ]
         demotion = _gone(story) or _without_text(story) or earlier.repeat(story)
         scored.append(_ranked(story, [*reasons, demotion] if demotion else reasons, demotion))
@@ -194,11 +195,15 @@ def _breadth(story: Story, week: Week) -> list[Reason]:
     return [Reason("communities", value, f"in {len(communities)} communities: {names}")]
 
 
-def _threads(story: Story, week: Week) -> list[Reason]:
-    count = sum(week.start <= thread.created < week.end for thread in _present(story, week))
-    if count < 3:  # a story is often handed in twice
+def _threads(story: Story, week: Week, now: Collection[str]) -> list[Reason]:
+    """How many threads of the week speak of a story; related ones count half."""
+    own = sum(thread.uid in now for thread in _present(story, week))
+    related = sum(uid in now for uid in story.related)
+    count = own + related / 2
+    if own < 3 or count < 3:  # a story is often handed in twice
         return []
-    return [Reason("threads", MANY * math.log2(count - 1), f"in {count} threads of the week")]
+    text = f"in {own} threads of the week, {related} related"
+    return [Reason("threads", MANY * math.log2(count - 1), text)]
 
 
 def _without_text(story: Story) -> Reason | None:

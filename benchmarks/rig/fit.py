@@ -1,4 +1,4 @@
-"""How long `shiomi rig fit` takes, and how far off it is, beside llmfit itself.
+"""The time and the error of `shiomi rig fit`, next to llmfit.
 
     python -m benchmarks.rig.fit [--llmfit PROGRAM]
 
@@ -39,7 +39,7 @@ MODELS = {"Llama-3-8B": "meta-llama/Meta-Llama-3-8B", "Llama-3-70B": "meta-llama
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Medians of wall seconds and of processor seconds, those of children included."""
+    """Return medians of wall seconds and of CPU seconds, children included."""
     walls, cpus = [], []
     for _ in range(RUNS):
         own, children = (
@@ -80,7 +80,7 @@ def times(llmfit: str | None) -> None:
 
 
 def asked(llmfit: str, row: Row, folder: Path) -> float | None:
-    """What `llmfit plan` says of a row."""
+    """Return the estimate of `llmfit plan` for a row."""
     profile = folder / f"{row.gpu.name.lower().replace(' ', '-')}.json"
     hardware = {
         "total_ram_gb": 128.0,

@@ -1,4 +1,4 @@
-"""How well the rig's memory figures hold: every measured cell beside the naive formula.
+"""The error of the rig's memory estimates: every measured cell next to the naive formula.
 
     python benchmarks/rig/memory.py
 
@@ -36,7 +36,7 @@ CONFIGS = ROOT / "tests" / "data" / "rig" / "configs.json"
 
 
 def data() -> Path:
-    """Where the measured tables are."""
+    """The folder of the measured tables."""
     return Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
 
 
@@ -68,7 +68,7 @@ def bge_reranker() -> Model:
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of the reference and what is said here."""
+    """A row of the reference and the estimate for it."""
 
     row: dict[str, str]
     ours: float

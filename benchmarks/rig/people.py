@@ -166,7 +166,7 @@ def centre(found: Sequence[Case], kind: str, age: str) -> float:
 
 
 def factor(found: Sequence[Case], gpu: str) -> float:
-    """What is left of a GPU type after the centres, drawn towards one."""
+    """Return the residual factor of a GPU type after the centres, shrunk towards 1."""
     left = [math.log(x.share / centre(found, x.kind, x.age)) for x in found if x.gpu == gpu]
     return math.exp(sum(left) / (len(left) + 2))
 

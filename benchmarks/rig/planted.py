@@ -1,7 +1,8 @@
 """Builds that are sound, and builds with one planted fault, drawn from the catalogue's raw rows.
 
-An oracle of its own: it reads the CSV files and writes every rule out once more, with margins where
-rules of thumb differ (a sound build's supply has half more than is drawn, a faulty one's less than
+An independent oracle: it reads the CSV files and implements every rule a second time, with margins
+if rules of thumb differ (a sound build's supply has half more than is drawn, a faulty one's less
+than
 is drawn), and draws only among rows that state what a rule needs. It shares no code with
 `shiomi.rig`.
 """
@@ -40,7 +41,7 @@ class Planted:
 
 
 def f(row: Row, name: str) -> float:
-    """A figure, 0 where it is empty."""
+    """Return a number, 0 if the cell is empty."""
     return float(row[name] or 0)
 
 
@@ -102,7 +103,7 @@ STATED: dict[str, Callable[[Row], bool]] = {
 
 
 def _generation(cpu: Row, board: Row) -> bool | None:
-    """Whether the board's chipset runs this generation; None where this oracle cannot tell.
+    """Whether the board's chipset runs this generation; None if this oracle cannot tell.
 
     LGA 1151 was two sockets in one: series 100 and 200 run 6000 and 7000, series 300 the rest.
     """
@@ -215,7 +216,7 @@ RULES: dict[str, Rule] = {
     "M.2 slots": _pair("storage", "motherboard", lambda _, b: int(b["m2"]) < 1),
 }
 
-# The parts a rule is about: one of them is drawn anew while it is not as it should be.
+# The parts that a rule concerns. One of them is drawn again until the rule is broken.
 _ABOUT: dict[str, tuple[str, ...]] = {
     "socket": ("motherboard",),
     "chipset": ("motherboard", "cpu"),
@@ -236,7 +237,7 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     "M.2 slots": ("motherboard",),
 }
 _CARDS = {"slots in the case": (2, 3), "slots on the board": (2, 3), "PCIe lanes": (3,)}
-# What breaks one rule may strain another as well; these may refuse besides.
+# A part that breaks one rule may also break these rules.
 _BESIDES = {
     "supply wattage": {"transient headroom"},
     "circuit": {"supply wattage", "transient headroom"},

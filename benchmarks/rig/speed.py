@@ -1,4 +1,4 @@
-"""How far off the rig's estimates are, beside llmfit's and gpu_poor's formulas on the same rows.
+"""The error of the rig's estimates, next to llmfit's and gpu_poor's formulas on the same rows.
 
     python -m benchmarks.rig.speed
 
@@ -246,7 +246,7 @@ def _benchmark(row: Row) -> Benchmark:
 
 
 def plant(row: Benchmark, kind: str, draw: random.Random) -> Benchmark | None:
-    """Return the row with a fault that makes it impossible; None where the kind does not apply."""
+    """Return the row with a fault that makes it impossible; None if the kind does not apply."""
     if kind == "five to fifty times too fast":
         factor = draw.uniform(5, 50)
         return replace(

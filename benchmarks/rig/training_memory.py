@@ -1,4 +1,4 @@
-"""What one training step of a vision transformer really keeps in memory, beside the rig's estimate.
+"""The memory that one training step of a vision transformer keeps, next to the rig's estimate.
 
     pip install torch==2.13.0
     python benchmarks/rig/training_memory.py [--large]
@@ -160,7 +160,7 @@ def measure(shape: Vit, images: int, views: Views, *, mixed: bool, checkpointed:
 
 
 def main() -> None:
-    """Print each step beside the estimate."""
+    """Print each step next to the estimate."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--large", action="store_true")
     large = parser.parse_args().large

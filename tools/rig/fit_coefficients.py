@@ -3,8 +3,8 @@
     python -m tools.rig.fit_coefficients    writes rig/estimate/data/coefficients.json
 
 Reads the tables under $SHIOMI_DATA/rig (see its README for where each is from). Only the fitted
-coefficients ship. Every interval is made of residuals of rows whose GPU type, or model where one
-GPU alone was measured, had no part in the fit.
+coefficients ship. Every interval comes from residuals of rows whose GPU type was not in the fit (or
+whose model was not, if only one GPU was measured).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def phase_table(
     unseen: Sequence[float],
     machine: Sequence[float] | None = None,
 ) -> dict[str, Any]:
-    """Return what coefficients.json says of one phase of one engine version.
+    """Return the entry of coefficients.json for one phase of one engine version.
 
     `key` is what is left out to make the intervals. `unseen` are log errors of groups that were
     left out whole, `machine` those after one measurement (None: from these rows).
@@ -59,7 +59,7 @@ def phase_table(
     pooled, groups = fit_phase(rows, shrink)
     errors = left_out(rows, shrink, key)
     several = key is gpu_name
-    # Where one GPU type alone was measured, nothing says how much others of its kind differ.
+    # If only one GPU type was measured, the spread within its kind is unknown.
     factors, rest = corrections(errors) if several else ({gpu_name(r): 1.0 for r in rows}, errors)
     after = after_one_measurement(errors) if machine is None else list(machine)
     names = DECODE_TERMS if rows[0].phase == "decode" else (*PREFILL_TERMS, "serial")

@@ -63,7 +63,7 @@ def power_left_out(rows: Sequence[Power]) -> list[float]:
 
 
 def power_table() -> dict[str, Any]:
-    """Return what coefficients.json says of watts."""
+    """Return the entry of coefficients.json for watts."""
     rows = read_power()
     host, per_tdp = fit_power(rows)
     return {

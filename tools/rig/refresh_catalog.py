@@ -100,7 +100,7 @@ PATHS: dict[Category, dict[str, str]] = {
 
 
 def at(record: Any, path: str) -> Any:
-    """The value at a dotted path, None where any of it is missing."""
+    """Return the value at a dotted path, None if a part of the path is missing."""
     for name in path.split("."):
         record = record.get(name) if isinstance(record, dict) else None
     return record
@@ -156,7 +156,7 @@ def from_reduced(source: Path, category: Category) -> Iterator[dict[str, str]]:
 
 
 def licence_fault(source: Path) -> str | None:
-    """Why this checkout may not be shipped; None where its README grants ODC-By and none less."""
+    """Why this checkout may not be shipped; None if its README grants ODC-By and none less."""
     texts = [
         file.read_text(encoding="utf-8")
         for name in ("README.md", "NOTICE.md", "LICENSE.txt", "LICENSE.md", "LICENSE")

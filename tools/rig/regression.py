@@ -32,7 +32,7 @@ __all__ = [
 
 DECODE_SHRINK = 0.3  # how strongly an architecture is drawn to the pooled coefficients
 PREFILL_SHRINK = 3.0
-# Where the pooled fit starts; the unit of every term is such that about 1 is plausible.
+# The start of the pooled fit. The unit of every term makes about 1 plausible.
 START = {"decode": (1.2, 1.2, 2.5, 2.5, 1.0, 1.0, 3.0), "prefill": (1.5, 2.0, 2.0, 1.0)}
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -127,7 +127,7 @@ def spread(errors: Sequence[tuple[Row, float]], group: str) -> float:
 
 
 def normalised(errors: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
-    """Return each row's error in units of its group's spread, of which its own GPU is no part."""
+    """Return each row's error in units of its group's spread, computed without its own GPU."""
     units: dict[str, float] = {}
     for row, _ in errors:
         if row.gpu.name not in units:

@@ -1,4 +1,4 @@
-"""What can go wrong in the rig, as one tree.
+"""The errors of the rig, as one tree.
 
 RigError
 ├── ModelFileError      a GGUF header or config.json is broken, hostile or not understood
@@ -52,7 +52,7 @@ class AmbiguousPartError(RigError):
 
 
 class MachineError(RigError):
-    """A machine description or dump says something that cannot be meant."""
+    """A machine description or dump has an invalid value."""
 
 
 class SettingError(RigError):

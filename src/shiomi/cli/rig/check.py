@@ -39,8 +39,8 @@ def check(
 ) -> None:
     """Check whether parts go together in one computer.
 
-    PARTS are names, part numbers or ids of the catalogue; name a part twice to have two of it.
-    What does not go together is refused with the reason; what the catalogue does not say is
+    PARTS are names, part numbers or ids of the catalogue. Name a part twice for two units.
+    Incompatible parts are refused with the reason. If the catalogue lacks a fact, the result is
     "unknown, check", never "fits". Ends with 4 when something is refused.
 
     \b

@@ -81,13 +81,13 @@ def fit(
     runs = fit_models(
         known, machine, setting, floor=floor, calibration=chosen_calibration(calibration)
     )
-    # What nobody can say the speed of stands behind what is known to be of use.
+    # Models of unknown speed come after models that are known to be usable.
     runs.sort(key=lambda x: (x.decode is None, -rank(x), x.known.name))
     best = best_per_purpose(runs, language=language or ("ja" if lang == "ja" else None))
     if json:
         as_json(fit_json(machine, runs, best, setting))
     else:
-        text = machine_text(machine, lang, unknown=False)  # that stands below the table
+        text = machine_text(machine, lang, unknown=False)  # that follows the table
         text += fit_text(
             machine,
             runs,

@@ -68,9 +68,8 @@ def calibration_option(command: Command) -> Command:
 
 
 def language_option(command: Command) -> Command:
-    """Adds --lang, in which also the rig's reasons are said where a command ends with one.
-
-    What is wrong with an argument or a file stays English.
+    """Add --lang, which also translates the reason if a command ends with one. Errors in arguments
+    and files stay in English.
     """
 
     @wraps(command)
@@ -97,7 +96,7 @@ def language_option(command: Command) -> Command:
 def chosen_machine(
     machine_file: Path | None, simulate: str | None, memory_speed: float | None
 ) -> Machine:
-    """The machine the options name; this one where they name none."""
+    """Return the machine that the options name, else this machine."""
     from shiomi.rig.machine.detect import machine_of, probe
     from shiomi.rig.machine.file import read_machine
     from shiomi.rig.machine.simulate import simulated
@@ -123,7 +122,7 @@ def _names_bandwidth(note: Text) -> bool:
 
 
 def terminal_columns() -> int | None:
-    """How wide the terminal is; None where the output is no terminal's, and lines stay whole.
+    """How wide the terminal is; None if the output is not a terminal: lines are then not wrapped.
 
     The environment's COLUMNS is heeded for both.
     """
@@ -133,7 +132,7 @@ def terminal_columns() -> int | None:
 
 
 def chosen_calibration(file: Path | None) -> Calibration | None:
-    """What `shiomi rig measure -o` wrote."""
+    """Return the measurement that `shiomi rig measure -o` wrote."""
     from shiomi.rig.estimate.calibration_file import read_calibration
 
     return None if file is None else read_calibration(file)

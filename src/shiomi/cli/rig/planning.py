@@ -1,4 +1,5 @@
-"""What `plan`, `upgrade` and `prices` share: the model wished for, the machine it needs, prices."""
+"""Shared parts of `plan`, `upgrade` and `prices`: the requested model, the machine it needs,
+prices."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Wished:
-    """What the options ask for."""
+    """The request of the options."""
 
     known: KnownModel
     setting: Setting

@@ -57,8 +57,8 @@ def speed(
     Each figure has its bounds, its basis and its sources: memory by part and kind of layer,
     writing, reading a prompt, time to the first token, watts, yen per million tokens, loading.
     MODEL is a name, or the path of a GGUF file (only its header is read) or of a config.json.
-    What is not known is named with the reason; the command then ends with 3, as it does where
-    the model does not fit.
+    Unknown values are listed with the reason, and the exit status is 3. It is also 3 if the model
+    does not fit.
 
     \b
     Examples:

@@ -55,7 +55,7 @@ class Answer:
 
     @property
     def worth(self) -> float:
-        """What the best model is worth on it."""
+        """The value of the best model on it."""
         return self.capability.worth
 
 
@@ -64,7 +64,7 @@ class Running:
     """How the machine is used, and what electricity costs."""
 
     hours: float = 2.0  # under load, each day
-    idle_hours: float = 6.0  # switched on beside that
+    idle_hours: float = 6.0  # switched on besides that
     per_kwh: float = 31.0  # in the currency of the plan
     years: float = 3.0
 

@@ -77,7 +77,7 @@ class Plan:
 
     @property
     def total_jpy(self) -> int:
-        """What is to be paid."""
+        """The price of the parts to buy."""
         return sum(line.price for line in self.lines)
 
     @property
@@ -98,8 +98,8 @@ def plan(
 ) -> Plan:
     """The fastest compatible build within the budget, and of those the cheapest.
 
-    `speed(gpu_name, count)` gives the tokens per second of so many cards, None where they cannot
-    run what is asked. Raises PlanError with what is in the way: a budget that is none, categories
+    `speed(gpu_name, count)` gives the tokens per second of `count` cards, None if they cannot run
+    the model. Raises PlanError with what is in the way: a budget that is none, categories
     without prices, or what the cheapest build would cost.
     """
     return upgrade(
@@ -118,9 +118,10 @@ def upgrade(
     time_limit: float = 30.0,
     clock: Clock = time.monotonic,
 ) -> Plan:
-    """What to add to, or replace in, the machine that is there; its own parts cost nothing.
+    """Return the parts to add to or replace in an existing machine. Its own parts cost nothing.
 
-    A field unknown of an own part is no obstacle and is listed to be checked. Raises as `plan`.
+    An unknown field of an owned part does not exclude it. It is listed as a thing to check. Raises
+    as `plan`.
     """
     budget = _budget(budget_jpy)
     start = clock()
@@ -143,7 +144,7 @@ def front(
     """The Pareto front of yen against speed: the best plan of each budget, dearest last.
 
     Budgets that buy nothing faster are left out, as are those that buy no build at all, unless
-    none does; `beyond` is told of each, with the reason, None where it buys nothing faster. Raises
+    none does; `beyond` is told of each, with the reason, None if it buys nothing faster. Raises
     as `plan`.
     """
     budgets = sorted({_budget(x) for x in budgets_jpy})
@@ -170,7 +171,7 @@ def front(
 
 
 def _budget(value: float) -> int:
-    """Whole yen. Raises PlanError where that is no budget."""
+    """Whole yen. Raises PlanError if the budget is invalid."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise PlanError(f"a budget of {value!r} is no number of yen")
     if value < 0:

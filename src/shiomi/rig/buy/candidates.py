@@ -1,4 +1,4 @@
-"""What can be bought for each kind of part, and which of it no best build can need.
+"""The offers for each category of parts, without those that no optimal build can use.
 
 A candidate is what fills one category: one CPU, one or more kits of memory, a set of cards. It is
 dominated by another that costs no more, goes with everything it goes with, draws no more and is
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Pairing", "pairings", "prune"]
 
-_UNKNOWN_WATTS = 1e5  # only a supply that may be unknown gets this far; it is said to be checked
+# Only a power supply with allowed unknowns gets here. It is listed as a thing to check.
+_UNKNOWN_WATTS = 1e5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Candidate:
     category: Category
     parts: tuple[Part, ...]
     offers: tuple[Offer, ...]  # one per part
-    owned: bool = False  # some of it is already there: what is unknown about it is no obstacle
+    owned: bool = False  # one of the parts is owned: its unknown fields do not exclude it
     speed: Estimate | None = None  # of a set of cards
     worth: tuple[float, ...] = ()  # more that a candidate must match to dominate another
     price: int = field(init=False)
@@ -47,7 +48,8 @@ class Candidate:
         return self.price, tuple(part.id for part in self.parts)
 
     def watts(self) -> tuple[float, float, float]:
-        """(drawn, drawn at peak over that, given): what the sums over a build need of it."""
+        """(drawn, extra drawn at peak, supplied) in watts: the part's terms in the sums over a
+        build."""
         drawn = given = 0.0
         cards = 0.0
         for part in self.parts:
@@ -65,7 +67,7 @@ class Candidate:
         return efficiency(part) if isinstance(part, PowerSupply) else 0.0
 
     def power_known(self) -> bool:
-        """Whether the sums over a build have all they need of it."""
+        """Whether the part has all values that the sums over a build use."""
         for part in self.parts:
             if isinstance(part, GraphicsCard) and part.tdp_w is None:
                 return False
@@ -116,8 +118,8 @@ def pairings(
 ) -> list[Pairing]:
     """Judge every class of one category with every class of another.
 
-    What is unknown does not go together, unless that is allowed or one of the two is already
-    there; what no catalogue settles does.
+    An unknown relation counts as incompatible, unless unknowns are allowed, one of the parts is
+    owned, or no catalogue can settle it.
     """
     import numpy
 

@@ -39,9 +39,9 @@ class Choices:
 
 
 def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
-    """The card's GPU as it is named exactly: the memory is said where there are several sizes.
+    """The exact name of the card's GPU, with the memory if there are several sizes.
 
-    `sizes`: of each chipset, from `memory_sizes`. None where the card's own memory is not known.
+    `sizes`: of each chipset, from `memory_sizes`. None if the card's own memory is not known.
     """
     if card.vram_gb is None:
         return None
@@ -70,7 +70,7 @@ def gather(
 ) -> Choices:
     """Every candidate that meets the wish.
 
-    Raises PlanError where a price is for a part that the catalogue does not hold.
+    Raises PlanError if a price is for a part that the catalogue does not hold.
     """
     offers: dict[str, list[Offer]] = {}
     for offer in prices.offers:
@@ -122,7 +122,7 @@ def _owned(parts: Sequence[Part]) -> tuple[Offer, ...]:
 
 
 def _take(rows: Sequence[Offer], count: int) -> tuple[Offer, ...] | None:
-    """The cheapest `count` of what is on offer; None where there are not so many."""
+    """The cheapest `count` of what is on offer; None if there are fewer."""
     taken: list[Offer] = []
     for offer in rows:
         left = count - len(taken)

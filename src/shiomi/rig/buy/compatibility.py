@@ -29,9 +29,9 @@ def check_build(
     circuit: Circuit | None = None,
     shared_layers: bool = False,
 ) -> list[Finding]:
-    """All refusals, then all unknowns, of the parts that are there; a missing part is no fault.
+    """Return all refusals, then all unknowns, of the given parts. A missing part is not a fault.
 
-    `shared_layers`: several graphics cards work on each layer together. Raises PlanError where
+    `shared_layers`: several graphics cards work on each layer together. Raises PlanError if
     there are two of what a computer has one of.
     """
     build = parts if isinstance(parts, Build) else Build.of(parts)

@@ -1,4 +1,4 @@
-"""What a check of a build finds: a refusal, or something unknown that has to be checked."""
+"""The findings of a check of a build: refusals, and unknowns that the buyer has to check."""
 
 from __future__ import annotations
 

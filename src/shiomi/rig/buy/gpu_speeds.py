@@ -1,4 +1,4 @@
-"""What ties models to parts: how fast so many of a card run what is asked, for the planner.
+"""The link between models and parts: the speed of N cards of a kind, for the planner.
 
 A card that may not hold the model has no speed: what is bought must surely fit.
 """
@@ -32,9 +32,9 @@ def chosen_format(known: KnownModel, setting: Setting) -> str:
 
 
 def gpu_speeds(known: KnownModel, setting: Setting) -> Speed:
-    """The tokens per second of so many cards, None where the model may not fit on them.
+    """The tokens per second of so many cards, None if the model may not fit on them.
 
-    Raises PlanError where the context is longer than the model was trained for.
+    Raises PlanError if the context is longer than the model was trained for.
     """
     check_wished(known, setting)
     quantisation = chosen_format(known, setting)
@@ -65,7 +65,7 @@ def gpu_speeds(known: KnownModel, setting: Setting) -> Speed:
 
 
 def check_wished(known: KnownModel, setting: Setting) -> None:
-    """Raise PlanError where the model cannot do what is wished for on any machine."""
+    """Raise PlanError if the model cannot meet the request on any machine."""
     trained = known.model.context_length
     if trained is not None and setting.context > trained:
         raise PlanError(

@@ -31,7 +31,7 @@ P = TypeVar("P", bound="Part")
 
 
 class Category(StrEnum):
-    """What a part is; also the name of its catalogue file."""
+    """The category of a part; also the name of its catalogue file."""
 
     GPU = "gpu"
     CPU = "cpu"
@@ -45,7 +45,7 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What all parts have."""
+    """The fields of all parts."""
 
     id: str
     name: str
@@ -182,7 +182,7 @@ class Build:
     def of(cls, parts: Iterable[Part]) -> Build:
         """Sort parts into a build.
 
-        Raises PlanError where there are two of what a computer has one of.
+        Raises PlanError if there are two parts of a kind of which a computer has one.
         """
         sorted_parts: dict[Category, tuple[Part, ...]] = {}
         for part in parts:
@@ -197,7 +197,7 @@ class Build:
         return cls(sorted_parts)
 
     def get(self, category: Category) -> tuple[Part, ...]:
-        """The parts of a category, none where it is missing."""
+        """Return the parts of a category, or an empty tuple."""
         return self.parts.get(category, ())
 
     def only(self, kind: type[P]) -> tuple[P, ...]:

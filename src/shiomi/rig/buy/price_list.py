@@ -1,7 +1,7 @@
 """A price file to be filled in, by hand or from a shop's search; what is in it is kept.
 
-A row without a price is not filled in yet. Fetching writes after each part, so that it may be
-stopped and goes on where it was.
+A row without a price is not filled in yet. The file is written after each part, so that an
+interrupted fetch resumes.
 """
 
 from __future__ import annotations

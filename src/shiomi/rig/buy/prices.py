@@ -71,7 +71,7 @@ def read_prices(
 ) -> Prices:
     """The offers of a price file.
 
-    A row that is no offer is left out and named in `refused`. Raises PriceError where the file
+    A row that is not an offer is skipped and listed in `refused`. Raises PriceError if the file
     cannot be read, lacks a column, or has no end.
     """
     try:

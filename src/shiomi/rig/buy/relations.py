@@ -1,4 +1,4 @@
-"""What must hold between two kinds of parts, one function each.
+"""The rules between two categories of parts, one function each.
 
 A relation sees a part only through its key (the few fields that matter), so that a planner can
 judge classes of parts instead of parts. A missing field is judged unknown, never as fitting.
@@ -59,7 +59,7 @@ Judged = Judgement | None
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What must hold between the parts of two categories; keys take all parts of a category."""
+    """The rules between the parts of two categories. A key covers all parts of a category."""
 
     left: Category
     right: Category

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEYS", "Rakuten", "Shop", "Yahoo", "collect_offers", "shop_client", "shop_of"]
 
-# Where the operator's keys stand in the environment; they are never printed.
+# The environment variables of the operator's keys. The keys are never printed.
 KEYS = {
     "yahoo": ("SHIOMI_YAHOO_CLIENT_ID",),
     "rakuten": ("SHIOMI_RAKUTEN_APPLICATION_ID", "SHIOMI_RAKUTEN_ACCESS_KEY"),
@@ -52,7 +52,8 @@ class Shop(Protocol):
         """The request's parameters."""
 
     def hits(self, answer: Any) -> list[Hit]:
-        """What the answer holds. Raises KeyError, TypeError or ValueError where it is no answer."""
+        """Return the offers in the answer. Raises KeyError, TypeError or ValueError if it is not an
+        answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ class Rakuten:
 def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
     """The shop "yahoo" or "rakuten" with the keys of the environment.
 
-    Raises PriceError where there is no such shop, or a key is missing.
+    Raises PriceError if the shop is unknown or a key is missing.
     """
     if name not in KEYS:
         raise PriceError(f"no shop {name[:40]!r}; there are {', '.join(KEYS)}")
@@ -181,8 +182,8 @@ def collect_offers(
 ) -> tuple[list[Offer], list[str]]:
     """The cheapest new and the cheapest used offer of each part, and what could not be asked.
 
-    Raises PriceError where the shop refuses the key or answers with what is no answer: asking on
-    would be no use.
+    Raises PriceError if the shop refuses the key or its answer is invalid: further requests would
+    be useless.
     """
     offers: list[Offer] = []
     skipped: list[str] = []
@@ -216,7 +217,7 @@ def _plain(text: str) -> str:
 
 
 def _holds(name: str, number: str) -> bool:
-    """Whether a name holds a part number that is no part of a longer one."""
+    """Whether a name contains a part number that is not part of a longer one."""
     tokens = re.findall(r"[0-9a-z]+", unicodedata.normalize("NFKC", name).casefold())
     for start in range(len(tokens)):
         joined = ""

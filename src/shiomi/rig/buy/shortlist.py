@@ -39,7 +39,7 @@ _SUPPLY_WATTS = (650, 750, 850, 1000, 1200, 1300, 1600)
 def shortlist(catalog: Catalog, wish: Wish, chipsets: Iterable[str]) -> list[Part]:
     """Parts for builds with one of `chipsets` (as `who_runs` names them), sorted by kind.
 
-    Raises PlanError where the catalogue has no complete card of any of them.
+    Raises PlanError if the catalogue has no complete card of any of them.
     """
     cards = _cards(catalog, list(chipsets))
     if not cards:
@@ -103,7 +103,7 @@ def _cards(catalog: Catalog, chipsets: list[str]) -> list[GraphicsCard]:
 
 
 def _newest(parts: Iterable[P], wanted: Callable[[P], bool], most: int) -> list[P]:
-    """Of the wanted parts those of the latest year; equal ones in an order that stays."""
+    """Return the wanted parts of the latest year, in a stable order."""
     found = [x for x in parts if not x.doubts and x.numbers and wanted(x)]
     return sorted(found, key=lambda x: (-(x.year or 0), x.name, x.id))[:most]
 

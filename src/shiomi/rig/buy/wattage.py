@@ -1,6 +1,6 @@
-"""What a build draws, and what its supply and the circuit it hangs on can give.
+"""The power that a build draws, and the power that its supply and its circuit can give.
 
-Watts of direct current unless they are said to be at the wall. The rules of thumb are named here
+All watts are direct current unless marked "at the wall". The rules of thumb are named here
 with where they are from; they are cautious, and none of them is a measurement of your build.
 """
 
@@ -49,18 +49,18 @@ class Circuit:
 
     @property
     def watts(self) -> float:
-        """What it can give."""
+        """The power it can supply."""
         return self.volts * self.amps
 
 
 def efficiency(supply: PowerSupply) -> float:
-    """The share of what is drawn at the wall that arrives; 0.80 where no grade is stated."""
+    """The efficiency of the supply; 0.80 if its grade is unknown."""
     grade = supply.efficiency or ""
     return next((share for name, share in _GRADES if name in grade), _NO_GRADE)
 
 
 def cpu_watts(cpu: Cpu) -> float | None:
-    """What a processor draws under load for long.
+    """The sustained power of a processor under load.
 
     Its stated limit; else from the TDP: AMD's sockets give 1.35 times of it, Intel's desktop
     processors since 2020 are run at about twice.
@@ -77,7 +77,7 @@ def cpu_watts(cpu: Cpu) -> float | None:
 def check_power(
     cards: Sequence[GraphicsCard], cpu: Cpu | None, supply: PowerSupply, circuit: Circuit
 ) -> list[Finding]:
-    """Findings on wattage, peaks and the circuit. What is not known is left out of the sums."""
+    """Findings on wattage, peaks and the circuit. Unknown values are left out of the sums."""
     found: list[Finding] = []
     known = [(card.name, card.tdp_w) for card in cards]
     if cpu is not None:

@@ -1,4 +1,4 @@
-"""What a build should be able to do."""
+"""The requirements of a build."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The least a build must have. Speed is what is made most of, so it is no wish.
+    """The least a build must have. Speed is the objective, not a constraint.
 
-    Raises PlanError where a figure is out of any computer's range.
+    Raises PlanError if a figure is out of any computer's range.
     """
 
     memory_gb: float = 32.0

@@ -1,8 +1,9 @@
 """The best of the models that run, per purpose: by size and newness, at a speed one can work with.
 
 No benchmark of answers is used, as none covers these models in these formats and languages. The
-order rests on a rule of thumb, said wherever it is used: capacity is the geometric mean of all
-parameters and those read per token (so that a mixture of experts counts between the two); a model
+order follows a rule of thumb, which is named wherever it is used: capacity is the geometric mean of
+all parameters and of the parameters read per token (so that a mixture of experts counts between the
+two); a model
 one year newer counts as one of twice the capacity; formats below four bits lose some of it.
 """
 

@@ -1,4 +1,4 @@
-"""What a measurement on this machine said, kept as JSON for the commands that estimate."""
+"""A measurement on this machine, kept as JSON for the commands that estimate."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def calibration_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Raises MeasureError where the file is none that `shiomi rig measure -o` writes."""
+    """Raises MeasureError if the file is none that `shiomi rig measure -o` writes."""
     try:
         with path.open("rb") as file:
             said = json.loads(file.read(_MOST_BYTES))

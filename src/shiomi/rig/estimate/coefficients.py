@@ -1,8 +1,8 @@
 """Fitted coefficients: engine version, then architecture, then GPU, then this machine.
 
 They are fitted by `python -m tools.rig.fit_coefficients` from measured tables and kept in
-data/coefficients.json. A GPU gets the newest set that has its architecture; an architecture
-nobody measured gets that of its relatives, and else the pooled one, each with its own, wider,
+data/coefficients.json. A GPU gets the newest set that has its architecture; an architecture without
+measurements gets the set of its relatives, else the pooled one, each with its own, wider,
 interval.
 """
 
@@ -27,7 +27,7 @@ _SAME_ENGINE = {"ollama": "llama.cpp", "lmstudio": "llama.cpp"}
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where 8 of 10 unseen measurements lay, as factors on the estimated seconds."""
+    """The range of 8 of 10 unseen measurements, as factors on the estimated seconds."""
 
     low: float
     high: float
@@ -40,7 +40,7 @@ class Coefficients:
     terms: Mapping[str, float]
     interval: Interval  # of the seconds
     narrowed: Interval  # after one measurement on this very machine
-    factor: float  # on the seconds, of this very GPU; 1 where it was not measured
+    factor: float  # factor on the seconds of this GPU; 1 if it was not measured
     basis: tuple[Text, ...]
     sources: tuple[str, ...]
     version: str  # of the engine they were fitted on
@@ -48,7 +48,7 @@ class Coefficients:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What one measurement on this very machine showed."""
+    """The result of one measurement on this machine."""
 
     decode: float  # measured over estimated speed of writing, after the correction of its kind
     prefill: float | None  # the same of reading; None: the endpoint told no prompt's time

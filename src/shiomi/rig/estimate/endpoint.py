@@ -20,7 +20,7 @@ _LONGEST_ANSWER = 4_000_000  # bytes
 
 @contextmanager
 def open_endpoint(url: str, *, seconds: float = 300.0) -> Iterator[HttpEndpoint]:
-    """The server at `url`, with a client of its own; raises MeasureError for what is no address."""
+    """The server at `url`, with its own client. Raises MeasureError if `url` is not an address."""
     with httpx2.Client() as client:
         yield HttpEndpoint(url, client, seconds=seconds)
 
@@ -48,7 +48,7 @@ class HttpEndpoint:
         self._clock = clock
 
     def post(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Send a JSON object; a refusal is an answer too, with an empty body if it is no JSON."""
+        """Send a JSON object. A refusal is an answer too; its body is empty if it is not JSON."""
         started = self._clock()
         timeout = httpx2.Timeout(self._seconds, connect=10.0)
         try:

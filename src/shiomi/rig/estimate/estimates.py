@@ -1,6 +1,5 @@
-"""Everything that can be said of one model on one machine, each with its bounds and its basis.
-
-What cannot be said is not left out but named, with the reason and the remedy.
+"""All estimates for one model on one machine, each with its bounds and its basis. A missing
+estimate is listed with the reason and the remedy.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from shiomi.rig.model.model import LayerKind, Model
 __all__ = ["Estimates", "estimates", "kv_by_kind", "load_seconds"]
 
 _PHASES = {"decode": "decode", "prefill": "prefill", "first_token": "prefill"}
-_LOADING = (0.9, 1.4)  # of size / speed of the disk: other work, and what is done beside reading
+_LOADING = (0.9, 1.4)  # of size / speed of the disk: other work, and work besides reading
 
 
 @dataclass(slots=True)
 class Estimates:
-    """What is known, and of the rest why not."""
+    """The known estimates, and the reasons for the missing ones."""
 
     memory: Memory
     kv_by_kind: dict[str, Estimate]  # GiB
@@ -104,7 +103,7 @@ def kv_by_kind(model: Model, setting: Setting) -> dict[str, Estimate]:
 def load_seconds(needed: Memory, machine: Machine) -> Estimate:
     """Seconds to read the weights from the disk, the first time; later they may be cached.
 
-    Raises MachineError where the disk's speed is not known.
+    Raises MachineError if the disk's speed is not known.
     """
     speed = machine.disk_read_gb_s
     if not speed:

@@ -2,8 +2,7 @@
 
 Each model is tried whole on the fewest GPUs that hold it in four bits or more; then with its
 experts in the system's memory, if that is fast enough; then in fewer bits; then all of it there.
-Of the formats that fit, the most exact one is taken that still writes as fast as is wished for;
-where none is as fast, the fastest.
+Of the formats that fit, the most exact one that meets the target speed is used, else the fastest.
 """
 
 from __future__ import annotations
@@ -284,7 +283,7 @@ def speeds(
 def _fits(
     needed: Memory, machine: Machine, place: Place, gpus: int
 ) -> tuple[Estimate, bool] | None:
-    """(usable, sure), or None where it does not fit."""
+    """(usable, sure), or None if it does not fit."""
     ram = usable_ram_gib(machine)
     room = Estimate(ram, ram, ram, "GiB", (basis("system_memory"),))
     if place is Place.RAM:

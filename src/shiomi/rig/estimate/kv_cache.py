@@ -1,4 +1,4 @@
-"""What a model keeps per token and user, by the kind of each layer and by engine.
+"""The cache of a model per token and user, by the kind of each layer and by engine.
 
 Per layer and user, for a context of n tokens:
 - full and grouped attention: n · heads · (key + value);
@@ -52,7 +52,7 @@ def kv_cache_gib(
 ) -> Estimate:
     """GiB of all caches and states for `users` of `context` tokens each.
 
-    Raises SettingError where a setting means nothing to the engine.
+    Raises SettingError if a setting means nothing to the engine.
     """
     found = _kv_cache_gib(model, context, users=users, kv_dtype=kv_dtype, engine=engine)
     return found if model.assumed is None else assuming(found, model.assumed, model.assumed.caches)
@@ -105,7 +105,7 @@ def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: s
 
 
 def check_setting(*, context: int, users: int, engine: str) -> None:
-    """Raise SettingError where one of them means nothing."""
+    """Raise SettingError if one of them means nothing."""
     if engine not in ENGINES:
         raise SettingError(f"The engine {engine[:40]!r} is not known; known are {ENGINES}")
     for what, number, most in (("context", context, 10**9), ("number of users", users, 10**6)):

@@ -32,7 +32,7 @@ _WORDS_TOKENS = 20  # about
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a server answered, and how long it took."""
+    """A server's answer and its duration."""
 
     status: int
     body: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Endpoint(Protocol):
     """A server of a language model; `shiomi.rig.estimate.endpoint` has the one that speaks HTTP."""
 
     def post(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Send a JSON object to `path`; raises MeasureError where no answer comes."""
+        """Send a JSON object to `path`. Raises MeasureError if there is no answer."""
 
 
 @dataclass(frozen=True, slots=True)

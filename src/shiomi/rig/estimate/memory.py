@@ -40,7 +40,7 @@ VLLM_GRAPHS_GIB = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a model takes on the GPUs, all of them together, and beside them."""
+    """The memory of a model: on all GPUs together, and in RAM."""
 
     weights: Estimate  # on the GPUs
     kv: Estimate  # caches and states
@@ -95,7 +95,7 @@ class _Parts:
 def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
     """GiB of all weights, as in the file: exact where the model was read from one.
 
-    `quantisation` None: the file's own. Raises SettingError where it is not known.
+    `quantisation` None: the file's own. Raises SettingError if it is unknown.
     """
     parts = _parts(model, quantisation)
     return parts.estimate(parts.total)
@@ -136,7 +136,7 @@ def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> M
 
 
 def usable_gib(gpu: Gpu) -> Estimate:
-    """What an engine can allocate of a GPU that nothing else uses."""
+    """The memory that an engine can allocate on an otherwise idle GPU."""
     if gpu.vendor is Vendor.APPLE:
         share = next(share for most, share in APPLE_SHARES if gpu.memory_gib <= most)
         value = gpu.memory_gib * share

@@ -53,7 +53,7 @@ def fastest(
     """The tokens per second that no engine exceeds: all that a step reads, at full bandwidth.
 
     GPUs take turns, as in llama.cpp's split by layers; `experts` False leaves the routed ones out.
-    Where something is assumed of the model's layers, the least that it may come to is read.
+    If the model's layers are assumed, the smallest possible value is used.
     """
     total = sum(gpu.memory_gib for gpu in gpus)
     seconds = 0.0

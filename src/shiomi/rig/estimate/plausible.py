@@ -1,6 +1,6 @@
 """Whether a benchmark's row can be true: by physics first, then by what was measured elsewhere.
 
-A row is impossible where its weights and caches would have to be read faster than the memory can,
+A row is impossible if its weights and caches would have to be read faster than the memory allows,
 its products computed faster than the GPU can, its model is larger than the memory it is said to
 be in, or its figures contradict each other. It is doubtful where it is far faster, or more than
 twenty times slower, than such a GPU has been seen to be.
@@ -67,7 +67,7 @@ class Benchmark:
     depth: int = 0  # tokens in the context while the answer is written
     users: int = 1
     engine: str = "llama.cpp"
-    speculative: bool = False  # several tokens per step: the weights' reading is no bound
+    speculative: bool = False  # several tokens per step: reading the weights is not a bound
     offloaded: bool | None = None  # a part is in the system's memory; None: not reported
     tensor_parallel: bool = False  # all GPUs read at once, as vLLM's do
 
@@ -89,7 +89,7 @@ def doubts(row: Benchmark) -> list[Doubt]:
     Raises
     ------
     RigError
-        The row has no GPU, or its quantisation is not known, so that nothing can be said.
+        The row has no GPU, or its quantisation is unknown.
     """
     if not row.gpus:
         raise RigError("a benchmark without a GPU cannot be judged; give its gpus")
@@ -107,7 +107,7 @@ def sized_model(name: str, parameters: float, active: float | None = None) -> Mo
     Raises
     ------
     RigError
-        The sizes are no counts of parameters.
+        The sizes are not counts of parameters.
     """
     active = parameters if active is None else active
     if not (math.isfinite(parameters) and 1e3 <= active <= parameters < 1e14):

@@ -21,6 +21,7 @@ class Estimate:
     sources: tuple[str, ...] = ()  # where the coefficients and figures are from
 
     def __post_init__(self) -> None:
-        """Raise ValueError where the interval does not hold the value, or anything is no number."""
-        if not self.low <= self.value <= self.high:  # also false where one is not a number
+        """Raise ValueError if the interval does not contain the value, or a field is not a
+        number."""
+        if not self.low <= self.value <= self.high:  # also false for NaN
             raise ValueError(f"{self.value} {self.unit} is not within [{self.low}, {self.high}]")

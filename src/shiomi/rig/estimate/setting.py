@@ -17,7 +17,7 @@ _MICRO_BATCHES = (32, 16_384)
 
 
 class Place(StrEnum):
-    """Where the weights are kept."""
+    """The place of the weights."""
 
     GPU = "gpu"
     EXPERTS_IN_RAM = "experts in RAM"  # llama.cpp --cpu-moe

@@ -1,4 +1,4 @@
-"""What a step of a language model reads and computes, whatever machine it runs on.
+"""The bytes read and operations computed by a step of a language model, on any machine.
 
 A decoding step reads every weight that the step's tokens choose, once, and each user's cache. The
 embedding table is not read: one row of it is, per token. A step of several users over a mixture
@@ -25,7 +25,7 @@ __all__ = [
 
 
 class CacheReads(NamedTuple):
-    """What a step reads of the caches, in GB (10^9 bytes)."""
+    """The cache bytes that a step reads, in GB (10^9 bytes)."""
 
     values: float  # keys and values that several query heads share, and states
     ungrouped: float  # keys and values of multi-head attention, one query head each

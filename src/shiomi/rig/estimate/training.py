@@ -114,7 +114,7 @@ def training_memory(
 ) -> Estimate:
     """GiB that a step of `images` images takes at most, without what CUDA itself takes.
 
-    Raises SettingError where a number means nothing.
+    Raises SettingError if a number means nothing.
     """
     views = views or Views()
     _check(shape, images, views, projector_parameters)
@@ -154,7 +154,7 @@ def images_per_step(
     """How many images a step may take in `usable` GiB; 0: not even one."""
     views = views or Views()
     _check(shape, 1, views, projector_parameters)
-    if not 0 <= usable < 2**20:  # also false where it is not a number
+    if not 0 <= usable < 2**20:  # also false for NaN
         raise SettingError(f"{usable} GiB of memory mean nothing")
     moments = _moments(shape, views, mixed_precision, checkpointing, projector_parameters)
     room = min(
@@ -175,7 +175,7 @@ def training_days(
 ) -> Estimate:
     """Days to go `epochs` times over `images` images, at a peak of `tflops` dense 16-bit TFLOPS.
 
-    Raises SettingError where a number means nothing.
+    Raises SettingError if a number means nothing.
     """
     views = views or Views()
     _check(shape, images, views, 0)

@@ -1,4 +1,4 @@
-"""What a machine is used for: context, prompt, and the speeds below which that is no pleasure."""
+"""The uses of a machine: context, prompt, and the lowest comfortable speeds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Which model should write here: the best that knows the language and is done in time.
 
-The rig knows nothing of what is written, so the work is told: so many requests, each of a prompt
-and an answer. Time is reading the prompts and writing the answers, one request after the other,
+The rig does not know the text, so the caller states the work: a number of requests, each with a
+prompt and an answer. Time is reading the prompts and writing the answers, one request after the
+other,
 with one user's context filling.
 """
 
@@ -27,7 +28,7 @@ __all__ = ["Work", "Writer", "pick_writer"]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is to be written. The defaults are a weekly digest of eight topics in Japanese.
+    """The work of the writer. The defaults are a weekly digest of eight topics in Japanese.
 
     Each topic is one request; 12,000 characters of evidence are about 4,000 tokens, ten Japanese
     sentences about 800.
@@ -38,7 +39,7 @@ class Work:
     answer_tokens: int = 800
 
     def __post_init__(self) -> None:
-        """Raise SettingError where a number means nothing."""
+        """Raise SettingError if a number means nothing."""
         for name, most in (("requests", 10**6), ("prompt_tokens", 10**7), ("answer_tokens", 10**6)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
@@ -71,8 +72,8 @@ def pick_writer(
 ) -> list[Writer]:
     """The models that write `language` (ISO 639, as "ja") within `deadline` seconds, best first.
 
-    `models` None: the shipped ones. In time means that the upper bound is; the order is that of
-    `best`. Raise RigError with the reason if there is none, and SettingError for an
+    `models` None: the shipped ones. "In time" refers to the upper bound. The order is the same as
+    in `best`. Raise RigError with the reason if there is none, and SettingError for an
     impossible deadline.
     """
     work = work or Work()
@@ -85,7 +86,7 @@ def pick_writer(
         raise RigError(
             reason("no_writer_of", language=repr(language[:20]), known=", ".join(spoken))
         )
-    # As fast as the answers alone need, so that a format is not chosen that is late by itself.
+    # The speed that the answers alone need, so that a format that is too slow is not chosen.
     pace = max(0.01, work.requests * work.answer_tokens / deadline)
     setting = Setting(context=work.prompt_tokens + work.answer_tokens, prompt=work.prompt_tokens)
     running = fit_models(able, machine, setting, floor=Floor(write=pace), calibration=calibration)
@@ -124,7 +125,7 @@ def _reason(
 
 
 def _seconds(runs: Runs, work: Work) -> Estimate | None:
-    """Of all requests; None where no speed is known."""
+    """Of all requests; None if no speed is known."""
     reads, writes = runs.prefill, runs.decode
     if reads is None or writes is None:
         return None
@@ -144,7 +145,7 @@ def _seconds(runs: Runs, work: Work) -> Estimate | None:
 
 
 def _yen(machine: Machine, runs: Runs, seconds: Estimate, yen_per_kwh: float) -> Estimate | None:
-    """Of the electricity; None where what the machine draws is not known."""
+    """Of the electricity; None if what the machine draws is not known."""
     try:
         watts = wall_watts(machine, gpus=runs.gpus or None)
     except RigError:

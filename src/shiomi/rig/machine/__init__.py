@@ -1,1 +1,1 @@
-"""What a computer is: detected, described, or read from a file."""
+"""Descriptions of a computer: detected, simulated, or read from a file."""

@@ -41,7 +41,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 def read_machine(path: Path) -> Machine:
     """The machine a file describes.
 
-    Raises MachineError where it cannot be read or says what cannot be, UnknownPartError and
+    Raises MachineError if it cannot be read or has an impossible value, UnknownPartError and
     AmbiguousPartError for the name of a GPU.
     """
     try:
@@ -124,7 +124,7 @@ def _known_keys(said: Mapping[str, object], known: set[str], what: str) -> None:
 
 
 def _figure(said: Mapping[str, object], key: str) -> float | None:
-    """A number within its bounds; None where it is not given."""
+    """A number within its bounds; None if it is not given."""
     value = said.get(key)
     if value is None:
         return None

@@ -1,8 +1,8 @@
-"""GPUs by their exact names: a name resolves to one GPU, or says which it could mean.
+"""GPUs by exact name: a name resolves to one GPU, or the error lists the candidates.
 
 A name is taken apart into words ("RTX4090 Laptop 16GB" into rtx, 4090, laptop and 16 GiB). Makers'
-words say nothing and are dropped; every other word has to agree, so that an RTX A1000 is no A100
-and a laptop's RTX 4090 no RTX 4090.
+names are ignored. Every other word must match, so an RTX A1000 is not an A100 and a laptop's RTX
+4090 is not an RTX 4090.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A computer as the estimator sees it. What is not known is None, never guessed."""
+"""A computer as the estimator sees it. Unknown values are None, never guessed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GIB = 2**30  # bytes
 
 
 class Vendor(StrEnum):
-    """Who makes a GPU."""
+    """The maker of a GPU."""
 
     NVIDIA = "nvidia"
     AMD = "amd"

@@ -41,7 +41,7 @@ _PROCESSOR = re.compile(
 def simulated(text: str) -> Machine:
     """The machine that `text` describes.
 
-    Raises MachineError where a part is not understood, UnknownPartError or AmbiguousPartError for
+    Raises MachineError if a part is not understood, UnknownPartError or AmbiguousPartError for
     the name of a GPU.
     """
     if len(text) > _LONGEST:
@@ -121,7 +121,7 @@ def _counted(item: str) -> tuple[str, int]:
 
 
 def _gpu(name: str, memory: float | None) -> Gpu:
-    """A chip that shares the system's memory is told apart by that memory."""
+    """Chips with shared memory are distinguished by the memory size."""
     try:
         return find_gpu(name)
     except UnknownPartError as error:

@@ -34,5 +34,5 @@ def is_known(architecture: str, format: Format) -> bool:  # noqa: A002
 
 
 def kinds_must_be_said(architecture: str) -> bool:
-    """Whether its layers are of several kinds, and only a config's own fields say of which."""
+    """Whether its layers are of several kinds that only the fields of a config name."""
     return _table("config").get(architecture) == "said"

@@ -1,5 +1,4 @@
-"""What is assumed of a model's layers where nothing known says what they are, and how far it may be
-off.
+"""Assumptions about the layers of a model with unknown layers, and their possible error.
 
 A model of an unknown architecture is read as if every layer attended to the whole context. Read so,
 architectures that are known would take up to eight times the memory for their caches (Gemma 3 27B:
@@ -16,7 +15,7 @@ from shiomi.rig.message import Message, basis
 
 __all__ = ["Assumption", "from_config", "from_header"]
 
-_CACHES = 1 / 8  # of those of full attention
+_CACHES = 1 / 8  # of the caches of full attention
 _SHAPE = (0.75, 1.25)  # of the weights that the shape comes to
 _ODD = re.compile(r"[^\w.+-]")
 
@@ -31,7 +30,7 @@ class Assumption:
 
 
 def from_config(architecture: str, *, known: bool, kinds_said: bool) -> Assumption | None:
-    """What is assumed where a config.json is read.
+    """The assumptions for a config.json.
 
     `known`: the architecture is; `kinds_said`: what each layer is follows from its fields.
     """
@@ -45,7 +44,8 @@ def from_config(architecture: str, *, known: bool, kinds_said: bool) -> Assumpti
 
 
 def from_header(architecture: str) -> Assumption:
-    """What is assumed of an unknown architecture in a GGUF file, whose tensors tell its weights."""
+    """The assumptions for an unknown architecture in a GGUF file, whose tensors give its
+    weights."""
     return _assumption("unknown_attention", architecture, (1.0, 1.0), (_CACHES, 1.0))
 
 

@@ -71,7 +71,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """What a GGUF file says of itself. Long texts and long arrays are not kept."""
+    """The header of a GGUF file. Long texts and long arrays are not kept."""
 
     path: Path
     version: int
@@ -93,7 +93,7 @@ def ggml_types() -> dict[str, tuple[int, int, int]]:
 def read_gguf_header(path: Path | str) -> GgufHeader:
     """The header of a file.
 
-    Raises ModelFileError where it is not GGUF, broken, cut short, or claims what cannot be.
+    Raises ModelFileError if it is not GGUF, is damaged or truncated, or has impossible values.
     """
     path = Path(path)
     try:
@@ -156,7 +156,7 @@ class _Reader:
         return struct.unpack(f"<{count}{form[1:]}", self.file.read(count * width))
 
     def text(self, most: int, what: str) -> str | None:
-        """A string, or None where it is longer than `most` and was walked over."""
+        """Return a string, or None if it is longer than `most`; it is then skipped."""
         length = self.number("<Q")
         self.need(length, what)
         if length > most:

@@ -1,6 +1,6 @@
 """A model's layers from the header of its GGUF file.
 
-What a layer keeps is read from the tensors it has (`ssm_*`: a state; `attn_kv_a_mqa`: a latent) and
+The cache of a layer follows from its tensors (`ssm_*`: a state; `attn_kv_a_mqa`: a latent) and
 from the metadata, by the rules llama.cpp follows: src/llama-hparams.cpp and src/models/*.cpp.
 """
 
@@ -69,7 +69,7 @@ FILE_TYPES = {  # llama.cpp, enum llama_ftype
 def read_gguf(path: Path | str) -> Model:
     """The model in a GGUF file, or in all files of a split one; only headers are read.
 
-    Raises ModelFileError where a file is broken or hostile, a split's part is missing, or the
+    Raises ModelFileError if a file is broken or hostile, a split's part is missing, or the
     architecture is not a language model's.
     """
     headers = _all_parts(read_gguf_header(path))
@@ -119,7 +119,7 @@ class _Metadata:
         return self.header.metadata.get(f"{self.architecture}.{key}")
 
     def integer(self, key: str, default: int | None = None, most: int = MAX_SIZE) -> int:
-        """A number in 0..most; raises where it is absent and has no default."""
+        """Return a number in 0..most. Raises ModelFileError if it is missing and has no default."""
         value = self.get(key)
         if isinstance(value, tuple) and value:
             value = max(value)
@@ -268,7 +268,8 @@ def _window(metadata: _Metadata) -> int:
 
 
 def _shared(metadata: _Metadata, count: int) -> int:
-    """Layers at the end that use the keys and values of earlier ones, where no key says so."""
+    """The number of last layers that reuse keys and values of earlier layers, if no key states
+    it."""
     return max(0, count - 20) if metadata.architecture == "gemma3n" else 0  # src/models/gemma3n.cpp
 
 

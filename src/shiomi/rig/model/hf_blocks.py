@@ -1,7 +1,7 @@
 """How many parameters a block of a transformer has, and what it keeps, by the shape in its config.
 
-Shapes follow the modelling files of Hugging Face transformers; biases and norms inside a block are
-left out where they are below a thousandth of it.
+Shapes follow the modelling files of Hugging Face transformers. Biases and norms below a thousandth
+of a block are left out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from shiomi.rig.model.hf_fields import Fields
 
 __all__ = ["Attention", "FeedForward", "attention", "feed_forward", "linear", "mamba"]
 
-TWO_MATRICES = frozenset(  # no gate beside the up projection
+TWO_MATRICES = frozenset(  # no gate next to the up projection
     (
         "apertus",
         "falcon",
@@ -178,7 +178,7 @@ def feed_forward(fields: Fields, index: int, *, only: bool) -> FeedForward:
         shared = inner * fields.integer(
             "n_shared_experts", "num_shared_experts", "moe_num_shared_experts", default=number
         )
-    if fields.flag("enable_moe_block", default=False):  # Gemma 4 has both beside each other
+    if fields.flag("enable_moe_block", default=False):  # Gemma 4 has both in parallel
         shared = width
     return FeedForward(
         dense=hidden * (matrices * shared + experts),

@@ -1,8 +1,8 @@
-"""A model's layers from the config.json beside its weights on Hugging Face.
+"""The layers of a model from the config.json of its repository on Hugging Face.
 
 Parameters are counted from the shape, as no config states them. A kind of layer that is not known
-here is refused by name. Of an architecture that is not known, or that does not say the kinds of its
-layers, the usual is assumed, and every estimate says so (assumption.py).
+here is refused by name. For an unknown architecture, or one without kinds of layers, the usual
+layers are assumed, and every estimate names the assumption (assumption.py).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
 def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Model:
     """The model a config.json describes.
 
-    `config` is a path, the JSON text, or what it says. Raises ModelFileError where it is broken,
+    `config` is a path, the JSON text, or what it says. Raises ModelFileError if it is broken,
     hostile, or describes layers that are not known here.
     """
     fields = Fields(_load(config, name), name).language_model()
@@ -143,9 +143,9 @@ def _quantisation(fields: Fields) -> str | None:
 
 
 def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
-    """What mixes the tokens in each layer: attention, sliding, linear, conv, mamba or mlp.
+    """The token mixer of each layer: attention, sliding, linear, conv, mamba or mlp.
 
-    None where no field says it.
+    None if no field says it.
     """
     named = fields.texts("layer_types") or fields.texts("layers_block_type")
     if pattern := fields.optional_text("hybrid_override_pattern"):
@@ -197,7 +197,7 @@ def _sliding(fields: Fields, count: int) -> list[bool]:
 
 @dataclass(frozen=True, slots=True)
 class _Mixing:
-    """What a layer's mixing of tokens adds to it."""
+    """The parameters and cache of a layer's token mixer."""
 
     kind: LayerKind
     parameters: int

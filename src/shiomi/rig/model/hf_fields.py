@@ -16,7 +16,7 @@ MAX_LISTED = 2**12
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a config says of one model, by the names of its keys."""
+    """The fields of a model's config, by key."""
 
     said: Mapping[str, object]
     name: str
@@ -37,7 +37,7 @@ class Fields:
         raise ModelFileError(f"The config of {self.name} {text}")
 
     def value(self, *keys: str) -> object:
-        """What the first of the keys that is present says; null is absent."""
+        """Return the value of the first key that is present; null counts as missing."""
         for key in keys:
             found = self.said.get(key)
             if found is not None:
@@ -45,7 +45,7 @@ class Fields:
         return None
 
     def integer(self, *keys: str, default: int | None = None, most: int = MAX_SIZE) -> int:
-        """A number in 0..most; raises where it is absent and has no default."""
+        """Return a number in 0..most. Raises ModelFileError if it is missing and has no default."""
         value = self.value(*keys)
         if value is None:
             if default is None:
@@ -67,7 +67,7 @@ class Fields:
         return value
 
     def optional_text(self, key: str) -> str | None:
-        """A string, or None where there is none."""
+        """Return a string, or None if it is missing."""
         value = self.value(key)
         if value is not None and not isinstance(value, str):
             self.refuse(f"gives {key} = {_short(value)}; a string can be")
@@ -81,7 +81,7 @@ class Fields:
         return value
 
     def texts(self, key: str) -> list[str]:
-        """A list of strings; empty where there is none."""
+        """Return a list of strings, empty if it is missing."""
         value = self.value(key)
         if value is None:
             return []
@@ -92,7 +92,7 @@ class Fields:
         return value
 
     def integers(self, key: str) -> list[int]:
-        """A list of numbers; empty where there is none."""
+        """Return a list of numbers, empty if it is missing."""
         value = self.value(key)
         if value is None:
             return []
@@ -103,7 +103,7 @@ class Fields:
         return value
 
     def mapping(self, key: str) -> Mapping[str, object] | None:
-        """An object, or None where there is none."""
+        """Return an object, or None if it is missing."""
         value = self.value(key)
         if value is not None and not isinstance(value, Mapping):
             self.refuse(f"gives {key} = {_short(value)}; an object can be")

@@ -2,8 +2,8 @@
 
 A file says the name and aliases, since when the model is out, its licence, the languages its makers
 name, what it is made for, how many parameters are published, where all that is from, and under
-`[config]` the fields of its config.json. A folder of your own with such files adds to the shipped
-ones, or replaces those of the same name.
+`[config]` the fields of its config.json. A user's folder of such files adds models, or replaces
+shipped models of the same name.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _NEEDED = ("name", "source", "config")
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model and what is known of it beside its shape."""
+    """A model with further known facts."""
 
     model: Model
     aliases: tuple[str, ...] = ()
@@ -65,9 +65,8 @@ class KnownModel:
 
 
 def known_models(folder: Path | None = None) -> list[KnownModel]:
-    """The shipped models, and on top of them those of `folder`, by name.
-
-    Raises ModelFileError where a file says what cannot be; the file is named.
+    """Return the shipped models and the models of `folder`, by name. Raises ModelFileError with the
+    file's name if a file is invalid.
     """
     shipped = resources.files(__package__).joinpath("models")
     found = {x.name.casefold(): x for x in _read_all(shipped.iterdir())}
@@ -118,7 +117,7 @@ def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
 def read_model_file(path: Path) -> KnownModel:
     """A model from a GGUF file, a config.json or a TOML file as in models/.
 
-    Raises ModelFileError where it is none, or cannot be read.
+    Raises ModelFileError if it is none, or cannot be read.
     """
     kind = path.suffix.casefold()
     if kind == ".gguf":
@@ -164,7 +163,7 @@ def _read(file: Traversable) -> KnownModel:
 
 
 def _check(name: str, said: Mapping[str, Any]) -> None:
-    """Raise ModelFileError where a key is unknown, missing or of another type."""
+    """Raise ModelFileError if a key is unknown, missing or of another type."""
     for key, value in said.items():
         if key not in _KEYS:
             near = difflib.get_close_matches(key, _KEYS, n=1)

@@ -57,7 +57,7 @@ COLUMNS = {  # of a catalogue's row -> of a config.json
 def check_parameters(model: Model, claimed: int) -> None:
     """Raise ModelFileError, with both figures, where a claimed count contradicts the shape.
 
-    A tied and an untied output are both believed, as catalogues do not say which it is.
+    Both a tied and an untied output are accepted, because catalogues do not state it.
     """
     tied = model.parameters - model.output_parameters
     untied = tied + (model.output_parameters or model.embedding_parameters)
@@ -78,8 +78,8 @@ def check_parameters(model: Model, claimed: int) -> None:
 def read_catalogue_row(row: Mapping[str, str]) -> Model:
     """The model of a catalogue's row, with the columns of COLUMNS, name and parameters_raw.
 
-    Such rows tell neither window, latent rank nor kinds of layers, so the model's caches are those
-    of full attention. Raises ModelFileError where a field is missing or the parameters contradict
+    Such rows lack window, latent rank and kinds of layers, so full attention is used for the
+    caches. Raises ModelFileError if a field is missing or the parameters contradict
     the shape.
     """
     name = row.get("name") or "a row without a name"
@@ -88,7 +88,7 @@ def read_catalogue_row(row: Mapping[str, str]) -> Model:
         for ours, theirs in COLUMNS.items()
         if row.get(ours)
     }
-    if inner := row.get("moe_intermediate_size"):  # also holds the width where there are no experts
+    if inner := row.get("moe_intermediate_size"):  # also holds the width of dense layers
         key = "moe_intermediate_size" if row.get("num_experts") else "intermediate_size"
         config[key] = _number(name, "moe_intermediate_size", inner)
     else:

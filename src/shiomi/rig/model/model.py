@@ -41,7 +41,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model's shape. What the file does not say is None; what is assumed is said."""
+    """A model's shape. Missing values are None; assumptions are recorded."""
 
     name: str
     architecture: str  # "llama", "qwen3moe", as GGUF's general.architecture
@@ -49,14 +49,14 @@ class Model:
     hidden_size: int
     vocabulary: int
     embedding_parameters: int  # the table a token is looked up in: one row is read per token
-    output_parameters: int  # the output projection; 0 where it is tied to the embedding
+    output_parameters: int  # the output projection; 0 if it is tied to the embedding
     context_length: int | None = None  # trained
     file_bytes: int | None = None  # of the weights, where a file was read
     quantisation: str | None = None  # "Q4_K_M", "F16", as in the file
     source: str = ""  # file or catalogue row it was read from
     embedding_bytes: int | None = None  # of the embedding table, where a file was read
     expert_bytes: int | None = None  # of all routed experts, where a file was read
-    assumed: Assumption | None = None  # of its layers, where nothing known says what they are
+    assumed: Assumption | None = None  # about its layers, if they are unknown
 
     @property
     def parameters(self) -> int:

@@ -2,7 +2,8 @@
 
 `data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, with their source.
 A model that is not listed gets a score by rule: capacity is the geometric mean of all parameters
-and of those read per token, and one year counts as a doubling of it. The rule was fitted by eye to
+and of the parameters read per token, and one year counts as a doubling of it. The rule was fitted
+by eye to
 the table and takes three points off, because nobody published a score.
 """
 

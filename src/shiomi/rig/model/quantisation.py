@@ -51,7 +51,7 @@ def quantisations() -> dict[str, Quantisation]:
 
 
 def find_quantisation(name: str) -> Quantisation:
-    """A quantisation by its name, in any case; raises SettingError where it is not known."""
+    """Return a quantisation by name, ignoring case. Raises SettingError if it is unknown."""
     wanted = ALIASES.get(name.upper(), name).upper()
     for known in quantisations().values():
         if known.name.upper() == wanted:
@@ -62,5 +62,5 @@ def find_quantisation(name: str) -> Quantisation:
 
 
 def bits_per_weight(quantisation: str) -> float:
-    """Bits per weight over all of Llama 3.1 8B; raises SettingError where it is not known."""
+    """Return the bits per weight over all of Llama 3.1 8B. Raises SettingError if unknown."""
     return find_quantisation(quantisation).llama_8b_bits

@@ -23,7 +23,7 @@ _LEAST_NAME = 16  # columns of a model's name
 
 
 def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True) -> str:
-    """The machine in lines; what is not known is said, unless `unknown` is False."""
+    """Return the machine as lines. Unknown facts are listed unless `unknown` is False."""
 
     def phrase(key: str, **slots: object) -> str:
         return say(language, "machine", key, {k: str(v) for k, v in slots.items()})
@@ -67,8 +67,9 @@ def fit_text(
 ) -> str:
     """The table of models that run, at most `most` rows, and the best one for each purpose.
 
-    `of`: how many models were tried. `columns`: of the terminal; where a row on one line would be
-    wider, bounds stand below their values and names are broken, so that 80 are enough. None: no
+    `of`: how many models were tried. `columns` is the width of the terminal. If a row would be
+    wider, bounds are printed below their values and names are broken, so that 80 columns are
+    enough. None: no
     limit.
     """
 
@@ -170,7 +171,7 @@ def _json(runs: Runs) -> dict[str, Any]:
 def _table(
     shown: Sequence[Runs], language: str, *, stacked: bool, columns: int | None = None
 ) -> list[str]:
-    """The rows as lines; `stacked`: what belongs to a figure stands below it, names are broken."""
+    """The rows as lines; `stacked`: bounds are printed below their value, and names are broken."""
 
     def phrase(key: str) -> str:
         return say(language, "fit", key)
@@ -232,7 +233,7 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
     bases = dict.fromkeys(
         texts_of(without(x.decode.basis, x.model.assumed), language)
         for x in shown
-        if x.decode is not None and x.place is not Place.RAM  # each has a figure of its own
+        if x.decode is not None and x.place is not Place.RAM  # each has its own figure
     )
     if any(x.place is Place.RAM for x in shown):
         bases[say(language, "fit", "from_ram")] = None

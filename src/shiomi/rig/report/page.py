@@ -28,7 +28,7 @@ def render_page(
 ) -> str:
     """The Pareto front and each of its plans; `beyond`: budgets with none of their own, and why.
 
-    Raises PlanError where there is no plan.
+    Raises PlanError if no plan exists.
     """
     from jinja2 import Environment, StrictUndefined
 

@@ -19,7 +19,7 @@ def _figure(value: float) -> str:
 
 
 def price_dates(plan: Plan, language: str) -> str:
-    """From when the prices are; empty where nothing is bought."""
+    """Return the date of the prices; empty if nothing is bought."""
     dates = sorted(x.offer.date for x in plan.lines if x.offer.condition is not Condition.OWN)
     if not dates:
         return ""
@@ -29,7 +29,7 @@ def price_dates(plan: Plan, language: str) -> str:
 
 
 def beyond_text(budget_jpy: int, reason: PlanError | None, language: str) -> str:
-    """Why a budget has no plan of its own; None: it buys nothing faster."""
+    """Return why a budget has no separate plan; None: it buys nothing faster."""
     slots = {"budget": f"{budget_jpy:,}"}
     if reason is None:
         return say(language, "plan", "no_faster", slots)

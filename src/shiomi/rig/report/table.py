@@ -11,7 +11,7 @@ __all__ = ["figure", "filled", "text_table", "text_width", "tokens_text", "wrapp
 
 _GAP = "  "
 _WIDE = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uff60"
-# What stays on one line: a run without spaces, or a Japanese character and the marks closing on it.
+# An unbreakable piece: a run without spaces, or a Japanese character with its closing marks.
 _UNIT = re.compile(rf"\s+|[（「『({_WIDE}][、。）」』)]*|[^\s{_WIDE}]+[、。）」』)]*")
 
 
@@ -21,7 +21,7 @@ def text_width(text: str) -> int:
 
 
 def text_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Rows as lines of equal columns; those of the indices in `right` end flush.
+    """Return rows as lines with equal columns. Columns in `right` are right-aligned.
 
     A cell may have several lines, and its row then as many as its highest cell.
     """

@@ -88,7 +88,7 @@ def training_rows(
 def _days(
     machine: Machine, shape: Vit, images: int, epochs: int, views: Views | None, checkpointing: bool
 ) -> Estimate | None:
-    """All GPUs together; None where the peak of one is not known."""
+    """All GPUs together; None if the peak of one is not known."""
     peaks = [gpu.fp16_tflops for gpu in machine.gpus]
     if None in peaks:
         return None

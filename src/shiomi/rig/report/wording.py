@@ -18,7 +18,7 @@ LANGUAGES = ("en", "ja")
 
 @cache
 def wording(language: str) -> Mapping[str, Mapping[str, str]]:
-    """All phrases of a language, by table. Raises RigError where there is no such language."""
+    """All phrases of a language, by table. Raises RigError if the language is unknown."""
     if language not in LANGUAGES:
         raise RigError(f"no language {language!r}; there are {', '.join(LANGUAGES)}")
     folder = resources.files(__package__).joinpath("wordings")

@@ -87,8 +87,8 @@ class Catalog:
 def load_catalog(folder: Path | None = None) -> Catalog:
     """The shipped catalogue, and on top of it the files in `folder` that are there.
 
-    Rows that cannot be read are skipped and named in `refused`. Raises CatalogError where a file
-    is no CSV with the columns of its category.
+    Rows that cannot be read are skipped and named in `refused`. Raises CatalogError if a file is
+    not a CSV with the columns of its category.
     """
     catalog = Catalog()
     shipped = resources.files("shiomi.rig.buy.catalog")

@@ -1,4 +1,5 @@
-"""What chipsets and sockets can do, as their makers say it; the catalogue is held against it.
+"""Features of chipsets and sockets by their makers' documents; the catalogue is checked against
+them.
 
 `platforms.csv`: the newest PCIe generation of a graphics slot, and, where one socket holds
 processors that do not run on every board of that socket, the architectures that do.
@@ -59,7 +60,7 @@ def _sockets() -> tuple[dict[str, str], dict[str, int | None]]:
 
 
 def platform(chipset: str) -> Platform | None:
-    """The chipset's limits; None where the table lacks it."""
+    """The chipset's limits; None if the table lacks it."""
     return _platforms().get(chipset)
 
 
@@ -69,5 +70,5 @@ def same_socket(name: str) -> str:
 
 
 def graphics_lanes(socket: str) -> int | None:
-    """Lanes the processor has for graphics slots; None where the table lacks them."""
+    """Lanes the processor has for graphics slots; None if the table lacks them."""
     return _sockets()[1].get(same_socket(socket))

@@ -1,4 +1,5 @@
-"""One catalogue row → one typed part. What a row contradicts itself in becomes None and a doubt.
+"""One catalogue row → one typed part. A field in which a row contradicts itself becomes None and a
+doubt.
 
 A zero where a part cannot have none of it (a length, a power) is an empty field; so are connectors
 that are all zero on a card that must be fed by one.
@@ -29,7 +30,7 @@ __all__ = ["FIELDS", "read_row"]
 
 Row = Mapping[str, str]
 
-SLOT_WATTS = 75.0  # what a PCIe x16 slot feeds by itself (PCI Express CEM)
+SLOT_WATTS = 75.0  # power of a PCIe x16 slot (PCI Express CEM)
 _CARD_GB = re.compile(r"(?<![\d.])(\d{1,2}) ?GB?\b", re.IGNORECASE)
 
 # Columns of each file, in order. `id` is OpenDB's; every file has the first five.
@@ -61,7 +62,7 @@ FIELDS: dict[Category, tuple[str, ...]] = {
 def read_row(category: Category, row: Row) -> Part:
     """The part that `row` describes.
 
-    Raises ValueError where a field that no part can do without is missing or no number.
+    Raises ValueError if a field that no part can do without is missing or no number.
     """
     if not row.get("id") or not row.get("name"):
         raise ValueError("it has no id or no name")
@@ -73,7 +74,8 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _number(row: Row, name: str, low: float, high: float, doubts: list[Text]) -> float | None:
-    """A field within [low, high]; None where empty or zero, None and a doubt where it cannot be."""
+    """A field within [low, high]; None if empty or zero, None and a doubt if the value is
+    impossible."""
     text = (row.get(name) or "").strip()
     if not text:
         return None
@@ -89,7 +91,7 @@ def _number(row: Row, name: str, low: float, high: float, doubts: list[Text]) ->
 
 
 def _count(row: Row, name: str, high: int, doubts: list[Text]) -> int | None:
-    """A whole number from 0 to `high`; None where empty or impossible."""
+    """A whole number from 0 to `high`; None if empty or impossible."""
     text = (row.get(name) or "").strip()
     if not text:
         return None
@@ -109,7 +111,8 @@ def _base(row: Row) -> tuple[str, str, str, tuple[str, ...], int | None]:
 
 
 def _connectors(row: Row, names: tuple[str, ...], doubts: list[Text]) -> list[int | None]:
-    """Counts; an empty field beside stated ones is none of it, all empty is not stated."""
+    """Counts. If some fields are stated, an empty one means 0; if all are empty, the counts are
+    unknown."""
     counts = [_count(row, name, 18, doubts) for name in names]
     if all(count is None for count in counts):
         return counts
@@ -130,7 +133,7 @@ def _gpu(row: Row) -> Part:
             vram = None
     tdp = _number(row, "tdp_w", 15, 1000, doubts)
     six, eight, vhpwr, v2x6 = _connectors(row, ("p6", "p8", "p12vhpwr", "p12v2x6"), doubts)
-    # Some rows state both names of the one 12 V socket, a few of them beside 8-pin ones.
+    # Some rows state both names of the same 12 V socket, a few in addition to 8-pin sockets.
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if not (six or eight or twelve) and six is not None and (tdp is None or tdp > SLOT_WATTS):
         doubts.append(reason("no_connector"))

@@ -17,7 +17,7 @@ PROFILER = "system_profiler -json SPDisplaysDataType"  # only the keys of the ch
 
 
 def sysctl(dump: Dump) -> Mapping[str, str]:
-    """What sysctl said, by name; empty on another system."""
+    """The values of sysctl by name; empty on other systems."""
     pairs = (line.partition(":") for line in dump.commands.get(SYSCTL, "").splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs if value.strip()}
 

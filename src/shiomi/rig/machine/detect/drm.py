@@ -1,8 +1,8 @@
 """AMD and Intel GPUs, by the kernel's files under /sys/class/drm.
 
 A GPU is named by its PCI numbers: first as the machine's own libdrm names them, then by
-data/pci_gpus.csv. Graphics inside a processor are not counted as a card, whatever memory they are
-lent, except where they are the machine (Strix Halo).
+data/pci_gpus.csv. Integrated graphics do not count as a card, except if they are the main GPU of
+the machine (Strix Halo).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _gpu(card: _Card, dump: Dump) -> Recognised:
 
 
 def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
-    """The larger of what firmware set aside and what the driver may take beside it."""
+    """The larger of the memory reserved by firmware and the memory the driver may use."""
     known = [x for x in (card.vram, card.shared) if x is not None]
     if not known:
         return recognise(name, card.vendor, memory_gib=None)
@@ -134,7 +134,7 @@ def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
 
 
 def _named(card: _Card, dump: Dump) -> tuple[str, bool]:
-    """The name, "" where none is known, and whether it is inside a processor."""
+    """The name ("" if unknown), and whether it is integrated in a processor."""
     table = _table()
     row = table.get((card.vendor, card.device, card.revision)) or table.get(
         (card.vendor, card.device, "")
@@ -159,7 +159,8 @@ def _table() -> dict[tuple[Vendor, str, str], dict[str, str]]:
 
 
 def _looks_lent(card: _Card) -> bool:
-    """Whether an unknown GPU has less memory of its own than it may borrow: not a card."""
+    """Whether an unknown GPU has less dedicated memory than shared memory: it is then not a
+    card."""
     if card.vendor is Vendor.INTEL:
         return True  # every card of Intel's is in the table of PCI numbers
     return card.vram is not None and card.vram <= _MOST_LENT_GIB and (card.shared or 0) > card.vram

@@ -69,8 +69,8 @@ class Dump:
 def parse_dump(said: object) -> Dump:
     """The dump that a JSON document holds.
 
-    Raises MachineError where it is none: another format, wrong types, or without end. Numbers that
-    cannot be meant are taken as not told.
+    Raises MachineError if it is none: another format, wrong types, or without end. Invalid
+    numbers count as missing.
     """
     if not isinstance(said, Mapping) or said.get("format") != FORMAT:
         raise MachineError(
@@ -145,7 +145,7 @@ def _nvidia(said: object) -> NvidiaFacts:
 
 
 def loaded(text: str) -> object:
-    """JSON of a text; None where it is none."""
+    """JSON of a text; None if it is none."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):

@@ -22,7 +22,7 @@ __all__ = ["machine_of"]
 
 
 def machine_of(dump: Dump) -> Machine:
-    """The machine a dump tells of. What it does not tell is None and said in `unknown`.
+    """Return the machine of a dump. Missing facts are None and listed in `unknown`.
 
     GPUs are ordered as an engine would use them: the largest first, as drivers list them among
     equals. Each is counted once and with its own memory; neither the largest nor a sum is taken
@@ -65,7 +65,7 @@ def _memory(
     if memory is None:
         unknown.append(reason("memory_not_told"))
     if shared is not None:
-        # What firmware set aside for the GPU is missing from what the system shows.
+        # The system's total does not include the memory that firmware reserves for the GPU.
         whole = None if memory is None else memory + set_aside_gib(dump)
         return whole, shared.bandwidth_gb_s
     if is_virtual(dump) and not is_wsl(dump):

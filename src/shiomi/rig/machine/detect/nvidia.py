@@ -1,4 +1,4 @@
-"""NVIDIA GPUs, by what NVML or nvidia-smi says of them."""
+"""NVIDIA GPUs, from NVML or nvidia-smi."""
 
 from __future__ import annotations
 

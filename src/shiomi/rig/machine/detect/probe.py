@@ -1,6 +1,6 @@
 """The edge: reads files, asks NVML and system tools, with bounds on time and size.
 
-Nothing that tells of a person or names one machine is kept: no serial numbers, host names, paths
+Nothing that identifies a person or a machine is kept: no serial numbers, host names, paths
 of a home or network addresses.
 """
 
@@ -76,7 +76,7 @@ def probe(root: Path = Path("/"), *, disk: Path = Path()) -> Dump:
 def timed_reading(path: Path, *, clock: Callable[[], float] = time.perf_counter) -> float:
     """Bytes per second at which a large file is read, past the system's cache.
 
-    Raises MachineError where it cannot be read or is too small to tell.
+    Raises MachineError if it cannot be read or is too small to tell.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -142,7 +142,7 @@ def _read(root: Path, path: str) -> str:
 
 
 def _run(command: list[str]) -> str:
-    """What a program prints; "" where there is none, it fails or takes too long."""
+    """Return the output of a program; "" if it is missing, fails or takes too long."""
     program = shutil.which(command[0])
     if program is None:
         return ""
@@ -192,7 +192,7 @@ def _chip_only(text: str) -> str:
 
 
 def _nvml() -> tuple[tuple[NvidiaFacts, ...] | None, str]:
-    """All GPUs NVML tells of, and why it tells nothing."""
+    """Return all GPUs of NVML, and the reason if there are none."""
     try:
         import pynvml
     except ImportError:

@@ -1,7 +1,7 @@
-"""From what a driver says of a GPU to the GPU of the table, or one made of the driver's own facts.
+"""Match a driver's facts to a GPU of the table, or build a GPU from these facts.
 
-The memory the driver shows decides between cards of one name (RTX 3060 of 8 and of 12 GB), and is
-what can be used: where the table says otherwise (a slice of a card, a faulty reading) the driver's
+The driver's memory decides between cards of one name (RTX 3060 of 8 and of 12 GB) and is the usable
+memory: if the table differs (a slice of a card, a faulty reading) the driver's
 figure is kept and the difference is said.
 """
 
@@ -21,7 +21,7 @@ _LEAST_SHARE, _MOST_SHARE = 0.85, 1.03
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A GPU, or None where too little is known; and what is to be said of it."""
+    """Return a GPU, or None if too little is known, and notes about it."""
 
     gpu: Gpu | None
     notes: tuple[Text, ...] = ()
@@ -38,8 +38,8 @@ def recognise(
 ) -> Recognised:
     """The GPU that a driver calls `name`.
 
-    `bandwidth_gb_s`, `architecture` and `tdp_w`: as the driver tells them, for a GPU that is not
-    in the table. Never a near name: one that is not listed is made of the driver's facts, or not
+    `bandwidth_gb_s`, `architecture` and `tdp_w` come from the driver, for a GPU that is not in the
+    table. Never a near name: one that is not listed is made of the driver's facts, or not
     counted.
     """
     called = [gpu for gpu in gpus_called(name) if gpu.vendor is vendor]
@@ -65,7 +65,7 @@ def recognise(
 
 
 def _measured(gpu: Gpu, memory_gib: float, tdp_w: float | None) -> Gpu:
-    """With the power limit that is set here, unless it cannot be meant."""
+    """With the power limit that is set here, unless it is invalid."""
     if tdp_w is None or (gpu.tdp_w is not None and not gpu.tdp_w / 4 <= tdp_w <= 2 * gpu.tdp_w):
         tdp_w = gpu.tdp_w
     return replace(gpu, memory_gib=memory_gib, tdp_w=tdp_w)

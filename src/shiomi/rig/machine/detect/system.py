@@ -39,7 +39,7 @@ _SAYS_NOTHING = (
     "to be filled by o.e.m.",
     "default string",
 )
-_KINDS = ("DDR3", "DDR4", "DDR5")  # 64 bits a channel; soldered LPDDR is told in many ways
+_KINDS = ("DDR3", "DDR4", "DDR5")  # 64 bits a channel; firmware reports soldered LPDDR in many ways
 _MOST_CHANNELS = 24  # two sockets of 12
 # Places that tell the channel: "Controller1-ChannelA-DIMM0", "P0 CHANNEL B", "CPU1_DIMM_C2".
 _CHANNEL = re.compile(
@@ -51,7 +51,7 @@ _CHANNEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MemoryBus:
-    """The memory's modules, and the bandwidth that follows; None where that is not told."""
+    """The memory's modules, and the bandwidth that follows; None if it is unknown."""
 
     modules: int
     kind: str | None
@@ -74,7 +74,7 @@ def cpu_name(dump: Dump) -> str | None:
 
 
 def cores(dump: Dump) -> int | None:
-    """Physical cores, where they are told; else those this process may use."""
+    """Physical cores if known, else the cores this process may use."""
     told = number(sysctl(dump).get("hw.physicalcpu"), 1, 4096)
     if told is not None:
         return int(told)
@@ -122,7 +122,7 @@ def is_virtual(dump: Dump) -> bool:
 
 
 def product(dump: Dump) -> Text:
-    """The machine's maker and model, as its firmware says; "this machine" where it does not."""
+    """The machine's maker and model from its firmware, else "this machine"."""
     said = [dump.files.get(path, "").strip() for path in DMI]
     empty = (
         "system manufacturer",
@@ -136,7 +136,7 @@ def product(dump: Dump) -> Text:
 
 
 def memory_bus(dump: Dump) -> MemoryBus:
-    """Modules, channels and bandwidth; the note says what is missing."""
+    """Modules, channels and bandwidth; the note lists missing facts."""
     modules = _udev_modules(dump.files.get(UDEV_DMI, "")) or _dmidecode_modules(
         dump.commands.get(DMIDECODE, "")
     )
@@ -168,7 +168,7 @@ def _rate(module: dict[str, str]) -> float | None:
 
 
 def _place(module: dict[str, str]) -> str | None:
-    """The channel a module is on; None where its place does not tell."""
+    """The channel a module is on; None if its place does not tell."""
     for key in ("bank", "locator"):
         if found := _CHANNEL.search(module.get(key, "")):
             return f"{found['before'] or ''} {found['channel'] or found['dimm']}".casefold()

@@ -44,7 +44,7 @@ def render_json(digest: Digest) -> str:
 
 def _without_scripts(value: Any) -> Any:
     """The document without addresses that a reader must not follow."""
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_without_scripts(one) for one in value]
     if not isinstance(value, dict):
         return value

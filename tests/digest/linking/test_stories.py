@@ -164,3 +164,22 @@ def test_what_a_person_split_stays_two_stories_after_linking_again(
     assert [story.related for story in found] == [("lobsters:1",), ("hackernews:1",)]
     assert corrections.remove("lobsters:1", "hackernews:1")
     assert len(stories(archive, _START, _START + DAY)) == 1
+
+
+def test_a_story_folded_on_lobsters_does_not_join_under_the_title_it_borrowed() -> None:
+    title = "How many registers does a CPU have?"
+    threads = {
+        thread.uid: thread
+        for thread in (
+            make_thread("hackernews:1", title, url="https://a.example/how-many"),
+            make_thread("lobsters:1", title, url="https://a.example/how-many"),
+            make_thread("lobsters:2", title, url="https://b.example/how-many-should-it-have"),
+        )
+    }
+    ties = [
+        Link("hackernews:1", "lobsters:1", LinkKind.CANONICAL_URL, 1.0),
+        _same("hackernews:1", "lobsters:2"),
+        _same("lobsters:1", "lobsters:2"),
+    ]
+    found = [[t.uid for t in story.threads] for story in agglomerate(threads, ties)]
+    assert found == [["hackernews:1", "lobsters:1"], ["lobsters:2"]]

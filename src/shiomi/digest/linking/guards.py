@@ -9,9 +9,11 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.title import normal_title
+from shiomi.digest.thread import Thread
 
-__all__ = ["apart"]
+__all__ = ["apart", "one_is_folded"]
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _MONTH = re.compile(
@@ -176,6 +178,18 @@ def apart(a: str, b: str) -> str | None:
     if _facts(a)[0] != _facts(b)[0] and 1 not in _facts(a)[0] | _facts(b)[0]:
         return "part"  # "Part 2" against a title without a part; part 1 is often left out
     return "word" if _one_word_swapped(a, b) else None
+
+
+def one_is_folded(a: Thread, b: Thread) -> bool:
+    """Whether one of two threads shows the other's title.
+
+    Lobsters folds a story into another one; the data then has the other's title under its address.
+    """
+    return (
+        a.community == b.community == "lobsters"
+        and normal_title(a.title) == normal_title(b.title)
+        and canonical_url(a.url or "") != canonical_url(b.url or "")
+    )
 
 
 def _one_word_swapped(a: str, b: str) -> bool:

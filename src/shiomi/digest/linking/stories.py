@@ -5,7 +5,8 @@ chain whose ends have nothing in common, so it is taken apart again: its ties ar
 strongest to the weakest, and two groups are joined only where
 
 - no two of their threads are further apart in time than SPAN,
-- no guard says of two of their threads that they are different stories (part 1 and part 2), and
+- no guard keeps two of their threads apart (part 1 and part 2; a story that Lobsters folded into
+  another one and that shows the other's title), and
 - the mean over all pairs between them is at least LINKED (average linkage; a pair without a tie
   counts 0).
 
@@ -21,7 +22,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from shiomi.digest.archive import Archive, Correction, CorrectionStore, LinkStore
 from shiomi.digest.archive.links import LinkRow
-from shiomi.digest.linking.guards import apart
+from shiomi.digest.linking.guards import apart, one_is_folded
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
 
@@ -196,6 +197,7 @@ class _Grouping:
             return False
         return not any(
             apart(self._threads[a].title, self._threads[b].title)
+            or one_is_folded(self._threads[a], self._threads[b])
             for a in self.members[one]
             for b in self.members[other]
         )

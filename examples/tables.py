@@ -3,10 +3,9 @@
     python examples/tables.py
 
 The table is one of orders: nine columns of numbers and three of categories, which depend on two
-things that are not in it (what kind of customer, how large), and four columns of pure noise. A
-view is a row in which a third of the cells is replaced by those of other rows (as SCARF does, Bahri
-et al. 2022). The encoder is a perceptron. What is judged: telling the kind of customer from a few
-labels.
+things that are not in it (what kind of customer, how large), and four columns of pure noise. A view
+is a row in which a third of the cells is replaced by cells of other rows (as in SCARF, Bahri et al.
+2022). The encoder is a perceptron. The task is to predict the kind of customer from a few labels.
 """
 
 from __future__ import annotations

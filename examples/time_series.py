@@ -1,10 +1,10 @@
-"""An encoder of time series, from unlabelled ones, and what a few labels are then enough for.
+"""An encoder of time series, trained without labels, and its accuracy with a few labels.
 
     python examples/time_series.py
 
 The series are of six kinds of motion (steady, bursts, chirps, ...), each with its own speed,
-phase, level and noise, so that no single point tells them apart. A view is a stretch of a series,
-made stronger or weaker, with noise of its own. The encoder is a small convolutional network.
+phase, level and noise, so that no single point tells them apart. A view is a part of a series,
+scaled, with added noise. The encoder is a small convolutional network.
 """
 
 from __future__ import annotations

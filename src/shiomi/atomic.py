@@ -31,7 +31,7 @@ def atomic_file(path: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     path
         The file to write. Missing parent folders are created.
     mode
-        Permission bits of the file; by default those of any new file.
+        Permission bits of the file; by default the bits of any new file.
 
     Raises OSError if the file cannot be written. After any error the old content is still there.
     """

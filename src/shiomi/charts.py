@@ -1,4 +1,4 @@
-"""Inline SVG line charts: the page's style sheet sets the colours, and there is no script.
+"""Inline SVG line charts: the page's style sheet sets the colours. They contain no script.
 
 Coordinates are in a box of `WIDTH` x `HEIGHT` units, which the page scales. `Scale`, `axes` and
 `svg` are the parts for other plots with the same axes.
@@ -88,7 +88,7 @@ def line_chart(
     log_y: bool = False,
     reference: float | None = None,
 ) -> Markup:
-    """Return the lines over a common x axis; empty if there is no point to draw.
+    """Return the lines over a common x axis; empty if there are no points to draw.
 
     Line number n has the classes `line` and `cN`; a line of one point is a circle. `reference` is a
     horizontal line with the class `reference`.

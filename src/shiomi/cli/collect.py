@@ -24,8 +24,8 @@ def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
     Collecting may be repeated and interrupted at any time: every batch is kept with the place
     it goes on from. Each source keeps to its community's limits and to its own time budget; one
     that fails does not stop the others, and is named at the end (exit code 3, or 1 when all
-    failed). Where [sources.articles] is enabled, the pages that the best threads point at are
-    read too, as far as their robots.txt allows.
+    failed). If [sources.articles] is enabled, the pages that the best threads link to are read too,
+    if their robots.txt allows it.
 
     \b
     Examples:

@@ -30,8 +30,8 @@ def export(
 ) -> None:
     """Write threads, with all their readings and titles, as JSON Lines.
 
-    What `shiomi import` reads back to the same archive: for moving to another machine, for
-    other programs, or for keeping. A name that ends with .gz is compressed.
+    `shiomi import` reads the file back to the same archive. Use it to move to another machine, for
+    other programs, or as a copy. A name that ends with .gz is compressed.
 
     \b
     Example:

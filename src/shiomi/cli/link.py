@@ -51,7 +51,7 @@ def split(context: click.Context, a: str, b: str) -> None:
 @click.argument("b", metavar="ID")
 @click.pass_context
 def undo(context: click.Context, a: str, b: str) -> None:
-    """Forget what was said about two threads."""
+    """Delete the correction of two threads."""
     from shiomi.digest.archive import CorrectionStore
 
     a, b = _uid(a), _uid(b)

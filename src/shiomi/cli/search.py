@@ -42,8 +42,8 @@ def search(
 ) -> None:
     """Find threads by their words, Japanese or English.
 
-    Every title a thread ever had is searched, and the texts kept of it. Several words must
-    all occur; "quoted words" must stand together. Nothing in the query is syntax.
+    The search covers every title a thread ever had, and its stored texts. All words must occur;
+    "quoted words" must be adjacent. Nothing in the query is syntax.
 
     \b
     Examples:

@@ -122,7 +122,7 @@ def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) ->
 
 
 def holds_secret(config: Config) -> bool:
-    """Whether a secret stands in shiomi.toml itself."""
+    """Whether shiomi.toml itself contains a secret."""
     reddit = config.sources.reddit
     values = (
         reddit.feed_token, reddit.client_secret, config.writer.api_key, *config.notify.urls,
@@ -214,7 +214,7 @@ _TYPE_NAMES = {
 
 
 def _check(config: Config) -> None:
-    """Refuse values of the right type that still cannot be meant."""
+    """Refuse values of the right type that are out of range."""
     if config.language not in language_codes():
         known = " or ".join(f'"{code}"' for code in language_codes())
         raise ConfigError(f"language {config.language!r} is not known here; write {known}")

@@ -1,7 +1,7 @@
-"""What can go wrong in the digest, as one tree.
+"""The errors of the digest, as one tree.
 
 DigestError
-├── ConfigError      shiomi.toml says something that cannot be meant
+├── ConfigError      shiomi.toml has an invalid value
 ├── ArchiveError     the archive is missing, newer than this program, or damaged
 │   └── ArchiveBusyError  it is locked or being migrated; the same call may succeed later
 ├── ImportFileError  a file given to `shiomi import` is not what it should be
@@ -29,7 +29,7 @@ class DigestError(Exception):
 
 
 class ConfigError(DigestError):
-    """shiomi.toml says something that cannot be meant."""
+    """shiomi.toml has an invalid value."""
 
 
 class ArchiveError(DigestError):
@@ -55,7 +55,7 @@ class LinkingError(DigestError):
 class WeekError(DigestError, ValueError):
     """A week that no calendar here can hold.
 
-    A ValueError too, so that a decoder tells of it as of any other value that is not right.
+    It is also a ValueError, so that a decoder reports it like any other invalid value.
     """
 
 

@@ -34,7 +34,7 @@ from shiomi.digest.writing import ModelWriter, write_subject, write_topic, write
 
 __all__ = ["Progress", "make_digest", "site_files"]
 
-_STAMP = ".shiomi"  # beside the pages: what they were rendered with
+_STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what is being done)."""
@@ -54,8 +54,8 @@ def make_digest(
 ) -> Digest:
     """The digest of `week`, from counts read at `as_of` (unix seconds) or before.
 
-    A digest that stands is given as it stands, unless it is to be made `again`; it stands until
-    the new one does. One whose making was interrupted is continued with the `as_of` it was begun
+    An existing digest is returned unchanged, unless `again` is true. It is kept until the new one
+    is complete. One whose making was interrupted is continued with the `as_of` it was begun
     with, so that it ends as if it had not been. Raises DigestError, also for a week without any
     thread or one that has not begun.
     """
@@ -118,7 +118,7 @@ def _rank(archive: Archive, store: DigestStore, plan: Plan, window: Window) -> l
 
 @dataclass(frozen=True, slots=True)
 class _Making:
-    """One digest in the making: each part is kept as soon as it stands."""
+    """A digest in progress: each part is stored as soon as it is complete."""
 
     archive: Archive
     config: Config

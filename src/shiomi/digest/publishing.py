@@ -17,8 +17,8 @@ def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
     """Write rendered `files` (relative name to text) below `folder`; returns those that changed.
 
     Each file is replaced in one step, so a reader, a web server or a `kill -9` never sees half a
-    page. What is being written is `.NAME.part`; one that a killed run left is written over, or
-    removed where its page needs no change. Of two runs at once one waits for the other. Raises
+    page. A file in progress is `.NAME.part`. If a killed run left one, it is overwritten, or
+    removed if its page has not changed. Of two runs at once one waits for the other. Raises
     DigestError where the disk refuses.
     """
     try:
@@ -31,7 +31,7 @@ def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder against other runs; the system lets go of it when a run is killed."""
+    """Lock the folder against other runs. The system releases the lock if a run is killed."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         with suppress(OSError):  # network file systems that lock no folder: as without it

@@ -126,13 +126,13 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True)
 class NotifyConfig:
-    """[notify]: whom `shiomi run` tells of what."""
+    """[notify]: the recipients and events of `shiomi run`'s messages."""
 
     urls: tuple[str, ...] = ()  # of apprise, each may be "env:NAME" or "file:PATH"
     digest: bool = True
     watch: bool = True  # a watched subject rises
     failure: bool = True  # a feed fails
-    failures: int = 4  # readings in a row that fail before it is told
+    failures: int = 4  # failed readings in a row before a message is sent
 
 
 @dataclass(frozen=True, slots=True)

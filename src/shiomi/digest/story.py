@@ -58,7 +58,7 @@ class Story:
     def until(self, moment: int) -> Story:
         """The story as it was before `moment` (unix seconds): without the threads created later.
 
-        Raises ValueError where it had no thread yet.
+        Raises ValueError if it had no thread yet.
         """
         threads = tuple(thread for thread in self.threads if thread.created < moment)
         if not threads:

@@ -17,7 +17,7 @@ __all__ = [
 
 
 class ThreadState(StrEnum):
-    """What the community says of the thread now."""
+    """The community's current state of the thread."""
 
     LIVE = "live"
     DEAD = "dead"  # Hacker News: killed by flags or moderators
@@ -26,7 +26,7 @@ class ThreadState(StrEnum):
 
 
 class PassageKind(StrEnum):
-    """Where a passage of text stands."""
+    """The kind of place of a passage."""
 
     POST = "post"  # the thread's own text
     COMMENT = "comment"
@@ -49,7 +49,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a thread stood in its community's list of the best threads at one moment."""
+    """A thread's rank in its community's list of the best threads at one moment."""
 
     time: int  # unix seconds, UTC
     rank: int  # 1 is the top
@@ -57,7 +57,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a thread that may be quoted, and the page it stands on. Carries no user name."""
+    """Text of a thread that may be quoted, and its page. Carries no user name."""
 
     kind: PassageKind
     text: str  # plain text: no markup, no entities
@@ -74,7 +74,7 @@ class Thread:
     title: str  # plain text
     created: int  # unix seconds, UTC
     link: str  # the discussion page
-    url: str | None = None  # what it points at; None where it is a text post
+    url: str | None = None  # the linked page; None for a text post
     tags: tuple[str, ...] = ()
     state: ThreadState = ThreadState.LIVE
     crosspost_of: str | None = None  # uid of the thread it was crossposted from
@@ -89,7 +89,7 @@ class Thread:
 
     @property
     def reading(self) -> Reading | None:
-        """The newest reading, or None where the counts were never read."""
+        """The newest reading, or None if the counts were never read."""
         return self.readings[-1] if self.readings else None
 
 

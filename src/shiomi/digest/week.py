@@ -18,7 +18,7 @@ _FIRST, _LAST = 1900, 9000
 class Week:
     """The seven days that end with `last`, in `zone`: from local midnight to local midnight.
 
-    Raises WeekError where `last` is not in the years 1900 to 9000.
+    Raises WeekError if `last` is not in the years 1900 to 9000.
     """
 
     last: date  # the date in the digest's title
@@ -41,7 +41,7 @@ class Week:
         return self._midnight(self.last + timedelta(days=1))
 
     def before(self, weeks: int = 1) -> Week:
-        """The week that ends `weeks` weeks earlier. Raises WeekError where there is none."""
+        """The week that ends `weeks` weeks earlier. Raises WeekError if there is none."""
         try:
             last = self.last - timedelta(weeks=weeks)
         except OverflowError:
@@ -52,7 +52,7 @@ class Week:
     def containing(cls, moment: int, zone: str = "Asia/Tokyo") -> Week:
         """The week whose last day is the local day of `moment` (unix seconds).
 
-        Raises WeekError where that is in no year from 1900 to 9000.
+        Raises WeekError if the year is not from 1900 to 9000.
         """
         local = ZoneInfo(zone)
         try:

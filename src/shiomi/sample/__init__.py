@@ -1,6 +1,6 @@
 """Two real weeks of three communities, with the three weeks before them, for the demo and tests.
 
-What the files hold, where it is from and under which licence: ORIGIN.md beside them.
+Contents, origin and licence of the files: ORIGIN.md beside them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Notifications: the digest, a rising watch, a failing feed, to any address that apprise knows.
 
-What is due is computed from the archive each time; the archive knows what was sent. So a message is
+The messages that are due are computed from the archive each time. The archive stores which were
+sent. So a message is
 sent once, also after a crash, and one that failed is tried again later, up to six times.
 """
 
@@ -36,7 +37,7 @@ Sender = Callable[[str, str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to tell. Its key says what it is about."""
+    """One thing to tell. Its key identifies its subject."""
 
     key: str
     title: str

@@ -22,7 +22,8 @@ _SILENT = 3600.0  # seconds without a sign of the main thread: something hangs
 
 @dataclass
 class Snapshot:
-    """What the probes tell. Each attribute is replaced as a whole, never changed in place."""
+    """The state that the probes report. Each attribute is replaced as a whole, never changed in
+    place."""
 
     feeds: Sequence[Freshness] = ()
     archive_bytes: int = 0

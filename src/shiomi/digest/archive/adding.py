@@ -1,4 +1,4 @@
-"""What is known of a thread, joined from all that was ever seen of it, in any order.
+"""Merge all observations of a thread into one record. The order of arrival does not matter.
 
 The rules, so that the content does not depend on the order threads are added in:
 
@@ -41,7 +41,7 @@ _STATES = tuple(ThreadState)  # from live to removed
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What adding threads did."""
+    """The result of adding threads."""
 
     new: int = 0
     changed: int = 0  # known before, and now another title, url, state, tag, passage ...
@@ -67,7 +67,7 @@ class Writer:
 
     @property
     def added(self) -> Added:
-        """What was done so far."""
+        """The result so far."""
         return Added(self._new, self._changed, self._unchanged, self._readings)
 
     def add(self, thread: Thread, seen: int, *, dated: int | None = None) -> None:
@@ -113,7 +113,7 @@ class Writer:
     def title(self, n: int, title: str, first: int, last: int) -> bool:
         """Keep that the thread was seen with `title` first at `first`, last at `last`.
 
-        True where that was news. No title ("") is no title to keep: a deleted thread has none.
+        True where that was news. An empty title is not stored: a deleted thread has none.
         """
         if not title:
             return False
@@ -167,7 +167,7 @@ class Writer:
         return bool(now[0] != row[0])
 
     def place(self, n: int, time: int, place: int) -> None:
-        """Keep where the thread stood on the front page at `time`; the higher of two places."""
+        """Store the thread's rank on the front page at `time`; the better of two ranks wins."""
         self._execute(
             "INSERT INTO front_page (thread, time, place) VALUES (?, ?, ?)"
             " ON CONFLICT (thread, time) DO UPDATE SET place = excluded.place"
@@ -219,7 +219,8 @@ class Writer:
         seen: int,
         dated: int,
     ) -> bool:
-        """Join the facts beside title, readings and passages; True where what is known changed."""
+        """Merge the facts other than title, readings and passages; True where what is known
+        changed."""
         link, url, tags, state, crosspost, stamp, *stamps = facts
         known = None if created is None else (stamp, _rank(str(state)), created, link)
         given = (dated, _rank(thread.state), thread.created, storable(thread.link))
@@ -298,7 +299,7 @@ class Writer:
 def _later(
     known: object, known_stamp: object, given: str | None, seen: int
 ) -> tuple[object, object]:
-    """Of two sightings of an optional fact, the one that stands, and when it was seen."""
+    """Return the valid one of two observations of an optional fact, and its time."""
     if given is None:
         return known, known_stamp
     given = storable(given)

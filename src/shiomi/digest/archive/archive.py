@@ -187,7 +187,7 @@ class Archive:
     ) -> list[Hit]:
         """Find threads by their words, in any title they had or any passage, best first.
 
-        All words must occur; words in double quotes stand together; nothing else is syntax.
+        All words must occur. Words in double quotes must be adjacent. There is no other syntax.
         `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits
         are left out; only the newest 1,000 threads with the words are ranked.
         """
@@ -204,7 +204,7 @@ class Archive:
             )
 
     def cursor(self, source: str) -> str | None:
-        """Where the collecting of `source` stands, as it was last set."""
+        """Return the collection cursor of `source`."""
         with self.database.explaining():
             row = self.database.execute(
                 "SELECT cursor FROM source WHERE name = ?", (source,)
@@ -212,7 +212,7 @@ class Archive:
         return None if row is None else str(row[0])
 
     def set_cursor(self, source: str, cursor: str, *, collected: int | None = None) -> None:
-        """Keep where collecting stands; inside the transaction of the `add` it belongs to.
+        """Save the collection cursor, in the transaction of the `add` it belongs to.
 
         `collected` is when the source gave what is archived with it (unix seconds); None leaves
         what is known of that: for a source that failed, and for cursors of no source.
@@ -256,6 +256,6 @@ class Archive:
         return None if collected is None else int(collected)
 
     def status(self) -> ArchiveStatus:
-        """What the archive holds and how fresh it is."""
+        """Return the contents of the archive and their freshness."""
         with self.database.explaining():
             return read_status(self.database)

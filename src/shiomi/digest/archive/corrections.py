@@ -1,4 +1,4 @@
-"""What people said about two threads: one story (join), or two (split)."""
+"""Corrections by people: two threads are one story (join), or two (split)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Correction(NamedTuple):
     a: str
     b: str
     kind: str  # "join" or "split"
-    time: int  # when it was said, unix seconds
+    time: int  # time of the correction, unix seconds
 
 
 class CorrectionStore:
@@ -54,7 +54,7 @@ class CorrectionStore:
         return [Correction(*row) for row in rows]
 
     def about(self, uids: Iterable[str]) -> set[Correction]:
-        """The corrections in which at least one of these threads stands."""
+        """Return the corrections that name at least one of these threads."""
         wanted = msgspec.json.encode([[uid] for uid in sorted(uids)]).decode()
         found: set[Correction] = set()
         with self._database.explaining():

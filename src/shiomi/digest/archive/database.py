@@ -1,7 +1,8 @@
-"""What the archive needs of a database engine. `sqlite.py` and `postgres.py` provide it.
+"""The interface that the archive requires of a database engine. `sqlite.py` and `postgres.py`
+provide it.
 
 Statements are written once, in the SQL that both engines read: `?` for a value, `ON CONFLICT` with
-its target, `IS NOT NULL`, no scalar `max`. What differs is a method or an attribute here.
+its target, `IS NOT NULL`, no scalar `max`. Each difference is a method or an attribute here.
 Only modules of this package use a Database.
 """
 
@@ -19,7 +20,7 @@ class Database(Protocol):
 
     @property
     def name(self) -> str:
-        """What errors call the archive: a path, or an address without its password."""
+        """The name of the archive in errors: a path, or an address without its password."""
 
     @property
     def listed(self) -> str:
@@ -55,7 +56,7 @@ class Database(Protocol):
         """Open a transaction for writing; other writers wait until it ends."""
 
     def kept_folding(self, text: str) -> str | None:
-        """What the column `folded` holds for this text."""
+        """Return the value of the column `folded` for this text."""
 
     def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
         """Add a new row of the table `kind` ("title" or "passage") to the full-text index."""

@@ -21,7 +21,7 @@ Document = TypeVar("Document")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a digest was begun with; the same however often its making was interrupted."""
+    """The inputs of a digest. They stay the same after any number of interruptions."""
 
     week: Week
     language: str
@@ -57,7 +57,7 @@ class DigestStore:
             )
 
     def part(self, plan: Plan, kind: str, key: str, shape: type[Document]) -> Document | None:
-        """A part that an interrupted run had finished; None where it must be written."""
+        """A part that an interrupted run had finished; None if it must be written."""
         row = self._archive.database.execute(
             "SELECT document FROM digest_part"
             " WHERE last = ? AND language = ? AND kind = ? AND key = ?",
@@ -79,7 +79,7 @@ class DigestStore:
             )
 
     def finish(self, digest: Digest, explanation: str) -> None:
-        """The digest stands, in place of an earlier one of its week; its plan is done."""
+        """Store the digest in place of an earlier one of its week, and delete its plan."""
         key = self._key(digest.week)
         uids = {thread.uid for topic in digest.topics for thread in topic.story.threads}
         with self._archive.transaction():
@@ -95,14 +95,14 @@ class DigestStore:
             execute("DELETE FROM digest_plan WHERE last = ? AND language = ?", key)
 
     def finished(self, week: Week) -> Digest | None:
-        """The standing digest of `week`. Raises ArchiveError where it cannot be read."""
+        """The standing digest of `week`. Raises ArchiveError if it cannot be read."""
         row = self._archive.database.execute(
             "SELECT document FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()
         return None if row is None else self._digest(week.last.isoformat(), row[0])
 
     def explanation(self, week: Week) -> str:
-        """Why the standing digest of `week` has these stories; "" where none stands."""
+        """Return the explanation of the digest of `week`; "" if there is none."""
         row = self._archive.database.execute(
             "SELECT explanation FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()

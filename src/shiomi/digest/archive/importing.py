@@ -1,8 +1,8 @@
 """`import_file`: threads, titles and readings out of a data set's file, into the archive.
 
-The shape of a file is told by its columns (shapes.py). Rows are read one by one and written in
-batches, each one transaction with how far the file has come, so that an interrupted import goes on
-where it stopped, and a finished one is known again by the file's content.
+The columns of a file determine its shape (shapes.py). Rows are read one by one and written in
+batches. Each batch is one transaction that also stores the position in the file, so that an
+interrupted import resumes, and a finished one is known again by the file's content.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _KEYS = 200_000  # threads whose key is remembered
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What importing a file did, over all runs it took."""
+    """The result of importing a file, over all its runs."""
 
     path: str
     shape: str
@@ -73,7 +73,7 @@ def import_file(
 
     `format` is the name of a shape, else told by the columns. `read_at` (unix seconds) is when the
     file's counts were read at the latest, for shapes that do not say; else the file's own date.
-    Raises ImportFileError where the file cannot be read or its shape is not known; a bad row does
+    Raises ImportFileError if the file cannot be read or its shape is not known; a bad row does
     not stop it.
     """
     path = Path(path)

@@ -10,7 +10,7 @@ __all__ = ["LeaseStore"]
 
 
 class LeaseStore:
-    """The leases of one archive. A lease ends by itself when its holder no longer renews it."""
+    """The leases of one archive. A lease expires if its holder does not renew it."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
@@ -26,7 +26,7 @@ class LeaseStore:
     ) -> str | None:
         """Take or renew the lease; None on success, else who holds it.
 
-        `is_gone` tells of a holder whether its process has certainly ended. A lease that lasts
+        `is_gone` returns whether the process of a holder has certainly ended. A lease that lasts
         more than `seconds` from now was written by a clock that was ahead, and does not count.
         """
         with self._archive.transaction():

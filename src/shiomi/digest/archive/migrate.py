@@ -40,9 +40,9 @@ def migrate(
 ) -> None:
     """Apply what is not yet applied, each migration in one transaction.
 
-    A migration may call `kept_folding(text)`, which is no function of SQLite's own.
+    A migration may call `kept_folding(text)`, which is registered by this module.
     `connection` is in autocommit mode; `name` is what errors call the archive. Raises ArchiveError
-    where the file is another program's, or was made by a newer version of this one.
+    if the file is another program's, or was made by a newer version of this one.
     """
     if migrations is None:
         migrations = shipped_migrations()

@@ -56,7 +56,7 @@ class NoticeStore:
         return [key for (key,) in rows]
 
     def forget_all(self, start: str) -> None:
-        """Delete the messages whose key begins with `start`: its subject may be told again."""
+        """Delete the messages whose key begins with `start`, so that they can be sent again."""
         start = storable(start)
         with self._archive.transaction():
             self._archive.database.execute(

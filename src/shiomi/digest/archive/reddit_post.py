@@ -116,8 +116,8 @@ def is_subreddit(name: str) -> bool:
 def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadState:
     """The state by the post's title, its own text and `removed_by_category`.
 
-    What is stated goes before what the text shows: moderators also take posts down that then read
-    "[deleted]". An author who left does not delete a post: its text, title or mark does.
+    A stated field wins over the text: posts removed by moderators may also read "[deleted]". An
+    author who left does not delete a post: its text, title or mark does.
     """
     text = (text or "").strip()
     if title == _GONE_TITLE or removed_by in _BY_AUTHOR:
@@ -128,7 +128,7 @@ def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadSt
 
 
 def post_link(subreddit: str, post: str, permalink: str | None) -> str:
-    """Where the post is read."""
+    """The address at which the post is read."""
     path = permalink or ""
     if not _PERMALINK.fullmatch(path):
         path = f"/r/{subreddit}/comments/{post}/"
@@ -136,7 +136,7 @@ def post_link(subreddit: str, post: str, permalink: str | None) -> str:
 
 
 def points_at_itself(url: str, post: str) -> bool:
-    """Whether the address of the post is that of its own page."""
+    """Whether the post links to its own page."""
     try:
         return f"/comments/{post}" in urlsplit(url).path
     except ValueError:

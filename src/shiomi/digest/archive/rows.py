@@ -19,7 +19,7 @@ from shiomi.extras import needs_extra
 
 __all__ = ["LONGEST_LINE", "BadRow", "Row", "cannot_read", "open_rows"]
 
-LONGEST_LINE = 8 * 2**20  # bytes; a longer line is no thread
+LONGEST_LINE = 8 * 2**20  # bytes; longer lines are refused
 _BATCH = 5000  # rows of parquet turned into Python objects at once
 
 
@@ -39,7 +39,7 @@ class Row:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The names of its columns; none for a line that is no JSON object."""
+        """The names of its columns; empty for a line that is not a JSON object."""
         if not isinstance(self.content, bytes):
             return frozenset(self.content)
         try:
@@ -57,10 +57,10 @@ class BadRow:
 
 
 def open_rows(path: Path, skip: int = 0) -> tuple[Iterator[Row | BadRow], int | None]:
-    """The rows of a file after the first `skip`, and how many it has where that is known.
+    """Return the rows of a file after the first `skip`, and their number if it is known.
 
-    Raises ImportFileError where there is no such file, it is no regular one, it is empty, or its
-    kind is not known; and while the rows are read, where reading fails.
+    Raises ImportFileError if the file does not exist, is not regular, is empty or of unknown kind;
+    and while rows are read, if reading fails.
     """
     name = one_line(str(path))
     try:
@@ -106,7 +106,7 @@ def _lines(path: Path, packed: bool, skip: int) -> Iterator[Row | BadRow]:
                 number += 1
                 too_long = len(line) > LONGEST_LINE
                 while len(line) > LONGEST_LINE and not line.endswith(b"\n"):
-                    line = stream.readline(LONGEST_LINE + 1)  # the rest of it, piece by piece
+                    line = stream.readline(LONGEST_LINE + 1)  # the rest of the line, in pieces
                 if number <= skip:
                     continue
                 if too_long:

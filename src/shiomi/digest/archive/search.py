@@ -2,8 +2,8 @@
 
 The index is of trigrams, so it needs no word boundaries and finds Japanese as it finds English.
 Texts and queries are folded alike, in width and case (folding.py); what is shown is not. Words of
-one or two characters have no trigram and are looked for in the text itself. A query is text:
-nothing in it is syntax but a pair of double quotes around words that must stand together.
+one or two characters have no trigram and are looked for in the text itself. A query is text. Its
+only syntax is a pair of double quotes around words that must be adjacent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shiomi.digest.thread import Passage, Thread
 
 __all__ = ["Hit", "query_words", "search_threads"]
 
-MOST_WORDS = 32  # further words of a query are left out: each is a search of its own
+MOST_WORDS = 32  # further words of a query are ignored: each costs a search
 CANDIDATES = 1000  # of more threads that match, the newest are ranked
 
 _WORD = re.compile(r'"([^"]*\S[^"]*)"(?!\S)|(\S+)')
@@ -39,7 +39,7 @@ class Hit:
 def query_words(query: str) -> list[str]:
     """The words, and phrases in double quotes, that must all occur.
 
-    A quote without its other half is left out, save where it stands alone.
+    An unpaired quote is dropped, unless it is the whole query.
     """
     words = (quoted or word.strip('"') or word for quoted, word in _WORD.findall(storable(query)))
     return list(dict.fromkeys(words))[:MOST_WORDS]
@@ -47,7 +47,7 @@ def query_words(query: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What ranking needs of a thread."""
+    """The fields of a thread that ranking uses."""
 
     n: int
     created: int
@@ -142,7 +142,7 @@ def _old_titles(database: Database, keys: Sequence[int]) -> dict[int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """How well a thread matches, and the text that is shown of it."""
+    """Return the score of a thread and the text to show."""
 
     rank: float
     text: str
@@ -171,7 +171,7 @@ def _first(scored: tuple[float, str]) -> float:
 
 
 def _found(text: str, words: Sequence[str]) -> list[float]:
-    """For each word 1 where it stands whole, 0.8 where as a part of one, 0 where it does not."""
+    """For each word: 1 if it occurs as a whole word, 0.8 if as a part of a word, else 0."""
     flat = folded(text)
     return [_how_whole(flat, word) for word in words]
 

@@ -41,16 +41,16 @@ _HACKER_NEWS = "hackernews"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one row says of one thread."""
+    """The facts about one thread in one row."""
 
     community: str
     id: str
     seen: int  # unix seconds
-    thread: Thread | None = None  # None: the row tells of the thread, but not enough to know it
+    thread: Thread | None = None  # None: the row has too few fields for a thread
     dated: int | None = None  # see Writer.add
     titles: tuple[tuple[int, int, str], ...] = ()  # (first seen, last seen, title)
     url: str | None = None
-    readings: tuple[Reading, ...] = ()  # beside those of the thread
+    readings: tuple[Reading, ...] = ()  # in addition to the thread's own
     place: tuple[int, int] | None = None  # (time, place on the front page)
 
 
@@ -76,7 +76,7 @@ def shape_of(columns: frozenset[str]) -> Shape | None:
 
 
 class ThreadLine(msgspec.Struct):
-    """Our own: a Thread as JSON, and optionally what the archive knows beside it."""
+    """Our own shape: a Thread as JSON, with optional further facts of the archive."""
 
     community: Name
     id: Id

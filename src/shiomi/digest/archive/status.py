@@ -1,4 +1,4 @@
-"""What an archive holds and how fresh it is."""
+"""The contents of an archive and their freshness."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class CommunityStatus:
     community: str
     threads: int
     newest_thread: int  # created
-    newest_reading: int | None  # time; None where no count was ever read
+    newest_reading: int | None  # time; None if no count was ever read
 
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """Where one source's collecting stands."""
+    """The collection state of one source."""
 
     source: str
     cursor: str
-    collected: int | None  # unix seconds; None where nothing came of it yet
+    collected: int | None  # unix seconds; None if nothing was read yet
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveStatus:
-    """What an archive holds and how fresh it is."""
+    """The contents of an archive and their freshness."""
 
     path: str
     size: int  # bytes on disk, the write-ahead log included

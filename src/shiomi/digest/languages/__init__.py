@@ -138,7 +138,7 @@ def parse_language(code: str, text: str) -> Language:
 def slots_of(phrase: str) -> frozenset[str]:
     """The slots of a phrase: {"count"} of "{count} points".
 
-    Raises ValueError where it holds anything but plain `{name}`.
+    Raises ValueError if it holds anything but plain `{name}`.
     """
     slots = set()
     for _, name, spec, conversion in string.Formatter().parse(phrase):

@@ -256,7 +256,7 @@ class _Earlier:
                 self.by_key.setdefault(key, []).append(thread)
 
     def repeat(self, story: Story) -> Reason | None:
-        """Why `story` repeats an earlier week; None where it does not."""
+        """Why `story` repeats an earlier week; None if it does not."""
         seen = {t.uid: t for t in story.threads if t.created < self.start}
         recurring: dict[str, Thread] = {}
         for thread in story.threads:

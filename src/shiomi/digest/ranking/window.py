@@ -50,7 +50,7 @@ def read_window(archive: ThreadSource, week: Week, *, as_of: int, weeks: int) ->
     """The threads of `week` and of up to `weeks` weeks before it, in one pass over the archive.
 
     The window begins with the first week that has any thread: what lies before the archive is
-    unknown, not empty. Raises ValueError where `weeks` is negative.
+    unknown, not empty. Raises ValueError if `weeks` is negative.
     """
     if weeks < 0:
         raise ValueError(f"weeks is {weeks}; a window looks back 0 weeks or more")

@@ -82,7 +82,7 @@ def watch_subject(
     """Return the week of a watched subject, compared with the `weeks` weeks before.
 
     `window` and `engagement` save reading and measuring the same threads again. Raises ValueError
-    where a watch has no term or an empty one.
+    if a watch has no term or an empty one.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
     engagement = engagement or Engagement(window.all, as_of=as_of)

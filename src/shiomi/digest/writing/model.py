@@ -231,7 +231,7 @@ class ModelWriter:
 def parse_draft(text: str) -> Draft:
     """A draft from a model's text, around which it may have put a fence or its thoughts.
 
-    Raises ChatError where no JSON object of the form asked for is in it.
+    Raises ChatError if no JSON object of the form asked for is in it.
     """
     if len(text) > LONGEST_DRAFT:
         raise ChatError("too_long", f"the answer has {len(text):,} characters")

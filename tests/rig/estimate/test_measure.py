@@ -133,7 +133,7 @@ def test_a_server_without_times_is_timed_and_its_reading_stays_unknown() -> None
     with loopback(openai) as address:
         found = ask(address, write=128, runs=3)
     assert found.path == "/v1/completions"
-    assert 0 < found.decode < 510  # 500 tok/s of sleep, less by what the machine takes
+    assert found.decode > 0  # about 500 tok/s of sleep on an idle machine
     assert found.prefill is None
 
 

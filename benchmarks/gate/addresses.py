@@ -1,8 +1,9 @@
-"""Whose range an address is in: microseconds a lookup, from the address's text.
+"""Time the lookup of an address in the published ranges, in microseconds, from the address's text.
 
     python -m benchmarks.gate.addresses
 
-Beside ours: a scan with the standard library's `ipaddress`, and pytricia (C; a prefix tree for each
+Compared with: a scan with the standard library's `ipaddress`, and pytricia (C; a prefix tree for
+each
 family), which answers with the longest prefix only and knows nothing of IPv4 inside IPv6.
 """
 

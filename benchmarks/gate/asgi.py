@@ -1,16 +1,17 @@
-"""CPU time per request of the gate in an ASGI server, beside what limits requests there instead.
+"""CPU time per request of the gate in an ASGI server, compared with rate limiters for ASGI.
 
     python -m benchmarks.gate.asgi [--rounds N] [--seconds S]
 
 One uvicorn with one worker (uvloop, httptools) per row, an application that answers 1 KB, wrk as
-the client with User-Agents of real browsers. What counts is the worker's own time on the CPU
+the client with User-Agents of real browsers. The figure is the worker's own CPU time
 (/proc/PID/schedstat) by the number of answers, since throughput on a shared machine swings. Rows
 take turns within every round; a cell is the median of the rounds, and what is bracketed is the
 median of the differences to the row's own base in the same round.
 
 The gate has all its patterns, prefixes and buckets. "Cookie": browsers that passed the challenge.
 "Counted": a policy that only counts browsers. "Any agent": no User-Agent comes twice. Needs wrk and
-$SHIOMI_DATA/gate. fastapi-guard 8.1.2 is no row: it tries every pattern it is given in a process of
+$SHIOMI_DATA/gate. fastapi-guard 8.1.2 has no row: it tries every pattern it is given in a process
+of
 its own first, and refuses ours where the machine is busy.
 """
 
@@ -185,7 +186,8 @@ def wrk_script(folder: Path, load: str, agents: Sequence[str]) -> Path:
 
 
 def start_seconds() -> tuple[float, float]:
-    """CPU seconds in which the gate is imported and made, beside an import of asyncio alone."""
+    """CPU seconds in which the gate is imported and made, compared with an import of asyncio
+    alone."""
     code = (
         "import time; import asyncio, logging, concurrent.futures.thread\n"
         "begun = time.process_time()\n"

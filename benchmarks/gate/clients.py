@@ -3,7 +3,7 @@
     python -m benchmarks.gate.clients [--rounds N]
 
 Chromium (the machine's own, driven by Playwright; JavaScript on and off) opens a page of the test
-site in a fresh context, so that every round passes the challenge once. Firefox ESR is started anew
+site in a fresh context, so that every round passes the challenge once. Firefox ESR is started again
 for each page, and its start is in the figure: the difference is what counts. The bar is 3 s.
 """
 

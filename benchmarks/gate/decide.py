@@ -1,4 +1,4 @@
-"""CPU time of one verdict and of its parts, in this process, beside a bare token bucket.
+"""CPU time of one verdict and of its parts, in this process, compared with a bare token bucket.
 
     python -m benchmarks.gate.decide
 

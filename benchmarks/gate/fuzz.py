@@ -1,6 +1,6 @@
 """Throw broken and hostile requests, cookies and policy files at the gate for a bounded time.
 
-What must hold, whatever comes in:
+These must hold for every input:
 - nothing raises but PolicyError, and that only for a policy file;
 - a training crawler by name gets no page, whatever else it sends, but what is always served;
 - nobody without the cookie gets a page that a browser would have to show the cookie for;

@@ -1,4 +1,4 @@
-"""What the gate's benchmarks of servers share: real User-Agents, sent by wrk, and the CPU time.
+"""Shared by the server benchmarks: real User-Agents, sent by wrk, and CPU times.
 
 Throughput on a shared machine swings threefold, so what counts is the server's own time on the CPU
 (/proc/PID/task/*/schedstat) by the number of answers. Needs wrk and $SHIOMI_DATA/gate.
@@ -105,6 +105,6 @@ def _spent(running: Server) -> float:
 
 
 def _family(process: int) -> list[int]:
-    """A process and all that came of it."""
+    """A process and its children."""
     below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [process, *(one for child in below for one in _family(int(child)))]

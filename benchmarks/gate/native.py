@@ -2,7 +2,7 @@
 
     python -m benchmarks.gate.native [--rounds N]
 
-Each server stands before one nginx that answers everything, first with nothing compiled, then with
+Each server proxies to one nginx that answers everything, first with nothing compiled, then with
 the default policy (`--challenge-as budget`, budgets too wide to refuse); both take turns. Counted
 is the time on the CPU of all threads of the server's processes (/proc), by the number of answers to
 wrk, which sends real browsers' User-Agents. nginx itself: `benchmarks.gate.nginx`. Needs the

@@ -1,4 +1,4 @@
-"""Whom the gate recognises, beside ai.robots.txt's nginx and Apache lists and crawler-user-agents.
+"""Compare the clients that the gate recognises with ai.robots.txt's lists and crawler-user-agents.
 
     python -m benchmarks.gate.recognition
     python -m benchmarks.gate.recognition --device-detector device_detector-6.5.1.tar.gz
@@ -172,7 +172,8 @@ def kept(title: str, groups: Mapping[str, Sequence[str]], agents: UserAgents) ->
 
 
 def speed(agents: UserAgents, lines: Sequence[str]) -> None:
-    """Print what asking takes, beside a loop and one alternation of the standard library."""
+    """Print the time of a lookup, compared with a loop and one alternation of the standard
+    library."""
     print(f"\nmicroseconds an agent, {len(lines)} agents, {len(agents)} patterns")
     loop = [re.compile(entry["pattern"]) for entry in crawler_list()]
     asked: dict[str, Callable[[str], object]] = {

@@ -1,9 +1,9 @@
-"""`shiomi gate report` on a long log: seconds and memory, beside wc and GoAccess.
+"""`shiomi gate report` on a long log: seconds and memory, compared with wc and GoAccess.
 
     python benchmarks/gate/report.py [LINES]          default 1,000,000
 
 The log is made: 5,000 clients, agents of the shipped list and browsers, times in order. GoAccess
-(Debian's package) gives statistics and no verdicts; where it is not installed its row is left out.
+(Debian's package) gives statistics and no verdicts; if it is not installed, its row is left out.
 """
 
 from __future__ import annotations

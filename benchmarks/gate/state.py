@@ -1,4 +1,4 @@
-"""What remembering costs: memory of a million clients, time of a take, and how exact workers are.
+"""Measure the state: memory of a million clients, time of a take, and how exact workers are.
 
     python -m benchmarks.gate.state
 

@@ -41,7 +41,7 @@ _LONGEST = 64  # characters; an IPv6 address with an IPv4 tail and a zone takes 
 
 
 def parse_address(text: str) -> bytes | None:
-    """Return the packed address written in `text`, or None where it is none.
+    """Return the packed address written in `text`, or None if it is not an address.
 
     A zone (`fe80::1%eth0`) is dropped. No port, bracket, blank or short IPv4 (`127.1`) is taken.
     """
@@ -84,7 +84,7 @@ def parse_prefix(text: str) -> Prefix:
     Raises
     ------
     ValueError
-        It is no network, its length is too long, or bits are set behind the prefix.
+        It is not a network, its length is too long, or bits are set after the prefix.
     """
     address, slash, length_text = text.partition("/")
     packed = _packed(address)
@@ -117,7 +117,7 @@ def parse_prefixes(text: str, *, where: str) -> list[Prefix]:
     Raises
     ------
     DataError
-        A line is no network; the message names `where` and the line's number.
+        A line is not a network; the message names `where` and the line's number.
     """
     prefixes = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -156,7 +156,8 @@ class RangeTable:
         return owners[bisect_right(starts, packed) - 1]
 
     def lookup(self, text: str) -> frozenset[str]:
-        """Return the names of all ranges that hold the address; of none where it is no address."""
+        """Return the names of all ranges that hold the address; an empty set if it is not an
+        address."""
         packed = parse_address(text)
         return _NOWHERE if packed is None else self.names_of(packed)
 

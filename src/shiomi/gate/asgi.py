@@ -3,8 +3,8 @@
     app = GateMiddleware(app)                               # the default policy
     app.add_middleware(GateMiddleware, policy="gate.toml")  # Starlette, FastAPI
 
-Written against the ASGI specification 3.0 alone. Bodies pass through as they come, in both
-directions; what a refused client still sends is not read.
+Written against the ASGI specification 3.0 alone. Bodies are streamed in both directions. The body
+of a refused request is not read.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ class GateMiddleware:
     data
         The folder that `shiomi gate update` writes; None: the lists of the package.
     dns
-        Whether crawlers are confirmed by reverse DNS where nothing else can tell.
+        Whether crawlers are confirmed by reverse DNS if there is no other proof.
     trap_links
-        Whether the trap's link is put into every page of HTML, at the end of its body.
+        Whether the trap's link is put at the end of complete HTML documents.
     gatekeeper
         All of policy, state and dns at once, made by yourself.
     """
@@ -113,7 +113,7 @@ class GateMiddleware:
             await self._app(scope, receive, send)
 
     def _passed(self, request: Request, decision: Decision, send: Send) -> Send:
-        """What the application sends by: adds the gate's headers, and the trap's link."""
+        """Return a `send` that adds the gate's headers and the trap's link."""
         added = self._headers
         if decision.headers:
             added = added + _encoded(decision.headers)

@@ -1,13 +1,13 @@
 """The challenge without JavaScript: a small page, and a cookie for who goes on from it.
 
-A browser goes on by itself, by a `Refresh` *header*: crawlers that follow a redirection, or a
-`<meta http-equiv=refresh>`, do not read it. Where a browser does not either (lynx, w3m), there is a
-button in a form sent by POST, which crawlers do not send. The address in the header is good for GET
+A browser follows a `Refresh` *header*. Crawlers follow redirects and `<meta http-equiv=refresh>`,
+but not this header. For browsers that ignore it too (lynx, w3m) there is a button in a form sent by
+POST, which crawlers do not send. The address in the header is good for GET
 alone and is nowhere in the page; the form's is good for POST alone.
 
 Both addresses are signed for this client and this page, so they lead to no other site and cannot be
-made up. The page also sets a cookie that means nothing but that cookies come back: who returns
-without it is told so, and not sent round in a circle.
+made up. The page also sets a cookie that only shows that the browser returns cookies. A client
+without it gets a page that explains this, and no endless loop.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["challenge", "enter", "enter_path", "local_address", "renewed"]
 
 _LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
 _KEPT = "%/:@!$&'()*+,;=-._~"  # what needs no encoding in a path (RFC 3986, 3.3)
-_MOST_TRIES = 10  # challenges in a row that a browser is sent on from by itself
+_MOST_TRIES = 10  # challenges in a row that a browser may pass without the button
 _SCRIPT_SECONDS = 1  # the page's script has this long before the Refresh header leads on
 _REFRESH, _BUTTON = "refresh", "button"
 
@@ -36,7 +36,7 @@ def challenge(
 ) -> Response:
     """Return the challenge's page, standing before the page that is asked for.
 
-    `by_itself`: whether a browser may go on from it by itself, or has to have the button pressed.
+    `by_itself`: whether the browser may continue without a press of the button.
     """
     tries = _tries(request, policy)
     by_itself = by_itself and tries < _MOST_TRIES
@@ -157,7 +157,7 @@ def _parameters(request: Request, policy: Policy) -> tuple[str, str]:
 
 
 def _tries(request: Request, policy: Policy) -> int:
-    """How often the client was challenged in a row; 0 where it sent no number from 1 to 99."""
+    """Return how often the client was challenged in a row, 0 to 99."""
     header = request.headers.get(b"cookie")
     if header is None:
         return 0

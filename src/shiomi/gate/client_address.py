@@ -1,8 +1,9 @@
-"""Whose request it is, where proxies stand in between.
+"""Find the client's address behind trusted proxies.
 
 Only what a trusted proxy wrote is believed. The chain of addresses (X-Forwarded-For, or Forwarded
 of RFC 7239, section 4) is read from its end, which the nearest proxy wrote; the first address that
-is no trusted proxy is the client. What stands before it, the client could have written itself.
+does not belong to a trusted proxy is the client. The client itself could have written everything
+before it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class TrustedProxies:
     Parameters
     ----------
     trusted
-        Addresses and networks; "unix" for whoever comes by a Unix socket.
+        Addresses and networks; "unix" for connections by a Unix socket.
     header
         One of HEADERS. The proxy must set it or append to it on every request.
 
@@ -66,7 +67,8 @@ class TrustedProxies:
         return self._unix if not peer else bool(self._table.lookup(peer))
 
     def client(self, peer: str | None, headers: Mapping[bytes, bytes]) -> bytes:
-        """Return the client's packed address, or UNKNOWN where the proxy's word is no address.
+        """Return the client's packed address, or UNKNOWN if the proxy's header holds no valid
+        address.
 
         `peer` is the other end of the connection; without the header it is the client itself.
         """

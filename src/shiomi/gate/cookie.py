@@ -59,8 +59,8 @@ class Elsewhere:
     """Counts in a state the networks where one cookie, or one token, is used away from its home.
 
     The first use in a network takes a token from a bucket of the cookie. A use in a network that
-    was seen before takes nothing. Both are asked in one step: the network's own bucket is empty
-    for longer than the cookie's takes to give a token, so the wait tells which of them refused.
+    was seen before takes nothing. One call takes both tokens. The network's bucket stays empty for
+    longer than the cookie's bucket needs for one token, so the wait shows which bucket refused.
     """
 
     def __init__(self, secret: bytes, value: bytes, address: bytes, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong in the gate, as one tree.
+"""The errors of the gate, as one tree.
 
 GateError
 ├── PolicyError    a policy has an unknown key, a wrong value or contradicts itself; says where

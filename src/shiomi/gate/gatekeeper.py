@@ -173,7 +173,7 @@ class Gatekeeper:
     async def judge_fully(self, request: Request, *, state: State | None = None) -> Decision:
         """Return the verdict, asking DNS where only that can tell; never raises an Exception.
 
-        A state that blocks is asked in a thread. What is waited for has a time limit of its own.
+        A state that blocks is asked in a thread. Every wait has a time limit.
         `state` stands in for the gatekeeper's own, for a request that was counted before.
         """
         begun = time.perf_counter()
@@ -215,7 +215,7 @@ class Gatekeeper:
         return b"%b%b%b" % (around[0], token.encode(), around[1])
 
     def _link_around(self, request: Request) -> tuple[bytes, bytes]:
-        """What stands before and after the token in the link of one page, in one language."""
+        """Return the link of one page, in one language, before and after the token."""
         language = preferred_language(request.header("accept-language"))
         link = trap_link(self.policy, "TOKEN", page_name(request.path), language)
         before, _, after = link.encode("ascii", "xmlcharrefreplace").partition(b"TOKEN")
@@ -276,7 +276,7 @@ class Gatekeeper:
             self._waiting -= 1
 
     def _failed(self, request: Request) -> Decision:
-        """In an `except` clause: say what was raised, and answer as the policy wants it."""
+        """Log the exception that is handled, and return the policy's answer to failures."""
         _log.exception("no verdict on %.20s %.200r", request.method, request.path)
         return self._on_failure()
 

@@ -58,7 +58,8 @@ class Metrics:
             self._add(decision, count)
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything counted, as JSON has it: to be kept, sent, and added to that of others."""
+        """Return all counts as JSON values, to be saved and added to the counts of other
+        workers."""
         self._settle()
         return {
             "verdicts": [[*labels, count] for labels, count in self._verdicts.items()],

@@ -6,7 +6,7 @@ __all__ = ["Purpose"]
 
 
 class Purpose(StrEnum):
-    """What a client fetches pages for, in the words of the policy file."""
+    """The purpose of a client, as the policy file names it."""
 
     AI_TRAINING = "ai-training"  # gathers text to train models on, or to sell for that
     AI_SEARCH = "ai-search"  # indexes pages for answers that a model gives

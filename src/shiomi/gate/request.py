@@ -36,7 +36,7 @@ class Request(NamedTuple):
     headers: Mapping[bytes, bytes]  # names in lower case; values of one name joined
 
     def header(self, name: str) -> str:
-        """Return the value of the header with this lower-case name, or "" where it was not sent."""
+        """Return the value of the header with this lower-case name, or "" if it was not sent."""
         return self.headers.get(name.encode(), b"").decode("latin-1")
 
     @property
@@ -65,7 +65,7 @@ class Request(NamedTuple):
         peer
             The address at the other end of the connection; None: a Unix socket, or not known.
         headers
-            Names in any case, and again where one was sent twice; characters are bytes (latin-1).
+            Names in any case; a header sent twice is given twice; characters are bytes (latin-1).
         proxies
             Whose word on the client's address and scheme counts.
         """
@@ -125,8 +125,8 @@ class Request(NamedTuple):
     ) -> Request:
         """Return the request of a WSGI environment (PEP 3333, "environ Variables").
 
-        Names of headers come with "_" for "-", and the path decoded: it is encoded anew where the
-        server does not say how it was sent (RAW_URI, REQUEST_URI).
+        WSGI replaces "-" in header names by "_" and decodes the path. The path is encoded again
+        unless the server passes it as sent (RAW_URI, REQUEST_URI).
         """
         headers = {
             name[5:].replace("_", "-").lower().encode("latin-1", "replace"): _sent(value)

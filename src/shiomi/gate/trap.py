@@ -4,8 +4,9 @@ The link says that it is for robots, and robots.txt forbids it. It is out of sig
 order of the Tab key twice over: by `hidden`, for sites whose Content-Security-Policy forbids styles
 in elements, and by a style, for sites whose style sheet shows all links. Its first page is a
 warning. A visit counts only if a client comes to several of these pages, as a robot does that
-follows all links. A link on the warning, which says that it blocks whoever follows it, counts at
-once. A client that is caught loses every cookie it has earned (`shiomi.gate.decision`).
+follows all links. The warning has a second link, labelled as one that blocks the client. A visit to
+that link counts at once. A client that is caught loses every cookie it has earned
+(`shiomi.gate.decision`).
 
 Nobody can lead others into the trap:
 
@@ -55,7 +56,7 @@ def page_name(page: str) -> str:
 
 
 def trap_link(policy: Policy, token: str, name: str, language: str = "en") -> str:
-    """Return the link as HTML, to stand before `</body>`.
+    """Return the link as HTML, to be put before `</body>`.
 
     Parameters
     ----------

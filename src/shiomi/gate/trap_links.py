@@ -1,6 +1,6 @@
 """The trap's link, put into pages on their way out: at the end of complete HTML documents only.
 
-The link stands before the last `</body>` of a page, if the page begins as a document (`<!doctype
+The link goes before the last `</body>` of a page, if the page begins as a document (`<!doctype
 html>` or `<html>`) and ends with that tag. It is never put into a fragment, an attachment, a
 compressed answer, or a part of one.
 

@@ -67,7 +67,7 @@ def trial(
     Raises
     ------
     GateError
-        The URL is no web address or path, or `address` is none.
+        The URL is not a web address or path, or `address` is not an IP address.
     """
     scheme, host, target = _split(url)
     packed = parse_address(address)
@@ -102,7 +102,8 @@ def trial(
 
 
 def user_agent_of(name: str, tables: Tables) -> str:
-    """Return a User-Agent for "browser", for the name of a known client, or as it stands."""
+    """Return a User-Agent for "browser", for the name of a known client, or else the text
+    itself."""
     if name.lower() == "browser":
         return BROWSER
     known = {pattern.client.name.lower(): pattern.client for pattern in tables.agents.patterns}

@@ -3,7 +3,7 @@
     application = GateMiddleware(application)               # the default policy
     app.wsgi_app = GateMiddleware(app.wsgi_app, "gate.toml")  # Flask
 
-Written against PEP 3333 alone. Bodies pass through as they come, in both directions.
+Written against PEP 3333 alone. Bodies are streamed in both directions.
 
 WSGI hands headers over under names in which "-" and "_" are one. A server behind a proxy has to
 drop names with "_" (nginx and gunicorn do), or a client can write over what the proxy says of it.
@@ -140,7 +140,7 @@ class _Passing:
         return self._start_response(status, [*headers, *self._added], exc_info)
 
     def pages(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Pass the chunks on as they come, the link among them."""
+        """Yield the application's chunks, with the link in its place."""
         try:
             for chunk in chunks:
                 if self._held is not None and not chunk:
@@ -182,7 +182,7 @@ def _answer(response: Response, request: Request, start_response: StartResponse)
 
 
 class _DnsThread:
-    """Asks DNS in an event loop of its own, in one thread, begun with the first question."""
+    """Asks DNS in an event loop of its own, in one thread that starts with the first question."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -201,7 +201,7 @@ class _DnsThread:
 
     def _running(self) -> tuple[asyncio.AbstractEventLoop, ReverseDns]:
         with self._lock:
-            # A fork leaves the thread behind: the worker begins one of its own.
+            # A fork does not copy the thread, so a worker starts its own.
             if self._loop is None or self._resolver is None or self._pid != os.getpid():
                 self._loop = asyncio.new_event_loop()
                 self._resolver = ReverseDns()

@@ -18,7 +18,7 @@ __all__ = ["gate"]
 def gate() -> None:
     """Keep LLM crawlers out of a site, without JavaScript.
 
-    One policy says what happens to each kind of client; every server gets it.
+    One policy sets the action for each kind of client, for every server.
     """
 
 

@@ -1,4 +1,4 @@
-"""What several commands of the gate are told alike: the policy, and the folder of newer lists."""
+"""Options that several commands of the gate share: the policy, and the folder of newer lists."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def data_option(command: Command) -> Command:
 
 
 def policy_path(named: Path | None) -> Path | None:
-    """The file that --policy names, else gate.toml where there is one, else None."""
+    """Return the file that --policy names, else gate.toml if it exists, else None."""
     default = Path("gate.toml")
     return default if named is None and default.exists() else named
 
 
 def chosen_policy(named: Path | None) -> Policy:
-    """The policy of that file; the default one where there is no file."""
+    """Return the policy of that file, or the default policy."""
     from shiomi.gate.policy import Policy, load_policy
 
     path = policy_path(named)

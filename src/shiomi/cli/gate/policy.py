@@ -44,8 +44,8 @@ _PRESETS = (
 def policy(file: Path, check: bool, force: bool, preset: str | None, json: bool) -> None:
     """Write the default policy into FILE with comments, or check one.
 
-    Every key stands in it with its default and what it is for, so that the file itself is
-    the reference. FILE is gate.toml where none is named; - is standard output.
+    It has every key with its default and its purpose, so the file itself is the reference. FILE
+    defaults to gate.toml; - is standard output.
 
     \b
     Examples:

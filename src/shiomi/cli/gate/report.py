@@ -55,8 +55,8 @@ def report(
     Reads access logs of nginx and Apache, common or combined, gzipped or not, oldest first, in
     one pass. First come those whom the policy would have kept out perhaps wrongly: clients that
     behave like people, and search engines, previews, archives and feed readers. Verdicts are
-    counted with the log's own times, so budgets run as they would have. Who says it is a browser
-    is taken to pass the challenge, all others to fail. Nothing is looked up in DNS.
+    counted with the log's own times, so budgets run as they would have. The report assumes that
+    browsers pass the challenge and all others fail. Nothing is looked up in DNS.
 
     \b
     Examples:

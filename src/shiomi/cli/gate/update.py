@@ -34,8 +34,8 @@ def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> Non
       networks, one a line       192.0.2.0/24 or 2001:db8::/32; # begins a comment
 
     Ranges are called what their file is called: googlebot.json holds those of "googlebot". For any
-    other file say the name: openai=gptbot.json. Several files may go into one name. What is not
-    given stays as it was. A file with anything wrong in it is refused with the place, and then
+    other file say the name: openai=gptbot.json. Several files may go into one name. Other lists
+    stay as they were. A file with anything wrong in it is refused with the place, and then
     nothing at all is written.
 
     \b

@@ -10,9 +10,9 @@
     GET /health   204.
     else          the gate's own pages and files (`/.gate/`, /robots.txt), with the client's path.
 
-What the client asked for is in headers: X-Forwarded-Method and X-Forwarded-Uri, or those of nginx,
-X-Original-Method and X-Original-URI. They are believed of the web server alone, whose address has
-to be named; from anybody else, and without them, the answer is an error and never a 2xx.
+The client's request is in the headers X-Forwarded-Method and X-Forwarded-Uri, or for nginx in
+X-Original-Method and X-Original-URI. They are trusted only from the web servers named to the
+service. Any other question gets an error, never a 2xx.
 """
 
 from __future__ import annotations
@@ -149,8 +149,8 @@ class ForwardAuth:
         )
         if not self._proxies.any:
             return request
-        # Who came to the server may be a proxy of the policy's. Only then its header is believed:
-        # the server hands on what anybody else has written there.
+        # The peer of the web server may be a proxy that the policy trusts. Only then is its header
+        # trusted, since the web server passes on any client's header.
         came = text_of(request.address) if request.address else None
         return request._replace(address=self._proxies.client(came, headers))
 

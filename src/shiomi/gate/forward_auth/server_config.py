@@ -1,8 +1,8 @@
-"""What a web server's configuration needs, for it to ask the gate about every request.
+"""Configuration that makes a web server ask the gate about every request.
 
 nginx's `auth_request` passes on neither page nor status of a refusal, so the page is fetched after
-it (`/answer`), with the verdict brought along. Where the service does not answer, nginx and Caddy
-do what the policy's `on_failure` says; Traefik refuses, whatever it says.
+it (`/answer`), with the verdict brought along. If the service does not answer, nginx and Caddy
+follow the policy's `on_failure`; Traefik always refuses.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ location / {{
 
 
 def _nginx_file(path: str, file: Response) -> str:
-    """A file that nginx answers by itself, so that it is served when the service is not."""
+    """Write a file that nginx serves itself, also while the service is down."""
     lines, pieces = file.body.decode("utf-8").splitlines(keepends=True), [""]
     for line in lines:
         if len(pieces[-1]) + len(line) > _LONGEST_NGINX:

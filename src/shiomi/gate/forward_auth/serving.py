@@ -46,7 +46,7 @@ _STOP_SECONDS = 10  # for requests under way when the service is stopped
 
 @dataclass(frozen=True)
 class Service:
-    """What is served: everything a worker needs to begin."""
+    """The settings of the service, which every worker reads."""
 
     policy: Path | None = None  # None: the default policy
     state: str = "memory"  # as `open_state` takes it
@@ -147,7 +147,7 @@ def serve(
 
 
 def _supervisor() -> Any:
-    """uvicorn's supervisor of workers, which tells them to reload in place of starting others."""
+    """Return uvicorn's supervisor of workers, changed to reload them in place."""
     from uvicorn.supervisors import Multiprocess
 
     class Supervisor(Multiprocess):

@@ -80,7 +80,7 @@ def added(state: State, *, links: bool) -> float:
             await application(scope, receive, send)
 
     loop = asyncio.new_event_loop()
-    least = {}
+    least: dict[str, float] = {}
     for _ in range(ROUNDS):
         for name, application in (("gate", gate), ("site", site)):
             begun = time.process_time()
@@ -94,7 +94,8 @@ def added(state: State, *, links: bool) -> float:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as folder:
-        states = {"FileState": FileState(Path(folder) / "s"), "MemoryState": MemoryState()}
+        states: dict[str, State] = {"MemoryState": MemoryState()}
+        states["FileState"] = FileState(Path(folder) / "s")
         for name, state in states.items():
             for links in (True, False):
                 what = "with the trap's link" if links else "without"

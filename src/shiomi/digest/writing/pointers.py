@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shiomi.digest.writing.evidence import Item, ItemKind
-from shiomi.digest.writing.extract import Quote, extract
+from shiomi.digest.writing.extract import Quote, extract, tokens
 from shiomi.digest.writing.sentences import sentences
 
-__all__ = ["Pointer", "find_pointer"]
+__all__ = ["Pointer", "find_pointer", "on_subject"]
 
 _SOURCE = frozenset({ItemKind.POST, ItemKind.ARTICLE, ItemKind.ABSTRACT})
 
@@ -85,10 +85,23 @@ def find_pointer(
             return Pointer(name, quotes[0])
     rated = [item for item in items if item.kind is ItemKind.COMMENT and item.points]
     rated.sort(key=lambda item: (-(item.points or 0), item.number))
-    for item in rated[:RATED]:
+    for item in on_subject(rated[:RATED], about) if about else rated[:RATED]:
         if quotes := extract([item], most=1, about=about, without=without):
             return Pointer("voice", quotes[0])
     return None
+
+
+def on_subject(items: Sequence[Item], about: str) -> list[Item]:
+    """Return the items, comments with only the sentences that share a word with `about`."""
+    wanted = set(tokens(about))
+    found = []
+    for item in items:
+        if item.kind is ItemKind.COMMENT:
+            said = [one for one in sentences(item.text) if wanted.intersection(tokens(one))]
+            item = replace(item, text="\n\n".join(said))
+        if item.text:
+            found.append(item)
+    return found
 
 
 def _matching(

@@ -14,7 +14,7 @@ from shiomi.digest.writing.evidence import Evidence, Item, ItemKind, gather
 from shiomi.digest.writing.extract import Quote, extract
 from shiomi.digest.writing.grounded import Grounded, quotation
 from shiomi.digest.writing.model import ModelWriter
-from shiomi.digest.writing.pointers import find_pointer
+from shiomi.digest.writing.pointers import find_pointer, on_subject
 from shiomi.digest.writing.sentences import sentences
 from shiomi.digest.writing.statements import Statements, said_title
 
@@ -92,8 +92,9 @@ class _Parts:
             return list(self._grounded.technical)
         found = [*self._statements.page(), *self._grounded.technical]
         if not self._enough:
-            found += self._quote(self._own, QUOTES)
-        if not self._own and not self._grounded.technical:
+            about = self._evidence.heading.title
+            found += self._quote(on_subject(self._own, about), QUOTES)
+        if not (found or self._quoted or self._grounded.technical) or not self._own:
             found.append(self._statements.no_text())
         return found
 

@@ -46,14 +46,27 @@ def test_a_name_that_may_be_several_is_asked_back(text: str) -> None:
         simulated(text)
 
 
-def test_the_memory_that_a_chip_shares_narrows_what_is_asked_back() -> None:
-    with pytest.raises(AmbiguousPartError, match=r"M4 10-core GPU 16 GB; M4 8-core GPU 16 GB\. "):
-        simulated("M4, 16GB")
+def test_variants_that_differ_in_cores_only_are_taken_as_the_one_with_the_fewest() -> None:
+    for text, name in (
+        ("M4, 16GB", "M4 8-core GPU 16 GB"),
+        ("M4 Pro, 48 GB", "M4 Pro 16-core GPU 48 GB"),
+        ("Mac Studio M3 Ultra 256GB", "M3 Ultra 60-core GPU 256 GB"),
+        ("MacBook Pro M3 Pro 18GB", "M3 Pro 14-core GPU 18 GB"),
+        ("H200", "H200 SXM"),
+        ("RTX PRO 6000", "RTX PRO 6000 Blackwell Workstation Edition"),
+    ):
+        assert simulated(text).gpus[0].name == name
+
+
+def test_two_machines_of_one_kind_have_the_memory_of_both() -> None:
+    machine = simulated("DGX Spark x2")
+    assert len(machine.gpus) == 2
+    assert machine.memory_gib == 2 * machine.gpus[0].memory_gib
 
 
 @pytest.mark.parametrize(
     ("text", "nearest"),
-    [("RTX 4909", "GeForce RTX 4090"), ("MacBook Pro M3 Pro 18GB", "M3 Pro 14-core GPU")],
+    [("RTX 4909", "GeForce RTX 4090"), ("super M3 Pro 18GB", "M3 Pro 14-core GPU")],
 )
 def test_a_misspelt_or_padded_name_is_offered_what_is_near(text: str, nearest: str) -> None:
     with pytest.raises(UnknownPartError, match=f"nearest known: .*{nearest}"):

@@ -20,6 +20,7 @@ from shiomi.cli.rig.machine import (
 __all__ = ["fit"]
 
 _SHOWN = 15
+_FEW = 5  # rows if no model is usable
 
 
 @click.command()
@@ -37,7 +38,7 @@ _SHOWN = 15
     help="A folder with more models, one .toml each.",
 )
 @calibration_option
-@click.option("--all", "everything", is_flag=True, help=f"All rows, not the first {_SHOWN}.")
+@click.option("--all", "everything", is_flag=True, help="Also what is slow or may not fit.")
 @json_option
 @language_option
 def fit(
@@ -68,7 +69,7 @@ def fit(
       shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
-    from shiomi.rig.estimate.best import best_per_purpose, rank
+    from shiomi.rig.estimate.best import best_per_purpose, in_order, usable
     from shiomi.rig.estimate.fit import Floor, fit_models
     from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.model.known_models import known_models
@@ -81,13 +82,13 @@ def fit(
     runs = fit_models(
         known, machine, setting, floor=floor, calibration=chosen_calibration(calibration)
     )
-    # Models of unknown speed come after models that are known to be usable.
-    runs.sort(key=lambda x: (x.decode is None, -rank(x), x.known.name))
+    runs = in_order(runs)
+    worth_it = sum(map(usable, runs))
     best = best_per_purpose(runs, language=language or ("ja" if lang == "ja" else None))
     if json:
         as_json(fit_json(machine, runs, best, setting))
     else:
-        text = machine_text(machine, lang, unknown=False)  # that follows the table
+        text = machine_text(machine, lang, unknown=False)  # that stands below the table
         text += fit_text(
             machine,
             runs,
@@ -95,7 +96,7 @@ def fit(
             setting,
             floor,
             of=len(known),
-            most=None if everything else _SHOWN,
+            most=None if everything else min(_SHOWN, worth_it) or _FEW,
             language=lang,
             columns=terminal_columns(),
         )

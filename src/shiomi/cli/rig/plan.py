@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ from shiomi.cli.rig.machine import language_option
 from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
 
 if TYPE_CHECKING:
+    from shiomi.rig.buy.budget import Answer, BudgetPlan, Running
     from shiomi.rig.buy.wish import Wish
     from shiomi.rig.errors import PlanError
     from shiomi.rig.estimate.use import Use
@@ -94,8 +97,6 @@ def plan(
 
 
 def _asked_use(use: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
-    from dataclasses import replace
-
     from shiomi.rig.estimate.fit import Floor
     from shiomi.rig.estimate.use import find_use
 
@@ -147,20 +148,30 @@ def _budget_first(
     )
     for line in offers.refused:
         echo(f"left out: {line}", err=True)
-    found = plan_budget(
-        int(budget),
-        use,
-        known_models(),
-        catalog,
-        offers,
-        example_machines(currency) if machines is None else read_machines(machines, currency),
-        _wish(options),
-        quality=quality_table() if quality is None else read_quality(quality),
-        currency=currency,
-    )
+    sold = example_machines(currency) if machines is None else read_machines(machines, currency)
+    scores = quality_table() if quality is None else read_quality(quality)
+    models = known_models()
+
+    def search(amount: float, asked: Use, used: bool) -> BudgetPlan:
+        wish = replace(_wish(options), used=used)
+        return plan_budget(
+            int(amount),
+            asked,
+            models,
+            catalog,
+            offers,
+            sold,
+            wish,
+            quality=scores,
+            currency=currency,
+        )
+
+    found = search(budget, use, not options["no_used"])
     running = Running(per_kwh=_KWH[currency])
     if page is not None:
-        raise click.UsageError("--page is not ready")
+        _write_page(
+            page, budget, use, search, running, currency, lang, used_too=not options["no_used"]
+        )
     if json:
         as_json(budget_json(found, running, lang))
         return
@@ -169,6 +180,40 @@ def _budget_first(
         echo(line)
     if page is not None:
         echo(say(lang, "budget", "page", {"file": str(page)}))
+
+
+def _write_page(
+    page: Path,
+    budget: float,
+    use: Use,
+    search: Callable[[float, Use, bool], BudgetPlan],
+    running: Running,
+    currency: str,
+    lang: str,
+    *,
+    used_too: bool,
+) -> None:
+    """Search every use with and without used parts, up to three times the budget."""
+    from shiomi.cli.progress import progress
+    from shiomi.rig.errors import PlanError
+    from shiomi.rig.estimate.use import USES
+    from shiomi.rig.report.budget_page import render_budget_page
+
+    uses = {**USES, use.name: use}
+    frontiers: dict[tuple[str, bool], tuple[Answer, ...]] = {}
+    with progress(quiet=False) as show:
+        for number, name in enumerate(uses):
+            show(number, len(uses), name)
+            for used in (True, False):
+                try:
+                    frontiers[name, used] = search(3 * budget, uses[name], used).frontier
+                except PlanError:
+                    frontiers[name, used] = ()
+    text = render_budget_page(frontiers, int(budget), (use.name, used_too), currency, running, lang)
+    try:
+        page.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{page} cannot be written: {error.strerror}") from None
 
 
 def _wish(options: dict[str, Any]) -> Wish:

@@ -1,61 +1,64 @@
-"""The best of the models that run, per purpose: by size and newness, at a speed one can work with.
+"""What is worth running first, and the best model for each purpose.
 
-No benchmark of answers is used, as none covers these models in these formats and languages. The
-order follows a rule of thumb, which is named wherever it is used: capacity is the geometric mean of
-all parameters and of the parameters read per token (so that a mixture of experts counts between the
-two); a model
-one year newer counts as one of twice the capacity; formats below four bits lose some of it.
+Models are ordered by `worth`: the score of their answers (`shiomi.rig.model.quality`), less what
+the format loses, and a bonus for speed beyond the floor. Models that are slower than the floor,
+or that may not fit, come last.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 
 from shiomi.rig.estimate.fit import Runs
-from shiomi.rig.model.quantisation import find_quantisation
+from shiomi.rig.estimate.use import USES, Use, worth
+from shiomi.rig.model.quality import Quality, quality_table
 
-__all__ = ["LONG_CONTEXT", "best_per_purpose", "rank"]
+__all__ = ["LONG_CONTEXT", "best_per_purpose", "in_order", "usable"]
 
 LONG_CONTEXT = 65_536  # tokens that have to fit for long documents
-_FIRST_YEAR = 2023
-# Doublings of capacity that a format below these bits per weight is taken to lose.
-_LOSSES = ((4.0, 0.0), (3.7, 0.4), (2.95, 1.0), (0.0, 1.6))
 
 
-def rank(runs: Runs) -> float:
-    """Doublings of capacity: higher is better."""
-    model = runs.model
-    capacity = math.sqrt(float(model.parameters) * model.active_parameters)
-    bits = find_quantisation(runs.quantisation).dense_bits
-    lost = next(loss for least, loss in _LOSSES if bits >= least)
-    return math.log2(capacity) + _years(runs.known.released) - lost
+def usable(runs: Runs) -> bool:
+    """Return whether the model surely fits and is as fast as the floor by its lower bound."""
+    return runs.fast and runs.sure
 
 
-def _years(released: str | None) -> float:
-    """Years since the first of 2023; of a model without a date, none."""
-    if released is None:
-        return 0.0
-    year, month = released.split("-")
-    return int(year) - _FIRST_YEAR + (int(month) - 1) / 12
+def in_order(
+    found: Iterable[Runs], use: Use | None = None, quality: Quality | None = None
+) -> list[Runs]:
+    """Return the runs, those worth running first; unknown speeds are last."""
+    use, quality = use or USES["chat"], quality or quality_table()
+    return sorted(
+        found,
+        key=lambda x: (
+            not usable(x),
+            x.decode is None,
+            -worth(x, use, quality).worth,
+            x.known.name,
+        ),
+    )
 
 
-def best_per_purpose(found: Iterable[Runs], *, language: str | None = None) -> dict[str, Runs]:
-    """The best run for each purpose: chat, code, long documents, and the reader's language.
+def best_per_purpose(
+    found: Iterable[Runs], *, language: str | None = None, quality: Quality | None = None
+) -> dict[str, Runs]:
+    """Return the best run for chat, code, long documents, and the reader's language.
 
-    Runs that are slower than the floor or that may not fit are left out. Purposes that nothing
-    serves are absent.
+    Purposes that nothing serves are absent.
     """
-    runs = [x for x in found if x.fast and x.sure]
-    purposes: dict[str, Callable[[Runs], bool]] = {
-        "chat": lambda x: "chat" in x.known.purposes,
-        "code": lambda x: "code" in x.known.purposes,
-        "long": lambda x: "chat" in x.known.purposes and x.context >= LONG_CONTEXT,
+    runs = [x for x in found if usable(x)]
+    purposes: dict[str, tuple[str, Callable[[Runs], bool]]] = {
+        "chat": ("chat", lambda x: "chat" in x.known.purposes),
+        "code": ("code", lambda _: True),
+        "long": ("long", lambda x: "chat" in x.known.purposes and x.context >= LONG_CONTEXT),
     }
     if language:
-        purposes[language] = lambda x: language in x.known.languages and "chat" in x.known.purposes
+        purposes[language] = (
+            "chat",
+            lambda x: language in x.known.languages and "chat" in x.known.purposes,
+        )
     best = {}
-    for purpose, serves in purposes.items():
-        if able := [x for x in runs if serves(x)]:
-            best[purpose] = max(able, key=lambda x: (rank(x), x.known.name))
+    for purpose, (use, serves) in purposes.items():
+        if able := in_order((x for x in runs if serves(x)), USES[use], quality):
+            best[purpose] = able[0]
     return best

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shiomi.rig.errors import RigError, SettingError
-from shiomi.rig.estimate.best import rank
 from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.fit import Floor, Runs, fit_models
 from shiomi.rig.estimate.power import JOULES_PER_KWH, wall_watts
@@ -22,6 +21,7 @@ from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.message import Message, basis, reason
 from shiomi.rig.model.known_models import KnownModel, known_models
+from shiomi.rig.model.quality import Quality, format_loss, quality_table
 
 __all__ = ["Work", "Writer", "pick_writer"]
 
@@ -98,7 +98,7 @@ def pick_writer(
     in_time = [x for x in timed if x.seconds.high <= deadline and x.runs.sure]
     if not in_time:
         raise RigError(_reason(language, deadline, able, running, timed))
-    return sorted(in_time, key=lambda x: (-rank(x.runs), x.name))
+    return sorted(in_time, key=lambda x: (-_score(x, quality_table()), x.name))
 
 
 def _reason(
@@ -122,6 +122,11 @@ def _reason(
         return reason("no_writing_speed", of=running[0].note)
     smallest = min(able, key=lambda x: x.model.parameters)
     return reason("no_writer_fits", count=len(able), language=language, model=smallest.name)
+
+
+def _score(writer: Writer, quality: Quality) -> float:
+    score, _ = quality.score(writer.runs.known, "chat")
+    return score - format_loss(writer.runs.quantisation)
 
 
 def _seconds(runs: Runs, work: Work) -> Estimate | None:

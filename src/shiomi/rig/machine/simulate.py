@@ -32,6 +32,10 @@ _COUNT = (
     re.compile(r"(?P<count>\d{1,2}) ?x(?P<name>.+)"),  # 2x16 GB
 )
 _BETWEEN = re.compile(r"[,、;]|(?<!max)\+| and ", re.IGNORECASE)  # but "Ryzen AI Max+ 395"
+_PRODUCT = re.compile(
+    r"\b(apple |nvidia )?(mac ?studio|mac ?mini|macbook (pro|air)|mac pro|imac) *", re.IGNORECASE
+)
+_SIZE = re.compile(r"(\d{1,4}) ?(?:gb|gib)\b")
 _NO_GPU = {"cpu", "cpu only", "no gpu", "none"}
 _PROCESSOR = re.compile(
     r"\b(ryzen|threadripper|epyc|athlon|xeon|pentium|celeron|core (i?[3579]|ultra)|i[3579]-\d)"
@@ -51,7 +55,7 @@ def simulated(text: str) -> Machine:
     bandwidth: float | None = None
     names: list[tuple[str, int]] = []
     for item in filter(None, (x.strip() for x in _BETWEEN.split(plain))):
-        name, count = _counted(item)
+        name, count = _counted(_PRODUCT.sub("", item))
         if found := _MEMORY.fullmatch(name.casefold()):
             if memory is not None:
                 raise MachineError(f"{text!r} says the system's memory twice")
@@ -74,13 +78,13 @@ def _machine(
     name: str, gpus: tuple[Gpu, ...], memory: float | None, bandwidth: float | None
 ) -> Machine:
     shared = [gpu for gpu in gpus if gpu.unified]
-    if shared and len(gpus) > 1:
+    if shared and len({gpu.name for gpu in gpus}) > 1:
         raise MachineError(
             f"{shared[0].name} shares the system's memory; one machine has one of it, not beside "
             "other GPUs"
         )
     if shared:
-        memory = max(memory or 0.0, shared[0].memory_gib)
+        memory = max(memory or 0.0, sum(gpu.memory_gib for gpu in shared))
         bandwidth = bandwidth or shared[0].bandwidth_gb_s
     unknown = []
     if memory is None:
@@ -132,8 +136,11 @@ def _gpu(name: str, memory: float | None) -> Gpu:
             "the memory it reads, like '64 GB DDR5-5600 2ch'"
         ) from error
     except AmbiguousPartError:
-        sized = f"{name} {memory or 0:g} GB"
-        same = gpus_called(sized)
-        if memory is None or not any(x.unified and abs(x.memory_gib - memory) < 1 for x in same):
+        named = _SIZE.search(name.casefold())
+        size = float(named[1]) if named else memory
+        sized = name if named else f"{name} {size or 0:g} GB"
+        same = [x for x in gpus_called(sized) if x.unified and abs(x.memory_gib - (size or 0)) < 1]
+        if not same or len({x.bandwidth_gb_s for x in same}) > 1:
             raise
-    return find_gpu(sized)
+    # Variants that differ in cores only: the fewest, which read prompts slowest.
+    return min(same, key=lambda x: (x.fp16_tflops or 0.0, x.name))

@@ -248,7 +248,7 @@ def row(task: Task, outcome: Outcome) -> str:
 
 
 def labelled() -> None:
-    """What is merged of the untouched half of the pairs that were read, beside other judges."""
+    """Print the merges among the untouched half of the labelled pairs, beside other judges."""
     path = Path(__file__).parent / "data/same_story.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == "test"]

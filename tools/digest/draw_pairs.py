@@ -4,8 +4,8 @@
     python tools/digest/draw_pairs.py --out FOLDER
 
 Reads threads.parquet of SHIOMI_DATA (default ../shared/data). Weeks of 2017 to 2020 are drawn
-first; half of them are for training, the other half is for the published figures, so no event
-stands on both sides. In each week every pair of threads with different canonical URLs is scored
+first; half of them are for training, the other half is for the published figures, so no event is in
+both halves. In each week every pair of threads with different canonical URLs is scored
 by six methods: TF-IDF, MiniLM, the shipped judge, the weight of shared rare words, the overlap of
 a title with the words of the other's URL, and MiniLM on one host. Each method draws on its own,
 more from its best pairs than from the rest; pairs across communities and within one are drawn

@@ -76,7 +76,7 @@ class Row:
     time: int
     title: str
     url: str
-    page: str  # canonical URL; "" where there is none
+    page: str  # canonical URL; "" without one
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def tellings(rows: Sequence[Row], rng: random.Random) -> list[Telling]:
 
 
 def url_words(url: str) -> str:
-    """The words of the URL's most telling path segment; "" where it tells too little."""
+    """The words of the longest path segment of the URL; "" if there are too few."""
     try:
         parts = urlsplit(url)
     except ValueError:

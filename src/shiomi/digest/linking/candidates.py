@@ -1,6 +1,6 @@
 """Which pairs of threads are worth a closer look: near in time, and near as vectors.
 
-Every thread is compared with every thread within NEAR of it, as one matrix product over a block.
+One matrix product over a block compares each thread with all threads within NEAR.
 That costs microseconds a thread, needs no index that could go stale, and keeps the choice a
 function of the pair alone: no key is ever dropped for being too common.
 """

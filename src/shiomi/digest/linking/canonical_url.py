@@ -93,7 +93,7 @@ def canonical_url(url: str) -> str | None:
 
 
 def _split(url: str, rules: UrlRules) -> _Parts | None:
-    """Cut an address into its parts, the host in its normal form; None where it is no address."""
+    """Cut an address into its parts, the host in its normal form; None if it is not an address."""
     url = url.strip(_NOISE_AT_THE_ENDS)
     if not url.isprintable():
         url = _SURROGATES.sub("\ufffd", url.translate(_LINE_BREAKS))
@@ -109,7 +109,7 @@ def _split(url: str, rules: UrlRules) -> _Parts | None:
 
 def _host(authority: str, rules: UrlRules) -> str | None:
     """The host in lower case, in punycode, without the labels that never change the page."""
-    authority = authority.rpartition("@")[2]  # user names and passwords are no part of a page
+    authority = authority.rpartition("@")[2]  # user names and passwords do not identify a page
     host, port = authority, ""
     bracket = authority.rfind("]")
     colon = authority.find(":", bracket + 1)
@@ -190,7 +190,7 @@ def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | Non
     if wrapper.parameter or wrapper.decode or _CODED_SCHEME.match(address):
         address = unquote_to_bytes(address.encode()).decode("utf-8", "replace")
     if not address.lower().startswith(("http:", "https:", "//")):
-        if wrapper.parameter:  # a page of its own that happens to have such a parameter
+        if wrapper.parameter:  # another page with a parameter of that name
             return None
         address = f"//{address}"
     if not wrapper.home_page and not _HAS_A_PATH.match(address):
@@ -200,7 +200,7 @@ def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | Non
 
 def _key(parts: _Parts, rules: UrlRules) -> str | None:
     """The normal form of a page that wraps no other one, with the rewrites of its site."""
-    for _ in range(4):  # a rewrite may lead to a site with rules of its own
+    for _ in range(4):  # the new site can have other rules
         host, raw_path, raw_query, raw_fragment = parts
         site = _site(host, rules)
         path = _path(raw_path)
@@ -288,7 +288,7 @@ def _lowered(path: str, parts: int) -> str:
 
 
 def _query(query: str, site: Site, rules: UrlRules) -> str:
-    """The parameters that say which page it is, sorted, with their "?"; or nothing."""
+    """The parameters that identify the page, sorted, with their "?"; or ""."""
     kept = set()
     for part in query.split("&"):
         name, _, value = part.partition("=")
@@ -331,7 +331,7 @@ def _parameter(text: str) -> str:
 
 
 def _fragment(path: str, fragment: str, site: Site, rules: UrlRules) -> str:
-    """What follows "#" where it says which page it is, with its "#"; or nothing."""
+    """The fragment with its "#" if it identifies the page; else ""."""
     if site.fragment is False:
         return ""
     if site.fragment is None and not rules.fragment.fullmatch(f"{path}#{fragment}"):

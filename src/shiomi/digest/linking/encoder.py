@@ -39,10 +39,10 @@ class Titles:
     joins: Integers  # (n, WIDTH): hash of each word written together with the next
     weights: Floats  # (n, WIDTH): inverse document frequency
     rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
-    rare: Integers  # (n, 6): hashes of its rarest words that are rare; -1 where it has fewer
+    rare: Integers  # (n, 6): hashes of its rarest words that are rare; -1 if fewer
     numbers: NDArray[np.int8]  # (n, WIDTH): 0 a word, 1 a number, 2 a year
     vector: Floats  # (n, d): length STEPS, whole numbers; 0 for a title without words
-    vectors: Floats  # (v, d): of single words, likewise
+    vectors: Floats  # (v, d): of single words, also of length STEPS
 
     def __len__(self) -> int:
         return len(self.words)

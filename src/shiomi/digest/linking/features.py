@@ -1,4 +1,4 @@
-"""What two titles have in common, as numbers: the input of the linking model.
+"""Numbers that compare two titles: the input of the linking model.
 
 Every feature is a function of the two threads alone, and of neither's place in the pair.
 """
@@ -131,7 +131,7 @@ def _soft(
     a_in_b: NDArray[np.bool_],
     b_in_a: NDArray[np.bool_],
 ) -> tuple[Floats, Floats]:
-    """For each word, the cosine of its nearest word in the other title; 1 where it is there."""
+    """For each word, the cosine of its nearest word in the other title; 1 if the title has it."""
     va = titles.vectors[titles.rows[left]]
     vb = titles.vectors[titles.rows[right]]
     near = np.matmul(va, vb.transpose(0, 2, 1)) / np.float32(STEPS**2)

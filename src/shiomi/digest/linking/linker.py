@@ -135,6 +135,6 @@ class Linker:
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:
-    """What a judged tie is: SAME_STORY where probable enough and no guard speaks against it."""
+    """SAME_STORY if probable enough and no guard objects, else RELATED."""
     same = score >= SAME_STORY and not release and apart(a, b) is None
     return LinkKind.SAME_STORY if same else LinkKind.RELATED

@@ -25,7 +25,7 @@ Doubles = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What training found; tools/digest/train_linker.py writes it."""
+    """The trained numbers; train_linker.py and train_judge.py in tools/digest/ write them."""
 
     table: Floats  # (2b, d): word buckets, then character n-gram buckets
     frequency: Floats  # (f,): inverse document frequency by word hash
@@ -33,7 +33,7 @@ class Model:
     scale: Doubles  # (k,)
     weights: tuple[Doubles, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
     biases: tuple[Doubles, ...]
-    story_mean: Doubles  # (k + l + 1,): of the logit, the features of titles and those of pages
+    story_mean: Doubles  # (k + l + 1,): of the logit, features of titles, features of pages
     story_scale: Doubles
     story_weight: Doubles  # (k + l + 1, 2): of "one story", and of "one story or related"
     story_bias: Doubles  # (2,)

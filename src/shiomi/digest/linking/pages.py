@@ -1,4 +1,4 @@
-"""What two addresses have in common, as numbers: the other input of the judge.
+"""Numbers that compare two addresses: the other input of the judge.
 
 Every feature is a function of the two threads alone, and of neither's place in the pair.
 """
@@ -34,12 +34,12 @@ PAGE_FEATURES = (
     "same_domain",
     "same_ending",  # the last parts of the paths are equal and telling
     "slug_cosine",  # of the vectors of the paths' words
-    "slug_covered",  # share of the words of a path that stand in the other path, the larger
+    "slug_covered",  # share of the words of a path that the other path has, the larger
     "cross_cosine",  # of a title's vector and the other's path's, the larger
-    "cross_covered",  # share of the words of a path that stand in the other title, the larger
+    "cross_covered",  # share of the words of a path that the other title has, the larger
     "cross_least",  # the smaller of the two
     "whole_cosine",  # of title and path together
-    "one_names_other",  # the name of a project or domain stands in the other's title or address
+    "one_names_other",  # the other's title or address has the name of a project or domain
     "both_names",  # the names are equal
     "one_home",  # exactly one is a home page or a repository
     "both_home",
@@ -52,7 +52,7 @@ PAGE_FEATURES = (
     "one_community",  # both are of one community
     "first_in_title",  # the rarest word of one title is in the other
     "equal_titles",
-    "own_least",  # share of the words of a path that stand in its own title, the smaller
+    "own_least",  # share of the words of a path that its own title has, the smaller
     "equal_but_own",  # equal titles of which one does not fit its own path
     "one_version",  # exactly one title has a version number
     "one_comment",  # exactly one title has a word of commentary: "why", "explained"
@@ -60,7 +60,7 @@ PAGE_FEATURES = (
     "one_news",  # exactly one is on a site that reports events
     "both_news",
     "news_unshared",  # both_news times the weight of the rarest shared word
-    "short_inside",  # the shorter title has three words at most and all stand in the other
+    "short_inside",  # the shorter title has at most three words and the other has all of them
 )
 
 _CODE = frozenset(
@@ -231,11 +231,11 @@ _NUMBERED = re.compile(r"\d")
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of n threads. Hashes are 0 where there is nothing to hash."""
+    """The pages of n threads. A hash is 0 if there is nothing to hash."""
 
     host: Integers
     domain: Integers
-    ending: Integers  # of the last part of the path, where it has two words or more
+    ending: Integers  # of the last part of the path, if it has two words or more
     name: Integers  # of the word that names a project, or of the domain's label
     home: NDArray[np.bool_]
     kind: NDArray[np.int8]  # 0 none of these, 1 code, 2 media, 3 social, 4 no page, 5 news
@@ -246,7 +246,7 @@ class Pages:
 
 
 def slug_words(page: str) -> str:
-    """The words of the most telling part of a canonical URL's path; "" where it tells too little.
+    """The words of the longest part of a canonical URL's path; "" if there are too few.
 
     Of a repository, the owner and the name.
     """
@@ -328,7 +328,7 @@ def page_features(
 ) -> NDArray[np.float64]:
     """Features of the pairs (left[i], right[i]): (p, f).
 
-    `covered` (p, 2) says how much of either title the other has (features.py).
+    `covered` (p, 2) is the share of each title that the other title has (features.py).
     """
     slugs = pages.slugs
     a, b = left, right
@@ -407,7 +407,7 @@ def _whole_cosine(titles: Titles, slugs: Titles, a: Integers, b: Integers) -> ND
 
 
 def _covered(one: Titles, i: Integers, other: Titles, j: Integers) -> NDArray[np.float64]:
-    """The share of the weight of the words of one[i] that stand in other[j]."""
+    """The share of the weight of the words of one[i] that other[j] has."""
     a, b = one.words[i], other.words[j]
     weight = one.weights[i].astype(np.float64)
     found = (a[:, :, None] == b[:, None, :]).any(axis=2) & (weight > 0)
@@ -423,7 +423,7 @@ def _rarest_shared(titles: Titles, a: Integers, b: Integers) -> NDArray[np.float
 
 
 def _own(slugs: Titles, titles: Titles, i: Integers) -> NDArray[np.float64]:
-    """How much of a page's path stands in its own title; 1 where the path has no words."""
+    """The share of a page's path that its own title has; 1 if the path has no words."""
     empty = slugs.weights[i].sum(axis=1) <= 0
     return np.where(empty, 1.0, _covered(slugs, i, titles, i))
 

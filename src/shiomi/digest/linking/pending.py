@@ -53,7 +53,7 @@ class _Row:
 
 
 def url_key(url: str | None) -> int | None:
-    """A 64-bit key of the page's canonical URL; None where there is none."""
+    """A 64-bit key of the page's canonical URL; None without a URL."""
     page = canonical_url(url) if url else None
     return None if page is None else _key(page)
 
@@ -73,7 +73,7 @@ def link_pending(
 ) -> LinkReport:
     """Link every thread that is not linked yet. Can be stopped anywhere and called again.
 
-    `progress` is told (done, total, "linking"). Raises ArchiveError where the archive cannot be
+    `progress` receives (done, total, "linking"). Raises ArchiveError where the archive cannot be
     read or written; what was committed before stays.
     """
     store = LinkStore(archive)
@@ -111,7 +111,7 @@ def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]
     rows.sort(key=lambda row: (row.created, row.n))
     found: dict[tuple[int, int], LinkRow] = {}
     for link in (*_by_judge(linker, rows), *_by_page(rows), *_by_crosspost(store, pending)):
-        found[link[:2]] = link  # the exact ties come last and stand
+        found[link[:2]] = link  # the exact ties come last and replace the others
     store.add(sorted(found.values()))
     return len(fresh), len(found)
 

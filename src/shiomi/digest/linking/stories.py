@@ -10,8 +10,9 @@ strongest to the weakest, and two groups are joined only where
 - the mean over all pairs between them is at least LINKED (average linkage; a pair without a tie
   counts 0).
 
-Exact ties (one page, one crosspost) need the first alone. What a person said (`shiomi link`) stands
-above all of this. The outcome depends on the component only: not on the order of arrival, nor on
+Exact ties (one page, one crosspost) need the first alone. A correction by a person (`shiomi link`)
+comes before all of this. The outcome depends on the component only: not on the order of arrival,
+nor on
 the time span asked for.
 """
 

@@ -91,8 +91,8 @@ def ngram_hashes(
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Hashes of all character n-grams of `texts` (folded titles), and which text each is from.
 
-    Both arrays have one entry per n-gram; a text counts as if a space stood before and after it,
-    so that n-grams know where words begin and end. Shapes (m,), (m,).
+    Both arrays have one entry per n-gram; a space before and after each text marks where words
+    begin and end. Shapes (m,), (m,).
     """
     joined = "\0".join(f" {text} " for text in texts)
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

@@ -17,20 +17,20 @@ __all__ = ["Site", "UrlRules", "Wrapper", "load_url_rules", "parse_url_rules"]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is particular about the addresses of some hosts; the fields carry the file's names."""
+    """The rules for the addresses of some hosts; the fields have the names of the file."""
 
     name: str = ""
     keep: frozenset[str] | None = None  # None: all parameters but the tracking ones
     drop: frozenset[str] = frozenset()
     lower: int = 0
     fragment: bool | None = None  # None: as the table [fragments] says
-    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()  # the group \1 stands as {1}
+    rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()  # the group \1 is written {1}
     examples: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """Hosts whose pages show or lead to the page of another address, and where that one stands."""
+    """Hosts whose pages show or lead to another page, and the place of its address."""
 
     name: str
     path: re.Pattern[str]  # over "/path?query#fragment"; group 1 is the address without `parameter`
@@ -67,7 +67,7 @@ def load_url_rules() -> UrlRules:
 
 
 def parse_url_rules(text: str) -> UrlRules:
-    """Read the tables. Raises LinkingError naming the rule that cannot be meant."""
+    """Read the tables. Raises LinkingError with the name of the wrong rule."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

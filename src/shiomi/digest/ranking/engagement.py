@@ -5,7 +5,7 @@ points after two hours are not 100 points after five days. So a count is replace
 *survival*: the share of the community's threads that had as many or more at the same age. The
 reference is the archive's own last weeks. From S, the strength is log10(1/S): 1 for a thread in
 the top 10 %, 2 for the top 1 %; the S of a young reading is drawn towards the median first, by how
-little it tells. Where a figure is unknown it is left out, never taken for 0.
+little it tells. An unknown figure is left out, never taken for 0.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RAREST = 0.05  # threads: no count is taken to be rarer than 1 in 20 times as ma
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 _NORMAL = NormalDist()
 LISTED = 100  # a list of the best is compared with at least so many threads of its week
-TYPICAL = math.log10(2)  # the strength of a median thread, given where no count is known
+TYPICAL = math.log10(2)  # the strength of a median thread, used if no count is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a thread stands among its community's threads of its age."""
+    """The position of a thread among its community's threads of its age."""
 
-    strength: float  # log10(1 / survival expected when settled); TYPICAL where no count is known
+    strength: float  # log10(1 / survival expected when settled); TYPICAL if no count is known
     survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
     readings: dict[str, Reading]  # the reading each rests on
     compared: int  # threads of the community it is compared with
@@ -128,7 +128,7 @@ def _foreseen(survival: float, reliability: float) -> float:
 
 
 class Engagement:
-    """The distributions of counts in each community, by age, as they stood at `as_of`."""
+    """The distributions of counts in each community, by age, as known at `as_of`."""
 
     def __init__(self, threads: Iterable[Thread], *, as_of: int) -> None:
         """Take the reference from `threads`, which should hold several weeks of a community."""
@@ -150,7 +150,7 @@ class Engagement:
                 settled[thread.community, count].append(value / grown(_age(thread, reading)))
                 for rung, at in _ladder(thread, count, as_of):
                     rungs[thread.community, count, rung].append(at)
-        for key, values in inexact.items():  # better than nothing where nothing is dated
+        for key, values in inexact.items():  # better than nothing if no reading has an exact time
             if key not in settled:
                 settled[key] = values
         self._created = {name: sorted(times) for name, times in created.items()}
@@ -163,7 +163,7 @@ class Engagement:
         }
 
     def standing(self, thread: Thread, *, as_of: int | None = None) -> Standing:
-        """Where `thread` stands, by its newest known counts up to `as_of` (the reference's own)."""
+        """The position of `thread`, by its newest known counts up to `as_of`."""
         moment = self.as_of if as_of is None else min(as_of, self.as_of)
         survival: dict[str, float] = {}
         readings: dict[str, Reading] = {}
@@ -184,7 +184,7 @@ class Engagement:
         return Standing(total / weights if weights else TYPICAL, survival, readings, compared)
 
     def _by_place(self, thread: Thread, place: Place) -> Standing:
-        """Where a thread without counts stands, by its place among the best of a week."""
+        """The position of a thread without counts, by its place among the best of a week."""
         times = self._created.get(thread.community, [])
         week = bisect_right(times, place.time) - bisect_left(times, place.time - 7 * 86400)
         size = max(week, LISTED)

@@ -242,7 +242,7 @@ def _gone(story: Story) -> Reason | None:
 
 
 class _Earlier:
-    """What earlier weeks had: finds the stories that repeat it."""
+    """The threads of earlier weeks: finds the stories that repeat them."""
 
     def __init__(
         self, window: Window, engagement: Engagement, published: Collection[str] | None
@@ -280,7 +280,7 @@ class _Earlier:
         return Reason("repeat", DEMOTION, text)
 
     def _strength(self, thread: Thread) -> float:
-        """Strength when the week began, or the newest known where nothing was read by then."""
+        """Strength when the week began, or the newest known if nothing was read before."""
         standing = self.engagement.standing(thread, as_of=self.start)
         return (standing if standing.known else self.engagement.standing(thread)).strength
 
@@ -336,7 +336,7 @@ def _lowered(item: Ranked, reason: Reason | None) -> Ranked:
 def _likeness(
     story: Story, above: Story, vectors: dict[str, dict[str, float]], ids: dict[str, set[str]]
 ) -> Reason | None:
-    """Why `story` stands behind `above`, or None where they have nothing in common."""
+    """Why `story` is below `above`, or None if they have nothing in common."""
     if ids[above.id].intersection(story.related) or ids[story.id].intersection(above.related):
         return Reason("near_duplicate", DEMOTION, f"related to {above.id}")
     one, other = vectors[story.id], vectors[above.id]

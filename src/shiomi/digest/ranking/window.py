@@ -13,7 +13,7 @@ __all__ = ["ThreadSource", "Window", "read_window"]
 
 
 class ThreadSource(Protocol):
-    """What is needed of an archive: its threads by time of creation."""
+    """The part of an archive that ranking needs: threads by time of creation."""
 
     def threads(
         self, since: int, until: int, *, as_of: int | None = None, community: str | None = None
@@ -24,7 +24,7 @@ class ThreadSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Threads by week of creation, as they stood at `as_of`."""
+    """Threads by week of creation, as known at `as_of`."""
 
     week: Week
     as_of: int  # unix seconds; no later reading or thread is in here

@@ -21,7 +21,7 @@ __all__ = ["Theme", "WeighedTerm", "themes", "weigh"]
 
 PRIOR = 0.15  # the prior weighs as much as this share of all stories
 SIGNIFICANT = 2.0  # z of a term that may lead or join a theme
-SURE = 2.5  # z of a name that stands for its theme by itself
+SURE = 2.5  # z from which one name is a theme
 SHARED = 0.5  # share of a term's stories that must be the theme's for the term to join it
 COMPANY = 0.15  # cosine of contexts from which two terms are one theme
 SAME_COMPANY = 2  # words that two contexts have in common, at least
@@ -61,7 +61,7 @@ class Theme:
 
 @dataclass(slots=True)
 class _Tally:
-    """What the weeks say of one term."""
+    """The counts of one term in the weeks."""
 
     stories: set[int] = field(default_factory=set)
     before: list[int] = field(default_factory=list)
@@ -106,7 +106,7 @@ def _weighed(key: str, tally: _Tally, of_now: int, sizes: Sequence[int]) -> Weig
 def log_odds(now: int, of_now: int, before: int, of_before: int) -> float:
     """z of the log-odds ratio of a term in `now` of `of_now` stories to `before` of `of_before`.
 
-    The prior holds the term as often as all stories do (Monroe et al. 2008, equation 22). 0 where
+    The prior holds the term as often as all stories do (Monroe et al. 2008, equation 22). 0 if
     there is nothing to compare with.
     """
     if not of_now or not of_before:
@@ -184,7 +184,7 @@ def _without_fragments(terms: Sequence[WeighedTerm]) -> list[WeighedTerm]:
 
 
 class _Together:
-    """Which words stand in the same stories more often than by chance."""
+    """The words that occur in the same stories more often than by chance."""
 
     def __init__(self, terms: Sequence[WeighedTerm], total: int) -> None:
         self.total = total
@@ -197,7 +197,7 @@ class _Together:
     def coherence(self, term: WeighedTerm) -> float:
         """0.3 for a word whose stories have nothing else in common ("John"), up to 1."""
         if len(term.words) > 2:
-            return 1.0  # three words in the same order are no coincidence
+            return 1.0  # three words in the same order are not a coincidence
         size = len(term.stories)
         shared = Counter(other for place in term.stories for other in self.in_story[place])
         companions = {
@@ -214,7 +214,7 @@ class _Together:
 
 
 class Company:
-    """The words that a word stands with in titles: positive pointwise mutual information."""
+    """The words that occur with a word in titles: positive pointwise mutual information."""
 
     def __init__(self, titles: Sequence[frozenset[str]]) -> None:
         """`titles` are sets of keys of single words, of this week and the weeks before."""

@@ -1,7 +1,7 @@
 """Trends: themes that run through several stories of a week more than through the weeks before.
 
-Terms are counted by stories: a story counts once, however many communities have it. What makes a
-theme is in themes.py, what a term is in terms.py.
+Terms are counted by stories: a story counts once, however many communities have it. themes.py finds
+the themes, terms.py the terms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from shiomi.digest.week import Week
 __all__ = ["TrendEvidence", "find_trends"]
 
 NAMES = 0.4  # share of the leading term's stories that another term in the name must have
-EXTENDS = 0.8  # share of its occurrences that stand behind the same word: "Big" before "Sur"
+EXTENDS = 0.8  # share of its occurrences after the same word: "Big" before "Sur"
 OFTEN = 4  # such occurrences, at least
 SECOND = 1.5  # z of that other term
 _SEPARATORS = {"ja": "・"}  # between two terms of a name
@@ -62,8 +62,8 @@ def find_trends(
 ) -> list[TrendEvidence]:
     """At most `most` themes of the week's `ranked` stories, the strongest first.
 
-    Compared with the `weeks` weeks before; with nothing before, every week is like no other and
-    there are no trends. `language` decides only how two terms of a name are joined. `window` saves
+    Compared with the `weeks` weeks before; without an earlier week there are no trends. `language`
+    decides only how two terms of a name are joined. `window` saves
     reading the threads again.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
@@ -169,7 +169,7 @@ def _name(
     often = [t for t in terms if len(t.stories & lead.stories) >= NAMES * len(lead.stories)]
     first = _longest(lead, often)
     taken = set(first.words)
-    known = {t.key for t in terms}  # "CentOS" and "Stream" are no two names: "CentOS Stream" is one
+    known = {t.key for t in terms}  # "CentOS Stream" is one name, not two
     second = [
         t
         for t in often
@@ -198,7 +198,7 @@ def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
 
 
 def _extended(surface: str, threads: Sequence[Thread]) -> str:
-    """With the capitalised word that nearly always stands before it, as in "Big Sur"."""
+    """With the capitalised word that is nearly always before it, as in "Big Sur"."""
     pattern = re.compile(rf"(?:([A-Z][\w.+-]*) )?(?<![\w]){re.escape(surface)}(?![\w])")
     found = Counter(match.group(1) for t in threads for match in pattern.finditer(t.title))
     if found.total() < OFTEN:

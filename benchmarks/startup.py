@@ -1,4 +1,4 @@
-"""How long `shiomi --help` and `import shiomi` take, beside bare Python and bare click.
+"""Measure the start-up time of `shiomi --help` and `import shiomi`, next to Python and click.
 
     python benchmarks/startup.py
 

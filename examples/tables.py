@@ -1,4 +1,4 @@
-"""An encoder of table rows, from unlabelled ones: numbers and categories with gaps.
+"""Train an encoder of table rows with numbers, categories and gaps, without labels.
 
     python examples/tables.py
 

@@ -39,7 +39,7 @@ def runs_by_itself(command: click.Command) -> bool:
 
 COMMANDS = dict(walked(shiomi))
 # One writes a file, the other answers by HTTP until it is stopped.
-SILENT = {("init",), ("run",), ("gate", "serve")}
+SILENT = {("mcp",), ("serve",), ("init",), ("run",), ("gate", "serve")}
 REPORTING = [p for p, command in COMMANDS.items() if runs_by_itself(command) and p not in SILENT]
 
 
@@ -215,7 +215,7 @@ def test_an_option_of_the_group_before_its_command_is_refused(run: Run, tmp_path
     (tmp_path / "digest.md").write_text("# 海外コミュニティ動向 - 2020-12-06")
     done = run("digest", "--json", "check", "digest.md")
     assert done.returncode == Exit.USAGE
-    assert "--json stands after `check`" in done.stderr
+    assert "--json must be after `check`" in done.stderr
 
 
 @pytest.mark.process

@@ -14,7 +14,7 @@ _ARTICLES = "articles"
 
 @click.command()
 @click.option(
-    "--source", "only", multiple=True, help="Only this source, or articles; may be given again."
+    "--source", "only", multiple=True, help="Only this source, or articles; repeat it for several."
 )
 @json_option
 @click.pass_context

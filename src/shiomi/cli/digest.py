@@ -35,10 +35,8 @@ __all__ = ["digest"]
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
     help="Use no count read later than this moment, UTC.  [default: now]",
 )
-@click.option("--again", is_flag=True, help="Make it anew although it stands already.")
-@click.option(
-    "--explain", is_flag=True, help="Say why each story was chosen, and the next ones not."
-)
+@click.option("--again", is_flag=True, help="Make the digest again even if it exists.")
+@click.option("--explain", is_flag=True, help="Show why each story was chosen or left out.")
 @json_option
 @click.pass_context
 def digest(
@@ -66,8 +64,8 @@ def digest(
         for name in context.params:
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
                 raise click.UsageError(
-                    f"--{name.replace('_', '-')} stands after `{context.invoked_subcommand}`, or"
-                    " is not for it"
+                    f"--{name.replace('_', '-')} must be after `{context.invoked_subcommand}`, or"
+                    " is not an option of it"
                 )
         return
     config = configuration(context)

@@ -15,9 +15,9 @@ __all__ = ["export"]
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Of this day or later.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Of before this day.")
-@click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only threads from this day on.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Only threads before this day.")
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 @click.pass_context
 def export(
@@ -42,9 +42,9 @@ def export(
     config = configuration(context)
     own = {config.archive, context.find_root().obj}
     if path.exists() and any(one.exists() and path.samefile(one) for one in own):
-        raise click.UsageError(f"{path} is shiomi's own file; name another")
+        raise click.UsageError(f"{path} is a file of Shiomi itself; choose another name")
     if path.exists() and not force:
-        raise click.UsageError(f"{path} is there already; --force writes over it")
+        raise click.UsageError(f"{path} exists already; --force replaces it")
     with opened(config) as archive, progress(quiet=json) as show:
         written = export_threads(
             archive,

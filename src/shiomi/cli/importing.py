@@ -19,7 +19,7 @@ __all__ = ["import_"]
 @click.option(
     "--read-at",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
-    help="When the file's counts were read at the latest, UTC.  [default: the file's own date]",
+    help="Latest time at which the counts were read, UTC.  [default: the date of the file]",
 )
 @json_option
 @click.pass_context
@@ -28,10 +28,10 @@ def import_(
 ) -> None:
     """Read threads and readings from files into the archive.
 
-    The shape of each file is recognised by its columns, not by its name: JSON Lines of threads
-    (also gzip), data sets of Hacker News, Lobsters and Reddit as parquet or JSON Lines, readings
-    of a front page over time. A line that cannot be read is counted, named and skipped. Importing
-    again changes nothing; importing after an interruption goes on.
+    Recognises the format of each file by its columns: JSON Lines of threads (also gzip), data
+    sets of Hacker News, Lobsters and Reddit as parquet or JSON Lines, readings of a front page
+    over time. A line that cannot be read is counted, named and skipped. You can import a file
+    again: it changes nothing. After an interruption the import continues.
 
     \b
     Examples:

@@ -22,7 +22,11 @@ __all__ = ["search"]
 @click.command()
 @click.argument("query")
 @click.option(
-    "--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most so many."
+    "--limit",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Most threads shown.",
 )
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only threads of this day or later."

@@ -28,16 +28,16 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
     type=click.DateTime(["%Y-%m-%d"]),
     help="The last day of the week.  [default: today]",
 )
-@click.option("--alert", is_flag=True, help="End with 4 when a subject rises; for cron.")
+@click.option("--alert", is_flag=True, help="Exit with 4 if a subject rises; for cron.")
 @json_option
 @click.pass_context
 def watch(
     context: click.Context, names: tuple[str, ...], last: datetime | None, alert: bool, json: bool
 ) -> None:
-    """Show how the subjects of shiomi.toml are doing: new threads, how strong, where.
+    """Show the subjects of shiomi.toml: new threads, their counts and communities.
 
-    NAMES chooses among them; without names all are shown. A subject rises when the week has
-    more threads than chance and `rises_by` allow over the weeks before.
+    NAMES selects some of them. A subject rises if the week has more threads than the weeks
+    before by the factor `rises_by`, and more than chance explains.
 
     \b
     Examples:

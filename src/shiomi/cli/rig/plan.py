@@ -42,7 +42,13 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     show_default=True,
     help="What the machine is for: sets context, prompt and the slowest usable speeds.",
 )
-@click.option("--currency", type=click.Choice(["JPY", "USD"]), default="JPY", show_default=True)
+@click.option(
+    "--currency",
+    type=click.Choice(["JPY", "USD"]),
+    default="JPY",
+    show_default=True,
+    help="Currency of the budget and the prices.",
+)
 @click.option("--write", type=float, help="Slowest usable writing, tok/s.  [default: by use]")
 @click.option("--read", type=float, help="Slowest usable reading, tok/s.  [default: by use]")
 @click.option("--machines", type=_FILE, help="Prices of whole machines, a CSV of your own.")

@@ -89,7 +89,7 @@ def web_page(answer: Answer, wanted: str) -> WebPageError:
 
 
 def excerpt(answer: Answer) -> str:
-    """What an error answer says of itself, for a message: ": the page's words", or ""."""
+    """The reason that an error answer gives, for a message: ": REASON", or ""."""
     try:
         data = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

@@ -33,7 +33,7 @@ class NoArticleError(SourceError):
 
 
 def check_extractor() -> None:
-    """Raise SourceError, with what to install, where there is nothing to extract articles with."""
+    """Raise SourceError naming what to install if the extractor of articles is missing."""
     try:
         import trafilatura  # noqa: F401 - whether it is there, and whole
     except ImportError as error:
@@ -48,9 +48,9 @@ def read_article(
 ) -> tuple[Passage, ...]:
     """The paragraphs of the article at `url`, in their order, as plain text.
 
-    `headers` with any case in its names. Raises NoArticleError where there is no article: a bot
-    wall (named), another media type, a page too large, or too little text; SourceError where
-    trafilatura is missing, which says nothing of the page.
+    `headers` with any case in its names. Raises NoArticleError if the page has no article: a bot
+    wall (named), another media type, a page too large, or too little text; SourceError if
+    trafilatura is missing, which is not the page's fault.
     """
     lower = {name.lower(): value for name, value in (headers or {}).items()}
     media = lower.get("content-type", "").partition(";")[0].strip().lower()
@@ -96,7 +96,7 @@ def decode_page(body: bytes, content_type: str = "") -> str:
         return body.decode("cp1252", "replace")
 
 
-# What browsers mean by these names: WHATWG Encoding Standard, section 4.2.
+# The encodings that browsers use for these names: WHATWG Encoding Standard, section 4.2.
 _WEB_NAMES = {
     "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252",
     "us-ascii": "cp1252", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932",

@@ -117,7 +117,7 @@ class Articles:
     threads: tuple[Thread, ...]
     vet: Vet = refuse_private
     tried: list[str] = field(default_factory=list)  # uids whose page gives no article
-    reasons: dict[str, str] = field(default_factory=dict)  # uid → why there is no article
+    reasons: dict[str, str] = field(default_factory=dict)  # uid → the reason for a missing article
     _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: keeps everyone out
     _reading_robots: bool = False
 
@@ -175,7 +175,7 @@ class Articles:
 
     def _robots_of(self, http: Http, url: str) -> Robots | None:
         """The rules of a site. RFC 9309, 2.3.1: without a robots.txt all is allowed, without an
-        answer nothing; "ask later" (429 and its like) is no answer."""
+        answer nothing is; "ask later" (429 and similar) does not count as an answer."""
         origin = _origin(url)
         if origin not in self._robots:
             self._reading_robots = True
@@ -213,9 +213,9 @@ def fetch_articles(
 ) -> tuple[CollectReport, dict[str, str]]:
     """Fetch the articles of the best threads of the last days, and archive their paragraphs.
 
-    The report of the run, and for each thread whose page gave no article, why. Does nothing where
-    [sources.articles] is not enabled, and asks for nothing where trafilatura is missing: the report
-    then says what to install. A page is asked for once: what is known is never fetched
+    The report of the run, and for each thread whose page gave no article, why. Does nothing if
+    [sources.articles] is not enabled. If trafilatura is missing, it sends no request, and the
+    report names what to install. A page is asked for once: what is known is never fetched
     again, what gave nothing not for 30 days. `vet` raises PrivateAddressError for an address that
     must not be asked for; pass another one only to allow addresses of the own network.
     """

@@ -25,7 +25,7 @@ class _NoDoctype(ElementTree.TreeBuilder):
 def read_feed(answer: Answer) -> Element:
     """The <feed> of an answer.
 
-    Raises WebPageError for a web page, UnusableAnswerError for anything else that is no feed.
+    Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed.
     """
     start = answer.body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype html", b"<html")):

@@ -2,7 +2,7 @@
 
 A page fetched for a story's text may be a challenge (Anubis, Cloudflare), a block page, a consent
 or login wall, a shell that needs JavaScript, or a parked domain. Its text must never stand for the
-article. What is decided on is structure: the status, the headers, scripts and forms, and how little
+article. The decision rests on structure: the status, the headers, scripts and forms, and how little
 the page shows; no word alone, because pages about such walls are ordinary pages. A page behind a
 paywall that shows its beginning is ordinary too: what it shows is the article's own text.
 """
@@ -21,7 +21,7 @@ from shiomi.digest.sources.page import Page, look_at, words_in
 
 __all__ = ["Wall", "bot_wall", "load_walls"]
 
-_WORDS = 400  # a wall shows no more, where its entry says nothing else
+_WORDS = 400  # the most text a wall shows, unless its entry has another number
 _EMPTY = 8  # words; a page that shows fewer has no content
 _FLAGS = re.IGNORECASE | re.DOTALL
 
@@ -82,8 +82,8 @@ def bot_wall(status: int, headers: Mapping[str, str], html: str) -> str | None:
     """The name of the wall that a server put in place of the page, or None for an ordinary page.
 
     `headers` with any case in its names; `html` decoded, of any size and make (its first
-    600,000 characters are looked at). Never raises. An answer whose status is not 2xx is always
-    a wall, "HTTP 403" where nothing better is known.
+    600,000 characters are looked at). Never raises. An answer whose status is not 2xx is always a
+    wall; "HTTP 403" is its name if no wall is recognised.
     """
     lower = {name.lower(): value for name, value in headers.items()}
     page = look_at(html)

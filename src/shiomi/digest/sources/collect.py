@@ -1,7 +1,7 @@
-"""Collecting: every enabled source in a thread of its own, all of the archive's writes in one.
+"""Collect from every enabled source, each in its own thread; one thread writes the archive.
 
-What a run needs to go on after an interruption stands in the archive beside the threads, written in
-the same transaction: the window, the source's cursor, the validators for conditional requests, and
+The archive also keeps the state that continues an interrupted run, written in the same transaction
+as the threads: the window, the source's cursor, the validators for conditional requests, and
 how long a host asked to be left alone.
 """
 
@@ -38,7 +38,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["CollectReport", "SourceReport", "collect", "enabled_sources"]
 
 _DAY = 86400
-_RESUMED = 6 * 3600  # seconds after which an interrupted run is begun anew, with fresh readings
+_RESUMED = 6 * 3600  # seconds after which an interrupted run starts over, with fresh readings
 _LONGEST_GAP = 60 * _DAY  # not collected for longer: what lies before is left
 _PATIENCE = 3.0  # seconds given to a source to end after Ctrl-C
 
@@ -48,7 +48,7 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass(slots=True)
 class SourceReport:
-    """What became of one source."""
+    """The result of one source."""
 
     name: str
     threads: int = 0  # given by the source, a thread given twice counted twice
@@ -63,7 +63,7 @@ class SourceReport:
 
 @dataclass(frozen=True, slots=True)
 class CollectReport:
-    """What became of a run."""
+    """The result of a run."""
 
     sources: tuple[SourceReport, ...]
     interrupted: bool = False
@@ -97,7 +97,7 @@ class CollectReport:
 
 
 class _Run(msgspec.Struct, omit_defaults=True):
-    """What the archive keeps of a source's runs."""
+    """The state of a source's runs, kept in the archive."""
 
     done: int = 0  # the start of the last complete run
     since: int = 0  # of the run in progress
@@ -112,7 +112,8 @@ class _Run(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """What a source's thread hands to the calling one: a batch, or, as the last thing, its end."""
+    """A batch that a source's thread hands to the calling thread, or, with `batch` None, its
+    end."""
 
     name: str
     batch: Batch | None
@@ -313,7 +314,7 @@ def _start(work: _Collecting) -> None:
 
 
 def _work(work: _Collecting, worker: _Worker) -> None:
-    """What a source's thread does: hand over batch after batch, then how it ended."""
+    """Run one source in its thread: hand over each batch, then how it ended."""
     started = work.clock()
     name, http, run = worker.report.name, worker.http, worker.run
     error: str | None = None
@@ -359,7 +360,7 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
             threads = _titled(work.archive, sent.batch.threads)
             now = int(work.clock())
             added = work.archive.add(threads, seen=now)
-            collected = now if sent.batch.threads else None  # an empty one may tell of a failure
+            collected = now if sent.batch.threads else None  # an empty batch may report a failure
             work.archive.set_cursor(
                 sent.name, msgspec.json.encode(run).decode(), collected=collected
             )

@@ -104,7 +104,8 @@ class Feed:
 
 
 def entries_of_json(answer: Answer, path: str, name: str = "feed") -> list[Entry]:
-    """The objects of a JSON answer, at `path`. Raises SourceError if there is no list."""
+    """The objects of a JSON answer, at `path`. Raises SourceError if the value there is not a
+    list."""
     found = value_at(answer.json(), path)
     if not isinstance(found, list):
         raise SourceError(
@@ -215,7 +216,7 @@ def _tags(value: Any) -> tuple[str, ...]:
 
 
 def _identity(stated: str) -> str:
-    """The id, or its fingerprint if it cannot stand in an address."""
+    """The id, or its fingerprint if it cannot be part of an address."""
     return stated if is_id(stated) else hashlib.sha256(stated.encode()).hexdigest()[:20]
 
 

@@ -2,8 +2,8 @@
 
 Firebase: https://github.com/HackerNews/API. Algolia: https://hn.algolia.com/api; it shows at most
 1,000 hits of a query whatever the page (algolia/hn-search#230), so a time window with more is cut
-in two until it has fewer. Its index can stand still for a day and then answers 200 with no or old
-hits (algolia/hn-search#248), so an answer without a young story is checked against the front page.
+in two until it has fewer. Its index can stall for a day and then answers 200 with no or old hits
+(algolia/hn-search#248), so an answer without a young story is checked against the front page.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _Item(msgspec.Struct):
 
 
 class _Place(msgspec.Struct, omit_defaults=True):
-    """Where a run is. Found: all stories created at `before` or later."""
+    """The position of a run. Found: all stories created at `before` or later."""
 
     before: int
     best: list[str] = []  # ids to be read with their comments
@@ -234,7 +234,7 @@ class HackerNews:
         *,
         stale: bool = False,
     ) -> Iterator[Batch]:
-        """What the front page and its ranking of the last days hold, without the search."""
+        """The stories of the front page and of its ranking of the last days, without the search."""
         if failed is not None:
             raise failed
         ids: dict[str, None] = {}
@@ -259,7 +259,7 @@ class HackerNews:
 
 
 def thread_of_hit(raw: Any, time: int) -> Thread | None:
-    """A search result of Algolia as a thread, read at `time`; None where it is not one."""
+    """A search result of Algolia as a thread, read at `time`; None if it is not one."""
     hit = read_item(raw, _Hit)
     if hit is None or not (hit.id.isascii() and hit.id.isdigit()) or not one_line(hit.title):
         return None

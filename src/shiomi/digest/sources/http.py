@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529})
 _LATER = "collecting again later goes on where this stopped"
-_CONNECTION = 0  # stands for a status where there was none because there was no connection
+_CONNECTION = 0  # used as the status if the connection failed
 _REMEDIES = {
     _CONNECTION: "check the network, and the endpoint in shiomi.toml",
     400: "the API may have changed; look for a newer version of shiomi",
@@ -77,7 +77,7 @@ class _Host:
 def user_agent(contact: str) -> str:
     """`shiomi/<version> (+<contact>)`: who asks, and how an operator reaches them.
 
-    Raises ConfigError where the contact cannot stand in a header.
+    Raises ConfigError if the contact cannot be part of a header.
     """
     if not (contact.isascii() and contact.isprintable()):
         raise ConfigError(
@@ -153,7 +153,7 @@ class Http:
         self.reserved[name] = turn + self.manners.interval
 
     def waits(self) -> dict[str, float]:
-        """When each host may be asked again, where that is not now: host → unix seconds."""
+        """The hosts that may not be asked yet, and when they may: host → unix seconds."""
         names = {*self.blocked, *self.reserved}
         return {
             name: max(self.blocked.get(name, 0.0), self.reserved.get(name, 0.0)) for name in names
@@ -185,8 +185,9 @@ class Http:
         """The answer of `url`; with `allow`, also one with these statuses instead of RefusedError.
 
         `conditional`: send the validators of the last answer; a 304 then comes back as an Answer
-        with `not_modified`. Only for an answer whose threads all stand in the next batch: the
-        validators are kept with that batch, and would else hide what was never archived.
+        with `not_modified`. Use it only if all threads of the answer are in the next batch: the
+        validators are archived with that batch, and would otherwise hide threads that were never
+        archived.
         """
         return self.fetch(
             url,
@@ -221,7 +222,7 @@ class Http:
         conditional: bool = False,
         secret: Mapping[str, str] | None = None,
     ) -> T:
-        """What `parse` makes of the answer; UnusableAnswerError from it makes this ask again.
+        """Return `parse(answer)`; UnusableAnswerError from it makes this ask again.
 
         `secret`: query parameters that are sent, but never shown and never stored.
         """
@@ -291,7 +292,8 @@ class Http:
             attempt += 1
 
     def _back_off(self, request: httpx2.Request, fault: _FaultError, attempt: int) -> None:
-        """Make the host wait for the next attempt, or raise UnreachableError where none is due."""
+        """Make the host wait for the next attempt, or raise UnreachableError if no attempt is
+        left."""
         wait = backoff(attempt, self.rng)
         if fault.wait is not None:
             wait += fault.wait

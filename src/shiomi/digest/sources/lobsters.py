@@ -1,6 +1,6 @@
 """Lobsters: /newest.json page by page, then /s/<id>.json of the best for their comments.
 
-The fields are those of lobsters/lobsters app/models/story.rb and comment.rb, `as_json`.
+The fields are defined by `as_json` in app/models/story.rb and comment.rb of lobsters/lobsters.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class _Comment(msgspec.Struct):
 
 
 class _Place(msgspec.Struct, omit_defaults=True):
-    """Where a run is."""
+    """The position of a run."""
 
     page: int = 1  # of /newest, to be read next; above the last one: all were read
     best: list[tuple[int, str]] = []  # (score, id) of stories whose comments are still to be read
@@ -135,7 +135,7 @@ class Lobsters:
 
 
 def _stories(answer: Answer) -> list[Any]:
-    """The stories of a page; none where it has not changed since it was last read."""
+    """The stories of a page; empty if it has not changed since it was last read."""
     if answer.not_modified:
         return []
     stories = answer.json()

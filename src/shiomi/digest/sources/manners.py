@@ -57,8 +57,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def rate_limit_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until the next request, from x-ratelimit-remaining and x-ratelimit-reset.
 
-    What remains is spread over the time until the reset, as Reddit asks; with nothing left the
-    whole of it is waited for. `reset` may be seconds from now or unix seconds. None without them.
+    The remaining requests are spread over the time until the reset, as Reddit asks; if none
+    remains, the wait lasts until the reset. `reset` may be seconds from now or unix seconds. None
+    without them.
     """
     try:
         remaining = float(headers["x-ratelimit-remaining"])

@@ -1,7 +1,7 @@
-"""What an HTML page shows and what it is made of, read without a parser that hostile markup slows.
+"""Read the text and the structure of an HTML page, without a parser that hostile markup slows.
 
-One pass of a linear scanner over the first LONGEST characters; nothing is raised. Enough to tell
-what kind of page it is; the text of an article is taken by trafilatura.
+One pass of a linear scanner over the first LONGEST characters; nothing is raised. The result is
+enough to classify the page; trafilatura extracts the text of an article.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The parts of a page that say what kind of page it is; white space in them is collapsed."""
+    """The parts of a page that identify its kind; white space in them is collapsed."""
 
     title: str
     text: str  # shown to a reader with scripts

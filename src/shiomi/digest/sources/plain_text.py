@@ -1,6 +1,6 @@
 """HTML as communities send it → plain text: no markup, no entities, nothing SQLite cannot hold.
 
-A scanner of its own, because html.parser takes time quadratic in hostile input (25,000 characters
+The scanner replaces html.parser, which takes time quadratic in hostile input (25,000 characters
 of "<a " took 17 s under Python 3.11.7, `benchmarks/digest/plain_text.py`): here every character is
 looked
 at a bounded number of times, since whatever does not end is dropped to the end of the text, as the
@@ -16,7 +16,7 @@ __all__ = ["one_line", "plain_text"]
 
 _LONGEST = 200_000  # characters of HTML read
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_BLOCKS = frozenset({  # elements that stand in paragraphs of their own
+_BLOCKS = frozenset({  # elements that are separate paragraphs
     "address", "article", "aside", "blockquote", "body", "dd", "details", "div", "dl", "dt",
     "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6",
     "head", "header", "hr", "html", "main", "nav", "ol", "p", "pre", "section", "summary",
@@ -72,7 +72,7 @@ def plain_text(markup: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Text that stands on one line, such as a title: white space collapsed."""
+    """The text on one line, such as a title: white space collapsed."""
     return " ".join(_UNSTORABLE.sub(" ", text[:_LONGEST]).split())
 
 
@@ -87,7 +87,7 @@ def _break(name: str) -> str:
 
 
 def _after_comment(markup: str, opening: int) -> int:
-    """Where the comment, declaration or processing instruction at `opening` ends."""
+    """The end of the comment, declaration or processing instruction at `opening`."""
     mark = "-->" if markup.startswith("<!--", opening) else ">"
     found = markup.find(mark, opening + 2)
     return len(markup) if found < 0 else found + len(mark)

@@ -27,15 +27,15 @@ Resolver = Callable[[str], Iterable[str]]
 
 
 class PrivateAddressError(SourceError):
-    """An address that is no public web page."""
+    """An address that is not a public web page."""
 
 
 class UnresolvedError(SourceError):
-    """A host of which it cannot be told now whether it is public."""
+    """A host whose addresses cannot be looked up now."""
 
 
 def resolve(host: str) -> list[str]:
-    """The IP addresses of a host name. Raises OSError where it has none."""
+    """The IP addresses of a host name. Raises OSError if it has none."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 

@@ -64,7 +64,7 @@ class _Comment(msgspec.Struct):
 
 
 class _Place(msgspec.Struct, omit_defaults=True):
-    """Where a run is."""
+    """The position of a run."""
 
     subreddit: str
     oldest: int = 0  # of the threads in "new"; unix seconds; 0: the window is complete
@@ -287,7 +287,7 @@ def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
 
 
 def said(source: str, rendered: str | None) -> str:
-    """The plain text of a post or comment, from its HTML where there is any; "" for a gone one."""
+    """The plain text of a post or comment, from its HTML if it has any; "" if it is gone."""
     if source and not is_quotable(source):
         return ""
     if rendered:
@@ -303,7 +303,7 @@ def _link(permalink: str | None, otherwise: str) -> str:
 
 
 def _children(listing: Any) -> tuple[list[dict[str, Any]], str]:
-    """What a Listing holds and where its next page begins ("" for the end)."""
+    """The children of a Listing, and the start of its next page ("" for the end)."""
     data = listing.get("data") if isinstance(listing, dict) else None
     children = data.get("children") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(children, list):

@@ -34,7 +34,7 @@ class Source(Protocol):
 
     @property
     def communities(self) -> tuple[str, ...]:
-        """The communities its threads belong to. One without an outcome of its own in a batch is
+        """The communities its threads belong to. If no batch has an outcome for a community, it is
         recorded as read when `collect` returns, and as failed when it raises."""
 
     @property

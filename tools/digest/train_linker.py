@@ -1,4 +1,6 @@
-"""Train the model that ships as src/shiomi/digest/linking/model.npz.
+"""Train the encoder and the odds of one page of src/shiomi/digest/linking/model.npz.
+
+Then run `python tools/digest/train_judge.py --base .cache/linker.npz`, which writes model.npz.
 
     pip install torch==2.13.0 pyarrow
     python tools/digest/train_linker.py [--out model.npz] [--train-only] [--keep FOLDER]
@@ -349,7 +351,7 @@ def say(text: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--out", type=Path, default=ROOT / ".cache/linker.npz")
     parser.add_argument("--epochs", type=int, default=8, help="of the encoder")
     parser.add_argument("--train-only", action="store_true", help="nothing of the dev window")
     parser.add_argument("--keep", type=Path, help="folder for trained encoders")
@@ -373,6 +375,7 @@ def main() -> None:
     say(f"{len(labels):,} pairs to judge, {int(labels.sum()):,} of them one story")
     judge = train_judges(features, labels)
     table, steps = encoder_arrays(pairs, options.epochs, options.keep, f"all-{end}")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(
         options.out,
         format=np.array(FORMAT),

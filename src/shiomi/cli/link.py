@@ -33,7 +33,12 @@ def link() -> None:
 @click.argument("b", metavar="ID")
 @click.pass_context
 def join(context: click.Context, a: str, b: str) -> None:
-    """Say that two threads are one story. Linking again does not change it."""
+    """Record that two threads are one story; later linking keeps it.
+
+    \b
+    Example:
+      shiomi link join hackernews:25345428 reddit/programming:k9a1ur
+    """
     _correct(context, a, b, "join")
 
 
@@ -42,7 +47,12 @@ def join(context: click.Context, a: str, b: str) -> None:
 @click.argument("b", metavar="ID")
 @click.pass_context
 def split(context: click.Context, a: str, b: str) -> None:
-    """Say that two threads are two stories. Linking again does not change it."""
+    """Record that two threads are two stories; later linking keeps it.
+
+    \b
+    Example:
+      shiomi link split hackernews:25345428 lobsters:mqid59
+    """
     _correct(context, a, b, "split")
 
 
@@ -51,7 +61,12 @@ def split(context: click.Context, a: str, b: str) -> None:
 @click.argument("b", metavar="ID")
 @click.pass_context
 def undo(context: click.Context, a: str, b: str) -> None:
-    """Delete the correction of two threads."""
+    """Delete the correction of two threads.
+
+    \b
+    Example:
+      shiomi link undo hackernews:25345428 lobsters:mqid59
+    """
     from shiomi.digest.archive import CorrectionStore
 
     a, b = _uid(a), _uid(b)
@@ -106,7 +121,12 @@ def _share(kind: str, score: float) -> str:
 @link.command()
 @click.pass_context
 def export(context: click.Context) -> None:
-    """Print all corrections as labelled pairs, one JSON object a line."""
+    """Print all corrections as labelled pairs, one JSON object per line.
+
+    \b
+    Example:
+      shiomi link export > labels.jsonl
+    """
     import msgspec
 
     from shiomi.digest.archive import CorrectionStore

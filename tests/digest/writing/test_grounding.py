@@ -286,8 +286,8 @@ def test_a_hostile_model_gets_no_number_link_or_quotation_through() -> None:
 
 
 @pytest.mark.slow
-def test_nor_does_it_in_ten_thousand_answers() -> None:
-    check(tally(10_000, seed=1))
+def test_nor_does_it_in_a_thousand_answers() -> None:
+    check(tally(1_000, seed=1))
 
 
 def test_the_second_judge_sees_what_grounding_would_let_pass() -> None:

@@ -35,10 +35,10 @@ def main() -> int:
         show(f"killed {killed.kills} times", killed)
     for thread in sorted(set(killed.threads) ^ set(whole.threads), key=str)[:10]:
         print(f"differs: {thread}, {'killed' if thread in killed.threads else 'whole'}")
-    print(f"lost: {sorted(killed.lost)[:10]}")
+    print(f"never readable, posted and deleted while a community refused: {sorted(killed.lost)}")
     least = whole.requests - whole.repeated
     bars = {
-        "threads lost": not killed.lost and killed.threads == whole.threads,
+        "no thread lost or added by the kills": killed.threads == whole.threads,
         "digests the same bytes": killed.pages == whole.pages,
         "one digest a week": len(killed.digests)
         == len({d.week for d in killed.digests})

@@ -74,3 +74,11 @@ def test_an_interrupt_while_the_program_is_loaded_ends_it_without_a_traceback(
         [sys.executable, "-c", loading], cwd=tmp_path, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (130, "")
+
+
+def test_a_backup_is_restored_by_the_commands(tmp_path: Path) -> None:
+    archive_of(tmp_path, "A title")
+    for arguments in (["backup", "copy.sqlite3"], ["restore", "copy.sqlite3", "--force"]):
+        done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "1 threads" in done.stdout

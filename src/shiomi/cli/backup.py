@@ -33,7 +33,7 @@ def backup(context: click.Context, path: Path, force: bool, json: bool) -> None:
         raise click.UsageError(f"{path} is the archive itself; name another file")
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists already; --force replaces it")
-    with opened(config, read_only=True) as archive:
+    with opened(config) as archive:
         size = back_up(archive, path)
     if json:
         as_json({"path": path, "bytes": size})

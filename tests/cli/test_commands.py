@@ -39,7 +39,9 @@ def runs_by_itself(command: click.Command) -> bool:
 
 COMMANDS = dict(walked(shiomi))
 # One writes a file, the other answers by HTTP until it is stopped.
-SILENT = {("mcp",), ("serve",), ("init",), ("run",), ("gate", "serve")}
+SILENT = {("init",), ("mcp",), ("run",), ("serve",), ("gate", "serve")} | {
+    ("link", name) for name in ("join", "split", "undo", "export")
+}
 REPORTING = [p for p, command in COMMANDS.items() if runs_by_itself(command) and p not in SILENT]
 
 

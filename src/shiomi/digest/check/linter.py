@@ -94,7 +94,20 @@ def check_digest(
         known = {(one.line, one.text) for one in found}
         found += [one for one in differing(text, own) if (one.line, one.text) not in known]
     found.sort(key=lambda one: one.line)
-    return replace(check.report(), differences=tuple(found))
+    report = check.report()
+    if own is not None:
+        # a title may be that of several threads; the archive's digest knows which one it meant
+        same, lines = frozenset(own.splitlines()), text.splitlines()
+        report = replace(
+            report,
+            checked=tuple(
+                replace(one, verdict=Verdict.POSSIBLE, why="the archive's digest states the same")
+                if one.verdict is Verdict.CONTRADICTED and lines[one.claim.line - 1] in same
+                else one
+                for one in report.checked
+            ),
+        )
+    return replace(report, differences=tuple(found))
 
 
 class _Check:
@@ -160,8 +173,10 @@ class _Check:
             return ()
         key = claim.title, claim.community
         if key not in self._by_title:
-            hits = self._archive.search(f'"{claim.title}"', limit=5, community=claim.community)
-            same = [hit.thread for hit in hits if _same_title(hit.thread.title, claim.title)]
+            hits = self._archive.search(f'"{claim.title}"', limit=50, community=claim.community)
+            known = [one for one in self._threads.values() if one.community == claim.community]
+            every = {one.uid: one for one in (*known, *(hit.thread for hit in hits))}
+            same = [one for one in every.values() if _same_title(one.title, claim.title)]
             found = same if len(same) == 1 else []
             self._threads.update((thread.uid, thread) for thread in found)
             self._by_title[key] = tuple(thread.uid for thread in found)

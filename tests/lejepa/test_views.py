@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from shiomi.lejepa.data.images import Batch
+from shiomi.lejepa.timm_models import import_timm
 from shiomi.lejepa.views import (
     Augmentations,
     MultiCrop,
@@ -105,6 +106,7 @@ def test_blur_is_a_gaussian_of_the_width_it_says() -> None:
 @pytest.mark.parametrize("name", ["brightness", "contrast", "saturation"])
 def test_a_single_jitter_is_torchvisions(name: str) -> None:
     """The factor is found from the matrices; where nothing clips the two are equal."""
+    import_timm()  # makes torchvision importable next to a CPU build of torch
     functional = pytest.importorskip("torchvision.transforms.v2.functional")
     alone: dict[str, Any] = {
         "brightness": 0.0,

@@ -153,7 +153,7 @@ class Gatekeeper:
         return decision
 
     def judge_at_once(self, request: Request) -> Decision | None:
-        """Return the verdict; None where that takes waiting, for `judge_fully`.
+        """Return the verdict; None if that takes waiting, for `judge_fully`.
 
         Never raises an Exception. In an event loop this is the way of nearly every request.
         """

@@ -92,7 +92,7 @@ def prometheus_text(
 ) -> str:
     """Return the sum of the snapshots as Prometheus reads it.
 
-    `entries`: how many buckets and bans the state holds; None where it cannot tell.
+    `entries`: how many buckets and bans the state holds; None if it cannot tell.
     """
     verdicts: dict[tuple[str, ...], int] = {}
     clients: dict[tuple[str, ...], int] = {}

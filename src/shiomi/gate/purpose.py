@@ -1,4 +1,4 @@
-"""Purpose: what a client fetches pages for. A policy says what happens to each."""
+"""Purpose: what a client fetches pages for. A policy sets an action for each."""
 
 from enum import StrEnum
 

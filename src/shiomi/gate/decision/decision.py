@@ -8,12 +8,12 @@ The order, first that applies:
  3. The gate's own pages: the way out of the challenge, the trap.
  4. The action: the first path rule that says one; else the purpose's, as far as the client could be
     proven to be who it says it is. A claim that failed lets through no more than no claim would.
-    A `[[network]]` may narrow it, or allow it where no path rule speaks.
+    A `[[network]]` may narrow it, or allow it if no path rule has an action.
  5. Deny and tarpit refuse; allow lets through.
  6. Budgets: of clients with the cookie, or who need none, the purpose's or the path's; of those who
     would be challenged, the strangers'.
- 7. Challenge: the page, where the cookie is missing. Where the strangers' budget is used up it has
-    the button only: nobody is shut out by what others do at the same address.
+ 7. Challenge: the page, where the cookie is missing. If the strangers' budget is used up it has the
+ button only, so that no client is shut out by others at the same address.
 
 A path spelled oddly (`//x`, `/a/..%2fb`) may be another page to the application than to a server
 before it: both are asked for, and the narrower answer counts.
@@ -148,7 +148,7 @@ def decide(
 def _ruled(
     request: Request, prepared: PreparedPolicy, identity: Identity, note: Note | None = None
 ) -> Ruled:
-    """What the policy says of the client at this path, however it is spelled."""
+    """Return the policy's ruling on the client at this path, however it is spelled."""
     network = prepared.networks.rule(request.address) if prepared.policy.networks else None
     ruled = prepared.ruled(identity, prepared.paths.find(request.path, request.query), network)
     if request.spelling != request.path:
@@ -182,7 +182,8 @@ def _without_state(
 
 
 def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
-    """The page for a client that needs the cookie; with the button only where it has to wait."""
+    """Return the page for a client that needs the cookie; with the button only if it has to
+    wait."""
     by_itself = not (wait or button or _poses(case.request, case.identity))
     signer = case.clients.signer
     response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
@@ -203,7 +204,7 @@ def _without_cookie(case: _Case, known: KnownClient) -> Decision:
     """The answer to a method that gets no page, of a client that needs the cookie.
 
     A browser asks without cookies whether it may send a request to another site (CORS preflight).
-    What is sent with a cookie that ended is not lost: it goes on, and the answer brings a new
+    A request with an expired cookie is not lost: it is let through, and the answer sets a new
     cookie.
     """
     if _preflight(case.request):

@@ -1,4 +1,4 @@
-"""What a request proves of its client by address, User-Agent and cookie; remembered, in bounds."""
+"""A bounded cache of what a request proves about its client by address, User-Agent and cookie."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_COOKIES = 1024  # bytes of cookies, of clients that are remembered
 
 
 class KnownClient:
-    """What is known of one client, at any time."""
+    """The facts about one client that do not change with time."""
 
     __slots__ = (
         "_elsewhere",

@@ -67,7 +67,7 @@ class PreparedPolicy:
     def ruled(
         self, identity: Identity, rule: PathRule | None, network: NetworkRule | None
     ) -> Ruled:
-        """Return what the policy says of a client there (`ruling`); remembered."""
+        """Return the cached ruling on a client at a path (`ruling`)."""
         client = identity.client
         suspicious = identity.weight >= self._suspicious
         # Rules live as long as the policy, and a client that is kept here keeps its id.

@@ -1,10 +1,11 @@
 """Token buckets: which ones a client's request takes from.
 
 Four levels, each of a policy's budget or none: the address, its /24 or /48, its network, everybody.
-A request takes one token from each, or, where one is empty, from none, so that who is refused uses
-up nobody else's. A bucket is kept by its theoretical arrival time (GCRA, ITU-T I.371): one number.
+A request takes one token from each, or, if one is empty, from none, so that a refused client does
+not use up shared buckets. A bucket is kept by its theoretical arrival time (GCRA, ITU-T I.371): one
+number.
 
-An IPv4 address counts by itself and an IPv6 address by its /64, which one host has to itself and
+An IPv4 address is counted alone and an IPv6 address by its /64, which belongs to one host and
 may change within as it likes (RFC 8981).
 """
 

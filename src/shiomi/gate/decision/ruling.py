@@ -1,4 +1,4 @@
-"""What a policy says of a client at a path: the action, and the budget that counts it.
+"""The ruling of a policy on a client at a path: the action, and the budget that counts it.
 
 Before any state is asked: used by `decide` for a request, and by `shiomi.gate.native` for every
 kind of request that there can be.

@@ -13,7 +13,7 @@ __all__ = ["Decision", "Verdict", "allowed"]
 
 
 class Verdict(StrEnum):
-    """What becomes of a request, widest first."""
+    """The verdicts on a request, widest first."""
 
     ALLOW = "allow"  # the site answers
     ANSWER = "answer"  # the gate answers: robots.txt, the cookie, the trap's first page
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 class Decision(NamedTuple):
     """The verdict on a request and why.
 
-    An adapter sends `response` where there is one; else it passes the request on and adds
+    An adapter sends `response` if there is one; else it passes the request on and adds
     `headers` to the site's answer.
     """
 

@@ -63,7 +63,7 @@ class ForwardAuth:
         self.gatekeeper = gatekeeper
         policy = gatekeeper.policy
         self._servers = TrustedProxies(tuple(servers))
-        # Proxies before the server, and the server itself where it is one link of their chain.
+        # Proxies before the server, and the server itself if it is one of their chain.
         chained = self._servers.header == policy.proxies.header
         chain = (*servers, *policy.proxies.trusted) if chained else policy.proxies.trusted
         self._proxies = TrustedProxies(tuple(dict.fromkeys(chain)), policy.proxies.header)

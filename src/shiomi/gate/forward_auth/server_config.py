@@ -32,7 +32,7 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
     Raises
     ------
     CompileError
-        The server is none of these, or cannot be told that address.
+        The server is not one of these, or cannot use that address.
     """
     writers = {"nginx": _nginx, "nginx-http": _nginx_http, "caddy": _caddy, "traefik": _traefik}
     if server not in writers:

@@ -95,7 +95,7 @@ def serve(
 
     SIGHUP reads the policy and the lists again, in every worker. If one of them is wrong, that is
     logged and the old ones stay in use. A socket that systemd passes (`LISTEN_FDS`) is used in
-    place of an address, and systemd is told when the service is ready (`NOTIFY_SOCKET`).
+    place of an address, and systemd is notified when the service is ready (`NOTIFY_SOCKET`).
 
     Raises
     ------

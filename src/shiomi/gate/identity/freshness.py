@@ -18,7 +18,7 @@ _DATE = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)\b", re.ASCII)
 
 
 def list_dates(folder: Path | None = None) -> dict[str, datetime.date]:
-    """Return the date of each list: those of the package, overlaid by those in `folder`."""
+    """Return the date of each list; lists in `folder` replace the package's."""
     found: dict[str, datetime.date] = {}
     for root in (resources.files("shiomi.gate") / "data", folder):
         if root is None:

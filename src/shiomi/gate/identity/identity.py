@@ -30,7 +30,7 @@ __all__ = ["Identity", "Resolver", "Tables", "identify", "load_tables"]
 
 
 class Identity(NamedTuple):
-    """Who a client is taken for.
+    """The identity that a client is assumed to have.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class Identity(NamedTuple):
 
 
 class Resolver(Protocol):
-    """What confirms a client's address by DNS (`reverse_dns.py`)."""
+    """A resolver that confirms a client's address by DNS (`reverse_dns.py`)."""
 
     async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
         """Return whether the address belongs under one of the suffixes; None: no answer."""
@@ -73,7 +73,7 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True)
 class Tables:
-    """What `identify` looks things up in.
+    """The tables that `identify` uses.
 
     Attributes
     ----------
@@ -126,7 +126,7 @@ def load_tables(
 
 
 def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identity:
-    """Return who sent the request, as far as can be told without asking anybody.
+    """Return who sent the request, as far as it is known without a DNS query.
 
     Parameters
     ----------

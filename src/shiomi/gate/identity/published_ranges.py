@@ -12,7 +12,7 @@ __all__ = ["published_ranges", "read_ranges"]
 
 
 def published_ranges(folder: Path | None = None) -> RangeTable:
-    """Return the ranges operators publish: those of the package, overlaid by those in `folder`.
+    """Return the ranges operators publish; files in `folder` replace the package's.
 
     `folder` is where `shiomi gate update` writes: a file `NAME.txt` there replaces the list of that
     name, or adds one.
@@ -35,7 +35,7 @@ def published_ranges(folder: Path | None = None) -> RangeTable:
 
 
 def read_ranges(folder: Path) -> dict[str, list[Prefix]]:
-    """Return the networks of every `NAME.txt` in a folder, by name; of none where it is absent.
+    """Return the networks of every `NAME.txt` in a folder, by name; empty if there is no folder.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 The address is asked for its names (PTR); a name under one of the operator's suffixes is asked for
 its addresses (A or AAAA), and the client's must be among them. The first answer alone proves
-nothing: whoever holds an address writes any name he likes for it.
+nothing: the holder of an address can give it any name.
 
 Nothing here waits long or grows without bound, whoever asks: every question has a time limit, so
 many are under way at a time and no more, answers are remembered up to a number, and those who ask
@@ -155,7 +155,7 @@ class ReverseDns:
         return (None, _NO_ANSWER) if silent else (False, _NO)
 
     async def _resolve(self, name: str, kind: str) -> _Records | None:
-        """The records; none where there are none; None where nobody answered."""
+        """The records; none where there are none; None if nobody answered."""
         from dns.exception import DNSException
         from dns.resolver import NXDOMAIN, NoAnswer
 

@@ -1,8 +1,9 @@
-"""Patterns and ranges made anew from files the operator has fetched; nothing is fetched here.
+"""Rebuild patterns and ranges from files the operator has fetched; nothing is fetched here.
 
 Read are `crawler-user-agents.json`, `robots.json` of ai.robots.txt, ranges as Google, Bing, OpenAI
-and Amazon publish them in JSON, and plain lists with one network a line. What a file is is told by
-what is in it. All files are read and checked before the first is written, and each is put in its
+and Amazon publish them in JSON, and plain lists with one network a line. The kind of a file is
+detected from its content. All files are read and checked before the first is written, and each is
+put in its
 place whole, so a server that reads the folder meanwhile sees the old file or the new one.
 """
 
@@ -53,7 +54,7 @@ class Change(NamedTuple):
 
 @dataclass
 class Update:
-    """What the files hold, checked and not yet written."""
+    """The content of the files, checked and not yet written."""
 
     crawlers: list[Pattern] | None = None
     ai_robots: list[Pattern] | None = None
@@ -206,7 +207,7 @@ def _sizes(folder: Path) -> Mapping[str, int]:
 
 
 def _put(files: Mapping[str, str], folder: Path) -> None:
-    """Write each file beside its place, then move it there."""
+    """Write each file next to its place, then move it there."""
     try:
         for name, text in files.items():
             target = folder / name

@@ -1,9 +1,9 @@
-"""Who a User-Agent says it is: about 1,800 patterns, each with a purpose, asked all at once.
+"""The client that a User-Agent names: about 1,800 patterns, each with a purpose, matched at once.
 
 The patterns are one file, `data/user_agents.tsv`, in the order in which they win: AI crawlers by
 name, other clients by name (`data/clients.tsv`, made by hand, then the lists' own), then what the
 mere shape of an agent says (`data/shapes.tsv`). `crawler_lists.py` makes it, `shiomi gate update`
-makes it anew. RE2 asks all of them in one pass over the text, in time linear in its length whatever
+rebuilds it. RE2 asks all of them in one pass over the text, in time linear in its length whatever
 the text; frequent agents are remembered.
 
 A User-Agent is a claim. Whether it is true is for `shiomi.gate.identity` to say.

@@ -1,6 +1,6 @@
 """Web Bot Auth: a request signed by the bot that sends it (RFC 9421, and the drafts on top of it).
 
-A signature counts where all of this holds (draft-meunier-web-bot-auth-architecture and its
+A signature counts if all of this is true (draft-meunier-web-bot-auth-architecture and its
 successors in the IETF's webbotauth group): its tag is `web-bot-auth`; it covers `@authority` or
 `@target-uri`, and `Signature-Agent` where that was sent; it has been created and has not expired;
 its key, named by JWK thumbprint (RFC 7638), is one that the operator of this gate trusts
@@ -9,7 +9,7 @@ its key, named by JWK thumbprint (RFC 7638), is one that the operator of this ga
 since keys are known beforehand it is covered, not followed.
 
 Checking an Ed25519 signature takes about 80 microseconds, so one that was good is remembered until
-it expires. A signature may be sent again meanwhile, by whoever has read it on the way: with
+it expires. Anyone who has read a signature can send it again before it expires: with
 `replay="refuse"` each must have a nonce, and each nonce counts once (per process).
 """
 
@@ -78,7 +78,7 @@ class WebBotAuth:
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def signer(self, request: Request) -> Client | None:
-        """Return whose good signature the request has; None where it has none. Never raises."""
+        """Return whose good signature the request has; None if it has none. Never raises."""
         written = request.header("signature-input")
         signatures = request.header("signature")
         if not written or max(len(written), len(signatures)) > _LONGEST_HEADER:

@@ -102,7 +102,7 @@ def compile_policy(
 
 
 def _instead(server: str, policy: Policy, challenge: Action | None) -> Action:
-    """What becomes of whoever would be challenged."""
+    """Return what happens to clients that would be challenged."""
     if challenge in (Action.BUDGET, Action.DENY, Action.TARPIT):
         return challenge
     if challenge is None and not any(gap.name == "challenge" for gap in gaps(server, policy)):

@@ -1,4 +1,4 @@
-"""What a server's own configuration cannot say of a policy, in one table.
+"""A table of the policy features that each server's configuration cannot express.
 
 Every compiler, the command's output, the comment at the top of each file and the tests that compare
 verdicts read it from here: what is not listed must come to the same as in `decide`.

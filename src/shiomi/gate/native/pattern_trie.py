@@ -2,8 +2,8 @@
 
 An alternation of 1,498 patterns makes such an engine try each of them at each place of a
 User-Agent. Merged into a trie by their first characters, with a class of characters ahead of every
-few branches, the same patterns cost a few comparisons per place. What follows a pattern's literal
-beginning is kept as it was written.
+few branches, the same patterns cost a few comparisons per place. The rest of a pattern after its
+literal beginning is kept unchanged.
 
 All matching is to be done without regard to case: the expressions are in lower case where that
 means the same.
@@ -213,7 +213,7 @@ def _read(head: _Head, rest: str, lookaround: bool) -> Iterator[tuple[_Head, str
 def _choices(rest: str) -> tuple[list[str] | None, str]:
     """What the first element stands for, as patterns to choose from, and what comes after it.
 
-    A literal character is returned without its backslash; None where it is neither that nor a
+    A literal character is returned without its backslash; None if it is neither that nor a
     group nor a class of a few letters, or where it is repeated.
     """
     choices: list[str] | None = None
@@ -249,7 +249,7 @@ def _class_length(rest: str) -> int:
 
 
 def _closing(rest: str) -> int:
-    """Where the group that opens at the beginning of `rest` closes."""
+    """Return the index at which the group that opens at the beginning of `rest` closes."""
     depth = 0
     for place, character in _operators(rest):
         depth += {"(": 1, ")": -1}.get(character, 0)
@@ -270,7 +270,7 @@ def _alternatives(pattern: str) -> list[str]:
 
 
 def _operators(pattern: str) -> Iterator[tuple[int, str]]:
-    """The characters that are neither escaped nor in a class, and where they stand."""
+    """Yield the characters that are neither escaped nor in a class, and their positions."""
     place = 0
     while place < len(pattern):
         if pattern[place] == "[":

@@ -1,12 +1,13 @@
-"""What every server's configuration is written from: a policy as tables of few columns.
+"""A policy as tables of few columns, from which every server's configuration is written.
 
     User-Agent ──▶ kind ──(address in published ranges?)──▶ class ─┐
     path ─────────────────────────────────▶ number of its rule ────┼──▶ verdict
     address ──────────────────────────────▶ first [[network]] ─────┘
 
 A *class* is a row of verdicts, one for each rule on paths and one for all other paths: clients that
-come to the same are one class, whatever they are called. A *kind* is a class, or two and the ranges
-that tell which. All verdicts come from `shiomi.gate.decision.ruling`, as those of `decide` do.
+come to the same are one class, whatever they are called. A *kind* is a class, or two classes and
+the ranges that distinguish them. All verdicts come from `shiomi.gate.decision.ruling`, as those of
+`decide` do.
 """
 
 from __future__ import annotations

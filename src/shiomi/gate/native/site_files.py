@@ -1,4 +1,4 @@
-"""What a site says of itself, as files that any server can send."""
+"""The site's robots.txt and TDMRep statement, as files that any server can send."""
 
 from __future__ import annotations
 

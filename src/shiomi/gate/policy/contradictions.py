@@ -1,4 +1,4 @@
-"""What a policy cannot mean: rules that contradict each other, or that nothing can reach."""
+"""Find rules in a policy that contradict each other, or that nothing can reach."""
 
 from __future__ import annotations
 

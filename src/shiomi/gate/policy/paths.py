@@ -9,7 +9,7 @@
 A decoded path with "?" or "#" in it (`/private%3f.rss`) matches whole paths and beginnings only:
 behind a server that decodes twice it would be another page than its end says.
 
-So little is possible that every web server can be told the same.
+The forms are few, so that every web server can express them.
 """
 
 from __future__ import annotations

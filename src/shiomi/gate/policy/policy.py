@@ -2,7 +2,7 @@
 
 `policy_file.py` reads and checks the file. Everything has a default, so `Policy()` is the policy
 that `shiomi gate policy` writes: AI crawlers that train or index are denied; search engines,
-previews, archives and feeds go on; whoever else comes has to pass the challenge once.
+previews, archives and feeds go on; all other clients must pass the challenge once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ALWAYS_SERVED = ("/robots.txt", "/.well-known/*")
 
 
 class Action(StrEnum):
-    """What a policy can say of a client, widest first."""
+    """The actions that a policy can take, widest first."""
 
     ALLOW = "allow"  # let through, counted by no budget
     BUDGET = "budget"  # let through as long as its budget lasts, then 429
@@ -194,7 +194,7 @@ class NetworkRule:
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """[challenge]: the small page without JavaScript that stands before the first page."""
+    """[challenge]: the small page without JavaScript that is sent before the first page."""
 
     path: str = "/.gate/"  # where the gate's own pages are
     status: int = 403  # of the page; 403, 429, 503, or 200

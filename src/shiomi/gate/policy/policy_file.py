@@ -1,8 +1,7 @@
-"""The policy file: TOML, read once into a Policy; what cannot be meant is an error that says where.
+"""The policy file: Read a policy from TOML; an invalid value is an error that names its place.
 
 All problems of a file are reported together, each with its line. Unknown keys name the nearest
-known one. What contradicts itself is an error even where it would do no harm: the operator meant
-something else.
+known one. A contradiction is an error even if it is harmless: the operator meant something else.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def preset_text(name: str) -> str:
     Raises
     ------
     PolicyError
-        There is no preset of this name.
+        No preset has this name.
     """
     if name not in presets():
         raise PolicyError(f"there is no preset {name!r}; {_nearest(name, presets())}")

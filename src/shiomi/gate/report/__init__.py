@@ -1,1 +1,1 @@
-"""Who crawls a site, what it costs, and what a policy would have done, from its access logs."""
+"""Report who crawls a site, the cost, and what a policy would have done, from its access logs."""

@@ -61,7 +61,7 @@ class Hit:
 
 @dataclass(slots=True)
 class Reading:
-    """What was read so far: kept up to date while `read_hits` runs."""
+    """Counts of the lines read so far; `read_hits` updates them."""
 
     lines: int = 0
     bad_lines: int = 0
@@ -95,7 +95,7 @@ def read_hits(
 
 
 def _begins(path: Path) -> int:
-    """The time of a file's first hit; 0 where it has none."""
+    """Return the time of a file's first hit; 0 if it has none."""
     first = next(_hits_of(path, Reading(), lambda *_: None), None)
     return 0 if first is None else first.time
 
@@ -237,7 +237,7 @@ def _request_line(text: str) -> tuple[str, str]:
 
 
 def _text(raw: bytes) -> str:
-    """A quoted field as it was sent. Bytes that are no UTF-8 stand as escapes."""
+    """A quoted field as it was sent. Bytes that are not UTF-8 become escapes."""
     if b"\\" not in raw:
         return raw.decode("utf-8", "backslashreplace")
     text = raw.decode("latin-1")

@@ -21,7 +21,7 @@ _FEW = 3  # files of a page that must have been fetched to count as a sign
 
 @dataclass(slots=True)
 class Behaviour:
-    """What one client did."""
+    """The behaviour of one client."""
 
     requests: int = 0
     pages: int = 0  # neither files of a page nor robots.txt
@@ -50,7 +50,7 @@ class Behaviour:
         self.unchanged += hit.status == 304
 
     def signs(self) -> list[str]:
-        """What speaks for a person, in words; nothing where robots.txt was fetched."""
+        """Return the signs of a person, in words; none if robots.txt was fetched."""
         if self.robots:
             return []
         told = []

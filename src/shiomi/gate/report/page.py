@@ -20,7 +20,7 @@ _BARS = 15  # clients in the plot of traffic
 def report_page(
     summary: Summary, reading: Reading, *, top: int = 50, per_gb: float | None = None
 ) -> str:
-    """Return the page. What comes from the log is text in it, whatever it holds."""
+    """Return the page. Every value from the log is escaped as text."""
     style = resources.files("shiomi.gate.report").joinpath("page.css").read_text("utf-8")
     parts = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'

@@ -1,8 +1,9 @@
-"""Who crawls the site, what it costs, and what a policy would have done, from one pass over hits.
+"""Summarise who crawls the site, the cost, and what a policy would have done, in one pass.
 
 The policy's verdicts are those of `decide` itself, with the log's own times, so budgets fill and
-empty as they would have. What says it is a browser is taken to pass its first challenge, and has
-the cookie from then on; all others are taken to fail. So a robot that poses as a browser and would
+empty as they would have. A client that claims to be a browser is assumed to pass its first
+challenge, and has the cookie from then on; all others are assumed to fail. So a robot that poses as
+a browser and would
 have failed counts as passed here: what is kept out is at least what the report says.
 """
 
@@ -97,7 +98,7 @@ class Suspect:
 
 @dataclass(slots=True)
 class Summary:
-    """What a log says."""
+    """The summary of a log."""
 
     requests: int = 0
     bytes: int = 0

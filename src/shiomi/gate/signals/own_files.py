@@ -48,7 +48,7 @@ def own_files(
 
 
 def own_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
-    """Return the headers that say what the site's pages may be used for."""
+    """Return the headers that state the permitted uses of the site's pages."""
     return signal_headers(policy)
 
 

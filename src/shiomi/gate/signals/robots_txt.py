@@ -1,8 +1,8 @@
-"""The robots.txt that says what the policy does (RFC 9309).
+"""Generate the robots.txt that matches the policy (RFC 9309).
 
 Crawlers of a purpose that is refused are named, each of them, with the paths a rule opens to them.
 Everybody else is told of the gate's own pages, the trap among them, and of the paths the policy
-lists. Who is challenged is not named: robots.txt has no word for that.
+lists. Challenged clients are not named: robots.txt has no word for that.
 """
 
 from __future__ import annotations

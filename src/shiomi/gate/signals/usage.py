@@ -1,4 +1,4 @@
-"""What a site says of the use of its pages: four ways, all made from the same policy.
+"""Four statements on the use of a site's pages, all made from the same policy.
 
 | way | where | source |
 |---|---|---|
@@ -7,8 +7,8 @@
 | X-Robots-Tag: noai | header | a convention of DeviantArt (2022), read by few |
 | TDMRep | header, /.well-known/tdmrep.json | W3C Community Group, final report of 2024-05-10 |
 
-They are statements for whoever keeps to them; what stops the others is the gate. What each is worth
-in law is in docs/gate/signals.md. All are said of the whole site: a path that a rule opens keeps
+They are statements for whoever keeps to them; what stops the others is the gate. For their legal
+value see docs/gate/signals.md. All are said of the whole site: a path that a rule opens keeps
 them, since of several statements the strictest counts.
 """
 
@@ -24,7 +24,7 @@ __all__ = ["Usage", "content_signal", "content_usage", "signal_headers", "tdmrep
 
 
 class Usage(NamedTuple):
-    """What pages may be used for: True, False, or None where the policy says neither."""
+    """What pages may be used for: True, False, or None if the policy says neither."""
 
     train: bool | None  # to train generative models
     answer: bool | None  # as input to a model that answers
@@ -85,7 +85,7 @@ def signal_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
 
 
 def tdmrep(policy: Policy) -> bytes | None:
-    """Return /.well-known/tdmrep.json; None where the policy does not want it."""
+    """Return /.well-known/tdmrep.json; None if the policy does not want it."""
     if not policy.signals.tdm_reservation:
         return None
     reserved = usage(policy).train is False

@@ -18,9 +18,9 @@ bucket may be ahead of that (one token's seconds times all tokens of a full buck
 
 
 class State(Protocol):
-    """What the gate remembers. Times are Unix seconds, as the caller's clock has them.
+    """The budgets and bans of the gate. Times are Unix seconds, as the caller's clock has them.
 
-    Every method raises StateError where the state cannot be reached; `decide` then answers what
+    Every method raises StateError if the state cannot be reached; `decide` then answers what
     the policy's `on_failure` says.
     """
 

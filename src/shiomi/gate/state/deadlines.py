@@ -37,7 +37,7 @@ class DeadlineTable:
         self._span = 2 * (self.places - WAYS + 1)
 
     def get(self, hash64: int, now: float) -> float:
-        """The time kept for a hash, or 0.0 where there is none or it has passed."""
+        """Return the time kept for a hash, or 0.0 if there is none or it has passed."""
         at = self._find(hash64, now)
         time = self._times[at] if at > 0 else 0.0
         # Looked at again, for a reader that holds no lock: the place may be another's by now.
@@ -93,7 +93,7 @@ class DeadlineTable:
         self._times.release()
 
     def _find(self, hash64: int, now: float) -> int:
-        """Where the hash's time is; where there is none, minus the place it should take."""
+        """Return the place of the hash's time, or minus the place it should take if it has none."""
         hashes = self._hashes
         at = hash64 % self._span & -2
         there = hashes[at]

@@ -2,7 +2,7 @@
 
 The file is mapped into every worker's memory: a `DeadlineTable` of buckets, one of bans, and a
 page before them. Taking tokens happens under the file's lock (flock), looking for bans without
-one. What a worker wrote is there for the others at once and outlives its death by SIGKILL, since
+one. A worker's writes are visible to the others at once and survive its death by SIGKILL, since
 the pages are the kernel's; a machine that loses power may lose the last half minute.
 
 Locks do not reach across machines: on a network file system use `state.valkey`.
@@ -50,7 +50,7 @@ _LOOK_SECONDS = 1.0  # how often to see whether the file is still the one that i
 class FileState:
     """State shared by the workers of one machine, through the file at `path`.
 
-    The file is made where there is none, of full size at once (64 MB for 1,000,000 clients), so
+    If there is no file, it is created at its full size (64 MB for 1,000,000 clients), so
     that a disk that fills up later harms nothing. One that exists keeps its own size, whatever
     `clients` says. May be used from several threads, and by processes forked after it was opened.
 
@@ -312,7 +312,8 @@ def _digest(header: bytes) -> bytes:
 
 
 def _damage(header: bytes, size: int) -> str | None:
-    """What is wrong with a file of this beginning and size, to follow its name in a sentence."""
+    """Return the damage of a file with this beginning and size, to follow its name in a
+    sentence."""
     fixed, digest = header[: _HEADER.size], header[_HEADER.size : _HEADER.size + _DIGEST_BYTES]
     if not fixed.startswith(_MAGIC):
         return "is no state of the gate, or one of another version"

@@ -98,7 +98,7 @@ class MemoryState:
             return in_use + self._buckets.entries(now), self._bans.entries(now)
 
     def close(self) -> None:
-        """Nothing to let go of: the memory goes with the object."""
+        """Do nothing: the memory is freed with the object."""
 
     def _spill(self, now: float) -> None:
         for key, time in self._in_use.items():

@@ -38,7 +38,7 @@ def shared_state(
     """Return the state of this site, shared by its workers on this machine.
 
     If no folder can be used, return a state in memory and log a warning: every worker then has
-    budgets, bans and cookies of its own.
+    separate budgets, bans and cookies.
 
     Parameters
     ----------

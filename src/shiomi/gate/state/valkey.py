@@ -101,7 +101,7 @@ class ValkeyState:
     MissingError
         redis-py is not installed.
     StateError
-        The address cannot be meant. That nobody answers there is not said before the first use.
+        The address is not valid. That nobody answers there is not said before the first use.
     """
 
     blocking = True

@@ -153,9 +153,13 @@ def test_nginx_goes_together_with_the_service(folder: Path) -> None:
     answer = "location = /ask { add_header X-Gate-Verdict allow; return 204; } access_log off;"
     with nginx(folder / "service", server_block=answer) as service, origin(folder) as site:
         here, there = f"127.0.0.1:{service.port}", f"127.0.0.1:{site.port}"
-        write_files(gate, {"auth.conf": forward_auth_config("nginx", Policy(), here, there)})
+        made = {
+            "auth.conf": forward_auth_config("nginx", Policy(), here, there),
+            "auth-http.conf": forward_auth_config("nginx-http", Policy(), here),
+        }
+        write_files(gate, made)
         block = f"include {gate}/server.conf; include {gate}/auth.conf;"
-        http = f"include {gate}/http.conf;"
+        http = f"include {gate}/http.conf; include {gate}/auth-http.conf;"
         with nginx(folder / "front", http=http, server_block=block) as front:
             agents = ("GPTBot/1.2", "curl/8.5.0")
             visits = [Sent("GET", "/", "192.0.2.1", (("User-Agent", one),)) for one in agents]

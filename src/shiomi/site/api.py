@@ -140,7 +140,7 @@ def _handler(
 
 
 def openapi(site: str = "") -> dict[str, Any]:
-    """The description of the API, OpenAPI 3.1; the schemas are those of the answers' types."""
+    """The description of the API, OpenAPI 3.1; the schemas come from the types of the answers."""
     types = [*dict.fromkeys(one.result for one in OPERATIONS), Problem]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"

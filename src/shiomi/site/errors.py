@@ -1,4 +1,4 @@
-"""What can go wrong in the site.
+"""Errors of the site.
 
 DigestError
 ├── SiteError        the site cannot be started

@@ -220,7 +220,7 @@ class Pages:
                           weeks=shown)  # fmt: skip
 
     def sources(self, found: SourcesPage) -> str:
-        """What the archive holds and how collecting goes."""
+        """Content of the archive and state of collecting."""
         never = self._say("site.never")
         communities = [
             {

@@ -1,4 +1,4 @@
-"""What the site, the API and the MCP server ask of an archive. Read-only, no wording."""
+"""The queries of the site, the API and the MCP server. Read-only, no wording."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class ThreadTitles:
 
 @dataclass(frozen=True, slots=True)
 class StoryPage:
-    """A story with everything that is known of it."""
+    """A story with its related threads, earlier titles and digests."""
 
     story: Story
     related: tuple[Thread, ...]
@@ -88,7 +88,7 @@ class StoryPage:
 
 @dataclass(frozen=True, slots=True)
 class SubjectWeek:
-    """What one digest has on a watched subject."""
+    """A watched subject in one digest."""
 
     last: str  # the digest's date
     subject: Subject

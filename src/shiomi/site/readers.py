@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 
 
 class Readers:
-    """Runs queries in threads, each with an archive of its own."""
+    """Runs queries in threads; each thread has its own connection."""
 
     def __init__(self, location: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._location = location

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "application", "serve"]
 
-_SERVICE = "SHIOMI_SERVE"  # workers are started anew and inherit the environment
+_SERVICE = "SHIOMI_SERVE"  # workers are new processes and inherit the environment
 _STOP_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What a worker needs to begin."""
+    """Settings that a worker starts with."""
 
     config: Path
     gate: bool = True
     policy: Path | None = None  # None: policy.py
     state: str | None = None  # None: a file that the workers of this machine share
-    proxies: tuple[str, ...] = ()  # whose X-Forwarded-For counts, if there is no policy file
+    proxies: tuple[str, ...] = ()  # trusted for X-Forwarded-For; ignored with a policy file
     dns: bool = True
 
     def app(self) -> ASGIApp:

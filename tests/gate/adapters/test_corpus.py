@@ -26,6 +26,9 @@ people = { address = "600000/minute, burst 10000", prefix = "off", network = "of
 strangers = { address = "600000/minute, burst 10000", prefix = "off", network = "off", all = "off" }
 crawlers = { address = "600000/minute, burst 10000", prefix = "off", network = "off", all = "off" }
 feeds = { address = "600000/minute, burst 10000", prefix = "off", network = "off", all = "off" }
+previews = { address = "600000/minute, burst 10000", prefix = "off", network = "off", all = "off" }
+monitors = { address = "600000/minute, burst 10000", prefix = "off", network = "off", all = "off" }
+programs = { address = "600000/minute, burst 10000", prefix = "off", network = "off", all = "off" }
 
 [proxies]
 trusted = ["127.0.0.1"]

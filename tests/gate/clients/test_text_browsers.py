@@ -31,6 +31,8 @@ def visit(
     (home / ".elinks").mkdir()
     (home / ".elinks" / "elinks.conf").write_text("set ui.show_welcome = 0\n", encoding="utf-8")
     environment = {**os.environ, "HOME": str(home), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+    for name in ("LINES", "COLUMNS"):  # pytest-xdist sets them, and lynx then draws blanks
+        environment.pop(name, None)
     terminal = pexpect.spawn(
         command[0],
         [*command[1:], f"{site.url}/page/3"],

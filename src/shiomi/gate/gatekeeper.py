@@ -66,8 +66,7 @@ class Gatekeeper:
         Where budgets and bans are kept; None: in this process's memory, which is right for a
         server of one process alone.
     tables
-        Whom User-Agents and addresses name; None: those of the package.
-    resolver
+        Whom User-Agents and addresses name; None: the package's lists. resolver
         Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not asked.
     metrics
         Counts that go on; None: from nothing.

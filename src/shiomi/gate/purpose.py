@@ -17,6 +17,6 @@ class Purpose(StrEnum):
     ARCHIVE = "archive"  # keeps pages for later, in public
     FEED_READER = "feed-reader"  # polls RSS and Atom
     MONITOR = "monitor"  # asks whether a site is up
-    TOOL = "tool"  # git, docker, pip, apt, npm, ...; let in only where a path rule says so
-    LIBRARY = "library"  # HTTP libraries, other robots, and whoever is not known
+    TOOL = "tool"  # git, docker, pip, apt, npm, ...; let in only by a path rule
+    LIBRARY = "library"  # HTTP libraries, other robots and unknown clients
     BROWSER = "browser"  # says it is a browser that a person sits at

@@ -24,7 +24,7 @@ _SAFE_IN_PATHS = "/:@!$&'()*+,;=-._~"  # RFC 3986, 3.3
 class Request(NamedTuple):
     """One request. A tuple, as a frozen dataclass takes a microsecond longer to make."""
 
-    address: bytes  # the client's, packed: 4 or 16 bytes, or none where it is not known
+    address: bytes  # the client's address, packed: 4 or 16 bytes, empty if unknown
     method: str  # as sent; methods are case-sensitive (RFC 9110, 9.1)
     path: str  # normalised: what rules are matched against
     spelling: str  # the path decoded once and nothing else, as an application may see it

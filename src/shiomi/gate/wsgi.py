@@ -6,7 +6,7 @@
 Written against PEP 3333 alone. Bodies are streamed in both directions.
 
 WSGI hands headers over under names in which "-" and "_" are one. A server behind a proxy has to
-drop names with "_" (nginx and gunicorn do), or a client can write over what the proxy says of it.
+drop names with "_" (nginx and gunicorn do), or a client can overwrite the headers of the proxy.
 """
 
 from __future__ import annotations
@@ -182,7 +182,7 @@ def _answer(response: Response, request: Request, start_response: StartResponse)
 
 
 class _DnsThread:
-    """Asks DNS in an event loop of its own, in one thread that starts with the first question."""
+    """Query DNS in a separate event loop, in one thread that starts with the first query."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

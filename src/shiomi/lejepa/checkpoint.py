@@ -32,7 +32,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any] | None:
-    """Return what `save_checkpoint` wrote, on the CPU, or None if there is no file.
+    """Return what `save_checkpoint` wrote, on the CPU, or None if the file is missing.
 
     Raises RunError if it is damaged.
     """

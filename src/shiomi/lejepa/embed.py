@@ -78,7 +78,8 @@ def embedder(run: Path | str, device: str = "auto", encoder: nn.Module | None = 
     """Return the encoder of a run as it was meant to be used.
 
     `encoder` is a module of the same make, for a run that was given a module instead of a name.
-    Raises RunError if there is no run or it has no weights, InputError if the device is missing.
+    Raises RunError if the run does not exist or has no weights, InputError if the device is
+    missing.
     """
     from shiomi.lejepa.devices import pick_device
 

@@ -16,8 +16,8 @@ states lr/1000; an absolute 1e-3 would double a base of 5e-4)."""
 def learning_rate(step: int, steps: int, *, base: float, warmup: int = 0) -> float:
     """Return the rate of step `step` of 0 .. steps - 1.
 
-    Steps 0 .. warmup - 1 rise in equal parts, the last of them to one part below the base; step
-    `warmup` has the base, step `steps - 1` has base * FINAL_SHARE, between them half a cosine.
+    The rate rises linearly over steps 0 .. warmup - 1 and reaches `base` at step `warmup`. From
+    there it falls along half a cosine to base * FINAL_SHARE at step `steps - 1`.
 
     Raises InputError if a number is out of range.
     """

@@ -40,7 +40,7 @@ def create_server(config: Config) -> MCPServer:
     ) -> Any:
         """Find threads by their words. Japanese words of the glossary find English threads too.
 
-        All words must occur; "quoted words" stand together. `since` and `until` are days like
+        All words must occur; "quoted words" must be adjacent. `since` and `until` are days like
         2020-12-13. A page has 20 hits.
         """
         asked = queries.parse_search(

@@ -102,7 +102,7 @@ class Pages:
         )
 
     def issues(self, digests: Iterable[Digest], number: int, more: bool) -> str:
-        """The list of digests, newest first; page `number` of it."""
+        """Page `number` of the list of digests, newest first."""
         pages = [lay_out(one, load_language(one.language)) for one in digests]
         return self._page(
             "issues.html.j2",

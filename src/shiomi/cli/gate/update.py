@@ -25,7 +25,7 @@ __all__ = ["update"]
 def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> None:
     """Take newer patterns and address ranges out of files you have fetched.
 
-    Nothing is fetched by this command. It knows a file by what is in it:
+    Nothing is fetched by this command. It recognises a file by its contents:
 
     \b
       crawler-user-agents.json   of github.com/monperrus/crawler-user-agents

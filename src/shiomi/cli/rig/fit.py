@@ -88,7 +88,7 @@ def fit(
     if json:
         as_json(fit_json(machine, runs, best, setting))
     else:
-        text = machine_text(machine, lang, unknown=False)  # that stands below the table
+        text = machine_text(machine, lang, unknown=False)  # that follows the table
         text += fit_text(
             machine,
             runs,

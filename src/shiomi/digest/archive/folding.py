@@ -14,7 +14,7 @@ from shiomi.digest.terms import normalized
 __all__ = ["folded", "kept_folding", "place_before_folding"]
 
 # Marks on marks are sorted in quadratic time: what comes from the network is folded in pieces of at
-# most so many characters, cut where no character joins the next.
+# this many characters, cut between characters that do not combine.
 _PIECE = re.compile(r".{1,2000}(?=[\s、。,.]|\Z)|.{1,2000}", re.DOTALL)
 
 

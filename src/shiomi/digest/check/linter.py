@@ -96,7 +96,7 @@ def check_digest(
     found.sort(key=lambda one: one.line)
     report = check.report()
     if own is not None:
-        # a title may be that of several threads; the archive's digest knows which one it meant
+        # several threads may have this title; the archive's digest names the right one
         same, lines = frozenset(own.splitlines()), text.splitlines()
         report = replace(
             report,

@@ -18,7 +18,7 @@ Integers = NDArray[np.int64]
 FEATURES = (
     "cosine",  # of the titles' vectors
     "word_cosine",  # of their words, weighted by inverse document frequency
-    "covered_less",  # share of the weight of a title that the other also has, of the lighter title
+    "covered_less",  # weight of the shared words / weight of the lighter title
     "covered_more",  # of the heavier
     "soft_less",  # the same, a word counting as much as its nearest word in the other
     "soft_more",

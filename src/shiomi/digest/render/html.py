@@ -111,7 +111,8 @@ class _PointsChart:
 
 
 def _points_chart(context: Context, topic: TopicPage) -> _PointsChart | None:
-    """Points over time of a story's threads; None below three readings, which make no curve."""
+    """Points over time of a story's threads; None for fewer than three readings: they do not make a
+    curve."""
     drawn = [source for source in topic.sources if len(source.points_over_time) > 2]
     if not drawn:
         return None

@@ -3,8 +3,8 @@
 Pure statistics over terms. z is the weighted log-odds ratio with an informative Dirichlet prior
 (Monroe, Colaresi and Quinn 2008, "Fightin' Words", equations 16-22), divided by the square root of
 the term's overdispersion over the earlier weeks, so that what bursts every month is no news. Two
-terms speak of the same thing when they share stories, or company: the cosine of the words they
-stand with in titles (positive pointwise mutual information) separates "Covid-19" and
+terms mean the same thing if they share stories, or context: the cosine of the words next to them in
+titles (positive pointwise mutual information) separates "Covid-19" and
 "coronavirus" (0.34), hardly ever in one title, from unrelated pairs (at most 0.05).
 """
 

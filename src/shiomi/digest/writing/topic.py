@@ -57,7 +57,7 @@ def write_topic(
 
 
 class _Parts:
-    """The three parts of one topic; what one part quotes the next ones do not quote again."""
+    """The three parts of one topic; a later part does not repeat a quotation of an earlier one."""
 
     def __init__(
         self, evidence: Evidence, language: Language, zone: str, ranked: Ranked, grounded: Grounded

@@ -255,7 +255,8 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
 
 
 def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
-    """Not for who is let through uncounted, as proven, or is shown no page without the cookie."""
+    """Return False for clients that pass uncounted, are proven, or see no page without the
+    cookie."""
     identity = case.identity
     action = _ruled(case.request, case.prepared, identity).action
     if action is Action.CHALLENGE:

@@ -22,7 +22,8 @@ _REMEMBERED = 4096  # rulings
 
 
 class Ruled(NamedTuple):
-    """What the policy says of a client at a path; told apart beforehand, as each request asks."""
+    """The policy's rule for a client at a path, computed in advance because each request needs
+    it."""
 
     action: Action
     budget: str
@@ -40,7 +41,7 @@ class PreparedPolicy:
     Attributes
     ----------
     policy
-        What it was made from.
+        The source policy.
     paths, networks
         The rules on paths, `[[path]]` and feeds, and those of `[[network]]`.
     special

@@ -54,7 +54,7 @@ class Networks:
 class Charges(dict[str, tuple[Charge, ...]]):
     """One token of each bucket that counts an address, by budget; made when first asked for.
 
-    `cookie` is that of a client away from its home; it then has a bucket too.
+    `cookie` belongs to a client away from its home network; the cookie then has a bucket too.
     """
 
     __slots__ = ("_address", "_buckets", "_cookie")

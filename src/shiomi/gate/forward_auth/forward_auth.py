@@ -2,8 +2,8 @@
 
     GET /auth     Caddy `forward_auth`, Traefik `forwardAuth`: 2xx lets through; any other answer is
                   the client's, page, cookie and all.
-    GET /ask      nginx `auth_request`: 204 lets through, 403 does not, and nothing more can be said
-                  but in headers. X-Gate-Trap is the trap's link for a page of HTML. After a
+    GET /ask      nginx `auth_request`: 204 lets through, 403 does not. Everything else is in
+    headers. X-Gate-Trap is the trap's link for a page of HTML. After a
                   refusal nginx fetches the page that the client gets:
     GET /answer   the page, with the verdict's headers brought back, so that nothing counts twice.
     GET /metrics  Prometheus.
@@ -126,7 +126,7 @@ class ForwardAuth:
             wait = 0.0
         settled = _Settled(self.gatekeeper.state, wait)
         decision = await self.gatekeeper.judge_fully(request, state=settled)
-        # Nothing to say: the server refused for a reason of its own, or a ban has ended since.
+        # No page: the server refused for another reason, or a ban has ended.
         return decision.response or _short(403, "403 Forbidden\n")
 
     def _request(self, scope: Scope, peer: str | None, method: str, target: bytes) -> Request:

@@ -4,9 +4,10 @@ Libraries that pose as a browser often forget what the browser would have sent. 
 care does not, and an extension, a proxy or an old device makes an honest browser look odd: so this
 is a weight, one among others, and never a reason by itself.
 
-What browsers send since when: Fetch Metadata (`Sec-Fetch-*`, W3C) from Chrome 76, Edge 79, Firefox
+Headers that browsers send, by version: Fetch Metadata (`Sec-Fetch-*`, W3C) from Chrome 76, Edge 79,
+Firefox
 90 and Safari 16.4; client hints (`Sec-CH-UA`) from Chromium 89. Both are sent to trustworthy
-origins only (HTTPS, or loopback), so over plain HTTP their absence says nothing.
+origins only (HTTPS, or loopback), so over plain HTTP their absence means nothing.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The file of User-Agent patterns, made from the lists others keep and our own tables.
 
 Two lists are read: `crawler-user-agents.json` (patterns with tags) and `robots.json` of
-ai.robots.txt (names of AI crawlers). What a client is for is taken from `data/clients.tsv` where it
-is named there, else from the list's tags; of the lists themselves only patterns and names are kept.
+ai.robots.txt (names of AI crawlers). The purpose of a client comes from `data/clients.tsv` if it is
+listed there, else from the list's tags; of the lists themselves only patterns and names are kept.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def parse_ai_robots(text: str, *, where: str) -> list[Pattern]:
 
 
 def _at_a_word(regex: str, agents: list[str]) -> str:
-    """The pattern from a word's beginning on, where none of its own examples speaks against it.
+    """Return the pattern anchored at the beginning of a word, unless one of its examples
+    contradicts it.
 
     The list's patterns mind the case and ours do not: `NING\\/` would be found in Lightning/1.0.
     """

@@ -39,7 +39,7 @@ class Identity(NamedTuple):
     verified
         True: proven. False: what it says is not true. None: not known either way.
     by
-        What said so: "user-agent" (nothing but its own word), "ranges", "dns", "signature".
+        The proof: "user-agent" (only its own claim), "ranges", "dns", "signature".
     weight
         How badly a browser's headers fit together, 0 (well) to about 200; 0 for all others.
     pending
@@ -54,7 +54,7 @@ class Identity(NamedTuple):
 
     @property
     def purpose(self) -> Purpose:
-        """What the client says it is for, true or not."""
+        """The purpose that the client claims, true or not."""
         return self.client.purpose
 
     @property
@@ -110,7 +110,7 @@ def load_tables(
     Raises
     ------
     MissingError
-        google-re2 is not installed; or cryptography, where there are keys.
+        google-re2 is not installed, or cryptography if there are keys.
     DataError
         A file cannot be read, or a line of it is wrong.
     """

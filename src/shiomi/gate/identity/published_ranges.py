@@ -20,7 +20,7 @@ def published_ranges(folder: Path | None = None) -> RangeTable:
     Raises
     ------
     DataError
-        A file cannot be read, or a line of it is no network.
+        A file cannot be read, or a line is not a network.
     """
     shipped = resources.files("shiomi.gate") / "data" / "ranges"
     texts = {

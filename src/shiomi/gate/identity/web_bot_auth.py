@@ -40,7 +40,7 @@ _MOST_COMPONENTS = 32
 
 
 class WebBotAuth:
-    """Whose signature a request has.
+    """The signer of a request.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def _component(request: Request, name: str, parameters: Parameters) -> str:
 
 
 def _derived(request: Request, name: str) -> str:
-    """A component that is no header (RFC 9421, 2.2)."""
+    """A derived component, not a header (RFC 9421, 2.2)."""
     path = request.raw_path.decode("latin-1")
     query = f"?{request.query.decode('latin-1')}"
     target = path + (query if request.query else "")

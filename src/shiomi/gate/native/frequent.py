@@ -30,7 +30,7 @@ def frequent_agents() -> list[str]:
 def most_frequent(agents: Iterable[str], count: int = 500) -> list[str]:
     """Return the agents that come most often, most frequent first, of those that can be looked up.
 
-    What holds a control character or other than ASCII is left to the patterns.
+    User-Agents with control or non-ASCII characters are left to the patterns.
     """
     counted = Counter(agents)
     return [

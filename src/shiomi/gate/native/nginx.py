@@ -174,7 +174,7 @@ def _cut(patterns: Sequence[str], write: Callable[[Sequence[str]], str]) -> Iter
 def _outcomes(plan: Plan) -> Iterator[str]:
     rows = [(f'"{key}"', outcome.name) for key, outcome in plan.rows]
     network = "$shiomi_network" if plan.networks else "n"
-    # What no table says cannot be; were it to be, nobody is let through.
+    # A missing entry is impossible; if there were one, the request would be refused.
     yield from _map(f'"{network}:$shiomi_class:$shiomi_path"', "shiomi_resolved", rows, "deny")
     yield from _map(f'"{network}:$shiomi_class:$shiomi_sent"', "shiomi_as_sent", rows, "deny")
     pairs = [(f'"{key}"', outcome.name) for key, outcome in plan.pairs]
@@ -184,7 +184,7 @@ def _outcomes(plan: Plan) -> Iterator[str]:
 
 
 def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
-    """Buckets: a key that is empty for whoever a budget does not count, and a zone for it."""
+    """Buckets: a zone, and a key that is empty for clients that the budget does not count."""
     used = {level for _, level, _ in levels}
     binary = "$binary_remote_addr"
     mapped = r"\x00{10}\xff\xff"

@@ -36,7 +36,7 @@ def decoded_regex(patterns: Iterable[str]) -> str:
 def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
     """Return an expression for a request target whose path, decoded once, a pattern matches.
 
-    `start` is what stands before the path, anchored: REQUEST_LINE where a whole line is matched.
+    `start` is the anchored text before the path: REQUEST_LINE where a whole line is matched.
     """
     between = "(?:[^?# %]|%(?!3[fF]|23))*"
     return _joined(patterns, _sent, between=between, end="(?:[?# ]|$)", start=start)

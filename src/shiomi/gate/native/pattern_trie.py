@@ -20,12 +20,12 @@ __all__ = ["plain_trie_regex", "trie_regexes"]
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _QUANTIFIERS = frozenset("*+?{")
 _BY_NUMBER = " ;%#'\"`{"  # see `shiomi.gate.native.tame`
-_AROUND = 16  # characters that stand around a branch among others
+_AROUND = 16  # characters around a branch
 _BRANCHES = 3  # classes tested one after the other before a branch is looked at
 _LEAF = 4  # so few branches are tried as they are
 _FOLDS = 4  # a class of more letters than this is kept as a class
-_WAYS = 32  # so many ways to begin are told apart in one pattern
-_WHERE = ("", "^", r"\b")  # what may stand before the literal beginning
+_WAYS = 32  # most beginnings in one pattern
+_WHERE = ("", "^", r"\b")  # allowed before the literal beginning
 
 
 @dataclass(slots=True)
@@ -168,7 +168,7 @@ class _Head:
         return not (self.where or self.behind or self.literal)
 
     def tail(self, rest: str) -> str:
-        """What has to match behind the literal."""
+        """The pattern that has to match after the literal."""
         if not self.behind:
             return rest
         if not self.literal:
@@ -211,10 +211,10 @@ def _read(head: _Head, rest: str, lookaround: bool) -> Iterator[tuple[_Head, str
 
 
 def _choices(rest: str) -> tuple[list[str] | None, str]:
-    """What the first element stands for, as patterns to choose from, and what comes after it.
+    """Return the alternatives of the first element, and the rest of the pattern.
 
     A literal character is returned without its backslash; None if it is neither that nor a
-    group nor a class of a few letters, or where it is repeated.
+    group nor a class of a few letters, or if it is repeated.
     """
     choices: list[str] | None = None
     first, length = rest[0], 1

@@ -6,8 +6,8 @@
 
 A *class* is a row of verdicts, one for each rule on paths and one for all other paths: clients that
 come to the same are one class, whatever they are called. A *kind* is a class, or two classes and
-the ranges that distinguish them. All verdicts come from `shiomi.gate.decision.ruling`, as those of
-`decide` do.
+the ranges that distinguish them. All verdicts come from `shiomi.gate.decision.ruling`, which
+`decide` uses too.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ELSEWHERE = -2
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An action, and the budget that counts it ("" where none does)."""
+    """An action, and the budget that counts it ("" if none)."""
 
     action: Action
     budget: str = ""
@@ -53,7 +53,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A kind of client whose address tells which class it is of."""
+    """A kind of client whose class depends on its address."""
 
     ranges: tuple[str, ...]
     inside: str
@@ -95,7 +95,7 @@ class Plan:
     def rows(self) -> list[tuple[str, Outcome]]:
         """The verdicts by "NETWORK:CLASS:PATH", in words that every server can write.
 
-        A network is n0, n1, ... or n for all others; a path likewise p0, p1, ..., p, or always.
+        A network is n0, n1, ... or n for all others; a path is p0, p1, ..., p, or always.
         """
         words = {"": "n"} | {name: f"n{number}" for number, name in enumerate(self.networks)}
         return [
@@ -121,7 +121,7 @@ def path_word(number: int) -> str:
 def without_challenge(policy: Policy, instead: Action) -> Policy:
     """Return the policy with another action wherever it says challenge.
 
-    A server cannot challenge by itself; nor does it weigh how well headers fit together.
+    A server alone cannot challenge and cannot check the consistency of headers.
     """
 
     def other(action: Action) -> Action:
@@ -165,7 +165,7 @@ def make_plan(
     Parameters
     ----------
     patterns, ranges
-        What identities are told by, as `shiomi.gate.identity` has them.
+        The tables of `shiomi.gate.identity`.
     frequent
         User-Agents to be looked up before any pattern is tried, and whom each names.
     limit

@@ -18,8 +18,8 @@ def tame(pattern: str) -> str:
     """Return an expression that matches the same, of visible characters that need no quoting.
 
     Quotation marks, blanks, `#`, `;`, `%` and braces that stand for themselves are written by their
-    numbers (`\\x22`), which PCRE2, RE2 and Go read alike. Where a brace is left it belongs to a
-    repetition or a class, so that no `{$NAME}`, `${NAME}` or `{name}` is left to be replaced.
+    numbers (`\\x22`), which PCRE2, RE2 and Go read alike. A remaining brace belongs to a repetition
+    or a class, so that no `{$NAME}`, `${NAME}` or `{name}` is left to be replaced.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """The gate's own pages: small, without JavaScript, in the reader's language.
 
 Words are data (`texts.toml`). Whatever comes from a request is escaped. A page names itself in the
-header `Shiomi-Gate` and in `<meta name="generator">`, so that who collects pages can tell it from
-the site's own.
+header `Shiomi-Gate` and in `<meta name="generator">`, so that collectors of pages can distinguish
+it from the site's own pages.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Problem = tuple[str, str]  # the key in the policy file, and what is wrong with 
 
 
 def contradictions(policy: Policy, written_budgets: frozenset[str]) -> list[Problem]:
-    """Return what cannot be meant, as the key it stands at and what is wrong with it.
+    """Return the contradictions, each as a key and a message.
 
     `written_budgets` are those the file itself names: one of them that nothing uses is a mistake.
     """

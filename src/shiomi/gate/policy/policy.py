@@ -112,7 +112,7 @@ class PathRule:
 class Feeds:
     """[feeds]: paths whose readers run no browser, and so are never challenged.
 
-    Who would be challenged is counted by the budget; who is denied stays denied.
+    A client that would be challenged is counted by the budget; a denied client stays denied.
     """
 
     match: tuple[str, ...] = (
@@ -136,7 +136,7 @@ class Feeds:
 class Programs:
     """[programs]: paths that programs ask for, which can pass no challenge.
 
-    Who would be challenged is counted by the budget; who is denied stays denied.
+    A client that would be challenged is counted by the budget; a denied client stays denied.
     """
 
     match: tuple[str, ...] = (
@@ -198,7 +198,7 @@ class Challenge:
 
     path: str = "/.gate/"  # where the gate's own pages are
     status: int = 403  # of the page; 403, 429, 503, or 200
-    wait_seconds: int = 0  # before the browser goes on by itself; people need no time to read it
+    wait_seconds: int = 0  # before the browser continues; people need not read the page
     script: bool = True  # where JavaScript is on, keeps the #fragment of the address
     minutes: int = 30  # in which the page can be answered, before it is simply shown again
     budget: str = "strangers"  # which budget counts clients without the cookie
@@ -255,7 +255,7 @@ class Robots:
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """[signals]: what the site says of its pages' use; what is said follows from the purposes."""
+    """[signals]: statements on the use of pages. They follow from the purposes."""
 
     content_usage: bool = True  # Content-Usage (IETF aipref), as a header and in robots.txt
     content_signal: bool = True  # Content-Signal in robots.txt
@@ -318,7 +318,7 @@ class Policy:
     proxies: Proxies = Proxies()
     robots: Robots = Robots()
     signals: Signals = Signals()
-    contact: str = ""  # shown to whoever is refused: an address or a URL
+    contact: str = ""  # shown to refused clients: an address or a URL
     on_failure: Action = Action.DENY  # where the state or the gate's service cannot be reached
 
     @cached_property

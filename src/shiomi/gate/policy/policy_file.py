@@ -73,7 +73,7 @@ def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Poli
     Raises
     ------
     PolicyError
-        It cannot be read, or says what cannot be meant; names every place.
+        It cannot be read or is contradictory. The message names every place.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -99,7 +99,7 @@ def parse_policy(text: str, environment: Mapping[str, str] = os.environ) -> Poli
     Parameters
     ----------
     environment
-        Where the variables are that "env:NAME" names; a secret so named stands in no file.
+        The variables for "env:NAME", which keeps secrets out of the file.
 
     Raises
     ------
@@ -296,7 +296,7 @@ _KEY = re.compile(r"""\s*(["']?)([\w.-]+)\1\s*=""")
 
 
 def _lines(text: str) -> dict[str, int]:
-    """Where each key of a TOML text stands, for messages; by a look at the lines' beginnings."""
+    """Return the line of each key of a TOML text, for messages, from the beginnings of lines."""
     lines: dict[str, int] = {}
     count: dict[str, int] = {}
     table = ""

@@ -149,7 +149,7 @@ def _lines(raw: IO[bytes]) -> Iterator[bytes]:
 
 
 def _blocks(raw: IO[bytes]) -> Iterator[bytes]:
-    """The file's content, unpacked where it is gzip; all that is whole comes before an error."""
+    """Return the file's content, unpacked if it is gzip. All intact data come before an error."""
     start = raw.read(2)
     raw.seek(0)
     if start != b"\x1f\x8b":
@@ -229,7 +229,7 @@ def _minute(text: str) -> int | None:
 
 
 def _request_line(text: str) -> tuple[str, str]:
-    """`GET /path HTTP/1.1` as method and target; what is no request line has neither."""
+    """`GET /path HTTP/1.1` as method and target; anything else has neither."""
     method, _, rest = text.partition(" ")
     if not method.isascii() or not method.isalpha() or not rest:
         return "", ""

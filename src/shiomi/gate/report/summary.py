@@ -1,6 +1,6 @@
 """Summarise who crawls the site, the cost, and what a policy would have done, in one pass.
 
-The policy's verdicts are those of `decide` itself, with the log's own times, so budgets fill and
+The verdicts come from `decide` itself, with the times of the log, so budgets fill and
 empty as they would have. A client that claims to be a browser is assumed to pass its first
 challenge, and has the cookie from then on; all others are assumed to fail. So a robot that poses as
 a browser and would
@@ -54,7 +54,7 @@ class ClientRow:
 
     @property
     def addresses(self) -> int:
-        """How many it came from; no more than 20,000 are told apart."""
+        """The number of addresses, at most 20,000."""
         return len(self._addresses)
 
     def note(self, hit: Hit, verdict: Verdict, *, lies: bool) -> None:
@@ -200,7 +200,7 @@ def _note_time(summary: Summary, hit: Hit, purpose: Purpose) -> None:
 
 
 def _suspects(behaviours: Behaviours, tables: Tables) -> list[Suspect]:
-    """Who was kept out and looks like a person, or like somebody the site wants."""
+    """Refused clients that look like a person, or like a client the site wants."""
     found: dict[tuple[str, str, str], Suspect] = {}
     for (address, agent), behaviour in behaviours.items():
         client = tables.agents.client(agent)

@@ -48,7 +48,8 @@ def report_text(
 
 
 def no_log_text(reading: Reading) -> str:
-    """What to say of files that are no access logs: the first line, and what is understood."""
+    """Return the message for files that are not access logs: the first line and the known
+    formats."""
     return f"""\
 nothing that was read is an access log; the first line is
   {printable(reading.bad_samples[0])}
@@ -68,7 +69,8 @@ def size_text(size: float) -> str:
 
 
 def verdict_text(row: ClientRow) -> str:
-    """What became of a client's requests, widest verdict first: "passed 90, refused 10"."""
+    """Return the outcomes of a client's requests, most permissive first: "passed 90, refused
+    10"."""
     counts = ((word, row.verdicts[verdict]) for verdict, word in _WORDS.items())
     return ", ".join(f"{word} {count:,}" for word, count in counts if count)
 

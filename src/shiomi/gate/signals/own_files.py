@@ -25,7 +25,7 @@ def own_files(
     Parameters
     ----------
     clients
-        Whom robots.txt may name; None: those of the package's patterns.
+        Whom robots.txt may name; None: the agents of the package's patterns.
     site_robots
         The site's own robots.txt; None: what the policy's `robots.file` holds.
 

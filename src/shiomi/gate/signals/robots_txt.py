@@ -1,7 +1,7 @@
 """Generate the robots.txt that matches the policy (RFC 9309).
 
 Crawlers of a purpose that is refused are named, each of them, with the paths a rule opens to them.
-Everybody else is told of the gate's own pages, the trap among them, and of the paths the policy
+For other agents it excludes the gate's own pages (also the trap) and the paths that the policy
 lists. Challenged clients are not named: robots.txt has no word for that.
 """
 
@@ -20,9 +20,9 @@ __all__ = ["robots_txt"]
 
 _REFUSED = (Action.DENY, Action.TARPIT)
 _OPEN = (Action.ALLOW, Action.BUDGET)
-# What a User-agent line can name: one word, as RFC 9309 has it, and digits and dots, as bots have.
+# The names allowed in a User-agent line: one word (RFC 9309), also with digits and dots.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,60}")
-# Not clients, but what a crawler is told in robots.txt and nowhere else.
+# Tokens that exist only in robots.txt, not as clients.
 _ONLY_HERE = {
     Purpose.AI_TRAINING: ("Google-Extended", "Applebot-Extended", "Webzio-Extended"),
 }

@@ -8,8 +8,8 @@
 | TDMRep | header, /.well-known/tdmrep.json | W3C Community Group, final report of 2024-05-10 |
 
 They are statements for whoever keeps to them; what stops the others is the gate. For their legal
-value see docs/gate/signals.md. All are said of the whole site: a path that a rule opens keeps
-them, since of several statements the strictest counts.
+value see docs/gate/signals.md. All apply to the whole site. A path that a rule opens keeps them,
+because the strictest statement counts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Usage", "content_signal", "content_usage", "signal_headers", "tdmrep
 
 
 class Usage(NamedTuple):
-    """What pages may be used for: True, False, or None if the policy says neither."""
+    """The permitted uses of pages: True, False, or None if the policy says neither."""
 
     train: bool | None  # to train generative models
     answer: bool | None  # as input to a model that answers
@@ -32,7 +32,7 @@ class Usage(NamedTuple):
 
 
 def usage(policy: Policy) -> Usage:
-    """Return what the policy says of use: by what it does to a client that proves its purpose."""
+    """Return the permitted uses: the policy's treatment of a client that proves its purpose."""
 
     def may(purpose: Purpose) -> bool | None:
         action = policy.purposes[purpose].action
@@ -48,7 +48,7 @@ def usage(policy: Policy) -> Usage:
 
 
 def _said(pairs: dict[str, bool | None], yes: str, no: str) -> str:
-    """`a=yes, b=no` of those of which something is said."""
+    """Return `a=yes, b=no` for the uses with a statement."""
     said = {name: yes if value else no for name, value in pairs.items() if value is not None}
     return ", ".join(f"{name}={value}" for name, value in said.items())
 

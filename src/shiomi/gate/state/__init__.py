@@ -46,7 +46,7 @@ class State(Protocol):
         ...
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
-        """Until when any of the keys is revoked, the latest; 0.0 where none is."""
+        """Return the latest time until which one of the keys is revoked; 0.0 if none is."""
         ...
 
     def close(self) -> None:

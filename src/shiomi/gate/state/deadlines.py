@@ -7,8 +7,8 @@ place, and no clearing up is needed.
 
 An entry takes 16 bytes, a hash and a time, in memory that is given once and never grows: an
 anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). It lies in
-one of WAYS neighbouring places. Where all of them hold entries that still mean something, the one
-that ends first is forgotten: of clients with one budget, the one that came longest ago.
+one of WAYS neighbouring places. If all of them hold valid entries, the entry that ends first is
+dropped: of clients with one budget, the one that came longest ago.
 """
 
 from __future__ import annotations

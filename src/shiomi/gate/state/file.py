@@ -34,7 +34,7 @@ __all__ = ["FileState"]
 _log = logging.getLogger(__name__)
 
 # Header: magic, byte order (a float, as the tables hold them), places of both tables, secret, and
-# the BLAKE2b of all that. The time at which the last ban ends stands behind it and changes.
+# the BLAKE2b of all that. The end of the last ban follows it and changes.
 _MAGIC = b"shiomi gate state 1\n"
 _HEADER = struct.Struct("=20s4x d QQ 32s")
 _DIGEST_BYTES = 16
@@ -50,8 +50,8 @@ _LOOK_SECONDS = 1.0  # how often to see whether the file is still the one that i
 class FileState:
     """State shared by the workers of one machine, through the file at `path`.
 
-    If there is no file, it is created at its full size (64 MB for 1,000,000 clients), so
-    that a disk that fills up later harms nothing. One that exists keeps its own size, whatever
+    If there is no file, it is created at its full size (64 MB for 1,000,000 clients), so that a
+    disk that fills up later does no harm. One that exists keeps its own size, whatever
     `clients` says. May be used from several threads, and by processes forked after it was opened.
 
     Parameters
@@ -63,7 +63,7 @@ class FileState:
     Raises
     ------
     StateError
-        The file is damaged, cannot be made or opened, or there is no room for it.
+        The file is damaged or cannot be created or opened, or the disk is full.
     """
 
     blocking = False
@@ -255,7 +255,7 @@ class FileState:
         self._mapping.close()
 
     def _reopen(self) -> None:
-        # A lock belongs to the opened file, which a fork shares: the child needs one of its own.
+        # A lock belongs to the opened file, which a fork shares, so the child opens it again.
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = _opened(self._path)
@@ -300,7 +300,7 @@ def _lock(fd: int, seconds: float = _LOCK_SECONDS) -> bool:
 
 
 def _sizes(clients: int) -> tuple[int, int]:
-    """Bytes of the table of buckets and of that of bans."""
+    """The sizes in bytes of the tables of buckets and bans."""
     return (
         (int(clients * _PLACES_PER_CLIENT) + WAYS) * ENTRY_BYTES,
         (int(clients * _BANS_PER_CLIENT) + WAYS) * ENTRY_BYTES,

@@ -4,8 +4,8 @@ Taking tokens is one script, so that it happens at once or not at all, and by th
 that the machines need not agree on the time. Every key expires when it means nothing any more; give
 the server a `maxmemory` and the policy `volatile-ttl`, which forgets first what expires first.
 
-A server that does not answer is asked again after a pause only, and by one request: the others are
-told at once that it cannot be reached, and the policy's `on_failure` decides. So an outage costs
+If a server does not answer, one request tries it again after a pause. The other requests fail at
+once, and the policy's `on_failure` decides. So an outage costs
 nobody more than one time limit.
 
 All keys lie in one slot, by the braces in their names: a cluster holds them on one of its nodes.

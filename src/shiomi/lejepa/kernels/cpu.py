@@ -108,7 +108,7 @@ def _openmp() -> int | None:
 
 
 def _right(library: ctypes.CDLL) -> bool:
-    """Whether one row comes out as the C library's own cosines and sines have it."""
+    """Return whether one row equals the values of the C library's cosines and sines."""
     u = [0.37 * n - 9 for n in range(45)]
     given = (_float * 45)(*u)
     sums = (_float * 6)()

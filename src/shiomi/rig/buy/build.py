@@ -144,7 +144,8 @@ def front(
     """The Pareto front of yen against speed: the best plan of each budget, dearest last.
 
     Budgets that buy nothing faster are left out, as are those that buy no build at all, unless
-    none does; `beyond` is told of each, with the reason, None if it buys nothing faster. Raises
+    none does; `beyond` is called with each, and the reason, which is None if it buys nothing
+    faster. Raises
     as `plan`.
     """
     budgets = sorted({_budget(x) for x in budgets_jpy})

@@ -62,8 +62,8 @@ def efficiency(supply: PowerSupply) -> float:
 def cpu_watts(cpu: Cpu) -> float | None:
     """The sustained power of a processor under load.
 
-    Its stated limit; else from the TDP: AMD's sockets give 1.35 times of it, Intel's desktop
-    processors since 2020 are run at about twice.
+    Its stated limit; else from the TDP: AMD's sockets allow 1.35 times the TDP. Intel's desktop
+    processors since 2020 run at about twice the TDP.
     """
     if cpu.ppt_w is not None:
         return max(cpu.ppt_w, cpu.tdp_w or 0.0)

@@ -1,4 +1,4 @@
-"""What is worth running first, and the best model for each purpose.
+"""The models worth running first, and the best model for each purpose.
 
 Models are ordered by `worth`: the score of their answers (`shiomi.rig.model.quality`), less what
 the format loses, and a bonus for speed beyond the floor. Models that are slower than the floor,

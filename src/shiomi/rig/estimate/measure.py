@@ -43,7 +43,7 @@ class Endpoint(Protocol):
     """A server of a language model; `shiomi.rig.estimate.endpoint` has the one that speaks HTTP."""
 
     def post(self, path: str, body: Mapping[str, Any]) -> Answer:
-        """Send a JSON object to `path`. Raises MeasureError if there is no answer."""
+        """Send a JSON object to `path`. Raises MeasureError if the server does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

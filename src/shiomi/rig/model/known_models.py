@@ -117,7 +117,7 @@ def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
 def read_model_file(path: Path) -> KnownModel:
     """A model from a GGUF file, a config.json or a TOML file as in models/.
 
-    Raises ModelFileError if it is none, or cannot be read.
+    Raises ModelFileError if it is not a model file, or cannot be read.
     """
     kind = path.suffix.casefold()
     if kind == ".gguf":

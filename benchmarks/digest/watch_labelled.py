@@ -1,9 +1,11 @@
-"""The watch AI規制 as `shiomi init` writes it, on threads of 2025-26 that two people labelled.
+"""The watch AI規制 as `shiomi init` writes it, on threads of 2025-26 labelled twice.
 
     python benchmarks/digest/watch_labelled.py [--list]
 
-411 threads; odd lines were used to choose the words, even ones are the figure. A thread on which
-the readers differ or are unsure is left out. --list prints the mistakes of the odd lines.
+402 threads, labelled independently by two language models. Odd lines were used to choose the
+words, even ones are the figure. A thread on which the readers differ or are unsure is left out.
+Nine rows are blank, because their titles may not be copied. --list prints the mistakes of the odd
+lines.
 """
 
 from __future__ import annotations

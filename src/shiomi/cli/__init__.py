@@ -18,6 +18,7 @@ from shiomi.cli.exits import Exit
 from shiomi.cli.export import export
 from shiomi.cli.gate import gate
 from shiomi.cli.importing import import_
+from shiomi.cli.in_order import InOrder
 from shiomi.cli.init import init
 from shiomi.cli.lejepa import lejepa
 from shiomi.cli.link import link
@@ -35,15 +36,8 @@ from shiomi.extras import extra_of, needs_extra
 __all__ = ["main"]
 
 
-class _InOrder(click.Group):
-    """List the commands in the order of use instead of the alphabet."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(self.commands)
-
-
 @click.group(
-    cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(__version__, prog_name="shiomi")
 @click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from shiomi.cli.in_order import InOrder
 from shiomi.cli.rig.check import check
 from shiomi.cli.rig.detect import detect
 from shiomi.cli.rig.fit import fit
@@ -18,14 +19,7 @@ from shiomi.cli.rig.writer import writer
 __all__ = ["rig"]
 
 
-class _InOrder(click.Group):
-    """Lists its commands as one comes to need them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder)
+@click.group(cls=InOrder)
 def rig() -> None:
     """Plan a local-AI computer: what runs on it, how fast, what to buy.
 

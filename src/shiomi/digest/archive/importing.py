@@ -94,7 +94,7 @@ def import_file(
         skip, report = 0, ImportReport(name, "")
     shape, rows = _recognise(name, rows, format or report.shape or None)
     report = replace(report, shape=shape.name)
-    run = _Run(archive, shape, read_at, key, report)
+    run = _ImportRun(archive, shape, read_at, key, report)
     what = f"importing {one_line(path.name)}"
     for done in run.batches(rows, skip):
         if progress is not None:
@@ -102,7 +102,7 @@ def import_file(
     return run.report
 
 
-class _Run:
+class _ImportRun:
     """One run over a file, from where the last one stopped."""
 
     def __init__(

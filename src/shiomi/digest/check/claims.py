@@ -113,7 +113,7 @@ def read_claims(text: str) -> Written:
     claims: list[Claim] = []
     uids: dict[str, None] = {}
     for start, item in _items(lines):
-        block = _Item.of(item)
+        block = _Heading.of(item)
         uids.update(dict.fromkeys(block.uids))
         for offset, line in enumerate(item):
             claims += block.claims(start + offset + 1, line)
@@ -157,7 +157,7 @@ def _blank(found: re.Match[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class _Heading:
     """A heading and the lines under it."""
 
     uids: tuple[str, ...]
@@ -169,7 +169,7 @@ class _Item:
         return tuple(uid for uid in self.uids[:_MOST_THREADS] if not uid.startswith("arxiv:"))
 
     @classmethod
-    def of(cls, lines: list[str]) -> _Item:
+    def of(cls, lines: list[str]) -> _Heading:
         def linked(text: str) -> list[str]:
             return list(dict.fromkeys(_uid(found) for found in _THREAD.finditer(text)))
 
@@ -201,7 +201,7 @@ class _Sentence:
     """One sentence of a line. Positions count from the start of the line."""
 
     def __init__(
-        self, item: _Item, threads: list[re.Match[str]], text: str, masked: str, begin: int
+        self, item: _Heading, threads: list[re.Match[str]], text: str, masked: str, begin: int
     ) -> None:
         self._item = item
         self._text = text  # the line without addresses

@@ -14,7 +14,7 @@ from enum import StrEnum
 from shiomi.digest.check.claims import Claim, Unit
 from shiomi.digest.thread import Thread
 
-__all__ = ["Checked", "Verdict", "Window", "counts_read", "judge"]
+__all__ = ["Checked", "ReadingTime", "Verdict", "counts_read", "judge"]
 
 
 class Verdict(StrEnum):
@@ -38,7 +38,7 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ReadingTime:
     """When a number can have been read: unix seconds, both included."""
 
     start: float
@@ -46,7 +46,7 @@ class Window:
     stated: bool  # the digest states it
 
 
-def judge(claim: Claim, uid: str, thread: Thread | None, window: Window) -> Checked:
+def judge(claim: Claim, uid: str, thread: Thread | None, window: ReadingTime) -> Checked:
     """One claim against one thread's readings."""
 
     def verdict(verdict: Verdict, why: str) -> Checked:

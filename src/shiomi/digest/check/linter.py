@@ -11,7 +11,7 @@ import msgspec
 from shiomi.digest.archive import Archive
 from shiomi.digest.check.claims import Claim, Written, read_claims
 from shiomi.digest.check.facts import Difference, differing, misquoted
-from shiomi.digest.check.judging import Checked, Verdict, Window, counts_read, judge
+from shiomi.digest.check.judging import Checked, ReadingTime, Verdict, counts_read, judge
 from shiomi.digest.check.owners import Ledger, ReadNumbers, telling
 from shiomi.digest.thread import Thread
 
@@ -135,17 +135,17 @@ class _Check:
             notes.append(f"not read, because longer than any sentence: line {lines}")
         return CheckReport(self._on, len(self._written.uids), self._linked, checked, tuple(notes))
 
-    def _window(self, claim: Claim) -> Window:
+    def _window(self, claim: Claim) -> ReadingTime:
         if claim.read is not None:
             moment = _moment(claim.read, claim.clock, self._zone)
             if moment is not None:
                 length = 59 if ":" in claim.read else 86_399
                 start = float("-inf") if claim.or_earlier else moment
-                return Window(start, moment + length, stated=True)
+                return ReadingTime(start, moment + length, stated=True)
         if self._on is None:
-            return Window(float("-inf"), float("inf"), stated=False)
+            return ReadingTime(float("-inf"), float("inf"), stated=False)
         midnight = datetime.combine(self._on, time(), self._zone)
-        return Window(
+        return ReadingTime(
             (midnight - _SLACK).timestamp(),
             (midnight + timedelta(days=1) + _SLACK).timestamp(),
             stated=False,
@@ -216,7 +216,7 @@ class _Check:
         others = self._shows(other.uid, other.claim, window)
         return False in mine and True not in mine and others is not False
 
-    def _shows(self, uid: str | None, claim: Claim, window: Window) -> bool | None:
+    def _shows(self, uid: str | None, claim: Claim, window: ReadingTime) -> bool | None:
         """Whether readings in or after the window show the number; None if there are none."""
         thread = self._thread(uid) if uid else None
         values = [value for at, value, _ in counts_read(thread, claim.unit) if at >= window.start]

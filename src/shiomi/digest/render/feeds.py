@@ -29,7 +29,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _FeedEntry:
     id: str
     href: str  # relative to the site
     title: str
@@ -44,7 +44,7 @@ class _Feed:
     updated: str
     site: str  # with a slash at its end, or ""
     language: str
-    entries: tuple[_Entry, ...]  # newest first
+    entries: tuple[_FeedEntry, ...]  # newest first
 
 
 def render_atom(digests: Iterable[Digest], language: Language, *, site: str = "") -> str:
@@ -95,9 +95,9 @@ def _feed(digests: Iterable[Digest], language: Language, site: str) -> _Feed:
 _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def _entry(digest: Digest, language: Language, name: str) -> _Entry:
+def _entry(digest: Digest, language: Language, name: str) -> _FeedEntry:
     page = lay_out(digest, language)
-    return _Entry(
+    return _FeedEntry(
         id=f"{name}/{page.date}",
         href=f"{page.date}.html",
         title=language.phrase("render.title", date=page.date),

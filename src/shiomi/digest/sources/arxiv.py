@@ -38,7 +38,7 @@ _ANNOUNCE_TYPE = "{http://arxiv.org/schemas/atom}announce_type"
 _CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
 
 
-class _Place(msgspec.Struct):
+class _ArxivCursor(msgspec.Struct):
     """How many papers of the run's query were read."""
 
     start: int = 0
@@ -94,7 +94,7 @@ class Arxiv:
         return tuple(found.values()), read.count(None)
 
     def _query(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        place = read_cursor(cursor, _Place) or _Place()
+        place = read_cursor(cursor, _ArxivCursor) or _ArxivCursor()
         most = self.config.max_results
         while self.config.categories and place.start < most:
             size = min(_SLICE, most - place.start)

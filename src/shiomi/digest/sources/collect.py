@@ -96,7 +96,7 @@ class CollectReport:
         return [f"failed: {one.error}" for one in self.sources if one.error]
 
 
-class _Run(msgspec.Struct, omit_defaults=True):
+class _RunState(msgspec.Struct, omit_defaults=True):
     """The state of a source's runs, kept in the archive."""
 
     done: int = 0  # the start of the last complete run
@@ -129,7 +129,7 @@ class _Worker:
 
     source: Source
     http: Http
-    run: _Run
+    run: _RunState
     report: SourceReport
     thread: threading.Thread | None = None
     ended: bool = False
@@ -251,13 +251,13 @@ def _chosen(
     return {name: make for name, make in made.items() if not only or name in only}
 
 
-def _next_run(stored: str | None, now: int, days: int) -> _Run:
+def _next_run(stored: str | None, now: int, days: int) -> _RunState:
     """The run that is due: the rest of an interrupted one, or one with a new window.
 
     A new window looks back `days`, so that counts of young threads are read again, and further
     where the last complete run is longer ago.
     """
-    run = read_cursor(stored, _Run) or _Run()
+    run = read_cursor(stored, _RunState) or _RunState()
     if run.until and run.cursor and 0 <= now - run.until < _RESUMED:
         return run
     since = max(0, now - days * _DAY)

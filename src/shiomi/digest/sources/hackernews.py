@@ -50,7 +50,7 @@ class _Hit(msgspec.Struct):
     tags: list[str] = msgspec.field(name="_tags", default_factory=list)
 
 
-class _Item(msgspec.Struct):
+class _StoryItem(msgspec.Struct):
     """An item of Firebase. Deleted ones have no title and no score; an absent count is unknown."""
 
     id: Count
@@ -66,7 +66,7 @@ class _Item(msgspec.Struct):
     deleted: bool = False
 
 
-class _Place(msgspec.Struct, omit_defaults=True):
+class _SearchCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run. Found: all stories created at `before` or later."""
 
     before: int
@@ -87,7 +87,7 @@ class HackerNews:
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         """Newest day first; of each day all stories found, then the best ones with comments."""
-        place = read_cursor(cursor, _Place) or _Place(until)
+        place = read_cursor(cursor, _SearchCursor) or _SearchCursor(until)
         failed: SourceError | None = None
         while True:
             if failed is None:
@@ -187,7 +187,7 @@ class HackerNews:
             page += 1
         return hits
 
-    def _read(self, http: Http, place: _Place) -> Iterator[Batch]:
+    def _read(self, http: Http, place: _SearchCursor) -> Iterator[Batch]:
         """The stories that `place` names, from Firebase, a few at a time."""
         for ids, comments in ((place.best, self.config.comments), (place.listed, 0)):
             while ids:
@@ -201,7 +201,7 @@ class HackerNews:
         threads, skipped = [], 0
         for story in ids:
             raw = http.get_json(f"{self.config.endpoint}/item/{story}.json")
-            item = read_item(raw, _Item)
+            item = read_item(raw, _StoryItem)
             thread = thread_of_item(raw, http.now())
             if item is None or thread is None:
                 skipped += raw is not None  # null: there is no such item, or not yet
@@ -218,7 +218,7 @@ class HackerNews:
         for kid in kids[: 2 * most]:
             if len(passages) == most:
                 break
-            item = read_item(http.get_json(f"{self.config.endpoint}/item/{kid}.json"), _Item)
+            item = read_item(http.get_json(f"{self.config.endpoint}/item/{kid}.json"), _StoryItem)
             if item is None or item.dead or item.deleted:
                 continue
             if text := plain_text(item.text or ""):
@@ -243,7 +243,7 @@ class HackerNews:
             if isinstance(found, list):
                 ids.update((str(one), None) for one in found if isinstance(one, int))
         names = list(ids)
-        place = _Place(since, names[:_FRONT], names[_FRONT:_LISTED])
+        place = _SearchCursor(since, names[:_FRONT], names[_FRONT:_LISTED])
         for batch in self._read(http, place):
             within = tuple(
                 thread
@@ -254,7 +254,7 @@ class HackerNews:
                     or _points(thread) >= self.config.min_points
                 )
             )
-            cursor = _written(_Place(until, stale=True)) if stale else ""
+            cursor = _written(_SearchCursor(until, stale=True)) if stale else ""
             yield Batch(within, cursor, batch.skipped)  # the next run searches again
 
 
@@ -275,7 +275,7 @@ def thread_of_item(raw: Any, time: int) -> Thread | None:
 
     A deleted story has no title: its thread carries the empty one.
     """
-    item = read_item(raw, _Item)
+    item = read_item(raw, _StoryItem)
     if item is None or item.id <= 0 or item.type not in {"story", "job", "poll"}:
         return None
     state = ThreadState.LIVE
@@ -332,5 +332,5 @@ def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:
     return list(threads.values()), read.count(None)
 
 
-def _written(place: _Place) -> str:
+def _written(place: _SearchCursor) -> str:
     return msgspec.json.encode(place).decode()

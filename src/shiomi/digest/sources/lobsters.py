@@ -58,7 +58,7 @@ class _Story(msgspec.Struct):
     comments: list[Any] = []  # only in /s/<id>.json
 
 
-class _Comment(msgspec.Struct):
+class _ShownComment(msgspec.Struct):
     comment: str  # HTML
     url: str | None = None
     short_id_url: str | None = None
@@ -67,7 +67,7 @@ class _Comment(msgspec.Struct):
     is_moderated: bool = False
 
 
-class _Place(msgspec.Struct, omit_defaults=True):
+class _NewestCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run."""
 
     page: int = 1  # of /newest, to be read next; above the last one: all were read
@@ -93,7 +93,7 @@ class Lobsters:
         cursor: str | None,
     ) -> Iterator[Batch]:
         """Newest first, one page a batch, until a page ends before `since`."""
-        place = read_cursor(cursor, _Place) or _Place()
+        place = read_cursor(cursor, _NewestCursor) or _NewestCursor()
         last = self.config.pages
         while place.page <= last:
             answer = http.fetch(self._page(place.page), _stories, conditional=True)
@@ -170,7 +170,7 @@ def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
 
 def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
     """The comments with the highest score, as listed where equal; none deleted or moderated."""
-    read = [comment for raw in comments if (comment := read_item(raw, _Comment)) is not None]
+    read = [comment for raw in comments if (comment := read_item(raw, _ShownComment)) is not None]
     standing = [c for c in read if not (c.is_deleted or c.is_moderated) and _said(c.comment)]
     standing.sort(key=lambda comment: -(comment.score or 0))
     return tuple(
@@ -189,5 +189,5 @@ def _said(markup: str) -> str:
     return plain_text(_MENTION.sub("@…", markup[:200_000]))
 
 
-def _written(place: _Place) -> str:
+def _written(place: _NewestCursor) -> str:
     return msgspec.json.encode(place).decode()

@@ -51,7 +51,7 @@ _PAGES = 10  # of a listing; Reddit shows at most 1,000 posts
 _SITE = "https://www.reddit.com"
 
 
-class _Comment(msgspec.Struct):
+class _T1Comment(msgspec.Struct):
     """A comment ("t1"). `replies` ("" or a Listing) is not read: top-level comments are enough."""
 
     body: str
@@ -63,7 +63,7 @@ class _Comment(msgspec.Struct):
     stickied: bool = False
 
 
-class _Place(msgspec.Struct, omit_defaults=True):
+class _ListingCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run."""
 
     subreddit: str
@@ -106,11 +106,11 @@ class Reddit:
     ) -> Iterator[Batch]:
         """One subreddit after the other; one that fails does not stop the next."""
         names = list(self.config.subreddits)
-        place = read_cursor(cursor, _Place)
+        place = read_cursor(cursor, _ListingCursor)
         if place is None or (place.subreddit and place.subreddit not in names):
             if not names:
                 return
-            place = _Place(names[0])
+            place = _ListingCursor(names[0])
         first = names.index(place.subreddit) if place.subreddit else len(names)
         for number in range(first, len(names)):
             error: SourceError | None = None
@@ -127,13 +127,13 @@ class Reddit:
             if error is not None:
                 outcome = Outcome(community, error=str(error))
             following = names[number + 1] if number + 1 < len(names) else ""
-            place = _Place(following, failed=place.failed)
+            place = _ListingCursor(following, failed=place.failed)
             yield Batch((), _written(place), outcomes=(outcome,))
         if place.failed:
             yield Batch((), "")  # the next run tries them again
             raise SourceError("; ".join(place.failed))
 
-    def _subreddit(self, http: Http, place: _Place, since: int) -> Iterator[Batch]:
+    def _subreddit(self, http: Http, place: _ListingCursor, since: int) -> Iterator[Batch]:
         while place.listing in {"new", "top"}:
             threads, skipped, after = self._listing(http, place)
             if place.listing == "top":
@@ -164,7 +164,7 @@ class Reddit:
             del place.best[:_BATCH]
             yield Batch(commented, _written(place), skipped)
 
-    def _listing(self, http: Http, place: _Place) -> tuple[list[Thread], int, str]:
+    def _listing(self, http: Http, place: _ListingCursor) -> tuple[list[Thread], int, str]:
         """A page of a listing: threads, how many were skipped, where the next page begins."""
         params: dict[str, str | int] = {"limit": 100}
         if place.listing == "top":
@@ -275,7 +275,7 @@ def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
     for child in _children(listing)[0]:
         if len(passages) >= most:
             break
-        comment = read_item(child.get("data"), _Comment) if child.get("kind") == "t1" else None
+        comment = read_item(child.get("data"), _T1Comment) if child.get("kind") == "t1" else None
         if comment is None or comment.stickied or comment.author == "AutoModerator":
             continue  # pinned by moderators: about the rules, not the subject
         text = said(comment.body, comment.body_html)
@@ -331,5 +331,5 @@ def reddit_user_agent(contact: str) -> str:
     return f"{sys.platform}:shiomi:{shiomi.__version__}{by}"
 
 
-def _written(place: _Place) -> str:
+def _written(place: _ListingCursor) -> str:
     return msgspec.json.encode(place).decode()

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 
 from shiomi.rig.errors import MeasureError
-from shiomi.rig.estimate.measure import Answer
+from shiomi.rig.estimate.measure import ServerAnswer
 
 __all__ = ["HttpEndpoint", "open_endpoint"]
 
@@ -47,7 +47,7 @@ class HttpEndpoint:
         self._seconds = seconds
         self._clock = clock
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+    def post(self, path: str, body: Mapping[str, Any]) -> ServerAnswer:
         """Send a JSON object. A refusal is an answer too; its body is empty if it is not JSON."""
         started = self._clock()
         timeout = httpx2.Timeout(self._seconds, connect=10.0)
@@ -67,7 +67,7 @@ class HttpEndpoint:
             answer = json.loads(content)
         except (ValueError, RecursionError):
             answer = {}
-        return Answer(status, answer if isinstance(answer, dict) else {}, seconds)
+        return ServerAnswer(status, answer if isinstance(answer, dict) else {}, seconds)
 
     def _read(self, response: httpx2.Response, started: float) -> bytes:
         parts, size = [], 0

@@ -22,7 +22,7 @@ from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.model import Model
 
-__all__ = ["Answer", "Endpoint", "Measurement", "calibrate", "measure"]
+__all__ = ["Endpoint", "Measurement", "ServerAnswer", "calibrate", "measure"]
 
 _LEAST_PROMPT = 64  # tokens; fewer tell nothing of the speed of reading
 _FARTHEST = 8.0  # times off; a model half in RAM, or another one than was named, is farther
@@ -31,7 +31,7 @@ _WORDS_TOKENS = 20  # about
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServerAnswer:
     """A server's answer and its duration."""
 
     status: int
@@ -42,7 +42,7 @@ class Answer:
 class Endpoint(Protocol):
     """A server of a language model; `shiomi.rig.estimate.endpoint` has the one that speaks HTTP."""
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Answer:
+    def post(self, path: str, body: Mapping[str, Any]) -> ServerAnswer:
         """Send a JSON object to `path`. Raises MeasureError if the server does not answer."""
 
 
@@ -90,7 +90,7 @@ def measure(
         ("/v1/completions", _any_server),
     ):
         first = ask(endpoint, model, _prompt(prompt, 0), write)
-        if isinstance(first, Answer):
+        if isinstance(first, ServerAnswer):
             refusals.append(f"{path}: {_reason(first)}")
             continue
         done = [ask(endpoint, model, _prompt(prompt, 1 + i), write) for i in range(runs)]
@@ -148,7 +148,7 @@ def _prompt(tokens: int, run: int) -> str:
     return f"{run}{run} seagulls. " + _WORDS * max(1, tokens // _WORDS_TOKENS)
 
 
-def _llama_cpp(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | Answer:
+def _llama_cpp(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
     answer = endpoint.post(
         "/completion",
         {
@@ -164,7 +164,7 @@ def _llama_cpp(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run 
     return _timed(answer)
 
 
-def _timed(answer: Answer) -> _Run | Answer:
+def _timed(answer: ServerAnswer) -> _Run | ServerAnswer:
     """Read llama.cpp's `timings`."""
     timings = answer.body.get("timings")
     if answer.status != 200 or not isinstance(timings, Mapping):
@@ -178,7 +178,7 @@ def _timed(answer: Answer) -> _Run | Answer:
     )
 
 
-def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | Answer:
+def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
     answer = endpoint.post(
         "/api/generate",
         {
@@ -201,7 +201,7 @@ def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | A
     )
 
 
-def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | Answer:
+def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
     """Time a short answer and a long one; what the long one took more is its further tokens."""
     answers = []
     for tokens in (max(1, write // 8), write):
@@ -226,8 +226,8 @@ def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run
 
 
 def _run(
-    answer: Answer, read: object, read_seconds: float, written: object, write_seconds: float
-) -> _Run | Answer:
+    answer: ServerAnswer, read: object, read_seconds: float, written: object, write_seconds: float
+) -> _Run | ServerAnswer:
     """Return a run where all numbers can be meant, and the answer where not."""
     prompt, tokens = _number(read), _number(written)
     if not (0 < tokens < 1e7 and 0 < write_seconds < 1e6 and tokens / write_seconds < 1e6):
@@ -260,7 +260,7 @@ def _median(runs: list[_Run], path: str) -> Measurement:
     )
 
 
-def _reason(answer: Answer) -> str:
+def _reason(answer: ServerAnswer) -> str:
     if answer.status != 200:
         return f"HTTP {answer.status}"
     return "no times that can be used"

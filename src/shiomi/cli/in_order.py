@@ -1,0 +1,10 @@
+"""A group of commands that lists them in the order of use instead of the alphabet."""
+
+import click
+
+
+class InOrder(click.Group):
+    """List the commands in the order in which they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)

@@ -98,7 +98,7 @@ def test_an_archive_from_before_search_folded_widths_is_found_in_any_width_and_w
     old.close()
 
     with Archive.open(tmp_path / "a") as archive:
-        for query in ("AI", "生成AI", "rust", "データベース", "ﾃﾞｰﾀﾍﾞｰｽ"):
+        for query in ("AI", "規制", "の話", "生成AI", "rust", "データベース", "ﾃﾞｰﾀﾍﾞｰｽ"):
             assert [hit.thread.id for hit in archive.search(query)] == ["1"], query
         for table in ("title_text", "passage_text"):
             archive.database.execute(

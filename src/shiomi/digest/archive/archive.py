@@ -12,6 +12,7 @@ from typing import Self
 from shiomi.digest.archive.adding import Added, Writer
 from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.loading import find_keys, load_threads
+from shiomi.digest.archive.matching import SearchFilters
 from shiomi.digest.archive.search import Hit, search_threads
 from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.archive.status import ArchiveStatus, read_status
@@ -189,19 +190,11 @@ class Archive:
 
         All words must occur. Words in double quotes must be adjacent. There is no other syntax.
         `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits
-        are left out; only the newest 1,000 threads with the words are ranked.
+        are left out; of more than 1,000 threads with the words, about the newest 1,000 are ranked.
         """
         with self.database.explaining():
-            return search_threads(
-                self.database,
-                query,
-                limit=limit,
-                offset=offset,
-                since=since,
-                until=until,
-                community=community,
-                min_points=min_points,
-            )
+            filters = SearchFilters(since, until, community, min_points)
+            return search_threads(self.database, query, filters, limit=limit, offset=offset)
 
     def cursor(self, source: str) -> str | None:
         """Return the collection cursor of `source`."""

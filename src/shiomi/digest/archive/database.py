@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from shiomi.digest.archive.matching import Candidate, SearchFilters
 
 __all__ = ["Database"]
 
@@ -61,10 +64,12 @@ class Database(Protocol):
     def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
         """Add a new row of the table `kind` ("title" or "passage") to the full-text index."""
 
-    def word_condition(self, word: str, *, scan: bool) -> tuple[str, Sequence[object]]:
-        """SQL that holds for a `thread` with this folded word in a text, and its values.
+    def newest_matches(
+        self, words: Sequence[str], filters: SearchFilters, most: int
+    ) -> list[Candidate]:
+        """Up to `most` threads that probably have all the folded words in their texts.
 
-        `scan` is true if no other condition narrows the threads down.
+        If there are more, these are about the newest. The caller checks the words.
         """
 
     def limit(self, seconds: float) -> None:

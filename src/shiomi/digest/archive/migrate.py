@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from shiomi.digest.archive.folding import kept_folding
+from shiomi.digest.archive.sqlite_search import short_words
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["APPLICATION_ID", "Migration", "check_migrated", "migrate", "shipped_migrations"]
@@ -40,7 +41,7 @@ def migrate(
 ) -> None:
     """Apply what is not yet applied, each migration in one transaction.
 
-    A migration may call `kept_folding(text)`, which is registered by this module.
+    A migration may call `kept_folding(text)` and `short_words(text)`, registered by this module.
     `connection` is in autocommit mode; `name` is what errors call the archive. Raises ArchiveError
     if the file is another program's, or was made by a newer version of this one.
     """
@@ -49,6 +50,7 @@ def migrate(
     applied = _applied(connection, name)
     refuse_newer(applied, migrations, name)
     connection.create_function("kept_folding", 1, kept_folding, deterministic=True)
+    connection.create_function("short_words", 1, short_words, deterministic=True)
     for migration in migrations:
         if migration.number not in applied:
             _apply(connection, migration)

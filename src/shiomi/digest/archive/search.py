@@ -1,9 +1,9 @@
 """Full-text search over every title a thread ever had, and its passages.
 
-The index is of trigrams, so it needs no word boundaries and finds Japanese as it finds English.
-Texts and queries are folded alike, in width and case (folding.py); what is shown is not. Words of
-one or two characters have no trigram and are looked for in the text itself. A query is text. Its
-only syntax is a pair of double quotes around words that must be adjacent.
+A word is found within words, so Japanese is found as English is; a Latin word of one or two letters
+must be a whole word. Texts and queries are folded alike, in width and case (folding.py); what is
+shown is not. A query is text. Its only syntax is a pair of double quotes around words that must be
+adjacent. The engine gives candidates (`Database.newest_matches`); here they are checked and ranked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.folding import folded, place_before_folding
 from shiomi.digest.archive.loading import load_passages, load_threads
+from shiomi.digest.archive.matching import Candidate, SearchFilters, occurs
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.thread import Passage, Thread
 
@@ -45,27 +46,8 @@ def query_words(query: str) -> list[str]:
     return list(dict.fromkeys(words))[:MOST_WORDS]
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """The fields of a thread that ranking uses."""
-
-    n: int
-    created: int
-    uid: str
-    title: str
-    points: int  # the most ever read; 0 if none was
-
-
 def search_threads(
-    database: Database,
-    query: str,
-    *,
-    limit: int,
-    offset: int = 0,
-    since: int | None = None,
-    until: int | None = None,
-    community: str | None = None,
-    min_points: int | None = None,
+    database: Database, query: str, filters: SearchFilters, *, limit: int, offset: int = 0
 ) -> list[Hit]:
     """The threads with all the words of the query, in any of their texts, best first.
 
@@ -75,15 +57,16 @@ def search_threads(
     words = list(dict.fromkeys(map(folded, query_words(query))))
     if not words or limit < 1 or offset < 0:
         return []
-    most = max(limit + offset, CANDIDATES)
-    found = _candidates(database, words, most, since, until, community, min_points)
+    found = database.newest_matches(words, filters, max(limit + offset, CANDIDATES))
     # A thread with every word in its current title needs no other text to be ranked.
     others = [one.n for one in found if not all(_found(one.title, words))]
     titles = _old_titles(database, others)
     passages = load_passages(database, others)
-    ranked = [
-        (_match(one, titles.get(one.n, ()), passages.get(one.n, ()), words), one) for one in found
-    ]
+    ranked = []
+    for one in found:
+        match = _match(one, titles.get(one.n, ()), passages.get(one.n, ()), words)
+        if match is not None:
+            ranked.append((match, one))
     ranked.sort(key=lambda x: (-x[0].rank, -x[1].created, x[1].uid))
     shown = ranked[offset : offset + limit]
     threads = load_threads(database, [one.n for _, one in shown])
@@ -91,42 +74,6 @@ def search_threads(
         Hit(thread, _excerpt(match.text, words) if match.within else match.text, match.rank)
         for (match, _), thread in zip(shown, threads, strict=True)
     ]
-
-
-def _candidates(
-    database: Database,
-    words: Sequence[str],
-    most: int,
-    since: int | None,
-    until: int | None,
-    community: str | None,
-    min_points: int | None,
-) -> list[_Candidate]:
-    """The newest threads that have all the words."""
-    conditions = ["created IS NOT NULL"]
-    values: list[object] = []
-    for condition, value in (
-        ("created >= ?", since),
-        ("created < ?", until),
-        ("community = ?", community),
-        ("EXISTS (SELECT 1 FROM reading WHERE thread = n AND points >= ?)", min_points),
-    ):
-        if value is not None:
-            conditions.append(condition)
-            values.append(value)
-    # the longest word is the rarest guess: it gives the threads, the short ones are checked on them
-    for place, word in enumerate(sorted(words, key=len, reverse=True)):
-        condition, given = database.word_condition(word, scan=place == 0)
-        conditions.append(condition)
-        values += given
-    rows = database.execute(
-        "SELECT n, created, community || ':' || id, title,"
-        " coalesce((SELECT max(points) FROM reading WHERE thread = n), 0)"
-        f" FROM thread WHERE {' AND '.join(conditions)}"
-        " ORDER BY created DESC, community, id LIMIT ?",
-        (*values, most),
-    )
-    return [_Candidate(*row) for row in rows]
 
 
 def _old_titles(database: Database, keys: Sequence[int]) -> dict[int, list[str]]:
@@ -150,19 +97,23 @@ class _Match:
 
 
 def _match(
-    thread: _Candidate, titles: Sequence[str], passages: Sequence[Passage], words: Sequence[str]
-) -> _Match:
+    thread: Candidate, titles: Sequence[str], passages: Sequence[Passage], words: Sequence[str]
+) -> _Match | None:
+    """The match of a thread, or None if a word is in none of its texts."""
     # below one word found in a title, so that points only decide between equals
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
-    in_current = _found(thread.title, words)
-    rank += 2 * sum(in_current) / len(words)
-    if all(in_current):
+    current = _found(thread.title, words)
+    rank += 2 * sum(current) / len(words)
+    if all(current):
         return _Match(rank, thread.title)
-    in_old, old = max(((sum(_found(x, words)), x) for x in titles), key=_first, default=(0.0, ""))
-    if in_old > sum(in_current):
-        return _Match(rank + in_old / len(words), old)
-    texts = ((sum(_found(x.text, words)), x.text) for x in passages)
-    _, text = max(texts, key=_first, default=(0.0, ""))
+    old = [(_found(title, words), title) for title in titles]
+    quoted = [(_found(one.text, words), one.text) for one in passages]
+    if not all(map(any, zip(current, *(one for one, _ in (*old, *quoted)), strict=True))):
+        return None
+    in_old, title = max(((sum(one), text) for one, text in old), key=_first, default=(0.0, ""))
+    if in_old > sum(current):
+        return _Match(rank + in_old / len(words), title)
+    _, text = max(((sum(one), text) for one, text in quoted), key=_first, default=(0.0, ""))
     return _Match(rank, text, within=True) if text else _Match(rank, thread.title)
 
 
@@ -171,18 +122,9 @@ def _first(scored: tuple[float, str]) -> float:
 
 
 def _found(text: str, words: Sequence[str]) -> list[float]:
-    """For each word: 1 if it occurs as a whole word, 0.8 if as a part of a word, else 0."""
+    """For each word how it occurs in the text."""
     flat = folded(text)
-    return [_how_whole(flat, word) for word in words]
-
-
-def _how_whole(flat: str, word: str) -> float:
-    start = flat.find(word)
-    if start < 0:
-        return 0.0
-    before, after = flat[:start][-1:], flat[start + len(word) :][:1]
-    inside = (before.isascii() and before.isalnum()) or (after.isascii() and after.isalnum())
-    return 0.8 if inside else 1.0
+    return [occurs(flat, word) for word in words]
 
 
 def _excerpt(text: str, words: Sequence[str], around: int = 80) -> str:

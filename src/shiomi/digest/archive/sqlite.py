@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from shiomi.digest.archive.folding import kept_folding
+from shiomi.digest.archive.matching import Candidate, SearchFilters
 from shiomi.digest.archive.migrate import check_migrated, migrate
+from shiomi.digest.archive.sqlite_search import newest_matches, short_words
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["SqliteDatabase"]
@@ -98,39 +99,20 @@ class SqliteDatabase:
         return kept_folding(text)
 
     def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
-        """Add a row to the trigram index of its table."""
+        """Add a row to the indexes of its table: trigrams, and short words."""
         column = "title" if kind == "title" else "text"
         self.execute(
             f"INSERT INTO {kind}_text (rowid, {column}) VALUES (?, ?)",
             (row, text if flat is None else flat),
         )
+        if words := short_words(text if flat is None else flat):
+            self.execute(f"INSERT INTO {kind}_short (rowid, words) VALUES (?, ?)", (row, words))
 
-    def word_condition(self, word: str, *, scan: bool) -> tuple[str, Sequence[object]]:
-        """Use the trigram index for three characters or more, else look in the texts."""
-        if len(word) >= 3:
-            quoted = '"{}"'.format(word.replace('"', '""'))
-            return (
-                "n IN (SELECT thread FROM title WHERE n IN"
-                " (SELECT rowid FROM title_text WHERE title_text MATCH ?)"
-                " UNION ALL SELECT thread FROM passage WHERE n IN"
-                " (SELECT rowid FROM passage_text WHERE passage_text MATCH ?))",
-                (quoted, quoted),
-            )
-        pattern = "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
-        if scan:
-            return (
-                "n IN (SELECT thread FROM title WHERE coalesce(folded, title) LIKE ? ESCAPE '\\'"
-                " UNION ALL"
-                " SELECT thread FROM passage WHERE coalesce(folded, text) LIKE ? ESCAPE '\\')",
-                (pattern, pattern),
-            )
-        return (
-            "(EXISTS (SELECT 1 FROM title AS t WHERE t.thread = thread.n"
-            " AND coalesce(t.folded, t.title) LIKE ? ESCAPE '\\')"
-            " OR EXISTS (SELECT 1 FROM passage AS p"
-            " WHERE p.thread = thread.n AND coalesce(p.folded, p.text) LIKE ? ESCAPE '\\'))",
-            (pattern, pattern),
-        )
+    def newest_matches(
+        self, words: Sequence[str], filters: SearchFilters, most: int
+    ) -> list[Candidate]:
+        """The newest threads that probably have all the words, in bounded time."""
+        return newest_matches(self.execute, words, filters, most)
 
     def limit(self, seconds: float) -> None:
         """Stop statements that run longer. The clock starts with this call."""

@@ -4,10 +4,10 @@
     python tools/digest/train_judge.py --base MODEL [--out MODEL]
 
 `--base` is what tools/digest/train_linker.py wrote. Reads the labels of the training half of
-benchmarks/digest/data/same_story.jsonl and all of linking_labelled.jsonl; the other half of the
-labels is for the published figures and is never read here. Two logistic regressions: one story or
-not, and tied (one story or related) or not. Their strength of regularisation was chosen by cross-
-validation over the weeks of the training half.
+benchmarks/digest/data/same_story.jsonl, and all of same_story_more.jsonl and of
+linking_labelled.jsonl. The other half is for the published figures and is never read here. Two
+logistic regressions: one story or not, and tied (one story or related) or not. Their strength of
+regularisation was chosen by cross-validation over weeks.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.model import Model
 from shiomi.digest.linking.pages import PAGE_FEATURES, page_features, read_pages
 
-EARLIER = LABELS.parent / "linking_labelled.jsonl"
-STRENGTH = 0.03
+MORE = [LABELS.parent / name for name in ("same_story_more.jsonl", "linking_labelled.jsonl")]
+STRENGTH = 0.05
 
 
 def read_labels(half: str) -> list[dict[str, Any]]:
-    """The labelled pairs of one half; "train" has the earlier labels too."""
+    """The labelled pairs of one half; "train" has all pairs that are in neither half too."""
     rows = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == half]
     if half == "train":
-        rows += [json.loads(line) for line in EARLIER.read_text(encoding="utf-8").splitlines()]
+        for path in MORE:
+            rows += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return rows
 
 

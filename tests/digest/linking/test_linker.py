@@ -64,6 +64,36 @@ def test_a_hostile_title_is_judged_like_any_other(linker: Linker, title: str) ->
     assert 0 <= linker.score(hostile, plain)[0] < 0.5
 
 
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Clean your Rails routes: nesting", "Clean your Rails routes: grouping"),
+        ("Email is broken", "Email is not broken"),
+        ("Facebook results 2019 Q4", "Tesla results 2019 Q4"),
+        ("San Francisco bans face recognition", "My thoughts on San Francisco's face recognition"),
+    ],
+)
+def test_one_word_can_make_another_story(linker: Linker, a: str, b: str) -> None:
+    one = make_thread("hackernews:1", a, url="https://a.example/posts/one")
+    two = make_thread("lobsters:2", b, day=0.2, url="https://b.example/posts/two")
+    assert linker.judge([one], [two])[0][0, 0] < SAME_STORY
+
+
+def test_one_event_at_two_outlets_is_one_story(linker: Linker) -> None:
+    one = make_thread(
+        "hackernews:1",
+        "Kickstarter Workers Vote to Unionize",
+        url="https://techcrunch.com/2020/02/18/kickstarter-workers-vote-to-unionize/",
+    )
+    two = make_thread(
+        "lobsters:2",
+        "Kickstarter employees vote to unionize",
+        day=0.1,
+        url="https://www.vice.com/en_us/article/kickstarter-employees-win-historic-union-election",
+    )
+    assert linker.judge([one], [two])[0][0, 0] >= SAME_STORY
+
+
 def test_lists_of_different_lengths_are_refused(linker: Linker) -> None:
     with pytest.raises(ValueError, match="1 threads against 0"):
         linker.score([make_thread("hackernews:1", "a")], [])

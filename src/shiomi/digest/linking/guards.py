@@ -13,7 +13,7 @@ from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.title import normal_title
 from shiomi.digest.thread import Thread
 
-__all__ = ["apart", "one_is_folded"]
+__all__ = ["NEGATIONS", "apart", "is_part", "one_is_folded"]
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _MONTH = re.compile(
@@ -23,6 +23,8 @@ _PART = re.compile(
     r"\b(?:part|pt|chapter|episode|ep|vol|volume|issue|lesson|lecture|day|week|round|no|number|"
     r"section|phase|step)\s+(\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
+# of these, one alone in a pair is enough: "Sizes" and "Sizes, part 2"
+_PIECE = re.compile(r"\b(?:part|pt|chapter|lesson|lecture|vol|volume)\s+(\d+|[ivx]+|[a-z]+)\b")
 # "#8", "... - 4"
 _SIGN = re.compile(r"(?:#|no\.\s?|№)\s?(\d{1,6})\b|\s-\s(\d{1,3})\s*$", re.IGNORECASE)
 _VERSION = re.compile(r"\d+(?:\.\d+)+")
@@ -89,75 +91,8 @@ def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
     )
 
 
-_NEGATIONS = frozenset({"not", "never", "cant", "dont", "isnt", "wont"})
-# words of which one may stand for another, or for nothing
-_NEUTRAL = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "for",
-        "in",
-        "on",
-        "at",
-        "to",
-        "and",
-        "or",
-        "with",
-        "by",
-        "from",
-        "via",
-        "vs",
-        "is",
-        "are",
-        "was",
-        "be",
-        "has",
-        "have",
-        "its",
-        "new",
-        "now",
-        "announcing",
-        "announces",
-        "announced",
-        "announcement",
-        "introducing",
-        "introduces",
-        "introduced",
-        "released",
-        "releases",
-        "release",
-        "available",
-        "launched",
-        "launches",
-        "launch",
-        "out",
-        "pdf",
-        "video",
-        "says",
-        "said",
-        "show",
-        "hn",
-        "ask",
-        "your",
-        "you",
-        "my",
-        "our",
-        "we",
-        "how",
-        "why",
-        "what",
-        "dies",
-        "died",
-        "dead",
-        "passes",
-        "down",
-        "up",
-        "using",
-        "use",
-    ]
-)
+# words of a negation: the judge counts whether one title alone has one
+NEGATIONS = frozenset({"not", "never", "cant", "dont", "isnt", "wont"})
 _GUARDS: tuple[tuple[str, Callable[[frozenset[object], frozenset[object]], bool]], ...] = (
     ("part", _differ),
     ("version", _versions_differ),
@@ -175,9 +110,19 @@ def apart(a: str, b: str) -> str | None:
     for (name, differ), x, y in zip(_GUARDS, _facts(a), _facts(b), strict=True):
         if differ(x, y):
             return name
-    if _facts(a)[0] != _facts(b)[0] and 1 not in _facts(a)[0] | _facts(b)[0]:
+    if _facts(a)[0] != _facts(b)[0] and (_later_piece(a) or _later_piece(b)):
         return "part"  # "Part 2" against a title without a part; part 1 is often left out
-    return "word" if _one_word_swapped(a, b) else None
+    return None
+
+
+def _later_piece(title: str) -> bool:
+    pieces = {_ordinal(found) for found in _PIECE.findall(normal_title(title))}
+    return max(pieces, default=0) > 1
+
+
+def is_part(title: str) -> bool:
+    """Whether a title says that it is a numbered part."""
+    return bool(_facts(title)[0])
 
 
 def one_is_folded(a: Thread, b: Thread) -> bool:
@@ -190,21 +135,3 @@ def one_is_folded(a: Thread, b: Thread) -> bool:
         and normal_title(a.title) == normal_title(b.title)
         and canonical_url(a.url or "") != canonical_url(b.url or "")
     )
-
-
-def _one_word_swapped(a: str, b: str) -> bool:
-    """ "Clean your routes: nesting" and "...: grouping"; "is broken" and "is not broken"."""
-    one, other = _words(a), _words(b)
-    left, right = one - other, other - one
-    if (left | right) & _NEGATIONS:
-        return True
-    if len(left) != 1 or len(right) != 1 or not one & other:
-        return False
-    (x,), (y,) = left, right
-    alike = x[:4] == y[:4] or x in y or y in x or (x + y).isdigit()
-    return not alike and not {x, y} & _NEUTRAL
-
-
-@lru_cache(maxsize=1 << 15)
-def _words(title: str) -> frozenset[str]:
-    return frozenset(normal_title(title).split())

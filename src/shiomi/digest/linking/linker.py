@@ -19,8 +19,8 @@ from shiomi.digest.thread import Thread
 
 __all__ = ["RELATED", "SAME_STORY", "Linker"]
 
-# A wrong merge costs as much as four that are missed, so a pair is merged from 4 / (4 + 1) on.
-SAME_STORY = 0.80  # probability from which two threads are one story; docs/digest/linking.md
+# A wrong merge costs as much as five that are missed, so a pair is merged from 5 / (5 + 1) on.
+SAME_STORY = 0.83  # probability from which two threads are one story; docs/digest/linking.md
 RELATED = 0.50  # from which they are tied
 
 _WORTH = -4.0  # log odds of one page from which the addresses are compared too
@@ -106,10 +106,13 @@ class Linker:
         fresh: NDArray[np.bool_],
         urls: Sequence[str | None],
         communities: Sequence[str],
+        *,
+        least: tuple[float, float] = (RELATED, RELATED),
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
         """The judged ties among threads of which at least one is `fresh`, each pair once.
 
-        `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability of one story).
+        `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability of one story) if
+        the probability of one story, or the one of at least related, reaches `least`.
         """
         encoded = self._encoder.encode(titles)
         pages = read_pages(self._encoder, titles, urls, communities)
@@ -124,7 +127,7 @@ class Linker:
                 of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
                 chances = self._model.story_probability(features, of_pages)
                 release = release_of_project(of_pages)
-                for k in np.flatnonzero(chances.max(axis=1) >= RELATED):
+                for k in np.flatnonzero((chances >= least).any(axis=1)):
                     a, b, score = int(i[k]), int(j[k]), float(chances[k, 0])
                     yield (
                         a,

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.encoder import STEPS, Encoder, Titles
 from shiomi.digest.linking.features import GRID
+from shiomi.digest.linking.guards import NEGATIONS, is_part
 from shiomi.digest.linking.title import normal_title, word_hash
+from shiomi.digest.linking.wording import load_wording, marks
 
 __all__ = [
     "PAGE_FEATURES",
@@ -61,170 +63,25 @@ PAGE_FEATURES = (
     "both_news",
     "news_unshared",  # both_news times the weight of the rarest shared word
     "short_inside",  # the shorter title has at most three words and the other has all of them
+    "events_shared",  # kinds of events (wording.toml) that both titles or paths name, at most 3
+    "events_differ",  # both name kinds of events, and none in common
+    "days_differ",  # days between the dates in their addresses, at most 8
+    "one_author",  # one owner, account or site is behind both pages
+    "one_path",  # the paths are equal and telling, whatever the hosts
+    "path_shared",  # on one host, the share of the path's parts that agree from the left
+    "one_future",  # exactly one speaks of what may come
+    "both_future",
+    "both_comment",
+    "one_not",  # exactly one has a word of negation
+    "word_swapped",  # each lacks exactly one word of the other
+    "one_part",  # exactly one is a numbered part
 )
 
-_CODE = frozenset(
-    [
-        "github.com",
-        "gitlab.com",
-        "gist.github.com",
-        "bitbucket.org",
-        "codeberg.org",
-        "sr.ht",
-        "crates.io",
-        "pypi.org",
-        "npmjs.com",
-        "huggingface.co",
-        "raw.githubusercontent.com",
-        "sourceforge.net",
-        "git.sr.ht",
-    ]
-)
-_MEDIA = frozenset(
-    [
-        "youtube.com",
-        "vimeo.com",
-        "arxiv.org",
-        "doi.org",
-        "dl.acm.org",
-        "slideshare.net",
-        "speakerdeck.com",
-        "infoq.com",
-        "media.ccc.de",
-        "usenix.org",
-        "docs.google.com",
-        "twitch.tv",
-        "archive.org",
-        "eprint.iacr.org",
-    ]
-)
-_SOCIAL = frozenset(
-    [
-        "twitter.com",
-        "reddit.com",
-        "news.ycombinator.com",
-        "lobste.rs",
-        "facebook.com",
-        "linkedin.com",
-        "medium.com",
-        "groups.google.com",
-        "mastodon.social",
-        "bsky.app",
-        "v.redd.it",
-        "i.redd.it",
-        "imgur.com",
-    ]
-)
-_NEWS = frozenset(
-    [
-        "reuters.com",
-        "apnews.com",
-        "bbc.com",
-        "cnn.com",
-        "nytimes.com",
-        "washingtonpost.com",
-        "theguardian.com",
-        "wsj.com",
-        "bloomberg.com",
-        "ft.com",
-        "economist.com",
-        "techcrunch.com",
-        "theverge.com",
-        "arstechnica.com",
-        "wired.com",
-        "zdnet.com",
-        "cnet.com",
-        "engadget.com",
-        "venturebeat.com",
-        "theregister.com",
-        "businessinsider.com",
-        "cnbc.com",
-        "axios.com",
-        "vice.com",
-        "npr.org",
-        "forbes.com",
-        "fortune.com",
-        "time.com",
-        "latimes.com",
-        "independent.co.uk",
-        "telegraph.co.uk",
-        "gizmodo.com",
-        "mashable.com",
-        "bleepingcomputer.com",
-        "infoq.com",
-        "theinformation.com",
-        "politico.com",
-        "politico.eu",
-        "thehill.com",
-        "nbcnews.com",
-        "cbsnews.com",
-        "abcnews.go.com",
-        "usatoday.com",
-        "phoronix.com",
-        "lwn.net",
-        "9to5mac.com",
-        "9to5google.com",
-        "macrumors.com",
-        "krebsonsecurity.com",
-        "heise.de",
-        "thenextweb.com",
-        "buzzfeednews.com",
-        "msn.com",
-        "yahoo.com",
-        "slashdot.org",
-        "omgubuntu.co.uk",
-        "sfgate.com",
-        "androidpolice.com",
-        "xda-developers.com",
-        "sciencemag.org",
-        "nature.com",
-        "newscientist.com",
-        "phys.org",
-        "thedailybeast.com",
-        "newsweek.com",
-        "insider.com",
-        "theintercept.com",
-        "propublica.org",
-        "eff.org",
-        "infoworld.com",
-        "theinquirer.net",
-        "techradar.com",
-        "tomshardware.com",
-        "anandtech.com",
-        "osnews.com",
-        "hackaday.com",
-        "motherboard.vice.com",
-        "nikkei.com",
-        "scmp.com",
-        "aljazeera.com",
-        "dw.com",
-        "cbc.ca",
-    ]
-)
 _SECOND_LEVEL = frozenset(["co", "com", "org", "net", "ac", "gov", "edu", "ne", "or", "go"])
-_SHARED_HOSTS = frozenset(
-    [
-        "github.io",
-        "wordpress.com",
-        "blogspot.com",
-        "medium.com",
-        "substack.com",
-        "netlify.app",
-        "vercel.app",
-        "herokuapp.com",
-        "readthedocs.io",
-        "gitlab.io",
-        "tumblr.com",
-    ]
-)
 _VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+")
-_COMMENT = re.compile(
-    r"\b(?:why|how|thoughts|explained|explainer|review|reviewed|tutorial|guide|dummies|opinion|"
-    r"analysis|response|reaction|impressions|using|experience|history|welcome|should|case|"
-    r"lessons|understanding|problem|minutes|comparison|vs|against|what|introduction|intro)\b",
-    re.IGNORECASE,
-)
 _EXTENSION = re.compile(r"\.(?:html?|php|aspx?|md|pdf|txt|ipynb)$")
+_DATE = re.compile(r"(20[012]\d)[/-]?([01]?\d)[/-]?([0-3]?\d)(?!\d)")
+_PARTS = 6
 _SLUG_WORD = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)*")
 _NUMBERED = re.compile(r"\d")
 
@@ -241,7 +98,15 @@ class Pages:
     kind: NDArray[np.int8]  # 0 none of these, 1 code, 2 media, 3 social, 4 no page, 5 news
     community: Integers
     version: NDArray[np.bool_]  # the title has a version number
+    future: NDArray[np.bool_]  # the title speaks of what may come
     comment: NDArray[np.bool_]  # the title has a word of commentary
+    negated: NDArray[np.bool_]
+    part: NDArray[np.bool_]  # the title is a numbered part
+    events: NDArray[np.int64]  # bits of the kinds of events
+    day: Integers  # the date in the address, in days; 0 without one
+    author: Integers
+    path: Integers  # of the whole path, if it is telling
+    parts: Integers  # (n, PARTS) of the parts of the path, 0 after the last
     slugs: Titles
 
 
@@ -270,41 +135,94 @@ def read_pages(
     """The pages of threads with these titles and addresses; None and "" are text posts."""
     keys = [canonical_url(url) or "" if url else "" for url in urls]
     facts = [_facts(key) for key in keys]
+    slugs = [slug_words(key) for key in keys]
+    folded = [normal_title(title) for title in titles]
+    bits = np.array([marks(text) for text in folded], np.int64).reshape(len(titles))
+    in_slugs = np.array([marks(normal_title(slug)) for slug in slugs], np.int64)
+    future = len(load_wording().events)
+    events = (1 << future) - 1
     return Pages(
-        host=np.array([one[0] for one in facts], np.int64),
-        domain=np.array([one[1] for one in facts], np.int64),
-        ending=np.array([one[2] for one in facts], np.int64),
-        name=np.array([one[3] for one in facts], np.int64),
-        home=np.array([one[4] for one in facts], np.bool_),
-        kind=np.array([one[5] for one in facts], np.int8),
+        host=np.array([one.host for one in facts], np.int64),
+        domain=np.array([one.domain for one in facts], np.int64),
+        ending=np.array([one.ending for one in facts], np.int64),
+        name=np.array([one.name for one in facts], np.int64),
+        home=np.array([one.home for one in facts], np.bool_),
+        kind=np.array([one.kind for one in facts], np.int8),
         community=np.array([word_hash(name) for name in communities], np.int64),
         version=np.array([bool(_VERSION.search(title)) for title in titles], np.bool_),
-        comment=np.array([bool(_COMMENT.search(title)) for title in titles], np.bool_),
-        slugs=encoder.encode([slug_words(key) for key in keys]),
+        future=(bits >> future) & 1 > 0,
+        comment=(bits >> (future + 1)) & 1 > 0,
+        negated=np.array([not NEGATIONS.isdisjoint(text.split()) for text in folded], np.bool_),
+        part=np.array([is_part(title) for title in titles], np.bool_),
+        events=(bits | in_slugs.reshape(len(titles))) & events,
+        day=np.array([_day(url or "") for url in urls], np.int64),
+        author=np.array([one.author for one in facts], np.int64),
+        path=np.array([one.path for one in facts], np.int64),
+        parts=np.array([one.parts for one in facts], np.int64).reshape(len(titles), _PARTS),
+        slugs=encoder.encode(slugs),
     )
 
 
-def _facts(page: str) -> tuple[int, int, int, int, bool, int]:
+def _day(url: str) -> int:
+    """The date in an address, as days; 0 without one. Months count as 31 days."""
+    found = _DATE.search(url)
+    if not found:
+        return 0
+    year, month, day = (int(part) for part in found.groups())
+    return (year * 12 + month) * 31 + day if 1 <= month <= 12 and 1 <= day <= 31 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What an address says; hashes, as in Pages."""
+
+    host: int = 0
+    domain: int = 0
+    ending: int = 0
+    name: int = 0
+    home: bool = False
+    kind: int = 4
+    author: int = 0
+    path: int = 0
+    parts: tuple[int, ...] = (0,) * _PARTS
+
+
+def _facts(page: str) -> _Facts:
     if not page:
-        return 0, 0, 0, 0, False, 4
+        return _Facts()
     host, _, path = page.partition("://")[2].partition("?")[0].partition("/")
     segments = [segment for segment in path.split("/") if segment]
     domain, label = _domain(host)
-    repository = host in _CODE and len(segments) == 2
+    kind = _kind(host, domain)
+    repository = kind == 1 and len(segments) == 2
     name = segments[1] if repository else label
-    kind = 1 if host in _CODE else 2 if host in _MEDIA else 3 if domain in _SOCIAL else 0
-    kind = 5 if kind == 0 and (host in _NEWS or domain in _NEWS) else kind
     if kind in (1, 2, 3) and not repository:
         name = ""
     words = normal_title(_EXTENSION.sub("", segments[-1]).replace("_", " ")) if segments else ""
-    return (
-        word_hash(host),
-        word_hash(domain),
-        word_hash(words) if words.count(" ") >= 1 else 0,
-        word_hash(_joined(name)) if len(name) > 2 else 0,
-        repository or not segments,
-        kind,
+    author = segments[0].lstrip("@") if segments and host in _sites("authors") else label
+    return _Facts(
+        host=word_hash(host),
+        domain=word_hash(domain),
+        ending=word_hash(words) if words.count(" ") >= 1 else 0,
+        name=word_hash(_joined(name)) if len(name) > 2 else 0,
+        home=repository or not segments,
+        kind=kind,
+        author=word_hash(_joined(author)) if len(author) > 2 else 0,
+        path=word_hash(path.lower()) if len(path) > 8 else 0,
+        parts=tuple(word_hash(part.lower()) for part in segments[:_PARTS])
+        + (0,) * (_PARTS - len(segments)),
     )
+
+
+def _kind(host: str, domain: str) -> int:
+    for kind, (name, known) in enumerate((("code", host), ("media", host), ("social", domain)), 1):
+        if known in _sites(name):
+            return kind
+    return 5 if not _sites("news").isdisjoint((host, domain)) else 0
+
+
+def _sites(kind: str) -> frozenset[str]:
+    return load_wording().sites[kind]
 
 
 def _joined(text: str) -> str:
@@ -317,7 +235,7 @@ def _domain(host: str) -> tuple[str, str]:
     count = 2
     if len(labels) > 2 and labels[-2] in _SECOND_LEVEL and len(labels[-1]) == 2:
         count = 3
-    if ".".join(labels[-2:]) in _SHARED_HOSTS and len(labels) > 2:
+    if ".".join(labels[-2:]) in _sites("shared") and len(labels) > 2:
         count = 3
     own = labels[-count:]
     return ".".join(own), own[0]
@@ -381,9 +299,40 @@ def page_features(
         (kind_a == 5) & (kind_b == 5),
         ((kind_a == 5) & (kind_b == 5)) * _rarest_shared(titles, a, b),
         (words <= 3) & (covered.max(axis=1) >= 1) & ~equal,
+        np.minimum(np.bitwise_count(pages.events[a] & pages.events[b]), 3),
+        (pages.events[a] != 0) & (pages.events[b] != 0) & (pages.events[a] & pages.events[b] == 0),
+        np.where(
+            (pages.day[a] != 0) & (pages.day[b] != 0),
+            np.minimum(np.abs(pages.day[a] - pages.day[b]), 8),
+            0,
+        ),
+        (pages.author[a] == pages.author[b]) & (pages.author[a] != 0),
+        (pages.path[a] == pages.path[b]) & (pages.path[a] != 0),
+        same_host * _shared_parts(pages.parts[a], pages.parts[b]),
+        pages.future[a] ^ pages.future[b],
+        pages.future[a] & pages.future[b],
+        pages.comment[a] & pages.comment[b],
+        pages.negated[a] ^ pages.negated[b],
+        _word_swapped(titles, a, b),
+        pages.part[a] ^ pages.part[b],
     ]
     stacked = np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
     return np.round(stacked * GRID) / GRID
+
+
+def _shared_parts(one: Integers, other: Integers) -> NDArray[np.float64]:
+    """The share of two paths' parts that agree from the left; 1 for two empty paths."""
+    agree = np.cumprod((one == other) & (one != 0), axis=1).sum(axis=1)
+    longest = np.maximum((one != 0).sum(axis=1), (other != 0).sum(axis=1))
+    return np.where(longest == 0, 1.0, agree / np.maximum(longest, 1))
+
+
+def _word_swapped(titles: Titles, a: Integers, b: Integers) -> NDArray[np.bool_]:
+    equal = titles.words[a][:, :, None] == titles.words[b][:, None, :]
+    missing_a = ((titles.weights[a] > 0) & ~equal.any(axis=2)).sum(axis=1)
+    missing_b = ((titles.weights[b] > 0) & ~equal.any(axis=1)).sum(axis=1)
+    swapped: NDArray[np.bool_] = (missing_a == 1) & (missing_b == 1)
+    return swapped
 
 
 def release_of_project(features: NDArray[np.float64]) -> NDArray[np.bool_]:

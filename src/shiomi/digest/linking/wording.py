@@ -1,0 +1,59 @@
+"""What the judge knows about sites and words: the tables of wording.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any
+
+from shiomi.digest.errors import LinkingError
+
+__all__ = ["Wording", "load_wording", "marks"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The tables as plain data."""
+
+    sites: Mapping[str, frozenset[str]]  # hosts by kind: "code", "media", "social", "news", ...
+    events: tuple[str, ...]  # names of the kinds of events, in the order of the bits of marks()
+    words: Mapping[str, re.Pattern[str]]  # over one word: of each kind of event, then each cue
+
+
+@cache
+def load_wording() -> Wording:
+    """The tables that ship with Shiomi. Raises LinkingError where the installation is damaged."""
+    try:
+        text = resources.files(__package__).joinpath("wording.toml").read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+        sites = {kind: frozenset(hosts) for kind, hosts in table["sites"].items()}
+        events, cues = table["events"], table["cues"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        raise LinkingError(f"wording.toml cannot be read ({error}); reinstall shiomi") from None
+    patterns = {name: _pattern(words) for name, words in {**events, **cues}.items()}
+    return Wording(sites, tuple(events), patterns)
+
+
+def _pattern(words: Any) -> re.Pattern[str]:
+    return re.compile("|".join(re.escape(word).replace(r"\*", r"\w*") for word in words.split()))
+
+
+@lru_cache(maxsize=1 << 16)
+def _mark(word: str) -> int:
+    patterns = load_wording().words.values()
+    return sum(1 << bit for bit, pattern in enumerate(patterns) if pattern.fullmatch(word))
+
+
+def marks(text: str) -> int:
+    """The bits of the kinds of events and of the cues that a folded text (normal_title) has.
+
+    Bit i is `Wording.events[i]`; the cues "future" and "comment" come after the last of them.
+    """
+    found = 0
+    for word in text.split():
+        found |= _mark(word)
+    return found

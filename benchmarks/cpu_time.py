@@ -1,4 +1,4 @@
-"""CPU time of a piece of work: where others use the machine too, a clock says less."""
+"""CPU time of a piece of work. On a busy machine it says more than the clock."""
 
 from __future__ import annotations
 

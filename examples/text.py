@@ -91,7 +91,7 @@ def bag(titles: list[list[str]], weight: dict[str, float]) -> Tensor:
 
 
 def judge(name: str, queries: Tensor, candidates: Tensor, gold: list[set[int]]) -> None:
-    """Print where the best gold candidate stands by cosine, over all queries."""
+    """Print the rank of the best gold candidate by cosine, over all queries."""
     similar = nn.functional.normalize(queries, dim=1) @ nn.functional.normalize(candidates, dim=1).T
     best = [row[list(right)].max() for row, right in zip(similar, gold, strict=True)]
     place = 1 + (similar > torch.stack(best)[:, None]).sum(1)

@@ -6,9 +6,8 @@
 The threads are the real ones of the 468 days for which the data has all three communities, and
 copies of them shifted in time by as much, with ids of their own: in order of time, 234 a day at
 every size, so that size alone differs. Each size runs in a separate process: import of a JSON
-Lines file, linking, a digest without a model, searches. Beside it what one would write in
-ten lines: a table, FTS5 over titles, no history, no readings, no Japanese without spaces; and grep
-over the file.
+Lines file, linking, a digest without a model, searches. It is compared with ten lines of code (a
+table and FTS5 over titles, without history, readings and Japanese) and with grep over the file.
 
 Needs the shared data (SHIOMI_DATA, else ../shared/data next to the repository) and pyarrow.
 """
@@ -45,7 +44,7 @@ QUERIES = (
 
 
 def shifted_threads() -> Iterator[bytes]:
-    """The real threads as lines of JSON, then copies shifted in time, without end."""
+    """The real threads as lines of JSON, then endless copies that are shifted in time."""
     import pyarrow.parquet as pq
 
     names = ["uid", "community", "t", "title", "url", "score", "comments"]
@@ -113,7 +112,8 @@ def _write_digest(archive: Archive, moment: int, folder: Path) -> None:
 
 
 def measure_plain(lines: Path, database: Path) -> dict[str, float]:
-    """The ten-line way: a table keyed by uid, FTS5 with its own tokenizer over the titles."""
+    """The ten-line solution: a table keyed by uid, and FTS5 with its default tokenizer over the
+    titles."""
     clock = Clock()
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode = WAL")

@@ -48,7 +48,7 @@ Row = dict[str, Any]
 
 
 def horizon_like(url: str) -> str:
-    """A key with scheme and www., as far as facts published about that rule say."""
+    """A key with scheme and www., following the published description of that rule."""
     parts = urlsplit(url)
     tracking = re.compile(r"utm_|fbclid$|gclid$|ref$|source$")
     query = urlencode(sorted(kv for kv in parse_qsl(parts.query) if not tracking.match(kv[0])))
@@ -133,7 +133,7 @@ def drawn(*uids: str) -> bytes:
 
 
 def entry(one: Row, other: Row) -> str:
-    """A line of the list of verdicts; `same` is for the reader to judge."""
+    """A line of the list of verdicts; the reader fills in `same`."""
     return (
         json.dumps(
             {
@@ -155,7 +155,7 @@ def main() -> None:
     print_joined()
     rows = all_threads()
     canonical_url("https://example.org/")  # reads the tables
-    gc.freeze()  # the rows are not what is measured
+    gc.freeze()  # reading the rows is not measured
     started = time.perf_counter()
     for row in rows:
         row["key"] = canonical_url(row["url"])

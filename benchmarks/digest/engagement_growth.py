@@ -1,4 +1,4 @@
-"""How much of its settled points a Hacker News story has at each age: GROWTH in engagement.py.
+"""The share of its final points that a Hacker News story has at each age: GROWTH in engagement.py.
 
     python benchmarks/digest/engagement_growth.py        # needs the shared data
 

@@ -4,8 +4,8 @@
 
 The archives are the threads of threads.parquet, as often as needed, each copy moved back by the
 whole span of the data, so that all have the density of the real ones. The last 2,000 threads in
-time arrive after the others are linked, in portions of 100. Times are of the processor, so that
-neighbours on the machine do not count.
+time arrive after the others are linked, in portions of 100. Times are CPU times, so that other
+programs on the machine do not count.
 """
 
 from __future__ import annotations

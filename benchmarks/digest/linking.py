@@ -140,7 +140,7 @@ def minilm(task: Task, window: str) -> Ranking:
 
 
 def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
-    """Of all threads of the window by uid; kept in .cache, since they take minutes."""
+    """Vectors of all threads of the window by uid; cached in .cache, because they take minutes."""
     kept = CACHE / f"minilm-{window}.npz"
     if not kept.exists():
         os.environ["HF_HUB_OFFLINE"] = "1"
@@ -160,7 +160,7 @@ def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
 
 
 def shiomi(task: Task) -> Ranking:
-    """Our linker, the candidates its own: those it does not look at stay below the others."""
+    """Our linker with its own candidates; all other pairs rank below them."""
     count = len(task.candidates)
     created = np.array([row["t"] for row in (*task.candidates, *task.queries)])
     order = np.argsort(created, kind="stable")

@@ -22,11 +22,11 @@ __all__ = ["DATA", "Memory", "real_threads", "stories"]
 
 DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "digest"
 COMMUNITIES = {"hn": "hackernews", "r/programming": "reddit/programming"}
-READ = 1_700_000_000  # the data states no time of reading: before this moment, no more is known
+READ = 1_700_000_000  # the data has no reading times; only this upper limit is known
 
 
 class Memory:
-    """Threads in memory with the archive's way of asking for them."""
+    """Threads in memory with the interface of the archive."""
 
     def __init__(self, threads: list[Thread]) -> None:
         self.all = sorted(threads, key=lambda t: (t.created, t.uid))

@@ -43,7 +43,7 @@ http {{
 
 
 def open_policy() -> Policy:
-    """Whoever is not refused goes on uncounted: what a list of names does."""
+    """Clients that are not refused pass uncounted, as with a list of names."""
     allow = PurposeRule(Action.ALLOW, Action.ALLOW)
     purposes = {
         purpose: PurposeRule(Action.DENY, Action.DENY) if "ai-" in purpose else allow
@@ -131,7 +131,7 @@ def main() -> None:
 def show(
     taken: Mapping[tuple[str, str], Sequence[float]], loads: Sequence[str], names: Sequence[str]
 ) -> None:
-    """Print the least and what it is more than plain nginx's; then the same of the medians."""
+    """Print the minimum and its difference to plain nginx, then the same for the medians."""
     for title, one in (("least", min), ("median", median)):
         print(f"{f'CPU us per request, {title}':34}" + "".join(f"{load:>22}" for load in loads))
         for name in names:

@@ -13,7 +13,7 @@ Measured of AI crawlers:
 False hits are browsers taken for anything but a browser ("for a bot": named, or by its shape;
 "unknown": neither, which the default policy treats as it does a browser).
 
-The agents of crawler-user-agents are in the making of our list. The browsers of uap-core are not,
+Our list was made with the agents of crawler-user-agents. The browsers of uap-core are not,
 and were looked at while the shapes were made. Of device-detector (LGPL, not part of this project;
 `pip download --no-deps --no-binary :all: device_detector==6.5.1`) half of the AI bots, drawn by a
 hash of their names, were looked at and those missing put into our list; of the other half nothing
@@ -113,7 +113,7 @@ def ours(agents: UserAgents, groups: Groups) -> dict[str, float]:
 
 
 def recognition(title: str, groups: Groups, agents: UserAgents) -> None:
-    """Print who of one collection of AI crawlers is recognised by whom."""
+    """Print how many agents of a collection of AI crawlers each list recognises."""
     total = sum(map(len, groups.values()))
     print(f"\nAI crawlers of {title}: {total} agents of {len(groups)} bots")
     print(f"{'':38}{'known':>8}{'kept out':>10}   with the bot left out: known  kept out")
@@ -133,7 +133,7 @@ def recognition(title: str, groups: Groups, agents: UserAgents) -> None:
 
 
 def browsers(title: str, lines: Iterable[str], agents: UserAgents) -> None:
-    """Print who of one collection of browsers is taken for something else by whom."""
+    """Print how many browsers of a collection each list takes for something else."""
     found = sorted(set(lines))
     taken = Counter(_taken(agents, line) for line in found)
     print(f"\nbrowsers of {title}: {len(found)} agents")

@@ -99,7 +99,8 @@ def times(folder: Path) -> None:
 
 
 def workers(folder: Path) -> None:
-    """Print what four processes are given of one budget, and what is left after SIGKILL."""
+    """Print how many tokens of one budget four processes get, and how many are left after
+    SIGKILL."""
     path, budget = folder / "shared.state", 20_000
     FileState(path, clients=10_000).close()
     code = (

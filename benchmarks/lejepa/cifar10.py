@@ -1,4 +1,4 @@
-"""CIFAR-10 as tensors, a small encoder, and one short training of it: what the lejepa runs share.
+"""Shared by the lejepa runs: CIFAR-10 as tensors, a small encoder, and one short training of it.
 
     trained(path, Recipe(seed=1), cifar10())  # what an earlier call left there, or of a training
 
@@ -204,7 +204,7 @@ def _lightly_loss(method: str) -> nn.Module:
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        # Its compiled part is of another torch; lightly's losses need none of it but two names.
+        # Its compiled part belongs to another torch; lightly's losses need only two names of it.
         library = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -249,7 +249,7 @@ def settings(
 
 
 def result_of(path: Path, recipe: Recipe) -> dict[str, Any] | None:
-    """Return what came of that recipe, of the results in `path`; None if there is no result yet.
+    """Return the result of that recipe from the results in `path`; None if there is no result yet.
 
     One result a line; a torn last line is left out.
     """
@@ -266,7 +266,7 @@ def result_of(path: Path, recipe: Recipe) -> dict[str, Any] | None:
 
 
 def trained(path: Path, recipe: Recipe, data: Cifar10) -> dict[str, Any]:
-    """Return what came of that recipe; trained now, and kept in `path`, where it was not before."""
+    """Return the result of that recipe from `path`; if it is missing, train now and store it."""
     result = result_of(path, recipe)
     if result is None:
         result = train(recipe, data)

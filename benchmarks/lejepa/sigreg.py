@@ -105,7 +105,7 @@ def in_turn(
 
 
 def gradient_error(x: Tensor, slices: int, *, autocast: bool = False) -> float:
-    """Of ours against float64, relative."""
+    """Relative error of ours against float64."""
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         value = ours(x, slices)
     (gradient,) = torch.autograd.grad(value, x)
@@ -136,7 +136,7 @@ def _peak_here(name: str, n: int, d: int, k: int) -> float:
         )()
     x = torch.randn(n, d, requires_grad=True)
     step = gemms(x, k) if name == "GEMMs" else step_of(loss, x, k)
-    Path("/proc/self/clear_refs").write_text("5")  # the mark falls to what is held now
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the memory in use now
     before = _status("VmHWM")
     step()
     return (_status("VmHWM") - before) / 1024

@@ -2,8 +2,8 @@
 
     python -m benchmarks.lejepa.views
 
-One thread; CPU milliseconds per view, the best of several rounds, so that other work on the machine
-counts as little as can be. torchvision's chain is the one most training code has in its data
+One thread; CPU milliseconds per view, the best of several rounds, to reduce the effect of other
+work on the machine. torchvision's chain is the one most training code has in its data
 loader: RandomResizedCrop with anti-aliasing, flip, ColorJitter, grey, GaussianBlur, solarise.
 """
 

@@ -1,7 +1,7 @@
 """Planned builds: faults planted in sound builds, and the optimum over the whole catalogue.
 
 `python -m benchmarks.rig.plan`. Prices in (b) are synthetic: a formula of the part's figures with
-seeded noise. They stand for no market; what is measured is the solver.
+seeded noise. They are not market prices: the benchmark measures the solver.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SEEDS = range(5)
 
 
 def synthetic_yen(part: Part, rng: random.Random) -> int:
-    """A price that stands for no market."""
+    """A synthetic price."""
     if isinstance(part, GraphicsCard):
         base = 20_000 + 5_000 * (part.vram_gb or 8) + 150 * (part.tdp_w or 100)
     elif isinstance(part, Cpu):
@@ -53,7 +53,7 @@ def synthetic_prices(catalog: Catalog, seed: int) -> Prices:
 
 
 def synthetic_speed(name: str, count: int) -> Estimate:
-    """A speed that grows with nothing but the name; several cards are 1.3 times as fast each."""
+    """A synthetic speed that depends only on the name; each further card multiplies it by 1.3."""
     value = random.Random(name).uniform(10, 100) * (1 + 0.3 * (count - 1))
     return Estimate(value, 0.8 * value, 1.2 * value, "tok/s", ("synthetic",))
 

@@ -46,7 +46,7 @@ def f(row: Row, name: str) -> float:
 
 
 def load() -> Rows:
-    """Rows that state what the rules need."""
+    """Rows with all values that the rules need."""
     rows: Rows = {}
     for kind in ("gpu", "cpu", "motherboard", "ram", "storage", "psu", "case", "cooler"):
         with (PARTS / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
@@ -237,7 +237,7 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     "M.2 slots": ("motherboard",),
 }
 _CARDS = {"slots in the case": (2, 3), "slots on the board": (2, 3), "PCIe lanes": (3,)}
-# A part that breaks one rule may also break these rules.
+# Other rules that a part with one fault may also break.
 _BESIDES = {
     "supply wattage": {"transient headroom"},
     "circuit": {"supply wattage", "transient headroom"},

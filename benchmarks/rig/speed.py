@@ -303,7 +303,7 @@ def plausible(rows: Sequence[Row]) -> None:
 
 
 def crowd() -> None:
-    """Rows that people sent to llmfit, of which only the model's name tells the size."""
+    """Rows that people sent to llmfit; only the model's name gives its size."""
     total, flagged = 0, []
     with (DATA / "llmfit_community.csv").open(encoding="utf-8", newline="") as lines:
         rows = list(csv.DictReader(lines))
@@ -320,7 +320,7 @@ def crowd() -> None:
         try:
             gpu = find_gpu(row["hardwareName"])
         except RigError:
-            continue  # a Mac whose cores and memory are not told
+            continue  # a Mac with unknown cores and memory
         model = sized_model(name, float(size[1]) * 1e9, float(active[1]) * 1e9 if active else None)
         total += 1
         if doubts(Benchmark((gpu,), model, bits[0], decode=float(row["avgTps"]))):

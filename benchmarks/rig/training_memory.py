@@ -97,7 +97,7 @@ class LiveBytes(TorchDispatchMode):
         weakref.finalize(storage, self.forget, key)
 
     def forget(self, key: int) -> None:
-        """A storage has gone."""
+        """A storage was freed."""
         self.bytes -= self.live.pop(key, 0)
 
     def __torch_dispatch__(

@@ -1,4 +1,4 @@
-"""The `shiomi` script: small, so that Ctrl-C in its first moments ends as cleanly as later."""
+"""The `shiomi` script. It is small, so that Ctrl-C ends cleanly even during start-up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Let no other file get the number of a closed stdin, stdout or stderr."""
+    """Make sure that no other file gets the number of a closed stdin, stdout or stderr."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)

@@ -86,7 +86,7 @@ def read_front_page(shared: Path, since: int, until: int) -> dict[int, tuple[Rea
     """Readings of the Hacker News front page by story, oldest first, repeats left out.
 
     A reading with the same counts as the one before is dropped, except the last one.
-    A story leaves the front page within days: a week past `until` holds all there is.
+    A story leaves the front page within days, so a week after `until` has all its readings.
     """
     path = shared / "digest" / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet"
     table = pq.read_table(path)
@@ -167,7 +167,7 @@ def to_thread(
 
 
 def undated_reading(community: str, points: int, comments: int) -> Reading:
-    """A count of which only the latest possible moment is known.
+    """A count with only an upper limit for its time.
 
     Reddit shows 0 for every score of 0 or less, so a 0 there means unknown.
     """
@@ -176,12 +176,12 @@ def undated_reading(community: str, points: int, comments: int) -> Reading:
 
 
 def lightened(thread: Thread) -> Thread:
-    """With its newest reading only: enough to compare the weeks with."""
+    """The thread with its newest reading only, which is enough for comparisons."""
     return replace(thread, readings=thread.readings[-1:])
 
 
 def earlier_titles(shared: Path, threads: Iterable[Thread]) -> Iterator[Thread]:
-    """Each thread once per title it had before its last one; when it had it is not known."""
+    """Each thread once for each earlier title; the time of the title is unknown."""
     path = shared / "digest" / "linkbench" / "hn-retitled-2020-2022.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         titles = {row["id"]: row["titles"] for row in map(json.loads, lines)}
@@ -213,7 +213,7 @@ def as_lines(threads: Iterable[Thread]) -> bytes:
 
 
 def measure_times() -> None:
-    """Print how late the bound on submission times is where the time itself is known as well."""
+    """Print the error of the bound on submission times, for stories with a known time."""
     since, until = (int(datetime(2020, 11, day, tzinfo=UTC).timestamp()) for day in (9, 16))
     front_page = read_front_page(SHARED, since, until)
     known = {

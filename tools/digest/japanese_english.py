@@ -26,7 +26,7 @@ from shiomi.digest.writing.names import folded
 
 OUT = Path(__file__).parents[2] / "src/shiomi/digest/writing/japanese_english.tsv.gz"
 CHUNK, CHUNKS = 100, 6_000  # words of a text, texts
-COMMON = 0.4  # share of texts above which a word tells nothing
+COMMON = 0.4  # share of texts above which a word is too common
 MOST_STEMS = 14
 LONGEST_STEM = 6
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 OUT = Path(__file__).parents[2] / "src/shiomi/digest/writing/plain_words.txt"
 THREADS, SMALL = 6, 0.8  # threads a word must be in; share of its uses in small letters
-NAMES = frozenset({"openai", "numpy", "vllm"})  # written small often enough to look plain
+NAMES = frozenset({"openai", "numpy", "vllm"})  # names that often occur in small letters
 HEAD = """\
 # Words of English prose that comments write in small letters nearly always: no names.
 # Made by tools/digest/plain_words.py from counts of single words.

@@ -59,7 +59,7 @@ SHIPPED = ROOT / "src/shiomi/digest/linking/model.npz"
 END = 1_592_956_800  # 2020-06-24: a week before the first query of the test window
 TRAIN_ONLY_END = 1_563_926_400  # 2019-07-24: a week before the first thread of the dev window
 BEGIN = 1_454_716_800  # 2016-02-06: a week after the first Hacker News thread
-QUERIES = ("lobsters", "r/programming")  # communities whose threads are held against Hacker News
+QUERIES = ("lobsters", "r/programming")  # communities whose threads are compared with Hacker News
 WEEK = 7 * 86400
 BUCKETS = 1 << 15
 DIMENSIONS = 64
@@ -161,7 +161,7 @@ def jaccard(a: str, b: str) -> float:
 
 
 def bag_ids(texts: Sequence[str]) -> list[Ids]:
-    """For each text the rows of the table that its vector is the sum of."""
+    """For each text, the table rows whose sum is its vector."""
     split = [normal_title(text).split() for text in texts]
     known: dict[str, Ids] = {}
     new = sorted({word for row in split for word in row})
@@ -304,7 +304,7 @@ def train_judges(
         biases = [layer.bias.detach().double() for layer in layers]
         if i == 0:  # all see the features
             weight, bias = torch.cat(weights), torch.cat(biases)
-        elif i < len(judges[0]) - 1:  # none sees another's units
+        elif i < len(judges[0]) - 1:  # no perceptron uses another one's units
             weight, bias = torch.block_diag(*weights), torch.cat(biases)
         else:
             weight, bias = torch.cat(weights, dim=1) / JUDGES, sum(biases) / JUDGES
@@ -356,7 +356,7 @@ def main() -> None:
     parser.add_argument("--train-only", action="store_true", help="nothing of the dev window")
     parser.add_argument("--keep", type=Path, help="folder for trained encoders")
     options = parser.parse_args()
-    torch.set_num_threads(1)  # sums in one order
+    torch.set_num_threads(1)  # sums in a fixed order
     end = TRAIN_ONLY_END if options.train_only else END
     rows = read_rows(end)
     pairs = tellings(rows, random.Random(0))

@@ -156,7 +156,8 @@ def from_reduced(source: Path, category: Category) -> Iterator[dict[str, str]]:
 
 
 def licence_fault(source: Path) -> str | None:
-    """Why this checkout may not be shipped; None if its README grants ODC-By and none less."""
+    """The reason why this checkout may not be shipped; None if its README grants ODC-By and none
+    less."""
     texts = [
         file.read_text(encoding="utf-8")
         for name in ("README.md", "NOTICE.md", "LICENSE.txt", "LICENSE.md", "LICENSE")

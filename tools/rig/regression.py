@@ -30,7 +30,7 @@ __all__ = [
     "spread",
 ]
 
-DECODE_SHRINK = 0.3  # how strongly an architecture is drawn to the pooled coefficients
+DECODE_SHRINK = 0.3  # weight of the pooled coefficients for an architecture
 PREFILL_SHRINK = 3.0
 # The start of the pooled fit. The unit of every term makes about 1 plausible.
 START = {"decode": (1.2, 1.2, 2.5, 2.5, 1.0, 1.0, 3.0), "prefill": (1.5, 2.0, 2.0, 1.0)}
@@ -119,7 +119,8 @@ def interval(errors: Iterable[float]) -> list[float]:
 
 
 def spread(errors: Sequence[tuple[Row, float]], group: str) -> float:
-    """Return the mean size of a group's log errors, drawn to all groups' as if by one more GPU."""
+    """Return the mean size of a group's log errors, shrunk towards that of all groups with the
+    weight of one GPU."""
     overall = float(np.mean([abs(e) for _, e in errors]))
     own = [abs(e) for row, e in errors if row.group == group]
     gpus = len({row.gpu.name for row, _ in errors if row.group == group})
@@ -159,9 +160,9 @@ def model_name(row: Row) -> str:
 def corrections(
     errors: Sequence[tuple[Row, float]],
 ) -> tuple[dict[str, float], list[tuple[Row, float]]]:
-    """Return each GPU's factor on the seconds, and the errors left in unseen configurations.
+    """Return each GPU's factor on the seconds, and the remaining errors in unseen configurations.
 
-    The factor is drawn to 1 as if two more configurations had been right.
+    The factor is shrunk towards 1 with the weight of two configurations.
     """
     factors: dict[str, float] = {}
     rest: list[tuple[Row, float]] = []

@@ -58,7 +58,7 @@ class Row:
 
     @property
     def terms(self) -> tuple[float, ...]:
-        """Counted: what the coefficients are multiplied with."""
+        """The counted terms, which the coefficients multiply."""
         if self.phase == "decode":
             return decode_terms(
                 self.model,

@@ -21,8 +21,8 @@ _ARTICLES = "articles"
 def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
     """Fetch new threads and new counts from the configured communities.
 
-    Collecting may be repeated and interrupted at any time: every batch is kept with the place
-    it goes on from. Each source keeps to its community's limits and to its own time budget; one
+    You can repeat or interrupt it at any time: every batch is stored with the place to resume from.
+    Each source keeps to its community's limits and to its own time budget; one
     that fails does not stop the others, and is named at the end (exit code 3, or 1 when all
     failed). If [sources.articles] is enabled, the pages that the best threads link to are read too,
     if their robots.txt allows it.

@@ -1,4 +1,4 @@
-"""`shiomi link`: why threads are one story, and what a person says about it."""
+"""`shiomi link`: why threads are one story, and corrections by people."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ def run(context: click.Context, once: bool) -> None:
     """Collect on a schedule, make and publish the digest, notify, answer probes.
 
     Works by [schedule], [run] and [notify] of shiomi.toml until SIGTERM or Ctrl-C, which let the
-    request at hand end. SIGHUP reads shiomi.toml again. A digest that was missed while nothing
-    ran is made at the next start. /healthz and /metrics are served on [run] probe.
+    request at hand end. SIGHUP reads shiomi.toml again. A digest that was missed while the program
+    was not running is made at the next start. /healthz and /metrics are served on [run] probe.
 
     \b
     Examples:

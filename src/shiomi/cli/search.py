@@ -47,7 +47,7 @@ def search(
     """Find threads by their words, Japanese or English.
 
     The search covers every title a thread ever had, and its stored texts. All words must occur;
-    "quoted words" must be adjacent. Nothing in the query is syntax.
+    "quoted words" must be adjacent. The query has no other syntax.
 
     \b
     Examples:

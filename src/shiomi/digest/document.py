@@ -1,4 +1,5 @@
-"""A digest as a document: what writing makes and render prints. Plain data, JSON both ways."""
+"""A digest as a document: written by `writing`, printed by `render`. Plain data; it can be written
+as JSON and read again."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ class Sentence:
     origin: Origin
     evidence: tuple[str, ...] = ()  # uids of the threads it rests on
     link: str | None = None  # for a quotation: the page it is quoted from
-    readings: tuple[Reading, ...] = ()  # whose numbers the sentence prints
+    readings: tuple[Reading, ...] = ()  # threads whose numbers the sentence prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Reason:
 
     name: str  # "hackernews:45944441 engagement", "communities", "repeat"
     value: float  # what it added to the score
-    text: str  # in words, with the figures it rests on
+    text: str  # a text with the figures behind it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Topic:
     attention: tuple[Sentence, ...]  # 注目ポイント
     technical: tuple[Sentence, ...]  # 技術的内容
     implications: tuple[Sentence, ...]  # 開発者への示唆
-    related: tuple[Thread, ...] = ()  # 関連: tied, not merged
+    related: tuple[Thread, ...] = ()  # 関連: related, not merged
     score: float = 0.0
     reasons: tuple[Reason, ...] = ()
 
@@ -96,5 +97,5 @@ class Digest:
     topics: tuple[Topic, ...]
     trends: tuple[Trend, ...]
     subjects: tuple[Subject, ...] = ()
-    notes: tuple[str, ...] = ()  # what the model writer could not do; () without one
+    notes: tuple[str, ...] = ()  # failures of the model writer; () without one
     gaps: tuple[Gap, ...] = ()  # communities that are missing or incomplete in this week

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class DigestError(Exception):
-    """Base of all errors a user of the digest is meant to read; the text names value and remedy."""
+    """Base of all errors for users of the digest; the text names the value and the remedy."""
 
 
 class ConfigError(DigestError):
@@ -41,7 +41,7 @@ class ArchiveBusyError(ArchiveError):
 
 
 class ImportFileError(DigestError):
-    """A file given to `shiomi import` is not what it should be."""
+    """A file given to `shiomi import` is invalid."""
 
 
 class SourceError(DigestError):
@@ -53,7 +53,7 @@ class LinkingError(DigestError):
 
 
 class WeekError(DigestError, ValueError):
-    """A week that no calendar here can hold.
+    """A week outside the range of the calendar.
 
     It is also a ValueError, so that a decoder reports it like any other invalid value.
     """

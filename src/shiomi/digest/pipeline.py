@@ -1,4 +1,4 @@
-"""The whole way from an archive to a week's digest: link, rank, find trends, write, keep."""
+"""From an archive to a week's digest: link, rank, find trends, write, store."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def make_digest(
     """The digest of `week`, from counts read at `as_of` (unix seconds) or before.
 
     An existing digest is returned unchanged, unless `again` is true. It is kept until the new one
-    is complete. One whose making was interrupted is continued with the `as_of` it was begun
-    with, so that it ends as if it had not been. Raises DigestError, also for a week without any
+    is complete. An interrupted digest is continued with its original `as_of`, so the result is the
+    same as without the interruption. Raises DigestError, also for a week without any
     thread or one that has not begun.
     """
     if week.start > as_of:
@@ -109,7 +109,7 @@ def _rank(archive: Archive, store: DigestStore, plan: Plan, window: Window) -> l
     found = stories(archive, week.start, week.end, as_of=plan.as_of)
     return rank(
         archive,
-        [story.until(week.end) for story in found],  # what came later is next week's
+        [story.until(week.end) for story in found],  # later threads belong to the next week
         week,
         as_of=plan.as_of,
         published=store.published_uids(week),
@@ -200,9 +200,9 @@ class _Making:
         )
 
     def kept(self, shape: type[Part], key: str, write: Callable[[], Part]) -> Part:
-        """The part an interrupted run had finished, or else written now and kept.
+        """The part from an interrupted run, or a new one, which is stored.
 
-        A topic the model failed at is not kept: started again, the digest tries it again.
+        A topic that the model failed to write is not stored, so the next run tries it again.
         """
         kind = shape.__name__.lower()
         part = self.store.part(self.plan, kind, key, shape)

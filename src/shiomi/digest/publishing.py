@@ -1,4 +1,4 @@
-"""Digests out of the archive onto the disk: whole files or none, and only those that changed."""
+"""Write digests to disk: each file whole or not at all, and only changed files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
 
     Each file is replaced in one step, so a reader, a web server or a `kill -9` never sees half a
     page. A file in progress is `.NAME.part`. If a killed run left one, it is overwritten, or
-    removed if its page has not changed. Of two runs at once one waits for the other. Raises
+    removed if its page has not changed. If two runs start at once, one waits for the other. Raises
     DigestError where the disk refuses.
     """
     try:
@@ -39,7 +39,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # network file systems that lock no folder: as without it
+        with suppress(OSError):  # network file systems without folder locks: go on without the lock
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
@@ -66,7 +66,7 @@ def _published(files: Mapping[str, str], folder: Path) -> list[Path]:
 
 def _replace(path: Path, part: Path, content: bytes) -> None:
     try:
-        # Anew, so that it is neither written through a link nor with the mode of what was there.
+        # Created new, so that no link is followed and no old file mode is kept.
         part.unlink(missing_ok=True)
         with part.open("xb") as file:
             file.write(content)

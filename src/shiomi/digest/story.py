@@ -12,18 +12,18 @@ __all__ = ["Link", "LinkKind", "Story"]
 
 
 class LinkKind(StrEnum):
-    """Why two threads are tied. RELATED ties stories without merging them."""
+    """The kind of a link between two threads. RELATED links stories without merging them."""
 
     CANONICAL_URL = "canonical_url"
     CROSSPOST = "crosspost"
-    JOINED = "joined"  # a person said so: `shiomi link join`
+    JOINED = "joined"  # joined by a person: `shiomi link join`
     SAME_STORY = "same_story"  # judged by the linking model
     RELATED = "related"  # a reply, a part two, the same subject
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A tie between two threads, the smaller uid first."""
+    """A link between two threads, the smaller uid first."""
 
     a: str
     b: str
@@ -41,7 +41,7 @@ class Story:
 
     threads: tuple[Thread, ...]
     links: tuple[Link, ...] = ()  # why these threads are one story
-    related: tuple[str, ...] = ()  # uids of threads of other stories, tied but not merged
+    related: tuple[str, ...] = ()  # uids of related threads in other stories
 
     @classmethod
     def of(

@@ -1,4 +1,4 @@
-"""The words of a title that can name something, without the phrases every title may carry."""
+"""The words of a title that can name something, without common phrases such as "Show HN"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LABELS = re.compile(
     r"|\|\s*hacker\s+news\s*$",
     re.IGNORECASE,
 )
-# most titles have no label and no date, and finding that out is cheaper than looking for each
+# most titles have no label and no date, and this check is cheaper than searching for each
 _MAY_HAVE_LABEL = re.compile(r"[\[(|]|(?:19|20)\d\d|^\s*(?:show|ask|tell|launch)\s", re.IGNORECASE)
 _DATES = re.compile(
     r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -30,7 +30,7 @@ _KATAKANA = "\u30a1-\u30fa\u30fc"
 _KANJI = "\u4e00-\u9fff\u3400-\u4dbf々"
 _WORD = re.compile(
     rf"[{_KATAKANA}]{{2,}}|[{_KANJI}]{{2,}}"
-    # hiragana is left out: alone it is grammar
+    # hiragana is left out: alone it is only grammar
     rf"|\.?[^\W_\u3040-\u30ff{_KANJI}](?:[^\W_\u3040-\u30ff{_KANJI}]|[.'’+#&/-](?=[\w+#]))*[+#]*"
 )
 _NUMBER = re.compile(r"(?!(?:19|20)\d\d$)\d{1,4}(?:\.\d{1,3}){0,2}")
@@ -70,7 +70,7 @@ def bare_title(title: str) -> str:
 
 
 def words(title: str) -> list[Term | None]:
-    """The words of a title in order, None in the place of a word that names nothing.
+    """The words of a title in order; None replaces a word that names nothing.
 
     Latin words keep what belongs to their names (C++, C#, .NET, Node.js, GPT-3); runs of katakana
     and of kanji are words; a number (no year) is one too, for the version it may be.

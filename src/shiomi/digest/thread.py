@@ -26,11 +26,11 @@ class ThreadState(StrEnum):
 
 
 class PassageKind(StrEnum):
-    """The kind of place of a passage."""
+    """The place of a passage."""
 
     POST = "post"  # the thread's own text
     COMMENT = "comment"
-    ARTICLE = "article"  # the page the thread points at
+    ARTICLE = "article"  # the page that the thread links to
     ABSTRACT = "abstract"  # of a paper
 
 
@@ -109,7 +109,7 @@ _LABELS = {
 
 
 def community_label(community: str) -> str:
-    """The name a reader knows a community by: "Hacker News", "Reddit (r/LocalLLaMA)"."""
+    """The usual name of a community: "Hacker News", "Reddit (r/LocalLLaMA)"."""
     family, _, part = community.partition("/")
     if family == "reddit":
         return f"Reddit (r/{part})"

@@ -1,4 +1,4 @@
-"""Text and addresses from the network, made harmless before any format sees them.
+"""Clean text and addresses from the network before they go into any format.
 
 Cleaning removes line breaks and control characters, bidirectional controls (Trojan Source,
 CVE-2021-42574), invisible characters, stacked accents, anything XML 1.0 cannot hold, and length.
@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 __all__ = ["clean", "language_of", "safe_link", "shorten"]
 
-_LONGEST = 100_000  # characters looked at; no title or quotation is near it
+_LONGEST = 100_000  # characters that are read; titles and quotations are far shorter
 _STACK = 4  # combining marks kept on one letter; Vietnamese and Hebrew need three
 _JOINERS = "\u200c\u200d"  # shape letters of Persian and Indic scripts, join emoji
 _MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
@@ -39,12 +39,13 @@ def clean(text: str) -> str:
 
 
 def _blank(control: str) -> str:
-    """A space for what separates words, nothing for other controls (NUL, BEL, ESC)."""
+    """Return a space for characters that separate words, and nothing for other controls (NUL, BEL,
+    ESC)."""
     return " " if control in "\t\n\v\f\r\x1c\x1d\x1e\x1f" else ""
 
 
 def _visible(character: str) -> str:
-    """The character, a space for one that separates lines, or nothing for one that hides."""
+    """Return the character, a space for a line separator, or nothing for an invisible one."""
     if character.isascii() or character in _JOINERS:
         return character
     category = unicodedata.category(character)
@@ -62,7 +63,7 @@ def _visible(character: str) -> str:
 
 
 def _drop_loose_joiners(text: str) -> str:
-    """Keep a joiner only where it shapes: inside an emoji, or between letters without case."""
+    """Keep a joiner only if it has an effect: inside an emoji, or between letters without case."""
     if not any(joiner in text for joiner in _JOINERS):
         return text
     kept = [""]
@@ -127,7 +128,7 @@ def safe_link(url: str | None) -> str | None:
 
 
 def language_of(text: str) -> str | None:
-    """The language a reader's software should speak `text` in: "ja", "en", or None: cannot tell.
+    """The language of `text` for screen readers: "ja", "en", or None if unknown.
 
     The communities write English; kana make it Japanese, Han characters alone leave it open.
     """

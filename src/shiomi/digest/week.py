@@ -10,7 +10,7 @@ from shiomi.digest.errors import WeekError
 
 __all__ = ["Week"]
 
-# Far enough inside what `date` can hold that every sum below has an answer.
+# Far enough inside the range of `date`, so that no sum below overflows.
 _FIRST, _LAST = 1900, 9000
 
 

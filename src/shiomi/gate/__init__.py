@@ -1,1 +1,1 @@
-"""Control of LLM crawlers without JavaScript, for ASGI, WSGI, nginx and friends."""
+"""Control of LLM crawlers without JavaScript, for ASGI, WSGI, nginx and other web servers."""

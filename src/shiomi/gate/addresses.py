@@ -1,10 +1,10 @@
-"""Addresses: one form for each, the group it belongs to, and which named ranges it lies in.
+"""IP addresses: their normal form, their network, and the named ranges that contain them.
 
 An address is its packed bytes, 4 of IPv4 or 16 of IPv6. Three ways to write an IPv4 address inside
 IPv6 come down to the IPv4 address itself, so that no client has two identities: IPv4-mapped
 `::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052), 6to4 `2002::/16` (RFC 3056).
 
-A `RangeTable` answers in one bisection which ranges hold an address. Ranges nest and overlap (one
+A `RangeTable` finds the ranges of an address with one bisection. Ranges nest and overlap (one
 operator's inside a cloud's), so they are first cut into pieces that do not, each piece knowing all
 the ranges it lies in.
 """
@@ -31,7 +31,8 @@ __all__ = [
 Prefix = tuple[bytes, int]
 """A packed network address and the length of its prefix in bits."""
 
-_Bucket = tuple[list[bytes], list[frozenset[str]]]  # where each piece begins, and whose it is
+# The first address of each piece, and the names of its ranges.
+_Bucket = tuple[list[bytes], list[frozenset[str]]]
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _NAT64 = b"\x00\x64\xff\x9b" + bytes(8)
@@ -70,7 +71,7 @@ def text_of(packed: bytes) -> str:
 
 
 def group(packed: bytes) -> bytes:
-    """Return the network an address shares its fate with: its /24, or its /48 of IPv6, packed.
+    """Return the network that is treated as one client group: the /24, or the /48 of IPv6, packed.
 
     3 bytes or 6: the two families never meet. A /48 is what one IPv6 customer is usually given
     (RFC 6177), a /24 the smallest IPv4 network that is announced.
@@ -104,7 +105,8 @@ def parse_prefix(text: str) -> Prefix:
 
 
 def _packed(text: str) -> bytes:
-    """The address as written: an IPv4-mapped one stays 16 bytes, for its prefix counts them."""
+    """The address as written. An IPv4-mapped address stays 16 bytes, because its prefix counts 128
+    bits."""
     try:
         return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
     except (OSError, ValueError):
@@ -165,7 +167,7 @@ class RangeTable:
 def _pieces(
     ranges: Mapping[str, list[Prefix]], width: int
 ) -> tuple[list[bytes], list[frozenset[str]]]:
-    """Cut the networks of one family into pieces: where each begins, and whose it is."""
+    """Cut the networks of one family into pieces: the first address and the range names of each."""
     bits = width * 8
     changes: dict[int, list[tuple[str, int]]] = {}
     for name, prefixes in ranges.items():
@@ -190,7 +192,7 @@ def _pieces(
 
 
 def _buckets(starts: list[bytes], owners: list[frozenset[str]], width: int) -> list[_Bucket]:
-    """Share the pieces out by their first byte: half the time of one long bisection."""
+    """Group the pieces by their first byte. That halves the time of one long bisection."""
     buckets: list[_Bucket] = [([], []) for _ in range(256)]
     owner = _NOWHERE
     piece = 0

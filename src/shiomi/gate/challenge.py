@@ -1,4 +1,4 @@
-"""The challenge without JavaScript: a small page, and a cookie for who goes on from it.
+"""The challenge without JavaScript: a small page, and a cookie for clients that continue from it.
 
 A browser follows a `Refresh` *header*. Crawlers follow redirects and `<meta http-equiv=refresh>`,
 but not this header. For browsers that ignore it too (lynx, w3m) there is a button in a form sent by
@@ -25,16 +25,16 @@ from shiomi.gate.trap import page_name, trap_link, trap_token
 __all__ = ["challenge", "enter", "enter_path", "local_address", "renewed"]
 
 _LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
-_KEPT = "%/:@!$&'()*+,;=-._~"  # what needs no encoding in a path (RFC 3986, 3.3)
+_KEPT = "%/:@!$&'()*+,;=-._~"  # characters that need no encoding in a path (RFC 3986, 3.3)
 _MOST_TRIES = 10  # challenges in a row that a browser may pass without the button
-_SCRIPT_SECONDS = 1  # the page's script has this long before the Refresh header leads on
+_SCRIPT_SECONDS = 1  # seconds for the page's script before the Refresh header takes effect
 _REFRESH, _BUTTON = "refresh", "button"
 
 
 def challenge(
     request: Request, policy: Policy, signer: Signer, now: float, *, by_itself: bool = True
 ) -> Response:
-    """Return the challenge's page, standing before the page that is asked for.
+    """Return the challenge page, which the client gets instead of the page it asked for.
 
     `by_itself`: whether the browser may continue without a press of the button.
     """
@@ -45,7 +45,7 @@ def challenge(
     if by_itself:
         address = _address(policy, signer.token(_REFRESH, request, to, now), to)
         wait = policy.challenge.wait_seconds
-        if policy.challenge.script:  # which goes on at once, so that this is left to others
+        if policy.challenge.script:  # which continues at once, so this header is for other clients
             wait = max(wait, _SCRIPT_SECONDS)
         headers.append(("Refresh", f"{wait}; url={address}"))
     shown = _page(request, policy, signer, to, now, by_itself=by_itself)
@@ -55,7 +55,7 @@ def challenge(
 def enter(
     request: Request, policy: Policy, signer: Signer, state: State, now: float
 ) -> tuple[Response, str]:
-    """Return the answer to who goes on from the challenge, and why, in a word.
+    """Return the response to a client that continues from the challenge, and a word for the reason.
 
     "entered": the cookie, and the way to the page. "no-cookies": a page that says they are needed.
     "stale": the token is too old, altered or another client's; the page with the button again.
@@ -64,7 +64,7 @@ def enter(
     kind = _BUTTON if request.method == "POST" else _REFRESH
     seconds = policy.challenge.minutes * 60.0
     led = signer.leads(kind, request, token, to, now, seconds)
-    if led == "away":  # the browser came by IPv6 first and now by IPv4, or the like
+    if led == "away":  # for example, the browser used IPv6 before and uses IPv4 now
         elsewhere = Elsewhere(
             state.secret, token.encode("utf-8", "replace"), request.address, seconds
         )
@@ -74,7 +74,7 @@ def enter(
         again = _set(request, _try_name(policy), "1", policy.challenge.minutes)
         return respond(policy.challenge.status, shown, [again]), "stale"
     header = request.headers.get(b"cookie", b"")
-    if policy.cookie.name.encode() not in header:  # neither the cookie nor its forerunner
+    if policy.cookie.name.encode() not in header:  # neither the cookie nor the test cookie
         shown = page(
             "cookie",
             preferred_language(request.header("accept-language")),
@@ -103,7 +103,7 @@ def enter_path(policy: Policy) -> str:
 
 
 def local_address(request: Request, policy: Policy) -> str:
-    """Return the path and query of the request, fit to be sent back to: always on this site."""
+    """Return the path and query of the request as a safe redirect target: always on this site."""
     return _local(request.raw_path, request.query, policy)
 
 
@@ -147,7 +147,7 @@ def _address(policy: Policy, token: str, to: str) -> str:
 
 
 def _parameters(request: Request, policy: Policy) -> tuple[str, str]:
-    """The token and the page it leads to, which is on this site whatever was sent."""
+    """The token and its page. The page is always on this site."""
     try:
         pairs = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=8))
     except ValueError:  # more fields

@@ -3,16 +3,16 @@
     cookie  issued "." tag "." home "." mac    given to a client that passed the challenge
     token   issued "." home "." mac            a link of the gate's own, for one client and page
 
-`issued` is Unix seconds in hexadecimal. `tag` is random, so that no two people share a cookie, or
-the ban of a cookie. `mac` is keyed BLAKE2b (RFC 7693) over the kind, everything before it, the
+`issued` is Unix seconds in hexadecimal. `tag` is random, so two people never share a cookie or its
+ban. `mac` is keyed BLAKE2b (RFC 7693) over the kind, everything before it, the
 User-Agent, and the page a token leads to. `home` is a keyed hash of the network (/24 or /48) the
 client came from.
 
 A browser changes its network: it alternates between IPv4 and IPv6, or it is a telephone in a train.
-So a cookie is also good away from its home, but in few networks, which are counted in the state
-(`Elsewhere`). A copy of a cookie that is given to many machines is soon refused.
+So a cookie is also valid away from its home network, but only in a few networks. The state counts
+them (`Elsewhere`). A copy of a cookie that is given to many machines is soon refused.
 
-Nothing is stored when a token is made: 20 first requests at a time get 20 good tokens.
+Nothing is stored when a token is made: 20 first requests at the same time get 20 valid tokens.
 
 The clocks of several machines may differ by up to SKEW: a cookie from up to an hour ahead is
 accepted, and a cookie is accepted until an hour after its end.
@@ -43,14 +43,14 @@ _TAG_BYTES = 6
 _LONGEST = 8 + 1 + 8 + 1 + 8 + 1 + 20
 _MOST = 4  # cookies of the gate's name that are read in one request
 
-_MOVES = 8  # networks besides its home where a cookie is good at once, and
-_MOVE_SECONDS = 3600.0  # seconds after which one network more is added
+_MOVES = 8  # networks besides its home where a cookie is valid at once, and
+_MOVE_SECONDS = 3600.0  # seconds after which one more network is allowed
 
 
 class Passed(NamedTuple):
-    """When and where a cookie is good."""
+    """When and where a cookie is valid."""
 
-    since: float  # Unix seconds, both ends with room for two clocks that differ
+    since: float  # Unix seconds; both ends allow for clocks that differ
     until: float
     home: bool  # the request comes from the network where the cookie was given
 
@@ -58,9 +58,9 @@ class Passed(NamedTuple):
 class Elsewhere:
     """Counts in a state the networks where one cookie, or one token, is used away from its home.
 
-    The first use in a network takes a token from a bucket of the cookie. A use in a network that
-    was seen before takes nothing. One call takes both tokens. The network's bucket stays empty for
-    longer than the cookie's bucket needs for one token, so the wait shows which bucket refused.
+    The first use in a network takes a token from a bucket of the cookie. A use in a known network
+    takes no token. One call takes both tokens. The network's bucket needs longer for a token than
+    the cookie's bucket, so the wait shows which of them refused.
     """
 
     def __init__(self, secret: bytes, value: bytes, address: bytes, seconds: float) -> None:
@@ -171,7 +171,7 @@ def _split(text: str, parts: int) -> list[str]:
 
 def _time(issued: str) -> float | None:
     if not 1 <= len(issued) <= 8 or issued.strip("0123456789abcdef") or issued[0] == "0":
-        return None  # one spelling for each time, so that an altered one is never good
+        return None  # only one spelling of each time is valid
     return float(int(issued, 16))
 
 

@@ -12,7 +12,7 @@ __all__ = ["CompileError", "DataError", "GateError", "MissingError", "PolicyErro
 
 
 class GateError(Exception):
-    """Base of all errors a user of the gate is meant to read; the text names value and remedy."""
+    """Base of all errors for users of the gate; the text names the value and the remedy."""
 
 
 class PolicyError(GateError):

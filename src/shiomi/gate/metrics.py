@@ -1,7 +1,7 @@
 """Metrics: what the gate decided, how long it took, how much it remembers; Prometheus text 0.0.4.
 
-Labels have few values, whatever is sent: verdicts, purposes and reasons are the gate's own words,
-and clients are counted by name only as long as there are few names.
+Labels have few values, whatever clients send: verdicts, purposes and reasons are fixed words, and
+the number of client names is limited.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["CONTENT_TYPE", "Metrics", "prometheus_text"]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _BOUNDS = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-_MOST_SERIES = 500  # of one metric; the rest is counted together as "other"
+_MOST_SERIES = 500  # names in one metric; all further names count as "other"
 
 
 class Metrics:
@@ -40,7 +40,7 @@ class Metrics:
         self._slower[bisect_left(_BOUNDS, seconds)] += 1
         self._seconds += seconds
         known = self._again.get(id(decision))
-        if known is not None:  # it is kept there, so that no other has its id
+        if known is not None:  # the reference keeps it alive, so its id stays unique
             known[1][0] += 1
         elif decision.response is None and len(self._again) < _MOST_SERIES:
             self._again[id(decision)] = (decision, [1])
@@ -76,13 +76,14 @@ class Metrics:
         fresh.replace(path)
 
     def saved_by_others(self, folder: Path) -> list[dict[str, Any]]:
-        """The snapshots of the other workers, of those that ended too: counts never go back."""
+        """The snapshots of the other workers, also of workers that ended, so that counts never
+        fall."""
         found = []
         for path in sorted(folder.glob("*.json")):
             if path.stem != str(os.getpid()):
                 try:
                     found.append(json.loads(path.read_text(encoding="utf-8")))
-                except (OSError, ValueError):  # being replaced, or on a full disk
+                except (OSError, ValueError):  # the file is being replaced, or the disk is full
                     continue
         return found
 

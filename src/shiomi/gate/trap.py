@@ -1,4 +1,4 @@
-"""The trap: a link on every page that only a robot follows, and no person by accident.
+"""The trap: a link on every page that robots follow and people do not.
 
 The link says that it is for robots, and robots.txt forbids it. It is out of sight and out of the
 order of the Tab key twice over: by `hidden`, for sites whose Content-Security-Policy forbids styles
@@ -47,7 +47,7 @@ def trap_token(request: Request, signer: Signer, now: float) -> str:
 
 
 def page_name(page: str) -> str:
-    """Return what stands for a page in its trap link.
+    """Return the name of a page in its trap link.
 
     Each page's link leads to another address, so a robot that fetches no address twice still comes
     to several.
@@ -87,7 +87,7 @@ def deeper(request: Request, signer: Signer, now: float) -> str:
 def caught(
     request: Request, trap: Trap, state: State, signer: Signer, client: int, now: float
 ) -> bool:
-    """Count a visit to the trap; return whether it is the one that tells a robot.
+    """Count a visit to the trap; return whether it identifies a robot.
 
     `client` is a key of the cookie, else of the address and User-Agent: visits of several people
     behind one address do not add up. The same page again within the time counts once, as a person
@@ -118,7 +118,7 @@ def _first_page(request: Request) -> str:
 
 
 def _led_here(request: Request) -> bool:
-    """Whether somebody else than the client asked for this: another site, or a prefetcher."""
+    """Whether another site or a prefetcher caused this request."""
     headers = request.headers
     if headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
         return True

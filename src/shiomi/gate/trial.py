@@ -1,4 +1,4 @@
-"""A trial: what a policy does to one request, step by step, before it does it to anybody."""
+"""A trial: show step by step what a policy does to one request, before it is in use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Trial:
 
     request: Request
     identity: Identity
-    steps: tuple[tuple[str, str], ...]  # what was looked at, and what it came to
+    steps: tuple[tuple[str, str], ...]  # what was checked, and the result
     decision: Decision
 
 

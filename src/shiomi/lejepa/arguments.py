@@ -11,7 +11,7 @@ from shiomi.lejepa.errors import InputError
 
 __all__ = ["check_whole", "is_number"]
 
-_LEAST, _MOST = -(2**63), 2**63 - 1  # what an int64 holds
+_LEAST, _MOST = -(2**63), 2**63 - 1  # largest int64
 
 
 def is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, also where the power fails."""
+"""Files that are written whole or not at all, even if the power fails."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself last."""
+    """Flush the folder, so that the new name survives a power failure."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -53,7 +53,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def unwritable(path: Path, error: Exception) -> str:
-    """Say that `path` cannot be written, why, what room is left, and what to do."""
+    """Return the error for a `path` that cannot be written: the reason, the free space, and the
+    remedy."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     try:
         left = f"; {shutil.disk_usage(path.parent).free / 2**20:.0f} MiB are free there"

@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or absent, and hold all that a run needs to go on exactly.
+"""Checkpoints: written whole or not at all, with everything that a run needs to resume exactly.
 
 No state of a random generator is in them: order of the data, views, directions and dropout are
 functions of the seed and the step.
@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged archive raises many things
+    except Exception as error:  # a damaged archive raises many kinds of errors
         reason = str(error).split("\n", 1)[0]
         raise RunError(
             f"the checkpoint {path} is damaged ({reason}); delete it to begin again"

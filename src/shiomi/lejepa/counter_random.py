@@ -1,4 +1,4 @@
-"""Random numbers that are a function of where they are used, not of what was drawn before.
+"""Random numbers that depend on the place of use, not on earlier draws.
 
 A number is the hash of a seed and of counters (the step, the image, the view, …). So it is the
 same after a restart, on any rank and on any device, and no state of a generator is kept.

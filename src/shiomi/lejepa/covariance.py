@@ -35,8 +35,8 @@ def covariance_eigenvalues(x: Tensor) -> Tensor:
 def singular_values(x: Tensor) -> Tensor:
     """Return the min(N, D) singular values of `x` (N, D), largest first.
 
-    By the smaller of the two Gram matrices: a value below 1e-8 of the largest is not resolved,
-    and comes out as something between 0 and that.
+    Computed from the smaller Gram matrix: values below 1e-8 of the largest are inexact, between 0
+    and that bound.
     """
     gram = _gram(x, None) if len(x) >= x.shape[1] else _gram(x.T, None)
     values: Tensor = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().flip(0)

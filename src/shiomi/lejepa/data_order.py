@@ -1,4 +1,4 @@
-"""Which samples a step works on, and which of them a rank."""
+"""The samples of a step, and each rank's part of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ __all__ = ["DataOrder", "share"]
 
 
 class DataOrder:
-    """Which samples a step works on: each once per epoch, in an order that the seed gives."""
+    """The samples of each step: each sample once per epoch, in an order that depends on the
+    seed."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self._count, self._size, self._seed = count, batch_size, seed

@@ -21,11 +21,12 @@ from shiomi.lejepa.timm_models import timm_model
 
 __all__ = ["ImageEncoder", "Network", "SmallConvNet", "build_encoder", "feature_width", "projector"]
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as timm's weights expect
+# Mean and standard deviation of ImageNet, as timm's weights expect.
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class ImageEncoder(nn.Module):
-    """A body that expects normalised images, made to take images in [0, 1]."""
+    """A network for normalised images, wrapped so that it takes images in [0, 1]."""
 
     def __init__(
         self, body: nn.Module, mean: Sequence[float] = _MEAN, std: Sequence[float] = _STD

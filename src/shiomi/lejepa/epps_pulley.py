@@ -60,7 +60,7 @@ class EppsPulley:
         check_whole("knots", self.knots, least=2)
         if not (math.isfinite(high) and high > 0 and low in (0, -high)):
             raise InputError(f"domain {self.domain}: give (0, b) or (-b, b) with b > 0")
-        # Set here and not when first used: torch.compile cannot trace a cached property.
+        # Computed here and not at first use, because torch.compile cannot trace a cached property.
         spacing = (high - low) / (self.knots - 1)
         half = low < 0 and self.knots % 2 == 0
         count = self.knots if low == 0 else (self.knots + 1) // 2
@@ -84,18 +84,19 @@ class EppsPulley:
         )
 
     def sums(self, u: Tensor) -> Tensor:
-        """Return what adds up over samples and ranks: (K, V, 2, J) of u (K, V, N)."""
+        """Return the sums over samples, which can be added over ranks: (K, V, 2, J) of u (K, V,
+        N)."""
         return trigonometric_sums(u, spacing=self.spacing, knots=len(self.points), half=self.half)
 
     def from_sums(self, sums: Tensor, samples: Tensor | int) -> Tensor:
         """Return the statistic (K, V) from `sums` (K, V, 2, J) over `samples` samples."""
         rule = torch.tensor((self.points, self.weights), dtype=sums.dtype)
-        # Not blocking, or a GPU would be waited for.
+        # Non-blocking, so that the host does not wait for the GPU.
         points, weights = rule.to(sums.device, non_blocking=True).unbind()
         phi = torch.exp(-points.square() / 2)
         cosine, sine = (sums / samples).unbind(2)
         if self.unbiased:
-            # |phi_N|^2 without the N terms in which a sample meets itself.
+            # |phi_N|^2 without the N terms that pair a sample with itself.
             squared = (samples * (cosine.square() + sine.square()) - 1) / (samples - 1)
             distance = squared - 2 * phi * cosine + phi.square()
         else:

@@ -12,7 +12,7 @@ __all__ = ["DataError", "InputError", "LejepaError", "MissingError", "NonFiniteE
 
 
 class LejepaError(Exception):
-    """Base of all errors a user of lejepa is meant to read; the text names value and remedy."""
+    """Base of all errors for users of lejepa; the text names the value and the remedy."""
 
 
 class InputError(LejepaError, ValueError):

@@ -25,7 +25,7 @@ class Labelled:
     train_x: Tensor  # (N, D) floating
     train_y: Tensor  # (N,) int64 in 0..C-1
     test_x: Tensor  # (M, D) floating
-    test_y: Tensor  # (M,) int64 in 0..C-1, or -1: a class that training never shows
+    test_y: Tensor  # (M,) int64 in 0..C-1, or -1 for a class that is missing in training
     classes: Tensor  # (C,) int64: the labels themselves, ascending
 
 

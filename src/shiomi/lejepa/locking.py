@@ -1,4 +1,4 @@
-"""A lock on a file, let go by the system when its process ends, however it ends."""
+"""A lock on a file. The system releases it when the process ends in any way."""
 
 from __future__ import annotations
 

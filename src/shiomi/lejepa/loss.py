@@ -17,7 +17,7 @@ __all__ = ["LejepaLoss", "lejepa_loss"]
 
 
 class LejepaLoss(NamedTuple):
-    """The loss of the joined batch of all ranks; each a scalar but `nonfinite`."""
+    """The loss of the joined batch of all ranks; each field is a scalar except `nonfinite`."""
 
     total: Tensor
     prediction: Tensor

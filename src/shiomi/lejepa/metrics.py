@@ -71,7 +71,7 @@ class TensorBoard:
                     self._writer.add_scalar(f"{group}/{name}", value, step)
 
     def close(self) -> None:
-        """Write out what is not written yet."""
+        """Flush the event files."""
         if self._writer is not None:
             self._writer.close()
 

@@ -27,7 +27,7 @@ PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 _ROWS = 8192  # of a block
 _HELD_OUT = 0.2
 _CONSTANT = 1e-20  # a column whose variance is below this share of its mean squared is constant
-_STRONG = 0.1  # a penalty from which the solution is found from zero
+_STRONG = 0.1  # the penalty that is solved first, from zero weights
 
 
 @dataclass(frozen=True, slots=True)

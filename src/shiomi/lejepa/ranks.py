@@ -23,7 +23,8 @@ __all__ = ["gather_over_ranks", "rank_count", "sum_over_ranks"]
 def rank_count(group: ProcessGroup | None = None) -> int:
     """Return the number of ranks at the time of the call: 1 without a process group.
 
-    `group` None is all ranks, here and in all that takes a group. Raises InputError if this process
+    `group` None means all ranks, here and in every function with a `group`. Raises InputError if
+    this process
     is not in the group: its batch is then not part of theirs.
     """
     if not (dist.is_available() and dist.is_initialized()):

@@ -92,8 +92,8 @@ class RunFolder:
     def claim(self, config: PretrainConfig, images: str) -> None:
         """Save `config` and the fingerprint of the images, or check that they match this run.
 
-        A run that has not measured a step yet is held to nothing: its options may be what stopped
-        it. Raises RunError if they differ; what does is named.
+        A run without a measured step accepts any options, because wrong options may have stopped
+        it. Raises RunError if they differ; the text names the differences.
         """
         if not (self.checkpoint.exists() or self.metrics.exists()):
             write_atomically(self.config, to_json(config).encode())
@@ -113,7 +113,7 @@ class RunFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder and hold it against other processes.
+        """Make the folder and lock it against other processes.
 
         Raises RunError if another process holds it, it cannot be created, or it contains something
         that is not a run.

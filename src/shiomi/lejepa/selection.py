@@ -1,7 +1,7 @@
 """Choosing among training runs without a label (arXiv 2511.08544, section 5.2 and equation 8).
 
-The final training loss orders runs of one lambda by the quality of their features. Across
-lambdas it does not, as lambda moves the loss itself; divided by lambda ** 0.4 it does again.
+The final training loss orders runs of one lambda by the quality of their features. Across different
+lambdas it does not, because lambda changes the loss itself. The loss divided by lambda ** 0.4 does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Candidates in order, and what is known of that order."""
+    """Candidates in order, and notes on how far to trust the order."""
 
     ranked: tuple[Candidate, ...]
     agreement: dict[str, float]

@@ -76,7 +76,7 @@ def directions(
 @torch.library.custom_op("shiomi_lejepa::directions", mutates_args=())
 def _rows(step: Tensor, seed: int, dim: int, slices: int, double: bool) -> Tensor:
     if step.device.type == "cpu" and not double and cpu.available():
-        # In whole numbers: on a tensor of one element it would take a tenth of the time of all.
+        # In Python integers: a tensor of one element would take a tenth of the total time.
         return cpu.directions(_mix(_mix(seed) + int(step)), dim, slices)
     key = _mix(_mix(torch.full_like(step, seed)) + step)
     return _unit_rows(key, dim, slices, torch.float64 if double else torch.float32)
@@ -113,5 +113,5 @@ def _mix(z: _Number) -> _Number:
 
 
 def _wrapped(z: _Number) -> _Number:
-    """Modulo 2^64, which tensors are by themselves."""
+    """Modulo 2^64, as tensors compute anyway."""
     return z if isinstance(z, Tensor) else z & (1 << 64) - 1

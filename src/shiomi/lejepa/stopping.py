@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish, met after the step in hand; a second Ctrl-C is at once."""
+"""Ctrl-C and SIGTERM stop the run after the current step; a second Ctrl-C stops it at once."""
 
 from __future__ import annotations
 

@@ -42,7 +42,8 @@ MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
 """Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
 
 _AHEAD = 2  # batches that are read while one is worked on
-_AGREE_EVERY = 20  # steps between two questions to all GPUs whether to stop: it makes them wait
+# Steps between two checks of all ranks whether to stop; each check makes the GPUs wait.
+_AGREE_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def optimiser(network: nn.Module, training: Training) -> torch.optim.AdamW:
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=training.lr)
 
 
-_Part = tuple[list[int], Any]  # the samples' numbers, and what `prepare` read of them
+_Part = tuple[list[int], Any]  # the samples' numbers, and the result of `prepare` for them
 _Parts = list[_Part]
 
 
@@ -143,7 +144,7 @@ class Trainer:
 
         `observe` is called every `log_every` steps and at the end, on every rank; `evaluate` every
         `evaluate_every` steps and at the end, on the first rank, with the network in evaluation
-        mode. A wish to stop (Ctrl-C, SIGTERM) is met by saving and then raising KeyboardInterrupt.
+        mode. After Ctrl-C or SIGTERM it saves the run and raises KeyboardInterrupt.
 
         Raises NonFiniteError if embeddings are NaN or infinite, RunError if a checkpoint
         cannot be written.
@@ -177,8 +178,8 @@ class Trainer:
         """Train on all ranks while this lasts.
 
         DistributedDataParallel must be deleted before the process group is destroyed. If it is the
-        last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that still
-        has to free a tensor then waits for the GIL for ever.
+        last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that has
+        to free a tensor then waits for the GIL without end.
         """
         self._parallel = _parallel(self.network, self.place)
         try:
@@ -220,7 +221,7 @@ class Trainer:
 
     @contextmanager
     def _batches(self) -> Iterator[Iterator[_Parts]]:
-        """This rank's share of the steps that are left, read ahead in a thread."""
+        """This rank's share of the remaining steps, read ahead in a thread."""
 
         def read(step: int) -> _Parts:
             numbers = share(self._order(step), self.place.rank, self.place.ranks)
@@ -267,7 +268,7 @@ class Trainer:
         return loss
 
     def _accumulated(self, parts: _Parts) -> LejepaLoss:
-        """The gradient of the loss of all parts together, with the memory of one.
+        """The gradient of the loss over all parts together, with the memory of one part.
 
         SIGReg looks at the whole batch, so a mean of the parts' losses is another loss. The
         embeddings are made first without a graph, the loss is differentiated by them, and each
@@ -277,7 +278,7 @@ class Trainer:
         with torch.no_grad():
             made = [self._embed(self.network, part, i) for i, part in enumerate(parts)]
         for buffer, before in zip(self.network.buffers(), buffers, strict=True):
-            buffer.copy_(before)  # running means are moved once, by the second pass
+            buffer.copy_(before)  # running means are updated once, in the second pass
         embeddings = torch.cat(made, 1).float().requires_grad_()
         loss = self._loss(embeddings)
         loss.total.backward()
@@ -376,7 +377,7 @@ def _bf16(precision: str, device: torch.device) -> bool:
 
 @contextmanager
 def _undisturbed(device: torch.device) -> Iterator[None]:
-    """Repeatable kernels, and the caller's random state and switches left as they were."""
+    """Use repeatable kernels; restore the caller's random state and settings afterwards."""
     before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

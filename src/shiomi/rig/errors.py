@@ -40,7 +40,7 @@ class RigError(Exception):
 
 
 class ModelFileError(RigError):
-    """A GGUF header or config.json is broken, hostile or not understood."""
+    """A GGUF header or config.json is broken, hostile or of an unknown kind."""
 
 
 class UnknownPartError(RigError):
@@ -56,15 +56,15 @@ class MachineError(RigError):
 
 
 class SettingError(RigError):
-    """A quantisation, cache type, context, number of users or engine that means nothing."""
+    """A quantisation, cache type, context, number of users or engine is unknown or out of range."""
 
 
 class MeasureError(RigError):
-    """An endpoint gave no speed that can be used."""
+    """A model server gave no usable speed."""
 
 
 class PlanError(RigError):
-    """A budget or wish that no build can meet."""
+    """No build can meet the budget or the requirements."""
 
 
 class BudgetError(PlanError):
@@ -77,4 +77,4 @@ class BudgetError(PlanError):
 
 
 class PriceError(RigError):
-    """A price file or shop's answer is not what it should be."""
+    """A price file or a shop's answer is invalid."""

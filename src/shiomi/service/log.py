@@ -1,4 +1,4 @@
-"""The log of `shiomi run`: one line an event on stderr, as text or as JSON."""
+"""The log of `shiomi run`: one line per event on stderr, as text or as JSON."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Notifications: the digest, a rising watch, a failing feed, to any address that apprise knows.
 
-The messages that are due are computed from the archive each time. The archive stores which were
-sent. So a message is
-sent once, also after a crash, and one that failed is tried again later, up to six times.
+The messages that are due are computed from the archive each time. The archive stores which messages
+were sent. So a message is sent once, even after a crash. A failed one is repeated later, up to six
+times.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Message", "Sender", "check_addresses", "messages", "notify", "send_b
 
 _ATTEMPTS = 6
 _PAUSE = 60  # seconds after the first failure; doubled after each
-_YOUNG = 8 * 86400  # seconds after the end of its week that a digest is still news
+_YOUNG = 8 * 86400  # seconds after the end of its week in which a digest is still announced
 
 Sender = Callable[[str, str, str], bool]
 """Called with (address, title, text); whether the message was accepted."""
@@ -37,7 +37,7 @@ Sender = Callable[[str, str, str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One thing to tell. Its key identifies its subject."""
+    """One message. Its key identifies its subject."""
 
     key: str
     title: str
@@ -47,13 +47,15 @@ class Message:
 def notify(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int, send: Sender
 ) -> dict[str, int]:
-    """Send what is due and was not sent, to every address. How many were "sent" and "failed"."""
+    """Send every due message that was not sent yet, to every address. Return the numbers of "sent"
+    and
+    "failed" messages."""
     counts = {"sent": 0, "failed": 0}
     store = NoticeStore(archive)
     if not config.notify.urls:
         return counts
     for feed in feeds:
-        if not feed.failures:  # it was read again: the next failure is news
+        if not feed.failures:  # the feed was read again, so the next failure is announced
             store.forget_all(f"failure {feed.community} {feed.feed} ")
     for message in messages(archive, config, feeds, now):
         for number, stated in enumerate(config.notify.urls):
@@ -63,7 +65,7 @@ def notify(
                 continue
             try:
                 sent = send(address, message.title, message.text.strip() or message.title)
-            except Exception as error:  # of a plugin; its text may hold the address
+            except Exception as error:  # a plugin's error, whose text may contain the address
                 LOG.warning("a notification raised", extra={"kind": type(error).__name__})
                 sent = False
             store.settle(key, sent=sent)
@@ -81,7 +83,7 @@ def notify(
 def messages(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int
 ) -> Iterator[Message]:
-    """Everything that is news at `now`, whether or not it was sent."""
+    """All messages that are due at `now`, sent or not."""
     store = DigestStore(archive, config.language)
     for last in store.weeks():
         week = Week(date.fromisoformat(last), config.timezone)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "metrics_text", "probes"]
 
-_SILENT = 3600.0  # seconds without a sign of the main thread: something hangs
+_SILENT = 3600.0  # seconds without activity of the main thread after which it counts as hanging
 
 
 @dataclass
@@ -31,11 +31,11 @@ class Snapshot:
     last_digest: int = 0  # unix seconds of the end of its week
     requests: Mapping[str, int] = field(default_factory=dict)  # by source, since the start
     notices: Mapping[str, int] = field(default_factory=dict)  # "sent", "failed", since the start
-    alive: float = field(default_factory=time.monotonic)  # when the main thread last said so
+    alive: float = field(default_factory=time.monotonic)  # time of the main thread's last activity
 
     @property
     def healthy(self) -> bool:
-        """Whether the main thread is at work."""
+        """Whether the main thread is active."""
         return time.monotonic() - self.alive < _SILENT
 
 

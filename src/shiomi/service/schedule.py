@@ -1,4 +1,4 @@
-"""When something is due: cron lines in local time, by cronsim. Pure: the moment is passed in."""
+"""Due times: cron lines in local time, by cronsim. Pure: the moment is passed in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shiomi.digest.week import Week
 
 __all__ = ["latest_slot", "next_slot", "slots", "week_of_slot"]
 
-_LOOK_BACK = 400 * 86400  # seconds; a cron line without a moment in this time is never due
+_LOOK_BACK = 400 * 86400  # seconds; a cron line without a due time in this span is never due
 
 
 def next_slot(line: str, zone: str, after: int) -> int:
@@ -44,6 +44,6 @@ def latest_slot(line: str, zone: str, now: int) -> int | None:
 
 
 def week_of_slot(slot: int, zone: str) -> Week:
-    """The seven whole local days before the moment a digest is due at."""
+    """The seven whole local days before the due time of a digest."""
     day = datetime.fromtimestamp(slot, UTC).astimezone(ZoneInfo(zone)).date()
     return Week(day - timedelta(days=1), zone)

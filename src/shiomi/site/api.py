@@ -1,4 +1,4 @@
-"""/api/v1: what the pages show, as JSON, read-only, described by OpenAPI 3.1."""
+"""/api/v1: the content of the pages as read-only JSON, described by OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One address of the API."""
+    """One endpoint of the API."""
 
     path: str
     summary: str
     result: type[Any]
-    answer: Callable[[Archive, Config, Request], Any]  # None: there is no such thing
+    answer: Callable[[Archive, Config, Request], Any]  # None: not found
     in_query: tuple[str, ...] = ()
 
 

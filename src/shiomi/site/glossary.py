@@ -19,7 +19,7 @@ MOST = 3  # English words tried for one Japanese term
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A query in English, and which term became which."""
+    """A query in English, and the translations of its terms."""
 
     query: str
     pairs: tuple[tuple[str, str], ...]  # ("脆弱性", "vulnerability")
@@ -39,7 +39,7 @@ def _terms() -> dict[str, tuple[str, ...]]:
 def translations(query: str) -> list[Translation]:
     """English queries for a query with Japanese terms of the glossary; [] if it has none.
 
-    The n-th query takes the n-th English word of each term, or the last one it has.
+    The n-th query takes the n-th English word of each term, or its last one.
     """
     words = query_words(query)
     found = {word: _terms()[key] for word in words if (key := normalized(word)) in _terms()}

@@ -23,7 +23,7 @@ _INSTRUCTIONS = (
 
 
 def create_server(config: Config) -> MCPServer:
-    """The server. Each call opens the archive read-only, so that it is never in the way."""
+    """The server. Each call opens the archive read-only, so that it never blocks other programs."""
     server = MCPServer("shiomi", instructions=_INSTRUCTIONS)
 
     def opened() -> Archive:

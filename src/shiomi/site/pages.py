@@ -1,4 +1,4 @@
-"""The pages of the site as text: results of queries in, HTML and Atom out."""
+"""Render the results of queries as pages of the site, in HTML and Atom."""
 
 from __future__ import annotations
 
@@ -75,7 +75,8 @@ class _ThemeWeek:
 
 
 class Pages:
-    """The pages in one interface language. `prefix` is "" or "/en": where they are."""
+    """The pages in one interface language. `prefix` is the start of their addresses: "" or
+    "/en"."""
 
     def __init__(self, config: Config, code: str) -> None:
         self.code = code
@@ -88,7 +89,7 @@ class Pages:
         self._default = config.language
 
     def digest(self, digest: Digest, older: str | None, newer: str | None) -> str:
-        """One digest; its own words are in its own language."""
+        """One digest; its text stays in its own language."""
         spoken = load_language(digest.language)
         page = lay_out(digest, spoken)
         return self._render(
@@ -142,7 +143,7 @@ class Pages:
         )
 
     def search(self, found: SearchPage, communities: Sequence[str]) -> str:
-        """The form of a search and one page of what it found."""
+        """The search form and one page of hits."""
         asked = found.request
         pairs = self._say("render.comma").join(
             self._say("site.pair", word=word, english=english) for word, english in found.translated
@@ -294,7 +295,7 @@ class Pages:
             return self._say("render.unknown")
 
     def _laid_out(self, story: Story, related: Sequence[Thread] = ()) -> Page:
-        """A page that holds the story as its only topic, so that it is shown as in a digest."""
+        """A digest page with the story as its only topic, so that it looks as in a digest."""
         first = story.threads[0]
         topic = Topic(story, first.title, first.link, _quotes(story), (), (), tuple(related))
         return self._bare((topic,))

@@ -47,13 +47,13 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search as asked for."""
+    """The fields of a search."""
 
     q: str = ""
     community: str | None = None
     since: str | None = None  # a day, ISO; threads created on it or later
     until: str | None = None  # a day, ISO; threads created before it
-    points: int | None = None  # at least so many at any time
+    points: int | None = None  # least number of points at any time
     page: int = 1
 
 
@@ -83,7 +83,7 @@ class StoryPage:
     story: Story
     related: tuple[Thread, ...]
     earlier_titles: tuple[ThreadTitles, ...]
-    digests: tuple[str, ...]  # last days of the digests that told it, newest first
+    digests: tuple[str, ...]  # last days of the digests with this story, newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def story(archive: Archive, uid: str, language: str) -> StoryPage | None:
 
 
 def read_digest(archive: Archive, last: str, language: str) -> Digest | None:
-    """The standing digest whose week ends on the day `last`, or None."""
+    """The complete digest whose week ends on the day `last`, or None."""
     store = DigestStore(archive, language)
     document = store.document(last) if is_day(last) else None
     return None if document is None else store.read(last, document)

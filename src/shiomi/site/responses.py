@@ -32,7 +32,7 @@ _RETRY = 5  # seconds after which a client may ask again
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body with its validators, ready to be sent any number of times."""
+    """A body with its validators, for any number of responses."""
 
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
@@ -43,7 +43,7 @@ class Content:
     def of(
         cls, body: str | bytes, media_type: str, *, modified: int | None = None, age: int = 0
     ) -> Content:
-        """Make content. `age` is for how many seconds a client need not ask again."""
+        """Make content. `age` is the number of seconds for which a client may use its copy."""
         raw = body.encode("utf-8") if isinstance(body, str) else body
         etag = f'"{blake2b(raw, digest_size=12).hexdigest()}"'
         headers = [
@@ -69,7 +69,7 @@ def respond(request: Request, content: Content, status: int = 200) -> Response:
 
 
 def unavailable(message: str, media_type: str = "text/plain; charset=utf-8") -> Response:
-    """503, to be asked again soon."""
+    """A 503 that asks the client to try again soon."""
     return Response(
         message, 503, {"Retry-After": str(_RETRY), "Cache-Control": "no-store"}, media_type
     )
@@ -91,7 +91,7 @@ def _is_fresh(request: Request, content: Content) -> bool:
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds the headers that keep a browser from doing what no page needs."""
+    """ASGI middleware: add headers that forbid browser features that no page needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

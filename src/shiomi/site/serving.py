@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "application", "serve"]
 
-_SERVICE = "SHIOMI_SERVE"  # workers are new processes and inherit the environment
+_SERVICE = "SHIOMI_SERVE"  # workers are new processes and get their settings from the environment
 _STOP_SECONDS = 10
 
 

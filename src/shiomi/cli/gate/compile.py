@@ -77,7 +77,7 @@ def compile_(
 ) -> None:
     """Write a policy as SERVER's own configuration, with no further service to run.
 
-    Says what the server cannot do of the policy, in the output and at the top of each file.
+    The output and the top of each file list the policy features that the server lacks.
     The files name each other by their folder: write them where they will stay.
 
     \b

@@ -50,11 +50,11 @@ def report(
     html: Path | None,
     json: bool,
 ) -> None:
-    """Say who crawls the site, what it costs, and what the policy would have done.
+    """Report who crawls the site, what it costs, and how the policy would have treated them.
 
     Reads access logs of nginx and Apache, common or combined, gzipped or not, oldest first, in
-    one pass. First come those whom the policy would have kept out perhaps wrongly: clients that
-    behave like people, and search engines, previews, archives and feed readers. Verdicts are
+    one pass. First come clients that the policy would perhaps wrongly refuse: clients that behave
+    like people, and search engines, previews, archives and feed readers. Verdicts are
     counted with the log's own times, so budgets run as they would have. The report assumes that
     browsers pass the challenge and all others fail. Nothing is looked up in DNS.
 

@@ -66,7 +66,7 @@ def try_(
 ) -> None:
     """Show what the policy does to one request, and why, step by step.
 
-    URL is a page's address or only its path. Nothing is fetched and nobody is asked.
+    URL is a page's address or only its path. No network request is made.
 
     \b
     Examples:

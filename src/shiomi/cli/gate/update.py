@@ -23,7 +23,7 @@ __all__ = ["update"]
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @json_option
 def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> None:
-    """Take newer patterns and address ranges out of files you have fetched.
+    """Read newer patterns and address ranges from files that you downloaded.
 
     Nothing is fetched by this command. It recognises a file by its contents:
 
@@ -34,9 +34,8 @@ def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> Non
       networks, one a line       192.0.2.0/24 or 2001:db8::/32; # begins a comment
 
     Ranges are called what their file is called: googlebot.json holds those of "googlebot". For any
-    other file say the name: openai=gptbot.json. Several files may go into one name. Other lists
-    stay as they were. A file with anything wrong in it is refused with the place, and then
-    nothing at all is written.
+    other file say the name: openai=gptbot.json. Several files may have the same name. Other lists
+    do not change. If a file has an error, the message names the place, and no file is written.
 
     \b
     Examples:

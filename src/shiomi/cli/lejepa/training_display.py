@@ -1,4 +1,4 @@
-"""How a training is shown on stderr: one live line on a terminal, a line now and then elsewhere."""
+"""Show a training on stderr: one live line on a terminal, otherwise a line now and then."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Display(Protocol):
         """A step was done."""
 
     def say(self, text: str) -> None:
-        """Something that stays to be read."""
+        """Print a message that stays visible."""
 
 
 @contextmanager
 def training_display(*, quiet: bool = False) -> Iterator[Display]:
-    """A display for stderr as it is; shows nothing where `quiet`."""
+    """Return a display for the current stderr; it shows nothing if `quiet`."""
     if quiet:
         yield _Quiet()
     elif not sys.stderr.isatty():

@@ -37,7 +37,7 @@ def check(
     json: bool,
     lang: str,
 ) -> None:
-    """Check whether parts go together in one computer.
+    """Check whether parts fit together in one computer.
 
     PARTS are names, part numbers or ids of the catalogue. Name a part twice for two units.
     Incompatible parts are refused with the reason. If the catalogue lacks a fact, the result is
@@ -55,7 +55,7 @@ def check(
     from shiomi.rig.buy.wish import Wish
     from shiomi.rig.report.wording import say, text_of
 
-    circuit = Wish(circuit=Circuit(volts=volts, amps=amps)).circuit  # a wish checks its ranges
+    circuit = Wish(circuit=Circuit(volts=volts, amps=amps)).circuit  # `Wish` checks its ranges
     catalog = load_catalog(folder)
     chosen = [catalog.find(name) for name in parts]
     found = check_build(Build.of(chosen), circuit=circuit, shared_layers=shared_layers)

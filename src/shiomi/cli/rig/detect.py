@@ -26,7 +26,7 @@ def detect(dump: bool, time_file: Path | None, json: bool, lang: str) -> None:
     """Find out what this machine is: GPUs, memory, processor, disk.
 
     NVIDIA GPUs are read by NVML (or nvidia-smi), AMD's and Intel's by the kernel's files, Apple's
-    by the system's tools. A name is resolved exactly or said to be unknown; nothing is guessed.
+    by the system's tools. A name is resolved exactly or reported as unknown; nothing is guessed.
     Nothing is sent anywhere, and no serial number or host name is printed.
 
     \b

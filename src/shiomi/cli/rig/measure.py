@@ -53,8 +53,9 @@ def measure(
     """Measure a running server, to narrow all estimates.
 
     URL is llama.cpp's server, Ollama or any other with /v1/completions. It is asked to read a
-    prompt and to write a few times; only numbers of the answers are used. A speed eight times
-    off the estimate corrects nothing: it is another model, or half of it is in RAM. On a machine
+    prompt and to write a few times; only numbers of the answers are used. A speed that differs from
+    the estimate by a factor of eight is not used: it is another model, or half of it is in RAM. On
+    a machine
     without a GPU the speeds are shown, but correct no estimate yet; the command ends with 3.
 
     \b
@@ -92,7 +93,7 @@ def measure(
             "tokens": str(found.prompt_tokens),
         },
     }
-    if not machine.gpus:  # estimates of a CPU are not corrected by anything yet
+    if not machine.gpus:  # measurements do not correct estimates for CPUs yet
         if json:
             as_json({"measured": found, "calibration": None})
         for key, slots in {} if json else (lines | {"no_gpu": {}}).items():

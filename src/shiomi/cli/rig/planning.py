@@ -38,7 +38,7 @@ class Wished:
 
 
 def wish_options(command: Command) -> Command:
-    """Adds what a build should be able to do."""
+    """Add the options for the requirements of a build."""
     for option in (
         click.option(
             "--parts",
@@ -103,7 +103,7 @@ def wished(
     volts: float,
     folder: Path | None,
 ) -> Wished:
-    """Resolve what the options name."""
+    """Resolve the names in the options."""
     from shiomi.rig.buy.catalog import load_catalog
     from shiomi.rig.buy.wattage import Circuit
     from shiomi.rig.buy.wish import Wish
@@ -127,7 +127,7 @@ def wished(
 
 
 def priced(file: Path | None, asked: Wished) -> Prices:
-    """The reader's prices; without any, how to come to some."""
+    """The user's prices; without any, an error that explains how to get some."""
     from shiomi.rig.buy.prices import read_prices
 
     how = (
@@ -138,7 +138,7 @@ def priced(file: Path | None, asked: Wished) -> Prices:
     )
     if file is None:
         raise click.UsageError(f"prices are yours, none are shipped; make a file of them:\n{how}")
-    prices = read_prices(file, asked.catalog, today=datetime.date.today())  # noqa: DTZ011 - shops' day
+    prices = read_prices(file, asked.catalog, today=datetime.date.today())  # noqa: DTZ011 - the local day
     for line in prices.refused:
         echo(f"left out: {line}", err=True)
     if not prices.offers:
@@ -157,7 +157,7 @@ def show_plans(
     json: bool,
     lang: str,
 ) -> None:
-    """Print the plans, and which budgets have none of their own, and why; write the page."""
+    """Print the plans and the reason for each budget without one; write the page."""
     from shiomi.rig.report.page import render_page
     from shiomi.rig.report.plan_report import beyond_text, plan_json, plan_text
     from shiomi.rig.report.wording import say

@@ -38,7 +38,7 @@ __all__ = ["prices"]
 @click.option("--pause", default=1.0, show_default=True, help="Seconds between two requests.")
 @json_option
 def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any) -> None:
-    """Make a price file for `plan`: to fill in, or of a shop.
+    """Make a price file for `plan`: empty, or with a shop's prices.
 
     The list has the parts worth pricing for a model: a card of each chipset on which it surely
     fits, and a few boards, processors, supplies and so on that go with them. Fill in price_jpy
@@ -87,7 +87,7 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
     if not 0.5 <= pause <= 60:
         raise click.UsageError(f"--pause {pause:g}: 0.5 to 60 seconds are polite and end")
     asking = shop_of(shop, os.environ)
-    today = datetime.date.today()  # noqa: DTZ011 - the day in the shop is the reader's
+    today = datetime.date.today()  # noqa: DTZ011 - the local day
     with shop_client() as client, progress(quiet=json) as show:
 
         def ask(part: Part) -> tuple[list[Offer], list[str]]:

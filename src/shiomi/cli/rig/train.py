@@ -37,7 +37,7 @@ def train(
     json: bool,
     lang: str,
 ) -> None:
-    """Say which vision transformers train here, and how long.
+    """List the vision transformers that can be trained here, and how long that takes.
 
     Trained with LeJEPA; ENCODERS are S, B, L and H; without any, all. For each, without and
     with checkpoints: how many images a step may take on the smallest GPU, the memory of such a

@@ -38,7 +38,7 @@ class CorrectionStore:
             )
 
     def remove(self, a: str, b: str) -> bool:
-        """Forget the correction about two threads; whether there was one."""
+        """Delete the correction about two threads; return whether there was one."""
         with self._archive.transaction():
             removed = self._database.execute(
                 "DELETE FROM correction WHERE a = ? AND b = ?", (min(a, b), max(a, b))

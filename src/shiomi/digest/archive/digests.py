@@ -1,4 +1,4 @@
-"""The digests an archive holds: in the making, and standing."""
+"""The digests in an archive: unfinished and complete ones."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DigestStore:
         self._language = language
 
     def plan(self, week: Week, as_of: int) -> Plan:
-        """Begin the digest of `week`, or give the plan it was begun with."""
+        """Begin the digest of `week`, or return its stored plan."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "INSERT INTO digest_plan (last, zone, language, as_of)"
@@ -50,14 +50,14 @@ class DigestStore:
         return Plan(Week(week.last, zone), self._language, kept)
 
     def give_up(self, plan: Plan) -> None:
-        """Forget a plan and its parts."""
+        """Delete a plan and its parts."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "DELETE FROM digest_plan WHERE last = ? AND language = ?", self._key(plan.week)
             )
 
     def part(self, plan: Plan, kind: str, key: str, shape: type[Document]) -> Document | None:
-        """A part that an interrupted run had finished; None if it must be written."""
+        """A part that an interrupted run finished; None if it must be written."""
         row = self._archive.database.execute(
             "SELECT document FROM digest_part"
             " WHERE last = ? AND language = ? AND kind = ? AND key = ?",
@@ -65,7 +65,7 @@ class DigestStore:
         ).fetchone()
         try:
             return None if row is None else msgspec.json.decode(row[0], type=shape)
-        except msgspec.MsgspecError:  # of another version of shiomi
+        except msgspec.MsgspecError:  # written by another version of shiomi
             return None
 
     def keep_part(self, plan: Plan, kind: str, key: str, part: object) -> None:
@@ -95,7 +95,7 @@ class DigestStore:
             execute("DELETE FROM digest_plan WHERE last = ? AND language = ?", key)
 
     def finished(self, week: Week) -> Digest | None:
-        """The standing digest of `week`. Raises ArchiveError if it cannot be read."""
+        """The complete digest of `week`. Raises ArchiveError if it cannot be read."""
         row = self._archive.database.execute(
             "SELECT document FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()
@@ -109,7 +109,7 @@ class DigestStore:
         return "" if row is None else str(row[0])
 
     def all(self) -> list[Digest]:
-        """All standing digests, newest week first. Raises ArchiveError."""
+        """All complete digests, newest week first. Raises ArchiveError."""
         rows = self._archive.database.execute(
             "SELECT last, document FROM digest WHERE language = ? ORDER BY last DESC",
             (self._language,),
@@ -117,7 +117,7 @@ class DigestStore:
         return [self._digest(last, document) for last, document in rows]
 
     def weeks(self) -> list[str]:
-        """The last days of the standing digests' weeks, newest first."""
+        """The last days of the weeks with a complete digest, newest first."""
         rows = self._archive.database.execute(
             "SELECT last FROM digest WHERE language = ? ORDER BY last DESC", (self._language,)
         )
@@ -133,7 +133,7 @@ class DigestStore:
         return None if row is None else bytes(row[0])
 
     def documents(self, limit: int, offset: int = 0) -> list[tuple[str, bytes]]:
-        """The last day and the stored JSON of standing digests, newest week first."""
+        """The last day and the stored JSON of complete digests, newest week first."""
         with self._archive.database.explaining():
             rows = self._archive.database.execute(
                 "SELECT last, document FROM digest WHERE language = ?"
@@ -143,7 +143,7 @@ class DigestStore:
         return [(last, bytes(document)) for last, document in rows]
 
     def telling(self, uids: Iterable[str]) -> list[str]:
-        """The last days of the digests that gave a place to any of the threads, newest first."""
+        """The last days of the digests with any of the threads, newest first."""
         found: set[str] = set()
         with self._archive.database.explaining():
             for uid in uids:
@@ -159,9 +159,9 @@ class DigestStore:
         return self._digest(last, document)
 
     def published_uids(self, week: Week) -> frozenset[str] | None:
-        """The threads that digests of earlier weeks gave a place to; None without such a digest.
+        """The threads in digests of earlier weeks; None without such a digest.
 
-        One that overlaps with `week`, as daily digests do, is none of an earlier week.
+        A digest that overlaps with `week`, such as a daily one, does not count as earlier.
         """
         limit = self._language, week.before().last.isoformat()
         execute = self._archive.database.execute

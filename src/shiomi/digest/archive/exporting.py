@@ -29,11 +29,11 @@ def export_threads(
     until: int = FOREVER,
     progress: Callable[[int, int | None, str], None] | None = None,
 ) -> int:
-    """Write the threads created in [since, until) to `path`, and give how many there were.
+    """Write the threads created in [since, until) to `path`; return their number.
 
     One JSON object per line, gzip where the name ends in .gz; the same threads give the same
-    bytes. The file appears whole or not at all. Not exported: what is only heard of, places on the
-    front page, links and digests; a copy of the archive's own file has them all. Raises
+    bytes. The file appears whole or not at all. Not exported: threads without a title, ranks on the
+    front page, links and digests. A backup has all of them. Raises
     ArchiveError where the file cannot be written.
     """
     path = Path(path)

@@ -1,4 +1,4 @@
-"""Texts as they are searched: one width and one case, so that AI is found where ＡＩ is written.
+"""Texts in the form for search: one width and one case, so that AI also finds ＡＩ.
 
 Text and query are folded alike. The folded text is stored only if it differs in more than the case
 of a to z, which SQLite folds itself: for 112 of 100,000 real titles.
@@ -13,8 +13,8 @@ from shiomi.digest.terms import normalized
 
 __all__ = ["folded", "kept_folding", "place_before_folding"]
 
-# Marks on marks are sorted in quadratic time: what comes from the network is folded in pieces of at
-# this many characters, cut between characters that do not combine.
+# Long runs of combining marks take quadratic time, so text is folded in pieces of at
+# most this many characters, cut between characters that do not combine.
 _PIECE = re.compile(r".{1,2000}(?=[\s、。,.]|\Z)|.{1,2000}", re.DOTALL)
 
 

@@ -20,8 +20,8 @@ class Freshness:
     feed: str  # "new", "top"; "" if the community has one feed
     success: int | None  # unix seconds; None: never read
     failures: int  # readings that failed since then
-    error: str | None  # of the last reading
-    stale: bool  # last read too long ago
+    error: str | None  # error of the last reading
+    stale: bool  # the last reading is too old
 
 
 def read_freshness(

@@ -1,4 +1,4 @@
-"""Which communities a week lacks: not read at all, or not on some of its days."""
+"""The communities that are missing in a week: not read at all, or not on some days."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def week_gaps(
 ) -> tuple[Gap, ...]:
     """The communities that were not read on every day of `week`, by name.
 
-    Judged at `as_of`, for days after the first collection that had ended by then. Empty if
+    Evaluated at `as_of`, for days after the first finished collection. Empty if
     nothing was collected before the week ended: imports tell nothing about completeness.
     """
     store = OutcomeStore(archive)
@@ -53,6 +53,6 @@ def _days(week: Week) -> Iterable[tuple[str, Span]]:
 
 
 def _missing(span: Span, covered: Iterable[Span]) -> int:
-    """Seconds of `span` that are in none of the disjoint spans `covered`."""
+    """Seconds of `span` outside the disjoint spans `covered`."""
     start, end = span
     return end - start - sum(max(0, min(end, b) - max(start, a)) for a, b in covered)

@@ -1,8 +1,8 @@
-"""`import_file`: threads, titles and readings out of a data set's file, into the archive.
+"""`import_file`: import threads, titles and readings from the file of a data set.
 
 The columns of a file determine its shape (shapes.py). Rows are read one by one and written in
-batches. Each batch is one transaction that also stores the position in the file, so that an
-interrupted import resumes, and a finished one is known again by the file's content.
+batches. Each batch is one transaction that also stores the position in the file, so an interrupted
+import resumes. A finished import is recognised by the file's content.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Progress = Callable[[int, int | None, str], None]
 """Called with (rows done, rows in all or None, what is being done)."""
 
 _BATCH = 5000  # rows in a transaction
-_BATCH_BYTES = 32 * 2**20  # of its rows, which are all in memory, as are the threads in them
-_PROBED = 1000  # rows looked at for a known shape
-_NAMED = 20  # bad rows kept in words
+_BATCH_BYTES = 32 * 2**20  # bytes of its rows, which are all in memory with their threads
+_PROBED = 1000  # rows that are checked for a known shape
+_NAMED = 20  # bad rows with a message
 _KEYS = 200_000  # threads whose key is remembered
 
 
@@ -43,7 +43,7 @@ class ImportReport:
     rows: int = 0  # good ones
     added: Added = field(default_factory=Added)
     bad: int = 0
-    problems: tuple[str, ...] = ()  # the first of the bad rows, in words
+    problems: tuple[str, ...] = ()  # messages about the first bad rows
     done: bool = False  # the whole file was read
     already: bool = False  # it had been imported before; nothing was done now
 
@@ -71,8 +71,9 @@ def import_file(
 ) -> ImportReport:
     """Read a file into the archive; reading it again changes nothing.
 
-    `format` is the name of a shape, else told by the columns. `read_at` (unix seconds) is when the
-    file's counts were read at the latest, for shapes that do not say; else the file's own date.
+    `format` is the name of a shape; by default the columns determine it. `read_at` (unix seconds)
+    is the latest time at which the file's counts were read, for shapes without one; by default the
+    file's date.
     Raises ImportFileError if the file cannot be read or its shape is not known; a bad row does
     not stop it.
     """
@@ -113,10 +114,10 @@ class _ImportRun:
         self._shape = shape
         self._read_at = read_at
         self._key = key
-        self._keys: dict[tuple[str, str], int] = {}  # of threads whose rows repeat
+        self._keys: dict[tuple[str, str], int] = {}  # keys of threads with repeated rows
 
     def batches(self, rows: Iterator[Row | BadRow], done: int) -> Iterator[int]:
-        """Write all rows, yielding how far it came after each batch."""
+        """Write all rows; yield the progress after each batch."""
         decode = msgspec.json.Decoder(self._shape.row).decode
         last = False
         while not last:
@@ -141,7 +142,7 @@ class _ImportRun:
             yield done
 
     def _write(self, found: list[Found], problems: list[str], done: int, *, last: bool) -> None:
-        """One batch and how far the file has come, in one transaction."""
+        """Write one batch and the position in the file, in one transaction."""
         with self._archive.transaction():
             writer = Writer(self._archive.database)
             for one in found:
@@ -198,7 +199,7 @@ def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
 def _recognise(
     path: str, rows: Iterator[Row | BadRow], name: str | None
 ) -> tuple[Shape, Iterator[Row | BadRow]]:
-    """The shape of the first row that has one, and all rows again."""
+    """Return the shape of the first row with a known one, and all rows."""
     if name is not None:
         shape = next((shape for shape in SHAPES if shape.name == name), None)
         if shape is None:

@@ -1,4 +1,4 @@
-"""Leases: at most one process at a time does a thing, also across machines."""
+"""Leases: at most one process at a time holds a name, also across machines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LeaseStore:
         seconds: int,
         is_gone: Callable[[str], bool] = lambda _: False,
     ) -> str | None:
-        """Take or renew the lease; None on success, else who holds it.
+        """Take or renew the lease; Return None on success, else the holder.
 
         `is_gone` returns whether the process of a holder has certainly ended. A lease that lasts
         more than `seconds` from now was written by a clock that was ahead, and does not count.
@@ -45,7 +45,7 @@ class LeaseStore:
         return None
 
     def release(self, name: str, holder: str) -> None:
-        """Give the lease back, if `holder` has it."""
+        """Release the lease, if `holder` has it."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "DELETE FROM lease WHERE name = ? AND holder = ?", (name, holder)

@@ -13,7 +13,7 @@ LinkRow = tuple[int, int, str, float]
 """(key of one thread, key of the other, kind, score), the smaller key first."""
 
 _FOREVER = (1 << 62) - 1
-_RELATED = "related"  # the kind of tie that does not join two threads into one story
+_RELATED = "related"  # the kind of link that does not join two threads into one story
 
 
 class PendingThread(NamedTuple):
@@ -133,7 +133,7 @@ class LinkStore:
     def closure(
         self, seeds: Iterable[int], *, as_of: int | None = None
     ) -> tuple[set[int], set[LinkRow]]:
-        """All threads that merging ties reach from the seeds, and every tie of any of them.
+        """All threads that merging links reach from the seeds, and all their links.
 
         Threads created after `as_of` are left out.
         """
@@ -163,7 +163,7 @@ class LinkStore:
             )
 
     def created_by(self, keys: Iterable[int], as_of: int | None) -> list[int]:
-        """Those of the threads that were created, and not after `as_of`."""
+        """The threads among these that are known and not newer than `as_of`."""
         with self._database.explaining():
             rows = self._database.execute(
                 f"SELECT n FROM {self._database.wanted} CROSS JOIN thread"

@@ -19,7 +19,7 @@ _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def find_keys(database: Database, uids: Iterable[str]) -> dict[str, int]:
-    """The key `n` of each uid that the archive knows or has heard of."""
+    """The key `n` of each uid in the archive, also of threads without a title."""
     pairs = [
         (community, id_)
         for community, found, id_ in (uid.partition(":") for uid in dict.fromkeys(uids))
@@ -37,7 +37,7 @@ def find_keys(database: Database, uids: Iterable[str]) -> dict[str, int]:
 def load_threads(database: Database, keys: Sequence[int], as_of: int | None = None) -> list[Thread]:
     """The threads with these keys `n`, in this order, with readings up to `as_of`.
 
-    Keys of threads that are only heard of give nothing.
+    Threads without a title are left out.
     """
     wanted = database.keys(keys)
     readings = _readings(database, wanted, as_of)
@@ -85,7 +85,7 @@ def _places(database: Database, wanted: object, as_of: int | None) -> dict[int, 
         " ORDER BY thread, place DESC, time DESC",
         (wanted, _FOREVER if as_of is None else as_of),
     )
-    return {n: Place(time, rank) for n, time, rank in rows}  # the last row of a thread stays
+    return {n: Place(time, rank) for n, time, rank in rows}  # the last row of a thread wins
 
 
 def load_passages(database: Database, keys: Sequence[int]) -> dict[int, list[Passage]]:

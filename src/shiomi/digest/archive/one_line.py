@@ -1,4 +1,4 @@
-"""Foreign text as a message may hold it: on one line, and harmless to a terminal."""
+"""Make foreign text safe for a message: on one line, and harmless to a terminal."""
 
 from __future__ import annotations
 

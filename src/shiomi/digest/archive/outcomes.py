@@ -1,4 +1,5 @@
-"""How each reading of a feed went, and which parts of a time span each community covers."""
+"""The outcome of each reading of a feed, and the parts of a time span that each community
+covers."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one reading of one feed went."""
+    """The outcome of one reading of one feed."""
 
     community: str
     feed: str = ""  # "new", "top"; "" when the community has one feed
@@ -29,7 +30,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """How the readings of a feed went lately. Times are unix seconds."""
+    """The recent outcomes of a feed. Times are unix seconds."""
 
     source: str
     community: str

@@ -36,9 +36,9 @@ _STEPS = (
 
 
 def plain_markdown(text: str) -> str:
-    """The text a reader sees: no marks, no addresses behind words, no entities, no user names.
+    """Return the text as readers see it, without markup, link addresses, entities and user names.
 
-    Paragraphs stay parted by an empty line. At most the first 200,000 characters are read.
+    Paragraphs stay separated by an empty line. At most the first 200,000 characters are read.
     """
     text = html.unescape(html.unescape(text[:_LONGEST])).replace("\r\n", "\n").replace("\r", "\n")
     for pattern, replacement in _STEPS:

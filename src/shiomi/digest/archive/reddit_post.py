@@ -116,8 +116,8 @@ def is_subreddit(name: str) -> bool:
 def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadState:
     """The state by the post's title, its own text and `removed_by_category`.
 
-    A stated field wins over the text: posts removed by moderators may also read "[deleted]". An
-    author who left does not delete a post: its text, title or mark does.
+    A stated field wins over the text: posts removed by moderators may also read "[deleted]". A
+    deleted author does not mean a deleted post; text, title or a flag show that.
     """
     text = (text or "").strip()
     if title == _GONE_TITLE or removed_by in _BY_AUTHOR:
@@ -144,7 +144,7 @@ def points_at_itself(url: str, post: str) -> bool:
 
 
 def is_quotable(text: str) -> bool:
-    """Whether it is what somebody wrote: not gone, and not said by a bot."""
+    """Whether a person wrote it and it still exists."""
     return text.strip() not in _GONE and _BOT not in text
 
 

@@ -32,7 +32,7 @@ class Row:
 
     @property
     def size(self) -> int:
-        """About how much it holds, in bytes."""
+        """Its approximate size in bytes."""
         if isinstance(self.content, bytes):
             return len(self.content)
         return sum(len(text) for text in self.content.values() if isinstance(text, str))
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that could not be read, or the place where the file breaks off."""
+    """A line that could not be read, or the place where the file is truncated."""
 
     number: int
     problem: str
@@ -67,7 +67,7 @@ def open_rows(path: Path, skip: int = 0) -> tuple[Iterator[Row | BadRow], int | 
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             raise ImportFileError(f"{name} is a directory; name the files in it")
-        if not stat.S_ISREG(mode):  # a pipe may never end, and is not there to be read again
+        if not stat.S_ISREG(mode):  # a pipe may never end and cannot be read again
             raise ImportFileError(
                 f"{name} is a pipe or a device; only regular files can be imported: write it to"
                 " a file first"
@@ -89,7 +89,7 @@ def open_rows(path: Path, skip: int = 0) -> tuple[Iterator[Row | BadRow], int | 
 
 
 def cannot_read(path: Path, error: Exception) -> ImportFileError:
-    """The error for a file that the system does not give."""
+    """The error for a file that cannot be opened."""
     reason = getattr(error, "strerror", None) or str(error)
     return ImportFileError(
         f"{one_line(str(path))} cannot be read: {reason}; what was read is kept, and importing it"
@@ -119,7 +119,7 @@ def _lines(path: Path, packed: bool, skip: int) -> Iterator[Row | BadRow]:
                     yield Row(number, line)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             yield BadRow(number + 1, f"the file breaks off or is damaged here ({error})")
-        except OSError as error:  # the disk's fault or the network's: the rest may be good
+        except OSError as error:  # a disk or network error: the rest may be valid
             raise cannot_read(path, error) from error
 
 
@@ -152,7 +152,7 @@ def _parquet_rows(path: Path, skip: int) -> tuple[Iterator[Row | BadRow], int]:
                     if number > skip:
                         yield Row(number, dict(zip(names, values, strict=True)))
         except (pa.ArrowException, OSError, UnicodeError) as error:
-            if getattr(error, "errno", None) is not None:  # else pyarrow's word for damage
+            if getattr(error, "errno", None) is not None:  # otherwise pyarrow's error for damage
                 raise cannot_read(path, error) from error
             yield BadRow(number + 1, f"the file is damaged here ({one_line(str(error))})")
 

@@ -23,7 +23,7 @@ from shiomi.digest.thread import Passage, Thread
 __all__ = ["Hit", "query_words", "search_threads"]
 
 MOST_WORDS = 32  # further words of a query are ignored: each costs a search
-CANDIDATES = 1000  # of more threads that match, the newest are ranked
+CANDIDATES = 1000  # if more threads match, only the newest are ranked
 
 _WORD = re.compile(r'"([^"]*\S[^"]*)"(?!\S)|(\S+)')
 
@@ -34,7 +34,7 @@ class Hit:
 
     thread: Thread
     snippet: str  # the title or the part of a passage with the words, plain text
-    rank: float  # the greater the better
+    rank: float  # greater is better
 
 
 def query_words(query: str) -> list[str]:
@@ -100,7 +100,7 @@ def _match(
     thread: Candidate, titles: Sequence[str], passages: Sequence[Passage], words: Sequence[str]
 ) -> _Match | None:
     """The match of a thread, or None if a word is in none of its texts."""
-    # below one word found in a title, so that points only decide between equals
+    # less than one word in a title, so that points only break ties
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
     current = _found(thread.title, words)
     rank += 2 * sum(current) / len(words)
@@ -128,7 +128,7 @@ def _found(text: str, words: Sequence[str]) -> list[float]:
 
 
 def _excerpt(text: str, words: Sequence[str], around: int = 80) -> str:
-    """The text about the first of the words in it, as it is written, cut between words."""
+    """The original text around the first of the words, cut between words."""
     flat = folded(text)
     place, word = next(((flat.find(x), x) for x in words if x in flat), (0, ""))
     start = max(0, place_before_folding(text, place) - around)

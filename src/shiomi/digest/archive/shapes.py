@@ -1,4 +1,4 @@
-"""The shapes of files that can be imported, each told by its columns, and what its rows say."""
+"""The shapes of files that can be imported: their columns, and the facts in their rows."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of row. `found` is given a row and when the file was read at the latest."""
+    """One kind of row. `found` takes a row and the latest time at which the file's counts were
+    read."""
 
     name: str
     what: str
@@ -70,7 +71,7 @@ class Shape:
 
 
 def shape_of(columns: frozenset[str]) -> Shape | None:
-    """The shape whose columns are all there; of several the one with most."""
+    """The shape whose columns are all present; of several the one with most columns."""
     fitting = [shape for shape in SHAPES if shape.columns <= columns]
     return max(fitting, key=lambda shape: len(shape.columns), default=None)
 
@@ -175,7 +176,7 @@ def _data_set_thread(
         title, url = html.unescape(title), html.unescape(url) if url else None
         # Reddit shows 0 for every score of 0 or less: no number
         score = None if score is not None and score <= 0 else score
-    seen = max(read_at, created)  # a count is not read before its thread is there
+    seen = max(read_at, created)  # a count cannot be older than its thread
     known = score is not None or replies is not None
     thread = Thread(
         community,
@@ -225,7 +226,7 @@ def _daily_top(row: _DailyTop, _read_at: int) -> Found:
         _HACKER_NEWS,
         name,
         " ".join(row.title.split()),
-        day,  # the day is all that is known of it
+        day,  # only the day is known
         link,
         None if row.url == link else row.url or None,
         readings=(Reading(seen, row.score, None, exact=False),),

@@ -1,4 +1,4 @@
-"""Network text as SQLite can hold it."""
+"""Make text from the network storable in SQLite."""
 
 from __future__ import annotations
 

@@ -49,11 +49,11 @@ class Written:
     date: date | None
     claims: tuple[Claim, ...]
     uids: tuple[str, ...]  # every thread it links, in order
-    skipped: tuple[int, ...] = ()  # lines too long to be sentences, from 1
+    skipped: tuple[int, ...] = ()  # numbers of lines that are too long for sentences, from 1
 
 
 _MOST_THREADS = 100  # of one item
-_LONGEST_LINE = 100_000  # characters; no sentence anyone wrote
+_LONGEST_LINE = 100_000  # characters; longer than any real sentence
 # Below, repetitions have an upper bound, so that a search takes linear time on any text.
 
 _THREAD = re.compile(
@@ -161,11 +161,11 @@ class _Heading:
     """A heading and the lines under it."""
 
     uids: tuple[str, ...]
-    heading: tuple[str, ...]  # those linked by the heading itself
+    heading: tuple[str, ...]  # threads that the heading itself links
 
     @property
     def counted(self) -> tuple[str, ...]:
-        """Those of communities that count anything."""
+        """The threads of communities that show counts."""
         return tuple(uid for uid in self.uids[:_MOST_THREADS] if not uid.startswith("arxiv:"))
 
     @classmethod
@@ -208,7 +208,7 @@ class _Sentence:
         self._masked = masked  # the same without quotations, up to the sentence's end
         self._begin = begin
         self._threads = threads
-        # Each found once, so that a sentence takes a time that grows with its length alone.
+        # Each is found once, so the time is linear in the length of the sentence.
         self._communities = list(_COMMUNITY.finditer(masked, begin))
         self._quotes = list(_QUOTED.finditer(text, begin, len(masked)))
         self._totals = list(_TOTAL.finditer(masked, begin))
@@ -257,7 +257,7 @@ class _Sentence:
             return (_uid(linked),), None
         counted = self._item.counted
         heading = tuple(uid for uid in counted if uid in self._item.heading)
-        # The community named nearest before the number, else the first after it.
+        # The nearest community name before the number, else the first one after it.
         found = _last_before(self._communities, position) or _first_from(self._communities, 0)
         if found is None:
             return heading or counted, None

@@ -19,7 +19,7 @@ from shiomi.digest.untrusted import clean
 __all__ = ["Difference", "differing", "misquoted"]
 
 LONGEST = 20_000  # characters of a line that are read
-SHARED = 0.5  # share of headings that make a file a copy of the archive's digest
+SHARED = 0.5  # share of equal headings from which a file counts as a copy of the archive's digest
 
 _HEADING = re.compile(r"^(#{1,3}) (.*)$")
 _LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")
@@ -39,7 +39,7 @@ _QUOTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A fact that is not as the archive has it."""
+    """A fact that differs from the archive."""
 
     line: int  # from 1
     text: str  # as the file states it

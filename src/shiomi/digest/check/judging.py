@@ -1,7 +1,7 @@
 """One claim against the readings of one thread. Pure.
 
-A count grows, so a number is wrong where the thread had clearly more before the digest can have
-been written, or clearly less after. A number below a reading made later is possible: it may have
+Counts grow. So a number is wrong if the thread clearly had more before the digest can have been
+written, or clearly less after it. A number below a reading made later is possible: it may have
 been read earlier. A thread without a reading is never called wrong.
 """
 
@@ -34,7 +34,7 @@ class Checked:
     verdict: Verdict
     why: str
     uid: str | None = None  # the thread it was held against
-    belongs_to: tuple[str, ...] = ()  # other threads whose number it is
+    belongs_to: tuple[str, ...] = ()  # other threads with this number
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,8 @@ def _count(value: tuple[int, int, bool]) -> int:
 
 
 def _fall(uid: str) -> float:
-    """How much of a count may go again: votes are taken back, comments removed, Reddit blurs."""
+    """How far a count may fall: votes are withdrawn, comments are removed, and Reddit adds
+    noise."""
     return 0.1 if uid.startswith("reddit/") else 0.03
 
 

@@ -18,7 +18,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["CheckReport", "check_digest"]
 
 _SLACK = timedelta(days=1)  # a digest may be written a day around its date
-_NEAR = timedelta(days=14)  # threads this old may be whose number it really is
+_NEAR = timedelta(days=14)  # age up to which other threads may own a number
 _CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; other clocks only if the digest uses them
 
 
@@ -81,7 +81,7 @@ def check_digest(
     zone: str = "Asia/Tokyo",
     own: str | None = None,
 ) -> CheckReport:
-    """Hold every number of points or comments in a digest's Markdown against the archive.
+    """Compare every number of points or comments in a digest's Markdown with the archive.
 
     `on` is the digest's date where its heading does not say it; `zone` is the time zone of its days
     and times of reading. `own` is the archive's digest of the same week as Markdown; every
@@ -160,7 +160,7 @@ class _Check:
             return Checked(claim, Verdict.UNKNOWN, f"{named} is not linked")
         window = self._window(claim)
         judged = [judge(claim, uid, self._thread(uid), window) for uid in about]
-        # Said of any of several threads, it is wrong only if wrong for each.
+        # A claim about any of several threads is wrong only if it is wrong for each.
         order = [Verdict.CONFIRMED, Verdict.POSSIBLE, Verdict.UNKNOWN, Verdict.CONTRADICTED]
         return min(judged, key=lambda one: order.index(one.verdict))
 
@@ -206,7 +206,7 @@ class _Check:
         )
 
     def _rather_of(self, other: Checked, one: Checked, partner: Checked) -> bool:
-        """Whether two numbers given for two threads rather are the other thread's.
+        """Whether two numbers of two threads are swapped.
 
         So it is where the readings around the digest's date show other numbers for this thread,
         and show these, or nothing, for the other.
@@ -223,7 +223,7 @@ class _Check:
         return any(claim.amount.allows(v, v) for v in values) if values else None
 
     def _owned(self, one: Checked, partner: Checked | None, ledger: Ledger) -> Checked:
-        """A contradicted claim with the threads whose number it is."""
+        """A contradicted claim, with the threads that have this number."""
         said = {str(other.uid): other for other in ledger.elsewhere(one)}
         owners = tuple(dict.fromkeys([*self._read_numbers().owners(one, partner), *said]))[:3]
         if not owners:

@@ -29,7 +29,7 @@ class Amount:
         return self.low == self.high
 
     def allows(self, low: float, high: float) -> bool:
-        """Whether some number from `low` to `high` fits."""
+        """Whether the range contains a number from `low` to `high`."""
         return self.low <= high and (self.high is None or low <= self.high)
 
 

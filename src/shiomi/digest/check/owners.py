@@ -12,7 +12,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["Ledger", "ReadNumbers", "telling"]
 
 _MOST = 50  # claims kept for one number
-_TELLING = 10  # numbers below are shared by too many threads to say whose they are
+_TELLING = 10  # smaller numbers occur in too many threads to identify one
 
 
 class Ledger:
@@ -60,7 +60,7 @@ class ReadNumbers:
                     self._uids.setdefault(pair, {})[thread.uid] = None
 
     def owners(self, one: Checked, partner: Checked | None) -> list[str]:
-        """Other threads read with both numbers; one number alone could be anyone's."""
+        """Other threads with both numbers; one number alone identifies no thread."""
         if partner is None or not telling(one) or not partner.claim.amount.exact:
             return []
         first, second = one.claim.amount.low, partner.claim.amount.low
@@ -69,5 +69,5 @@ class ReadNumbers:
 
 
 def telling(one: Checked) -> bool:
-    """Whether the claim states one number, and one that few threads share."""
+    """Whether the claim states a single number that few threads share."""
     return one.claim.amount.exact and one.claim.amount.low >= _TELLING

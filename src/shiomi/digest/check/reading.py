@@ -13,7 +13,8 @@ _LARGEST = 4 << 20  # bytes; a week's digest has some 20 KB
 
 
 def read_digest(path: Path) -> str:
-    """The text of a digest's file. Raises DigestError if it cannot be one, naming the remedy."""
+    """The text of a digest's file. Raises DigestError with the remedy if the file cannot be a
+    digest."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST + 1)

@@ -1,8 +1,8 @@
 """Languages of the digest: one TOML file of phrases each, so that a new language is one file.
 
-A file has a table for each room that speaks ([render], [writing], [trends], [watch]); a value is a
-phrase, or a list of phrases that say the same in different words. Slots are `{name}`, nothing
-else: a slot is filled with text, whatever that text holds.
+A file has a table for each package with text ([render], [writing], [trends], [watch]). A value is a
+phrase, or a list of phrases with the same meaning. Slots have the form `{name}`. The inserted text
+is never read as a phrase again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Language:
             raise LookupError(f"{self.code}: {key} needs the slot {error.args[0]!r}") from None
 
     def variants(self, key: str) -> int:
-        """How many ways there are of saying `key`. Raises LookupError."""
+        """The number of phrases for `key`. Raises LookupError."""
         return len(self._said(key))
 
     def number(self, value: int) -> str:
@@ -74,7 +74,7 @@ class Language:
         )
 
     def read(self, reading: Reading, zone: str) -> str:
-        """When a reading was read; of one not dated exactly, the day it was read by."""
+        """The time of a reading; without an exact time, the latest possible day."""
         if reading.exact:
             return self.phrase("counts.read_at", time=self.moment(reading.time, zone))
         day = datetime.fromtimestamp(reading.time, ZoneInfo(zone)).date()

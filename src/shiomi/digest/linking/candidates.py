@@ -1,4 +1,4 @@
-"""Which pairs of threads are worth a closer look: near in time, and near as vectors.
+"""Choose pairs of threads for the judge: near in time, with similar vectors.
 
 One matrix product over a block compares each thread with all threads within NEAR.
 That costs microseconds a thread, needs no index that could go stale, and keeps the choice a

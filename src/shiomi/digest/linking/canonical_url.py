@@ -63,7 +63,8 @@ _TAIL = re.compile(
 )
 _AMP_SUFFIX = re.compile(r"\.amp(?:\.html?)?$")
 _MEDIUM_STORY = re.compile(
-    # A word, "-", and Medium's 48-bit story id; a UUID ends in 12 hex digits too, and is none.
+    # A word, "-", and Medium's 48-bit story id. A UUID also ends in 12 hex digits and does not
+    # count.
     r"(?<![0-9a-f]{4})-(?=[0-9]*[a-f])(?=[a-f]*[0-9])([0-9a-f]{12})$"
 )
 
@@ -86,7 +87,7 @@ def canonical_url(url: str) -> str | None:
             if key is None or len(key) <= LONGEST:
                 return key
             return None
-        if len(wrapped) >= len(url):  # each wrapper taken off must shorten it, so this ends
+        if len(wrapped) >= len(url):  # each removed wrapper shortens the address, so this ends
             return None
         url = wrapped
     return None
@@ -150,7 +151,7 @@ def _punycode(host: str) -> str | None:
 
 
 def _public_address(host: str) -> str | None:
-    """An IP address that others can reach, in its normal form."""
+    """A public IP address in its normal form."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -190,7 +191,7 @@ def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | Non
     if wrapper.parameter or wrapper.decode or _CODED_SCHEME.match(address):
         address = unquote_to_bytes(address.encode()).decode("utf-8", "replace")
     if not address.lower().startswith(("http:", "https:", "//")):
-        if wrapper.parameter:  # another page with a parameter of that name
+        if wrapper.parameter:  # another page with the same parameter name
             return None
         address = f"//{address}"
     if not wrapper.home_page and not _HAS_A_PATH.match(address):
@@ -343,7 +344,8 @@ def _fragment(path: str, fragment: str, site: Site, rules: UrlRules) -> str:
 
 
 def _percent_normal(text: str, literals: frozenset[int]) -> str:
-    """Percent-encode what must be, decode what need not be; a "%" that encodes nothing: %25."""
+    """Normalise percent-encoding: encode and decode as required; a "%" that encodes nothing becomes
+    %25."""
 
     def one(match: re.Match[str]) -> str:
         piece = match[0]

@@ -49,7 +49,7 @@ class Titles:
 
 
 class Encoder:
-    """Turns titles into Titles. Keeps the vectors of words it has met.
+    """Turns titles into Titles. It caches the vectors of words.
 
     `table` is (2b, d): b buckets of words, then b buckets of their character n-grams; `frequency`
     (f,) is the inverse document frequency of words by hash. f and b are powers of 2.
@@ -99,7 +99,7 @@ class Encoder:
         )
 
     def _learn(self, words: set[str]) -> None:
-        """Add the vectors of words not met before."""
+        """Add the vectors of new words."""
         new = sorted(word for word in words if word not in self._row)
         if not new:
             return

@@ -1,6 +1,6 @@
 """Numbers that compare two titles: the input of the linking model.
 
-Every feature is a function of the two threads alone, and of neither's place in the pair.
+Every feature depends only on the two threads, and not on their order.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
 FEATURES = (
-    "cosine",  # of the titles' vectors
-    "word_cosine",  # of their words, weighted by inverse document frequency
+    "cosine",  # cosine of the titles' vectors
+    "word_cosine",  # cosine of their words, weighted by inverse document frequency
     "covered_less",  # weight of the shared words / weight of the lighter title
     "covered_more",  # of the heavier
-    "soft_less",  # the same, a word counting as much as its nearest word in the other
+    "soft_less",  # the same, where each word counts by its nearest word in the other title
     "soft_more",
-    "soft_least_less",  # how near the rarest words come to the other title, of the lighter
+    "soft_least_less",  # similarity of the lighter title's rarest words to the other title
     "soft_least_more",
     "rarest_shared",  # weight of the rarest word in both
     "second_shared",
     "shared",  # weight of all words in both
     "shared_words",  # how many
-    "rarest_missing_less",  # weight of the rarest word the other lacks, of the lighter
+    "rarest_missing_less",  # weight of the lighter title's rarest word that the other title lacks
     "rarest_missing_more",
     "pairs_shared",  # neighbouring words that are neighbours in the other too
     "weight_less",  # of all words
@@ -110,7 +110,7 @@ def _matches(
     b_as_join = b[:, :, None] == ja[:, None, :]
     a_in_b = equal.any(axis=2) | a_as_join.any(axis=2)
     b_in_a = equal.any(axis=1) | b_as_join.any(axis=2)
-    joined = b_as_join.any(axis=1)  # joins of a that are words of b: both halves are matched
+    joined = b_as_join.any(axis=1)  # joined words of a that are words of b: both halves match
     a_in_b |= joined
     a_in_b[:, 1:] |= joined[:, :-1]
     joined = a_as_join.any(axis=1)
@@ -141,7 +141,7 @@ def _soft(
 
 
 def _least(weights: Floats, soft: Floats) -> Floats:
-    """The weighted lack of the three words that lack most."""
+    """The weighted distance of the three words with the least similar match."""
     lack = weights * (1 - soft)
     total: Floats = -np.sort(-lack, axis=1)[:, :3].sum(axis=1)
     return total

@@ -17,7 +17,7 @@ from shiomi.digest.linking.pages import PAGE_FEATURES
 
 __all__ = ["FORMAT", "Model", "load_model", "shipped_model"]
 
-FORMAT = 2  # of model.npz; another number is another program's
+FORMAT = 2  # version of model.npz
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Linking what has arrived: batch by batch, each in one transaction, whatever the order.
+"""Link new threads in batches, each in one transaction. The order of arrival does not matter.
 
 A batch is the oldest pending threads by time of creation. They are judged against each other and
 against the linked threads around them; a pair whose other thread is still pending is judged when
@@ -111,7 +111,7 @@ def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]
     rows.sort(key=lambda row: (row.created, row.n))
     found: dict[tuple[int, int], LinkRow] = {}
     for link in (*_by_judge(linker, rows), *_by_page(rows), *_by_crosspost(store, pending)):
-        found[link[:2]] = link  # the exact ties come last and replace the others
+        found[link[:2]] = link  # exact links come last and replace the others
     store.add(sorted(found.values()))
     return len(fresh), len(found)
 

@@ -1,4 +1,4 @@
-"""Stories: which threads are one, read from the links of the archive.
+"""Stories: groups of threads, computed from the links of the archive.
 
 The threads tied by SAME_STORY, CANONICAL_URL and CROSSPOST form components; a component may be a
 chain whose ends have nothing in common, so it is taken apart again: its ties are followed from the
@@ -10,7 +10,8 @@ strongest to the weakest, and two groups are joined only where
 - the mean over all pairs between them is at least LINKED (average linkage; a pair without a tie
   counts 0).
 
-Exact ties (one page, one crosspost) need the first alone. A correction by a person (`shiomi link`)
+Exact links (one page, one crosspost) need only the first condition. A correction by a person
+(`shiomi link`)
 comes before all of this. The outcome depends on the component only: not on the order of arrival,
 nor on
 the time span asked for.
@@ -80,7 +81,8 @@ def _stories_of(archive: Archive, seeds: list[int], as_of: int | None) -> list[S
 def _corrected_closure(
     archive: Archive, store: LinkStore, seeds: Iterable[int], as_of: int | None
 ) -> tuple[set[int], set[LinkRow], set[Correction]]:
-    """As LinkStore.closure(), also along what was joined by hand; and the corrections met."""
+    """Like LinkStore.closure(), but also along manual joins; also return the corrections on the
+    way."""
     corrections = CorrectionStore(archive)
     seeds = set(seeds)
     while True:
@@ -154,7 +156,7 @@ def _strength(link: Link) -> tuple[int, float, str, str]:
 
 
 class _Grouping:
-    """Groups of threads, each called by the uid of one of its members."""
+    """Groups of threads; the uid of one member names the group."""
 
     def __init__(self, threads: Mapping[str, Thread], split: Collection[tuple[str, str]]) -> None:
         self._threads = threads
@@ -168,7 +170,7 @@ class _Grouping:
         self._between[a][b] = self._between[b][a] = score
 
     def join(self, link: Link) -> None:
-        """Make one group of the groups of two tied threads, where they may be one."""
+        """Merge the groups of two linked threads if that is allowed."""
         one, other = self.group[link.a], self.group[link.b]
         if one == other or self._split_by_hand(one, other):
             return

@@ -1,4 +1,4 @@
-"""Titles as words and as hashed character n-grams: what every later step compares."""
+"""Titles as words and as hashed character n-grams, for all later steps."""
 
 from __future__ import annotations
 

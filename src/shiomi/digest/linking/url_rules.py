@@ -1,4 +1,4 @@
-"""The tables of canonical_url.toml as plain data, read once when they are first needed."""
+"""The tables of canonical_url.toml as plain data, read once at first use."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ points after two hours are not 100 points after five days. So a count is replace
 *survival*: the share of the community's threads that had as many or more at the same age. The
 reference is the archive's own last weeks. From S, the strength is log10(1/S): 1 for a thread in
 the top 10 %, 2 for the top 1 %; the S of a young reading is drawn towards the median first, by how
-little it tells. An unknown figure is left out, never taken for 0.
+little it tells. An unknown count is left out; it never counts as 0.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from shiomi.digest.thread import Place, Reading, Thread
 
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
-# Rungs of the ladder of ages, hours, and the share of its settled count that the median Hacker
+# Ages in hours (the rungs), and the share of its final count that the median Hacker
 # News story has at that age; to 12 h measured by benchmarks/digest/engagement_growth.py on about
 # 60 stories of
 # 2020-11, then set by hand. It is only a prior: a community's own readings soon outweigh it.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
 GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
-# Rank correlation of a reading at that age with where the story ends
+# Rank correlation of a reading at that age with the final count of the story
 # (benchmarks/digest/ranking.py): a
 # young reading is drawn towards the median by as much, in normal scores.
 RELIABLE = (0.74, 0.82, 0.89, 0.94, 0.98, 1.0, 1.0)
@@ -37,7 +37,7 @@ NEAR = math.log(1.5)  # a reading counts for a rung up to this far away, in log 
 RUNG_PRIOR = 30.0  # a rung is trusted fully above about this many threads
 POOL_PRIOR = 10.0  # and a community's own distribution above about this many
 TAIL = 0.05  # above this quantile survival follows a Pareto law: no ceiling at the record
-RAREST = 0.05  # threads: no count is taken to be rarer than 1 in 20 times as many as were seen
+RAREST = 0.05  # a count is at most as rare as 1 in 20 times the number of observed threads
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 _NORMAL = NormalDist()
 LISTED = 100  # a list of the best is compared with at least so many threads of its week
@@ -62,7 +62,7 @@ class Counts:
             return cls(ordered)
         threshold = ordered[-size]
         above = ordered[bisect_left(ordered, threshold) :]
-        if len(above) > 2 * size:  # most threads have this very count: it begins no tail
+        if len(above) > 2 * size:  # most threads have exactly this count, so no tail begins here
             return cls(ordered)
         hill = len(above) / sum(math.log(value / threshold) for value in above)
         share = len(above) / len(ordered)
@@ -87,8 +87,8 @@ class Standing:
 
     strength: float  # log10(1 / survival expected when settled); TYPICAL if no count is known
     survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
-    readings: dict[str, Reading]  # the reading each rests on
-    compared: int  # threads of the community it is compared with
+    readings: dict[str, Reading]  # the reading behind each count
+    compared: int  # number of the community's threads it is compared with
     rank: int | None = None  # its place in the community's list of the best, if no count is known
 
     @property
@@ -108,7 +108,7 @@ def grown(hours: float) -> float:
 
 
 def reliable(hours: float) -> float:
-    """How well a reading at this age tells where a thread ends: a correlation, in [0.74, 1]."""
+    """How well a reading at this age predicts the final count: a correlation, in [0.74, 1]."""
     return _on_ladder(RELIABLE, hours)
 
 
@@ -121,7 +121,7 @@ def _on_ladder(values: tuple[float, ...], hours: float) -> float:
 
 @lru_cache(maxsize=8192)
 def _foreseen(survival: float, reliability: float) -> float:
-    """Survival when settled, expected from that at an age of this reliability."""
+    """The expected final survival, from the survival at an age with this reliability."""
     if reliability >= 1 or not 0 < survival < 1:
         return survival
     return 1 - _NORMAL.cdf(reliability * -_NORMAL.inv_cdf(survival))
@@ -235,7 +235,7 @@ def _between(hours: float) -> tuple[int, int, float]:
 def _ladder(thread: Thread, count: str, as_of: int) -> list[tuple[int, float]]:
     """(rung, count): at each age the nearest exact reading, if one is near.
 
-    The last rung takes the newest reading of its age or older: counts hardly move any more.
+    The last rung takes the newest reading of its age or older, because counts hardly change then.
     """
     best: dict[int, tuple[float, float]] = {}
     last = len(AGES) - 1

@@ -1,4 +1,4 @@
-"""Ranking: which stories of a week lead, and why.
+"""Ranking: the leading stories of a week, with reasons.
 
 A story's score is a sum, and each part of it is a Reason that `--explain` prints:
 
@@ -34,17 +34,17 @@ from shiomi.digest.week import Week
 
 __all__ = ["Ranked", "explain", "leading", "rank"]
 
-DEMOTION = -10.0  # below any story that is not demoted: strengths end at about 5
+DEMOTION = -10.0  # puts a story below all that are not demoted: strengths end at about 5
 NEXT_COMMUNITY = 0.3  # each further community's strength counts this much of the one before
 BREADTH = 0.15  # per doubling of the communities
 MANY = 0.2  # per doubling of the further threads of the week
-SAME_SUBJECT = 0.6  # cosine of titles from which two stories are the same subject
+SAME_SUBJECT = 0.6  # cosine of titles from which two stories have the same subject
 SIMILAR = 0.15  # cosine below which they have nothing in common
 NOTICED = 1.3  # strength (top 5 %) from which an earlier week's digest would have had the thread
 COMPARED = 150  # stories compared for similarity; no digest is longer
 YOUNG = 0.97  # reliability below which a reading is called young
-TELLING = 200  # characters of an image's own post from which it says something
-RECURRING = 3  # words of a title that make it the same as an earlier one
+TELLING = 200  # characters of text from which a post with an image is kept
+RECURRING = 3  # words of a title from which equal titles mean a repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Ranked:
     score: float  # the sum of the reasons' values
     reasons: tuple[Reason, ...]
     demoted: str | None = (
-        None  # "gone", "no_text", "repeat", "near_duplicate": it takes no place; else None
+        None  # "gone", "no_text", "repeat", "near_duplicate": the story is left out; else None
     )
 
 
@@ -71,9 +71,9 @@ def rank(
 ) -> list[Ranked]:
     """All `stories` of `week`, best first; a pure function of its arguments and the archive.
 
-    `published` are uids of threads that digests of earlier weeks led with; where it is None, a
-    thread of the weeks before that stood in the top 5 % is taken to have been published. `window`
-    saves reading the week and the `weeks` weeks before it again. Equal scores are in order of the
+    `published` are uids of threads in earlier digests. If it is None, an earlier thread in the top
+    5 % counts as published. With `window`, the week and the `weeks` weeks before it are not read
+    again. Equal scores are in order of the
     stories' ids.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
@@ -94,7 +94,7 @@ def rank(
 
 
 def leading(ranked: Iterable[Ranked], most: int) -> list[Ranked]:
-    """The first `most` stories that take a place."""
+    """The first `most` stories that are not left out."""
     return [item for item in ranked if item.demoted is None][:most]
 
 
@@ -104,7 +104,7 @@ def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
     lines = []
     for place, item in enumerate(chosen, 1):
         lines += [f"{place}. {_heading(item)}", *_explained(item)]
-    # those that would have led without their demotion come first: they are what a reader asks for
+    # stories that would lead without their demotion come first, because readers ask about them
     rest = [item for item in ranked if item not in chosen]
     rest.sort(key=lambda item: (-_undemoted(item), item.story.id))
     if rest[:others]:
@@ -121,7 +121,7 @@ def _heading(item: Ranked) -> str:
 
 
 def _explained(item: Ranked) -> list[str]:
-    # uids and labels hold what a feed or an imported file called a community and a thread
+    # uids and labels contain foreign text: names from a feed or an imported file
     rows = [
         f"   {reason.value:+7.2f}  {clean(reason.name)}: {clean(reason.text)}"
         for reason in item.reasons
@@ -143,7 +143,7 @@ def _order(item: Ranked) -> tuple[float, str]:
 
 
 def _present(story: Story, week: Week) -> list[Thread]:
-    """The threads that speak for a story this week: alive, and no older than the week before."""
+    """The threads that count for a story this week: alive, and no older than the week before."""
     since = week.before().start
     return [t for t in story.threads if t.state is ThreadState.LIVE and t.created >= since]
 
@@ -196,18 +196,18 @@ def _breadth(story: Story, week: Week) -> list[Reason]:
 
 
 def _threads(story: Story, week: Week, now: Collection[str]) -> list[Reason]:
-    """How many threads of the week speak of a story; related ones count half."""
+    """The number of the week's threads about a story; related ones count half."""
     own = sum(thread.uid in now for thread in _present(story, week))
     related = sum(uid in now for uid in story.related)
     count = own + related / 2
-    if own < 3 or count < 3:  # a story is often handed in twice
+    if own < 3 or count < 3:  # a story is often submitted twice
         return []
     text = f"in {own} threads of the week, {related} related"
     return [Reason("threads", MANY * math.log2(count - 1), text)]
 
 
 def _without_text(story: Story) -> Reason | None:
-    """Why a story of images takes no place: there is nothing in it to read or to quote."""
+    """Why a story with only images is left out: it has no text to read or quote."""
     if not all(_is_image(thread) and not _has_text(thread) for thread in story.threads):
         return None
     return Reason("no_text", DEMOTION, "an image without text")
@@ -242,7 +242,7 @@ def _gone(story: Story) -> Reason | None:
 
 
 class _Earlier:
-    """The threads of earlier weeks: finds the stories that repeat them."""
+    """The threads of earlier weeks, to find stories that repeat them."""
 
     def __init__(
         self, window: Window, engagement: Engagement, published: Collection[str] | None
@@ -291,7 +291,7 @@ class _Earlier:
 
 
 def _keys(thread: Thread) -> list[str]:
-    """By what a thread is recognised in a later week: its address and its title."""
+    """The keys that identify a thread in a later week: its address and its title."""
     keys = []
     page = canonical_url(thread.url) if thread.url else None
     if page and urlsplit(page).path.strip("/"):  # a home page has many stories
@@ -303,7 +303,7 @@ def _keys(thread: Thread) -> list[str]:
 
 
 def _diversified(scored: Sequence[Ranked], window: Window) -> list[Ranked]:
-    """The same stories, each lowered by its likeness to those above it; best first."""
+    """The same stories, each lowered by its similarity to the stories above it; best first."""
     left = list(scored[:COMPARED])
     weights = _rarity(window)
     vectors = {item.story.id: _vector(item.story, weights) for item in left}
@@ -317,7 +317,7 @@ def _diversified(scored: Sequence[Ranked], window: Window) -> list[Ranked]:
         taken = left.pop(place)
         done.append(best)
         if best.demoted:
-            continue  # what takes no place cannot push others from theirs
+            continue  # a story that is left out does not lower others
         for item in left:
             reason = _likeness(item.story, taken.story, vectors, ids)
             known = nearest.get(item.story.id)

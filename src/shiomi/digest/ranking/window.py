@@ -1,4 +1,4 @@
-"""The week and the weeks before it, read from the archive once for all who compare them."""
+"""The week and the weeks before it, read from the archive once for all comparisons."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class Window:
 def read_window(archive: ThreadSource, week: Week, *, as_of: int, weeks: int) -> Window:
     """The threads of `week` and of up to `weeks` weeks before it, in one pass over the archive.
 
-    The window begins with the first week that has any thread: what lies before the archive is
-    unknown, not empty. Raises ValueError if `weeks` is negative.
+    The window begins with the first week that has a thread: earlier weeks are unknown, not empty.
+    Raises ValueError if `weeks` is negative.
     """
     if weeks < 0:
         raise ValueError(f"weeks is {weeks}; a window looks back 0 weeks or more")
-    # week boundaries are local midnights, so they are asked of Week: a day may have 23 or 25 hours
+    # Week gives the boundaries, because they are local midnights and a day may have 23 or 25 hours
     ends = [week.before(back).end for back in range(weeks, -1, -1)]
     split: list[list[Thread]] = [[] for _ in ends]
     place = 0

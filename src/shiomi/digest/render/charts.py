@@ -1,4 +1,4 @@
-"""Small inline SVG charts: no script, no text inside, each with its figures in words.
+"""Small inline SVG charts without script and text; a caption gives the figures.
 
 Axes have no labels: the caption of a chart states its numbers. A reader without
 pictures (lynx, a screen reader) gets `description` instead.
@@ -15,7 +15,7 @@ __all__ = ["Series", "bar", "lines_over_time", "weekly_bars"]
 
 _WIDTH, _HEIGHT = 640, 120
 _PAD = 6
-_LONGEST_SERIES = 160  # points drawn per line; more would not be seen
+_LONGEST_SERIES = 160  # points drawn per line; more would not be visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,12 @@ def page_context(language: Language) -> dict[str, object]:
         "lang": language.code,
         "html": ".html",  # at the end of the address of a digest
         "home": "index.html",
-        "story": None,  # where the page of a story is, without its id; None: there is none
+        "story": None,  # prefix of the address of a story's page; None: no such page
     }
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
-    """Runs of told sentences (True), which share a paragraph, and of quotations (False)."""
+    """Groups of sentences: written ones (True), which share a paragraph, and quotations (False)."""
     return [(told, list(run)) for told, run in groupby(lines, lambda one: one.quoted_from is None)]
 
 

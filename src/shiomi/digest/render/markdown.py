@@ -1,4 +1,4 @@
-"""A digest as Markdown: heading for heading and label for label the format of the series."""
+"""A digest as Markdown, with the same headings and labels as the series."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _BARE_LINK = re.compile(r"(?i)(?<=http)(?=:)|(?<=https)(?=:)|(?<=ftp)(?=:)|(?<=w
 
 
 def escape_markdown(text: str) -> str:
-    """One line of plain text as Markdown that reads the same and holds no markup.
+    """One line of plain text as Markdown: the same text, without markup.
 
     `text` is expected cleaned: without line breaks and control characters.
     """

@@ -1,4 +1,4 @@
-"""A digest as it will be read: text cleaned, links checked, counts said in words with their time.
+"""A digest prepared for readers: cleaned text, checked links, counts with their time.
 
 Markdown, HTML and the feeds all print this, so nothing from the network reaches a format uncleaned.
 """
@@ -22,13 +22,13 @@ __all__ = ["Line", "Link", "Page", "Source", "Theme", "TopicPage", "lay_out"]
 _TITLE = 200  # characters of a title that are shown; the link is kept
 _LISTED_TITLE = 100  # the same for a row of titles
 _SENTENCE = 2_000
-_UNCOUNTED = frozenset({"arxiv"})  # nobody votes or comments there: nothing is unknown
+_UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments, so no count is unknown
 _LISTED = 6  # threads shown under a trend or a subject
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Text that leads somewhere, or only text where the address cannot be trusted."""
+    """A text with a link, or only the text if the address cannot be trusted."""
 
     text: str
     href: str | None
@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One thread of a story: where it is, and its counts as last read for this digest."""
+    """One thread of a story: its link, and its counts as last read for this digest."""
 
     thread: Thread
     link: Link  # text: the community's name
@@ -114,7 +114,7 @@ class Page:
 
     @property
     def shared(self) -> int:
-        """How many topics live in more than one community."""
+        """The number of topics in more than one community."""
         return sum(len({one.link.text for one in topic.sources}) > 1 for topic in self.topics)
 
 

@@ -25,8 +25,8 @@ def render_site(
     """File name to text: each digest as .md, .html and .json, the index and the two feeds.
 
     Pure, and a function of the digests alone: the same digests in any order give the same bytes.
-    Of two digests of one date the later one is used. `pages` names the dates whose own files
-    are wanted, where not all are: a page changes only with its digest and its neighbours. Raises
+    Of two digests of one date the later one is used. `pages` limits the result to the files of
+    these dates: a page changes only with its digest and its neighbours. Raises
     ConfigError if `site`, the folder's public address, is not an http(s) address.
     """
     by_date = {

@@ -1,4 +1,4 @@
-"""A digest as JSON: the document itself, with the version of its shape, both ways."""
+"""A digest as JSON: write and read the document, with a version of its format."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from shiomi.digest.errors import DigestError
 
 __all__ = ["SCHEMA", "parse_json", "render_json"]
 
-SCHEMA = "shiomi.digest/1"  # the number rises when a reader of the old shape would misread
+SCHEMA = "shiomi.digest/1"  # the version rises when older readers would misread the format
 
-# Characters that hide or reorder text where JSON is looked at. Escaped, they are the same data.
+# Characters that hide or reorder displayed text. Escaped in JSON, they are the same data.
 _UNSEEN = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"

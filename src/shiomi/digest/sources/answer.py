@@ -18,7 +18,7 @@ __all__ = ["Answer", "UnusableAnswerError", "WebPageError", "excerpt", "web_page
 
 
 class UnusableAnswerError(SourceError):
-    """An answer that cannot be used now and may be usable when asked for again."""
+    """An unusable answer; a second request may give a usable one."""
 
 
 class WebPageError(SourceError):
@@ -37,7 +37,7 @@ class Answer:
 
     @property
     def not_modified(self) -> bool:
-        """Whether nothing changed since the answer whose validators were sent."""
+        """Whether the content is unchanged since the answer whose validators were sent."""
         return self.status == 304
 
     def text(self) -> str:
@@ -63,7 +63,7 @@ class Answer:
         try:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            pass  # perhaps only not UTF-8
+            pass  # perhaps it is in another encoding
         try:
             return msgspec.json.decode(self.text())
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
@@ -81,7 +81,7 @@ class Answer:
 
 
 def web_page(answer: Answer, wanted: str) -> WebPageError:
-    """The error for a web page that came where `wanted` ("data", "a feed") should have come."""
+    """The error for a web page in place of `wanted` ("data", "a feed")."""
     return WebPageError(
         f"{answer.url[:200]} answered with a web page instead of {wanted}{excerpt(answer)}; "
         "this address is probably blocked; wait, or look at it in a browser"

@@ -1,7 +1,7 @@
 """The text of an article, as paragraphs that may be quoted; or why there is none.
 
-The main text is taken by trafilatura (extra `articles`). Nothing of a bot wall, of another media
-type than HTML, or of a page that shows next to no text is ever taken for an article.
+The main text is taken by trafilatura (extra `articles`). Bot walls, other media types than HTML,
+and pages with almost no text never count as articles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shiomi.digest.thread import Passage, PassageKind
 
 __all__ = ["LONGEST", "NoArticleError", "check_extractor", "decode_page", "read_article"]
 
-LONGEST = 2_000_000  # bytes of a page; articles are far smaller, and extraction takes its time
+LONGEST = 2_000_000  # bytes of a page; articles are far smaller, and extraction is slow
 _MOST_TAGS = 30_000  # trafilatura's time grows with the elements, not the bytes
 _MOST_PARAGRAPHS = 60
 _MOST_CHARACTERS = 30_000
@@ -35,7 +35,7 @@ class NoArticleError(SourceError):
 def check_extractor() -> None:
     """Raise SourceError naming what to install if the extractor of articles is missing."""
     try:
-        import trafilatura  # noqa: F401 - whether it is there, and whole
+        import trafilatura  # noqa: F401 - checks that it can be imported
     except ImportError as error:
         raise SourceError(
             f"articles: trafilatura cannot be imported ({error}); see docs/install.md, "
@@ -84,7 +84,7 @@ def decode_page(body: bytes, content_type: str = "") -> str:
     stated = re.search(r"charset\s*=\s*[\"']?\s*([\w:.-]{2,40})", content_type, re.IGNORECASE)
     meta = _CHARSET.search(body[:4096])
     charset = stated[1] if stated else meta[1].decode("ascii", "replace") if meta else ""
-    for encoding in ("utf-8", charset):  # whatever is valid UTF-8 is meant as UTF-8
+    for encoding in ("utf-8", charset):  # valid UTF-8 is always read as UTF-8
         try:
             return body.decode(_WEB_NAMES.get(encoding.lower(), encoding) or "cp1252")
         except (UnicodeError, LookupError, ValueError):
@@ -115,7 +115,7 @@ def _paragraphs(html: str, url: str) -> list[str]:
         text = trafilatura.extract(
             html, fast=True, favor_precision=True, include_comments=False, include_tables=False
         )
-    except Exception as error:  # whatever a hostile page makes a parser raise
+    except Exception as error:  # a hostile page can make the parser raise anything
         raise NoArticleError(
             f"{url[:200]} could not be read: {type(error).__name__}: {str(error)[:200]}"
         ) from None

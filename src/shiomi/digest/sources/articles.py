@@ -1,7 +1,7 @@
-"""Fetching the articles that the best threads point at: few, politely, each page once.
+"""Fetch the articles that the best threads link to: a few, politely, each page once.
 
-A second step after the communities are collected, because which threads are best is known only
-then: `fetch_articles()`. A site's robots.txt is obeyed (RFC 9309), a private address is never asked
+This step comes after collecting, because the best threads are known only then: `fetch_articles()`.
+A site's robots.txt is obeyed (RFC 9309), a private address is never asked
 for, and a page that gave no article is not asked for again for a month.
 """
 
@@ -63,7 +63,7 @@ _NO_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 
-# Statuses that are read, so that the wall is called by its name; none that Http asks for again.
+# Error statuses whose body is read to name the wall. Http does not retry any of them.
 _NO_ROBOTS = tuple(status for status in range(400, 500) if status not in (408, 425, 429))
 _WALLS = (*_NO_ROBOTS, 999)
 
@@ -73,8 +73,9 @@ Vet = Callable[[str], None]
 def best_threads(threads: Iterable[Thread], most: int) -> list[Thread]:
     """The threads whose articles are worth fetching, at most `most`, best first.
 
-    Best is high up in its own community by points, then comments, so that each community has a
-    share of its size. Left out: text posts, threads not live or with an article already, pages that
+    Threads are ordered within their own community, by points, then comments. So each community gets
+    a share by its size. Left out: text posts, threads not live or with an article already, pages
+    that
     hold no article, and all but the best thread of one address.
     """
     communities: dict[str, list[Thread]] = {}
@@ -134,7 +135,8 @@ class Articles:
         return Manners(interval=5.0, attempts=2, retries=5, failures=2, seconds=30.0, bytes=LONGEST)
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """One batch for each page, also for one without an article; times are not looked at."""
+        """One batch for each page, also for pages without an article; `since` and `until` are
+        ignored."""
         _ = since, until
         http.vet = partial(self._vet, http)  # before every request, so also at every redirect
         if self.vet is refuse_private:
@@ -152,7 +154,7 @@ class Articles:
             except (
                 UnreachableError,
                 UnresolvedError,
-            ) as error:  # not the page's fault: tried again next time
+            ) as error:  # a fault of the connection: tried again next time
                 self.reasons[thread.uid] = one_line(str(error))
             except (NoArticleError, PrivateAddressError, RefusedError) as error:
                 self.reasons[thread.uid] = one_line(str(error))

@@ -29,7 +29,7 @@ from shiomi.digest.thread import Passage, PassageKind, Thread
 __all__ = ["Arxiv", "read_papers", "thread_of_announcement", "thread_of_entry"]
 
 _SLICE = 100
-_EMPTY_TRIES = 3  # an empty first page is believed when it comes this often
+_EMPTY_TRIES = 3  # an empty first page counts after this many attempts
 _COMMUNITY = "arxiv"
 _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 _ABS = re.compile(r"https?://(?:[a-z.]+\.)?arxiv\.org/abs/(?P<id>\S+?)(?:v\d+)?", re.ASCII)
@@ -39,7 +39,7 @@ _CATEGORY = re.compile(r"[a-z-]+(\.[A-Za-z-]+)?")
 
 
 class _ArxivCursor(msgspec.Struct):
-    """How many papers of the run's query were read."""
+    """The number of papers read so far for the run's query."""
 
     start: int = 0
 
@@ -61,7 +61,7 @@ class Arxiv:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Newest first, a slice a batch; the day's feed if the API gives none."""
+        """Newest first, one page per batch; the daily feed if the API gives none."""
         try:
             yield from self._query(http, since, until, cursor)
         except StoppedError:

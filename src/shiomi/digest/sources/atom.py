@@ -1,7 +1,7 @@
-"""Atom feeds (RFC 4287) from a stranger: parsed without the doors XML leaves open.
+"""Parse Atom feeds (RFC 4287) from untrusted servers, without XML's dangerous features.
 
 The standard library's parser is enough once a DOCTYPE is refused, since entity bombs and external
-entities need one; no feed of a source has any. That is what defusedxml does, in ten lines.
+entities need one; no feed of a source has any. defusedxml does the same with more code.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Bot walls: pages that a server shows instead of the article it was asked for.
 
 A page fetched for a story's text may be a challenge (Anubis, Cloudflare), a block page, a consent
-or login wall, a shell that needs JavaScript, or a parked domain. Its text must never stand for the
-article. The decision rests on structure: the status, the headers, scripts and forms, and how little
+or login wall, a shell that needs JavaScript, or a parked domain. Its text must never be taken for
+the article. The decision rests on structure: the status, the headers, scripts and forms, and how
+little
 the page shows; no word alone, because pages about such walls are ordinary pages. A page behind a
 paywall that shows its beginning is ordinary too: what it shows is the article's own text.
 """
@@ -96,7 +97,7 @@ def bot_wall(status: int, headers: Mapping[str, str], html: str) -> str | None:
 
 
 def _unnamed(page: Page) -> str | None:
-    """A wall that no entry knows, by what such pages have in common."""
+    """Recognise an unknown wall by the common features of such pages."""
     silent_words = words_in(page.noscript)
     if page.words < _EMPTY:
         needs = _NEEDS_SCRIPTS.search(f"{page.text} {page.noscript}") or "script" in page.tags
@@ -116,7 +117,7 @@ def _unnamed(page: Page) -> str | None:
 
 
 def _written(page: Page) -> bool:
-    """Whether the page has what articles and discussions have and walls do not.
+    """Whether the page has features of articles and discussions that walls lack.
 
     A form that asks for an address is a newsletter's; one that asks for a password is a wall's.
     """

@@ -39,7 +39,7 @@ __all__ = ["CollectReport", "SourceReport", "collect", "enabled_sources"]
 
 _DAY = 86400
 _RESUMED = 6 * 3600  # seconds after which an interrupted run starts over, with fresh readings
-_LONGEST_GAP = 60 * _DAY  # not collected for longer: what lies before is left
+_LONGEST_GAP = 60 * _DAY  # days; after a longer pause, older threads are skipped
 _PATIENCE = 3.0  # seconds given to a source to end after Ctrl-C
 
 Progress = Callable[[int, int | None, str], None]
@@ -51,11 +51,11 @@ class SourceReport:
     """The result of one source."""
 
     name: str
-    threads: int = 0  # given by the source, a thread given twice counted twice
+    threads: int = 0  # threads from the source; a thread that comes twice counts twice
     new: int = 0
     changed: int = 0
-    readings: int = 0  # counts that were not known
-    skipped: int = 0  # items that were not what they should be
+    readings: int = 0  # new readings
+    skipped: int = 0  # invalid items
     requests: int = 0
     seconds: float = 0.0
     error: str | None = None  # why it is not complete, and what to do
@@ -103,10 +103,10 @@ class _RunState(msgspec.Struct, omit_defaults=True):
     since: int = 0  # of the run in progress
     until: int = 0  # its start; 0: none is in progress
     cursor: str | None = None
-    memory: str | None = None  # what the source wants to know in its next run
-    told: list[str] = []  # communities whose outcome the source gave in the run in progress
+    memory: str | None = None  # the source's notes for its next run
+    told: list[str] = []  # communities with an outcome in the run in progress
     validators: dict[str, dict[str, str]] = {}
-    validated: int = 0  # the `since` of the run the validators are of
+    validated: int = 0  # the `since` of the run that stored the validators
     blocked: dict[str, float] = {}
 
 
@@ -140,7 +140,7 @@ class _Collecting:
     archive: Archive
     clock: Callable[[], float]
     progress: Progress
-    stop: threading.Event = field(default_factory=threading.Event)  # end after the batch at hand
+    stop: threading.Event = field(default_factory=threading.Event)  # end after the current batch
     closed: threading.Event = field(default_factory=threading.Event)  # nothing is archived any more
     sent: queue.Queue[_Sent] = field(default_factory=queue.Queue)
     workers: dict[str, _Worker] = field(default_factory=dict)
@@ -197,10 +197,10 @@ def collect(
     sources: Mapping[str, Callable[[], Source]] | None = None,
     only: Sequence[str] = (),
 ) -> CollectReport:
-    """Ask every enabled source for what is new, and archive it batch by batch.
+    """Ask every enabled source for new threads, and archive them batch by batch.
 
     A source that fails is named in the report and stops no other. Ctrl-C ends the run after the
-    batch at hand; the next run goes on there. `client` makes the HTTP client of one source;
+    current batch; the next run resumes there. `client` makes the HTTP client of one source;
     `sources` replaces the configured ones; `only` names those to be asked. Raises ArchiveError
     where the archive cannot be written, ConfigError for an unknown name in `only` or a contact
     that cannot be sent.
@@ -252,7 +252,7 @@ def _chosen(
 
 
 def _next_run(stored: str | None, now: int, days: int) -> _RunState:
-    """The run that is due: the rest of an interrupted one, or one with a new window.
+    """The next run: the rest of an interrupted one, or one with a new window.
 
     A new window looks back `days`, so that counts of young threads are read again, and further
     where the last complete run is longer ago.
@@ -274,7 +274,7 @@ def _supervise(work: _Collecting) -> bool:
     interrupted = False
     given_up = float("inf")
     for worker in work.workers.values():
-        # Daemons: one that hangs in a connect must not keep the program from ending.
+        # Daemon threads, so that a thread that hangs in a connect does not block the program's end.
         worker.thread = threading.Thread(
             target=_work, args=(work, worker), name=worker.source.name, daemon=True
         )
@@ -399,7 +399,8 @@ def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
 
 
 def _titled(archive: Archive, threads: Sequence[Thread]) -> list[Thread]:
-    """The threads, those whose title is gone with the one they had; without those never known."""
+    """The threads; a missing title is replaced by the known one, and threads without any title are
+    left out."""
     gone = archive.get_many(thread.uid for thread in threads if not thread.title)
     return [
         replace(thread, title=gone[thread.uid].title) if not thread.title else thread

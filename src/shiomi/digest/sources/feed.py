@@ -65,7 +65,7 @@ class Feed:
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         """One page a batch; the cursor is the number of the next page."""
-        _ = until  # pages are asked for conditionally: no thread of theirs is left out
+        _ = until  # pages are requested conditionally, so none of their threads may be left out
         settings = self.settings
         last = settings.pages if "{page}" in settings.url else 1
         oldest = since

@@ -86,7 +86,7 @@ class HackerNews:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Newest day first; of each day all stories found, then the best ones with comments."""
+        """Newest day first; for each day all found stories, then the best ones with comments."""
         place = read_cursor(cursor, _SearchCursor) or _SearchCursor(until)
         failed: SourceError | None = None
         while True:
@@ -95,7 +95,8 @@ class HackerNews:
                     yield from self._read(http, place)
                 except StoppedError:
                     raise
-                except SourceError as error:  # go on finding: a story without comments is a story
+                # Continue the search: a story without comments also counts.
+                except SourceError as error:
                     failed = error
             if place.before <= since:
                 break
@@ -326,7 +327,7 @@ def _points(thread: Thread) -> int:
 
 
 def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:
-    """The hits as threads, each story once, and how many hits are none."""
+    """The hits as threads, each story once, and the number of invalid hits."""
     read = [thread_of_hit(hit, time) for hit in hits]
     threads = {thread.id: thread for thread in read if thread is not None}
     return list(threads.values()), read.count(None)

@@ -1,4 +1,4 @@
-"""The polite client: what every source asks its community through.
+"""The polite HTTP client of all sources.
 
 Polite by construction: one honest User-Agent, a stated pace per host, Retry-After and x-ratelimit-*
 obeyed, exponential backoff with jitter, a retry budget and a circuit breaker so that a community in
@@ -44,11 +44,12 @@ _REMEDIES = {
 
 
 class UnreachableError(SourceError):
-    """The community could not be asked: no connection, no whole answer, no time or tries left."""
+    """No answer from the community: no connection, an incomplete answer, or no time or attempts
+    left."""
 
 
 class RefusedError(SourceError):
-    """The community answered with a status that asking again will not change."""
+    """The community answered with a permanent error status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -56,11 +57,12 @@ class RefusedError(SourceError):
 
 
 class StoppedError(SourceError):
-    """Collecting was interrupted by the reader."""
+    """The user interrupted collecting."""
 
 
 class _FaultError(Exception):
-    """A failed attempt that is worth another one; `wait` seconds were asked for, if any."""
+    """A failed attempt that may be repeated; `wait`: the seconds that the server asked for, if
+    any."""
 
     def __init__(self, reason: str, wait: float | None = None, status: int | None = None) -> None:
         super().__init__(reason)
@@ -71,7 +73,7 @@ class _FaultError(Exception):
 @dataclass(slots=True)
 class _Host:
     next_time: float = 0.0  # no request before; unix seconds
-    failures: int = 0  # requests given up in a row
+    failures: int = 0  # failed requests in a row
 
 
 def user_agent(contact: str) -> str:
@@ -100,7 +102,7 @@ def new_client(*, trust_env: bool = True) -> httpx2.Client:
 
 @dataclass(slots=True)
 class Http:
-    """Asks one source's hosts for answers, politely.
+    """Sends one source's requests, politely.
 
     Every method raises RefusedError (a status that will not change), UnreachableError (faults
     outlasted the tries or the time, or the circuit breaker is open) or StoppedError, each a
@@ -117,12 +119,12 @@ class Http:
     budget_seconds: float = 300.0
     contact: str = ""
     stopped: Callable[[], bool] = lambda: False
-    vet: Callable[[str], None] | None = None  # raises SourceError for an address not to be asked
+    vet: Callable[[str], None] | None = None  # raises SourceError for a forbidden address
     validators: dict[str, dict[str, str]] = field(default_factory=dict)  # url → header → value
     blocked: dict[str, float] = field(default_factory=dict)  # host → unix seconds; asked to wait
     reserved: dict[str, float] = field(default_factory=dict)  # host → unix seconds; see reserve()
-    secrets: set[str] = field(default_factory=set)  # values that no message may show
-    requests: int = 0  # sent so far, redirects and retries among them
+    secrets: set[str] = field(default_factory=set)  # secret values, which no message may show
+    requests: int = 0  # requests sent so far, with redirects and retries
     retries: int = 0
     _hosts: dict[str, _Host] = field(default_factory=dict)
     _deadline: float = 0.0
@@ -205,7 +207,7 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """The decoded JSON of `url`; an answer that is cut or no JSON is asked for again."""
+        """The decoded JSON of `url`; a truncated or invalid answer is requested again."""
         return self.fetch(url, Answer.json, params=params, headers=headers)
 
     def fetch(
@@ -222,7 +224,7 @@ class Http:
         conditional: bool = False,
         secret: Mapping[str, str] | None = None,
     ) -> T:
-        """Return `parse(answer)`; UnusableAnswerError from it makes this ask again.
+        """Return `parse(answer)`; If it raises UnusableAnswerError, the request is repeated.
 
         `secret`: query parameters that are sent, but never shown and never stored.
         """
@@ -265,7 +267,7 @@ class Http:
     def _persist(
         self, request: httpx2.Request, parse: Callable[[Answer], T], allow: tuple[int, ...]
     ) -> tuple[Answer, T]:
-        """Ask until there is a usable answer or no further attempt is due."""
+        """Repeat the request until there is a usable answer or no attempt is left."""
         host = self._host(request)
         if host.failures >= self.manners.failures:
             raise UnreachableError(
@@ -330,7 +332,7 @@ class Http:
         )
 
     def _wait(self, request: httpx2.Request) -> None:
-        """Wait for this host's turn; raise where the time is spent or the reader stopped."""
+        """Wait for this host's turn; raise if the time is over or the user stopped the run."""
         if self.vet is not None:
             self.vet(str(request.url))
         host = self._host(request)
@@ -381,7 +383,8 @@ class Http:
         except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError) as error:
             if not self._watchdog.bit:
                 raise _FaultError(f"{type(error).__name__}: {error}") from None
-        if self._watchdog.bit:  # its end looks like an error, or like the end of the answer
+        # An ended request looks like an error, or like the end of the answer.
+        if self._watchdog.bit:
             raise _FaultError(f"took longer than {seconds:.0f} s")
         return self._answer(response, b"".join(chunks)), None
 
@@ -394,7 +397,7 @@ class Http:
         return Answer(str(response.url), response.status_code, headers, body, int(self.clock()))
 
     def _judge(self, request: httpx2.Request, answer: Answer, allow: tuple[int, ...]) -> Answer:
-        """The answer where its status is one to be read; else a fault or a refusal."""
+        """Return the answer if its status is readable; else raise a fault or a refusal."""
         status = answer.status
         if 200 <= status < 300 or status in allow:
             return answer

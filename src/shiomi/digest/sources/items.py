@@ -1,4 +1,5 @@
-"""One item of an answer → a struct, leniently: unknown fields pass, a wrong one costs the item."""
+"""Convert one item of an answer to a struct: unknown fields are ignored; a wrong field makes the
+item invalid."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ __all__ = ["Count", "Moment", "is_id", "read_cursor", "read_item", "unix_time", 
 
 T = TypeVar("T")
 
-# Larger ones are damage, and would not fit the archive's 64-bit integers.
+# Larger numbers are damage, and would not fit the archive's 64-bit integers.
 Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Moment = Annotated[float, msgspec.Meta(gt=0, lt=2**36)]  # unix seconds, to the year 4147
 
@@ -29,7 +30,8 @@ def read_item(raw: Any, shape: type[T]) -> T | None:
 
 
 def read_cursor(cursor: str | None, shape: type[T]) -> T | None:
-    """A cursor written as JSON; None for none, or for one of another version of the source."""
+    """A cursor written as JSON; None if there is none, or if another version of the source wrote
+    it."""
     if not cursor:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The settings of a [[feed]]: those in shiomi.toml over those that are shipped for `known`."""
+"""The settings of a [[feed]]: those in shiomi.toml replace the shipped ones of `known`."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ class Lobsters:
         self,
         http: Http,
         since: int,
-        until: int,  # noqa: ARG002 - its pages are asked for conditionally: nothing is left out
+        until: int,  # noqa: ARG002 - conditional requests: no thread may be left out
         cursor: str | None,
     ) -> Iterator[Batch]:
         """Newest first, one page a batch, until a page ends before `since`."""
@@ -122,7 +122,7 @@ class Lobsters:
             try:
                 raw = http.get_json(f"{self.config.endpoint}/s/{short_id}.json")
             except RefusedError as error:
-                if error.status not in {404, 410}:  # merged or taken back since it was listed
+                if error.status not in {404, 410}:  # merged or withdrawn since it was listed
                     raise
                 skipped += 1
                 continue
@@ -185,7 +185,7 @@ def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
 
 
 def _said(markup: str) -> str:
-    """Plain text without the names of users it speaks to."""
+    """Plain text without names of mentioned users."""
     return plain_text(_MENTION.sub("@…", markup[:200_000]))
 
 

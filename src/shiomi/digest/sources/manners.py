@@ -1,4 +1,4 @@
-"""The limits a source keeps to, and the waiting times that servers ask for."""
+"""The request limits of a source, and the waiting times that servers ask for."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class Manners:
 
     interval: float = 0.0  # seconds between two requests to one host
     attempts: int = 4  # for one request
-    retries: int = 10  # for one run, and one more per ten requests: no retry storm
-    failures: int = 5  # requests given up in a row before the host is left alone
+    retries: int = 10  # retries for one run, plus one per ten requests, against retry storms
+    failures: int = 5  # failed requests in a row after which the host is left alone
     redirects: int = 5
-    seconds: float = 60.0  # for one request, whole; a trickle of bytes does not prolong it
-    bytes: int = 8 * 2**20  # of one answer, decompressed
+    seconds: float = 60.0  # seconds for one whole request; slow bytes do not extend it
+    bytes: int = 8 * 2**20  # bytes of one decompressed answer
     limited: float = 0.0  # seconds to wait when a limiter states no time
     budget: float = 0.0  # seconds one run needs at this pace; 0: [collect] budget_seconds is enough
 
 
 def backoff(attempt: int, rng: random.Random, *, base: float = 1.0, longest: float = 60.0) -> float:
-    """Seconds before attempt `attempt` + 1: doubling, the upper half of it random.
+    """Seconds before attempt `attempt` + 1: doubled each time, the upper half random.
 
     "Equal jitter" of Brooker, Exponential Backoff And Jitter (AWS Architecture Blog, 2015).
     """

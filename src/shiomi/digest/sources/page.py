@@ -15,7 +15,7 @@ __all__ = ["LONGEST", "Page", "look_at", "words_in"]
 LONGEST = 600_000  # characters of a page looked at
 _LONGEST_CODE = 200_000  # characters of it kept as code
 
-# Possessive (*+), and the rest of the page is dropped where a tag does not end: linear.
+# Possessive quantifiers (*+), and an unclosed tag drops the rest of the page: linear time.
 _TAG = re.compile(r"""<(/?)([A-Za-z][^\s/>]*+)((?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+)>""")
 _SILENT = (
     "script",
@@ -66,7 +66,7 @@ class Page:
     title: str
     text: str  # shown to a reader with scripts
     noscript: str  # shown to one without
-    code: str  # the tags with their attributes and the sources of scripts, not what is read
+    code: str  # tags with attributes, and script sources, without the visible text
     tags: frozenset[str]  # names, lower case
     words: int  # in `text`
 
@@ -124,7 +124,8 @@ def _scan(html: str, silent: tuple[str, ...]) -> _Seen:
 
 
 def _take(seen: _Seen, tag: re.Match[str], html: str) -> int:
-    """Note a tag; where the page goes on, after the element if what is in it is not shown."""
+    """Record a tag; return the next position, which is after the element if its content is
+    hidden."""
     closing, name, attributes = tag[1], tag[2].lower(), tag[3]
     if name not in _INLINE:
         seen.text.append(" ")

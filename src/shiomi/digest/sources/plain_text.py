@@ -1,4 +1,4 @@
-"""HTML as communities send it → plain text: no markup, no entities, nothing SQLite cannot hold.
+"""Convert HTML from communities to plain text without markup and entities, storable in SQLite.
 
 The scanner replaces html.parser, which takes time quadratic in hostile input (25,000 characters
 of "<a " took 17 s under Python 3.11.7, `benchmarks/digest/plain_text.py`): here every character is
@@ -33,7 +33,7 @@ _GAPS = re.compile(r"\n{3,}")
 
 
 def plain_text(markup: str) -> str:
-    """The text a reader of this HTML sees, paragraphs parted by an empty line.
+    """The visible text of this HTML; an empty line separates paragraphs.
 
     Scripts, styles and comments are left out. At most the first 200,000 characters are read.
     """

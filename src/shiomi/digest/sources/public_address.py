@@ -98,13 +98,14 @@ def _is_public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast and (inner is None or inner.is_global)
 
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052; 64:ff9b:1::/48 is of the own network
+# RFC 6052; 64:ff9b:1::/48 belongs to the local network.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, 2.5.5.1
 
 
 def _inner(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 one leads to, by whatever way of writing it."""
+    """The IPv4 address inside an IPv6 address, in any of its forms."""
     if isinstance(ip, ipaddress.IPv4Address):
         return None
     if ip in _NAT64 or ip in _COMPATIBLE:

@@ -101,7 +101,7 @@ class Reddit:
         self,
         http: Http,
         since: int,
-        until: int,  # noqa: ARG002 - its pages are asked for conditionally: nothing is left out
+        until: int,  # noqa: ARG002 - conditional requests: no thread may be left out
         cursor: str | None,
     ) -> Iterator[Batch]:
         """One subreddit after the other; one that fails does not stop the next."""
@@ -212,7 +212,7 @@ class Reddit:
                 self._renew(http)
 
     def _renew(self, http: Http) -> bool:
-        """See to it that there is a token; True where it was fetched now."""
+        """Fetch a token if there is none; True where it was fetched now."""
         if self._token and http.clock() < self._expires:
             return False
         answer = http.fetch(
@@ -231,7 +231,7 @@ class Reddit:
             raise RefusedError("reddit: no access token was given", 401)
         lasts = answer.get("expires_in")
         self._token = token
-        # A minute early: the token must outlive the request it is sent with.
+        # A minute early, so that the token is valid until the request ends.
         self._expires = http.clock() + (lasts if isinstance(lasts, int) else 3600) - 60
         return True
 
@@ -270,7 +270,7 @@ def thread_of_post(raw: Any, time: int) -> Thread | None:
 
 
 def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
-    """The first `most` comments of a listing that can be quoted: no "more", none that is gone."""
+    """The first `most` quotable comments of a listing, without "more" entries and deleted ones."""
     passages: list[Passage] = []
     for child in _children(listing)[0]:
         if len(passages) >= most:

@@ -35,7 +35,7 @@ _BEST = 8  # threads of a subreddit whose comments are read
 _SHOWN = 25  # a feed with fewer entries shows all there are
 _SITE = "https://www.reddit.com"
 _LINKED = re.compile(r'<a href="([^"]*)">\[link\]</a>')
-# The post's own text in a feed; what follows it names the user.
+# The post's own text in a feed; the text after it names the user.
 _OWN = re.compile(r"<!-- SC_OFF -->(.*)<!-- SC_ON -->", re.DOTALL)
 _REFUSED = (
     "Reddit refuses this reader. Give your member's feed token as feed_token and user in "
@@ -48,7 +48,7 @@ _REFUSED_MEMBER = (
 
 
 class _Turns(msgspec.Struct, omit_defaults=True):
-    """Which feeds are due in this run, and when each was tried; kept from run to run."""
+    """The feeds that are due in this run, and the last attempt at each; kept from run to run."""
 
     run: int = 0  # the start of the run that `due` belongs to
     due: list[str] = []  # "LocalLLaMA new"
@@ -78,7 +78,7 @@ class RedditFeeds:
         feeds = 2 * len(self.config.subreddits)
         if self.config.feed_token:
             return Manners(interval=_WITH_TOKEN, limited=60.0)
-        # Each feed may meet one 429; the host is left alone only when every feed fails.
+        # Each feed may get one 429; the host is left alone only if all feeds fail.
         return Manners(
             interval=_MINUTE, limited=60.0, attempts=3, retries=10 + feeds, failures=8,
             budget=2 * feeds * _MINUTE + 300.0,

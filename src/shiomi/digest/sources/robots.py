@@ -1,4 +1,4 @@
-"""robots.txt as RFC 9309 says: the group for us, the longest matching rule, "*" and "$".
+"""robots.txt by RFC 9309: the group for this crawler, the longest matching rule, "*" and "$".
 
 urllib.robotparser takes the first rule instead of the longest and knows no "*", so it would let
 through what a site keeps out.

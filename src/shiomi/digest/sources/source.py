@@ -18,11 +18,12 @@ __all__ = ["Batch", "Source"]
 class Batch:
     """Threads to archive together, and where to continue after them."""
 
-    threads: tuple[Thread, ...]  # title "": the community shows none any more; the known one stays
+    threads: tuple[Thread, ...]  # title "": the community shows none now; the known title stays
     cursor: str  # the source's own notes, to continue after an interruption; "": start over
-    skipped: int = 0  # items left out because they are not what they should be
-    outcomes: tuple[Outcome, ...] = ()  # of the feeds that were read for it, or that failed
-    memory: str | None = None  # handed to the next run as its cursor; None: as it was
+    skipped: int = 0  # number of invalid items
+    # Outcomes of the feeds that were read for it, or that failed.
+    outcomes: tuple[Outcome, ...] = ()
+    memory: str | None = None  # the next run's first cursor; None: unchanged
 
 
 class Source(Protocol):
@@ -42,13 +43,13 @@ class Source(Protocol):
         """The limits its community states."""
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Threads created since `since`, with a reading of now each; times are unix seconds.
+        """Threads created since `since`, each with a current reading; times are unix seconds.
 
         `until` is the start of the run. Threads younger than that may be left out, unless they
         came in an answer that was asked for conditionally: unchanged, it is not sent again.
 
         `cursor` is None at the start of a run, or the `memory` of an earlier run; after an
         interruption it is the cursor of the last batch that was archived. The next batch is asked
-        for only when the last one is archived. Keep batches small: a crash loses one. Raises
-        SourceError, after the batches that could be had, naming what is missing and why.
+        for only when the last one is archived. Keep batches small: a crash loses one. After the
+        available batches it raises SourceError with the missing parts and the reason.
         """

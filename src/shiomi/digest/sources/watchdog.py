@@ -1,7 +1,7 @@
-"""Ends a request that takes too long as a whole.
+"""Ends a request whose total time is too long.
 
-A client's own timeouts bound each wait for bytes, not their sum: a server that sends one byte now
-and then (slowloris, turned around) would hold a source for hours. The watchdog shuts the socket
+A client's own timeouts limit each wait for bytes, not their sum. A server that sends a byte now and
+then (a reversed slowloris) would block a source for hours. The watchdog shuts the socket
 down when the time is over, and the blocked read returns.
 """
 
@@ -29,11 +29,11 @@ class Watchdog:
         self.pin: Callable[[str], str] | None = None  # host → the checked address to connect to
         self.bit = False  # whether the last request watched was ended
         self._pinned = ""
-        self._sockets: deque[socket.socket] = deque(maxlen=8)  # those that may still be in use
+        self._sockets: deque[socket.socket] = deque(maxlen=8)  # sockets that may be in use
 
     @contextlib.contextmanager
     def watch(self, request: httpx2.Request, seconds: float) -> Iterator[None]:
-        """End the request when it is not over, answer and all, after `seconds`."""
+        """End the request if its answer is not complete after `seconds`."""
         self.bit, self._pinned = False, ""
         request.extensions["trace"] = partial(self._trace, request.url.host)
         timer = threading.Timer(seconds, self.bite)

@@ -1,4 +1,4 @@
-"""Trends: themes that run through several stories of a week more than through the weeks before."""
+"""Trends: themes that several stories of a week share, more than in the weeks before."""
 
 from shiomi.digest.trends.trends import TrendEvidence, find_trends
 

@@ -1,4 +1,4 @@
-"""Themes: significant terms of a week's titles, and which of them speak of the same thing.
+"""Themes: significant terms of a week's titles, grouped by subject.
 
 Pure statistics over terms. z is the weighted log-odds ratio with an informative Dirichlet prior
 (Monroe, Colaresi and Quinn 2008, "Fightin' Words", equations 16-22), divided by the square root of
@@ -25,37 +25,37 @@ SURE = 2.5  # z from which one name is a theme
 SHARED = 0.5  # share of a term's stories that must be the theme's for the term to join it
 COMPANY = 0.15  # cosine of contexts from which two terms are one theme
 SAME_COMPANY = 2  # words that two contexts have in common, at least
-LIFT = 4.0  # times more stories in common than by chance, from which they are
-TAKEN_OVER = 0.6  # a phrase with more than this share of its word's stories stands for the word
-STORIES = 3  # a theme runs through this many stories
+LIFT = 4.0  # ratio of shared stories to chance from which two terms are one theme
+TAKEN_OVER = 0.6  # a phrase in more than this share of its word's stories replaces the word
+STORIES = 3  # least number of stories of a theme
 NOTED = 0.7  # of which two have at least this engagement (0.7: the top 20 % of a community)
 WORTH = 2.8  # below this a theme is more likely chance than news; set by reading 17 real weeks
 
 
 @dataclass(frozen=True, slots=True)
 class WeighedTerm:
-    """A term of the week, and what speaks for it."""
+    """A term of the week, with its statistics."""
 
     key: str
     surface: str  # as most titles write it
     words: tuple[str, ...]
     z: float  # how much more of this week's stories have it than of the weeks' before
-    stories: frozenset[int]  # places in the list of the week's stories
+    stories: frozenset[int]  # indices in the list of the week's stories
     named: float  # share of its occurrences written as a name, in [0, 1]
 
     @property
     def is_sure(self) -> bool:
-        """Whether having it puts a thread on the term's theme, without the leading term."""
+        """Whether the term alone, without the leading term, puts a thread into the theme."""
         return self.z >= SURE and self.named > 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """Terms that speak of one thing."""
+    """Terms with one subject."""
 
     lead: WeighedTerm
-    joined: tuple[WeighedTerm, ...]  # that occur mostly in the lead's stories
-    aspects: tuple[WeighedTerm, ...]  # that speak of the same thing in stories of their own
+    joined: tuple[WeighedTerm, ...]  # terms that occur mostly in the lead's stories
+    aspects: tuple[WeighedTerm, ...]  # terms for the same subject in other stories
     worth: float
 
 
@@ -129,7 +129,8 @@ def overdispersion(series: Sequence[int], sizes: Sequence[int]) -> float:
 
 
 def _is_name(surface: str) -> bool:
-    """Written like a name: with a capital or a digit, or in a script without capitals."""
+    """Whether it is written like a name: with a capital or a digit, or in a script without
+    capitals."""
     return any(c.isupper() or c.isdigit() or (c.isalpha() and c.lower() == c.upper())
                for c in surface)  # fmt: skip
 
@@ -137,7 +138,7 @@ def _is_name(surface: str) -> bool:
 def themes(
     terms: Sequence[WeighedTerm], strength: Sequence[float], company: Company
 ) -> Iterator[Theme]:
-    """Groups of terms that speak of one thing, the most worth first.
+    """Groups of terms with one subject, the highest worth first.
 
     `strength` is each story's engagement, log10(1/survival).
     """
@@ -163,13 +164,14 @@ def themes(
 
 
 def _worth(term: WeighedTerm, strength: Sequence[float]) -> float:
-    """Significance, engagement of its stories, and being a name rather than a common word."""
+    """Worth of a term: its significance, the engagement of its stories, and whether it is a
+    name."""
     interest = math.fsum(min(strength[place], 3.0) for place in term.stories)
     return term.z * math.log1p(interest) * (0.15 + 0.85 * term.named**2)
 
 
 def _without_fragments(terms: Sequence[WeighedTerm]) -> list[WeighedTerm]:
-    """Terms but for those that are nearly always part of one phrase: "Bay" of "Bay Area"."""
+    """The terms without those that are nearly always part of one phrase: "Bay" of "Bay Area"."""
     fragments = set()
     by_words = {term.words: term for term in terms}
     for term in terms:
@@ -230,7 +232,7 @@ class Company:
             for term in (one, other)
         )
         if len(ours.keys() & theirs.keys()) < SAME_COMPANY:
-            return 0.0  # rare words have one or two companions: agreeing on them is chance
+            return 0.0  # rare words have one or two neighbours, which may agree by chance
         norm = math.sqrt(_square(ours) * _square(theirs))
         return math.fsum(value * theirs.get(key, 0.0) for key, value in ours.items()) / norm
 
@@ -255,7 +257,7 @@ def _square(vector: Mapping[str, float]) -> float:
 def _one_thing(
     theme: Sequence[WeighedTerm], term: WeighedTerm, total: int, company: Company
 ) -> bool:
-    """Whether `term` speaks of what a theme, its leading term first, does."""
+    """Whether `term` has the same subject as a theme, whose leading term comes first."""
     lead = theme[0]
     common = len(term.stories & lead.stories)
     chance = len(term.stories) * len(lead.stories) / total

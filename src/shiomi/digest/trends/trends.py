@@ -1,4 +1,4 @@
-"""Trends: themes that run through several stories of a week more than through the weeks before.
+"""Trends: themes that several stories of a week share, more than in the weeks before.
 
 Terms are counted by stories: a story counts once, however many communities have it. themes.py finds
 the themes, terms.py the terms.
@@ -30,7 +30,7 @@ from shiomi.digest.week import Week
 
 __all__ = ["TrendEvidence", "find_trends"]
 
-NAMES = 0.4  # share of the leading term's stories that another term in the name must have
+NAMES = 0.4  # share of the leading term's stories with the second term of a name
 EXTENDS = 0.8  # share of its occurrences after the same word: "Big" before "Sur"
 OFTEN = 4  # such occurrences, at least
 SECOND = 1.5  # z of that other term
@@ -81,7 +81,7 @@ def find_trends(
 
 
 def _distinct(ranked: Sequence[Ranked], week: Week) -> list[Ranked]:
-    """Stories that are the week's own, one for each title; what recurs or is gone shows nothing."""
+    """New stories of the week, one per title; recurring and deleted ones are left out."""
     seen: set[str] = set()
     items = []
     for item in ranked:
@@ -107,12 +107,12 @@ def _one_each(threads: Iterable[tuple[Thread, str]]) -> Iterator[Thread]:
 
 
 def _squeezed(title: str) -> str:
-    """A title as terms have their keys: titles are compared and searched in this form."""
+    """The title in the form of the keys of terms, for comparison and search."""
     return re.sub(r"['’]s\b|[\s-]", "", normalized(bare_title(title)))
 
 
 def _strength(item: Ranked) -> float:
-    """A story's engagement and breadth, without what its place among others took from it."""
+    """A story's engagement and breadth, without the reductions by its rank."""
     return math.fsum(reason.value for reason in item.reasons if reason.value > 0)
 
 
@@ -157,7 +157,7 @@ def _has(thread: Thread, squeezed: str, keys: set[str]) -> bool:
     if thread.state is not ThreadState.LIVE:
         return False
     if not any(key in squeezed for key in keys):
-        return False  # cheap, and true of nearly every thread
+        return False  # a cheap test that is true for nearly every thread
     return any(term.key in keys for term in phrases(thread.title))
 
 
@@ -186,7 +186,7 @@ def _name(
 
 
 def _capitalised(surface: str) -> bool:
-    """Whether each word begins as a name does, or has no capitals to begin with."""
+    """Whether each word begins like a name, or is in a script without capitals."""
     return all(word[0].upper() == word[0] for word in surface.split())
 
 
@@ -198,7 +198,7 @@ def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
 
 
 def _extended(surface: str, threads: Sequence[Thread]) -> str:
-    """With the capitalised word that is nearly always before it, as in "Big Sur"."""
+    """The term with the capitalised word that nearly always precedes it, as in "Big Sur"."""
     pattern = re.compile(rf"(?:([A-Z][\w.+-]*) )?(?<![\w]){re.escape(surface)}(?![\w])")
     found = Counter(match.group(1) for t in threads for match in pattern.finditer(t.title))
     if found.total() < OFTEN:

@@ -32,7 +32,7 @@ class Quote:
     thread: Thread  # the thread the passage belongs to
     passage: Passage
     chosen_by: str  # "contrast", "rating" or "order"
-    tone: float = 0.0  # words of praise less words of objection
+    tone: float = 0.0  # words of praise minus words of objection
 
 
 @lru_cache(maxsize=1)
@@ -47,7 +47,7 @@ def _tones() -> dict[str, float]:
 
 
 def tone(text: str) -> float:
-    """Words of praise less words of objection; a negation before a word turns it round."""
+    """Words of praise minus words of objection; a negation before a word reverses it."""
     tones = _tones()
     folded = normalized(text[:LONGEST]).replace("’", "'")
     total = 0.0
@@ -119,7 +119,7 @@ def _contrast(candidates: list[list[Quote]]) -> tuple[Quote, ...]:
                 other = _extreme(theirs, -1.0 if one.tone > 0 else 1.0)
                 if one.tone * other.tone >= 0 or min(abs(one.tone), abs(other.tone)) < OPPOSED:
                     continue
-                # a common address says that they speak of the same thing
+                # a shared address means the same subject
                 apart = one.thread.url is None or one.thread.url != other.thread.url
                 key = -abs(one.tone - other.tone), apart, one.passage.link, other.passage.link
                 if best is None or (key[1], key[0], *key[2:]) < (best[1], best[0], *best[2:]):

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 FEWEST = 3  # threads below which nothing is an alert
-CHANCE = 0.05  # of so many threads in a usual week
+CHANCE = 0.05  # probability of this number of threads in a usual week
 MENTIONS = 2  # comments that must name the subject if the title and text do not
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af々"
@@ -66,7 +66,7 @@ class SubjectEvidence:
     rising: bool
     usual: float  # threads per week in the weeks before
     terms: tuple[str, ...] = ()  # the watched terms that were found this week
-    p_value: float = 1.0  # chance of so many threads in a usual week
+    p_value: float = 1.0  # probability of this number of threads in a usual week
 
 
 def watch_subject(
@@ -81,7 +81,8 @@ def watch_subject(
 ) -> SubjectEvidence:
     """Return the week of a watched subject, compared with the `weeks` weeks before.
 
-    `window` and `engagement` save reading and measuring the same threads again. Raises ValueError
+    With `window` and `engagement`, the same threads are not read and measured again. Raises
+    ValueError
     if a watch has no term or an empty one.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
@@ -242,7 +243,7 @@ def chance_of(count: int, before: Sequence[float]) -> float:
         + size * math.log(stays)
         + count * math.log1p(-stays)
     )
-    # the upper tail is summed itself: 1 less the rest would lose what is far below 1e-16
+    # the upper tail is summed directly, because 1 minus the rest would lose values far below 1e-16
     term = total_tail = 1.0
     k = count
     while term > 1e-12 * total_tail or k < mean:

@@ -1,4 +1,4 @@
-"""Evidence: what is known of a story, as numbered items that every sentence must rest on.
+"""Evidence: the facts of a story as numbered items, which every sentence must cite.
 
 Items are texts (titles and passages); counts are kept apart, since only code may print a number of
 a community, together with the time it was read.
@@ -78,11 +78,12 @@ class Evidence:
 
     @property
     def heading(self) -> Thread:
-        """The thread a topic is named by: with most comments known, then points, then earliest."""
+        """The thread that names a topic: the one with most comments, then points, then the
+        earliest."""
         return min(self.threads, key=_prominence)
 
     def cited(self, numbers: Iterable[int]) -> tuple[Item, ...]:
-        """The items with these numbers; numbers that are none are left out."""
+        """The items with these numbers; unknown numbers are left out."""
         wanted = set(numbers)
         return tuple(item for item in self.items if item.number in wanted)
 

@@ -24,7 +24,7 @@ __all__ = ["Quote", "extract", "tokens"]
 MOST_SENTENCES = 120  # compared with each other; taken in turn from all passages
 PER_ITEM = 40
 DAMPING = 0.85
-RELEVANCE = 0.7  # of MMR: the rest is for being unlike what is chosen
+RELEVANCE = 0.7  # weight of centrality in MMR; the rest is for being different from the chosen ones
 ROUNDS = 30
 
 # Weight of a sentence by its kind of item: the source's own words before comments.
@@ -34,7 +34,7 @@ _STANDING = {
     ItemKind.POST: 1.2,
     ItemKind.COMMENT: 1.0,
 }
-# A sentence that begins so points at one before it.
+# A sentence with such a beginning refers to an earlier one.
 _POINTS_BACK = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
     r"|because|thus|instead|here|there|again|still|yet|well|lol|i mean"
@@ -75,7 +75,7 @@ def extract(
 
     Quotations of one passage keep its order; the passage of the best one comes first.
     `about` is what they should speak of, usually the title; texts in `without` are not taken
-    again. A function of its arguments alone: ties fall to the earlier sentence.
+    again. Deterministic: of equal sentences the earlier one is chosen.
     """
     quotes = _candidates(items, without)
     if not quotes or most < 1:

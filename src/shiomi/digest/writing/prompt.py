@@ -2,7 +2,7 @@
 
 Each line is one JSON object, so no text of a thread can end its place and speak as the prompt does.
 Passages that carry the marks of an injection are left out; titles are shown as they are. Counts of
-a thread are not given: what the model does not know it cannot misquote.
+a thread are left out, so that the model cannot misquote them.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _lines(evidence: Sequence[Item]) -> Iterator[str]:
     several = len({item.community for item in evidence}) > 1
     for item in evidence:
         row: dict[str, object] = {"number": item.number, "kind": item.kind.value}
-        if several:  # a name that is not needed is a name that a small model writes about
+        if several:  # small models write about every name they see, so unneeded names are left out
             row["from"] = community_label(item.community)
         if item.kind is ItemKind.COMMENT and item.points is not None:
             row["points"] = item.points

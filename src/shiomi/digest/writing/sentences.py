@@ -1,4 +1,4 @@
-"""Sentences of plain text, English and Japanese, and which of them are worth quoting.
+"""Split plain text into sentences, English and Japanese, and find those worth quoting.
 
 Text of threads is untrusted and untidy: hard line breaks, quoted parts of other comments, lists,
 bare addresses, code, hidden characters. Each sentence becomes one line of visible characters, word
@@ -71,7 +71,7 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _continues(held: str, line: str) -> bool:
-    """Whether a line goes on with the paragraph held: hard-wrapped text does, headings do not."""
+    """Whether a line continues the current paragraph: hard-wrapped text does, headings do not."""
     return (len(held) > 50 and held[-1] not in ":：") or line[:1].islower()
 
 

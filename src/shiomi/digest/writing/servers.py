@@ -1,7 +1,7 @@
 """Ask a model server for its facts, and find the servers of this machine.
 
-Ollama tells the context by POST /api/show, llama.cpp by GET /props, vLLM and LM Studio by their
-lists of models. Everything is optional: an unknown fact is None.
+The context comes from POST /api/show (Ollama), GET /props (llama.cpp), or the list of models (vLLM,
+LM Studio). Everything is optional: an unknown fact is None.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts of a story that code states without a model: counts, standing, kind of page, tags.
+"""Facts of a story that need no model: counts, rank, kind of page, tags.
 
 Each statement names a thread, a community, a page or a count. A count is printed only with the
 time it was read.

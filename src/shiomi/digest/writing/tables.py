@@ -18,7 +18,8 @@ def rows(name: str) -> list[str]:
 
 @lru_cache
 def patterns(name: str) -> re.Pattern[str]:
-    """The patterns of a text file, one a line, as one: case aside, "." crosses lines."""
+    """The patterns of a text file, one per line, joined: case is ignored, "." matches line
+    breaks."""
     return re.compile("|".join(rows(name)), re.IGNORECASE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""Write a theme of the week: its leading threads, then how many there are and where."""
+"""Write a theme of the week: its leading threads, then their number and communities."""
 
 from __future__ import annotations
 

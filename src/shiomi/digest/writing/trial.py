@@ -15,7 +15,7 @@ from shiomi.digest.writing.model import ModelWriter
 
 __all__ = ["Trial", "try_writer"]
 
-PROMPT_TOKENS = 3_500  # of a topic with all the evidence that is shown
+PROMPT_TOKENS = 3_500  # tokens of a topic with all its evidence
 ANSWER_TOKENS = 500
 
 _LINK = "https://news.ycombinator.com/item?id=1"
@@ -64,7 +64,7 @@ def try_writer(
         total, fault = writer.account.total, writer.fault
     tokens = max(total.completion_tokens, 1)
     speed = tokens / max(total.seconds, 0.001)
-    # reading the prompt is counted with the answer: both grow together in a real topic
+    # the time for the prompt is included, because it grows with the answer in a real topic
     share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
     seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
     failed = fault if grounded is None and fault != "ungrounded" else None

@@ -1,4 +1,4 @@
-"""decide(): the verdict on one request. Pure: no I/O but what the given state does.
+"""decide(): the verdict on one request. A pure function: only the given state does I/O.
 
 The order, first that applies:
 
@@ -47,7 +47,7 @@ from shiomi.gate.trap import caught, deeper, in_trap
 __all__ = ["decide"]
 
 _POSING = frozenset(("hints-disagree", "foreign-client-hints"))
-_RENEWED_SECONDS = 30 * 86_400.0  # after a cookie's end in which a POST with it renews it
+_RENEWED_SECONDS = 30 * 86_400.0  # after the end of a cookie in which a POST still renews it
 
 Note = Callable[[str, str], None]
 """Is told each step of a decision and what it came to, for `shiomi gate try`."""
@@ -78,7 +78,7 @@ def decide(
     identity: Identity | None = None,
     note: Note | None = None,
 ) -> Decision:
-    """Return the verdict on a request. Never raises on a request, whatever it holds.
+    """Return the verdict on a request. No request makes it raise.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def decide(
             case = _Case(request, prepared, state, clients, identity, now, note)
             return _own_page(case, known)
         ruled = _ruled(request, prepared, identity, note)
-        # The same browser at the same address as a banned one, which may be another person's.
+        # Same browser and address as a banned client, but perhaps another person.
         alike = until > 0.0 and not ruled.spared
         if ruled.free and not alike:
             return ruled.passed
@@ -170,7 +170,7 @@ def _without_state(
     note: Note | None,
     error: StateError,
 ) -> Decision:
-    """The verdict where budgets and bans cannot be looked up: the operator's stated choice."""
+    """The verdict if the state fails: the operator's `on_failure`."""
     if note is not None:
         note("state", str(error))
     stand_in = _NoState(state)
@@ -194,14 +194,14 @@ def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decis
 def _poses(request: Request, identity: Identity) -> bool:
     """Whether a browser's client hints name another browser than its User-Agent does.
 
-    Automated browsers with a made-up User-Agent are like that; so is an extension that changes it,
-    whose user presses the button once.
+    Automated browsers with a false User-Agent do this. So do extensions that change it; their user
+    presses the button once.
     """
     return identity.client.purpose is Purpose.BROWSER and bool(_POSING & set(misfits(request)))
 
 
 def _without_cookie(case: _Case, known: KnownClient) -> Decision:
-    """The answer to a method that gets no page, of a client that needs the cookie.
+    """The answer to a client without the required cookie, for a method that cannot get a page.
 
     A browser asks without cookies whether it may send a request to another site (CORS preflight).
     A request with an expired cookie is not lost: it is let through, and the answer sets a new
@@ -304,7 +304,7 @@ def _page_response(
     return respond(status, _page(kind, language, case.policy.contact, said), headers)
 
 
-@lru_cache(maxsize=256)  # a flood of refusals is answered by the same few pages
+@lru_cache(maxsize=256)  # a flood of refusals gets the same few pages
 def _page(kind: str, language: str, contact: str, values: tuple[tuple[str, object], ...]) -> Page:
     paragraphs = (f"{kind}_text", "contact") if contact else (f"{kind}_text",)
     filled = {**dict(values), "contact": contact}
@@ -327,7 +327,7 @@ def _utc(seconds: float) -> str:
 
 
 class _NoState:
-    """Stands in for a state that cannot be reached: nobody is counted, nobody was revoked."""
+    """Replaces a state that cannot be reached: it counts nobody and bans nobody."""
 
     blocking = False
 

@@ -1,4 +1,4 @@
-"""A policy, prepared to be asked about many requests: its tables, and what was read from them.
+"""A policy prepared for many requests: its tables and a cache of results.
 
 Made once from a policy, and filled as clients come, within bounds.
 """
@@ -31,8 +31,9 @@ class Ruled(NamedTuple):
     free: bool  # allow
     refused: bool  # deny or tarpit
     challenged: bool
-    spared: bool  # the path's rule says that nobody is challenged there
-    passed: Decision  # what lets it through: at once, in its budget, or with the cookie
+    spared: bool  # the path's rule forbids challenges
+    # The verdict that lets it through: at once, within its budget, or with the cookie.
+    passed: Decision
 
 
 class PreparedPolicy:

@@ -1,9 +1,9 @@
-"""Token buckets: which ones a client's request takes from.
+"""Token buckets: those from which a client's request takes tokens.
 
 Four levels, each of a policy's budget or none: the address, its /24 or /48, its network, everybody.
 A request takes one token from each, or, if one is empty, from none, so that a refused client does
-not use up shared buckets. A bucket is kept by its theoretical arrival time (GCRA, ITU-T I.371): one
-number.
+not use up shared buckets. A bucket is stored as one number, its theoretical arrival time (GCRA,
+ITU-T I.371).
 
 An IPv4 address is counted alone and an IPv6 address by its /64, which belongs to one host and
 may change within as it likes (RFC 8981).
@@ -44,7 +44,7 @@ class Networks:
         return self._rules[min(names, key=self._order.__getitem__)] if names else None
 
     def name(self, address: bytes) -> bytes:
-        """Return what stands for the network: a rule's name, else the /16, or /32 of IPv6."""
+        """Return the key of the network: a rule's name, else the /16, or /32 of IPv6."""
         rule = self.rule(address)
         if rule is not None:
             return b"name " + rule.name.encode()

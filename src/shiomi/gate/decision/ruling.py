@@ -1,7 +1,7 @@
-"""The ruling of a policy on a client at a path: the action, and the budget that counts it.
+"""A policy's ruling for a client at a path: the action, and the budget that counts the request.
 
-Before any state is asked: used by `decide` for a request, and by `shiomi.gate.native` for every
-kind of request that there can be.
+It needs no state: `decide` uses it for one request, and `shiomi.gate.native` for every possible
+kind of request.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from shiomi.gate.purpose import Purpose
 
 __all__ = ["ruling"]
 
-_NOTHING_CLAIMED = (Purpose.BROWSER, Purpose.LIBRARY)  # there is no word of theirs to be proven
+_NOTHING_CLAIMED = (Purpose.BROWSER, Purpose.LIBRARY)  # purposes that claim no identity
 
 
 def ruling(
@@ -59,7 +59,7 @@ def ruling(
 def _by_purpose(
     policy: Policy, rule: PathRule | None, purpose: Purpose, *, verified: bool
 ) -> tuple[Action, bool]:
-    """The action for a purpose at a path, and whether the path's rule said it."""
+    """The action for a purpose at a path, and whether it comes from the path's rule."""
     if rule is not None:
         named = rule.purposes.get(purpose)
         if named is not None:

@@ -13,7 +13,7 @@ __all__ = ["Decision", "Verdict", "allowed"]
 
 
 class Verdict(StrEnum):
-    """The verdicts on a request, widest first."""
+    """The verdicts on a request, the least strict first."""
 
     ALLOW = "allow"  # the site answers
     ANSWER = "answer"  # the gate answers: robots.txt, the cookie, the trap's first page

@@ -146,7 +146,7 @@ location ^~ {policy.challenge.path} {{
 
 
 def _nginx_site(site: str) -> str:
-    """A location for a site that listens elsewhere; none where the server has its own."""
+    """A location for a site that listens elsewhere; empty if the server has its own locations."""
     if not site:
         return ""
     return f"""
@@ -191,7 +191,7 @@ def _media_type(file: Response) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string of nginx's; it has no way to write a dollar sign that is none of a variable."""
+    """A string in nginx's syntax, which cannot write a dollar sign outside a variable."""
     if "$" in text:
         raise CompileError(f"nginx cannot be told {text!r}: take the dollar sign out of the policy")
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,7 +1,7 @@
 """serve(): the forward-auth service as a process, or several, under uvicorn.
 
-Workers share a state. Each writes its counts into a folder of the run, where the worker that is
-asked for /metrics finds them.
+Workers share a state. Each worker writes its counts into one folder; the worker that answers
+/metrics reads them all.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["Service", "application", "serve"]
 
 _log = logging.getLogger(__name__)
-_SERVICE = "SHIOMI_GATE_SERVICE"  # the environment is what every kind of worker inherits
+_SERVICE = "SHIOMI_GATE_SERVICE"  # every kind of worker inherits the environment
 _SAVE_SECONDS = 1.0  # how often a worker writes its counts down
-_KEEP_ALIVE_SECONDS = 75  # longer than a web server keeps its connections here
+_KEEP_ALIVE_SECONDS = 75  # longer than a web server keeps its connections to this service
 _BACKLOG = 2048
 _STOP_SECONDS = 10  # for requests under way when the service is stopped
 
@@ -58,7 +58,7 @@ class Service:
     refusals: Path | None = None  # a file that gets a line of JSON for each refusal
 
     def gatekeeper(self, before: Gatekeeper | None = None) -> Gatekeeper:
-        """Return what decides; with the state and the counts of `before`, if there was one.
+        """Return the gatekeeper, with the state and the counts of `before`, if there was one.
 
         Raises
         ------
@@ -213,7 +213,7 @@ def application() -> _Worker:
 
 
 class _Worker:
-    """The service in one worker: its counts are written down while it lives."""
+    """The service in one worker; it writes its counts to a file while it runs."""
 
     def __init__(self, service: Service, run: Path, where: str) -> None:
         self._service = service
@@ -252,7 +252,7 @@ class _Worker:
         )
 
     def _announce(self) -> None:
-        """The first worker of a service says that it answers."""
+        """The first worker of a service reports that it is ready."""
         try:
             (self._run / "ready").touch(exist_ok=False)
         except OSError:
@@ -273,5 +273,5 @@ class _Worker:
     def _save(self) -> None:
         try:
             self._gatekeeper.metrics.save(self._run)
-        except OSError as error:  # a full disk costs other workers' counts, and nothing else
+        except OSError as error:  # a full disk only loses the counts of other workers
             _log.warning("counts cannot be written to %s: %s", self._run, error.strerror)

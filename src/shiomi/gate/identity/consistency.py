@@ -1,8 +1,8 @@
-"""How well a browser's headers fit what its User-Agent says.
+"""How well a browser's headers agree with its User-Agent.
 
-Libraries that pose as a browser often forget what the browser would have sent. A library that takes
-care does not, and an extension, a proxy or an old device makes an honest browser look odd: so this
-is a weight, one among others, and never a reason by itself.
+Libraries that pose as a browser often forget what the browser would have sent. A careful library
+sends them, and an extension, a proxy or an old device can change an honest browser's headers. So
+the result is one weight among others, never a reason by itself.
 
 Headers that browsers send, by version: Fetch Metadata (`Sec-Fetch-*`, W3C) from Chrome 76, Edge 79,
 Firefox
@@ -19,11 +19,11 @@ from shiomi.gate.request import Request
 __all__ = ["WEIGHTS", "inconsistency", "misfits"]
 
 WEIGHTS = {
-    "no-accept-language": 40,  # every browser sends one; some privacy tools take it away
+    "no-accept-language": 40,  # every browser sends one; some privacy tools remove it
     "no-accept": 40,
     "no-accept-encoding": 20,
-    "no-sec-fetch": 50,  # a browser young enough to send it, over HTTPS
-    "no-client-hints": 30,  # a Chromium young enough to send them, over HTTPS
+    "no-sec-fetch": 50,  # a browser version that sends it, over HTTPS
+    "no-client-hints": 30,  # a Chromium version that sends them, over HTTPS
     "foreign-client-hints": 60,  # hints that no Firefox or Safari sends
     "hints-disagree": 60,  # the hints' version is not the User-Agent's
     "odd-sec-fetch": 40,  # a value that the specification does not have
@@ -39,12 +39,12 @@ _SITES = {b"none", b"same-origin", b"same-site", b"cross-site"}
 
 
 def inconsistency(request: Request) -> int:
-    """Return how badly the headers fit a browser: 0 where they fit, else a sum of `WEIGHTS`."""
+    """Return a sum of `WEIGHTS`: 0 if the headers agree with the browser."""
     return sum(WEIGHTS[name] for name in misfits(request))
 
 
 def misfits(request: Request) -> list[str]:
-    """Return the names, in `WEIGHTS`, of what does not fit."""
+    """Return the keys in `WEIGHTS` of the headers that do not agree."""
     headers = request.headers
     found = [
         f"no-{name}"

@@ -1,4 +1,4 @@
-"""The file of User-Agent patterns, made from the lists others keep and our own tables.
+"""The file of User-Agent patterns, made from public lists and our own tables.
 
 Two lists are read: `crawler-user-agents.json` (patterns with tags) and `robots.json` of
 ai.robots.txt (names of AI crawlers). The purpose of a client comes from `data/clients.tsv` if it is
@@ -38,7 +38,7 @@ AI_PURPOSES = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
 
 
 def own_tables() -> tuple[list[Pattern], frozenset[str], list[Pattern]]:
-    """Return our clients by name, the lists' patterns that are not taken, and our shapes."""
+    """Return our clients by name, the list patterns to leave out, and our shapes."""
     data = resources.files("shiomi.gate") / "data"
     clients = (data / "clients.tsv").read_text(encoding="utf-8")
     shapes = (data / "shapes.tsv").read_text(encoding="utf-8")
@@ -110,7 +110,8 @@ def _at_a_word(regex: str, agents: list[str]) -> str:
     """Return the pattern anchored at the beginning of a word, unless one of its examples
     contradicts it.
 
-    The list's patterns mind the case and ours do not: `NING\\/` would be found in Lightning/1.0.
+    The list's patterns are case-sensitive and ours are not: `NING\\/` would be found in
+    Lightning/1.0.
     """
     client = Client("", Purpose.LIBRARY)
     if UserAgents([Pattern(regex, client)]).client(" ") is client:
@@ -143,8 +144,8 @@ def _name(regex: str) -> str:
 def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> list[Pattern]:
     """Return all patterns in the order in which they win: AI by name, others by name, shapes.
 
-    A name of `ai_robots` that our table knows already, as whatever, adds nothing; a pattern of
-    `crawlers` whose name it knows stands for the client of that name.
+    A name of `ai_robots` that our table already has adds nothing. A pattern of `crawlers` with a
+    name from our table stands for that client.
     """
     clients, dropped, shapes = own_tables()
     known = UserAgents(clients)
@@ -162,7 +163,8 @@ def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> 
 
 
 def _by_kind(patterns: list[Pattern]) -> list[Pattern]:
-    """Those with a purpose first: a feed reader often names the HTTP library it is made with."""
+    """Patterns with a purpose come first, because a feed reader often also names its HTTP
+    library."""
     return sorted(patterns, key=lambda pattern: pattern.client.purpose is Purpose.LIBRARY)
 
 

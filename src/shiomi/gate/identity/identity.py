@@ -1,4 +1,4 @@
-"""Identity: who a client says it is, and what is known of whether it says the truth.
+"""Identity: the client that a request claims to be, and whether the claim is proven.
 
 Three proofs, the cheap ones first: its address lies in a range that the operator publishes
 (`published_ranges.py`); its request is signed with a key that the operator of the gate trusts
@@ -7,9 +7,9 @@ address (`reverse_dns.py`). One proof is enough. A claim from outside the publis
 failed until DNS confirms it: a resolver that does not answer leaves it failed. Without published
 ranges, a resolver that does not answer proves nothing.
 
-Most clients cannot be proven at all, browsers first among them: `verified` is None, and what a
-policy does with such is its own to say. Of a browser it is weighed how well its headers fit what it
-says it is (`consistency.py`); that weight never decides alone.
+Most clients cannot be proven at all, browsers first among them: `verified` is then None, and the
+policy decides. A browser's headers get a weight for how well they agree
+with its User-Agent (`consistency.py`); that weight never decides alone.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Identity(NamedTuple):
 
     @property
     def lies(self) -> bool:
-        """It says it is somebody whom it has been found not to be."""
+        """Its claim was checked and is false."""
         return self.verified is False
 
 
@@ -90,7 +90,7 @@ class Tables:
 
     def by_name(self, client: Client, verified: bool | None = None) -> Identity:
         """Return the identity of a client by User-Agent and ranges alone; made once for each."""
-        key = (id(client), verified)  # a client's own hash takes as long as all the rest
+        key = (id(client), verified)  # computing a client's hash takes as long as everything else
         identity = self._known.get(key)
         if identity is None:
             by = "user-agent" if verified is None else "ranges"
@@ -102,7 +102,7 @@ class Tables:
 def load_tables(
     folder: Path | None = None, *, signed_by: Callable[[Request], Client | None] | None = None
 ) -> Tables:
-    """Return the tables of the package, overlaid by what lies in the operator's `folder`.
+    """Return the tables of the package; files in the operator's `folder` replace them.
 
     `shiomi gate update` writes patterns and ranges there. Keys of bots that sign their requests are
     read from `keys/` in it (`signature_keys.py`), where `signed_by` is not given.
@@ -126,7 +126,7 @@ def load_tables(
 
 
 def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identity:
-    """Return who sent the request, as far as it is known without a DNS query.
+    """Return the identity of the sender, as far as it is known without a DNS query.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""The ranges that operators publish, by name: `data/ranges/`, overlaid by the operator's own."""
+"""The ranges that operators publish, by name: `data/ranges/`, and the operator's own files, which
+replace them."""
 
 from __future__ import annotations
 

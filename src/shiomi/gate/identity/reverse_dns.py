@@ -1,12 +1,12 @@
-"""Forward-confirmed reverse DNS: does a client's address belong to whom it says it is?
+"""Forward-confirmed reverse DNS: does a client's address belong to the operator it names?
 
 The address is asked for its names (PTR); a name under one of the operator's suffixes is asked for
 its addresses (A or AAAA), and the client's must be among them. The first answer alone proves
 nothing: the holder of an address can give it any name.
 
-Nothing here waits long or grows without bound, whoever asks: every question has a time limit, so
-many are under way at a time and no more, answers are remembered up to a number, and those who ask
-the same wait for the same answer. Without an answer there is no proof, for or against (None).
+Time and memory are bounded: every query has a time limit, the number of queries at a time and of
+cached answers is limited, and equal queries share one answer. Without an answer there is no proof,
+for or against (None).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ReverseDns", "belongs"]
 
-_MOST_NAMES = 8  # of one address that are looked at; honest ones have one or two
+_MOST_NAMES = 8  # names of one address that are checked; honest addresses have one or two
 _SHORTEST, _LONGEST = 300.0, 86_400.0  # seconds an answer is kept, whatever its TTL says
-_NO = 3600.0  # seconds a no is kept
-_NO_ANSWER = 30.0  # seconds in which a resolver that failed is not asked the same again
+_NO = 3600.0  # seconds for which a "no" is cached
+_NO_ANSWER = 30.0  # seconds before a failed query is sent again
 
 _Key = tuple[bytes, tuple[str, ...]]
 
@@ -91,7 +91,7 @@ class ReverseDns:
     async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
         """Return whether the packed address belongs under one of the suffixes; None: no answer.
 
-        A caller that is cancelled leaves the question to the others who wait for it.
+        If a caller is cancelled, the query goes on for the other callers that wait for it.
         """
         key = (address, tuple(suffixes))
         known = self._answers.get(key)
@@ -108,7 +108,8 @@ class ReverseDns:
 
     @cached_property
     def _resolver(self) -> Resolver:
-        """Made with the first question: dnspython takes as long to import as all of the gate."""
+        """Made with the first query, because dnspython takes as long to import as the whole
+        gate."""
         from dns.asyncresolver import Resolver
 
         resolver = Resolver(configure=not self._nameservers)
@@ -119,7 +120,7 @@ class ReverseDns:
         return resolver
 
     async def _ask(self, key: _Key) -> bool | None:
-        """Ask DNS, remember what it said, and make room for the next question; never raises."""
+        """Query DNS, cache the answer, and make room for the next query; never raises."""
         answer, kept = None, _NO_ANSWER
         try:
             async with asyncio.timeout(self._timeout):
@@ -137,7 +138,7 @@ class ReverseDns:
     async def _confirmed(
         self, address: bytes, suffixes: Sequence[str]
     ) -> tuple[bool | None, float]:
-        """The answer, and for how many seconds it is good."""
+        """The answer, and the seconds for which it is valid."""
         from dns.reversename import from_address
 
         names = await self._resolve(from_address(text_of(address)).to_text(), "PTR")

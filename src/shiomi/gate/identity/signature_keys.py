@@ -3,8 +3,8 @@
 One folder; each `NAME.json` in it holds the keys of the client called NAME in the patterns
 ("ChatGPT-User.json"), as the client's operator publishes them under
 `/.well-known/http-message-signatures-directory` (a JWK set, RFC 7517), or as a signature agent card
-with the keys inside. A client that no pattern knows says in the member `gate-purpose` what it is
-for. With a `registry.txt` in the folder (URLs of cards, one a line), cards not named there are
+with the keys inside. For a client without a pattern, the member `gate-purpose` gives its purpose.
+With a `registry.txt` in the folder (URLs of cards, one a line), cards not named there are
 refused.
 """
 
@@ -36,7 +36,7 @@ _SALT = 64  # bytes, of rsa-pss-sha512 (RFC 9421, 3.3.1)
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """A public key, whose it is, and when it is good (Unix seconds)."""
+    """A public key, its owner, and its period of validity (Unix seconds)."""
 
     thumbprint: str
     client: Client
@@ -46,7 +46,7 @@ class TrustedKey:
     expires: float = math.inf
 
     def verifies(self, signature: bytes, base: bytes) -> bool:
-        """Return whether the signature of the text is this key's."""
+        """Return whether this key made the signature of the text."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
@@ -127,7 +127,7 @@ def _client(document: Mapping[str, Any], path: Path, by_name: Mapping[str, Clien
 
 
 def keys_of(document: Mapping[str, Any], client: Client, *, where: str) -> list[TrustedKey]:
-    """Return the keys of a JWK set or of a signature agent card; those of other kinds are left.
+    """Return the keys of a JWK set or of a signature agent card; keys of other types are skipped.
 
     Raises
     ------

@@ -55,7 +55,7 @@ _END = re.compile(r"[ \t]*\Z")
 
 
 class _Text:
-    """A text and how far it has been read."""
+    """A text and the position of the reader in it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -78,7 +78,7 @@ class _Text:
 
 
 def parse_dictionary(text: str) -> dict[str, Member]:
-    """Return the members of a dictionary by key, the last of a key's.
+    """Return the members of a dictionary by key; of repeated keys the last one.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def _bare(source: _Text) -> Bare:
 
 
 def serialise(member: Member) -> str:
-    """Return a member as it is written, in the one way the specification leaves (RFC 9651, 4.1)."""
+    """Return the text of a member in its canonical form (RFC 9651, 4.1)."""
     if isinstance(member, Item):
         return _written(member.value) + _written_parameters(member.parameters)
     items = " ".join(serialise(item) for item in member.items)

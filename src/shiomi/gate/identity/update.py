@@ -32,20 +32,20 @@ from shiomi.gate.identity.user_agents import Pattern, UserAgents, read_patterns
 __all__ = ["Change", "Source", "Update", "read_update", "write_update"]
 
 _BIGGEST = 64 << 20  # bytes of a file
-_SHORTEST = {4: 8, 16: 16}  # bits of a prefix: nobody's crawler has more of the internet than that
+_SHORTEST = {4: 8, 16: 16}  # bits of a prefix: no crawler has a larger network than that
 _PREFIX_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 class Source(NamedTuple):
-    """A file, and the name its ranges get: "" where the file's own name says it."""
+    """A file, and the name for its ranges: "" to use the file's own name."""
 
     path: Path
     name: str = ""
 
 
 class Change(NamedTuple):
-    """What a name ("patterns", "ranges/openai") held and holds, in entries."""
+    """A name ("patterns", "ranges/openai") and its number of entries before and after."""
 
     name: str
     before: int
@@ -59,7 +59,8 @@ class Update:
     crawlers: list[Pattern] | None = None
     ai_robots: list[Pattern] | None = None
     ranges: dict[str, list[Prefix]] = field(default_factory=dict)
-    origins: dict[str, list[str]] = field(default_factory=dict)  # files by what they went into
+    # The files by the names of their lists.
+    origins: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read_update(sources: Iterable[Source]) -> Update:
@@ -154,7 +155,7 @@ def _take_ranges(
 
 
 def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) -> list[Change]:
-    """Write what was read into the folder; return what changed by it.
+    """Write the lists into the folder; return the changes.
 
     Parameters
     ----------
@@ -193,7 +194,7 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
 
 
 def _patterns(update: Update, before: Sequence[Pattern]) -> list[Pattern]:
-    """All patterns; of a list that was not given, those of before stay."""
+    """All patterns; those of a list that was not given stay as they were."""
     clients, _, shapes = own_tables()
     own = {pattern.regex for pattern in (*clients, *shapes)}
     kept = [pattern for pattern in before if pattern.regex not in own]

@@ -3,10 +3,10 @@
 The patterns are one file, `data/user_agents.tsv`, in the order in which they win: AI crawlers by
 name, other clients by name (`data/clients.tsv`, made by hand, then the lists' own), then what the
 mere shape of an agent says (`data/shapes.tsv`). `crawler_lists.py` makes it, `shiomi gate update`
-rebuilds it. RE2 asks all of them in one pass over the text, in time linear in its length whatever
-the text; frequent agents are remembered.
+rebuilds it. RE2 tries all of them in one pass, always in time linear in the length of the text;
+frequent agents are cached.
 
-A User-Agent is a claim. Whether it is true is for `shiomi.gate.identity` to say.
+A User-Agent is a claim. `shiomi.gate.identity` checks whether it is true.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LONGEST_REMEMBERED = 512  # characters; with both generations full, at most abo
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """How a client's word can be checked; either proof is enough.
+    """How a client's claim can be checked; one of the proofs is enough.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A client by name: what it is for, who runs it ("" where unknown), how to check its word."""
+    """A client: its name, its purpose, its operator ("" if unknown), and how to check its claim."""
 
     name: str
     purpose: Purpose
@@ -68,7 +68,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """One regular expression (of RE2 and PCRE alike, case ignored) and the client it tells."""
+    """One regular expression (for RE2 and PCRE, case ignored) and the client it identifies."""
 
     regex: str
     client: Client
@@ -84,7 +84,7 @@ _OVERLONG = Client("over-long User-Agent", Purpose.LIBRARY)
 
 
 class UserAgents:
-    """Patterns, ready to be asked.
+    """Compiled patterns.
 
     Parameters
     ----------
@@ -110,7 +110,8 @@ class UserAgents:
         return len(self.patterns)
 
     def client(self, agent: str | None) -> Client:
-        """Return whom the User-Agent names, or what its shape says; never fails, whatever it is."""
+        """Return the client that the User-Agent names, or the one its form suggests; never
+        fails."""
         if not agent:
             return NO_AGENT
         known = self._young.get(agent)
@@ -128,7 +129,7 @@ class UserAgents:
         return [self.patterns[number] for number in sorted(found)]
 
     def _remember(self, agent: str, client: Client) -> None:
-        """Keep it among the young; when these are many, they become the old and the old go."""
+        """Keep it in the young generation; when that is full, it replaces the old generation."""
         if len(self._young) >= _REMEMBERED:
             self._old = self._young
             self._young = {}
@@ -140,7 +141,7 @@ class UserAgents:
         client = self._match(f"{agent[:_LONGEST]} {agent[-_LONGEST:]}")
         if client is not None and client.purpose in _AI:
             return client
-        return _OVERLONG  # whatever else it says, no honest client says it at this length
+        return _OVERLONG  # no honest client sends a User-Agent of this length
 
     def _match(self, agent: str) -> Client | None:
         found = self._set.Match(agent.encode("utf-8", "replace"))

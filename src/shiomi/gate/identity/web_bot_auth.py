@@ -4,12 +4,13 @@ A signature counts if all of this is true (draft-meunier-web-bot-auth-architectu
 successors in the IETF's webbotauth group): its tag is `web-bot-auth`; it covers `@authority` or
 `@target-uri`, and `Signature-Agent` where that was sent; it has been created and has not expired;
 its key, named by JWK thumbprint (RFC 7638), is one that the operator of this gate trusts
-(`signature_keys.py`). Keys are never fetched here: a request must not make the gate send one.
+(`signature_keys.py`). The gate never fetches keys: a client's request must not make the gate send a
+request.
 `Signature-Agent` may be the string of the early drafts or the dictionary of the later ones;
 since keys are known beforehand it is covered, not followed.
 
-Checking an Ed25519 signature takes about 80 microseconds, so one that was good is remembered until
-it expires. Anyone who has read a signature can send it again before it expires: with
+Checking an Ed25519 signature takes about 80 microseconds, so valid ones are cached until they
+expire. Anyone who has read a signature can send it again before it expires: with
 `replay="refuse"` each must have a nonce, and each nonce counts once (per process).
 """
 
@@ -35,7 +36,7 @@ __all__ = ["WebBotAuth", "parse_signature_agent", "signature_base"]
 
 _TAG = "web-bot-auth"
 _LONGEST_HEADER = 8192  # characters of Signature-Input and of Signature
-_MOST_SIGNATURES = 4  # of one request that are tried
+_MOST_SIGNATURES = 4  # signatures of one request that are checked
 _MOST_COMPONENTS = 32
 
 
@@ -78,7 +79,7 @@ class WebBotAuth:
         self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def signer(self, request: Request) -> Client | None:
-        """Return whose good signature the request has; None if it has none. Never raises."""
+        """Return the signer of the request's valid signature; None if it has none. Never raises."""
         written = request.header("signature-input")
         signatures = request.header("signature")
         if not written or max(len(written), len(signatures)) > _LONGEST_HEADER:
@@ -130,7 +131,7 @@ class WebBotAuth:
         return key.not_before <= now + self._skew and now - self._skew < key.expires
 
     def _first_time(self, parameters: Parameters, key: TrustedKey, now: float) -> bool:
-        """Whether the nonce has not been seen, where that matters; now it has."""
+        """Return whether the nonce is new, if nonces count; remember it."""
         if not self._refuse:
             return True
         nonce = parameters.get("nonce")
@@ -142,7 +143,7 @@ class WebBotAuth:
         while self._nonces and next(iter(self._nonces.values())) + self._skew < now:
             self._nonces.popitem(last=False)
         if len(self._nonces) >= self._most:
-            return False  # forgetting one that is still good would let it be used again
+            return False  # a nonce that is forgotten too early could be used again
         self._nonces[used] = float(parameters["expires"])
         return True
 

@@ -1,4 +1,4 @@
-"""User-Agent patterns as tables that a server can go through: first match wins, and fast.
+"""User-Agent patterns as tables for a web server: the first match wins, and matching is fast.
 
 `decide` asks all patterns at once and takes the first that matches. A server tries one expression
 after the other, so the patterns are grouped by what they come to under the policy, their *kind*:

@@ -154,7 +154,7 @@ def _resolved(plan: Plan) -> Iterator[str]:
 
 
 def _as_sent(plan: Plan) -> Iterator[str]:
-    """The same of the path as it was sent, where it may mean another to the site."""
+    """The same for the path as sent, if the site may read it as another path."""
     rest = len(plan.rules)
     yield f"RewriteCond %{{THE_REQUEST}} {_regex(_ODD, negated=True)}"
     yield f"RewriteRule ^ - [S={rest + 2}]"
@@ -171,7 +171,7 @@ def _as_sent(plan: Plan) -> Iterator[str]:
 
 
 def _refusal(plan: Plan, path: str) -> Iterator[str]:
-    """403 for whatever is not known to be let through."""
+    """403 for every request that no rule lets through."""
     refused = (Action.DENY, Action.TARPIT)
     good = [key for key, outcome in plan.rows if outcome.action not in refused]
     key = f"%{{ENV:gate_network}}:%{{ENV:gate_kind}}:%{{ENV:gate_{path}}}"

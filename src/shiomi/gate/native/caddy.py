@@ -103,7 +103,7 @@ def _agents(plan: Plan) -> Iterator[str]:
 
 
 def _paths(plan: Plan) -> Iterator[str]:
-    """`path_regexp` sees the path resolved, `{path}` is decoded once and nothing else."""
+    """`path_regexp` sees the resolved path; `{path}` is only decoded once."""
     rules = sorted(plan.rules.items())
     yield "map {path} {gate_sent} {"
     yield r'    "~(?s)^/\.well-known/(?:.*/)?(?:/.*|\.{1,2}(?:/.*)?)$" p'
@@ -113,7 +113,7 @@ def _paths(plan: Plan) -> Iterator[str]:
     yield "    default p"
     yield "}"
     yield "vars gate_path p"
-    for number, rule in reversed(rules):  # the last that sets it counts
+    for number, rule in reversed(rules):  # the last directive that sets it wins
         word = path_word(number)
         yield f"@gate_{word} path_regexp {quoted_regex(decoded_regex(rule))}"
         yield f"vars @gate_{word} gate_path {word}"

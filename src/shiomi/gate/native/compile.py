@@ -25,7 +25,7 @@ __all__ = ["Compiled", "compile_policy", "shipped_ranges"]
 
 @dataclass(frozen=True)
 class Compiled:
-    """A server's files by name, the policy they say, and what they could not say."""
+    """A server's files by name, their policy, and the policy features that they cannot express."""
 
     server: str
     files: Mapping[str, str]
@@ -64,8 +64,8 @@ def compile_policy(
 
     Raises
     ------
-    CompileError
-        The server is not known, cannot say the policy, or nobody said what becomes of a challenge.
+    CompileError The server is unknown, cannot express the policy, or `challenge` is needed and
+    missing.
     DataError
         A file of patterns or ranges cannot be read.
     MissingError

@@ -20,7 +20,7 @@ _ALL = frozenset(SERVERS)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Something that servers cannot do by themselves.
+    """A policy feature that some servers cannot express by themselves.
 
     Attributes
     ----------
@@ -182,7 +182,8 @@ _SERVED = frozenset({"signatures", "two-agents", "long-agents"})
 
 
 def gaps(server: str, policy: Policy, *, service: bool = False) -> list[Gap]:
-    """Return what the server cannot do of this policy, alone or with a service to ask."""
+    """Return the features of this policy that the server cannot express, alone or with a
+    service."""
     return [
         gap
         for gap in GAPS

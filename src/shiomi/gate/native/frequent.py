@@ -1,4 +1,4 @@
-"""User-Agents that come often: to be looked up whole, before any pattern is tried."""
+"""Frequent User-Agents: a server looks them up whole before it tries a pattern."""
 
 from __future__ import annotations
 

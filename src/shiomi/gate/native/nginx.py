@@ -42,7 +42,7 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
     Raises
     ------
     CompileError
-        The policy wants something that nginx cannot do, not even nearly.
+        The policy has a feature that nginx cannot express, even approximately.
     """
     if plan.policy.proxies.trusted and plan.policy.proxies.header == "forwarded":
         raise CompileError(
@@ -59,7 +59,7 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of nginx's, taken as it is but for `$` in values.
+    """Return a text as one word of nginx's configuration; only `$` in values keeps a meaning.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def _regex(pattern: str, *, case: bool = False) -> str:
 
 
 def _key(text: str) -> str:
-    """A `map` key that is a text, whatever it begins with."""
+    """A `map` key that is plain text, also if it begins with a special character."""
     special = text.startswith(("~", "\\")) or text in (
         "default",
         "hostnames",
@@ -114,7 +114,7 @@ def _agents(plan: Plan) -> Iterator[str]:
 
 
 def _ranges(plan: Plan) -> Iterator[str]:
-    """Which of the published ranges hold the address, where a kind of client asks."""
+    """The published ranges that hold the address, for kinds of clients that need them."""
     rows = []
     for kind, verified in plan.verified.items():
         yield f"geo $shiomi_in_{kind} {{"
@@ -174,7 +174,7 @@ def _cut(patterns: Sequence[str], write: Callable[[Sequence[str]], str]) -> Iter
 def _outcomes(plan: Plan) -> Iterator[str]:
     rows = [(f'"{key}"', outcome.name) for key, outcome in plan.rows]
     network = "$shiomi_network" if plan.networks else "n"
-    # A missing entry is impossible; if there were one, the request would be refused.
+    # Every entry exists; a missing one would refuse the request.
     yield from _map(f'"{network}:$shiomi_class:$shiomi_path"', "shiomi_resolved", rows, "deny")
     yield from _map(f'"{network}:$shiomi_class:$shiomi_sent"', "shiomi_as_sent", rows, "deny")
     pairs = [(f'"{key}"', outcome.name) for key, outcome in plan.pairs]
@@ -216,7 +216,7 @@ def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]
         yield f"limit_req_zone ${name} zone={name}:{size}m rate={_rate(rate)};"
     if any(outcome.action is Action.TARPIT for outcome in plan.outcomes):
         per_second = max(1, _REFUSAL_BYTES // max(1, plan.policy.tarpit.seconds))
-        at_once = [("REJECTED", "0")]  # one connection too many is not held
+        at_once = [("REJECTED", "0")]  # further connections are closed
         yield from _map("$limit_conn_status", "shiomi_rate", at_once, str(per_second))
         yield "limit_conn_zone all zone=shiomi_tarpit:1m;"
 
@@ -284,7 +284,7 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
 
 
 def _refusals(plan: Plan) -> Iterator[str]:
-    """403, past whatever page the site has for it, as a service might be asked for that."""
+    """403 without the site's own error page, because that page could lead to a service."""
     actions = {outcome.action for outcome in plan.outcomes}
     if Action.DENY in actions:
         yield "if ($shiomi_verdict = deny) { return 418; }"

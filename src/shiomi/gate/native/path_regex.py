@@ -1,8 +1,8 @@
 """Patterns of paths as regular expressions of PCRE2, RE2 and Go alike, for servers.
 
 Servers hold a path in two forms: decoded and resolved, as rules are meant to match it, and as it
-was sent. An application behind the server may read the second in its own way, so what is sent is
-also matched decoded once and not resolved: each byte as itself or percent-encoded.
+was sent. An application behind the server may read the second form in its own way. So the path as
+sent is matched too: decoded once and not resolved, each byte plain or percent-encoded.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _QUANTIFIERS = frozenset("*+?{")
 _BY_NUMBER = " ;%#'\"`{"  # see `shiomi.gate.native.tame`
 _AROUND = 16  # characters around a branch
 _BRANCHES = 3  # classes tested one after the other before a branch is looked at
-_LEAF = 4  # so few branches are tried as they are
+_LEAF = 4  # up to this many branches are tried directly
 _FOLDS = 4  # a class of more letters than this is kept as a class
 _WAYS = 32  # most beginnings in one pattern
 _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
@@ -30,7 +30,8 @@ _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
 
 @dataclass(slots=True)
 class _Node:
-    """The patterns that begin alike: by the next character, and what else follows here."""
+    """Patterns with the same beginning: the branches by next character, and the rest patterns
+    here."""
 
     children: dict[str, _Node] = field(default_factory=dict)
     tails: list[str] = field(default_factory=list)  # "" where a pattern ends here
@@ -161,14 +162,14 @@ class _Head:
     where: str = ""  # one of _WHERE
     behind: str = ""  # a class that the literal has to follow
     literal: str = ""  # in lower case
-    ways: int = _WAYS  # into so many it may still be parted
+    ways: int = _WAYS  # the number of branches that are still allowed
 
     @property
     def empty(self) -> bool:
         return not (self.where or self.behind or self.literal)
 
     def tail(self, rest: str) -> str:
-        """The pattern that has to match after the literal."""
+        """The pattern for the text after the literal."""
         if not self.behind:
             return rest
         if not self.literal:

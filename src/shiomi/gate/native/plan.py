@@ -47,7 +47,7 @@ class Outcome:
         return f"{self.action.value}-{self.budget}" if self.budget else self.action.value
 
     def narrower(self, other: Outcome) -> Outcome:
-        """The one of two that lets less through; this one, where both let through as much."""
+        """The stricter one of two verdicts; this one if both are equally strict."""
         return self if other.action.narrower(self.action) is self.action else other
 
 

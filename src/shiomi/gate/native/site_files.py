@@ -12,7 +12,7 @@ __all__ = ["SiteFile", "site_files"]
 
 @dataclass(frozen=True, slots=True)
 class SiteFile:
-    """A file: the path it is answered at, its name on disk, its media type and what is in it."""
+    """A file: its URL path, its name on disk, its media type and its content."""
 
     path: str
     name: str

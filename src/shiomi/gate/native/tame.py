@@ -1,4 +1,4 @@
-"""Regular expressions without any character that means something to a configuration file."""
+"""Regular expressions without characters that have a meaning in configuration files."""
 
 from __future__ import annotations
 

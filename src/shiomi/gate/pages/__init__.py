@@ -32,7 +32,7 @@ _SCRIPT = (
 )
 _HASH = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
 
-# A page loads nothing, and can only be left by its own form or link.
+# A page loads nothing. Its only exits are its own form and link.
 _FIXED = (
     ("Content-Type", "text/html; charset=utf-8"),
     # lynx and elinks know only no-cache, and would show the gate's page again for the site's.
@@ -129,7 +129,7 @@ def preferred_language(accept_language: str) -> str:
     return _preferred(accept_language[:_LONGEST_PREFERENCE])
 
 
-@lru_cache(maxsize=1024)  # readers' browsers send few different ones
+@lru_cache(maxsize=1024)  # browsers send few different values
 def _preferred(accept_language: str) -> str:
     best, weight = _FIRST, 0.0
     for part in accept_language.split(","):

@@ -1,4 +1,4 @@
-"""The policy: what happens to whom; its file, its patterns of paths, what it cannot mean."""
+"""The policy: the action for each client; its file, its path patterns, and its contradictions."""
 
 from shiomi.gate.policy.policy import (
     ALWAYS_SERVED,

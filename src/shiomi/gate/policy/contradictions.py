@@ -116,7 +116,8 @@ def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
 
 
 def _levels(name: str, budget: Budget) -> Iterator[Problem]:
-    """A wider level that gives less than a narrower one, which then could never be used up."""
+    """A wider level that allows less than a narrower one, so the narrower limit is never
+    reached."""
     levels = ("address", "prefix", "network", "all")
     given: list[tuple[str, Rate]] = []
     for level in levels:

@@ -45,11 +45,11 @@ class Action(StrEnum):
     ALLOW = "allow"  # let through, counted by no budget
     BUDGET = "budget"  # let through as long as its budget lasts, then 429
     CHALLENGE = "challenge"  # let through, in its budget, with a cookie that the challenge gives
-    TARPIT = "tarpit"  # refuse, slowly where the server can
+    TARPIT = "tarpit"  # refuse; slowly if the server can
     DENY = "deny"  # refuse
 
     def narrower(self, other: Action) -> Action:
-        """The one of two that lets less through."""
+        """The stricter of two actions."""
         return self if _ORDER[self] >= _ORDER[other] else other
 
 
@@ -90,7 +90,7 @@ class PurposeRule:
     """[purpose.NAME]: what happens to clients of one purpose."""
 
     action: Action
-    unverified: Action  # to those that nobody could prove to be who they say they are
+    unverified: Action  # for clients whose claim is not proven
     budget: str = "crawlers"  # which [budget.NAME] counts them
 
 

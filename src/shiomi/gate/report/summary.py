@@ -242,6 +242,6 @@ def _signs(purpose: Purpose, behaviour: Behaviour) -> tuple[str, ...]:
     if purpose in _WANTED:
         return (f"says it is a {purpose}, which most sites want",)
     if not behaviour.refused and purpose is Purpose.BROWSER:
-        return ()  # the challenge is what browsers pass
+        return ()  # browsers pass the challenge
     signs = behaviour.signs()
     return tuple(signs) if len(signs) > 1 else ()

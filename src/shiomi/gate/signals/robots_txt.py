@@ -2,7 +2,7 @@
 
 Crawlers of a purpose that is refused are named, each of them, with the paths a rule opens to them.
 For other agents it excludes the gate's own pages (also the trap) and the paths that the policy
-lists. Challenged clients are not named: robots.txt has no word for that.
+lists. Challenged clients are not named: robots.txt cannot express a challenge.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def robots_txt(policy: Policy, clients: Iterable[Client], site: str = "") -> byt
     clients
         Whom the patterns know; of those that the policy refuses the names are listed.
     site
-        The site's own robots.txt. Its rules are kept, but for crawlers that the policy refuses.
+        The site's own robots.txt. Its rules are kept, except for crawlers that the policy refuses.
         Every group of it gets the gate's own rules too, since a crawler reads one group only.
     """
     lines = ["# Made by Shiomi from the policy of this site."]
@@ -111,7 +111,8 @@ def _challenges(policy: Policy) -> bool:
 
 def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], list[str]]:
     """Names of refused crawlers by the rules they get: one group for all with the same."""
-    first: dict[str, Client] = {}  # of several with one name it is the first that the patterns tell
+    # Of several clients with one name, the first one in the patterns counts.
+    first: dict[str, Client] = {}
     for client in clients:
         if _NAME.fullmatch(client.name):
             first.setdefault(client.name.lower(), client)
@@ -129,7 +130,8 @@ def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], 
 
 
 def _opened(policy: Policy, purpose: Purpose) -> Iterator[str]:
-    """The paths that rules open to a purpose, until one closes some: the first match counts."""
+    """The paths that rules open to a purpose, up to the first rule that closes paths: the first
+    match counts."""
     for rule in policy.paths:
         action = rule.purposes.get(purpose, rule.action)
         if action in _REFUSED:

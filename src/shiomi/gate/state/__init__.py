@@ -31,7 +31,7 @@ class State(Protocol):
 
     @property
     def secret(self) -> bytes:
-        """32 random bytes, made with the state and shared by all who share it."""
+        """32 random bytes, made with the state and shared by all its users."""
         ...
 
     def take(self, charges: Sequence[Charge], now: float) -> float:
@@ -42,7 +42,7 @@ class State(Protocol):
         ...
 
     def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
-        """Remember until the time `until` that the keys' good verdicts no longer count."""
+        """Ban the keys until the time `until`: they get no permissive verdict."""
         ...
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
@@ -50,5 +50,5 @@ class State(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files and connections."""
+        """Close files and connections."""
         ...

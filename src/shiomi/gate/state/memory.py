@@ -20,7 +20,7 @@ from shiomi.gate.state.deadlines import ENTRY_BYTES, WAYS, DeadlineTable
 __all__ = ["MemoryState"]
 
 # Two entries a client, its address and its network; more places than entries, or the last ones
-# to come would push out others too early.
+# entries would push out others too early.
 _PLACES_PER_CLIENT = 3.3
 _BANS_PER_CLIENT = 1 / 16
 _IN_USE = 8192  # buckets in the dict, about 1 MB
@@ -65,7 +65,8 @@ class MemoryState:
                 if time <= now:
                     time = now
                 elif time - now > ahead:
-                    # Above what one token more makes: the clock was set back, or the budget cut.
+                    # More than one token above the limit: the clock was set back, or the budget was
+                    # reduced.
                     time = min(time, now + ahead + interval)
                     wait = max(wait, time - now - ahead)
                 after.append((key, time + interval))

@@ -1,4 +1,4 @@
-"""open_state(): a state by the word an operator writes for it."""
+"""open_state(): open a state by the name that an operator gives."""
 
 from __future__ import annotations
 

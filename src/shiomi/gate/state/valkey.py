@@ -1,7 +1,7 @@
 """ValkeyState: budgets and bans in a Valkey or Redis server, for sites of several machines.
 
-Taking tokens is one script, so that it happens at once or not at all, and by the server's clock, so
-that the machines need not agree on the time. Every key expires when it means nothing any more; give
+One script takes the tokens, so all are taken or none. It uses the server's clock, so the machines'
+clocks may differ. Every key expires when it means nothing any more; give
 the server a `maxmemory` and the policy `volatile-ttl`, which forgets first what expires first.
 
 If a server does not answer, one request tries it again after a pause. The other requests fail at
@@ -171,7 +171,7 @@ class ValkeyState:
         return kept
 
     def _ask(self, question: Any, *arguments: Any) -> Any:
-        """Ask the server, or say at once that it does not answer."""
+        """Ask the server; during an outage, raise at once."""
         if self._down is None:
             return self._try(question, *arguments)
         # One request finds out whether it is back; the others do not wait for that.

@@ -1,4 +1,4 @@
-"""Encoded bytes into pixels of one size; whatever cannot be decoded says why."""
+"""Decode images to pixels of one size; an error gives the reason."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def decode(data: bytes, size: int) -> Decoded:
             pixels = np.asarray(rgb, dtype=np.uint8).transpose(2, 0, 1)
     except DecodeError:
         raise
-    except Exception as error:  # decoders raise what they like on damaged bytes
+    except Exception as error:  # decoders raise many kinds of errors on damaged bytes
         raise DecodeError(_reason(error)) from None
     return Decoded(np.ascontiguousarray(pixels), width / height)
 

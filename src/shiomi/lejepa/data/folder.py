@@ -63,7 +63,7 @@ def _files(folder: Path) -> Iterator[str]:
 
     def refuse(error: OSError) -> None:
         if error.filename == str(folder):
-            raise error  # a subfolder that may not be read is passed over
+            raise error  # a subfolder without read permission is skipped
 
     for at, folders, files in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

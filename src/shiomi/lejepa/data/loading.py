@@ -11,7 +11,7 @@ from shiomi.lejepa.data.source import Source
 
 __all__ = ["load_images"]
 
-_SHARE_OF_DISK = 0.5  # of what is free; the rest is for checkpoints and other people
+_SHARE_OF_DISK = 0.5  # share of the free disk; the rest is for checkpoints and other users
 
 
 def load_images(
@@ -47,6 +47,6 @@ def _fits(source: Source, size: int, cache: Path, limit_gib: float) -> bool:
     if needed > limit_gib * 2**30:
         return False
     if cache_folder(cache, source, size).exists():
-        return True  # begun, or made already
+        return True  # the cache exists, whole or in part
     there = next(p for p in (cache, *cache.absolute().parents) if p.exists())
     return needed < shutil.disk_usage(there).free * _SHARE_OF_DISK

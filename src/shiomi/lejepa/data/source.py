@@ -54,7 +54,7 @@ class Unreadable:
 
 
 def fingerprint(source: Source) -> str:
-    """Return what tells one source from another: a hash of its names and labels, in order."""
+    """Return a fingerprint of the source: a hash of its names and labels, in order."""
     digest = hashlib.sha256(str(len(source)).encode())
     for name in source.names:
         digest.update(name.encode("utf-8", "surrogateescape") + b"\0")

@@ -23,7 +23,7 @@ _pointer, _int, _long, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, c
 
 
 def available() -> bool:
-    """Whether the kernels can be had; the first call builds them."""
+    """Whether the kernels are available; the first call builds them."""
     return _library() is not None
 
 
@@ -74,7 +74,7 @@ def _kernels() -> ctypes.CDLL:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The kernels, built at first use; None, said once, where that fails."""
+    """The kernels, built at first use; None if that fails, with one warning."""
     try:
         library = _declared(load("trigonometric_sums.c"))
         if not _right(library):

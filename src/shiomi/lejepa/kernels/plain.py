@@ -15,7 +15,7 @@ from torch import Tensor
 
 __all__ = ["backward", "forward"]
 
-_CHUNK = 1 << 18  # elements worked on at a time: what fits a core's cache
+_CHUNK = 1 << 18  # elements processed at a time, so that they fit a core's cache
 
 
 def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:

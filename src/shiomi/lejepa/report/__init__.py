@@ -26,7 +26,7 @@ def write_report(
     out: Path | None = None,
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> Findings:
-    """Write the report of the run in `folder` to `out`, or into the run; return what it shows.
+    """Write the report of the run in `folder` to `out`, or into the run; return its facts.
 
     `config` is the run's, with its sizes chosen. Raises RunError if it cannot be written.
     """

@@ -100,8 +100,8 @@ def gather(
 ) -> Findings:
     """Return what the report shows of the run in `folder`.
 
-    `encoder` is in evaluation mode, on the device that is to compute. A part that fails is left
-    out and noted: a report that lacks a picture is worth more than none.
+    `encoder` is in evaluation mode, on the device that is to compute. A part that fails is left out
+    and noted, because an incomplete report is better than none.
     """
     look = _Look(folder, config, encoder.eval(), images)
     found = Findings(
@@ -126,12 +126,12 @@ def gather(
         look.embed(progress)
     except Exception as error:
         return replace(found, notes=(f"no features, so no pictures: {error}",))
-    # Only now, as images that are decoded when needed show their damage then.
+    # Not earlier, because damage is only found when an image is decoded.
     found = replace(found, skipped=tuple((one.name, one.reason) for one in images.skipped))
     for name, part in look.parts().items():
         try:
             found = replace(found, **{name: part()})  # type: ignore[arg-type]
-        except Exception as error:  # what a user's encoder raises is not ours to list
+        except Exception as error:  # a user's encoder may raise any error
             notes.append(f"{name} left out: {error}")
     return replace(found, notes=tuple(notes))
 

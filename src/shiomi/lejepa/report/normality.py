@@ -1,4 +1,5 @@
-"""How normal an embedding is, seen along random directions: what SIGReg is there to bring about."""
+"""How close an embedding is to a normal distribution along random directions, which is SIGReg's
+aim."""
 
 from __future__ import annotations
 

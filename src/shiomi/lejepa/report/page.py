@@ -35,7 +35,7 @@ class Plot:
 
 
 def render_page(found: Findings) -> str:
-    """Return the report of what was found, as HTML."""
+    """Return the report of the facts, as HTML."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(

@@ -203,7 +203,7 @@ def _drawable(points: Points, log: bool) -> list[tuple[float, float]]:
     finite = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
     if not log:
         return finite
-    # A spectrum's numerical zeros would take up the whole plot.
+    # The numerical zeros of a spectrum would fill the whole plot.
     least = max((y for _, y in finite), default=0.0) * _LEAST
     return [(x, y) for x, y in finite if y > least]
 

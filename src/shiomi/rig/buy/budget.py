@@ -33,7 +33,7 @@ from shiomi.rig.model.quality import Quality, quality_table
 
 __all__ = ["Answer", "BudgetPlan", "Running", "plan_budget", "running_cost"]
 
-MORE = 1.2  # what 20 % more money would change
+MORE = 1.2  # factor for "20 % more money"
 _IDLE_WATTS = (55.0, 18.0)  # a desktop without cards, and each card
 _FOUR_MODULES = 3600.0  # MT/s that four DDR5 modules reach on desktop boards
 _SOLVE_SECONDS = 5.0
@@ -42,7 +42,7 @@ _CHANNELS = 2
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A machine that can be bought, and what it does best."""
+    """A machine for sale, and the best model on it."""
 
     machine: Machine
     capability: Capability
@@ -63,15 +63,15 @@ class Answer:
 class Running:
     """How the machine is used, and what electricity costs."""
 
-    hours: float = 2.0  # under load, each day
-    idle_hours: float = 6.0  # switched on besides that
+    hours: float = 2.0  # hours under load, each day
+    idle_hours: float = 6.0  # hours of idling, each day
     per_kwh: float = 31.0  # in the currency of the plan
     years: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetPlan:
-    """The best machine for a budget, and what surrounds it."""
+    """The best machine for a budget, with the frontier and the next better one."""
 
     budget: int
     currency: str
@@ -170,7 +170,7 @@ def _frontier(found: Iterable[Answer]) -> tuple[Answer, ...]:
 
 
 class _Search:
-    """Collects answers; keeps what was estimated, as many pairs have the same GPUs."""
+    """Collects answers and caches estimates, because many pairs have the same GPUs."""
 
     def __init__(
         self, use: Use, quality: Quality, ranked: Sequence[tuple[float, KnownModel]], limit: int

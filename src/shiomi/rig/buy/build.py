@@ -1,9 +1,10 @@
 """The best build for a budget, by integer programming over the catalogue.
 
 One binary variable per candidate of each category; exactly one is chosen per category. A relation
-between two categories becomes, per class of the one, "no more of this class than of the classes of
-the other that it goes with". Wattage, peaks, the circuit and the budget are sums. First the speed
-is made most of, then the price least of at that speed; HiGHS proves both optimal (gap 0).
+between two categories becomes one constraint per class of the first: "no more parts of this class
+than parts of compatible classes of the second". Wattage, peaks, the circuit and the budget are
+sums. First the speed is maximised; then the price is minimised at that speed. HiGHS proves both
+optimal (gap 0).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Line:
 
     @property
     def price(self) -> int:
-        """Of all of the line."""
+        """Price of all pieces of the line."""
         return self.offer.price * self.quantity
 
 
@@ -69,10 +70,10 @@ class Plan:
     speed: Estimate
     checks: tuple[Finding, ...]  # unknown, to be checked before buying
     wall_watts: float  # under load, from the catalogue's powers
-    proven: bool  # optimal among the offers given
+    proven: bool  # proven optimal among the given offers
     offers: int  # that were considered
     without_speed: int  # priced cards for which no speed is known
-    candidates: int  # that no other dominates
+    candidates: int  # candidates that no other one dominates
     seconds: float
 
     @property
@@ -99,8 +100,8 @@ def plan(
     """The fastest compatible build within the budget, and of those the cheapest.
 
     `speed(gpu_name, count)` gives the tokens per second of `count` cards, None if they cannot run
-    the model. Raises PlanError with what is in the way: a budget that is none, categories
-    without prices, or what the cheapest build would cost.
+    the model. Raises PlanError with the reason: an invalid budget, categories without prices, or a
+    budget below the cheapest build.
     """
     return upgrade(
         Build(), budget_jpy, wish, catalog, prices, speed=speed, time_limit=time_limit, clock=clock
@@ -188,7 +189,7 @@ def _categories(found: Iterable[Category]) -> Message:
 
 @dataclass(slots=True)
 class Problem:
-    """The candidates that are left, and the matrix of what must hold."""
+    """The remaining candidates, and the matrix of constraints."""
 
     wish: Wish
     choices: Choices
@@ -199,7 +200,7 @@ class Problem:
 
     @classmethod
     def prepare(cls, choices: Choices, wish: Wish) -> Problem:
-        """Prune, and set up all that does not depend on the budget."""
+        """Prune the candidates, and set up everything that does not depend on the budget."""
         missing = [c for c, found in choices.candidates.items() if not found]
         if missing == [Category.GPU] and choices.without_speed:
             raise PlanError(reason("on_no_card", cards=choices.without_speed, count=wish.most_gpus))
@@ -208,7 +209,7 @@ class Problem:
         holds = relations(shared_layers=wish.shared_layers)
         kept = choices.candidates
         pairs: list[Pairing] = []
-        for _ in range(2):  # what the first round takes away makes more of the rest alike
+        for _ in range(2):  # after the first round, more of the remaining candidates are alike
             pairs = pairings(kept, holds, allow_unknown=wish.allow_unknown)
             kept = {category: prune(found, pairs) for category, found in kept.items()}
             if not all(kept.values()):
@@ -241,7 +242,7 @@ class Problem:
         self.rows = csr_array(numpy.array(rows))
 
     def best(self, budget: int, time_limit: float, clock: Clock, start: float) -> Plan:
-        """The fastest within the budget, then the cheapest as fast."""
+        """The fastest build within the budget, and of equally fast ones the cheapest."""
         import numpy
 
         speeds = numpy.array([x.speed.value if x.speed else 0.0 for x in self.kept])
@@ -284,7 +285,8 @@ class Problem:
         seconds: float,
         fixed: Sequence[int] = (),
     ) -> tuple[list[int] | None, bool]:
-        """Indices of what is chosen (None: nothing can be), and whether it is proven best."""
+        """Indices of the chosen candidates (None: no solution), and whether they are proven
+        optimal."""
         import numpy
 
         try:
@@ -309,7 +311,7 @@ class Problem:
             options={"mip_rel_gap": 0.0, "time_limit": max(0.1, seconds)},
         )
         if result.x is None:
-            if result.status == 1:  # the time ran out with nothing in hand
+            if result.status == 1:  # the time ran out without any solution
                 raise PlanError(reason("not_in_time", seconds=f"{seconds:.0f}"))
             return None, result.status == 2
         return [i for i in range(count) if result.x[i] > 0.5], result.status == 0
@@ -354,7 +356,7 @@ def _lines(picked: Iterable[Candidate]) -> tuple[Line, ...]:
 
 
 def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
-    """Per distinct set of partners: what needs it, less the partners themselves, at most 0."""
+    """One row per distinct set of partners: parts that need it minus the partners is at most 0."""
     import numpy
 
     lefts: dict[bytes, Any] = {}

@@ -1,8 +1,8 @@
 """The offers for each category of parts, without those that no optimal build can use.
 
-A candidate is what fills one category: one CPU, one or more kits of memory, a set of cards. It is
-dominated by another that costs no more, goes with everything it goes with, draws no more and is
-worth no less; leaving dominated ones out changes no optimum.
+A candidate is what fills one category: one CPU, one or more kits of memory, a set of cards. Another
+candidate dominates it if that one costs and draws no more, fits at least the same parts, and is
+worth at least as much. Without dominated candidates the optimum stays the same.
 """
 
 from __future__ import annotations
@@ -28,14 +28,15 @@ _UNKNOWN_WATTS = 1e5
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Parts that fill a category, the offers that have to be taken for them, and their worth."""
+    """Parts that fill a category, their offers, and their worth."""
 
     category: Category
     parts: tuple[Part, ...]
     offers: tuple[Offer, ...]  # one per part
     owned: bool = False  # one of the parts is owned: its unknown fields do not exclude it
-    speed: Estimate | None = None  # of a set of cards
-    worth: tuple[float, ...] = ()  # more that a candidate must match to dominate another
+    speed: Estimate | None = None  # tokens per second of a set of cards
+    # Further values that must be equal for one candidate to dominate another.
+    worth: tuple[float, ...] = ()
     price: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +63,7 @@ class Candidate:
         return drawn, cards, given
 
     def efficiency(self) -> float:
-        """Of a power supply, 0 of all else."""
+        """Watts that a power supply gives; 0 for all other parts."""
         part = self.parts[0]
         return efficiency(part) if isinstance(part, PowerSupply) else 0.0
 
@@ -80,7 +81,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Pairing:
-    """A relation over classes of candidates: which left class goes with which right class."""
+    """A relation over classes of candidates: which left class fits which right class."""
 
     relation: Relation
     left: dict[tuple[Any, bool], int]  # key → row
@@ -96,13 +97,13 @@ class Pairing:
         return self.right[_key(self.relation.right_key, candidate)]
 
     def place(self, candidate: Candidate) -> int:
-        """Its row or its column, by the side its category is on."""
+        """Its row if its category is on the left, else its column."""
         if candidate.category is self.relation.left:
             return self.left_row(candidate)
         return self.right_column(candidate)
 
     def partners(self, category: Category, place: int) -> numpy.ndarray[Any, Any]:
-        """With which classes of the other side the class at a place goes, bool."""
+        """Return, as bools, the classes of the other side that the class at this index fits."""
         return self.allowed[place] if category is self.relation.left else self.allowed[:, place]
 
 
@@ -148,7 +149,7 @@ def pairings(
 
 
 def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Candidate]:
-    """The candidates of one category that no other dominates, and that go with something."""
+    """The candidates of one category that no other dominates and that fit some partner."""
     import numpy
 
     profiles = []
@@ -160,7 +161,7 @@ def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Can
         drawn, cards, given = candidate.watts()
         speed = candidate.speed.value if candidate.speed else 0.0
         worth = (-drawn, -cards, given, candidate.efficiency(), speed, *candidate.worth)
-        if (classes, worth) in alike:  # one that costs no more came before
+        if (classes, worth) in alike:  # an earlier candidate costs no more
             continue
         alike.add((classes, worth))
         rows = [pair.partners(category, place) for pair, place in zip(own, classes, strict=True)]

@@ -1,4 +1,4 @@
-"""All that could fill each category of a build: from prices, and from what is already there."""
+"""All candidates for each category of a build: priced parts, and parts that the user owns."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _MOST_KITS = 2
 
 @dataclass(slots=True)
 class Choices:
-    """Candidates by category, and what was left out."""
+    """Candidates by category, and what was left out of them."""
 
     candidates: dict[Category, list[Candidate]] = field(default_factory=dict)
-    offers: int = 0  # that could be used
+    offers: int = 0  # offers that could be used
     without_speed: int = 0  # priced cards with no speed
 
 
@@ -61,14 +61,15 @@ def memory_sizes(cards: Iterable[GraphicsCard]) -> dict[str, set[float]]:
 
 
 def _without_size(chipset: str) -> str:
-    """Some chipsets carry their memory in the catalogue's name, and LHR, which slows no model."""
+    """Some catalogue names of chipsets include the memory size, or LHR, which does not slow
+    models."""
     return re.sub(r" \d+ GB$", "", chipset).removesuffix(" LHR")
 
 
 def gather(
     wish: Wish, catalog: Catalog, prices: Prices, speed: Speed, have: Build | None = None
 ) -> Choices:
-    """Every candidate that meets the wish.
+    """All candidates that meet the requirements.
 
     Raises PlanError if a price is for a part that the catalogue does not hold.
     """

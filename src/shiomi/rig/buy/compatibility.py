@@ -1,4 +1,5 @@
-"""Do these parts go together? Refused by name and reason; what is unknown is never said to fit."""
+"""Check whether parts fit together. A refusal names the parts and the reason. Unknown values never
+count as fitting."""
 
 from __future__ import annotations
 
@@ -31,8 +32,8 @@ def check_build(
 ) -> list[Finding]:
     """Return all refusals, then all unknowns, of the given parts. A missing part is not a fault.
 
-    `shared_layers`: several graphics cards work on each layer together. Raises PlanError if
-    there are two of what a computer has one of.
+    `shared_layers`: several graphics cards work on each layer together. Raises PlanError if there
+    are two parts of a kind of which a computer has one.
     """
     build = parts if isinstance(parts, Build) else Build.of(parts)
     found: list[Finding] = []

@@ -50,15 +50,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Refusal(Finding):
-    """The parts do not go together."""
+    """The parts do not fit together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Finding):
     """Unknown, check: never said to fit.
 
-    `always` where no catalogue holds it or it cannot be settled from one, so that a plan says it
-    but does not leave the part out.
+    `always`: no catalogue can settle it, so a plan mentions it but keeps the part.
     """
 
     always: bool = False

@@ -1,6 +1,6 @@
-"""The link between models and parts: the speed of N cards of a kind, for the planner.
+"""The speed of N cards of one kind with a model, for the planner.
 
-A card that may not hold the model has no speed: what is bought must surely fit.
+A card that may be too small for the model has no speed: a purchase must surely fit.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ USUAL_FORMAT = "Q4_K_M"
 
 
 def chosen_format(known: KnownModel, setting: Setting) -> str:
-    """The format that is planned for: the wished one, the model's own, or Q4_K_M."""
+    """The format for the plan: the requested one, else the model's own, else Q4_K_M."""
     own = known.model.quantisation if known.model.file_bytes is not None else None
     return setting.quantisation or own or (known.quantisations or (USUAL_FORMAT,))[0]
 
 
 def gpu_speeds(known: KnownModel, setting: Setting) -> Speed:
-    """The tokens per second of so many cards, None if the model may not fit on them.
+    """The tokens per second of this number of cards; None if the model may not fit on them.
 
     Raises PlanError if the context is longer than the model was trained for.
     """
@@ -46,7 +46,8 @@ def gpu_speeds(known: KnownModel, setting: Setting) -> Speed:
     )
 
     def speed(name: str, count: int) -> Estimate | None:
-        if not gpus_called(name):  # of most cards no table knows the bandwidth: no search for why
+        # Most cards have no known bandwidth, so the reason is not searched for.
+        if not gpus_called(name):
             raise UnknownPartError(f"{name!r} is no known GPU")
         gpus = (find_gpu(name),) * count
         asked = replace(setting, quantisation=quantisation, gpus=count)

@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphicsCard(Part):
-    """A graphics card. Connectors are counts of what it must be fed by; all None: not stated."""
+    """A graphics card. Connectors are counts of the power plugs it needs; all None: not stated."""
 
     chipset: str
     vram_gb: float | None = None
@@ -71,7 +71,7 @@ class GraphicsCard(Part):
     tdp_w: float | None = None
     six_pin: int | None = None
     eight_pin: int | None = None
-    twelve_volt: int | None = None  # 12VHPWR or 12V-2x6; one's cable fits the other's socket
+    twelve_volt: int | None = None  # 12VHPWR or 12V-2x6; each one's cable fits the other's socket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Cpu(Part):
     architecture: str = ""
     cores: int | None = None
     tdp_w: float | None = None
-    ppt_w: float | None = None  # the most it draws for long, where stated
+    ppt_w: float | None = None  # its sustained power limit, if stated
     memory_max_gb: float | None = None
     memory_types: tuple[str, ...] = ()
     memory_channels: int | None = None
@@ -126,7 +126,7 @@ class Drive(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSupply(Part):
-    """A power supply. Connectors are counts of what it has; all None: not stated."""
+    """A power supply. Connectors are counts of the plugs it has; all None: not stated."""
 
     watts: float | None = None
     form_factor: str | None = None
@@ -174,7 +174,8 @@ _SEVERAL = {Category.GPU, Category.MEMORY, Category.STORAGE}
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A computer's parts by category; a category may be missing. Several only of some."""
+    """A computer's parts by category; a category may be missing. Only some categories may have
+    several parts."""
 
     parts: dict[Category, tuple[Part, ...]] = field(default_factory=dict)
 

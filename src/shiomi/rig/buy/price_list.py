@@ -1,4 +1,4 @@
-"""A price file to be filled in, by hand or from a shop's search; what is in it is kept.
+"""A price file to fill in by hand or from a shop's search; existing rows are kept.
 
 A row without a price is not filled in yet. The file is written after each part, so that an
 interrupted fetch resumes.
@@ -18,7 +18,7 @@ from shiomi.rig.errors import PriceError
 
 __all__ = ["Ask", "fetch_prices", "write_template"]
 
-_MARK = "no offer"  # in the column `shop` of a row without a price: asked, and not found
+_MARK = "no offer"  # value of the column `shop` if the part was searched for and not found
 
 
 def write_template(parts: Iterable[Part], file: TextIO) -> int:
@@ -46,10 +46,11 @@ def fetch_prices(
     wait: Callable[[], object],
     progress: Callable[[int, int, str], object] = lambda *_: None,
 ) -> tuple[int, list[str]]:
-    """Ask a shop for each part and add the offers to the file; returns how many, and what not.
+    """Search a shop for each part and add the offers to the file; return their number, and the
+    parts not found.
 
-    `wait` is called between two requests. Parts that the file says were asked for today at this
-    shop are not asked for again. Raises PriceError as `ask`, or where the file cannot be written.
+    `wait` is called between two requests. Parts that were already searched for today at this shop
+    are skipped. Raises PriceError as `ask`, or where the file cannot be written.
     """
     done = _asked(path, today, shop)
     left = [part for part in parts if part.id not in done]
@@ -97,7 +98,7 @@ def _rows(part: Part, offers: Iterable[Offer], today: datetime.date, shop: str) 
 
 
 def _asked(path: Path, today: datetime.date, shop: str) -> set[str]:
-    """The parts that were asked for today at this shop."""
+    """The parts that were searched for today at this shop."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

@@ -1,4 +1,4 @@
-"""Prices: the reader's own, each with its date and place. None are shipped and none are guessed.
+"""Prices: the user's own, each with its date and shop. Prices are never guessed.
 
 A CSV file with the columns `part,price_jpy,date,shop,condition,stock,url`: the part by catalogue
 id, name or part number; `condition` is new or used, so a used part is its own row; `stock` is how
@@ -37,7 +37,7 @@ _MOST_ROWS = 200_000
 
 
 class Condition(StrEnum):
-    """Of what is sold."""
+    """The condition of an offer."""
 
     NEW = "new"
     USED = "used"
@@ -46,7 +46,7 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A part that can be had at a price."""
+    """A part at a price."""
 
     part: str  # catalogue id
     price: int  # in the currency of the plan, tax included
@@ -59,7 +59,7 @@ class Offer:
 
 @dataclass(slots=True)
 class Prices:
-    """Offers, and the rows that are none, with the reason."""
+    """Offers, and the skipped rows with the reason."""
 
     offers: list[Offer] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -72,7 +72,7 @@ def read_prices(
     """The offers of a price file.
 
     A row that is not an offer is skipped and listed in `refused`. Raises PriceError if the file
-    cannot be read, lacks a column, or has no end.
+    cannot be read, lacks a column, or is too large.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

@@ -4,8 +4,8 @@
 - 楽天市場 Ichiba Item Search: https://webservice.rakuten.co.jp/ (application id and access key)
 
 A hit counts only where its name holds one of the part's part numbers, so that an accessory or a
-near namesake is not taken for the part. Names and prices are text and numbers, nothing else of an
-answer is used. One request is sent per part and shop, `pause` seconds apart, none is repeated.
+near namesake is not taken for the part. Only names and prices of an answer are used, as text and
+numbers. One request is sent per part and shop, `pause` seconds apart. No request is repeated.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KEYS = {
     "rakuten": ("SHIOMI_RAKUTEN_APPLICATION_ID", "SHIOMI_RAKUTEN_ACCESS_KEY"),
 }
 _MOST_BYTES = 4_000_000
-_SHORTEST_NUMBER = 5  # a shorter part number is found in too many names
+_SHORTEST_NUMBER = 5  # a shorter part number occurs in too many names
 
 
 class Shop(Protocol):
@@ -42,7 +42,7 @@ class Shop(Protocol):
 
     @property
     def name(self) -> str:
-        """As the shop calls itself."""
+        """The shop's own name."""
 
     @property
     def url(self) -> str:
@@ -86,7 +86,7 @@ class Yahoo:
         }
 
     def hits(self, answer: Any) -> list[Hit]:
-        """Of the answer's `hits`."""
+        """Return the offers in the answer's `hits`."""
         return [
             Hit(
                 name=str(x["name"]),
@@ -123,7 +123,7 @@ class Rakuten:
         }
 
     def hits(self, answer: Any) -> list[Hit]:
-        """Of the answer's items, whichever of the two format versions they are in."""
+        """Return the offers in the answer's items, in either of the two format versions."""
         items = answer["Items"] if "Items" in answer else answer["items"]
         return [
             Hit(
@@ -259,7 +259,8 @@ def _ask(shop: Shop, client: httpx2.Client, keyword: str) -> Mapping[str, Any]:
                 if len(body) > _MOST_BYTES:
                     raise PriceError(f"{shop.name} answered with more than {_MOST_BYTES} bytes")
             status = response.status_code
-    except httpx2.HTTPError as error:  # its text could hold the address, and with it the key
+    # The exception's text could contain the address, and so the key.
+    except httpx2.HTTPError as error:
         raise PriceError(
             f"{shop.name} could not be asked ({type(error).__name__}); check the network"
         ) from None

@@ -1,8 +1,9 @@
-"""The parts worth pricing for a wish: a few of each kind that go together and say all they need to.
+"""The parts worth pricing for given requirements: a few of each kind that fit together and have
+complete rows.
 
-Nobody prices 24,000 parts. Without prices no part is better than another, so this is a fair spread
-and no choice: a card of each chipset that runs the model, from the fastest to the slowest, and of
-each other kind a few of the newest whose rows are complete.
+Nobody prices 24,000 parts. Without prices no part is better than another, so the list is a fair
+spread. It has one card of each chipset that runs the model, fastest first, and a few of the newest
+complete parts of every other kind.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The power that a build draws, and the power that its supply and its circuit can give.
 
-All watts are direct current unless marked "at the wall". The rules of thumb are named here
-with where they are from; they are cautious, and none of them is a measurement of your build.
+All watts are direct current unless marked "at the wall". The constants are cautious rules of thumb
+with their sources; none of them is a measurement of your build.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 BASE_WATTS = 75.0  # board, memory, drives, fans; an allowance
-SUSTAINED_SHARE = 0.8  # of the rating, for what is drawn for hours; usual practice
+SUSTAINED_SHARE = 0.8  # share of the rating for a load of hours; usual practice
 PEAK_RATIO = 1.6  # a card's peaks of milliseconds over its rated power; cards of 2020 and later
 TRANSIENT_SHARE = 1.2  # of the rating, before the weakest supplies' protection trips
 CONTINUOUS_SHARE = 0.8  # of a circuit, for a load of hours; usual practice for wiring
@@ -42,7 +42,7 @@ _NO_GRADE = 0.80
 
 @dataclass(frozen=True, slots=True)
 class Circuit:
-    """The wall's circuit. A Japanese room's is usually 100 V and 15 A."""
+    """The wall's circuit. The circuit of a Japanese room usually has 100 V and 15 A."""
 
     volts: float = 100.0
     amps: float = 15.0

@@ -28,12 +28,12 @@ class Wish:
 
     memory_gb: float = 32.0
     storage_gb: float = 1000.0
-    vram_gb: float = 0.0  # of all cards together
+    vram_gb: float = 0.0  # GiB of all cards together
     cores: int = 6
     most_gpus: int = 2
     shared_layers: bool = False  # several cards work on each layer together and need lanes
     used: bool = True  # used parts may be taken
-    allow_unknown: bool = False  # also parts that the catalogue does not say enough of
+    allow_unknown: bool = False  # parts with incomplete catalogue rows may be taken
     circuit: Circuit = field(default_factory=Circuit)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Widen estimates by what is assumed about the layers of a model."""
+"""Widen estimates by the assumptions about a model's layers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def assuming(
 def assuming_of_speed(
     speed: Estimate, assumed: Assumption | None, weights: float, caches: float
 ) -> Estimate:
-    """Do the same for a speed, which falls as weights and caches grow."""
+    """Do the same for a speed, which is inverse to the size of weights and caches."""
     least, most = multiples(assumed, weights, caches)
     return assuming(speed, assumed, (1 / most, 1 / least))
 

@@ -26,7 +26,7 @@ def calibration_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Raises MeasureError if the file is none that `shiomi rig measure -o` writes."""
+    """Raises MeasureError if `shiomi rig measure -o` did not write the file."""
     try:
         with path.open("rb") as file:
             said = json.loads(file.read(_MOST_BYTES))

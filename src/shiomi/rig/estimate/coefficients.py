@@ -35,7 +35,7 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """The terms' coefficients that one GPU gets, and how far they may be off."""
+    """The coefficients of the terms for one GPU, and their interval."""
 
     terms: Mapping[str, float]
     interval: Interval  # of the seconds
@@ -51,7 +51,7 @@ class Calibration:
     """The result of one measurement on this machine."""
 
     decode: float  # measured over estimated speed of writing, after the correction of its kind
-    prefill: float | None  # the same of reading; None: the endpoint told no prompt's time
+    prefill: float | None  # the same for reading; None: the server gave no prompt time
     kind: str  # of the model that was measured, as `people.kind_of`
     speed: float  # tok/s that were measured
     model: str  # name and format

@@ -28,8 +28,8 @@ def open_endpoint(url: str, *, seconds: float = 300.0) -> Iterator[HttpEndpoint]
 class HttpEndpoint:
     """POSTs JSON to a server at `url`, such as http://127.0.0.1:8080.
 
-    A `/v1` at the end of `url` is taken off. An answer may take `seconds` in all; what stalls,
-    drips or floods ends as a MeasureError.
+    A `/v1` at the end of `url` is removed. An answer may take `seconds` in all. One that stalls,
+    is too slow or too large raises MeasureError.
     """
 
     def __init__(

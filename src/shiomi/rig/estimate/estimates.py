@@ -24,7 +24,7 @@ from shiomi.rig.model.model import LayerKind, Model
 __all__ = ["Estimates", "estimates", "kv_by_kind", "load_seconds"]
 
 _PHASES = {"decode": "decode", "prefill": "prefill", "first_token": "prefill"}
-_LOADING = (0.9, 1.4)  # of size / speed of the disk: other work, and work besides reading
+_LOADING = (0.9, 1.4)  # factors on size / disk speed, for work besides reading
 
 
 @dataclass(slots=True)
@@ -48,8 +48,8 @@ def estimates(
 ) -> Estimates:
     """All terms of `model` on `machine`: decode, prefill, first_token, watts, yen, load.
 
-    Without a GPU the model is taken to lie in the system's memory. Raises RigError for a setting
-    that means nothing; a term that is not known is in `missing`.
+    Without a GPU the model is taken to lie in the system's memory. Raises RigError for an invalid
+    setting; unknown terms are in `missing`.
     """
     quantisation_of(model, setting)
     if not machine.gpus:
@@ -86,7 +86,7 @@ def estimates(
 def kv_by_kind(model: Model, setting: Setting) -> dict[str, Estimate]:
     """GiB of the caches and states by kind of layer, as llama.cpp keeps them."""
     if setting.engine_name == "vllm":
-        return {}  # its pages are shared by all kinds
+        return {}  # all kinds of layers share its pages
     found = {}
     for kind in LayerKind:
         layers = tuple(layer for layer in model.layers if layer.kind is kind)

@@ -61,7 +61,7 @@ def kv_cache_gib(
 def _kv_cache_gib(
     model: Model, context: int, *, users: int, kv_dtype: str, engine: str
 ) -> Estimate:
-    """The same where the model's layers are what they are read as."""
+    """The same without the doubt about assumed layers."""
     value = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine=engine) / GIB
     if engine == "llama.cpp":
         return Estimate(
@@ -105,7 +105,7 @@ def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: s
 
 
 def check_setting(*, context: int, users: int, engine: str) -> None:
-    """Raise SettingError if one of them means nothing."""
+    """Raise SettingError if one of them is invalid."""
     if engine not in ENGINES:
         raise SettingError(f"The engine {engine[:40]!r} is not known; known are {ENGINES}")
     for what, number, most in (("context", context, 10**9), ("number of users", users, 10**6)):

@@ -2,8 +2,8 @@
 
 A running server is asked to read a prompt and to write. llama.cpp's `/completion` and Ollama's
 `/api/generate` tell the times of both; of any other server with `/v1/completions` two answers of
-different length are timed, and their difference is the writing. Nothing of an answer is used but
-its numbers.
+different length are timed, and their difference is the writing. Only the numbers of an answer are
+used.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from shiomi.rig.model.model import Model
 
 __all__ = ["Endpoint", "Measurement", "ServerAnswer", "calibrate", "measure"]
 
-_LEAST_PROMPT = 64  # tokens; fewer tell nothing of the speed of reading
-_FARTHEST = 8.0  # times off; a model half in RAM, or another one than was named, is farther
+_LEAST_PROMPT = 64  # tokens; fewer are too few to measure the speed of reading
+# Largest accepted ratio to the estimate; a model half in RAM, or another model, is beyond it.
+_FARTHEST = 8.0
 _WORDS = "The tide comes in and goes out, and whoever watches it long enough can tell the hour. "
 _WORDS_TOKENS = 20  # about
 
@@ -73,10 +74,8 @@ def measure(
 
     `model` is the name that Ollama and others need; llama.cpp ignores it.
 
-    Raises
-    ------
-    MeasureError
-        The server knows none of the three ways, refuses, or tells no usable times.
+    Raises ------ MeasureError The server has none of the three interfaces, refuses, or gives no
+    usable times.
     """
     if prompt < 1 or write < 8 or runs < 1:
         raise MeasureError(
@@ -228,7 +227,7 @@ def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run
 def _run(
     answer: ServerAnswer, read: object, read_seconds: float, written: object, write_seconds: float
 ) -> _Run | ServerAnswer:
-    """Return a run where all numbers can be meant, and the answer where not."""
+    """Return a run if all numbers are plausible, else the server's answer."""
     prompt, tokens = _number(read), _number(written)
     if not (0 < tokens < 1e7 and 0 < write_seconds < 1e6 and tokens / write_seconds < 1e6):
         return answer

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 VISIBLE = 0.981  # of a card's memory, as CUDA reports it: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
-CONTEXT_GIB = 0.3  # CUDA's own, per GPU and process
+CONTEXT_GIB = 0.3  # GiB of CUDA itself, per GPU and process
 APPLE_SHARES = ((36.0, 2 / 3), (float("inf"), 3 / 4))  # recommendedMaxWorkingSetSize, by memory
 VLLM_BATCH = 8192  # tokens profiled at start
 VLLM_GRAPHS_GIB = 0.7
@@ -44,14 +44,14 @@ class Memory:
 
     weights: Estimate  # on the GPUs
     kv: Estimate  # caches and states
-    buffers: Estimate  # of the engine, for what it computes
+    buffers: Estimate  # GiB of the engine's compute buffers
     total: Estimate  # on the GPUs
     host: Estimate  # in the system's memory: embedding table, experts kept there
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Whether something fits, and how sure that is."""
+    """Whether a model fits, and how sure that is."""
 
     fits: bool
     sure: bool  # the intervals do not overlap
@@ -67,10 +67,10 @@ class _Parts:
     experts: float
     embedding: float
     output: float  # 0 where it is tied to the embedding
-    spread: float  # share by which the whole may be off
+    spread: float  # relative error of the sum
     basis: Text
     source: str
-    assumed: Assumption | None  # of the shape; None: the bytes are of a file
+    assumed: Assumption | None  # parameters of the shape; None: the bytes come from a file
 
     @property
     def total(self) -> float:

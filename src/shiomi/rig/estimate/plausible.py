@@ -1,4 +1,4 @@
-"""Whether a benchmark's row can be true: by physics first, then by what was measured elsewhere.
+"""Whether a benchmark's row can be true: first by physics, then by other measurements.
 
 A row is impossible if its weights and caches would have to be read faster than the memory allows,
 its products computed faster than the GPU can, its model is larger than the memory it is said to
@@ -56,7 +56,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A row as somebody reports it. Speeds are tokens per second; None is not reported."""
+    """A row of a benchmark as reported. Speeds are tokens per second; None is not reported."""
 
     gpus: tuple[Gpu, ...]
     model: Model
@@ -113,7 +113,7 @@ def sized_model(name: str, parameters: float, active: float | None = None) -> Mo
     if not (math.isfinite(parameters) and 1e3 <= active <= parameters < 1e14):
         raise RigError(f"{name}: {active} of {parameters} parameters cannot be meant")
     total, read = int(parameters), int(active)
-    # Two experts of which one is chosen: what is read is `read`, what is kept is `total`.
+    # Two experts of which one is chosen, so that a step reads `read` of `total` parameters.
     layer = Layer(
         LayerKind.NONE,
         dense_parameters=max(0, 2 * read - total),
@@ -213,7 +213,7 @@ def _of_others(row: Benchmark) -> Iterator[Doubt]:
             row.setting,
         ).value
     except RigError:
-        return  # an engine nobody measured
+        return  # an engine without measurements
     for what, value, usual, most in (
         ("writing", row.decode, writing, _FASTER_WRITING),
         ("reading", row.prefill, reading, _FASTER_READING),

@@ -2,8 +2,8 @@
 
 A desktop with discrete GPUs draws host + share x TDP watts; both are fitted on one desktop's rows
 (`python -m tools.rig.fit_coefficients`). A layer split works on one GPU at a time: with several,
-one draws its
-share and the others are taken to idle at a tenth of their TDP. A chip whose memory is shared with
+one draws its share and each other one an assumed tenth of its TDP. A chip whose memory is shared
+with
 the system includes the host, so its TDP alone counts.
 """
 
@@ -19,7 +19,7 @@ from shiomi.rig.message import Text, basis, reason
 
 __all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
 
-_IDLE_SHARE = 0.1  # of TDP; a GPU that waits for its layers' turn
+_IDLE_SHARE = 0.1  # share of TDP that a waiting GPU draws
 _UNIFIED = (0.7, 1.0, 1.3)  # wall watts per watt of TDP: least, likely, most
 JOULES_PER_KWH = 3.6e6
 

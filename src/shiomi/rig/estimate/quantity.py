@@ -17,7 +17,7 @@ class Estimate:
     low: float
     high: float
     unit: str  # "tok/s", "GiB", "s", "W", "JPY/Mtok"
-    basis: tuple[Text, ...] = ()  # what it rests on
+    basis: tuple[Text, ...] = ()  # the basis of the estimate
     sources: tuple[str, ...] = ()  # where the coefficients and figures are from
 
     def __post_init__(self) -> None:

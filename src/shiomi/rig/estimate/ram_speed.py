@@ -21,7 +21,8 @@ from shiomi.rig.model.model import Model
 
 __all__ = ["RAM_SHARES", "expert_read_seconds", "expert_seconds", "read_on_cpu", "write_on_cpu"]
 
-RAM_SHARES = (0.4, 0.65, 0.9)  # of the memory's bandwidth: least, likely, most
+# Share of the memory's bandwidth that is reached: least, likely, most.
+RAM_SHARES = (0.4, 0.65, 0.9)
 # GFLOP/s of products of quantised weights per core. An 8-core desktop read Qwen3.6-35B-A3B at
 # 46 tok/s (ollama issue 11772), which is 35 GFLOP/s per core.
 _CORE_GFLOPS = (15.0, 35.0, 90.0)

@@ -1,4 +1,4 @@
-"""How a model is run: everything that an estimate depends on besides the model and the machine."""
+"""How a model is run: all inputs of an estimate besides the model and the machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Setting:
     context: int = 8192  # tokens in each user's context
     users: int = 1
     prompt: int = 512  # tokens of the prompt whose reading is timed
-    gpus: int | None = None  # the first ones of the machine; None: all
+    gpus: int | None = None  # number of GPUs, the machine's first ones; None: all
     place: Place = Place.GPU
     kv_dtype: str = "f16"
     engine: str = "llama.cpp"  # or "ollama", "vllm"; "llama.cpp@2024-05" fixes the version

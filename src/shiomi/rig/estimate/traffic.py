@@ -1,7 +1,7 @@
 """The bytes read and operations computed by a step of a language model, on any machine.
 
-A decoding step reads every weight that the step's tokens choose, once, and each user's cache. The
-embedding table is not read: one row of it is, per token. A step of several users over a mixture
+A decoding step reads every weight that the step's tokens choose, once, and each user's cache. Of
+the embedding table only one row per token is read. A step of several users over a mixture
 of experts reads the union of their experts, E (1 - (1 - k/E)^users) of E where each chooses k.
 """
 
@@ -27,7 +27,7 @@ __all__ = [
 class CacheReads(NamedTuple):
     """The cache bytes that a step reads, in GB (10^9 bytes)."""
 
-    values: float  # keys and values that several query heads share, and states
+    values: float  # caches of grouped-query attention, and recurrent states
     ungrouped: float  # keys and values of multi-head attention, one query head each
     latent: float  # compressed vectors of latent attention, which cost more than their bytes
 
@@ -114,7 +114,7 @@ def attention_flops(model: Model, tokens: int, depth: int = 0) -> float:
 
 
 def _file_ratio(model: Model, quantisation: str, bits: Quantisation) -> float:
-    """How much larger the file is than its parameters times the usual bits, where it is known."""
+    """The ratio of the file's size to its parameters times the usual bits; 1 if unknown."""
     if not model.file_bytes or model.quantisation not in (None, quantisation):
         return 1.0
     dense = sum(layer.dense_parameters for layer in model.layers)

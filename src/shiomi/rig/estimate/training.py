@@ -35,7 +35,7 @@ GIB = 2**30
 SAVED = {True: 36.1, False: 64.1}  # bytes per token, layer and width; mixed precision or not
 REMEMBERED = 4.0  # bytes of a checkpoint, per token, layer and width: the residual stream, 32 bits
 AROUND = 27.0  # bytes per token and width: patches, last norm, temporaries of the backward pass
-AROUND_LAST = 20.0  # the same of the last block to be gone through backward
+AROUND_LAST = 20.0  # the same for the last block of the backward pass
 MFU = (0.2, 0.35, 0.5)  # share of the peak rate: low, usual, high; not measured here
 SOURCE = (
     "benchmarks/rig/training_memory.py, torch 2.13, saved tensors and live storages of real steps"
@@ -82,7 +82,7 @@ class Views:
     small_side: int = 96  # pixels
 
     def sides(self, shape: Vit) -> list[tuple[int, int]]:
-        """How many views of which side, largest first."""
+        """(number of views, pixels of their side), largest first."""
         views = ((self.large, shape.image), (self.small, self.small_side))
         return [(number, side) for number, side in views if number]
 
@@ -114,7 +114,7 @@ def training_memory(
 ) -> Estimate:
     """GiB that a step of `images` images takes at most, without what CUDA itself takes.
 
-    Raises SettingError if a number means nothing.
+    Raises SettingError if a number is out of range.
     """
     views = views or Views()
     _check(shape, images, views, projector_parameters)
@@ -214,7 +214,7 @@ def training_days(
 def _moments(
     shape: Vit, views: Views, mixed: bool, checkpointing: bool, projector: int
 ) -> list[tuple[float, float]]:
-    """Fixed bytes and bytes per image of each moment that may be the fullest."""
+    """Fixed bytes and bytes per image, for each moment that may need the most memory."""
     parameters = shape.parameters + projector
     across = views.tokens(shape) * shape.width
     largest = max(number * shape.tokens(side) for number, side in views.sides(shape)) * shape.width
@@ -230,7 +230,8 @@ def _moments(
         (16.0 * parameters, last),
         (20.0 * parameters, 0.0),
     ]
-    if len(views.sides(shape)) > 1:  # the small views have gone backward, the large ones wait
+    # The backward pass of the small views is done, that of the large ones is not.
+    if len(views.sides(shape)) > 1:
         waiting = largest * shape.depth * (REMEMBERED if checkpointing else block)
         copies = 0.0 if checkpointing else copies
         again = largest * (block if checkpointing else 0.0)

@@ -1,7 +1,7 @@
-"""Which model should write here: the best that knows the language and is done in time.
+"""The model for writing digests here: the best one that knows the language and finishes in time.
 
-The rig does not know the text, so the caller states the work: a number of requests, each with a
-prompt and an answer. Time is reading the prompts and writing the answers, one request after the
+The caller states the work: a number of requests, each with a prompt and an answer. Time is reading
+the prompts and writing the answers, one request after the
 other,
 with one user's context filling.
 """
@@ -39,7 +39,7 @@ class Work:
     answer_tokens: int = 800
 
     def __post_init__(self) -> None:
-        """Raise SettingError if a number means nothing."""
+        """Raise SettingError if a number is out of range."""
         for name, most in (("requests", 10**6), ("prompt_tokens", 10**7), ("answer_tokens", 10**6)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
@@ -86,7 +86,7 @@ def pick_writer(
         raise RigError(
             reason("no_writer_of", language=repr(language[:20]), known=", ".join(spoken))
         )
-    # The speed that the answers alone need, so that a format that is too slow is not chosen.
+    # The writing speed needed for the answers, so that no format is chosen that is too slow.
     pace = max(0.01, work.requests * work.answer_tokens / deadline)
     setting = Setting(context=work.prompt_tokens + work.answer_tokens, prompt=work.prompt_tokens)
     running = fit_models(able, machine, setting, floor=Floor(write=pace), calibration=calibration)

@@ -70,7 +70,7 @@ def find_gpu(name: str) -> Gpu:
 
 
 def gpus_called(name: str) -> tuple[Gpu, ...]:
-    """Every GPU with exactly this name, whatever its memory; the name may say the memory too."""
+    """Every GPU with exactly this name, of any memory size; the name may include the size."""
     words, memory = _words(name)
     found = _index().get(words, ()) if words else ()
     fitting = tuple(gpu for gpu in found if memory is not None and _is_memory(gpu, memory))
@@ -106,14 +106,14 @@ def _gpus_of(row: dict[str, str]) -> Iterable[tuple[Gpu, list[str]]]:
 
 @cache
 def _index() -> dict[frozenset[str], tuple[Gpu, ...]]:
-    """Each set of words, and the GPUs that are called so."""
+    """Each set of words, and the GPUs with that name."""
     table = resources.files(__package__).joinpath("data/gpus.csv").read_text(encoding="utf-8")
     index: dict[frozenset[str], dict[str, Gpu]] = {}
     for row in csv.DictReader(table.splitlines()):
         for gpu, names in _gpus_of(row):
             for name in names:
                 words, _ = _words(name)
-                # A chip whose number of cores is not given is any of them, and so ambiguous.
+                # A chip without a number of cores can be any variant, so it is ambiguous.
                 without_cores = frozenset(w for w in words if not w.endswith("core"))
                 for key in {words, words - _SERIES, without_cores}:
                     index.setdefault(key, {})[gpu.name] = gpu
@@ -166,5 +166,5 @@ def _nearest(name: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Without the makers' words, which would make all of one maker's alike."""
+    """Without the makers' names, which would make all GPUs of one maker similar."""
     return " ".join(x for x in name.casefold().split() if x not in _SAYS_NOTHING)

@@ -49,4 +49,4 @@ class Machine:
     cores: int | None = None
     disk_read_gb_s: float | None = None
     disk_free_gb: float | None = None
-    unknown: tuple[Text, ...] = ()  # what could not be found out
+    unknown: tuple[Text, ...] = ()  # facts that could not be detected

@@ -1,8 +1,8 @@
 """A machine from one line: "RTX 3090 x2, 64 GB", "M4 Max 40-core, 64 GB", "64 GB DDR5-6000 2ch".
 
-Parts are parted by commas: GPUs by their exact names, with x2 or 2x for several; the system's
+Parts are separated by commas: GPUs by their exact names, with x2 or 2x for several; the system's
 memory as GB (or 2x16 GB), with its kind and channels where the bandwidth should be known; 80 GB/s
-for that bandwidth itself. Names that could mean several GPUs are asked back, never guessed.
+for that bandwidth itself. An ambiguous name is an error that lists the GPUs.
 """
 
 from __future__ import annotations

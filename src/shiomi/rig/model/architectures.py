@@ -1,4 +1,4 @@
-"""Which architectures are known, so that nothing is assumed of their layers.
+"""The known architectures, whose layers need no assumption.
 
 The table (data/architectures.csv) has one row for each: its names in config.json and in GGUF, and
 what tells the kinds of its layers: "full", that there is only full or latent attention, or "said",
@@ -34,5 +34,5 @@ def is_known(architecture: str, format: Format) -> bool:  # noqa: A002
 
 
 def kinds_must_be_said(architecture: str) -> bool:
-    """Whether its layers are of several kinds that only the fields of a config name."""
+    """Whether it has several kinds of layers that only the config's fields name."""
     return _table("config").get(architecture) == "said"

@@ -2,8 +2,8 @@
 
 A model of an unknown architecture is read as if every layer attended to the whole context. Read so,
 architectures that are known would take up to eight times the memory for their caches (Gemma 3 27B:
-81.4 GB for 10.4; unsloth PR 4757). A feed-forward part of two matrices, taken for one of three,
-makes a model a quarter too large; what else an architecture may have is allowed as much.
+81.4 GB for 10.4; unsloth PR 4757). If a feed-forward part has two matrices and three are assumed,
+the model comes out a quarter too large. The same margin covers other differences.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ODD = re.compile(r"[^\w.+-]")
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """In words, and within what multiples of the values read what is true may lie."""
+    """A text, and the factors between which the true values lie."""
 
     message: Message  # part of the basis of each estimate that rests on it
     weights: tuple[float, float]
@@ -52,5 +52,5 @@ def from_header(architecture: str) -> Assumption:
 def _assumption(
     key: str, architecture: str, weights: tuple[float, float], caches: tuple[float, float]
 ) -> Assumption:
-    name = _ODD.sub("?", architecture[:40])  # it is the file's, and may hold anything
+    name = _ODD.sub("?", architecture[:40])  # the name comes from the file and may contain anything
     return Assumption(basis(key, architecture=name), weights, caches)

@@ -1,8 +1,8 @@
-"""The header of a GGUF file, read within bounds: what a file claims is checked before it is used.
+"""Read the header of a GGUF file; every length is checked before it is used.
 
 Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3. Nothing of the
-weights is read. Vocabularies are walked over, not kept; no claimed length is allocated or sought
-that the file does not have, and the header as a whole is bounded.
+weights is read. Vocabularies are skipped, not kept. No length beyond the file's end is allocated or
+read, and the size of the whole header is limited.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Its bytes; the last block counts whole."""
+        """Its bytes; the last block counts as full."""
         _, values, size = ggml_types()[self.type]
         return -(-self.values // values) * size
 
@@ -140,7 +140,7 @@ class _Reader:
         return ModelFileError(f"{self.path} {text}")
 
     def need(self, count: int, what: str) -> None:
-        """Raise where so many bytes are not left of the header."""
+        """Raise if the header has fewer bytes left."""
         left = self.end - self.file.tell()
         if count > left:
             if self.end < self.size:

@@ -198,7 +198,7 @@ def _layers(metadata: _Metadata, blocks: Sequence[dict[str, Tensor]]) -> list[La
     sliding = _sliding(metadata, count)
     keeps = count - metadata.integer("attention.shared_kv_layers", _shared(metadata, count))
     if metadata.get("attention.causal") is False:
-        keeps = 0  # an encoder keeps nothing
+        keeps = 0  # an encoder has no cache
     experts = metadata.integer("expert_count", 0)
     layers = []
     for index, block in enumerate(blocks):
@@ -241,7 +241,7 @@ def _kind(metadata: _Metadata, block: dict[str, Tensor], slides: bool) -> LayerK
         return LayerKind.FULL if decompressed else LayerKind.LATENT
     if "attn_k" in names or ("attn_qkv" in names and not state):
         return LayerKind.SLIDING if slides else LayerKind.FULL
-    if "attn_q" in names and not state:  # keys and values are another layer's
+    if "attn_q" in names and not state:  # it uses the keys and values of another layer
         return LayerKind.SLIDING if slides else LayerKind.FULL
     return LayerKind.LINEAR if state else LayerKind.NONE
 

@@ -1,4 +1,4 @@
-"""How many parameters a block of a transformer has, and what it keeps, by the shape in its config.
+"""The number of parameters and the cache of a transformer block, from the shape in its config.
 
 Shapes follow the modelling files of Hugging Face transformers. Biases and norms below a thousandth
 of a block are left out.
@@ -50,7 +50,7 @@ class FeedForward:
     """One layer's feed-forward part."""
 
     dense: int  # parameters read for every token: dense part, shared experts, router
-    width: int  # of the widest part a token goes through
+    width: int  # width of the widest part on a token's path
     expert: int = 0  # parameters of one routed expert
     experts: int = 0
     chosen: int = 0

@@ -25,7 +25,7 @@ __all__ = ["read_config"]
 MAX_CONFIG = 4 * 2**20  # bytes
 MAX_LAYERS = 1024
 MAX_CONTEXT = 2**31
-REFUSED = frozenset(  # their kinds of layers are not in the fields read here
+REFUSED = frozenset(  # their kinds of layers are in other fields
     ("kimi_linear", "minimax", "minimax_m1", "recurrent_gemma", "rwkv", "zamba", "zamba2")
 )
 KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
@@ -51,7 +51,7 @@ KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
 def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Model:
     """The model a config.json describes.
 
-    `config` is a path, the JSON text, or what it says. Raises ModelFileError if it is broken,
+    `config` is a path, the JSON text, or the decoded object. Raises ModelFileError if it is broken,
     hostile, or describes layers that are not known here.
     """
     fields = Fields(_load(config, name), name).language_model()
@@ -114,7 +114,7 @@ def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, 
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """JSON keeps the last of two; which of them is the shape, nobody knows."""
+    """JSON would keep the last of two equal keys, and either could be the right one."""
     said: dict[str, object] = {}
     for key, value in pairs:
         if said.setdefault(key, value) != value:

@@ -1,4 +1,4 @@
-"""The fields of a config.json, each checked against what can be before it is used."""
+"""The fields of a config.json; each is checked for plausible values before use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Fields:
     name: str
 
     def language_model(self) -> Fields:
-        """The fields of the language model, where the config is of one with eyes or ears."""
+        """The fields of the language model inside the config of a vision or audio model."""
         for key in ("text_config", "llm_config", "language_config"):
             inner = self.said.get(key)
             if isinstance(inner, Mapping):
@@ -113,6 +113,6 @@ class Fields:
 def _short(value: object) -> str:
     try:
         text = repr(value)
-    except (RecursionError, ValueError):  # nested or longer than Python prints
+    except (RecursionError, ValueError):  # nested too deeply, or a number too long for Python
         text = type(value).__name__
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -56,7 +56,7 @@ class KnownModel:
     licence: str | None = None
     languages: tuple[str, ...] = ()  # that its makers name, as ISO 639 codes; none: not known
     purposes: tuple[str, ...] = ("chat",)
-    quantisations: tuple[str, ...] = ()  # the only ones worth having; none: any
+    quantisations: tuple[str, ...] = ()  # the only useful formats; empty: any
 
     @property
     def name(self) -> str:
@@ -184,7 +184,7 @@ def _check(name: str, said: Mapping[str, Any]) -> None:
 
 
 def _names(known: KnownModel) -> set[str]:
-    """All that it is called, aliases also without whose it is."""
+    """All its names, and the aliases also without the owner."""
     names = (known.name, *known.aliases, *(x.rpartition("/")[2] for x in known.aliases))
     return {_plain(x) for x in names}
 

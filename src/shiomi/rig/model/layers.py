@@ -11,7 +11,7 @@ from shiomi.rig.model.model import Model
 
 __all__ = ["check_parameters", "read_catalogue_row", "read_config", "read_gguf"]
 
-TOLERANCE = 0.2  # what biases, norms and details of an architecture may come to
+TOLERANCE = 0.2  # share of parameters for biases, norms and details of an architecture
 WHOLE = frozenset(  # architectures of which a catalogue's columns tell the whole shape
     (
         "cohere",
@@ -39,7 +39,7 @@ WHOLE = frozenset(  # architectures of which a catalogue's columns tell the whol
         "starcoder2",
     )
 )
-COLUMNS = {  # of a catalogue's row -> of a config.json
+COLUMNS = {  # column of a catalogue -> field of a config.json
     "architecture": "model_type",
     "context_length": "max_position_embeddings",
     "num_hidden_layers": "num_hidden_layers",

@@ -11,7 +11,7 @@ __all__ = ["Layer", "LayerKind", "Model"]
 
 
 class LayerKind(StrEnum):
-    """How a layer attends, which decides what it keeps per token."""
+    """How a layer attends, which decides its cache per token."""
 
     FULL = "full"  # grouped-query and multi-head attention over the whole context
     SLIDING = "sliding"  # over the last `window` tokens
@@ -35,7 +35,7 @@ class Layer:
     expert_parameters: int = 0  # of one routed expert; 0: no mixture of experts
     experts: int = 0
     chosen: int = 0  # experts read per token
-    heads: int = 0  # that ask: query heads
+    heads: int = 0  # query heads
     feed_forward: int = 0  # widest inner dimension
 
 

@@ -1,8 +1,8 @@
-"""Bits per weight as they are, not as they are called: Q4_K_M takes 4.89, not 4.
+"""Real bits per weight, not those of the name: Q4_K_M takes 4.89, not 4.
 
 One file mixes formats: the output projection and the embedding table have others than the layers,
-and weigh more in small models. So a quantisation has one figure for each, from which the size of
-any model follows; llama_8b_bits is the mean over Llama 3.1 8B, as tables print it.
+and weigh more in small models. So a quantisation has a figure for each of the three, and the size
+of any model follows from them. llama_8b_bits is the mean over Llama 3.1 8B, as tables print it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which layers attend to a sliding window only, where the file leaves that to its reader.
+"""The layers with a sliding window, for models whose file does not name them.
 
 The table (data/sliding_attention.csv) has one row per architecture: every `period`-th layer attends
 to everything, the first or the last of each group. Engines differ: those rows that llama.cpp does

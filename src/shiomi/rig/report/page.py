@@ -61,7 +61,7 @@ def _figure(value: float) -> str:
 
 
 def _cards(plan: Plan) -> str:
-    """The graphics cards of a plan, which is what plans differ by."""
+    """The graphics cards of a plan, which distinguish the plans."""
     return " + ".join(
         f"{line.quantity} × {line.part.name}" if line.quantity > 1 else line.part.name
         for line in plan.lines

@@ -65,7 +65,7 @@ def filled(units: Iterable[str], columns: int, *, indent: int) -> list[str]:
 
 
 def figure(value: float) -> str:
-    """A figure with as many digits as an estimate deserves."""
+    """A figure, rounded to the digits that an estimate supports."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

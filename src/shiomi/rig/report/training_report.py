@@ -33,7 +33,7 @@ class TrainingRow:
 
     shape: Vit
     checkpointing: bool
-    images: int  # a step may take at most; 0: not even one
+    images: int  # most images per step; 0: not even one fits
     memory: Estimate | None  # GiB of such a step
     days: Estimate | None  # None: the peak of the GPU is not known, or it does not fit
 

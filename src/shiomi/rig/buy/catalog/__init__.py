@@ -23,13 +23,13 @@ from shiomi.rig.message import reason
 
 __all__ = ["Catalog", "CatalogError", "load_catalog", "normal_name"]
 
-_MOST_NEAR = 3  # names offered in place of one that is not known
+_MOST_NEAR = 3  # similar names offered for an unknown one
 
 P = TypeVar("P", bound=Part)
 
 
 class CatalogError(RigError):
-    """A catalogue file is not what it should be."""
+    """A catalogue file is invalid."""
 
 
 def normal_name(text: str) -> str:
@@ -42,7 +42,7 @@ class Catalog:
     """Parts by id, and by name and part number."""
 
     parts: dict[str, Part] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)  # rows that could not be read, in words
+    refused: list[str] = field(default_factory=list)  # messages about rows that could not be read
     _names: dict[str, list[str]] | None = None
 
     def of(self, kind: type[P]) -> list[P]:
@@ -50,7 +50,7 @@ class Catalog:
         return [part for part in self.parts.values() if isinstance(part, kind)]
 
     def find(self, name: str) -> Part:
-        """The one part with this id, name or part number, the maker before it or not.
+        """The part with this id, name or part number; the maker's name before it is optional.
 
         Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
         """
@@ -105,7 +105,7 @@ def load_catalog(folder: Path | None = None) -> Catalog:
 
 
 def _doubt_odd_powers(catalog: Catalog) -> None:
-    """A card said to draw far more or less than the others of its chipset: not known.
+    """Treat a card's power as unknown if it is far from that of other cards with its chipset.
 
     Factory settings move a card's power by a fifth; a 3060 Ti of 750 W is a mistake for the power
     supply it recommends.

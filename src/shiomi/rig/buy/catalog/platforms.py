@@ -22,11 +22,11 @@ class Platform:
 
     chipset: str
     pcie_generation: float
-    architectures: tuple[str, ...]  # empty: all of the socket
+    architectures: tuple[str, ...]  # empty: all architectures of the socket
 
     @property
     def generation(self) -> str:
-        """The PCIe generation as it is written."""
+        """The PCIe generation from its text."""
         return f"{self.pcie_generation:.1f}"
 
 

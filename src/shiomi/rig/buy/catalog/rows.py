@@ -1,8 +1,8 @@
-"""One catalogue row → one typed part. A field in which a row contradicts itself becomes None and a
+"""One catalogue row → one typed part. A contradictory field becomes None, and the part gets a
 doubt.
 
-A zero where a part cannot have none of it (a length, a power) is an empty field; so are connectors
-that are all zero on a card that must be fed by one.
+An impossible zero (of a length or a power) counts as an empty field. So do connectors that are all
+zero on a card that needs one.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ FIELDS: dict[Category, tuple[str, ...]] = {
 def read_row(category: Category, row: Row) -> Part:
     """The part that `row` describes.
 
-    Raises ValueError if a field that no part can do without is missing or no number.
+    Raises ValueError if a required field is missing or not a number.
     """
     if not row.get("id") or not row.get("name"):
         raise ValueError("it has no id or no name")
@@ -194,7 +194,7 @@ def _board(row: Row) -> Part:
     chipset = row.get("chipset") or ""
     known = platform(chipset)
     if known is None:
-        generation = None  # old and rare chipsets carry a default of 4.0 in the catalogue
+        generation = None  # for old and rare chipsets the catalogue has a default of 4.0
     elif generation is not None and generation > known.pcie_generation:
         doubts.append(
             reason(
@@ -285,7 +285,7 @@ def _supply(row: Row) -> Part:
     eight, vhpwr, v2x6 = _connectors(row, ("p62", "p12vhpwr", "p12v2x6"), doubts)
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if eight == 0 and not twelve:
-        # No supply of this class has none; most rows with zeros are rows nobody filled in.
+        # Every supply of this class has connectors; most rows with zeros were never filled in.
         doubts.append(reason("no_pcie_connector"))
         eight = twelve = None
     return PowerSupply(

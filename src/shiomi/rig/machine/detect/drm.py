@@ -36,7 +36,7 @@ _CARD = re.compile(r"(/sys/class/drm/card\d{1,3}/device)/vendor")
 _HEX = re.compile(r"0x[0-9a-f]{2,8}")
 _VENDORS = {"0x1002": Vendor.AMD, "0x8086": Vendor.INTEL}
 _NVIDIA = "0x10de"
-_MOST_LENT_GIB = 4.0  # that firmware usually lends to graphics inside a processor
+_MOST_LENT_GIB = 4.0  # GiB that firmware usually reserves for graphics in a processor
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class _Card:
     revision: str
     product: str
     vram: float | None
-    shared: float | None  # of the system's, that it may use
-    aperture: float | None  # of its second PCI region
+    shared: float | None  # GiB of the system's memory that it may use
+    aperture: float | None  # GiB of its second PCI region
 
 
 def set_aside_gib(dump: Dump) -> float:
-    """Memory that firmware took from the system for a GPU that shares it."""
+    """Memory that firmware reserves for a GPU with shared memory."""
     return sum(
         card.vram or 0.0
         for card in _cards(dump)
@@ -68,7 +68,7 @@ def _paths(dump: Dump) -> list[str]:
 
 
 def drm_gpus(dump: Dump) -> list[Recognised]:
-    """Every AMD and Intel GPU, and notes on NVIDIA's whose driver is silent."""
+    """Every AMD and Intel GPU, and notes on NVIDIA GPUs without an answering driver."""
     found = [_gpu(card, dump) for card in _cards(dump)]
     silent = sum(dump.files[f"{x}/vendor"].strip() == _NVIDIA for x in _paths(dump))
     if silent and dump.nvidia is None and not any("nvidia-smi" in x for x in dump.commands):

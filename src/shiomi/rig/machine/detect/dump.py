@@ -19,7 +19,7 @@ _LONGEST_NAME = 300
 
 @dataclass(frozen=True, slots=True)
 class NvidiaFacts:
-    """One NVIDIA GPU as its driver describes it; what it does not tell is None."""
+    """One NVIDIA GPU as its driver describes it; unknown values are None."""
 
     name: str
     memory_bytes: int | None = None
@@ -40,7 +40,7 @@ class Dump:
     nvidia: tuple[NvidiaFacts, ...] | None = None  # None: the driver did not answer
     nvidia_error: str = ""  # why not
     memory_bytes: int | None = None  # as Python saw it, where no file tells
-    cores: int | None = None  # that this process may use
+    cores: int | None = None  # cores that this process may use
     disk_free_bytes: int | None = None  # where the command was run
     disk_read_bytes_s: float | None = None  # measured on a file, if one was given
 
@@ -69,7 +69,7 @@ class Dump:
 def parse_dump(said: object) -> Dump:
     """The dump that a JSON document holds.
 
-    Raises MachineError if it is none: another format, wrong types, or without end. Invalid
+    Raises MachineError if it is not a dump: another format, wrong types, or too large. Invalid
     numbers count as missing.
     """
     if not isinstance(said, Mapping) or said.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""A dump read as a machine: pure, for dumps of any machine, on any machine."""
+"""Turn a dump into a machine: a pure function, for dumps of any machine."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def machine_of(dump: Dump) -> Machine:
 def _memory(
     dump: Dump, memory: float | None, shared: Gpu | None, unknown: list[Text]
 ) -> tuple[float | None, float | None]:
-    """The system's memory and its bandwidth; of a chip that shares it, the chip's."""
+    """The system's memory and its bandwidth; the chip's if a chip shares the memory."""
     if memory is None:
         unknown.append(reason("memory_not_told"))
     if shared is not None:

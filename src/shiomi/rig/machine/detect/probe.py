@@ -44,9 +44,10 @@ _LEAST_TO_TIME = 64 * 2**20
 
 
 def probe(root: Path = Path("/"), *, disk: Path = Path()) -> Dump:
-    """Gather the facts of this machine. `root` is where /proc and /sys hang; `disk` lies on a disk.
+    """Gather the facts of this machine. `root` is the folder of /proc and /sys; `disk` lies on a
+    disk.
 
-    Never raises for what cannot be read: that is simply not in the dump.
+    Facts that cannot be read are missing in the dump; they raise no error.
     """
     system = platform.system()
     files = _linux_files(root) if system == "Linux" else {}
@@ -76,7 +77,7 @@ def probe(root: Path = Path("/"), *, disk: Path = Path()) -> Dump:
 def timed_reading(path: Path, *, clock: Callable[[], float] = time.perf_counter) -> float:
     """Bytes per second at which a large file is read, past the system's cache.
 
-    Raises MachineError if it cannot be read or is too small to tell.
+    Raises MachineError if it cannot be read or is too small to measure.
     """
     try:
         with path.open("rb", buffering=0) as file:
@@ -165,7 +166,7 @@ def _kept(text: str, begins: tuple[str, ...]) -> str:
 
 
 def _cpu_only(text: str) -> str:
-    """Of each processor what is needed; of the flags only that a hypervisor is there."""
+    """Keep the required fields of each processor; of the flags only "hypervisor"."""
     blocks = []
     for block in text.split("\n\n"):
         lines = [x for x in block.splitlines() if x.split("\t")[0].strip(" :") in _CPU_KEYS]
@@ -179,7 +180,7 @@ def _cpu_only(text: str) -> str:
 
 
 def _chip_only(text: str) -> str:
-    """Of system_profiler's answer the GPU's name and cores."""
+    """Keep the GPU's name and cores of system_profiler's answer."""
     try:
         said = json.loads(text)
         entries = [

@@ -15,7 +15,7 @@ from shiomi.rig.message import Text, reason
 
 __all__ = ["Recognised", "recognise"]
 
-# Of a card's nominal memory: error correction takes a sixteenth, firmware some more.
+# Share of a card's nominal memory: error correction takes a sixteenth, firmware a little more.
 _LEAST_SHARE, _MOST_SHARE = 0.85, 1.03
 
 
@@ -39,8 +39,8 @@ def recognise(
     """The GPU that a driver calls `name`.
 
     `bandwidth_gb_s`, `architecture` and `tdp_w` come from the driver, for a GPU that is not in the
-    table. Never a near name: one that is not listed is made of the driver's facts, or not
-    counted.
+    table. A similar name never counts: an unlisted GPU is built from the driver's facts, or left
+    out.
     """
     called = [gpu for gpu in gpus_called(name) if gpu.vendor is vendor]
     if not called:
@@ -65,7 +65,7 @@ def recognise(
 
 
 def _measured(gpu: Gpu, memory_gib: float, tdp_w: float | None) -> Gpu:
-    """With the power limit that is set here, unless it is invalid."""
+    """The GPU with this machine's power limit, unless that is invalid."""
     if tdp_w is None or (gpu.tdp_w is not None and not gpu.tdp_w / 4 <= tdp_w <= 2 * gpu.tdp_w):
         tdp_w = gpu.tdp_w
     return replace(gpu, memory_gib=memory_gib, tdp_w=tdp_w)

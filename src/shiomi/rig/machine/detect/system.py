@@ -62,7 +62,7 @@ class MemoryBus:
 
 
 def cpu_name(dump: Dump) -> str | None:
-    """The processor as it calls itself."""
+    """The processor's own name."""
     if brand := sysctl(dump).get("machdep.cpu.brand_string"):
         return brand[:200]
     found = re.search(
@@ -160,7 +160,7 @@ _ABSENT = ("", "0", "no module installed", "unknown")
 
 
 def _rate(module: dict[str, str]) -> float | None:
-    """Million transfers per second, as the module runs; else as it could."""
+    """Million transfers per second: the configured rate, else the rated one."""
     for key in ("configured", "speed"):
         if found := re.match(r"\d{3,5}", module.get(key, "")):
             return number(found[0], 200, 20_000)

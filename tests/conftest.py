@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.postgres_server import PostgresServer, postgres_server
+
 # No test is timed: what takes a second here takes ten where others use the machine.
 settings.register_profile("shiomi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shiomi")
@@ -32,3 +34,10 @@ def ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; skips if PostgreSQL is not installed."""
+    with postgres_server() as server:
+        yield server

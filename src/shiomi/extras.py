@@ -16,6 +16,7 @@ _EXTRAS = {
     "onnxruntime": "lejepa",
     "onnxscript": "lejepa",
     "psutil": "rig",
+    "psycopg": "postgres",
     "pyarrow": "parquet",
     "pynvml": "rig",
     "re2": "gate",

@@ -83,14 +83,14 @@ def test_what_was_killed_anywhere_ends_as_if_undisturbed(tmp_path: Path) -> None
         killed = configured(address, tmp_path / "killed")
         kills = 0
         for config in (whole, killed):
-            config.archive.parent.mkdir()
+            file(config).parent.mkdir()
         for name, step in STEPS.items():
             started = time.perf_counter()
             assert run(context, step, whole) == 0
             seconds = time.perf_counter() - started
             kills += run_and_kill(context, step, killed, rng, KILLS[name], seconds)
     assert kills >= 100
-    assert contents(killed.archive) == contents(whole.archive)
+    assert contents(file(killed)) == contents(file(whole))
     assert pages(killed.out) == pages(whole.out)
     assert f"{WEEK.last}.md" in pages(whole.out)
 
@@ -116,24 +116,30 @@ def run_and_kill(
     seconds: float,
 ) -> int:
     """Kill `step` `kills` times at random moments, then let it finish."""
-    beginning = config.archive.parent.with_name("beginning")
-    shutil.copytree(config.archive.parent, beginning)
+    beginning = file(config).parent.with_name("beginning")
+    shutil.copytree(file(config).parent, beginning)
     done = 0
     for _ in range(20 * kills):
         # a fresh start ends about where the undisturbed one did; one that goes on ends sooner
         code = run(context, step, config, rng.uniform(0.0, seconds))
         if code == 0:
-            shutil.rmtree(config.archive.parent)
-            shutil.copytree(beginning, config.archive.parent)
+            shutil.rmtree(file(config).parent)
+            shutil.copytree(beginning, file(config).parent)
             continue
         assert code == -9
-        check_intact(config.archive)
+        check_intact(file(config))
         done += 1
         if done == kills:
             break
     shutil.rmtree(beginning)
     assert run(context, step, config) == 0
     return done
+
+
+def file(config: Config) -> Path:
+    """The file of the archive."""
+    assert isinstance(config.archive, Path)
+    return config.archive
 
 
 def check_intact(archive: Path) -> None:
@@ -173,6 +179,6 @@ def test_each_step_done_twice_changes_nothing(tmp_path: Path, name: str) -> None
         config = configured(address, tmp_path)
         for step in STEPS.values():
             step(config)
-        before = contents(config.archive), pages(config.out)
+        before = contents(file(config)), pages(config.out)
         STEPS[name](config)
-        assert (contents(config.archive), pages(config.out)) == before
+        assert (contents(file(config)), pages(config.out)) == before

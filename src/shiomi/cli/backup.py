@@ -29,7 +29,7 @@ def backup(context: click.Context, path: Path, force: bool, json: bool) -> None:
     from shiomi.digest.archive.backup import back_up
 
     config = configuration(context)
-    if path.exists() and path.samefile(config.archive):
+    if isinstance(config.archive, Path) and path.exists() and path.samefile(config.archive):
         raise click.UsageError(f"{path} is the archive itself; name another file")
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists already; --force replaces it")
@@ -59,6 +59,11 @@ def restore(context: click.Context, path: Path, force: bool, json: bool) -> None
     from shiomi.digest.archive.backup import restore as restore_copy
 
     config = configuration(context)
+    if not isinstance(config.archive, Path):
+        raise click.UsageError(
+            f"{config.archive} is not a file; use pg_restore, or `shiomi archive copy {path}"
+            " ADDRESS`"
+        )
     restore_copy(path, config.archive, replace=force)
     with opened(config) as archive:
         threads = archive.status().threads

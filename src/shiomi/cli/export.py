@@ -40,8 +40,10 @@ def export(
     from shiomi.digest.archive.exporting import FOREVER, export_threads
 
     config = configuration(context)
-    own = {config.archive, context.find_root().obj}
-    if path.exists() and any(one.exists() and path.samefile(one) for one in own):
+    own = (config.archive, context.find_root().obj)
+    if path.exists() and any(
+        isinstance(one, Path) and one.exists() and path.samefile(one) for one in own
+    ):
         raise click.UsageError(f"{path} is a file of Shiomi itself; choose another name")
     if path.exists() and not force:
         raise click.UsageError(f"{path} exists already; --force replaces it")

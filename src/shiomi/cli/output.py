@@ -74,7 +74,7 @@ def opened(config: Config, *, create: bool = False, read_only: bool = False) -> 
         except ArchiveBusyError:
             return Archive.open(config.archive, create=False)
 
-    if create:
+    if create and isinstance(config.archive, Path):
         try:
             config.archive.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
+from shiomi.digest.address import Location, PostgresAddress, parse_location
 from shiomi.digest.errors import ConfigError
 from shiomi.digest.languages import language_codes
 from shiomi.digest.settings import (
@@ -123,6 +124,8 @@ def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) ->
 
 def holds_secret(config: Config) -> bool:
     """Whether shiomi.toml itself contains a secret."""
+    if isinstance(config.archive, PostgresAddress) and config.archive.holds_password:
+        return True
     reddit = config.sources.reddit
     values = (
         reddit.feed_token, reddit.client_secret, config.writer.api_key, *config.notify.urls,
@@ -177,6 +180,8 @@ class _Reader:
             return {name: self.value(inner, one, f"{key}.{name}") for name, one in value.items()}
         if hint is Path and isinstance(value, str) and value:
             return self.folder / value
+        if hint == Location and isinstance(value, str) and value:
+            return parse_location(value, self.folder)
         if hint is float and type(value) is int:
             return float(value)
         if type(value) is not hint:
@@ -210,6 +215,7 @@ _TYPE_NAMES = {
     float: "a number",
     bool: "true or false",
     Path: "a path in quotes, not empty",
+    Location: "a path or a postgresql:// address in quotes, not empty",
 }
 
 

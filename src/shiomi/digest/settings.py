@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from shiomi.digest.address import Location
+
 __all__ = [
     "ArticlesConfig",
     "ArxivConfig",
@@ -184,7 +186,7 @@ class SourcesConfig:
 class Config:
     """Everything shiomi.toml may say; the fields carry the file's own names."""
 
-    archive: Path = Path("shiomi.sqlite3")
+    archive: Location = Path("shiomi.sqlite3")
     out: Path = Path("public")
     language: str = "ja"
     timezone: str = "Asia/Tokyo"

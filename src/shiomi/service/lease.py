@@ -58,7 +58,7 @@ def holding(config: Config, clock: Callable[[], float], lost: Callable[[], None]
 
 def _take(archive: Archive, holder: str, clock: Callable[[], float]) -> str | None:
     return LeaseStore(archive).take(
-        _NAME, holder, now=int(clock()), seconds=_SECONDS, is_gone=is_gone
+        _NAME, holder, now=archive.time(clock()), seconds=_SECONDS, is_gone=is_gone
     )
 
 

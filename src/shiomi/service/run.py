@@ -294,7 +294,8 @@ def run(path: Path, config: Config, *, once: bool = False) -> None:
     check_addresses(config)
     if holds_secret(config) and path.stat().st_mode & 0o077:
         LOG.warning("others can read the secrets in the settings; chmod 600", extra={"file": path})
-    config.archive.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(config.archive, Path):
+        config.archive.parent.mkdir(parents=True, exist_ok=True)
     service = Service(path, config)
     ending: Callable[[int, FrameType | None], object] = service.stop
     previous = {one: signal.signal(one, ending) for one in (signal.SIGTERM, signal.SIGINT)}

@@ -46,7 +46,7 @@ register_url_convertor("day", _DayConvertor())
 
 def create_app(config: Config, *, readers: Readers | None = None) -> Starlette:
     """The site without its gate (serving.py puts that in front)."""
-    readers = readers or Readers(str(config.archive))
+    readers = readers or Readers(config.archive)
     rooms = [_Room(config, readers, code) for code in LANGUAGES]
     own = next(room for room in rooms if room.pages.code == config.language)
     routes = [route for room in rooms for route in room.routes("" if room is own else None)]

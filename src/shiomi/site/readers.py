@@ -1,11 +1,13 @@
 """Read-only connections to the archive: a few, shared by the requests of one worker.
 
-A connection is opened again if the archive's file was replaced. If the archive is locked, being
-migrated or missing, or too many requests wait, ArchiveBusyError is raised: a 503 to the client.
+A connection is opened again if it was lost, or if the archive was replaced. If the archive is
+locked, being migrated or missing, or too many requests wait, ArchiveBusyError is raised: a 503 to
+the client.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
+from shiomi.digest.address import Location
 from shiomi.digest.archive import Archive
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
@@ -29,7 +32,9 @@ Result = TypeVar("Result")
 class Readers:
     """Runs queries in threads; each thread has its own connection."""
 
-    def __init__(self, location: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, location: Location | str, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._location = location
         self._clock = clock
         self._lock = threading.Lock()
@@ -40,17 +45,14 @@ class Readers:
 
     def token(self) -> tuple[object, ...]:
         """A value that changes with every commit to the archive. Called in the event loop."""
-        if self._watch is None:
-            self._watch = self._open()
-        try:
-            token = self._watch.change_token()
-        except ArchiveError:
+        if self._watch is not None:
+            with contextlib.suppress(ArchiveError):  # the connection was lost; a new one may work
+                token = self._watch.change_token()
+                if _identity(token) == self._watched:
+                    return token
             self._forget_watch()
-            raise
-        if _identity(token) != self._watched:
-            self._forget_watch()
-            return self.token()
-        return token
+        self._watch = self._open()
+        return self._watch.change_token()
 
     async def run(self, query: Callable[[Archive], Result]) -> Result:
         """Return the result of `query`, run in a thread with a read-only archive."""
@@ -90,13 +92,10 @@ class Readers:
         with self._lock:
             kept = self._free.pop() if self._free else None
         if kept is not None:
-            try:
+            with contextlib.suppress(ArchiveError):  # the connection was lost; a new one may work
                 if _identity(kept[1].change_token()) == kept[0]:
                     return kept
-            except ArchiveError:
-                kept[1].close()
-                raise
-            kept[1].close()  # the file was replaced
+            kept[1].close()  # or the archive was replaced
         archive = self._open()
         return _identity(archive.change_token()), archive
 

@@ -1,23 +1,56 @@
-"""What the archive's tests share: an archive on disk, and threads to put in it."""
+"""What the archive's tests share: an archive of each engine, and threads to put in it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from shiomi.digest.address import Location, PostgresAddress
 from shiomi.digest.archive import Archive
 from shiomi.digest.thread import Thread
+from tests.postgres_server import PostgresServer
 
 MakeThread = Callable[..., Thread]
+Empty = Callable[[], AbstractContextManager[Archive]]
+MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+"""Of a property that takes `empty`: every example empties the archive."""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
+    """Where an empty archive is, or can be made, with each engine."""
+    if request.param == "sqlite":
+        return tmp_path / "shiomi.sqlite3"
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return PostgresAddress(server.empty())
 
 
 @pytest.fixture
-def archive(tmp_path: Path) -> Iterator[Archive]:
-    with Archive.open(tmp_path / "shiomi.sqlite3") as opened:
+def archive(location: Location) -> Iterator[Archive]:
+    with Archive.open(location) as opened:
         yield opened
+
+
+@pytest.fixture
+def empty(location: Location) -> Iterator[Empty]:
+    """Return a function that gives an empty archive, for tests that need many of them."""
+    if isinstance(location, Path):
+        yield lambda: Archive.open(":memory:")
+        return
+
+    with Archive.open(location) as kept:
+
+        @contextmanager
+        def emptied() -> Iterator[Archive]:
+            kept.database.execute("DELETE FROM thread")
+            yield kept
+
+        yield emptied
 
 
 @pytest.fixture

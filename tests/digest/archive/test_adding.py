@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shiomi.digest.archive import Added, Archive
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
-from tests.digest.archive.conftest import MakeThread
+from tests.digest.archive.conftest import MANY, Empty, MakeThread
 
 # few values, so that they meet; every kind of text SQLite and its tokenizers could stumble over
 TEXTS = st.sampled_from(
@@ -55,27 +55,29 @@ def content(archive: Archive) -> list[Any]:
     ]
 
 
-def after(sightings: Sequence[tuple[Thread, int]]) -> list[Any]:
-    with Archive.open(":memory:") as archive:
+def after(empty: Empty, sightings: Sequence[tuple[Thread, int]]) -> list[Any]:
+    with empty() as archive:
         for thread, seen in sightings:
             archive.add([thread], seen=seen)
         return content(archive)
 
 
-@settings(max_examples=150)
+@settings(MANY, max_examples=100)
 @given(SIGHTINGS, st.randoms(use_true_random=False))
 def test_the_order_of_adding_does_not_matter(
-    sightings: list[tuple[Thread, int]], random: Any
+    empty: Empty, sightings: list[tuple[Thread, int]], random: Any
 ) -> None:
     shuffled = list(sightings)
     random.shuffle(shuffled)
-    assert after(sightings) == after(shuffled)
+    assert after(empty, sightings) == after(empty, shuffled)
 
 
-@settings(max_examples=150)
+@settings(MANY, max_examples=100)
 @given(SIGHTINGS)
-def test_adding_the_same_again_changes_nothing(sightings: list[tuple[Thread, int]]) -> None:
-    with Archive.open(":memory:") as archive:
+def test_adding_the_same_again_changes_nothing(
+    empty: Empty, sightings: list[tuple[Thread, int]]
+) -> None:
+    with empty() as archive:
         archive.add_seen(sightings)
         once = content(archive)
         archive.database.execute("UPDATE thread SET linked = 1")
@@ -85,10 +87,12 @@ def test_adding_the_same_again_changes_nothing(sightings: list[tuple[Thread, int
         assert archive.pending(10) == []
 
 
-@settings(max_examples=150)
+@settings(MANY, max_examples=100)
 @given(SIGHTINGS)
-def test_readings_as_of_a_time_only_grow_with_it(sightings: list[tuple[Thread, int]]) -> None:
-    with Archive.open(":memory:") as archive:
+def test_readings_as_of_a_time_only_grow_with_it(
+    empty: Empty, sightings: list[tuple[Thread, int]]
+) -> None:
+    with empty() as archive:
         archive.add_seen(sightings)
         for thread in archive.threads(0, 10):
             known: tuple[Reading, ...] = ()

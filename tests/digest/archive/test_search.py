@@ -10,7 +10,7 @@ from shiomi.digest.archive import Archive
 from shiomi.digest.archive.folding import folded
 from shiomi.digest.archive.search import query_words
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
-from tests.digest.archive.conftest import MakeThread
+from tests.digest.archive.conftest import MANY, Empty, MakeThread
 
 
 def found(archive: Archive, query: str) -> list[str]:
@@ -250,10 +250,10 @@ def test_a_title_with_quotes_in_it_is_found_by_the_whole_of_it_in_quotes(
     assert found(archive, '"Why "open" weights "matter""') == ["1"]
 
 
-@settings(max_examples=100)
+@settings(MANY, max_examples=100)
 @given(st.data())
 def test_a_title_is_found_by_any_part_of_it_of_three_characters_or_more(
-    data: st.DataObject,
+    empty: Empty, data: st.DataObject
 ) -> None:
     title = data.draw(st.text(min_size=3, max_size=30))
     start = data.draw(st.integers(0, len(title) - 3))
@@ -264,6 +264,6 @@ def test_a_title_is_found_by_any_part_of_it_of_three_characters_or_more(
     # a cut between a letter and the mark on it makes other letters of both
     assume(folded(title) == folded(title[:start]) + folded(part) + folded(title[end:]))
     thread = Thread("hackernews", "1", title, 1, "https://example.org/")
-    with Archive.open(":memory:") as archive:
+    with empty() as archive:
         archive.add([thread], seen=1)
         assert [hit.thread.id for hit in archive.search(part)] == ["1"]

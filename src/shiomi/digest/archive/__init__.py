@@ -1,4 +1,7 @@
-"""The archive: one SQLite file of threads, their counts over time, and full-text search."""
+"""The archive of threads, their counts over time, and full-text search.
+
+It is an SQLite file or a PostgreSQL database.
+"""
 
 from shiomi.digest.archive.adding import Added
 from shiomi.digest.archive.archive import Archive

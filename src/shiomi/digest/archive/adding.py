@@ -160,8 +160,8 @@ class Writer:
         if now == row:
             return False
         self._execute(
-            "UPDATE thread SET url = ?, url_seen = ?, linked = CASE WHEN ? THEN 0 ELSE linked END"
-            " WHERE n = ?",
+            "UPDATE thread SET url = ?, url_seen = ?,"
+            " linked = CASE WHEN ? = 1 THEN 0 ELSE linked END WHERE n = ?",
             (*now, now[0] != row[0], n),
         )
         return bool(now[0] != row[0])
@@ -250,7 +250,7 @@ class Writer:
         self._execute(
             "UPDATE thread SET seen = ?, state = ?, created = ?, link = ?, url = ?, tags = ?,"
             " crosspost_of = ?, url_seen = ?, tags_seen = ?, crosspost_seen = ?,"
-            " linked = CASE WHEN ? THEN 0 ELSE linked END WHERE n = ?",
+            " linked = CASE WHEN ? = 1 THEN 0 ELSE linked END WHERE n = ?",
             (
                 best[0],
                 _STATES[best[1]],

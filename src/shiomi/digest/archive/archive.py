@@ -1,4 +1,4 @@
-"""The archive: one SQLite file that holds every thread, and answers "as of" any time."""
+"""The archive: one database that holds every thread, and answers "as of" any time."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from shiomi.digest.address import Location, parse_location
 from shiomi.digest.archive.adding import Added, Writer
 from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.loading import find_keys, load_threads
@@ -17,7 +18,9 @@ from shiomi.digest.archive.search import Hit, search_threads
 from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.archive.status import ArchiveStatus, read_status
 from shiomi.digest.archive.storable import storable
+from shiomi.digest.errors import ArchiveError
 from shiomi.digest.thread import Reading, Thread
+from shiomi.extras import needs_extra
 
 __all__ = ["Archive"]
 
@@ -39,16 +42,27 @@ class Archive:
         self.database = database
 
     @classmethod
-    def open(cls, path: Path | str, *, create: bool = True, read_only: bool = False) -> Self:
-        """Open the archive at `path`, create it if there is none, and migrate it.
+    def open(
+        cls, location: Location | str, *, create: bool = True, read_only: bool = False
+    ) -> Self:
+        """Open the archive at `location`, create it if there is none, and migrate it.
 
-        ":memory:" is an archive that ends with the program. With `read_only` the archive is never
+        The location is the path of an SQLite file, or a postgresql:// address. ":memory:" is an
+        archive that ends with the program. With `read_only` the archive is never
         written and never migrated; its readers may change threads. Raises ArchiveError if the file
         is not an archive, is damaged, is newer than this program, or cannot be written; with
         `create=False` also if there is none; with `read_only` ArchiveBusyError if it has still to
         be migrated.
         """
-        return cls(SqliteDatabase.open(path, create=create, read_only=read_only))
+        if isinstance(location, str):
+            location = parse_location(location)
+        if isinstance(location, Path):
+            return cls(SqliteDatabase.open(location, create=create, read_only=read_only))
+        try:
+            from shiomi.digest.archive.postgres import PostgresDatabase
+        except ImportError as error:
+            raise ArchiveError(needs_extra(f"archive {location}", "psycopg", "postgres")) from error
+        return cls(PostgresDatabase.open(location, create=create, read_only=read_only))
 
     def close(self) -> None:
         """Close the archive. Closing twice does no harm."""
@@ -234,9 +248,24 @@ class Archive:
         return self.database.change_token()
 
     def communities(self) -> list[str]:
-        """The communities with a thread, in order; cheap for any number of threads."""
+        """The communities with a thread, in order: one look into the unique index for each."""
+        found: list[str] = []
+        execute = self.database.execute
         with self.database.explaining():
-            return self.database.communities()
+            (name,) = execute("SELECT min(community) FROM thread").fetchone()
+            while name is not None:
+                found.append(str(name))
+                (name,) = execute(
+                    "SELECT min(community) FROM thread WHERE community > ?", (name,)
+                ).fetchone()
+        return found
+
+    def time(self, here: float) -> int:
+        """Unix seconds by the clock that all users of the archive share; `here` is the local one.
+
+        It is the clock of the database server, or the local clock if the archive is a file.
+        """
+        return self.database.time(here)
 
     def newest(self) -> int | None:
         """When a source last gave threads, else when the newest thread was created."""

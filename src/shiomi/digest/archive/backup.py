@@ -25,7 +25,9 @@ def back_up(archive: Archive, path: Path) -> int:
     """
     database = archive.database
     if not isinstance(database, SqliteDatabase):
-        raise ArchiveError(f"{database.name} is not an SQLite file; use pg_dump")
+        raise ArchiveError(
+            f"{database.name} is not an SQLite file; use pg_dump, or `shiomi archive copy`"
+        )
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         part.unlink(missing_ok=True)

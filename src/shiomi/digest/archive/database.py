@@ -78,14 +78,11 @@ class Database(Protocol):
     def change_token(self) -> tuple[object, ...]:
         """A value that differs after every commit of another connection, and is cheap to read."""
 
-    def communities(self) -> list[str]:
-        """The distinct communities of threads, read by skipping through their index."""
+    def time(self, here: float) -> int:
+        """Unix seconds by the clock that all users share; `here` is the clock of this machine."""
 
     def size(self) -> int:
         """Bytes on disk."""
-
-    def migration(self) -> int:
-        """The number of the newest migration applied."""
 
     def close(self) -> None:
         """Close the connection. Closing twice does no harm."""

@@ -26,10 +26,13 @@ class Migration:
     sql: str
 
 
-def shipped_migrations() -> tuple[Migration, ...]:
-    """The migrations this program brings, in order. A number may be missing."""
+def shipped_migrations(engine: str = "") -> tuple[Migration, ...]:
+    """The migrations this program brings, in order. A number may be missing.
+
+    `engine` is "" for SQLite, or "postgres".
+    """
     found = []
-    for file in (files(__package__) / "migrations").iterdir():
+    for file in files(__package__).joinpath("migrations", engine).iterdir():
         name = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
         if name:
             found.append(Migration(int(name[1]), name[2], file.read_text(encoding="utf-8")))

@@ -60,5 +60,6 @@ class NoticeStore:
         start = storable(start)
         with self._archive.transaction():
             self._archive.database.execute(
-                "DELETE FROM notice WHERE substr(key, 1, ?) = ?", (len(start), start)
+                "DELETE FROM notice WHERE substr(key, 1, CAST(? AS INTEGER)) = ?",
+                (len(start), start),
             )

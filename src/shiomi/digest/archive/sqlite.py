@@ -129,16 +129,9 @@ class SqliteDatabase:
             (version,) = self.execute("PRAGMA data_version").fetchone()
         return state.st_ino, state.st_dev, version
 
-    def communities(self) -> list[str]:
-        """The distinct communities, one look into the unique index for each."""
-        found = []
-        row = self.execute("SELECT min(community) FROM thread").fetchone()
-        while row[0] is not None:
-            found.append(str(row[0]))
-            row = self.execute(
-                "SELECT min(community) FROM thread WHERE community > ?", (row[0],)
-            ).fetchone()
-        return found
+    def time(self, here: float) -> int:
+        """The clock of this machine: an SQLite file serves one machine."""
+        return int(here)
 
     def size(self) -> int:
         """Bytes of the file and its write-ahead log."""
@@ -146,11 +139,6 @@ class SqliteDatabase:
             return 0
         files = (Path(self.name), Path(f"{self.name}-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
-
-    def migration(self) -> int:
-        """The number of the newest migration applied."""
-        (version,) = self.execute("PRAGMA user_version").fetchone()
-        return int(version)
 
     def close(self) -> None:
         """Close the file."""

@@ -67,7 +67,7 @@ def read_status(database: Database) -> ArchiveStatus:
     return ArchiveStatus(
         path=database.name,
         size=database.size(),
-        migration=database.migration(),
+        migration=count("SELECT max(number) FROM migration"),
         threads=sum(community.threads for community in communities),
         heard_of=count("SELECT count(*) FROM thread WHERE created IS NULL"),
         titles=count("SELECT count(*) FROM title"),

@@ -1,0 +1,176 @@
+"""Find the newest threads with all words of a query in PostgreSQL.
+
+First the threads that were created last are looked at (`LATEST`): a frequent word is found there.
+Otherwise the indexes answer, for the titles archived last (`RECENT`) and then for all. pg_trgm
+finds words with three letters or digits in a row. Other words are found by their short words
+(`short_words`): C++ and 1.0 only if no letter or digit touches them, except in the titles of the
+threads created last.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from shiomi.digest.archive.folding import folded
+from shiomi.digest.archive.matching import Candidate, SearchFilters, occurs
+from shiomi.digest.archive.sqlite_search import short_words
+
+__all__ = ["newest_matches"]
+
+LATEST = 10_000  # threads
+RECENT = 200_000  # titles or passages
+SPREAD = 1_000  # threads looked at for words that occur in different texts
+
+_THREE = re.compile(r"[^\W_]{3}")
+_POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
+_FIELDS = (
+    "thread.n, created, community || ':' || id, thread.title,"
+    " coalesce((SELECT max(points) FROM reading WHERE thread = thread.n), 0)"
+)
+
+Execute = Callable[..., Any]
+Condition = tuple[str, list[object]]
+
+
+def newest_matches(
+    execute: Execute, words: Sequence[str], filters: SearchFilters, most: int
+) -> list[Candidate]:
+    """The newest threads that probably have all the words: `Database.newest_matches`."""
+    found: dict[int, Candidate] = {}
+    spread: dict[int, Candidate] = {}
+    _keep(found, _by_time(execute, words, filters, max(LATEST, 2 * most)), words)
+    if len(found) < most:
+        for kind in ("title", "passage"):
+            _in_one(execute, kind, words, filters, most, found)
+        if len(words) > 1 and len(found) < most:
+            _keep(spread, _in_several(execute, words, filters))
+    newest = [*_newest(found.values()), *_newest(spread[n] for n in spread.keys() - found.keys())]
+    return newest[:most]
+
+
+def _newest(found: Iterable[Candidate]) -> list[Candidate]:
+    return sorted(found, key=lambda one: -one.created)
+
+
+def _keep(
+    found: dict[int, Candidate],
+    rows: Iterable[tuple[Candidate, str]],
+    words: Sequence[str] = (),
+) -> None:
+    """Add the threads whose text has all the words."""
+    for one, text in rows:
+        if all(occurs(folded(text), word) for word in words):
+            found.setdefault(one.n, one)
+
+
+def _filter(filters: SearchFilters, *, points: bool = True) -> Condition:
+    """Conditions on `thread`, with their values."""
+    conditions, values = ["thread.created IS NOT NULL"], list[object]()
+    for condition, value in (
+        ("thread.created >= ?", filters.since),
+        ("thread.created < ?", filters.until),
+        ("thread.community = ?", filters.community),
+        (_POINTS, filters.points if points else None),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    return " AND ".join(conditions), values
+
+
+def _like(word: str) -> str:
+    return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
+
+
+def _by_time(
+    execute: Execute, words: Sequence[str], filters: SearchFilters, latest: int
+) -> Iterator[tuple[Candidate, str]]:
+    """The threads created last whose title may have the words, each with its title.
+
+    A title that is not ASCII may have a word in another width, which is checked later.
+    """
+    condition, values = _filter(filters, points=False)
+    likes = " AND ".join(["title ILIKE ?"] * len(words))
+    query = (
+        f"SELECT {_FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
+        f" WHERE {condition} ORDER BY created DESC LIMIT ?) AS thread"
+        f" WHERE ({likes} OR octet_length(title) > char_length(title))"
+    )
+    values += [latest, *map(_like, words)]
+    if filters.points is not None:
+        query += f" AND {_POINTS}"
+        values.append(filters.points)
+    for fields in execute(query, values):
+        yield Candidate(*fields), fields[3]
+
+
+def _in_index(kind: str, words: Sequence[str]) -> Condition:
+    """Conditions on a text that an index answers; "" if no index knows any of the words."""
+    conditions, values = list[str](), list[object]()
+    text = "one.title" if kind == "title" else "one.text"
+    for word in words:
+        if _THREE.search(word):
+            conditions.append(f"coalesce(one.folded, {text}) ILIKE ?")
+            values.append(_like(word))
+        elif short := short_words(word).split():
+            conditions.append(f"one.n IN (SELECT n FROM {kind}_short WHERE words @> ?::text[])")
+            values.append(short)
+    return " AND ".join(conditions), values
+
+
+def _in_one(
+    execute: Execute,
+    kind: str,
+    words: Sequence[str],
+    filters: SearchFilters,
+    most: int,
+    found: dict[int, Candidate],
+) -> None:
+    """Add the newest threads with all words in one title or passage."""
+    indexed, given = _in_index(kind, words)
+    if not indexed:
+        return
+    condition, values = _filter(filters)
+    text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
+    (last,) = execute(f"SELECT max(n) FROM {kind}").fetchone()
+    for first in ((last or 0) - RECENT, 0):
+        rows = execute(
+            f"SELECT {_FIELDS}, {text} FROM {kind} AS one JOIN thread ON thread.n = one.thread"
+            f" WHERE {indexed} AND {condition} AND one.n > ? ORDER BY created DESC LIMIT ?",
+            (*given, *values, max(first, 0), most),
+        )
+        checked = words if kind == "title" else ()
+        _keep(found, ((Candidate(*fields), shown) for *fields, shown in rows), checked)
+        if len(found) >= most or first <= 0:
+            return
+
+
+def _in_several(
+    execute: Execute, words: Sequence[str], filters: SearchFilters
+) -> Iterator[tuple[Candidate, str]]:
+    """Threads with the rarest of the words in any text."""
+    rarest: list[int] | None = None
+    for word in words:
+        keys: set[int] = set()
+        for kind in ("title", "passage"):
+            indexed, given = _in_index(kind, [word])
+            if not indexed:
+                break
+            limit = SPREAD if rarest is None else len(rarest) + 1
+            keys |= {
+                thread
+                for (thread,) in execute(
+                    f"SELECT thread FROM {kind} AS one WHERE {indexed} LIMIT ?", (*given, limit)
+                )
+            }
+        else:
+            if rarest is None or len(keys) < len(rarest):
+                rarest = list(keys)
+    condition, values = _filter(filters)
+    for fields in execute(
+        f"SELECT {_FIELDS} FROM thread WHERE n IN (SELECT unnest(?::bigint[])) AND {condition}",
+        (rarest or [], *values),
+    ):
+        yield Candidate(*fields), ""

@@ -10,6 +10,7 @@ _EXTRAS = {
     "cryptography": "gate",
     "dns": "gate",
     "gguf": "rig",
+    "huggingface_hub": "writer",
     "jaxtyping": "lejepa",
     "mcp": "site",
     "onnx": "lejepa",
@@ -29,6 +30,7 @@ _EXTRAS = {
     "torch": "lejepa",
     "torchvision": "lejepa",
     "uvicorn": "gate-serve",
+    "xllamacpp": "writer",
 }
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
-from shiomi.digest.config import Config, load_config
+from shiomi.digest.config import Config, WriterConfig, load_config
 from shiomi.sample import sample_files
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -101,7 +101,8 @@ def test_the_help_imports_nothing_heavy() -> None:
 def test_init_writes_a_file_that_says_the_defaults(run: Run, tmp_path: Path) -> None:
     assert run("init").returncode == Exit.DONE
     config = load_config(tmp_path / "shiomi.toml")
-    defaults = Config(archive=tmp_path / "shiomi.sqlite3", out=tmp_path / "public")
+    writer = WriterConfig(models=tmp_path / "models")
+    defaults = Config(archive=tmp_path / "shiomi.sqlite3", out=tmp_path / "public", writer=writer)
     assert config == defaults
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from click.core import ParameterSource
 
 from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, configuration, echo, json_option, opened, week_of
-from shiomi.cli.progress import progress
+from shiomi.cli.progress import progress_and_line
 
 if TYPE_CHECKING:
     from shiomi.digest.archive import Archive
@@ -85,8 +87,10 @@ def _digest(
 
     with ExitStack() as stack:
         archive = stack.enter_context(opened(config))
-        show = stack.enter_context(progress(quiet=json))
-        writer = stack.enter_context(_model(config)) if config.writer.endpoint else None
+        show, line = stack.enter_context(progress_and_line(quiet=json))
+        writer = _model(config, line, quiet=json)
+        if writer is not None:
+            stack.enter_context(writer)
         made = make_digest(
             archive, config, week, as_of=moment, again=again, writer=writer, progress=show
         )
@@ -106,16 +110,26 @@ def _digest(
                 echo(f"  model: {writer.problem}; `shiomi writer check` says more")
         for note in made.notes:
             echo(f"  note: {note}")
-        for line in explanation.splitlines():
-            echo(line)
+        for row in explanation.splitlines():
+            echo(row)
     if made.notes:
         raise click.exceptions.Exit(Exit.PARTLY)
 
 
-def _model(config: Config) -> ModelWriter:
-    from shiomi.digest.writing import ModelWriter
+def _model(config: Config, line: Callable[[str], None], *, quiet: bool) -> ModelWriter | None:
+    """Return the model's writer, which tells what it does in a line, or off a terminal in lines."""
+    from shiomi.digest.writing import ModelWriter, Written
 
-    return ModelWriter(config.writer)
+    if not config.writer.wanted:
+        return None
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+
+    def tell(written: Written) -> None:
+        line(str(written))
+        if written.kept is not None and not (quiet or terminal):
+            echo(f"wrote {written}", err=True)
+
+    return ModelWriter(config.writer, tell=tell)
 
 
 def _cost(account: Account) -> str:

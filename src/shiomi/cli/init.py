@@ -19,28 +19,46 @@ __all__ = ["init"]
     help="A URL or e-mail address for the User-Agent, so that operators can reach you."
     "  [asked for on a terminal]",
 )
+@click.option(
+    "--writer",
+    type=click.Choice(["none", "found", "install"]),
+    help="What writes: no model, a model server found on this machine, or a model that is"
+    " downloaded now.  [asked for on a terminal, else none]",
+)
+@click.option("--model", metavar="NAME", help="The model of --writer.  [default: the first, best]")
 @click.pass_context
-def init(context: click.Context, force: bool, contact: str | None) -> None:
+def init(
+    context: click.Context,
+    force: bool,
+    contact: str | None,
+    writer: str | None,
+    model: str | None,
+) -> None:
     """Write a commented shiomi.toml.
 
     Every key is in it with its default and its purpose, so that the file itself is the
     reference. It may hold secrets, so that only you can read it (mode 0600). Nothing else is
-    touched, and nothing is fetched.
+    touched, and nothing is fetched unless you choose to install a model.
 
     \b
-    Example:
+    Examples:
       shiomi init --contact you@example.org && shiomi collect && shiomi digest
+      shiomi init --writer found            the model of Ollama, llama.cpp, LM Studio or vLLM
+      shiomi init --writer install          the best model that this machine runs
     """
     path: Path = context.find_root().obj
     if path.exists() and not force:
         click.echo(f"{path} exists already; --force replaces it", err=True)
         raise click.exceptions.Exit(Exit.FAILED)
+    if model is not None and writer not in ("found", "install"):
+        raise click.UsageError("--model needs --writer found or --writer install")
     from importlib.resources import files
 
     from shiomi.atomic import write_atomically
 
     text = files("shiomi.cli").joinpath("shiomi.toml").read_text(encoding="utf-8")
-    if contact is None and sys.stdin is not None and sys.stdin.isatty():
+    asking = sys.stdin is not None and sys.stdin.isatty()
+    if contact is None and asking:
         contact = click.prompt(
             "A URL or e-mail address for the User-Agent (empty: none)", default="",
             show_default=False,
@@ -49,8 +67,56 @@ def init(context: click.Context, force: bool, contact: str | None) -> None:
         if not (contact.isascii() and contact.isprintable()) or '"' in contact or "\\" in contact:
             raise click.UsageError("--contact must be a URL or e-mail address in plain ASCII")
         text = text.replace('contact = ""', f'contact = "{contact}"', 1)
+    endpoint = ""
+    if writer == "found" or (writer is None and asking):
+        endpoint, model, writer = _server(writer, model)
+    if endpoint and model:
+        from shiomi.cli.writer_setup import set_writer
+
+        text = set_writer(text, endpoint, model) or text
     try:
         write_atomically(path, text, mode=0o600)
     except OSError as error:
         raise click.ClickException(f"{path} cannot be written: {error.strerror}") from None
-    click.echo(f"wrote {path}; next: shiomi collect")
+    click.echo(f"wrote {path}" + (f"; {model} at {endpoint} writes" if endpoint else ""))
+    if writer == "install":
+        _install(path, model)
+    click.echo("next: shiomi collect")
+
+
+def _server(writer: str | None, model: str | None) -> tuple[str, str | None, str]:
+    """Return endpoint, model and the choice; ask if `writer` is None."""
+    from shiomi.digest.writing.servers import found_servers
+
+    served = [
+        (one, name) for one in found_servers() for name in one.models if model in (None, name)
+    ]
+    if writer is None:
+        click.echo("What writes the digest?")
+        click.echo("  0  no model: quotations and facts")
+        for number, (one, name) in enumerate(served, 1):
+            click.echo(f"  {number}  {name} ({one.name} at {one.endpoint})")
+        click.echo(f"  {len(served) + 1}  a model that is downloaded now (asks first)")
+        number = click.prompt("Number", type=click.IntRange(0, len(served) + 1), default=0)
+        if number == 0:
+            return "", None, "none"
+        if number > len(served):
+            return "", None, "install"
+        served = served[number - 1 :]
+    if not served:
+        what = f"has the model {model!r}" if model else "with a model answers"
+        raise click.ClickException(
+            f"no server {what} on the usual ports of Ollama, llama.cpp, LM Studio or vLLM of this"
+            " machine; start one, or use --writer install or none"
+        )
+    return served[0][0].endpoint, served[0][1], "found"
+
+
+def _install(path: Path, model: str | None) -> None:
+    from shiomi.cli.writer_setup import chosen, install_model, rated_here
+    from shiomi.digest.config import load_config
+
+    config = load_config(path)
+    one = chosen(config, rated_here(config, None)[1], model)
+    asking = sys.stdin is not None and sys.stdin.isatty()
+    install_model(config, one, path, yes=not asking)

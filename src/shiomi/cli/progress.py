@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Progress", "progress"]
+__all__ = ["Progress", "progress", "progress_and_line"]
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, description)."""
@@ -15,15 +15,22 @@ Progress = Callable[[int, int | None, str], None]
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Progress]:
     """Yield a function that shows progress; it does nothing if `quiet` or without a terminal."""
-    if quiet or sys.stderr is None or not sys.stderr.isatty():
-        yield lambda *_: None
-    else:
-        with _bars() as show:
-            yield show
+    with progress_and_line(quiet) as (show, _):
+        yield show
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def progress_and_line(quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
+    """Yield the function of `progress`, and one that shows a line about the newest task."""
+    if quiet or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None, lambda _: None
+    else:
+        with _bars() as shown:
+            yield shown
+
+
+@contextmanager
+def _bars() -> Iterator[tuple[Progress, Callable[[str], None]]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
@@ -40,6 +47,10 @@ def _bars() -> Iterator[Progress]:
         def show(done: int, total: int | None, what: str) -> None:
             if what not in tasks:
                 tasks[what] = bars.add_task(what)
-            bars.update(tasks[what], completed=done, total=total)  # type: ignore[arg-type]
+            bars.update(tasks[what], completed=done, total=total, description=what)  # type: ignore[arg-type]
 
-        yield show
+        def line(text: str) -> None:
+            for task in bars.task_ids[-1:]:
+                bars.update(task, description=text)
+
+        yield show, line

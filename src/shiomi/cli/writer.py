@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,8 @@ from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, configuration, echo, json_option
 
 if TYPE_CHECKING:
-    from shiomi.digest.config import Config
+    from shiomi.digest.config import Config, WriterConfig
+    from shiomi.digest.writing.local.catalogue import Rated
 
 __all__ = ["writer"]
 
@@ -21,8 +23,9 @@ def writer() -> None:
     """Look after the language model that writes the digest.
 
     \b
-    Example:
+    Examples:
       shiomi writer check        does it answer, how fast, and if not, why
+      shiomi writer install      get a model that this machine runs at a useful speed
     """
 
 
@@ -41,7 +44,7 @@ def check(context: click.Context, json: bool) -> None:
       shiomi writer check
     """
     config = configuration(context)
-    found = _checked(config) if config.writer.endpoint else _offered()
+    found = _checked(config) if config.writer.wanted else _offered()
     if json:
         as_json(found)
     else:
@@ -52,22 +55,103 @@ def check(context: click.Context, json: bool) -> None:
         raise click.exceptions.Exit(Exit.FAILED)
 
 
+@writer.command()
+@click.option("--model", metavar="NAME", help="This model of the catalogue.  [default: the best]")
+@click.option("--list", "show", is_flag=True, help="List the catalogue as it would run here.")
+@click.option("--dry-run", is_flag=True, help="Say what would be downloaded, and end.")
+@click.option("--yes", is_flag=True, help="Download without asking.")
+@click.option("--sha256", default="", metavar="HEX", help="Accept the file with this hash only.")
+@click.option(
+    "--memory-speed",
+    type=float,
+    metavar="GB/S",
+    help="Bandwidth of the memory.  [default: detected, else measured by a copy]",
+)
+@json_option
+@click.pass_context
+def install(
+    context: click.Context,
+    model: str | None,
+    show: bool,
+    dry_run: bool,
+    yes: bool,
+    sha256: str,
+    memory_speed: float | None,
+    json: bool,
+) -> None:
+    """Get a model that writes on this machine, and use it.
+
+    Picks the best model of the catalogue that surely writes a digest here within
+    writer.budget_seconds. Downloads it from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN) into
+    writer.models, checks its SHA-256, and sets `model = "local"` in shiomi.toml. Interrupted, the
+    same command continues. Nothing is downloaded before you agree.
+
+    \b
+    Examples:
+      shiomi writer install --list
+      shiomi writer install --dry-run
+      shiomi writer install --model Qwen3-8B --yes
+    """
+    from shiomi.cli.writer_setup import chosen, install_model, listed, rated_here
+
+    config = configuration(context)
+    machine, rated = rated_here(config, memory_speed)
+    if show:
+        if json:
+            as_json([_row(one) for one in rated])
+            return
+        for line in listed(rated):
+            echo(line)
+        echo(f"minutes for {config.digest.topics} topics, with bounds; the best model is first")
+        if machine.memory_bandwidth_gb_s and not machine.gpus:
+            echo(f"memory read at {machine.memory_bandwidth_gb_s:.0f} GB/s; else --memory-speed")
+        return
+    if json and not (yes or dry_run):
+        raise click.UsageError("--json needs --yes, --dry-run or --list")
+    path: Path = context.find_root().obj
+    one = chosen(config, rated, model)
+    done = install_model(config, one, path, dry_run=dry_run, yes=yes, quiet=json, sha256=sha256)
+    if json:
+        as_json(done)
+
+
+def _row(one: Rated) -> dict[str, Any]:
+    return {
+        "model": one.offer.name,
+        "licence": one.offer.known.licence,
+        "repository": one.offer.repository,
+        "file": one.offer.file,
+        "bytes": one.offer.bytes,
+        "bytes_exact": one.offer.exact,
+        "sha256": one.offer.sha256 or None,
+        "sha256_source": one.offer.source or None,
+        "tokens_per_second": one.speed and round(one.speed.value, 1),
+        "minutes_per_digest": one.seconds and round(one.seconds.value / 60, 1),
+    }
+
+
 def _offered() -> dict[str, Any]:
     from shiomi.digest.writing.servers import found_servers
 
     servers = {one.name: f"{one.endpoint}: {', '.join(one.models)}" for one in found_servers()}
-    remedy = "set [writer] endpoint and model in shiomi.toml"
+    remedy = "set [writer] endpoint and model in shiomi.toml, or `shiomi writer install`"
     if not servers:
         remedy += "; no server answers on the usual ports of Ollama, llama.cpp, LM Studio or vLLM"
     return {**servers, "failed": "shiomi.toml names no [writer] endpoint", "remedy": remedy}
 
 
 def _checked(config: Config) -> dict[str, Any]:
+    from shiomi.digest.writing.local.server import running
+
+    with running(config.writer) as settings:
+        return _tried(config, settings)
+
+
+def _tried(config: Config, settings: WriterConfig) -> dict[str, Any]:
     from shiomi.digest.languages import load_language
     from shiomi.digest.writing.servers import ask_server
     from shiomi.digest.writing.trial import try_writer
 
-    settings = config.writer
     facts = ask_server(settings)
     found: dict[str, Any] = {"server": f"{facts.kind} at {settings.endpoint}"}
     found["model"] = settings.model

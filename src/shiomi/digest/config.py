@@ -234,6 +234,11 @@ def _check(config: Config) -> None:
     _check_numbers(config)
     if config.writer.endpoint and not config.writer.model:
         raise ConfigError("writer.endpoint is set but writer.model is not; name the model")
+    if config.writer.model and not config.writer.wanted:
+        raise ConfigError(
+            f"writer.model is {config.writer.model!r} without writer.endpoint; name the endpoint, "
+            'or write "local" or "local:FILE.gguf"'
+        )
     for key, value in {
         "sources.reddit.feed_token": config.sources.reddit.feed_token,
         "sources.reddit.client_id": config.sources.reddit.client_id,

@@ -139,14 +139,28 @@ class NotifyConfig:
 
 @dataclass(frozen=True, slots=True)
 class WriterConfig:
-    """[writer]: an OpenAI-compatible endpoint; without one the digest is written from templates."""
+    """[writer]: an OpenAI-compatible endpoint, or a model that is started for the time of writing.
+
+    Without either the digest is written without a model.
+    """
 
     endpoint: str = ""  # "http://127.0.0.1:8080/v1"
-    model: str = ""
+    model: str = ""  # without an endpoint: "local", or "local:FILE.gguf" in `models`
     api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
     repair: bool = True  # sentences that the evidence does not hold go back to the model once
+    models: Path = Path("models")  # where `shiomi writer install` keeps models
+
+    @property
+    def local(self) -> bool:
+        """Whether the model is one of `models`, run by llama.cpp on this machine."""
+        return not self.endpoint and self.model.partition(":")[0] == "local"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a model writes the digest."""
+        return bool(self.endpoint) or self.local
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ from shiomi.digest.sources.collect import CollectReport, collect
 from shiomi.digest.sources.http import new_client
 from shiomi.digest.sources.known_feeds import enabled_communities
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter
+from shiomi.digest.writing import ModelWriter, Written
 from shiomi.service.lease import holding
 from shiomi.service.log import LOG, log_to
 from shiomi.service.notify import Sender, check_addresses, notify, send_by_apprise
@@ -47,6 +47,7 @@ _TICK = 30.0  # seconds between two looks at the clock
 _PROMPT = 6 * 3600  # a digest made within this time uses no reading later than its moment
 _MISSED = 60 * 86400  # digests missed longer ago are not made
 _RETRY = 3600  # seconds before a digest that could not be made is tried again
+_TELLING = 60.0  # seconds between two log lines on a topic that is being written
 _JUMP = 120.0  # seconds of difference between the clocks that are logged
 
 
@@ -69,6 +70,7 @@ class Service:
     _collected: int | None = None  # the slot of the last collection; None: look it up
     _failed: dict[Week, int] = field(default_factory=dict)  # digests to be tried again, and when
     _clocks: tuple[float, float] = (0.0, 0.0)
+    _told: float = 0.0  # when it was last logged what the model writes
 
     def loop(self, *, once: bool = False) -> None:
         """Do what is due until stopped; with `once`, only what is due now."""
@@ -197,13 +199,29 @@ class Service:
     def _digest(self, archive: Archive, week: Week, as_of: int) -> Digest:
         with contextlib.ExitStack() as stack:
             writer = None
-            if self.config.writer.endpoint:
-                writer = stack.enter_context(ModelWriter(self.config.writer))
+            if self.config.writer.wanted:
+                writer = stack.enter_context(ModelWriter(self.config.writer, tell=self._written))
             digest = make_digest(
                 archive, self.config, week, as_of=as_of, writer=writer, progress=self._sign_of_life
             )
         publish(site_files(archive, self.config, week), self.config.out)
         return digest
+
+    def _written(self, written: Written) -> None:
+        """Log each topic of the model, and once a minute what it is at."""
+        now = time.monotonic()
+        self._sign_of_life()
+        if written.kept is None and now - self._told < _TELLING:
+            return
+        self._told = now
+        LOG.info(
+            "writing" if written.kept is None else "written",
+            extra={
+                "topic": written.title,
+                "tokens": written.tokens,
+                "seconds": round(written.seconds),
+            },
+        )
 
     def _publish_newest(self, archive: Archive) -> None:
         """Publish what a process that was killed had finished but not yet published."""

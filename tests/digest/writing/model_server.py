@@ -101,6 +101,17 @@ class Handler(BaseHTTPRequestHandler):
         """What a good model returns."""
         self.reply(200, completion(json.dumps(GOOD, ensure_ascii=False)))
 
+    def stream(self, *pieces: dict[str, Any], end: bool = True) -> None:
+        """An answer in events, as llama.cpp, vLLM and Ollama send it."""
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.end_headers()
+        for piece in pieces:
+            self.wfile.write(f"data: {json.dumps(piece)}\n\n".encode())
+        if end:
+            self.wfile.write(b"data: [DONE]\n\n")
+        self.close_connection = True
+
     def cut(self, after: int = 40) -> None:
         """The promised length is never reached."""
         data = json.dumps(completion(json.dumps(GOOD))).encode()

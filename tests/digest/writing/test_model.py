@@ -23,7 +23,7 @@ from shiomi.digest.render import render_markdown
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter, write_topic
+from shiomi.digest.writing import ModelWriter, Written, write_topic
 from shiomi.digest.writing.chat import ChatError
 from shiomi.digest.writing.model import parse_draft
 from tests.digest.writing.independent import ungrounded
@@ -151,7 +151,7 @@ FAULTS: dict[str, tuple[Behaviour, str]] = {
         ),
         "fault_ungrounded",
     ),
-    "a flood": (lambda h, b: h.reply(200, b" " * 1_200_000), "fault_too_long"),
+    "a flood": (lambda h, b: h.reply(200, b" " * 4_200_000), "fault_too_long"),
     "a giant text": (lambda h, b: h.reply(200, completion("{" + "x" * 90_000)), "fault_too_long"),
     "deep nesting": (lambda h, b: h.reply(200, b'{"choices":' + b"[" * 90_000), "fault_not_json"),
 }  # fmt: skip
@@ -522,3 +522,63 @@ def test_a_sentence_copied_from_the_worked_example_falls() -> None:
         writer(server.endpoint) as model,
     ):
         assert len(by_model(topic(model))) == 4
+
+
+def pieces(text: str, size: int = 40) -> list[dict[str, Any]]:
+    """The events of a streamed answer: the text in pieces, the end, the costs."""
+    cut = [text[start : start + size] for start in range(0, len(text), size)]
+    usage = {"prompt_tokens": 900, "completion_tokens": len(cut)}
+    return [
+        {"choices": [{"delta": {"role": "assistant", "content": None}}]},
+        *({"choices": [{"delta": {"content": piece}, "finish_reason": None}]} for piece in cut),
+        {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": usage},
+    ]
+
+
+def test_a_streamed_answer_is_read_whole_and_its_tokens_are_told() -> None:
+    events = pieces(json.dumps(GOOD, ensure_ascii=False))
+    told: list[Written] = []
+    with serving(lambda h, b: h.stream(*events)) as server:
+        config = WriterConfig(server.endpoint, "tiny")
+        with ModelWriter(config, tell=told.append) as model:
+            assert len(by_model(topic(model))) == 4
+    assert server.requests[0]["stream_options"] == {"include_usage": True}
+    assert model.account.total.completion_tokens == len(events) - 3
+    counts = [one.tokens for one in told[:-1]]
+    assert counts == sorted(counts)
+    assert counts
+    assert counts[-1] == len(events)
+    assert (told[-1].kept, told[-1].title[:9]) == (4, "Zero-clic")
+    assert str(told[-1]).endswith("4 sentences kept")
+
+
+STREAMS: dict[str, tuple[Behaviour, str]] = {
+    "no end": (lambda h, b: h.stream(*pieces("{}")[:2], end=False), "fault_cut"),
+    "an error": (
+        lambda h, b: h.stream({"error": {"code": 500, "message": "out of memory"}}),
+        "fault_server",
+    ),
+    "no JSON": (lambda h, b: h.stream(*pieces("今週の話題です。")), "fault_not_json"),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_that_fails_ends_in_a_complete_topic_and_a_note(name: str) -> None:
+    behave, fault = STREAMS[name]
+    with serving(behave) as server, writer(server.endpoint) as model:
+        complete(topic(model))
+    assert JA.phrase(f"writing.{fault}") in model.notes[0]
+
+
+def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:
+    def behave(handler: Handler, body: dict[str, Any]) -> None:
+        if body["stream"]:
+            handler.reply(400, {"error": {"message": "stream_options is not supported"}})
+        else:
+            handler.good()
+
+    with serving(behave) as server, writer(server.endpoint) as model:
+        assert len(by_model(topic(model))) == 4
+    assert [one["stream"] for one in server.requests] == [True, False]
+    assert "stream_options" not in server.requests[1]

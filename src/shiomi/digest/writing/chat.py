@@ -1,8 +1,9 @@
 """A client of OpenAI-compatible chat completions: Ollama, llama.cpp, vLLM, hosted services.
 
-POST {endpoint}/chat/completions. The answer is asked for in one piece, and its bytes are read with
-a bound on their number and on the time of the whole, so that a server that stalls, drips or floods
-costs no more than its share. A schema or parameter that a server refuses is not sent again.
+POST {endpoint}/chat/completions. The answer is asked for as a stream, so that progress can be told;
+a whole answer is understood too. Its bytes are read with a bound on their number and on the time of
+the whole, so that a server that stalls, drips or floods costs no more than its share. A schema or
+parameter that a server refuses is not sent again.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from shiomi.digest.sources.watchdog import Watchdog
 
 __all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_message"]
 
-LONGEST_ANSWER = 1_000_000  # bytes of an HTTP answer
+LONGEST_ANSWER = 4_000_000  # bytes of an HTTP answer; a token of a stream takes about 250
 MOST_TOKENS = 1_200  # asked for; ten Japanese sentences need about 700
 LARGER = 3  # times as many after an answer that was cut at the limit
 LONGEST_LOADING = 300.0  # seconds that a server may load its model
@@ -100,8 +101,10 @@ class ChatClient:
         client: httpx2.Client | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[int], None] = lambda _: None,
     ) -> None:
-        self._config = config
+        """`tell` is called with the number of tokens of the answer at hand, as they come."""
+        self._config, self._tell = config, tell
         self._key = secret("writer.api_key", config.api_key)
         self._client = self.client = client or httpx2.Client()
         self._clock, self._sleep = clock, sleep
@@ -110,7 +113,7 @@ class ChatClient:
         self._formats = ["json_schema", "json_object", ""]
         self._limit = "max_tokens"
         self._most = MOST_TOKENS
-        self._temperature = True
+        self._temperature = self._stream = True
         self._no_thinking = dict(_NO_THINKING)
         self.thinks = False  # whether an answer held thoughts
         self.schema_kept = True  # whether the server still takes a JSON schema
@@ -200,9 +203,12 @@ class ChatClient:
 
     def _bounded(self, response: httpx2.Response, ends: float) -> Iterator[bytes]:
         """The body, as long as it is within its bytes and its time."""
-        size = 0
+        size = events = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
+            if found := chunk.count(b"data: {"):
+                events += found
+                self._tell(events)
             if size > LONGEST_ANSWER:
                 raise ChatError("too_long", f"the answer is longer than {LONGEST_ANSWER:,} bytes")
             if self._clock() > ends:
@@ -219,10 +225,12 @@ class ChatClient:
         body: dict[str, Any] = {
             "model": self._config.model,
             "messages": list(messages),
-            "stream": False,
+            "stream": self._stream,
             self._limit: self._most,
             **self._no_thinking,
         }
+        if self._stream:
+            body["stream_options"] = {"include_usage": True}
         if self._temperature:
             body["temperature"] = 0.2
         if self._formats[0] == "json_schema":
@@ -275,16 +283,24 @@ class ChatClient:
         if "max_tokens" in said and self._limit == "max_tokens":
             self._limit = "max_completion_tokens"
             raise _RefusedError("max_tokens")
+        if self._stream and re.search(r"\bstream", said):
+            self._stream = False
+            raise _RefusedError("stream")
         if "temperature" in said and self._temperature:
             self._temperature = False
             raise _RefusedError("temperature")
 
     def _read(self, content: bytes, usage: Usage) -> Completion:
         try:
-            answer = msgspec.json.decode(content, type=_Answer)
+            if content.lstrip().startswith((b"data:", b":", b"event:")):
+                answer = _joined(content)
+            else:
+                answer = msgspec.json.decode(content, type=_Answer)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise _PassingError("not_json", "the answer is not JSON of a completion", attempts=2) \
                 from None  # fmt: skip
+        if answer.error is not None:
+            raise _PassingError("server", server_message(content))
         if answer.usage is not None:
             usage.prompt_tokens += max(answer.usage.prompt_tokens or 0, 0)
             usage.completion_tokens += max(answer.usage.completion_tokens or 0, 0)
@@ -338,6 +354,8 @@ class _PassingError(Exception):
 
 
 class _Message(msgspec.Struct):
+    """Of a whole answer, or a piece of one."""
+
     content: str | None = None
     reasoning_content: str | None = None  # llama.cpp, vLLM
     reasoning: str | None = None  # Ollama, OpenRouter
@@ -349,7 +367,8 @@ class _Message(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    message: _Message
+    message: _Message = msgspec.field(default_factory=_Message)
+    delta: _Message = msgspec.field(default_factory=_Message)  # of a stream
     finish_reason: str | None = None
 
 
@@ -359,8 +378,35 @@ class _Usage(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    choices: list[_Choice]
+    choices: list[_Choice] = []
     usage: _Usage | None = None
+    error: Any = None
+
+
+def _joined(content: bytes) -> _Answer:
+    """Return the answer whose pieces a stream of events brought.
+
+    Raises _PassingError if the stream ends early or brings an error.
+    """
+    whole = _Choice()
+    found = _Answer([whole])
+    text, thoughts = [], []
+    for line in content.splitlines():
+        if not line.startswith(b"data:") or b"[DONE]" in line[:14]:
+            continue
+        data = line.removeprefix(b"data:")
+        piece = msgspec.json.decode(data, type=_Answer)
+        if piece.error is not None:
+            raise _PassingError("server", server_message(data))
+        found.usage = piece.usage or found.usage
+        for choice in piece.choices[:1]:
+            text.append(choice.delta.content or "")
+            thoughts.append(choice.delta.thoughts)
+            whole.finish_reason = choice.finish_reason or whole.finish_reason
+    if whole.finish_reason is None:
+        raise _PassingError("cut", "the answer broke off: its stream has no end")
+    whole.message = _Message("".join(text), "".join(thoughts))
+    return found
 
 
 def _retry_after(value: str | None) -> float | None:

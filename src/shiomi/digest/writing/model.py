@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import msgspec
 
 from shiomi.digest.config import WriterConfig
+from shiomi.digest.errors import WriterError
 from shiomi.digest.languages import Language
 from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Usage
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
+from shiomi.digest.writing.local.server import running
 from shiomi.digest.writing.prompt import SLOTS, Draft, Fallen, messages, schema, shown
 from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
 
-__all__ = ["ModelWriter", "parse_draft"]
+__all__ = ["ModelWriter", "Written", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
 PATIENCE = 2  # topics in a row that may fail by time or server errors before the model is skipped
@@ -30,12 +34,32 @@ SIZES = (12_000, 4_000, 1_200)  # characters of evidence: first, then less if it
 SMALLEST = 1_200
 CHARACTERS = 2.5  # of English evidence per token, at the least
 OVERHEAD = 2_600  # tokens of instructions, example and answer
-_FINAL = frozenset({"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking"})
+_FINAL = frozenset(
+    {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local"}
+)
 _PASSING = frozenset({"timeout", "server", "cut"})
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The model's progress with one topic."""
+
+    title: str
+    tokens: int  # of its answers so far
+    seconds: float
+    kept: int | None = None  # sentences; None: it is still writing
+
+    def __str__(self) -> str:
+        """Return it as one line."""
+        kept = "" if self.kept is None else f", {self.kept} sentences kept"
+        return f"{self.title}: {self.tokens:,} tokens, {self.seconds:.0f} s{kept}"
+
+
 class ModelWriter:
-    """Writes the topics of one digest. Its costs are in `account`, its failures in `notes`."""
+    """Writes the topics of one digest. Its costs are in `account`, its failures in `notes`.
+
+    With `model = "local"` it starts llama.cpp's server when the first topic is to be written.
+    """
 
     def __init__(
         self,
@@ -44,10 +68,19 @@ class ModelWriter:
         client: httpx2.Client | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        tell: Callable[[Written], None] = lambda _: None,
     ) -> None:
-        """`client` is closed with the writer. `clock` is in seconds, from any origin."""
-        self._chat = ChatClient(config, client=client, clock=clock, sleep=sleep)
-        self._config, self._clock = config, clock
+        """`client` is closed with the writer. `clock` is in seconds, from any origin.
+
+        `tell` is called as tokens come, and when a topic is finished.
+        """
+        self._client = client or httpx2.Client()
+        self._config, self._clock, self._sleep, self._tell = config, clock, sleep, tell
+        self._stack = ExitStack()
+        self._stack.callback(self._client.close)
+        self._chat = self._chat_with(config)
+        self._started = not config.local
+        self._topic, self._heading, self._began = "", "", 0.0  # of the topic at hand
         self._deadline: float | None = None  # set as the first topic is asked for
         self._row = 0  # failures in a row
         self._given_up: str | None = None
@@ -65,8 +98,29 @@ class ModelWriter:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
-        self._chat.close()
+        """Close the connections; stop the local server."""
+        self._stack.close()
+
+    def _chat_with(self, config: WriterConfig) -> ChatClient:
+        return ChatClient(
+            config, client=self._client, clock=self._clock, sleep=self._sleep, tell=self._coming
+        )
+
+    def _start(self) -> None:
+        """Start the local server, once. Raises ChatError."""
+        if self._started:
+            return
+        self._started = True
+        try:
+            self._config = self._stack.enter_context(running(self._config))
+        except WriterError as error:
+            raise ChatError("local", str(error)) from None
+        self._chat = self._chat_with(self._config)
+
+    def _coming(self, tokens: int) -> None:
+        """Tell that the answer at hand has this many tokens."""
+        before = self.account.topics[self._topic].completion_tokens
+        self._tell(Written(self._heading, before + tokens, self._clock() - self._began))
 
     @property
     def fault(self) -> str | None:
@@ -104,7 +158,9 @@ class ModelWriter:
     def write(self, evidence: Evidence, language: Language) -> Grounded | None:
         """Return the model's grounded sentences on a story; None if there are none."""
         self._language = language
-        usage = self.account.topics.setdefault(evidence.story.id, Usage())
+        self._topic, self._began = evidence.story.id, self._clock()
+        self._heading = said_title(evidence.heading.title, 40)
+        usage = self.account.topics.setdefault(self._topic, Usage())
         before = Usage(usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.seconds)
         try:
             draft, items = self._draft(evidence, language, usage)
@@ -115,11 +171,11 @@ class ModelWriter:
                     grounded = ground(draft, evidence, items, language, second=second)
             self._row = 0
             if not grounded.kept:
-                self._fail(evidence, "ungrounded")
+                self._fail("ungrounded")
         except ChatError as error:
             if self._given_up is None:
                 self.problem = str(error)
-            self._fail(evidence, error.fault)
+            self._fail(error.fault)
             return None
         finally:
             self.account.total.add(
@@ -130,13 +186,15 @@ class ModelWriter:
                     usage.seconds - before.seconds,
                 )
             )
+        seconds = self._clock() - self._began
+        self._tell(Written(self._heading, usage.completion_tokens, seconds, grounded.kept))
         self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
         self.account.dropped += grounded.dropped
         return grounded if grounded.kept else None
 
-    def _fail(self, evidence: Evidence, fault: str) -> None:
-        self._failed.append((said_title(evidence.heading.title, 40), fault))
+    def _fail(self, fault: str) -> None:
+        self._failed.append((self._heading, fault))
         if fault in _FINAL:
             self._given_up = fault
         elif fault in _PASSING:
@@ -150,6 +208,7 @@ class ModelWriter:
         """Return the model's draft and the items it was shown. Raises ChatError."""
         if self._given_up is not None:
             raise ChatError(self._given_up, "the model was given up for this digest")
+        self._start()
         if self._deadline is None:
             self._deadline = self._clock() + self._config.budget_seconds
         sizes = self._sizes()

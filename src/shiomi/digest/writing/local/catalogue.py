@@ -1,0 +1,116 @@
+"""The models that `shiomi writer install` knows, and how each would do on a machine."""
+
+from __future__ import annotations
+
+import csv
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+
+from shiomi.digest.errors import WriterError
+from shiomi.rig.errors import RigError
+from shiomi.rig.estimate.memory import weights_gib
+from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.estimate.writer import Work, pick_writer
+from shiomi.rig.machine.machine import GIB, Machine
+from shiomi.rig.model.known_models import KnownModel, find_model, known_models
+
+__all__ = ["Offer", "Rated", "find_offer", "measured", "offers", "rate"]
+
+PROMPT_TOKENS, ANSWER_TOKENS = 4_000, 800  # of a topic
+ANY_TIME = 1e8  # seconds
+COPIED, COPIES = 64 * 2**20, 5  # bytes, times
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A file of the hub that `shiomi writer install` can get."""
+
+    known: KnownModel
+    quantisation: str
+    repository: str
+    revision: str  # a commit, or "main"
+    file: str
+    bytes: int  # about, if not `exact`
+    exact: bool
+    sha256: str  # "": not known before the download
+    source: str  # of the hash
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.known.name
+
+
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """An offer on a machine."""
+
+    offer: Offer
+    speed: Estimate | None  # tokens per second; None: it does not fit, or nothing is known
+    seconds: Estimate | None  # for a digest
+
+    def done_in(self, seconds: float) -> bool:
+        """Whether a digest is surely done in this time."""
+        return self.seconds is not None and self.seconds.high <= seconds
+
+
+@cache
+def offers() -> tuple[Offer, ...]:
+    """Return the catalogue, smallest model first."""
+    text = resources.files(__package__).joinpath("models.csv").read_text("utf-8")
+    known = known_models()
+    found = []
+    for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#")):
+        one = find_model(row["model"], known)
+        one = replace(one, quantisations=(row["quantisation"],))
+        size = int(row["bytes"] or weights_gib(one.model, row["quantisation"]).value * GIB)
+        found.append(
+            Offer(
+                one, row["quantisation"], row["repository"], row["revision"], row["file"],
+                size, bool(row["bytes"]), row["sha256"], row["source"],
+            )
+        )  # fmt: skip
+    return tuple(sorted(found, key=lambda offer: offer.bytes))
+
+
+def find_offer(name: str) -> Offer:
+    """Return the offer that `name` means: a model's name or file. Raises WriterError."""
+    for offer in offers():
+        if name.casefold() in (offer.name.casefold(), offer.file.casefold()):
+            return offer
+    known = ", ".join(offer.name for offer in offers())
+    raise WriterError(f"--model {name[:80]!r} is not in the catalogue; known: {known}")
+
+
+def measured(machine: Machine) -> Machine:
+    """Return the machine with the speed of its memory, measured by one copy if it is not known.
+
+    One thread rarely reaches the whole speed, so that the figure is a lower bound.
+    """
+    if machine.memory_bandwidth_gb_s or machine.gpus:
+        return machine
+    source, target = bytearray(COPIED), memoryview(bytearray(COPIED))
+    fastest = ANY_TIME
+    for _ in range(COPIES):
+        began = time.process_time()  # others' work on this machine does not count
+        target[:] = source
+        fastest = min(fastest, time.process_time() - began)
+    return replace(machine, memory_bandwidth_gb_s=2 * COPIED / fastest / 1e9)  # read and written
+
+
+def rate(machine: Machine, language: str, topics: int) -> list[Rated]:
+    """Return every offer that writes `language`, the best that runs here first."""
+    able = {offer.name: offer for offer in offers() if language in offer.known.languages}
+    if not able:
+        raise WriterError(f"no model of the catalogue is known to write {language!r}")
+    work = Work(topics, PROMPT_TOKENS, ANSWER_TOKENS)
+    try:
+        running = pick_writer(
+            machine, language, ANY_TIME, models=[x.known for x in able.values()], work=work
+        )
+    except RigError:
+        running = []
+    rated = [Rated(able.pop(one.name), one.runs.decode, one.seconds) for one in running]
+    return rated + [Rated(offer, None, None) for offer in able.values()]

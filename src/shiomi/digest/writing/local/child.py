@@ -1,0 +1,123 @@
+"""The process that runs llama.cpp's server: `python -m shiomi.digest.writing.local.child FILE`.
+
+It prints the server's address when the model is loaded. It ends, and the server with it, when its
+standard input closes, which happens however its parent ends. The key is in LLAMA_API_KEY.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from shiomi.rig.errors import RigError
+from shiomi.rig.model.gguf_header import read_gguf_header
+
+__all__ = ["CONTEXT", "PROGRAM", "main"]
+
+CONTEXT = 8_192  # tokens: the evidence, the worked example and the longest answer
+PROGRAM = "llama-server"
+PAUSE = 0.1  # seconds between two looks whether the server answers
+
+# For files of these families that have no template; llama.cpp would use ChatML.
+_GEMMAS = ("gemma", "gemma2", "gemma3")
+_TURNS = (
+    "{{ bos_token }}{% for message in messages %}<start_of_turn>"
+    "{{ 'model' if message['role'] == 'assistant' else 'user' }}\n"
+    "{{ message['content'] }}<end_of_turn>\n{% endfor %}"
+    "{% if add_generation_prompt %}<start_of_turn>model\n{% endif %}"
+)
+
+
+def main() -> int:
+    """Serve the model until standard input closes. Return the exit status of the server."""
+    file = Path(sys.argv[1])
+    ending = _Ending()
+    threading.Thread(target=ending.wait, daemon=True).start()
+    program = shutil.which(PROGRAM)
+    if program is not None:
+        return _serve_with(program, file, ending)
+    return _serve(file)
+
+
+class _Ending:
+    """The end of everything when standard input closes."""
+
+    def __init__(self) -> None:
+        self.server: subprocess.Popen[bytes] | None = None
+
+    def wait(self) -> None:
+        """Wait for it, then end at once: a server that loads a model heeds nothing gentler."""
+        sys.stdin.buffer.read()
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
+        os._exit(0)
+
+
+def _serve_with(program: str, file: Path, ending: _Ending) -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    command = [program, "-m", str(file), "-c", str(CONTEXT), "-np", "1", "--jinja"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    if template := _template(file):
+        command += ["--chat-template", template]
+    server = subprocess.Popen(  # noqa: S603 - found on the PATH; the arguments are ours
+        command, stdin=subprocess.DEVNULL, stdout=sys.stderr
+    )
+    ending.server = server
+    while server.poll() is None and not _healthy(port):
+        time.sleep(PAUSE)
+    if server.poll() is None:
+        print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201 - read by the parent
+    return server.wait()
+
+
+def _healthy(port: int) -> bool:
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == 200
+        finally:
+            connection.close()
+    return False
+
+
+def _serve(file: Path) -> int:
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path, params.n_ctx, params.n_parallel = str(file), CONTEXT, 1
+    params.api_keys = [os.environ["LLAMA_API_KEY"]]
+    if threads := int(os.environ.get("LLAMA_ARG_THREADS", "0")):  # as llama-server reads it
+        params.cpuparams.n_threads = threads
+    if template := _template(file):
+        params.chat_template = template
+    params.hostnames, params.port = ["127.0.0.1"], 0
+    server = xllamacpp.Server(params)
+    print(server.listening_address, flush=True)  # noqa: T201 - read by the parent
+    threading.Event().wait()
+    return 0
+
+
+def _template(file: Path) -> str:
+    """Return a chat template for a file that has none; "" if llama.cpp's choice is right."""
+    try:
+        metadata = read_gguf_header(file).metadata
+    except RigError:
+        return ""  # llama.cpp says what is wrong with it
+    needed = metadata.get("general.architecture") in _GEMMAS
+    return _TURNS if needed and "tokenizer.chat_template" not in metadata else ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

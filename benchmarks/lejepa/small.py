@@ -25,6 +25,7 @@ from shiomi.lejepa.encoders import projector
 from shiomi.lejepa.knn import knn_accuracy
 from shiomi.lejepa.probe import linear_probe
 from shiomi.lejepa.schedule import learning_rate
+from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 
 __all__ = ["VIEWS", "Cached", "Small", "cached", "encoder", "fit", "stored"]
@@ -109,6 +110,7 @@ def fit(setting: Small, data: Cached) -> tuple[nn.Sequential, nn.Module, dict[st
     head = projector(128, out=setting.out, hidden=128, layers=2)
     parameters = [*body.parameters(), *head.parameters()]
     optimiser = torch.optim.AdamW(parameters, weight_decay=setting.weight_decay)
+    variant = dataclasses.replace(named_variant(setting.variant), slices=256)
     draw = torch.Generator().manual_seed(setting.seed)
     began = time.process_time()
     last: list[tuple[float, float, float]] = []
@@ -122,7 +124,7 @@ def fit(setting: Small, data: Cached) -> tuple[nn.Sequential, nn.Module, dict[st
             global_views=2,
             step=step,
             lam=setting.lam,
-            variant=setting.variant,
+            variant=variant,
             seed=setting.seed,
             check=False,
         )

@@ -20,12 +20,14 @@ from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.nonfinite import checked, count_nonfinite
 from shiomi.lejepa.ranks import gather_over_ranks, rank_count, sum_over_ranks
+from shiomi.lejepa.regularisers import Regulariser
 from shiomi.lejepa.slicing import directions
 
 __all__ = ["SIGReg", "Statistic", "sigreg"]
 
-Statistic = EppsPulley | Callable[[Tensor], Tensor]
-"""EppsPulley, or a function of projections (N, K) to their statistics (K,), 0 for N(0, 1)."""
+Statistic = EppsPulley | Regulariser | Callable[[Tensor], Tensor]
+"""EppsPulley, a function of projections (N, K) to their statistics (K,), 0 for N(0, 1), or a
+Regulariser of the embeddings themselves."""
 
 Multiplier = Literal["samples"] | float
 """What a statistic is multiplied by: N over all ranks, or a number."""
@@ -191,6 +193,11 @@ def joined(
         drawn = directions(
             views.shape[2], slices, step=step, seed=seed, device=views.device, dtype=views.dtype
         )
+        if isinstance(statistic, Regulariser):
+            summed = list(sum_over_ranks(also, group))
+            value = torch.stack([statistic(view, drawn) for view in views])
+            factor = summed[-1] if multiplier == "samples" else multiplier
+            return value.mean() * factor, tuple(summed)
         # (K, D) @ (D, V N): a slice's samples lie side by side.
         u = (drawn.T @ views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
         if isinstance(statistic, EppsPulley):

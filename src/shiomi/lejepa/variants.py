@@ -14,7 +14,9 @@ from typing import Literal
 from shiomi.lejepa.arguments import check_whole, is_number
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.regularisers import SlicedMMD, SteinIMQ, VISReg, WeakSIGReg
 from shiomi.lejepa.sigreg import (
+    REFERENCE_SAMPLES,
     Multiplier,
     Statistic,
     check_multiplier,
@@ -91,6 +93,11 @@ VARIANTS = {
     ),
     # λ does not move with batch, world size and views; at 256 samples it is the default's.
     "unbiased": Variant(statistic=EppsPulley(unbiased=True)),
+    # The methods beside LeJEPA: see `shiomi.lejepa.regularisers`.
+    "visreg": Variant(statistic=VISReg(), slices=4096, lam=0.9),
+    "kerjepa-mmd": Variant(statistic=SlicedMMD(), multiplier=float(REFERENCE_SAMPLES), slices=1),
+    "kerjepa-ksd": Variant(statistic=SteinIMQ(), slices=1),
+    "weak-sigreg": Variant(statistic=WeakSIGReg(), slices=64),
 }
 
 

@@ -8,11 +8,11 @@ transition with additive noise linearly if they are Gaussian, and only then. Her
 at least .99 for Gaussian latents and lower for the others. Written down before the first run of the
 table; pilots in Gaussian worlds chose the mixing, the batch and the time.
 
-A world has 4 latents of variance 1. Its transition is z' = z / 2 + noise, where the noise is what
+A world has 2 latents of variance 1. Its transition is z' = z / 2 + noise, where the noise is what
 keeps the distribution: normal; 0 or Laplace (probability 1/4 and 3/4); uniform plus a fair step. An
-observation is three times a random rotation and a leaky ReLU (slope .2) of all four. Two views are
-the observations of z and z'. The encoder is a perceptron 4-128-128-4. Each objective is trained for
-the same CPU time; its lambda is the best of three by R^2 in one Gaussian world.
+observation is twice a random rotation and a shear by 1.5 sin(1.5 x) of one half by the other. Two
+views are the observations of z and z'. The encoder is a perceptron 2-128-128-2. Each objective is
+trained for the same CPU time; its lambda is the better of two by R^2 in one Gaussian world.
 R^2 is of a linear regression of the latents on the embeddings, 5,000 samples to fit and 5,000 to
 test, mean over latents.
 """
@@ -38,16 +38,16 @@ from shiomi.lejepa import lejepa_loss
 from shiomi.lejepa.variants import named_variant
 
 RAW = Path(__file__).parent / "identifiability.jsonl"
-LATENTS, LAYERS, BATCH, SECONDS = 4, 3, 512, 15.0
+LATENTS, LAYERS, BATCH, SECONDS = 2, 2, 512, 12.0
 WORLDS = ("gaussian", "laplace", "uniform")
 SEEDS, TUNING_SEED = range(3), 100
 LAMBDAS = {
     "supervised": (1.0,),  # regression on the latents: what the encoder can reach
-    "default": (0.05, 0.2, 0.5),
-    "unbiased": (0.05, 0.2, 0.5),
-    "visreg": (0.5, 0.7, 0.9),
-    "kerjepa-mmd": (0.05, 0.2, 0.5),
-    "kerjepa-ksd": (0.2, 0.5, 0.9),
+    "default": (0.002, 0.02),
+    "unbiased": (0.002, 0.02),
+    "visreg": (0.5, 0.9),
+    "kerjepa-mmd": (0.002, 0.02),
+    "kerjepa-ksd": (0.02, 0.2),
 }
 
 
@@ -95,7 +95,8 @@ class World:
 
     def observed(self, z: Tensor) -> Tensor:
         for matrix in self.mixing:
-            z = nn.functional.leaky_relu(z @ matrix, 0.2)
+            kept, moved = (z @ matrix).chunk(2, 1)
+            z = torch.cat([kept, moved + 1.5 * torch.sin(1.5 * kept)], 1)
         return z
 
     def pair(self, n: int) -> Tensor:
@@ -117,11 +118,11 @@ def train(trial: Trial) -> dict[str, Any]:
     encoder = nn.Sequential(*layers, nn.Linear(128, LATENTS))
     optimiser = torch.optim.AdamW(encoder.parameters(), weight_decay=0)
     method = "default" if trial.method == "supervised" else trial.method
-    variant = dataclasses.replace(named_variant(method), slices=64)
+    variant = dataclasses.replace(named_variant(method), slices=16)
     began, step, spent = time.process_time(), 0, 0.0
     while (spent := time.process_time() - began) < SECONDS:
         for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * (1e-3 + 0.5 * (1 + math.cos(math.pi * spent / SECONDS)))
+            group["lr"] = 5e-3 * (1e-3 + 0.5 * (1 + math.cos(math.pi * spent / SECONDS)))
         if trial.method == "supervised":
             z = world.latents(2 * BATCH)
             loss = (encoder(world.observed(z)) - z).square().mean()
@@ -141,7 +142,7 @@ def train(trial: Trial) -> dict[str, Any]:
         **dataclasses.asdict(trial),
         "steps": step,
         "cpu_seconds": round(spent, 1),
-        "r2": r_squared(*embeddings, fit, test),
+        "r2": r_squared(embeddings[0], embeddings[1], fit, test),
         "r2_observed": r_squared(world.observed(fit), world.observed(test), fit, test),
     }
 
@@ -151,7 +152,7 @@ def r_squared(x: Tensor, x_test: Tensor, z: Tensor, z_test: Tensor) -> float:
     ones = torch.ones(len(x), 1)
     weights = torch.linalg.lstsq(torch.cat([x, ones], 1).double(), z.double()).solution
     left = z_test - torch.cat([x_test, ones], 1).double() @ weights
-    return (1 - left.square().mean(0) / z_test.double().var(0)).mean().item()
+    return float((1 - left.square().mean(0) / z_test.double().var(0)).mean())
 
 
 def trials() -> list[Trial]:
@@ -160,9 +161,9 @@ def trials() -> list[Trial]:
     found = {key(row): row["r2"] for row in results()}
     chosen = []
     for method, lams in LAMBDAS.items():
-        known = [found.get(Trial(method, lam, "gaussian", TUNING_SEED)) for lam in lams]
-        if None not in known:
-            lam = lams[max(range(len(lams)), key=lambda i, known=known: known[i] or 0.0)]
+        tried = {lam: found.get(Trial(method, lam, "gaussian", TUNING_SEED)) for lam in lams}
+        if None not in tried.values():
+            lam = max(tried, key=lambda one: tried[one] or 0.0)
             chosen += [Trial(method, lam, w, s) for w, s in product(WORLDS, SEEDS)]
     return tuning + chosen
 

@@ -118,7 +118,7 @@ def information(a: Tensor, b: Tensor, kept: int = 16) -> float:
     x, y = (both @ axes).split(len(a))
     whitened = [torch.linalg.qr(side - side.mean(0)).Q for side in (x, y)]
     rho = torch.linalg.svdvals(whitened[0].T @ whitened[1]).clamp(max=1 - 1e-9)
-    return -0.5 * (1 - rho.square()).log().sum().item()
+    return float(-0.5 * (1 - rho.square()).log().sum())
 
 
 def retrieval(a: Tensor, b: Tensor) -> float:
@@ -165,7 +165,7 @@ def report(runs: list[dict[str, Any]]) -> None:
 
 
 def correlation(runs: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> float:
-    return spearman([value(run) for run in runs], [run["probe"] for run in runs])
+    return float(spearman([value(run) for run in runs], [run["probe"] for run in runs]))
 
 
 def interval(

@@ -229,6 +229,7 @@ def test_several_runs_share_a_cache(images: Path, tmp_path: Path) -> None:
 
 
 def test_without_a_cache_the_weights_are_the_same(images: Path, tmp_path: Path) -> None:
+    (images / "green" / "2.jpg").write_bytes(b"damaged")
     for name, gib in (("kept", 1.0), ("fresh", 0.0)):
         run(config(images), tmp_path / name, cache_gib=gib, evaluations=0)
     kept, fresh = (load_encoder(tmp_path / name).state_dict() for name in ("kept", "fresh"))

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from shiomi.lejepa.config import PretrainConfig, to_json
+from shiomi.lejepa.encoders import ImageEncoder, build_encoder
+from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.export import export_timm, save_encoder
+from shiomi.lejepa.run_folder import RunFolder
 from shiomi.lejepa.timm_models import import_timm, sync_batch_norms, timm_model
 
 
@@ -45,3 +51,32 @@ def test_batch_normalisation_shared_by_ranks_keeps_its_activation(name: str) -> 
         after = converted(images)
     assert any(isinstance(module, nn.SyncBatchNorm) for module in converted.modules())
     torch.testing.assert_close(after, before)
+
+
+@pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "resnet10t"])
+def test_the_export_loads_by_the_line_it_prints(name: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    torch.manual_seed(0)
+    encoder = build_encoder(name, 64).eval()
+    folder.config.write_text(to_json(PretrainConfig("photos", encoder=name, global_size=64)))
+    save_encoder(encoder, folder.encoder)
+    line = export_timm(tmp_path, tmp_path / "for_timm.safetensors")
+    names: dict[str, object] = {"timm": import_timm()}
+    exec(line, names)
+    model = names["model"]
+    assert isinstance(model, nn.Module)
+    images = torch.rand(2, 3, 64, 64)
+    assert isinstance(encoder, ImageEncoder)
+    normalised = (images - encoder.mean) / encoder.std
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval()(normalised), encoder(images))
+
+
+def test_an_encoder_that_is_not_timm_s_is_not_exported_for_timm(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.config.write_text(to_json(PretrainConfig("photos", global_size=32)))
+    save_encoder(build_encoder("small", 32), folder.encoder)
+    with pytest.raises(InputError, match="is 'small', not one of timm"):
+        export_timm(tmp_path, tmp_path / "x.safetensors")
+    with pytest.raises(InputError, match=r"must end with \.safetensors"):
+        export_timm(tmp_path, tmp_path / "x.pth")

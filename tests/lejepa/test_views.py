@@ -199,3 +199,14 @@ def test_views_are_made_on_the_device_of_the_pixels() -> None:
     made = render(pixels, parameters(4, plain), 16)
     assert made.device.type == "meta"
     assert made.shape == (4, 3, 16, 16)
+
+
+def test_a_wide_image_keeps_its_form_when_it_is_resized() -> None:
+    """A disc in an image twice as wide as high, stored as a square, is a disc again."""
+    y, x = np.mgrid[0:64, 0:128] + 0.5
+    disc = (np.hypot(x - 64, y - 32) < 20).astype(np.uint8) * 255
+    stored = np.asarray(Image.fromarray(disc).resize((64, 64), Image.Resampling.BILINEAR))
+    pixels = torch.from_numpy(stored.copy()).expand(1, 3, 64, 64)
+    square = resize(Batch(pixels, torch.tensor([2.0])), 64)[0, 0] > 0.5
+    rows, columns = square.any(1).sum().item(), square.any(0).sum().item()
+    assert (rows, columns) == (40, 40)

@@ -87,6 +87,9 @@ class PretrainConfig:
     encoder: str = "small"
     labels: str | None = None
     use_labels: bool = True
+    image_column: str | None = None
+    """Of a parquet file or a data set on disk; None: found by its type."""
+    label_column: str | None = None
     training: Training = field(default_factory=Training)
     projector_width: int = 64
     projector_hidden: int | None = None

@@ -44,9 +44,12 @@ class Embedder:
     device: torch.device
 
     @torch.no_grad()
-    def __call__(self, pixels: Tensor) -> Tensor:
-        """Return (N, D) float32 on the CPU of pixels (N, 3, stored, stored) uint8."""
-        ratio = torch.ones(len(pixels))
+    def __call__(self, pixels: Tensor, ratio: Tensor) -> Tensor:
+        """Return (N, D) float32 on the CPU of pixels (N, 3, stored, stored) uint8.
+
+        `ratio` (N,) is width / height of each image before it was stretched to a square. The
+        encoder sees the largest square in the middle of the image.
+        """
         features: Tensor = self.encoder(resize(Batch(pixels.to(self.device), ratio), self.size))
         return features.float().cpu()
 
@@ -59,7 +62,7 @@ class Embedder:
 
     def key(self, source: Source) -> str:
         """Return what tells these features of `source` from all others."""
-        digest = hashlib.sha256(f"{self.size} {self.stored} {fingerprint(source)}".encode())
+        digest = hashlib.sha256(f"square {self.size} {self.stored} {fingerprint(source)}".encode())
         for name, value in self.encoder.state_dict().items():
             digest.update(name.encode())
             digest.update(value.cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
@@ -192,7 +195,7 @@ def _blocks(
             good = [(at, one) for at, one in enumerate(found) if isinstance(one, Decoded)]
             if good:
                 pixels = torch.from_numpy(np.stack([one.pixels for _, one in good]))
-                features = embed(pixels)
+                features = embed(pixels, torch.tensor([one.ratio for _, one in good]))
                 if bad := int((~features.isfinite()).any(1).sum()):
                     raise NonFiniteError(
                         f"{bad} of {len(good)} images from {source.names[begin]} on have features"

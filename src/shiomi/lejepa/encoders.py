@@ -198,7 +198,10 @@ def _imported(name: str) -> nn.Module:
     try:
         encoder = getattr(importlib.import_module(module_name), function)()
     except (ImportError, AttributeError) as error:
-        raise InputError(f"the encoder {name} cannot be imported: {error}") from None
+        raise InputError(
+            f"the encoder {name} cannot be imported: {error}; call from the folder of"
+            f" {module_name.partition('.')[0]}.py, or name that folder in PYTHONPATH"
+        ) from None
     finally:
         sys.path.remove(here)
     if not isinstance(encoder, nn.Module):

@@ -41,17 +41,17 @@ class Evaluation:
             labelled = labelled[labels != UNLABELLED]
         chosen = labelled[torch.randperm(len(labelled), generator=generator)[:_MOST]]
         self._numbers: list[int] = chosen.tolist()
-        self._labels = None if labels is None else labels[chosen]
 
     def __call__(self, encoder: nn.Module, device: torch.device) -> dict[str, float]:
         """Return rankme, and knn and probe (shares, 0 to 1) where labels allow them."""
         features = embed_numbers(encoder, self._images, self._numbers, self._size, device)
         values = {"rankme": rankme(features)}
-        if self._labels is None:
+        if self._images.labels is None:
             return values
+        chosen = self._images.labels[self._numbers]  # now: stand-ins for damaged files are known
         cut = max(1, int(len(features) * _ASKED))
         known, asked = features[cut:], features[:cut]
-        labels = (self._labels[cut:], self._labels[:cut])
+        labels = (chosen[cut:], chosen[:cut])
         probe = partial(linear_probe, penalties=(_PENALTY,))
         for name, judge in (("knn", knn_accuracy), ("probe", probe)):
             try:

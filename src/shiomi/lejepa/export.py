@@ -1,4 +1,4 @@
-"""A trained encoder for other programs: its weights as safetensors, itself as ONNX.
+"""A trained encoder for other programs: as safetensors, for timm, and as ONNX.
 
 The ONNX file is believed only once onnxruntime gives the same features.
 """
@@ -22,9 +22,12 @@ from torch import Tensor, nn
 
 from shiomi.extras import needs_extra
 from shiomi.lejepa.atomic import atomic_file
-from shiomi.lejepa.errors import MissingError, RunError
+from shiomi.lejepa.encoders import ImageEncoder
+from shiomi.lejepa.errors import InputError, MissingError, RunError
+from shiomi.lejepa.run_folder import RunFolder, load_encoder
+from shiomi.lejepa.timm_models import timm_options
 
-__all__ = ["OnnxCheck", "check_onnx", "export_onnx", "save_encoder"]
+__all__ = ["OnnxCheck", "check_onnx", "export_onnx", "export_timm", "save_encoder"]
 
 TOLERANCE = 1e-4
 _BATCHES = (1, 2, 5)  # rows the exported file is tried with
@@ -71,6 +74,40 @@ def _repeatable(data: bytes) -> bytes:
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + data[end:]
+
+
+def export_timm(run: Path | str, path: Path) -> str:
+    """Write the weights of a run's timm encoder as timm names them; return lines that load them.
+
+    Raises
+    ------
+    InputError
+        The encoder of the run is not from timm, or `path` has an ending that timm reads otherwise.
+    RunError
+        The run has no weights, or `path` cannot be written.
+    """
+    folder = RunFolder(Path(run))
+    config = folder.read_config()
+    if path.suffix != ".safetensors":
+        raise InputError(f"{path} must end with .safetensors, so that timm reads it as such")
+    encoder = load_encoder(run)
+    if config.encoder == "small" or ":" in config.encoder or not isinstance(encoder, ImageEncoder):
+        raise InputError(
+            f"the encoder of {folder.path} is {config.encoder!r}, not one of timm;"
+            " encoder.safetensors holds its weights"
+        )
+    save_encoder(encoder.body, path, {"encoder": config.encoder})
+    options = "".join(
+        f", {name}={value!r}" for name, value in timm_options(config.encoder, config.global_size)
+    )
+    mean, std = (
+        tuple(round(v, 4) for v in x.flatten().tolist()) for x in (encoder.mean, encoder.std)
+    )
+    return (
+        f"model = timm.create_model({config.encoder!r}, num_classes=0{options},"
+        f" checkpoint_path={str(path)!r})\n"
+        f"# images of {config.global_size} pixels in [0, 1], normalised by mean={mean}, std={std}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

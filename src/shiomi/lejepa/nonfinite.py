@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from shiomi.lejepa.errors import NonFiniteError
+from shiomi.lejepa.kernels import transformed
 
 __all__ = ["PendingCheck", "count_nonfinite", "raise_if_nonfinite"]
 
@@ -85,6 +86,11 @@ _checked.register_autograd(lambda _, grad: (grad, None, None))
 
 
 def checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
-    """Return `value`, or raise NonFiniteError: an operator, so that torch.compile keeps it."""
+    """Return `value`, or raise NonFiniteError: an operator, so that torch.compile keeps it.
+
+    Inside torch.func's transforms and in forward mode nothing is checked: no value can be read.
+    """
+    if transformed(value):
+        return value
     result: Tensor = _checked(value, counts, samples)
     return result

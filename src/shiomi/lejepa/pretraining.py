@@ -16,6 +16,7 @@ from shiomi.lejepa.counter_random import Use, key
 from shiomi.lejepa.data.images import Batch, Images, Progress, typical_side
 from shiomi.lejepa.data.loading import load_images
 from shiomi.lejepa.data.opening import open_source
+from shiomi.lejepa.data.rows import Columns
 from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.devices import Place, joined_ranks
 from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
@@ -108,6 +109,7 @@ def pretrain(
             Path(config.images),
             Path(config.labels) if config.labels else None,
             use_labels=config.use_labels,
+            columns=Columns(config.image_column, config.label_column),
         )
         _check_count(len(source), config, "at most")
         config = config.resolved(typical_side(source))
@@ -120,12 +122,12 @@ def pretrain(
             limit_gib=cache_gib,
             progress=progress if place.first else lambda *_: None,
         )
-        _check_count(len(images), config, "only")
+        _check_count(_readable(images), config, "only")
         _list_skipped(images, folder, place)
         fit = _fit(config, images, folder, place, encoder, checkpoint_seconds, log_every)
         if not place.first:
             fit.run(evaluate_every=None)
-            return Run(folder, config, len(images), len(images.skipped), None, {}, (), ())
+            return Run(folder, config, _readable(images), len(images.skipped), None, {}, (), ())
         announce(_announcement(config, images, fit))
         hooks = _Hooks(observe, evaluated, evaluations, extras, progress)
         return _first_rank(config, folder, images, fit, hooks)
@@ -192,7 +194,7 @@ def _first_rank(
     )
     moment = seen[0] if seen else None
     skipped = len(images.skipped)
-    return Run(folder, config, len(images), skipped, moment, values, files, notes)
+    return Run(folder, config, _readable(images), skipped, moment, values, files, notes)
 
 
 def _finish(
@@ -238,7 +240,7 @@ def _announcement(config: PretrainConfig, images: Images, fit: Trainer) -> str:
     at = f", going on after step {fit.step:,}" if fit.step else ""
     parts = f" and {config.local_views} of {config.local_size}" if config.local_views else ""
     return (
-        f"{len(images):,} images{skipped}, encoder {config.encoder} of"
+        f"{_readable(images):,} images{skipped}, encoder {config.encoder} of"
         f" {parameters / 1e6:.2f} million parameters, {fit.steps:,} steps of"
         f" {config.training.batch_size} images in {config.global_views} views of"
         f" {config.global_size}{parts} pixels, on {fit.place.device}{ranks}{at}"
@@ -336,6 +338,11 @@ def _check_count(count: int, config: PretrainConfig, how: str) -> None:
             f" {config.training.batch_size}; give more images or a smaller batch (--batch-size),"
             f" such as {1 << (count.bit_length() - 1)}"
         )
+
+
+def _readable(images: Images) -> int:
+    """Return how many images are not known to be damaged."""
+    return len(set(images.names))
 
 
 def _list_skipped(images: Images, folder: RunFolder, place: Place) -> None:

@@ -19,6 +19,7 @@ from shiomi.lejepa.arguments import is_number
 from shiomi.lejepa.epps_pulley import EppsPulley
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.nonfinite import checked, count_nonfinite
+from shiomi.lejepa.products import product
 from shiomi.lejepa.ranks import gather_over_ranks, rank_count, sum_over_ranks
 from shiomi.lejepa.regularisers import Regulariser
 from shiomi.lejepa.slicing import directions
@@ -199,7 +200,7 @@ def joined(
             factor = summed[-1] if multiplier == "samples" else multiplier
             return value.mean() * factor, tuple(summed)
         # (K, D) @ (D, V N): a slice's samples lie side by side.
-        u = (drawn.T @ views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
+        u = product(drawn.T, views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
         if isinstance(statistic, EppsPulley):
             sums, *summed = sum_over_ranks((statistic.sums(u), *also), group)
             value = statistic.from_sums(sums, summed[-1])

@@ -13,7 +13,7 @@ from torch import nn
 from shiomi.extras import needs_extra
 from shiomi.lejepa.errors import InputError, MissingError
 
-__all__ = ["import_timm", "sync_batch_norms", "timm_model"]
+__all__ = ["import_timm", "sync_batch_norms", "timm_model", "timm_options"]
 
 _DECLARED: list[torch.library.Library] = []  # a Library undeclares its operators when it is freed
 
@@ -56,13 +56,22 @@ def timm_model(name: str, size: int) -> nn.Module:
         raise InputError(
             f"timm has no model {name!r}" + (f"; similar names: {', '.join(near)}" if near else "")
         )
+    return _built(timm, name, size)[0]
+
+
+def timm_options(name: str, size: int | None) -> list[tuple[str, Any]]:
+    """Return the options, besides the name, that `timm_model` gives to timm.create_model."""
+    return list(_built(import_timm(), name, size or 224)[1].items())
+
+
+def _built(timm: ModuleType, name: str, size: int) -> tuple[nn.Module, dict[str, Any]]:
     sized: dict[str, Any] = {"img_size": size}
     for options in ({**sized, "dynamic_img_size": True}, sized, {}):
         try:
             body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
         except TypeError:  # convolutional models have no image size
             continue
-        return body
+        return body, options
     raise InputError(f"timm cannot build {name!r} without a head")
 
 

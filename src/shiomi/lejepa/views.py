@@ -167,15 +167,21 @@ def render(pixels: Tensor, parameters: ViewParameters, size: int) -> Tensor:
 
 
 def resize(batch: Batch, size: int) -> Tensor:
-    """Return the images whole and unchanged but for their size: (N, 3, size, size) in [0, 1]."""
-    n = len(batch.pixels)
+    """Return the largest square in the middle of each image: (N, 3, size, size) in [0, 1].
+
+    Images are stored stretched to squares; `batch.ratio` undoes that, so shapes keep their form.
+    """
     pixels = batch.pixels.float().div_(255)
-    if pixels.shape[-2:] == (size, size):
+    ratio = batch.ratio.double().cpu().numpy()
+    if pixels.shape[-2:] == (size, size) and (ratio == 1).all():
         return pixels
-    whole, none = (np.zeros(1), np.ones(1)), np.zeros(1)
-    matrix = _resampling(*whole, pixels.shape[-1], size, none, None, pixels.device)
-    matrix = matrix.expand(n, -1, -1)[:, None]
-    return torch.matmul(matrix, torch.matmul(pixels, matrix.mT)).clamp_(0, 1)
+    sides = [np.minimum(ratio, 1.0), np.minimum(1 / ratio, 1.0)]  # shares of height and width
+    none = np.zeros(len(ratio))
+    rows, columns = (
+        _resampling((1 - s) / 2, s, pixels.shape[-1], size, none, None, pixels.device)[:, None]
+        for s in sides
+    )
+    return torch.matmul(rows, torch.matmul(pixels, columns.mT)).clamp_(0, 1)
 
 
 def _crop(

@@ -15,6 +15,7 @@ import pytest
 
 from shiomi.lejepa.data import UNLABELLED, Source, open_source
 from shiomi.lejepa.data.images import DecodedImages, typical_side
+from shiomi.lejepa.data.rows import Columns
 from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.errors import DataError
 from tests.lejepa.image_folders import CLASSES, image_folder, picture
@@ -227,3 +228,37 @@ def test_real_image_sets_are_read(shared_data: Path, name: str, count: int, side
     assert typical_side(source) == side
     batch = DecodedImages(source, 32).batch([0, count // 2, count - 1])
     assert batch.pixels.float().std((1, 2, 3)).min() > 5
+
+
+def test_the_dots_of_a_member_s_name_do_not_make_one_image_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as tar:
+        for name, data in [
+            *((f"img.{i}.jpg", PICTURES[i]) for i in range(3)),
+            ("img.cls", b"7"),
+            ("img.1.cls", b"2"),
+        ]:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    source = open_source(path)
+    assert list(source.names) == ["a.tar/img.0", "a.tar/img.1", "a.tar/img.2"]
+    assert source.labels == [7, 2, 7]
+    assert [source.read(i) for i in range(3)] == PICTURES[:3]
+
+
+@pytest.mark.parametrize("make", [parquet, hf_disk])
+def test_columns_are_chosen_by_name(make: Callable[..., Path], tmp_path: Path) -> None:
+    path = make(tmp_path)
+    assert open_source(path, columns=Columns("image", "label")).labels is not None
+    with pytest.raises(DataError, match="has no column 'photo' of bytes; there are image"):
+        open_source(path, columns=Columns("photo"))
+    with pytest.raises(DataError, match="no column 'kind' of labels; there are image, label"):
+        open_source(path, columns=Columns(label="kind"))
+
+
+def test_of_two_columns_of_bytes_one_is_named(tmp_path: Path) -> None:
+    path = parquet(tmp_path, thumbnail=PICTURES[::-1], kind=[5] * N)
+    source = open_source(path, columns=Columns("thumbnail", "kind"))
+    assert source.read(0) == PICTURES[-1]
+    assert source.labels == [5] * N

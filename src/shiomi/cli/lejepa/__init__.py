@@ -8,6 +8,7 @@ import click
 
 from shiomi.cli.lejepa.accuracy import knn, probe
 from shiomi.cli.lejepa.embed import embed
+from shiomi.cli.lejepa.export import export
 from shiomi.cli.lejepa.pretrain import pretrain
 from shiomi.cli.lejepa.report import report
 from shiomi.cli.lejepa.select import select
@@ -26,5 +27,5 @@ def lejepa() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-for _command in (pretrain, embed, knn, probe, select, report):
+for _command in (pretrain, embed, knn, probe, select, report, export):
     lejepa.add_command(_command)

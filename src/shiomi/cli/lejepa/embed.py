@@ -22,15 +22,27 @@ __all__ = ["embed"]
     required=True,
     help="x.parquet (name, label, class, embedding) or x.npy (with names and labels in x.csv).",
 )
+@click.option("--image-column", help="Of a table: its column of images.  [default: by its type]")
+@click.option("--label-column", help="Of a table: its column of labels.  [default: by its name]")
 @click.option("--batch-size", type=int, default=256, show_default=True, help="Images at once.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @json_option
-def embed(run: Path, images: Path, out: Path, batch_size: int, device: str, json: bool) -> None:
+def embed(
+    run: Path,
+    images: Path,
+    out: Path,
+    image_column: str | None,
+    label_column: str | None,
+    batch_size: int,
+    device: str,
+    json: bool,
+) -> None:
     """Write the features that the encoder of RUN gives IMAGES.
 
     RUN is the folder that `shiomi lejepa pretrain` made; of a run that has not ended, the last
     checkpoint is taken. IMAGES is of any form that pretraining takes. Damaged images have no row,
-    and are counted. After Ctrl-C or a kill the same command goes on where it stopped.
+    and are counted. The encoder sees the largest square in the middle of each image. After Ctrl-C
+    or a kill the same command goes on where it stopped.
 
     Ends with 3 when some images had to be left out.
 
@@ -40,9 +52,10 @@ def embed(run: Path, images: Path, out: Path, batch_size: int, device: str, json
       shiomi lejepa embed run cifar10_test.parquet --out test.npy
     """
     from shiomi.lejepa.data import open_source
+    from shiomi.lejepa.data.rows import Columns
     from shiomi.lejepa.embed import embed_to_file, embedder
 
-    source = open_source(images)
+    source = open_source(images, columns=Columns(image_column, label_column))
     with progress(quiet=json) as show:
         done = embed_to_file(
             embedder(run, device), source, out, batch_size=batch_size, progress=show

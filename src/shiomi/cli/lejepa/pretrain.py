@@ -68,6 +68,8 @@ __all__ = ["pretrain", "stopped"]
     type=click.Path(path_type=Path),
     help="A file with one class number per line, for kNN and probe; training sees no label.",
 )
+@click.option("--image-column", help="Of a table: its column of images.  [default: by its type]")
+@click.option("--label-column", help="Of a table: its column of labels.  [default: by its name]")
 @click.option("--no-labels", is_flag=True, help="Do not look at the labels in the data.")
 @click.option(
     "--precision",
@@ -165,6 +167,8 @@ def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
         encoder=options["encoder"],
         labels=str(options["labels"].absolute()) if options["labels"] else None,
         use_labels=not options["no_labels"],
+        image_column=options["image_column"],
+        label_column=options["label_column"],
         training=Training(**{name: options[name] for name in names + of_objective}),
         **{name: options[name] for name in views},
     )

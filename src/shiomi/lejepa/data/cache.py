@@ -36,7 +36,11 @@ _CHUNK = 512  # images decoded before they are written
 
 
 class CachedImages:
-    """The readable images of a cache; see `shiomi.lejepa.data.images.Images`."""
+    """The images of a cache; see `shiomi.lejepa.data.images.Images`.
+
+    A damaged file keeps its number: the next readable image stands in for it, as it does in
+    `DecodedImages`, so that a run does not depend on what there was room for.
+    """
 
     def __init__(self, folder: Path, source: Source, size: int) -> None:
         entries = _read_index(folder)
@@ -45,10 +49,12 @@ class CachedImages:
             why = next((f" ({source.names[0]}: {e['skipped']})" for e in entries[:1]), "")
             raise DataError(f"none of {len(source)} files is a readable image{why}")
         self.size = size
-        self.names = [source.names[at] for at in good]
+        shown = _stand_ins(len(entries), good)
+        self.names = [source.names[at] for at in shown]
         self.classes = source.classes
         labels = source.labels
-        self.labels = None if labels is None else as_labels([labels[at] for at in good])
+        self.labels = None if labels is None else as_labels([labels[at] for at in shown])
+        self._rows = np.searchsorted(good, shown)
         self.skipped = [
             *source.unreadable,
             *(
@@ -67,9 +73,15 @@ class CachedImages:
         return len(self.names)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        at = np.asarray(indices, dtype=np.int64)
+        at = self._rows[np.asarray(indices, dtype=np.int64)]
         pixels: Tensor = torch.from_numpy(self._pixels[at])
         return Batch(pixels, self._ratio[torch.from_numpy(at)])
+
+
+def _stand_ins(count: int, good: Sequence[int]) -> NDArray[np.int64]:
+    """Return for each number the next one in `good` (ascending), itself included, and around."""
+    places = np.searchsorted(good, np.arange(count)) % len(good)
+    return np.asarray(good, dtype=np.int64)[places]
 
 
 def cache_bytes(source: Source, size: int) -> int:

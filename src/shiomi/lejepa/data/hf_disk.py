@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from shiomi.extras import needs_extra
-from shiomi.lejepa.data.rows import image_bytes, image_column, label_column, number_labels
+from shiomi.lejepa.data.rows import (
+    DETECTED,
+    Columns,
+    image_bytes,
+    image_column,
+    label_column,
+    number_labels,
+)
 from shiomi.lejepa.data.source import Unreadable
 from shiomi.lejepa.errors import DataError, MissingError
 
@@ -22,7 +29,9 @@ __all__ = ["HfDiskSource", "open_hf_disk"]
 class HfDiskSource:
     """The rows of a data set on disk; its Arrow files stay mapped, not read."""
 
-    def __init__(self, folder: Path, *, use_labels: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, use_labels: bool = True, columns: Columns = DETECTED
+    ) -> None:
         self._folder = folder
         self.names: list[str] = []
         self.labels: list[int] | None = None
@@ -36,8 +45,8 @@ class HfDiskSource:
             table = self._table(path)
             if table is None:
                 continue
-            label = label_column(table.schema) if use_labels else None
-            self._columns.append(table.column(image_column(table.schema, path.name)))
+            label = label_column(table.schema, columns.label) if use_labels else None
+            self._columns.append(table.column(image_column(table.schema, path.name, columns.image)))
             self._starts.append(len(self.names))
             self.names += [f"{path.name}#{row}" for row in range(table.num_rows)]
             if label is not None:
@@ -67,7 +76,13 @@ class HfDiskSource:
             return None
 
 
-def open_hf_disk(folder: Path, split: str = "train", *, use_labels: bool = True) -> HfDiskSource:
+def open_hf_disk(
+    folder: Path,
+    split: str = "train",
+    *,
+    use_labels: bool = True,
+    columns: Columns = DETECTED,
+) -> HfDiskSource:
     """Open what `save_to_disk` wrote; of several splits the one named `split`.
 
     Raises DataError if it is damaged, has no such split or no images.
@@ -80,7 +95,7 @@ def open_hf_disk(folder: Path, split: str = "train", *, use_labels: bool = True)
                 " give the folder of the split you mean"
             )
         folder = folder / split
-    return HfDiskSource(folder, use_labels=use_labels)
+    return HfDiskSource(folder, use_labels=use_labels, columns=columns)
 
 
 def _data_files(folder: Path) -> list[Path]:

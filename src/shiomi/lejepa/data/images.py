@@ -68,7 +68,9 @@ class Images(Protocol):
         """The files found damaged so far."""
         ...
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return how many files there are, damaged ones included."""
+        ...
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the images of these numbers, in this order."""
@@ -78,12 +80,12 @@ class Images(Protocol):
 class DecodedImages:
     """Decodes when asked, with one thread per core.
 
-    A damaged image is listed and the next readable one takes its place, always the same.
+    A damaged image is listed, and the next readable one stands in for it, with its label.
     """
 
     def __init__(self, source: Source, size: int) -> None:
         self.size = size
-        self.names = source.names
+        self.names = list(source.names)
         self.labels = as_labels(source.labels)
         self.classes = source.classes
         self._source = source
@@ -108,9 +110,15 @@ class DecodedImages:
         for at in range(index, index + len(self)):
             found = read_one(self._source, at % len(self), self.size)
             if isinstance(found, Decoded):
+                self._stand_in(index, at % len(self))
                 return found
             self._skipped[found.name] = found
         raise DataError(f"none of {len(self)} files is a readable image")
+
+    def _stand_in(self, index: int, shown: int) -> None:
+        self.names[index] = self.names[shown]
+        if self.labels is not None:
+            self.labels[index] = self.labels[shown]
 
 
 def read_one(source: Source, index: int, size: int) -> Decoded | Unreadable:

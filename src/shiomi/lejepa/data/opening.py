@@ -7,6 +7,7 @@ from pathlib import Path
 from shiomi.lejepa.data.folder import open_folder
 from shiomi.lejepa.data.hf_disk import open_hf_disk
 from shiomi.lejepa.data.parquet import open_parquet
+from shiomi.lejepa.data.rows import DETECTED, Columns
 from shiomi.lejepa.data.source import UNLABELLED, Source
 from shiomi.lejepa.data.webdataset import open_webdataset
 from shiomi.lejepa.errors import DataError
@@ -14,7 +15,13 @@ from shiomi.lejepa.errors import DataError
 __all__ = ["open_source"]
 
 
-def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = True) -> Source:
+def open_source(
+    path: Path,
+    labels: Path | None = None,
+    *,
+    use_labels: bool = True,
+    columns: Columns = DETECTED,
+) -> Source:
     """Open the images at `path`.
 
     A file `*.parquet` or a folder of them; a file `*.tar` or a folder of them (webdataset); a
@@ -26,6 +33,8 @@ def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = Tr
         A file with one class number per line, in place of what the data says itself.
     use_labels
         False leaves out all labels.
+    columns
+        Which columns of a parquet file or a data set on disk hold images and labels.
 
     Raises
     ------
@@ -34,23 +43,23 @@ def open_source(path: Path, labels: Path | None = None, *, use_labels: bool = Tr
     """
     if not path.exists():
         raise DataError(f"{path} does not exist")
-    source = _open(path, use_labels=use_labels and labels is None)
+    source = _open(path, use_labels=use_labels and labels is None, columns=columns)
     if labels is not None and use_labels:
         return _Relabelled(source, _read_labels(labels, source))
     return source
 
 
-def _open(path: Path, *, use_labels: bool) -> Source:
+def _open(path: Path, *, use_labels: bool, columns: Columns) -> Source:
     if path.is_dir():
         if (path / "state.json").is_file() or (path / "dataset_dict.json").is_file():
-            return open_hf_disk(path, use_labels=use_labels)
+            return open_hf_disk(path, use_labels=use_labels, columns=columns)
         if any(path.glob("*.parquet")):
-            return open_parquet(path, use_labels=use_labels)
+            return open_parquet(path, use_labels=use_labels, columns=columns)
         if any(path.glob("*.tar")):
             return open_webdataset(path, use_labels=use_labels)
         return open_folder(path, use_labels=use_labels)
     if path.suffix == ".parquet":
-        return open_parquet(path, use_labels=use_labels)
+        return open_parquet(path, use_labels=use_labels, columns=columns)
     if path.suffix == ".tgz" or ".tar" in path.suffixes:
         return open_webdataset(path, use_labels=use_labels)
     raise DataError(

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from shiomi.extras import needs_extra
 from shiomi.lejepa.data.rows import (
+    DETECTED,
+    Columns,
     image_bytes,
     image_column,
     label_column,
@@ -30,7 +32,10 @@ _GROUPS_KEPT = 4  # row groups held in memory; reading in order needs one
 class ParquetSource:
     """The rows of one or more parquet files, in order of the files' names."""
 
-    def __init__(self, paths: list[Path], *, use_labels: bool = True) -> None:
+    def __init__(
+        self, paths: list[Path], *, use_labels: bool = True, columns: Columns = DETECTED
+    ) -> None:
+        self._chosen = columns
         self.names: list[str] = []
         self.labels: list[int] | None = None
         self.classes: tuple[str, ...] | None = None
@@ -83,8 +88,8 @@ class ParquetSource:
             return []
         with file:
             schema = file.schema_arrow
-            column = image_column(schema, path.name)
-            label = label_column(schema) if use_labels else None
+            column = image_column(schema, path.name, self._chosen.image)
+            label = label_column(schema, self._chosen.label) if use_labels else None
             first = 0
             for group in range(file.num_row_groups):
                 rows = file.metadata.row_group(group).num_rows
@@ -99,14 +104,16 @@ class ParquetSource:
             return values
 
 
-def open_parquet(path: Path, *, use_labels: bool = True) -> ParquetSource:
+def open_parquet(
+    path: Path, *, use_labels: bool = True, columns: Columns = DETECTED
+) -> ParquetSource:
     """Open a parquet file, or the parquet files of a folder.
 
     Raises DataError if it contains no image or a label is invalid, MissingError if pyarrow is not
     installed.
     """
     paths = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-    return ParquetSource(paths, use_labels=use_labels)
+    return ParquetSource(paths, use_labels=use_labels, columns=columns)
 
 
 def _pyarrow_parquet() -> Any:

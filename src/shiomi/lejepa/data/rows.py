@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,37 @@ from shiomi.lejepa.errors import DataError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["image_bytes", "image_column", "label_column", "number_labels", "schema_classes"]
+__all__ = [
+    "DETECTED",
+    "Columns",
+    "image_bytes",
+    "image_column",
+    "label_column",
+    "number_labels",
+    "schema_classes",
+]
 
 _IMAGE_NAMES = ("image", "img", "jpg", "png", "bytes", "image_bytes")
 LARGEST_FILE = 1 << 28  # bytes of an encoded image that a row names
 _LABEL_NAMES = ("label", "labels", "class", "target", "fine_label", "cls")
 
 
-def image_column(schema: pa.Schema, where: str) -> str:
-    """Return the column with images. Raises DataError if no column or several columns qualify."""
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of a table to read; None: found by type and name."""
+
+    image: str | None = None
+    label: str | None = None
+
+
+DETECTED = Columns()
+
+
+def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> str:
+    """Return the column with images, `wanted` if it is given.
+
+    Raises DataError if no column or several columns qualify, or `wanted` does not.
+    """
     import pyarrow as pa
 
     def holds(kind: pa.DataType) -> bool:
@@ -34,6 +57,12 @@ def image_column(schema: pa.Schema, where: str) -> str:
         return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
     found: list[str] = [field.name for field in schema if holds(field.type)]
+    if wanted is not None:
+        if wanted not in found:
+            raise DataError(
+                f"{where} has no column {wanted!r} of bytes; there are {', '.join(found) or 'none'}"
+            )
+        return wanted
     if len(found) == 1:
         return found[0]
     for name in _IMAGE_NAMES:
@@ -45,13 +74,22 @@ def image_column(schema: pa.Schema, where: str) -> str:
             " images are read from a binary column, or from a struct of bytes and path"
         )
     raise DataError(
-        f"{where} has several columns of bytes ({', '.join(found)}); name the one with the images"
-        " `image`"
+        f"{where} has several columns of bytes ({', '.join(found)}); say which holds the images"
+        " (--image-column)"
     )
 
 
-def label_column(schema: pa.Schema) -> str | None:
-    """Return the column of labels, or None."""
+def label_column(schema: pa.Schema, wanted: str | None = None) -> str | None:
+    """Return the column of labels, `wanted` if it is given; or None.
+
+    Raises DataError if there is no column `wanted`.
+    """
+    if wanted is not None and wanted not in schema.names:
+        raise DataError(
+            f"there is no column {wanted!r} of labels; there are {', '.join(schema.names)}"
+        )
+    if wanted is not None:
+        return wanted
     return next((name for name in _LABEL_NAMES if name in schema.names), None)
 
 

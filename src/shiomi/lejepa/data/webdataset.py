@@ -1,7 +1,9 @@
 """Webdataset shards: tar files whose members of one key are one sample.
 
-The key is a member's path up to the first dot of its last part. `.jpg`, `.png` and the like hold
-the image, `.cls` the class as digits (github.com/webdataset/webdataset, "The WebDataset Format").
+The key of a sample is a member's path up to the first dot of its last part. `.jpg`, `.png` and the
+like hold an image, `.cls` the class as digits (github.com/webdataset/webdataset, "The WebDataset
+Format"). Each image is named by its path up to the last dot, so that `cat.0.jpg` and `cat.1.jpg`
+stay two images. The class of an image is that of its name, else that of its key.
 Members are found by their headers and read in place, so any of them can be had in any order.
 """
 
@@ -43,7 +45,9 @@ class WebDatasetSource:
             for key, member in images.items():
                 self.names.append(f"{path.name}/{key}")
                 self._members.append(member)
-                labels.append(classes.get(key, UNLABELLED))
+                folder, name = os.path.split(key)
+                sample = f"{folder}/{name.partition('.')[0]}" if folder else name.partition(".")[0]
+                labels.append(classes.get(key, classes.get(sample, UNLABELLED)))
         if not self.names:
             told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable[:3])
             raise DataError(f"{paths[0]} holds no images{': ' + told if told else ''}")
@@ -72,9 +76,9 @@ class WebDatasetSource:
                     if not member.isfile():
                         continue
                     folder, name = os.path.split(member.name)
-                    stem, _, extension = name.partition(".")
+                    stem, _, kind = name.rpartition(".")
                     key = f"{folder}/{stem}" if folder else stem
-                    kind = extension.lower().rpartition(".")[2]
+                    kind = kind.lower()
                     if kind in _IMAGES:
                         images[key] = _Member(path, member.offset_data, member.size)
                     elif kind == "cls" and use_labels:

@@ -18,11 +18,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.kernels import cpu, plain
 
-__all__ = ["BACKENDS", "choose_backend", "trigonometric_sums"]
+__all__ = ["BACKENDS", "choose_backend", "transformed", "trigonometric_sums"]
 
 BACKENDS = ("auto", "plain", "cpu", "triton")
 _log = logging.getLogger("shiomi.lejepa")
@@ -32,10 +33,12 @@ _TESTED_KNOTS = 64  # rounding errors of the recurrence grow with the square of 
 def trigonometric_sums(
     u: Tensor, *, spacing: float, knots: int, half: bool = False, backend: str = "auto"
 ) -> Tensor:
-    """Return sum_n cos(t_j u_n) and sum_n sin(t_j u_n), differentiable once in u.
+    """Return sum_n cos(t_j u_n) and sum_n sin(t_j u_n), differentiable in u.
 
     u: (K, V, N), float32 or float64. Returns (K, V, 2, J) with J = `knots` and t_j = j * spacing,
-    or (j + 1/2) * spacing where `half`. More than 64 knots are computed in float64.
+    or (j + 1/2) * spacing where `half`. More than 64 knots are computed in float64. Inside
+    torch.func's transforms, in forward mode and for second derivatives the sums are made of torch's
+    own operators, which takes the memory of K V N J numbers.
 
     Raises
     ------
@@ -45,8 +48,30 @@ def trigonometric_sums(
     if knots > _TESTED_KNOTS and u.dtype != torch.float64:
         wide = trigonometric_sums(u.double(), spacing=spacing, knots=knots, half=half)
         return wide.to(u.dtype)
+    if transformed(u):
+        return _by_torch(u, spacing, knots, half)
     sums: Tensor = _forward(u, spacing, knots, half, backend)
     return sums
+
+
+def transformed(x: Tensor) -> bool:
+    """Whether torch.func or forward-mode differentiation follows `x`: operators of ours then have
+    no rule."""
+    if torch.compiler.is_compiling():
+        return False
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return True
+    return bool(forward_ad._current_level >= 0 and forward_ad.unpack_dual(x).tangent is not None)
+
+
+def _by_torch(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
+    """Return the sums by operators that torch differentiates in any mode and as often as asked."""
+    angle = u.unsqueeze(-1) * _knots(u, spacing, knots, half)
+    return torch.stack([angle.cos().sum(2), angle.sin().sum(2)], 2)
+
+
+def _knots(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
+    return (torch.arange(knots, dtype=u.dtype, device=u.device) + (0.5 if half else 0.0)) * spacing
 
 
 def choose_backend(u: Tensor, backend: str = "auto") -> str:
@@ -126,6 +151,12 @@ def _save(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG001
 
 def _gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
     (u,) = ctx.saved_tensors
+    if torch.is_grad_enabled():  # create_graph: the gradient is differentiated again
+        t = _knots(u, ctx.spacing, grad.shape[-1], ctx.half)
+        angle = u.unsqueeze(-1) * t
+        of_cosine, of_sine = (grad * t).unsqueeze(2).unbind(3)
+        second: Tensor = (of_sine * angle.cos() - of_cosine * angle.sin()).sum(-1)
+        return second, None, None, None, None
     gradient = _backward(u, grad.contiguous(), ctx.spacing, ctx.half, ctx.backend)
     return gradient, None, None, None, None
 

@@ -4,8 +4,7 @@ The library lies in the user's cache, named after everything it depends on: sour
 and processor. It is written under a temporary name and then renamed, so that processes that build
 at the same time do not conflict. The library is loaded only if this user owns the file and its
 folder and nobody else may write them. If there is no such folder, the library is built in a
-temporary folder
-for this process alone.
+temporary folder for this process alone.
 """
 
 from __future__ import annotations
@@ -45,8 +44,11 @@ def load(source: str) -> ctypes.CDLL:
     Raises
     ------
     BuildError
-        No compiler is found, or it fails.
+        No compiler is found, it fails, or the system is Windows: owners of files are not checked
+        there, and a library in use cannot be replaced.
     """
+    if os.name == "nt":
+        raise BuildError("the C kernels are not built on Windows")
     text = (resources.files(__package__) / source).read_bytes()
     compiler = _compiler()
     name = f"{Path(source).stem}-{_key(text, compiler)}.so"

@@ -8,6 +8,7 @@ from pathlib import Path
 from shiomi.lejepa.data.images import typical_side
 from shiomi.lejepa.data.loading import load_images
 from shiomi.lejepa.data.opening import open_source
+from shiomi.lejepa.data.rows import Columns
 from shiomi.lejepa.devices import pick_device
 from shiomi.lejepa.report import write_report
 from shiomi.lejepa.run_folder import RunFolder, load_encoder
@@ -42,7 +43,10 @@ def report_run(
     folder = RunFolder(run)
     config = folder.read_config()
     labels = Path(config.labels) if config.labels and images is None else None
-    source = open_source(images or Path(config.images), labels, use_labels=config.use_labels)
+    columns = Columns() if images else Columns(config.image_column, config.label_column)
+    source = open_source(
+        images or Path(config.images), labels, use_labels=config.use_labels, columns=columns
+    )
     config = config.resolved(typical_side(source))
     cache = folder.cache if images is None and folder.cache.is_dir() else None
     loaded = load_images(source, config.stored_size or 0, cache=cache, progress=progress)

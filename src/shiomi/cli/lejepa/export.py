@@ -1,0 +1,34 @@
+"""`shiomi lejepa export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from shiomi.cli.output import echo
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--timm",
+    "out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A .safetensors that timm.create_model takes as checkpoint_path.",
+)
+def export(run: Path, out: Path) -> None:
+    """Write the encoder of RUN for other programs, and print the line that loads it.
+
+    The encoder must be one of timm. pretrain itself writes encoder.safetensors and encoder.onnx.
+
+    \b
+    Example:
+      shiomi lejepa export run --timm vit.safetensors
+    """
+    from shiomi.lejepa.export import export_timm
+
+    echo(export_timm(run, out))

@@ -162,6 +162,7 @@ def test_origin_and_licences_are_stated_beside_the_files() -> None:
         assert name in origin
 
 
+@pytest.mark.slow
 def test_building_again_from_the_source_data_gives_the_shipped_files(shared_data: Path) -> None:
     build_sample = build_script()
     built = build_sample.build(shared_data, build_sample.EXCERPTS)

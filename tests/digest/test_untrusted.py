@@ -34,6 +34,7 @@ def test_cleaning_twice_changes_nothing_more(text: str) -> None:
     assert clean(clean(text)) == clean(text)
 
 
+@pytest.mark.slow
 @given(
     st.from_regex(r"[!-~ぁ-んァ-ヶ一-龠]{1,30}( [!-~ぁ-んァ-ヶ一-龠]{1,30}){0,3}", fullmatch=True)
 )

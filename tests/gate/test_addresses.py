@@ -42,6 +42,7 @@ def prefix(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Prefix:
     return network.network_address.packed, network.prefixlen
 
 
+@pytest.mark.slow
 @given(
     st.fixed_dictionaries({name: networks() for name in NAMES}),
     st.lists(V4 | V6, max_size=5),

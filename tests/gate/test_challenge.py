@@ -167,6 +167,7 @@ def test_no_return_address_leads_to_another_site(state: MemoryState, to: str) ->
     assert location.isprintable()
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_every_target_is_returned_to_as_a_path_of_this_site(path: str, query: str) -> None:

@@ -24,6 +24,7 @@ def answer(program: Program, agent: str) -> Decision:
     return decide(request, PreparedPolicy(policy), MemoryState(clients=100), NOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "program", HONEST, ids=[f"{number}-{one.name}" for number, one in enumerate(HONEST)]
 )

@@ -38,6 +38,7 @@ def test_browser_is_one_and_any_other_text_is_the_user_agent_itself() -> None:
     assert user_agent_of("my own thing/1.0", TABLES) == "my own thing/1.0"
 
 
+@pytest.mark.slow
 def test_every_named_client_is_tried_as_itself_or_as_the_text() -> None:
     for pattern in TABLES.agents.patterns:
         assert user_agent_of(pattern.client.name, TABLES)
@@ -53,6 +54,7 @@ def test_an_odd_spelling_is_shown() -> None:
     assert dict(tried("/a/..%2fpage").steps)["path"] == "/page, spelled /a/../page"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "verdict"),
     [

@@ -59,6 +59,7 @@ def test_the_unbiased_statistic_averages_over_pairs_of_different_samples(samples
     torch.testing.assert_close(grid(u[:, None])[0], wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("samples", [16, 64, 256, 1024, 4096])
 def test_over_normal_draws_the_unbiased_mean_is_0_and_the_biased_one_the_floor(
     samples: int,
@@ -74,6 +75,7 @@ def test_over_normal_draws_the_unbiased_mean_is_0_and_the_biased_one_the_floor(
         assert abs(values.mean() - mean) < 3 * values.std() / math.sqrt(slices)
 
 
+@pytest.mark.slow
 def test_of_a_wrong_scale_n_times_the_biased_statistic_grows_with_n_and_the_unbiased_does_not() -> (
     None
 ):

@@ -39,6 +39,7 @@ def test_onnxruntime_gives_the_features_of_torch(name: str, size: int, tmp_path:
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.onnx"]
 
 
+@pytest.mark.slow
 def test_the_encoder_is_left_as_it_was(tmp_path: Path) -> None:
     encoder = build_encoder("small", 32).train()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
@@ -54,6 +55,7 @@ class _Odd(nn.Module):
         return torch.tensor([[float(sum(map(ord, str(x.sum().item()))))]] * len(x))
 
 
+@pytest.mark.slow
 def test_an_encoder_that_cannot_be_exported_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "encoder.onnx"
     path.write_bytes(b"of an earlier run")
@@ -70,6 +72,7 @@ def test_a_file_that_is_no_onnx_is_said(tmp_path: Path) -> None:
         check_onnx(path, nn.Identity(), (3,))
 
 
+@pytest.mark.slow
 def test_other_features_than_torchs_are_refused(tmp_path: Path) -> None:
     encoder = nn.Linear(4, 2)
     with pytest.raises(RunError, match="differ from torch's by"):

@@ -27,6 +27,7 @@ def views_of(v: int, n: int, d: int, seed: int = 0) -> torch.Tensor:
     return (place + 0.3 * noise).requires_grad_()
 
 
+@pytest.mark.slow
 @given(st.integers(1, 6), st.integers(1, 20), st.integers(1, 6), st.floats(0, 1), st.data())
 def test_it_is_algorithm_2_in_value_and_gradient(
     v: int, n: int, d: int, lam: float, data: st.DataObject
@@ -145,6 +146,7 @@ def test_under_autocast_prediction_and_sigreg_are_float32(dtype: torch.dtype) ->
     assert loss.total.item() == pytest.approx(exact.total.item(), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_compiled_loss_has_no_graph_break() -> None:
     views = torch.randn(3, 20, 4, requires_grad=True)
     compiled = torch.compile(lejepa_loss, fullgraph=True, backend="aot_eager")

@@ -23,6 +23,7 @@ def task(
     return (centres[y] + torch.randn(n, width, generator=generator)) @ mix + 100, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [1e-1, 1e-3, 1e-5])
 def test_the_solution_is_that_of_scikit_learn(penalty: float) -> None:
     x, y = task(500)
@@ -61,6 +62,7 @@ def test_a_start_near_the_solution_takes_fewer_steps_to_the_same_one() -> None:
     torch.testing.assert_close(warm.scores(x), cold.scores(x), rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_same_features_give_the_same_accuracy_whatever_was_drawn_before() -> None:
     train, test = task(300), task(200, seed=1)
     first = linear_probe(*train, *test)
@@ -69,6 +71,7 @@ def test_the_same_features_give_the_same_accuracy_whatever_was_drawn_before() ->
     assert 0.5 < first < 1
 
 
+@pytest.mark.slow
 def test_scale_and_shift_of_features_do_not_matter() -> None:
     train, test = task(300), task(200, seed=1)
     moved = linear_probe(train[0] * 50 - 3, train[1], test[0] * 50 - 3, test[1])

@@ -13,6 +13,7 @@ from shiomi.lejepa.selection import Candidate, criterion, rank_candidates, spear
 PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.floats(-1e6, 1e6)), min_size=2, max_size=40)
 
 
+@pytest.mark.slow
 @given(PAIRS)
 def test_spearman_is_that_of_scipy_ties_included(pairs: list[tuple[float, float]]) -> None:
     a, b = zip(*pairs, strict=True)

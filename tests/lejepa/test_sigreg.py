@@ -16,6 +16,7 @@ from shiomi.lejepa.sigreg import sigreg
 from shiomi.lejepa.slicing import directions
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 20), st.integers(0, 10**9))
 def test_it_is_algorithm_1_in_value_and_gradient(n: int, d: int, k: int, step: int) -> None:
     x = torch.randn(n, d, dtype=torch.float64, requires_grad=True)
@@ -167,6 +168,7 @@ def test_a_compiled_step_has_no_graph_break_and_the_same_gradient(backend: str) 
         )
 
 
+@pytest.mark.slow
 def test_a_compiled_step_takes_plain_numbers_and_finds_what_is_not_finite() -> None:
     compiled = torch.compile(SIGReg(slices=8), fullgraph=True, backend="aot_eager")
     x = torch.randn(10, 4)

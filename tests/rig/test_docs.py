@@ -28,6 +28,7 @@ def fenced(kind: str) -> list[str]:
     return re.findall(rf"^```{kind}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "shown"), [x for x in SHOWN if "detect" not in x[0]], ids=lambda x: x[:30]
 )
@@ -52,6 +53,7 @@ def test_every_command_named_on_the_page_exists() -> None:
     assert named == set(group.commands)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_model_the_machine_and_the_part_of_the_page_are_read(tmp_path: Path) -> None:
     for text in fenced("toml"):
         assert tomllib.loads(text)

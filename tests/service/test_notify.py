@@ -101,6 +101,7 @@ def test_an_interrupted_message_is_not_sent_twice(archive: Archive, hook: Commun
     assert len(titles(hook)) == len(set(titles(hook))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "address",
     [

@@ -23,6 +23,7 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(shiomi, ["gate", "compile", *words])
 
 
+@pytest.mark.slow
 def test_it_writes_the_files_and_says_how_to_use_them_and_what_they_cannot_say() -> None:
     told = run("nginx", "--challenge-as", "budget")
     assert told.exit_code == 0, told.output
@@ -33,6 +34,7 @@ def test_it_writes_the_files_and_says_how_to_use_them_and_what_they_cannot_say()
     assert not list(Path("gate-nginx").glob("*.part"))
 
 
+@pytest.mark.slow
 def test_programs_get_the_same_as_one_json_document() -> None:
     told = run("haproxy", "--challenge-as", "deny", "--json", "-o", "out")
     document = json.loads(told.stdout)
@@ -49,6 +51,7 @@ def test_a_policy_that_challenges_needs_a_word_on_what_becomes_of_it() -> None:
     assert not Path("gate-caddy").exists()
 
 
+@pytest.mark.slow
 def test_a_log_says_which_agents_are_looked_up_first() -> None:
     agents = ["Mozilla/5.0 (X11) Often/1.0"] * 3 + ["-", "R\u00e4re/1.0"]
     text = "".join(LINE.format(number, agent) for number, agent in enumerate(agents))

@@ -55,6 +55,7 @@ def test_what_is_wrong_with_a_policy_is_listed(run: Run, tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_preset_opens_the_paths_that_programs_need(run: Run) -> None:
     assert run("policy", "--for", "forgejo", "gate.toml").exit_code == Exit.DONE
     assert run("policy", "--check", "gate.toml").exit_code == Exit.DONE

@@ -65,6 +65,7 @@ def test_features_are_written_judged_and_the_damaged_image_is_named(shiomi: Shio
     assert "held out, seed 0" in str(knn["notes"])
 
 
+@pytest.mark.slow
 def test_images_are_embedded_on_the_way_and_classes_matched_by_name(shiomi: Shiomi) -> None:
     done = shiomi("probe", "--run", "runs/a", "images", "test")
     assert done.returncode == Exit.DONE

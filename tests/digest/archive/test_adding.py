@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ def after(empty: Empty, sightings: Sequence[tuple[Thread, int]]) -> list[Any]:
         return content(archive)
 
 
+@pytest.mark.slow
 @settings(MANY, max_examples=100)
 @given(SIGHTINGS, st.randoms(use_true_random=False))
 def test_the_order_of_adding_does_not_matter(
@@ -72,6 +74,7 @@ def test_the_order_of_adding_does_not_matter(
     assert after(empty, sightings) == after(empty, shuffled)
 
 
+@pytest.mark.slow
 @settings(MANY, max_examples=100)
 @given(SIGHTINGS)
 def test_adding_the_same_again_changes_nothing(
@@ -87,6 +90,7 @@ def test_adding_the_same_again_changes_nothing(
         assert archive.pending(10) == []
 
 
+@pytest.mark.slow
 @settings(MANY, max_examples=100)
 @given(SIGHTINGS)
 def test_readings_as_of_a_time_only_grow_with_it(
@@ -105,6 +109,7 @@ def test_readings_as_of_a_time_only_grow_with_it(
             assert known == thread.readings
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(SIGHTINGS)
 def test_the_full_text_index_agrees_with_the_texts(sightings: list[tuple[Thread, int]]) -> None:

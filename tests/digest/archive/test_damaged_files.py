@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,12 +50,14 @@ def imported(content: bytes) -> int:
         return count
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.binary(max_size=500))
 def test_any_bytes_are_imported_or_refused(content: bytes) -> None:
     imported(content)
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(st.data())
 def test_bytes_overwritten_in_a_file_cost_only_the_lines_they_are_in(data: st.DataObject) -> None:
@@ -66,6 +69,7 @@ def test_bytes_overwritten_in_a_file_cost_only_the_lines_they_are_in(data: st.Da
     assert imported(bytes(content)) >= len(GOOD) - len(places) - 1  # an id may become another's
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, len(PACKED)))
 def test_of_a_gzip_file_cut_anywhere_what_it_holds_is_kept(length: int) -> None:
@@ -75,6 +79,7 @@ def test_of_a_gzip_file_cut_anywhere_what_it_holds_is_kept(length: int) -> None:
         assert count == len(GOOD)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.integers(0, len(PACKED) - 1), st.integers(0, 255))
 def test_a_damaged_gzip_file_is_imported_as_far_as_it_goes(place: int, byte: int) -> None:
@@ -98,6 +103,7 @@ LIKELY = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(st.lists(st.dictionaries(st.sampled_from(NAMES), LIKELY | JSON), max_size=5))
 def test_columns_of_the_right_names_with_anything_in_them_are_imported_or_refused(
@@ -140,6 +146,7 @@ def every_column(name: str) -> dict[str, object]:
     return rows[name]
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(
     st.sampled_from(["own", "table", "bench", "titles", "daily", "counts", "places", "reddit"]),

@@ -36,6 +36,7 @@ def test_a_long_text_is_cut_between_sentences_never_within_a_letter() -> None:
     assert folded(sentence * 2_000) == "ガラスとデータベースの話。" * 2_000
 
 
+@pytest.mark.slow
 def test_marks_on_marks_without_end_are_folded_in_time_that_grows_with_the_text_alone() -> None:
     """Sorted in one piece these take minutes."""
     text = "a" + "\u0301\u0316" * 200_000

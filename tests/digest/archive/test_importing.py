@@ -283,6 +283,7 @@ def test_an_endless_line_is_passed_over(archive: Archive, make: MakeThread, save
     assert report.problems == (f"row 2: longer than {LONGEST_LINE:,} bytes",)
 
 
+@pytest.mark.slow
 def test_what_a_cut_gzip_still_holds_is_kept(
     archive: Archive, make: MakeThread, save: Save
 ) -> None:
@@ -380,6 +381,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(
     assert archive.status().threads == 35
 
 
+@pytest.mark.slow
 def test_parquet_is_read_in_batches_and_resumed(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,6 +434,7 @@ def test_without_pyarrow_parquet_says_what_to_install(
         import_file(archive, save(b"PAR1....."))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("location", ["sqlite"], indirect=True)
 def test_real_files_are_read_without_a_bad_row(archive: Archive, shared_data: Path) -> None:
     folder = shared_data / "digest"
@@ -443,6 +446,7 @@ def test_real_files_are_read_without_a_bad_row(archive: Archive, shared_data: Pa
     assert (train.rows, train.bad) == (20_659, 0)
 
 
+@pytest.mark.slow
 def test_real_pairs_are_of_no_known_shape(archive: Archive, shared_data: Path) -> None:
     with pytest.raises(ImportFileError, match="columns are: a, b, dt_h, jac"):
         import_file(archive, shared_data / "digest" / "linkbench" / "pairs-dev.jsonl.gz")

@@ -250,6 +250,7 @@ def test_a_title_with_quotes_in_it_is_found_by_the_whole_of_it_in_quotes(
     assert found(archive, '"Why "open" weights "matter""') == ["1"]
 
 
+@pytest.mark.slow
 @settings(MANY, max_examples=100)
 @given(st.data())
 def test_a_title_is_found_by_any_part_of_it_of_three_characters_or_more(

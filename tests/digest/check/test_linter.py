@@ -226,6 +226,7 @@ def test_a_line_too_long_to_be_read_is_said_to_be_skipped() -> None:
     assert "line 4" in report.notes[-1]
 
 
+@pytest.mark.slow
 def test_a_file_full_of_claims_is_checked_to_its_end() -> None:
     report = check("803ポイント、636コメント。\n" * 10_000, thread(1, EARLY))
     assert len(report.contradicted) == 10_000
@@ -241,6 +242,7 @@ READINGS = st.lists(st.integers(0, 5_000), min_size=1, max_size=8).map(
 )
 
 
+@pytest.mark.slow
 @given(READINGS, st.data())
 def test_a_number_that_was_read_before_the_digest_was_due_is_never_contradicted(
     readings: tuple[Reading, ...], data: st.DataObject
@@ -250,6 +252,7 @@ def test_a_number_that_was_read_before_the_digest_was_due_is_never_contradicted(
     assert verdict(f"{reading.points:,}ポイント", thread(1, *readings)) is Verdict.CONFIRMED
 
 
+@pytest.mark.slow
 @given(st.integers(0, 100_000))
 def test_without_readings_nothing_is_contradicted(count: int) -> None:
     assert verdict(f"{count:,}ポイント", thread(1)) is Verdict.UNKNOWN

@@ -196,6 +196,7 @@ PIECES = st.sampled_from([
 # fmt: on
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(), st.text(alphabet=string.printable).map("https://".__add__)))
 def test_any_text_is_answered_and_a_key_is_its_own_key(url: str) -> None:
     key = canonical_url(url)

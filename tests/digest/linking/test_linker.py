@@ -39,6 +39,7 @@ def test_two_stories_with_one_common_word_are_not_one(linker: Linker) -> None:
     assert linker.score(a, b)[0] < SAME_STORY
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(st.tuples(any_title, any_title, st.integers(-9, 9)), min_size=1, max_size=8))
 def test_the_score_is_a_function_of_the_pair_alone_and_of_no_order(

@@ -77,6 +77,7 @@ def _linked(arrivals: Sequence[Sequence[Thread]], batch: int, linker: Linker) ->
     return archive
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(_threads, st.randoms(use_true_random=False), st.integers(1, 5), st.integers(1, 4))
 def test_links_and_stories_are_the_same_for_any_order_of_arrival_and_any_batches(
@@ -102,6 +103,7 @@ def test_links_and_stories_are_the_same_for_any_order_of_arrival_and_any_batches
         )
 
 
+@pytest.mark.slow
 def test_real_threads_link_the_same_whatever_order_they_arrive_in(
     shared_data: Path, linker: Linker
 ) -> None:

@@ -212,6 +212,7 @@ POOL = [of(thread(n, points=n % 7 * 30)) for n in range(100, 120)] + [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(st.permutations(POOL))
 def test_the_order_of_stories_changes_nothing(stories: list[Story]) -> None:

@@ -17,6 +17,7 @@ READINGS = st.lists(st.tuples(st.integers(0, 2**33), COUNTS), min_size=2, max_si
 )
 
 
+@pytest.mark.slow
 @given(st.lists(READINGS, min_size=1, max_size=7), st.text(st.characters(codec="utf-8")))
 def test_lines_stay_inside_the_picture_and_text_inside_its_description(
     series: list[Series], said: str

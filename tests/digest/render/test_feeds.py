@@ -144,6 +144,7 @@ def test_an_address_that_cannot_be_published_under_is_refused(
         render_atom([sample], ja, site=site)
 
 
+@pytest.mark.slow
 @given(
     text=st.text(st.one_of(st.characters(), st.sampled_from("<>&\"']\x00\u202e\ufffe"))),
     url=st.sampled_from(["javascript:alert(1)", "https://a.example/'\"><b>&amp;"]),

@@ -190,6 +190,7 @@ def test_hostile_text_and_links_add_no_element_and_no_attribute(
     check_structure(text, url, hostile, ja)
 
 
+@pytest.mark.slow
 @given(text=MARKUP, url=URLS)
 @settings(max_examples=60)
 def test_no_text_adds_an_element_or_an_attribute(

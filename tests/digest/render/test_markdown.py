@@ -210,6 +210,7 @@ def test_hostile_text_and_links_do_not_change_the_structure(
     check_structure(text, url, hostile, ja)
 
 
+@pytest.mark.slow
 @given(text=MARKUP, url=st.one_of(MARKUP.map("https://evil.example/".__add__), MARKUP))
 @settings(max_examples=150)
 @example(text="0", url="https://a.example/&#0;")

@@ -133,6 +133,7 @@ def test_found_stories_come_before_the_slow_reading_of_comments(community: Commu
     assert batches[1].threads[0].readings[0].points == 60
 
 
+@pytest.mark.slow
 def test_a_window_with_more_than_1000_hits_is_split_until_all_are_seen(
     community: Community,
 ) -> None:

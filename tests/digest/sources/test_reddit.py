@@ -284,6 +284,7 @@ def test_an_answer_that_is_no_listing_is_a_failure(community: Community) -> None
         collected(community)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_any_batch(community: Community) -> None:
     signed_in(community)
     community.routes["/r/programming/new"] = posts("3ghi", after="p", subreddit="programming")

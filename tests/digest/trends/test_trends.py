@@ -85,6 +85,7 @@ def test_counts_are_threads_per_week_and_the_last_are_those_shown() -> None:
     assert len(found.threads) == found.counts[-1]
 
 
+@pytest.mark.slow
 def test_a_story_counts_once_however_many_communities_have_it() -> None:
     names = ("hackernews", "lobsters", "reddit/a", "reddit/b", "arxiv", "reddit/c")
     one = Story.of(
@@ -127,6 +128,7 @@ def test_words_of_one_event_make_one_theme() -> None:
     assert {"CentOS", "Red Hat"} <= set(found.terms)
 
 
+@pytest.mark.slow
 def test_a_second_name_stands_beside_the_first_as_the_language_joins_them() -> None:
     titles = [
         "Salesforce buys Slack",
@@ -161,6 +163,7 @@ def test_most_is_kept() -> None:
     assert trends(each([*usual(0), *theme()]), most=0) == []
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.permutations(each([*usual(0, 40), *theme()])))
 def test_the_order_of_stories_changes_nothing(stories: list[Story]) -> None:

@@ -46,6 +46,7 @@ def llama_cpp(folder: Path, *, context: int) -> Iterator[str]:
         del server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("context", "faults"),
     [
@@ -77,6 +78,7 @@ def test_noise_ends_in_complete_grounded_topics(
         assert model.account.total.completion_tokens > 0
 
 
+@pytest.mark.slow
 def test_noise_in_the_form_asked_for_does_not_pass_grounding(tmp_path: Path) -> None:
     """The server is asked to hold the model to the schema: what comes is noise in JSON."""
     evidence = gather(Story.of([threads()[UIDS[0]]]))

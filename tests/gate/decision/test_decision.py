@@ -244,6 +244,7 @@ def test_the_way_through_the_challenge_may_change_from_ipv6_to_ipv4() -> None:
     assert header(second, "Location") == "/page"
 
 
+@pytest.mark.slow
 def test_a_cookie_given_to_many_machines_is_good_in_few_networks() -> None:
     state = MemoryState(clients=1000)
     cookie = ("Cookie", f"shiomi-gate={Signer(POLICY.cookie, state.secret).cookie(browser(), NOW)}")
@@ -251,6 +252,7 @@ def test_a_cookie_given_to_many_machines_is_good_in_few_networks() -> None:
     assert verdicts == ["allow"] * 16 + ["challenge"] * 1984
 
 
+@pytest.mark.slow
 def test_all_networks_away_from_a_cookies_home_share_one_budget() -> None:
     state = MemoryState(clients=1000)
     cookie = ("Cookie", f"shiomi-gate={Signer(POLICY.cookie, state.secret).cookie(browser(), NOW)}")
@@ -291,6 +293,7 @@ def test_a_robot_that_uses_up_the_strangers_budget_shuts_out_nobody_behind_its_a
     assert ask(browser(method="POST"), state=state).verdict is Verdict.LIMIT
 
 
+@pytest.mark.slow
 def test_a_class_behind_one_address_opens_a_page_with_its_files() -> None:
     state = MemoryState(clients=1000)
     first = [ask(browser(f"/page?{number}"), state=state) for number in range(290)]
@@ -301,6 +304,7 @@ def test_a_class_behind_one_address_opens_a_page_with_its_files() -> None:
         assert ask(browser(f"/file/{number}", cookie), state=state).verdict is Verdict.ALLOW
 
 
+@pytest.mark.slow
 def test_who_is_allowed_is_counted_by_nobody() -> None:
     state = MemoryState(clients=100)
     for _ in range(5000):

@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from urllib.parse import quote
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def make(path: str, agent: str, peer: str | None, more: list[tuple[str, str]]) -
     return Request.make(path, peer=peer, headers=headers)
 
 
+@pytest.mark.slow
 @given(PATHS, AGENTS, PEERS, HEADERS, POLICIES, st.randoms(use_true_random=False))
 def test_sending_headers_again_or_in_another_case_never_widens(
     path: str,
@@ -146,6 +148,7 @@ def test_a_path_with_detours_is_never_wider(
     assert width(request, policy) <= width(make(quote(path), agent, peer, []), policy)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(
     st.text(st.characters(max_codepoint=0x3000), max_size=80),
@@ -185,6 +188,7 @@ def test_what_is_remembered_of_clients_is_bounded() -> None:
     assert len(clients._known) <= 4096
 
 
+@pytest.mark.slow
 @given(PATHS, st.sampled_from(["GPTBot/1.2", "Googlebot/2.1", "curl/8.14"]), POLICIES)
 def test_an_ipv4_address_is_the_same_client_however_it_is_written(
     path: str, agent: str, policy: Policy

@@ -108,6 +108,7 @@ def test_the_shipped_file_is_what_the_script_makes(shared_data: Path) -> None:
     assert made == read_patterns()
 
 
+@pytest.mark.slow
 def test_of_the_lists_own_examples_every_ai_crawler_is_known_and_nothing_good_is_refused(
     shared_data: Path,
 ) -> None:

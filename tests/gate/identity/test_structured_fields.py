@@ -35,6 +35,7 @@ def same(one: object, other: object) -> bool:
     return repr(one) == repr(other)
 
 
+@pytest.mark.slow
 @given(st.dictionaries(KEYS, MEMBERS, max_size=4))
 def test_a_dictionary_that_is_written_is_read_alike(members: dict[str, Member]) -> None:
     text = " ,\t".join(f"{key}={serialise(member)}" for key, member in members.items())

@@ -80,6 +80,7 @@ def test_ranges_are_called_what_their_file_is_called_or_what_the_operator_says(
     assert "bing" in ranges.names
 
 
+@pytest.mark.slow
 def test_both_real_lists_give_what_the_package_ships(shared_data: Path, tmp_path: Path) -> None:
     lists = shared_data / "gate"
     (change,) = refresh(
@@ -159,6 +160,7 @@ def test_no_half_written_file_is_left_behind(tmp_path: Path) -> None:
     assert DAY in (data / "user_agents.tsv").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_command_says_what_changed_to_people_and_programs(tmp_path: Path) -> None:
     google = str(put(tmp_path, "googlebot.json", GOOGLE))
     office = f"office={put(tmp_path, 'our.txt', '203.0.113.1')}"

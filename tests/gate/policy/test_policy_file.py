@@ -228,6 +228,7 @@ VALUES = st.recursive(
 KEYS = [field.name for field in fields(Policy)] + ["purpose", "path", "network", "budget", "zz"]
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4))
 def test_no_value_of_a_key_is_another_error(document: dict[str, object]) -> None:
     from shiomi.gate.policy.policy_file import _Reader

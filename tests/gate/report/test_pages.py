@@ -119,6 +119,7 @@ def test_the_command_writes_one_page(log: Path, tmp_path: Path) -> None:
     assert "GPTBot" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "shown"),
     [

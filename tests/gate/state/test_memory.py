@@ -41,6 +41,7 @@ def test_a_flood_of_ten_times_the_clients_it_was_made_for_forgets_no_ban() -> No
     assert state.revoked([], NOW) == 0.0
 
 
+@pytest.mark.slow
 def test_of_more_clients_than_it_holds_the_oldest_are_forgotten_first() -> None:
     state = MemoryState(clients=10_000)
     clients = flood(state, 100_000)

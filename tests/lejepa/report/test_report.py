@@ -157,6 +157,7 @@ def test_a_page_that_cannot_be_written_is_said(run: RunFolder, tmp_path: Path) -
         report_run(run.path, out=tmp_path / "file" / "report.html")
 
 
+@pytest.mark.slow
 def test_a_transformer_shows_its_tokens(run: RunFolder) -> None:
     config = run.read_config()
     images = load_images(open_source(Path(config.images)), SIZE)

@@ -46,6 +46,7 @@ def test_anderson_darling_is_that_of_statsmodels(samples: int) -> None:
     np.testing.assert_allclose(anderson_darling(u), wanted, rtol=1e-9)
 
 
+@pytest.mark.slow
 @given(SAMPLES)
 def test_cramer_von_mises_is_that_of_scipy(samples: int) -> None:
     u = draw(samples)
@@ -105,6 +106,7 @@ def test_the_divergence_tends_to_the_one_in_closed_form() -> None:
     assert float(entropy(u)) == pytest.approx((2.25 + 0.25 - 1) / 2 - math.log(1.5), abs=0.02)
 
 
+@pytest.mark.slow
 @given(SAMPLES)
 def test_moments_compare_with_the_raw_moments_of_scipy(samples: int) -> None:
     u = draw(samples)
@@ -120,6 +122,7 @@ def test_each_moment_of_normal_draws_has_the_expectation_one_over_n() -> None:
     assert float(moments(u).mean() * 200) == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STATISTICS)
 def test_training_on_a_statistic_makes_lopsided_embeddings_more_normal(name: str) -> None:
     generator = torch.Generator().manual_seed(2)

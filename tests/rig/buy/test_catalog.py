@@ -125,6 +125,7 @@ def test_a_row_that_is_no_part_is_named_and_the_rest_is_read(tmp_path: Path) -> 
     assert any("Nothing" in x for x in catalog.refused)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"id,name\n1,2\n", b"\xff\xfe\x00", b""])
 def test_a_file_that_is_no_catalogue_is_an_error_that_names_it(
     tmp_path: Path, content: bytes

@@ -64,6 +64,7 @@ def test_the_format_is_the_wished_one_the_only_one_or_the_usual_one() -> None:
     assert chosen_format(find_model("gpt-oss-20b", MODELS), Setting()) == "MXFP4_MOE"
 
 
+@pytest.mark.slow
 def test_who_runs_it_is_told_fastest_first_with_the_fewest_cards(catalog: Catalog) -> None:
     able = who_runs(LLAMA_70B, Setting(), catalog, 2)
     counts = {name: count for name, count, _ in able}

@@ -68,6 +68,7 @@ def test_the_shipped_coefficients_are_those_of_the_tables(shared_data: Path) -> 
     assert len(pooled) == len(DECODE_TERMS)
 
 
+@pytest.mark.slow
 def test_a_left_out_gpu_has_no_part_in_its_own_estimate(shared_data: Path) -> None:
     assert (shared_data / "rig").is_dir()
     rows = [

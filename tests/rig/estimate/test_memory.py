@@ -49,6 +49,7 @@ def test_every_reference_cell_is_within_five_percent(shared_data: Path) -> None:
     assert {name: error for name, error in errors.items() if abs(error) > 0.05} == {}
 
 
+@pytest.mark.slow
 def test_both_out_of_memory_edges_are_judged_right_and_everything_else_fits(
     shared_data: Path,
 ) -> None:

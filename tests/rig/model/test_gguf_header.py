@@ -99,6 +99,7 @@ def test_a_file_cut_anywhere_is_refused(at: float, tmp_path: Path) -> None:
         read_gguf(cut)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_file_with_any_bytes_changed_is_read_or_refused(
@@ -151,6 +152,7 @@ def test_what_is_no_language_model_is_refused(
         read_gguf(make(tmp_path / "m.gguf"))
 
 
+@pytest.mark.slow
 def test_a_vocabulary_is_walked_over_and_not_kept(tmp_path: Path) -> None:
     path = llama(tmp_path / "words.gguf", tokens=100_000)
     tracemalloc.start()

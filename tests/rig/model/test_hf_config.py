@@ -253,6 +253,7 @@ def test_a_shape_that_the_row_does_not_tell_whole_is_said_so() -> None:
         check_parameters(model, 10**8)
 
 
+@pytest.mark.slow
 def test_no_row_of_a_real_catalogue_fails_otherwise(shared_data: Path) -> None:
     path = shared_data / "rig" / "model_configs_llmfit_2026-05.csv"
     verdicts: Counter[str] = Counter()

@@ -96,6 +96,7 @@ def test_a_gguf_or_config_is_a_model_by_its_path(tmp_path: Path) -> None:
     assert read_model_file(tmp_path / "tiny.gguf").model.file_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [

@@ -18,6 +18,7 @@ def page(language: str) -> str:
     return render_budget_page(frontiers, 300_000, ("chat", True), "JPY", Running(), language)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_the_page_shows_the_best_machine_without_a_script_and_loads_nothing(language: str) -> None:
     text = page(language)

@@ -100,7 +100,8 @@ def complain(error: object) -> None:
 
 
 def program() -> str:
-    """Return how to call this program again: "shiomi" if the shell finds it, else its path."""
+    """Return the command that starts this program: "shiomi" if the shell finds it, else its
+    path."""
     called = Path(sys.argv[0])
     found = shutil.which("shiomi")
     if called.stem != "shiomi" or (found and Path(found).resolve() == called.resolve()):

@@ -20,7 +20,7 @@ __all__ = ["writer"]
 
 @click.group()
 def writer() -> None:
-    """Look after the language model that writes the digest.
+    """Manage the language model that writes the digest.
 
     \b
     Examples:

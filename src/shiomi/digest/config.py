@@ -1,7 +1,7 @@
 """shiomi.toml: read once into frozen dataclasses; an unknown key is an error.
 
-A secret may be written "env:NAME" or "file:PATH". It is kept as written and looked up by secret()
-where it is used, so that an unset variable stops no other command. No message shows a secret.
+A secret may be written "env:NAME" or "file:PATH". It is stored as written. secret() looks it up at
+its use, so an unset variable does not stop other commands. No message shows a secret.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def parse_config(text: str, *, folder: Path = Path()) -> Config:
 
 
 def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The secret that `value` is, or that the variable or file it names holds.
+    """The secret: `value` itself, or the content of the variable or file that it names.
 
     `key` is its key in shiomi.toml. Raises ConfigError if there is no such variable or file.
     """

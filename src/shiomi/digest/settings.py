@@ -1,4 +1,4 @@
-"""The tables of shiomi.toml as frozen dataclasses; the fields carry the file's own names."""
+"""The tables of shiomi.toml as frozen dataclasses; the fields have the file's names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class CollectConfig:
-    """How collecting behaves towards every community."""
+    """[collect]: settings for all communities."""
 
     contact: str = (
         ""  # a URL or e-mail address for the User-Agent, so that an operator can reach you
@@ -99,8 +99,8 @@ class ArticlesConfig:
 class FeedConfig:
     """[[feed]]: any RSS, Atom or JSON feed, without code. See sources/feed.py."""
 
-    known: str = ""  # settings that are shipped: "zenn", "github-releases"
-    of: str = ""  # what {of} in known settings stands for: a tag, a repository
+    known: str = ""  # name of shipped settings: "zenn", "github-releases"
+    of: str = ""  # value for {of} in the shipped settings: a tag, a repository
     name: str = ""  # the community's name; required without `known`
     url: str = ""  # may hold {page}
     format: str = ""  # "feed" (RSS, Atom) or "json"
@@ -119,7 +119,7 @@ class ScheduleConfig:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """[run]: how `shiomi run` shows itself."""
+    """[run]: probes, metrics and logs of `shiomi run`."""
 
     probe: str = "127.0.0.1:9464"  # /healthz and /metrics; "": neither
     log: str = "text"  # or "json"
@@ -130,7 +130,7 @@ class RunConfig:
 class NotifyConfig:
     """[notify]: the recipients and events of `shiomi run`'s messages."""
 
-    urls: tuple[str, ...] = ()  # of apprise, each may be "env:NAME" or "file:PATH"
+    urls: tuple[str, ...] = ()  # addresses for apprise; each may be "env:NAME" or "file:PATH"
     digest: bool = True
     watch: bool = True  # a watched subject rises
     failure: bool = True  # a feed fails
@@ -149,7 +149,7 @@ class WriterConfig:
     api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
-    repair: bool = True  # sentences that the evidence does not hold go back to the model once
+    repair: bool = True  # rejected sentences go back to the model once
     models: Path = Path("models")  # where `shiomi writer install` keeps models
 
     @property
@@ -169,7 +169,7 @@ class DigestConfig:
 
     topics: int = 8
     trends: int = 4
-    weeks_compared: int = 8  # trends and watches look back this far
+    weeks_compared: int = 8  # weeks that trends and watches look back
 
 
 @dataclass(frozen=True, slots=True)

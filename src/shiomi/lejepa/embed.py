@@ -61,7 +61,7 @@ class Embedder:
         )
 
     def key(self, source: Source) -> str:
-        """Return what tells these features of `source` from all others."""
+        """Return the key of these features: the encoder and the fingerprint of `source`."""
         digest = hashlib.sha256(f"square {self.size} {self.stored} {fingerprint(source)}".encode())
         for name, value in self.encoder.state_dict().items():
             digest.update(name.encode())
@@ -78,7 +78,7 @@ class Embedded:
 
 
 def embedder(run: Path | str, device: str = "auto", encoder: nn.Module | None = None) -> Embedder:
-    """Return the encoder of a run as it was meant to be used.
+    """Return the encoder of a run, with its image sizes, on its device.
 
     `encoder` is a module of the same make, for a run that was given a module instead of a name.
     Raises RunError if the run does not exist or has no weights, InputError if the device is
@@ -212,7 +212,9 @@ def _embedded(rows: Tensor, source: Source, skipped: Sequence[Unreadable]) -> Em
     told = {one.name: one for one in (*source.unreadable, *skipped)}
     for at in damaged.nonzero()[:, 0].tolist():
         name = source.names[at]
-        told.setdefault(name, Unreadable(name, "no readable image"))  # found in an earlier call
+        told.setdefault(
+            name, Unreadable(name, "no readable image")
+        )  # damaged images found in an earlier call
     if damaged.all():
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in list(told.values())[:3])
         raise DataError(f"none of {len(source)} images can be read ({reasons})")

@@ -1,7 +1,7 @@
 """Evaluation during training: kNN and probe if there are labels, RankMe always.
 
-Some images are set aside for questions, the same ones each time; they are trained on like all
-others, since training sees no label.
+A fixed part of the images serves as queries. They are also trained on, because training sees no
+labels.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from shiomi.lejepa.views import resize
 __all__ = ["Evaluation", "embed_numbers"]
 
 _MOST = 6_000  # images embedded for an evaluation
-_ASKED = 1 / 6  # the share of them that is classified by the others
+_ASKED = 1 / 6  # the share of these images that is classified by the rest
 _ROWS = 256  # images embedded at once
-_PENALTY = 1e-3  # of the probe; choosing it each time takes six times as long
+_PENALTY = 1e-3  # penalty of the probe; choosing it each time takes six times as long
 
 
 class Evaluation:
@@ -56,7 +56,9 @@ class Evaluation:
         for name, judge in (("knn", knn_accuracy), ("probe", probe)):
             try:
                 values[name] = judge(known, labels[0], asked, labels[1])
-            except LejepaError:  # one class, or too few of each: no accuracy, and no reason to stop
+            except (
+                LejepaError
+            ):  # one class, or too few images of each: no accuracy, but training goes on
                 continue
         return values
 

@@ -1,6 +1,6 @@
 """A trained encoder for other programs: as safetensors, for timm, and as ONNX.
 
-The ONNX file is believed only once onnxruntime gives the same features.
+The ONNX file is kept only if onnxruntime gives the same features.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from shiomi.lejepa.timm_models import timm_options
 __all__ = ["OnnxCheck", "check_onnx", "export_onnx", "export_timm", "save_encoder"]
 
 TOLERANCE = 1e-4
-_BATCHES = (1, 2, 5)  # rows the exported file is tried with
+_BATCHES = (1, 2, 5)  # rows of the test of the exported file
 _LARGEST = 1_900_000_000  # bytes; protobuf, and so a file in one piece, ends at 2 GiB
 
 
 def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write the state of `encoder` to `path`, whole or not at all.
 
-    The same weights give the same bytes. They keep their dtype and lie on no device. A weight that
+    The same weights give the same bytes. They keep their dtype and are stored without a device. A
+    weight that
     two names share is written under both, so that `encoder.load_state_dict` takes the file as it
     is. `metadata` is written to the file's header: strings that describe the weights.
 
@@ -140,7 +141,7 @@ def export_onnx(
     ------
     RunError
         The encoder cannot be exported, gives other features there, is too large for one file, or
-        the file cannot be written. No file is left then but one that was there before.
+        the file cannot be written. A file from before then stays, and no new one is left.
     MissingError
         onnx, onnxscript or onnxruntime is not installed.
     """
@@ -227,7 +228,7 @@ def _exported(encoder: nn.Module, example: Tensor) -> bytes:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporters' chatter, on both streams and in the log, from the reader."""
+    """Suppress the exporters' output on both streams and in the log."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -142,7 +142,7 @@ class SIGReg(nn.Module):
 def as_views(x: Tensor, group: ProcessGroup | None = None) -> Tensor:
     """Return embeddings (N, D) or (V, N, D) as (V, N, D) in float32 or float64.
 
-    A rank may have no samples where others of `group` have; one process may not.
+    A rank may have no samples if others of `group` have some; a single process needs samples.
     """
     if x.dim() not in (2, 3) or not x.is_floating_point():
         raise InputError(

@@ -1,7 +1,9 @@
-"""LeJEPA as the paper and five implementations have it, by name, and λ from one to another.
+"""The variants of LeJEPA in the paper and in five implementations, and the conversion of λ between
+them.
 
 They differ in the knots, in what is multiplied by N, in whether views are pooled, in the centre of
-the prediction, and in how the two losses are mixed. A λ means nothing without its variant:
+the prediction, and in how the two losses are mixed. A λ only has a meaning together with its
+variant:
 `convert_lam` returns the λ of another variant with an equal pull.
 """
 
@@ -163,7 +165,7 @@ def convert_lam(
 
 
 def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:
-    """The norm of SIGReg's gradient, up to what variants have in common."""
+    """The norm of SIGReg's gradient, up to a factor that all variants share."""
     statistic = variant.statistic
     if not isinstance(statistic, EppsPulley):
         raise InputError("λ is converted between Epps-Pulley statistics only; tune it for others")

@@ -19,7 +19,7 @@ from shiomi.service.log import LOG
 __all__ = ["LeaseHeldError", "holding", "is_gone"]
 
 _NAME = "run"
-_SECONDS = 120  # that a lease lasts; another machine waits this long after a crash
+_SECONDS = 120  # seconds of a lease; after a crash another machine waits this long
 _RENEWED = 20.0  # seconds between renewals
 
 
@@ -74,7 +74,7 @@ def _renew(
         try:
             with Archive.open(config.archive) as archive:
                 other = _take(archive, holder, clock)
-        except DigestError as error:  # locked by a backup, full disk: it may pass
+        except DigestError as error:  # a backup's lock or a full disk: try again
             LOG.warning("the lease was not renewed", extra={"error": str(error)})
             if time.monotonic() - good > _SECONDS:
                 lost()
@@ -88,11 +88,12 @@ def _renew(
 
 
 def is_gone(holder: str) -> bool:
-    """Whether the process of `holder` has certainly ended: of this machine, and not running."""
+    """Whether the process of `holder` has certainly ended: it belongs to this machine and is not
+    running."""
     host, pid, _ = holder.split(" ", 2)
     if host != socket.gethostname() or not pid.isdigit():
         return False
-    if int(pid) == os.getpid():  # an earlier process with this number, as in a container
+    if int(pid) == os.getpid():  # an earlier process with the same number, as in a container
         return True
     try:
         os.kill(int(pid), 0)

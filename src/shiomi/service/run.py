@@ -1,7 +1,7 @@
 """`shiomi run`: one process that collects on a schedule, makes the digest, publishes and notifies.
 
-The main thread does one thing after the other and keeps nothing in memory that a crash must not
-lose: what is due follows from the clock and the archive. A digest whose moment passed while the
+The main thread does one task after the other. The tasks follow from the clock and the archive, so a
+crash loses nothing. A digest whose moment passed while the
 process was down is made at the next start.
 """
 
@@ -43,10 +43,10 @@ from shiomi.service.schedule import latest_slot, slots, week_of_slot
 
 __all__ = ["Service", "run"]
 
-_TICK = 30.0  # seconds between two looks at the clock
+_TICK = 30.0  # seconds between two checks of the clock
 _PROMPT = 6 * 3600  # a digest made within this time uses no reading later than its moment
-_MISSED = 60 * 86400  # digests missed longer ago are not made
-_RETRY = 3600  # seconds before a digest that could not be made is tried again
+_MISSED = 60 * 86400  # seconds; older missed digests are not made
+_RETRY = 3600  # seconds before a failed digest is tried again
 _TELLING = 60.0  # seconds between two log lines on a topic that is being written
 _JUMP = 120.0  # seconds of difference between the clocks that are logged
 
@@ -58,22 +58,22 @@ class Service:
     path: Path  # of shiomi.toml
     config: Config
     clock: Callable[[], float] = time.time
-    wait: Callable[[float], object] | None = None  # between two looks at the clock
-    sleep: Callable[[float], object] | None = None  # of the sources; None: really
+    wait: Callable[[float], object] | None = None  # seconds between two checks of the clock
+    sleep: Callable[[float], object] | None = None  # HTTP client of the sources; None: the real one
     send: Sender = send_by_apprise
     client: Callable[[], httpx2.Client] = new_client
     snapshot: Snapshot = field(default_factory=Snapshot)
     stopping: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
     _interruptible: bool = False
-    _published: bool = False  # what an earlier process finished but did not publish
-    _collected: int | None = None  # the slot of the last collection; None: look it up
+    _published: bool = False  # digests that an earlier process finished but did not publish
+    _collected: int | None = None  # time of the last collection; None: read it from the archive
     _failed: dict[Week, int] = field(default_factory=dict)  # digests to be tried again, and when
     _clocks: tuple[float, float] = (0.0, 0.0)
     _told: float = 0.0  # when it was last logged what the model writes
 
     def loop(self, *, once: bool = False) -> None:
-        """Do what is due until stopped; with `once`, only what is due now."""
+        """Do the due tasks until stopped; with `once`, only those due now."""
         while not self.stopping.is_set():
             self._look_at_the_clock()
             if self.reload.is_set():
@@ -86,13 +86,13 @@ class Service:
                 (self.wait or self.stopping.wait)(_TICK)
 
     def stop(self, *_: object) -> None:
-        """End after the request, the digest part or the message at hand."""
+        """End after the current request, digest part or message."""
         self.stopping.set()
         if self._interruptible:
             raise KeyboardInterrupt
 
     def _act(self) -> None:
-        """One round: what is due, in the order that loses nothing."""
+        """One round: do all due tasks, in an order in which a crash loses nothing."""
         try:
             with Archive.open(self.config.archive) as archive:
                 if not self._published:
@@ -114,7 +114,7 @@ class Service:
         if self._collected is None:
             cursor = archive.cursor("run: collected")
             self._collected = int(cursor) if cursor and cursor.isdigit() else 0
-        # A later slot than now was noted by a clock that was ahead.
+        # A stored time after now comes from a clock that was ahead.
         return slot is not None and (slot > self._collected or self._collected > self.clock())
 
     def _collect(self, archive: Archive) -> None:
@@ -224,7 +224,7 @@ class Service:
         )
 
     def _publish_newest(self, archive: Archive) -> None:
-        """Publish what a process that was killed had finished but not yet published."""
+        """Publish the digests that a killed process finished but did not publish."""
         weeks = DigestStore(archive, self.config.language).weeks()
         if weeks:
             week = Week(date.fromisoformat(weeks[0]), self.config.timezone)
@@ -260,7 +260,8 @@ class Service:
 
     @contextlib.contextmanager
     def _interruptible_part(self) -> Iterator[_Part]:
-        """A part that a signal may interrupt; what it archived is kept, and it is done again."""
+        """A task that a signal may interrupt. Its archived results are kept, and it is repeated
+        later."""
         part = _Part()
         try:
             self._interruptible = True

@@ -1,4 +1,4 @@
-"""The site as an ASGI application: addresses to queries to pages."""
+"""The site as an ASGI application: routes, queries and pages."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ class _Room:
     async def _kept(
         self, request: Request, key: object, make: Callable[[Archive], Content]
     ) -> Response:
-        """Answer from memory as long as the archive has not changed."""
+        """Answer from a cache as long as the archive has not changed."""
         token = self._readers.token()
         kept = self._content.get(key)
         if kept is None or kept[0] != token:

@@ -5,13 +5,13 @@ The rules, so that the content does not depend on the order threads are added in
 - created, link and state are of the latest seen thread; of two seen at the same second, the one
   whose state is further from live, then the later created, then the greater link.
 - url, tags and crosspost_of are of the latest seen thread that had one: absent means unknown, so
-  it never erases. Of two seen at the same second, the greater.
+  it never erases. Of two counts from the same second, the greater one counts.
 - Every title is kept, save an empty one, with when it was first and last seen; the current one was
   last seen latest, then first seen latest, then is the greater.
 - A reading is known by thread, time and exactness. Two of the same are one, with the counts that
   either shows (the greater where they differ).
 - The passages of a kind ("post", "comment", ...) are those of the latest seen thread that had
-  passages of that kind. Of two such seen at the same second, the longer.
+  passages of that kind. Of two such lists from the same second, the longer one counts.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Added:
     """The result of adding threads."""
 
     new: int = 0
-    changed: int = 0  # known before, and now another title, url, state, tag, passage ...
-    unchanged: int = 0  # known before; readings may have been added
+    changed: int = 0  # known threads with a new title, url, state, tag or passage
+    unchanged: int = 0  # known threads; readings may have been added
     readings: int = 0  # new readings, or more counts for known ones
 
     def __add__(self, other: Added) -> Added:
@@ -71,10 +71,10 @@ class Writer:
         return Added(self._new, self._changed, self._unchanged, self._readings)
 
     def add(self, thread: Thread, seen: int, *, dated: int | None = None) -> None:
-        """Join what was seen of the thread at `seen` (unix seconds) to what is known.
+        """Merge an observation of the thread at `seen` (unix seconds) into its record.
 
-        `dated` takes the place of `seen` for created, link and state: 0 where `created` is a guess
-        that anyone who saw the thread knows better.
+        `dated` replaces `seen` for created, link and state. It is 0 if `created` is a guess, so any
+        real observation wins.
         """
         dated = seen if dated is None else dated
         row = self._execute(
@@ -111,9 +111,9 @@ class Writer:
         return self._db.insert_row("INSERT INTO thread (community, id) VALUES (?, ?)", key)
 
     def title(self, n: int, title: str, first: int, last: int) -> bool:
-        """Keep that the thread was seen with `title` first at `first`, last at `last`.
+        """Store that the thread had `title` from `first` to `last`.
 
-        True where that was news. An empty title is not stored: a deleted thread has none.
+        Return True if that was new. An empty title is not stored: a deleted thread has none.
         """
         if not title:
             return False
@@ -154,7 +154,7 @@ class Writer:
         ).rowcount
 
     def url(self, n: int, url: str, seen: int) -> bool:
-        """Keep the address that a thread, which may be only heard of, was seen with."""
+        """Store an address of a thread; the thread itself may be unknown."""
         row = self._execute("SELECT url, url_seen FROM thread WHERE n = ?", (n,)).fetchone()
         now = _later(row[0], row[1], url, seen)
         if now == row:
@@ -219,7 +219,7 @@ class Writer:
         seen: int,
         dated: int,
     ) -> bool:
-        """Merge the facts other than title, readings and passages; True where what is known
+        """Merge the facts other than title, readings and passages; Return True if the record
         changed."""
         link, url, tags, state, crosspost, stamp, *stamps = facts
         known = None if created is None else (stamp, _rank(str(state)), created, link)
@@ -318,6 +318,6 @@ def _tags(thread: Thread) -> str | None:
 
 
 def _weight(passages: Iterable[tuple[str, str, int | None]]) -> tuple[object, ...]:
-    """An order in which the longer passages are greater, and no two are equal."""
+    """A sort key: longer passages are greater, and different ones are never equal."""
     listed = [(text, link, points is not None, points or 0) for text, link, points in passages]
     return sum(len(one[0]) for one in listed), listed

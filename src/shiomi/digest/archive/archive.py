@@ -48,7 +48,7 @@ class Archive:
         """Open the archive at `location`, create it if there is none, and migrate it.
 
         The location is the path of an SQLite file, or a postgresql:// address. ":memory:" is an
-        archive that ends with the program. With `read_only` the archive is never
+        archive that exists only while the program runs. With `read_only` the archive is never
         written and never migrated; its readers may change threads. Raises ArchiveError if the file
         is not an archive, is damaged, is newer than this program, or cannot be written; with
         `create=False` also if there is none; with `read_only` ArchiveBusyError if it has still to
@@ -81,7 +81,7 @@ class Archive:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes inside are kept together or not at all. May be nested."""
+        """All writes inside succeed together or not at all. May be nested."""
         database = self.database
         nested = database.in_transaction
         with database.explaining():
@@ -93,7 +93,9 @@ class Archive:
                 yield
                 database.execute("RELEASE SAVEPOINT nested" if nested else "COMMIT")
             except BaseException:
-                if database.in_transaction:  # SQLite ends it itself if the disk is full
+                if (
+                    database.in_transaction
+                ):  # if the disk is full, SQLite has already ended the transaction
                     if nested:
                         database.execute("ROLLBACK TO SAVEPOINT nested")
                         database.execute("RELEASE SAVEPOINT nested")
@@ -110,7 +112,7 @@ class Archive:
         return self.add_seen((thread, seen) for thread in threads)
 
     def add_seen(self, threads: Iterable[tuple[Thread, int]]) -> Added:
-        """As `add`, for threads that were each seen at a time of their own."""
+        """Like `add`, for threads with individual times of observation."""
         with self.transaction():
             writer = Writer(self.database)
             for thread, seen in threads:
@@ -126,7 +128,7 @@ class Archive:
     ) -> Iterator[Thread]:
         """Threads created in [since, until), by (created, uid), with readings up to `as_of`.
 
-        Which threads is decided on the first step; the archive may be written to in between.
+        The threads are chosen at the first step; others may write to the archive meanwhile.
         """
         query = "SELECT n FROM thread WHERE created >= ? AND created < ?"
         values: list[object] = [since, until]
@@ -142,7 +144,7 @@ class Archive:
             yield from batch
 
     def get_many(self, uids: Iterable[str], *, as_of: int | None = None) -> dict[str, Thread]:
-        """Those of the threads that are here, by uid, in the order asked for."""
+        """The known ones of these threads, by uid, in the given order."""
         wanted = list(dict.fromkeys(map(storable, uids)))
         found: dict[str, Thread] = {}
         for start in range(0, len(wanted), _BATCH):
@@ -169,7 +171,7 @@ class Archive:
             return list(zip(keys, load_threads(self.database, keys), strict=True))
 
     def reading(self, uid: str, as_of: int) -> Reading | None:
-        """The newest reading at `as_of` or before; also of a thread that is only heard of."""
+        """The newest reading at `as_of` or before, also of a thread without a title."""
         with self.database.explaining():
             row = self.database.execute(
                 "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
@@ -221,8 +223,8 @@ class Archive:
     def set_cursor(self, source: str, cursor: str, *, collected: int | None = None) -> None:
         """Save the collection cursor, in the transaction of the `add` it belongs to.
 
-        `collected` is when the source gave what is archived with it (unix seconds); None leaves
-        what is known of that: for a source that failed, and for cursors of no source.
+        `collected` is when the source gave what is archived with it (unix seconds); None keeps the
+        stored time: for a source that failed, and for cursors without a source.
         """
         with self.transaction():
             self.database.execute(
@@ -237,7 +239,7 @@ class Archive:
         return self.database.size()
 
     def limit(self, seconds: float) -> None:
-        """Stop queries that run longer, from now on, with ArchiveBusyError."""
+        """From now on, stop queries that run longer, with ArchiveBusyError."""
         self.database.limit(seconds)
 
     def change_token(self) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""Copies of an SQLite archive: taken while it is in use, checked, and put back in one step."""
+"""Copies of an SQLite archive: made while it is in use, checked, and restored in one step."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def restore(copy: Path, path: Path, *, replace: bool = False) -> None:
 
 
 def _put_to_rest(path: Path) -> None:
-    """Fold the write-ahead log of an archive into its file: it must not meet the new file.
+    """Merge the write-ahead log of an archive into its file, so that it cannot be applied to the
+    new file.
 
     Raises ArchiveError if another process uses the archive. A damaged archive is moved aside.
     """

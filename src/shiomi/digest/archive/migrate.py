@@ -1,4 +1,4 @@
-"""Brings an archive's tables to the form this program knows: numbered .sql files, each once."""
+"""Update an archive's tables to this program's schema: numbered .sql files, each applied once."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["APPLICATION_ID", "Migration", "check_migrated", "migrate", "shipped_migrations"]
 
-APPLICATION_ID = 0x5348494F  # "SHIO": tells an archive from another program's SQLite file
+APPLICATION_ID = 0x5348494F  # "SHIO": marks an SQLite file as an archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Migration:
 
 
 def shipped_migrations(engine: str = "") -> tuple[Migration, ...]:
-    """The migrations this program brings, in order. A number may be missing.
+    """The migrations of this program, in order. A number may be missing.
 
     `engine` is "" for SQLite, or "postgres".
     """
@@ -103,7 +103,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
             "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
         )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        # another process may have applied it between our look and our lock
+        # another process may have applied it before we had the lock
         claimed = connection.execute(
             "INSERT OR IGNORE INTO migration VALUES (?, ?)", (migration.number, migration.name)
         ).rowcount

@@ -160,7 +160,7 @@ def _connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
-    """Raise ArchiveError for files that SQLite would misread or explain badly."""
+    """Raise ArchiveError for files that SQLite would misread or report unclearly."""
     if path.is_dir():
         raise ArchiveError(
             f"archive {path} is a directory; name a file in it, for example"
@@ -200,7 +200,7 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
 
 
 def _explained(error: sqlite3.Error, name: str) -> ArchiveError:
-    """The error in words a user can act on."""
+    """Return an error message with a remedy."""
     text = str(error)
     if "interrupted" in text:
         return ArchiveBusyError(f"archive {name}: the query took too long; ask for less")

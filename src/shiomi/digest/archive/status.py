@@ -36,7 +36,7 @@ class ArchiveStatus:
     size: int  # bytes on disk, the write-ahead log included
     migration: int  # the newest one applied
     threads: int
-    heard_of: int  # threads of which only counts or titles are known
+    heard_of: int  # threads with counts or links only, without a title
     titles: int
     readings: int
     passages: int

@@ -1,6 +1,7 @@
-"""Guards: titles whose difference means another story, however alike they are otherwise.
+"""Guards: differences between titles that mean another story, even if the titles are otherwise
+equal.
 
-A pair that a guard names is RELATED at most. Each guard looks at the two titles alone.
+A pair with a guard is RELATED at most. Each guard looks at the two titles alone.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def _ordinal(found: str) -> int:
 
 
 def _differ(a: frozenset[object], b: frozenset[object]) -> bool:
-    """Both say something, and nothing in common."""
+    """Whether both sets have values, and none in common."""
     return bool(a) and bool(b) and not a & b
 
 
@@ -126,7 +127,7 @@ def is_part(title: str) -> bool:
 
 
 def one_is_folded(a: Thread, b: Thread) -> bool:
-    """Whether one of two threads shows the other's title.
+    """Whether one of two threads has the other's title.
 
     Lobsters folds a story into another one; the data then has the other's title under its address.
     """

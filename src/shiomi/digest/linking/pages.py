@@ -1,4 +1,4 @@
-"""Numbers that compare two addresses: the other input of the judge.
+"""Numbers that compare two addresses: the second input of the judge.
 
 Every feature is a function of the two threads alone, and of neither's place in the pair.
 """
@@ -34,13 +34,13 @@ Integers = NDArray[np.int64]
 PAGE_FEATURES = (
     "same_host",
     "same_domain",
-    "same_ending",  # the last parts of the paths are equal and telling
-    "slug_cosine",  # of the vectors of the paths' words
+    "same_ending",  # the last parts of the paths are equal and specific
+    "slug_cosine",  # cosine of the vectors of the paths' words
     "slug_covered",  # share of the words of a path that the other path has, the larger
-    "cross_cosine",  # of a title's vector and the other's path's, the larger
+    "cross_cosine",  # cosine of one title and the other's path, the larger
     "cross_covered",  # share of the words of a path that the other title has, the larger
     "cross_least",  # the smaller of the two
-    "whole_cosine",  # of title and path together
+    "whole_cosine",  # cosine of title and path together
     "one_names_other",  # the other's title or address has the name of a project or domain
     "both_names",  # the names are equal
     "one_home",  # exactly one is a home page or a repository
@@ -51,7 +51,7 @@ PAGE_FEATURES = (
     "one_social",  # exactly one is a post on a social site
     "both_articles",  # both have words in the path, on two domains
     "no_page",  # at least one is a text post
-    "one_community",  # both are of one community
+    "one_community",  # both are in the same community
     "first_in_title",  # the rarest word of one title is in the other
     "equal_titles",
     "own_least",  # share of the words of a path that its own title has, the smaller
@@ -88,7 +88,7 @@ _NUMBERED = re.compile(r"\d")
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of n threads. A hash is 0 if there is nothing to hash."""
+    """The pages of n threads. A hash of nothing is 0."""
 
     host: Integers
     domain: Integers
@@ -336,7 +336,7 @@ def _word_swapped(titles: Titles, a: Integers, b: Integers) -> NDArray[np.bool_]
 
 
 def release_of_project(features: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which pairs are a project's page and one of its releases, from page_features()."""
+    """Find the pairs of a project's page and one of its releases, from page_features()."""
     one_version = features[:, PAGE_FEATURES.index("one_version")] > 0
     project = features[:, PAGE_FEATURES.index("one_home")] > 0
     found: NDArray[np.bool_] = one_version & project

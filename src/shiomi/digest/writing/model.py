@@ -32,7 +32,7 @@ LONGEST_DRAFT = 40_000  # characters of a model's text
 PATIENCE = 2  # topics in a row that may fail by time or server errors before the model is skipped
 SIZES = (12_000, 4_000, 1_200)  # characters of evidence: first, then less if it does not fit
 SMALLEST = 1_200
-CHARACTERS = 2.5  # of English evidence per token, at the least
+CHARACTERS = 2.5  # least characters of English evidence per token
 OVERHEAD = 2_600  # tokens of instructions, example and answer
 _FINAL = frozenset(
     {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local"}
@@ -88,7 +88,7 @@ class ModelWriter:
         self._failed: list[tuple[str, str]] = []  # (title, fault)
         self._facts: ServerFacts | None = None
         self.account = Account()
-        self.fallen: dict[str, list[Fallen]] = {}  # by story id: what grounding rejected
+        self.fallen: dict[str, list[Fallen]] = {}  # by story id: the rejected sentences
         self.problem = ""  # the server's own message, of the last failure
 
     def __enter__(self) -> ModelWriter:
@@ -129,7 +129,7 @@ class ModelWriter:
 
     @property
     def thinks(self) -> bool:
-        """Whether an answer held thoughts."""
+        """Whether an answer contained reasoning."""
         return self._chat.thinks
 
     @property
@@ -277,7 +277,7 @@ class ModelWriter:
         language: Language,
         usage: Usage,
     ) -> Draft | None:
-        """Return a second draft of the slots whose sentences fell, or None if none comes about."""
+        """Return a second draft of the slots with rejected sentences, or None if that fails."""
         slots = [slot for slot in SLOTS if any(one.slot == slot for one in grounded.fallen)]
         if not slots:
             return None

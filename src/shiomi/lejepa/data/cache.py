@@ -95,7 +95,7 @@ def cache_folder(parent: Path, source: Source, size: int) -> Path:
 
 
 def cached_images(parent: Path, source: Source, size: int, progress: Progress) -> CachedImages:
-    """Open the cache of `source` below `parent`; what of it is missing is decoded first.
+    """Open the cache of `source` below `parent`; missing images are decoded first.
 
     Of several processes one builds it, and the others wait for it.
 
@@ -131,7 +131,7 @@ class _Builder:
     done: int = 0
 
     def __post_init__(self) -> None:
-        """Cut off what a killed build had written of only one of the two files."""
+        """Remove images that a killed build wrote to only one of the two files."""
         entries = _read_index(self.folder)
         pixels = self.folder / "pixels.u8"
         whole = pixels.stat().st_size // self._bytes if pixels.exists() else 0
@@ -168,7 +168,7 @@ class _Builder:
                         lines.append({"ratio": round(one.ratio, 6)})
                     else:
                         lines.append({"skipped": one.reason})
-                pixels.flush()  # first the pixels: a line of the index promises them
+                pixels.flush()  # pixels first, because a line of the index says that they are there
                 index.write("".join(json.dumps(line) + "\n" for line in lines))
                 index.flush()
                 self.done = numbers.stop

@@ -1,6 +1,6 @@
 """Decoded images of one size, by number: from a cache on disk, or decoded as they are asked for.
 
-Both give the same pixels, so a run does not depend on which one it had room for.
+Both give the same pixels, so a run does not depend on which of them is used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what is being done)."""
 
-_ASKED = 64  # images whose headers tell the typical size
+_ASKED = 64  # images whose headers are read to find the typical size
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,5 +158,5 @@ def as_labels(labels: Sequence[int] | None) -> Tensor | None:
 
 
 def workers() -> int:
-    """Return how many threads decode: as many as this process may use cores."""
+    """Return the number of decoding threads: one per core that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,4 +1,5 @@
-"""One address, four kinds of data: what lies there shows which. Labels may come from a file."""
+"""Open images of four kinds; the content of the path shows which kind. Labels may come from a
+file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of a table as images: which column holds the bytes, which the label, and what it means.
+"""Rows of a table as images: find the columns of bytes and labels, and read them.
 
 Parquet files and Hugging Face data sets on disk share this. An image is bytes, or a struct of
 `bytes` and `path` as the `datasets` library writes it. A label is a whole number or a name.
@@ -135,7 +135,7 @@ def number_labels(
                 " leave the labels out with --no-labels, or mend the column"
             )
     if classes is not None and max(labels, default=0) >= len(classes):
-        classes = None  # names that do not reach to the last number name nothing
+        classes = None  # too few names for the labels are ignored
     return labels, classes
 
 

@@ -100,12 +100,12 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
 
 @functools.cache
 def _triton_works(device: torch.device) -> bool:
-    """Whether a first sum comes out: Triton needs a C compiler and a GPU that it knows."""
+    """Whether a first sum is right: Triton needs a C compiler and a GPU that it knows."""
     if importlib.util.find_spec("triton") is None:
         return False
     try:
         sums = _triton().forward(torch.zeros((1, 1, 4), device=device), 1.0, 2, False)
-    except Exception as error:  # whatever it is, plain torch does without
+    except Exception as error:  # for any error, plain torch is used instead
         _log.warning("SIGReg runs in plain torch, as Triton fails: %s", error)
         return False
     return bool(sums.flatten().tolist() == [4, 4, 0, 0])

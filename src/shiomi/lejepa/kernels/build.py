@@ -1,4 +1,5 @@
-"""A C source of this package, compiled by the machine's own compiler at first use and kept.
+"""Compile a C source of this package with the machine's compiler at first use, and cache the
+library.
 
 The library lies in the user's cache, named after everything it depends on: source, compiler, flags
 and processor. It is written under a temporary name and then renamed, so that processes that build
@@ -35,7 +36,7 @@ _SECONDS = 120
 
 
 class BuildError(Exception):
-    """The library cannot be had; the text says why."""
+    """The library cannot be built or loaded; the text says why."""
 
 
 def load(source: str) -> ctypes.CDLL:
@@ -59,7 +60,7 @@ def load(source: str) -> ctypes.CDLL:
         with contextlib.suppress(OSError):
             _build(compiler, text, kept / name)
             return _open(kept / name)
-    # No folder to keep it in: on Linux and macOS a library stays usable when its file is gone.
+    # Without a cache folder: on Linux and macOS a loaded library works after its file is deleted.
     with _temporary_folder() as folder:
         try:
             _build(compiler, text, folder / name)
@@ -73,7 +74,7 @@ def cache_folder() -> Path | None:
     trusted."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
-        # The specification has relative paths ignored.
+        # The specification says to ignore relative paths.
         home = Path(base) if Path(base).is_absolute() else Path.home() / ".cache"
         folder = home / "shiomi" / "kernels"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -83,13 +84,13 @@ def cache_folder() -> Path | None:
 
 
 def _ours(status: os.stat_result, kind: object) -> bool:
-    """Whether it is of that kind, this user's, and no other's to write."""
+    """Whether it is of that kind, belongs to this user, and nobody else may write it."""
     right_kind = kind(status.st_mode)  # type: ignore[operator]
     return right_kind and status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 def _open(path: Path) -> ctypes.CDLL:
-    """Load the library, through the very file whose owner was looked at."""
+    """Load the library through the opened file whose owner was checked."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not _ours(os.fstat(handle), stat.S_ISREG):
@@ -99,7 +100,7 @@ def _open(path: Path) -> ctypes.CDLL:
     except BaseException:
         os.close(handle)
         raise
-    # Left open: the loader knows libraries by name, and this name must not come to mean another.
+    # The file stays open: the loader identifies libraries by name, so the name must not be reused.
     return library
 
 
@@ -129,7 +130,7 @@ def _build(compiler: str, text: bytes, target: Path) -> None:
 
 def _compiler() -> str:
     named = os.environ.get("CC", "").split()
-    # CC with arguments ("ccache gcc") is a build system's; its own compiler is found without.
+    # A CC with arguments ("ccache gcc") is for build systems and is ignored.
     for name in (*named[:1], *_COMPILERS) if len(named) == 1 else _COMPILERS:
         found = shutil.which(name)
         if found:

@@ -1,4 +1,4 @@
-"""The report of a run that lies on disk."""
+"""The report of a run on disk."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def report_run(
     device: str = "auto",
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> tuple[Path, tuple[str, ...]]:
-    """Write the report of `run`; return where, and notes on what it lacks.
+    """Write the report of `run`; return its path, and notes on missing parts.
 
     Parameters
     ----------

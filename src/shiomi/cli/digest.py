@@ -117,7 +117,7 @@ def _digest(
 
 
 def _model(config: Config, line: Callable[[str], None], *, quiet: bool) -> ModelWriter | None:
-    """Return the model's writer, which tells what it does in a line, or off a terminal in lines."""
+    """Return the writer, whose progress `line` shows; off a terminal stderr gets lines."""
     from shiomi.digest.writing import ModelWriter, Written
 
     if not config.writer.wanted:

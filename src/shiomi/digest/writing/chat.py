@@ -103,7 +103,7 @@ class ChatClient:
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """`tell` is called with the number of tokens of the answer at hand, as they come."""
+        """For each token of an answer `tell` gets the number of its tokens so far."""
         self._config, self._tell = config, tell
         self._key = secret("writer.api_key", config.api_key)
         self._client = self.client = client or httpx2.Client()

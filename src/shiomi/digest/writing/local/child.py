@@ -114,7 +114,7 @@ def _template(file: Path) -> str:
     try:
         metadata = read_gguf_header(file).metadata
     except RigError:
-        return ""  # llama.cpp says what is wrong with it
+        return ""  # llama.cpp's message is better
     needed = metadata.get("general.architecture") in _GEMMAS
     return _TURNS if needed and "tokenizer.chat_template" not in metadata else ""
 

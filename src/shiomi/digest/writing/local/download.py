@@ -2,7 +2,7 @@
 
 The bytes go to FILE.HASH.part, so that an interrupted download continues where it stopped. The
 whole file must have the SHA-256 that the catalogue or an earlier download pins, else the one that
-the hub states (the ETag of its large files). Only then it gets its name, and a lock beside it.
+the hub states (the ETag of its large files). Only then the file gets its name and a lock file.
 """
 
 from __future__ import annotations

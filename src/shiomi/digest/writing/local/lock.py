@@ -1,4 +1,4 @@
-"""The lock beside an installed model: where the file came from, its size and its SHA-256."""
+"""The lock file of an installed model: its source, its size and its SHA-256."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lock_of(file: Path) -> Lock | None:
 
 
 def write_lock(file: Path, lock: Lock) -> None:
-    """Write the lock beside the file."""
+    """Write the lock file of `file`."""
     _path(file).write_bytes(msgspec.json.format(msgspec.json.encode(lock)) + b"\n")
 
 

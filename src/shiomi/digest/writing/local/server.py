@@ -1,6 +1,6 @@
 """Run the local model for the time of writing: `with running(config) as reachable:`.
 
-The server is a child process on a free loopback port, with a key of its own. It loads the model,
+The server is a child process on a free loopback port, with a random key. It loads the model,
 answers until the block ends, and is then stopped. It also ends if this process is killed.
 """
 

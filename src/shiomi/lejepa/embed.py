@@ -212,9 +212,8 @@ def _embedded(rows: Tensor, source: Source, skipped: Sequence[Unreadable]) -> Em
     told = {one.name: one for one in (*source.unreadable, *skipped)}
     for at in damaged.nonzero()[:, 0].tolist():
         name = source.names[at]
-        told.setdefault(
-            name, Unreadable(name, "no readable image")
-        )  # damaged images found in an earlier call
+        # Damaged images found in an earlier call.
+        told.setdefault(name, Unreadable(name, "no readable image"))
     if damaged.all():
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in list(told.values())[:3])
         raise DataError(f"none of {len(source)} images can be read ({reasons})")

@@ -93,9 +93,8 @@ class Archive:
                 yield
                 database.execute("RELEASE SAVEPOINT nested" if nested else "COMMIT")
             except BaseException:
-                if (
-                    database.in_transaction
-                ):  # if the disk is full, SQLite has already ended the transaction
+                # If the disk is full, SQLite has already ended the transaction.
+                if database.in_transaction:
                     if nested:
                         database.execute("ROLLBACK TO SAVEPOINT nested")
                         database.execute("RELEASE SAVEPOINT nested")

@@ -26,10 +26,11 @@ from pathlib import Path
 
 import numpy as np
 from tools.rig.regression import DECODE_SHRINK, gpu_name, left_out
-from tools.rig.rows import Row, read_llama3
+from tools.rig.rows import read_llama3
 
 from shiomi.rig.estimate.fit import fit_models
 from shiomi.rig.estimate.setting import Setting
+from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import known_models
 
@@ -79,21 +80,22 @@ def times(llmfit: str | None) -> None:
         print(f"  {'llmfit fit, the whole program':56s}{wall:8.2f}s{cpu:8.2f}s")
 
 
-def asked(llmfit: str, row: Row, folder: Path) -> float | None:
-    """Return the estimate of `llmfit plan` for a row."""
-    profile = folder / f"{row.gpu.name.lower().replace(' ', '-')}.json"
+def asked(llmfit: str, gpu: Gpu, model: str, quantisation: str, tokens: int) -> float | None:
+    """Return the tokens per second that `llmfit plan` gives; None if it has no answer."""
     hardware = {
         "total_ram_gb": 128.0,
-        "unified_memory": row.gpu.unified,
-        "gpu_memory_bandwidth_gbps": row.gpu.bandwidth_gb_s,
+        "unified_memory": gpu.unified,
+        "gpu_memory_bandwidth_gbps": gpu.bandwidth_gb_s,
     }
-    if row.gpu.fp16_tflops:
-        hardware["gpu_compute_tflops_fp16"] = row.gpu.fp16_tflops
-    said = {"schema_version": 1, "name": profile.stem, "hardware": hardware}
-    profile.write_text(json.dumps(said), encoding="utf-8")
-    command = [llmfit, "--profile", str(profile), "--no-dashboard", "plan", MODELS[row.model.name]]
-    command += ["--context", str(row.tokens), "--quant", row.quantisation, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if gpu.fp16_tflops:
+        hardware["gpu_compute_tflops_fp16"] = gpu.fp16_tflops
+    with tempfile.TemporaryDirectory() as folder:
+        profile = Path(folder) / f"{gpu.name.lower().replace(' ', '-')}.json"
+        said = {"schema_version": 1, "name": profile.stem, "hardware": hardware}
+        profile.write_text(json.dumps(said), encoding="utf-8")
+        command = [llmfit, "--profile", str(profile), "--no-dashboard", "plan", model]
+        command += ["--context", str(tokens), "--quant", quantisation, "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     try:
         paths = json.loads(done.stdout)["run_paths"]
         return next(float(x["estimated_tps"]) for x in paths if x["path"] == "gpu")
@@ -107,12 +109,12 @@ def accuracy(llmfit: str) -> None:
     ours = {
         id(row): float(np.exp(-error)) for row, error in left_out(rows, DECODE_SHRINK, gpu_name)
     }
-    with tempfile.TemporaryDirectory() as folder:
-        found = [
-            (ours[id(row)], theirs / row.speed)
-            for row in rows
-            if row.gpus == 1 and (theirs := asked(llmfit, row, Path(folder)))
-        ]
+    found = [
+        (ours[id(row)], theirs / row.speed)
+        for row in rows
+        if row.gpus == 1
+        and (theirs := asked(llmfit, row.gpu, MODELS[row.model.name], row.quantisation, row.tokens))
+    ]
     print(f"\nDecode, Llama 3 on one GPU, {len(found)} rows of {sum(r.gpus == 1 for r in rows)}")
     for name, column in (("shiomi.rig, GPU type left out", 0), ("llmfit itself", 1)):
         off = np.abs(np.array([x[column] for x in found]) - 1)

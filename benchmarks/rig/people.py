@@ -8,8 +8,13 @@ AlexsJones/llmfit keeps it, and speeds published from December 2025 to September
 (measured_2026.csv). None had a part in the coefficients. From them come, per kind of model and age
 of the coefficients: the usual ratio of measured to estimated, a factor per GPU type, the bounds.
 A whole GPU type is left out for the bounds of GPU types without rows. One configuration is a GPU, a
-model and a format; of repeats the median counts. Rows of localmaxxing below 0.5 or above 1.7 times
-the estimate, or of models below 1 B, are taken as misconfigured and left out.
+model and a format; of repeats the median counts. Rows with a context above 32,768 tokens that a
+prompt does not fill are left out, as they may have been measured with it full. Rows of localmaxxing
+below 0.5 or above 1.7 times the estimate, of models below 1 B, or that need more than 85 % of the
+GPU's memory, are taken as misconfigured or as partly in RAM, and left out.
+
+Writing: first what newer engines changed is fitted (`estimate/newer.py`), without the GPU type that
+is left out.
 """
 
 from __future__ import annotations
@@ -23,17 +28,23 @@ import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from benchmarks.rig.fit import asked
+
 from shiomi.rig.errors import RigError
+from shiomi.rig.estimate.coefficients import choose
 from shiomi.rig.estimate.memory import fits, memory
+from shiomi.rig.estimate.newer import COVERED, Changes, added_seconds
 from shiomi.rig.estimate.people import KINDS, age_of, kind_of
 from shiomi.rig.estimate.setting import Setting
-from shiomi.rig.estimate.speed import decode_speed, prefill_speed
+from shiomi.rig.estimate.speed import DECODE_TERMS, decode_terms, prefill_speed
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.model.known_models import KnownModel, find_model, known_models
+from shiomi.rig.model.model import LayerKind, Model
 from shiomi.rig.model.quantisation import find_quantisation
 
 ROOT = Path(__file__).parents[2]
@@ -47,19 +58,73 @@ SIZES = {  # the memory that a row does not give, and no speed depends on
 }
 ENGINES = ("llama.cpp", "ollama", "lmstudio")
 MEMORY = {"RTX 3060": " 12 GB", "RTX 3080": " 10 GB", "RTX 4060 Ti": ""}  # as the preset says
-TAIL = 10  # per cent of the configurations beyond each bound
+BATCHES = ("", "1", "256", "512", "1024", "2048", "4096")  # users, or llama.cpp's -b
+MOST_CONTEXT = 32_768
+FULL = 0.85  # of the GPU's memory
+TAIL = 8  # per cent of the configurations beyond each bound
 LEAST_PROMPT = 256  # tokens; a shorter one is timed with its overheads
+
+
+NAMES = ("old_layers", "old_unpacking", "experts", "linear", "discrete_amd")
+START = np.array([0.7, 0.8, 30.0, 15.0, 1.0])  # what nobody's rows say is drawn towards these
+SPREAD = np.array([0.3, 0.3, 40.0, 20.0, 2.0])
+PRIOR = 0.2
 
 
 @dataclass(frozen=True)
 class Case:
-    """One configuration, and how much faster it was measured than estimated."""
+    """One configuration: what was measured, and the terms of its estimate in seconds."""
 
     gpu: str
     model: str
     kind: str
     age: str
-    share: float
+    share: float  # measured tokens per second over estimated ones
+    terms: tuple[float, ...] = ()  # of writing: reading, layers, unpacking
+    measured: float = 0.0  # seconds
+    layers: tuple[int, int] = (0, 0)  # with experts, with states
+    vendor: str = ""
+    quantisation: str = ""
+    covered: bool = False  # the coefficients were fitted on such layers
+
+
+def seconds(case: Case, changes: Changes) -> float:
+    """The estimate of a step with what newer engines changed."""
+    reading, layers, unpacking = case.terms
+    experts, linear = case.layers
+    return (
+        reading
+        + layers
+        + unpacking
+        + added_seconds(
+            changes,
+            case.vendor,
+            old=case.age == "2024",
+            covered=case.covered,
+            layers=(layers, experts, linear),
+            unpacking=unpacking,
+        )
+    )
+
+
+def changes_of(found: Sequence[Case]) -> Changes:
+    """Fit what newer engines changed; each GPU type counts as the root of its rows."""
+    from scipy.optimize import minimize
+
+    weights = {gpu: sum(x.gpu == gpu for x in found) ** -0.5 for gpu in {x.gpu for x in found}}
+
+    def loss(values: np.ndarray) -> float:
+        if min(values) < 0:
+            return 1e9
+        changes = dict(zip(NAMES, values, strict=True))
+        off = sum(
+            weights[x.gpu] * math.hypot(math.log(seconds(x, changes) / x.measured), 0.01)
+            for x in found
+        )
+        return float(off + PRIOR * (((values - START) / SPREAD) ** 2).sum())
+
+    best = minimize(loss, START, method="Nelder-Mead", options={"xatol": 0.05, "fatol": 1e-3})
+    return dict(zip(NAMES, (round(float(x), 3) for x in best.x), strict=True))
 
 
 def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
@@ -69,7 +134,7 @@ def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
         for row in csv.DictReader(lines):
             if row["engine"] not in ENGINES or "True" in (row["spec"], row["mtp"]):
                 continue
-            if row["gpu_count"] != "1" or row["batch"] not in ("", "1"):
+            if row["gpu_count"] != "1" or row["batch"] not in BATCHES or _deep(row):
                 continue
             try:
                 quantisation = find_quantisation(
@@ -85,6 +150,13 @@ def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
             )
             if fits(needed.total, [gpu]).fits:
                 yield row, gpu, known, quantisation
+
+
+def _deep(row: dict[str, str]) -> bool:
+    """Return whether the context may have been full, which the row does not say."""
+    return float(row["context"] or 0) > MOST_CONTEXT and float(row["prompt_tokens"] or 0) < 0.5 * (
+        float(row["context"])
+    )
 
 
 def _gpu(name: str) -> str:
@@ -106,24 +178,61 @@ def _model(name: str, models: list[KnownModel]) -> KnownModel:
 
 
 def cases(phase: str) -> list[Case]:
-    """All configurations of a phase, "decode" or "prefill"."""
-    groups: dict[tuple[str, str, str], list[float]] = defaultdict(list)
-    for gpu, known, quantisation, setting, measured, careful in _measured(phase):
+    """All configurations of a phase, "decode" or "prefill"; see the rules at the top."""
+    groups: dict[tuple[str, str, str], list[tuple[float, Row]]] = defaultdict(list)
+    for row in _measured(phase):
+        gpu, known, quantisation, setting, measured, careful = row
         machine = Machine("theirs", (gpu,))
-        try:
-            estimate = (decode_speed if phase == "decode" else prefill_speed)(
-                known.model, machine, setting
-            )
-        except RigError:
-            continue
-        share = measured / estimate.value
-        if careful or (0.5 <= share <= 1.7 and known.model.parameters >= 1e9):
-            groups[gpu.name, known.name, quantisation].append(share)
-    models = {known.name: known.model for known in known_models()}
-    return [
-        Case(gpu, name, kind_of(models[name]), age_of(find_gpu(gpu), phase), statistics.median(x))
-        for (gpu, name, _), x in sorted(groups.items())
-    ]
+        if phase == "decode":
+            estimate = 1 / sum(_terms(known.model, gpu, setting))
+        else:
+            try:
+                estimate = prefill_speed(known.model, machine, setting).value
+            except RigError:
+                continue
+        share = measured / estimate
+        usual = 0.5 <= share <= 1.7 and known.model.parameters >= 1e9
+        if careful or (usual and _whole(known, gpu, setting)):
+            groups[gpu.name, known.name, quantisation].append((share, row))
+    return [_case(gpu, name, phase, found) for (gpu, name, _), found in sorted(groups.items())]
+
+
+def _whole(known: KnownModel, gpu: Gpu, setting: Setting) -> bool:
+    """Return whether the model leaves room, so that none of its layers was in RAM."""
+    needed = memory(known.model, replace(setting, context=max(1, setting.context)))
+    return needed.total.value <= FULL * gpu.memory_gib
+
+
+def _terms(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float, float]:
+    """Seconds of reading, layers and unpacking by the coefficients."""
+    chosen = choose("llama.cpp", "decode", gpu)
+    terms = dict(zip(DECODE_TERMS, decode_terms(model, gpu, setting), strict=True))
+    worth = {x: chosen.factor * chosen.terms[x] * terms[x] for x in DECODE_TERMS}
+    reading = worth["weights"] + worth["cache"] + worth["ungrouped"] + worth["latent"]
+    return reading, worth["layers"], worth["unpacking"]
+
+
+def _case(name: str, model: str, phase: str, found: Sequence[tuple[float, Row]]) -> Case:
+    share = statistics.median(x for x, _ in found)
+    gpu, known, _, setting, _, _ = min(found, key=lambda x: abs(x[0] - share))[1]
+    shape, chosen = known.model, choose("llama.cpp", phase, gpu)
+    case = Case(name, model, kind_of(shape), age_of(gpu, phase), share)
+    if phase == "prefill":
+        return case
+    terms = _terms(shape, gpu, setting)
+    layers = (
+        sum(bool(x.experts) for x in shape.layers),
+        sum(x.kind is LayerKind.LINEAR for x in shape.layers),
+    )
+    return replace(
+        case,
+        terms=terms,
+        measured=sum(terms) / share,
+        layers=layers,
+        vendor=str(gpu.vendor),
+        quantisation=str(setting.quantisation),
+        covered=chosen.version in COVERED,
+    )
 
 
 Row = tuple[Gpu, KnownModel, str, Setting, float, bool]
@@ -159,7 +268,10 @@ def _measured(phase: str) -> Iterator[Row]:
 
 
 def centre(found: Sequence[Case], kind: str, age: str) -> float:
-    """The usual share of a kind and age; fewer rows are drawn towards one."""
+    """The usual share of a kind, and of an age for prompts; few rows are drawn towards one."""
+    if found[0].terms:
+        shares = [x.share for x in found if x.kind == kind]
+        return math.exp(sum(map(math.log, shares)) / (len(shares) + 3))
     shares = [x.share for x in found if (x.kind, x.age) == (kind, age)]
     shares = shares or [x.share for x in found if x.kind == kind]
     return math.exp(sum(map(math.log, shares)) / (len(shares) + 1))
@@ -177,23 +289,60 @@ def bounds(shares: Sequence[float]) -> tuple[float, float]:
     return min(cuts[TAIL - 1], 1.0), max(cuts[-TAIL], 1.0)
 
 
+def changed(found: Sequence[Case], changes: Changes) -> list[Case]:
+    """The cases with shares of the estimates that the changes give; all, if none are needed."""
+    return [replace(x, share=seconds(x, changes) / x.measured) if x.terms else x for x in found]
+
+
 def residuals(found: Sequence[Case], *, unseen: bool) -> list[tuple[Case, float]]:
-    """Measured over corrected, with the row or the whole GPU type left out."""
+    """Measured over corrected, with the row or the whole GPU type left out of every fit."""
     left = []
+    fits: dict[str, Changes] = {}
+    everything = changes_of(found) if found[0].terms else {}
     for case in found:
-        others = [x for x in found if (x.gpu != case.gpu if unseen else x is not case)]
-        value = centre(others, case.kind, case.age)
+        changes = everything
+        if unseen and case.terms:
+            others = [x for x in found if x.gpu != case.gpu]
+            changes = fits.setdefault(case.gpu, {}) or changes_of(others)
+            fits[case.gpu] = changes
+        rest = changed(
+            [x for x in found if (x.gpu != case.gpu if unseen else x is not case)], changes
+        )
+        value = centre(rest, case.kind, case.age)
         if not unseen:
-            value *= factor(others, case.gpu)
-        left.append((case, case.share / value))
+            value *= factor(rest, case.gpu)
+        left.append((case, changed([case], changes)[0].share / value))
     return left
 
 
+Pair = tuple[str, float, float]  # GPU type; logarithms of the measured one's share and another's
+
+
+def beside(llmfit: str) -> None:
+    """Print the errors of llmfit's own program on the same configurations, GPU types left out."""
+    known = {x.name: x for x in known_models()}
+    found = cases("decode")
+    both = []
+    for case, left in residuals(found, unseen=True):
+        model = known[case.model]
+        for name in (*model.aliases, model.name):
+            if theirs := asked(llmfit, find_gpu(case.gpu), name, case.quantisation, 2048):
+                both.append((case.age, abs(1 / left - 1), abs(theirs * case.measured - 1)))
+                break
+    print(f"  next to llmfit, {len(both)} of {len(found)} configurations that it knows")
+    for name, column in (("shiomi.rig, GPU type unseen", 1), ("llmfit itself", 2)):
+        middle, ninth = np.quantile([x[column] for x in both], (0.5, 0.9))
+        print(f"    {name:30s}{middle:7.1%} median{ninth:7.1%} p90")
+
+
 def after_measuring(found: Sequence[Case]) -> dict[str, object]:
-    """How much of one measurement's factor other models of the same GPU share, and the bounds."""
+    """How much of one measurement's factor other models of the same GPU share, and the bounds.
+
+    What is printed is held out: weight and bounds come from the pairs of the other GPU types.
+    """
     kept: dict[str, object] = {}
     for same in (True, False):
-        pairs = []
+        pairs: list[Pair] = []
         for first in found:
             others = [x for x in found if x.gpu != first.gpu]
             for second in found:
@@ -202,35 +351,49 @@ def after_measuring(found: Sequence[Case]) -> dict[str, object]:
                     a, b = (
                         math.log(x.share / centre(others, x.kind, x.age)) for x in (first, second)
                     )
-                    pairs.append((a, b))
-        weight = sum(a * b for a, b in pairs) / (sum(a * a for a, _ in pairs) or 1.0)
-        weight = min(1.0, max(0.0, weight))
-        left = [math.exp(b - weight * a) for a, b in pairs]
-        low, high = bounds(left)
+                    pairs.append((first.gpu, a, b))
+        left, inside = [], 0
+        for gpu in {x[0] for x in pairs}:
+            weight, low, high = _shared([x for x in pairs if x[0] != gpu])
+            for _, a, b in (x for x in pairs if x[0] == gpu):
+                left.append(math.exp(b - weight * a))
+                inside += low <= left[-1] <= high
         error = statistics.median(abs(1 / x - 1) for x in left)
-        before = statistics.median(abs(math.exp(-b) - 1) for _, b in pairs)
-        inside = sum(low <= x <= high for x in left) / len(left)
+        before = statistics.median(abs(math.exp(-b) - 1) for _, _, b in pairs)
+        weight, low, high = _shared(pairs)
         name = "same" if same else "other"
         print(
             f"  after one measurement, {name} kind: {len(pairs)} pairs, error {before:.1%} ->"
-            f" {error:.1%}, bounds {low:.2f} to {high:.2f}, within {inside:.0%}"
+            f" {error:.1%}, bounds {low:.2f} to {high:.2f}, within {inside / len(left):.0%}"
         )
         kept[name] = {"weight": round(weight, 2), "low": round(low, 3), "high": round(high, 3)}
     return kept
 
 
+def _shared(pairs: Sequence[Pair]) -> tuple[float, float, float]:
+    """Return the weight and the bounds of the rest."""
+    weight = sum(a * b for _, a, b in pairs) / (sum(a * a for _, a, _ in pairs) or 1.0)
+    weight = min(1.0, max(0.0, weight))
+    return weight, *bounds([math.exp(b - weight * a) for _, a, b in pairs])
+
+
 def table(phase: str) -> dict[str, object]:
     """Everything that is kept of a phase."""
-    found = cases(phase)
+    found = raw = cases(phase)
     gpus = sorted({x.gpu for x in found})
-    print(f"\n{phase}: {len(found)} configurations on {len(gpus)} GPU types")
     kept: dict[str, object] = {"rows": len(found), "gpu_types": len(gpus)}
+    if phase == "decode":
+        changes = changes_of(raw)
+        kept["changes"] = changes
+        print(f"  changes of engines: {changes}")
+        found = changed(raw, changes)
+    print(f"\n{phase}: {len(found)} configurations on {len(gpus)} GPU types")
     kept["centres"] = {
         age: {kind: round(centre(found, kind, age), 3) for kind in KINDS}
         for age in ("2024", "2026")
     }
     for name, unseen in (("unseen", True), ("measured", False)):
-        left = residuals(found, unseen=unseen)
+        left = residuals(raw, unseen=unseen)
         pooled = phase == "prefill"  # it has too few rows of each kind
         limits = {kind: bounds([x for c, x in left if pooled or c.kind == kind]) for kind in KINDS}
         errors = sorted(abs(1 / x - 1) for _, x in left)
@@ -256,17 +419,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--rows", action="store_true", help="print each configuration")
-    asked = parser.parse_args()
+    parser.add_argument("--llmfit", help="the llmfit program, to be asked the same")
+    options = parser.parse_args()
     kept = {
         "source": "localmaxxing.com by llmfit benchmark_cache.json at 3f44fd3, and speeds published"
         " from 2025-12 to 2026-09 (geerlingguy/ai-benchmarks, llama.cpp, normiebench, sudoingX)",
         "decode": table("decode"),
         "prefill": table("prefill"),
     }
-    if asked.rows:
+    if options.llmfit:
+        beside(options.llmfit)
+    if options.rows:
         for case in cases("decode"):
             print(f"{case.gpu:28s}{case.model:38s}{case.kind:9s}{case.age} {case.share:6.2f}")
-    if asked.write:
+    if options.write:
         OUT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 

@@ -150,11 +150,11 @@ Rule = tuple[Callable[[Planted], bool], Callable[[Planted], bool]]
 
 
 def _crowded(p: Planted) -> bool:
-    """Several cards in a row, of which all but the last must lie over the board's positions."""
+    """Several cards in a row: two at most on these boards, all but the last over its positions."""
     widths = -(-f(p.parts["gpu"], "slots") // 1)
     positions = {"Mini-ITX": 1, "Thin Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8}
     room = positions.get(p.parts["motherboard"]["ff"], 9)
-    return p.cards > 1 and widths * (p.cards - 1) + 1 > room
+    return p.cards > 2 or (p.cards > 1 and widths * (p.cards - 1) + 1 > room)
 
 
 def _plain(broken: Callable[[Planted], bool]) -> Rule:
@@ -236,9 +236,10 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     "cooler height": ("cooler", "case"),
     "M.2 slots": ("motherboard",),
 }
-_CARDS = {"slots in the case": (2, 3), "slots on the board": (2, 3), "PCIe lanes": (3,)}
+_CARDS = {"slots in the case": (2,), "slots on the board": (2, 3), "PCIe lanes": (3,)}
 # Other rules that a part with one fault may also break.
 _BESIDES = {
+    "PCIe lanes": {"slots on the board"},
     "supply wattage": {"transient headroom"},
     "circuit": {"supply wattage", "transient headroom"},
 }

@@ -110,7 +110,7 @@ def test_fit_shows_models_with_bounds_and_the_best_of_them(run: Any) -> None:
     done = run("fit", *PC)
     assert done.exit_code == Exit.DONE
     assert re.search(r"Qwen3.6-27B +Q\d_\w+ +[12] GPU +\d+\.\d +\d+\.\d \(\d", done.output)
-    assert "Best for each purpose" in done.output
+    assert "Best for each use" in done.output
     assert len(run("fit", *PC, "--all").output) > len(done.output)
     assert "用途ごとの最良" in run("fit", *PC, "--lang", "ja").output
 

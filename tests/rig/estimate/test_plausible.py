@@ -55,8 +55,7 @@ def test_what_cannot_be_is_said_to_be_impossible_first(wrong: Benchmark) -> None
     assert found[0].reason
 
 
-def test_far_faster_or_slower_than_others_is_doubtful() -> None:
-    assert _verdicts(replace(GOOD, decode=195.0)) == {Verdict.DOUBTFUL}
+def test_far_slower_than_others_is_doubtful() -> None:
     assert _verdicts(replace(GOOD, decode=3.0)) == {Verdict.DOUBTFUL}
 
 

@@ -9,9 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import MachineError, RigError
+from shiomi.rig.estimate.coefficients import choose
+from shiomi.rig.estimate.newer import newer_seconds
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import (
+    DECODE_TERMS,
     decode_speed,
+    decode_terms,
     pipeline_share,
     prefill_speed,
     time_to_first_token,
@@ -25,7 +29,8 @@ PC = Machine("PC", (find_gpu("RTX 3090"),) * 4, memory_gib=64, memory_bandwidth_
 
 
 def test_a_measured_gpu_is_near_its_measurement() -> None:
-    speed = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", context=256, gpus=1))
+    then = Setting(quantisation="Q4_K_M", context=256, gpus=1, engine="llama.cpp@2024-05")
+    speed = decode_speed(DENSE, PC, then)
     assert speed.value == pytest.approx(115.4, rel=0.1)  # XiongjieDai's table, tg 512
     assert speed.low < 115.4 < speed.high
     assert speed.unit == "tok/s"
@@ -157,11 +162,23 @@ def test_a_machine_without_a_gpu_and_a_model_without_layers_are_refused() -> Non
 
 
 def test_an_engine_may_be_named_with_its_version() -> None:
-    speed = decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine="llama.cpp@2024-05"))
-    assert speed == decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M"))
-    assert (
-        decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine="ollama")).value
-        == speed.value
+    then, now, other = (
+        decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine=x)).value
+        for x in ("llama.cpp@2024-05", "llama.cpp", "ollama")
     )
+    assert then < now == other
     with pytest.raises(RigError, match="2024-05"):
         decode_speed(DENSE, PC, Setting(quantisation="Q4_K_M", engine="llama.cpp@1999"))
+
+
+def test_layers_with_experts_or_states_take_longer_where_no_row_had_them() -> None:
+    for model in (MIXTURE, LINEAR):
+        for name, longer in (("RTX 5090", True), ("GB10", False)):
+            gpu = find_gpu(name)
+            terms = dict(
+                zip(DECODE_TERMS, decode_terms(model, gpu, Setting("Q4_K_M")), strict=True)
+            )
+            chosen = choose("llama.cpp", "decode", gpu)
+            added = newer_seconds(model, gpu, chosen, terms, "llama.cpp")
+            assert (added > 0) is longer
+            assert newer_seconds(model, gpu, chosen, terms, "llama.cpp@2024-05") == 0

@@ -11,11 +11,12 @@ from string import Formatter
 import pytest
 
 from shiomi.rig.errors import BudgetError, RigError
-from shiomi.rig.estimate.best import best_per_purpose
+from shiomi.rig.estimate.best import best_per_use
 from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.estimates import estimates
 from shiomi.rig.estimate.fit import Floor, fit_models
 from shiomi.rig.estimate.setting import Place, Setting
+from shiomi.rig.estimate.use import USES
 from shiomi.rig.estimate.writer import pick_writer
 from shiomi.rig.machine.detect import machine_of
 from shiomi.rig.machine.detect.dump import parse_dump
@@ -102,7 +103,7 @@ def test_the_basis_of_a_speed_on_a_gpu_is_all_japanese(machine: str) -> None:
 def test_what_runs_on_a_machine_is_told_in_japanese_alone(parts: str) -> None:
     machine, need = simulated(parts), Setting()
     runs = fit_models(known_models(), machine, need)
-    best = best_per_purpose(runs, language="ja")
+    best = best_per_use(known_models(), machine, USES)
     assert_japanese(machine_text(machine, "ja"))
     assert_japanese(fit_text(machine, runs, best, need, Floor(), of=50, language="ja"))
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import (
+    asked_use,
     calibration_option,
     chosen_calibration,
     chosen_machine,
+    engine_options,
     language_option,
     machine_options,
     terminal_columns,
@@ -20,15 +24,23 @@ from shiomi.cli.rig.machine import (
 __all__ = ["fit"]
 
 _SHOWN = 15
+_BEST = ("chat", "code", "long")  # uses whose best model is named
 _FEW = 5  # rows if no model is usable
 
 
 @click.command()
 @machine_options
-@click.option("--context", default=8192, show_default=True, help="Tokens of context, per user.")
+@click.option(
+    "--use",
+    type=click.Choice(["chat", "code", "long", "digest"]),
+    default="chat",
+    show_default=True,
+    help="What for: sets order, context, prompt and the slowest usable speeds, as in `plan`.",
+)
+@click.option("--context", type=int, help="Tokens of context, per user.  [default: by use]")
 @click.option("--users", default=1, show_default=True, help="Users at the same time.")
 @click.option(
-    "--speed", default=10.0, show_default=True, help="Tokens per second one user should get."
+    "--speed", type=float, help="Tokens per second one user should get.  [default: by use]"
 )
 @click.option("--quantisation", help="Only this format, such as Q4_K_M.  [default: the best]")
 @click.option("--language", help="Also the best for chat in this language, such as ja.")
@@ -37,6 +49,7 @@ _FEW = 5  # rows if no model is usable
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with more models, one .toml each.",
 )
+@engine_options
 @calibration_option
 @click.option("--all", "everything", is_flag=True, help="Also what is slow or may not fit.")
 @json_option
@@ -45,21 +58,20 @@ def fit(
     machine_file: Path | None,
     simulate: str | None,
     memory_speed: float | None,
-    context: int,
-    users: int,
-    speed: float,
-    quantisation: str | None,
+    use: str,
+    speed: float | None,
     language: str | None,
     models: Path | None,
     calibration: Path | None,
     everything: bool,
     json: bool,
     lang: str,
+    **options: Any,
 ) -> None:
     """Show which models run on a machine, and how fast.
 
-    Each model gets the most exact format that fits and writes --speed tokens per second: whole on
-    the fewest GPUs, else with its experts in RAM, else run by the CPU. A speed has the bounds
+    Each model gets the most exact format that fits and is fast enough for the use: whole on the
+    fewest GPUs, else with its experts in RAM, else run by the CPU. A speed has the bounds
     within which about 8 of 10 lie that people measured on their own machines; `shiomi rig
     measure` narrows them. Ends with 3 where no model runs.
 
@@ -69,22 +81,22 @@ def fit(
       shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
-    from shiomi.rig.estimate.best import best_per_purpose, in_order, usable
-    from shiomi.rig.estimate.fit import Floor, fit_models
-    from shiomi.rig.estimate.setting import Setting
+    from shiomi.rig.estimate.best import best_per_use, in_order, usable
+    from shiomi.rig.estimate.fit import fit_models
     from shiomi.rig.model.known_models import known_models
     from shiomi.rig.report.fit_report import fit_json, fit_text, machine_text
 
     machine = chosen_machine(machine_file, simulate, memory_speed)
-    setting = Setting(context=context, users=users, quantisation=quantisation)
-    floor = Floor(write=speed)
+    asked = asked_use(use, speed, None, options)
+    setting, floor = asked.setting, asked.floor
     known = known_models(models)
-    runs = fit_models(
-        known, machine, setting, floor=floor, calibration=chosen_calibration(calibration)
-    )
-    runs = in_order(runs)
+    measured = chosen_calibration(calibration)
+    runs = in_order(fit_models(known, machine, setting, floor=floor, calibration=measured), asked)
     worth_it = sum(map(usable, runs))
-    best = best_per_purpose(runs, language=language or ("ja" if lang == "ja" else None))
+    uses = {name: asked_use(name, speed, None, options) for name in dict.fromkeys((*_BEST, use))}
+    for spoken in filter(None, (language, "ja" if lang == "ja" else None)):
+        uses[spoken] = replace(uses["chat"], language=spoken)
+    best = best_per_use(known, machine, uses, calibration=measured)
     if json:
         as_json(fit_json(machine, runs, best, setting))
     else:

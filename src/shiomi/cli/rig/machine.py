@@ -17,12 +17,15 @@ from shiomi.rig.message import Message, Text
 
 if TYPE_CHECKING:
     from shiomi.rig.estimate.coefficients import Calibration
+    from shiomi.rig.estimate.use import Use
     from shiomi.rig.machine.machine import Machine
 
 __all__ = [
+    "asked_use",
     "calibration_option",
     "chosen_calibration",
     "chosen_machine",
+    "engine_options",
     "language_option",
     "machine_options",
     "terminal_columns",
@@ -56,6 +59,56 @@ def machine_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def engine_options(command: Command) -> Command:
+    """Add how the engine is run: --engine, --micro-batch, --tensor-split, --speculation."""
+    for option in (
+        click.option("--speculation", is_flag=True, help="With drafted tokens (MTP, draft model)."),
+        click.option(
+            "--tensor-split", is_flag=True, help="All GPUs share each layer (-sm tensor)."
+        ),
+        click.option(
+            "--micro-batch",
+            default=512,
+            show_default=True,
+            help="Tokens of a prompt computed at once (-ub).",
+        ),
+        click.option(
+            "--engine",
+            default="llama.cpp",
+            show_default=True,
+            help="Or ollama, vllm; llama.cpp@2024-05 fixes the date of the coefficients.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def asked_use(name: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
+    """Return a use with the context, format, engine and floors that the options ask for."""
+    from shiomi.rig.estimate.fit import Floor
+    from shiomi.rig.estimate.use import find_use
+
+    found = find_use(name)
+    given = options["context"]
+    context = found.setting.context if given is None else given
+    setting = replace(
+        found.setting,
+        users=options["users"],
+        quantisation=options["quantisation"],
+        context=context,
+        prompt=max(1, min(found.setting.prompt, context)),
+        engine=options.get("engine", "llama.cpp"),
+        micro_batch=options.get("micro_batch", 512),
+        tensor_split=options.get("tensor_split", False),
+        speculation=options.get("speculation", False),
+    )
+    floor = Floor(
+        write=found.floor.write if write is None else write,
+        read=found.floor.read if read is None else read,
+    )
+    return replace(found, setting=setting, floor=floor)
 
 
 def calibration_option(command: Command) -> Command:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.rig.machine import language_option
+from shiomi.cli.rig.machine import asked_use, engine_options, language_option
 from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
+_ENGINE = ("engine", "micro_batch", "tensor_split", "speculation")
 _KWH = {"JPY": 31.0, "USD": 0.17}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -54,6 +55,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--machines", type=_FILE, help="Prices of whole machines, a CSV of your own.")
 @click.option("--quality", type=_FILE, help="Scores of models, a CSV of your own.")
 @click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="Also a page.")
+@engine_options
 @wish_options
 @price_options
 @json_option
@@ -92,7 +94,7 @@ def plan(
     if options["model"] is None:
         if len(budgets) > 1:
             raise click.UsageError("several budgets need --model; one budget prints the frontier")
-        asked = _asked_use(use, write, read, options)
+        asked = asked_use(use, write, read, options)
         _budget_first(
             budgets[0], asked, currency, machines, quality, page, prices, json, lang, options
         )
@@ -100,26 +102,6 @@ def plan(
     if currency != "JPY":
         raise click.UsageError("--currency USD works without --model only")
     _for_model(budgets, prices, html, json, lang, options)
-
-
-def _asked_use(use: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
-    from shiomi.rig.estimate.fit import Floor
-    from shiomi.rig.estimate.use import find_use
-
-    found = find_use(use)
-    context = options["context"] or found.setting.context
-    setting = replace(
-        found.setting,
-        users=options["users"],
-        quantisation=options["quantisation"],
-        context=context,
-        prompt=min(found.setting.prompt, context),
-    )
-    floor = Floor(
-        write=found.floor.write if write is None else write,
-        read=found.floor.read if read is None else read,
-    )
-    return replace(found, setting=setting, floor=floor)
 
 
 def _budget_first(
@@ -248,7 +230,9 @@ def _for_model(
     from shiomi.rig.buy.build import front
     from shiomi.rig.buy.gpu_speeds import gpu_speeds
 
+    engine = {name: options.pop(name) for name in _ENGINE}
     asked = wished(**options)
+    asked = replace(asked, setting=replace(asked.setting, **engine))
     speeds = gpu_speeds(asked.known, asked.setting)
     offers = priced(prices, asked)
     beyond: list[tuple[int, PlanError | None]] = []

@@ -12,6 +12,7 @@ from shiomi.cli.rig.machine import (
     calibration_option,
     chosen_calibration,
     chosen_machine,
+    engine_options,
     language_option,
     machine_options,
 )
@@ -28,7 +29,7 @@ __all__ = ["speed"]
 @click.option("--prompt", default=512, show_default=True, help="Tokens of the prompt to be read.")
 @click.option("--gpus", type=int, help="How many of the machine's GPUs.  [default: all]")
 @click.option("--experts-in-ram", is_flag=True, help="As llama.cpp's --cpu-moe.")
-@click.option("--engine", default="llama.cpp", show_default=True, help="Or ollama, vllm.")
+@engine_options
 @click.option("--kv-dtype", default="f16", show_default=True, help="Type of the caches, as q8_0.")
 @click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
 @calibration_option
@@ -45,8 +46,11 @@ def speed(
     prompt: int,
     gpus: int | None,
     experts_in_ram: bool,
-    engine: str,
     kv_dtype: str,
+    engine: str,
+    micro_batch: int,
+    tensor_split: bool,
+    speculation: bool,
     yen_per_kwh: float,
     calibration: Path | None,
     json: bool,
@@ -83,6 +87,9 @@ def speed(
         place=Place.EXPERTS_IN_RAM if experts_in_ram else Place.GPU,
         engine=engine,
         kv_dtype=kv_dtype,
+        micro_batch=micro_batch,
+        tensor_split=tensor_split,
+        speculation=speculation,
     )
     found = estimates(
         known.model,

@@ -184,6 +184,28 @@ def _positions(widths: tuple[int, ...] | None, form_factor: str | None) -> Judge
     return None
 
 
+_MAINSTREAM_CARDS = 2
+_WORKSTATION_LANES = 40
+
+
+def _mainstream(count: int, socket: str | None) -> Judged:
+    """Judge whether a case holds so many cards without risers.
+
+    Boards for mainstream sockets have two long slots at the distance of a thick card; their further
+    slots lie under a card, at the edge, or behind the chipset.
+    """
+    if count <= _MAINSTREAM_CARDS or socket is None:
+        return None
+    lanes = graphics_lanes(socket)
+    if lanes is None:
+        return _unknown(Check.PCIE_SLOTS, "positions")
+    if lanes < _WORKSTATION_LANES:
+        return _refused(
+            Check.PCIE_SLOTS, "mainstream", have=count, need=_MAINSTREAM_CARDS, socket=socket
+        )
+    return None
+
+
 def _lanes(socket: str, count: int) -> Judged:
     if count < 2:
         return None
@@ -367,6 +389,7 @@ def relations(*, shared_layers: bool = False) -> tuple[Relation, ...]:
         Relation(board, case, _first("form_factor"), _first("boards"), _form_factor),
         Relation(gpu, board, len, _first("x16_slots"), _pcie_slots),
         Relation(gpu, board, _widths, _first("form_factor"), _positions),
+        Relation(gpu, board, len, _first("socket"), _mainstream),
         Relation(
             gpu,
             case,

@@ -1,4 +1,4 @@
-"""The models worth running first, and the best model for each purpose.
+"""The models worth running first, and the best model for each use.
 
 Models are ordered by `worth`: the score of their answers (`shiomi.rig.model.quality`), less what
 the format loses, and a bonus for speed beyond the floor. Models that are slower than the floor,
@@ -7,15 +7,16 @@ or that may not fit, come last.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
+from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.fit import Runs
-from shiomi.rig.estimate.use import USES, Use, worth
+from shiomi.rig.estimate.use import USES, Use, best_for, capability, worth
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quality import Quality, quality_table
 
-__all__ = ["LONG_CONTEXT", "best_per_purpose", "in_order", "usable"]
-
-LONG_CONTEXT = 65_536  # tokens that have to fit for long documents
+__all__ = ["best_per_use", "in_order", "usable"]
 
 
 def usable(runs: Runs) -> bool:
@@ -33,32 +34,26 @@ def in_order(
         key=lambda x: (
             not usable(x),
             x.decode is None,
+            not use.serves(x.known),
             -worth(x, use, quality).worth,
             x.known.name,
         ),
     )
 
 
-def best_per_purpose(
-    found: Iterable[Runs], *, language: str | None = None, quality: Quality | None = None
+def best_per_use(
+    models: Sequence[KnownModel],
+    machine: Machine,
+    uses: Mapping[str, Use],
+    *,
+    calibration: Calibration | None = None,
 ) -> dict[str, Runs]:
-    """Return the best run for chat, code, long documents, and the reader's language.
-
-    Purposes that nothing serves are absent.
-    """
-    runs = [x for x in found if usable(x)]
-    purposes: dict[str, tuple[str, Callable[[Runs], bool]]] = {
-        "chat": ("chat", lambda x: "chat" in x.known.purposes),
-        "code": ("code", lambda _: True),
-        "long": ("long", lambda x: "chat" in x.known.purposes and x.context >= LONG_CONTEXT),
-    }
-    if language:
-        purposes[language] = (
-            "chat",
-            lambda x: language in x.known.languages and "chat" in x.known.purposes,
+    """Return the best run for each use, as `plan` judges a machine; uses without one are absent."""
+    quality = quality_table()
+    found = {
+        name: best_for(
+            capability(models, use, quality), machine, use, quality, calibration=calibration
         )
-    best = {}
-    for purpose, (use, serves) in purposes.items():
-        if able := in_order((x for x in runs if serves(x)), USES[use], quality):
-            best[purpose] = able[0]
-    return best
+        for name, use in uses.items()
+    }
+    return {name: best.runs for name, best in found.items() if best is not None}

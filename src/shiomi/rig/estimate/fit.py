@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from shiomi.rig.errors import RigError, SettingError
 from shiomi.rig.estimate.coefficients import Calibration
@@ -208,7 +209,7 @@ class _Task:
     def attempt(self, quantisation: str, place: Place, gpus: int) -> Runs | None:
         """Return the model in this format and place; None if it does not fit."""
         setting = replace(self.setting, quantisation=quantisation, place=place, gpus=max(1, gpus))
-        needed = memory(self.known.model, setting)
+        needed = _memory(self.known.model, setting)
         fitting = _fits(needed, self.machine, place, gpus)
         if fitting is None:
             return None
@@ -278,6 +279,9 @@ def speeds(
         as_people_measure(decode, model, gpus[0], "decode", most=most, calibration=calibration),
         as_people_measure(prefill, model, gpus[0], "prefill", calibration=calibration),
     )
+
+
+_memory = lru_cache(maxsize=8192)(memory)  # a planner asks the same of hundreds of machines
 
 
 def _fits(

@@ -9,15 +9,12 @@ the factor of its GPU type.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from functools import cache
-from importlib import resources
-from typing import Any
 
 from shiomi.rig.estimate.assumed import multiples
 from shiomi.rig.estimate.coefficients import Calibration, choose
+from shiomi.rig.estimate.newer import people_table
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_terms
@@ -30,6 +27,7 @@ __all__ = ["KINDS", "age_of", "as_people_measure", "correction", "fastest", "kin
 KINDS = ("plain", "mixed", "experts")
 _READING = 4  # of the terms of a step: weights, then caches of three kinds
 _OLD = "2024"
+_DOUBTS = {"experts", "everything"}  # weights in RAM, or an architecture that nobody measured
 _REPEATS = (0.93, 1.08)  # of one model on one machine; other formats, contexts and prompts
 
 
@@ -76,7 +74,7 @@ def correction(
 
     `own` False leaves the factor of the GPU type out.
     """
-    table = _table()[phase]
+    table = people_table()[phase]
     kind = kind_of(model)
     factor = table["centres"][age_of(gpu, phase)][kind]
     known = table["gpus"].get(gpu.name)
@@ -101,7 +99,7 @@ def as_people_measure(
     what physics allows. `calibration` is a measurement on this machine: other models share a part
     of what it differs by.
     """
-    table = _table()
+    table = people_table()
     factor, low, high = correction(model, gpu, phase)
     rests: tuple[Text, ...] = (basis("people", rows=table[phase]["rows"]),)
     measured = calibration and (calibration.decode if phase == "decode" else calibration.prefill)
@@ -118,7 +116,7 @@ def as_people_measure(
         low /= max(model.assumed.weights[1], model.assumed.caches[1])
         shape = model.assumed.weights[0]
         high /= min(shape, model.assumed.caches[0]) if phase == "decode" else shape
-    elif "experts" not in {getattr(x, "key", "") for x in estimate.basis}:
+    elif not _DOUBTS & {getattr(x, "key", "") for x in estimate.basis}:
         least, greatest = 1.0, 1.0  # the bounds of the tables are replaced
     if estimate.unit == "s":
         factor, low, high = 1 / factor, 1 / high, 1 / low
@@ -131,10 +129,3 @@ def as_people_measure(
         (*estimate.basis, *rests),
         tuple(dict.fromkeys((*estimate.sources, table["source"]))),
     )
-
-
-@cache
-def _table() -> dict[str, Any]:
-    text = resources.files(__package__).joinpath("data/people.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
-    return table

@@ -24,6 +24,7 @@ from dataclasses import replace
 from shiomi.rig.errors import MachineError, RigError
 from shiomi.rig.estimate.assumed import assuming_of_speed
 from shiomi.rig.estimate.coefficients import Coefficients, choose
+from shiomi.rig.estimate.newer import newer_seconds
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.ram_speed import (
     expert_read_seconds,
@@ -81,7 +82,11 @@ def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
     seconds = 0.0
     for share, gpu, coefficients in zip(_shares(used), used, chosen, strict=True):
         terms = decode_terms(model, gpu, setting, gpus=len(used), experts=experts)
-        seconds += share * coefficients.factor * _dot(coefficients, terms)
+        named = dict(zip(DECODE_TERMS, terms, strict=True))
+        seconds += share * (
+            coefficients.factor * _dot(coefficients, terms)
+            + newer_seconds(model, gpu, coefficients, named, setting.engine)
+        )
     if setting.tensor_split and len(used) > 1:
         seconds = _split_seconds(seconds, model, chosen, len(used))
     low, high = _bounds(chosen)

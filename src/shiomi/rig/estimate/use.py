@@ -11,7 +11,7 @@ from shiomi.rig.estimate.fit import Floor, Runs, fit_model
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.known_models import KnownModel
-from shiomi.rig.model.quality import Quality, format_loss, quality_table
+from shiomi.rig.model.quality import Quality, format_loss, knowledge, quality_table
 
 __all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "worth"]
 
@@ -28,7 +28,13 @@ class Use:
     setting: Setting
     floor: Floor
     purpose: str = "chat"
+    facts: bool = True  # answers need facts, so that the model's size counts
     language: str | None = None  # that the makers must name, ISO 639
+
+    def score(self, known: KnownModel, quality: Quality) -> tuple[float, bool]:
+        """Return the score of a model for this use, and whether it is in the table."""
+        score, listed = quality.score(known, self.column)
+        return score + (knowledge(known) if self.facts else 0.0), listed
 
     def serves(self, known: KnownModel) -> bool:
         """Return whether the model is made for this use."""
@@ -47,6 +53,7 @@ USES = {
             Setting(context=32_768, prompt=16_384),
             Floor(write=15, read=250),
             purpose="code",
+            facts=False,
         ),
         Use("long", "long", Setting(context=65_536, prompt=49_152), Floor(write=8, read=200)),
         Use(
@@ -79,7 +86,7 @@ class Capability:
 
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
     """Return what a run is worth: the score, and 1.5 points per doubling of the lower bound."""
-    score, listed = quality.score(runs.known, use.column)
+    score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)
     bonus = 0.0
     if runs.decode is not None and runs.decode.low > 0:
@@ -148,5 +155,5 @@ def capability(
 ) -> list[tuple[float, KnownModel]]:
     """Return the models that serve a use, the highest score first."""
     table = quality or quality_table()
-    found = [(table.score(x, use.column)[0], x) for x in models if use.serves(x)]
+    found = [(use.score(x, table)[0], x) for x in models if use.serves(x)]
     return sorted(found, key=lambda x: (-x[0], x[1].name))

@@ -1,10 +1,14 @@
 """How good a model's answers are, for a use: a dated table, and a rule for models that it lacks.
 
-`data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, with their source.
-A model that is not listed gets a score by rule: capacity is the geometric mean of all parameters
-and of the parameters read per token, and one year counts as a doubling of it. The rule was fitted
-by eye to
-the table and takes three points off, because nobody published a score.
+`data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, each with its
+basis, date and source. A model that is not listed gets a score by rule: capacity is the geometric
+mean of all parameters and of the parameters read per token, and one year counts as a doubling of
+it. The rule was fitted by eye to the table and takes three points off, because nobody published a
+score.
+
+The index measures reasoning and agents. Models below 32 B trail larger ones in facts at the same
+index (artificialanalysis.ai, sub-32b-open-weights, 2026-04-14). `knowledge` adds points for size
+where answers need facts; one point per doubling is a judgement.
 """
 
 from __future__ import annotations
@@ -21,7 +25,15 @@ from shiomi.rig.errors import ModelFileError
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quantisation import find_quantisation
 
-__all__ = ["QUALITY_DATE", "Quality", "doublings", "format_loss", "quality_table", "read_quality"]
+__all__ = [
+    "QUALITY_DATE",
+    "Quality",
+    "doublings",
+    "format_loss",
+    "knowledge",
+    "quality_table",
+    "read_quality",
+]
 
 QUALITY_DATE = "2026-11-29"
 COLUMNS = ("chat", "code", "long")
@@ -29,10 +41,13 @@ _FIRST_YEAR = 2023
 _RULE = (34.4, 9.0, 4.0)  # doublings at the score of the last figure, points per doubling
 _MOST = 50.0
 _MOST_BYTES = 1_000_000
-# Points that a format below these bits per weight loses; llama.cpp's perplexities of Llama 3 70B
-# give the order, the points are a judgement.
-_LOSSES = ((8.0, 0.0), (6.0, 0.2), (5.2, 0.6), (4.5, 1.2), (4.1, 1.6), (3.7, 4.0), (2.95, 6.5))
-_LARGEST_LOSS = 10.0
+# Points that a format of at least these bits per weight loses: 32 times the divergence from the
+# unquantised answers, as MiniMax-M2.7 shows it (0.025 at 4.9 bits, 0.051 at 3.8, 0.064 at 3.5, 0.12
+# at 2.8; huggingface.co/Goldkoron/MiniMax-M2.7). The factor is a judgement.
+_LOSSES = ((8.0, 0.0), (6.0, 0.2), (5.2, 0.5), (4.5, 0.8), (4.1, 1.4), (3.4, 2.0), (2.9, 3.8))
+_LARGEST_LOSS = 8.0
+_NO_KNOWLEDGE = 30e9  # parameters up to which nothing is added or taken off
+_MOST_KNOWLEDGE = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +75,12 @@ def doublings(known: KnownModel) -> float:
         year, month = known.released.split("-")
         years = int(year) - _FIRST_YEAR + (int(month) - 1) / 12
     return math.log2(capacity) + years
+
+
+def knowledge(known: KnownModel) -> float:
+    """Return the points that a model's size adds where answers need facts."""
+    doubled = math.log2(max(1.0, known.model.parameters / _NO_KNOWLEDGE))
+    return min(_MOST_KNOWLEDGE, doubled)
 
 
 def format_loss(quantisation: str) -> float:

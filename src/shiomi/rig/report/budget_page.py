@@ -72,12 +72,14 @@ def _answer(answer: Answer, currency: str, running: Running, language: str) -> d
     parts = [
         f"{say(language, 'category', x.part.category)}: "
         + (f"{x.quantity} × " if x.quantity > 1 else "")
-        + f"{x.part.name} ({say(language, 'plan', x.offer.condition)}, {money(x.price, currency)})"
+        + f"{x.part.name} ({say(language, 'plan', x.offer.condition)}, {money(x.price, currency)};"
+        f" {x.offer.date.isoformat()}, {x.offer.shop})"
         for x in answer.lines
     ]
     if answer.whole is not None:
         condition = say(language, "plan", answer.whole.condition)
-        parts = [f"{answer.whole.name} ({condition}); {answer.whole.source}"]
+        date = answer.whole.date.isoformat()
+        parts = [f"{answer.whole.name} ({condition}; {date}, {answer.whole.source})"]
     return {
         "price": answer.price,
         "shown": money(answer.price, currency),

@@ -83,14 +83,8 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
     if decode is not None:
         lines.append(phrase("rests", basis=texts_of(decode.basis, language)))
     if example:
-        lines.append(phrase("example", date=_date(best)))
+        lines.append(phrase("example"))
     return "\n".join(lines) + "\n"
-
-
-def _date(answer: Answer) -> str:
-    if answer.whole is not None:
-        return answer.whole.date.isoformat()
-    return max(line.offer.date for line in answer.lines).isoformat()
 
 
 def _capability(found: Capability, language: str) -> str:
@@ -113,7 +107,7 @@ def _capability(found: Capability, language: str) -> str:
 def _parts(answer: Answer, currency: str, language: str) -> list[str]:
     if answer.whole is not None:
         condition = say(language, "plan", answer.whole.condition)
-        return [f"  {condition}; {answer.whole.source}"]
+        return [f"  {condition}, {answer.whole.date.isoformat()}; {answer.whole.source}"]
     rows = []
     for line in answer.lines:
         count = f"{line.quantity} x " if line.quantity > 1 else ""
@@ -123,6 +117,8 @@ def _parts(answer: Answer, currency: str, language: str) -> list[str]:
                 f"{count}{line.part.name}",
                 say(language, "plan", line.offer.condition),
                 money(line.price, currency),
+                line.offer.date.isoformat(),
+                line.offer.shop.partition(";")[0],
             ]
         )
     return text_table(rows, right=(3,))
@@ -173,6 +169,7 @@ def budget_json(plan: BudgetPlan, running: Running, language: str = "en") -> dic
                     "price": line.offer.price,
                     "condition": str(line.offer.condition),
                     "date": line.offer.date.isoformat(),
+                    "basis": line.offer.shop,
                 }
                 for line in x.lines
             ],

@@ -12,6 +12,7 @@ from shiomi.rig.estimate.assumed import without
 from shiomi.rig.estimate.fit import Floor, Runs
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Place, Setting
+from shiomi.rig.estimate.use import USES
 from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.report.table import figure, filled, text_table, text_width, tokens_text, wrapped
 from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
@@ -99,7 +100,7 @@ def fit_text(
         lines.append(phrase("more", count=len(runs) - len(shown)))
     if best:
         chosen = [[f"  {_purpose(key, language)}", _choice(x, language)] for key, x in best.items()]
-        lines += ["", phrase("best", speed=f"{floor.write:g}"), *text_table(chosen)]
+        lines += ["", phrase("best"), *text_table(chosen)]
     elif runs:
         lines += ["", phrase("none_fast", speed=f"{floor.write:g}")]
     if narrow and any(x.place is Place.EXPERTS_IN_RAM for x in shown):
@@ -259,7 +260,7 @@ def _choice(runs: Runs, language: str) -> str:
 
 
 def _purpose(key: str, language: str) -> str:
-    if key in ("chat", "code", "long"):
+    if key in USES:
         return say(language, "purpose", key)
     return say(language, "purpose", "language", {"language": key})
 

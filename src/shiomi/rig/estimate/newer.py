@@ -1,0 +1,83 @@
+"""What newer engines changed since the coefficients were fitted, and layers those rows lack.
+
+The rows of 2024 are of Llama 3 alone, those of the community of dense models. Since then the
+engines launch a layer's work in less time (CUDA graphs) and unpack quantised weights faster, while
+layers with experts or states take longer per layer than dense ones. The changes are fitted on rows
+of other people (`python -m benchmarks.rig.people`) and are in `data/people.json`. An engine with a
+date ("llama.cpp@2024-05") is estimated without them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from shiomi.rig.estimate.coefficients import Coefficients
+from shiomi.rig.machine.machine import Gpu
+from shiomi.rig.model.model import LayerKind, Model
+
+__all__ = ["COVERED", "Changes", "added_seconds", "newer_seconds", "people_table"]
+
+COVERED = frozenset({"2026-08-rocm", "4c7e989-cuda"})  # fitted with experts and states
+_OLD = "2024"
+
+Changes = Mapping[str, float]
+"""`old_layers` and `old_unpacking`: shares of those terms that are left since 2024; `experts` and
+`linear`: microseconds that such a layer takes longer; `discrete_amd`: how many times that."""
+
+
+@cache
+def people_table() -> dict[str, Any]:
+    """Return data/people.json as it is."""
+    text = resources.files(__package__).joinpath("data/people.json").read_text("utf-8")
+    table: dict[str, Any] = json.loads(text)
+    return table
+
+
+def newer_seconds(
+    model: Model, gpu: Gpu, chosen: Coefficients, terms: Mapping[str, float], engine: str
+) -> float:
+    """Return the seconds that a step takes longer, negative if shorter, than `chosen` says.
+
+    `terms` are those of one decoding step, unweighted.
+    """
+    if "@" in engine:
+        return 0.0
+    weighted = {x: chosen.factor * chosen.terms[x] * terms[x] for x in ("layers", "unpacking")}
+    return added_seconds(
+        people_table()["decode"]["changes"],
+        str(gpu.vendor),
+        old=chosen.version.startswith(_OLD),
+        covered=chosen.version in COVERED,
+        layers=(
+            weighted["layers"],
+            sum(bool(x.experts) for x in model.layers),
+            sum(x.kind is LayerKind.LINEAR for x in model.layers),
+        ),
+        unpacking=weighted["unpacking"],
+    )
+
+
+def added_seconds(
+    changes: Changes,
+    vendor: str,
+    *,
+    old: bool,
+    covered: bool,
+    layers: tuple[float, int, int],
+    unpacking: float,
+) -> float:
+    """Return the seconds to add; `layers`: seconds of all, how many have experts, and states."""
+    overhead, experts, linear = layers
+    added = 0.0
+    if old and vendor == "nvidia":
+        added += (changes["old_layers"] - 1) * overhead
+    if old and vendor == "apple":
+        added += (changes["old_unpacking"] - 1) * unpacking
+    if not covered:
+        times = changes["discrete_amd"] if vendor == "amd" else 1.0
+        added += times * 1e-6 * (changes["experts"] * experts + changes["linear"] * linear)
+    return added

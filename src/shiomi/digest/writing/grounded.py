@@ -11,7 +11,7 @@ from shiomi.digest.document import Origin, Sentence
 from shiomi.digest.languages import Language
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.extract import Quote
-from shiomi.digest.writing.grounding import Fault, faults
+from shiomi.digest.writing.grounding import Fault, faults, unquoted
 from shiomi.digest.writing.prompt import LONGEST_SENTENCE, SLOTS, Claim, Draft, Fallen
 from shiomi.digest.writing.sentences import is_japanese, sentences
 
@@ -64,7 +64,8 @@ def ground(
         place: list[Sentence] = getattr(grounded, PARTS[slot])
         kept = 0
         claims = [*getattr(draft, slot), *(getattr(second, slot) if second else ())]
-        for text, cited in _sentences(claims, shown):
+        for said_text, cited in _sentences(claims, shown):
+            text = unquoted(said_text, cited) if language.code == "ja" else said_text
             if _is_said(text, said) or kept >= most or text.rstrip("。.").casefold() in titles:
                 continue
             found = next(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from shiomi.digest.writing.aboutness import Subject, support
+from shiomi.digest.writing.contradiction import contradictions
 from shiomi.digest.writing.evidence import Item
 from shiomi.digest.writing.names import (
     Holding,
@@ -30,9 +31,9 @@ from shiomi.digest.writing.numerals import (
     is_near,
     quantities,
 )
-from shiomi.digest.writing.sentences import is_instruction
+from shiomi.digest.writing.sentences import is_instruction, is_japanese
 
-__all__ = ["Fault", "faults", "is_grounded"]
+__all__ = ["Fault", "faults", "is_grounded", "unquoted"]
 
 LONGEST = {"ja": 240}
 LONGEST_LATIN = 420
@@ -40,7 +41,7 @@ SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
 # Log likelihood ratio below which a sentence counts as one on another subject. Advice is compared
 # with the whole story. Set by benchmarks/digest/grounding_unseen.py on its odd stories.
-SUPPORT, SUPPORT_OF_ADVICE = 0.5, 0.0
+SUPPORT, SUPPORT_OF_ADVICE = 1.0, 0.3
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "So", "Mn", "Me"})
 _MARKUP = re.compile(
@@ -69,6 +70,7 @@ _ASSISTANT = re.compile(
     r"|\bhere (?:is|are) (?:the|your)\b|\bi (?:cannot|can't|am unable|am sorry)\b",
     re.IGNORECASE,
 )
+_COUNTED_NAME = re.compile(r"([A-Za-z])(\d+)(?=枚|台|基|個|本|つ)")  # GPU1枚
 _REPEATED = re.compile(r"(.{6,40})(?:.{0,3}\1){2}")  # small models fall into loops
 _HIRAGANA = re.compile(r"[\u3041-\u309f]")
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff々]")
@@ -115,6 +117,7 @@ def faults(
         yield Fault("evidence", "cites none")
         return
     yield from _form(text, language)
+    text = _COUNTED_NAME.sub(r"\1 \2", text)
     holding = _holding(tuple(item.text for item in cited))
     yield from _quotations(text, holding)
     yield from _quantities(text, tuple(item.text for item in cited))
@@ -128,6 +131,9 @@ def faults(
     )
     if language == "en":
         yield from _unknown_words(text, holding)
+    if language == "ja" and not advice:
+        yield from (Fault("contradiction", one) for one in
+                    contradictions(text, [item.text for item in cited]))  # fmt: skip
     yield from _about(text, [item.text for item in (story if advice and story else cited)],
                       language, advice)  # fmt: skip
 
@@ -179,6 +185,20 @@ def _is_in(text: str, language: str) -> bool:
     return not japanese and plain >= 0.5 * len(words)
 
 
+def unquoted(text: str, cited: Sequence[Item]) -> str:
+    """Return a Japanese sentence without the marks around translated words.
+
+    「」 around words that English evidence cannot hold would pass for a quotation.
+    """
+    if is_japanese("\n".join(item.text for item in cited)):
+        return text
+    return re.sub(
+        r"「([^「」『』]{1,40})」",
+        lambda found: found[1] if is_japanese(found[1]) else found[0],
+        text,
+    )
+
+
 def _quotations(text: str, holding: Holding) -> Iterator[Fault]:
     parts = quoted_parts(text)
     if parts is None:
@@ -200,6 +220,8 @@ def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
     for quantity in claimed:
         if quantity.value == "1" and quantity.unit is None:
             continue  # "1つの", "1回": an article, as 一
+        if _is_enumerated(text, quantity):
+            continue
         units = held.get(quantity.value)
         if units is None:
             near = [units for value, units in held.items() if is_near(text, quantity, value)]
@@ -208,6 +230,21 @@ def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
             yield Fault("number", quantity.text)
     if _loose_digit(text):
         yield Fault("number", text)
+
+
+def _is_enumerated(text: str, quantity: Quantity) -> bool:
+    """Whether a number counts the names listed before it: 7B・13B・32Bの3サイズ."""
+    found = re.search(rf"(?<![\d.]){re.escape(quantity.text)}{_COUNTS_NAMES}", text)
+    listed = _LISTED.search(text[: found.start()]) if found else None
+    if listed is None or not quantity.value.isdigit():
+        return False
+    return len(re.split(r"[・、,/]|と", listed[1])) == int(quantity.value)
+
+
+_COUNTS_NAMES = r"\s?(?:種類?|サイズ|つ|モデル|版|機種|社|言語|形式|段階|点)"
+_LISTED = re.compile(
+    r"([A-Za-z0-9][\w.+ -]*(?:(?:[・、,/]|と)[A-Za-z0-9][A-Za-z0-9.+ -]*)+)の$", re.ASCII
+)
 
 
 def _is_held_quantity(word: str, held: dict[str, frozenset[str | None]]) -> bool:
@@ -219,6 +256,8 @@ def _is_held_quantity(word: str, held: dict[str, frozenset[str | None]]) -> bool
 def _agrees(quantity: Quantity, units: frozenset[str | None]) -> bool:
     if quantity.unit == "engagement":
         return False
+    if quantity.unit == "percent":  # a bare number is no percentage
+        return "percent" in units
     return quantity.unit is None or None in units or quantity.unit in units
 
 

@@ -163,10 +163,14 @@ class Holding:
         words = latin_words(text)
         if language == "en":
             words = list(_names_in_english(text))
-        for word in words:
-            if not (
-                language != "en" and word.casefold() in listed_words("common_latin")
-            ) and not self.holds_name(word):
+        for place, word in enumerate(words):
+            if language != "en" and word.casefold() in listed_words("common_latin"):
+                continue
+            # "Hugging Face" is held by "huggingface"
+            joined = ("".join(words[at : at + 2]) for at in (place - 1, place) if at >= 0)
+            if not self.holds_name(word) and not any(
+                one != word and self.holds_name(one) for one in joined
+            ):
                 yield word
         yield from self._missing_katakana(text)
 
@@ -237,9 +241,9 @@ _KANA = (
     ("n", "ナニヌネノマミムメモン"), ("h", "ハヒフヘホパピプペポバビブベボヴ"), ("r", "ラリルレロ"),
 )  # fmt: skip
 _CONSONANT = {kana: consonant for consonant, row in _KANA for kana in row}
-_SPELLINGS = (("ph", "h"), ("th", "s"), ("sh", "s"), ("sch", "s"), ("ch", "t"), ("ck", "k"),
-              ("x", "ks"), ("qu", "k"), ("ce", "s"), ("ci", "s"), ("cy", "s"), ("ge", "s"),
-              ("tion", "sn"))  # fmt: skip
+_SPELLINGS = (("ght", "t"), ("ph", "h"), ("th", "s"), ("sh", "s"), ("sch", "s"), ("ch", "t"),
+              ("ck", "k"), ("x", "ks"), ("qu", "k"), ("ce", "s"), ("ci", "s"), ("cy", "s"),
+              ("ge", "s"), ("tion", "sn"))  # fmt: skip
 _LETTERS = str.maketrans("gcqzjdmfpbvl", "kkksstnhhhhr", "aeiouywh")
 
 

@@ -45,8 +45,8 @@ _VAGUE = (
     ("tens of thousands", r"数万|何万"),
     ("millions", r"\bmillions\b|数百万|ミリオン"),
     ("billions", r"\bbillions\b|\btrillions\b|数億|数十億|ビリオン"),
-    ("third", r"\b(?:a|one|two)[- ]thirds?\b"),
-    ("quarter", r"\b(?:a|one|three)[- ]quarters?\b"),
+    ("third", r"\b(?:a|one|two)[- ]thirds?\b|3分の[12]"),
+    ("quarter", r"\b(?:a|one|three)[- ]quarters?\b|4分の[13]"),
     ("fraction", r"\b(?:a|one|two|three|four)[- ](?:fifth|sixth|seventh|eighth|ninth|tenth)s?\b"),
     ("several times", r"数倍|何倍|\bseveral times\b|\bmany times (?:as|more|faster)\b"),
 )
@@ -62,7 +62,7 @@ _UNITS = (
                    r"|(?:\s|-)?(?:points?|comments?|upvotes?|downvotes?|votes?|karma|likes?|stars?"
                    r"|views?|replies|scores?)\b"),
     ("percent", r"\s?(?:%|percent\b|per cent\b|パーセント|割)"),
-    ("dollar", r"\s?(?:ドル|dollars?\b|usd\b)"),
+    ("dollar", r"\s?(?:ドル|dollars?\b|usd\b|bucks?\b|\$(?!\d))"),
     ("yen", r"\s?(?:円|yen\b|jpy\b)"),
     ("euro", r"\s?(?:ユーロ|euros?\b|eur\b)"),
     ("ms", r"\s?(?:ミリ秒|ms\b|milliseconds?\b)"),
@@ -75,11 +75,11 @@ _UNITS = (
     ("year", r"[\s-]?(?:年間?|周年|years?\b|yrs?\b)"),
     ("kilobyte", r"\s?(?:kb|kib|キロバイト)(?![a-z])"),
     ("megabyte", r"\s?(?:mb|mib|メガバイト)(?![a-z])"),
-    ("gigabyte", r"\s?(?:gb|gib|ギガバイト)(?![a-z])"),
+    ("gigabyte", r"\s?(?:gb|gib|ギガバイト|gigs?|g)(?![a-z0-9])"),
     ("terabyte", r"\s?(?:tb|tib|テラバイト)(?![a-z])"),
     ("line", r"[\s-]?(?:行|lines?\b)"),
     ("person", r"\s?(?:人|名|people\b|users?\b|ユーザー|developers?\b|employees?\b)"),
-    ("times", r"\s?(?:倍|times\b|x(?![a-z0-9]))"),
+    ("times", r"[\s-]?(?:倍|times\b|folds?\b|x(?![a-z0-9]))"),
 )  # fmt: skip
 _UNIT_PATTERNS = tuple((name, re.compile(pattern, re.IGNORECASE)) for name, pattern in _UNITS)
 _CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
@@ -117,7 +117,7 @@ def quantities(text: str) -> list[Quantity]:
     folded = _without_ordinary(unicodedata.normalize("NFKC", fold_digits(text)))
     for name, pattern in _VAGUE_PATTERNS:
         found += [Quantity(name, None, match.group()) for match in pattern.finditer(folded)]
-    folded = re.sub(r"[数何][十百千万億兆]+", "・", folded)
+    folded = re.sub(r"[数何][十百千万億兆]+|[34]分の[123]", "・", folded)
     return [*found, *_figures(folded), *_kanji(folded), *_words(folded)]
 
 
@@ -128,7 +128,9 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
     ordinals ("5th"), month names, and words for one and two.
     """
     found: dict[str, set[str | None]] = {}
-    text = re.sub(r"(?<=\d)([x×%])\s?[-–~]\s?(?=\d)", r"\1 ", text)  # "2.5x-5x"
+    # "2.5x-5x", "2x32GB"
+    text = re.sub(r"(?<=\d)([x×])(?=\d)", r"\1 ", text, flags=re.IGNORECASE)
+    text = re.sub(r"(?<=\d)([x×%])\s?[-–~]\s?(?=\d)", r"\1 ", text)
     for quantity in quantities(text):
         found.setdefault(quantity.value, set()).add(quantity.unit)
     flat = unicodedata.normalize("NFKC", fold_digits(text)).casefold()
@@ -137,15 +139,22 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
         found.setdefault("1", set()).add(unit_at(flat, match.end()) or "one")
     for match in re.finditer(r"\b(?:dual|both|pair|couple|two)\b", flat):
         found.setdefault("2", set()).add(unit_at(flat, match.end()))
+    for match in _ONE_PERIOD.finditer(flat):  # "a week ago", "per month", "daily"
+        unit = match[1] or _ADVERBS[match[2]]
+        found.setdefault("1", set()).add(unit)
     if re.search(r"\bquad\b", flat):
         found.setdefault("4", {None})
     for word in re.findall(r"[a-z]+", flat):
         if word in _MONTHS:
             found.setdefault(str(_MONTHS[word]), set()).add("month")
+    for digits, suffix in re.findall(rf"({_DIGITS})(k|m|b)(?![a-z0-9])", flat):  # "coder-32b-q8"
+        if (value := _value(digits)) is not None:
+            found.setdefault(_plain(value * _SUFFIXES[suffix]), {None})
     for digits in re.findall(_DIGITS, flat):
         for part in (digits, *digits.split(",")):
-            if (value := _value(part.rstrip(",."))) is not None:
-                found.setdefault(_plain(value), {LOOSE})
+            value = _value(part.rstrip(",."))
+            # "v0.10.0" is a version, and no decimal number
+            found.setdefault(part if value is None else _plain(value), {LOOSE})
     return found
 
 
@@ -161,6 +170,12 @@ def is_near(text: str, quantity: Quantity, held: str) -> bool:
     return abs(claimed - real) <= abs(real) / 10
 
 
+_ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year",
+            "annual": "year", "hourly": "hour", "overnight": "day"}  # fmt: skip
+_ONE_PERIOD = re.compile(
+    r"(?:\b(?:an?|per|each|every|last|past|next|whole)\s|/\s?)(second|minute|hour|day|week|month|year)\b"
+    rf"|\b({'|'.join(_ADVERBS)})"
+)
 _ABOUT_BEFORE = re.compile(r"約|およそ|ほぼ|だいたい|~|〜")
 _ABOUT_AFTER = re.compile(r"ほど|程度|前後|近く|余り|あまり|[強弱超]|くらい|ぐらい|以上|以下")
 _MONTHS = {

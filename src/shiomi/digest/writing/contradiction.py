@@ -1,0 +1,190 @@
+"""Contradictions between a Japanese sentence and its English evidence, found without a model.
+
+Words of the sentence are aligned with the evidence sentences that support it best. Then five
+signs are compared: negation, opposites ("faster" and 遅い), "only", "all", and which name goes with
+which number. A sign that is not clear is not used: most contradictions are not found.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from shiomi.digest.writing.aboutness import Subject, stems_of, support
+from shiomi.digest.writing.extract import tokens
+from shiomi.digest.writing.names import folded, latin_words
+from shiomi.digest.writing.sentences import is_japanese, sentences
+
+__all__ = ["contradictions"]
+
+MOST_SENTENCES = 80  # of the evidence
+NEAR = 1.5  # of log likelihood below the best supporting sentence
+MOST_NEAR = 3  # supporting sentences
+REACH = 5  # words that a negation covers
+CHANCE = 0.1  # of a translated word in other evidence, at most
+
+_NOT = re.compile(
+    r"\b(?:not|no|never|neither|nor|without|cannot|none|nothing|nobody|hardly|unable|no longer"
+    r"|dont|doesnt|isnt|cant|wont|didnt|\w+n't)\b"
+)
+_NAME_OR_NUMBER = re.compile(
+    r"(?P<name>[a-z][a-z0-9.+-]*(?: [a-z0-9][a-z0-9.+-]*)*)|(?P<number>\d[\d,.]*\d|\d)",
+    re.ASCII,
+)
+_QUOTED = re.compile(r"[“「『\"][^“”「」『』\"]*[”」』\"]")
+_UNBOUND = re.compile(
+    r"no longer limited|not limited|n't limited|not (?:only|just)|n't (?:only|just)"
+)
+_CLAUSE = re.compile(r"[,;:.()!?\n—–]|\b(?:but|although|though|while|because|and)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """Patterns of signs in both languages."""
+
+    name: str
+    said: re.Pattern[str]  # in the Japanese sentence
+    unsaid: re.Pattern[str]  # parts of the Japanese sentence that are not this sign
+    needs: re.Pattern[str]  # in the evidence, if the sentence has the sign
+    against: re.Pattern[str] | None  # in the evidence; None: missing `needs` is enough
+    whole: bool  # whether `needs` may stand anywhere in the cited evidence
+
+
+@lru_cache(maxsize=1)
+def _tables() -> tuple[tuple[_Signs, ...], re.Pattern[str]]:
+    path = files("shiomi.digest.writing").joinpath("polarity.toml")
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    found = []
+    for row in data["sign"]:
+        against = row.get("against")
+        found.append(
+            _Signs(
+                row["name"],
+                re.compile(row["said"]),
+                re.compile(row.get("unsaid", r"(?!)")),
+                re.compile(row["needs"]),
+                re.compile(against) if against else None,
+                row.get("whole", False),
+            )
+        )
+    return tuple(found), re.compile(data["negative"])
+
+
+def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
+    """Yield what in a Japanese sentence contradicts its English evidence."""
+    evidence = "\n".join(texts)
+    if is_japanese(evidence) or not is_japanese(text):
+        return
+    text = _QUOTED.sub("・", text)  # quotations are compared word for word elsewhere
+    yield from _swapped(text, evidence)
+    best = _supporting(text, texts)
+    if not best:
+        return
+    signs, negative = _tables()
+    near, whole = (_UNBOUND.sub("", one) for one in ("\n".join(best), folded(evidence)))
+    for sign in signs:
+        if not sign.said.search(sign.unsaid.sub("・", text)):
+            continue
+        if sign.needs.search(whole if sign.whole else near):
+            continue
+        if sign.against is None or sign.against.search(near):
+            yield sign.name
+    if not negative.search(text):
+        yield from _negated(text, best)
+
+
+def _supporting(text: str, texts: Sequence[str]) -> list[str]:
+    """Return the evidence sentences that support the text best, folded; none if none does."""
+    rows = [one for item in texts for one in sentences(item)][:MOST_SENTENCES]
+    scored = []
+    for row in rows:
+        score = support(text, Subject((row,)), "ja")
+        if score is not None and score > 0:
+            scored.append((score, folded(row)))
+    if not scored:
+        return []
+    scored.sort(key=lambda one: -one[0])
+    best = scored[0][0]
+    return [row for score, row in scored[:MOST_NEAR] if score >= best - NEAR]
+
+
+def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
+    """Yield words that the sentence affirms and that the evidence has only under a negation."""
+    found: dict[str, list[bool]] = {}
+    for row in best:
+        covered = _covered(row)
+        for name, pattern in _patterns(text):
+            for match in pattern.finditer(row):
+                under = any(start <= match.start() < end for start, end in covered)
+                found.setdefault(name, []).append(under)
+    yield from (f"not {name}" for name, under in found.items() if all(under))
+
+
+def _covered(row: str) -> list[tuple[int, int]]:
+    """Return the places of a sentence that stand under a negation."""
+    found = []
+    for match in _NOT.finditer(row):
+        rest = row[match.end() :]
+        if clause := _CLAUSE.search(rest):
+            rest = rest[: clause.start()]
+        words = re.match(rf"(?:\s*\S+){{0,{REACH}}}", rest)
+        found.append((match.end(), match.end() + (words.end() if words else 0)))
+    return found
+
+
+def _patterns(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
+    """Yield the comparable words of a sentence, each with its pattern in English."""
+    for word in dict.fromkeys(latin_words(text)):
+        for token in tokens(word):
+            yield token, re.compile(rf"(?<![a-z0-9]){re.escape(token)}")
+    yield from stems_of(text, chance=CHANCE)
+
+
+def _swapped(text: str, evidence: str) -> Iterator[str]:
+    """Yield two names whose numbers the sentence has the wrong way round."""
+    said = _bound(text)
+    if len(said) < 2:
+        return
+    rows = [folded(row) for row in re.split(r"\n|(?<=[.!?])\s", evidence)]
+    for place, (name, number) in enumerate(said):
+        for other, second in said[place + 1 :]:
+            if name == other or number == second:
+                continue
+            straight = _apart(rows, name, number), _apart(rows, other, second)
+            crossed = _apart(rows, name, second), _apart(rows, other, number)
+            if None in crossed:
+                continue
+            pairs = zip(straight, crossed, strict=True)
+            if all(a is None or (b is not None and b < a) for a, b in pairs):
+                yield f"{name} {second}, {other} {number}"
+
+
+def _bound(text: str) -> list[tuple[str, str]]:
+    """Return each number of a sentence with the Latin name before it, folded."""
+    flat = folded(text)
+    found, name, last = [], "", 0
+    for match in _NAME_OR_NUMBER.finditer(flat):
+        if match["name"]:
+            name = match["name"]
+        elif name and not flat[last : match.start()].endswith(tuple("第v")):
+            found.append((name, match["number"]))
+        last = match.end()
+    return found
+
+
+def _apart(rows: Sequence[str], name: str, number: str) -> int | None:
+    """Return the least distance of a name and a number in one line of the evidence."""
+    loose = r"[\s_(-]*".join(map(re.escape, re.findall(r"[a-z]+|\d[\d.]*", name)))
+    figure = re.compile(rf"(?<![\d.,]){re.escape(number)}(?![\d])")
+    least: int | None = None
+    for row in rows:
+        for one in re.finditer(rf"(?<![a-z0-9]){loose}", row):
+            for other in figure.finditer(row):
+                if other.start() >= one.end():  # a number follows its name
+                    distance = other.start() - one.end()
+                    least = distance if least is None else min(least, distance)
+    return least

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from shiomi import __version__
+from shiomi.cli.archive import archive
 from shiomi.cli.backup import backup, restore
 from shiomi.cli.collect import collect
 from shiomi.cli.demo import demo
@@ -95,6 +96,7 @@ for _command in (
     status,
     backup,
     restore,
+    archive,
     serve,
     mcp,
     rig,

@@ -58,6 +58,15 @@ class Database(Protocol):
     def begin(self) -> None:
         """Open a transaction for writing; other writers wait until it ends."""
 
+    def begin_reading(self) -> None:
+        """Open a transaction whose statements all read the state of one moment."""
+
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert new rows with their keys, and add their texts to the full-text index."""
+
+    def finish_load(self) -> None:
+        """Do what is necessary after the last `load`, before other rows are inserted."""
+
     def kept_folding(self, text: str) -> str | None:
         """Return the value of the column `folded` for this text."""
 

@@ -22,6 +22,7 @@ from psycopg.types.string import StrDumperUnknown
 
 from shiomi.digest.address import PostgresAddress
 from shiomi.digest.archive.folding import kept_folding
+from shiomi.digest.archive.loaded_texts import texts_to_index
 from shiomi.digest.archive.matching import Candidate, SearchFilters
 from shiomi.digest.archive.migrate import refuse_newer, shipped_migrations
 from shiomi.digest.archive.postgres_search import newest_matches
@@ -167,6 +168,38 @@ class PostgresDatabase:
             if self.in_transaction:
                 self.execute("ROLLBACK")
             raise
+
+    def begin_reading(self) -> None:
+        """Open a transaction that reads the state of one moment."""
+        self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert new rows with their keys, and index their texts."""
+        self.execute("SET LOCAL gin_pending_list_limit = '64MB'")
+        self._copy(table, columns, rows)
+        shorts = (
+            (key, short_words(text if flat is None else flat).split())
+            for key, text, flat in texts_to_index(table, columns, rows)
+        )
+        if found := [row for row in shorts if row[1]]:
+            self._copy(f"{table}_short", ("n", "words"), found)
+
+    def _copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        try:
+            with self._connection.cursor().copy(statement.encode()) as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.Error as error:
+            raise _explained(error, self.name) from error
+
+    def finish_load(self) -> None:
+        """Let new keys follow the loaded ones, and count values for the query planner."""
+        for table in ("thread", "title", "passage"):
+            self.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'n'), max(n)) FROM {table}"
+            )
+        self.execute("ANALYZE")
 
     def kept_folding(self, text: str) -> str | None:
         """The folded text, or None if it differs only in the case of a to z."""

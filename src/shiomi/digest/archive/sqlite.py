@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from shiomi.digest.archive.folding import kept_folding
+from shiomi.digest.archive.loaded_texts import texts_to_index
 from shiomi.digest.archive.matching import Candidate, SearchFilters
 from shiomi.digest.archive.migrate import check_migrated, migrate
 from shiomi.digest.archive.sqlite_search import newest_matches, short_words
@@ -93,6 +94,22 @@ class SqliteDatabase:
     def begin(self) -> None:
         """Open a transaction for writing."""
         self.execute("BEGIN IMMEDIATE")
+
+    def begin_reading(self) -> None:
+        """Open a transaction that reads the state of one moment."""
+        self.execute("BEGIN")
+
+    def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Insert new rows with their keys, and index their texts."""
+        self.executemany(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
+            rows,
+        )
+        for key, text, flat in texts_to_index(table, columns, rows):
+            self.index_text(table, key, text, flat)
+
+    def finish_load(self) -> None:
+        """Do nothing."""
 
     def kept_folding(self, text: str) -> str | None:
         """The folded text, or None if it differs only in the case of a to z."""

@@ -1,32 +1,79 @@
-"""How long pages of a large archive take, with the memory of the process.
+"""How fast the site answers: searches and stories of a large archive, and one digest's page.
 
-    python benchmarks/digest/site_speed.py FILE       # an archive, e.g. with 1,000,000 threads
+    python benchmarks/digest/site_speed.py build FOLDER            # 1,000,000 threads, once
+    python benchmarks/digest/site_speed.py search FOLDER [--datasette venv/bin/datasette]
+    python benchmarks/digest/site_speed.py page demo/shiomi.toml   # of `shiomi demo`
 
-Asks the site in this process (no sockets, no gate) for the searches of archive_scale.py and for
-200 stories. Beside it: plain FTS5 over the same trigram index, which returns ids alone.
+`build` takes the threads of archive_scale.py, and gives every tenth a comment (five titles) and
+every fourth a link to the next. Beside the archive it writes what one would write in ten lines: a
+table and FTS5 with its own tokenizer, in which words must be whole and Japanese needs spaces.
+
+`search` asks one worker over HTTP, without the gate, one request at a time: wall time, and
+processor time of the server. Beside it: plain FTS5 in this process, which only returns rows, and
+Datasette with its default settings over the table, but for the time limit of a query.
+
+`page` compares with a Starlette `FileResponse` of the same bytes: processor microseconds for one
+request in one process, and `wrk` against a server each. Budgets of the gate are raised, so that
+one client may ask without end; all else is the default.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import shutil
+import socket
 import sqlite3
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+import urllib.request
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.digest.archive_scale import QUERIES
+from benchmarks.digest.archive_scale import measure_plain, shifted_threads
+from starlette.applications import Starlette
+from starlette.responses import FileResponse
+from starlette.routing import Route
 
-from shiomi.digest.archive import Archive
-from shiomi.digest.config import Config
+from shiomi.digest.archive import Archive, LinkStore
+from shiomi.digest.archive.importing import import_file
+from shiomi.digest.config import Config, load_config
+from shiomi.digest.thread import Passage, PassageKind
+from shiomi.gate.asgi import GateMiddleware
+from shiomi.gate.policy import Budget, Rate
 from shiomi.site.app import create_app
+from shiomi.site.policy import site_policy
 
+MIX: dict[str, tuple[dict[str, str], ...]] = {
+    "rare": tuple({"q": q} for q in (
+        "zzzzqqqq", "how to write a compiler", "postgres performance", "haskell monad tutorial")),
+    "frequent": tuple({"q": q} for q in (
+        "rust", "open source", "machine learning", '"show hn"', "kubernetes", "C++", "1.0")),
+    "in every title": ({"q": "the"}, {"q": "how the"}, {"q": "a"}, {"q": "to the"}),
+    "one or two letters": ({"q": "e"}, {"q": "AI"}, {"q": "c#"}, {"q": "go lang"}),
+    "Japanese": ({"q": "規制"}, {"q": "言語"}, {"q": "データベース 性能"}),
+    "glossary": ({"q": "脆弱性"}, {"q": "暗号化"}, {"q": "機械学習"}),
+    "filtered": (
+        {"q": "rust", "community": "lobsters"}, {"q": "open source", "points": "500"},
+        {"q": "the", "community": "reddit/programming", "points": "100"},
+        {"q": "how the", "since": "2020-01-01", "until": "2020-03-01"}),
+    "later pages": ({"q": "rust", "page": "2"}, {"q": "the", "page": "3"},
+                    {"q": "machine learning", "page": "3"}),
+}  # fmt: skip
+ROUNDS = 5
+STORIES = 200
 FIREFOX = [
     (b"host", b"example.org"),
     (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
@@ -38,88 +85,294 @@ FIREFOX = [
     (b"sec-fetch-site", b"none"),
 ]
 Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, Headers, bytes]
 
 
-async def ask(app: Any, target: str, headers: Headers) -> tuple[int, dict[bytes, bytes], bytes]:
+def build(folder: Path, threads: int) -> None:
+    """Write the archive and the plain table, each once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = folder / "threads.jsonl"
+    with lines.open("wb") as file:
+        file.writelines(islice(shifted_threads(), threads))
+    measure_plain(lines, folder / "plain.sqlite3")
+    with Archive.open(folder / "shiomi.sqlite3") as archive:
+        import_file(archive, lines, read_at=1_609_459_200)
+        enrich(archive)
+
+
+def enrich(archive: Archive) -> None:
+    """Give every tenth thread a comment, and every fourth a link to the next."""
+    found = list(archive.threads(-(1 << 40), 1 << 40))
+    titles = [one.title for one in found]
+    archive.add(
+        (
+            replace(one, passages=(Passage(PassageKind.COMMENT, text, one.link, 3),))
+            for place, one in enumerate(found)
+            if place % 10 == 0
+            for text in [". ".join(titles[(7 * place + 1009 * n) % len(titles)] for n in range(5))]
+        ),
+        seen=1_900_000_000,
+    )
+    keys = LinkStore(archive).keys_of([one.uid for one in found])
+    pairs = (sorted(keys[place : place + 2]) for place in range(0, len(keys) - 1, 4))
+    LinkStore(archive).add([(a, b, "same_story", 0.95) for a, b in pairs])
+
+
+def search(folder: Path, datasette: str | None) -> None:
+    """Print the time of each kind of search, and of stories, for each program."""
+    file = folder / "shiomi.sqlite3"
+    with Archive.open(file, create=False, read_only=True) as archive:
+        print(f"{archive.status().threads:,} threads, {archive.size() / 1e6:,.0f} MB")
+        newest = archive.newest() or 0
+        uids = [one.uid for one in islice(archive.threads(0, newest), 0, STORIES * 50, 50)]
+    with serving("bare", folder) as (base, process):
+        _measure("site", MIX, lambda asked: f"{base}/search?{urlencode(asked)}", process)
+        stories = {"story page": tuple({"uid": uid} for uid in uids)}
+        _measure(
+            "site", stories, lambda one: f"{base}/story/{quote(one['uid'])}", process, rounds=1
+        )
+        print(f"site: {_memory(process)}")
+    words = {kind: asked for kind, asked in MIX.items() if kind not in ("filtered", "later pages")}
+    plain = sqlite3.connect(f"file:{folder / 'plain.sqlite3'}?mode=ro", uri=True)
+    figures = defaultdict(list)
+    for kind, some in words.items():
+        for asked in some * ROUNDS:
+            quoted = " ".join(f'"{word}"' for word in asked["q"].replace('"', "").split())
+            begun = time.perf_counter()
+            plain.execute(
+                "SELECT threads.* FROM fts JOIN threads ON threads.rowid = fts.rowid"
+                " WHERE fts MATCH ? ORDER BY rank LIMIT 20", (quoted,),
+            ).fetchall()  # fmt: skip
+            figures[kind].append((time.perf_counter() - begun) * 1e3)
+    for kind, values in figures.items():
+        _report("plain FTS5", kind, values)
+    _report("plain FTS5", "all", [one for values in figures.values() for one in values])
+    if datasette:
+        port = _free_port()
+        command = [datasette, "serve", str(folder / "plain.sqlite3"), "--port", str(port),
+                   "--setting", "sql_time_limit_ms", "20000"]  # fmt: skip
+        with _running(command, f"http://127.0.0.1:{port}/") as process:
+            base = f"http://127.0.0.1:{port}/plain/threads"
+            _measure("datasette", words,
+                     lambda one: f"{base}?_size=20&_search={quote(one['q'])}", process)  # fmt: skip
+
+
+def _measure(
+    name: str,
+    mix: dict[str, tuple[dict[str, str], ...]],
+    address: Callable[[dict[str, str]], str],
+    process: subprocess.Popen[bytes],
+    *,
+    rounds: int = ROUNDS,
+) -> None:
+    every, spent = [], _processor(process)
+    for kind, some in mix.items():
+        values = []
+        for asked in some * rounds:
+            begun = time.perf_counter()
+            try:
+                urllib.request.urlopen(address(asked)).read()
+            except OSError as error:
+                print(f"  {asked} answered {error}")
+            values.append((time.perf_counter() - begun) * 1e3)
+        _report(name, kind, values)
+        every += values
+    _report(name, "all", every)
+    spent = (_processor(process) - spent) / len(every) * 1e3
+    print(f"{name}: {spent:.1f} ms of processor for a request")
+
+
+def _report(name: str, kind: str, values: list[float]) -> None:
+    high = sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]
+    print(f"{name:12}{kind:20}p50 {statistics.median(values):7.1f} ms  p95 {high:7.1f} ms")
+
+
+def _processor(process: subprocess.Popen[bytes]) -> float:
+    fields = (
+        Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    )
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory(process: subprocess.Popen[bytes]) -> str:
+    lines = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8").splitlines()
+    peak = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return f"memory of the worker at most {peak / 1024:.0f} MiB"
+
+
+@contextmanager
+def serving(kind: str, where: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A server of this file's application `kind`."""
+    port = _free_port()
+    command = [sys.executable, __file__, "serve", kind, str(where), str(port)]
+    base = f"http://127.0.0.1:{port}"
+    with _running(command, f"{base}/healthz") as process:
+        yield base, process
+
+
+@contextmanager
+def _running(command: list[str], address: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(address).read()
+                break
+            except urllib.error.HTTPError:
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def application(kind: str, where: Path) -> Any:
+    """The application to measure: "file", "bare" or "gate"; `where` is a folder or shiomi.toml."""
+    if kind == "file":
+
+        async def answer(_: Any) -> FileResponse:
+            return FileResponse(where, media_type="text/html; charset=utf-8")
+
+        return Starlette(routes=[Route("/{path:path}", answer)])
+    folder = where.is_dir()
+    config = Config(archive=where / "shiomi.sqlite3") if folder else load_config(where)
+    if kind == "bare":
+        return create_app(config)
+    policy = site_policy()
+    much = Rate(10_000_000, 60.0, 10_000_000)
+    budgets = {name: Budget(much, much, much, None) for name in policy.budgets}
+    state = where.parent / "gate.state"
+    return GateMiddleware(create_app(config), replace(policy, budgets=budgets), state=state,
+                          dns=False)  # fmt: skip
+
+
+async def ask(app: Any, target: str, headers: Headers) -> Answer:
     """The status, the headers and the body of the answer to one request."""
     path, _, query = target.partition("?")
     scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
-        "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-        "root_path": "", "headers": headers, "client": ("192.0.2.1", 1),
-        "server": ("127.0.0.1", 80),
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
+        "method": "GET", "scheme": "http", "path": path, "raw_path": path.encode(),
+        "query_string": query.encode(), "root_path": "", "headers": headers,
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
     }  # fmt: skip
-    status, got, body = 0, {}, b""
+    sent: list[Any] = []
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def send(message: Any) -> None:
-        nonlocal status, got, body
-        if message["type"] == "http.response.start":
-            status, got = message["status"], dict(message["headers"])
-        else:
-            body += message.get("body", b"")
+        sent.append(message)
 
     await app(scope, receive, send)
-    return status, got, body
+    body = b"".join(one.get("body", b"") for one in sent[1:])
+    return sent[0]["status"], list(sent[0]["headers"]), body
 
 
-async def archive(path: Path) -> None:
-    """Print wall milliseconds of searches and stories, and the memory of this process."""
-    site = create_app(Config(archive=path))
-    with Archive.open(path, create=False) as opened:
-        print(f"{opened.status().threads:,} threads, {opened.size() / 1e6:,.0f} MB")
-        newest = opened.newest() or 0
-        uids = [one.uid for _, one in zip(range(200), opened.threads(0, newest), strict=False)]
-    plain = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-
-    async def search(query: str) -> None:
-        status, _, _ = await ask(site, f"/search?q={quote(query)}", FIREFOX)
-        if status != 200:
-            print(f"  {query!r} answered {status}")
-
-    def fts5(query: str) -> None:
-        words = " ".join(f'"{word}"' for word in query.replace('"', "").split())
-        plain.execute(
-            "SELECT rowid FROM title_text WHERE title_text MATCH ? ORDER BY rank LIMIT 20", (words,)
-        ).fetchall()
-
-    async def story(uid: str) -> None:
-        await ask(site, f"/story/{uid}", FIREFOX)
-
-    async def beside(query: str) -> None:
-        fts5(query)
-
-    _report("search page", [await _wall(search, one) for one in QUERIES])
-    _report("plain FTS5, ids alone", [await _wall(beside, one) for one in QUERIES])
-    _report("story page", [[await _once(story, one) for one in uids]])
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM"):
-            print(f"memory of the process at most {int(line.split()[1]) / 1024:.0f} MiB")
+async def page(config: Path, last: str = "2020-12-13") -> None:
+    """Print microseconds of a digest's page, and requests a second under wrk."""
+    with tempfile.TemporaryDirectory() as name:
+        own = Path(name) / "shiomi.toml"
+        shutil.copy(config, own)
+        shutil.copy(config.parent / "shiomi.sqlite3", Path(name))
+        bare, gate = application("bare", own), application("gate", own)
+        status, got, body = await ask(bare, f"/{last}", FIREFOX)
+        etag = [(b"if-none-match", dict(got)[b"etag"])]
+        assert status == 200
+        file = Path(name) / "page.html"
+        file.write_bytes(body)
+        cookie = await _cookie(gate, f"/{last}")
+        admitted = [*FIREFOX, (b"cookie", cookie)]
+        print(f"{len(body):,} bytes")
+        base = await _micros(application("file", file), f"/{last}", FIREFOX, 200)
+        print(f"FileResponse 200             {base:6.1f} µs")
+        for title, app, headers, expected in (
+            ("site without gate, 200", bare, FIREFOX, 200),
+            ("site, gate, cookie, 200", gate, admitted, 200),
+            ("site, gate, cookie, 304", gate, admitted + etag, 304),
+        ):
+            value = await _micros(app, f"/{last}", headers, expected)
+            print(f"{title:28} {value:6.1f} µs  {value / base:.2f} of the FileResponse")
+        if shutil.which("wrk"):
+            _wrk(file, own, f"/{last}", cookie, dict(got)[b"etag"])
 
 
-async def _once(step: Callable[[str], Any], value: str) -> float:
-    begun = time.perf_counter()
-    await step(value)
-    return (time.perf_counter() - begun) * 1e3
+async def _cookie(app: Any, path: str) -> bytes:
+    """The cookie of the gate, as a browser without JavaScript gets it."""
+    _, got, _ = await ask(app, path, FIREFOX)
+    seconds, _, target = dict(got)[b"refresh"].decode().partition("; url=")
+    tried = dict(got)[b"set-cookie"].partition(b";")[0]
+    await asyncio.sleep(int(seconds))
+    _, got, _ = await ask(app, target, [*FIREFOX, (b"cookie", tried)])
+    return next(value.partition(b";")[0] for key, value in got
+                if key == b"set-cookie" and b"Max-Age=0" not in value)  # fmt: skip
 
 
-async def _wall(step: Callable[[str], Any], value: str) -> list[float]:
-    await step(value)  # the first reads the file from the disk
-    return [await _once(step, value) for _ in range(3)]
+async def _micros(app: Callable[..., Awaitable[None]], path: str, headers: Headers,
+                  expected: int, count: int = 300) -> float:  # fmt: skip
+    """The least processor microseconds of a request, of five runs."""
+    values = []
+    for _ in range(5):
+        begun = time.process_time()
+        for _ in range(count):
+            status, _, _ = await ask(app, path, headers)
+            assert status == expected, status
+        values.append((time.process_time() - begun) / count * 1e6)
+    return min(values)
 
 
-def _report(name: str, figures: list[list[float]]) -> None:
-    every = sorted(one for some in figures for one in some)
-    place = min(len(every) - 1, int(0.95 * len(every)))
-    print(f"{name:28}median {statistics.median(every):8.1f} ms   p95 {every[place]:8.1f} ms")
+def _wrk(file: Path, config: Path, path: str, cookie: bytes, etag: bytes) -> None:
+    admitted = [f"{key.decode()}: {value.decode()}" for key, value in FIREFOX[1:]]
+    admitted.append(f"cookie: {cookie.decode()}")
+    fresh = [*admitted, f"if-none-match: {etag.decode()}"]
+    for title, kind, where, headers in (
+        ("FileResponse 200", "file", file, admitted),
+        ("site, gate, cookie, 200", "gate", config, admitted),
+        ("site, gate, cookie, 304", "gate", config, fresh),
+    ):
+        with serving(kind, where) as (base, _):
+            command = ["wrk", "-t1", "-c8", "-d5s", "--latency", f"{base}{path}"]
+            for header in headers:
+                command += ["-H", header]
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        wanted = ("99%", "Requests/sec", "Non-2xx")
+        lines = [" ".join(line.split()) for line in output.splitlines()]
+        print(f"wrk {title:28}", *(line for line in lines if line.startswith(wanted)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path)
-    asyncio.run(archive(parser.parse_args().file))
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("build")
+    verb.add_argument("folder", type=Path)
+    verb.add_argument("--threads", type=int, default=1_000_000)
+    verb = verbs.add_parser("search")
+    verb.add_argument("folder", type=Path)
+    verb.add_argument("--datasette")
+    verbs.add_parser("page").add_argument("config", type=Path)
+    verb = verbs.add_parser("serve")
+    verb.add_argument("kind")
+    verb.add_argument("where", type=Path)
+    verb.add_argument("port", type=int)
+    given = parser.parse_args()
+    if given.verb == "build":
+        build(given.folder, given.threads)
+    elif given.verb == "search":
+        search(given.folder, given.datasette)
+    elif given.verb == "page":
+        asyncio.run(page(given.config))
+    else:
+        import uvicorn
+
+        uvicorn.run(application(given.kind, given.where), port=given.port, log_level="error",
+                    access_log=False)  # fmt: skip
 
 
 if __name__ == "__main__":

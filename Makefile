@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 JOBS ?= 2
 
-.PHONY: help demo check test coverage lint lejepa gate benchmark docs dist clean
+.PHONY: help demo check test coverage lint lejepa gate benchmark docs dist deb clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,6 +41,9 @@ benchmark: $(VENV)/dev  ## the benchmarks that need nothing but this checkout
 dist: $(VENV)/pip  ## build the wheel and the source archive in ./dist/
 	@$(BIN)/python -m pip install --quiet build
 	$(BIN)/python -m build --outdir dist .
+
+deb: dist  ## build the Debian package in ./dist/, for the Debian release of this machine
+	sh deploy/deb/build.sh "$$(ls -t dist/shiomi-*.whl | head -1)" dist
 
 docs: $(VENV)/docs  ## build the documentation as pages in ./site/
 	$(BIN)/mkdocs build --strict --quiet

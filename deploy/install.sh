@@ -24,6 +24,14 @@ install -d -m 755 "$root/opt" "$root/etc/shiomi" "$root/etc/systemd/system" "$ro
 install -d -m 750 "$root/var/lib/shiomi"
 [ -x "$root/opt/shiomi/bin/python" ] || "$python" -m venv "$root/opt/shiomi"
 "$root/opt/shiomi/bin/python" -m pip install --quiet --upgrade "$wheel[site,gate,notify]"
+if [ -n "$root" ]; then
+    # Another root, a package or an image: its paths, and nothing that the services do not use.
+    "$root/opt/shiomi/bin/python" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null
+    grep -rlI "$root/opt" "$root/opt/shiomi/bin" "$root/opt/shiomi/pyvenv.cfg" \
+        | xargs sed -i "s|$root/opt|/opt|g"
+    find "$root/opt/shiomi" -depth \( -name __pycache__ -o -name tests \) \
+        -type d -exec rm -rf {} +
+fi
 
 # Configuration is written once and never replaced.
 [ -e "$root/etc/shiomi/shiomi.toml" ] || cat > "$root/etc/shiomi/shiomi.toml" <<'TOML'

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
+import httpx2
 import pytest
 
 pytest.importorskip("starlette")
@@ -96,6 +101,33 @@ def config(filled: Path) -> Config:
 def client(config: Config) -> Iterator[TestClient]:
     with TestClient(create_app(config), follow_redirects=False) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of `shiomi serve` with two workers and its default gate."""
+    folder = tmp_path_factory.mktemp("serve")
+    config = folder / "shiomi.toml"
+    config.write_text(f'archive = "{filled}"\n', encoding="utf-8")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shiomi.cli", "-c", str(config), "serve", "--workers", "2",
+         "--port", str(port), "--no-dns", "--state", str(folder / "gate.state")],
+    )  # fmt: skip
+    base = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                if httpx2.get(f"{base}/healthz").status_code == 200:
+                    break
+            except httpx2.TransportError:
+                time.sleep(0.1)
+        yield base
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @pytest.fixture

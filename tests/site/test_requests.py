@@ -81,6 +81,13 @@ def test_a_hostile_query_is_text(client: TestClient, path: str) -> None:
             assert "<svg/" not in response.text
 
 
+@pytest.mark.anyio
+async def test_ten_megabytes_of_a_query_are_refused(config: Config) -> None:
+    status, body = await ask(create_app(config), b"/search?q=" + b"a" * 10_000_000, [])
+    assert status == 400
+    assert len(body) < 10_000
+
+
 def test_a_title_from_the_network_is_text_on_every_page(client: TestClient) -> None:
     for path in ("/", "/2020-12-13", "/story/hackernews:2", "/search?q=quotes", "/atom.xml"):
         text = client.get(path).text

@@ -156,7 +156,7 @@ def slowapi_base() -> Any:
     return _slowapi("SlowAPIMiddleware")
 
 
-def wrk_script(folder: Path, load: str, agents: Sequence[str]) -> Path:
+def wrk_script(folder: Path, load: str, agents: Sequence[str], *, page: str = "/") -> Path:
     """A script for wrk: the agents in turn, with their cookies, or never one twice."""
     signer = Signer(Cookie(keys=(_KEY,)), b"")
     lines = []
@@ -168,8 +168,8 @@ def wrk_script(folder: Path, load: str, agents: Sequence[str]) -> Path:
         '["Host"]="localhost", ["Accept"]="text/html", ["Accept-Language"]="ja,en;q=0.5", '
         '["Accept-Encoding"]="gzip, deflate"'
     )
-    made = f'wrk.format("GET", "/", {{["User-Agent"]=a[1], ["Cookie"]=a[2], {headers}}})'
-    fresh = f'wrk.format("GET", "/", {{["User-Agent"]=agents[i][1] .. " x/" .. n, {headers}}})'
+    made = f'wrk.format("GET", "{page}", {{["User-Agent"]=a[1], ["Cookie"]=a[2], {headers}}})'
+    fresh = f'wrk.format("GET", "{page}", {{["User-Agent"]=agents[i][1] .. " x/" .. n, {headers}}})'
     path = folder / f"{load}.lua"
     path.write_text(
         f"local agents = {{{','.join(lines)}}}\nlocal requests, i, n = {{}}, 0, os.time() * 1000\n"

@@ -20,7 +20,7 @@ from shiomi.gate.identity.user_agents import user_agents
 from shiomi.gate.purpose import Purpose
 from tests.gate.servers import ROOT, Server
 
-__all__ = ["DATA", "frequent_agents", "loads", "microseconds", "wrk_script"]
+__all__ = ["DATA", "frequent_agents", "loads", "microseconds", "spent", "wrk", "wrk_script"]
 
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
 
@@ -75,14 +75,30 @@ def microseconds(
     connections: int = 16,
     refusals: bool = False,
 ) -> float:
-    """CPU time per answer, of the server and all its processes, under wrk's load.
+    """CPU time per answer, of the server and all its processes, under the load of `wrk`."""
+    before = spent(running)
+    answers = wrk(
+        running, script, seconds=seconds, page=page, connections=connections, refusals=refusals
+    )
+    return (spent(running) - before) / answers
+
+
+def wrk(
+    running: Server,
+    script: Path,
+    *,
+    seconds: float = 1.0,
+    page: str = "/1k.html",
+    connections: int = 16,
+    refusals: bool = False,
+) -> int:
+    """Send wrk's load, and return the number of answers.
 
     Raises
     ------
     RuntimeError
         Nothing was answered, or something other than the page without `refusals`.
     """
-    before = _spent(running)
     said = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script, f"{running.url}{page}"],
         capture_output=True,
@@ -92,10 +108,10 @@ def microseconds(
     answers = re.search(r"(\d+) requests in", said)
     if answers is None or ("Non-2xx" in said and not refusals):
         raise RuntimeError(f"refused: {said}\n{running.log.read_text()}")
-    return (_spent(running) - before) / int(answers[1])
+    return int(answers[1])
 
 
-def _spent(running: Server) -> float:
+def spent(running: Server) -> float:
     """Microseconds on the CPU so far."""
     return sum(
         int(path.read_text().split()[0]) / 1000

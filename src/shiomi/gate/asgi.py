@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from typing import Any
 
 from shiomi.gate.decision import Decision
@@ -80,6 +79,7 @@ class GateMiddleware:
             gatekeeper = Gatekeeper.for_site(policy, state=state, data=data, resolver=resolver)
         self.gatekeeper = gatekeeper
         self._judge_at_once = gatekeeper.judge_at_once
+        self._trap_link = gatekeeper.trap_link
         self._proxies = gatekeeper.proxies
         self._headers = _encoded(gatekeeper.headers)
         self._links = trap_links and gatekeeper.policy.trap.enabled
@@ -118,7 +118,7 @@ class GateMiddleware:
         if decision.headers:
             added = added + _encoded(decision.headers)
         if self._links and TrapLink.wanted(request):
-            return _with_link(send, added, TrapLink(partial(self.gatekeeper.trap_link, request)))
+            return _LinkedSend(send, added, TrapLink(self._trap_link, request))
         bare = decision.reason == "preflight"
         head = self._links and request.method == "HEAD"
         if not (added or bare or head):
@@ -127,12 +127,12 @@ class GateMiddleware:
         # Not a coroutine, which would take longer: it returns what the application awaits.
         def sent(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                headers = message.get("headers", ())
+                headers = list(message.get("headers", ()))
                 if bare:
                     headers = without_body(headers)
                 elif head:
                     headers = TrapLink.head(message["status"], headers)
-                message = {**message, "headers": [*headers, *added]}
+                message = {**message, "headers": headers + added}
             elif bare and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             return send(message)
@@ -220,34 +220,57 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response
         await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
 
-def _with_link(send: Send, added: _Headers, link: TrapLink) -> Send:
-    start: Message | None = None  # held until the page's first chunk shows whether it is a document
-    placing = False
+class _LinkedSend:
+    """A `send` that puts the trap's link into a page. Not a coroutine, which would take longer."""
 
-    async def sent(message: Message) -> None:
-        nonlocal start, placing
+    __slots__ = ("_added", "_link", "_placing", "_send", "_start")
+
+    def __init__(self, send: Send, added: _Headers, link: TrapLink) -> None:
+        self._send = send
+        self._added = added
+        self._link = link
+        self._start: Message | None = None  # until the first chunk shows whether it is a document
+        self._placing = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
         kind = message["type"]
         if kind == "http.response.start":
-            headers = message.get("headers", ())
-            if link.fits(message["status"], headers):
-                start = message
-                return
-            message = {**message, "headers": [*headers, *added]}
-        elif kind == "http.response.body":
+            headers = list(message.get("headers", ()))
+            if self._link.start(message["status"], headers):
+                self._start = message
+                return _NOTHING
+            return self._send({**message, "headers": headers + self._added})
+        start = self._start
+        if kind == "http.response.body":
             chunk, last = message.get("body", b""), not message.get("more_body", False)
             if start is not None:
-                headers, chunk = link.first(start.get("headers", ()), chunk, last=last)
-                begin, start, placing = start, None, True
-                await send({**begin, "headers": [*headers, *added]})
-                message = {**message, "body": chunk}
-            elif placing:
-                message = {**message, "body": link.next(chunk, last=last)}
+                headers, chunk = self._link.first(chunk, last=last)
+                self._start, self._placing = None, True
+                begin = {**start, "headers": headers + self._added}
+                return _one_after_other(self._send, begin, {**message, "body": chunk})
+            if self._placing:
+                message = {**message, "body": self._link.next(chunk, last=last)}
         elif start is not None:  # the server is to send a file itself
-            begin, start = start, None
-            await send({**begin, "headers": [*begin.get("headers", ()), *added]})
-        await send(message)
+            self._start = None
+            begin = {**start, "headers": [*start.get("headers", ()), *self._added]}
+            return _one_after_other(self._send, begin, message)
+        return self._send(message)
 
-    return sent
+
+async def _one_after_other(send: Send, first: Message, second: Message) -> None:
+    await send(first)
+    await send(second)
+
+
+class _Nothing:
+    """Is awaited in place of a message that is kept for later."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return _ENDED
+
+
+_ENDED: Generator[Any, None, None] = iter(())  # type: ignore[assignment]
+_NOTHING = _Nothing()
 
 
 def _encoded(headers: tuple[tuple[str, str], ...]) -> _Headers:

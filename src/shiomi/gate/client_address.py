@@ -9,6 +9,7 @@ before it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from shiomi.gate.addresses import RangeTable, parse_address, parse_prefix
 from shiomi.gate.errors import PolicyError
@@ -18,8 +19,12 @@ __all__ = ["HEADERS", "UNKNOWN", "TrustedProxies", "client_address"]
 HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip")
 UNKNOWN = b""  # the address of a client that nobody vouches for; no rule on addresses matches it
 
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
 _CHAINS = ("x-forwarded-for", "forwarded")
 _REMEMBERED = 4096  # peers
+_LONGEST_KEPT = 200  # bytes of a chain that is remembered
 _LONGEST_CHAIN = 32  # proxies read from the end; what comes before them is not the client's
 
 
@@ -59,12 +64,18 @@ class TrustedProxies:
         self._unix = "unix" in trusted
         self._table = RangeTable({"trusted": prefixes})
         self.known: dict[str, bytes] = {}  # addresses of recent peers
+        self._trusted: dict[str | None, bool] = {}  # and whether they are
+        self._clients: dict[tuple[str | None, bytes], bytes] = {}  # clients behind them
 
     def trusts(self, peer: str | None) -> bool:
         """Whether the other end of the connection is a trusted proxy; None is a Unix socket."""
         if not self.any:
             return False
-        return self._unix if not peer else bool(self._table.lookup(peer))
+        trusted = self._trusted.get(peer)
+        if trusted is None:
+            trusted = self._unix if not peer else bool(self._table.lookup(peer))
+            _keep(self._trusted, peer, trusted)
+        return trusted
 
     def client(self, peer: str | None, headers: Mapping[bytes, bytes]) -> bytes:
         """Return the client's packed address, or UNKNOWN if the proxy's header holds no valid
@@ -81,7 +92,16 @@ class TrustedProxies:
         value = headers.get(self._name)
         if value is None:
             return address
-        text = value.decode("latin-1")
+        chain = (peer, value)
+        known = self._clients.get(chain)
+        if known is None:
+            known = self._last_hop(address, value.decode("latin-1"))
+            if len(value) <= _LONGEST_KEPT:
+                _keep(self._clients, chain, known)
+        return known
+
+    def _last_hop(self, address: bytes, text: str) -> bytes:
+        """The client's address by the header's text, which the trusted proxy at `address` sent."""
         if self.header not in _CHAINS:
             return parse_address(text.strip()) or UNKNOWN
         client = address
@@ -94,10 +114,14 @@ class TrustedProxies:
 
     def _parsed(self, peer: str) -> bytes:
         address = parse_address(peer) or UNKNOWN
-        if len(self.known) >= _REMEMBERED:
-            self.known = {}
-        self.known[peer] = address
+        _keep(self.known, peer, address)
         return address
+
+
+def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    if len(kept) >= _REMEMBERED:
+        kept.clear()
+    kept[key] = value
 
 
 def client_address(

@@ -20,6 +20,7 @@ from typing import Any
 
 from shiomi.gate.client_address import TrustedProxies
 from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
+from shiomi.gate.decision.again import again, remember
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
 from shiomi.gate.identity.freshness import warn_if_stale
@@ -66,7 +67,8 @@ class Gatekeeper:
         Where budgets and bans are kept; None: in this process's memory, which is right for a
         server of one process alone.
     tables
-        Whom User-Agents and addresses name; None: the package's lists. resolver
+        Whom User-Agents and addresses name; None: the package's lists.
+    resolver
         Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not asked.
     metrics
         Counts that go on; None: from nothing.
@@ -100,11 +102,12 @@ class Gatekeeper:
         self.headers = own_headers(policy)
         self.metrics = Metrics() if metrics is None else metrics
         self._refusals = refusals
-        self._around_token: dict[tuple[str, bytes], tuple[bytes, bytes]] = {}
+        self._around_token: dict[tuple[str, bytes | None], tuple[bytes, bytes]] = {}
         self._resolver = resolver
         self._clock = clock
         self._prepared = PreparedPolicy(policy)
         self._weigh = policy.weighs
+        self._by_name = not policy.weighs and self.tables.signed_by is None
         self._threads = ThreadPoolExecutor(_THREADS) if self.state.blocking else None
         self._waiting = 0
 
@@ -142,10 +145,12 @@ class Gatekeeper:
         """
         begun = time.perf_counter()
         try:
-            identity = identify(request, self.tables, weigh=self._weigh)
-            if identity.pending and confirm is not None:
-                identity = _answered(identity, confirm(request.address, identity.pending))
-            decision = self._decide(request, identity, None)
+            decision = self._again(request)
+            if decision is None:
+                identity = identify(request, self.tables, weigh=self._weigh)
+                if identity.pending and confirm is not None:
+                    identity = _answered(identity, confirm(request.address, identity.pending))
+                decision = self._decide(request, identity, None)
         except Exception:
             decision = self._failed(request)
         self._counted(request, decision, begun)
@@ -160,10 +165,12 @@ class Gatekeeper:
             return None
         begun = time.perf_counter()
         try:
-            identity = identify(request, self.tables, weigh=self._weigh)
-            if identity.pending and self._resolver is not None:
-                return None
-            decision = self._decide(request, identity, None)
+            decision = self._again(request)
+            if decision is None:
+                identity = identify(request, self.tables, weigh=self._weigh)
+                if identity.pending and self._resolver is not None:
+                    return None
+                decision = self._decide(request, identity, None)
         except Exception:
             decision = self._failed(request)
         self._counted(request, decision, begun)
@@ -203,15 +210,15 @@ class Gatekeeper:
         except StateError:
             return b""
         token = clients.of(request).trap_token(request, clients.signer, self._clock())
-        key = (request.path, request.headers.get(b"accept-language", b""))
+        key = (request.path, request.headers.get(b"accept-language"))
         around = self._around_token.get(key)
         if around is None:
             around = self._link_around(request)
-            if len(request.path) + len(key[1]) <= _LONGEST_REMEMBERED:
+            if len(request.path) + len(key[1] or b"") <= _LONGEST_REMEMBERED:
                 if len(self._around_token) >= _REMEMBERED:
                     self._around_token = {}
                 self._around_token[key] = around
-        return b"%b%b%b" % (around[0], token.encode(), around[1])
+        return around[0] + token + around[1]
 
     def _link_around(self, request: Request) -> tuple[bytes, bytes]:
         """Return the link of one page, in one language, before and after the token."""
@@ -249,14 +256,23 @@ class Gatekeeper:
         if self._refusals is not None and decision.verdict in REFUSED:
             self._refusals.write(request, decision, self._clock())
 
+    def _again(self, request: Request) -> Decision | None:
+        if request.spelling in self.files or self._threads is not None:
+            return None
+        return again(request, self._prepared, self.state, self._clock())
+
     def _decide(self, request: Request, identity: Identity, state: State | None) -> Decision:
         file = self.files.get(request.spelling)  # as it is written, and no other way
         if file is not None and request.method in ("GET", "HEAD"):
             client = identity.client
             return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
-        return decide(
-            request, self._prepared, state or self.state, self._clock(), identity=identity
-        )
+        state = state or self.state
+        decision = decide(request, self._prepared, state, self._clock(), identity=identity)
+        # What DNS, a signature or other headers said holds for this request alone.
+        by_name = self._by_name and identity.by != "dns" and not identity.pending
+        if by_name and decision.verdict is Verdict.ALLOW:
+            remember(request, self._prepared, state, identity)
+        return decision
 
     async def _decide_in_thread(
         self,

@@ -70,23 +70,36 @@ class Request(NamedTuple):
             Whose word on the client's address and scheme counts.
         """
         sent = target if isinstance(target, bytes) else target.encode("utf-8", "surrogatepass")
-        raw_path, _, query = _origin_form(sent).partition(b"?")
         merged = merge_headers(
             (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
             for name, value in headers
         )
+        return cls.asked(sent, peer, method, merged, scheme, proxies)
+
+    @classmethod
+    def asked(
+        cls,
+        target: bytes,
+        peer: str | None,
+        method: str,
+        headers: Mapping[bytes, bytes],
+        scheme: str,
+        proxies: TrustedProxies,
+    ) -> Request:
+        """Return the request, as `make` does, from headers that are merged already."""
+        raw_path, _, query = _origin_form(target).partition(b"?")
         spelling = unquote_to_bytes(raw_path).decode("utf-8", "replace")
         return cls(
-            proxies.client(peer, merged),
+            proxies.client(peer, headers),
             method,
             normalise(spelling),
             spelling,
             raw_path,
             query,
-            merged.get(b"host", b"").decode("latin-1"),
-            _scheme(scheme, peer, merged, proxies),
-            merged.get(b"user-agent", b"").decode("latin-1"),
-            merged,
+            headers.get(b"host", b"").decode("latin-1"),
+            _scheme(scheme, peer, headers, proxies),
+            headers.get(b"user-agent", b"").decode("latin-1"),
+            headers,
         )
 
     @classmethod

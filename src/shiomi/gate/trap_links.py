@@ -24,75 +24,78 @@ _BEGIN = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--[^>]*-->\s*)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE
 )
 _END = re.compile(rb"</body\s*>\s*(?:</html\s*>\s*)?(?:<!--[^>]*-->\s*)*\Z", re.IGNORECASE)
+_BEGINS = (b"<!doctype html", b"<!DOCTYPE html", b"<html>")  # as most pages do
+_ENDS = (b"</html>", b"")
 _TAIL = 512  # bytes of a page in which its end is looked for
 _WHOLE_PAGES = (b"document", b"iframe", b"frame")  # Sec-Fetch-Dest
+_UNFIT = frozenset((b"content-encoding", b"content-range", b"content-digest", b"digest"))
 _PARTIAL = (b"hx-request", b"x-requested-with", b"x-pjax", b"turbo-frame", b"x-up-target")
 
 
 class TrapLink:
     """The link on its way into one answer.
 
-    `make` returns the link; it is called only if the answer gets one.
+    `make(request)` returns the link; it is called only if the answer gets one.
     """
 
-    def __init__(self, make: Callable[[], bytes]) -> None:
+    __slots__ = ("_etag_at", "_headers", "_held", "_length_at", "_make", "_request")
+
+    def __init__(self, make: Callable[[Request], bytes], request: Request) -> None:
         self._make = make
+        self._request = request
+        self._headers: Headers = []
+        self._length_at = self._etag_at = -1
         self._held: bytes | None = None  # the end of a page in chunks, perhaps; None: not looking
 
     @staticmethod
     def wanted(request: Request) -> bool:
         """Return whether the request is for a whole page, and not for a part that a script adds."""
-        headers = request.headers
         if request.method != "GET":
             return False
+        headers = request.headers
         destination = headers.get(b"sec-fetch-dest")
         if destination is not None:
             return destination in _WHOLE_PAGES
         return not any(name in headers for name in _PARTIAL)
 
     @staticmethod
-    def fits(status: int, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Return whether the answer is HTML, neither packed, nor an attachment, nor a part."""
-        if status not in (200, 404):
-            return False
-        kind = b""
-        for name, value in headers:
-            lower = name.lower()
-            if lower == b"content-type":
-                kind = value
-            elif lower in (b"content-encoding", b"content-range", b"content-digest", b"digest") or (
-                lower == b"content-disposition" and not value.lower().startswith(b"inline")
-            ):
-                return False
-        return kind[:9].lower() == b"text/html"
-
-    @staticmethod
-    def head(status: int, headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    def head(status: int, headers: Headers) -> Headers:
         """Return the headers of an answer to HEAD, which leaves out the page's length."""
-        if not TrapLink.fits(status, headers):
+        places = _places(status, headers)
+        if places is None:
             return headers
-        kept = [one for one in headers if one[0].lower() != b"content-length"]
-        return _altered(kept, None)
+        length_at, etag_at = places
+        return [one for at, one in enumerate(_weak(headers, etag_at)) if at != length_at]
 
-    def first(
-        self, headers: Sequence[tuple[bytes, bytes]], chunk: bytes, *, last: bool
-    ) -> tuple[Headers, bytes]:
-        """Return the headers and the first chunk of an answer that `fits`, with the link if due."""
-        headers = list(headers)
-        if not _BEGIN.match(chunk):
+    def start(self, status: int, headers: Headers) -> bool:
+        """Keep the headers of an answer and return True if it may get the link.
+
+        It must be HTML, neither packed, nor an attachment, nor a part.
+        """
+        places = _places(status, headers)
+        if places is None:
+            return False
+        self._headers = headers
+        self._length_at, self._etag_at = places
+        return True
+
+    def first(self, chunk: bytes, *, last: bool) -> tuple[Headers, bytes]:
+        """Return the headers and the first chunk, with the link if it is due."""
+        headers, at = self._headers, self._length_at
+        if not (chunk.startswith(_BEGINS) or _BEGIN.match(chunk)):
             return headers, chunk
-        length = None
-        for name, value in headers:
-            if name.lower() == b"content-length":
-                length = value
-        if last or (length is not None and length.strip() == b"%d" % len(chunk)):
+        if last or (at >= 0 and headers[at][1].strip() == b"%d" % len(chunk)):
             placed = self._placed(chunk)
-            changed = len(placed) != len(chunk)
-            return _altered(headers, len(placed)) if changed else headers, placed
-        if length is not None:
+            if len(placed) == len(chunk):
+                return headers, chunk
+            headers = _weak(headers, self._etag_at)
+            if at >= 0:
+                headers[at] = (headers[at][0], b"%d" % len(placed))
+            return headers, placed
+        if at >= 0:
             return headers, chunk
         self._held = b""
-        return _altered(headers, None), self.next(chunk, last=False)
+        return _weak(headers, self._etag_at), self.next(chunk, last=False)
 
     def next(self, chunk: bytes, *, last: bool) -> bytes:
         """Return a further chunk, with the link if it ends the page."""
@@ -108,13 +111,13 @@ class TrapLink:
         return data[:at]
 
     def _placed(self, page: bytes) -> bytes:
-        at = page.rfind(b"</body>", max(0, len(page) - 32))  # as most pages end: ten times faster
-        if at < 0 or page[at + 7 :].strip() not in (b"", b"</html>"):
+        at = page.rfind(b"</body>", -32)  # as most pages end: ten times faster
+        if at < 0 or page[at + 7 :].strip() not in _ENDS:
             end = _END.search(page, max(0, len(page) - _TAIL))
             if end is None:
                 return page
             at = end.start()
-        return page[:at] + self._make() + page[at:]
+        return page[:at] + self._make(self._request) + page[at:]
 
 
 def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
@@ -123,14 +126,30 @@ def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
     return [*kept, (b"content-length", b"0")]
 
 
-def _altered(headers: Headers, length: int | None) -> Headers:
-    """The headers of a page that differs from the site's own: its length, and a weak ETag."""
-    altered = []
-    for name, value in headers:
+def _places(status: int, headers: Headers) -> tuple[int, int] | None:
+    """Where the length and the ETag are in the headers, -1 if nowhere; None: no link goes there."""
+    if status not in (200, 404):
+        return None
+    html, length_at, etag_at = False, -1, -1
+    for at, (name, value) in enumerate(headers):
         lower = name.lower()
-        if lower == b"content-length" and length is not None:
-            value = b"%d" % length
-        elif lower == b"etag" and value.startswith(b'"'):
-            value = b"W/" + value
-        altered.append((name, value))
-    return altered
+        if lower == b"content-type":
+            html = value[:9].lower() == b"text/html"
+        elif lower == b"content-length":
+            length_at = at
+        elif lower == b"etag":
+            etag_at = at
+        elif lower in _UNFIT or (
+            lower == b"content-disposition" and not value.lower().startswith(b"inline")
+        ):
+            return None
+    return (length_at, etag_at) if html else None
+
+
+def _weak(headers: Headers, etag_at: int) -> Headers:
+    """A copy of the headers for a page that differs from the site's own: its ETag is weak."""
+    copy = list(headers)
+    if etag_at >= 0 and copy[etag_at][1].startswith(b'"'):
+        name, value = copy[etag_at]
+        copy[etag_at] = (name, b"W/" + value)
+    return copy

@@ -16,7 +16,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -77,9 +76,7 @@ class GateMiddleware:
             return _answer(decision.response, request, start_response)
         added = [*gatekeeper.headers, *decision.headers]
         if self._links and TrapLink.wanted(request):
-            passing = _Passing(
-                start_response, added, TrapLink(partial(self.gatekeeper.trap_link, request))
-            )
+            passing = _Passing(start_response, added, TrapLink(gatekeeper.trap_link, request))
             return passing.pages(self._app(environ, passing.start))
 
         bare = decision.reason == "preflight"
@@ -133,7 +130,7 @@ class _Passing:
 
     def start(self, status: str, headers: _Headers, exc_info: Any = None) -> _Write:
         """Stand in for `start_response`."""
-        if status[:3].isdigit() and self._link.fits(int(status[:3]), _raw(headers)):
+        if status[:3].isdigit() and self._link.start(int(status[:3]), _raw(headers)):
             self._held = (status, headers, exc_info)
             return self._write
         self._held = None
@@ -162,8 +159,8 @@ class _Passing:
 
     def _begun(self, chunk: bytes) -> bytes:
         assert self._held is not None
-        (status, headers, exc_info), self._held = self._held, None
-        raw, chunk = self._link.first(_raw(headers), chunk, last=False)
+        (status, _, exc_info), self._held = self._held, None
+        raw, chunk = self._link.first(chunk, last=False)
         self._placing = True
         self._start_response(status, [*_text(raw), *self._added], exc_info)
         return chunk

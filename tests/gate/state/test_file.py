@@ -54,7 +54,7 @@ print(sum(state.take(charge, {NOW}) == 0.0 for _ in range({BUDGET})))
         one.stdin.write("\n")
         one.stdin.flush()
     admitted = [int(one.communicate(timeout=60)[0]) for one in workers]
-    assert sum(admitted) == BUDGET
+    assert BUDGET <= sum(admitted) <= BUDGET * 1.02
 
 
 @pytest.mark.process
@@ -132,15 +132,36 @@ for _ in range(4):
     os.close(write)
 print(sum(int(os.read(read, 10)) for read in pipes))
 """
-    assert worker(path, code).communicate(timeout=60)[0] == "500\n"
+    assert 500 <= int(worker(path, code).communicate(timeout=60)[0]) <= 500 * 1.02
 
 
-def test_threads_together_are_given_the_budget_and_no_more(path: Path) -> None:
+def test_a_token_that_is_owed_is_written_down_within_a_quarter_of_a_second(path: Path) -> None:
+    one, two = FileState(path, clients=100), FileState(path, clients=100)
+    charge = ((1, 1.0, 1023.0),)  # 1,024 tokens, of which 3 may be owed
+    for _ in range(4):
+        assert one.take(charge, NOW) == 0.0
+    assert one.take(((2, 1.0, 1023.0),), NOW + 0.26) == 0.0  # another client's settles it
+    given = sum(two.take(charge, NOW + 0.26) == 0.0 for _ in range(1030))
+    assert 1019 <= given <= 1023  # 1,020, and what the second owes itself
+    one.close()
+    two.close()
+
+
+def test_small_budgets_owe_nothing(path: Path) -> None:
+    one, two = FileState(path, clients=100), FileState(path, clients=100)
+    charge = ((1, 1.0, 254.0),)
+    given = sum(state.take(charge, NOW) == 0.0 for _ in range(200) for state in (one, two))
+    assert given == 255
+    one.close()
+    two.close()
+
+
+def test_threads_together_are_given_the_budget(path: Path) -> None:
     state = FileState(path, clients=100)
     charge = ((1, 1.0, 499.0),)
     with ThreadPoolExecutor(8) as pool:
         given = sum(pool.map(lambda _: state.take(charge, NOW) == 0.0, range(1500)))
-    assert given == 500
+    assert 500 <= given <= 500 * 1.02
     state.close()
 
 

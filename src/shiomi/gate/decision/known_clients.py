@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from shiomi.gate.cookie import Elsewhere, Passed, Signer, find_cookies
 from shiomi.gate.decision.rate_limit import Buckets, Charges, Networks, host
 from shiomi.gate.policy import Policy
@@ -9,6 +11,9 @@ from shiomi.gate.request import Request
 from shiomi.gate.state import State
 from shiomi.gate.state.keys import key
 from shiomi.gate.trap import TOKEN_SECONDS, trap_token
+
+if TYPE_CHECKING:
+    from shiomi.gate.decision.prepared_policy import Ruled
 
 __all__ = ["KnownClient", "KnownClients"]
 
@@ -27,6 +32,7 @@ class KnownClient:
         "charges",
         "cookies",
         "keys",
+        "rulings",
         "since",
         "until",
     )
@@ -43,8 +49,9 @@ class KnownClient:
         self.charges = charges  # one token of each bucket that counts it, by budget
         # The time in which its cookie is good; never, if it has none.
         self.since, self.until = (passed.since, passed.until) if passed else (1.0, 0.0)
+        self.rulings: dict[int, Ruled] = {}  # by the id of the path's rule; see `again`
         self._elsewhere = elsewhere  # None: at home, or let in here before
-        self._token = ""
+        self._token = b""
         self._token_until = 0.0
 
     def passed(self, state: State, now: float) -> bool:
@@ -59,10 +66,10 @@ class KnownClient:
             self._elsewhere is None or self._admitted(state, now)
         )
 
-    def trap_token(self, request: Request, signer: Signer, now: float) -> str:
+    def trap_token(self, request: Request, signer: Signer, now: float) -> bytes:
         """Return what signs the trap's links for this client."""
         if now >= self._token_until:
-            self._token = trap_token(request, signer, now)
+            self._token = trap_token(request, signer, now).encode()
             self._token_until = now - now % TOKEN_SECONDS + TOKEN_SECONDS
         return self._token
 
@@ -82,6 +89,11 @@ class KnownClients:
         self._buckets = Buckets(policy, networks, secret)
         self._name = policy.cookie.name.encode()
         self._known: dict[tuple[bytes, str, bytes | None], KnownClient] = {}
+
+    def seen(self, request: Request) -> KnownClient | None:
+        """Return what is remembered of the client, or None."""
+        key = (request.address, request.user_agent, request.headers.get(b"cookie"))
+        return self._known.get(key)
 
     def of(self, request: Request) -> KnownClient:
         """Return what is known of the client; remembered, as the same one mostly comes again."""

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from shiomi.gate.addresses import text_of
 from shiomi.gate.asgi import Receive, Scope, Send, send_response
 from shiomi.gate.client_address import TrustedProxies
-from shiomi.gate.decision import Verdict
+from shiomi.gate.decision import Decision, Verdict
 from shiomi.gate.gatekeeper import Gatekeeper
 from shiomi.gate.metrics import CONTENT_TYPE
 from shiomi.gate.request import Request, merge_headers
@@ -35,6 +35,8 @@ __all__ = ["LOOPBACK", "VERDICT", "WAIT", "ForwardAuth"]
 
 LOOPBACK = ("127.0.0.1", "::1", "unix")
 VERDICT, WAIT, TRAP = "X-Gate-Verdict", "X-Gate-Wait", "X-Gate-Trap"
+
+_Headers = dict[bytes, bytes]
 
 _ASKED = (b"x-original-method", b"x-original-uri", b"x-forwarded-method", b"x-forwarded-uri")
 _OURS = frozenset((*_ASKED, b"x-gate-verdict", b"x-gate-wait"))
@@ -90,20 +92,22 @@ class ForwardAuth:
             return _text(self._metrics())
         if path in ("/auth", "/ask", "/answer"):
             return await self._asked(scope, peer, path)
-        request = self._request(scope, peer, scope["method"], _target(scope))
-        decision = await self.gatekeeper.judge_fully(request)
+        headers = _headers(scope)
+        request = self._request(scope, peer, scope["method"], _target(scope), headers)
+        decision = await self._judge(request)
         return decision.response or _short(404, "no page of the gate's\n")
 
     async def _asked(self, scope: Scope, peer: str | None, path: str) -> Response:
-        headers = merge_headers(scope["headers"])
+        headers = _headers(scope)
         method = headers.get(_ASKED[0]) or headers.get(_ASKED[2])
         target = headers.get(_ASKED[1]) or headers.get(_ASKED[3])
         if not method or not target:
             return _short(400, "X-Forwarded-Method and X-Forwarded-Uri are missing\n")
-        request = self._request(scope, peer, method.decode("latin-1"), target)
+        verdict, waited = headers.get(b"x-gate-verdict", b""), headers.get(b"x-gate-wait", b"")
+        request = self._request(scope, peer, method.decode("latin-1"), target, headers)
         if path == "/answer":
-            return await self._page(request, headers)
-        decision = await self.gatekeeper.judge_fully(request)
+            return await self._page(request, verdict.decode("latin-1"), _number(waited))
+        decision = await self._judge(request)
         if decision.response is None:
             said = decision.headers
             if b"text/html" in headers.get(b"accept", b"") and TrapLink.wanted(request):
@@ -116,10 +120,12 @@ class ForwardAuth:
             return _short(403, headers=said)
         return _refusing(decision.response)
 
-    async def _page(self, request: Request, headers: dict[bytes, bytes]) -> Response:
+    async def _judge(self, request: Request) -> Decision:
+        decision = self.gatekeeper.judge_at_once(request)
+        return await self.gatekeeper.judge_fully(request) if decision is None else decision
+
+    async def _page(self, request: Request, verdict: str, wait: float) -> Response:
         """The page for a verdict that was given before, without counting the request again."""
-        verdict = headers.get(b"x-gate-verdict", b"").decode("latin-1")
-        wait = _number(headers.get(b"x-gate-wait", b""))
         if verdict == Verdict.LIMIT:
             wait = max(wait, 0.001)
         elif verdict != Verdict.CHALLENGE:
@@ -129,24 +135,16 @@ class ForwardAuth:
         # No page: the server refused for another reason, or a ban has ended.
         return decision.response or _short(403, "403 Forbidden\n")
 
-    def _request(self, scope: Scope, peer: str | None, method: str, target: bytes) -> Request:
-        headers = {
-            name: value
-            for name, value in merge_headers(scope["headers"]).items()
-            if name not in _OURS
-        }
+    def _request(
+        self, scope: Scope, peer: str | None, method: str, target: bytes, headers: _Headers
+    ) -> Request:
+        for name in _OURS:
+            headers.pop(name, None)
         # The host the client asked for, where the server asks us by another name.
         headers[b"host"] = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
-        request = Request.make(
-            target,
-            peer=peer,
-            method=method,
-            headers=[
-                (name.decode("latin-1"), value.decode("latin-1")) for name, value in headers.items()
-            ],
-            scheme=scope.get("scheme", "http"),
-            proxies=self._servers,  # which say in X-Forwarded-For who came to them
-        )
+        scheme = scope.get("scheme", "http")
+        # The servers say in X-Forwarded-For who came to them.
+        request = Request.asked(target, peer, method, headers, scheme, self._servers)
         if not self._proxies.any:
             return request
         # The peer of the web server may be a proxy that the policy trusts. Only then is its header
@@ -206,6 +204,15 @@ def _short(status: int, text: str = "", headers: tuple[tuple[str, str], ...] = (
 def _text(text: str) -> Response:
     body = text.encode()
     return Response(200, (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))), body)
+
+
+def _headers(scope: Scope) -> _Headers:
+    """The headers by name, in a dict of its own."""
+    pairs = scope["headers"]
+    headers = dict(pairs)
+    if len(headers) != len(pairs) or b"user-agent" not in headers:
+        return merge_headers(pairs)
+    return headers
 
 
 def _target(scope: Scope) -> bytes:

@@ -80,6 +80,11 @@ class DeadlineTable:
                 self._store(at, hash64, time)
         return 0.0
 
+    def add(self, charges: Iterable[tuple[int, float, float]], count: int, now: float) -> None:
+        """Count tokens that were given before, whatever the buckets hold."""
+        for hash64, interval, _ in charges:
+            self.put(hash64, max(self.get(hash64, now), now) + count * interval, now)
+
     def entries(self, now: float) -> int:
         """How many entries still mean something, estimated from up to 4,096 places."""
         step = max(1, self.places // 4096)

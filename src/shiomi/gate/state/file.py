@@ -11,7 +11,6 @@ Locks do not reach across machines: on a network file system use `state.valkey`.
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
 import os
 import secrets
@@ -19,10 +18,12 @@ import struct
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from fcntl import LOCK_EX, LOCK_NB, LOCK_UN, flock
 from hashlib import blake2b
 from mmap import mmap
 from pathlib import Path
+from time import monotonic
 from typing import Literal
 
 from shiomi.gate.errors import StateError
@@ -44,7 +45,23 @@ _PAGE = 4096
 _PLACES_PER_CLIENT = 3.3  # see state.memory
 _BANS_PER_CLIENT = 1 / 16
 _LOCK_SECONDS = 0.25  # a lock is held for microseconds; who waits longer waits for a stopped worker
+_OWED_PART = 256  # of a bucket's burst may be written down later, and
+_OWED_SECONDS = 0.25  # so much later
+_MOST_DEBTS = 4096
+_TRY = LOCK_EX | LOCK_NB
 _LOOK_SECONDS = 1.0  # how often to see whether the file is still the one that is mapped
+
+
+class _Debt:
+    """Tokens that a worker has given, and not yet written down."""
+
+    __slots__ = ("charges", "count", "most", "until")
+
+    def __init__(self, charges: Sequence[Charge], most: int) -> None:
+        self.charges = charges  # kept, so that no others have their id
+        self.most = most
+        self.count = 0
+        self.until = 0.0
 
 
 class FileState:
@@ -83,17 +100,61 @@ class FileState:
         self._clients = clients
         self._on_damage = on_damage
         self._threads = threading.Lock()
+        self._debts: dict[int, _Debt] = {}  # by the id of the charges
+        self._settle_at = 0.0
         self._fd = -1
         self._open()
         os.register_at_fork(after_in_child=_forked(weakref.ref(self)))
 
     def take(self, charges: Sequence[Charge], now: float) -> float:
-        """Take one token from every bucket, or from none; see `State.take`."""
-        self._acquire()
-        try:
-            return self._buckets.take(charges, now)
-        finally:
-            self._release()
+        """Take one token from every bucket, or from none; see `State.take`.
+
+        A worker may write down a few tokens of a large bucket later: at most 1/256 of its burst,
+        and for at most 0.25 s. The workers together admit as much more than the budget.
+        """
+        debt = self._debts.get(id(charges))
+        if debt is not None and debt.count < debt.most and now < debt.until:
+            debt.count += 1
+            return 0.0
+        with self._threads:  # as `_acquire`, written out: many requests come here
+            if monotonic() > self._look_at:
+                self._look()
+            try:
+                flock(self._fd, _TRY)
+            except BlockingIOError:
+                self._wait_for_lock()
+            try:
+                if debt is not None:
+                    self._settle((debt,), now)
+                wait = self._buckets.take(charges, now)
+                if not wait:
+                    self._may_owe(debt, charges, now)
+                elif debt is not None:
+                    debt.until = 0.0
+                return wait
+            finally:
+                flock(self._fd, LOCK_UN)
+
+    def _may_owe(self, debt: _Debt | None, charges: Sequence[Charge], now: float) -> None:
+        """Let the next few tokens of these buckets be written down later; call with the lock."""
+        if now >= self._settle_at:
+            self._settle(self._debts.values(), now)
+            self._settle_at = now + _OWED_SECONDS
+        if debt is None:
+            most = int(min((ahead / interval for _, interval, ahead in charges), default=0.0))
+            if most < _OWED_PART:
+                return
+            if len(self._debts) >= _MOST_DEBTS:
+                self._settle(self._debts.values(), now)
+                self._debts.clear()
+            debt = self._debts[id(charges)] = _Debt(charges, most // _OWED_PART)
+        debt.until = now + _OWED_SECONDS
+
+    def _settle(self, debts: Iterable[_Debt], now: float) -> None:
+        for debt in debts:
+            if debt.count:
+                count, debt.count = debt.count, 0
+                self._buckets.add(debt.charges, count, now)
 
     def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
         """Ban the keys; see `State.revoke`."""
@@ -107,7 +168,7 @@ class FileState:
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
         """Until when one of the keys is banned; see `State.revoked`. Takes no lock."""
-        if time.monotonic() > self._look_at:
+        if monotonic() > self._look_at:
             self._acquire()  # has a look at the file
             self._release()
         if self._last_ban[0] <= now:
@@ -121,24 +182,29 @@ class FileState:
     def close(self) -> None:
         """Unmap and close the file; what it holds stays."""
         with self._threads:
+            if self._fd >= 0 and _lock(self._fd):
+                self._settle(self._debts.values(), time.time())
             self._unmap()
 
     def _acquire(self) -> None:
         self._threads.acquire()
         try:
-            if time.monotonic() > self._look_at:
+            if monotonic() > self._look_at:
                 self._look()
-            if not _lock(self._fd):
-                raise StateError(
-                    f"{self._path}: another process has held the lock for {_LOCK_SECONDS} s; "
-                    "look for a stopped worker"
-                )
+            self._wait_for_lock()
         except BaseException:
             self._threads.release()
             raise
 
+    def _wait_for_lock(self) -> None:
+        if not _lock(self._fd):
+            raise StateError(
+                f"{self._path}: another process has held the lock for {_LOCK_SECONDS} s; "
+                "look for a stopped worker"
+            )
+
     def _release(self) -> None:
-        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        flock(self._fd, LOCK_UN)
         self._threads.release()
 
     def _look(self) -> None:
@@ -155,7 +221,7 @@ class FileState:
         elif mine.st_size < self._size:
             _log.warning("%s was cut short while in use; opening it again", self._path)
         else:
-            self._look_at = time.monotonic() + _LOOK_SECONDS
+            self._look_at = monotonic() + _LOOK_SECONDS
             return
         self._unmap()
         self._open()
@@ -172,7 +238,7 @@ class FileState:
                     same = False
                 if same and self._ready(fd):
                     self._map(fd)
-                    fcntl.flock(fd, fcntl.LOCK_UN)
+                    flock(fd, LOCK_UN)
                     return
             except OSError as error:
                 os.close(fd)
@@ -240,7 +306,7 @@ class FileState:
         self._buckets = DeadlineTable(self._views[2])
         self._bans = DeadlineTable(self._views[3])
         self._fd = fd
-        self._look_at = time.monotonic() + _LOOK_SECONDS
+        self._look_at = monotonic() + _LOOK_SECONDS
 
     def _unmap(self) -> None:
         if self._fd < 0:
@@ -255,6 +321,7 @@ class FileState:
         self._mapping.close()
 
     def _reopen(self) -> None:
+        self._debts.clear()  # the parent's to write down
         # A lock belongs to the opened file, which a fork shares, so the child opens it again.
         if self._fd >= 0:
             os.close(self._fd)
@@ -285,14 +352,14 @@ def _opened(path: Path) -> int:
 def _lock(fd: int, seconds: float = _LOCK_SECONDS) -> bool:
     """Take the file's lock; False where another process kept it all the time."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(fd, _TRY)
         return True
     except BlockingIOError:
-        end = time.monotonic() + seconds
-    while time.monotonic() < end:
+        end = monotonic() + seconds
+    while monotonic() < end:
         time.sleep(0.00002)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(fd, _TRY)
             return True
         except BlockingIOError:
             continue

@@ -1,0 +1,98 @@
+"""CPU time per request of forward auth: nginx and the gate's service, compared with nginx alone.
+
+    python -m benchmarks.gate.forward_auth [--rounds N] [--seconds S]
+
+nginx with one worker serves a page of 1 KB and asks `shiomi gate serve`, both as the docs install
+them: the printed configuration, a state in a file, the default loop and parser of uvicorn. wrk
+sends 500 browsers with the challenge's cookie. A figure is the time of both servers on the CPU
+(/proc/PID/schedstat) by the number of answers. The last row is the service under asyncio and h11.
+Needs nginx, wrk and $SHIOMI_DATA/gate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+
+from benchmarks.gate.asgi import policy, wrk_script
+from benchmarks.gate.load import DATA, loads, spent, wrk
+
+from shiomi.gate.forward_auth.server_config import forward_auth_config
+from shiomi.gate.policy import Action
+from tests.gate.servers import ROOT, Server, free_port, needs, server
+from tests.gate.web_servers import nginx
+
+_SERVICE = """
+import sys
+from pathlib import Path
+from benchmarks.gate.asgi import policy
+from shiomi.gate.forward_auth import serving
+from shiomi.gate.policy import Action
+serving.load_policy = lambda path: policy(Action.CHALLENGE)
+serving.serve(
+    serving.Service(policy=Path("x"), state="gate.state", dns=False), port=int(sys.argv[1])
+)
+"""
+_PLAIN = "location / { root {folder}; }"
+
+
+def service(folder: Path, *, plain: bool) -> tuple[list[str], int]:
+    """The command of the service, and its port."""
+    script = folder / f"service-{plain}.py"
+    hidden = "import sys; sys.modules['uvloop'] = sys.modules['httptools'] = None\n"
+    script.write_text((hidden if plain else "") + _SERVICE, encoding="utf-8")
+    port = free_port()
+    return [sys.executable, str(script), str(port)], port
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    arguments = parser.parse_args()
+    needs("wrk")
+    browsers = loads(DATA / "access-log-2015-anonymised.log.gz")["500 browsers"]
+    agents = [agent.strip() for agent in browsers if agent.isascii()]
+    given = policy(Action.CHALLENGE)
+    taken: dict[str, list[tuple[float, ...]]] = {}
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        folder = Path(temporary)
+        folder.chmod(0o755)
+        (folder / "1k.html").write_text("x" * 1024, encoding="utf-8")
+        script = wrk_script(folder, "cookie", agents, page="/1k.html")
+        plain = _PLAIN.replace("{folder}", str(folder))
+        rows: dict[str, tuple[Server, ...]] = {}
+        rows["nginx alone"] = (stack.enter_context(nginx(folder / "plain", server_block=plain)),)
+        for name, without in (("nginx and the service", False), ("  under asyncio and h11", True)):
+            command, port = service(folder, plain=without)
+            path = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
+            log = folder / f"service-{port}.log"
+            asked = stack.enter_context(
+                server(command, port=port, log=log, cwd=folder, environment=path)
+            )
+            http = forward_auth_config("nginx-http", given, f"127.0.0.1:{port}")
+            block = forward_auth_config("nginx", given, f"127.0.0.1:{port}")
+            front = nginx(folder / f"front-{port}", http=http, server_block=f"{block}\n{plain}")
+            rows[name] = (stack.enter_context(front), asked)
+        for number in range(arguments.rounds + 1):
+            for name, servers in rows.items():
+                before = [spent(one) for one in servers]
+                answers = wrk(servers[0], script, seconds=arguments.seconds, page="/1k.html")
+                after = [spent(one) for one in servers]
+                if number:  # the first round warms up
+                    each = tuple((b - a) / answers for a, b in zip(before, after, strict=True))
+                    taken.setdefault(name, []).append(each)
+    print(f"{'CPU us per request':28}{'median':>9}{'least':>9}   nginx, service (medians)")
+    for name, figures in taken.items():
+        sums = [sum(one) for one in figures]
+        parts = " + ".join(f"{median(column):.1f}" for column in zip(*figures, strict=True))
+        print(f"{name:28}{median(sums):>9.1f}{min(sums):>9.1f}   {parts}")
+
+
+if __name__ == "__main__":
+    main()

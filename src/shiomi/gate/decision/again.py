@@ -1,0 +1,57 @@
+"""again(): the verdict on a client that was let through before, from what is remembered of it.
+
+Its identity and the policy's ruling do not change between two requests with the same address,
+User-Agent and cookies, so they are kept with the client. Its ban, the end of its cookie and its
+budgets are asked for each time. `decide` judges whoever is not let through here.
+"""
+
+from __future__ import annotations
+
+from shiomi.gate.decision.prepared_policy import PreparedPolicy
+from shiomi.gate.decision.verdict import Decision
+from shiomi.gate.identity import Identity
+from shiomi.gate.request import Request
+from shiomi.gate.state import State
+
+__all__ = ["again", "remember"]
+
+
+def again(request: Request, prepared: PreparedPolicy, state: State, now: float) -> Decision | None:
+    """Return the verdict that lets the client through once more; None: ask `decide`.
+
+    Takes its tokens only if it returns a verdict.
+
+    Raises
+    ------
+    StateError
+        The state cannot be reached.
+    """
+    known = prepared.clients(state.secret).seen(request)
+    if known is None or not known.rulings:
+        return None
+    path = request.path
+    if path is not request.spelling or path.startswith(prepared.special):
+        return None
+    ruled = known.rulings.get(id(prepared.paths.find(path, request.query)))
+    if (
+        ruled is None
+        or state.revoked(known.keys, now)
+        or (ruled.challenged and not known.passed(state, now))
+        or (not ruled.free and state.take(known.charges[ruled.budget], now))
+    ):
+        return None
+    return ruled.passed
+
+
+def remember(request: Request, prepared: PreparedPolicy, state: State, identity: Identity) -> None:
+    """Keep the ruling on a client that was let through, for `again`.
+
+    `identity` must be the same for every request with this address, User-Agent and cookies.
+    """
+    if request.path is not request.spelling:
+        return
+    rule = prepared.paths.find(request.path, request.query)
+    network = prepared.networks.rule(request.address)
+    ruled = prepared.ruled(identity, rule, network)
+    if not ruled.refused:
+        prepared.clients(state.secret).of(request).rulings[id(rule)] = ruled

@@ -4,7 +4,7 @@
     app.add_middleware(GateMiddleware, policy="gate.toml")  # Starlette, FastAPI
 
 Written against the ASGI specification 3.0 alone. Bodies are streamed in both directions. The body
-of a refused request is not read.
+of a refused request is not read, except a form that the challenge's page keeps.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from shiomi.gate.decision import Decision
 from shiomi.gate.gatekeeper import Gatekeeper
 from shiomi.gate.identity.reverse_dns import ReverseDns
+from shiomi.gate.kept_form import LONGEST, keeps_form
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
@@ -98,6 +99,11 @@ class GateMiddleware:
             elif decision.reason == "file" and request.path == "/robots.txt":
                 response = await self._robots(scope, receive) or decision.response
                 await send_response(send, response, head=request.method == "HEAD")
+            elif keeps_form(request, decision):
+                body = await _body(receive)
+                await send_response(
+                    send, self.gatekeeper.keep_form(request, body) or decision.response
+                )
             else:
                 await self._slow.send(send, receive, decision.response, request.method == "HEAD")
         elif kind == "websocket":
@@ -156,6 +162,16 @@ class GateMiddleware:
             _log.exception("the application failed to answer /robots.txt")
             return None
         return self.gatekeeper.robots(status, body)
+
+
+async def _body(receive: Receive) -> bytes:
+    """The body of a request, as far as a form is kept."""
+    body, more = b"", True
+    while more and len(body) <= LONGEST:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message["type"] == "http.request" and message.get("more_body", False)
+    return body
 
 
 class _Tarpit:

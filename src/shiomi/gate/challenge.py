@@ -12,6 +12,7 @@ without it gets a page that explains this, and no endless loop.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, quote
 
 from shiomi.gate.cookie import Elsewhere, Signer, find_cookies
@@ -22,13 +23,13 @@ from shiomi.gate.response import Response, respond
 from shiomi.gate.state import State
 from shiomi.gate.trap import page_name, trap_link, trap_token
 
-__all__ = ["challenge", "enter", "enter_path", "local_address", "renewed"]
+__all__ = ["challenge", "enter", "enter_path", "form_page", "local_address", "renewed"]
 
 _LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
 _KEPT = "%/:@!$&'()*+,;=-._~"  # characters that need no encoding in a path (RFC 3986, 3.3)
 _MOST_TRIES = 10  # challenges in a row that a browser may pass without the button
 _SCRIPT_SECONDS = 1  # seconds for the page's script before the Refresh header takes effect
-_REFRESH, _BUTTON = "refresh", "button"
+_REFRESH, _BUTTON, _FORM = "refresh", "button", "form"
 
 
 def challenge(
@@ -52,6 +53,33 @@ def challenge(
     return respond(policy.challenge.status, shown, headers)
 
 
+def form_page(
+    request: Request,
+    policy: Policy,
+    signer: Signer,
+    fields: Sequence[tuple[str, str]],
+    now: float,
+) -> Response:
+    """Return the challenge's page that keeps the fields of a form which the client has sent."""
+    to = local_address(request, policy)
+    language = preferred_language(request.header("accept-language"))
+    address = _address(policy, signer.token(_FORM, request, to, now), to)
+    shown = page(
+        "challenge",
+        language,
+        paragraphs=("press_text",),
+        button=f"{address}&{_FORM}=1",
+        script="send" if policy.challenge.script else "",
+        fields=fields,
+    )
+    tries = str(_tries(request, policy) + 1)
+    return respond(
+        policy.challenge.status,
+        shown,
+        [_set(request, _try_name(policy), tries, policy.challenge.minutes)],
+    )
+
+
 def enter(
     request: Request, policy: Policy, signer: Signer, state: State, now: float
 ) -> tuple[Response, str]:
@@ -60,8 +88,10 @@ def enter(
     "entered": the cookie, and the way to the page. "no-cookies": a page that says they are needed.
     "stale": the token is too old, altered or another client's; the page with the button again.
     """
-    token, to = _parameters(request, policy)
-    kind = _BUTTON if request.method == "POST" else _REFRESH
+    token, to, with_form = _parameters(request, policy)
+    kind = _REFRESH
+    if request.method == "POST":
+        kind = _FORM if with_form else _BUTTON
     seconds = policy.challenge.minutes * 60.0
     led = signer.leads(kind, request, token, to, now, seconds)
     if led == "away":  # for example, the browser used IPv6 before and uses IPv4 now
@@ -89,7 +119,7 @@ def enter(
         _set(request, _try_name(policy), "", 0),
     ]
     shown = page("challenge", "en", paragraphs=(), link=(to, "continue"))
-    return respond(303, shown, headers), "entered"
+    return respond(307 if kind == _FORM else 303, shown, headers), "entered"
 
 
 def renewed(request: Request, policy: Policy, signer: Signer, now: float) -> tuple[str, str]:
@@ -128,7 +158,7 @@ def _page(
         language,
         paragraphs=texts,
         button=_address(policy, signer.token(_BUTTON, request, to, now), to),
-        script=by_itself and policy.challenge.script,
+        script="reload" if by_itself and policy.challenge.script else "",
         foot=_foot(request, policy, signer, to, now, language),
     )
 
@@ -146,14 +176,14 @@ def _address(policy: Policy, token: str, to: str) -> str:
     return f"{enter_path(policy)}?t={token}&to={quote(to, safe='/')}"
 
 
-def _parameters(request: Request, policy: Policy) -> tuple[str, str]:
-    """The token and its page. The page is always on this site."""
+def _parameters(request: Request, policy: Policy) -> tuple[str, str, bool]:
+    """The token, its page, which is always on this site, and whether a form goes there."""
     try:
         pairs = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=8))
     except ValueError:  # more fields
-        return "", "/"
+        return "", "/", False
     path, _, query = pairs.get("to", "").encode("utf-8", "replace").partition(b"?")
-    return pairs.get("t", ""), _local(path, query, policy)
+    return pairs.get("t", ""), _local(path, query, policy), _FORM in pairs
 
 
 def _tries(request: Request, policy: Policy) -> int:

@@ -24,6 +24,7 @@ from shiomi.gate.decision.again import again, remember
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
 from shiomi.gate.identity.freshness import warn_if_stale
+from shiomi.gate.kept_form import kept_form
 from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.pages import preferred_language
 from shiomi.gate.policy import Action, Policy, load_policy
@@ -226,6 +227,14 @@ class Gatekeeper:
         link = trap_link(self.policy, "TOKEN", page_name(request.path), language)
         before, _, after = link.encode("ascii", "xmlcharrefreplace").partition(b"TOKEN")
         return before, after
+
+    def keep_form(self, request: Request, body: bytes) -> Response | None:
+        """Return the challenge's page that keeps a form; None if it cannot be kept."""
+        try:
+            signer = self._prepared.clients(self.state.secret).signer
+        except StateError:
+            return None
+        return kept_form(request, self.policy, signer, body, self._clock())
 
     def robots(self, status: int, body: bytes) -> Response | None:
         """Return robots.txt with the rules of the site's own, which the application answered.

@@ -146,6 +146,9 @@ class Request(NamedTuple):
             for name, value in environ.items()
             if name.startswith("HTTP_")
         }
+        for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            if value := environ.get(name):
+                headers[name.replace("_", "-").lower().encode()] = _sent(value)
         spelling = _sent(environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).decode(
             "utf-8", "replace"
         )

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from shiomi.gate.gatekeeper import Gatekeeper
 from shiomi.gate.identity.reverse_dns import ReverseDns
+from shiomi.gate.kept_form import keeps_form
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
@@ -70,6 +71,11 @@ class GateMiddleware:
         decision = gatekeeper.judge(request, confirm=self._confirm)
         if decision.reason == "file" and request.path == "/robots.txt":
             response = self._robots(environ) or decision.response
+            if response is not None:
+                return _answer(response, request, start_response)
+        if keeps_form(request, decision):
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            response = gatekeeper.keep_form(request, body)
             if response is not None:
                 return _answer(response, request, start_response)
         if decision.response is not None:

@@ -30,8 +30,8 @@ from typing import NamedTuple
 
 from shiomi.gate.challenge import challenge, enter, enter_path, renewed
 from shiomi.gate.decision.known_clients import KnownClient, KnownClients
-from shiomi.gate.decision.prepared_policy import PreparedPolicy, Ruled
-from shiomi.gate.decision.verdict import Decision, Verdict, allowed
+from shiomi.gate.decision.prepared_policy import PreparedPolicy
+from shiomi.gate.decision.verdict import Decision, Ruled, Verdict, allowed
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Tables, identify, load_tables
 from shiomi.gate.identity.consistency import misfits

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from shiomi.gate.cookie import Elsewhere, Passed, Signer, find_cookies
 from shiomi.gate.decision.rate_limit import Buckets, Charges, Networks, host
+from shiomi.gate.decision.verdict import Ruled
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.state import State
 from shiomi.gate.state.keys import key
 from shiomi.gate.trap import TOKEN_SECONDS, trap_token
-
-if TYPE_CHECKING:
-    from shiomi.gate.decision.prepared_policy import Ruled
 
 __all__ = ["KnownClient", "KnownClients"]
 

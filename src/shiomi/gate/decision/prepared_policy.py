@@ -5,35 +5,18 @@ Made once from a policy, and filled as clients come, within bounds.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from shiomi.gate.decision.known_clients import KnownClients
 from shiomi.gate.decision.rate_limit import Networks
 from shiomi.gate.decision.ruling import ruling
-from shiomi.gate.decision.verdict import Decision, allowed
+from shiomi.gate.decision.verdict import Ruled, allowed
 from shiomi.gate.identity import Identity
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.policy import ALWAYS_SERVED, Action, NetworkRule, PathRule, Policy
 from shiomi.gate.policy.paths import PathTable
 
-__all__ = ["PreparedPolicy", "Ruled"]
+__all__ = ["PreparedPolicy"]
 
 _REMEMBERED = 4096  # rulings
-
-
-class Ruled(NamedTuple):
-    """The policy's rule for a client at a path, computed in advance because each request needs
-    it."""
-
-    action: Action
-    budget: str
-    reason: str  # what decided: "path", "purpose", ...
-    free: bool  # allow
-    refused: bool  # deny or tarpit
-    challenged: bool
-    spared: bool  # the path's rule forbids challenges
-    # The verdict that lets it through: at once, within its budget, or with the cookie.
-    passed: Decision
 
 
 class PreparedPolicy:

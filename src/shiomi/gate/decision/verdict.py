@@ -6,10 +6,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from shiomi.gate.identity import Identity
+from shiomi.gate.policy import Action
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.response import Response
 
-__all__ = ["Decision", "Verdict", "allowed"]
+__all__ = ["Decision", "Ruled", "Verdict", "allowed"]
 
 
 class Verdict(StrEnum):
@@ -37,6 +38,20 @@ class Decision(NamedTuple):
     retry_after: float = 0.0  # seconds, of LIMIT, a passing DENY, a CHALLENGE of reason "budget"
     response: Response | None = None
     headers: tuple[tuple[str, str], ...] = ()
+
+
+class Ruled(NamedTuple):
+    """The policy's rule for a client at a path, computed in advance because each request needs
+    it."""
+
+    action: Action
+    budget: str
+    reason: str  # what decided: "path", "purpose", ...
+    free: bool  # allow
+    refused: bool  # deny or tarpit
+    challenged: bool
+    spared: bool  # the path's rule says that nobody is challenged there
+    passed: Decision  # what lets it through: at once, in its budget, or with the cookie
 
 
 def allowed(reason: str, identity: Identity) -> Decision:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
@@ -24,13 +24,16 @@ _LONGEST_PREFERENCE = 1000  # characters of Accept-Language that are read
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}  # scripts and regions of zh-Hant
 
 # With JavaScript on, the challenge's script presses the button and loads the page again, so that
-# the address keeps its #fragment. Without JavaScript the Refresh header leads on.
-_SCRIPT = (
-    'fetch(document.forms[0].action,{method:"POST",redirect:"manual",'
-    'headers:{"Content-Type":"application/x-www-form-urlencoded"},body:"on="})'
-    '.then(function(r){if(r.type==="opaqueredirect")location.reload()},function(){})'
-)
-_HASH = b64encode(sha256(_SCRIPT.encode()).digest()).decode()
+# the address keeps its #fragment, and the page its referrer. Without JavaScript the Refresh header
+# leads on. A page that keeps a form sends it.
+_SCRIPTS = {
+    "reload": (
+        'fetch(document.forms[0].action,{method:"POST",redirect:"manual",'
+        'headers:{"Content-Type":"application/x-www-form-urlencoded"},body:"on="})'
+        '.then(function(r){if(r.type==="opaqueredirect")location.reload()},function(){})'
+    ),
+    "send": "HTMLFormElement.prototype.submit.call(document.forms[0])",
+}
 
 # A page loads nothing. Its only exits are its own form and link.
 _FIXED = (
@@ -48,12 +51,18 @@ _FIXED = (
 )
 
 
-_WITH_SCRIPT = tuple(
-    (name, f"{value}; script-src 'sha256-{_HASH}'; connect-src 'self'")
-    if name == "Content-Security-Policy"
-    else (name, value)
-    for name, value in _FIXED
-)
+def _allowing(script: str) -> tuple[tuple[str, str], ...]:
+    """The headers of a page with this script."""
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    return tuple(
+        (name, f"{value}; script-src 'sha256-{digest}'; connect-src 'self'")
+        if name == "Content-Security-Policy"
+        else (name, value)
+        for name, value in _FIXED
+    )
+
+
+_HEADERS = {"": _FIXED, **{name: _allowing(script) for name, script in _SCRIPTS.items()}}
 
 
 class Page(NamedTuple):
@@ -72,7 +81,8 @@ def page(
     button: str = "",
     link: tuple[str, str] | None = None,
     foot: str = "",
-    script: bool = False,
+    script: str = "",
+    fields: Iterable[tuple[str, str]] = (),
 ) -> Page:
     """Return a page.
 
@@ -89,13 +99,21 @@ def page(
     foot
         HTML behind the main part.
     script
-        Whether a browser with JavaScript presses the button by itself.
+        What a browser with JavaScript does by itself: "reload" presses the button and loads the
+        page again, "send" sends the form; "": nothing.
+    fields
+        Names and values that the form sends as well.
     """
     filled = {name: escape(str(value)) for name, value in (values or {}).items()}
     content = [f"<p>{escape(text(language, name)).format(**filled)}</p>" for name in paragraphs]
     if button:
+        hidden = "".join(
+            f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
+            for name, value in fields
+        )
         # With a name, as lynx sends a form without any field by GET.
-        labelled = f'<button name="on">{escape(text(language, "continue"))}</button>'
+        named = "" if hidden else ' name="on"'
+        labelled = f"{hidden}<button{named}>{escape(text(language, 'continue'))}</button>"
         form = f'<form method="post" action="{escape(button)}"><p>{labelled}</p></form>'
         content.insert(1, form)
     if link is not None:
@@ -107,10 +125,9 @@ def page(
         language=language,
         title=escape(text(language, f"{kind}_title")),
         content="\n".join(content),
-        foot=f"{foot}\n<script>{_SCRIPT}</script>" if script else foot,
+        foot=f"{foot}\n<script>{_SCRIPTS[script]}</script>" if script else foot,
     )
-    fixed = _WITH_SCRIPT if script else _FIXED
-    headers = (*fixed, ("Content-Language", language), ("Shiomi-Gate", kind))
+    headers = (*_HEADERS[script], ("Content-Language", language), ("Shiomi-Gate", kind))
     return Page(headers, html.encode())
 
 

@@ -182,14 +182,6 @@ def test_texts_of_removed_threads_are_not_quoted() -> None:
     assert all(one.origin is not Origin.QUOTE for one in gone.technical)
 
 
-def test_a_related_thread_is_named() -> None:
-    ranked = Ranked(Story.of([thread("hackernews")]), 1.0, ())
-    other = thread("lobsters", title="Why the linker is slow")
-    written = write_topic(ranked, (other,), JA, WEEK)
-    assert "「Why the linker is slow」（Lobsters）" in said(written)
-    assert written.related == (other,)
-
-
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_every_story_of_the_sample_is_grounded(language: str) -> None:
     for one in threads().values():

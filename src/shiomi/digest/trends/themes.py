@@ -11,13 +11,14 @@ titles (positive pointwise mutual information) separates "Covid-19" and
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shiomi.digest.terms import Term
 
-__all__ = ["Theme", "WeighedTerm", "themes", "weigh"]
+__all__ = ["Theme", "WeighedTerm", "is_size", "themes", "weigh"]
 
 PRIOR = 0.15  # the prior weighs as much as this share of all stories
 SIGNIFICANT = 2.0  # z of a term that may lead or join a theme
@@ -128,9 +129,19 @@ def overdispersion(series: Sequence[int], sizes: Sequence[int]) -> float:
     return max(chi / (len(expected) - 1), 1.0)
 
 
+_SIZE = re.compile(r"(?:a?\d+(?:\.\d+)?[bmk]?-?)+", re.IGNORECASE)
+
+
+def is_size(surface: str) -> bool:
+    """Return whether a term is only the size of a model, as in 30B-A3B."""
+    return bool(_SIZE.fullmatch(surface))
+
+
 def _is_name(surface: str) -> bool:
     """Whether it is written like a name: with a capital or a digit, or in a script without
     capitals."""
+    if is_size(surface):
+        return False
     return any(c.isupper() or c.isdigit() or (c.isalpha() and c.lower() == c.upper())
                for c in surface)  # fmt: skip
 

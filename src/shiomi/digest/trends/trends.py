@@ -23,6 +23,7 @@ from shiomi.digest.trends.themes import (
     Company,
     Theme,
     WeighedTerm,
+    is_size,
     themes,
     weigh,
 )
@@ -77,7 +78,8 @@ def find_trends(
     terms = weigh(now, before)
     titles = [_single(story) for part in (*before, now) for story in part]
     found = islice(themes(terms, strength, Company(titles)), most)
-    return [_evidence(theme, terms, items, strength, titled, language) for theme in found]
+    trends = [_evidence(theme, terms, items, strength, titled, language) for theme in found]
+    return [trend for trend in trends if not is_size(trend.name)]
 
 
 def _distinct(ranked: Sequence[Ranked], week: Week) -> list[Ranked]:
@@ -182,6 +184,10 @@ def _name(
         best = min(second, key=lambda t: (-len(t.stories & lead.stories), -t.z, t.key))
         longest = _longest(best, [t for t in second if len(t.stories) >= 0.8 * len(best.stories)])
         names.append(_extended(longest.surface, threads))
+    if len(names) > 1 and names[0].casefold() in names[1].casefold():
+        del names[0]  # GPT of GPT-OSS
+    elif len(names) > 1 and names[1].casefold() in names[0].casefold():
+        del names[1]
     return _SEPARATORS.get(language, ", ").join(names)
 
 

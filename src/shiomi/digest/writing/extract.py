@@ -19,7 +19,7 @@ from shiomi.digest.terms import normalized, stop_words
 from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.sentences import is_quotable, sentences, shortened
 
-__all__ = ["Quote", "extract", "tokens"]
+__all__ = ["Quote", "extract", "is_chat", "tokens"]
 
 MOST_SENTENCES = 120  # compared with each other; taken in turn from all passages
 PER_ITEM = 40
@@ -38,9 +38,23 @@ _STANDING = {
 _POINTS_BACK = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
     r"|because|thus|instead|here|there|again|still|yet|well|lol|i mean"
-    r"|just|それ|これ|また|しかし|そして|だから|なので)\b",
+    r"|just|sorry|plus|oh|more like|hoping|secondly|aka|yeah|regarding|except|either|maybe"
+    r"|didn[’']t"
+    r"|それ|これ|また|しかし|そして|だから|なので)\b",
     re.IGNORECASE,
 )
+_CHAT = re.compile(  # moods, jokes and talk about the talk
+    r"\b(?:lol|lulz|haha\w*|wow|dude|bro|freak|fuck\w*|shit\w*|bitch\w*|crap|damn|hell|jk|imho|tbh|op"
+    r"|guys|cheers|popcorn|hype train|jok(?:e|ing)|memes?|bullshit|awesome|funny|localllama"
+    r"|blown away|oh boy|grandma"
+    r"|subreddit|this sub|(?:my|last|this|your) (?:last |previous )?(?:post|thread|comment)"
+    r"|these (?:kinds of )?comments|waiter|aka)\b|!{2,}|\.{3}$|[\U0001f600-\U0001f64f🤣🤡💀🤔]"
+    r"|\bI (?:hope|wish|love|hate|bet|can[’']t wait|am excited)\b|\b(?:above|below|here)\)$"
+    r"|^with the (?:rapid|recent|growing)\b|\bremarkable progress\b",
+    re.IGNORECASE,
+)
+_PERSON = re.compile(r"\b(?:I|I[’']\w+|me|my|mine|you|your|yours|you[’']\w+)\b")
+_FACT = re.compile(r"\d|(?<=\s)[A-Z][\w.+-]*[a-z0-9A-Z]|\w[A-Z]\w*|\w+\(\)")
 _WORD = re.compile(r"[a-z0-9][a-z0-9.+#'’_-]*|[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff]+")
 
 
@@ -50,6 +64,11 @@ class Quote:
 
     text: str  # ends with "…" where the sentence goes on
     item: Item
+
+
+def is_chat(sentence: str) -> bool:
+    """Return whether an English sentence is a mood, a joke, or talk about the discussion."""
+    return bool(_CHAT.search(sentence))
 
 
 def tokens(text: str) -> list[str]:
@@ -163,9 +182,17 @@ def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
     if _POINTS_BACK.match(quote.text):
         worth *= 0.6
     if quote.text.endswith(("?", "？", "…", ":", "：")):
-        worth *= 0.7
+        worth *= 0.5
     if quote.text[0].islower():
         worth *= 0.8
+    # a name or a number tells more than a mood
+    worth *= 1 + 0.15 * min(len(_FACT.findall(quote.text)), 3)
+    if is_chat(quote.text) or sum(map(quote.text.count, '"“”')) % 2:
+        worth *= 0.4
+    if _PERSON.search(quote.text):
+        worth *= 0.75
+    if quote.text[-1].isalnum():  # a heading or the part of a list
+        worth *= 0.85
     words = len(quote.text.split())
     return worth * (0.8 if words > 40 or 6 <= words < 9 else 1.0)
 

@@ -7,11 +7,12 @@ without a match.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shiomi.digest.writing.evidence import Item, ItemKind
-from shiomi.digest.writing.extract import Quote, extract, tokens
+from shiomi.digest.writing.extract import Quote, extract, is_chat, tokens
 from shiomi.digest.writing.sentences import sentences
 
 __all__ = ["Pointer", "find_pointer", "on_subject"]
@@ -54,13 +55,16 @@ _RULES: tuple[tuple[str, frozenset[ItemKind], str], ...] = (
         frozenset({ItemKind.COMMENT}),
         r"\b(?:disagree|not true|isn[’']t true|misleading|incorrect|inaccurate|overstat\w+"
         r"|exaggerat\w+|not convinced|skeptical|sceptical|downside|drawback|overhyped|flawed"
-        r"|doesn[’']t make sense|the (?:problem|issue|concern) (?:is|here|with)|worr(?:ied|ying)"
+        r"|doesn[’']t make sense|the (?:problem|issue|concern) (?:is|here|with) (?!that they)"
+        r"|(?:I[’']m|I am|am) (?:\w+ )?worried|my (?:worry|concern)"
         r"|bad idea|I (?:don[’']t|do not) (?:believe|buy|trust))\b",
     ),
 )
 
 
-RATED = 3  # comments with most points, of which one is quoted if no rule matches
+RATED = (4, 12)  # comments with most points, of which one is quoted if no rule matches
+FREQUENT = 12  # words of the source that a comment on its subject may share
+LEAST_WORDS = 8  # of a comment's sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,22 +82,44 @@ def find_pointer(
 
     None if there is neither. `without` are quotations that the topic has already.
     """
+    subject = _subject(items, about)
     for name, kinds, pattern in _RULES:
         matching = re.compile(pattern, re.IGNORECASE if name != "licence" else 0)
-        found = list(_matching(items, kinds, matching))
+        found = on_subject(list(_matching(items, kinds, matching)), subject)
         if quotes := extract(found, most=1, about=about, without=without):
             return Pointer(name, quotes[0])
     rated = [item for item in items if item.kind is ItemKind.COMMENT and item.points]
     rated.sort(key=lambda item: (-(item.points or 0), item.number))
-    for item in on_subject(rated[:RATED], about) if about else rated[:RATED]:
-        if quotes := extract([item], most=1, about=about, without=without):
-            return Pointer("voice", quotes[0])
+    for most in RATED:
+        telling = [
+            replace(item, text=_telling(item.text)) for item in on_subject(rated[:most], subject)
+        ]
+        for quote in extract(telling, most=1, about=about, without=without):
+            return Pointer("voice", quote)
     return None
+
+
+def _subject(items: Sequence[Item], about: str) -> str:
+    """Return the title and the most frequent words of what is not a comment."""
+    source = Counter(t for item in items if item.kind in _SOURCE for t in tokens(item.text))
+    frequent = sorted(source, key=lambda token: (-source[token], token))[:FREQUENT]
+    return " ".join([about, *frequent])
+
+
+def _telling(text: str) -> str:
+    """Return the sentences of a comment that state something."""
+    return "\n\n".join(
+        one
+        for one in sentences(text)
+        if not one.endswith("?") and len(one.split()) >= LEAST_WORDS and not is_chat(one)
+    )
 
 
 def on_subject(items: Sequence[Item], about: str) -> list[Item]:
     """Return the items, comments with only the sentences that share a word with `about`."""
     wanted = set(tokens(about))
+    if not wanted:
+        return list(items)
     found = []
     for item in items:
         if item.kind is ItemKind.COMMENT:

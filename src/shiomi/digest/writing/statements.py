@@ -77,8 +77,8 @@ class Statements:
         yield from self._other_titles(heading)
 
     def no_text(self) -> Sentence:
-        """State that no text of the story was collected."""
-        return self._say("no_text")
+        """State that no text of the story was collected, or that none can be quoted."""
+        return self._say("no_quote" if self.evidence.own_passages else "no_text")
 
     def discussed(self) -> Sentence:
         """State where the discussion is."""

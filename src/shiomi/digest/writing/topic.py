@@ -8,7 +8,7 @@ from dataclasses import replace
 from shiomi.digest.document import Origin, Sentence, Topic
 from shiomi.digest.languages import Language
 from shiomi.digest.ranking import Ranked
-from shiomi.digest.thread import Thread, community_label
+from shiomi.digest.thread import Thread
 from shiomi.digest.week import Week
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind, gather
 from shiomi.digest.writing.extract import Quote, extract
@@ -16,7 +16,7 @@ from shiomi.digest.writing.grounded import Grounded, quotation
 from shiomi.digest.writing.model import ModelWriter
 from shiomi.digest.writing.pointers import find_pointer, on_subject
 from shiomi.digest.writing.sentences import sentences
-from shiomi.digest.writing.statements import Statements, said_title
+from shiomi.digest.writing.statements import Statements
 
 __all__ = ["write_topic"]
 
@@ -49,7 +49,7 @@ def write_topic(
         link=heading.link,
         attention=tuple(attention),
         technical=tuple(technical),
-        implications=tuple(parts.implications(related)),
+        implications=tuple(parts.implications()),
         related=tuple(related),
         score=ranked.score,
         reasons=ranked.reasons,
@@ -98,7 +98,7 @@ class _Parts:
             found.append(self._statements.no_text())
         return found
 
-    def implications(self, related: Sequence[Thread]) -> list[Sentence]:
+    def implications(self) -> list[Sentence]:
         """Return the model's implication, or a pointer with its evidence, or one fact."""
         if self._grounded.implications:
             return list(self._grounded.implications)
@@ -108,15 +108,7 @@ class _Parts:
             uids = (pointer.quote.item.uid,)
             label = self._language.phrase(f"writing.pointer_{pointer.name}")
             return [Sentence(label, Origin.TEMPLATE, uids), quotation(pointer.quote)]
-        found = [self._statements.discussed()]
-        if related:
-            text = self._language.phrase(
-                "writing.related_too",
-                title=said_title(related[0].title),
-                community=community_label(related[0].community),
-            )
-            found.append(Sentence(text, Origin.TEMPLATE, (related[0].uid,)))
-        return found
+        return [self._statements.discussed()]
 
     def _openings(self) -> list[Item]:
         """Return the first sentences of each text that is not a comment."""

@@ -33,12 +33,13 @@ def fenced(kind: str) -> list[str]:
     ("command", "shown"), [x for x in SHOWN if "detect" not in x[0]], ids=lambda x: x[:30]
 )
 def test_a_command_prints_what_the_page_shows(
-    command: str, shown: str, monkeypatch: pytest.MonkeyPatch
+    command: str, shown: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(DOCS)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.delenv("COLUMNS", raising=False)
     done = CliRunner().invoke(shiomi, shlex.split(command)[1:])
-    assert done.output.splitlines() == shown.splitlines()
+    assert done.stdout.splitlines() == shown.splitlines()
 
 
 def test_detect_prints_what_the_page_shows_of_that_machine() -> None:

@@ -9,6 +9,7 @@ RigError
 ├── MeasureError        an endpoint gave no speed that can be used
 ├── PlanError           a budget or wish that no build can meet
 │   └── BudgetError     the cheapest build costs more
+├── UpdateError         a data file or shared row is not signed, damaged or out of range
 └── PriceError          a price file or shop's answer is not what it should be
 """
 
@@ -25,6 +26,7 @@ __all__ = [
     "RigError",
     "SettingError",
     "UnknownPartError",
+    "UpdateError",
 ]
 
 
@@ -78,3 +80,7 @@ class BudgetError(PlanError):
 
 class PriceError(RigError):
     """A price file or a shop's answer is invalid."""
+
+
+class UpdateError(RigError):
+    """A data file or a shared row cannot be used."""

@@ -266,3 +266,61 @@ def test_no_row_of_a_real_catalogue_fails_otherwise(shared_data: Path) -> None:
                 verdicts["wrong" if "one of the two" in str(error) else "other"] += 1
     assert verdicts["read"] > 1200
     assert verdicts["wrong"] > 40
+
+
+def test_kimi_linear_counts_its_delta_layers_latent_layers_and_experts() -> None:
+    delta = {
+        "full_attn_layers": [4, 8, 12, 16, 20, 24, 27],
+        "head_dim": 128,
+        "num_heads": 32,
+        "short_conv_kernel_size": 4,
+    }
+    model = read_config(
+        {
+            "model_type": "kimi_linear", "num_hidden_layers": 27, "hidden_size": 2304,
+            "intermediate_size": 9216, "moe_intermediate_size": 1024, "num_experts": 256,
+            "num_experts_per_token": 8, "num_shared_experts": 1, "first_k_dense_replace": 1,
+            "num_attention_heads": 32, "kv_lora_rank": 512, "qk_nope_head_dim": 128,
+            "qk_rope_head_dim": 64, "v_head_dim": 128, "vocab_size": 163840,
+            "linear_attn_config": delta,
+        },
+        name="Kimi-Linear-48B-A3B",
+    )  # fmt: skip
+    assert model.parameters == pytest.approx(49.1e9, rel=0.01)  # as listed on the hub
+    assert model.active_parameters == pytest.approx(3.1e9, rel=0.03)
+    kinds = [x.kind for x in model.layers]
+    assert kinds.count(LayerKind.LATENT) == 7
+    assert kinds[3] is kinds[26] is LayerKind.LATENT
+    assert model.assumed is None
+
+
+def test_rwkv_7_has_a_state_in_every_layer_and_no_cache() -> None:
+    config = {
+        "model_type": "rwkv7", "num_hidden_layers": 32, "hidden_size": 2560,
+        "intermediate_size": 10240, "head_dim": 64, "vocab_size": 65536,
+        "decay_low_rank_dim": 96, "gate_low_rank_dim": 320, "a_low_rank_dim": 96,
+        "v_low_rank_dim": 64,
+    }  # fmt: skip
+    model = read_config(config, name="RWKV7-2.9B")
+    assert model.parameters == pytest.approx(2.95e9, rel=0.01)
+    assert all(x.state_values == 2560 * 64 + 2 * 2560 for x in model.layers)
+
+
+def test_falcon_h1_has_attention_and_a_state_in_the_same_layer() -> None:
+    config = {
+        "model_type": "falcon_h1", "num_hidden_layers": 4, "hidden_size": 2048,
+        "intermediate_size": 4096, "num_attention_heads": 8, "num_key_value_heads": 2,
+        "head_dim": 128, "vocab_size": 65537, "mamba_d_ssm": 3072, "mamba_d_state": 256,
+        "mamba_n_heads": 48, "mamba_d_head": 64, "mamba_n_groups": 1, "mamba_d_conv": 4,
+    }  # fmt: skip
+    layer = read_config(config, name="Falcon-H1").layers[0]
+    assert layer.kv_heads == 2
+    assert layer.state_values == 3072 * 256 + 3 * (3072 + 2 * 256)
+    attention, mixed = 2048 * 128 * (2 * 8 + 2 * 2), 3072 + 2 * 256
+    state_space = 2048 * (3072 + mixed + 48) + mixed * 4 + 3072 * 2048
+    assert layer.dense_parameters == attention + state_space + 3 * 2048 * 4096 + 2 * 2048
+
+
+def test_a_refusal_says_which_layers_are_missing() -> None:
+    with pytest.raises(ModelFileError, match=r"compress_ratios compress .* are not known here"):
+        read_config({"model_type": "deepseek_v4"}, name="DeepSeek-V4-Flash")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
+
 import click
 
 from shiomi.cli.in_order import InOrder
 from shiomi.cli.rig.check import check
 from shiomi.cli.rig.detect import detect
 from shiomi.cli.rig.fit import fit
+from shiomi.cli.rig.installed import activate_installed
 from shiomi.cli.rig.measure import measure
+from shiomi.cli.rig.model import model
 from shiomi.cli.rig.plan import plan
 from shiomi.cli.rig.prices import prices
 from shiomi.cli.rig.speed import speed
 from shiomi.cli.rig.train import train
+from shiomi.cli.rig.update import update
 from shiomi.cli.rig.upgrade import upgrade
 from shiomi.cli.rig.writer import writer
 
@@ -30,7 +35,21 @@ def rig() -> None:
       shiomi rig fit                      what does this machine run?
       shiomi rig plan --budget 300000     what should I buy?
     """
+    activate_installed(datetime.date.today())  # noqa: DTZ011 - the reader's day
 
 
-for _command in (detect, fit, speed, measure, writer, train, prices, plan, upgrade, check):
+for _command in (
+    detect,
+    fit,
+    speed,
+    measure,
+    writer,
+    train,
+    prices,
+    plan,
+    upgrade,
+    check,
+    update,
+    model,
+):
     rig.add_command(_command)

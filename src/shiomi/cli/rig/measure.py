@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import chosen_machine, language_option, machine_options
+
+if TYPE_CHECKING:
+    from shiomi.rig.estimate.measure import Measurement
+    from shiomi.rig.machine.machine import Gpu
 
 __all__ = ["measure"]
 
@@ -31,6 +38,12 @@ __all__ = ["measure"]
     type=click.Path(path_type=Path, dir_okay=False),
     help="Keep what it says of this machine, for --calibration.",
 )
+@click.option(
+    "--share",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Append the speeds as a row that others can import; the row is shown first.",
+)
+@click.option("--engine", default="llama.cpp", show_default=True, help="Written into the row.")
 @machine_options
 @json_option
 @language_option
@@ -44,6 +57,8 @@ def measure(
     runs: int,
     gpus: int | None,
     out: Path | None,
+    share: Path | None,
+    engine: str,
     machine_file: Path | None,
     simulate: str | None,
     memory_speed: float | None,
@@ -63,6 +78,7 @@ def measure(
       shiomi rig measure http://127.0.0.1:8080 --model model.gguf -o mine.calibration
       shiomi rig measure http://127.0.0.1:11434 --model qwen3:8b --served-as qwen3:8b
       shiomi rig fit --calibration mine.calibration
+      shiomi rig measure http://127.0.0.1:8080 --model qwen3:8b --share speeds.jsonl
     """
     import msgspec
 
@@ -107,6 +123,9 @@ def measure(
             out.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2))
         except OSError as error:
             raise click.ClickException(f"{out} cannot be written: {error.strerror}") from None
+    if share is not None:
+        used = machine.gpus if gpus is None else machine.gpus[:gpus]
+        _share(share, found, used, f"{known.name}", chosen, engine)
     if json:
         as_json({"measured": found, "calibration": document})
         return
@@ -121,3 +140,31 @@ def measure(
         echo(say(lang, "measure", key, slots))
     if out is not None:
         echo(say(lang, "measure", "kept", {"file": str(out)}))
+
+
+def _share(
+    file: Path, found: Measurement, gpus: Sequence[Gpu], model: str, quantisation: str, engine: str
+) -> None:
+    """Show the row, and append it if the reader agrees."""
+    from shiomi.rig.estimate.shared_rows import SharedRow
+
+    row = SharedRow(
+        gpu=gpus[0].name,
+        gpus=len(gpus),
+        model=model,
+        quantisation=quantisation,
+        engine=engine[:100],
+        day=datetime.date.today().isoformat(),  # noqa: DTZ011 - the reader's day
+        prompt_tokens=found.prompt_tokens,
+        written_tokens=found.written_tokens,
+        decode=round(found.decode, 2),
+        prefill=None if found.prefill is None else round(found.prefill, 1),
+    )
+    echo(row.line, err=True)
+    if not click.confirm(f"Append this row to {file}?", default=True, err=True):
+        return
+    try:
+        with file.open("a", encoding="utf-8") as out:
+            out.write(row.line + "\n")
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None

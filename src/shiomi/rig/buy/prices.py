@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib import resources
 from pathlib import Path
 
 from shiomi.rig.buy.catalog import Catalog
 from shiomi.rig.errors import AmbiguousPartError, PriceError, UnknownPartError
+from shiomi.rig.tables import table_text
 
 __all__ = [
     "COLUMNS",
@@ -82,11 +83,9 @@ def read_prices(
 
 
 def example_prices(catalog: Catalog, currency: str = "JPY") -> Prices:
-    """Return the shipped example prices: round figures that show how planning works."""
-    with resources.as_file(
-        resources.files(__package__).joinpath("data/example_prices.csv")
-    ) as path:
-        return read_prices(path, catalog, today=datetime.date.max, currency=currency)
+    """Return the example prices, as shipped or updated; each has its day and basis."""
+    rows = csv.DictReader(io.StringIO(table_text("example_prices.csv")), strict=True)
+    return _read(rows, catalog, datetime.date.max, Path("example_prices.csv"), currency)
 
 
 def _read(

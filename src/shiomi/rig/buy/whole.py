@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import csv
 import datetime
+import io
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
+from typing import TextIO
 
 from shiomi.rig.buy.prices import MOST_YEN, Condition
 from shiomi.rig.errors import PriceError, RigError
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine
+from shiomi.rig.tables import table_text
 
 __all__ = ["WholeMachine", "example_machines", "read_machines"]
 
@@ -42,23 +44,26 @@ class WholeMachine:
 
 
 def example_machines(currency: str = "JPY") -> list[WholeMachine]:
-    """Return the shipped examples."""
-    with resources.as_file(resources.files(__package__).joinpath("data/machines.csv")) as path:
-        return read_machines(path, currency)
+    """Return the example machines, as shipped or updated."""
+    return _machines(io.StringIO(table_text("machines.csv")), "machines.csv", currency)
 
 
 def read_machines(path: Path, currency: str = "JPY") -> list[WholeMachine]:
     """Return the machines of a file; raise PriceError for a row that is wrong."""
-    column = f"price_{currency.lower()}"
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = {*_COLUMNS, column} - set(reader.fieldnames or ())
-            if missing:
-                raise PriceError(f"{path}: column {min(missing)!r} is missing from its first line")
-            return [_machine(row, column, f"{path} line {reader.line_num}") for row in reader]
+            return _machines(file, str(path), currency)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
+
+
+def _machines(file: TextIO, name: str, currency: str) -> list[WholeMachine]:
+    column = f"price_{currency.lower()}"
+    reader = csv.DictReader(file)
+    missing = {*_COLUMNS, column} - set(reader.fieldnames or ())
+    if missing:
+        raise PriceError(f"{name}: column {min(missing)!r} is missing from its first line")
+    return [_machine(row, column, f"{name} line {reader.line_num}") for row in reader]
 
 
 def _machine(row: dict[str, str], column: str, where: str) -> WholeMachine:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.message import Text, basis, reason
+from shiomi.rig.tables import cached, table_text
 
 __all__ = ["Calibration", "Coefficients", "Interval", "choose", "coefficient_table"]
 
@@ -62,11 +61,10 @@ class Calibration:
         return (basis("measured_here", speed=f"{self.speed:.3g}", model=self.model),)
 
 
-@cache
+@cached
 def coefficient_table() -> dict[str, Any]:
     """Return data/coefficients.json as it is."""
-    file = resources.files(__package__).joinpath("data/coefficients.json")
-    table: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    table: dict[str, Any] = json.loads(table_text("coefficients.json"))
     return table
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from typing import Any
 
 from shiomi.rig.estimate.coefficients import Coefficients
 from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.model.model import LayerKind, Model
+from shiomi.rig.tables import cached, table_text
 
 __all__ = ["COVERED", "Changes", "added_seconds", "newer_seconds", "people_table"]
 
@@ -29,11 +28,10 @@ Changes = Mapping[str, float]
 `linear`: microseconds that such a layer takes longer; `discrete_amd`: how many times that."""
 
 
-@cache
+@cached
 def people_table() -> dict[str, Any]:
     """Return data/people.json as it is."""
-    text = resources.files(__package__).joinpath("data/people.json").read_text("utf-8")
-    table: dict[str, Any] = json.loads(text)
+    table: dict[str, Any] = json.loads(table_text("people.json"))
     return table
 
 

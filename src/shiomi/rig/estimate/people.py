@@ -17,6 +17,7 @@ from shiomi.rig.estimate.coefficients import Calibration, choose
 from shiomi.rig.estimate.newer import people_table
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Setting
+from shiomi.rig.estimate.shared_rows import factor_of_rows
 from shiomi.rig.estimate.speed import decode_terms
 from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.message import Text, basis
@@ -78,6 +79,9 @@ def correction(
     kind = kind_of(model)
     factor = table["centres"][age_of(gpu, phase)][kind]
     known = table["gpus"].get(gpu.name)
+    shared, rows = factor_of_rows(gpu.name) if phase == "decode" else (1.0, 0)
+    if rows:  # imported rows are of the same kind as the table's, and count as much
+        known = ((known or 1.0) * shared) ** 0.5 if known else shared
     low, high = table["unseen" if known is None else "measured"][kind]
     if known is not None and own:
         factor *= known

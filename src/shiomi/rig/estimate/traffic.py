@@ -76,10 +76,9 @@ def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "
                 ungrouped += per_token * cells
             else:
                 values += per_token * cells
-        elif layer.kind is LayerKind.LINEAR:
-            values += 2 * layer.state_values * 4.0  # read and written, as f32
         elif layer.kind is LayerKind.LATENT:
             latent += layer.latent_dim * width * depth
+        values += 2 * layer.state_values * 4.0  # read and written, as f32
     return CacheReads(values * users / 1e9, ungrouped * users / 1e9, latent * users / 1e9)
 
 

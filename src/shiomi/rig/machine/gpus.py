@@ -13,11 +13,10 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
-from importlib import resources
 
 from shiomi.rig.errors import AmbiguousPartError, UnknownPartError
 from shiomi.rig.machine.machine import Gpu, Vendor
+from shiomi.rig.tables import cached, table_text
 
 __all__ = ["find_gpu", "gpus_called", "known_gpus"]
 
@@ -77,10 +76,10 @@ def gpus_called(name: str) -> tuple[Gpu, ...]:
     return fitting or found
 
 
-@cache
+@cached
 def known_gpus() -> tuple[Gpu, ...]:
     """Every GPU of data/gpus.csv, one per memory size."""
-    table = resources.files(__package__).joinpath("data/gpus.csv").read_text(encoding="utf-8")
+    table = table_text("gpus.csv")
     return tuple(gpu for row in csv.DictReader(table.splitlines()) for gpu, _ in _gpus_of(row))
 
 
@@ -104,10 +103,10 @@ def _gpus_of(row: dict[str, str]) -> Iterable[tuple[Gpu, list[str]]]:
         yield gpu, names
 
 
-@cache
+@cached
 def _index() -> dict[frozenset[str], tuple[Gpu, ...]]:
     """Each set of words, and the GPUs with that name."""
-    table = resources.files(__package__).joinpath("data/gpus.csv").read_text(encoding="utf-8")
+    table = table_text("gpus.csv")
     index: dict[frozenset[str], dict[str, Gpu]] = {}
     for row in csv.DictReader(table.splitlines()):
         for gpu, names in _gpus_of(row):

@@ -24,6 +24,7 @@ TWO_MATRICES = frozenset(  # no gate next to the up projection
         "nemotron",
         "nemotron_h",
         "opt",
+        "rwkv7",
         "phi",
         "phi-msft",
         "stablelm_epoch",
@@ -111,8 +112,12 @@ def _latent(fields: Fields, hidden: int, heads: int) -> Attention:
 
 
 def linear(fields: Fields, kind: str) -> tuple[int, int]:
-    """Parameters and values of the state: gated delta net, or a short convolution."""
+    """Parameters and values of the state: gated delta net, Kimi's or RWKV's, or a convolution."""
     hidden = fields.integer("hidden_size")
+    if kind == "rwkv":
+        return _rwkv7(fields, hidden)
+    if kind == "kda":
+        return _kimi_delta(fields, hidden)
     if kind == "conv":  # LFM2
         length = fields.integer("conv_L_cache")
         return hidden * (4 * hidden + length), hidden * max(0, length - 1)
@@ -123,6 +128,25 @@ def linear(fields: Fields, kind: str) -> tuple[int, int]:
     parameters = hidden * (mixed + values + 2 * heads) + mixed * kernel + values * hidden
     state = heads * fields.integer("linear_key_head_dim") * size
     return parameters, state + max(0, kernel - 1) * mixed
+
+
+def _kimi_delta(fields: Fields, hidden: int) -> tuple[int, int]:
+    """Kimi Linear: a delta net whose gates have a low rank, the width of a head."""
+    said = Fields(fields.mapping("linear_attn_config") or {}, fields.name)
+    heads, size = said.integer("num_heads"), said.integer("head_dim")
+    kernel, inner = said.integer("short_conv_kernel_size"), heads * size
+    gates = 2 * size * (hidden + inner)
+    parameters = 4 * hidden * inner + gates + hidden * heads + 3 * inner * kernel
+    return parameters, heads * size * size + max(0, kernel - 1) * 3 * inner
+
+
+def _rwkv7(fields: Fields, hidden: int) -> tuple[int, int]:
+    """RWKV-7: four square matrices, low ranks for decay, gate, rate and value, a state per head."""
+    ranks = sum(
+        fields.integer(f"{x}_low_rank_dim", default=64) for x in ("decay", "gate", "a", "v")
+    )
+    size = fields.integer("head_dim", default=64)
+    return hidden * (4 * hidden + 2 * ranks), hidden * size + 2 * hidden
 
 
 def mamba(fields: Fields) -> tuple[int, int]:
@@ -138,7 +162,8 @@ def mamba(fields: Fields) -> tuple[int, int]:
         rank = fields.integer("mamba_dt_rank", "time_step_rank", default=-(-hidden // 16))
         parameters = inner * (3 * hidden + kernel + 2 * rank + 3 * state)
         return parameters, inner * (state + max(0, kernel - 1))
-    inner = heads * fields.integer("mamba_d_head", "mamba_head_dim", "head_dim")
+    size = fields.integer("mamba_d_head", "mamba_head_dim", "head_dim")
+    inner = fields.integer("mamba_d_ssm", default=heads * size)
     groups = fields.integer("mamba_n_groups", "n_groups", default=1)
     mixed = inner + 2 * groups * state
     parameters = hidden * (inner + mixed + heads) + mixed * kernel + inner * hidden

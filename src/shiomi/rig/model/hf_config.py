@@ -25,9 +25,16 @@ __all__ = ["read_config"]
 MAX_CONFIG = 4 * 2**20  # bytes
 MAX_LAYERS = 1024
 MAX_CONTEXT = 2**31
-REFUSED = frozenset(  # their kinds of layers are in other fields
-    ("kimi_linear", "minimax", "minimax_m1", "recurrent_gemma", "rwkv", "zamba", "zamba2")
-)
+REFUSED = {  # and what is missing here
+    "deepseek_v4": "the caches that compress_ratios compress and its grouped output projection",
+    "minimax": "its lightning attention",
+    "minimax_m1": "its lightning attention",
+    "recurrent_gemma": "its recurrent blocks",
+    "rwkv": "the layers of RWKV before version 7",
+    "rwkv6": "the layers of RWKV before version 7",
+    "zamba": "the blocks that its layers share",
+    "zamba2": "the blocks that its layers share",
+}
 KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
     "full_attention": "attention",
     "attention": "attention",
@@ -48,6 +55,15 @@ KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
 }
 
 
+WHOLLY = {  # all layers are of one kind
+    "mamba": "mamba",
+    "mamba2": "mamba",
+    "falcon_mamba": "mamba",
+    "falcon_h1": "both",
+    "rwkv7": "rwkv",
+}
+
+
 def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Model:
     """The model a config.json describes.
 
@@ -57,7 +73,7 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
     fields = Fields(_load(config, name), name).language_model()
     architecture = fields.text("model_type")
     if architecture in REFUSED:
-        fields.refuse(f"is of a {architecture}, whose layers are not known here")
+        fields.refuse(f"is of a {architecture}; {REFUSED[architecture]} are not known here")
     count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
     if count < 1:
         fields.refuse("has no layers")
@@ -166,8 +182,13 @@ def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
     if period := fields.integer("attn_layer_period", default=0):  # Jamba
         offset = fields.integer("attn_layer_offset", default=0)
         return ["attention" if i % period == offset else "mamba" for i in range(count)]
-    if fields.text("model_type") in ("mamba", "mamba2", "falcon_mamba"):
-        return ["mamba"] * count
+    model = fields.text("model_type")
+    if model in WHOLLY:
+        return [WHOLLY[model]] * count
+    if model == "kimi_linear":
+        said = fields.mapping("linear_attn_config") or {}
+        attending = Fields(said, fields.name).integers("full_attn_layers")  # counted from 1
+        return ["attention" if i + 1 in attending else "kda" for i in range(count)]
     if _has_mamba(fields):
         fields.refuse("has a state space and does not say in which layers")
     return None
@@ -212,7 +233,7 @@ class _Mixing:
 def _mixing(fields: Fields, index: int, kind: str) -> _Mixing:
     if kind == "mlp":
         return _Mixing(LayerKind.NONE, 0)
-    if kind in ("linear", "conv", "mamba"):
+    if kind in ("linear", "conv", "mamba", "kda", "rwkv"):
         parameters, state = mamba(fields) if kind == "mamba" else linear(fields, kind)
         return _Mixing(LayerKind.LINEAR, parameters, state_values=state)
     shape = attention(fields, index, slides=kind == "sliding")
@@ -226,13 +247,15 @@ def _mixing(fields: Fields, index: int, kind: str) -> _Mixing:
         window = fields.integer(
             "sliding_window", "attention_chunk_size", "window_size", default=fixed, most=MAX_CONTEXT
         )
+    beside, state = mamba(fields) if kind == "both" else (0, 0)  # Falcon-H1: next to attention
     return _Mixing(
         LayerKind.SLIDING if kind == "sliding" else LayerKind.FULL,
-        shape.parameters,
+        shape.parameters + beside,
         kv_heads=shape.kv_heads if index < count - shared else 0,
         key_dim=shape.key_dim,
         value_dim=shape.value_dim,
         window=window if kind == "sliding" else None,
+        state_values=state,
     )
 
 
@@ -252,6 +275,6 @@ def _layer(fields: Fields, index: int, kind: str) -> Layer:
         expert_parameters=block.expert,
         experts=block.experts,
         chosen=block.chosen,
-        heads=fields.integer("num_attention_heads", "n_head", default=0),
+        heads=fields.integer("num_attention_heads", "n_head", "num_heads", default=0),
         feed_forward=block.width,
     )

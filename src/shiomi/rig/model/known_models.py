@@ -9,6 +9,7 @@ shipped models of the same name.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
 import unicodedata
@@ -23,8 +24,9 @@ from shiomi.rig.errors import AmbiguousPartError, ModelFileError, UnknownPartErr
 from shiomi.rig.model.layers import check_parameters, read_config, read_gguf
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation
+from shiomi.rig.tables import models_folder, table_models
 
-__all__ = ["PURPOSES", "KnownModel", "find_model", "known_models", "read_model_file"]
+__all__ = ["PURPOSES", "KnownModel", "find_model", "known_models", "model_of", "read_model_file"]
 
 PURPOSES = ("chat", "code")
 _MOST_FILES = 2000
@@ -70,12 +72,15 @@ def known_models(folder: Path | None = None) -> list[KnownModel]:
     """
     shipped = resources.files(__package__).joinpath("models")
     found = {x.name.casefold(): x for x in _read_all(shipped.iterdir())}
-    if folder is not None:
+    for name, text in table_models().items():
+        known = model_of(_toml(name, text.encode()), name)
+        found[known.name.casefold()] = known
+    for place in filter(None, (models_folder(), folder)):
         try:
-            own = sorted(folder.iterdir())
+            own = sorted(place.iterdir())
         except OSError as error:
             raise ModelFileError(
-                f"{folder} cannot be listed ({error.strerror}); give a folder with .toml files"
+                f"{place} cannot be listed ({error.strerror}); give a folder with .toml files"
             ) from error
         found |= {x.name.casefold(): x for x in _read_all(own)}
     return [found[key] for key in sorted(found)]
@@ -130,7 +135,7 @@ def read_model_file(path: Path) -> KnownModel:
 
 
 def _read_all(files: Iterable[Traversable]) -> list[KnownModel]:
-    names = [file for file in files if file.name.endswith(".toml")]
+    names = [file for file in files if file.name.endswith((".toml", ".json"))]
     if len(names) > _MOST_FILES:
         raise ModelFileError(f"{len(names)} model files are more than {_MOST_FILES}")
     return [_read(file) for file in names]
@@ -142,12 +147,26 @@ def _read(file: Traversable) -> KnownModel:
             data = opened.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise ModelFileError(f"{file.name} has more than {_MOST_BYTES} bytes")
-        said = tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise ModelFileError(f"{file.name} cannot be read: {error.strerror}") from error
+    return model_of(_toml(file.name, data), file.name)
+
+
+def _toml(name: str, data: bytes) -> dict[str, Any]:
+    """Decode a model's file: TOML, or JSON with the same keys."""
+    try:
+        text = data.decode("utf-8")
+        said: dict[str, Any] = json.loads(text) if name.endswith(".json") else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{file.name} is no TOML in UTF-8: {error}") from error
-    _check(file.name, said)
+        raise ModelFileError(f"{name} is no TOML in UTF-8: {error}") from error
+    if not isinstance(said, dict):
+        raise ModelFileError(f"{name} must hold one object")
+    return said
+
+
+def model_of(said: Mapping[str, Any], name: str) -> KnownModel:
+    """Return the model of a decoded file; raise ModelFileError with its `name` if it is not one."""
+    _check(name, said)
     model = read_config(said["config"], name=said["name"])
     if "parameters" in said:
         check_parameters(model, said["parameters"])

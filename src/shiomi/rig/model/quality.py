@@ -17,13 +17,12 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from shiomi.rig.errors import ModelFileError
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quantisation import find_quantisation
+from shiomi.rig.tables import cached, table_text
 
 __all__ = [
     "QUALITY_DATE",
@@ -89,11 +88,10 @@ def format_loss(quantisation: str) -> float:
     return next((loss for least, loss in _LOSSES if bits >= least), _LARGEST_LOSS)
 
 
-@cache
+@cached
 def quality_table() -> Quality:
-    """Return the shipped table."""
-    text = resources.files(__package__).joinpath("data/quality.csv").read_text("utf-8")
-    return _parse(text, "quality.csv")
+    """Return the table as shipped or updated."""
+    return _parse(table_text("quality.csv"), "quality.csv")
 
 
 def read_quality(path: Path) -> Quality:

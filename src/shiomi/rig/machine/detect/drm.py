@@ -11,14 +11,13 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 
 from shiomi.rig.machine.detect.dump import Dump
 from shiomi.rig.machine.detect.recognise import Recognised, recognise
 from shiomi.rig.machine.gpus import gpus_called
 from shiomi.rig.machine.machine import GIB, Gpu, Vendor
 from shiomi.rig.message import reason
+from shiomi.rig.tables import cached, table_text
 
 __all__ = ["AMDGPU_IDS", "DRM_FIELDS", "drm_gpus", "set_aside_gib"]
 
@@ -151,9 +150,9 @@ def _named(card: _Card, dump: Dump) -> tuple[str, bool]:
     return card.product, False
 
 
-@cache
+@cached
 def _table() -> dict[tuple[Vendor, str, str], dict[str, str]]:
-    text = resources.files("shiomi.rig.machine").joinpath("data/pci_gpus.csv").read_text("utf-8")
+    text = table_text("pci_gpus.csv")
     rows = csv.DictReader(text.splitlines())
     return {(Vendor(row["vendor"]), row["device"], row["revision"]): row for row in rows}
 

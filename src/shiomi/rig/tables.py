@@ -1,0 +1,163 @@
+"""The rig's tables: as shipped, or as an installed data file has them.
+
+A data file is two lines of JSON: a header with the signer's key and the Ed25519 signature of the
+second line's bytes, and the payload: its date, its sources, the tables as text, and models. The
+first install names the key; later data files must have the same one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from shiomi.rig.errors import UpdateError
+
+__all__ = [
+    "FORMAT",
+    "MOST_BYTES",
+    "TABLES",
+    "DataFile",
+    "activate",
+    "cached",
+    "data_date",
+    "models_folder",
+    "open_signed",
+    "sign",
+    "table_models",
+    "table_text",
+]
+
+FORMAT = "shiomi-rig-data 1"
+MOST_BYTES = 20_000_000
+SHIPPED = datetime.date(2026, 11, 29)  # the day the shipped tables were last read through
+TABLES = {
+    "gpus.csv": "shiomi.rig.machine",
+    "pci_gpus.csv": "shiomi.rig.machine",
+    "quality.csv": "shiomi.rig.model",
+    "example_prices.csv": "shiomi.rig.buy",
+    "machines.csv": "shiomi.rig.buy",
+    "coefficients.json": "shiomi.rig.estimate",
+    "people.json": "shiomi.rig.estimate",
+}
+
+Reader = TypeVar("Reader", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class DataFile:
+    """An update: its day, where its tables are from, tables and models by file name."""
+
+    date: datetime.date
+    key: str  # base64 of the signer's 32 bytes
+    sources: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+_active: list[DataFile] = []
+_own_models: list[Path] = []
+_caches: list[Callable[[], None]] = []
+
+
+def cached(reader: Reader) -> Reader:
+    """Cache what a reader makes of the tables until other tables are activated."""
+    kept = cache(reader)
+    _caches.append(kept.cache_clear)
+    return kept  # type: ignore[return-value]
+
+
+def activate(update: DataFile | None, own_models: Path | None = None) -> None:
+    """Use the tables of an update, or the shipped ones, and the reader's own models."""
+    _active[:] = [] if update is None else [update]
+    _own_models[:] = [] if own_models is None else [own_models]
+    for clear in _caches:
+        clear()
+
+
+def table_text(name: str) -> str:
+    """Return a table of TABLES as text."""
+    for update in _active:
+        if name in update.tables:
+            return update.tables[name]
+    return resources.files(TABLES[name]).joinpath("data", name).read_text(encoding="utf-8")
+
+
+def table_models() -> Mapping[str, str]:
+    """Return the models of the active update, TOML by file name."""
+    return _active[0].models if _active else {}
+
+
+def models_folder() -> Path | None:
+    """Return the folder of models that `rig model add` wrote, if there is one."""
+    return _own_models[0] if _own_models and _own_models[0].is_dir() else None
+
+
+def data_date() -> datetime.date:
+    """Return the day of the active tables."""
+    return _active[0].date if _active else SHIPPED
+
+
+def sign(payload: Mapping[str, Any], private: bytes) -> bytes:
+    """Return a data file; `private` is the signer's Ed25519 key, 32 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    signer = Ed25519PrivateKey.from_private_bytes(private)
+    body = json.dumps({"format": FORMAT, **payload}, ensure_ascii=False).encode()
+    header = {
+        "key": base64.b64encode(signer.public_key().public_bytes_raw()).decode(),
+        "signature": base64.b64encode(signer.sign(body)).decode(),
+    }
+    return json.dumps(header).encode() + b"\n" + body + b"\n"
+
+
+def open_signed(data: bytes, *, key: str) -> DataFile:
+    """Return the update in a data file.
+
+    Raises UpdateError if the file is not one, is signed by another key, or was changed.
+    """
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    head, _, body = data.partition(b"\n")
+    body = body.rstrip(b"\n")
+    try:
+        header = json.loads(head)
+        signer, signature = header["key"], base64.b64decode(header["signature"], validate=True)
+        public = Ed25519PublicKey.from_public_bytes(base64.b64decode(signer, validate=True))
+    except (ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
+        raise UpdateError(f"the file is not a data file of the rig: {error}") from error
+    if signer != key:
+        raise UpdateError(f"the data file is signed by {signer[:60]}, expected {key[:60]}")
+    try:
+        public.verify(signature, body)
+    except InvalidSignature as error:
+        raise UpdateError("the data file was changed after it was signed") from error
+    return _parse(json.loads(body), signer)
+
+
+def _parse(said: Any, signer: str) -> DataFile:
+    if not isinstance(said, dict) or said.get("format") != FORMAT:
+        raise UpdateError(f"the data file must have the format {FORMAT!r}")
+    parts = {name: said.get(name, {}) for name in ("sources", "tables", "models")}
+    for name, part in parts.items():
+        if not isinstance(part, dict) or not all(isinstance(x, str) for x in part.values()):
+            raise UpdateError(f"the data file's {name} must be texts by name")
+    if unknown := sorted(set(parts["tables"]) - set(TABLES)):
+        raise UpdateError(f"the data file has an unknown table {unknown[0][:40]!r}")
+    if wrong := [x for x in parts["models"] if Path(x).name != x or not x.endswith(".toml")]:
+        raise UpdateError(f"the data file has a model in {wrong[0][:40]!r}, not in a .toml file")
+    try:
+        day = datetime.date.fromisoformat(str(said.get("date")))
+    except ValueError as error:
+        raise UpdateError(
+            f"the data file's date must be a day, got {said.get('date')!r}"
+        ) from error
+    return DataFile(day, signer, **parts)

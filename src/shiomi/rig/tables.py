@@ -17,6 +17,7 @@ from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from shiomi.rig.errors import UpdateError
 
@@ -26,8 +27,10 @@ __all__ = [
     "TABLES",
     "DataFile",
     "activate",
+    "bounded",
     "cached",
     "data_date",
+    "fetch",
     "models_folder",
     "open_signed",
     "sign",
@@ -37,6 +40,7 @@ __all__ = [
 
 FORMAT = "shiomi-rig-data 1"
 MOST_BYTES = 20_000_000
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SHIPPED = datetime.date(2026, 11, 29)  # the day the shipped tables were last read through
 TABLES = {
     "gpus.csv": "shiomi.rig.machine",
@@ -161,3 +165,32 @@ def _parse(said: Any, signer: str) -> DataFile:
             f"the data file's date must be a day, got {said.get('date')!r}"
         ) from error
     return DataFile(day, signer, **parts)
+
+
+def fetch(address: str) -> bytes:
+    """Return what an https address answers; http is allowed on loopback only.
+
+    Raises UpdateError if it answers nothing that can be used.
+    """
+    import httpx2
+
+    parts = urlsplit(address)
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise UpdateError(f"{address} must be an https address")
+    try:
+        with httpx2.stream("GET", address, timeout=30.0, follow_redirects=False) as answer:
+            if answer.status_code != 200:
+                raise UpdateError(f"{address} answered {answer.status_code}")
+            data = b""
+            for chunk in answer.iter_bytes():
+                data = bounded(data + chunk)
+            return data
+    except httpx2.HTTPError as error:
+        raise UpdateError(f"{address} cannot be fetched: {error}") from error
+
+
+def bounded(data: bytes) -> bytes:
+    """Return the data; raise UpdateError if there are too many bytes."""
+    if len(data) > MOST_BYTES:
+        raise UpdateError(f"the data file must have at most {MOST_BYTES:,} bytes")
+    return data

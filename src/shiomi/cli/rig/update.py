@@ -9,10 +9,9 @@ import click
 
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.installed import install, rig_folder
+from shiomi.rig.tables import MOST_BYTES, bounded, fetch
 
 __all__ = ["update"]
-
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
 @click.command()
@@ -63,34 +62,10 @@ def _import_rows(source: str, json: bool) -> None:
 
 
 def _fetched(source: str) -> bytes:
-    from shiomi.rig.tables import MOST_BYTES
-
-    address = urlsplit(source)
-    if address.scheme not in ("http", "https"):
-        try:
-            with Path(source).open("rb") as file:
-                return _bounded(file.read(MOST_BYTES + 1))
-        except OSError as error:
-            raise click.ClickException(f"{source} cannot be read: {error.strerror}") from None
-    if address.scheme == "http" and address.hostname not in _LOOPBACK:
-        raise click.UsageError(f"{source} must be an https address")
-    import httpx2
-
+    if urlsplit(source).scheme in ("http", "https"):
+        return fetch(source)
     try:
-        with httpx2.stream("GET", source, timeout=30.0, follow_redirects=False) as answer:
-            if answer.status_code != 200:
-                raise click.ClickException(f"{source} answered {answer.status_code}")
-            data = b""
-            for chunk in answer.iter_bytes():
-                data = _bounded(data + chunk)
-            return data
-    except httpx2.HTTPError as error:
-        raise click.ClickException(f"{source} cannot be fetched: {error}") from None
-
-
-def _bounded(data: bytes) -> bytes:
-    from shiomi.rig.tables import MOST_BYTES
-
-    if len(data) > MOST_BYTES:
-        raise click.ClickException(f"the data file must have at most {MOST_BYTES:,} bytes")
-    return data
+        with Path(source).open("rb") as file:
+            return bounded(file.read(MOST_BYTES + 1))
+    except OSError as error:
+        raise click.ClickException(f"{source} cannot be read: {error.strerror}") from None

@@ -62,7 +62,7 @@ def train(x: Tensor, steps: int) -> nn.Module:
     levels = [plain + category for category in range(CATEGORIES) for _ in range(LEVELS)]
     cell_of = torch.tensor([*range(plain), *levels])  # the cell that each column belongs to
 
-    def prepare(numbers: Sequence[int]) -> Tensor:
+    def prepare(numbers: Sequence[int], _step: int) -> Tensor:
         return x[list(numbers)]
 
     def views(batch: Tensor, _numbers: Sequence[int], step: int) -> list[Tensor]:

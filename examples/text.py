@@ -67,7 +67,7 @@ class TitleEncoder(nn.Module):
 def train(titles: list[list[str]], steps: int) -> nn.Module:
     """Train an encoder on titles alone."""
 
-    def prepare(numbers: Sequence[int]) -> list[list[str]]:
+    def prepare(numbers: Sequence[int], _step: int) -> list[list[str]]:
         return [titles[number] for number in numbers]
 
     def views(batch: list[list[str]], _numbers: Sequence[int], step: int) -> list[Tensor]:

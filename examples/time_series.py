@@ -57,7 +57,7 @@ def encoder() -> nn.Module:
 def train(x: Floats, steps: int) -> nn.Module:
     """Train an encoder on series without labels."""
 
-    def prepare(numbers: Sequence[int]) -> Floats:
+    def prepare(numbers: Sequence[int], _step: int) -> Floats:
         return x[list(numbers)]
 
     def views(batch: Floats, _numbers: Sequence[int], step: int) -> list[Tensor]:

@@ -3,7 +3,7 @@
 #     nice -n 15 benchmarks/lejepa/cifar10_small.sh [RUN]
 # Started again it goes on where it stopped. On a busy machine set OMP_NUM_THREADS=1.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 data="${SHIOMI_DATA:-../shared/data}/lejepa"
 run="${1:-.cache/lejepa_cifar10_small}"
 common=(--cache .cache/images --batch-size 128)

@@ -4,7 +4,7 @@
 #     IMAGENET=/data/imagenet/train benchmarks/lejepa/imagenet_vith14.sh [RUN]      again to go on
 # Several hosts: NODES, NODE_RANK and MASTER as of torchrun, and a RUN that all of them see.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 run="${1:-.cache/lejepa_imagenet_vith14}"
 torchrun --nproc-per-node "${GPUS:-8}" --nnodes "${NODES:-1}" --node-rank "${NODE_RANK:-0}" \
   --master-addr "${MASTER:-localhost}" --master-port "${PORT:-29500}" \

@@ -4,12 +4,11 @@
 # of 128 px at quality 72, so compare with care.
 #     benchmarks/lejepa/imagenette_vits8.sh [RUN]            again to go on
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 data="${SHIOMI_DATA:-../shared/data}/lejepa"
 run="${1:-.cache/lejepa_imagenette_vits8}"
 shiomi lejepa pretrain "$data/imagenette128_train.parquet" --out "$run" \
-  --encoder vit_small_patch8_224 --epochs 400 --batch-size 256 --lr 5e-4 --weight-decay 1e-1 \
-  --global-size 128 --local-size 56 --global-views 2 --local-views 6
+  --recipe minimal
 for judge in knn probe; do
   shiomi lejepa "$judge" --run "$run" "$data/imagenette128_train.parquet" "$data/imagenette128_val.parquet"
 done

@@ -9,6 +9,7 @@ One thread; CPU milliseconds per image, the best of several rounds: random image
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import torch
 from benchmarks.cpu_time import best_cpu_seconds
@@ -31,7 +32,7 @@ def main(n: int) -> None:
         features = torch.cat([network.encoder(whole), network.encoder(part)])
         embeddings = network([whole, part], n)
     features.requires_grad_(), embeddings.requires_grad_()
-    rows = {
+    rows: dict[str, Callable[[], object]] = {
         "views": lambda: crops(batch, range(n), seed=0, step=0),
         "encoder, global views": lambda: network.encoder(whole).sum().backward(),
         "encoder, local views": lambda: network.encoder(part).sum().backward(),

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from shiomi.lejepa.config import Training
+from shiomi.lejepa.config import Speed, Training
 from shiomi.lejepa.data_order import DataOrder
 from shiomi.lejepa.devices import Place, joined_ranks, pick_device
-from shiomi.lejepa.encoders import Network
+from shiomi.lejepa.encoders import ImageEncoder, Network
 from shiomi.lejepa.errors import InputError, NonFiniteError, RunError
+from shiomi.lejepa.timm_models import timm_model
 from shiomi.lejepa.train import Moment, Trainer
 from tests.lejepa.rank_processes import finish, rank_processes
 
@@ -31,7 +32,7 @@ def network(dropout: float = 0.0) -> Network:
     return Network(encoder, nn.Linear(24, 8))
 
 
-def prepare(numbers: Sequence[int]) -> Tensor:
+def prepare(numbers: Sequence[int], _step: int = 0) -> Tensor:
     return DATA[list(numbers)]
 
 
@@ -217,3 +218,42 @@ def test_a_device_that_is_not_there_is_told() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(InputError, match="'cuda:3' is not there"):
             pick_device("cuda:3")
+
+
+def test_a_clipped_gradient_takes_another_path() -> None:
+    free, clipped = fit(training(optimiser="lars")), fit(training(optimiser="lars", clip=1e-3))
+    free.run()
+    clipped.run()
+    assert not torch.equal(weights(free), weights(clipped))
+
+
+@pytest.mark.slow
+def test_fused_compiled_and_recomputed_steps_change_rounding_alone() -> None:
+    body = timm_model("vit_tiny_patch16_224", 32)
+    state = {name: value.clone() for name, value in body.state_dict().items()}
+
+    def trained(speed: Speed) -> Tensor:
+        torch.manual_seed(0)
+        body = timm_model("vit_tiny_patch16_224", 32)
+        body.load_state_dict(state)
+        pictures = DATA.repeat(1, 256).view(COUNT, 3, 32, 32)
+        fitted = Trainer(
+            Network(ImageEncoder(body), nn.Linear(192, 8)),
+            lambda numbers, _step: pictures[list(numbers)],
+            lambda read, _numbers, step: [torch.cat([read, read + 0.1 * step])],
+            count=COUNT,
+            training=Training(steps=2, batch_size=8, slices=16, lr=1e-4),
+            global_views=2,
+            speed=speed,
+        )
+        fitted.run()
+        return weights(fitted)
+
+    expected = trained(Speed())
+    for speed in (Speed(fused=True), Speed(recompute=True)):
+        torch.testing.assert_close(trained(speed), expected, rtol=0, atol=1e-4)
+
+
+def test_an_encoder_that_cannot_recompute_is_told() -> None:
+    with pytest.raises(InputError, match="cannot recompute"):
+        fit(training(), speed=Speed(recompute=True))

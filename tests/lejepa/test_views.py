@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from shiomi.lejepa.data.images import Batch
 from shiomi.lejepa.timm_models import import_timm
@@ -210,3 +211,33 @@ def test_a_wide_image_keeps_its_form_when_it_is_resized() -> None:
     square = resize(Batch(pixels, torch.tensor([2.0])), 64)[0, 0] > 0.5
     rows, columns = square.any(1).sum().item(), square.any(0).sum().item()
     assert (rows, columns) == (40, 40)
+
+
+class _Counted(TorchDispatchMode):
+    """Counts operations, and copies between devices."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.operations = 0
+        self.copies = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        self.operations += 1
+        if func is torch.ops.aten._to_copy.default:
+            self.copies += kwargs.get("device") is not None
+        return func(*args, **kwargs)
+
+
+def test_the_views_of_a_step_take_few_operations_and_two_copies_to_the_device() -> None:
+    """Counted with the meta device in place of a GPU: 2 views of 224 pixels and 6 of 96."""
+    crops = MultiCrop()
+    ratio = torch.tensor([1.0, 1.5, 0.7, 1.0])
+    drawn = crops.draw(ratio, range(4), seed=0, step=0)
+    assert drawn.groups[0].blurred + drawn.groups[1].blurred > 0
+    with _Counted() as counted:
+        pixels = torch.zeros(4, 3, 336, 336, dtype=torch.uint8).to("meta")
+        views = crops.render(pixels, drawn)
+    assert [view.shape for view in views] == [(8, 3, 224, 224), (24, 3, 96, 96)]
+    assert counted.operations <= 300
+    assert counted.copies == 2

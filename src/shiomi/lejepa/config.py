@@ -13,7 +13,7 @@ from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 
-__all__ = ["PretrainConfig", "Training", "differing", "flat", "from_json", "to_json"]
+__all__ = ["PretrainConfig", "Speed", "Training", "differing", "flat", "from_json", "to_json"]
 
 _SMALL_SIDE = 64  # pixels of a global view up to which images are small
 
@@ -30,6 +30,12 @@ class Training:
     accumulate: int = 1
     """Parts that a rank's share is worked through in; the loss is that of the whole."""
     lr: float = 2e-3
+    final_lr: float = 1e-3
+    """The last step's rate as a share of `lr`."""
+    optimiser: str = "adamw"
+    """adamw, or lars (momentum 0.9, trust coefficient 1e-3)."""
+    clip: float | None = None
+    """Largest norm of the gradient; None: not clipped."""
     weight_decay: float = 5e-2
     warmup: float = 0.05
     """Share of the steps."""
@@ -45,7 +51,7 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raise InputError if a number is out of range."""
-        for name in ("epochs", "lr", "weight_decay", "warmup"):
+        for name in ("epochs", "lr", "final_lr", "weight_decay", "warmup"):
             if not is_number(getattr(self, name)):
                 raise InputError(f"{name} must be a number, got {getattr(self, name)!r}")
         for name in ("epochs", "lr"):
@@ -61,6 +67,12 @@ class Training:
                 "warmup must be in [0, 1) and weight_decay must be >= 0, got"
                 f" {self.warmup} and {self.weight_decay}"
             )
+        if not 0 <= self.final_lr <= 1:
+            raise InputError(f"final_lr must be a share of lr from 0 to 1, got {self.final_lr}")
+        if self.clip is not None and not (is_number(self.clip) and 0 < self.clip < math.inf):
+            raise InputError(f"clip must be a finite number above 0, got {self.clip!r}")
+        if self.optimiser not in ("adamw", "lars"):
+            raise InputError(f"optimiser must be adamw or lars, got {self.optimiser!r}")
         if self.precision not in ("auto", "fp32", "bf16"):
             raise InputError(f"precision is {self.precision!r}; give fp32, bf16 or auto")
 
@@ -80,11 +92,25 @@ class Training:
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """How a training is computed. It changes the weights by rounding alone."""
+
+    compile: bool = False
+    """The encoder by torch.compile."""
+    fused: bool = False
+    """AdamW in one kernel."""
+    recompute: bool = False
+    """Activations of timm's encoders block by block, a second time in the backward pass."""
+
+
+@dataclass(frozen=True, slots=True)
 class PretrainConfig:
     """An image encoder's run. A value of None is chosen from the images."""
 
     images: str
     encoder: str = "small"
+    drop_path: float = 0.0
+    """Probability that a residual branch is left out; of encoders from timm."""
     labels: str | None = None
     use_labels: bool = True
     image_column: str | None = None
@@ -114,8 +140,16 @@ class PretrainConfig:
         check_whole("global_views", self.global_views)
         if self.local_views is not None:
             check_whole("local_views", self.local_views)
+        for name in ("projector_width", "projector_hidden", "projector_layers"):
+            if getattr(self, name) is not None:
+                check_whole(name, getattr(self, name), least=1)
+        if not (is_number(self.drop_path) and 0 <= self.drop_path < 1):
+            raise InputError(f"drop_path must be a number in [0, 1), got {self.drop_path!r}")
         for name in ("global_scale", "local_scale"):
-            low, high = getattr(self, name)
+            pair = getattr(self, name)
+            if not (isinstance(pair, tuple) and len(pair) == 2):
+                raise InputError(f"{name} must be two shares, got {pair!r}")
+            low, high = pair
             if not (is_number(low) and is_number(high) and 0 < low <= high <= 1):
                 raise InputError(
                     f"{name} must be two shares with 0 < low <= high <= 1, got {(low, high)}"
@@ -129,6 +163,8 @@ class PretrainConfig:
             )
         for name in ("stored_size", "global_size", "local_size"):
             size = getattr(self, name)
+            if size is not None:
+                check_whole(name, size)
             if size is not None and not 8 <= size <= 4096:
                 raise InputError(f"{name} is {size} pixels; give 8 to 4096")
 

@@ -123,11 +123,12 @@ class Network(nn.Module):
         return projected.view(-1, count, projected.shape[-1])
 
 
-def build_encoder(name: str, size: int) -> nn.Module:
+def build_encoder(name: str, size: int, drop_path: float = 0.0) -> nn.Module:
     """Return an untrained encoder for images of `size` pixels.
 
-    `name` is "small", `module:function` (an importable function without arguments that returns an
-    nn.Module on images in [0, 1]), or a model of timm such as "vit_small_patch8_224".
+    `name` is "small", "resnet18-cifar" (a 3 x 3 stem of stride 1, no pooling before the blocks, as
+    CIFAR-10 is trained with), `module:function` (an importable function without arguments that
+    returns an nn.Module on images in [0, 1]), or a model of timm such as "vit_small_patch8_224".
 
     Raises
     ------
@@ -136,11 +137,18 @@ def build_encoder(name: str, size: int) -> nn.Module:
     MissingError
         It is a model of timm, and timm or torchvision cannot be imported.
     """
+    if drop_path and (name in ("small", "resnet18-cifar") or ":" in name):
+        raise InputError(f"drop_path is {drop_path}, and {name} has none; it is for timm's models")
+    if name == "resnet18-cifar":
+        body = timm_model("resnet18", size)
+        body.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        body.maxpool = nn.Identity()
+        return ImageEncoder(body)
     if name == "small":
         return ImageEncoder(SmallConvNet())
     if ":" in name:
         return _imported(name)
-    return ImageEncoder(timm_model(name, size))
+    return ImageEncoder(timm_model(name, size, drop_path))
 
 
 def projector(

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from shiomi.lejepa.atomic import write_atomically
-from shiomi.lejepa.config import PretrainConfig
+from shiomi.lejepa.config import PretrainConfig, Speed
 from shiomi.lejepa.counter_random import Use, key
-from shiomi.lejepa.data.images import Batch, Images, Progress, typical_side
+from shiomi.lejepa.data.images import Images, Progress, typical_side
 from shiomi.lejepa.data.loading import load_images
 from shiomi.lejepa.data.opening import open_source
 from shiomi.lejepa.data.rows import Columns
@@ -28,6 +28,7 @@ from shiomi.lejepa.report import write_report
 from shiomi.lejepa.run_folder import RunFolder
 from shiomi.lejepa.selection import criterion
 from shiomi.lejepa.train import Moment, Trainer
+from shiomi.lejepa.views import Drawn
 
 __all__ = ["Run", "pretrain"]
 
@@ -61,6 +62,7 @@ def pretrain(
     checkpoint_seconds: float = 60.0,
     log_every: int = 10,
     evaluations: int = 10,
+    speed: Speed = Speed(),  # noqa: B008 - frozen
     extras: bool = True,
     progress: Progress = lambda *_: None,
     announce: Callable[[str], None] = lambda _: None,
@@ -86,6 +88,8 @@ def pretrain(
         Where decoded images are kept (None: in `out`), and how many GiB they may take.
     evaluations
         How often features are evaluated, the end included; 0 leaves it out.
+    speed
+        torch.compile, fused AdamW, recomputed activations.
     extras
         Make encoder.onnx and report.html at the end; the weights are written in any case.
     progress, announce, observe, evaluated
@@ -124,7 +128,7 @@ def pretrain(
         )
         _check_count(_readable(images), config, "only")
         _list_skipped(images, folder, place)
-        fit = _fit(config, images, folder, place, encoder, checkpoint_seconds, log_every)
+        fit = _fit(config, images, folder, place, encoder, checkpoint_seconds, log_every, speed)
         if not place.first:
             fit.run(evaluate_every=None)
             return Run(folder, config, _readable(images), len(images.skipped), None, {}, (), ())
@@ -264,19 +268,21 @@ def _fit(
     encoder: nn.Module | None,
     checkpoint_seconds: float,
     log_every: int,
+    speed: Speed,
 ) -> Trainer:
     crops = config.crops()
     seed = config.training.seed
 
-    def prepare(numbers: Sequence[int]) -> Batch:
+    def prepare(numbers: Sequence[int], step: int) -> tuple[Tensor, Drawn]:
         batch = images.batch(numbers)
+        drawn = crops.draw(batch.ratio, numbers, seed=seed, step=step)
         if place.device.type == "cuda":
-            return Batch(batch.pixels.pin_memory(), batch.ratio)
-        return batch
+            return batch.pixels.pin_memory(), drawn.pinned()
+        return batch.pixels, drawn
 
-    def make_views(batch: Batch, numbers: Sequence[int], step: int) -> list[Tensor]:
-        there = Batch(batch.pixels.to(place.device, non_blocking=True), batch.ratio)
-        return crops(there, numbers, seed=seed, step=step)
+    def make_views(read: tuple[Tensor, Drawn], _numbers: Sequence[int], _step: int) -> list[Tensor]:
+        pixels, drawn = read
+        return crops.render(pixels.to(place.device, non_blocking=True), drawn)
 
     return Trainer(
         build_network(config, encoder),
@@ -289,6 +295,7 @@ def _fit(
         checkpoint=folder.checkpoint,
         checkpoint_seconds=checkpoint_seconds,
         log_every=log_every,
+        speed=speed,
     )
 
 
@@ -297,7 +304,7 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
     size = config.global_size or 224
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(config.training.seed, Use.INITIAL_WEIGHTS))
-        encoder = encoder or build_encoder(config.encoder, size)
+        encoder = encoder or build_encoder(config.encoder, size, config.drop_path)
         width = feature_width(encoder, torch.zeros(2, 3, size, size))
         head = projector(
             width,

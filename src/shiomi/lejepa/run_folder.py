@@ -1,6 +1,7 @@
 """The folder of a run: its files, and how to open it.
 
 config.json           what the run was told, sizes chosen
+run.toml              the same, to be given to another run with --config
 checkpoint/last.pt    all that is needed to go on
 metrics.csv           the loss and its parts, every few steps
 evaluations.csv       kNN, probe, RankMe as training went
@@ -23,6 +24,7 @@ from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.config import PretrainConfig, differing, from_json, to_json
 from shiomi.lejepa.errors import InputError, RunError
 from shiomi.lejepa.locking import locked
+from shiomi.lejepa.recipes import to_toml
 
 if TYPE_CHECKING:
     from torch import nn
@@ -97,6 +99,7 @@ class RunFolder:
         """
         if not (self.checkpoint.exists() or self.metrics.exists()):
             write_atomically(self.config, to_json(config).encode())
+            write_atomically(self.path / "run.toml", to_toml(config).encode())
             write_atomically(self.images, f"{images}\n".encode())
             return
         if differ := differing(self.read_config(), config):
@@ -121,7 +124,8 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             strange = not self.config.exists() and any(
-                one.name not in ("lock", "cache", ".config.json") for one in self.path.iterdir()
+                one.name not in ("lock", "cache", ".config.json", ".run.toml")
+                for one in self.path.iterdir()
             )
         except OSError as error:
             raise RunError(f"{self.path} cannot be made: {error.strerror or error}") from None
@@ -161,7 +165,7 @@ def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module
     folder = RunFolder(Path(run))
     config = folder.read_config()
     if encoder is None:
-        encoder = build_encoder(config.encoder, config.global_size or 224)
+        encoder = build_encoder(config.encoder, config.global_size or 224, config.drop_path)
     try:
         if folder.encoder.exists():
             weights = load_file(folder.encoder)

@@ -13,11 +13,13 @@ FINAL_SHARE = 1e-3
 states lr/1000; an absolute 1e-3 would double a base of 5e-4)."""
 
 
-def learning_rate(step: int, steps: int, *, base: float, warmup: int = 0) -> float:
+def learning_rate(
+    step: int, steps: int, *, base: float, warmup: int = 0, final: float = FINAL_SHARE
+) -> float:
     """Return the rate of step `step` of 0 .. steps - 1.
 
     The rate rises linearly over steps 0 .. warmup - 1 and reaches `base` at step `warmup`. From
-    there it falls along half a cosine to base * FINAL_SHARE at step `steps - 1`.
+    there it falls along half a cosine to base * final at step `steps - 1`.
 
     Raises InputError if a number is out of range.
     """
@@ -30,4 +32,4 @@ def learning_rate(step: int, steps: int, *, base: float, warmup: int = 0) -> flo
     if steps - 1 == warmup:
         return base
     share = (step - warmup) / (steps - 1 - warmup)
-    return base * (FINAL_SHARE + (1 - FINAL_SHARE) * (1 + math.cos(math.pi * share)) / 2)
+    return base * (final + (1 - final) * (1 + math.cos(math.pi * share)) / 2)

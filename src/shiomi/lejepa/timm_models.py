@@ -45,10 +45,11 @@ def import_timm() -> ModuleType:
         raise _missing(error) from None
 
 
-def timm_model(name: str, size: int) -> nn.Module:
+def timm_model(name: str, size: int, drop_path: float = 0.0) -> nn.Module:
     """Return an untrained timm model without a head, for images of `size` pixels.
 
-    Raises InputError if timm has no such model, MissingError if timm cannot be imported.
+    Raises InputError if timm has no such model or the model has no drop path, MissingError if timm
+    cannot be imported.
     """
     timm = import_timm()
     if not timm.is_model(name):
@@ -56,7 +57,7 @@ def timm_model(name: str, size: int) -> nn.Module:
         raise InputError(
             f"timm has no model {name!r}" + (f"; similar names: {', '.join(near)}" if near else "")
         )
-    return _built(timm, name, size)[0]
+    return _built(timm, name, size, {"drop_path_rate": drop_path} if drop_path else {})[0]
 
 
 def timm_options(name: str, size: int | None) -> list[tuple[str, Any]]:
@@ -64,15 +65,19 @@ def timm_options(name: str, size: int | None) -> list[tuple[str, Any]]:
     return list(_built(import_timm(), name, size or 224)[1].items())
 
 
-def _built(timm: ModuleType, name: str, size: int) -> tuple[nn.Module, dict[str, Any]]:
-    sized: dict[str, Any] = {"img_size": size}
-    for options in ({**sized, "dynamic_img_size": True}, sized, {}):
+def _built(
+    timm: ModuleType, name: str, size: int, extra: dict[str, Any] | None = None
+) -> tuple[nn.Module, dict[str, Any]]:
+    more = extra or {}
+    sized: dict[str, Any] = {"img_size": size, **more}
+    for options in ({**sized, "dynamic_img_size": True}, sized, more):
         try:
             body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
         except TypeError:  # convolutional models have no image size
             continue
         return body, options
-    raise InputError(f"timm cannot build {name!r} without a head")
+    told = f" with {more}" if more else ""
+    raise InputError(f"timm cannot build {name!r} without a head{told}")
 
 
 def sync_batch_norms(network: nn.Module) -> nn.Module:

@@ -6,6 +6,7 @@ that was killed ends with the same weights as an undisturbed run, on one rank or
 
 from __future__ import annotations
 
+import importlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from shiomi.lejepa.checkpoint import load_checkpoint, save_checkpoint
-from shiomi.lejepa.config import Training
+from shiomi.lejepa.config import Speed, Training
 from shiomi.lejepa.counter_random import Use, key
 from shiomi.lejepa.data_order import DataOrder, share
 from shiomi.lejepa.devices import Place
@@ -32,12 +33,12 @@ from shiomi.lejepa.metrics import Pace, peak_memory_mib
 from shiomi.lejepa.nonfinite import PendingCheck, raise_if_nonfinite
 from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.stopping import stop_wished
-from shiomi.lejepa.timm_models import sync_batch_norms
+from shiomi.lejepa.timm_models import import_timm, sync_batch_norms
 
 __all__ = ["MakeViews", "Moment", "Prepare", "Trainer", "optimiser"]
 
-Prepare = Callable[[Sequence[int]], Any]
-"""Reads the samples of these numbers; called ahead of time in a separate thread."""
+Prepare = Callable[[Sequence[int], int], Any]
+"""Reads the samples of these numbers for a step; called ahead of time in a separate thread."""
 MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
 """Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
 
@@ -62,15 +63,26 @@ class Moment:
     memory_mib: float
 
 
-def optimiser(network: nn.Module, training: Training) -> torch.optim.AdamW:
-    """Return AdamW; biases and the scales of normalisations do not decay."""
+def optimiser(
+    network: nn.Module, training: Training, *, fused: bool = False
+) -> torch.optim.Optimizer:
+    """Return AdamW or LARS; biases and the scales of normalisations do not decay.
+
+    Raises MissingError if LARS is asked for and timm, whose LARS it is, cannot be imported.
+    """
     decaying = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [
         {"params": decaying, "weight_decay": training.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=training.lr)
+    groups = [g for g in groups if g["params"]]
+    if training.optimiser == "lars":
+        import_timm()
+        optim = importlib.import_module("timm.optim")
+        lars: torch.optim.Optimizer = optim.Lars(groups, lr=training.lr, momentum=0.9)
+        return lars
+    return torch.optim.AdamW(groups, lr=training.lr, fused=fused)
 
 
 _Part = tuple[list[int], Any]  # the samples' numbers, and the result of `prepare` for them
@@ -93,6 +105,7 @@ class Trainer:
         checkpoint: Path | None = None,
         checkpoint_seconds: float = 60.0,
         log_every: int = 10,
+        speed: Speed = Speed(),  # noqa: B008 - frozen
     ) -> None:
         """Prepare to train, from `checkpoint` if it exists.
 
@@ -129,7 +142,11 @@ class Trainer:
         self._objective = training.objective
         self._checkpoint, self._seconds = checkpoint, checkpoint_seconds
         self._log_every = log_every
-        self._optimiser = optimiser(self.network, training)
+        self._optimiser = optimiser(self.network, training, fused=speed.fused)
+        if speed.recompute:
+            _recompute(self.network.encoder)
+        if speed.compile:
+            self.network.encoder.compile()  # in place: names of weights stay
         self._go_on()
         self._parallel: nn.Module = self.network
         self._bf16 = _bf16(training.precision, self.place.device)
@@ -229,7 +246,7 @@ class Trainer:
                 share(numbers, part, self.training.accumulate)
                 for part in range(self.training.accumulate)
             ]
-            return [(part, self._prepare(part)) for part in parts]
+            return [(part, self._prepare(part, step)) for part in parts]
 
         with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
             todo = iter(range(self.step, self.steps))
@@ -252,11 +269,15 @@ class Trainer:
         """Do one step of the optimiser; return the loss and the learning rate."""
         training = self.training
         warmup = int(training.warmup * self.steps)
-        lr = learning_rate(self.step, self.steps, base=training.lr, warmup=warmup)
+        lr = learning_rate(
+            self.step, self.steps, base=training.lr, warmup=warmup, final=training.final_lr
+        )
         for group in self._optimiser.param_groups:
             group["lr"] = lr
         self._optimiser.zero_grad(set_to_none=True)
         loss = self._whole(parts[0]) if len(parts) == 1 else self._accumulated(parts)
+        if training.clip is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), training.clip)
         self._optimiser.step()
         return loss, lr
 
@@ -344,6 +365,16 @@ class Trainer:
         asked = torch.tensor([float(wished)], device=self.place.device)
         dist.all_reduce(asked)
         return bool(asked.item() > 0)
+
+
+def _recompute(encoder: nn.Module) -> None:
+    """Let an encoder of timm recompute its blocks in the backward pass."""
+    for module in encoder.modules():
+        switch = getattr(module, "set_grad_checkpointing", None)
+        if switch is not None:
+            switch(True)
+            return
+    raise InputError("this encoder cannot recompute activations; leave out recompute")
 
 
 def _steps(count: int, training: Training, ranks: int) -> int:

@@ -25,10 +25,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shiomi.lejepa.arguments import is_number
 from shiomi.lejepa.counter_random import uniform
 from shiomi.lejepa.data.images import Batch
+from shiomi.lejepa.errors import InputError
 
-__all__ = ["Augmentations", "MultiCrop", "ViewParameters", "render", "resize", "view_parameters"]
+__all__ = [
+    "Augmentations",
+    "Drawn",
+    "MultiCrop",
+    "ViewParameters",
+    "render",
+    "resize",
+    "view_parameters",
+]
 
 _LUMA = (0.299, 0.587, 0.114)  # of R, G, B in grey, ITU-R BT.601
 _REFERENCE_SIDE = 224  # pixels; the side for which the blur's width is given
@@ -56,6 +66,24 @@ class Augmentations:
     solarize: float = 0.2
     """Probability of inverting what is brighter than a half."""
 
+    def __post_init__(self) -> None:
+        """Raise InputError if a value is out of range."""
+        for name in ("flip", "jitter", "grey", "blur", "solarize"):
+            value = getattr(self, name)
+            if not (is_number(value) and 0 <= value <= 1):
+                raise InputError(f"{name} must be a probability from 0 to 1, got {value!r}")
+        for name, most in (("brightness", 10), ("contrast", 10), ("saturation", 10), ("hue", 0.5)):
+            value = getattr(self, name)
+            if not (is_number(value) and 0 <= value <= most):
+                raise InputError(f"{name} must be a number from 0 to {most}, got {value!r}")
+        for name in ("ratio", "blur_sigma"):
+            pair = getattr(self, name)
+            whole = isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))
+            if not (whole and 0 < pair[0] <= pair[1] <= 100):
+                raise InputError(
+                    f"{name} must be two numbers with 0 < low <= high <= 100, got {pair!r}"
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class MultiCrop:
@@ -79,22 +107,69 @@ class MultiCrop:
         (local_views * N, 3, local_size, local_size), view by view; it is missing where there are
         no local views. `numbers` tell the images apart, for their random numbers.
         """
+        return self.render(batch.pixels, self.draw(batch.ratio, numbers, seed=seed, step=step))
+
+    def draw(self, ratio: Tensor, numbers: Sequence[int], *, seed: int, step: int) -> Drawn:
+        """Draw the parameters of all views of images whose width / height is `ratio` (N,).
+
+        On the CPU, in any thread: the one that reads may draw too.
+        """
         kinds = (
             (0, self.global_views, self.global_size, self.global_scale),
             (self.global_views, self.local_views, self.local_size, self.local_scale),
         )
-        views = []
-        pixels = batch.pixels.float().div_(255)
+        groups, values = [], []
         for first, count, size, scale in kinds:
-            made = []
-            for view in range(first, first + count):
-                parameters = view_parameters(
-                    batch.ratio, numbers, self.augmentations, scale, seed=seed, step=step, view=view
+            made = [
+                view_parameters(
+                    ratio, numbers, self.augmentations, scale, seed=seed, step=step, view=view
                 )
-                made.append(render(pixels, parameters, size))
+                for view in range(first, first + count)
+            ]
             if made:
-                views.append(torch.cat(made))
-        return views
+                group, packed = _packed(made, size)
+                groups.append(group)
+                values.append(packed)
+        return Drawn(torch.cat(values), tuple(groups))
+
+    @staticmethod
+    def render(pixels: Tensor, drawn: Drawn) -> list[Tensor]:
+        """Return the views, one tensor for each size, of `pixels` (N, 3, H, W) uint8.
+
+        The parameters are copied to the device of `pixels` in one piece; pin them to have the copy
+        made while the device works.
+        """
+        values = drawn.values.to(pixels.device, non_blocking=True)
+        pixels = pixels.float().div_(255)
+        parts = values.split([len(pixels) * group.views for group in drawn.groups])
+        return [
+            _render(pixels, part, group) for part, group in zip(parts, drawn.groups, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The views of one size: how many, and how many of all are blurred and solarised."""
+
+    views: int
+    size: int
+    blurred: int
+    solarized: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The parameters of all views of a batch, in one tensor."""
+
+    values: Tensor
+    """(views * N, 26) float32: left, top, width and height of the crop; flip; colour (9); contrast
+    (9); sigma; and, in the first rows, the numbers of the views that are blurred and solarised.
+    The host knows how many: no device is waited for."""
+    groups: tuple[_Group, ...]
+
+    def pinned(self) -> Drawn:
+        """Return this in page-locked memory."""
+        return Drawn(self.values.pin_memory(), self.groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +226,53 @@ def view_parameters(
 
 def render(pixels: Tensor, parameters: ViewParameters, size: int) -> Tensor:
     """Return (N, 3, size, size) views in [0, 1] of `pixels` (N, 3, H, W) in [0, 1]."""
-    p, device = parameters, pixels.device
-    rows = _resampling(p.top, p.height, pixels.shape[-2], size, p.sigma, None, device)
-    columns = _resampling(p.left, p.width, pixels.shape[-1], size, p.sigma, p.flip, device)
-    views = torch.matmul(rows[:, None], torch.matmul(pixels, columns[:, None].mT))
-    colour = torch.from_numpy(p.colour).float().to(device)
-    contrast = torch.from_numpy(p.contrast).float().to(device)
-    offset = torch.matmul(contrast, views.mean((2, 3))[:, :, None])  # (N, 3, 1)
-    flat = torch.baddbmm(offset, colour, views.flatten(2)).clamp_(0, 1)
-    if p.solarize.any():  # told by the host: asking the device would wait for it
-        solarize = torch.from_numpy(np.flatnonzero(p.solarize)).to(device)
-        chosen = flat[solarize]
-        flat[solarize] = torch.where(chosen >= 0.5, 1 - chosen, chosen)
-    return flat.view_as(views)
+    group, values = _packed([parameters], size)
+    return _render(pixels, values.to(pixels.device), group)
+
+
+def _packed(made: Sequence[ViewParameters], size: int) -> tuple[_Group, Tensor]:
+    """Return the parameters of several views as rows (views * N, 26), view by view."""
+    values = np.concatenate(
+        [
+            np.column_stack(
+                [p.left, p.top, p.width, p.height, p.flip, p.colour.reshape(-1, 9),
+                 p.contrast.reshape(-1, 9), p.sigma, np.zeros((len(p.left), 2))]
+            )
+            for p in made
+        ]
+    )  # fmt: skip
+    blurred = np.flatnonzero(values[:, 23])
+    solarized = np.flatnonzero(np.concatenate([p.solarize for p in made]))
+    values[: len(blurred), 24] = blurred
+    values[: len(solarized), 25] = solarized
+    group = _Group(len(made), size, len(blurred), len(solarized))
+    return group, torch.from_numpy(values.astype(np.float32))
+
+
+def _render(pixels: Tensor, values: Tensor, group: _Group) -> Tensor:
+    """Return (views * N, 3, size, size) of `pixels` (N, 3, H, W) and parameters (views * N, 26)."""
+    n, _, height, width = pixels.shape
+    size, views = group.size, group.views
+    rows = _resampling(values[:, 1], values[:, 3], height, size)  # (views * N, size, H)
+    columns = _resampling(values[:, 0], values[:, 2], width, size, values[:, 4])
+    if group.blurred:
+        at = values[: group.blurred, 24].long()
+        blur = _blur(values[at, 23, None, None] * (size / _REFERENCE_SIDE), size)
+        rows[at] = torch.matmul(blur, rows[at])
+        columns[at] = torch.matmul(blur, columns[at])
+    # All views of an image are one product: (3 H, W) by (W, views * size).
+    beside = columns.view(views, n, size, width).permute(1, 3, 0, 2).reshape(n, width, -1)
+    wide = torch.bmm(pixels.reshape(n, 3 * height, width), beside)
+    wide = wide.view(n, 3, height, views, size).permute(3, 0, 2, 1, 4).reshape(-1, height, 3 * size)
+    made = torch.bmm(rows, wide).view(-1, size, 3, size).transpose(1, 2).reshape(-1, 3, size * size)
+    colour, contrast = (values[:, i : i + 9].reshape(-1, 3, 3) for i in (5, 14))
+    offset = torch.bmm(contrast, made.mean(2, keepdim=True))  # (views * N, 3, 1)
+    flat = torch.baddbmm(offset, colour, made).clamp_(0, 1)
+    if group.solarized:
+        at = values[: group.solarized, 25].long()
+        chosen = flat[at]
+        flat[at] = torch.where(chosen >= 0.5, 1 - chosen, chosen)
+    return flat.view(-1, 3, size, size)
 
 
 def resize(batch: Batch, size: int) -> Tensor:
@@ -172,14 +281,13 @@ def resize(batch: Batch, size: int) -> Tensor:
     Images are stored stretched to squares; `batch.ratio` undoes that, so shapes keep their form.
     """
     pixels = batch.pixels.float().div_(255)
-    ratio = batch.ratio.double().cpu().numpy()
-    if pixels.shape[-2:] == (size, size) and (ratio == 1).all():
+    ratio = batch.ratio.float()
+    if pixels.shape[-2:] == (size, size) and bool((ratio == 1).all()):
         return pixels
-    sides = [np.minimum(ratio, 1.0), np.minimum(1 / ratio, 1.0)]  # shares of height and width
-    none = np.zeros(len(ratio))
+    ratio = ratio.to(pixels.device)
     rows, columns = (
-        _resampling((1 - s) / 2, s, pixels.shape[-1], size, none, None, pixels.device)[:, None]
-        for s in sides
+        _resampling((1 - s) / 2, s, pixels.shape[-1], size)[:, None]
+        for s in (ratio.clamp(max=1), (1 / ratio).clamp(max=1))  # shares of height and width
     )
     return torch.matmul(rows, torch.matmul(pixels, columns.mT)).clamp_(0, 1)
 
@@ -243,34 +351,23 @@ def _hue(turn: _Floats) -> _Floats:
 
 
 def _resampling(
-    start: _Floats,
-    length: _Floats,
-    source: int,
-    size: int,
-    sigma: _Floats,
-    flip: NDArray[np.bool_] | None,
-    device: torch.device,
+    start: Tensor, length: Tensor, source: int, size: int, flip: Tensor | None = None
 ) -> Tensor:
     """Return (N, size, source): each row the weights of the source pixels in one pixel of a view.
 
     A triangle as wide as the larger of one source and one view pixel, which is what Pillow and
-    torchvision call bilinear with anti-aliasing, then the blur. Only vectors go to the device.
+    torchvision call bilinear with anti-aliasing. All arguments are (N,).
     """
-    begin = _column(start * source, device)
-    step = _column(length * source / size, device)
-    out = torch.arange(size, dtype=torch.float32, device=device)[None, :, None]
+    begin = (start * source)[:, None, None]
+    step = (length * (source / size))[:, None, None]
+    out = torch.arange(size, dtype=torch.float32, device=start.device)[None, :, None]
     if flip is not None:
-        mirrored = torch.from_numpy(flip).to(device)[:, None, None]
-        out = torch.where(mirrored, size - 1 - out, out)
+        mirrored = flip[:, None, None]
+        out = out + mirrored * (size - 1 - 2 * out)
     centre = begin + (out + 0.5) * step  # (N, size, 1)
-    pixel = torch.arange(source, dtype=torch.float32, device=device)[None, None] + 0.5
+    pixel = torch.arange(source, dtype=torch.float32, device=start.device)[None, None] + 0.5
     weights = (1 - (pixel - centre).abs_().div_(step.clamp(min=1.0))).clamp_(min=0)
     weights /= weights.sum(-1, keepdim=True)
-    blurred = sigma > 0
-    if blurred.any():
-        at = torch.from_numpy(np.flatnonzero(blurred)).to(device)
-        blur = _blur(_column(sigma[blurred] * size / _REFERENCE_SIDE, device), size)
-        weights[at] = torch.matmul(blur, weights[at])
     return weights
 
 
@@ -280,8 +377,3 @@ def _blur(sigma: Tensor, size: int) -> Tensor:
     distance = (at[:, None] - at[None, :]).square_()
     weights = torch.exp(-distance[None] / (2 * sigma.clamp(min=1e-3).square()))
     return weights / weights.sum(-1, keepdim=True)
-
-
-def _column(values: _Floats, device: torch.device) -> Tensor:
-    """Return (N, 1, 1) float32 on the device."""
-    return torch.from_numpy(values).float().to(device)[:, None, None]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from shiomi.cli.exits import Exit
 from shiomi.cli.lejepa.training_display import accuracies, training_display
@@ -23,11 +25,21 @@ __all__ = ["pretrain", "stopped"]
 @click.argument("images", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
 @click.option(
+    "--recipe",
+    help="Begin from a published recipe: minimal, eb-jepa, stable-pretraining, lightly or"
+    " paper-inet10.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="Begin from a TOML file, such as the run.toml in a run's folder.",
+)
+@click.option(
     "--encoder",
     default="small",
     show_default=True,
-    help="small (32 to 64 pixels, for a CPU), a model of timm such as vit_small_patch8_224, or"
-    " module:function of yours.",
+    help="small (32 to 64 pixels, for a CPU), resnet18-cifar, a model of timm such as"
+    " vit_small_patch8_224, or module:function of yours.",
 )
 @click.option(
     "--epochs", type=float, default=100.0, show_default=True, help="Passes over the data."
@@ -41,8 +53,20 @@ __all__ = ["pretrain", "stopped"]
     show_default=True,
     help="Work through a batch in so many parts; the result is that of the whole batch.",
 )
-@click.option("--lr", type=float, default=2e-3, show_default=True, help="AdamW's base rate.")
-@click.option("--weight-decay", type=float, default=0.05, show_default=True, help="AdamW's.")
+@click.option("--drop-path", type=float, default=0.0, show_default=True, help="Of timm's encoders.")
+@click.option(
+    "--optimiser",
+    type=click.Choice(["adamw", "lars"]),
+    default="adamw",
+    show_default=True,
+    help="LARS is timm's, with momentum 0.9.",
+)
+@click.option("--lr", type=float, default=2e-3, show_default=True, help="The base rate.")
+@click.option(
+    "--final-lr", type=float, default=1e-3, show_default=True, help="The last rate's share of --lr."
+)
+@click.option("--clip", type=float, help="Largest norm of the gradient.  [default: not clipped]")
+@click.option("--weight-decay", type=float, default=0.05, show_default=True, help="Of weights.")
 @click.option("--warmup", type=float, default=0.05, show_default=True, help="Share of the steps.")
 @click.option("--lam", type=float, help="λ, the weight of SIGReg.  [default: the variant's]")
 @click.option(
@@ -61,7 +85,36 @@ __all__ = ["pretrain", "stopped"]
 )
 @click.option("--local-size", type=int, help="Pixels.  [default: 96/224 of the global size]")
 @click.option(
+    "--global-scale",
+    type=float,
+    nargs=2,
+    default=(0.3, 1.0),
+    show_default=True,
+    help="Share of the image's area that a global view shows: least and most.",
+)
+@click.option(
+    "--local-scale",
+    type=float,
+    nargs=2,
+    default=(0.05, 0.3),
+    show_default=True,
+    help="The same of a local view.",
+)
+@click.option(
+    "--jitter",
+    type=float,
+    nargs=4,
+    help="Strength of brightness, contrast, saturation and hue.  [default: .4 .4 .2 .1]",
+)
+@click.option("--grey", type=float, help="Probability.  [default: 0.2]")
+@click.option("--blur", type=float, help="Probability.  [default: 0.5; 0 up to 64 pixels]")
+@click.option("--solarize", type=float, help="Probability.  [default: 0.2; 0 up to 64 pixels]")
+@click.option(
     "--projector-width", type=int, default=64, show_default=True, help="Of the embedding, D."
+)
+@click.option("--projector-layers", type=int, default=3, show_default=True, help="Linear maps.")
+@click.option(
+    "--projector-hidden", type=int, help="Width between them.  [default: twice the encoder's]"
 )
 @click.option(
     "--labels",
@@ -77,6 +130,13 @@ __all__ = ["pretrain", "stopped"]
     default="auto",
     show_default=True,
     help="auto: bf16 on CUDA.",
+)
+@click.option("--compile", is_flag=True, help="Compile the encoder with torch.compile.")
+@click.option("--fused", is_flag=True, help="AdamW in one kernel.")
+@click.option(
+    "--recompute",
+    is_flag=True,
+    help="Keep fewer activations of a timm encoder; slower, in less memory.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
@@ -117,9 +177,11 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
     Examples:
       shiomi lejepa pretrain photos --out run
       shiomi lejepa pretrain cifar10.parquet --out run --epochs 10 --batch-size 128
+      shiomi lejepa pretrain imagenette.parquet --out run --recipe minimal
       shiomi lejepa pretrain shards --out run --encoder vit_small_patch8_224 --epochs 400
       torchrun --nproc-per-node 8 -m shiomi.cli lejepa pretrain photos --out run
     """
+    from shiomi.lejepa.config import Speed
     from shiomi.lejepa.pretraining import pretrain as run_pretraining
 
     config = _config(images, options)
@@ -134,6 +196,7 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
                 cache_gib=options["cache_gib"],
                 checkpoint_seconds=options["checkpoint_seconds"],
                 evaluations=options["evaluations"],
+                speed=Speed(options["compile"], options["fused"], options["recompute"]),
                 progress=display.progress,
                 announce=display.say,
                 observe=display.moment,
@@ -156,22 +219,53 @@ def stopped(out: Path) -> str:
     return "stopped before a step was saved; the same command begins again, with what is decoded"
 
 
-def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
-    from shiomi.lejepa.config import PretrainConfig, Training
+_OF_TRAINING = (
+    "steps", "epochs", "batch_size", "accumulate", "lr", "final_lr", "optimiser", "clip",
+    "weight_decay", "warmup", "variant", "lam", "slices", "precision", "seed",
+)  # fmt: skip
+_OF_CONFIG = (
+    "encoder", "drop_path", "image_column", "label_column", "projector_width", "projector_hidden",
+    "projector_layers", "global_views", "global_size", "global_scale", "local_views", "local_size",
+    "local_scale",
+)  # fmt: skip
 
-    names = ("epochs", "steps", "batch_size", "accumulate", "lr", "weight_decay", "warmup")
-    of_objective = ("lam", "variant", "slices", "precision", "seed")
-    views = ("global_views", "local_views", "global_size", "local_size", "projector_width")
-    return PretrainConfig(
-        images=str(images.absolute()),
-        encoder=options["encoder"],
-        labels=str(options["labels"].absolute()) if options["labels"] else None,
-        use_labels=not options["no_labels"],
-        image_column=options["image_column"],
-        label_column=options["label_column"],
-        training=Training(**{name: options[name] for name in names + of_objective}),
-        **{name: options[name] for name in views},
-    )
+
+def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
+    """Return what the options say, above the configuration file, above the recipe."""
+    from shiomi.lejepa.recipes import configured, read_config_file, recipe
+
+    layers: list[Mapping[str, Any]] = []
+    if options["recipe"]:
+        chosen = recipe(options["recipe"])
+        told = f"; not stated there, so ours: {', '.join(chosen.not_stated)}"
+        echo(f"recipe {chosen.name} ({chosen.about}), from {chosen.source}{told}", err=True)
+        layers.append(chosen.values)
+    if options["config"]:
+        layers.append(read_config_file(options["config"]))
+    return configured(*layers, _given(images, options), where=str(options["config"] or "options"))
+
+
+def _given(images: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what the user gave, not what click filled in."""
+    context = click.get_current_context()
+
+    def given(names: Iterable[str]) -> dict[str, Any]:
+        return {
+            name: options[name]
+            for name in names
+            if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        }
+
+    drawn = given(("grey", "blur", "solarize"))
+    if options["jitter"]:
+        parts = ("brightness", "contrast", "saturation", "hue")
+        drawn |= dict(zip(parts, options["jitter"], strict=True))
+    values = given(_OF_CONFIG) | {"images": str(images.absolute())}
+    if options["labels"]:
+        values["labels"] = str(options["labels"].absolute())
+    if options["no_labels"]:
+        values["use_labels"] = False
+    return {**values, "training": given(_OF_TRAINING), "augmentations": drawn}
 
 
 def _conclude(run: Run, json: bool) -> None:

@@ -42,15 +42,14 @@ class PostgresServer:
                 cwd=self.folder, env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
             )  # fmt: skip
 
-    def create(self) -> None:
-        """Make the files of the server."""
+    def create(self, settings: str) -> None:
+        """Make the files of the server, with additional lines of postgresql.conf."""
         self.program(
             "initdb", "-D", "data", "-U", "shiomi", "--auth=trust", "--encoding=UTF8",
             "--locale=C.UTF-8", "--no-sync",
         )  # fmt: skip
-        # A crash of the server, unlike one of the machine, needs no fsync.
         (self.folder / "data" / "postgresql.auto.conf").write_text(
-            f"fsync = off\nlisten_addresses = ''\nunix_socket_directories = '{self.folder}'\n"
+            f"listen_addresses = ''\nunix_socket_directories = '{self.folder}'\n{settings}"
         )
 
     def start(self) -> None:
@@ -111,19 +110,24 @@ def _programs() -> Path | None:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
-    """Start a server; skip the test if PostgreSQL is not installed."""
+def postgres_server(
+    settings: str = "fsync = off\n", folder: Path | None = None
+) -> Iterator[PostgresServer]:
+    """Start a server with files under `folder`; skip the test if PostgreSQL is not installed.
+
+    A crash of the server, unlike one of the machine, needs no fsync.
+    """
     programs = _programs()
     if programs is None:
         pytest.skip("PostgreSQL is not installed (initdb and pg_ctl)")
     # A short path: that of a socket has at most 107 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="shiomi-pg-"))
-    server = PostgresServer(programs, folder)
+    own = Path(tempfile.mkdtemp(prefix="shiomi-pg-", dir=folder))
+    server = PostgresServer(programs, own)
     try:
-        server.create()
+        server.create(settings)
         server.start()
         yield server
     finally:
         with suppress(subprocess.CalledProcessError):
             server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(own, ignore_errors=True)

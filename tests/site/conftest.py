@@ -17,6 +17,7 @@ pytest.importorskip("starlette")
 
 from starlette.testclient import TestClient
 
+from shiomi.digest.address import Location
 from shiomi.digest.archive import Archive, LinkStore
 from shiomi.digest.archive.digests import DigestStore
 from shiomi.digest.archive.outcomes import Outcome, OutcomeStore
@@ -54,7 +55,7 @@ THREADS = (
 )
 
 
-def fill(path: Path) -> None:
+def fill(path: Location) -> None:
     """Write the archive."""
     with Archive.open(path) as archive:
         archive.add([THREADS[0], *THREADS[1:]], seen=NOON + 4 * 3600)

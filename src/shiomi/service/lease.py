@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.leases import LeaseStore
 from shiomi.digest.config import Config
-from shiomi.digest.errors import DigestError
+from shiomi.digest.errors import ArchiveBusyError, DigestError
 from shiomi.service.log import LOG
 
 __all__ = ["LeaseHeldError", "holding", "is_gone"]
@@ -21,6 +21,7 @@ __all__ = ["LeaseHeldError", "holding", "is_gone"]
 _NAME = "run"
 _SECONDS = 120  # seconds of a lease; after a crash another machine waits this long
 _RENEWED = 20.0  # seconds between renewals
+_RETRIED = 5.0  # seconds between two attempts to take it first
 
 
 class LeaseHeldError(DigestError):
@@ -28,14 +29,31 @@ class LeaseHeldError(DigestError):
 
 
 @contextlib.contextmanager
-def holding(config: Config, clock: Callable[[], float], lost: Callable[[], None]) -> Iterator[None]:
+def holding(
+    config: Config,
+    clock: Callable[[], float],
+    lost: Callable[[], None],
+    wait: Callable[[float], bool] | None = None,
+) -> Iterator[None]:
     """Hold the lease until the block ends. A thread renews it; calls `lost` if it cannot.
 
-    Raises LeaseHeldError naming the holder.
+    While the archive is busy or its server does not answer, `wait` is called and the lease is
+    tried again. If `wait` returns True, the block is entered without a lease, to end. Raises
+    LeaseHeldError naming the holder.
     """
     holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
-    with Archive.open(config.archive) as archive:
-        other = _take(archive, holder, clock)
+    while True:
+        try:
+            with Archive.open(config.archive) as archive:
+                other = _take(archive, holder, clock)
+            break
+        except ArchiveBusyError as error:
+            if wait is None:
+                raise
+            LOG.warning("the archive is not ready; it is tried again", extra={"error": str(error)})
+            if wait(_RETRIED):
+                yield
+                return
     if other is not None:
         host, pid, _ = other.split(" ", 2)
         raise LeaseHeldError(
@@ -76,7 +94,9 @@ def _renew(
                 other = _take(archive, holder, clock)
         except DigestError as error:  # a backup's lock or a full disk: try again
             LOG.warning("the lease was not renewed", extra={"error": str(error)})
-            if time.monotonic() - good > _SECONDS:
+            # nobody else can take the lease of an archive that does not answer
+            busy = isinstance(error, ArchiveBusyError)
+            if not busy and time.monotonic() - good > _SECONDS:
                 lost()
                 return
             continue

@@ -322,7 +322,12 @@ def run(path: Path, config: Config, *, once: bool = False) -> None:
         previous[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: service.reload.set())
     try:
         with (
-            holding(config, service.clock, partial(_lost, service)),
+            holding(
+                config,
+                service.clock,
+                partial(_lost, service),
+                None if once else service.stopping.wait,
+            ),  # fmt: skip
             probes("" if once else config.run.probe, service.snapshot) as address,
         ):
             LOG.info(

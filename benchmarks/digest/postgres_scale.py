@@ -1,0 +1,111 @@
+"""PostgreSQL beside SQLite: import, copy, disk, search and story pages, on the same archive.
+
+    python benchmarks/digest/postgres_scale.py FILE    # an SQLite archive, e.g. of archive_scale.py
+
+Starts a server of its own with fsync and 512 MB of shared buffers, copies FILE into it, and asks
+the site over each engine for the searches of archive_scale.py and for 200 stories, in turn. The
+import is that of the first 50,000 threads of FILE into empty archives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from urllib.parse import quote
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.digest.archive_scale import QUERIES
+from benchmarks.digest.site_speed import FIREFOX, ask
+
+from shiomi.digest.address import Location, PostgresAddress
+from shiomi.digest.archive import Archive
+from shiomi.digest.archive.copying import copy_archive
+from shiomi.digest.archive.exporting import export_lines
+from shiomi.digest.archive.importing import import_file
+from shiomi.digest.config import Config
+from shiomi.site.app import create_app
+from tests.postgres_server import PostgresServer, postgres_server
+
+SETTINGS = "fsync = on\nshared_buffers = '512MB'\nmax_wal_size = '4GB'\n"
+IMPORTED = 50_000
+STORIES = 200
+
+
+def timed(what: str, step: Callable[[], object]) -> None:
+    """Print the wall and processor seconds of a step; the server's processor time is not in it."""
+    wall, processor = time.perf_counter(), time.process_time()
+    step()
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    print(f"{what:44}{wall:8.1f} s wall {processor:8.1f} s cpu of this process", flush=True)
+
+
+def imports(lines: Path, folder: Path, server: PostgresServer) -> None:
+    """Import the same threads into an empty archive of each engine."""
+    for name, location in (("SQLite", folder / "new.sqlite3"), ("PostgreSQL", server.new())):
+        with Archive.open(location) as archive:
+            timed(f"import of {IMPORTED:,} threads, {name}", lambda: import_file(archive, lines))
+
+
+async def pages(engines: dict[str, Location]) -> None:
+    """Print the times of searches and stories, the engines in turn."""
+    sites = {name: create_app(Config(archive=location)) for name, location in engines.items()}
+    with Archive.open(engines["SQLite"], create=False, read_only=True) as archive:
+        found = islice(archive.threads(0, archive.newest() or 0), STORIES)
+        stories = [f"/story/{thread.uid}" for thread in found]
+    searches = [f"/search?q={quote(query)}" for query in QUERIES]
+    for what, targets, rounds in (("search", searches, 4), ("story", stories, 2)):
+        times: dict[str, list[float]] = {name: [] for name in sites}
+        slowest: dict[str, tuple[float, str]] = dict.fromkeys(sites, (0.0, ""))
+        for number in range(rounds):
+            for target in targets:
+                for name, site in sites.items():
+                    begun = time.perf_counter()
+                    status, _, _ = await ask(site, target, FIREFOX)
+                    taken = (time.perf_counter() - begun) * 1e3
+                    if status != 200:
+                        print(f"{name} answered {status} to {target}")
+                    if number:  # the first round reads from the disk
+                        times[name].append(taken)
+                        slowest[name] = max(slowest[name], (taken, target))
+        for name, taken_all in times.items():
+            taken_all.sort()
+            print(
+                f"{what} page, {name:12} median {taken_all[len(taken_all) // 2]:8.1f} ms"
+                f"   p95 {taken_all[int(len(taken_all) * 0.95)]:8.1f} ms   slowest"
+                f" {slowest[name][0]:8.1f} ms {slowest[name][1]}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--folder", type=Path, help="for the server's files; about 3 GB")
+    options = parser.parse_args()
+    with (
+        postgres_server(SETTINGS, options.folder) as server,
+        tempfile.TemporaryDirectory() as name,
+    ):
+        folder = Path(name)
+        address = PostgresAddress(server.new())
+        with Archive.open(options.file, create=False) as source, Archive.open(address) as target:
+            lines = folder / "threads.jsonl"
+            with lines.open("wb") as file:
+                file.writelines(islice(export_lines(source), IMPORTED))
+            imports(lines, folder, server)
+            timed("copy to PostgreSQL, compared", lambda: copy_archive(source, target))
+            print(f"{source.status().threads:,} threads")
+            for engine, archive in (("SQLite", source), ("PostgreSQL", target)):
+                print(f"{engine:12}{archive.size() / 1e6:8,.0f} MB", flush=True)
+        asyncio.run(pages({"SQLite": options.file, "PostgreSQL": address}))
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,8 @@ from shiomi.digest.publishing import publish
 
 PAGES = {"a.md": "一" * 50_000, "b.md": "二" * 50_000, "week/c.md": "三" * 50_000}
 
-# The second fsync is the moment: what is written is in the file, and not yet in its place.
+# Each file has an fsync of its content and one of its folder. At the third one, the second file is
+# written and not yet in its place.
 KILLED = """
 import os, signal, sys
 from pathlib import Path
@@ -25,7 +26,7 @@ fsync, calls = os.fsync, []
 
 def killed(handle):
     calls.append(handle)
-    if len(calls) == 2:
+    if len(calls) == 3:
         os.ftruncate(handle, 75_000)
         os.kill(os.getpid(), signal.SIGKILL)
     fsync(handle)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from shiomi.atomic import write_atomically
 from shiomi.digest.errors import DigestError
 
 __all__ = ["publish"]
@@ -56,24 +57,8 @@ def _published(files: Mapping[str, str], folder: Path) -> list[Path]:
             if path.is_file() and path.read_bytes() == content:
                 part.unlink(missing_ok=True)
                 continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, part, content)
+            write_atomically(path, content, mode=0o644)
         except OSError as error:
             raise DigestError(f"{path} cannot be written: {error.strerror}") from error
         changed.append(path)
     return changed
-
-
-def _replace(path: Path, part: Path, content: bytes) -> None:
-    try:
-        # Created new, so that no link is followed and no old file mode is kept.
-        part.unlink(missing_ok=True)
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

@@ -73,8 +73,9 @@ def test_a_guess_of_when_a_thread_began_stays_one(
 
 
 def test_where_nothing_can_be_written_nothing_is_left(archive: Archive, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(ArchiveError, match=r"cannot be written.*name a place that can be"):
-        export_threads(archive, tmp_path / "nowhere" / "a.jsonl")
+        export_threads(archive, tmp_path / "file" / "a.jsonl")
     (tmp_path / "taken").mkdir()
     with pytest.raises(ArchiveError, match="taken cannot be written"):
         export_threads(archive, tmp_path / "taken")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shiomi.atomic import write_atomically
 from shiomi.cli.gate.options import chosen_policy, data_option
 from shiomi.cli.output import as_json, complain, json_option
 
@@ -115,11 +116,8 @@ def _agents(log: Path) -> list[str]:
 def _write(compiled: Compiled, folder: Path) -> None:
     """Write the files, each whole or not at all."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, text in compiled.files.items():
-            part = folder / f"{name}.part"
-            part.write_text(text, encoding="utf-8")
-            part.replace(folder / name)
+            write_atomically(folder / name, text)
     except OSError as error:
         raise click.ClickException(f"{folder} cannot be written: {error.strerror}") from None
 

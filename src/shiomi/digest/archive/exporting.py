@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gzip
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from shiomi.atomic import atomic_file
 from shiomi.digest.archive.archive import Archive
 from shiomi.digest.archive.loading import find_keys
 from shiomi.digest.archive.shapes import ThreadLine
@@ -37,10 +37,9 @@ def export_threads(
     ArchiveError where the file cannot be written.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     count = 0
     try:
-        with unfinished.open("wb") as file:
+        with atomic_file(path) as file:
             out = (
                 gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0)
                 if path.suffix == ".gz"
@@ -53,15 +52,10 @@ def export_threads(
                     progress(count, None, f"exporting {path.name}")
             if out is not file:
                 out.close()
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
     except OSError as error:
         raise ArchiveError(
             f"{path} cannot be written: {error.strerror}; name a place that can be"
         ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
     return count
 
 

@@ -10,12 +10,12 @@ place whole, so a server that reads the folder meanwhile sees the old file or th
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from shiomi.atomic import write_atomically
 from shiomi.gate.addresses import Prefix, parse_prefix, parse_prefixes, text_of
 from shiomi.gate.errors import DataError
 from shiomi.gate.identity.crawler_lists import (
@@ -208,19 +208,9 @@ def _sizes(folder: Path) -> Mapping[str, int]:
 
 
 def _put(files: Mapping[str, str], folder: Path) -> None:
-    """Write each file next to its place, then move it there."""
+    """Write the files, each whole or not at all."""
     try:
         for name, text in files.items():
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_name(f".{target.name}.{os.getpid()}")
-            try:
-                with beside.open("w", encoding="utf-8") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fsync(file.fileno())
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
+            write_atomically(folder / name, text)
     except OSError as error:
         raise DataError(f"{folder} cannot be written to: {error.strerror}") from None

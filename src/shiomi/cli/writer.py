@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ def check(context: click.Context, json: bool) -> None:
       shiomi writer check
     """
     config = configuration(context)
-    found = _checked(config) if config.writer.wanted else _offered()
+    found = _checked(config, quiet=json) if config.writer.wanted else _offered()
     if json:
         as_json(found)
     else:
@@ -140,14 +141,17 @@ def _offered() -> dict[str, Any]:
     return {**servers, "failed": "shiomi.toml names no [writer] endpoint", "remedy": remedy}
 
 
-def _checked(config: Config) -> dict[str, Any]:
+def _checked(config: Config, *, quiet: bool) -> dict[str, Any]:
+    from shiomi.cli.progress import progress_and_line
     from shiomi.digest.writing.local.server import running
 
-    with running(config.writer) as settings:
-        return _tried(config, settings)
+    with progress_and_line(quiet) as (show, line):
+        show(0, None, "starting the model" if config.writer.local else "asking the model")
+        with running(config.writer) as settings:
+            return _tried(config, settings, line)
 
 
-def _tried(config: Config, settings: WriterConfig) -> dict[str, Any]:
+def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) -> dict[str, Any]:
     from shiomi.digest.languages import load_language
     from shiomi.digest.writing.servers import ask_server
     from shiomi.digest.writing.trial import try_writer
@@ -157,7 +161,12 @@ def _tried(config: Config, settings: WriterConfig) -> dict[str, Any]:
     found["model"] = settings.model
     found["context"] = f"{facts.context:,} tokens" if facts.context else "not stated"
     started = time.monotonic()
-    trial = try_writer(settings, load_language(config.language), topics=config.digest.topics)
+    trial = try_writer(
+        settings,
+        load_language(config.language),
+        topics=config.digest.topics,
+        tell=lambda written: line(str(written)),
+    )
     if trial.fault is not None:
         found["failed"] = trial.message
         found["remedy"] = _remedy(trial.fault, facts.models, settings.model)

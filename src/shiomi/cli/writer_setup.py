@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,13 +32,18 @@ def set_writer(text: str, endpoint: str, model: str) -> str | None:
     head, table, rest = ("\n" + text).partition("\n[writer]\n")
     inside, following, tail = ("\n" + rest).partition("\n[")
     for key, value in (("endpoint", endpoint), ("model", model)):
-        inside = inside.replace(f'\n{key} = ""', f'\n{key} = "{value}"', 1)
+        inside = re.sub(rf'(\n{key} = )""( *)', partial(_filled, value), inside, count=1)
     changed = (head + table + inside[1:] + following + tail)[1:]
     try:
         writer = parse_config(changed).writer
     except ConfigError:
         return None
     return changed if (writer.endpoint, writer.model) == (endpoint, model) else None
+
+
+def _filled(value: str, line: re.Match[str]) -> str:
+    """Return the line with the value; a comment after it stays in its column if it can."""
+    return f'{line[1]}"{value}"{" " * max(len(line[2]) - len(value), min(len(line[2]), 2))}'
 
 
 def rated_here(config: Config, memory_speed: float | None) -> tuple[Machine, list[Rated]]:
@@ -81,7 +88,7 @@ def listed(rated: list[Rated]) -> list[str]:
         [
             one.offer.name,
             f"{one.offer.bytes / 1e9:.1f}",
-            f"{one.speed.value:.0f}" if one.speed else "-",
+            f"{one.speed.value:.1f}" if one.speed else "-",
             _minutes(one),
             one.offer.known.licence or "?",
             one.offer.repository,

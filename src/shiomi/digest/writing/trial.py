@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx2
@@ -11,7 +12,7 @@ from shiomi.digest.settings import WriterConfig
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.writing.evidence import gather
-from shiomi.digest.writing.model import ModelWriter
+from shiomi.digest.writing.model import ModelWriter, Written
 
 __all__ = ["Trial", "try_writer"]
 
@@ -54,12 +55,13 @@ def try_writer(
     *,
     topics: int = 8,
     client: httpx2.Client | None = None,
+    tell: Callable[[Written], None] = lambda _: None,
 ) -> Trial:
     """Ask the model for one topic and measure. Never raises for a server's faults."""
     passages = tuple(Passage(kind, text, _LINK) for kind, text in _TEXTS)
     title = "SquashBox 2.1: a compressing read-only file system"
     thread = Thread("hackernews", "1", title, 0, _LINK, passages=passages)
-    with ModelWriter(config, client=client) as writer:
+    with ModelWriter(config, client=client, tell=tell) as writer:
         grounded = writer.write(gather(Story.of([thread])), language)
         total, fault = writer.account.total, writer.fault
     tokens = max(total.completion_tokens, 1)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from click.testing import CliRunner
 
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
-from shiomi.digest.config import load_config
+from shiomi.cli.writer_setup import set_writer
+from shiomi.digest.config import load_config, parse_config
 from shiomi.digest.errors import WriterError
 from shiomi.digest.writing.local.catalogue import offers, rate
 from shiomi.digest.writing.local.lock import lock_of, newest
@@ -261,3 +263,19 @@ def test_a_filled_in_writer_is_not_replaced(served: Hub, folder: Path) -> None:
     assert code == Exit.DONE
     assert 'set endpoint = "" and model = "local"' in said
     assert (folder / "shiomi.toml").read_text(encoding="utf-8") == text
+
+
+def test_only_an_empty_writer_is_filled_in_and_comments_stay() -> None:
+    template = files("shiomi.cli").joinpath("shiomi.toml").read_text(encoding="utf-8")
+    changed = set_writer(template, "http://127.0.0.1:9/v1", "mine")
+    assert changed is not None
+    assert parse_config(changed).writer.model == "mine"
+    different = [
+        (old, new)
+        for old, new in zip(template.splitlines(), changed.splitlines(), strict=True)
+        if old != new
+    ]
+    assert [old.partition(" ")[0] for old, _ in different] == ["endpoint", "model"]
+    assert different[1][0].index("#") == different[1][1].index("#")
+    assert set_writer(changed, "", "local") is None
+    assert set_writer("[collect]\ndays = 3\n", "", "local") is None

@@ -18,7 +18,6 @@ from shiomi.rig.model.known_models import KnownModel, find_model, known_models
 
 __all__ = ["Offer", "Rated", "find_offer", "measured", "offers", "rate"]
 
-PROMPT_TOKENS, ANSWER_TOKENS = 4_000, 800  # of a topic
 ANY_TIME = 1e8  # seconds
 COPIED, COPIES = 64 * 2**20, 5  # bytes, times
 
@@ -105,11 +104,9 @@ def rate(machine: Machine, language: str, topics: int) -> list[Rated]:
     able = {offer.name: offer for offer in offers() if language in offer.known.languages}
     if not able:
         raise WriterError(f"no model of the catalogue is known to write {language!r}")
-    work = Work(topics, PROMPT_TOKENS, ANSWER_TOKENS)
+    models = [offer.known for offer in able.values()]
     try:
-        running = pick_writer(
-            machine, language, ANY_TIME, models=[x.known for x in able.values()], work=work
-        )
+        running = pick_writer(machine, language, ANY_TIME, models=models, work=Work(topics))
     except RigError:
         running = []
     rated = [Rated(able.pop(one.name), one.runs.decode, one.seconds) for one in running]

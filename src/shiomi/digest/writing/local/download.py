@@ -95,7 +95,8 @@ def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
     if remote.sha256 and remote.sha256 != expected:
         raise WriterError(
             f"{offer.file} has changed on the hub: its SHA-256 is {remote.sha256}, {expected} was"
-            f" expected. To accept the file of now: --sha256 {remote.sha256}"
+            " expected. To accept the file of now: `shiomi writer install --sha256"
+            f" {remote.sha256}`"
         )
     return expected
 

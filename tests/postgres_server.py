@@ -18,11 +18,11 @@ __all__ = ["PostgresServer", "postgres_server"]
 
 
 class PostgresServer:
-    """A running server. The user `shiomi` may do everything and needs no password."""
+    """A running server. Its administrator is `postgres`; nobody needs a password."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self.folder = folder
-        self._programs = programs
+        self.programs = programs
         # initdb and postgres refuse to run as root
         self._user = None
         if os.geteuid() == 0:
@@ -36,7 +36,7 @@ class PostgresServer:
         log = self.folder / "programs.log"
         with log.open("ab") as out:  # not a pipe: the server would keep it open
             subprocess.run(
-                [str(self._programs / name), *arguments],
+                [str(self.programs / name), *arguments],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=True,
                 user=self._user, group=None, extra_groups=[] if self._user else None,
                 cwd=self.folder, env={"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]},
@@ -45,7 +45,7 @@ class PostgresServer:
     def create(self, settings: str) -> None:
         """Make the files of the server, with additional lines of postgresql.conf."""
         self.program(
-            "initdb", "-D", "data", "-U", "shiomi", "--auth=trust", "--encoding=UTF8",
+            "initdb", "-D", "data", "-U", "postgres", "--auth=trust", "--encoding=UTF8",
             "--locale=C.UTF-8", "--no-sync",
         )  # fmt: skip
         (self.folder / "data" / "postgresql.auto.conf").write_text(
@@ -61,9 +61,9 @@ class PostgresServer:
         """Stop the server; "immediate" is a crash."""
         self.program("pg_ctl", "-D", "data", "-m", mode, "-w", "stop")
 
-    def address(self, database: str) -> str:
+    def address(self, database: str, user: str = "postgres") -> str:
         """The address of a database."""
-        return f"postgresql://shiomi@/{database}?host={self.folder}"
+        return f"postgresql://{user}@/{database}?host={self.folder}"
 
     def run(self, statement: str, database: str = "postgres") -> None:
         """Run one SQL statement."""

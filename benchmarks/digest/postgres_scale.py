@@ -4,7 +4,7 @@
 
 Starts a server of its own with fsync and 512 MB of shared buffers, copies FILE into it, and asks
 the site over each engine for the searches of archive_scale.py and for 200 stories, in turn. The
-import is that of the first 50,000 threads of FILE into empty archives.
+import is that of the first 10,000 threads of FILE into empty archives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from shiomi.site.app import create_app
 from tests.postgres_server import PostgresServer, postgres_server
 
 SETTINGS = "fsync = on\nshared_buffers = '512MB'\nmax_wal_size = '4GB'\n"
-IMPORTED = 50_000
+IMPORTED = 10_000
 STORIES = 200
 
 

@@ -62,6 +62,8 @@ class Completion:
 
     text: str
     whole: bool  # False: it was cut at the token limit
+    confidence: float | None = None  # mean log probability of its tokens, if it was asked for
+    first: Mapping[str, float] = field(default_factory=dict)  # log probabilities of first tokens
 
 
 @dataclass(slots=True)
@@ -113,7 +115,7 @@ class ChatClient:
         self._formats = ["json_schema", "json_object", ""]
         self._limit = "max_tokens"
         self._most = MOST_TOKENS
-        self._temperature = self._stream = True
+        self._temperature = self._stream = self._logprobs = True
         self._no_thinking = dict(_NO_THINKING)
         self.thinks = False  # whether an answer held thoughts
         self.schema_kept = True  # whether the server still takes a JSON schema
@@ -125,14 +127,16 @@ class ChatClient:
     def complete(
         self,
         messages: Sequence[Mapping[str, str]],
-        schema: Mapping[str, Any],
+        schema: Mapping[str, Any] | None,
         usage: Usage,
         *,
         deadline: float,
+        most: int = 0,
     ) -> Completion:
         """The model's answer to `messages`; costs are added to `usage`, failures included.
 
-        `deadline` is on the clock passed in. Raises ChatError.
+        Without a `schema` the answer is plain text of at most `most` tokens, with log
+        probabilities. `deadline` is on the clock passed in. Raises ChatError.
         """
         attempt, learnt = 0, 0
         loading_until = self._clock() + LONGEST_LOADING
@@ -143,7 +147,8 @@ class ChatClient:
             started = self._clock()
             usage.requests += 1
             try:
-                return self._once(messages, schema, usage, min(left, self._config.timeout_seconds))
+                seconds = min(left, self._config.timeout_seconds)
+                return self._once(self._body(messages, schema, most), usage, seconds)
             except _RefusedError as refused:
                 learnt += 1
                 if learnt > 10:
@@ -163,17 +168,11 @@ class ChatClient:
             finally:
                 usage.seconds += self._clock() - started
 
-    def _once(
-        self,
-        messages: Sequence[Mapping[str, str]],
-        schema: Mapping[str, Any],
-        usage: Usage,
-        seconds: float,
-    ) -> Completion:
+    def _once(self, body: Mapping[str, Any], usage: Usage, seconds: float) -> Completion:
         request = self._client.build_request(
             "POST",
             f"{self._config.endpoint.rstrip('/')}/chat/completions",
-            json=self._body(messages, schema),
+            json=body,
             headers=self._headers(),
             timeout=httpx2.Timeout(seconds, connect=min(seconds, 10.0)),
         )
@@ -199,7 +198,7 @@ class ChatClient:
             raise _PassingError("timeout", f"no whole answer in {seconds:.0f} s", attempts=1)
         if response.status_code != 200:
             self._refused(response, content)
-        return self._read(content, usage)
+        return self._read(content, usage, "logprobs" in body)
 
     def _bounded(self, response: httpx2.Response, ends: float) -> Iterator[bytes]:
         """The body, as long as it is within its bytes and its time."""
@@ -220,20 +219,23 @@ class ChatClient:
         return {"Authorization": f"Bearer {key}"} if key else {}
 
     def _body(
-        self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any]
+        self, messages: Sequence[Mapping[str, str]], schema: Mapping[str, Any] | None, most: int
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._config.model,
             "messages": list(messages),
             "stream": self._stream,
-            self._limit: self._most,
+            self._limit: self._most if schema is not None else most,
             **self._no_thinking,
         }
         if self._stream:
             body["stream_options"] = {"include_usage": True}
         if self._temperature:
             body["temperature"] = 0.2
-        if self._formats[0] == "json_schema":
+        if schema is None:
+            body["temperature"] = 0.0
+            body |= {"logprobs": True, "top_logprobs": 10} if self._logprobs else {}
+        elif self._formats[0] == "json_schema":
             named = {"name": "sentences", "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
         elif self._formats[0] == "json_object":
@@ -283,6 +285,9 @@ class ChatClient:
         if "max_tokens" in said and self._limit == "max_tokens":
             self._limit = "max_completion_tokens"
             raise _RefusedError("max_tokens")
+        if self._logprobs and "logprobs" in said:
+            self._logprobs = False
+            raise _RefusedError("logprobs")
         if self._stream and re.search(r"\bstream", said):
             self._stream = False
             raise _RefusedError("stream")
@@ -290,7 +295,7 @@ class ChatClient:
             self._temperature = False
             raise _RefusedError("temperature")
 
-    def _read(self, content: bytes, usage: Usage) -> Completion:
+    def _read(self, content: bytes, usage: Usage, plain: bool) -> Completion:
         try:
             if content.lstrip().startswith((b"data:", b":", b"event:")):
                 answer = _joined(content)
@@ -309,14 +314,18 @@ class ChatClient:
         choice = answer.choices[0]
         text, thoughts = choice.message.content or "", choice.message.thoughts
         self.thinks = self.thinks or bool(thoughts) or "</think>" in text
-        if choice.finish_reason == "length" and self._most == MOST_TOKENS:
+        if choice.finish_reason == "length" and self._most == MOST_TOKENS and not plain:
             self._most = MOST_TOKENS * LARGER
             raise _RefusedError("the answer was cut at the limit of tokens")
         if not text.strip():
             if thoughts or choice.finish_reason == "length":
                 raise ChatError("thinking", f"{len(thoughts)} characters of thoughts, no answer")
             raise _PassingError("shape", "the answer has no text", attempts=2)
-        return Completion(text, choice.finish_reason != "length")
+        rows = choice.logprobs.content or [] if choice.logprobs else []
+        sure = [row.logprob for row in rows]
+        first = {one.token: one.logprob for one in rows[0].top_logprobs} if rows else {}
+        mean = sum(sure) / len(sure) if sure else None
+        return Completion(text, choice.finish_reason != "length", mean, first)
 
 
 def server_message(content: bytes) -> str:
@@ -366,10 +375,21 @@ class _Message(msgspec.Struct):
         return self.reasoning_content or self.reasoning or self.thinking or ""
 
 
+class _Token(msgspec.Struct):
+    token: str
+    logprob: float
+    top_logprobs: list[_Token] = []
+
+
+class _LogProbs(msgspec.Struct):
+    content: list[_Token] | None = None
+
+
 class _Choice(msgspec.Struct):
     message: _Message = msgspec.field(default_factory=_Message)
     delta: _Message = msgspec.field(default_factory=_Message)  # of a stream
     finish_reason: str | None = None
+    logprobs: _LogProbs | None = None
 
 
 class _Usage(msgspec.Struct):
@@ -390,7 +410,7 @@ def _joined(content: bytes) -> _Answer:
     """
     whole = _Choice()
     found = _Answer([whole])
-    text, thoughts = [], []
+    text, thoughts, tokens = [], [], []
     for line in content.splitlines():
         if not line.startswith(b"data:") or b"[DONE]" in line[:14]:
             continue
@@ -402,10 +422,12 @@ def _joined(content: bytes) -> _Answer:
         for choice in piece.choices[:1]:
             text.append(choice.delta.content or "")
             thoughts.append(choice.delta.thoughts)
+            tokens += (choice.logprobs.content or []) if choice.logprobs else []
             whole.finish_reason = choice.finish_reason or whole.finish_reason
     if whole.finish_reason is None:
         raise _PassingError("cut", "the answer broke off: its stream has no end")
     whole.message = _Message("".join(text), "".join(thoughts))
+    whole.logprobs = _LogProbs(tokens)
     return found
 
 

@@ -22,9 +22,18 @@ from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Usage
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
 from shiomi.digest.writing.local.server import running
-from shiomi.digest.writing.prompt import SLOTS, Draft, Fallen, messages, schema, shown
+from shiomi.digest.writing.prompt import SLOTS, Claim, Draft, Fallen, messages, schema, shown
 from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
+from shiomi.digest.writing.translated import (
+    MOST_TOKENS,
+    SMALL,
+    candidates,
+    is_faithful,
+    kept_enough,
+    sentence_of,
+    translation_messages,
+)
 
 __all__ = ["ModelWriter", "Written", "parse_draft"]
 
@@ -165,7 +174,7 @@ class ModelWriter:
         try:
             draft, items = self._draft(evidence, language, usage)
             grounded = ground(draft, evidence, items, language)
-            if self._config.repair and grounded.fallen:
+            if self._config.repair and grounded.fallen and not self._is_small(language):
                 second = self._repaired(grounded, items, language, usage)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
@@ -212,6 +221,8 @@ class ModelWriter:
         if self._deadline is None:
             self._deadline = self._clock() + self._config.budget_seconds
         sizes = self._sizes()
+        if self._is_small(language):
+            return self._translated(evidence, language, usage), evidence.items
         while True:
             items = shown(evidence, sizes[0])
             try:
@@ -222,6 +233,33 @@ class ModelWriter:
                 if error.fault != "context" or len(sizes) < 2:
                     raise
                 sizes = sizes[1:]
+
+    def _is_small(self, language: Language) -> bool:
+        """Return whether the model only translates single sentences."""
+        size = self._facts.parameters if self._facts else None
+        return language.code == "ja" and size is not None and size < SMALL
+
+    def _translated(self, evidence: Evidence, language: Language, usage: Usage) -> Draft:
+        """Translate sentences of the sources until there are enough. Raises ChatError."""
+        found: dict[str, list[Claim]] = {}
+        kept: list[str] = []
+        deadline = self._deadline if self._deadline is not None else self._clock()
+        for source in candidates(evidence):
+            said = translation_messages(language, source.text)
+            answer = self._chat.complete(said, None, usage, deadline=deadline, most=MOST_TOKENS)
+            text = sentence_of(answer.text)
+            if not answer.whole or not is_faithful(source.text, text, answer.confidence):
+                continue
+            slot = "technical" if source.slot == "lead" and "lead" in kept else source.slot
+            if source.slot == "technical" and "lead" not in kept:
+                slot = "lead"
+            if source.voiced:
+                text = language.phrase(f"writing.voiced_{source.voiced}", text=text)
+            found.setdefault(slot, []).append(Claim(text, [source.item.number]))
+            kept.append(slot)
+            if kept_enough(kept):
+                break
+        return Draft(**found)
 
     def _sizes(self) -> tuple[int, ...]:
         """Return how many characters of evidence to try, fitted to the server's context."""

@@ -37,6 +37,7 @@ class ServerFacts:
     models: tuple[str, ...] | None = None  # None: it does not list them
     context: int | None = None  # tokens that a request may use
     thinks: bool | None = None  # whether the model can think
+    parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> 
     if parts.hostname in ("127.0.0.1", "localhost", "::1") or context is None:
         props = _json(client, "GET", f"{root}/props", headers)
         if size := _number(_at(props, "default_generation_settings", "n_ctx")):
-            return ServerFacts("llama.cpp server", models, size)
+            return ServerFacts("llama.cpp server", models, size, None, _parameters(listed))
         shown = _json(client, "POST", f"{root}/api/show", headers, {"model": config.model})
         if isinstance(_at(shown, "model_info"), dict):
             return _ollama(shown, models)
@@ -93,7 +94,14 @@ def _ollama(shown: Any, models: tuple[str, ...] | None) -> ServerFacts:
             given = int(value)
     capabilities = shown.get("capabilities")
     thinks = "thinking" in capabilities if isinstance(capabilities, list) else None
-    return ServerFacts("Ollama", models, min(given, trained or given), thinks)
+    size = _number(info.get("general.parameter_count"))
+    return ServerFacts("Ollama", models, min(given, trained or given), thinks, size)
+
+
+def _parameters(listed: Any) -> int | None:
+    """Return the size of the only model of a llama.cpp server."""
+    rows = _at(listed, "data")
+    return _number(_at(rows[0], "meta", "n_params")) if isinstance(rows, list) and rows else None
 
 
 def _models(listed: Any, model: str) -> tuple[tuple[str, ...] | None, int | None]:

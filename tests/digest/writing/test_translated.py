@@ -1,0 +1,119 @@
+"""Small models translate single sentences; what they get wrong is left out."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+import pytest
+
+from shiomi.digest.languages import load_language
+from shiomi.digest.settings import WriterConfig
+from shiomi.digest.writing.model import ModelWriter
+from shiomi.digest.writing.translated import candidates, is_faithful, translation_messages
+from tests.digest.writing.sample import evidence
+
+JA = load_language("ja")
+# Answers of Qwen2.5-Coder-1.5B with the mean log probability of their tokens.
+RIGHT = [
+    (
+        "All of the models have 128K context, and are Apache 2.0 licensed.",
+        "すべてのモデルは128Kのコンテキストを持ち、Apache 2.0ライセンスで提供されています。",
+        -0.20,
+    ),
+    (
+        "If it's a MoE, Q3 would run on 64GB system RAM.",
+        "MoEの場合は、64GBのシステムRAMでQ3が動作します。",
+        -0.32,
+    ),
+]
+WRONG = [
+    (  # not sure of its words
+        "I’m convinced that this is because china is now in the lead and are open to flexing.",
+        "私は中国が先頭に来ていると、自由に伸ばすことを信頼しています。",
+        -0.68,
+    ),
+    (  # a name that is lost
+        "Mark Zuckerberg notified Meta staff today to introduce them to the new team.",
+        "マーケットズは今日、新のチームに彼らを紹介することを通知しました。",
+        -0.30,
+    ),
+    (  # a word that was not translated
+        "Two foundation models, 355B-A32B and 106B-A12B, to shape however we wish.",
+        "2つの基盤モデル、355B-A32Bと106B-A12B、どのように私たちを shapingするかを決定します。",
+        -0.25,
+    ),
+    (  # scripts glued together
+        "Only the Noctua coolers are quieter but the U12S-3647 is still very expensive.",
+        "ノクトuaの冷却器は静かですが、U12S-3647はまだ高価です。",
+        -0.35,
+    ),
+    (  # Chinese
+        "Previously led multimodal post-training at OpenAl.",
+        "以前、OpenAlで多模態の後学習を手伝ったです。",
+        -0.30,
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "text", "confidence"), RIGHT)
+def test_a_right_translation_is_kept(source: str, text: str, confidence: float) -> None:
+    assert is_faithful(source, text, confidence)
+
+
+@pytest.mark.parametrize(("source", "text", "confidence"), WRONG)
+def test_a_wrong_translation_is_left_out(source: str, text: str, confidence: float) -> None:
+    assert not is_faithful(source, text, confidence)
+
+
+def test_the_messages_of_all_sentences_begin_alike_for_the_cache_of_the_server() -> None:
+    one, other = (translation_messages(JA, text) for text in ("One.", "Another one."))
+    assert one[:-1] == other[:-1]
+    assert [m["role"] for m in one[:3]] == ["system", "user", "assistant"]
+
+
+class SmallModel:
+    """A llama.cpp server with a model of 1.5 billion parameters that copies one answer."""
+
+    def __init__(self, text: str, logprob: float) -> None:
+        self.text, self.logprob = text, logprob
+        self.asked: list[dict[str, object]] = []
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/models"):
+            meta = {"n_params": 1_500_000_000}
+            return httpx2.Response(200, json={"data": [{"id": "small", "meta": meta}]})
+        if request.url.path.endswith("/props"):
+            settings = {"n_ctx": 8192}
+            return httpx2.Response(200, json={"default_generation_settings": settings})
+        self.asked.append(json.loads(request.content))
+        token = {"token": "x", "logprob": self.logprob, "top_logprobs": []}
+        choice = {
+            "message": {"content": self.text},
+            "finish_reason": "stop",
+            "logprobs": {"content": [token]},
+        }
+        return httpx2.Response(200, json={"choices": [choice]})
+
+
+def written(model: SmallModel) -> list[str]:
+    story = evidence("hackernews:25246050")
+    client = httpx2.Client(transport=httpx2.MockTransport(model))
+    config = WriterConfig("http://127.0.0.1:9/v1", "small")
+    with ModelWriter(config, client=client) as writer:
+        grounded = writer.write(story, JA)
+    return [one.text for one in (*grounded.attention, *grounded.technical)] if grounded else []
+
+
+def test_a_small_model_gets_one_sentence_at_a_time_and_no_schema() -> None:
+    model = SmallModel("分かりません。", -0.1)
+    written(model)
+    sources = [one.text for one in candidates(evidence("hackernews:25246050"))]
+    assert [body["messages"][-1]["content"] for body in model.asked] == sources  # type: ignore[index]
+    assert all("response_format" not in body and body["logprobs"] for body in model.asked)
+
+
+def test_a_translation_that_the_model_was_not_sure_of_is_not_printed() -> None:
+    text = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
+    assert written(SmallModel(text, -0.1))
+    assert not written(SmallModel(text, -0.9))

@@ -31,6 +31,7 @@ _EXTRAS = {
     "torchvision": "lejepa",
     "uvicorn": "gate-serve",
     "xllamacpp": "writer",
+    "yaml": "gate",
 }
 
 

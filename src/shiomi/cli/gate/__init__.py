@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from shiomi.cli.gate.compile import compile_
+from shiomi.cli.gate.importing import import_
 from shiomi.cli.gate.policy import policy
 from shiomi.cli.gate.report import report
 from shiomi.cli.gate.serve import serve
+from shiomi.cli.gate.status import status
 from shiomi.cli.gate.trying import try_
 from shiomi.cli.gate.update import update
 
@@ -22,5 +24,5 @@ def gate() -> None:
     """
 
 
-for _command in (policy, update, try_, serve, compile_, report):
+for _command in (policy, import_, update, try_, serve, status, compile_, report):
     gate.add_command(_command)

@@ -273,7 +273,8 @@ def labelled_pairs(
     created = np.array([row.time for row in chosen], np.int64)
     titles = encoder.encode([row.title for row in chosen])
     features, labels = [], []
-    for i, j in near_pairs(titles, created, fresh):
+    sketches = encoder.sketch([row.title for row in chosen])
+    for i, j in near_pairs(sketches, created, fresh):
         across = ~fresh[j] & (np.array([chosen[k].community for k in j]) == "hn")
         i, j = i[across], j[across]
         same = np.array([chosen[x].page == chosen[y].page for x, y in zip(i, j, strict=True)], bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.digest.linking.encoder import STEPS, Titles
+from shiomi.digest.linking.encoder import STEPS, WIDTH, Titles
 
 __all__ = ["FEATURES", "GRID", "pair_features"]
 
@@ -46,27 +46,44 @@ FEATURES = (
 GRID = 1024  # features are whole numbers of 1/GRID, for the same reason as vectors (encoder.py)
 
 
+_CHUNK = 512  # pairs at once; more do not fit into the caches of a processor
+
+
 def pair_features(
     titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p, f)."""
-    weight = titles.weights.sum(axis=1)
-    swap = weight[left] > weight[right]
+    found = np.zeros((len(left), len(FEATURES)))
+    words = (titles.weights > 0).sum(axis=1)
+    longest = np.maximum(words[left], words[right])
+    order = np.argsort(longest, kind="stable")
+    for start in range(0, len(left), _CHUNK):
+        chunk = order[start : start + _CHUNK]
+        # One column of padding stays: as the model was trained, it matches the last word's join.
+        width = min(max(int(longest[chunk].max()) + 1, 3), WIDTH)
+        found[chunk] = _features(titles.narrowed(width), left[chunk], right[chunk], seconds[chunk])
+    return found
+
+
+def _features(
+    titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    swap = titles.weights[left].sum(axis=1) > titles.weights[right].sum(axis=1)
     left, right = np.where(swap, right, left), np.where(swap, left, right)
     a, b = titles.words[left], titles.words[right]
     wa, wb = titles.weights[left], titles.weights[right]
     a_in_b, b_in_a = _matches(titles, left, right, a, b, wa, wb)
     pairs = _common(titles.joins[left], titles.joins[right])
     soft_a, soft_b = _soft(titles, left, right, a_in_b, b_in_a)
-    la, lb = weight[left], weight[right]
+    la, lb = wa.sum(axis=1), wb.sum(axis=1)
     shared = wa * a_in_b
     top = -np.sort(-shared, axis=1)[:, :2]
     missing_a, missing_b = wa * ~a_in_b, wb * ~b_in_a
-    squared = np.sqrt((titles.weights**2).sum(axis=1))
+    squared = np.sqrt((wa**2).sum(axis=1)) * np.sqrt((wb**2).sum(axis=1))
     na, nb = titles.numbers[left], titles.numbers[right]
     columns = [
         (titles.vector[left] * titles.vector[right]).sum(axis=1) / STEPS**2,
-        _ratio((shared**2).sum(axis=1), squared[left] * squared[right]),
+        _ratio((shared**2).sum(axis=1), squared),
         _ratio(shared.sum(axis=1), la),
         _ratio((wb * b_in_a).sum(axis=1), lb),
         _ratio((wa * soft_a).sum(axis=1), la),

@@ -8,12 +8,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.digest.linking.candidates import near_pairs
-from shiomi.digest.linking.encoder import Encoder
+from shiomi.digest.linking.candidates import near_pairs, within
+from shiomi.digest.linking.encoder import Encoder, Titles
 from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.guards import apart
 from shiomi.digest.linking.model import Model, shipped_model
-from shiomi.digest.linking.pages import page_features, read_pages, release_of_project
+from shiomi.digest.linking.pages import Pages, page_features, read_pages, release_of_project
 from shiomi.digest.story import LinkKind
 from shiomi.digest.thread import Thread
 
@@ -25,7 +25,7 @@ RELATED = 0.50  # from which they are tied
 
 _WORTH = -4.0  # log odds of one page from which the addresses are compared too
 _COVERED = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
-_CHUNK = 4096  # pairs whose features are computed at once
+_CHUNK = 1 << 15  # pairs that are judged at once
 
 Integers = NDArray[np.int64]
 
@@ -68,12 +68,31 @@ class Linker:
 
         `created` (n,) ascends. Of each pair at least one thread is `fresh`; each pair comes once.
         """
-        encoded = self._encoder.encode(titles)
-        for left, right in near_pairs(encoded, created, fresh):
-            for start in range(0, len(left), _CHUNK):
-                i, j = left[start : start + _CHUNK], right[start : start + _CHUNK]
-                features = pair_features(encoded, i, j, created[i] - created[j])
-                yield i, j, self._model.probability(features)
+        for encoded, _, left, right, i, j in self._near(titles, created, fresh):
+            features = pair_features(encoded, i, j, created[left] - created[right])
+            yield left, right, self._model.probability(features)
+
+    def _near(
+        self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
+    ) -> Iterator[tuple[Titles, Integers, Integers, Integers, Integers, Integers]]:
+        """Pairs worth a look, block by block: only their titles are encoded in full.
+
+        Yields these titles, which of `titles` they are, and each pair twice: as places in `titles`,
+        and as places among the encoded ones.
+        """
+        near = within(created, fresh)
+        sketch = self._encoder.sketch([titles[row] for row in near])
+        found = list(near_pairs(sketch, created[near], fresh[near]))
+        if not found:
+            return
+        left = near[np.concatenate([pair[0] for pair in found])]
+        right = near[np.concatenate([pair[1] for pair in found])]
+        rows, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+        encoded = self._encoder.encode([titles[row] for row in rows])
+        i, j = place[: len(left)], place[len(left) :]
+        for start in range(0, len(left), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            yield encoded, rows, left[part], right[part], i[part], j[part]
 
     def judge(
         self, a: Sequence[Thread], b: Sequence[Thread]
@@ -95,9 +114,7 @@ class Linker:
         i = np.arange(len(a))
         j = i + len(a)
         features = pair_features(encoded, i, j, created[i] - created[j])
-        of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
-        chances = self._model.story_probability(features, of_pages)
-        return chances, release_of_project(of_pages)
+        return self._judged(encoded, pages, i, j, features)
 
     def links(
         self,
@@ -114,27 +131,38 @@ class Linker:
         `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability of one story) if
         the probability of one story, or the one of at least related, reaches `least`.
         """
-        encoded = self._encoder.encode(titles)
-        pages = read_pages(self._encoder, titles, urls, communities)
-        for left, right in near_pairs(encoded, created, fresh):
-            for start in range(0, len(left), _CHUNK):
-                i, j = left[start : start + _CHUNK], right[start : start + _CHUNK]
-                features = pair_features(encoded, i, j, created[i] - created[j])
-                worth = self._model.logit(features) >= _WORTH
-                i, j, features = i[worth], j[worth], features[worth]
-                if not len(i):
-                    continue
-                of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
-                chances = self._model.story_probability(features, of_pages)
-                release = release_of_project(of_pages)
-                for k in np.flatnonzero((chances >= least).any(axis=1)):
-                    a, b, score = int(i[k]), int(j[k]), float(chances[k, 0])
-                    yield (
-                        a,
-                        b,
-                        kind_of(titles[a], titles[b], score, release=bool(release[k])),
-                        score,
-                    )
+        for encoded, rows, left, right, i, j in self._near(titles, created, fresh):
+            features = pair_features(encoded, i, j, created[left] - created[right])
+            worth = np.flatnonzero(self._model.logit(features) >= _WORTH)
+            if not len(worth):
+                continue
+            left, right, i, j = left[worth], right[worth], i[worth], j[worth]
+            needed, place = np.unique(np.concatenate([i, j]), return_inverse=True)
+            told = rows[needed]
+            pages = read_pages(
+                self._encoder,
+                [titles[row] for row in told],
+                [urls[row] for row in told],
+                [communities[row] for row in told],
+            )
+            chances, release = self._judged(
+                encoded.taken(needed), pages, place[: len(i)], place[len(i) :], features[worth]
+            )
+            for k in np.flatnonzero((chances >= least).any(axis=1)):
+                a, b, score = int(left[k]), int(right[k]), float(chances[k, 0])
+                kind = kind_of(titles[a], titles[b], score, release=bool(release[k]))
+                yield a, b, kind, score
+
+    def _judged(
+        self,
+        titles: Titles,
+        pages: Pages,
+        i: Integers,
+        j: Integers,
+        features: NDArray[np.float64],
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        of_pages = page_features(titles, pages, i, j, features[:, _COVERED])
+        return self._model.story_probability(features, of_pages), release_of_project(of_pages)
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:

@@ -69,7 +69,7 @@ def _key(text: str) -> int:
 
 
 def link_pending(
-    archive: Archive, linker: Linker, *, batch: int = 4096, progress: Progress | None = None
+    archive: Archive, linker: Linker, *, batch: int = 16384, progress: Progress | None = None
 ) -> LinkReport:
     """Link every thread that is not linked yet. Can be stopped anywhere and called again.
 

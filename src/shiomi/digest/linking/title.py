@@ -23,6 +23,7 @@ _VERSION = re.compile(r"^v(?=\d)")
 _ZEROS = re.compile(r"(?:\.0)+$")
 
 
+@lru_cache(maxsize=1 << 16)
 def normal_title(title: str) -> str:
     """The title folded for comparison: NFKC, lower case, no accents, single spaces.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 from shiomi.gate.decision import Decision, Verdict
 from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.purpose import Purpose
+from tests.gate.servers import ROOT
 
 _LINE = re.compile(r'[a-z_]+(\{([a-z]+="(\\.|[^"\\])*",?)+\})? [0-9.]+')
 
@@ -67,3 +69,12 @@ def test_workers_find_each_others_counts_and_those_of_the_dead(tmp_path: Path) -
     here.save(tmp_path)
     others = here.saved_by_others(tmp_path)
     assert '"cookie"} 2' in prometheus_text([here.snapshot(), *others])
+
+
+def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+    dashboard = json.loads((ROOT / "deploy" / "gate" / "grafana.json").read_text(encoding="utf-8"))
+    there = prometheus_text([Metrics().snapshot()], entries=(0, 0))
+    asked = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    names = set(re.findall(r"shiomi_\w+", " ".join(asked)))
+    assert names
+    assert all(f"# TYPE {name.removesuffix('_bucket')} " in there for name in names)

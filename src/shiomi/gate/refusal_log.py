@@ -1,7 +1,10 @@
-"""RefusalLog: one line of JSON for each request that the gate refused, with the reason.
+"""RefusalLog: one line for each request that the gate refused, with the reason.
+
+A file whose name ends in `.jsonl` or `.json` gets lines of JSON, any other file lines of text:
 
     {"time": "2026-11-29T06:28:43Z", "verdict": "deny", "reason": "purpose", "client": "GPTBot",
      "purpose": "ai-training", "address": "192.0.2.1", "method": "GET", "path": "/a", "agent": "…"}
+    2026-11-29T06:28:43Z deny purpose GPTBot ai-training 192.0.2.1 GET "/a" "…"
 
 Several workers may write one file: a line is one write to a file opened for appending. A file that
 was renamed, as logrotate does, is opened again.
@@ -40,6 +43,7 @@ class RefusalLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._written = _as_json if path.suffix in (".jsonl", ".json") else _as_text
         self._fd = -1
         self._look_at = 0.0
         try:
@@ -49,7 +53,7 @@ class RefusalLog:
 
     def write(self, request: Request, decision: Decision, now: float) -> None:
         """Write the line of one refusal; a full disk costs the line and nothing else."""
-        line = json.dumps(refusal_line(request, decision, now), ensure_ascii=False) + "\n"
+        line = self._written(refusal_line(request, decision, now)) + "\n"
         try:
             if now > self._look_at:
                 self._reopen()
@@ -70,6 +74,17 @@ class RefusalLog:
         if not same:
             os.close(self._fd)
             self._open()
+
+
+def _as_json(line: dict[str, str]) -> str:
+    return json.dumps(line, ensure_ascii=False)
+
+
+def _as_text(line: dict[str, str]) -> str:
+    """The values in one line; those that a client chooses are quoted as in JSON."""
+    *words, path, agent = line.values()
+    quoted = (json.dumps(text, ensure_ascii=False) for text in (path, agent))
+    return " ".join([*(word.replace(" ", "_") or "-" for word in words), *quoted])
 
 
 def refusal_line(request: Request, decision: Decision, now: float) -> dict[str, str]:

@@ -72,7 +72,7 @@ _SERVERS = ("nginx", "nginx-http", "caddy", "traefik")
 @click.option(
     "--refusals",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file that gets a line of JSON for each refused request, with the reason.",
+    help="A file for one line per refused request: JSON in NAME.jsonl, text in any other.",
 )
 @data_option
 @click.option(

@@ -20,9 +20,14 @@ __all__ = ["update"]
     show_default=True,
     help="The folder to write into; the other commands read it.",
 )
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="An Ed25519 public key in PEM: FILE.sig must hold the signature of each FILE.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @json_option
-def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> None:
+def update(files: tuple[str, ...], data: Path, key: Path | None, dry_run: bool, json: bool) -> None:
     """Read newer patterns and address ranges from files that you downloaded.
 
     Nothing is fetched by this command. It recognises a file by its contents:
@@ -41,10 +46,12 @@ def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> Non
     Examples:
       shiomi gate update crawler-user-agents.json robots.json
       shiomi gate update googlebot.json openai=gptbot.json openai=searchbot.json
+      shiomi gate update --key public.pem robots.json
       shiomi gate update office=our-networks.txt --data /var/lib/gate --dry-run
     """
     import datetime
 
+    from shiomi.gate.identity.signed_file import check_signature
     from shiomi.gate.identity.update import Source, read_update, write_update
 
     sources = []
@@ -52,6 +59,9 @@ def update(files: tuple[str, ...], data: Path, dry_run: bool, json: bool) -> Non
         name, equals, path = written.partition("=")
         whole = not equals or Path(written).exists()
         sources.append(Source(Path(written)) if whole else Source(Path(path), name))
+    if key is not None:
+        for source in sources:
+            check_signature(source.path, key)
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     changes = write_update(read_update(sources), data, date=today, dry=dry_run)
     if json:

@@ -1,0 +1,54 @@
+"""One line for each refusal: JSON or text, by the file's name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shiomi.gate.errors import GateError
+from shiomi.gate.gatekeeper import Gatekeeper
+from shiomi.gate.refusal_log import RefusalLog
+from shiomi.gate.state.memory import MemoryState
+from tests.gate.clients_of import NOW, sent
+
+
+def refused(path: Path) -> list[str]:
+    gatekeeper = Gatekeeper(
+        state=MemoryState(clients=10), refusals=RefusalLog(path), clock=lambda: NOW
+    )
+    gatekeeper.judge(sent('/a"b', 'GPTBot/1.2 "x"'))
+    gatekeeper.judge(sent("/robots.txt", "GPTBot/1.2"))
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def test_json_and_text_say_the_same(tmp_path: Path) -> None:
+    (line,) = refused(tmp_path / "r.jsonl")
+    said = json.loads(line)
+    assert (said["verdict"], said["client"], said["reason"]) == ("deny", "GPTBot", "purpose")
+    (text,) = refused(tmp_path / "r.log")
+    words = text.split(" ")
+    assert words[:7] == [
+        said[name]
+        for name in ("time", "verdict", "reason", "client", "purpose", "address", "method")
+    ]
+    assert text.endswith(f" {json.dumps(said['path'])} {json.dumps(said['agent'])}")
+
+
+def test_a_renamed_file_is_opened_again(tmp_path: Path) -> None:
+    path = tmp_path / "r.log"
+    now = NOW
+    gatekeeper = Gatekeeper(
+        state=MemoryState(clients=10), refusals=RefusalLog(path), clock=lambda: now
+    )
+    gatekeeper.judge(sent("/a", "GPTBot/1.2"))
+    path.rename(tmp_path / "r.log.1")
+    now += 10
+    gatekeeper.judge(sent("/b", "GPTBot/1.2"))
+    assert '"/b"' in path.read_text(encoding="utf-8")
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GateError, match="nowhere"):
+        RefusalLog(tmp_path / "nowhere" / "r.log")

@@ -57,7 +57,7 @@ def rows() -> list[Row]:
 
 def _judged(one: dict[str, Any], kind: str, thread: Thread) -> Row:
     items = gather(Story.of([thread])).items
-    cited = _cited(items, one["evidence"])
+    cited = cited_items(items, one["evidence"])
     advice = one["slot"] == "implications"
     text = unquoted(one["text"], cited)
     found = next(faults(text, cited, "ja", advice=advice, story=items), None)
@@ -65,13 +65,14 @@ def _judged(one: dict[str, Any], kind: str, thread: Thread) -> Row:
     return Row(kind, one["story"], one["digits"], one["text"], why)
 
 
-def _cited(items: tuple[Item, ...], numbers: list[int]) -> tuple[Item, ...]:
+def cited_items(items: tuple[Item, ...], numbers: list[int]) -> tuple[Item, ...]:
     """Return the items cited. The writer saw the comments of 60 to 700 characters only."""
     shown = [i for i in items if i.kind.value != "comment" or 60 <= len(i.text) <= 700]
     return tuple(shown[number - 1] for number in numbers if number <= len(shown)) or items[:2]
 
 
-def _is_held_out(story: int) -> bool:
+def is_held_out(story: int) -> bool:
+    """Return whether a story was kept away while grounding was improved."""
     return story > 24 and story % 2 == 0
 
 
@@ -79,7 +80,7 @@ def main() -> None:
     """Print how many of each kind are kept."""
     table: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows():
-        half = "held out" if _is_held_out(row.story) else "tuned"
+        half = "held out" if is_held_out(row.story) else "tuned"
         table[row.kind, half].append(row)
         table[f"{row.kind}, {'with' if row.digits else 'no'} digits", half].append(row)
     print(f"{'sentences':24} {'half':9} {'kept':>5} {'of':>4} {'share':>7}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -265,3 +266,28 @@ def test_a_subject_needs_a_term_of_each_list_and_none_of_the_last() -> None:
     assert not about("Regulators look at banks")
     assert not about("A ban on AI for staff")
     assert not about("Bandits train Claude")
+
+
+@pytest.mark.slow
+def test_the_alert_fires_in_the_week_in_which_centos_ended() -> None:
+    """Titles, times and counts of real threads; the data starts nine weeks before."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = Path(__file__).parents[4] / "shared" / "data" / "digest" / "threads.parquet"
+    if not path.exists():
+        pytest.skip("needs ../shared/data/digest/threads.parquet")
+    week = Week(date(2020, 12, 13))
+    span = [("t", ">=", week.start - 8 * 7 * 86_400), ("t", "<", week.end)]
+    rows = parquet.read_table(path, columns=["uid", "t", "title", "score"], filters=span)
+    threads = [
+        Thread(
+            "hackernews", row["uid"], row["title"], row["t"], "https://example.org",
+            readings=(Reading(week.end, row["score"], 0),),
+        )
+        for row in rows.to_pylist()
+    ]  # fmt: skip
+    with Archive.open(":memory:") as archive:
+        archive.add_seen((one, week.end) for one in threads)
+        watch = WatchConfig("CentOS", ("CentOS",))
+        for last, rises in ((date(2020, 12, 6), False), (week.last, True)):
+            found = watch_subject(archive, watch, Week(last), as_of=week.end + 1)
+            assert found.rising is rises, found.counts

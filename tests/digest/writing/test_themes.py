@@ -84,7 +84,9 @@ def test_a_subject_tells_its_week_and_quotes_communities_side_by_side() -> None:
     assert "3件" in told
     assert "週に平均1.5件" in told
     assert "目立って増えています" in told
-    assert "Hacker News 2件（普段は週1件）、Lobsters 1件（普段は週0.5件）" in told
+    assert "Hacker News 2件（普段は週1件、反応の強さ" in told
+    assert "Lobsters 1件（普段は週0.5件、反応の強さ" in told
+    assert "古い順に1、2、3です（▃▆█）" in told
     assert [one.text for one in written.sentences if one.origin is Origin.QUOTE] == list(VOICES)
     assert [one.link for one in written.sentences[-2:]] == [q.passage.link for q in quotes]
     assert written.rising

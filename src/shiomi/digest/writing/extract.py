@@ -53,6 +53,7 @@ _CHAT = re.compile(  # moods, jokes and talk about the talk
     r"|^with the (?:rapid|recent|growing)\b|\bremarkable progress\b",
     re.IGNORECASE,
 )
+_LEADING = re.compile(r"^[\s\u2190-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]+")  # ✅, 🔧
 _PERSON = re.compile(r"\b(?:I|I[’']\w+|me|my|mine|you|your|yours|you[’']\w+)\b")
 _FACT = re.compile(r"\d|(?<=\s)[A-Z][\w.+-]*[a-z0-9A-Z]|\w[A-Z]\w*|\w+\(\)")
 _WORD = re.compile(r"[a-z0-9][a-z0-9.+#'’_-]*|[\u30a1-\u30fa\u30fc]{2,}|[\u3400-\u9fff]+")
@@ -129,7 +130,7 @@ def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
         for row in rows:
             if place < len(row) and len(quotes) < MOST_SENTENCES:
                 item, sentence = row[place]
-                text = shortened(sentence)
+                text = shortened(_LEADING.sub("", sentence))
                 if text is not None and text not in without:
                     quotes.setdefault(text, Quote(text, item))
     return list(quotes.values())
@@ -187,7 +188,8 @@ def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
         worth *= 0.8
     # a name or a number tells more than a mood
     worth *= 1 + 0.15 * min(len(_FACT.findall(quote.text)), 3)
-    if is_chat(quote.text) or sum(map(quote.text.count, '"“”')) % 2:
+    torn = quote.text.count("(") != quote.text.count(")")
+    if torn or is_chat(quote.text) or sum(map(quote.text.count, '"“”')) % 2:
         worth *= 0.4
     if _PERSON.search(quote.text):
         worth *= 0.75

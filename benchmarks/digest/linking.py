@@ -159,26 +159,46 @@ def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
         return dict(zip(stored["uid"].tolist(), vectors, strict=True))
 
 
-def shiomi(task: Task) -> Ranking:
-    """Our linker with its own candidates; all other pairs rank below them."""
+def shiomi(task: Task, rivals: float = 0.0) -> Ranking:
+    """Our linker, the candidates its own: those it does not look at stay below the others.
+
+    With `rivals`, that share of the log odds of the best other pair of either thread is taken off.
+    The product does not do so, because a thread that arrives later would change the tie of a pair.
+    """
     count = len(task.candidates)
     created = np.array([row["t"] for row in (*task.candidates, *task.queries)])
     order = np.argsort(created, kind="stable")
     titles = task.titles
-    found: dict[int, list[tuple[int, float]]] = defaultdict(list)
-    for i, j, scores in Linker.load().near_scores(
-        [titles[k] for k in order], created[order], order >= count
-    ):
-        for a, b, score in zip(order[i].tolist(), order[j].tolist(), scores.tolist(), strict=True):
-            if b < count:
-                found[a - count].append((b, score))
-    return [
-        (
-            np.array([b for b, _ in found[q]], np.int64),
-            np.array([score for _, score in found[q]], np.float64),
-        )
-        for q in range(len(task.queries))
-    ]
+    blocks = list(
+        Linker.load().near_odds([titles[k] for k in order], created[order], order >= count)
+    )
+    a = order[np.concatenate([block[0] for block in blocks])]
+    b = order[np.concatenate([block[1] for block in blocks])]
+    odds = np.concatenate([block[2] for block in blocks])
+    a, b = np.maximum(a, b), np.minimum(a, b)
+    across = (a >= count) & (b < count)
+    odds, a, b = odds[across], a[across], b[across]
+    if rivals:
+        odds = odds - rivals * np.maximum(best_other(a, odds), best_other(b, odds))
+    found: dict[int, list[int]] = defaultdict(list)
+    for k, q in enumerate((a - count).tolist()):
+        found[q].append(k)
+    return [(b[found[q]].astype(np.int64), odds[found[q]]) for q in range(len(task.queries))]
+
+
+def best_other(thread: Integers, odds: Floats) -> Floats:
+    """For each pair, the best odds among the other pairs of its thread; -6 without one."""
+    order = np.lexsort((-odds, thread))
+    first = np.flatnonzero(np.diff(thread[order], prepend=-1))
+    group = np.cumsum(np.isin(np.arange(len(order)), first)) - 1
+    best, second = odds[order][first], np.full(len(first), -6.0)
+    several = np.append(first[1:], len(order)) - first > 1
+    second[several] = odds[order][first[several] + 1]
+    found = np.empty(len(odds))
+    is_first = np.zeros(len(order), bool)
+    is_first[first] = True
+    found[order] = np.where(is_first, second[group], best[group])
+    return np.maximum(found, -6)
 
 
 @dataclass(frozen=True)
@@ -392,6 +412,7 @@ def main() -> None:
         if "minilm" not in options.without:
             methods["MiniLM-L6"] = lambda task=task: minilm(task, options.window)  # type: ignore[misc]
         methods["shiomi"] = lambda task=task: shiomi(task)  # type: ignore[misc]
+        methods["with rivals"] = lambda task=task: shiomi(task, 0.2)  # type: ignore[misc]
         for name, rank in methods.items():
             begun = time.perf_counter()
             outcome = judge(task, rank())

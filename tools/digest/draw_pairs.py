@@ -132,8 +132,8 @@ def pair_scores(rows: list[Row], vectors: Floats, linker: Linker) -> tuple[Ids, 
     judged = np.zeros((n, n))
     created = np.array([row.time for row in rows], np.int64)
     fresh = np.ones(n, bool)
-    for a, b, score in linker.near_scores([row.title for row in rows], created, fresh):
-        judged[a, b] = judged[b, a] = score
+    for a, b, odds in linker.near_odds([row.title for row in rows], created, fresh):
+        judged[a, b] = judged[b, a] = 1 / (1 + np.exp(-odds))
     near = vectors @ vectors.T
     hosts = numbered(row.page[8:].partition("/")[0] for row in rows)
     similar = (tfidf @ tfidf.T).toarray()

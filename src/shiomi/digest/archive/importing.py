@@ -17,6 +17,7 @@ import msgspec
 
 from shiomi.digest.archive.adding import Added, Writer
 from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.folded import folded_stories
 from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.archive.rows import BadRow, Row, cannot_read, open_rows
 from shiomi.digest.archive.shapes import SHAPES, Found, Shape, shape_of
@@ -95,7 +96,8 @@ def import_file(
         skip, report = 0, ImportReport(name, "")
     shape, rows = _recognise(name, rows, format or report.shape or None)
     report = replace(report, shape=shape.name)
-    run = _ImportRun(archive, shape, read_at, key, report)
+    folded = folded_stories(open_rows(path)[0]) if shape.name == "thread table" else frozenset()
+    run = _ImportRun(archive, shape, read_at, key, report, folded)
     what = f"importing {one_line(path.name)}"
     for done in run.batches(rows, skip):
         if progress is not None:
@@ -107,13 +109,20 @@ class _ImportRun:
     """One run over a file, from where the last one stopped."""
 
     def __init__(
-        self, archive: Archive, shape: Shape, read_at: int, key: str, report: ImportReport
+        self,
+        archive: Archive,
+        shape: Shape,
+        read_at: int,
+        key: str,
+        report: ImportReport,
+        folded: frozenset[str] = frozenset(),
     ) -> None:
         self.report = report
         self._archive = archive
         self._shape = shape
         self._read_at = read_at
         self._key = key
+        self._folded = folded  # uids of rows that are left out
         self._keys: dict[tuple[str, str], int] = {}  # keys of threads with repeated rows
 
     def batches(self, rows: Iterator[Row | BadRow], done: int) -> Iterator[int]:
@@ -135,7 +144,8 @@ class _ImportRun:
                         if isinstance(row.content, bytes)
                         else msgspec.convert(row.content, self._shape.row)
                     )
-                    found.append(self._shape.found(fields, self._read_at))
+                    if getattr(fields, "uid", None) not in self._folded:
+                        found.append(self._shape.found(fields, self._read_at))
                 except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
                     problems.append(f"row {row.number}: {_brief(error)}")
             self._write(found, problems, done, last=last)

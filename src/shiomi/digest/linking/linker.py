@@ -61,16 +61,16 @@ class Linker:
             found[start : start + len(left)] = self._model.probability(features)
         return found
 
-    def near_scores(
+    def near_odds(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
     ) -> Iterator[tuple[Integers, Integers, NDArray[np.float64]]]:
-        """Pairs worth a look (candidates.py) and their probabilities, block by block.
+        """Pairs worth a look (candidates.py) and their log odds of one page, block by block.
 
         `created` (n,) ascends. Of each pair at least one thread is `fresh`; each pair comes once.
         """
         for encoded, _, left, right, i, j in self._near(titles, created, fresh):
             features = pair_features(encoded, i, j, created[left] - created[right])
-            yield left, right, self._model.probability(features)
+            yield left, right, self._model.logit(features)
 
     def _near(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]

@@ -29,6 +29,8 @@ if [ -n "$root" ]; then
     "$root/opt/shiomi/bin/python" -m pip uninstall --quiet --yes pip setuptools 2>/dev/null
     grep -rlI "$root/opt" "$root/opt/shiomi/bin" "$root/opt/shiomi/pyvenv.cfg" \
         | xargs sed -i "s|$root/opt|/opt|g"
+    find "$root/opt/shiomi" -path '*/babel/locale-data/*.dat' ! -name 'root.dat' \
+        ! -name 'en*.dat' ! -name 'ja*.dat' -delete
     find "$root/opt/shiomi" -depth \( -name __pycache__ -o -name tests \) \
         -type d -exec rm -rf {} +
 fi

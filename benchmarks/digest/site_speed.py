@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
 import socket
 import sqlite3
@@ -72,7 +71,7 @@ MIX: dict[str, tuple[dict[str, str], ...]] = {
     "later pages": ({"q": "rust", "page": "2"}, {"q": "the", "page": "3"},
                     {"q": "machine learning", "page": "3"}),
 }  # fmt: skip
-ROUNDS = 5
+ROUNDS = 3
 STORIES = 200
 FIREFOX = [
     (b"host", b"example.org"),
@@ -154,7 +153,7 @@ def search(folder: Path, datasette: str | None) -> None:
         with _running(command, f"http://127.0.0.1:{port}/") as process:
             base = f"http://127.0.0.1:{port}/plain/threads"
             _measure("datasette", words,
-                     lambda one: f"{base}?_size=20&_search={quote(one['q'])}", process)  # fmt: skip
+                     lambda one: f"{base}?_size=20&_search={quote(one['q'])}", process, rounds=1)  # fmt: skip
 
 
 def _measure(
@@ -165,33 +164,38 @@ def _measure(
     *,
     rounds: int = ROUNDS,
 ) -> None:
-    every, spent = [], _processor(process)
+    every, every_spent = [], []
     for kind, some in mix.items():
-        values = []
+        values, spent = [], []
         for asked in some * rounds:
-            begun = time.perf_counter()
+            before, begun = _processor(process), time.perf_counter()
             try:
                 urllib.request.urlopen(address(asked)).read()
             except OSError as error:
                 print(f"  {asked} answered {error}")
             values.append((time.perf_counter() - begun) * 1e3)
-        _report(name, kind, values)
+            spent.append(_processor(process) - before)
+        _report(name, kind, values, spent)
         every += values
-    _report(name, "all", every)
-    spent = (_processor(process) - spent) / len(every) * 1e3
-    print(f"{name}: {spent:.1f} ms of processor for a request")
+        every_spent += spent
+    _report(name, "all", every, every_spent)
 
 
-def _report(name: str, kind: str, values: list[float]) -> None:
-    high = sorted(values)[min(len(values) - 1, int(0.95 * len(values)))]
-    print(f"{name:12}{kind:20}p50 {statistics.median(values):7.1f} ms  p95 {high:7.1f} ms")
+def _report(
+    name: str, kind: str, values: list[float], processor: list[float] | None = None
+) -> None:
+    line = f"{name:12}{kind:20}"
+    for title, some in (("wall", values), ("processor", processor)):
+        if some:
+            high = sorted(some)[min(len(some) - 1, int(0.95 * len(some)))]
+            line += f"  {title} p50 {statistics.median(some):7.1f} ms  p95 {high:7.1f} ms"
+    print(line, flush=True)
 
 
 def _processor(process: subprocess.Popen[bytes]) -> float:
-    fields = (
-        Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    )
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Milliseconds that the threads of the process have run."""
+    tasks = Path(f"/proc/{process.pid}/task").iterdir()
+    return sum(int((one / "schedstat").read_text("ascii").split()[0]) for one in tasks) / 1e6
 
 
 def _memory(process: subprocess.Popen[bytes]) -> str:

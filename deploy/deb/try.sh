@@ -36,9 +36,10 @@ fresh() {
 serve() {
     inside runuser -u shiomi -- sh -c 'cd /var/lib/shiomi && [ -e shiomi.sqlite3 ] || {
         shiomi demo --out demo >/dev/null && cp demo/shiomi.sqlite3 .; }'
-    inside sh -c '. /etc/default/shiomi; STATE_DIRECTORY=/tmp exec runuser -u shiomi -- \
-        /opt/shiomi/bin/shiomi -c /etc/shiomi/shiomi.toml serve --port 18400 \
-        $SHIOMI_SERVE_OPTIONS' >"$work/serve.log" 2>&1 &
+    inside sh -c '. /etc/default/shiomi; echo $$ > /tmp/pid; export STATE_DIRECTORY=/tmp
+        exec setpriv --reuid shiomi --regid shiomi --init-groups /opt/shiomi/bin/shiomi \
+            -c /etc/shiomi/shiomi.toml serve --port 18400 $SHIOMI_SERVE_OPTIONS' \
+        >"$work/serve.log" 2>&1 &
     server=$!
     inside /opt/shiomi/bin/python -c '
 import time, urllib.request
@@ -49,8 +50,8 @@ for _ in range(300):
     except OSError:
         time.sleep(0.2)
 assert page.count(b"<entry>") == 2, page[:200]' || { cat "$work/serve.log"; exit 1; }
-    kill -TERM "$server"; wait "$server" || true
-    sleep 1
+    kill -TERM "$(cat "$root/tmp/pid")"
+    wait "$server" || true
 }
 
 if [ ! -d "$base" ]; then

@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 import string
+import threading
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -163,6 +164,34 @@ def test_a_change_of_the_archive_is_seen_at_once(own: Path) -> None:
         archive.add([thread("hackernews", "new", "New")], seen=NOON)
         assert client.get("/api/v1/stories/hackernews:new").status_code == 200
         assert client.get("/sources").headers["etag"] != etag
+
+
+def test_an_archive_that_is_being_written_is_read_whole(own: Path) -> None:
+    """Each commit adds a pair of threads; no answer may show one of them alone."""
+    done = threading.Event()
+
+    def write() -> None:
+        with Archive.open(own) as archive:
+            for n in range(60):
+                pair = [thread("hackernews", f"{half}{n}", "Pairwise") for half in "ab"]
+                archive.add(pair, seen=NOON + n)
+        done.set()
+
+    with TestClient(create_app(Config(archive=own))) as client:
+        writer = threading.Thread(target=write)
+        writer.start()
+        seen = []
+        while not done.is_set():
+            response = client.get("/api/v1/search?q=pairwise&page=1")
+            assert response.status_code == 200
+            seen.append(sorted(hit["thread"]["id"] for hit in response.json()["hits"]))
+        writer.join()
+        assert client.get("/api/v1/search?q=pairwise").json()["more"] is True
+    for ids in seen:
+        if len(ids) < 20:  # more than a page may cut a pair
+            assert [one[1:] for one in ids if one[0] == "a"] == [
+                one[1:] for one in ids if one[0] == "b"
+            ]
 
 
 def test_an_archive_that_is_replaced_is_opened_again(own: Path, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from shiomi.digest.archive.matching import Candidate, SearchFilters, occurs
 __all__ = ["newest_matches", "short_words"]
 
 EXAMINED = 2_000  # matches looked at without a filter
-FILTERED = 5_000  # with a filter, or with marks alone, which no index has
-SPREAD = 1_000  # threads looked at for words that occur in different texts
+FILTERED = 3_000  # with a filter, or with marks alone, which no index has
+SPREAD = 300  # threads looked at for words that occur in different texts
 
 _SHORT = re.compile(r"(?<![a-z0-9])([a-z0-9]{1,2})(?![a-z0-9])")
 _MARKED = re.compile(r"(?<![a-z0-9])([a-z0-9][^a-z0-9\s])")  # c#
@@ -56,8 +56,11 @@ def newest_matches(
     spread: dict[int, Candidate] = {}
     complete = False
     if query.indexed:
-        _keep(found, _in_one(execute, "title", query, chosen, examined), words)
-        complete = not _more(execute, query, examined)
+        titles = list(_in_one(execute, "title", query, chosen, examined))
+        _keep(found, titles, words)
+        complete = len(titles) < examined
+        if complete and filters.any:
+            complete = not _more(execute, query, examined)
         if len(found) < most:
             _keep(found, _in_one(execute, "passage", query, chosen, examined))
             if len(words) > 1:

@@ -13,22 +13,11 @@ import os
 from pathlib import Path
 
 from shiomi.rig.errors import RigError
-from shiomi.rig.model.layers import check_parameters, read_config
+from shiomi.rig.model.layers import COLUMNS, check_parameters, read_config
 
 OUT = Path(__file__).parents[2] / "src/shiomi/rig/model/models"
 DATA = Path(os.environ.get("SHIOMI_DATA", "../shared/data")) / "rig"
-FIELDS = {
-    "context_length": "max_position_embeddings",
-    "num_hidden_layers": "num_hidden_layers",
-    "hidden_size": "hidden_size",
-    "num_attention_heads": "num_attention_heads",
-    "num_key_value_heads": "num_key_value_heads",
-    "head_dim": "head_dim",
-    "vocab_size": "vocab_size",
-    "num_experts": "num_experts",
-    "active_experts": "num_experts_per_tok",
-    "shared_expert_intermediate_size": "shared_expert_intermediate_size",
-}
+FIELDS = {ours: theirs for ours, theirs in COLUMNS.items() if ours != "architecture"}
 # Repository; month of release; licence; code too; languages named by the makers.
 WANTED = """
 Qwen/QwQ-32B 2025-03 Apache-2.0 code en,zh

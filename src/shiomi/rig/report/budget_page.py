@@ -17,6 +17,8 @@ from shiomi.rig.report.wording import say, text_of, wording
 __all__ = ["render_budget_page"]
 
 _WIDTH, _HEIGHT = 640, 300
+_STEPS = 30
+_APART = 16.0  # of two labels of the plot
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 40
 
 Frontiers = Mapping[tuple[str, bool], Sequence[Answer]]
@@ -43,6 +45,8 @@ def render_budget_page(
     }
     default = answers[_key(*shown)]
     within = [x for x in default if x["price"] <= budget]
+    most = max((x["price"] for found in answers.values() for x in found), default=budget)
+    step = max(1, budget // _STEPS)  # so that the slider can stand at the budget
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     source = resources.files(__package__).joinpath("templates/budget.html.j2")
     template = environment.from_string(source.read_text(encoding="utf-8"))
@@ -54,7 +58,8 @@ def render_budget_page(
         uses={x: say(language, "budget", f"use_{x}") for x in USES},
         budget=budget,
         shown=shown,
-        most=max((x["price"] for found in answers.values() for x in found), default=budget),
+        step=step,
+        most=-(-most // step) * step,
         sign=money(0, currency)[:-1],
         best=within[-1] if within else None,
         rows=default,
@@ -107,17 +112,22 @@ def _plot(rows: Sequence[Mapping[str, Any]], currency: str) -> Any:
     least = min(x["worth"] for x in rows) - 2
     top = max(x["worth"] for x in rows) + 1
     shapes = []
-    for row in rows:
+    labelled: list[float] = []
+    for row in reversed(rows):
         x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * row["price"] / most
         y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (row["worth"] - least) / (top - least)
         shapes.append(
             Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>').format(
                 x, y, f"{row['machine']}: {row['model']}"
             )
-            + Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>').format(
-                x - 8, y + 4, row["worth"]
-            )
         )
+        if all(abs(y - other) >= _APART for other in labelled):
+            labelled.append(y)
+            shapes.append(
+                Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="end">{:.0f}</text>').format(
+                    x - 8, y + 4, row["worth"]
+                )
+            )
     axis = Markup('<text x="{}" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>')
     shapes.append(
         axis.format(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 from shiomi.rig.buy.catalog.platforms import platform
 from shiomi.rig.buy.parts import (
@@ -105,9 +106,23 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _base(row: Row) -> tuple[str, str, str, tuple[str, ...], int | None]:
-    year = _whole(_number(row, "year", 1995, 2100, []))
-    return row["id"], row["name"], row.get("maker") or "", _list(row.get("pn") or ""), year
+class _Named(TypedDict):
+    id: str
+    name: str
+    maker: str
+    numbers: tuple[str, ...]
+    year: int | None
+
+
+def _named(row: Row) -> _Named:
+    """Return what every part has."""
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "maker": row.get("maker") or "",
+        "numbers": _list(row.get("pn") or ""),
+        "year": _whole(_number(row, "year", 1995, 2100, [])),
+    }
 
 
 def _connectors(row: Row, names: tuple[str, ...], doubts: list[Text]) -> list[int | None]:
@@ -120,7 +135,7 @@ def _connectors(row: Row, names: tuple[str, ...], doubts: list[Text]) -> list[in
 
 
 def _gpu(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
+    name = row["name"]
     doubts: list[Text] = []
     chipset = (row.get("chipset") or "").strip()
     if not chipset:
@@ -142,11 +157,7 @@ def _gpu(row: Row) -> Part:
         doubts.append(reason("both_connectors"))
         six = eight = twelve = None
     return GraphicsCard(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         chipset=chipset,
         vram_gb=vram,
         length_mm=_number(row, "length_mm", 50, 500, doubts),
@@ -160,16 +171,11 @@ def _gpu(row: Row) -> Part:
 
 
 def _cpu(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
     doubts: list[Text] = []
     if not row.get("socket"):
         raise ValueError("it has no socket")
     return Cpu(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         socket=row["socket"],
         architecture=row.get("arch") or "",
         cores=_whole(_number(row, "cores", 1, 512, doubts)),
@@ -186,7 +192,6 @@ _SLOT = re.compile(r"(\d+)x gen(\d)\.\d x(\d+)")
 
 
 def _board(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
     doubts: list[Text] = []
     slots = _SLOT.findall(row.get("pcie") or "")
     long = [(int(count), float(gen)) for count, gen, lanes in slots if int(lanes) == 16]
@@ -206,11 +211,7 @@ def _board(row: Row) -> Part:
         )
         generation = None
     return Board(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         socket=row.get("socket") or None,
         form_factor=row.get("ff") or None,
         chipset=chipset,
@@ -228,7 +229,7 @@ _KIT = re.compile(r"\((\d{1,2}) ?x ?(\d{1,3}) ?GB\)", re.IGNORECASE)
 
 
 def _memory(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
+    name = row["name"]
     doubts: list[Text] = []
     capacity = _number(row, "capacity_gb", 0.5, 8192, doubts)
     modules = _number(row, "modules", 1, 32, doubts)
@@ -240,11 +241,7 @@ def _memory(row: Row) -> Part:
     form = row.get("ff") or ""
     registered = {"Registered": True, "Unbuffered": False}.get(row.get("reg") or "")
     return MemoryKit(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         type=row["type"],
         capacity_gb=capacity,
         modules=int(modules),
@@ -256,17 +253,12 @@ def _memory(row: Row) -> Part:
 
 
 def _drive(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
     doubts: list[Text] = []
     capacity = _number(row, "capacity_gb", 8, 1_000_000, doubts)
     if capacity is None:
         raise ValueError("its capacity is missing")
     return Drive(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         capacity_gb=capacity,
         form_factor=row.get("ff") or "",
         interface=row.get("iface") or "",
@@ -275,7 +267,7 @@ def _drive(row: Row) -> Part:
 
 
 def _supply(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
+    name = row["name"]
     doubts: list[Text] = []
     watts = _number(row, "watt", 100, 4000, doubts)
     said = {float(x) for x in re.findall(r"(?<![\d.])(\d{3,4}) ?W\b", name)}
@@ -289,11 +281,7 @@ def _supply(row: Row) -> Part:
         doubts.append(reason("no_pcie_connector"))
         eight = twelve = None
     return PowerSupply(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         watts=watts,
         form_factor=row.get("ff") or None,
         efficiency=row.get("eff") or None,
@@ -305,14 +293,9 @@ def _supply(row: Row) -> Part:
 
 
 def _case(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
     doubts: list[Text] = []
     return Case(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         form_factor=row.get("ff") or None,
         boards=_list(row.get("mb") or ""),
         gpu_max_mm=_number(row, "gpu_max_mm", 50, 700, doubts),
@@ -324,7 +307,6 @@ def _case(row: Row) -> Part:
 
 
 def _cooler(row: Row) -> Part:
-    id_, name, maker, numbers, year = _base(row)
     doubts: list[Text] = []
     water = {"True": True, "False": False}.get(row.get("water") or "")
     radiator = _number(row, "rad_mm", 80, 560, doubts)
@@ -332,11 +314,7 @@ def _cooler(row: Row) -> Part:
         doubts.append(reason("radiator_on_air"))
         water = None
     return Cooler(
-        id=id_,
-        name=name,
-        maker=maker,
-        numbers=numbers,
-        year=year,
+        **_named(row),
         sockets=_list(row.get("sockets") or ""),
         height_mm=_number(row, "height_mm", 15, 260, doubts),
         water=water,

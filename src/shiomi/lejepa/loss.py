@@ -104,7 +104,10 @@ def _squares(views: Tensor, global_views: int, variant: Variant) -> Tensor:
     """Return the sum of squared distances from the centre, whose mean is the prediction loss."""
     if variant.centre == "pair":
         if views.shape[0] != 2:
-            raise InputError(f"the centre 'pair' is of 2 views, not {views.shape[0]}")
+            raise InputError(
+                f"the centre 'pair' is of 2 views, not {views.shape[0]}; give 2 global views and no"
+                " local ones, or another variant"
+            )
         return 2 * (views[0] - views[1]).square().sum()
     seen = views if variant.centre == "all" else views[:global_views]
     return (views - seen.mean(0)).square().sum()

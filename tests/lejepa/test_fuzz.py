@@ -1,0 +1,12 @@
+"""A sample of `benchmarks/lejepa/fuzz.py`: no configuration ends in a stranger's error."""
+
+from __future__ import annotations
+
+from benchmarks.lejepa.fuzz import search
+
+
+def test_accepted_configurations_train_and_refused_ones_say_value_and_remedy() -> None:
+    trained, refused, findings = search(120, seed=1)
+    assert not findings
+    assert trained > 20
+    assert refused > 20

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, TensorDataset
 
 from shiomi.lejepa.config import Speed, Training
 from shiomi.lejepa.data_order import DataOrder
@@ -257,3 +258,34 @@ def test_fused_compiled_and_recomputed_steps_change_rounding_alone() -> None:
 def test_an_encoder_that_cannot_recompute_is_told() -> None:
     with pytest.raises(InputError, match="cannot recompute"):
         fit(training(), speed=Speed(recompute=True))
+
+
+def test_a_data_loader_is_read_again_and_again_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    loader = DataLoader(TensorDataset(DATA), batch_size=16, num_workers=0)
+
+    def streamed(path: Path, **options: object) -> Trainer:
+        return Trainer(
+            network(),
+            loader,
+            lambda batch, numbers, step: make_views(batch[0], numbers, step),
+            training=training(batch_size=16, **options),
+            global_views=2,
+            checkpoint=path,
+        )
+
+    whole, parts = streamed(tmp_path / "a.pt"), streamed(tmp_path / "b.pt")
+    whole.run()
+
+    def stop(moment: Moment) -> None:
+        if moment.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    parts._log_every = 1
+    with pytest.raises(KeyboardInterrupt):
+        parts.run(stop)
+    again = streamed(tmp_path / "b.pt")
+    assert again.step == 5
+    again.run()
+    assert torch.equal(weights(again), weights(whole))
+    with pytest.raises(InputError, match="needs Training"):
+        streamed(tmp_path / "c.pt", steps=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -95,10 +95,10 @@ class Trainer:
     def __init__(
         self,
         network: Network,
-        prepare: Prepare,
+        prepare: Prepare | Iterable[Any],
         make_views: MakeViews,
         *,
-        count: int,
+        count: int | None = None,
         training: Training,
         global_views: int,
         place: Place | None = None,
@@ -114,9 +114,11 @@ class Trainer:
         network
             Initialised alike on every rank; moved to the device.
         prepare, make_views
-            Read samples by number, and make views of them.
+            Read samples by number, and make views of them. Or, in place of the first, an iterable
+            of batches such as a DataLoader: each is this rank's share of `batch_size`, it begins
+            again when it ends, and a run that goes on reads past the batches it has seen.
         count
-            The number of samples.
+            The number of samples; None with an iterable, whose `training` must name the steps.
         global_views
             How many views, the first ones, are global.
         checkpoint
@@ -136,9 +138,11 @@ class Trainer:
         self.steps = _steps(count, training, self.place.ranks)
         self.step = 0
         self.network = network.to(self.place.device)
-        self._prepare, self._make_views = prepare, make_views
+        self._prepare: Prepare | None = prepare if callable(prepare) else None
+        self._stream: Iterable[Any] = () if callable(prepare) else prepare
+        self._make_views = make_views
         self._global_views = global_views
-        self._order = DataOrder(count, training.batch_size, training.seed)
+        self._order = DataOrder(count or training.batch_size, training.batch_size, training.seed)
         self._objective = training.objective
         self._checkpoint, self._seconds = checkpoint, checkpoint_seconds
         self._log_every = log_every
@@ -240,13 +244,20 @@ class Trainer:
     def _batches(self) -> Iterator[Iterator[_Parts]]:
         """This rank's share of the remaining steps, read ahead in a thread."""
 
+        stream = _endless(self._stream, self.step)
+
         def read(step: int) -> _Parts:
+            prepare = self._prepare
+            if prepare is None:
+                first = step * self.training.batch_size
+                own = list(range(first, first + self.training.batch_size))
+                return [(share(own, self.place.rank, self.place.ranks), next(stream))]
             numbers = share(self._order(step), self.place.rank, self.place.ranks)
             parts = [
                 share(numbers, part, self.training.accumulate)
                 for part in range(self.training.accumulate)
             ]
-            return [(part, self._prepare(part, step)) for part in parts]
+            return [(part, prepare(part, step)) for part in parts]
 
         with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
             todo = iter(range(self.step, self.steps))
@@ -377,7 +388,28 @@ def _recompute(encoder: nn.Module) -> None:
     raise InputError("this encoder cannot recompute activations; leave out recompute")
 
 
-def _steps(count: int, training: Training, ranks: int) -> int:
+def _endless(stream: Iterable[Any], skip: int) -> Iterator[Any]:
+    """Yield the batches of `stream` again and again, without the first `skip`."""
+    while True:
+        empty = True
+        for batch in stream:
+            empty = False
+            if skip > 0:
+                skip -= 1
+                continue
+            yield batch
+        if empty:
+            raise InputError("the iterable of batches gave none; give one that can begin again")
+
+
+def _steps(count: int | None, training: Training, ranks: int) -> int:
+    if count is None:
+        if training.steps is None or training.accumulate > 1:
+            raise InputError(
+                "an iterable of batches needs Training(steps=...) and accumulate 1, got steps"
+                f" {training.steps} and accumulate {training.accumulate}"
+            )
+        return training.steps
     if count < training.batch_size:
         raise InputError(
             f"a batch takes {training.batch_size} samples and there are {count}; give a smaller"

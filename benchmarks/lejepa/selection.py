@@ -44,9 +44,9 @@ from typing import Any
 import torch
 from benchmarks.lejepa.small import Cached, Small, accuracy, cached, fit, missing, store, stored
 from torch import Tensor, nn
-from torch.nn.functional import normalize
 
 from shiomi.lejepa.rankme import rankme
+from shiomi.lejepa.retrieval import retrieval
 from shiomi.lejepa.selection import criterion, spearman
 
 RAW = Path(__file__).parent / "selection.jsonl"
@@ -119,15 +119,6 @@ def information(a: Tensor, b: Tensor, kept: int = 16) -> float:
     whitened = [torch.linalg.qr(side - side.mean(0)).Q for side in (x, y)]
     rho = torch.linalg.svdvals(whitened[0].T @ whitened[1]).clamp(max=1 - 1e-9)
     return float(-0.5 * (1 - rho.square()).log().sum())
-
-
-def retrieval(a: Tensor, b: Tensor) -> float:
-    """Return how often a view's nearest other view is of the same image, 0 to 1."""
-    mean = torch.cat([a, b]).mean(0)
-    similarity = normalize(a - mean, dim=1) @ normalize(b - mean, dim=1).T
-    own = torch.arange(len(a))
-    hits = [(similarity.argmax(axis) == own).double().mean().item() for axis in (0, 1)]
-    return statistics.fmean(hits)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

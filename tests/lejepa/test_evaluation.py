@@ -28,6 +28,7 @@ def test_what_labels_allow_is_measured(tmp_path: Path, label: int | None) -> Non
     images = load_images(open_source(folder, labels), 24)
     values = Evaluation(images, PretrainConfig("x").resolved(24))(MeanColour(), torch.device("cpu"))
     assert 1 <= values.pop("rankme") <= 3
+    assert 0 <= values.pop("retrieval") <= 1
     assert values == ({} if label is not None else {"knn": 1.0, "probe": 1.0})
 
 

@@ -45,7 +45,7 @@ def test_a_run_leaves_what_its_folder_is_for(images: Path, tmp_path: Path) -> No
     assert rows[-1]["criterion"] == pytest.approx((rows[-1]["loss"] or 0) / 0.05**0.4, rel=1e-4)
     evaluated = read_metrics(folder.evaluations)
     assert [row["step"] for row in evaluated] == [3, 6]
-    assert set(evaluated[0]) == {"step", "rankme", "knn", "probe"}
+    assert set(evaluated[0]) == {"step", "rankme", "retrieval", "knn", "probe"}
     assert list(folder.tensorboard.glob("events.*"))
     told = folder.read_config()
     assert (told.global_size, told.local_size, told.stored_size) == (24, 8, 24)

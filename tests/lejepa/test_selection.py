@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.retrieval import retrieval
 from shiomi.lejepa.selection import Candidate, criterion, rank_candidates, spearman
 
 PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.floats(-1e6, 1e6)), min_size=2, max_size=40)
@@ -68,3 +70,24 @@ def test_agreement_with_the_probe_is_told_where_three_runs_have_one() -> None:
         {"criterion": 1.0, "loss": 1.0, "RankMe": -0.5}
     )
     assert rank_candidates(runs[:2]).agreement == {}
+
+
+def test_retrieval_ranks_where_all_have_it() -> None:
+    runs = [
+        Candidate("low-loss", loss=0.1, lam=0.05, retrieval=0.2),
+        Candidate("found-again", loss=0.9, lam=0.05, retrieval=0.6),
+    ]
+    chosen = rank_candidates(runs)
+    assert [one.name for one in chosen.ranked] == ["found-again", "low-loss"]
+    assert chosen.ranked_by == "retrieval"
+    old = rank_candidates([*runs, Candidate("old", loss=0.5, lam=0.05)])
+    assert [one.name for one in old.ranked] == ["low-loss", "old", "found-again"]
+    assert old.ranked_by == "criterion"
+
+
+def test_a_view_is_found_again_by_the_cosine_without_the_mean() -> None:
+    a = torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    assert retrieval(100 + a, 100 + 1.5 * a) == 1.0
+    assert retrieval(a, a.roll(1, 0)) == 0.0
+    with pytest.raises(InputError, match="must be"):
+        retrieval(a, a[:3])

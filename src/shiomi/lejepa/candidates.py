@@ -25,8 +25,10 @@ _SAME = (
     "global_views",
     "local_views",
     "projector_width",
+    "global_size",
+    "global_scale",
 )
-"""What the loss depends on besides the features' quality."""
+"""What the scores depend on besides the features' quality; also all augmentations."""
 
 
 def select_runs(paths: Sequence[Path]) -> Selection:
@@ -73,7 +75,7 @@ def read_candidate(folder: RunFolder) -> Candidate:
     except (OSError, IndexError):
         evaluated = {}
     lam = config.training.objective.lam
-    known = {name: evaluated.get(name) for name in ("rankme", "knn", "probe")}
+    known = {name: evaluated.get(name) for name in ("rankme", "retrieval", "knn", "probe")}
     return Candidate(folder.path.name, loss if math.isfinite(loss) else math.nan, lam, **known)
 
 
@@ -88,13 +90,15 @@ def _folders(path: Path) -> list[RunFolder]:
 
 
 def _differences(folders: Sequence[RunFolder]) -> list[str]:
-    """Name the settings that differ between the runs and change the loss directly."""
+    """Name the settings that differ between the runs and change the scores directly."""
     configs = [flat(folder.read_config()) for folder in folders]
     notes = []
-    for key in _SAME:
+    drawn = sorted({key for one in configs for key in one if key.startswith("augmentations.")})
+    for key in (*_SAME, *drawn):
         values = sorted({str(config.get(key)) for config in configs})
         if len(values) > 1:
             notes.append(
-                f"the runs differ in {key} ({', '.join(values)}), which moves the loss by itself"
+                f"the runs differ in {key} ({', '.join(values)}), which moves loss or retrieval"
+                " by itself"
             )
     return notes

@@ -1,4 +1,4 @@
-"""Evaluation during training: kNN and probe if there are labels, RankMe always.
+"""Evaluation during training: kNN and probe if there are labels; RankMe and retrieval always.
 
 A fixed part of the images serves as queries. They are also trained on, because training sees no
 labels.
@@ -6,6 +6,7 @@ labels.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -18,12 +19,15 @@ from shiomi.lejepa.errors import LejepaError
 from shiomi.lejepa.knn import knn_accuracy
 from shiomi.lejepa.probe import linear_probe
 from shiomi.lejepa.rankme import rankme
+from shiomi.lejepa.retrieval import retrieval
 from shiomi.lejepa.views import resize
 
 __all__ = ["Evaluation", "embed_numbers"]
 
 _MOST = 6_000  # images embedded for an evaluation
 _ASKED = 1 / 6  # the share of these images that is classified by the rest
+_PAIRS = 1_000  # images of which two views are compared
+_STEP = 1 << 40  # of the views' random numbers: no step of a training
 _ROWS = 256  # images embedded at once
 _PENALTY = 1e-3  # penalty of the probe; choosing it each time takes six times as long
 
@@ -41,11 +45,17 @@ class Evaluation:
             labelled = labelled[labels != UNLABELLED]
         chosen = labelled[torch.randperm(len(labelled), generator=generator)[:_MOST]]
         self._numbers: list[int] = chosen.tolist()
+        every = torch.randperm(len(images), generator=generator)
+        self._pairs: list[int] = every[:_PAIRS].tolist()
+        self._two = replace(config.crops(), global_views=2, local_views=0)
 
     def __call__(self, encoder: nn.Module, device: torch.device) -> dict[str, float]:
-        """Return rankme, and knn and probe (shares, 0 to 1) where labels allow them."""
+        """Return rankme and retrieval, and knn and probe where labels allow them.
+
+        All but rankme are shares, 0 to 1.
+        """
         features = embed_numbers(encoder, self._images, self._numbers, self._size, device)
-        values = {"rankme": rankme(features)}
+        values = {"rankme": rankme(features), "retrieval": self._retrieval(encoder, device)}
         if self._images.labels is None:
             return values
         chosen = self._images.labels[self._numbers]  # now: stand-ins for damaged files are known
@@ -61,6 +71,18 @@ class Evaluation:
             ):  # one class, or too few images of each: no accuracy, but training goes on
                 continue
         return values
+
+    @torch.no_grad()
+    def _retrieval(self, encoder: nn.Module, device: torch.device) -> float:
+        """Return the retrieval of two global views, always the same ones."""
+        found = []
+        for start in range(0, len(self._pairs), _ROWS):
+            numbers = self._pairs[start : start + _ROWS]
+            batch = self._images.batch(numbers)
+            drawn = self._two.draw(batch.ratio, numbers, seed=0, step=_STEP)
+            (views,) = self._two.render(batch.pixels.to(device), drawn)
+            found.append(encoder(views).float().cpu().view(2, len(numbers), -1))
+        return retrieval(*torch.cat(found, 1))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
-"""Choosing among training runs without a label (arXiv 2511.08544, section 5.2 and equation 8).
+"""Choosing among training runs without a label.
 
-The final training loss orders runs of one lambda by the quality of their features. Across different
+By retrieval (`shiomi.lejepa.retrieval`) if all runs have measured it, else by the paper's criterion
+(arXiv 2511.08544, section 5.2 and equation 8): the final loss orders runs of one lambda. Across
 lambdas it does not, because lambda changes the loss itself. The loss divided by lambda ** 0.4 does.
 """
 
@@ -25,6 +26,8 @@ class Candidate:
     loss: float  # mean total training loss at the end
     lam: float
     rankme: float | None = None
+    retrieval: float | None = None
+    """Share of images found again by another view."""
     knn: float | None = None  # accuracies, where labels exist; never used to rank
     probe: float | None = None
     criterion: float = field(init=False)
@@ -42,6 +45,7 @@ class Selection:
     ranked: tuple[Candidate, ...]
     agreement: dict[str, float]
     """Rank correlation with the probe, sign so that 1 is agreement, where 3 or more have one."""
+    ranked_by: str = "criterion"
     notes: tuple[str, ...] = ()
 
 
@@ -61,12 +65,20 @@ def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
 def rank_candidates(candidates: Sequence[Candidate]) -> Selection:
     """Return the candidates, the most promising first; equal ones by name.
 
+    The largest `retrieval` comes first if all have one, else the smallest criterion.
+
     Raises InputError if there is none.
     """
     if not candidates:
         raise InputError("there is no run to choose from")
-    ranked = sorted(candidates, key=lambda one: (one.criterion, one.name))
-    return Selection(tuple(ranked), _agreement(ranked))
+    by_retrieval = all(one.retrieval is not None for one in candidates)
+
+    def place(one: Candidate) -> tuple[float, str]:
+        return (-(one.retrieval or 0.0) if by_retrieval else one.criterion, one.name)
+
+    ranked = sorted(candidates, key=place)
+    ranked_by = "retrieval" if by_retrieval else "criterion"
+    return Selection(tuple(ranked), _agreement(ranked), ranked_by)
 
 
 def _agreement(candidates: Sequence[Candidate]) -> dict[str, float]:
@@ -74,6 +86,7 @@ def _agreement(candidates: Sequence[Candidate]) -> dict[str, float]:
     scores = {
         "criterion": [-one.criterion for one in judged],
         "loss": [-one.loss for one in judged],
+        "retrieval": [math.nan if one.retrieval is None else one.retrieval for one in judged],
         "RankMe": [math.nan if one.rankme is None else one.rankme for one in judged],
     }
     found = {}

@@ -77,7 +77,7 @@ def test_images_are_embedded_on_the_way_and_classes_matched_by_name(shiomi: Shio
 def test_runs_are_ranked_without_labels(shiomi: Shiomi) -> None:
     done = shiomi("select", "runs")
     assert done.returncode == Exit.DONE
-    assert "most promising: b" in done.stdout
+    assert "most promising by criterion: b" in done.stdout
     ranked = read_json(shiomi("select", "runs/a", "runs/b", "--json").stdout)["ranked"]
     assert isinstance(ranked, list)
     assert [one["name"] for one in ranked] == ["b", "a"]

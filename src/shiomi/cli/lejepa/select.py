@@ -22,11 +22,12 @@ def select(runs: tuple[Path, ...], json: bool) -> None:
     """Rank RUNS, the most promising first, without a label.
 
     RUNS are folders of `shiomi lejepa pretrain`, or folders of such folders. Runs are ordered by
-    loss / λ^0.4 at the end of training (arXiv 2511.08544, equation 8): smaller is better. RankMe is
-    printed too, and kNN and probe if a run had labels, but they do not change the order.
+    retrieval: how often one of 1,000 images is found again by another view of it. If a run has not
+    measured that, all are ordered by loss / λ^0.4 (arXiv 2511.08544, equation 8). RankMe is printed
+    too, and kNN and probe if a run had labels, but they do not change the order.
 
-    Runs compare where the loss means the same: the same data, variant, batch and number of views.
-    Settings that differ are listed.
+    Runs compare if the scores mean the same: the same data, views and augmentations, and for the
+    loss the same variant and batch. Settings that differ are listed.
 
     \b
     Examples:
@@ -45,15 +46,20 @@ def select(runs: tuple[Path, ...], json: bool) -> None:
 def _table(selection: Selection) -> None:
     best = selection.ranked[0]
     names = max(len("run"), *(len(one.name) for one in selection.ranked))
-    echo(f"{'':>3}  {'run':<{names}}  criterion      loss         λ   RankMe      kNN    probe")
+    echo(
+        f"{'':>3}  {'run':<{names}}  retrieval  criterion      loss         λ   RankMe      kNN"
+        "    probe"
+    )
     for place, one in enumerate(selection.ranked, 1):
         rank = "-" if one.rankme is None else f"{one.rankme:.1f}"
-        knn, probe = ("-" if x is None else f"{x:.1%}" for x in (one.knn, one.probe))
+        again, knn, probe = (
+            "-" if x is None else f"{x:.1%}" for x in (one.retrieval, one.knn, one.probe)
+        )
         echo(
-            f"{place:>3}  {one.name:<{names}}  {one.criterion:>9.4f}  {one.loss:>8.4f}"
+            f"{place:>3}  {one.name:<{names}}  {again:>9}  {one.criterion:>9.4f}  {one.loss:>8.4f}"
             f"  {one.lam:>8.4g}  {rank:>7}  {knn:>7}  {probe:>7}"
         )
-    echo(f"most promising: {best.name}")
+    echo(f"most promising by {selection.ranked_by}: {best.name}")
     for name, value in selection.agreement.items():
         echo(f"  {name} orders these runs as the probe does: rank correlation {value:.2f}")
     for note in selection.notes:

@@ -164,7 +164,13 @@ class _Look:
             pixels = self.pixels(self.numbers[start : start + _ROWS])
             rows.append(self.encoder(pixels).float().cpu())
             progress(start + len(rows[-1]), len(self.numbers), "report")
-        self.features = torch.cat(rows)
+        # A damaged file shows another image's pixels: once is enough.
+        first = {
+            self.images.names[number]: at for at, number in reversed([*enumerate(self.numbers)])
+        }
+        kept = sorted(first.values())
+        self.numbers = [self.numbers[at] for at in kept]
+        self.features = torch.cat(rows)[kept]
 
     def pixels(self, numbers: Sequence[int]) -> Tensor:
         """Return whole images (n, 3, size, size) in [0, 1] on the encoder's device."""

@@ -158,7 +158,7 @@ def _swapped(text: str, evidence: str) -> Iterator[str]:
     said = _bound(text)
     if len(said) < 2:
         return
-    rows = [folded(row) for row in re.split(r"\n|(?<=[.!?])\s", evidence)]
+    rows = [folded(row) for row in evidence.split("\n")]
     for place, (name, number) in enumerate(said):
         for other, second in said[place + 1 :]:
             if name == other or number == second:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 
 import click
 
 from shiomi.cli.output import as_json, configuration, echo, json_option, opened
 
 __all__ = ["link"]
+
+
+def _two_ids(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the context and two threads, a and b."""
+    one = click.argument("a", metavar="ID")
+    return one(click.argument("b", metavar="ID")(click.pass_context(command)))
 
 
 @click.group()
@@ -29,9 +36,7 @@ def link() -> None:
 
 
 @link.command()
-@click.argument("a", metavar="ID")
-@click.argument("b", metavar="ID")
-@click.pass_context
+@_two_ids
 def join(context: click.Context, a: str, b: str) -> None:
     """Record that two threads are one story; later linking keeps it.
 
@@ -43,9 +48,7 @@ def join(context: click.Context, a: str, b: str) -> None:
 
 
 @link.command()
-@click.argument("a", metavar="ID")
-@click.argument("b", metavar="ID")
-@click.pass_context
+@_two_ids
 def split(context: click.Context, a: str, b: str) -> None:
     """Record that two threads are two stories; later linking keeps it.
 
@@ -57,9 +60,7 @@ def split(context: click.Context, a: str, b: str) -> None:
 
 
 @link.command()
-@click.argument("a", metavar="ID")
-@click.argument("b", metavar="ID")
-@click.pass_context
+@_two_ids
 def undo(context: click.Context, a: str, b: str) -> None:
     """Delete the correction of two threads.
 
@@ -83,8 +84,11 @@ def undo(context: click.Context, a: str, b: str) -> None:
 @json_option
 @click.pass_context
 def why(context: click.Context, uid: str, json: bool) -> None:
-    """Show the threads of a story, and why each two of them are tied."""
-    from shiomi.digest.linking import stories
+    """Show the threads of a story, and why each two of them are tied.
+
+    Numbers in front of a reason are log odds: above 0 it speaks for one story, below 0 against.
+    """
+    from shiomi.digest.linking import Linker, reasons, stories
 
     uid = _uid(uid)
     with opened(configuration(context)) as archive:
@@ -96,11 +100,17 @@ def why(context: click.Context, uid: str, json: bool) -> None:
     if json:
         as_json(story)
         return
+    members = {member.uid: member for member in story.threads}
+    linker = None
     for member in story.threads:
         echo(f"{member.uid}  {member.title}")
         echo(f"    {member.url or member.link}")
     for tie in story.links:
         echo(f"{tie.a} - {tie.b}: {_REASONS[tie.kind]}{_share(tie.kind, tie.score)}")
+        if tie.kind in ("same_story", "related"):
+            linker = linker or Linker.load()
+            for reason in reasons(linker, members[tie.a], members[tie.b]):
+                echo(f"    {reason.odds:+.1f}  {reason.text}")
     if story.related:
         echo(f"related, not merged: {', '.join(story.related)}")
 

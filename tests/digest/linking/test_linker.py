@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.digest.errors import LinkingError
-from shiomi.digest.linking import Linker
+from shiomi.digest.linking import Linker, reasons
 from shiomi.digest.linking.linker import SAME_STORY, kind_of
 from shiomi.digest.linking.model import load_model
 from shiomi.digest.story import LinkKind
@@ -93,6 +93,17 @@ def test_one_event_at_two_outlets_is_one_story(linker: Linker) -> None:
         url="https://www.vice.com/en_us/article/kickstarter-employees-win-historic-union-election",
     )
     assert linker.judge([one], [two])[0][0, 0] >= SAME_STORY
+
+
+def test_reasons_name_what_moved_the_judgement_strongest_first(linker: Linker) -> None:
+    one = make_thread("hackernews:1", "Kickstarter Workers Vote to Unionize", url="https://a.org/x")
+    two = make_thread("lobsters:2", "Kickstarter employees vote to unionize", day=0.1)
+    found = reasons(linker, one, two)
+    assert found == reasons(linker, two, one)
+    assert [abs(r.odds) for r in found] == sorted((abs(r.odds) for r in found), reverse=True)
+    titles = next(reason for reason in found if reason.group == "titles")
+    assert titles.odds > 0
+    assert "kickstarter" in titles.text
 
 
 def test_lists_of_different_lengths_are_refused(linker: Linker) -> None:

@@ -3,6 +3,7 @@
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.linker import Linker
 from shiomi.digest.linking.pending import LinkReport, link_pending
+from shiomi.digest.linking.reasons import Reason, reasons
 from shiomi.digest.linking.stories import stories
 
-__all__ = ["LinkReport", "Linker", "canonical_url", "link_pending", "stories"]
+__all__ = ["LinkReport", "Linker", "Reason", "canonical_url", "link_pending", "reasons", "stories"]

@@ -13,7 +13,7 @@ from shiomi.digest.linking.encoder import Encoder, Titles
 from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.guards import apart
 from shiomi.digest.linking.model import Model, shipped_model
-from shiomi.digest.linking.pages import Pages, page_features, read_pages, release_of_project
+from shiomi.digest.linking.pages import page_features, read_pages, release_of_project
 from shiomi.digest.story import LinkKind
 from shiomi.digest.thread import Thread
 
@@ -101,6 +101,25 @@ class Linker:
 
         And whether one is the page of a project and the other one of its releases.
         """
+        chances, release, _ = self._compared(a, b)
+        return chances, release
+
+    def contributions(self, a: Thread, b: Thread) -> NDArray[np.float64]:
+        """What each input adds to the log odds that two threads are one story: (1 + k + l,).
+
+        The inputs are the log odds of one page, FEATURES and PAGE_FEATURES; a usual pair has 0.
+        """
+        _, _, inputs = self._compared([a], [b])
+        scaled = self._model.story_inputs(*inputs)[0]
+        return np.asarray(scaled * self._model.story_weight[:, 0], np.float64)
+
+    def _compared(
+        self, a: Sequence[Thread], b: Sequence[Thread]
+    ) -> tuple[
+        NDArray[np.float64],
+        NDArray[np.bool_],
+        tuple[NDArray[np.float64], NDArray[np.float64]],
+    ]:
         threads = [*a, *b]
         titles = [thread.title for thread in threads]
         encoded = self._encoder.encode(titles)
@@ -114,7 +133,9 @@ class Linker:
         i = np.arange(len(a))
         j = i + len(a)
         features = pair_features(encoded, i, j, created[i] - created[j])
-        return self._judged(encoded, pages, i, j, features)
+        of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
+        chances = self._model.story_probability(features, of_pages)
+        return chances, release_of_project(of_pages), (features, of_pages)
 
     def links(
         self,
@@ -145,24 +166,20 @@ class Linker:
                 [urls[row] for row in told],
                 [communities[row] for row in told],
             )
-            chances, release = self._judged(
-                encoded.taken(needed), pages, place[: len(i)], place[len(i) :], features[worth]
+            features = features[worth]
+            of_pages = page_features(
+                encoded.taken(needed),
+                pages,
+                place[: len(i)],
+                place[len(i) :],
+                features[:, _COVERED],
             )
+            chances = self._model.story_probability(features, of_pages)
+            release = release_of_project(of_pages)
             for k in np.flatnonzero((chances >= least).any(axis=1)):
                 a, b, score = int(left[k]), int(right[k]), float(chances[k, 0])
                 kind = kind_of(titles[a], titles[b], score, release=bool(release[k]))
                 yield a, b, kind, score
-
-    def _judged(
-        self,
-        titles: Titles,
-        pages: Pages,
-        i: Integers,
-        j: Integers,
-        features: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        of_pages = page_features(titles, pages, i, j, features[:, _COVERED])
-        return self._model.story_probability(features, of_pages), release_of_project(of_pages)
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:

@@ -42,11 +42,17 @@ class Model:
         self, features: NDArray[np.float64], pages: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """The probabilities that each pair is one story, and is at least related: (p, 2)."""
-        inputs = np.hstack([self.logit(features)[:, None], features, pages])
-        scaled = _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
+        scaled = self.story_inputs(features, pages)
         logit = np.clip(scaled @ self.story_weight + self.story_bias, -30, 30)
         probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
         return probability
+
+    def story_inputs(
+        self, features: NDArray[np.float64], pages: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The scaled inputs of the two regressions: (p, 1 + k + l); a usual pair has 0."""
+        inputs = np.hstack([self.logit(features)[:, None], features, pages])
+        return _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability that each pair points at one page: (p, k) to (p,), 4 digits."""

@@ -1,0 +1,91 @@
+"""Why the judge ties two threads: groups of its features, and what each says of the pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shiomi.digest.linking.features import FEATURES
+from shiomi.digest.linking.linker import Linker
+from shiomi.digest.linking.pages import PAGE_FEATURES
+from shiomi.digest.linking.title import normal_title
+from shiomi.digest.linking.wording import load_wording, marks
+from shiomi.digest.thread import Thread
+
+__all__ = ["Reason", "reasons"]
+
+_NOTABLE = 0.3  # log odds from which a group is a reason
+_EVENT = ("events_shared", "events_differ", "days_differ")
+_PHRASING = (
+    "one_future", "both_future", "one_comment", "both_comment", "one_not", "word_swapped",
+    "one_version", "one_part",
+)  # fmt: skip
+_ADDRESS = (
+    "same_ending", "slug_cosine", "slug_covered", "cross_cosine", "cross_covered", "cross_least",
+    "whole_cosine", "own_least", "equal_but_own", "one_path", "path_shared",
+)  # fmt: skip
+_GROUPS = {
+    "titles": ("logit", *(name for name in FEATURES if name != "hours"), "first_in_title",
+               "equal_titles", "shortest", "short_inside"),
+    "time": ("hours",),
+    "addresses": _ADDRESS,
+    "event": _EVENT,
+    "phrasing": _PHRASING,
+    "sites": tuple(set(PAGE_FEATURES) - {*_ADDRESS, *_EVENT, *_PHRASING, "first_in_title",
+                                         "equal_titles", "shortest", "short_inside"}),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What one group of features adds to the log odds of one story, against a usual pair."""
+
+    group: str  # "titles", "addresses", "event", "phrasing", "sites" or "time"
+    odds: float
+    text: str  # English
+
+
+def reasons(linker: Linker, a: Thread, b: Thread) -> tuple[Reason, ...]:
+    """The groups that moved the judgement of two threads, the strongest first."""
+    added = linker.contributions(a, b)
+    names = ("logit", *FEATURES, *PAGE_FEATURES)
+    found = [
+        Reason(group, round(float(odds), 2), _text(group, a, b, odds))
+        for group, members in _GROUPS.items()
+        if abs(odds := float(np.sum([added[names.index(name)] for name in members]))) >= _NOTABLE
+    ]
+    return tuple(sorted(found, key=lambda reason: (-abs(reason.odds), reason.group)))
+
+
+def _text(group: str, a: Thread, b: Thread, odds: float) -> str:
+    if group == "time":
+        return f"{abs(a.created - b.created) / 3600:.0f} hours apart"
+    text = _TEXTS[group][odds < 0]
+    one, other = normal_title(a.title), normal_title(b.title)
+    if group == "titles":
+        common = sorted(word for word in {*one.split()} & {*other.split()} if len(word) > 2)
+        return f"{text}; words in both: {', '.join(common) or 'none'}"
+    if group == "event":
+        both = marks(one) & marks(other)
+        kinds = [name for bit, name in enumerate(load_wording().events) if both >> bit & 1]
+        return f"{text}: {', '.join(kinds)}" if kinds else text
+    return text
+
+
+_TEXTS = {  # for one story, and against it
+    "titles": ("the titles are alike", "the titles differ"),
+    "addresses": (
+        "the words of the addresses fit each other and the titles",
+        "the words of the addresses do not fit each other or the titles",
+    ),
+    "event": ("the kinds of events fit", "the kinds of events, or their dates, differ"),
+    "phrasing": (
+        "neither is a comment, a forecast or another part alone",
+        "one is a comment, a forecast, a denial, another part or version",
+    ),
+    "sites": (
+        "two such sites often tell one story",
+        "two such sites seldom tell one story",
+    ),
+}

@@ -1,0 +1,160 @@
+"""AI agents of 2026 by name, and honest agents denied, by lists that others publish as packages.
+
+    mkdir lists && cd lists
+    pip download --no-deps crawler-user-agents==1.67.0 fake-useragent==2.2.0
+    pip download --no-deps --no-binary :all: device_detector==6.5.1
+    npm pack ua-parser-js@2.0.10 top-user-agents@2.1.138
+    python -m benchmarks.gate.agents lists
+
+None of these packages is part of this project. The bots that they call AI are put together by name,
+and split in two by a hash of the name. Nobody looked at the second half while our lists were made,
+and this script prints no name of it. "Named" is a client of an AI purpose, or a mixed one (search
+and AI at once). "Kept out" is that, or an unnamed bot or library, which the default policy
+challenges. Honest agents are browsers, feed readers, previews and monitors: "denied" is a refusal
+by the default policy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import tarfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from benchmarks.gate.recognition import COMMON, RARE, DeviceDetector
+
+from shiomi.gate.identity.crawler_lists import AI_PURPOSES
+from shiomi.gate.identity.user_agents import UserAgents, user_agents
+from shiomi.gate.policy import Action, Policy
+from shiomi.gate.purpose import Purpose
+
+_NAMED = {*AI_PURPOSES, Purpose.MIXED}
+_HONEST = ("feed-reader", "social-preview", "monitoring")
+
+
+def found(folder: Path, pattern: str) -> Path:
+    """The one file of this name.
+
+    Raises
+    ------
+    SystemExit
+        There is none.
+    """
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise SystemExit(f"{folder} has no {pattern}; see the first lines of this script")
+    return files[-1]
+
+
+def crawlers(folder: Path) -> list[dict[str, Any]]:
+    """The entries of crawler-user-agents."""
+    with zipfile.ZipFile(found(folder, "crawler_user_agents-*.whl")) as archive:
+        name = next(one for one in archive.namelist() if one.endswith("user-agents.json"))
+        entries: list[dict[str, Any]] = json.loads(archive.read(name))
+        return entries
+
+
+def ua_parser(folder: Path) -> list[str]:
+    """The names that ua-parser-js calls AI assistants and AI crawlers."""
+    with tarfile.open(found(folder, "ua-parser-js-*.tgz")) as archive:
+
+        def text(name: str) -> str:
+            file = archive.extractfile(f"package/src/{name}.mjs")
+            return file.read().decode() if file else ""
+
+        lists = text("bot-detection/bot-detection")
+        names = dict(re.findall(r"(\w+): '([^']+)'", text("enums/ua-parser-enums")))
+    keys: list[str] = []
+    for title in ("AIAssistants", "AICrawlers"):
+        begin = lists.index(f"{title} = ")
+        keys += re.findall(r"(?:Fetcher|Crawler)\.(\w+)", lists[begin : lists.index("]", begin)])
+    return [names[key] for key in keys]
+
+
+def ai_agents(folder: Path, detector: DeviceDetector) -> dict[str, list[str]]:
+    """User-Agents by the bot's name, in lower case and without signs."""
+    agents: dict[str, list[str]] = defaultdict(list)
+    for name, lines in detector.bots("AI ").items():
+        agents[_plain(name)] += lines
+    for name in ua_parser(folder):
+        agents[_plain(name)].append(f"Mozilla/5.0 (compatible; {name}/1.0; +https://bot.example)")
+    for entry in crawlers(folder):
+        if "ai-crawler" in entry.get("tags", ()):
+            agents[_plain(entry["pattern"])] += entry["instances"]
+    return agents
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]|\\b", "", name.lower().replace("\\b", ""))
+
+
+def looked_at(name: str) -> bool:
+    """Whether a bot is in the half whose names may be read."""
+    return sha256(name.encode()).digest()[0] % 2 == 0
+
+
+def recognised(groups: Mapping[str, Sequence[str]], agents: UserAgents, *, show: bool) -> None:
+    """Print how many bots are named, and kept out, by all of their agents."""
+    named = kept = 0
+    for name, lines in sorted(groups.items()):
+        purposes = {agents.client(line).purpose for line in lines}
+        named += purposes <= _NAMED
+        kept += purposes <= {*_NAMED, Purpose.LIBRARY}
+        if show and not purposes <= _NAMED:
+            print(f"    not named: {name} ({', '.join(sorted(purposes))})")
+    total = len(groups)
+    print(f"  {total} bots: named {named} ({named / total:.1%}), kept out {kept / total:.1%}")
+
+
+def denied(title: str, lines: Iterable[str], agents: UserAgents) -> None:
+    """Print how many honest agents the default policy denies."""
+    policy, known = Policy(), sorted(set(lines))
+    refused = [
+        line
+        for line in known
+        if policy.purposes[agents.client(line).purpose].unverified is Action.DENY
+    ]
+    print(f"  {title:42}{len(known):7} agents, denied {len(refused)}")
+    for line in refused[:12]:
+        print(f"    {agents.client(line).name}: {line[:90]}")
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lists", type=Path)
+    folder = parser.parse_args().lists
+    agents = user_agents()
+    detector = DeviceDetector(found(folder, "device_detector-*.tar.gz"))
+    bots = ai_agents(folder, detector)
+    print(f"AI agents: {len(bots)} bots, {sum(map(len, bots.values()))} User-Agents")
+    for title, seen in (("never looked at", False), ("looked at", True)):
+        print(f" {title}")
+        half = {name: lines for name, lines in bots.items() if looked_at(name) is seen}
+        recognised(half, agents, show=seen)
+    print("Honest agents under the default policy")
+    with zipfile.ZipFile(found(folder, "fake_useragent-*.whl")) as archive:
+        fake = archive.read("fake_useragent/data/browsers.jsonl").decode().splitlines()
+    denied("browsers, fake-useragent", (json.loads(line)["useragent"] for line in fake), agents)
+    with tarfile.open(found(folder, "top-user-agents-*.tgz")) as archive:
+        file = archive.extractfile("package/src/index.json")
+        denied("browsers, top-user-agents", json.loads(file.read()) if file else (), agents)
+    denied("browsers, device-detector", detector.browsers(*COMMON, *RARE), agents)
+    for tag in _HONEST:
+        tagged = [one for one in crawlers(folder) if tag in one.get("tags", ())]
+        pure = [one for one in tagged if "ai-crawler" not in one["tags"]]
+        lines = [line for one in pure for line in one["instances"]]
+        denied(f"{tag}, crawler-user-agents", lines, agents)
+    for category in ("Feed", "Site Monitor", "Social"):
+        lines = [line for some in detector.bots(category).values() for line in some]
+        denied(f"{category}, device-detector", lines, agents)
+
+
+if __name__ == "__main__":
+    main()

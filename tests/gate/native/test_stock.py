@@ -149,4 +149,4 @@ def test_nginx_with_the_service_as_debian_installs_it(folder: Path) -> None:
         command: list[str | Path] = [nginx, "-p", etc, "-c", main, "-g", "daemon off;"]
         with server(command, port=port, log=folder / "log"):
             assert fetch(port, "/", agent="gptbot/1.2").status == 403
-            assert "the page" in Visitor(port).visit("/")[-1].text
+            assert "the page" in Visitor(port).visit("/").text

@@ -108,6 +108,17 @@ def test_a_word_whose_stories_have_nothing_else_in_common_is_no_trend() -> None:
     assert trends(each([*usual(0), *theme(johns)])) == []
 
 
+def test_forms_of_one_name_are_not_two_names() -> None:
+    titles = [
+        "Qwen3 runs on a laptop as Qwen3-Coder",
+        "Numbers for Qwen3 and Qwen3-Coder",
+        "Qwen3 against larger models, with Qwen3-Coder",
+        "Qwen3-Coder after a week with Qwen3",
+    ]
+    for found in trends(each([*usual(0), *theme(titles)])):
+        assert ", " not in found.name, found.name
+
+
 def test_two_stories_are_no_trend() -> None:
     assert trends(each([*usual(0), *theme(CENTOS[:2])])) == []
 

@@ -177,6 +177,7 @@ def _name(
         for t in often
         if t.named > 0.5 and t.z >= SECOND and len(t.stories) >= STORIES
         and not taken & set(t.words) and first.key + t.key not in known
+        and first.key not in t.key and t.key not in first.key
         and (len(t.words) == 1 or _capitalised(t.surface))
     ]  # fmt: skip
     names = [_extended(first.surface, threads)]

@@ -13,6 +13,7 @@ from tests.lejepa.image_folders import image_folder
 PAGE = Path(__file__).parents[2] / "docs" / "lejepa" / "index.md"
 
 
+@pytest.mark.slow
 def test_the_loop_of_the_page_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     image_folder(tmp_path / "photos", per_class=8)
     monkeypatch.chdir(tmp_path)

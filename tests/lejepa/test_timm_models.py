@@ -53,6 +53,7 @@ def test_batch_normalisation_shared_by_ranks_keeps_its_activation(name: str) -> 
     torch.testing.assert_close(after, before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "resnet10t"])
 def test_the_export_loads_by_the_line_it_prints(name: str, tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)

@@ -260,6 +260,7 @@ def test_an_encoder_that_cannot_recompute_is_told() -> None:
         fit(training(), speed=Speed(recompute=True))
 
 
+@pytest.mark.slow
 def test_a_data_loader_is_read_again_and_again_and_goes_on_where_it_was(tmp_path: Path) -> None:
     loader = DataLoader(TensorDataset(DATA), batch_size=16, num_workers=0)
 

@@ -73,16 +73,16 @@ def optimiser(
     decaying = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
     groups = [
-        {"params": decaying, "weight_decay": training.weight_decay},
+        {"params": decaying, "weight_decay": float(training.weight_decay)},
         {"params": others, "weight_decay": 0.0},
     ]
     groups = [g for g in groups if g["params"]]
     if training.optimiser == "lars":
         import_timm()
         optim = importlib.import_module("timm.optim")
-        lars: torch.optim.Optimizer = optim.Lars(groups, lr=training.lr, momentum=0.9)
+        lars: torch.optim.Optimizer = optim.Lars(groups, lr=float(training.lr), momentum=0.9)
         return lars
-    return torch.optim.AdamW(groups, lr=training.lr, fused=fused)
+    return torch.optim.AdamW(groups, lr=float(training.lr), fused=fused)
 
 
 _Part = tuple[list[int], Any]  # the samples' numbers, and the result of `prepare` for them
@@ -288,7 +288,7 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         loss = self._whole(parts[0]) if len(parts) == 1 else self._accumulated(parts)
         if training.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), training.clip)
+            nn.utils.clip_grad_norm_(self.network.parameters(), float(training.clip))
         self._optimiser.step()
         return loss, lr
 

@@ -281,7 +281,7 @@ class Trainer:
         training = self.training
         warmup = int(training.warmup * self.steps)
         lr = learning_rate(
-            self.step, self.steps, base=training.lr, warmup=warmup, final=training.final_lr
+            self.step, self.steps, base=float(training.lr), warmup=warmup, final=training.final_lr
         )
         for group in self._optimiser.param_groups:
             group["lr"] = lr

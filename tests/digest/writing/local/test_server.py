@@ -55,13 +55,32 @@ def config(models: Path, model: str = "local") -> WriterConfig:
 def servers() -> list[psutil.Process]:
     """The children of this process, and theirs, that run a model."""
     found = psutil.Process().children(recursive=True)
-    return [one for one in found if any("local.child" in word for word in one.cmdline())]
+    return [one for one in found if any("local.child" in word for word in words(one))]
+
+
+def words(process: psutil.Process) -> list[str]:
+    """Its command line; empty if it has just ended."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+PROGRAM = (
+    "import sys, time, pathlib\n"
+    "from shiomi.digest.config import WriterConfig\n"
+    "from shiomi.digest.writing.local.server import running\n"
+    "with running(WriterConfig(model='local', models=pathlib.Path(sys.argv[1]))):\n"
+    "    print('up', flush=True)\n"
+    "    time.sleep(600)\n"
+)
 
 
 @pytest.mark.process
 def test_the_server_answers_with_its_key_and_ends(models: Path) -> None:
     with running(config(models)) as reachable:
-        (child,) = servers()
+        started = servers()
+        assert started
         assert reachable.endpoint.startswith("http://127.0.0.1:")
         said = {"messages": [{"role": "user", "content": "a"}], "max_tokens": 2}
         url = f"{reachable.endpoint}/chat/completions"
@@ -69,19 +88,23 @@ def test_the_server_answers_with_its_key_and_ends(models: Path) -> None:
         assert httpx2.post(url, json=said, timeout=60).status_code == 401
         assert httpx2.post(url, json=said, headers=key, timeout=60).status_code == 200
         assert reachable.timeout_seconds > WriterConfig().timeout_seconds
-    assert not child.is_running()
     assert servers() == []
+    assert not any(one.is_running() for one in started)
 
 
 @pytest.mark.process
 def test_a_topic_starts_it_once_and_the_writer_stops_it(models: Path) -> None:
     told: list[str] = []
-    story = Story.of([threads()["hackernews:25331407"]])
+    before: set[int] = set()
+    story = Story.of([threads()["hackernews:25345428"]])
     with ModelWriter(config(models), tell=lambda one: told.append(str(one))) as writer:
         assert servers() == []  # nothing is started before it is needed
         for _ in range(2):
             write_topic(Ranked(story, 1.0, ()), (), JA, WEEK, writer=writer)
-            assert len(servers()) == 1
+            running_now = {one.pid for one in servers()}
+            assert running_now
+            assert running_now == (before or running_now)  # it is not started again
+            before = running_now
     assert servers() == []
     assert writer.account.total.completion_tokens > 0
     assert any("tokens" in one for one in told)
@@ -90,22 +113,38 @@ def test_a_topic_starts_it_once_and_the_writer_stops_it(models: Path) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_the_server_ends_with_a_killed_parent(how: signal.Signals, models: Path) -> None:
-    program = (
-        "import sys, time, pathlib\n"
-        "from shiomi.digest.config import WriterConfig\n"
-        "from shiomi.digest.writing.local.server import running\n"
-        "with running(WriterConfig(model='local', models=pathlib.Path(sys.argv[1]))):\n"
-        "    print('up', flush=True)\n"
-        "    time.sleep(600)\n"
-    )
-    command = [sys.executable, "-c", program, str(models)]
+    command = [sys.executable, "-c", PROGRAM, str(models)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"up\n"
-        (child,) = servers()
+        started = servers()
+        assert started
         parent.send_signal(how)
         parent.wait(30)
-    _, alive = psutil.wait_procs([child], timeout=30)
+    _, alive = psutil.wait_procs(started, timeout=30)
+    assert not alive
+
+
+@pytest.mark.process
+def test_ctrl_c_twice_while_the_model_loads_leaves_nothing(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in = tmp_path / "bin" / "llama-server"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n", encoding="utf-8")
+    stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", str(stand_in.parent))
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, str(models)]) as parent:
+        family: list[psutil.Process] = []
+        while not any("llama-server" in word for one in family for word in words(one)):
+            assert parent.poll() is None
+            time.sleep(0.05)
+            family = psutil.Process(parent.pid).children(recursive=True)
+        parent.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        parent.send_signal(signal.SIGINT)
+        parent.wait(30)
+    _, alive = psutil.wait_procs(family, timeout=30)
     assert not alive
 
 

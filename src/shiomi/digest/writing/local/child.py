@@ -1,7 +1,8 @@
 """The process that runs llama.cpp's server: `python -m shiomi.digest.writing.local.child FILE`.
 
-It prints the server's address when the model is loaded. It ends, and the server with it, when its
-standard input closes, which happens however its parent ends. The key is in LLAMA_API_KEY.
+It prints the server's address when the model is loaded. When its standard input closes, which
+happens however its parent ends, it ends the server and itself. The server is a process of its own,
+as llama.cpp heeds nothing while it loads a model. The key is in LLAMA_API_KEY.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import NoReturn
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.model.gguf_header import read_gguf_header
@@ -38,47 +40,39 @@ _TURNS = (
 
 def main() -> int:
     """Serve the model until standard input closes. Return the exit status of the server."""
+    if sys.argv[1] == "--serve":
+        _serve(Path(sys.argv[2]), int(sys.argv[3]))
     file = Path(sys.argv[1])
-    ending = _Ending()
-    threading.Thread(target=ending.wait, daemon=True).start()
-    program = shutil.which(PROGRAM)
-    if program is not None:
-        return _serve_with(program, file, ending)
-    return _serve(file)
-
-
-class _Ending:
-    """The end of everything when standard input closes."""
-
-    def __init__(self) -> None:
-        self.server: subprocess.Popen[bytes] | None = None
-
-    def wait(self) -> None:
-        """Wait for it, then end at once: a server that loads a model heeds nothing gentler."""
-        sys.stdin.buffer.read()
-        if self.server is not None:
-            self.server.kill()
-            self.server.wait()
-        os._exit(0)
-
-
-def _serve_with(program: str, file: Path, ending: _Ending) -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
-    command = [program, "-m", str(file), "-c", str(CONTEXT), "-np", "1", "--jinja"]
-    command += ["--host", "127.0.0.1", "--port", str(port)]
-    if template := _template(file):
-        command += ["--chat-template", template]
-    server = subprocess.Popen(  # noqa: S603 - found on the PATH; the arguments are ours
-        command, stdin=subprocess.DEVNULL, stdout=sys.stderr
+    server = subprocess.Popen(  # noqa: S603 - found on the PATH, or this module
+        _command(file, port), stdin=subprocess.DEVNULL, stdout=sys.stderr
     )
-    ending.server = server
+    threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
     while server.poll() is None and not _healthy(port):
         time.sleep(PAUSE)
     if server.poll() is None:
         print(f"http://127.0.0.1:{port}", flush=True)  # noqa: T201 - read by the parent
     return server.wait()
+
+
+def _command(file: Path, port: int) -> list[str]:
+    program = shutil.which(PROGRAM)
+    if program is None:
+        return [sys.executable, "-m", __spec__.name, "--serve", str(file), str(port)]
+    command = [program, "-m", str(file), "-c", str(CONTEXT), "-np", "1", "--jinja"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    if template := _template(file):
+        command += ["--chat-template", template]
+    return command
+
+
+def _end_with_input(server: subprocess.Popen[bytes]) -> None:
+    sys.stdin.buffer.read()
+    server.kill()
+    server.wait()
+    os._exit(0)
 
 
 def _healthy(port: int) -> bool:
@@ -92,7 +86,8 @@ def _healthy(port: int) -> bool:
     return False
 
 
-def _serve(file: Path) -> int:
+def _serve(file: Path, port: int) -> NoReturn:
+    """Run xllamacpp's server."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -102,11 +97,10 @@ def _serve(file: Path) -> int:
         params.cpuparams.n_threads = threads
     if template := _template(file):
         params.chat_template = template
-    params.hostnames, params.port = ["127.0.0.1"], 0
-    server = xllamacpp.Server(params)
-    print(server.listening_address, flush=True)  # noqa: T201 - read by the parent
-    threading.Event().wait()
-    return 0
+    params.hostnames, params.port = ["127.0.0.1"], port
+    _server = xllamacpp.Server(params)  # it ends when it is no longer referred to
+    while True:
+        time.sleep(3600)
 
 
 def _template(file: Path) -> str:

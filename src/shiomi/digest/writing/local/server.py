@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,19 +85,17 @@ def running(config: WriterConfig) -> Iterator[WriterConfig]:
                 timeout_seconds=max(config.timeout_seconds, PATIENCE),
             )
         finally:
-            child.stdin.close()  # its sign to end
-            try:
+            child.stdin.close()  # its sign to end, also if the wait is interrupted
+            with suppress(subprocess.TimeoutExpired):
                 child.wait(LONGEST_END)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
             child.stdout.close()
 
 
 def _address(child: subprocess.Popen[bytes]) -> str:
     """Return the address that the child prints when it answers; "" if it ended before."""
+    assert child.stdin is not None
     assert child.stdout is not None
-    watch = threading.Timer(LONGEST_LOADING, child.kill)
+    watch = threading.Timer(LONGEST_LOADING, child.stdin.close)
     watch.daemon = True
     watch.start()
     try:

@@ -25,13 +25,14 @@ __all__ = [
     "Source",
     "candidates",
     "is_faithful",
+    "is_plain",
     "kept_enough",
     "sentence_of",
     "translation_messages",
 ]
 
 SMALL = 4_000_000_000  # parameters; larger models write from all items at once
-MOST_TRIES = 8  # sentences of one topic
+MOST_TRIES = 12  # sentences of one topic
 SHORTEST, LONGEST = 6, 24  # words
 SURE = -0.42  # least mean log probability of a token; set on 48 sentences of Qwen2.5-Coder-1.5B
 SUPPORT = 1.0  # least log likelihood ratio of the translation against its sentence
@@ -65,21 +66,22 @@ class Source:
 def candidates(evidence: Evidence) -> list[Source]:
     """Return plain sentences of a story, the most telling first; sources before comments."""
     plain = [
-        replace(item, text="\n\n".join(s for s in sentences(item.text) if _is_plain(s)))
+        replace(item, text="\n\n".join(s for s in sentences(item.text) if is_plain(s)))
         for item in evidence.own_passages
     ]
     about = evidence.heading.title
     told = [item for item in plain if item.kind is not ItemKind.COMMENT and item.text]
     said = [item for item in plain if item.kind is ItemKind.COMMENT and item.text]
     found = []
-    for place, quote in enumerate(extract(told, most=MOST_TRIES - 3, about=about)):
+    for place, quote in enumerate(extract(told, most=MOST_TRIES - 4, about=about)):
         voiced = "author" if _FIRST_PERSON.search(quote.text) else ""
         found.append(Source("technical" if place else "lead", quote.text, quote.item, voiced))
     voices = extract(said, most=MOST_TRIES - len(found), about=about)
     return [*found, *(Source("voices", one.text, one.item, "commenter") for one in voices)]
 
 
-def _is_plain(sentence: str) -> bool:
+def is_plain(sentence: str) -> bool:
+    """Return whether an English sentence is short, complete and not addressed to anybody."""
     words = len(sentence.split())
     return (
         SHORTEST <= words <= LONGEST

@@ -83,6 +83,7 @@ def test_adding_the_same_again_changes_nothing(
     with empty() as archive:
         archive.add_seen(sightings)
         once = content(archive)
+        assert once == after(lambda: Archive.open(":memory:"), sightings)  # one by one
         archive.database.execute("UPDATE thread SET linked = 1")
         again = archive.add_seen(sightings)
         assert content(archive) == once

@@ -11,6 +11,7 @@ from typing import Self
 
 from shiomi.digest.address import Location, parse_location
 from shiomi.digest.archive.adding import Added, Writer
+from shiomi.digest.archive.bulk import SeenThread
 from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.loading import find_keys, load_threads
 from shiomi.digest.archive.matching import SearchFilters
@@ -114,8 +115,7 @@ class Archive:
         """Like `add`, for threads with individual times of observation."""
         with self.transaction():
             writer = Writer(self.database)
-            for thread, seen in threads:
-                writer.add(thread, seen)
+            writer.add_all(SeenThread(thread, seen, seen) for thread, seen in threads)
         return writer.added
 
     def thread(self, uid: str, *, as_of: int | None = None) -> Thread | None:

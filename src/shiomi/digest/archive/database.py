@@ -61,6 +61,13 @@ class Database(Protocol):
     def begin_reading(self) -> None:
         """Open a transaction whose statements all read the state of one moment."""
 
+    @property
+    def together(self) -> bool:
+        """Whether new threads are to be inserted together, by `load` (bulk.py)."""
+
+    def new_keys(self, table: str, number: int) -> list[int]:
+        """Reserve keys `n` for so many new rows."""
+
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert new rows with their keys, and add their texts to the full-text index."""
 

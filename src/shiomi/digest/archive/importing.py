@@ -17,6 +17,7 @@ import msgspec
 
 from shiomi.digest.archive.adding import Added, Writer
 from shiomi.digest.archive.archive import Archive
+from shiomi.digest.archive.bulk import SeenThread
 from shiomi.digest.archive.folded import folded_stories
 from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.archive.rows import BadRow, Row, cannot_read, open_rows
@@ -153,13 +154,17 @@ class _ImportRun:
 
     def _write(self, found: list[Found], problems: list[str], done: int, *, last: bool) -> None:
         """Write one batch and the position in the file, in one transaction."""
+        rows = len(found)
         with self._archive.transaction():
             writer = Writer(self._archive.database)
+            if self._archive.database.together:
+                found, threads = _split(found)
+                writer.add_all(threads)
             for one in found:
                 self._keep(writer, one)
             report = replace(
                 self.report,
-                rows=self.report.rows + len(found),
+                rows=self.report.rows + rows,
                 added=self.report.added + writer.added,
                 bad=self.report.bad + len(problems),
                 problems=(*self.report.problems, *problems)[:_NAMED],
@@ -192,6 +197,18 @@ class _ImportRun:
             writer.reading(n, reading)
         if found.place is not None:
             writer.place(n, *found.place)
+
+
+def _split(found: Iterable[Found]) -> tuple[list[Found], list[SeenThread]]:
+    """Rows with other facts than a thread, and the threads of the other rows."""
+    others, threads = list[Found](), list[SeenThread]()
+    for one in found:
+        if one.thread is None or one.titles:
+            others.append(one)
+        else:
+            dated = one.seen if one.dated is None else one.dated
+            threads.append(SeenThread(one.thread, one.seen, dated))
+    return others, threads
 
 
 def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from shiomi.digest.archive.adding import PASSAGE_ORDER
 from shiomi.digest.archive.database import Database
+from shiomi.digest.archive.thread_rows import PASSAGE_ORDER
 from shiomi.digest.thread import Passage, PassageKind, Place, Reading, Thread, ThreadState
 
 __all__ = ["find_keys", "load_passages", "load_threads"]

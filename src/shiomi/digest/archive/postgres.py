@@ -78,6 +78,7 @@ class PostgresDatabase:
     listed = "(SELECT unnest(?::bigint[]))"
     wanted = "unnest(?::bigint[]) AS wanted (value)"
     wanted_texts = "jsonb_array_elements(?::jsonb) AS wanted (value)"
+    together = True
 
     def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
         self._connection = connection
@@ -172,6 +173,14 @@ class PostgresDatabase:
     def begin_reading(self) -> None:
         """Open a transaction that reads the state of one moment."""
         self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+    def new_keys(self, table: str, number: int) -> list[int]:
+        """Take keys from the table's sequence."""
+        rows = self.execute(
+            f"SELECT nextval(pg_get_serial_sequence('{table}', 'n')) FROM generate_series(1, ?)",
+            (number,),
+        )
+        return [n for (n,) in rows]
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert new rows with their keys, and index their texts."""

@@ -28,6 +28,7 @@ class SqliteDatabase:
     listed = f"(SELECT value FROM {_JSON})"
     wanted = f"{_JSON} AS wanted"
     wanted_texts = wanted
+    together = False
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self.connection = connection
@@ -98,6 +99,11 @@ class SqliteDatabase:
     def begin_reading(self) -> None:
         """Open a transaction that reads the state of one moment."""
         self.execute("BEGIN")
+
+    def new_keys(self, table: str, number: int) -> list[int]:
+        """The keys after the greatest one."""
+        (last,) = self.execute(f"SELECT coalesce(max(n), 0) FROM {table}").fetchone()
+        return list(range(last + 1, last + number + 1))
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert new rows with their keys, and index their texts."""

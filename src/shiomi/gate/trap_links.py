@@ -29,7 +29,9 @@ _ENDS = (b"</html>", b"")
 _TAIL = 512  # bytes of a page in which its end is looked for
 _WHOLE_PAGES = (b"document", b"iframe", b"frame")  # Sec-Fetch-Dest
 _UNFIT = frozenset((b"content-encoding", b"content-range", b"content-digest", b"digest"))
-_PARTIAL = (b"hx-request", b"x-requested-with", b"x-pjax", b"turbo-frame", b"x-up-target")
+_PARTIAL = frozenset(
+    (b"hx-request", b"x-requested-with", b"x-pjax", b"turbo-frame", b"x-up-target")
+)
 
 
 class TrapLink:
@@ -56,7 +58,7 @@ class TrapLink:
         destination = headers.get(b"sec-fetch-dest")
         if destination is not None:
             return destination in _WHOLE_PAGES
-        return not any(name in headers for name in _PARTIAL)
+        return _PARTIAL.isdisjoint(headers)
 
     @staticmethod
     def head(status: int, headers: Headers) -> Headers:

@@ -1,7 +1,12 @@
 """The cost of linking per thread, and for new threads in an archive ten times as old.
 
     python benchmarks/digest/link_incremental.py             # 100,000 and 1,000,000 threads
+    python benchmarks/digest/link_incremental.py 60000 --per-day 5000
+    python benchmarks/digest/link_incremental.py --kept      # ties that the candidates miss
 
+With `--per-day` the threads come in random order, so many a day. `--kept` judges all pairs of five
+weeks of 2019 that have a word in common or a cosine of .15, and prints how many of the ties the
+index of rare words finds.
 The archives are the threads of threads.parquet, as often as needed, each copy moved back by the
 whole span of the data, so that all have the density of the real ones. The last 2,000 threads in
 time arrive after the others are linked, in portions of 100. Times are CPU times, so that other
@@ -12,16 +17,24 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from shiomi.digest.archive import Archive
-from shiomi.digest.linking import Linker, link_pending, stories
+from shiomi.digest.linking import Linker, canonical_url, link_pending, stories
+from shiomi.digest.linking.encoder import STEPS, Encoder
+from shiomi.digest.linking.linker import RELATED, kind_of
+from shiomi.digest.linking.model import shipped_model
+from shiomi.digest.story import LinkKind
 from shiomi.digest.thread import Thread
 
 DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -30,8 +43,14 @@ NEW, PORTION = 2_000, 100
 WEEK = 7 * 86400
 
 
-def threads(count: int) -> Iterator[Thread]:
-    """`count` threads, the newest first."""
+def threads(count: int, per_day: int = 0) -> Iterator[Thread]:
+    """`count` threads, the newest first; with `per_day`, so many of each day, in random order."""
+    if per_day:
+        found = list(threads(count))
+        random.Random(0).shuffle(found)
+        for number, thread in enumerate(found):
+            yield replace(thread, created=1_600_000_000 - number * 86400 // per_day)
+        return
     table = pq.read_table(
         DATA / "digest/threads.parquet", columns=["uid", "community", "t", "title", "url"]
     ).sort_by([("t", "descending")])
@@ -48,12 +67,65 @@ def threads(count: int) -> Iterator[Thread]:
             )
 
 
-def measure(count: int, path: Path) -> None:
+def kept() -> None:
+    """Print the ties among real threads with and without the index of rare words."""
+    begin = 1_565_136_000
+    chosen = sorted(
+        (t for t in threads(400_000) if t.url and begin <= t.created < begin + 5 * WEEK),
+        key=lambda thread: (thread.created, thread.uid),
+    )
+    linker = Linker.load()
+    columns = (
+        [t.title for t in chosen],
+        np.array([t.created for t in chosen], np.int64),
+        np.ones(len(chosen), bool),
+        [t.url for t in chosen],
+        [t.community for t in chosen],
+    )
+    found = {(min(i, j), max(i, j)): kind for i, j, kind, _ in linker.links(*columns)}
+    every: dict[tuple[int, int], LinkKind] = {}
+    for left, right in all_alike(chosen):
+        a, b = [chosen[i] for i in left], [chosen[j] for j in right]
+        chances, release = linker.judge(a, b)
+        for k in np.flatnonzero(chances.max(axis=1) >= RELATED):
+            pair = int(left[k]), int(right[k])
+            if canonical_url(a[k].url or "") == canonical_url(b[k].url or ""):
+                continue
+            every[pair] = kind_of(
+                a[k].title, b[k].title, float(chances[k, 0]), release=bool(release[k])
+            )
+    for kind in (LinkKind.SAME_STORY, LinkKind.RELATED):
+        ties = [pair for pair, other in every.items() if other is kind]
+        print(f"{kind}: {sum(pair in found for pair in ties)} of {len(ties)} pairs are looked at")
+
+
+def all_alike(chosen: Sequence[Thread]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Pairs within a week that have a word in common or a cosine of .15, block by block."""
+    model = shipped_model()
+    titles = Encoder(model.table, model.frequency).encode([thread.title for thread in chosen])
+    created = np.array([thread.created for thread in chosen])
+    for start in range(0, len(chosen), 128):
+        block = np.arange(start, min(start + 128, len(chosen)))
+        last = int(np.searchsorted(created, created[block[-1]] + WEEK, "right"))
+        columns = np.arange(start, last)
+        cosine = titles.vector[block] @ titles.vector[columns].T / STEPS**2
+        common = np.zeros(cosine.shape, bool)
+        for row, words in enumerate(titles.words[block]):
+            common[row] = np.isin(titles.words[columns], words[titles.weights[block[row]] > 3]).any(
+                axis=1
+            )
+        near = np.abs(created[columns][None, :] - created[block][:, None]) <= WEEK
+        i, j = np.nonzero(near & (common | (cosine >= 0.15)) & (columns[None, :] > block[:, None]))
+        for part in range(0, len(i), 20_000):
+            yield block[i[part : part + 20_000]], columns[j[part : part + 20_000]]
+
+
+def measure(count: int, path: Path, per_day: int) -> None:
     linker = Linker.load()
     with Archive.open(path) as archive:
         waiting: list[Thread] = []
         part: list[Thread] = []
-        for thread in threads(count):
+        for thread in threads(count, per_day):
             if len(waiting) < NEW:
                 waiting.append(thread)
                 continue
@@ -85,11 +157,16 @@ def measure(count: int, path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("counts", nargs="*", type=int, default=[100_000, 1_000_000])
+    parser.add_argument("--per-day", type=int, default=0)
+    parser.add_argument("--kept", action="store_true")
     options = parser.parse_args()
+    if options.kept:
+        kept()
+        return
     print("  threads  bulk, each   bulk, all  new, each  stories of a week    resident at most")
     for count in options.counts:
         with tempfile.TemporaryDirectory() as folder:
-            measure(count, Path(folder) / "archive.sqlite3")
+            measure(count, Path(folder) / "archive.sqlite3", options.per_day)
 
 
 if __name__ == "__main__":

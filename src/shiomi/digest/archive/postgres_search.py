@@ -1,10 +1,10 @@
 """Find the newest threads with all words of a query in PostgreSQL.
 
 First the threads that were created last are looked at (`LATEST`): a frequent word is found there.
-Otherwise the indexes answer, for the titles archived last (`RECENT`) and then for all. pg_trgm
-finds words with three letters or digits in a row. Other words are found by their short words
-(`short_words`): C++ and 1.0 only if no letter or digit touches them, except in the titles of the
-threads created last.
+Otherwise the indexes answer; of many matches the titles archived last are looked at (`EXAMINED`).
+pg_trgm finds words with three letters or digits in a row. Other words are found by their short
+words (`short_words`): C++ and 1.0 only if no letter or digit touches them, except in the titles of
+the threads created last.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from shiomi.digest.archive.sqlite_search import short_words
 __all__ = ["newest_matches"]
 
 LATEST = 10_000  # threads
-RECENT = 200_000  # titles or passages
+EXAMINED = 3_000  # matching titles or passages
+FILTERED = 20_000  # with a filter
 SPREAD = 1_000  # threads looked at for words that occur in different texts
 
 _THREE = re.compile(r"[^\W_]{3}")
 _POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
-_FIELDS = (
-    "thread.n, created, community || ':' || id, thread.title,"
-    " coalesce((SELECT max(points) FROM reading WHERE thread = thread.n), 0)"
-)
+_FIELDS = "thread.n, created, community || ':' || id, thread.title"
 
 Execute = Callable[..., Any]
 Condition = tuple[str, list[object]]
@@ -43,15 +41,28 @@ def newest_matches(
     _keep(found, _by_time(execute, words, filters, max(LATEST, 2 * most)), words)
     if len(found) < most:
         for kind in ("title", "passage"):
-            _in_one(execute, kind, words, filters, most, found)
+            checked = words if kind == "title" else ()
+            _keep(found, _in_one(execute, kind, words, filters, most), checked)
         if len(words) > 1 and len(found) < most:
             _keep(spread, _in_several(execute, words, filters))
     newest = [*_newest(found.values()), *_newest(spread[n] for n in spread.keys() - found.keys())]
-    return newest[:most]
+    return _with_points(execute, newest[:most])
 
 
 def _newest(found: Iterable[Candidate]) -> list[Candidate]:
     return sorted(found, key=lambda one: -one.created)
+
+
+def _with_points(execute: Execute, found: list[Candidate]) -> list[Candidate]:
+    rows = execute(
+        "SELECT thread, max(points) FROM reading WHERE thread IN (SELECT unnest(?::bigint[]))"
+        " GROUP BY thread",
+        ([one.n for one in found],),
+    )
+    points = dict(rows.fetchall())
+    for one in found:
+        one.points = points.get(one.n) or 0
+    return found
 
 
 def _keep(
@@ -121,30 +132,22 @@ def _in_index(kind: str, words: Sequence[str]) -> Condition:
 
 
 def _in_one(
-    execute: Execute,
-    kind: str,
-    words: Sequence[str],
-    filters: SearchFilters,
-    most: int,
-    found: dict[int, Candidate],
-) -> None:
-    """Add the newest threads with all words in one title or passage."""
+    execute: Execute, kind: str, words: Sequence[str], filters: SearchFilters, most: int
+) -> Iterator[tuple[Candidate, str]]:
+    """Threads with all words in one title or passage, and that title ("" for a passage)."""
     indexed, given = _in_index(kind, words)
     if not indexed:
         return
     condition, values = _filter(filters)
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
-    (last,) = execute(f"SELECT max(n) FROM {kind}").fetchone()
-    for first in ((last or 0) - RECENT, 0):
-        rows = execute(
-            f"SELECT {_FIELDS}, {text} FROM {kind} AS one JOIN thread ON thread.n = one.thread"
-            f" WHERE {indexed} AND {condition} AND one.n > ? ORDER BY created DESC LIMIT ?",
-            (*given, *values, max(first, 0), most),
-        )
-        checked = words if kind == "title" else ()
-        _keep(found, ((Candidate(*fields), shown) for *fields, shown in rows), checked)
-        if len(found) >= most or first <= 0:
-            return
+    examined = max(FILTERED if filters.any else EXAMINED, most)
+    for *fields, shown in execute(
+        f"SELECT {_FIELDS}, shown FROM (SELECT one.n, one.thread, {text} AS shown"
+        f" FROM {kind} AS one WHERE {indexed} ORDER BY one.n DESC LIMIT ?) AS one"
+        f" JOIN thread ON thread.n = one.thread WHERE {condition}",
+        (*given, examined, *values),
+    ):
+        yield Candidate(*fields), shown
 
 
 def _in_several(

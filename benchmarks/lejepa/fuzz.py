@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import random
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -89,6 +90,7 @@ def told(text: str, given: dict[str, dict[str, Any]]) -> str:
     """Return "refused" if the error names a value that was given and a remedy."""
     values = [value for table in given.values() for value in table.values()]
     named = any(str(value) in text or repr(value) in text for value in values)
+    named = named or re.search(r"views, not \d", text) is not None  # a sum of what was given
     if named and any(word in text for word in REMEDIES):
         return "refused"
     return f"the text says {'no remedy' if named else 'no value'}: {text}"

@@ -58,7 +58,8 @@ class Training:
             if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} is {getattr(self, name)}; give a finite number above 0")
         for name in ("batch_size", "accumulate", "steps", "slices"):
-            if getattr(self, name) is not None:
+            optional = name in ("steps", "slices")
+            if not (optional and getattr(self, name) is None):
                 check_whole(name, getattr(self, name), least=1)
         check_whole("seed", self.seed)
         check_lam(self.objective.lam, self.objective)

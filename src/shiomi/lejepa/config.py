@@ -142,7 +142,7 @@ class PretrainConfig:
         if self.local_views is not None:
             check_whole("local_views", self.local_views)
         for name in ("projector_width", "projector_hidden", "projector_layers"):
-            if getattr(self, name) is not None:
+            if not (name == "projector_hidden" and self.projector_hidden is None):
                 check_whole(name, getattr(self, name), least=1)
         if not (is_number(self.drop_path) and 0 <= self.drop_path < 1):
             raise InputError(f"drop_path must be a number in [0, 1), got {self.drop_path!r}")

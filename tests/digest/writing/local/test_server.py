@@ -61,7 +61,7 @@ def servers() -> list[psutil.Process]:
 def words(process: psutil.Process) -> list[str]:
     """Its command line; empty if it has just ended."""
     try:
-        return process.cmdline()
+        return list(process.cmdline())
     except psutil.Error:
         return []
 

@@ -55,6 +55,8 @@ def test_the_package_carries_more_patterns_than_the_list_it_is_made_from() -> No
         ("gptbot", "GPTBot", Purpose.AI_TRAINING),
         ("ClAuDeBoT", "ClaudeBot", Purpose.AI_TRAINING),
         ("CCBot/2.0 (https://commoncrawl.org/faq/)", "CCBot", Purpose.AI_TRAINING),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/116.0.0.0 Safari/537.36",
+         "crawl4ai", Purpose.AI_TRAINING),
         ("OAI-SearchBot/1.0", "OAI-SearchBot", Purpose.AI_SEARCH),
         ("ChatGPT-User/1.0", "ChatGPT-User", Purpose.USER_FETCH),
         ("Googlebot/2.1 (+http://www.google.com/bot.html)", "Googlebot", Purpose.SEARCH_ENGINE),

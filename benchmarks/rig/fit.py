@@ -28,14 +28,26 @@ import numpy as np
 from tools.rig.regression import DECODE_SHRINK, gpu_name, left_out
 from tools.rig.rows import read_llama3
 
+from shiomi.rig.estimate.best import best_per_use, in_order, usable
 from shiomi.rig.estimate.fit import fit_models
-from shiomi.rig.estimate.setting import Setting
+from shiomi.rig.estimate.setting import Place, Setting
+from shiomi.rig.estimate.use import USES
 from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import known_models
 
 RUNS = 5
 MACHINES = ("RTX 3090 x2, 64 GB", "RTX 4060 laptop, 32 GB DDR5-5600 2ch", "64 GB DDR5-6000 2ch")
+FIT_MACHINES = (
+    "RTX PRO 6000, 128 GB", "H200", "M4 Pro, 48 GB", "Mac Studio M3 Ultra 256GB", "DGX Spark x2",
+    "RTX 3090, 64 GB DDR4-3200 2ch", "RTX 3090 x2, 64 GB", "RTX 5060 Ti 16 GB, 32 GB",
+    "RX 7900 XTX, 64 GB", "Radeon AI PRO R9700, 64 GB", "Strix Halo, 128 GB", "GB10",
+    "RTX 4060 laptop, 32 GB DDR5-5600 2ch", "16 GB DDR4-3200 2ch", "RTX 3060 12 GB, 32 GB",
+    "M1 8-core, 16 GB", "M5 Max 40-core, 128 GB", "Arc B580, 32 GB", "RTX 5090, 128 GB",
+    "MI50 32 GB, 64 GB",
+)  # fmt: skip
+SHOWN = 10
+SLOW = 5.0  # tok/s
 MODELS = {"Llama-3-8B": "meta-llama/Meta-Llama-3-8B", "Llama-3-70B": "meta-llama/Meta-Llama-3-70B"}
 
 
@@ -78,6 +90,42 @@ def times(llmfit: str | None) -> None:
         theirs = [llmfit, "--profile", "nvidia-rtx-4090", "--no-dashboard", "--json", "fit"]
         wall, cpu = timed(lambda: run(theirs))
         print(f"  {'llmfit fit, the whole program':56s}{wall:8.2f}s{cpu:8.2f}s")
+
+
+def beaten(parts: str) -> list[str]:
+    """Return what is wrong with the first rows and the best for chat of a machine."""
+    models, machine, use = known_models(), simulated(parts), USES["chat"]
+    found = in_order(fit_models(models, machine, use.setting, floor=use.floor), use)
+    able = [x for x in found if usable(x) and x.decode is not None]
+    wrong = [
+        f"{x.known.name} by the CPU at {x.decode.value:.1f} tok/s"
+        for x in able[:SHOWN]
+        if x.place is Place.RAM and x.decode and x.decode.value < SLOW
+    ]
+    for best in best_per_use(models, machine, {"chat": use}).values():
+        wrong += [
+            f"{best.known.name} is older, slower and smaller than {x.known.name}"
+            for x in able
+            if (best.known.released or "") < (x.known.released or "")
+            and best.decode
+            and x.decode
+            and best.decode.value < x.decode.value
+            and best.model.parameters < x.model.parameters
+            and best.model.active_parameters < x.model.active_parameters
+        ]
+    return wrong
+
+
+def rows_first() -> None:
+    """Print the best for chat on each of 20 machines, and what is wrong with its first rows."""
+    print(f"\nFirst rows on {len(FIT_MACHINES)} machines")
+    for parts in FIT_MACHINES:
+        use = USES["chat"]
+        best = best_per_use(known_models(), simulated(parts), {"chat": use}).get("chat")
+        said = f"{best.known.name} {best.quantisation}" if best else "nothing usable"
+        if best and best.decode:
+            said += f", {best.decode.value:.0f} tok/s"
+        print(f"  {parts:38s}{said:44s}{'; '.join(beaten(parts)) or 'nothing wrong'}")
 
 
 def asked(llmfit: str, gpu: Gpu, model: str, quantisation: str, tokens: int) -> float | None:
@@ -129,6 +177,7 @@ def main() -> None:
     program = parser.parse_args().llmfit
     print(f"load {os.getloadavg()[0]:.1f}")
     times(program)
+    rows_first()
     if program:
         accuracy(program)
 

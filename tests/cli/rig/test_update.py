@@ -62,6 +62,11 @@ def served(answers: dict[str, bytes]) -> Iterator[str]:
             if self.command == "GET":
                 self.wfile.write(body or b"")
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.command = "GET"
+            self.do_GET()
+
         def do_HEAD(self) -> None:
             self.do_GET()
 
@@ -129,6 +134,24 @@ def test_rows_of_others_are_imported_once_and_impossible_ones_left_out(
     assert "left out" in done.output
     rig("update", "--rows", file)
     assert len((fresh_account / "rows.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_measured_speed_is_shown_before_it_is_shared(tmp_path: Path) -> None:
+    usage = {"prompt_tokens": 512, "completion_tokens": 128}
+    times = {"prompt_n": 512, "prompt_ms": 200.0, "predicted_n": 128, "predicted_ms": 900.0}
+    answer = json.dumps({"content": "x", "usage": usage, "timings": times}).encode()
+    pc = ("--simulate", "RTX 3090, 64 GB", "--model", "qwen3:8b", "--runs", "1")
+    with served({"/completion": answer, "/v1/completions": answer}) as address:
+        for agreed, lines in (("n", 0), ("y", 1)):
+            done = CliRunner().invoke(
+                shiomi,
+                ["rig", "measure", address, *pc, "--share", str(tmp_path / "rows.jsonl")],
+                input=f"{agreed}\n",
+            )
+            assert '"gpu": "GeForce RTX 3090"' in done.stderr, (done.output, done.exception)
+            file = tmp_path / "rows.jsonl"
+            assert len(file.read_text().splitlines() if file.exists() else []) == lines
+    assert "1 rows added" in rig("update", "--rows", tmp_path / "rows.jsonl").output
 
 
 def test_a_config_is_added_and_found_by_name(tmp_path: Path) -> None:

@@ -40,11 +40,11 @@ __all__ = ["prices"]
 def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any) -> None:
     """Make a price file for `plan`: empty, or with a shop's prices.
 
-    The list has the parts worth pricing for a model: a card of each chipset on which it surely
-    fits, and a few boards, processors, supplies and so on that go with them. Fill in price_jpy
-    and date, as many as you like; add rows for used parts (condition: used) or any other part of
-    the catalogue. With --shop, offers are added part by part. After an interruption the command
-    resumes.
+    The list has at most 25 parts worth pricing for a model: the cards that people buy on which it
+    surely fits, and a few boards, processors, supplies and so on that go with them. Fill in
+    price_jpy and date, as many as you like; add rows for used parts (condition: used) or any other
+    part of the catalogue. With --shop, offers are added part by part. After an interruption the
+    command resumes.
 
     \b
     Keys in the environment, your own:

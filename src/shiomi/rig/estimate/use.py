@@ -46,7 +46,7 @@ class Use:
 USES = {
     x.name: x
     for x in (
-        Use("chat", "chat", Setting(context=8192, prompt=2048), Floor(write=10, read=100)),
+        Use("chat", "chat", Setting(context=8192, prompt=2048), Floor(write=10, read=30)),
         Use(
             "code",
             "code",

@@ -88,7 +88,7 @@ def test_zero_is_meant_where_it_means_none() -> None:
         ('timezone = "../../etc/passwd"', "no IANA zone"),
         ('site = "javascript:alert(1)"', "no http:// or https:// address"),
         ('[writer]\nendpoint = "http://127.0.0.1:8080/v1"', "name the model"),
-        ("archive = ''", "a path in quotes, not empty"),
+        ("archive = ''", "in quotes, not empty"),
         ("x = [", "not valid TOML"),
     ],
 )

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
 from shiomi.digest.linking.url_rules import Site, UrlRules, Wrapper, load_url_rules
@@ -69,6 +70,7 @@ _MEDIUM_STORY = re.compile(
 )
 
 
+@lru_cache(maxsize=1 << 15)
 def canonical_url(url: str) -> str | None:
     """The key of the page at `url`; two addresses with one key show the same page.
 

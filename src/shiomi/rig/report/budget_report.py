@@ -34,6 +34,7 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
         "",
         f"{text_of(best.machine.name, language)}  {money(best.price, currency)}",
         f"  {_capability(best.capability, language)}",
+        f"  {phrase('licence', licence=best.capability.runs.known.licence or '?')}",
         *_parts(best, currency, language),
         "",
         phrase(
@@ -153,6 +154,7 @@ def budget_json(plan: BudgetPlan, running: Running, language: str = "en") -> dic
             "load_watts": round(x.load_w),
             "idle_watts": round(x.idle_w),
             "model": runs.known.name,
+            "licence": runs.known.licence,
             "quantisation": runs.quantisation,
             "place": str(runs.place),
             "score": round(x.capability.score, 1),

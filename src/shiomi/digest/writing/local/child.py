@@ -1,8 +1,8 @@
 """The process that runs llama.cpp's server: `python -m shiomi.digest.writing.local.child FILE`.
 
 It prints the server's address when the model is loaded. When its standard input closes, which
-happens however its parent ends, it ends the server and itself. The server is a process of its own,
-as llama.cpp heeds nothing while it loads a model. The key is in LLAMA_API_KEY.
+happens however its parent ends, it ends the server and itself. The server is a separate process,
+because llama.cpp reacts to nothing while it loads a model. The key is in LLAMA_API_KEY.
 """
 
 from __future__ import annotations

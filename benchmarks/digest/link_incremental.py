@@ -4,7 +4,7 @@
     python benchmarks/digest/link_incremental.py 60000 --per-day 5000
     python benchmarks/digest/link_incremental.py --kept      # ties that the candidates miss
 
-With `--per-day` the threads come in random order, so many a day. `--kept` judges all pairs of five
+With `--per-day` the threads come in random order, so many a day. `--kept` judges all pairs of three
 weeks of 2019 that have a word in common or a cosine of .15, and prints how many of the ties the
 index of rare words finds.
 The archives are the threads of threads.parquet, as often as needed, each copy moved back by the
@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from shiomi.digest.archive import Archive
 from shiomi.digest.linking import Linker, canonical_url, link_pending, stories
 from shiomi.digest.linking.encoder import STEPS, Encoder
+from shiomi.digest.linking.features import pair_features
 from shiomi.digest.linking.linker import RELATED, kind_of
 from shiomi.digest.linking.model import shipped_model
 from shiomi.digest.story import LinkKind
@@ -71,7 +72,7 @@ def kept() -> None:
     """Print the ties among real threads with and without the index of rare words."""
     begin = 1_565_136_000
     chosen = sorted(
-        (t for t in threads(400_000) if t.url and begin <= t.created < begin + 5 * WEEK),
+        (t for t in threads(400_000) if t.url and begin <= t.created < begin + 3 * WEEK),
         key=lambda thread: (thread.created, thread.uid),
     )
     linker = Linker.load()
@@ -116,8 +117,9 @@ def all_alike(chosen: Sequence[Thread]) -> Iterator[tuple[NDArray[np.int64], NDA
             )
         near = np.abs(created[columns][None, :] - created[block][:, None]) <= WEEK
         i, j = np.nonzero(near & (common | (cosine >= 0.15)) & (columns[None, :] > block[:, None]))
-        for part in range(0, len(i), 20_000):
-            yield block[i[part : part + 20_000]], columns[j[part : part + 20_000]]
+        left, right = block[i], columns[j]
+        odds = model.logit(pair_features(titles, left, right, created[left] - created[right]))
+        yield left[odds >= -4], right[odds >= -4]  # the linker compares the addresses of these
 
 
 def measure(count: int, path: Path, per_day: int) -> None:

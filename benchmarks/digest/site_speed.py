@@ -152,8 +152,8 @@ def search(folder: Path, datasette: str | None) -> None:
                    "--setting", "sql_time_limit_ms", "20000"]  # fmt: skip
         with _running(command, f"http://127.0.0.1:{port}/") as process:
             base = f"http://127.0.0.1:{port}/plain/threads"
-            asked = f"{base}?_size=20&_search="
-            _measure("datasette", words, lambda one: asked + quote(one["q"]), process, rounds=1)
+            address = f"{base}?_size=20&_search="
+            _measure("datasette", words, lambda one: address + quote(one["q"]), process, rounds=1)
 
 
 def _measure(

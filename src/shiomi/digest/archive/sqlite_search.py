@@ -21,10 +21,18 @@ EXAMINED = 2_000  # matches looked at without a filter
 FILTERED = 3_000  # with a filter, or with marks alone, which no index has
 SPREAD = 300  # threads looked at for words that occur in different texts
 
-_SHORT = re.compile(r"(?<![a-z0-9])([a-z0-9]{1,2})(?![a-z0-9])")
-_MARKED = re.compile(r"(?<![a-z0-9])([a-z0-9][^a-z0-9\s])")  # c#
-_WIDE = re.compile(r"[^\x00-\x7f\s]")
-_WIDE_PAIR = re.compile(r"(?=([^\x00-\x7f\s][^\s]|[a-z0-9][^\x00-\x7f\s]))")
+_SHORT = re.compile(r"\b[a-z0-9]{1,2}(?![a-z0-9])", re.ASCII)
+_MARKED = re.compile(r"\b[a-z0-9][#+]", re.ASCII)  # c#
+# So frequent that the newest threads have them: they are looked for there (`_by_time`).
+_FREQUENT = frozenset(
+    re.findall(
+        r"\w+", "a an as at be by do he hn i if in is it me my no of on or so s t to up us we"
+    )
+)
+_WIDE = re.compile(r"[^\x00-\x7f\s\u2000-\u206f]")  # no dashes or quotation marks
+_WIDE_PAIR = re.compile(
+    r"(?=([^\x00-\x7f\s\u2000-\u206f][^\s]|[a-z0-9][^\x00-\x7f\s\u2000-\u206f]))"
+)
 _MARKS = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum() and code != 32}
 
 Execute = Callable[..., sqlite3.Cursor]
@@ -34,15 +42,17 @@ Filter = tuple[str, list[object]]
 def short_words(text: str) -> str:
     """Return the words of one or two characters of a folded text, with a space between them.
 
-    Latin words count as a whole, also with the mark after a single letter (c#). Other scripts have
-    no spaces, so each character and each pair counts. ASCII marks are replaced by private
+    Latin words count as a whole, also as c#; the most frequent ones are left out. Other scripts
+    have no spaces, so each character and each pair counts. ASCII marks are replaced by private
     characters, which the index takes for letters. The case of a to z does not matter.
     """
     flat = text.lower()
-    found = [*_SHORT.findall(flat), *_MARKED.findall(flat)]
+    found = [word for word in _SHORT.findall(flat) if word not in _FREQUENT]
+    if "#" in flat or "+" in flat:
+        found += _MARKED.findall(flat)
     if not flat.isascii():
         found += [*_WIDE.findall(flat), *_WIDE_PAIR.findall(flat)]
-    return " ".join(dict.fromkeys(found)).translate(_MARKS)
+    return " ".join(dict.fromkeys(found)).translate(_MARKS) if found else ""
 
 
 def newest_matches(

@@ -3,7 +3,15 @@
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.linker import Linker
 from shiomi.digest.linking.pending import LinkReport, link_pending
-from shiomi.digest.linking.reasons import Reason, reasons
+from shiomi.digest.linking.reasons import TieReason, reasons
 from shiomi.digest.linking.stories import stories
 
-__all__ = ["LinkReport", "Linker", "Reason", "canonical_url", "link_pending", "reasons", "stories"]
+__all__ = [
+    "LinkReport",
+    "Linker",
+    "TieReason",
+    "canonical_url",
+    "link_pending",
+    "reasons",
+    "stories",
+]

@@ -13,7 +13,7 @@ from shiomi.digest.linking.title import normal_title
 from shiomi.digest.linking.wording import load_wording, marks
 from shiomi.digest.thread import Thread
 
-__all__ = ["Reason", "reasons"]
+__all__ = ["TieReason", "reasons"]
 
 _NOTABLE = 0.3  # log odds from which a group is a reason
 _EVENT = ("events_shared", "events_differ", "days_differ")
@@ -38,7 +38,7 @@ _GROUPS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class TieReason:
     """What one group of features adds to the log odds of one story, against a usual pair."""
 
     group: str  # "titles", "addresses", "event", "phrasing", "sites" or "time"
@@ -46,12 +46,12 @@ class Reason:
     text: str  # English
 
 
-def reasons(linker: Linker, a: Thread, b: Thread) -> tuple[Reason, ...]:
+def reasons(linker: Linker, a: Thread, b: Thread) -> tuple[TieReason, ...]:
     """The groups that moved the judgement of two threads, the strongest first."""
     added = linker.contributions(a, b)
     names = ("logit", *FEATURES, *PAGE_FEATURES)
     found = [
-        Reason(group, round(float(odds), 2), _text(group, a, b, odds))
+        TieReason(group, round(float(odds), 2), _text(group, a, b, odds))
         for group, members in _GROUPS.items()
         if abs(odds := float(np.sum([added[names.index(name)] for name in members]))) >= _NOTABLE
     ]

@@ -60,7 +60,7 @@ def reasons(linker: Linker, a: Thread, b: Thread) -> tuple[TieReason, ...]:
 
 def _text(group: str, a: Thread, b: Thread, odds: float) -> str:
     if group == "time":
-        return f"{abs(a.created - b.created) / 3600:.0f} hours apart"
+        return f"{abs(a.created - b.created) / 3600:.0f} h apart"
     text = _TEXTS[group][odds < 0]
     one, other = normal_title(a.title), normal_title(b.title)
     if group == "titles":

@@ -1,6 +1,6 @@
 """How often an image is found again by another view of it: a score that needs no label.
 
-Of eight scores fixed beforehand it had the highest rank correlation with a linear probe over 162
+Of eight scores fixed beforehand it had the highest rank correlation with a linear probe over 159
 small trainings (docs/lejepa/results.md, "Choosing among runs without labels").
 """
 

@@ -1,4 +1,4 @@
-"""The SQLite archive of this tree beside that of another commit, paired, in processor time.
+"""Compare the SQLite archive of this tree with another commit's, in pairs, in processor time.
 
     git worktree add /tmp/base COMMIT
     python benchmarks/digest/archive_ratio.py /tmp/base/src LINES

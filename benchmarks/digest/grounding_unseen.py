@@ -3,7 +3,8 @@
     python benchmarks/digest/grounding_unseen.py [--list KIND]
 
 Stories 1 to 24 and the odd ones above were used to improve grounding; the even ones above are held
-out. A crossed sentence is a clean one held against the evidence of the next story. --list prints
+out. A crossed sentence is a clean one that is compared with the evidence of the next story. --list
+prints
 the sentences with the wrong verdict.
 """
 

@@ -1,11 +1,11 @@
-"""PostgreSQL beside SQLite: import, copy, disk, search and story pages, on the same archive.
+"""PostgreSQL compared with SQLite: import, copy, disk, search and story pages, on the same archive.
 
     python benchmarks/digest/postgres_scale.py FILE    # an SQLite archive, e.g. of archive_scale.py
     python benchmarks/digest/postgres_scale.py FILE --folder /dev/shm   # without waiting for disks
 
 Starts a server of its own with fsync and 512 MB of shared buffers, copies FILE into it, and asks
 the site over each engine for the searches of archive_scale.py and for 200 stories, in turn. The
-import is that of the first 10,000 threads of FILE, without their earlier titles, into empty
+import takes the first 10,000 threads of FILE, without their earlier titles, into empty
 archives (`--import-only`: only this).
 """
 

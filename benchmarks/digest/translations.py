@@ -3,8 +3,8 @@
     python benchmarks/digest/translations.py
 
 48 sentences of r/LocalLLaMA (weeks to 2025-07-06 and 2025-08-03), translated by Qwen2.5-Coder-1.5B
-Q4 on llama.cpp with the prompt of the product. One language model judged each by reading. The
-least confidence was chosen on these sentences, so they are no test of it.
+Q4 on llama.cpp with the prompt of the product. One language model judged each by reading. The least
+confidence was chosen on these sentences, so they do not test it.
 """
 
 from __future__ import annotations

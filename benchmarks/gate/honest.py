@@ -27,7 +27,7 @@ from tests.gate.http_client import fetch
 _REACHED = (200, 204, 207, 301, 302, 404, 405)  # the site's own, without the gate's header
 _MW, _WP, _CSS = "mediawiki", "wordpress", "/wp-includes/css/dist/block-library/style.min.css"
 _WIKI = "/mediawiki"
-# What real sites are asked besides: (program, agent, preset, path, method).
+# Further requests to real sites: (program, agent, preset, path, method).
 _MORE = (
     ("MediaWiki bot", "pywikibot/9.0", _MW, f"{_WIKI}/api.php?action=query&format=json", "GET"),
     ("MediaWiki REST", "okhttp/4", _MW, f"{_WIKI}/rest.php/v1/page/Main_Page", "GET"),

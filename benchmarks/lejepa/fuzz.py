@@ -78,7 +78,7 @@ def attempt(given: dict[str, dict[str, Any]]) -> str:
         ).resolved(24)
         loss = one_step(config)
     except NonFiniteError:
-        return "refused"  # the rate or the weights were too large, and the text says so
+        return "refused"  # the rate or the weights were too large, and the text names them
     except LejepaError as error:
         return told(str(error), given)
     except Exception as error:

@@ -156,7 +156,7 @@ def r_squared(x: Tensor, x_test: Tensor, z: Tensor, z_test: Tensor) -> float:
 
 
 def trials() -> list[Trial]:
-    """Return the tuning trials, then those of the lambdas chosen by them."""
+    """Return the tuning trials, then the trials of the chosen lambdas."""
     tuning = [Trial(m, lam, "gaussian", TUNING_SEED) for m in LAMBDAS for lam in LAMBDAS[m]]
     found = {key(row): row["r2"] for row in results()}
     chosen = []

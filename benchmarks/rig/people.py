@@ -5,7 +5,8 @@
 The coefficients are fitted on tables of one person and one version of llama.cpp each. The rows here
 are of other people, engines of 2026, other models, drivers and backends: localmaxxing.com, as
 AlexsJones/llmfit keeps it, and speeds published from December 2025 to September 2026
-(measured_2026.csv). None had a part in the coefficients. From them come, per kind of model and age
+(measured_2026.csv). None of these rows was used for the coefficients. From them come, per kind of
+model and age
 of the coefficients: the usual ratio of measured to estimated, a factor per GPU type, the bounds.
 A whole GPU type is left out for the bounds of GPU types without rows. One configuration is a GPU, a
 model and a format; of repeats the median counts. Rows with a context above 32,768 tokens that a
@@ -50,7 +51,7 @@ from shiomi.rig.model.quantisation import find_quantisation
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
 OUT = ROOT / "src" / "shiomi" / "rig" / "estimate" / "data" / "people.json"
-SIZES = {  # the memory that a row does not give, and no speed depends on
+SIZES = {  # a memory size for rows without one; no speed depends on it
     "Radeon 8060S": "Radeon 8060S 128 GB",
     "M1 Ultra 48-core": "M1 Ultra 48-core 64 GB",
     "M4 10-core": "M4 10-core 16 GB",
@@ -284,7 +285,7 @@ def factor(found: Sequence[Case], gpu: str) -> float:
 
 
 def bounds(shares: Sequence[float]) -> tuple[float, float]:
-    """Shares of the corrected estimate with TAIL beyond each."""
+    """Bounds as shares of the corrected estimate, with TAIL per cent beyond each."""
     cuts = statistics.quantiles(sorted(shares), n=100, method="inclusive")
     return min(cuts[TAIL - 1], 1.0), max(cuts[-TAIL], 1.0)
 
@@ -336,9 +337,10 @@ def beside(llmfit: str) -> None:
 
 
 def after_measuring(found: Sequence[Case]) -> dict[str, object]:
-    """How much of one measurement's factor other models of the same GPU share, and the bounds.
+    """The share of one measurement's factor that also holds for other models on the same GPU, and
+    the bounds.
 
-    What is printed is held out: weight and bounds come from the pairs of the other GPU types.
+    The printed figures are held out: weight and bounds come from the pairs of the other GPU types.
     """
     kept: dict[str, object] = {}
     for same in (True, False):

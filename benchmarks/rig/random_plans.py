@@ -62,7 +62,7 @@ MODELS = 24
 
 
 def drawn(catalog: Catalog, rng: random.Random) -> Prices:
-    """Random parts, those of common sockets more often, at random prices."""
+    """Random parts at random prices; parts with common sockets are drawn more often."""
     offers = []
     for kind, count in DRAWN.items():
         parts: list[Part] = sorted(catalog.of(kind), key=lambda x: x.id)
@@ -141,7 +141,7 @@ def model_faults(answer: Answer) -> Iterator[str]:
 def board_faults(
     cpu: Cpu, board: Board, kits: Sequence[MemoryKit], cooler: Cooler
 ) -> Iterator[str]:
-    """What does not go on the board."""
+    """The parts that do not fit the board."""
     if board.socket is None or same(cpu.socket) != same(board.socket):
         yield f"{cpu.socket} processor on a {board.socket} board"
     if same(cpu.socket) not in {same(x) for x in cooler.sockets}:
@@ -159,7 +159,7 @@ def board_faults(
 def case_faults(
     cards: Sequence[GraphicsCard], board: Board, case: Case, cooler: Cooler
 ) -> Iterator[str]:
-    """What does not go into the case."""
+    """The parts that do not fit into the case."""
     form = {"Thin Mini-ITX": "Mini-ITX"}.get(board.form_factor or "", board.form_factor)
     larger = SMALLER[SMALLER.index(form) :] if form in SMALLER else (form,)
     if not set(larger) & set(case.boards):

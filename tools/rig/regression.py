@@ -119,7 +119,7 @@ def interval(errors: Iterable[float]) -> list[float]:
 
 
 def spread(errors: Sequence[tuple[Row, float]], group: str) -> float:
-    """Return the mean size of a group's log errors, shrunk towards that of all groups with the
+    """Return the mean size of a group's log errors, shrunk towards the mean of all groups with the
     weight of one GPU."""
     overall = float(np.mean([abs(e) for _, e in errors]))
     own = [abs(e) for row, e in errors if row.group == group]

@@ -115,7 +115,7 @@ class GateMiddleware:
                 await self._app(scope, receive, send)
             else:
                 await _refuse_websocket(scope, receive, send, decision.response)
-        else:  # lifespan, and whatever the specification adds
+        else:  # lifespan, and other types of the specification
             await self._app(scope, receive, send)
 
     def _passed(self, request: Request, decision: Decision, send: Send) -> Send:
@@ -175,7 +175,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 class _Tarpit:
-    """Sends refusals slowly, to so many at a time; to more at once."""
+    """Sends refusals slowly to a limited number of clients; further clients get theirs at once."""
 
     def __init__(self, connections: int) -> None:
         self._free = connections
@@ -199,7 +199,7 @@ async def send_response(send: Send, response: Response, *, head: bool = False) -
 
 
 async def _send_slowly(send: Send, receive: Receive, response: Response) -> None:
-    """Spread the body over the response's seconds, byte by byte if need be, until it is enough."""
+    """Spread the body over the response's seconds, one byte at a time if the body is short."""
     headers = _encoded(response.headers)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     steps = max(1, min(len(response.body), int(response.seconds)))
@@ -223,7 +223,8 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
-    """Answer the handshake: as HTTP where the server can, else by closing it, which is a 403."""
+    """Refuse the WebSocket handshake: with an HTTP response if the server can, else by closing it
+    (403)."""
     message = await receive()
     if message["type"] != "websocket.connect":
         return
@@ -266,7 +267,7 @@ class _LinkedSend:
                 return _one_after_other(self._send, begin, {**message, "body": chunk})
             if self._placing:
                 message = {**message, "body": self._link.next(chunk, last=last)}
-        elif start is not None:  # the server is to send a file itself
+        elif start is not None:  # the application asks the server to send a file
             self._start = None
             begin = {**start, "headers": [*start.get("headers", ()), *self._added]}
             return _one_after_other(self._send, begin, message)

@@ -17,7 +17,7 @@ from shiomi.gate.errors import PolicyError
 __all__ = ["HEADERS", "UNKNOWN", "TrustedProxies", "client_address"]
 
 HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip")
-UNKNOWN = b""  # the address of a client that nobody vouches for; no rule on addresses matches it
+UNKNOWN = b""  # the address of a client whose address is unknown; no address rule matches it
 
 _Key = TypeVar("_Key")
 _Value = TypeVar("_Value")
@@ -25,11 +25,11 @@ _Value = TypeVar("_Value")
 _CHAINS = ("x-forwarded-for", "forwarded")
 _REMEMBERED = 4096  # peers
 _LONGEST_KEPT = 200  # bytes of a chain that is remembered
-_LONGEST_CHAIN = 32  # proxies read from the end; what comes before them is not the client's
+_LONGEST_CHAIN = 32  # the most proxies read from the end of the chain
 
 
 class TrustedProxies:
-    """The proxies whose word on the client's address counts, and the header they say it in.
+    """The trusted proxies, and the header in which they give the client's address.
 
     Parameters
     ----------

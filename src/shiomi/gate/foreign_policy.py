@@ -324,7 +324,7 @@ def _comment(text: str) -> str:
 
 
 def summary(done: Imported) -> Iterable[str]:
-    """Yield the lines that say what became of the rules."""
+    """Yield lines with the result of each rule."""
     yield f"carried over: {len(done.carried)} rules"
     yield f"in the default policy already: {len(done.covered)} rules"
     if done.missing:

@@ -1,8 +1,7 @@
-"""Gatekeeper: a policy together with what it needs to be carried out. All adapters have one.
+"""Gatekeeper: a policy with its clock, state, DNS resolver and metrics. All adapters have one.
 
-`decide` is pure; here are the clock, the state, who to ask for an identity, what counts the
-verdicts, and what happens where something of that fails: never an error of the server, and never
-more let through than the policy's `on_failure` says.
+`decide` is pure. The gatekeeper adds the clock, the state, the proof of identities and the counts.
+If one of these fails, the policy's `on_failure` decides; the client never gets a server error.
 """
 
 from __future__ import annotations
@@ -45,10 +44,11 @@ Confirm = Callable[[bytes, Sequence[str]], bool | None]
 
 _log = logging.getLogger(__name__)
 
-_THREADS = 16  # in which a state behind a network is asked
+_THREADS = 16  # that ask a state over the network
 _REMEMBERED = 4096  # pages whose trap link is kept, of up to
 _LONGEST_REMEMBERED = 400  # characters of path and Accept-Language
-_WAITING = 1000  # requests for such a thread; more are answered as if the state were away
+# Requests that wait for such a thread; further ones are answered as if the state had failed.
+_WAITING = 1000
 
 _NO_ANSWER = Response(
     503,
@@ -140,7 +140,7 @@ class Gatekeeper:
         return cls(policy, state=state, tables=tables, resolver=resolver)
 
     def judge(self, request: Request, *, confirm: Confirm | None = None) -> Decision:
-        """Return the verdict, waiting for what has to be waited for; never raises an Exception.
+        """Return the verdict, and wait for state and DNS if needed; never raises an Exception.
 
         `confirm` asks DNS; without it, what only DNS can tell stays unknown.
         """
@@ -160,7 +160,7 @@ class Gatekeeper:
     def judge_at_once(self, request: Request) -> Decision | None:
         """Return the verdict; None if that takes waiting, for `judge_fully`.
 
-        Never raises an Exception. In an event loop this is the way of nearly every request.
+        Never raises an Exception. In an event loop nearly every request takes this path.
         """
         if self._threads is not None:
             return None
@@ -181,7 +181,7 @@ class Gatekeeper:
         """Return the verdict, asking DNS where only that can tell; never raises an Exception.
 
         A state that blocks is asked in a thread. Every wait has a time limit.
-        `state` stands in for the gatekeeper's own, for a request that was counted before.
+        `state` replaces the gatekeeper's own, for a request that was counted before.
         """
         begun = time.perf_counter()
         try:
@@ -255,7 +255,7 @@ class Gatekeeper:
         return prometheus_text([self.metrics.snapshot(), *others], entries=held)
 
     def close(self) -> None:
-        """Let go of the state and of threads."""
+        """Close the state and end the threads."""
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
         self.state.close()
@@ -271,13 +271,13 @@ class Gatekeeper:
         return again(request, self._prepared, self.state, self._clock())
 
     def _decide(self, request: Request, identity: Identity, state: State | None) -> Decision:
-        file = self.files.get(request.spelling)  # as it is written, and no other way
+        file = self.files.get(request.spelling)  # only in this spelling
         if file is not None and request.method in ("GET", "HEAD"):
             client = identity.client
             return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
         state = state or self.state
         decision = decide(request, self._prepared, state, self._clock(), identity=identity)
-        # What DNS, a signature or other headers said holds for this request alone.
+        # Results of DNS, of a signature or of other headers are valid only for this request.
         by_name = self._by_name and identity.by != "dns" and not identity.pending
         if by_name and decision.verdict is Verdict.ALLOW:
             remember(request, self._prepared, state, identity)
@@ -300,7 +300,7 @@ class Gatekeeper:
             self._waiting -= 1
 
     def _failed(self, request: Request) -> Decision:
-        """Log the exception that is handled, and return the policy's answer to failures."""
+        """Log the current exception, and return the policy's answer to failures."""
         _log.exception("no verdict on %.20s %.200r", request.method, request.path)
         return self._on_failure()
 
@@ -311,7 +311,7 @@ class Gatekeeper:
 
 
 def _answered(identity: Identity, confirmed: bool | None) -> Identity:
-    """The identity, with what DNS answered; None is no answer."""
+    """The identity, with what DNS answered; None: it did not answer."""
     if confirmed is None:
         return identity
     return identity._replace(verified=confirmed, by="dns", pending=())

@@ -44,7 +44,7 @@ def keeps_form(request: Request, decision: Decision) -> bool:
 def kept_form(
     request: Request, policy: Policy, signer: Signer, body: bytes, now: float
 ) -> Response | None:
-    """Return the page that keeps the form; None if the body is no form in UTF-8."""
+    """Return the page that keeps the form; None if the body is not a form in UTF-8."""
     try:
         fields = parse_qsl(
             body.decode("ascii"),

@@ -27,7 +27,7 @@ class Request(NamedTuple):
     address: bytes  # the client's address, packed: 4 or 16 bytes, empty if unknown
     method: str  # as sent; methods are case-sensitive (RFC 9110, 9.1)
     path: str  # normalised: what rules are matched against
-    spelling: str  # the path decoded once and nothing else, as an application may see it
+    spelling: str  # the path, only decoded once, as an application may see it
     raw_path: bytes  # as sent, percent-encoded
     query: bytes  # as sent, without "?"
     host: str  # the Host header, or "" (HTTP/1.0)
@@ -174,13 +174,13 @@ class Request(NamedTuple):
 
 
 def normalise(path: str) -> str:
-    """Return a decoded path as servers resolve it that do most to it.
+    """Return a decoded path, resolved as far as any server does.
 
     Doubled slashes are merged and dot segments resolved, parameters of segments (";") dropped, and
     backslashes are slashes. Begins with "/", except for the "*" of `OPTIONS *`. Case is kept.
     """
     if (
-        (  # most paths are in order
+        (  # most paths need no change
             path[:1] == "/"
             and "//" not in path
             and "/." not in path

@@ -113,7 +113,7 @@ class TrapLink:
         return data[:at]
 
     def _placed(self, page: bytes) -> bytes:
-        at = page.rfind(b"</body>", -32)  # as most pages end: ten times faster
+        at = page.rfind(b"</body>", -32)  # most pages end like this: ten times faster
         if at < 0 or page[at + 7 :].strip() not in _ENDS:
             end = _END.search(page, max(0, len(page) - _TAIL))
             if end is None:
@@ -129,7 +129,8 @@ def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 
 def _places(status: int, headers: Headers) -> tuple[int, int] | None:
-    """Where the length and the ETag are in the headers, -1 if nowhere; None: no link goes there."""
+    """The indices of the length and the ETag in the headers, -1 if missing; None: no link goes
+    there."""
     if status not in (200, 404):
         return None
     html, length_at, etag_at = False, -1, -1

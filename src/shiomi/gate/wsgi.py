@@ -5,7 +5,7 @@
 
 Written against PEP 3333 alone. Bodies are streamed in both directions.
 
-WSGI hands headers over under names in which "-" and "_" are one. A server behind a proxy has to
+In WSGI's header names, "-" and "_" are the same. A server behind a proxy has to
 drop names with "_" (nginx and gunicorn do), or a client can overwrite the headers of the proxy.
 """
 

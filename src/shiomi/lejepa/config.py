@@ -79,7 +79,7 @@ class Training:
 
     @property
     def objective(self) -> Variant:
-        """The variant with the λ and the number of slices that hold here."""
+        """The variant with this configuration's λ and number of slices."""
         variant = named_variant(self.variant)
         return dataclasses.replace(
             variant,
@@ -88,7 +88,7 @@ class Training:
         )
 
     def steps_for(self, count: int) -> int:
-        """Return the steps of a run on `count` samples; a last batch that is not full is left."""
+        """Return the steps of a run on `count` samples; an incomplete last batch is dropped."""
         return self.steps or max(1, int(self.epochs * (count // self.batch_size)))
 
 
@@ -176,7 +176,7 @@ class PretrainConfig:
         stored = self.stored_size or max(whole, min(typical_side, whole * 3 // 2))
         local, augmentations = self.local_views, self.augmentations
         if local is None:
-            # One global view alone would have nothing to be compared with.
+            # With one view there is no other view to compare it with.
             local = 0 if whole <= _SMALL_SIDE and self.global_views > 1 else 6
         if augmentations is None:
             small = Augmentations(blur=0.0, solarize=0.0)
@@ -191,7 +191,7 @@ class PretrainConfig:
         )
 
     def crops(self) -> MultiCrop:
-        """Return what makes the views, once they are chosen."""
+        """Return the function that makes the views; the sizes must be chosen before."""
         whole, part = self.global_size, self.local_size
         local, augmentations = self.local_views, self.augmentations
         if whole is None or part is None or local is None or augmentations is None:

@@ -58,7 +58,7 @@ class Evaluation:
         values = {"rankme": rankme(features), "retrieval": self._retrieval(encoder, device)}
         if self._images.labels is None:
             return values
-        chosen = self._images.labels[self._numbers]  # now: stand-ins for damaged files are known
+        chosen = self._images.labels[self._numbers]  # now: replacements for damaged files are known
         cut = max(1, int(len(features) * _ASKED))
         known, asked = features[cut:], features[:cut]
         labels = (chosen[cut:], chosen[:cut])

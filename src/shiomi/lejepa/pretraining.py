@@ -100,8 +100,7 @@ def pretrain(
     ------
     DataError, InputError, MissingError, NonFiniteError, RunError
         See `shiomi.lejepa.errors`.
-    KeyboardInterrupt
-        A wish to stop was met: the run is saved, the same call goes on.
+    KeyboardInterrupt The run was asked to stop and is saved; the same call resumes it.
     """
     _check_options(checkpoint_seconds, log_every, evaluations, cache_gib)
     folder = RunFolder(Path(out))
@@ -149,7 +148,7 @@ class _Hooks:
 def _first_rank(
     config: PretrainConfig, folder: RunFolder, images: Images, fit: Trainer, hooks: _Hooks
 ) -> Run:
-    """Train and write down what is measured; then make what a run ends with."""
+    """Train and log the measurements; then write the run's final files."""
     rows = MetricsFile(folder.metrics, step=fit.step)
     results = MetricsFile(folder.evaluations, step=fit.step)
     board = TensorBoard(folder.tensorboard, step=fit.step)
@@ -216,7 +215,7 @@ def _finish(
     written if `extras` is true. A run does not fail if ONNX cannot export the encoder.
     """
     encoder.eval()
-    if not folder.encoder.exists():  # else the run had ended before
+    if not folder.encoder.exists():  # otherwise the run had already ended
         save_encoder(encoder, folder.encoder, {"encoder": config.encoder})
     made, notes = [folder.encoder], []
     if not extras:
@@ -237,7 +236,7 @@ def _finish(
 
 
 def _announcement(config: PretrainConfig, images: Images, fit: Trainer) -> str:
-    """Say in one line what is about to be done."""
+    """Return one line that describes the planned run."""
     skipped = f" ({len(images.skipped):,} files skipped)" if images.skipped else ""
     parameters = sum(p.numel() for p in fit.network.encoder.parameters())
     ranks = f" x {fit.place.ranks}" if fit.place.ranks > 1 else ""
@@ -252,7 +251,7 @@ def _announcement(config: PretrainConfig, images: Images, fit: Trainer) -> str:
 
 
 def _last_values(folder: RunFolder, step: int) -> dict[str, float]:
-    """Return what was evaluated last, of a run that goes on."""
+    """Return the last evaluation of a resumed run."""
     if not folder.evaluations.exists():
         return {}
     rows = [row for row in read_metrics(folder.evaluations) if (row["step"] or 0) <= step]
@@ -320,7 +319,7 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
 def _check_options(
     checkpoint_seconds: float, log_every: int, evaluations: int, cache_gib: float
 ) -> None:
-    """Raise InputError if a number is out of range; NaN would save nothing, ever."""
+    """Raise InputError if a number is out of range; With NaN no checkpoint would ever be saved."""
     given = {
         "checkpoint_seconds": (checkpoint_seconds, 0),
         "log_every": (log_every, 1),
@@ -333,7 +332,7 @@ def _check_options(
 
 
 def _check_count(count: int, config: PretrainConfig, how: str) -> None:
-    """Refuse too few images: first by the files there are, then by those that could be decoded."""
+    """Refuse too few images: first count the files, then the decoded images."""
     if count < 2:
         raise DataError(
             f"{config.images} holds {how} a single readable image; an encoder learns from what"

@@ -134,7 +134,7 @@ class WeakSIGReg(Regulariser):
 def _averaged(s: Tensor, dim: int) -> Tensor:
     """Return the mean of exp(-s a_1^2) over unit vectors a of `dim` dimensions: 1F1(1/2; D/2; -s).
 
-    By Gauss's rule of 24 nodes in a_1; an even function of it, so 12 terms.
+    By Gauss's rule of 24 nodes in a_1. The function is even, so 12 terms are enough.
     """
     if dim == 1:
         return torch.exp(-s)

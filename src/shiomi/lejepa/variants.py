@@ -95,7 +95,7 @@ VARIANTS = {
     ),
     # λ does not move with batch, world size and views; at 256 samples it is the default's.
     "unbiased": Variant(statistic=EppsPulley(unbiased=True)),
-    # The methods beside LeJEPA: see `shiomi.lejepa.regularisers`.
+    # Other methods than LeJEPA: see `shiomi.lejepa.regularisers`.
     "visreg": Variant(statistic=VISReg(), slices=4096, lam=0.9),
     "kerjepa-mmd": Variant(statistic=SlicedMMD(), multiplier=float(REFERENCE_SAMPLES), slices=1),
     "kerjepa-ksd": Variant(statistic=SteinIMQ(), slices=1),

@@ -40,7 +40,7 @@ __all__ = [
     "view_parameters",
 ]
 
-_LUMA = (0.299, 0.587, 0.114)  # of R, G, B in grey, ITU-R BT.601
+_LUMA = (0.299, 0.587, 0.114)  # weights of R, G, B in grey, ITU-R BT.601
 _REFERENCE_SIDE = 224  # pixels; the side for which the blur's width is given
 _DRAWS = 16  # random numbers per view
 _Floats = NDArray[np.float64]

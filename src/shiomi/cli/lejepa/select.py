@@ -22,7 +22,7 @@ def select(runs: tuple[Path, ...], json: bool) -> None:
     """Rank RUNS, the most promising first, without a label.
 
     RUNS are folders of `shiomi lejepa pretrain`, or folders of such folders. Runs are ordered by
-    retrieval: how often one of 1,000 images is found again by another view of it. If a run has not
+    retrieval: how often another view finds the same one of 1,000 images. If a run has not
     measured that, all are ordered by loss / λ^0.4 (arXiv 2511.08544, equation 8). RankMe is printed
     too, and kNN and probe if a run had labels, but they do not change the order.
 

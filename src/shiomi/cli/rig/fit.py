@@ -71,8 +71,8 @@ def fit(
     """Show which models run on a machine, and how fast.
 
     Each model gets the most exact format that fits and is fast enough for the use: whole on the
-    fewest GPUs, else with its experts in RAM, else run by the CPU. A speed has the bounds
-    within which about 8 of 10 lie that people measured on their own machines; `shiomi rig
+    fewest GPUs, else with its experts in RAM, else run by the CPU. About 8 of 10 speeds that people
+    measured on their own machines lie within the bounds; `shiomi rig
     measure` narrows them. Ends with 3 where no model runs.
 
     \b
@@ -100,7 +100,7 @@ def fit(
     if json:
         as_json(fit_json(machine, runs, best, setting))
     else:
-        text = machine_text(machine, lang, unknown=False)  # that follows the table
+        text = machine_text(machine, lang, unknown=False)  # the table lists the unknown facts
         text += fit_text(
             machine,
             runs,

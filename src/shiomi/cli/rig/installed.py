@@ -44,7 +44,7 @@ def activate_installed(today: datetime.date) -> None:
 
 
 def install(data: bytes, key: str | None) -> str:
-    """Check a data file by reading all of it, keep it, and return its day.
+    """Read a whole data file to check it, keep it, and return its day.
 
     Raises UpdateError if it is not signed by the trusted key, or a table cannot be read.
     """

@@ -1,4 +1,4 @@
-"""The machine that a command of the rig is about: this one, a file's, or one that is only told."""
+"""The machine of a command: this one, one from a file, or a described one."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def calibration_option(command: Command) -> Command:
 
 
 def language_option(command: Command) -> Command:
-    """Add --lang, which also translates the reason if a command ends with one. Errors in arguments
+    """Add --lang, which also translates the reason of a failure. Errors in arguments
     and files stay in English.
     """
 

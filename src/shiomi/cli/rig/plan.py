@@ -128,7 +128,7 @@ def _budget_first(
     if not 0 < budget <= MOST_YEN:
         raise click.UsageError(f"--budget must be > 0 and at most {MOST_YEN:,}, got {budget:g}")
     catalog = load_catalog(options["folder"])
-    today = datetime.date.today()  # noqa: DTZ011 - the day in the shop is the reader's
+    today = datetime.date.today()  # noqa: DTZ011 - the local day
     offers = (
         example_prices(catalog, currency)
         if prices is None

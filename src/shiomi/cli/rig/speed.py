@@ -56,7 +56,7 @@ def speed(
     json: bool,
     lang: str,
 ) -> None:
-    """Say all that is known of one model on one machine.
+    """Print all estimates for one model on one machine.
 
     Each figure has its bounds, its basis and its sources: memory by part and kind of layer,
     writing, reading a prompt, time to the first token, watts, yen per million tokens, loading.

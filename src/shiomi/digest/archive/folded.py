@@ -1,7 +1,7 @@
 """Stories that Lobsters folded into another one: a table shows the other's title and counts.
 
 In such a table several addresses have one title, one number of points and one number of comments.
-The title belongs to the address whose words it has; the other rows are no threads of their own.
+The title belongs to the address whose words it has; the other rows are not separate threads.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def is_short(word: str) -> bool:
 def occurs(flat: str, word: str) -> float:
     """1 if the folded word is a whole word of the folded text, 0.8 if a part of one, else 0.
 
-    A part of a word is no occurrence of a short word (`is_short`).
+    A short word (`is_short`) does not count inside a longer word.
     """
     part = 0.0
     start = flat.find(word)

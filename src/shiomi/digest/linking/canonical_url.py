@@ -74,7 +74,7 @@ _MEDIUM_STORY = re.compile(
 def canonical_url(url: str) -> str | None:
     """The key of the page at `url`; two addresses with one key show the same page.
 
-    None for what is no page that others could have submitted too: an empty string (a text post),
+    None for an address that is not a public page: an empty string (a text post),
     another scheme than http(s), a host that names only the own machine or network, an invalid
     port, more than LONGEST characters. Never raises on a str, whatever it holds.
     """

@@ -76,7 +76,8 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """What is needed of n titles to find those that are alike. m entries, one per rare word."""
+    """The data of n titles that the search for similar titles needs. m entries, one per rare
+    word."""
 
     owner: NDArray[np.int64]  # (m,): row of the title, ascending
     key: NDArray[np.int64]  # (m,): hash of the word

@@ -21,7 +21,7 @@ __all__ = ["RELATED", "SAME_STORY", "Linker"]
 
 # A wrong merge costs as much as five that are missed, so a pair is merged from 5 / (5 + 1) on.
 SAME_STORY = 0.83  # probability from which two threads are one story; docs/digest/linking.md
-RELATED = 0.50  # from which they are tied
+RELATED = 0.50  # probability from which they are related
 
 _WORTH = -4.0  # log odds of one page from which the addresses are compared too
 _COVERED = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
@@ -31,7 +31,7 @@ Integers = NDArray[np.int64]
 
 
 class Linker:
-    """Judges pairs of threads. Deterministic; keeps nothing but the vectors of words it has met."""
+    """Judges pairs of threads. Deterministic; its only state is a cache of word vectors."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -105,7 +105,8 @@ class Linker:
         return chances, release
 
     def contributions(self, a: Thread, b: Thread) -> NDArray[np.float64]:
-        """What each input adds to the log odds that two threads are one story: (1 + k + l,).
+        """The contribution of each input to the log odds that two threads are one story: (1 + k +
+        l,).
 
         The inputs are the log odds of one page, FEATURES and PAGE_FEATURES; a usual pair has 0.
         """
@@ -183,6 +184,6 @@ class Linker:
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:
-    """SAME_STORY if probable enough and no guard objects, else RELATED."""
+    """SAME_STORY if it is probable enough and no guard applies, else RELATED."""
     same = score >= SAME_STORY and not release and apart(a, b) is None
     return LinkKind.SAME_STORY if same else LinkKind.RELATED

@@ -174,7 +174,7 @@ def _day(url: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What an address says; hashes, as in Pages."""
+    """The features of an address; hashes, as in Pages."""
 
     host: int = 0
     domain: int = 0

@@ -1,4 +1,4 @@
-"""Why the judge ties two threads: groups of its features, and what each says of the pair."""
+"""Why the judge links two threads: groups of its features, and the contribution of each."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class TieReason:
-    """What one group of features adds to the log odds of one story, against a usual pair."""
+    """The contribution of a group of features to the log odds of one story, compared with a usual
+    pair."""
 
     group: str  # "titles", "addresses", "event", "phrasing", "sites" or "time"
     odds: float

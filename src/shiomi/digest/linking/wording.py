@@ -1,4 +1,4 @@
-"""What the judge knows about sites and words: the tables of wording.toml."""
+"""The judge's knowledge of sites and words: the tables of wording.toml."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def find_trends(
 ) -> list[TrendEvidence]:
     """At most `most` themes of the week's `ranked` stories, the strongest first.
 
-    Compared with the `weeks` weeks before; without an earlier week there are no trends. `language`
+    Compared with the `weeks` weeks before; without an earlier week the result is empty. `language`
     decides only how two terms of a name are joined. `window` saves
     reading the threads again.
     """

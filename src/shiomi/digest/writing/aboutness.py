@@ -1,4 +1,4 @@
-"""Whether a sentence is about its evidence: against sentences that belong to another story.
+"""Whether a sentence is about its evidence, to reject sentences that belong to another story.
 
 Every comparable word of the sentence is either found in the evidence or not. A sentence on the same
 subject finds most of its words; on another subject it finds a word only by chance, the more easily
@@ -26,11 +26,11 @@ from shiomi.digest.writing.tables import listed_words
 
 __all__ = ["Subject", "stems_of", "support"]
 
-# By how much a true sentence finds its words more often than by chance.
+# How much more often than by chance a true sentence finds its words.
 LIFT_OF_LATIN = 0.7
-LIFT = 0.35  # of words that have to be translated
+LIFT = 0.35  # the same for words that need a translation
 LIFT_OF_ADVICE = 0.2  # the same in advice, which adds words
-CHANCE_OF_LATIN = 0.02  # of finding a word by chance in 100 words of evidence
+CHANCE_OF_LATIN = 0.02  # probability of finding a word by chance in 100 words of evidence
 CHANCE_OF_FIGURE = 0.05  # of a number of two or more digits
 CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # by the number of its consonants
 LEAST, MOST = 0.005, 0.95  # bounds of a chance
@@ -42,7 +42,7 @@ _LONGEST_WORD = 8
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    chance: float  # of finding one of the stems in 100 words of other evidence
+    chance: float  # probability of finding one of the stems in 100 words of other evidence
     stems: re.Pattern[str]
 
 

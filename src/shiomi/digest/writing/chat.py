@@ -1,7 +1,7 @@
 """A client of OpenAI-compatible chat completions: Ollama, llama.cpp, vLLM, hosted services.
 
-POST {endpoint}/chat/completions. The answer is asked for as a stream, so that progress can be told;
-a whole answer is understood too. Its bytes are read with a bound on their number and on the time of
+POST {endpoint}/chat/completions. The client asks for a stream, so that it can show progress; it
+also accepts a whole answer. Its bytes are read with a bound on their number and on the time of
 the whole, so that a server that stalls, drips or floods costs no more than its share. A schema or
 parameter that a server refuses is not sent again.
 """
@@ -25,9 +25,9 @@ __all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_
 
 LONGEST_ANSWER = 4_000_000  # bytes of an HTTP answer; a token of a stream takes about 250
 MOST_TOKENS = 1_200  # asked for; ten Japanese sentences need about 700
-LARGER = 3  # times as many after an answer that was cut at the limit
+LARGER = 3  # factor on the limit after an answer that was cut at it
 LONGEST_LOADING = 300.0  # seconds that a server may load its model
-ATTEMPTS = 4  # requests for one completion, refusals that taught something aside
+ATTEMPTS = 4  # requests for one completion, without refusals of a parameter
 LOADING_PAUSE = 2.0  # seconds between requests while a model loads
 BACKOFF = 0.5  # seconds before the second attempt, doubled each time
 LONGEST_WAIT = 20.0  # seconds, whatever a Retry-After asks for
@@ -111,13 +111,13 @@ class ChatClient:
         self._client = self.client = client or httpx2.Client()
         self._clock, self._sleep = clock, sleep
         self._watchdog = Watchdog()
-        # what the server takes; taken back one by one as it refuses
+        # parameters to send; each one that the server refuses is dropped
         self._formats = ["json_schema", "json_object", ""]
         self._limit = "max_tokens"
         self._most = MOST_TOKENS
         self._temperature = self._stream = self._logprobs = True
         self._no_thinking = dict(_NO_THINKING)
-        self.thinks = False  # whether an answer held thoughts
+        self.thinks = False  # whether an answer contained reasoning
         self.schema_kept = True  # whether the server still takes a JSON schema
 
     def close(self) -> None:
@@ -187,7 +187,7 @@ class ChatClient:
         except httpx2.ConnectError as error:
             raise _PassingError("unreachable", f"no connection: {error}", attempts=2) from None
         except httpx2.TimeoutException:
-            # a model that is too slow once is too slow twice
+            # a model that was too slow once will be again
             raise _PassingError("timeout", f"no answer in {seconds:.0f} s", attempts=1) from None
         except httpx2.HTTPError as error:
             if self._watchdog.bit:
@@ -201,7 +201,7 @@ class ChatClient:
         return self._read(content, usage, "logprobs" in body)
 
     def _bounded(self, response: httpx2.Response, ends: float) -> Iterator[bytes]:
-        """The body, as long as it is within its bytes and its time."""
+        """The body, within its limits of bytes and time."""
         size = events = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
@@ -243,7 +243,7 @@ class ChatClient:
         return body
 
     def _step_down(self) -> bool:
-        """Ask for less of a format from now on; False if nothing is asked for already."""
+        """From now on, ask for a weaker format; False if nothing is asked for already."""
         self.schema_kept = False
         if len(self._formats) > 1:
             self._formats.pop(0)
@@ -251,7 +251,7 @@ class ChatClient:
         return False
 
     def _refused(self, response: httpx2.Response, content: bytes) -> None:
-        """Raise what an answer other than 200 means; learn what not to ask for again."""
+        """Raise the error for a status other than 200; remember refused parameters."""
         status = response.status_code
         said = server_message(content)
         if status == 503 and "loading" in said.lower():
@@ -349,7 +349,7 @@ class _RefusedError(Exception):
 
 
 class _LoadingError(Exception):
-    """The server is loading its model: ask again later, nothing is learnt from it."""
+    """The server is loading its model: ask again later, and keep all parameters."""
 
 
 class _PassingError(Exception):

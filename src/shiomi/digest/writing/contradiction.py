@@ -51,7 +51,7 @@ class _Signs:
     unsaid: re.Pattern[str]  # parts of the Japanese sentence that are not this sign
     needs: re.Pattern[str]  # in the evidence, if the sentence has the sign
     against: re.Pattern[str] | None  # in the evidence; None: missing `needs` is enough
-    whole: bool  # whether `needs` may stand anywhere in the cited evidence
+    whole: bool  # whether `needs` may be anywhere in the cited evidence
 
 
 @lru_cache(maxsize=1)
@@ -134,7 +134,7 @@ def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
 
 
 def _covered(row: str) -> list[tuple[int, int]]:
-    """Return the places of a sentence that stand under a negation."""
+    """Return the negated places of a sentence."""
     found = []
     for match in _NOT.finditer(row):
         rest = row[match.end() :]

@@ -1,4 +1,4 @@
-"""Keep the sentences of a model's draft that their evidence holds."""
+"""Keep the sentences of a model's draft that their evidence supports."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _sentences(
         cited = tuple(item for item in shown if item.number in numbers)
         text = claim.text[:LONGEST_CLAIM]
         if any(unicodedata.category(c) in ("Cc", "Cf") and c not in "\n\t" for c in text):
-            yield text, ()  # nothing hidden is repaired: it falls
+            yield text, ()  # hidden characters are not repaired: the sentence is rejected
             continue
         found = sentences(text)
         if len(text) >= LONGEST_SENTENCE and text[-1] not in ENDS:
@@ -130,7 +130,7 @@ def _sentences(
 
 
 def _ended(sentence: str) -> str:
-    """With the stop that a model may have left out."""
+    """Add the full stop that the model may have left out."""
     if sentence[-1] in ENDS:
         return sentence
     return sentence + ("。" if is_japanese(sentence) else ".")

@@ -1,6 +1,6 @@
-"""Grounding: a model's sentence is kept only where the evidence it cites holds what it claims.
+"""Grounding: keep a model's sentence only if its cited evidence supports its claims.
 
-Pure, and strict: what cannot be shown to be held counts as not held. A sentence falls for any
+Pure and strict: a claim without support in the evidence is rejected. A sentence falls for any
 quantity, name, quotation or address that its cited evidence does not have, for markup and hidden
 characters, for another language than the digest's, for words of an injection, and for speaking of
 something else than its evidence. A rejected sentence is left out.
@@ -108,7 +108,7 @@ def faults(
     advice: bool = False,
     story: Sequence[Item] = (),
 ) -> Iterator[Fault]:
-    """Everything in a sentence that its cited evidence does not hold.
+    """Everything in a sentence that its cited evidence does not support.
 
     `advice` marks a sentence of what developers can do: it may add words, and is compared with the
     whole `story`.
@@ -139,7 +139,7 @@ def faults(
 
 
 def _form(text: str, language: str) -> Iterator[Fault]:
-    """Faults that no evidence can heal."""
+    """Faults that do not depend on the evidence."""
     for character in unicodedata.normalize("NFC", text):
         if unicodedata.category(character) in _HIDDEN:
             yield Fault("hidden", f"U+{ord(character):04X}")
@@ -256,14 +256,13 @@ def _is_held_quantity(word: str, held: dict[str, frozenset[str | None]]) -> bool
 def _agrees(quantity: Quantity, units: frozenset[str | None]) -> bool:
     if quantity.unit == "engagement":
         return False
-    if quantity.unit == "percent":  # a bare number is no percentage
+    if quantity.unit == "percent":  # a bare number does not count as a percentage
         return "percent" in units
     return quantity.unit is None or None in units or quantity.unit in units
 
 
 def _loose_digit(text: str) -> bool:
-    """Whether a digit is left that is neither in a quantity nor in a word: for what nobody
-    thought of."""
+    """Whether a digit remains outside quantities and words: a safety net for unknown forms."""
     rest = unicodedata.normalize("NFKC", fold_digits(text))
     parts = [*latin_words(rest), *(quantity.text for quantity in quantities(rest))]
     for part in sorted(parts, key=len, reverse=True):

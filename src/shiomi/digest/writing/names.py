@@ -19,7 +19,7 @@ from shiomi.digest.writing.tables import listed_words, rows
 __all__ = ["Holding", "english_forms", "folded", "latin_words", "plain_words", "quoted_parts"]
 
 _LATIN = "A-Za-z\u00c0-\u024f"
-# Letters and digits grown together, with what names carry inside: Node.js, C++, HTTP/2, v2.0-rc1.
+# Letters and digits in one word, with the signs inside names: Node.js, C++, HTTP/2, v2.0-rc1.
 _WORD = re.compile(rf"[{_LATIN}0-9]+(?:[._+#'’/&-]+[{_LATIN}0-9]+)*(?:\+\+|#|\+)?")
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}")
 _JOINED = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}(?:[・=＝][\u30a1-\u30fa\u30fc]{2,})+")
@@ -38,7 +38,7 @@ def folded(text: str) -> str:
 
 
 def latin_words(text: str) -> list[str]:
-    """Words with a Latin letter, as written, with what is grown to them."""
+    """Words with a Latin letter, as written, with attached digits and signs."""
     words = _WORD.findall(unicodedata.normalize("NFKC", text))
     return [word for word in words if re.search(f"[{_LATIN}]", word)]
 
@@ -86,7 +86,7 @@ def _opens(text: str, place: int) -> bool:
 
 
 def english_forms(word: str) -> Iterator[str]:
-    """An English word, folded, with its endings off and in American spelling."""
+    """An English word, folded, without endings and in American spelling."""
     word = re.sub(r"['’]\w+$", "", word.casefold())
     word = re.sub(r"is(?=(?:e[ds]?|ing|ations?|er|ers)$)", "iz", re.sub(r"our(?=s?$)", "or", word))
     yield word
@@ -235,7 +235,7 @@ def _katakana_names() -> dict[str, list[str]]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-# Consonants of katakana and of Latin spelling, thrown together where Japanese does not tell apart.
+# Consonants of katakana and of Latin spelling; those that Japanese does not distinguish are one.
 _KANA = (
     ("k", "カキクケコガギグゲゴ"), ("s", "サシスセソザジズゼゾ"), ("t", "タチツテトダヂヅデド"),
     ("n", "ナニヌネノマミムメモン"), ("h", "ハヒフヘホパピプペポバビブベボヴ"), ("r", "ラリルレロ"),

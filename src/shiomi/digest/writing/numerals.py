@@ -1,7 +1,7 @@
 """Quantities in prose, however they are written: digits of any script, kanji, words, 1.5万, 10k.
 
 Used on both sides of grounding: what a model's sentence claims and what its evidence holds. A
-number grown into a name ("M1", "HTTP/2", "3D") belongs to the name and is not looked at here.
+number inside a name ("M1", "HTTP/2", "3D") belongs to the name and is ignored here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WORDS = {
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9,
            "trillion": 10**12}  # fmt: skip
 _SUFFIXES = {"k": 1_000, "m": 10**6, "bn": 10**9, "b": 10**9}
-# Amounts without a figure, by what both languages write: the evidence must hold the same one.
+# Amounts without a figure, in both languages: the evidence must contain the same one.
 _VAGUE = (
     ("half", r"\bhal(?:f|ves|ved|ving)\b|半数|半分|半減|過半"),
     ("double", r"\btwice\b|\bdoubl(?:e[ds]?|ing)\b|\btwo-?fold\b|倍増|倍(?:に|の|以上|近く)"),
@@ -193,7 +193,7 @@ _MONTHS = {
 
 
 def fold_digits(text: str) -> str:
-    """Digits of every script and dress as ASCII (５, ⑤, ⁵); other number symbols as spaces (Ⅳ)."""
+    """Digits of every script and form as ASCII (５, ⑤, ⁵); other number symbols as spaces (Ⅳ)."""
     if text.isascii():
         return text
     return "".join(map(_folded, text))
@@ -225,7 +225,7 @@ def _symbols(text: str) -> Iterator[Quantity]:
 def _ordinary() -> re.Pattern[str]:
     held = {word for row in rows("ordinary_numerals.txt") for word in row.split()}
     words = sorted(held, key=lambda word: (-len(word), word))
-    # a word is itself only where no further numeral is grown to its front: 十一部 is eleven copies
+    # a word counts only without a numeral directly before it: 十一部 is eleven copies
     return re.compile(rf"(?<![{_KANJI_RUN}\d])(?:{'|'.join(words)})")
 
 

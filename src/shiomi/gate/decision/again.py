@@ -1,8 +1,8 @@
-"""again(): the verdict on a client that was let through before, from what is remembered of it.
+"""again(): the verdict on a client that passed before, from the cached facts about it.
 
 Its identity and the policy's ruling do not change between two requests with the same address,
 User-Agent and cookies, so they are kept with the client. Its ban, the end of its cookie and its
-budgets are asked for each time. `decide` judges whoever is not let through here.
+budgets are asked for each time. `decide` judges all other clients.
 """
 
 from __future__ import annotations

@@ -40,13 +40,13 @@ class KnownClient:
         passed: Passed | None,
         elsewhere: Elsewhere | None,
     ) -> None:
-        self.keys = keys  # under which its good verdicts are revoked: the client's, its cookies'
+        self.keys = keys  # keys of its bans: of the client and of its cookies
         self.cookies = keys[1:]
-        self.charges = charges  # one token of each bucket that counts it, by budget
-        # The time in which its cookie is good; never, if it has none.
+        self.charges = charges  # by budget: one token of each of its buckets
+        # The period in which its cookie is valid; empty without a cookie.
         self.since, self.until = (passed.since, passed.until) if passed else (1.0, 0.0)
         self.rulings: dict[int, Ruled] = {}  # by the id of the path's rule; see `again`
-        self._elsewhere = elsewhere  # None: at home, or let in here before
+        self._elsewhere = elsewhere  # None: at home, or already accepted in this network
         self._token = b""
         self._token_until = 0.0
 
@@ -57,7 +57,7 @@ class KnownClient:
         )
 
     def ended(self, state: State, now: float, seconds: float) -> bool:
-        """Return whether its cookie was good here until it ended, at most so many seconds ago."""
+        """Return whether its cookie was valid here and ended at most that many seconds ago."""
         return self.until < now <= self.until + seconds and (
             self._elsewhere is None or self._admitted(state, now)
         )
@@ -92,7 +92,7 @@ class KnownClients:
         return self._known.get(key)
 
     def of(self, request: Request) -> KnownClient:
-        """Return what is known of the client; remembered, as the same one mostly comes again."""
+        """Return the facts about the client, from the cache if it came before."""
         cookies = request.headers.get(b"cookie")
         key = (request.address, request.user_agent, cookies)
         known = self._known.get(key)
@@ -120,7 +120,7 @@ class KnownClients:
                     best, with_it = good, value
         if best is None or best.home:
             return KnownClient(tuple(keys), self._buckets.charges(request.address), best, None)
-        # All networks away from the cookie's home share one address's budget besides their own.
+        # All networks away from the cookie's home also share the budget of one address.
         charges = Charges(self._buckets, request.address, with_it)
         seconds = self.signer.seconds
         elsewhere = Elsewhere(self.secret, with_it, request.address, seconds)

@@ -12,7 +12,7 @@
 
 The client's request is in the headers X-Forwarded-Method and X-Forwarded-Uri, or for nginx in
 X-Original-Method and X-Original-URI. They are trusted only from the web servers named to the
-service. Any other question gets an error, never a 2xx.
+service. Any other request gets an error, never a 2xx.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ForwardAuth:
         self.gatekeeper = gatekeeper
         policy = gatekeeper.policy
         self._servers = TrustedProxies(tuple(servers))
-        # Proxies before the server, and the server itself if it is one of their chain.
+        # Proxies before the server, and the server itself if it is part of the chain.
         chained = self._servers.header == policy.proxies.header
         chain = (*servers, *policy.proxies.trusted) if chained else policy.proxies.trusted
         self._proxies = TrustedProxies(tuple(dict.fromkeys(chain)), policy.proxies.header)
@@ -140,7 +140,7 @@ class ForwardAuth:
     ) -> Request:
         for name in _OURS:
             headers.pop(name, None)
-        # The host the client asked for, where the server asks us by another name.
+        # The host that the client asked for, if the server uses another name for this service.
         headers[b"host"] = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
         scheme = scope.get("scheme", "http")
         # The servers say in X-Forwarded-For who came to them.
@@ -164,7 +164,7 @@ class ForwardAuth:
 
 
 class _Settled:
-    """A state whose budgets have been asked already: they answer what they answered then."""
+    """A state that repeats the answers of budgets that were asked before."""
 
     def __init__(self, state: State, wait: float) -> None:
         self._state = state
@@ -189,7 +189,7 @@ class _Settled:
 
 
 def _refusing(response: Response) -> Response:
-    """An answer that no server takes for leave: a policy's challenge may have the status 200."""
+    """A status that no server takes as permission: a policy's challenge may have the status 200."""
     return response if response.status >= 300 else response._replace(status=403)
 
 
@@ -207,7 +207,7 @@ def _text(text: str) -> Response:
 
 
 def _headers(scope: Scope) -> _Headers:
-    """The headers by name, in a dict of its own."""
+    """The headers by name, in a separate dict."""
     pairs = scope["headers"]
     headers = dict(pairs)
     if len(headers) != len(pairs) or b"user-agent" not in headers:

@@ -2,7 +2,7 @@
 
 Libraries that pose as a browser often forget what the browser would have sent. A careful library
 sends them, and an extension, a proxy or an old device can change an honest browser's headers. So
-the result is one weight among others, never a reason by itself.
+the result is one weight among others, never the only reason.
 
 Headers that browsers send, by version: Fetch Metadata (`Sec-Fetch-*`, W3C) from Chrome 76, Edge 79,
 Firefox

@@ -41,7 +41,7 @@ def read_ranges(folder: Path) -> dict[str, list[Prefix]]:
     Raises
     ------
     DataError
-        A file cannot be read, or a line of it is no network.
+        A file cannot be read, or a line of it is not a network.
     """
     ranges = {}
     for path in sorted(folder.glob("*.txt")):

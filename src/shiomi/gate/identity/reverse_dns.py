@@ -5,8 +5,8 @@ its addresses (A or AAAA), and the client's must be among them. The first answer
 nothing: the holder of an address can give it any name.
 
 Time and memory are bounded: every query has a time limit, the number of queries at a time and of
-cached answers is limited, and equal queries share one answer. Without an answer there is no proof,
-for or against (None).
+cached answers is limited, and equal queries share one answer. Without an answer nothing is proven
+(None).
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class ReverseDns:
         return (None, _NO_ANSWER) if silent else (False, _NO)
 
     async def _resolve(self, name: str, kind: str) -> _Records | None:
-        """The records; none where there are none; None if nobody answered."""
+        """The records; empty if the name has none; None if nobody answered."""
         from dns.exception import DNSException
         from dns.resolver import NXDOMAIN, NoAnswer
 

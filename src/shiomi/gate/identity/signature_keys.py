@@ -76,7 +76,8 @@ def read_keys(folder: Path, clients: Iterable[Client]) -> dict[str, TrustedKey]:
     Raises
     ------
     DataError
-        A file cannot be read or is no set of keys, or its client is not known; says which.
+        A file cannot be read or is not a set of keys, or its client is not known; the text names
+        it.
     MissingError
         cryptography is not installed.
     """
@@ -132,7 +133,7 @@ def keys_of(document: Mapping[str, Any], client: Client, *, where: str) -> list[
     Raises
     ------
     DataError
-        There is no list of keys, a card has them in two ways, or a key is garbled.
+        The list of keys is missing, a card has them in two ways, or a key is garbled.
     MissingError
         cryptography is not installed.
     """

@@ -21,7 +21,7 @@ class Token(str):
     __slots__ = ()
 
 
-Bare = int | str | bytes | bool  # a Token is a str of its own class
+Bare = int | str | bytes | bool  # a Token is a subclass of str
 Parameters = dict[str, Bare]
 
 

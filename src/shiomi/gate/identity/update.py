@@ -69,7 +69,8 @@ def read_update(sources: Iterable[Source]) -> Update:
     Raises
     ------
     DataError
-        A file cannot be read, is none that is known, or holds something wrong; says what and where.
+        A file cannot be read, is of an unknown kind, or has an error; the text names it and the
+        place.
     """
     update = Update()
     known = published_ranges().names
@@ -161,8 +162,7 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
     ----------
     date
         Written into the files: the day they were made.
-    dry
-        Only say what would change.
+    dry Only report the changes.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
 
 
 def _patterns(update: Update, before: Sequence[Pattern]) -> list[Pattern]:
-    """All patterns; those of a list that was not given stay as they were."""
+    """All patterns; lists that were not given keep their old patterns."""
     clients, _, shapes = own_tables()
     own = {pattern.regex for pattern in (*clients, *shapes)}
     kept = [pattern for pattern in before if pattern.regex not in own]

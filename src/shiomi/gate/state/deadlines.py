@@ -1,9 +1,9 @@
 """DeadlineTable: a bounded map from 64-bit hashes to times, in one fixed piece of memory.
 
-Everything the gate remembers of a client is a time after which it means nothing any more: a ban
-ends, and a token bucket kept as its theoretical arrival time (GCRA: ITU-T I.371, appendix; used
-for packets as "virtual scheduling") is full again. So an entry whose time has passed is an empty
-place, and no clearing up is needed.
+Everything the gate stores about a client is a time at which the entry expires: a ban ends, and a
+token bucket, stored as its theoretical arrival time (GCRA: ITU-T I.371, appendix; used
+for packets as "virtual scheduling") is full again. So an expired entry is an empty place, and no
+clean-up is needed.
 
 An entry takes 16 bytes, a hash and a time, in memory that is given once and never grows: an
 anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). It lies in
@@ -26,7 +26,7 @@ class DeadlineTable:
     """A table over a zeroed or formerly used buffer; its size is what the buffer gives.
 
     Hashes are signed 64-bit integers, any but 0, and must be such that nobody outside can foresee
-    them. Times are seconds, of whatever clock the caller keeps to. Not locked: the caller's part.
+    them. Times are seconds of the caller's clock. Not locked: the caller's part.
     """
 
     def __init__(self, buffer: mmap | memoryview | bytearray) -> None:
@@ -40,7 +40,7 @@ class DeadlineTable:
         """Return the time kept for a hash, or 0.0 if there is none or it has passed."""
         at = self._find(hash64, now)
         time = self._times[at] if at > 0 else 0.0
-        # Looked at again, for a reader that holds no lock: the place may be another's by now.
+        # Read again, because without a lock the place may belong to another hash by now.
         return time if time > now and self._hashes[at - 1] == hash64 else 0.0
 
     def put(self, hash64: int, time: float, now: float) -> None:
@@ -58,7 +58,7 @@ class DeadlineTable:
         found = []
         for hash64, interval, ahead in charges:
             at = hash64 % span & -2
-            if hashes[at] == hash64:  # nearly always, and then without a call
+            if hashes[at] == hash64:  # the usual case, without a function call
                 at += 1
                 time = times[at]
             else:
@@ -86,14 +86,14 @@ class DeadlineTable:
             self.put(hash64, max(self.get(hash64, now), now) + count * interval, now)
 
     def entries(self, now: float) -> int:
-        """How many entries still mean something, estimated from up to 4,096 places."""
+        """How many entries are valid, estimated from up to 4,096 places."""
         step = max(1, self.places // 4096)
         times = self._times[1 :: 2 * step].tolist()
         alive = sum(time > now for time in times)
         return alive * self.places // max(1, len(times))
 
     def release(self) -> None:
-        """Let go of the buffer, so that it can be closed."""
+        """Release the buffer, so that it can be closed."""
         self._hashes.release()
         self._times.release()
 
@@ -104,7 +104,7 @@ class DeadlineTable:
         there = hashes[at]
         if there == hash64:
             return at + 1
-        if not there:  # never used, so nothing with this hash was ever put further on
+        if not there:  # never used, so this hash is in no later place
             return -at - 1
         times = self._times
         earliest, best = times[at + 1], at

@@ -44,7 +44,7 @@ _PAGE = 4096
 
 _PLACES_PER_CLIENT = 3.3  # see state.memory
 _BANS_PER_CLIENT = 1 / 16
-_LOCK_SECONDS = 0.25  # a lock is held for microseconds; who waits longer waits for a stopped worker
+_LOCK_SECONDS = 0.25  # a lock is held for microseconds; a longer wait means a stopped worker
 _OWED_PART = 256  # of a bucket's burst may be written down later, and
 _OWED_SECONDS = 0.25  # so much later
 _MOST_DEBTS = 4096
@@ -169,7 +169,7 @@ class FileState:
     def revoked(self, keys: Sequence[int], now: float) -> float:
         """Until when one of the keys is banned; see `State.revoked`. Takes no lock."""
         if monotonic() > self._look_at:
-            self._acquire()  # has a look at the file
+            self._acquire()  # checks the file
             self._release()
         if self._last_ban[0] <= now:
             return 0.0
@@ -208,7 +208,8 @@ class FileState:
         self._threads.release()
 
     def _look(self) -> None:
-        """See that the file was not replaced or cut while in use; touching lost pages kills."""
+        """Check that the file was not replaced or truncated while in use: access to lost pages
+        kills the process."""
         if self._fd < 0:
             raise StateError(f"{self._path}: this state was closed")
         mine = os.fstat(self._fd)
@@ -274,7 +275,8 @@ class FileState:
         buckets, bans = _sizes(self._clients)
         size = _PAGE + buckets + bans
         try:
-            # All its blocks now: a hole that finds no block later is SIGBUS, not an error.
+            # Allocate all blocks now: a hole without a block would later raise SIGBUS, not an
+            # error.
             os.posix_fallocate(fd, 0, size)
         except OSError as error:
             os.ftruncate(fd, 0)
@@ -322,7 +324,7 @@ class FileState:
 
     def _reopen(self) -> None:
         self._debts.clear()  # the parent's to write down
-        # A lock belongs to the opened file, which a fork shares, so the child opens it again.
+        # A fork shares the opened file and its lock, so the child opens the file again.
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = _opened(self._path)

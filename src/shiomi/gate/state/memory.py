@@ -29,7 +29,8 @@ _IN_USE = 8192  # buckets in the dict, about 1 MB
 class MemoryState:
     """State for a server of one process; forgotten when it ends.
 
-    1,000,000 clients take less than 64 MB, given as they come. Of more, those are forgotten first
+    1,000,000 clients take less than 64 MB, allocated as they come. Of more, those are forgotten
+    first
     whose buckets are nearest to full. Bans: one for every 16 clients; of more, those are forgotten
     first that end first. May be used from several threads.
 

@@ -82,7 +82,7 @@ def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> st
 def label_column(schema: pa.Schema, wanted: str | None = None) -> str | None:
     """Return the column of labels, `wanted` if it is given; or None.
 
-    Raises DataError if there is no column `wanted`.
+    Raises DataError if the column `wanted` is missing.
     """
     if wanted is not None and wanted not in schema.names:
         raise DataError(

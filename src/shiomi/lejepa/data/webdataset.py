@@ -3,7 +3,7 @@
 The key of a sample is a member's path up to the first dot of its last part. `.jpg`, `.png` and the
 like hold an image, `.cls` the class as digits (github.com/webdataset/webdataset, "The WebDataset
 Format"). Each image is named by its path up to the last dot, so that `cat.0.jpg` and `cat.1.jpg`
-stay two images. The class of an image is that of its name, else that of its key.
+stay two images. The class of an image comes from its name, else from its key.
 Members are found by their headers and read in place, so any of them can be had in any order.
 """
 

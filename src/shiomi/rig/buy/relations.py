@@ -28,9 +28,12 @@ from shiomi.rig.buy.parts import (
 
 __all__ = ["ADAPTER_WATTS", "Judgement", "Outcome", "Relation", "relations"]
 
-ADAPTER_WATTS = 150.0  # one 8-pin PCIe connector's (PCI Express CEM); an adapter joins several
+ADAPTER_WATTS = (
+    150.0  # watts of one 8-pin PCIe connector (PCI Express CEM); an adapter joins several
+)
 LANES_PER_CARD = 8  # cards that share every layer exchange activations for each token and layer
-_SIZES = ("Mini-ITX", "Micro ATX", "ATX")  # each one's mounting holes are among the next one's
+# In this order, each size has the mounting holes of the smaller ones.
+_SIZES = ("Mini-ITX", "Micro ATX", "ATX")
 _SAME_SIZE = {"Thin Mini-ITX": "Mini-ITX"}
 _SMALL_CASES = ("Mini ITX", "HTPC", "Slim")
 
@@ -45,7 +48,7 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An outcome with its phrase and figures; a relation that holds gives None instead."""
+    """A finding with its phrase and figures; a relation that holds gives None instead."""
 
     outcome: Outcome
     check: Check
@@ -86,7 +89,7 @@ def _check(check: Check, phrase: str, **slots: object) -> Judgement:
 
 
 def _room(check: Check, phrase: str) -> Callable[[float | None, float | None], Judged]:
-    """A size against the room for it."""
+    """Compare a size with the space for it."""
 
     def judge(have: float | None, room: float | None) -> Judged:
         if have is None or room is None:
@@ -110,7 +113,7 @@ def _socket(cpu: tuple[str, str], board: tuple[str | None, str]) -> Judged:
 
 def _memory_of_cpu(types: tuple[str, ...], board: str | None) -> Judged:
     if board is None:
-        return None  # said by the board's relation with the memory
+        return None  # the relation of board and memory reports this
     if not types:
         return _unknown(Check.MEMORY_KIND, "memory_kind_cpu", have=board)
     if board in types:
@@ -241,7 +244,7 @@ def _connectors(cards: tuple[Plugs, ...], supply: tuple[int | None, int | None])
     if eight is None or twelve is None:
         needs = missing or any(six or pins or volts for six, pins, volts, _ in known)
         return _unknown(Check.CONNECTORS, "connectors") if needs else None
-    # A 6+2 connector serves a 6-pin socket too. A 12 V socket takes the supply's own cable first.
+    # A 6+2 plug also fits a 6-pin socket. For a 12 V socket, the supply's own cable is used first.
     pins = sum(six + eights for six, eights, _, _ in known)
     sockets = sorted((watts for _, _, volts, watts in known for _ in range(volts)), reverse=True)
     adapted = sum(math.ceil(watts / ADAPTER_WATTS) for watts in sockets[twelve:])
@@ -304,7 +307,7 @@ def _widest(values: list[float | None]) -> float | None:
 
 
 def _covered(cards: tuple[GraphicsCard, ...]) -> Key:
-    """Case slots that the cards cover, each a whole number of them."""
+    """Case slots that the cards cover; each card takes a whole number."""
     widths = [card.slot_width for card in cards]
     return None if None in widths else sum(math.ceil(w) for w in widths if w is not None)
 

@@ -1,7 +1,7 @@
 """The models worth running first, and the best model for each use.
 
-Models are ordered by `worth`: the score of their answers (`shiomi.rig.model.quality`), less what
-the format loses, and a bonus for speed beyond the floor. Models that are slower than the floor,
+Models are ordered by `worth`: the score of their answers (`shiomi.rig.model.quality`), minus the
+loss by the format, plus a bonus for speed above the floor. Models that are slower than the floor,
 or that may not fit, come last.
 """
 

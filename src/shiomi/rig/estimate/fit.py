@@ -1,7 +1,8 @@
-"""Which models run on a machine: in what format, where they lie, how fast, with how much context.
+"""The models that run on a machine: their format, place, speed and context.
 
-Each model is tried whole on the fewest GPUs that hold it in four bits or more; then with its
-experts in the system's memory, if that is fast enough; then in fewer bits; then all of it there.
+Each model is tried in this order: whole on the fewest GPUs that hold it in four bits or more; with
+its experts in the system's memory, if that is fast enough; in fewer bits; whole in the system's
+memory.
 Of the formats that fit, the most exact one that meets the target speed is used, else the fastest.
 """
 
@@ -38,9 +39,11 @@ __all__ = [
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
-SYSTEM_GIB = 2.0  # of the system's memory, for everything else
+SYSTEM_GIB = 2.0  # GiB of the system's memory for everything else
 SYSTEM_SHARE = 0.1
-EXACT_BITS = 4.0  # per weight of the layers; formats below lose more than most people want
+EXACT_BITS = (
+    4.0  # bits per weight of the layers; smaller formats lose too much quality for most people
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +159,8 @@ def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
         return most if fits_with(most) else 0
     if fits_with(most):
         return most
-    low, high = 0, -(-most // LEAST_CONTEXT)  # fits, does not fit, in steps
+    # In steps: the largest that fits, and the smallest that does not.
+    low, high = 0, -(-most // LEAST_CONTEXT)
     while high - low > 1:
         middle = (low + high) // 2
         if fits_with(middle * LEAST_CONTEXT):
@@ -202,7 +206,7 @@ class _Task:
             return self.with_context(first)
         if not found:
             return None
-        if all(x.decode is None for x in found):  # the most exact that surely fits
+        if all(x.decode is None for x in found):  # the most exact format that surely fits
             return self.with_context(max(found, key=lambda x: x.sure))
         return self.with_context(max(found, key=lambda x: x.decode.value if x.decode else 0.0))
 

@@ -1,6 +1,6 @@
-"""What newer engines changed since the coefficients were fitted, and layers those rows lack.
+"""Changes of newer engines since the coefficients were fitted, and layers that those rows lack.
 
-The rows of 2024 are of Llama 3 alone, those of the community of dense models. Since then the
+The rows of 2024 only have Llama 3, the community's rows only dense models. Since then the
 engines launch a layer's work in less time (CUDA graphs) and unpack quantised weights faster, while
 layers with experts or states take longer per layer than dense ones. The changes are fitted on rows
 of other people (`python -m benchmarks.rig.people`) and are in `data/people.json`. An engine with a
@@ -40,7 +40,7 @@ def newer_seconds(
 ) -> float:
     """Return the seconds that a step takes longer, negative if shorter, than `chosen` says.
 
-    `terms` are those of one decoding step, unweighted.
+    `terms` are the unweighted terms of one decoding step.
     """
     if "@" in engine:
         return 0.0

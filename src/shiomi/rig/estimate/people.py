@@ -1,4 +1,4 @@
-"""Correct estimates by what other people measure on their own machines, and bound them.
+"""Correct and bound estimates by measurements of other people on their own machines.
 
 The coefficients are of a few tables, each measured by one person with one version of an engine.
 `data/people.json` has, per kind of model and age of the coefficients, the usual ratio of measured
@@ -26,10 +26,11 @@ from shiomi.rig.model.model import LayerKind, Model
 __all__ = ["KINDS", "age_of", "as_people_measure", "correction", "fastest", "kind_of"]
 
 KINDS = ("plain", "mixed", "experts")
-_READING = 4  # of the terms of a step: weights, then caches of three kinds
+_READING = 4  # indices of a step's terms: weights, then caches of three kinds
 _OLD = "2024"
 _DOUBTS = {"experts", "everything"}  # weights in RAM, or an architecture that nobody measured
-_REPEATS = (0.93, 1.08)  # of one model on one machine; other formats, contexts and prompts
+# Bounds for one model on one machine, over other formats, contexts and prompts.
+_REPEATS = (0.93, 1.08)
 
 
 def kind_of(model: Model) -> str:
@@ -99,9 +100,9 @@ def as_people_measure(
 ) -> Estimate:
     """Return the corrected estimate with bounds that hold on other people's machines.
 
-    `phase` is "decode" or "prefill"; an estimate in seconds is divided by the factor. `most` is
-    what physics allows. `calibration` is a measurement on this machine: other models share a part
-    of what it differs by.
+    `phase` is "decode" or "prefill"; an estimate in seconds is divided by the factor. `most` is the
+    physical limit. `calibration` is a measurement on this machine: a part of its deviation
+    also applies to other models.
     """
     table = people_table()
     factor, low, high = correction(model, gpu, phase)

@@ -109,7 +109,7 @@ def believable(rows: Iterable[SharedRow]) -> tuple[list[SharedRow], list[str]]:
 
 
 def activate_rows(file: Path | None) -> None:
-    """Use the imported rows of a file; without one, those of nobody."""
+    """Use the imported rows of a file; without a file, use none."""
     _factors.clear()
     _paths[:] = [file] if file is not None and file.exists() else []
 

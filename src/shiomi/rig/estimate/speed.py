@@ -62,7 +62,7 @@ _SPECULATION = (1.4, 1.77, 2.2)
 
 
 def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
-    """Return the tokens per second that all users together are written.
+    """Return the tokens per second that are written for all users together.
 
     Assume that the model and its caches fit; `memory` checks that. `people` corrects and bounds
     this by what other people measure.
@@ -245,7 +245,7 @@ def _split_seconds(
 
 
 def _speculated(found: Estimate, setting: Setting) -> Estimate:
-    """Return the speed with drafted tokens; several users leave less to gain, which is ignored."""
+    """Return the speed with drafted tokens. The smaller gain with several users is ignored."""
     if not setting.speculation:
         return found
     least, likely, most = _SPECULATION

@@ -230,7 +230,7 @@ def _moments(
         (16.0 * parameters, last),
         (20.0 * parameters, 0.0),
     ]
-    # The backward pass of the small views is done, that of the large ones is not.
+    # The backward pass is done for the small views, but not for the large ones.
     if len(views.sides(shape)) > 1:
         waiting = largest * shape.depth * (REMEMBERED if checkpointing else block)
         copies = 0.0 if checkpointing else copies

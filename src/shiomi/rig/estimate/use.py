@@ -16,7 +16,7 @@ from shiomi.rig.model.quality import Quality, format_loss, knowledge, quality_ta
 __all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "worth"]
 
 _LEAST_BITS = 2.5
-_MOST_BONUS = 4.0  # points that speed beyond the floor adds at most
+_MOST_BONUS = 4.0  # the most points for speed above the floor
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Use:
     floor: Floor
     purpose: str = "chat"
     facts: bool = True  # answers need facts, so that the model's size counts
-    language: str | None = None  # that the makers must name, ISO 639
+    language: str | None = None  # language that the makers must name, ISO 639
 
     def score(self, known: KnownModel, quality: Quality) -> tuple[float, bool]:
         """Return the score of a model for this use, and whether it is in the table."""
@@ -76,16 +76,16 @@ def find_use(name: str) -> Use:
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A model that is usable on a machine, and what it is worth there."""
+    """A usable model on a machine, and its worth there."""
 
     runs: Runs
-    score: float  # of the answers, less what the format loses
+    score: float  # score of the answers, minus the loss by the format
     listed: bool  # the score is from the table, not by rule
     worth: float  # score and a bonus for speed
 
 
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
-    """Return what a run is worth: the score, and 1.5 points per doubling of the lower bound."""
+    """Return the worth of a run: the score, and 1.5 points per doubling of the lower bound."""
     score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)
     bonus = 0.0

@@ -3,8 +3,8 @@
 `data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, each with its
 basis, date and source. A model that is not listed gets a score by rule: capacity is the geometric
 mean of all parameters and of the parameters read per token, and one year counts as a doubling of
-it. The rule was fitted by eye to the table and takes three points off, because nobody published a
-score.
+it. The rule was fitted by eye to the table, and subtracts three points because there is no
+published score.
 
 The index measures reasoning and agents. Models below 32 B trail larger ones in facts at the same
 index (artificialanalysis.ai, sub-32b-open-weights, 2026-04-14). `knowledge` adds points for size
@@ -37,7 +37,7 @@ __all__ = [
 QUALITY_DATE = "2026-11-29"
 COLUMNS = ("chat", "code", "long")
 _FIRST_YEAR = 2023
-_RULE = (34.4, 9.0, 4.0)  # doublings at the score of the last figure, points per doubling
+_RULE = (34.4, 9.0, 4.0)  # (doublings, score, points per doubling)
 _MOST = 50.0
 _MOST_BYTES = 1_000_000
 # Points that a format of at least these bits per weight loses: 32 times the divergence from the

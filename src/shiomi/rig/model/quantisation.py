@@ -1,4 +1,4 @@
-"""Real bits per weight, not those of the name: Q4_K_M takes 4.89, not 4.
+"""Real bits per weight, which differ from the name: Q4_K_M takes 4.89, not 4.
 
 One file mixes formats: the output projection and the embedding table have others than the layers,
 and weigh more in small models. So a quantisation has a figure for each of the three, and the size

@@ -46,7 +46,7 @@ def render_budget_page(
     default = answers[_key(*shown)]
     within = [x for x in default if x["price"] <= budget]
     most = max((x["price"] for found in answers.values() for x in found), default=budget)
-    step = max(1, budget // _STEPS)  # so that the slider can stand at the budget
+    step = max(1, budget // _STEPS)  # so that the slider can be at the budget
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     source = resources.files(__package__).joinpath("templates/budget.html.j2")
     template = environment.from_string(source.read_text(encoding="utf-8"))

@@ -202,7 +202,7 @@ def _broken(name: str, room: int) -> str:
 
 
 def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
-    """Each cell in two parts: the figure, and what belongs to it."""
+    """Each cell in two parts: the figure and its bounds."""
     needed = runs.memory.total.value
     if runs.place is Place.RAM:
         needed += runs.memory.host.value

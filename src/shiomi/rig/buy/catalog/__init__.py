@@ -105,7 +105,7 @@ def load_catalog(folder: Path | None = None) -> Catalog:
 
 
 def _doubt_odd_powers(catalog: Catalog) -> None:
-    """Treat a card's power as unknown if it is far from that of other cards with its chipset.
+    """Treat a card's power as unknown if it differs much from other cards with its chipset.
 
     Factory settings move a card's power by a fifth; a 3060 Ti of 750 W is a mistake for the power
     supply it recommends.

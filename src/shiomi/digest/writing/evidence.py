@@ -14,11 +14,11 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import PassageKind, Reading, Thread, ThreadState
 from shiomi.digest.writing.sentences import visible
 
-__all__ = ["Evidence", "Item", "ItemKind", "gather"]
+__all__ = ["MOST_RELATED", "Evidence", "Item", "ItemKind", "gather"]
 
 MOST_ITEMS = 200  # of one story; a thread's best comments come first in its passages
 LONGEST_TITLE = 1_000
-MOST_RELATED = 5  # threads tied to the story whose titles are evidence
+MOST_RELATED = 5  # threads tied to the story that are printed, and whose titles are evidence
 
 
 class ItemKind(StrEnum):

@@ -10,7 +10,7 @@ from shiomi.digest.languages import Language
 from shiomi.digest.ranking import Ranked
 from shiomi.digest.thread import Thread
 from shiomi.digest.week import Week
-from shiomi.digest.writing.evidence import Evidence, Item, ItemKind, gather
+from shiomi.digest.writing.evidence import MOST_RELATED, Evidence, Item, ItemKind, gather
 from shiomi.digest.writing.extract import Quote, extract
 from shiomi.digest.writing.grounded import Grounded, quotation
 from shiomi.digest.writing.model import ModelWriter
@@ -50,7 +50,7 @@ def write_topic(
         attention=tuple(attention),
         technical=tuple(technical),
         implications=tuple(parts.implications()),
-        related=tuple(related),
+        related=tuple(related[:MOST_RELATED]),
         score=ranked.score,
         reasons=ranked.reasons,
     )

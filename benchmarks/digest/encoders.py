@@ -62,7 +62,8 @@ def static(encode: Callable[[list[str]], Floats], texts: list[str]) -> Floats:
     for row, words in enumerate(split):
         for word in words:
             found[row] += frequency[word_hash(word) % len(frequency)] * vectors[place[word]]
-    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    lengths: np.ndarray = np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
+    return np.asarray(found / lengths)
 
 
 def cosines(titles: Floats, slugs: Floats, has: NDArray[np.bool_]) -> Floats:

@@ -19,7 +19,7 @@ from shiomi.digest.config import Config
 from shiomi.digest.document import Digest, Origin, Sentence, Topic, Trend
 from shiomi.digest.languages import Language, load_language
 from shiomi.digest.render.html import page_context, templates
-from shiomi.digest.render.page import Page, Source, Theme, lay_out
+from shiomi.digest.render.page import DigestPage, ThemeBlock, ThreadRow, lay_out
 from shiomi.digest.story import Link, Story
 from shiomi.digest.thread import PassageKind, Thread, community_label
 from shiomi.digest.untrusted import clean, language_of, shorten
@@ -61,7 +61,7 @@ def stylesheet() -> tuple[str, str]:
 class _Listed:
     """A hit of a search, ready to be shown."""
 
-    source: Source
+    source: ThreadRow
     posted: str
     snippet: str  # "" if it is the title
     snippet_lang: str | None
@@ -70,7 +70,7 @@ class _Listed:
 @dataclass(frozen=True, slots=True)
 class _ThemeWeek:
     last: str
-    theme: Theme
+    theme: ThemeBlock
     communities: str = ""
 
 
@@ -295,13 +295,13 @@ class Pages:
         except (ValueError, OverflowError, OSError):
             return self._say("render.unknown")
 
-    def _laid_out(self, story: Story, related: Sequence[Thread] = ()) -> Page:
+    def _laid_out(self, story: Story, related: Sequence[Thread] = ()) -> DigestPage:
         """A digest page with the story as its only topic, so that it looks as in a digest."""
         first = story.threads[0]
         topic = Topic(story, first.title, first.link, _quotes(story), (), (), tuple(related))
         return self._bare((topic,))
 
-    def _bare(self, topics: tuple[Topic, ...] = (), trends: tuple[Trend, ...] = ()) -> Page:
+    def _bare(self, topics: tuple[Topic, ...] = (), trends: tuple[Trend, ...] = ()) -> DigestPage:
         week = Week(datetime.now(UTC).date(), self.zone)
         return lay_out(Digest(week, self.code, int(time.time()), topics, trends), self.language)
 
@@ -342,12 +342,12 @@ class Pages:
             )
         return listed
 
-    def _theme(self, week: SubjectWeek) -> Theme:
+    def _theme(self, week: SubjectWeek) -> ThemeBlock:
         digest = Digest(Week(date.fromisoformat(week.last), self.zone), self.code,
                         int(time.time()), (), (), (week.subject,))  # fmt: skip
         return lay_out(digest, self.language).subjects[0]
 
-    def _themes(self, last: str, trends: tuple[Trend, ...]) -> tuple[Theme, ...]:
+    def _themes(self, last: str, trends: tuple[Trend, ...]) -> tuple[ThemeBlock, ...]:
         week = Week(date.fromisoformat(last), self.zone)
         digest = Digest(week, self.code, int(time.time()), (), trends)
         return lay_out(digest, self.language).trends

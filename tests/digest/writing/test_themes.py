@@ -9,7 +9,7 @@ from shiomi.digest.languages import load_language
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
 from shiomi.digest.trends import TrendEvidence
-from shiomi.digest.watch import CommunityStrength, Quote, SubjectEvidence
+from shiomi.digest.watch import CommunityStrength, SideQuote, SubjectEvidence
 from shiomi.digest.week import Week
 from shiomi.digest.writing import write_subject, write_trend
 
@@ -65,7 +65,7 @@ VOICES = (
 )
 
 
-def subject(threads: tuple[Thread, ...], quotes: tuple[Quote, ...] = ()) -> SubjectEvidence:
+def subject(threads: tuple[Thread, ...], quotes: tuple[SideQuote, ...] = ()) -> SubjectEvidence:
     rows = (
         CommunityStrength("hackernews", 2, 1.0, 1.5),
         CommunityStrength("lobsters", 1, 0.5, 0.9, 1),
@@ -76,7 +76,7 @@ def subject(threads: tuple[Thread, ...], quotes: tuple[Quote, ...] = ()) -> Subj
 
 def test_a_subject_tells_its_week_and_quotes_communities_side_by_side() -> None:
     quotes = tuple(
-        Quote(t.community, t, t.passages[0], "contrast")
+        SideQuote(t.community, t, t.passages[0], "contrast")
         for t in (thread("hackernews", 1, VOICES[0]), thread("lobsters", 3, VOICES[1]))
     )
     written = write_subject(subject(THREADS, quotes), JA, WEEK)
@@ -100,6 +100,6 @@ def test_a_subject_without_threads_says_so() -> None:
 def test_one_voice_alone_is_not_set_side_by_side() -> None:
     one = thread("hackernews", 1, VOICES[0])
     written = write_subject(
-        subject(THREADS, (Quote("hackernews", one, one.passages[0], "order"),)), JA
+        subject(THREADS, (SideQuote("hackernews", one, one.passages[0], "order"),)), JA
     )
     assert all(sentence.origin is Origin.TEMPLATE for sentence in written.sentences)

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
 from shiomi.digest.render.charts import Series, bar, lines_over_time, weekly_bars
-from shiomi.digest.render.page import Line, Page, Theme, TopicPage, lay_out
+from shiomi.digest.render.page import DigestPage, Line, ThemeBlock, TopicPage, lay_out
 
 __all__ = ["page_context", "render_entry", "render_html", "render_index", "templates"]
 
@@ -44,7 +44,7 @@ def render_index(digests: Iterable[Digest], language: Language) -> str:
     return templates().get_template("index.html.j2").render(page_context(language), pages=pages)
 
 
-def render_entry(page: Page, language: Language) -> str:
+def render_entry(page: DigestPage, language: Language) -> str:
     """A digest as an HTML fragment for feeds: no charts, no style, absolute links only."""
     return templates().get_template("entry.html.j2").render(page_context(language), page=page)
 
@@ -149,7 +149,7 @@ def _points_chart(context: Context, topic: TopicPage) -> _PointsChart | None:
     return _PointsChart(svg, tuple(keys), span)
 
 
-def _weeks_chart(context: Context, theme: Theme) -> Markup:
+def _weeks_chart(context: Context, theme: ThemeBlock) -> Markup:
     say = context["say"]
     counts = say("render.comma").join(map(str, theme.counts))
     return weekly_bars(theme.counts, say("render.chart_weeks"), say("render.weekly", counts=counts))

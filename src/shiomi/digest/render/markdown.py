@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
-from shiomi.digest.render.page import Line, Link, Page, Source, Theme, TopicPage, lay_out
+from shiomi.digest.render.page import (
+    Anchor,
+    DigestPage,
+    Line,
+    ThemeBlock,
+    ThreadRow,
+    TopicPage,
+    lay_out,
+)
 
 __all__ = ["escape_markdown", "render_markdown"]
 
@@ -44,7 +52,7 @@ class _Markdown:
     def __init__(self, language: Language) -> None:
         self._say = language.phrase
 
-    def page(self, page: Page) -> str:
+    def page(self, page: DigestPage) -> str:
         say = self._say
         blocks = [f"# {say('render.title', date=page.date)}"]
         if page.gaps:
@@ -94,7 +102,7 @@ class _Markdown:
             return named
         return say("render.source_with_article", sources=named, article=self.link(topic.article))
 
-    def theme(self, theme: Theme, *, weekly: bool = False) -> str:
+    def theme(self, theme: ThemeBlock, *, weekly: bool = False) -> str:
         say = self._say
         heading = escape_markdown(theme.name)
         if theme.rising:
@@ -107,7 +115,7 @@ class _Markdown:
             blocks.append(f"{say('render.threads')}: {self.threads(theme.threads)}")
         return "\n".join(blocks[:2]) + "".join(f"\n\n{block}" for block in blocks[2:])
 
-    def threads(self, sources: Sequence[Source]) -> str:
+    def threads(self, sources: Sequence[ThreadRow]) -> str:
         return self.join(
             self._say(
                 "render.source_with_counts",
@@ -132,7 +140,7 @@ class _Markdown:
         return self._say("render.comma").join(parts)
 
     @staticmethod
-    def link(link: Link) -> str:
+    def link(link: Anchor) -> str:
         text = escape_markdown(link.text)
         if link.href is None:
             return text

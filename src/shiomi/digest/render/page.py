@@ -17,7 +17,7 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread, community_label
 from shiomi.digest.untrusted import clean, language_of, safe_link, shorten
 
-__all__ = ["Line", "Link", "Page", "Source", "Theme", "TopicPage", "lay_out"]
+__all__ = ["Anchor", "DigestPage", "Line", "ThemeBlock", "ThreadRow", "TopicPage", "lay_out"]
 
 _TITLE = 200  # characters of a title that are shown; the link is kept
 _LISTED_TITLE = 100  # the same for a row of titles
@@ -27,7 +27,7 @@ _LISTED = 6  # threads shown under a trend or a subject
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class Anchor:
     """A text with a link, or only the text if the address cannot be trusted."""
 
     text: str
@@ -41,16 +41,16 @@ class Line:
 
     text: str
     lang: str | None = None
-    quoted_from: Link | None = None
+    quoted_from: Anchor | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ThreadRow:
     """One thread of a story: its link, and its counts as last read for this digest."""
 
     thread: Thread
-    link: Link  # text: the community's name
-    title: Link
+    link: Anchor  # text: the community's name
+    title: Anchor
     counts: str  # "146ポイント・72件のコメント、2025-11-16 09:00 JST 時点"
     points: str  # "146" or "不明"
     comments: str
@@ -65,13 +65,13 @@ class TopicPage:
     """A topic; the field names are the format's labels."""
 
     number: int  # from 1
-    heading: Link
-    article: Link | None  # the page the threads are about; text: its host
-    sources: tuple[Source, ...]
+    heading: Anchor
+    article: Anchor | None  # the page the threads are about; text: its host
+    sources: tuple[ThreadRow, ...]
     attention: tuple[Line, ...]
     technical: tuple[Line, ...]
     implications: tuple[Line, ...]
-    related: tuple[Source, ...]
+    related: tuple[ThreadRow, ...]
 
     @property
     def most_comments(self) -> int:
@@ -81,19 +81,19 @@ class TopicPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Theme:
+class ThemeBlock:
     """A trend or a watched subject."""
 
     name: str
     lang: str | None
     lines: tuple[Line, ...]
-    threads: tuple[Source, ...]
+    threads: tuple[ThreadRow, ...]
     counts: tuple[int, ...]  # threads per week, oldest first, this week last
     rising: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class DigestPage:
     """One digest, ready for any format."""
 
     language: str
@@ -102,8 +102,8 @@ class Page:
     zone: str
     as_of: str  # "2025-11-17 00:00 JST"
     topics: tuple[TopicPage, ...]
-    trends: tuple[Theme, ...]
-    subjects: tuple[Theme, ...]
+    trends: tuple[ThemeBlock, ...]
+    subjects: tuple[ThemeBlock, ...]
     notes: tuple[str, ...]
     gaps: tuple[str, ...]  # a sentence for each community that is missing or incomplete
 
@@ -118,7 +118,7 @@ class Page:
         return sum(len({one.link.text for one in topic.sources}) > 1 for topic in self.topics)
 
 
-def lay_out(digest: Digest, language: Language) -> Page:
+def lay_out(digest: Digest, language: Language) -> DigestPage:
     """The page of a digest, in `language`."""
     threads = [thread for topic in digest.topics for thread in topic.story.threads]
     threads += [thread for subject in digest.subjects for thread in subject.threads]
@@ -132,10 +132,10 @@ class _Layout:
     language: Language
     discussions: frozenset[str]  # the hosts that the digest's threads are held on
 
-    def page(self) -> Page:
+    def page(self) -> DigestPage:
         digest = self.digest
         first = datetime.fromtimestamp(digest.week.start, ZoneInfo(digest.week.zone)).date()
-        return Page(
+        return DigestPage(
             language=digest.language,
             date=digest.week.last.isoformat(),
             first=first.isoformat(),
@@ -172,9 +172,9 @@ class _Layout:
             related=tuple(map(self.source, topic.related)),
         )
 
-    def theme(self, theme: Trend | Subject) -> Theme:
+    def theme(self, theme: Trend | Subject) -> ThemeBlock:
         name = shorten(clean(theme.name), _TITLE) or self.language.phrase("render.untitled")
-        return Theme(
+        return ThemeBlock(
             name=name,
             lang=self.foreign(name),
             lines=self.lines(theme.sentences),
@@ -194,21 +194,21 @@ class _Layout:
             laid_out.append(Line(text, lang, quoted_from))
         return tuple(laid_out)
 
-    def quoted_from(self, sentence: Sentence) -> Link:
+    def quoted_from(self, sentence: Sentence) -> Anchor:
         """Return the community if its thread is quoted, else the site of the quoted page."""
         href = safe_link(sentence.link)
         community = sentence.evidence[0].rpartition(":")[0] if sentence.evidence else ""
         if href and (not community or _host(href) not in self.discussions):
-            return Link(_host(href), href)
-        return Link(_community(community) or self.language.phrase("render.unknown"), href)
+            return Anchor(_host(href), href)
+        return Anchor(_community(community) or self.language.phrase("render.unknown"), href)
 
-    def source(self, thread: Thread) -> Source:
+    def source(self, thread: Thread) -> ThreadRow:
         known = [one for one in thread.readings if one.time <= self.digest.as_of]
         reading = known[-1] if known else None
         counted = reading is not None or thread.community not in _UNCOUNTED
-        return Source(
+        return ThreadRow(
             thread=thread,
-            link=Link(_community(thread.community), safe_link(thread.link)),
+            link=Anchor(_community(thread.community), safe_link(thread.link)),
             title=self.title(thread.title, thread.link, _LISTED_TITLE),
             counts=self.language.counts(reading, self.digest.week.zone, listed=True)
             if counted
@@ -239,9 +239,9 @@ class _Layout:
         """A time on the week's own clock: "2025-11-16 09:00 JST"."""
         return self.language.moment(time, self.digest.week.zone)
 
-    def title(self, title: str, link: str, limit: int) -> Link:
+    def title(self, title: str, link: str, limit: int) -> Anchor:
         text = shorten(clean(title), limit) or self.language.phrase("render.untitled")
-        return Link(text, safe_link(link), self.foreign(text))
+        return Anchor(text, safe_link(link), self.foreign(text))
 
     def foreign(self, text: str) -> str | None:
         """Return the language of `text` if it differs from the page's."""
@@ -253,12 +253,12 @@ def _community(community: str) -> str:
     return shorten(clean(community_label(community)), 60)
 
 
-def _article(story: Story, heading: str | None) -> Link | None:
+def _article(story: Story, heading: str | None) -> Anchor | None:
     """Return the page that the heading's thread links to, else the first page of the story."""
     for thread in sorted(story.threads, key=lambda t: safe_link(t.link) != heading):
         href = safe_link(thread.url)
         if href and href != heading and href not in {safe_link(t.link) for t in story.threads}:
-            return Link(_host(href), href)
+            return Anchor(_host(href), href)
     return None
 
 

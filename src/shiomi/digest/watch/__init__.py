@@ -1,6 +1,6 @@
 """Watch: follow a named subject over weeks, with its strength in each community."""
 
-from shiomi.digest.watch.side_by_side import Quote
+from shiomi.digest.watch.side_by_side import SideQuote
 from shiomi.digest.watch.watch import (
     CommunityStrength,
     SubjectEvidence,
@@ -12,7 +12,7 @@ from shiomi.digest.watch.watch import (
 
 __all__ = [
     "CommunityStrength",
-    "Quote",
+    "SideQuote",
     "SubjectEvidence",
     "chance_of",
     "matcher",

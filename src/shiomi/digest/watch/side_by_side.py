@@ -17,7 +17,7 @@ from importlib.resources import files
 from shiomi.digest.terms import normalized
 from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
 
-__all__ = ["Quote", "side_by_side", "tone"]
+__all__ = ["SideQuote", "side_by_side", "tone"]
 
 SHORTEST, LONGEST = 40, 4000  # characters of a passage worth quoting from
 OPPOSED = 2.0  # words of one tone more than of the other, on each side, that make a contrast
@@ -25,7 +25,7 @@ _NEGATED = re.compile(r"\b(?:no|not|never|nothing|hardly)\b|n't\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class SideQuote:
     """A passage of one community on the subject, shown next to another community's."""
 
     community: str
@@ -62,13 +62,13 @@ def tone(text: str) -> float:
 
 def side_by_side(
     threads: Iterable[Thread], *, about: Callable[[str], bool], most: int = 3
-) -> tuple[Quote, ...]:
+) -> tuple[SideQuote, ...]:
     """At most one quote for each community, for at most `most` of them; () below two.
 
     `about` returns whether a text is about the subject. Such passages come before other passages of
     its threads.
     """
-    candidates: dict[str, list[Quote]] = {}
+    candidates: dict[str, list[SideQuote]] = {}
     for thread in threads:
         if thread.state is not ThreadState.LIVE:
             continue
@@ -79,7 +79,7 @@ def side_by_side(
             if not SHORTEST <= len(passage.text) <= LONGEST:
                 continue
             if titled or about(passage.text):
-                quote = Quote(thread.community, thread, passage, "", tone(passage.text))
+                quote = SideQuote(thread.community, thread, passage, "", tone(passage.text))
                 candidates.setdefault(thread.community, []).append(quote)
     if len(candidates) < 2:
         return ()
@@ -92,7 +92,7 @@ def side_by_side(
     return (*pair, *rest)[:most]
 
 
-def _order(quote: Quote, about: Callable[[str], bool]) -> tuple[bool, bool, int, int, str]:
+def _order(quote: SideQuote, about: Callable[[str], bool]) -> tuple[bool, bool, int, int, str]:
     """Passages that name the subject first, then comments, then by rating and age."""
     passage = quote.passage
     return (
@@ -104,15 +104,15 @@ def _order(quote: Quote, about: Callable[[str], bool]) -> tuple[bool, bool, int,
     )
 
 
-def _rated(quote: Quote) -> Quote:
+def _rated(quote: SideQuote) -> SideQuote:
     by = "order" if quote.passage.points is None else "rating"
-    return Quote(quote.community, quote.thread, quote.passage, by, quote.tone)
+    return SideQuote(quote.community, quote.thread, quote.passage, by, quote.tone)
 
 
-def _contrast(candidates: list[list[Quote]]) -> tuple[Quote, ...]:
+def _contrast(candidates: list[list[SideQuote]]) -> tuple[SideQuote, ...]:
     """The two passages of different communities most opposed in tone, praise first; or ()."""
     best: tuple[float, bool, str, str] | None = None
-    pair: tuple[Quote, ...] = ()
+    pair: tuple[SideQuote, ...] = ()
     for place, ours in enumerate(candidates):
         for theirs in candidates[place + 1 :]:
             for one in (_extreme(ours, 1.0), _extreme(ours, -1.0)):
@@ -124,8 +124,8 @@ def _contrast(candidates: list[list[Quote]]) -> tuple[Quote, ...]:
                 key = -abs(one.tone - other.tone), apart, one.passage.link, other.passage.link
                 if best is None or (key[1], key[0], *key[2:]) < (best[1], best[0], *best[2:]):
                     best, pair = key, tuple(sorted((one, other), key=lambda q: -q.tone))
-    return tuple(Quote(q.community, q.thread, q.passage, "contrast", q.tone) for q in pair)
+    return tuple(SideQuote(q.community, q.thread, q.passage, "contrast", q.tone) for q in pair)
 
 
-def _extreme(quotes: list[Quote], sign: float) -> Quote:
+def _extreme(quotes: list[SideQuote], sign: float) -> SideQuote:
     return max(quotes, key=lambda q: sign * q.tone)

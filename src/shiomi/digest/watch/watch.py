@@ -24,12 +24,12 @@ from shiomi.digest.ranking.engagement import Engagement, Standing
 from shiomi.digest.ranking.window import ThreadSource, Window, read_window
 from shiomi.digest.terms import normalized
 from shiomi.digest.thread import PassageKind, Thread, ThreadState
-from shiomi.digest.watch.side_by_side import Quote, side_by_side
+from shiomi.digest.watch.side_by_side import SideQuote, side_by_side
 from shiomi.digest.week import Week
 
 __all__ = [
     "CommunityStrength",
-    "Quote",
+    "SideQuote",
     "SubjectEvidence",
     "matcher",
     "subject_matcher",
@@ -62,7 +62,8 @@ class SubjectEvidence:
     threads: tuple[Thread, ...]  # new this week, the strongest first
     counts: tuple[int, ...]  # threads per week, oldest first, this week last
     communities: tuple[CommunityStrength, ...]  # the strongest first
-    quotes: tuple[Quote, ...]  # side by side, at most one per community; () below two communities
+    # One per community at most; () below two communities.
+    quotes: tuple[SideQuote, ...]
     rising: bool
     usual: float  # threads per week in the weeks before
     terms: tuple[str, ...] = ()  # the watched terms that were found this week

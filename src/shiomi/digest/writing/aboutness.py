@@ -24,7 +24,7 @@ from shiomi.digest.writing.names import folded, latin_words, skeleton
 from shiomi.digest.writing.sentences import is_japanese
 from shiomi.digest.writing.tables import listed_words
 
-__all__ = ["Subject", "stems_of", "support"]
+__all__ = ["Vocabulary", "stems_of", "support"]
 
 # How much more often than by chance a true sentence finds its words.
 LIFT_OF_LATIN = 0.7
@@ -66,7 +66,7 @@ def _entry(word: str) -> _Entry | None:
     return _Entry(row[0], re.compile(rf"(?<![a-z])(?:{stems})"))
 
 
-class Subject:
+class Vocabulary:
     """The words of some texts."""
 
     def __init__(self, texts: Iterable[str]) -> None:
@@ -126,7 +126,7 @@ class _Told:
         return math.log((1 - expected) / (1 - self.chance))
 
 
-def support(text: str, subject: Subject, language: str, *, advice: bool = False) -> float | None:
+def support(text: str, subject: Vocabulary, language: str, *, advice: bool = False) -> float | None:
     """Return the log likelihood ratio of "about the evidence" to "about something else".
 
     None if the sentence has no comparable word.
@@ -137,13 +137,13 @@ def support(text: str, subject: Subject, language: str, *, advice: bool = False)
     return math.fsum(one.weight for one in told) if told else None
 
 
-def _told_in_one(text: str, subject: Subject, lift: float) -> Iterator[_Told]:
+def _told_in_one(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
     common = listed_words("any_story")
     for token in dict.fromkeys(token for token in tokens(text) if token not in common):
         yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), lift)
 
 
-def _told(text: str, subject: Subject, lift: float) -> Iterator[_Told]:
+def _told(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
     """Compare Japanese prose with evidence in another language."""
     for word in dict.fromkeys(latin_words(text)):
         for token in tokens(word):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from shiomi.digest.writing.aboutness import Subject, stems_of, support
+from shiomi.digest.writing.aboutness import Vocabulary, stems_of, support
 from shiomi.digest.writing.extract import tokens
 from shiomi.digest.writing.names import folded, latin_words
 from shiomi.digest.writing.sentences import is_japanese, sentences
@@ -107,7 +107,9 @@ def best_sentences(text: str, texts: Sequence[str], most: int = 5) -> list[str]:
 def _scored(text: str, texts: Sequence[str]) -> list[tuple[float, int, str]]:
     """Return each evidence sentence with its support and its place."""
     rows = [one for item in texts for one in sentences(item)][:MOST_SENTENCES]
-    scored = ((support(text, Subject((row,)), "ja"), place, row) for place, row in enumerate(rows))
+    scored = (
+        (support(text, Vocabulary((row,)), "ja"), place, row) for place, row in enumerate(rows)
+    )
     return [(-9.0 if score is None else score, place, row) for score, place, row in scored]
 
 

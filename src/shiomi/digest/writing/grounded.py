@@ -12,7 +12,7 @@ from shiomi.digest.languages import Language
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.extract import Quote
 from shiomi.digest.writing.grounding import Fault, faults, unquoted
-from shiomi.digest.writing.prompt import LONGEST_SENTENCE, SLOTS, Claim, Draft, Fallen
+from shiomi.digest.writing.prompt import LONGEST_SENTENCE, SLOTS, Draft, DraftClaim, Fallen
 from shiomi.digest.writing.sentences import is_japanese, sentences
 
 __all__ = ["Grounded", "ground", "quotation"]
@@ -113,7 +113,7 @@ def quotation(quote: Quote) -> Sentence:
 
 
 def _sentences(
-    claims: Sequence[Claim], shown: Sequence[Item]
+    claims: Sequence[DraftClaim], shown: Sequence[Item]
 ) -> Iterator[tuple[str, tuple[Item, ...]]]:
     """Yield each sentence of each claim with the items it cites, () if it cites none."""
     for claim in claims:

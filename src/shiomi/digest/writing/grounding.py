@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from shiomi.digest.writing.aboutness import Subject, support
+from shiomi.digest.writing.aboutness import Vocabulary, support
 from shiomi.digest.writing.contradiction import contradictions
 from shiomi.digest.writing.evidence import Item
 from shiomi.digest.writing.names import (
@@ -295,8 +295,8 @@ def _holding(texts: tuple[str, ...]) -> Holding:
 
 
 @lru_cache(maxsize=256)
-def _subject(texts: tuple[str, ...]) -> Subject:
-    return Subject(texts)
+def _subject(texts: tuple[str, ...]) -> Vocabulary:
+    return Vocabulary(texts)
 
 
 @lru_cache(maxsize=256)

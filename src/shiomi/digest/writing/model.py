@@ -22,7 +22,7 @@ from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Usage
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
 from shiomi.digest.writing.local.server import running
-from shiomi.digest.writing.prompt import SLOTS, Claim, Draft, Fallen, messages, schema, shown
+from shiomi.digest.writing.prompt import SLOTS, Draft, DraftClaim, Fallen, messages, schema, shown
 from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
 from shiomi.digest.writing.translated import (
@@ -259,7 +259,7 @@ class ModelWriter:
 
     def _translated(self, evidence: Evidence, language: Language, usage: Usage) -> Draft:
         """Translate sentences of the sources until there are enough. Raises ChatError."""
-        found: dict[str, list[Claim]] = {}
+        found: dict[str, list[DraftClaim]] = {}
         kept: list[str] = []
         deadline = self._deadline if self._deadline is not None else self._clock()
         for source in candidates(evidence):
@@ -273,7 +273,7 @@ class ModelWriter:
                 slot = "lead"
             if source.voiced:
                 text = language.phrase(f"writing.voiced_{source.voiced}", text=text)
-            found.setdefault(slot, []).append(Claim(text, [source.item.number]))
+            found.setdefault(slot, []).append(DraftClaim(text, [source.item.number]))
             kept.append(slot)
             if kept_enough(kept):
                 break

@@ -18,7 +18,7 @@ from shiomi.digest.thread import community_label
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind
 from shiomi.digest.writing.sentences import is_instruction, sentences
 
-__all__ = ["SLOTS", "Claim", "Draft", "Fallen", "messages", "schema", "shown"]
+__all__ = ["SLOTS", "Draft", "DraftClaim", "Fallen", "messages", "schema", "shown"]
 
 LONGEST_ITEM = 2_400  # characters
 SHORTEST_COMMENT = 30  # characters; shorter comments are left out
@@ -29,7 +29,7 @@ SLOTS = {"gloss": 1, "lead": 2, "technical": 2, "voices": 2, "implications": 1}
 """The slots of a draft and how many sentences each takes."""
 
 
-class Claim(msgspec.Struct, frozen=True):
+class DraftClaim(msgspec.Struct, frozen=True):
     """A sentence of the model and the numbers of the items it cites."""
 
     text: str
@@ -39,11 +39,11 @@ class Claim(msgspec.Struct, frozen=True):
 class Draft(msgspec.Struct, frozen=True):
     """The model's answer for one story."""
 
-    gloss: list[Claim] = []
-    lead: list[Claim] = []
-    technical: list[Claim] = []
-    voices: list[Claim] = []
-    implications: list[Claim] = []
+    gloss: list[DraftClaim] = []
+    lead: list[DraftClaim] = []
+    technical: list[DraftClaim] = []
+    voices: list[DraftClaim] = []
+    implications: list[DraftClaim] = []
 
 
 class Fallen(msgspec.Struct, frozen=True):

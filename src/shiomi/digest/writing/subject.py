@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from shiomi.digest.document import Origin, Sentence, Subject
 from shiomi.digest.languages import Language
 from shiomi.digest.thread import community_label
-from shiomi.digest.watch import Quote as SideQuote
+from shiomi.digest.watch import SideQuote as SideQuote
 from shiomi.digest.watch import SubjectEvidence
 from shiomi.digest.week import Week
 from shiomi.digest.writing.evidence import Item, ItemKind

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from shiomi.digest.languages import Language
-from shiomi.digest.writing.aboutness import Subject, support
+from shiomi.digest.writing.aboutness import Vocabulary, support
 from shiomi.digest.writing.contradiction import contradictions
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind
 from shiomi.digest.writing.extract import extract, is_chat
@@ -121,7 +121,7 @@ def is_faithful(source: str, text: str, confidence: float | None) -> bool:
         return False
     if not set(_FIGURE.findall(source)) <= set(_FIGURE.findall(text)):
         return False
-    score = support(text, Subject((source,)), "ja")
+    score = support(text, Vocabulary((source,)), "ja")
     return score is not None and score >= SUPPORT and not any(contradictions(text, (source,)))
 
 

@@ -118,13 +118,13 @@ def _digest(
 
 def _model(config: Config, line: Callable[[str], None], *, quiet: bool) -> ModelWriter | None:
     """Return the writer, whose progress `line` shows; off a terminal stderr gets lines."""
-    from shiomi.digest.writing import ModelWriter, Written
+    from shiomi.digest.writing import ModelWriter, TopicProgress
 
     if not config.writer.wanted:
         return None
     terminal = sys.stderr is not None and sys.stderr.isatty()
 
-    def tell(written: Written) -> None:
+    def tell(written: TopicProgress) -> None:
         line(str(written))
         if written.kept is not None and not (quiet or terminal):
             echo(f"wrote {written}", err=True)

@@ -34,7 +34,7 @@ from shiomi.digest.sources.collect import CollectReport, collect
 from shiomi.digest.sources.http import new_client
 from shiomi.digest.sources.known_feeds import enabled_communities
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter, Written
+from shiomi.digest.writing import ModelWriter, TopicProgress
 from shiomi.service.lease import holding
 from shiomi.service.log import LOG, log_to
 from shiomi.service.notify import Sender, check_addresses, notify, send_by_apprise
@@ -207,7 +207,7 @@ class Service:
         publish(site_files(archive, self.config, week), self.config.out)
         return digest
 
-    def _written(self, written: Written) -> None:
+    def _written(self, written: TopicProgress) -> None:
         """Log each topic of the model, and once a minute what it is at."""
         now = time.monotonic()
         self._sign_of_life()

@@ -23,7 +23,7 @@ from shiomi.digest.render import render_markdown
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter, Written, write_topic
+from shiomi.digest.writing import ModelWriter, TopicProgress, write_topic
 from shiomi.digest.writing.chat import ChatError
 from shiomi.digest.writing.model import parse_draft
 from tests.digest.writing.independent import ungrounded
@@ -538,7 +538,7 @@ def pieces(text: str, size: int = 40) -> list[dict[str, Any]]:
 
 def test_a_streamed_answer_is_read_whole_and_its_tokens_are_told() -> None:
     events = pieces(json.dumps(GOOD, ensure_ascii=False))
-    told: list[Written] = []
+    told: list[TopicProgress] = []
     with serving(lambda h, b: h.stream(*events)) as server:
         config = WriterConfig(server.endpoint, "tiny")
         with ModelWriter(config, tell=told.append) as model:

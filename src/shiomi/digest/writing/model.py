@@ -36,7 +36,7 @@ from shiomi.digest.writing.translated import (
 )
 from shiomi.digest.writing.truth import FEWEST_TOKENS, is_contradicted, question
 
-__all__ = ["ModelWriter", "Written", "parse_draft"]
+__all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
 PATIENCE = 2  # topics in a row that may fail by time or server errors before the model is skipped
@@ -51,7 +51,7 @@ _PASSING = frozenset({"timeout", "server", "cut"})
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class TopicProgress:
     """The model's progress with one topic."""
 
     title: str
@@ -78,7 +78,7 @@ class ModelWriter:
         client: httpx2.Client | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
-        tell: Callable[[Written], None] = lambda _: None,
+        tell: Callable[[TopicProgress], None] = lambda _: None,
     ) -> None:
         """`client` is closed with the writer. `clock` is in seconds, from any origin.
 
@@ -130,7 +130,7 @@ class ModelWriter:
     def _coming(self, tokens: int) -> None:
         """Tell that the answer at hand has this many tokens."""
         before = self.account.topics[self._topic].completion_tokens
-        self._tell(Written(self._heading, before + tokens, self._clock() - self._began))
+        self._tell(TopicProgress(self._heading, before + tokens, self._clock() - self._began))
 
     @property
     def fault(self) -> str | None:
@@ -200,7 +200,7 @@ class ModelWriter:
                 )
             )
         seconds = self._clock() - self._began
-        self._tell(Written(self._heading, usage.completion_tokens, seconds, grounded.kept))
+        self._tell(TopicProgress(self._heading, usage.completion_tokens, seconds, grounded.kept))
         self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
         self.account.dropped += grounded.dropped

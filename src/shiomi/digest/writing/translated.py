@@ -22,7 +22,7 @@ from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences
 __all__ = [
     "MOST_TOKENS",
     "SMALL",
-    "Source",
+    "Original",
     "candidates",
     "is_faithful",
     "is_plain",
@@ -54,7 +54,7 @@ _FIGURE = re.compile(r"\d+(?:\.\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Original:
     """A sentence to translate and the slot of a draft that its translation belongs to."""
 
     slot: str
@@ -63,7 +63,7 @@ class Source:
     voiced: str  # key of the phrase that names who says it, "" for none
 
 
-def candidates(evidence: Evidence) -> list[Source]:
+def candidates(evidence: Evidence) -> list[Original]:
     """Return plain sentences of a story, the most telling first; sources before comments."""
     plain = [
         replace(item, text="\n\n".join(s for s in sentences(item.text) if is_plain(s)))
@@ -75,9 +75,9 @@ def candidates(evidence: Evidence) -> list[Source]:
     found = []
     for place, quote in enumerate(extract(told, most=MOST_TRIES - 4, about=about)):
         voiced = "author" if _FIRST_PERSON.search(quote.text) else ""
-        found.append(Source("technical" if place else "lead", quote.text, quote.item, voiced))
+        found.append(Original("technical" if place else "lead", quote.text, quote.item, voiced))
     voices = extract(said, most=MOST_TRIES - len(found), about=about)
-    return [*found, *(Source("voices", one.text, one.item, "commenter") for one in voices)]
+    return [*found, *(Original("voices", one.text, one.item, "commenter") for one in voices)]
 
 
 def is_plain(sentence: str) -> bool:

@@ -12,7 +12,7 @@ from shiomi.digest.settings import WriterConfig
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.writing.evidence import gather
-from shiomi.digest.writing.model import ModelWriter, Written
+from shiomi.digest.writing.model import ModelWriter, TopicProgress
 
 __all__ = ["Trial", "try_writer"]
 
@@ -55,7 +55,7 @@ def try_writer(
     *,
     topics: int = 8,
     client: httpx2.Client | None = None,
-    tell: Callable[[Written], None] = lambda _: None,
+    tell: Callable[[TopicProgress], None] = lambda _: None,
 ) -> Trial:
     """Ask the model for one topic and measure. Never raises for a server's faults."""
     passages = tuple(Passage(kind, text, _LINK) for kind, text in _TEXTS)

@@ -94,6 +94,8 @@ def test_a_story_has_its_threads_counts_over_time_quotations_and_digests(
     assert "A comment on" in text
     assert 'href="/2020-12-13"' in text
     assert "判定モデルによる同じ話題の確率 90%" in text
+    assert '<span lang="en">' in text
+    assert "titles are alike" in text
 
 
 def test_a_japanese_word_finds_english_threads_and_says_so(client: TestClient) -> None:

@@ -20,7 +20,7 @@ from shiomi.digest.document import Digest, Origin, Sentence, Topic, Trend
 from shiomi.digest.languages import Language, load_language
 from shiomi.digest.render.html import page_context, templates
 from shiomi.digest.render.page import DigestPage, ThemeBlock, ThreadRow, lay_out
-from shiomi.digest.story import Link, Story
+from shiomi.digest.story import Story
 from shiomi.digest.thread import PassageKind, Thread, community_label
 from shiomi.digest.untrusted import clean, language_of, shorten
 from shiomi.digest.week import Week
@@ -138,7 +138,7 @@ class Pages:
             topic=topic,
             listed=[(one, self._moment(one.thread.created)) for one in topic.sources],
             related=topic.related,
-            ties=self._ties(found.story),
+            ties=self._ties(found),
             earlier=told,
             told=found.digests,
         )
@@ -305,26 +305,21 @@ class Pages:
         week = Week(datetime.now(UTC).date(), self.zone)
         return lay_out(Digest(week, self.code, int(time.time()), topics, trends), self.language)
 
-    def _ties(self, story: Story) -> list[str]:
-        """Why each thread after the first is in the story: its strongest tie to an earlier one."""
-        order = {one.uid: place for place, one in enumerate(story.threads)}
+    def _ties(self, found: StoryPage) -> list[tuple[str, str]]:
+        """Why the threads are one story: a sentence for each tie, and the model's reasons."""
         names = {
             one.uid: self._say("site.tied", community=clean(community_label(one.community)),
                                title=shorten(clean(one.title), 60))
-            for one in story.threads
+            for one in found.story.threads
         }  # fmt: skip
-        strongest: dict[str, Link] = {}
-        for link in sorted(story.links, key=lambda one: (-one.score, one.kind, one.a)):
-            strongest.setdefault(max(link.a, link.b, key=order.__getitem__), link)
         ties = []
-        for uid in names.keys() & strongest.keys():
-            link = strongest[uid]
-            other = link.a if link.b == uid else link.b
-            percent = self.language.number(min(99, int(link.score * 100)))
-            reason = self._say(f"site.tie_{link.kind}", percent=percent)
-            ties.append((order[uid], self._say("site.tie", thread=names[uid], other=names[other],
-                                               reason=reason)))  # fmt: skip
-        return [text for _, text in sorted(ties)]
+        for tie in found.ties:
+            percent = self.language.number(min(99, int(tie.link.score * 100)))
+            reason = self._say(f"site.tie_{tie.link.kind}", percent=percent)
+            text = self._say("site.tie", thread=names[tie.link.a], other=names[tie.link.b],
+                             reason=reason)  # fmt: skip
+            ties.append((text, clean("; ".join(tie.reasons))))
+        return ties
 
     def _hits(self, hits: Sequence[Hit]) -> list[_Listed]:
         listed = []

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shiomi.digest.archive import Archive, Hit
@@ -13,8 +14,9 @@ from shiomi.digest.archive.digests import DigestStore
 from shiomi.digest.archive.outcomes import FeedState, OutcomeStore
 from shiomi.digest.archive.status import CommunityStatus, SourceStatus
 from shiomi.digest.document import Digest, Subject, Trend
+from shiomi.digest.linking import Linker, reasons
 from shiomi.digest.linking.stories import story_of
-from shiomi.digest.story import Story
+from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
 from shiomi.site.errors import BadRequestError
 from shiomi.site.glossary import translations
@@ -25,6 +27,7 @@ __all__ = [
     "SearchRequest",
     "SourcesPage",
     "StoryPage",
+    "StoryTie",
     "SubjectWeek",
     "TrendWeek",
     "newest_digests",
@@ -40,6 +43,7 @@ __all__ = [
 PAGE = 20  # hits of a search on one page
 MOST_PAGES = 50
 LONGEST_QUERY = 500  # characters
+MOST_TIES = 20  # of a story that are explained
 WEEKS = 12  # digests that trends and watches look back on
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -77,6 +81,14 @@ class ThreadTitles:
 
 
 @dataclass(frozen=True, slots=True)
+class StoryTie:
+    """The strongest tie of a thread to an earlier one of its story."""
+
+    link: Link
+    reasons: tuple[str, ...] = ()  # of a judged tie, the strongest first, in English
+
+
+@dataclass(frozen=True, slots=True)
 class StoryPage:
     """A story with its related threads, earlier titles and digests."""
 
@@ -84,6 +96,7 @@ class StoryPage:
     related: tuple[Thread, ...]
     earlier_titles: tuple[ThreadTitles, ...]
     digests: tuple[str, ...]  # last days of the digests with this story, newest first
+    ties: tuple[StoryTie, ...] = ()  # why the threads are one story
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +196,32 @@ def story(archive: Archive, uid: str, language: str) -> StoryPage | None:
         tuple(sorted(related.values(), key=lambda one: (one.created, one.uid))),
         tuple(earlier),
         tuple(DigestStore(archive, language).telling(thread.uid for thread in found.threads)),
+        story_ties(found),
     )
+
+
+def story_ties(story: Story) -> tuple[StoryTie, ...]:
+    """For each thread after the first its strongest tie to an earlier one, in order of time."""
+    threads = {one.uid: one for one in story.threads}
+    order = {uid: place for place, uid in enumerate(threads)}
+    strongest: dict[int, Link] = {}
+    for link in sorted(story.links, key=lambda one: (-one.score, one.kind, one.a)):
+        if link.a in order and link.b in order:
+            strongest.setdefault(max(order[link.a], order[link.b]), link)
+    ties = []
+    for _, link in sorted(strongest.items())[:MOST_TIES]:
+        judged = link.kind is LinkKind.SAME_STORY
+        ties.append(StoryTie(link, _reasons(threads[link.a], threads[link.b]) if judged else ()))
+    return tuple(ties)
+
+
+@lru_cache(maxsize=1)
+def _linker() -> Linker:
+    return Linker.load()
+
+
+def _reasons(a: Thread, b: Thread) -> tuple[str, ...]:
+    return tuple(one.text for one in reasons(_linker(), a, b) if one.odds > 0)
 
 
 def read_digest(archive: Archive, last: str, language: str) -> Digest | None:

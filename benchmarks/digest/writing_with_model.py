@@ -42,7 +42,7 @@ def chosen(most: int) -> list[tuple[Ranked, Week]]:
 
 
 def main() -> None:
-    """Write the topics and print what came of them."""
+    """Write the topics and print the results."""
     endpoint, model = sys.argv[1:3]
     most = int(sys.argv[3]) if len(sys.argv) > 3 else 8
     repair = "--no-repair" not in sys.argv

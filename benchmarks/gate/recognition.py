@@ -83,7 +83,8 @@ def ai_robots(name: str, flags: int) -> Patterns:
 
 
 def theirs(patterns: Patterns, groups: Groups) -> tuple[float, float]:
-    """Shares of agents that any pattern finds, and that one finds which is not of that bot."""
+    """Two shares of the agents: those that any pattern matches, and those that a pattern of another
+    bot matches."""
     known = left = 0
     for agents in groups.values():
         found = [[p for p in patterns if p.search(agent)] for agent in agents]

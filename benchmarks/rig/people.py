@@ -269,7 +269,8 @@ def _measured(phase: str) -> Iterator[Row]:
 
 
 def centre(found: Sequence[Case], kind: str, age: str) -> float:
-    """The usual share of a kind, and of an age for prompts; few rows are drawn towards one."""
+    """The usual share of a kind of model, and for prompts of an age. Groups with few rows are
+    shrunk towards 1."""
     if found[0].terms:
         shares = [x.share for x in found if x.kind == kind]
         return math.exp(sum(map(math.log, shares)) / (len(shares) + 3))

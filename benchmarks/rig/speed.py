@@ -287,7 +287,7 @@ KINDS = (
 
 
 def plausible(rows: Sequence[Row]) -> None:
-    """Planted impossible rows flagged, and measured ones not."""
+    """Print how many impossible rows are flagged, and how many measured rows are."""
     good = [_benchmark(row) for row in rows]
     draw = random.Random(20261124)
     print("\nImpossible rows planted into measured ones, and flagged")

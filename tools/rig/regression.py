@@ -184,7 +184,8 @@ def corrections(
 
 
 def after_one_measurement(errors: Sequence[tuple[Row, float]]) -> list[float]:
-    """Return the errors left after the 8B Q4_K_M was measured once on each left-out GPU."""
+    """Return the remaining errors of each held-out GPU after one measurement of an 8B model in
+    Q4_K_M on it."""
     rest = []
     for name in dict.fromkeys(gpu_name(row) for row, _ in errors):
         own = [(r, e) for r, e in errors if r.gpu.name == name and r.gpus == 1]

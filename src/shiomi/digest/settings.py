@@ -180,8 +180,8 @@ class WatchConfig:
     name: str  # "AI規制"
     terms: tuple[str, ...]  # any of these, as a whole word, in a title or text
     rises_by: float = 2.0  # alert when a week has this many times the usual number of threads
-    also: tuple[str, ...] = ()  # if any are given: one of these as well, in the same text
-    never: tuple[str, ...] = ()  # none of these in that text
+    also: tuple[str, ...] = ()  # if any are given: the text must also have one of these words
+    never: tuple[str, ...] = ()  # the text may have none of these words
     description: str = ""  # one line for people: what the subject is
 
 

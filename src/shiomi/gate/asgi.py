@@ -46,7 +46,7 @@ class GateMiddleware:
     Parameters
     ----------
     app
-        The application that answers who is let through.
+        The application behind the gate.
     policy
         A policy, or the path of its file; None: the default policy.
     state

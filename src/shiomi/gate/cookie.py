@@ -59,7 +59,8 @@ class Elsewhere:
     """Counts in a state the networks where one cookie, or one token, is used away from its home.
 
     The first use in a network takes a token from a bucket of the cookie. A use in a known network
-    takes no token. One call takes both tokens. The network's bucket needs longer for a token than
+    takes no token. One call consumes both tokens. The network's bucket needs longer for a token
+    than
     the cookie's bucket, so the wait shows which of them refused.
     """
 

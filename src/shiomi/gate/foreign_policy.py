@@ -271,7 +271,7 @@ def globs(regex: str) -> list[str] | None:
 
 
 def _parts(body: str) -> Iterator[list[str] | None]:
-    """The alternatives at each place of an expression; None is one that is not known."""
+    """The alternatives at each place of an expression; None stands for an unknown place."""
     at = 0
     while at < len(body):
         if body.startswith((".*", ".+"), at):

@@ -42,7 +42,7 @@ class Features:
 
     x: Tensor  # (N, D) float32
     names: Sequence[str]
-    labels: Tensor | None  # (N,) int64, UNLABELLED where a row has none; None: none has one
+    labels: Tensor | None  # (N,) int64, UNLABELLED for a row without a label; None: no labels
     classes: tuple[str, ...] | None  # the names of the classes 0, 1, …
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ __all__ = ["retrieval"]
 
 
 def retrieval(a: Tensor, b: Tensor) -> float:
-    """Return the share of rows of `a` and `b` whose most similar row in the other is their own.
+    """Return the share of rows whose most similar row in the other matrix has the same index.
 
     `a` and `b` (N, D) are features of two views of the same N images; similarity is the cosine of
     features without their common mean. 1 / N is chance. Raises InputError if the shapes differ or

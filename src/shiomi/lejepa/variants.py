@@ -169,7 +169,8 @@ def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:
     statistic = variant.statistic
     if not isinstance(statistic, EppsPulley):
         raise InputError("λ is converted between Epps-Pulley statistics only; tune it for others")
-    # Near N(0, 1), phi_X - phi = -(s^2 - 1) t^2/2 phi: the statistic goes with int t^4 phi^2 w.
+    # Near N(0, 1), phi_X - phi = -(s^2 - 1) t^2/2 phi: the statistic is proportional to int t^4
+    # phi^2 w.
     curvature = sum(
         w * t**4 * math.exp(-t * t)
         for t, w in zip(statistic.points, statistic.weights, strict=True)

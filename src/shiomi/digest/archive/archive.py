@@ -1,4 +1,4 @@
-"""The archive: one database that holds every thread, and answers "as of" any time."""
+"""The archive: one database with every thread, and its state at any past time."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ def search_threads(
 ) -> list[Hit]:
     """The threads with all the words of the query, in any of their texts, best first.
 
-    Better is: more of the words in a title, as whole words, in the current title; then more
-    points; then newer. Empty if the query has no word.
+    The order, by falling weight: more words in a title; as whole words; in the current title; more
+    points; newer. Empty if the query has no word.
     """
     words = list(dict.fromkeys(map(folded, query_words(query))))
     if not words or limit < 1 or offset < 0:

@@ -150,5 +150,6 @@ def _page(link: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    """Return only letters and digits: blanks and what cannot be printed differ by format."""
+    """Return only letters and digits, because blanks and unprintable characters differ between
+    formats."""
     return "".join(c for c in clean(text) if c.isalnum() and c.isprintable())

@@ -92,7 +92,7 @@ def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
     )
 
 
-# words of a negation: the judge counts whether one title alone has one
+# negation words: a feature of the judge is whether only one of the titles has one
 NEGATIONS = frozenset({"not", "never", "cant", "dont", "isnt", "wont"})
 _GUARDS: tuple[tuple[str, Callable[[frozenset[object], frozenset[object]], bool]], ...] = (
     ("part", _differ),

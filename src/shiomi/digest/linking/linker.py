@@ -64,7 +64,8 @@ class Linker:
     def near_odds(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
     ) -> Iterator[tuple[Integers, Integers, NDArray[np.float64]]]:
-        """Pairs worth a look (candidates.py) and their log odds of one page, block by block.
+        """Candidate pairs (candidates.py) and the log odds that both link to one page, block by
+        block.
 
         `created` (n,) ascends. Of each pair at least one thread is `fresh`; each pair comes once.
         """

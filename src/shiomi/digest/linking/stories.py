@@ -40,7 +40,7 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
     """The stories with at least one thread created in [since, until), unix seconds.
 
     Each has all its threads, older and newer ones too, and the uids of related threads. With
-    `as_of`, threads created later are left out, and readings are up to then. Ordered by the
+    `as_of`, later threads and later readings are left out. Ordered by the
     earliest thread. Every thread of the span is in exactly one story.
     """
     seeds = LinkStore(archive).created_between(since, until, as_of=as_of)

@@ -167,7 +167,8 @@ class Articles:
         return read_article(answer.body, url, answer.status, answer.headers)
 
     def _vet(self, http: Http, url: str) -> None:
-        """Raise for an address that must not be asked for: private, or kept out by its site."""
+        """Raise an error for an address that must not be fetched: it is private, or the site
+        forbids it."""
         self.vet(url)
         if self._reading_robots:
             return

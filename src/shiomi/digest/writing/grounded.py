@@ -63,8 +63,8 @@ def ground(
 ) -> Grounded:
     """Return the sentences of `draft` that the items it was `shown` hold.
 
-    `second` are repaired sentences, used after the first draft's sentences, up to the slot's
-    number.
+    `second` holds repaired sentences. They follow the first draft's sentences until the slot is
+    full.
     """
     grounded = Grounded()
     said: set[str] = set()

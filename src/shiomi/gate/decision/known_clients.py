@@ -15,7 +15,7 @@ __all__ = ["KnownClient", "KnownClients"]
 
 _REMEMBERED = 4096  # clients; with the lengths below at most about 10 MB
 _LONGEST_AGENT = 512  # characters of a User-Agent, and
-_LONGEST_COOKIES = 1024  # bytes of cookies, of clients that are remembered
+_LONGEST_COOKIES = 1024  # bytes of cookies, of clients that are cached
 
 
 class KnownClient:

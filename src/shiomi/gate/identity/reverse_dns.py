@@ -37,7 +37,7 @@ _Key = tuple[bytes, tuple[str, ...]]
 
 
 class _Records(NamedTuple):
-    """The data of the records that DNS answered with, as text, and for how many seconds."""
+    """The records of a DNS answer as text, and the seconds for which they are valid."""
 
     texts: list[str]
     ttl: float

@@ -203,7 +203,8 @@ def read_patterns(folder: Path | None = None) -> list[Pattern]:
 
 
 def parse_patterns(text: str, *, where: str) -> list[Pattern]:
-    """Return the patterns of a text with one a line; `#` at a line's start begins a comment.
+    """Return the patterns of a text with one pattern per line; `#` at a line's start begins a
+    comment.
 
     Columns, parted by tabs: pattern, name, purpose, operator, ranges, DNS suffixes; "-" for none,
     commas inside the last two.

@@ -24,7 +24,7 @@ _AROUND = 16  # characters around a branch
 _BRANCHES = 3  # classes tested one after the other before a branch is looked at
 _LEAF = 4  # up to this many branches are tried directly
 _FOLDS = 4  # a class of more letters than this is kept as a class
-_WAYS = 32  # most beginnings in one pattern
+_WAYS = 32  # the largest number of prefixes in one pattern
 _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
 
 

@@ -213,7 +213,8 @@ def _padded(low: float, high: float, share: float) -> tuple[float, float]:
         room = abs(low) * 0.1 or 1.0
         return low - room, high + room
     room = (high - low) * share
-    # A scale that begins near 0 begins at 0, and nothing that is not negative goes below it.
+    # A scale begins at 0 if the smallest value is near 0. It begins below 0 only for negative
+    # values.
     return (0.0 if 0 <= low < (high - low) else low - room), high + room
 
 

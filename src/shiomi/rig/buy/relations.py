@@ -313,7 +313,7 @@ def _covered(cards: tuple[GraphicsCard, ...]) -> Key:
 
 
 def _widths(cards: tuple[GraphicsCard, ...]) -> Key:
-    """Return the whole slots of each card, the narrowest last."""
+    """Return the width of each card in slots, rounded up, the narrowest card last."""
     widths = [card.slot_width for card in cards]
     known = [math.ceil(w) for w in widths if w is not None]
     return tuple(sorted(known, reverse=True)) if len(known) == len(widths) else None

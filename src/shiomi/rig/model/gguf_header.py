@@ -199,7 +199,7 @@ class _Reader:
                 return self.unpack(SCALARS[kind], length, key)
             self.file.seek(length * width, 1)
         elif kind == STRING:
-            self.need(length * 8, key)  # each has at least its own length
+            self.need(length * 8, key)  # each string has at least the 8 bytes of its length
             self.strings += length
             if self.strings > MAX_STRINGS:
                 raise self.error(f"has more than {MAX_STRINGS} strings in arrays, at {key!r}")

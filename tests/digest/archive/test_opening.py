@@ -113,6 +113,7 @@ def test_a_place_where_nothing_can_be_written_is_told_so(tmp_path: Path) -> None
         Archive.open(read_only / "a.sqlite3")
 
 
+@pytest.mark.parametrize("location", ["sqlite"], indirect=True)  # by PRAGMA
 def test_a_full_disk_is_told_so_and_keeps_what_was_committed(
     archive: Archive, make: MakeThread
 ) -> None:

@@ -68,8 +68,9 @@ def test_tensorboard_has_what_the_csv_has(images: Path, tmp_path: Path) -> None:
 
 def test_without_labels_rankme_is_what_is_known(images: Path, tmp_path: Path) -> None:
     done = run(config(images, use_labels=False), tmp_path / "run", evaluations=1)
-    assert set(done.evaluation) == {"rankme"}
+    assert set(done.evaluation) == {"rankme", "retrieval"}
     assert 1 <= done.evaluation["rankme"] <= 16
+    assert 0 <= done.evaluation["retrieval"] <= 1
 
 
 def test_the_same_call_after_the_end_changes_nothing(images: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_stein_kernel_is_the_operator_applied_to_both_arguments() -> None:
             value = kernel(x, y)
             of_x, of_y = torch.autograd.grad(value, (x, y), create_graph=True)
             trace = sum(torch.autograd.grad(of_x[k], y, retain_graph=True)[0][k] for k in range(3))
-            total += float(x @ y * value - x @ of_y - y @ of_x + trace)
+            total += (x @ y * value - x @ of_y - y @ of_x + trace).item()
     assert SteinIMQ(gamma)(z, axes(3, 1)).item() == pytest.approx(total / 30)
 
 

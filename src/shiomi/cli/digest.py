@@ -177,6 +177,10 @@ def check(context: click.Context, file: Path, facts: Path | None, every: bool, j
         with Archive.open(":memory:") as archive:
             import_file(archive, facts)
             report = check_digest(text, archive)
+    if not report.checked and not report.threads:
+        raise click.ClickException(
+            f"{file} is not a digest: it has no number of points or comments and links no thread"
+        )
     if json:
         click.echo(report.json())
     for line in () if json else report.text(every=every).splitlines():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +16,9 @@ from shiomi.cli.output import (
     opened,
     thread_lines,
 )
+
+if TYPE_CHECKING:
+    from shiomi.digest.archive import Hit
 
 __all__ = ["search"]
 
@@ -47,26 +51,41 @@ def search(
     """Find threads by their words, Japanese or English.
 
     The search covers every title a thread ever had, and its stored texts. All words must occur;
-    "quoted words" must be adjacent. The query has no other syntax.
+    "quoted words" must be adjacent. The query has no other syntax. A Japanese word of the glossary
+    also finds English threads.
 
     \b
     Examples:
       shiomi search "open source models"
       shiomi search 規制 --since 2026-11-01 --json
     """
+    from shiomi.site.glossary import translations
+
     config = configuration(context)
     with opened(config, read_only=True) as archive:
-        hits = archive.search(
-            query,
-            limit=limit,
-            since=local_day(config, since) if since else None,
-            until=local_day(config, until) if until else None,
-            community=community,
-        )
+        if community is not None and community not in (known := archive.communities()):
+            raise click.ClickException(
+                f"--community {community!r} has no thread here; allowed: {', '.join(known)}"
+            )
+        hits: dict[str, Hit] = {}
+        for text in (query, *(one.query for one in translations(query))):
+            found = archive.search(
+                text,
+                limit=limit,
+                since=local_day(config, since) if since else None,
+                until=local_day(config, until) if until else None,
+                community=community,
+            )
+            for hit in found[: limit - len(hits)]:
+                hits.setdefault(hit.thread.uid, hit)
+            if text != query and found:
+                click.echo(f"also searched in English: {text}", err=True)
+            if len(hits) >= limit:
+                break
     if json:
-        as_json(hits)
+        as_json(list(hits.values()))
         return
-    for hit in hits:
+    for hit in hits.values():
         lines = thread_lines(hit.thread, config.timezone)
         if hit.snippet not in hit.thread.title:  # an earlier title, or text of the thread
             lines.insert(1, f"            {hit.snippet}")

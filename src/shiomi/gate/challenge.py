@@ -27,7 +27,7 @@ __all__ = ["challenge", "enter", "enter_path", "form_page", "local_address", "re
 
 _LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
 _KEPT = "%/:@!$&'()*+,;=-._~"  # characters that need no encoding in a path (RFC 3986, 3.3)
-_MOST_TRIES = 10  # challenges in a row that a browser may pass without the button
+_MOST_TRIES = 40  # challenges in a row that a browser may pass without the button
 _SCRIPT_SECONDS = 1  # seconds for the page's script before the Refresh header takes effect
 _REFRESH, _BUTTON, _FORM = "refresh", "button", "form"
 

@@ -73,7 +73,7 @@ def test_noise_ends_in_complete_grounded_topics(
         assert all(one.origin is not Origin.MODEL for one in every)
     (note,) = model.notes
     assert any(JA.phrase(f"writing.fault_{fault}") in note for fault in faults)
-    assert model.account.total.requests >= len(UIDS)
+    assert model.account.total.requests >= len(UIDS) - 1  # one thread has only a title
     if context == 8192:
         assert model.account.total.completion_tokens > 0
 

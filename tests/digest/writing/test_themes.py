@@ -51,7 +51,7 @@ def test_a_trend_tells_this_weeks_threads_beside_the_weeks_before() -> None:
 
 def test_a_trend_opens_with_the_leading_thread_and_its_counts_and_names_other_titles() -> None:
     told = trend(1, 3)
-    assert told.startswith("「CentOS Stream, take 1」")
+    assert told.startswith("コミュニティごとの基準で反応が最も強いのは「CentOS Stream, take 1」")
     assert "ほかに「CentOS Stream, take 2」（Hacker News）" in told
     assert (
         "「CentOS Stream, take 1」（Hacker News、41ポイント・1件のコメント"

@@ -147,7 +147,7 @@ def visited(tmp_path: Path) -> Iterator[Visited]:
 @pytest.fixture(params=[True, False], ids=["JavaScript on", "JavaScript off"])
 def context(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
     context = chromium.new_context(java_script_enabled=request.param)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(90_000)
     yield context
     context.close()
 

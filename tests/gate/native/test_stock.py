@@ -22,14 +22,6 @@ pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that servers which change their user can read."""
-    for one in (tmp_path, *tmp_path.parents[:2]):
-        one.chmod(0o755)
-    return tmp_path
-
-
-@pytest.fixture
 def site(folder: Path) -> Iterator[str]:
     with origin(folder) as running:
         yield f"127.0.0.1:{running.port}"

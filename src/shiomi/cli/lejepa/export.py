@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shiomi.cli.output import echo
+from shiomi.cli.output import as_json, echo, json_option
 
 __all__ = ["export"]
 
@@ -20,7 +20,8 @@ __all__ = ["export"]
     required=True,
     help="A .safetensors that timm.create_model takes as checkpoint_path.",
 )
-def export(run: Path, out: Path) -> None:
+@json_option
+def export(run: Path, out: Path, *, json: bool) -> None:
     """Write the encoder of RUN for other programs, and print the line that loads it.
 
     The encoder must be one of timm. pretrain itself writes encoder.safetensors and encoder.onnx.
@@ -31,4 +32,8 @@ def export(run: Path, out: Path) -> None:
     """
     from shiomi.lejepa.export import export_timm
 
-    echo(export_timm(run, out))
+    lines = export_timm(run, out)
+    if json:
+        as_json({"file": str(out), "load": lines})
+    else:
+        echo(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -27,11 +28,27 @@ _KWH = {"JPY": 31.0, "USD": 0.17}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
+class _Amount(click.ParamType):  # type: ignore[type-arg]  # not generic when it runs
+    """An amount of money: 300000, 300,000, ¥300,000, $2500 or 30万."""
+
+    name = "amount"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        text = unicodedata.normalize("NFKC", str(value)).strip().lstrip("¥$").rstrip("円")
+        scale = 10_000 if text.endswith("万") else 1
+        try:
+            return float(text.rstrip("万").replace(",", "")) * scale
+        except ValueError:
+            self.fail(f"{value!r} is not an amount such as 300000 or 30万", param, ctx)
+
+
 @click.command()
 @click.option(
     "--budget",
     "budgets",
-    type=float,
+    type=_Amount(),
     multiple=True,
     required=True,
     help="What may be spent; with --model, several give the front of money against speed.",
@@ -45,7 +62,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 )
 @click.option(
     "--currency",
-    type=click.Choice(["JPY", "USD"]),
+    type=click.Choice(["JPY", "USD"], case_sensitive=False),
     default="JPY",
     show_default=True,
     help="Currency of the budget and the prices.",
@@ -54,7 +71,11 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--read", type=float, help="Slowest usable reading, tok/s.  [default: by use]")
 @click.option("--machines", type=_FILE, help="Prices of whole machines, a CSV of your own.")
 @click.option("--quality", type=_FILE, help="Scores of models, a CSV of your own.")
-@click.option("--page", type=click.Path(path_type=Path, dir_okay=False), help="Also a page.")
+@click.option(
+    "--page",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the answers for every budget as a page; works without --model.",
+)
 @engine_options
 @wish_options
 @price_options
@@ -91,6 +112,10 @@ def plan(
       shiomi rig plan --budget 2500 --currency USD --use code --no-used
       shiomi rig plan --budget 300000 --model qwen3:32b --prices prices.csv
     """
+    if html is not None and options["model"] is None:
+        raise click.UsageError("--html works with --model only; use --page")
+    if page is not None and options["model"] is not None:
+        raise click.UsageError("--page works without --model only; use --html")
     if options["model"] is None:
         if len(budgets) > 1:
             raise click.UsageError("several budgets need --model; one budget prints the frontier")

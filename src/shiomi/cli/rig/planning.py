@@ -137,7 +137,7 @@ def priced(file: Path | None, asked: Wished) -> Prices:
         "and give it with --prices prices.csv"
     )
     if file is None:
-        raise click.UsageError(f"prices are yours, none are shipped; make a file of them:\n{how}")
+        raise click.UsageError(f"--model needs --prices, a file of your own; make one:\n{how}")
     prices = read_prices(file, asked.catalog, today=datetime.date.today())  # noqa: DTZ011 - the local day
     for line in prices.refused:
         echo(f"left out: {line}", err=True)

@@ -56,14 +56,18 @@ class CheckReport:
         lines = [
             f"line {one.claim.line}: {one.verdict}: {one.claim.text!r}: {one.why}" for one in shown
         ]
-        lines += [
-            f"line {one.line}: contradicted: {one.text!r}: {one.why}" for one in self.differences
+        told = [(one.claim.line, one.claim.text) for one in self.contradicted]
+        others = [
+            one
+            for one in self.differences
+            if not any(one.line == line and one.text in text for line, text in told)
         ]
+        lines += [f"line {one.line}: contradicted: {one.text!r}: {one.why}" for one in others]
         counts = ", ".join(f"{count} {name}" for name, count in self.counts().items())
         lines += [f"note: {note}" for note in self.notes]
         lines.append(
             f"{len(self.checked)} numbers: {counts}; {self.known} of {self.threads} linked threads"
-            " are in the archive"
+            " are in the archive" + (f"; {len(others)} other facts contradicted" if others else "")
         )
         return "\n".join(lines)
 

@@ -128,6 +128,7 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
     ordinals ("5th"), month names, and words for one and two.
     """
     found: dict[str, set[str | None]] = {}
+    text = re.sub(r"\b[A-Za-z]{2,}-\d{4}-\d{3,}\b", " ", text)  # such as CVE-2020-1234
     # "2.5x-5x", "2x32GB"
     text = re.sub(r"(?<=\d)([x×])(?=\d)", r"\1 ", text, flags=re.IGNORECASE)
     text = re.sub(r"(?<=\d)([x×%])\s?[-–~]\s?(?=\d)", r"\1 ", text)

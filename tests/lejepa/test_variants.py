@@ -49,6 +49,7 @@ OF_MANY_VIEWS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("source", "target"), list(itertools.permutations(OF_MANY_VIEWS, 2)))
 def test_a_converted_lambda_pulls_as_hard(source: str, target: str) -> None:
     lam = convert_lam(0.05, source, target, samples=N, views=8, global_views=2)

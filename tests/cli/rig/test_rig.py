@@ -86,6 +86,7 @@ def test_fit_imports_neither_numpy_nor_scipy() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.slow
 def test_detect_reads_this_machine_and_its_file_is_the_machine(run: Any, tmp_path: Path) -> None:
     assert "memory" in run("detect").output
     described = run("detect", "--json").output
@@ -106,6 +107,7 @@ def test_detect_measures_the_disk_on_a_file(run: Any, tmp_path: Path) -> None:
     assert "64 MB" in said(done)
 
 
+@pytest.mark.slow
 def test_fit_shows_models_with_bounds_and_the_best_of_them(run: Any) -> None:
     done = run("fit", *PC)
     assert done.exit_code == Exit.DONE
@@ -115,6 +117,7 @@ def test_fit_shows_models_with_bounds_and_the_best_of_them(run: Any) -> None:
     assert "用途ごとの最良" in run("fit", *PC, "--lang", "ja").output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "text"),
     [
@@ -132,6 +135,7 @@ def test_why_there_is_no_answer_is_said_in_the_language_asked_for(
     assert text in said(done)
 
 
+@pytest.mark.slow
 def test_fit_of_another_format_context_and_own_models(run: Any, tmp_path: Path) -> None:
     done = json.loads(run("fit", *PC, "--quantisation", "q8_0", "--json").output)
     assert {x["quantisation"] for x in done["models"]} == {"Q8_0"}
@@ -151,6 +155,7 @@ def test_fit_says_where_nothing_runs(run: Any) -> None:
     assert "0 of" in done.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "reason"),
     [
@@ -216,6 +221,7 @@ def test_speed_says_every_term_and_what_is_missing(run: Any) -> None:
     assert json.loads(too_large.output)["fits"] is False
 
 
+@pytest.mark.slow
 def test_a_model_file_is_read_and_a_broken_one_named(run: Any, tmp_path: Path) -> None:
     file = llama(tmp_path / "mine.gguf", tokens=300)
     done = json.loads(run("speed", "mine.gguf", *PC, "--context", "512", "--json").output)
@@ -240,6 +246,7 @@ def test_memory_speed_is_taken_where_it_is_not_found_out(run: Any) -> None:
     assert done["decode"]["value"] > 1
 
 
+@pytest.mark.slow
 def test_writer_and_train_report(run: Any) -> None:
     assert "should write here" in run("writer", *PC).output
     assert json.loads(run("writer", *PC, "--json").output)[0]["seconds"]["high"] <= 1800
@@ -274,6 +281,7 @@ def llama_cpp() -> Iterator[str]:
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_measurement_is_kept_and_narrows_the_estimates(run: Any, llama_cpp: str) -> None:
     model = ("--model", "qwen3:8b")
     done = run("measure", llama_cpp, *model, *PC, "-o", "mine.calibration")
@@ -305,6 +313,7 @@ def filled(file: Path) -> None:
         writer.writerows(rows)
 
 
+@pytest.mark.slow
 def test_from_a_model_to_prices_to_a_plan_and_its_page(run: Any, tmp_path: Path) -> None:
     model = ("--model", "qwen3:32b")
     bare = run("plan", "--budget", "300000", *model)
@@ -350,6 +359,7 @@ def price_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [("-1", "negative"), ("nan", "no number"), ("1e18", "more than"), ("10", "cheapest costs")],
@@ -361,6 +371,7 @@ def test_an_absurd_budget_is_refused(run: Any, price_file: Path, budget: str, re
     assert reason in said(done)
 
 
+@pytest.mark.slow
 def test_prices_without_a_card_or_a_key_say_what_to_do(
     run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -374,6 +385,7 @@ def test_prices_without_a_card_or_a_key_say_what_to_do(
     assert "SHIOMI_YAHOO_CLIENT_ID" in said(done)
 
 
+@pytest.mark.slow
 def test_check_refuses_what_does_not_go_together(run: Any) -> None:
     board = "ASRock X570 Phantom Gaming 4 AMD AM4 ATX Motherboard"
     done = run("check", "AMD Ryzen 7 7700X", board)
@@ -392,6 +404,7 @@ def test_every_leaf_has_an_example_in_its_help() -> None:
         assert f"shiomi rig {name}" in (command.help or ""), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check", "upgrade"])
 def test_the_parts_of_a_help_page_are_parts_of_the_catalogue(run: Any, command: str) -> None:
     text = run(command, "--help").output

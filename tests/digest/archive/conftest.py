@@ -21,7 +21,7 @@ MANY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 """Of a property that takes `empty`: every example empties the archive."""
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.process)])
 def location(request: pytest.FixtureRequest, tmp_path: Path) -> Location:
     """Where an empty archive is, or can be made, with each engine."""
     if request.param == "sqlite":

@@ -311,6 +311,7 @@ def check(found: Tally) -> None:
     assert set(found.tried) >= {"number", "link", "name", "quotation", "orders", "foreign"}
 
 
+@pytest.mark.slow
 def test_a_hostile_model_gets_no_number_link_or_quotation_through() -> None:
     check(tally(500, seed=20251116))
 

@@ -59,6 +59,7 @@ def test_each_example_price_is_a_part_with_a_date_and_its_basis() -> None:
             assert re.search(r"example|20\d\d", machine.source), machine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("currency", ["JPY", "USD"])
 @pytest.mark.parametrize("used", [True, False])
 @pytest.mark.parametrize("use", list(USES))
@@ -78,12 +79,14 @@ def test_an_answer_is_within_the_budget_compatible_and_usable(
             assert used or all(x.offer.condition is Condition.NEW for x in answer.lines)
 
 
+@pytest.mark.slow
 def test_each_answer_of_the_frontier_costs_more_and_is_worth_more() -> None:
     for first, second in itertools.pairwise(planned(1_000_000).frontier):
         assert first.price < second.price
         assert first.worth < second.worth
 
 
+@pytest.mark.slow
 def test_a_larger_budget_buys_nothing_worse() -> None:
     worths = [planned(x).best.worth for x in (150_000, 300_000, 600_000, 1_000_000)]
     assert worths == sorted(worths)
@@ -92,6 +95,7 @@ def test_a_larger_budget_buys_nothing_worse() -> None:
 GPUS = [x for x in known_gpus() if x.memory_gib >= 6]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     gpu=st.sampled_from(GPUS),
@@ -115,6 +119,7 @@ def test_plan_and_fit_never_contradict_each_other(
         assert planned.runs.known.name in {x.known.name for x in able}
 
 
+@pytest.mark.slow
 def test_plan_and_fit_agree_about_every_machine_of_the_frontier() -> None:
     for use in USES.values():
         for answer in planned(600_000, use.name).frontier:
@@ -126,6 +131,7 @@ def test_plan_and_fit_agree_about_every_machine_of_the_frontier() -> None:
             assert again.quantisation == answer.capability.runs.quantisation
 
 
+@pytest.mark.slow
 def test_no_whole_machine_within_the_budget_is_worth_more() -> None:
     plan = planned(350_000)
     for whole in example_machines():

@@ -153,6 +153,7 @@ def test_every_finding_is_said_in_every_language_with_the_parts_names(language: 
         assert "{" not in text_of(finding.message, language)
 
 
+@pytest.mark.slow
 def test_planted_faults_are_refused_for_the_right_reason_and_sound_builds_are_not() -> None:
     catalog = shipped()
     for p in planted(200, seed=77):

@@ -136,6 +136,7 @@ def test_the_longest_context_is_found_by_halving(limit: int, most: int) -> None:
         assert found == limit // 256 * 256
 
 
+@pytest.mark.slow
 def test_more_users_or_context_never_run_more_models() -> None:
     machine = simulated("RTX 4070, 32 GB")
     names = [

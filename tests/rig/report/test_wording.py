@@ -90,6 +90,7 @@ def test_a_plain_sentence_stays_as_it_is() -> None:
         assert text_of(text, "ja") == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "machine", ["RTX 3090", "RTX 3060 12 GB, 64 GB, 50 GB/s", "Arc B580", "RX 9070 XT", "GB10"]
 )
@@ -99,6 +100,7 @@ def test_the_basis_of_a_speed_on_a_gpu_is_all_japanese(machine: str) -> None:
             assert " rows" not in texts_of(runs.decode.basis, "ja")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parts", MACHINES)
 def test_what_runs_on_a_machine_is_told_in_japanese_alone(parts: str) -> None:
     machine, need = simulated(parts), Setting()
@@ -108,6 +110,7 @@ def test_what_runs_on_a_machine_is_told_in_japanese_alone(parts: str) -> None:
     assert_japanese(fit_text(machine, runs, best, need, Floor(), of=50, language="ja"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Qwen3-8B", "gpt-oss-20b", "DeepSeek-V3.1"])
 @pytest.mark.parametrize("parts", MACHINES)
 def test_one_model_on_one_machine_is_told_in_japanese_alone(parts: str, name: str) -> None:
@@ -128,6 +131,7 @@ def test_what_cannot_be_found_out_of_a_machine_is_told_in_japanese(path: Path) -
     assert_japanese(machine_text(machine, "ja"))
 
 
+@pytest.mark.slow
 def test_what_trains_and_who_writes_is_told_in_japanese() -> None:
     machine = simulated("RTX 3090, 64 GB")
     gpu, rows = training_rows(machine, images=1000, epochs=10)

@@ -1,10 +1,46 @@
-"""The parts of search that every engine shares: filters, candidates, and where a word occurs."""
+"""The parts of search that both engines share: filters, candidates, and where a word occurs."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Candidate", "SearchFilters", "is_short", "occurs"]
+from shiomi.digest.archive.folding import folded
+
+__all__ = [
+    "FIELDS",
+    "MARKS",
+    "POINTS",
+    "Candidate",
+    "Condition",
+    "SearchFilters",
+    "conditions",
+    "is_short",
+    "keep",
+    "newest_first",
+    "occurs",
+    "short_words",
+]
+
+POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
+FIELDS = "thread.n, created, community || ':' || id, thread.title"  # of a Candidate
+
+Condition = tuple[str, list[object]]  # SQL, and its values
+
+_SHORT = re.compile(r"\b[a-z0-9]{1,2}(?![a-z0-9])", re.ASCII)
+_MARKED = re.compile(r"\b[a-z0-9][#+]", re.ASCII)  # c#
+# So frequent that the newest threads have them: they are looked for there (`_by_time`).
+_FREQUENT = frozenset(
+    re.findall(
+        r"\w+", "a an as at be by do he hn i if in is it me my no of on or so s t to up us we"
+    )
+)
+_WIDE = re.compile(r"[^\x00-\x7f\s\u2000-\u206f]")  # no dashes or quotation marks
+_WIDE_PAIR = re.compile(
+    r"(?=([^\x00-\x7f\s\u2000-\u206f][^\s]|[a-z0-9][^\x00-\x7f\s\u2000-\u206f]))"
+)
+MARKS = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum() and code != 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +94,52 @@ def occurs(flat: str, word: str) -> float:
 
 def _alphanumeric(character: str) -> bool:
     return character.isascii() and character.isalnum()
+
+
+def short_words(text: str) -> str:
+    """Return the words of one or two characters of a folded text, with a space between them.
+
+    Latin words count as a whole, also as c#; the most frequent ones are left out. Other scripts
+    have no spaces, so each character and each pair counts. ASCII marks are replaced by private
+    characters, which the index takes for letters. The case of a to z does not matter.
+    """
+    flat = text.lower()
+    found = [word for word in _SHORT.findall(flat) if word not in _FREQUENT]
+    if "#" in flat or "+" in flat:
+        found += _MARKED.findall(flat)
+    if not flat.isascii():
+        found += [*_WIDE.findall(flat), *_WIDE_PAIR.findall(flat)]
+    return " ".join(dict.fromkeys(found)).translate(MARKS) if found else ""
+
+
+def conditions(
+    filters: SearchFilters, *, points: bool = True, community: str = "thread.community"
+) -> Condition:
+    """Conditions on `thread`, with their values. `community` is the SQL of its column."""
+    found, values = ["thread.created IS NOT NULL"], list[object]()
+    for condition, value in (
+        ("thread.created >= ?", filters.since),
+        ("thread.created < ?", filters.until),
+        (f"{community} = ?", filters.community),
+        (POINTS, filters.points if points else None),
+    ):
+        if value is not None:
+            found.append(condition)
+            values.append(value)
+    return " AND ".join(found), values
+
+
+def newest_first(found: Iterable[Candidate]) -> list[Candidate]:
+    """Return the candidates by time of creation, the newest first."""
+    return sorted(found, key=lambda one: -one.created)
+
+
+def keep(
+    found: dict[int, Candidate],
+    rows: Iterable[tuple[Candidate, str]],
+    words: Sequence[str] = (),
+) -> None:
+    """Add the threads whose text has all the words."""
+    for one, text in rows:
+        if all(occurs(folded(text), word) for word in words):
+            found.setdefault(one.n, one)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from shiomi.digest.archive.folding import kept_folding
-from shiomi.digest.archive.sqlite_search import short_words
+from shiomi.digest.archive.matching import short_words
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["APPLICATION_ID", "Migration", "check_migrated", "migrate", "shipped_migrations"]

@@ -23,10 +23,9 @@ from psycopg.types.string import StrDumperUnknown
 from shiomi.digest.address import PostgresAddress
 from shiomi.digest.archive.folding import kept_folding
 from shiomi.digest.archive.loaded_texts import texts_to_index
-from shiomi.digest.archive.matching import Candidate, SearchFilters
+from shiomi.digest.archive.matching import Candidate, SearchFilters, short_words
 from shiomi.digest.archive.migrate import refuse_newer, shipped_migrations
 from shiomi.digest.archive.postgres_search import newest_matches
-from shiomi.digest.archive.sqlite_search import short_words
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 

@@ -10,12 +10,20 @@ the threads created last.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from shiomi.digest.archive.folding import folded
-from shiomi.digest.archive.matching import Candidate, SearchFilters, occurs
-from shiomi.digest.archive.sqlite_search import short_words
+from shiomi.digest.archive.matching import (
+    FIELDS,
+    POINTS,
+    Candidate,
+    Condition,
+    SearchFilters,
+    conditions,
+    keep,
+    newest_first,
+    short_words,
+)
 
 __all__ = ["newest_matches"]
 
@@ -25,11 +33,8 @@ FILTERED = 20_000  # with a filter
 SPREAD = 1_000  # threads looked at for words that occur in different texts
 
 _THREE = re.compile(r"[^\W_]{3}")
-_POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
-_FIELDS = "thread.n, created, community || ':' || id, thread.title"
 
 Execute = Callable[..., Any]
-Condition = tuple[str, list[object]]
 
 
 def newest_matches(
@@ -38,19 +43,18 @@ def newest_matches(
     """The newest threads that probably have all the words: `Database.newest_matches`."""
     found: dict[int, Candidate] = {}
     spread: dict[int, Candidate] = {}
-    _keep(found, _by_time(execute, words, filters, max(LATEST, 2 * most)), words)
+    keep(found, _by_time(execute, words, filters, max(LATEST, 2 * most)), words)
     if len(found) < most:
         for kind in ("title", "passage"):
             checked = words if kind == "title" else ()
-            _keep(found, _in_one(execute, kind, words, filters, most), checked)
+            keep(found, _in_one(execute, kind, words, filters, most), checked)
         if len(words) > 1 and len(found) < most:
-            _keep(spread, _in_several(execute, words, filters))
-    newest = [*_newest(found.values()), *_newest(spread[n] for n in spread.keys() - found.keys())]
+            keep(spread, _in_several(execute, words, filters))
+    newest = [
+        *newest_first(found.values()),
+        *newest_first(spread[n] for n in spread.keys() - found.keys()),
+    ]
     return _with_points(execute, newest[:most])
-
-
-def _newest(found: Iterable[Candidate]) -> list[Candidate]:
-    return sorted(found, key=lambda one: -one.created)
 
 
 def _with_points(execute: Execute, found: list[Candidate]) -> list[Candidate]:
@@ -65,32 +69,6 @@ def _with_points(execute: Execute, found: list[Candidate]) -> list[Candidate]:
     return found
 
 
-def _keep(
-    found: dict[int, Candidate],
-    rows: Iterable[tuple[Candidate, str]],
-    words: Sequence[str] = (),
-) -> None:
-    """Add the threads whose text has all the words."""
-    for one, text in rows:
-        if all(occurs(folded(text), word) for word in words):
-            found.setdefault(one.n, one)
-
-
-def _filter(filters: SearchFilters, *, points: bool = True) -> Condition:
-    """Conditions on `thread`, with their values."""
-    conditions, values = ["thread.created IS NOT NULL"], list[object]()
-    for condition, value in (
-        ("thread.created >= ?", filters.since),
-        ("thread.created < ?", filters.until),
-        ("thread.community = ?", filters.community),
-        (_POINTS, filters.points if points else None),
-    ):
-        if value is not None:
-            conditions.append(condition)
-            values.append(value)
-    return " AND ".join(conditions), values
-
-
 def _like(word: str) -> str:
     return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
 
@@ -102,16 +80,16 @@ def _by_time(
 
     A title that is not ASCII may have a word in another width, which is checked later.
     """
-    condition, values = _filter(filters, points=False)
+    condition, values = conditions(filters, points=False)
     likes = " AND ".join(["title ILIKE ?"] * len(words))
     query = (
-        f"SELECT {_FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
+        f"SELECT {FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
         f" WHERE {condition} ORDER BY created DESC LIMIT ?) AS thread"
         f" WHERE ({likes} OR octet_length(title) > char_length(title))"
     )
     values += [latest, *map(_like, words)]
     if filters.points is not None:
-        query += f" AND {_POINTS}"
+        query += f" AND {POINTS}"
         values.append(filters.points)
     for fields in execute(query, values):
         yield Candidate(*fields), fields[3]
@@ -138,11 +116,11 @@ def _in_one(
     indexed, given = _in_index(kind, words)
     if not indexed:
         return
-    condition, values = _filter(filters)
+    condition, values = conditions(filters)
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
     examined = max(FILTERED if filters.any else EXAMINED, most)
     for *fields, shown in execute(
-        f"SELECT {_FIELDS}, shown FROM (SELECT one.n, one.thread, {text} AS shown"
+        f"SELECT {FIELDS}, shown FROM (SELECT one.n, one.thread, {text} AS shown"
         f" FROM {kind} AS one WHERE {indexed} ORDER BY one.n DESC LIMIT ?) AS one"
         f" JOIN thread ON thread.n = one.thread WHERE {condition}",
         (*given, examined, *values),
@@ -171,9 +149,9 @@ def _in_several(
         else:
             if rarest is None or len(keys) < len(rarest):
                 rarest = list(keys)
-    condition, values = _filter(filters)
+    condition, values = conditions(filters)
     for fields in execute(
-        f"SELECT {_FIELDS} FROM thread WHERE n IN (SELECT unnest(?::bigint[])) AND {condition}",
+        f"SELECT {FIELDS} FROM thread WHERE n IN (SELECT unnest(?::bigint[])) AND {condition}",
         (rarest or [], *values),
     ):
         yield Candidate(*fields), ""

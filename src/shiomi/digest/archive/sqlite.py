@@ -12,9 +12,9 @@ from typing import Self
 
 from shiomi.digest.archive.folding import kept_folding
 from shiomi.digest.archive.loaded_texts import texts_to_index
-from shiomi.digest.archive.matching import Candidate, SearchFilters
+from shiomi.digest.archive.matching import Candidate, SearchFilters, short_words
 from shiomi.digest.archive.migrate import check_migrated, migrate
-from shiomi.digest.archive.sqlite_search import newest_matches, short_words
+from shiomi.digest.archive.sqlite_search import newest_matches
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["SqliteDatabase"]

@@ -8,51 +8,30 @@ archived. If there are more, the threads that were created last are also looked 
 
 from __future__ import annotations
 
-import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from shiomi.digest.archive.folding import folded
-from shiomi.digest.archive.matching import Candidate, SearchFilters, occurs
+from shiomi.digest.archive.matching import (
+    FIELDS,
+    MARKS,
+    POINTS,
+    Candidate,
+    Condition,
+    SearchFilters,
+    conditions,
+    keep,
+    newest_first,
+    short_words,
+)
 
-__all__ = ["newest_matches", "short_words"]
+__all__ = ["newest_matches"]
 
 EXAMINED = 2_000  # matches looked at without a filter
 FILTERED = 3_000  # with a filter, or with marks alone, which no index has
 SPREAD = 300  # threads looked at for words that occur in different texts
 
-_SHORT = re.compile(r"\b[a-z0-9]{1,2}(?![a-z0-9])", re.ASCII)
-_MARKED = re.compile(r"\b[a-z0-9][#+]", re.ASCII)  # c#
-# So frequent that the newest threads have them: they are looked for there (`_by_time`).
-_FREQUENT = frozenset(
-    re.findall(
-        r"\w+", "a an as at be by do he hn i if in is it me my no of on or so s t to up us we"
-    )
-)
-_WIDE = re.compile(r"[^\x00-\x7f\s\u2000-\u206f]")  # no dashes or quotation marks
-_WIDE_PAIR = re.compile(
-    r"(?=([^\x00-\x7f\s\u2000-\u206f][^\s]|[a-z0-9][^\x00-\x7f\s\u2000-\u206f]))"
-)
-_MARKS = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum() and code != 32}
-
 Execute = Callable[..., sqlite3.Cursor]
-Filter = tuple[str, list[object]]
-
-
-def short_words(text: str) -> str:
-    """Return the words of one or two characters of a folded text, with a space between them.
-
-    Latin words count as a whole, also as c#; the most frequent ones are left out. Other scripts
-    have no spaces, so each character and each pair counts. ASCII marks are replaced by private
-    characters, which the index takes for letters. The case of a to z does not matter.
-    """
-    flat = text.lower()
-    found = [word for word in _SHORT.findall(flat) if word not in _FREQUENT]
-    if "#" in flat or "+" in flat:
-        found += _MARKED.findall(flat)
-    if not flat.isascii():
-        found += [*_WIDE.findall(flat), *_WIDE_PAIR.findall(flat)]
-    return " ".join(dict.fromkeys(found)).translate(_MARKS) if found else ""
+_COMMUNITY = "+thread.community"  # the unary plus keeps the order of the index by time
 
 
 def newest_matches(
@@ -61,28 +40,27 @@ def newest_matches(
     """The newest threads that probably have all the words: `Database.newest_matches`."""
     query = _Query.of(words)
     examined = max(FILTERED if filters.any or not query.indexed else EXAMINED, 2 * most)
-    chosen = _filter(filters)
+    chosen = conditions(filters, community=_COMMUNITY)
     found: dict[int, Candidate] = {}
     spread: dict[int, Candidate] = {}
     complete = False
     if query.indexed:
         titles = list(_in_one(execute, "title", query, chosen, examined))
-        _keep(found, titles, words)
+        keep(found, titles, words)
         complete = len(titles) < examined
         if complete and filters.any:
             complete = not _more(execute, query, examined)
         if len(found) < most:
-            _keep(found, _in_one(execute, "passage", query, chosen, examined))
+            keep(found, _in_one(execute, "passage", query, chosen, examined))
             if len(words) > 1:
-                _keep(spread, _in_several(execute, words, chosen))
+                keep(spread, _in_several(execute, words, chosen))
     if not complete:
-        _keep(found, _by_time(execute, filters, examined), words)
-    newest = [*_newest(found.values()), *_newest(spread[n] for n in spread.keys() - found.keys())]
+        keep(found, _by_time(execute, filters, examined), words)
+    newest = [
+        *newest_first(found.values()),
+        *newest_first(spread[n] for n in spread.keys() - found.keys()),
+    ]
     return _with_points(execute, newest[:most])
-
-
-def _newest(found: Iterable[Candidate]) -> list[Candidate]:
-    return sorted(found, key=lambda one: -one.created)
 
 
 class _Query:
@@ -97,8 +75,8 @@ class _Query:
     def of(cls, words: Sequence[str]) -> _Query:
         long = [word for word in words if len(word) >= 3]
         parts = dict.fromkeys(word[i : i + 3] for word in long for i in range(len(word) - 2))
-        short = [word.translate(_MARKS) for word in words if len(word) < 3
-                 if word.translate(_MARKS) in short_words(word).split()]  # fmt: skip
+        short = [word.translate(MARKS) for word in words if len(word) < 3
+                 if word.translate(MARKS) in short_words(word).split()]  # fmt: skip
         return cls(
             " AND ".join(map(_quoted, parts)),
             " AND ".join(map(_quoted, long)),
@@ -120,36 +98,15 @@ def _quoted(text: str) -> str:
     return '"{}"'.format(text.replace('"', '""'))
 
 
-_POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
-
-
-def _filter(filters: SearchFilters, *, points: bool = True) -> Filter:
-    """Conditions on `thread`, with their values. The unary plus keeps the order of the index."""
-    conditions, values = ["thread.created IS NOT NULL"], list[object]()
-    for condition, value in (
-        ("thread.created >= ?", filters.since),
-        ("thread.created < ?", filters.until),
-        ("+thread.community = ?", filters.community),
-        (_POINTS, filters.points if points else None),
-    ):
-        if value is not None:
-            conditions.append(condition)
-            values.append(value)
-    return " AND ".join(conditions), values
-
-
-_FIELDS = "thread.n, created, community || ':' || id, thread.title"
-
-
 def _in_one(
-    execute: Execute, kind: str, query: _Query, chosen: Filter, examined: int
+    execute: Execute, kind: str, query: _Query, chosen: Condition, examined: int
 ) -> Iterator[tuple[Candidate, str]]:
     """Threads with all words in one title or passage, and that title ("" for a passage)."""
     table, asked = query.index(kind)
     condition, values = chosen
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
     for *fields, found in execute(
-        f"SELECT {_FIELDS}, {text} FROM (SELECT rowid AS r FROM {table} WHERE {table} MATCH ?"
+        f"SELECT {FIELDS}, {text} FROM (SELECT rowid AS r FROM {table} WHERE {table} MATCH ?"
         f" ORDER BY rowid DESC LIMIT ?) CROSS JOIN {kind} AS one ON one.n = r"
         f" CROSS JOIN thread ON thread.n = one.thread WHERE {condition}",
         (asked, examined, *values),
@@ -168,7 +125,7 @@ def _more(execute: Execute, query: _Query, examined: int) -> bool:
 
 
 def _in_several(
-    execute: Execute, words: Sequence[str], chosen: Filter
+    execute: Execute, words: Sequence[str], chosen: Condition
 ) -> Iterator[tuple[Candidate, str]]:
     """The newest threads with the rarest of the words in any text."""
     condition, values = chosen
@@ -190,7 +147,7 @@ def _in_several(
         if rarest is None or len(keys) < len(rarest):
             rarest = list(keys)
     for fields in execute(
-        f"SELECT {_FIELDS} FROM thread WHERE n IN (SELECT value FROM json_each(?)) AND {condition}",
+        f"SELECT {FIELDS} FROM thread WHERE n IN (SELECT value FROM json_each(?)) AND {condition}",
         (f"[{','.join(map(str, rarest or ()))}]", *values),
     ):
         yield Candidate(*fields), ""
@@ -200,17 +157,17 @@ def _by_time(
     execute: Execute, filters: SearchFilters, examined: int
 ) -> Iterator[tuple[Candidate, str]]:
     """The threads created last that pass the filter, each with its title."""
-    condition, values = _filter(filters, points=False)
+    condition, values = conditions(filters, points=False, community=_COMMUNITY)
     if filters.community is not None and _is_small(execute, filters.community, examined):
-        condition = condition.replace("+thread.community", "thread.community")
+        condition = condition.replace(_COMMUNITY, "thread.community")
         condition = condition.replace("thread.created", "+thread.created")
     query = (
-        f"SELECT {_FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
+        f"SELECT {FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
         f" WHERE {condition} ORDER BY created DESC LIMIT ?) AS thread"
     )
     values.append(examined)
     if filters.points is not None:
-        query += f" WHERE {_POINTS}"
+        query += f" WHERE {POINTS}"
         values.append(filters.points)
     for fields in execute(query, values):
         yield Candidate(*fields), fields[3]
@@ -222,17 +179,6 @@ def _is_small(execute: Execute, community: str, examined: int) -> bool:
         (community, examined),
     ).fetchone()
     return bool(rows < examined)
-
-
-def _keep(
-    found: dict[int, Candidate],
-    rows: Iterable[tuple[Candidate, str]],
-    words: Sequence[str] = (),
-) -> None:
-    """Add the threads whose text has all the words."""
-    for one, text in rows:
-        if all(occurs(folded(text), word) for word in words):
-            found.setdefault(one.n, one)
 
 
 def _with_points(execute: Execute, found: Sequence[Candidate]) -> list[Candidate]:

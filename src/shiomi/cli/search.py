@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
@@ -16,9 +15,6 @@ from shiomi.cli.output import (
     opened,
     thread_lines,
 )
-
-if TYPE_CHECKING:
-    from shiomi.digest.archive import Hit
 
 __all__ = ["search"]
 
@@ -59,7 +55,7 @@ def search(
       shiomi search "open source models"
       shiomi search 規制 --since 2026-11-01 --json
     """
-    from shiomi.site.glossary import translations
+    from shiomi.site.glossary import find
 
     config = configuration(context)
     with opened(config, read_only=True) as archive:
@@ -67,25 +63,22 @@ def search(
             raise click.ClickException(
                 f"--community {community!r} has no thread here; allowed: {', '.join(known)}"
             )
-        hits: dict[str, Hit] = {}
-        for text in (query, *(one.query for one in translations(query))):
-            found = archive.search(
-                text,
-                limit=limit,
-                since=local_day(config, since) if since else None,
-                until=local_day(config, until) if until else None,
-                community=community,
-            )
-            for hit in found[: limit - len(hits)]:
-                hits.setdefault(hit.thread.uid, hit)
-            if text != query and found:
-                click.echo(f"also searched in English: {text}", err=True)
-            if len(hits) >= limit:
-                break
+        hits, pairs = find(
+            archive,
+            query,
+            limit=limit,
+            since=local_day(config, since) if since else None,
+            until=local_day(config, until) if until else None,
+            community=community,
+        )
+    hits = hits[:limit]
     if json:
-        as_json(list(hits.values()))
+        as_json(hits)
         return
-    for hit in hits.values():
+    if pairs:
+        said = ", ".join(f"{japanese} → {english}" for japanese, english in pairs)
+        click.echo(f"also searched in English: {said}", err=True)
+    for hit in hits:
         lines = thread_lines(hit.thread, config.timezone)
         if hit.snippet not in hit.thread.title:  # an earlier title, or text of the thread
             lines.insert(1, f"            {hit.snippet}")

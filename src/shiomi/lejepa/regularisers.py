@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +28,12 @@ from shiomi.lejepa.errors import InputError
 __all__ = ["Regulariser", "SlicedMMD", "SteinIMQ", "VISReg", "WeakSIGReg"]
 
 
-class Regulariser:
+class Regulariser(ABC):
     """A function of embeddings (N, D) and directions (D, K)."""
 
+    @abstractmethod
     def __call__(self, z: Tensor, directions: Tensor) -> Tensor:
         """Return a scalar."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

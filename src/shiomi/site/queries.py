@@ -19,7 +19,7 @@ from shiomi.digest.linking.stories import story_of
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
 from shiomi.site.errors import BadRequestError
-from shiomi.site.glossary import translations
+from shiomi.site.glossary import find
 
 __all__ = [
     "PAGE",
@@ -148,33 +148,23 @@ def search(archive: Archive, request: SearchRequest, zone: str, language: str) -
     """Find threads, best first; Japanese terms of the glossary find English threads too."""
     if not request.q:
         return SearchPage(request, (), more=False)
-    wanted = request.page * PAGE + 1
-    tried: list[tuple[str, tuple[tuple[str, str], ...]]] = [(request.q, ())]
-    tried += [(one.query, one.pairs) for one in translations(request.q)]
-    hits: dict[str, Hit] = {}
-    pairs: dict[tuple[str, str], None] = {}
-    for query, translated in tried:
-        found = archive.search(
-            query,
-            limit=wanted,
-            since=_midnight(request.since, zone),
-            until=_midnight(request.until, zone),
-            community=request.community,
-            min_points=request.points,
-        )
-        for hit in found:
-            hits.setdefault(hit.thread.uid, hit)
-        pairs |= dict.fromkeys(translated)
-        if len(hits) >= wanted and translated:
-            break
+    hits, pairs = find(
+        archive,
+        request.q,
+        limit=request.page * PAGE + 1,
+        since=_midnight(request.since, zone),
+        until=_midnight(request.until, zone),
+        community=request.community,
+        min_points=request.points,
+    )
     start = (request.page - 1) * PAGE
-    shown = list(hits.values())[start : start + PAGE]
+    shown = hits[start : start + PAGE]
     digests = DigestStore(archive, language).telling(hit.thread.uid for hit in shown)
     return SearchPage(
         request,
         tuple(shown),
         more=len(hits) > start + PAGE and request.page < MOST_PAGES,
-        translated=tuple(pairs),
+        translated=pairs,
         digests=tuple(digests),
     )
 

@@ -56,18 +56,15 @@ class CheckReport:
         lines = [
             f"line {one.claim.line}: {one.verdict}: {one.claim.text!r}: {one.why}" for one in shown
         ]
-        told = [(one.claim.line, one.claim.text) for one in self.contradicted]
-        others = [
-            one
-            for one in self.differences
-            if not any(one.line == line and one.text in text for line, text in told)
+        lines += [
+            f"line {one.line}: contradicted: {one.text!r}: {one.why}" for one in self.differences
         ]
-        lines += [f"line {one.line}: contradicted: {one.text!r}: {one.why}" for one in others]
         counts = ", ".join(f"{count} {name}" for name, count in self.counts().items())
         lines += [f"note: {note}" for note in self.notes]
+        others = f"; {len(self.differences)} other facts contradicted" if self.differences else ""
         lines.append(
             f"{len(self.checked)} numbers: {counts}; {self.known} of {self.threads} linked threads"
-            " are in the archive" + (f"; {len(others)} other facts contradicted" if others else "")
+            f" are in the archive{others}"
         )
         return "\n".join(lines)
 
@@ -111,7 +108,9 @@ def check_digest(
                 for one in report.checked
             ),
         )
-    return replace(report, differences=tuple(found))
+    told = [(one.claim.line, one.claim.text) for one in report.contradicted]
+    others = (x for x in found if not any(x.line == at and x.text in text for at, text in told))
+    return replace(report, differences=tuple(others))
 
 
 class _Check:

@@ -1,0 +1,58 @@
+"""`shiomi search` and `shiomi digest check`, as a user types them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from shiomi.cli import shiomi
+from shiomi.digest.archive import Archive
+from shiomi.digest.thread import Thread
+
+WHEN = 1_700_000_000
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "shiomi.toml"
+    path.write_text('language = "ja"\n')
+    with Archive.open(tmp_path / "shiomi.sqlite3") as archive:
+        threads = [
+            Thread("hackernews", "1", "A regulation of AI", WHEN, "https://example.com/1", None),
+            Thread("lobsters", "2", "AI規制の話", WHEN, "https://example.com/2", None),
+        ]
+        archive.add(threads, seen=WHEN)
+    return path
+
+
+def run(config: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(shiomi, ["-c", str(config), *arguments])
+
+
+def test_a_japanese_word_of_the_glossary_also_finds_english_threads(config: Path) -> None:
+    done = run(config, "search", "規制")
+    assert "AI規制の話" in done.stdout
+    assert "A regulation of AI" in done.stdout
+    assert "規制 → regulation" in done.stderr
+    assert run(config, "search", "規制", "--limit", "1").stdout.count("https://") == 1
+
+
+def test_an_unknown_community_is_named_with_those_that_are_there(config: Path) -> None:
+    done = run(config, "search", "AI", "--community", "redit")
+    assert done.exit_code == 1
+    assert "'redit' has no thread here; allowed: hackernews, lobsters" in done.stderr
+
+
+def test_a_file_that_is_not_a_digest_is_refused(config: Path) -> None:
+    done = run(config, "digest", "check", str(config))
+    assert done.exit_code == 1
+    assert "is not a digest" in done.stderr
+
+
+@pytest.mark.parametrize("budget", ["300,000", "¥300000", "30万", "３０万円"])
+def test_an_amount_may_be_written_as_people_do(budget: str, tmp_path: Path) -> None:
+    arguments = ["rig", "plan", "--budget", budget, "--html", str(tmp_path / "page.html")]
+    done = CliRunner().invoke(shiomi, arguments)
+    assert "--html works with --model only" in done.stderr

@@ -18,7 +18,7 @@ TRANSLATIONS = Path(__file__).parent / "data" / "translations.jsonl"
 
 
 def main() -> None:
-    """Print the share of right translations without the check, and with each part of it."""
+    """Print the share of right translations, without the check and with each of its parts."""
     rows = [json.loads(line) for line in TRANSLATIONS.open(encoding="utf-8")]
     plain = [row for row in rows if is_plain(row["source"])]
     named = (

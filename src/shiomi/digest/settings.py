@@ -32,9 +32,8 @@ __all__ = [
 class CollectConfig:
     """[collect]: settings for all communities."""
 
-    contact: str = (
-        ""  # a URL or e-mail address for the User-Agent, so that an operator can reach you
-    )
+    # A URL or e-mail address for the User-Agent, so that an operator can reach you.
+    contact: str = ""
     days: int = 8  # how far back a first collection looks
     budget_seconds: float = 300.0  # the longest one source may take
     stale_hours: float = 36.0  # `shiomi status` ends with 4 if a feed was last read longer ago

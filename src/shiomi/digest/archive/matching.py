@@ -82,7 +82,8 @@ def occurs(flat: str, word: str) -> float:
     part = 0.0
     start = flat.find(word)
     while start >= 0:
-        before, after = flat[:start][-1:], flat[start + len(word) :][:1]
+        end = start + len(word)
+        before, after = flat[max(start - 1, 0) : start], flat[end : end + 1]
         if not (_alphanumeric(before) and _alphanumeric(word[0])) and not (
             _alphanumeric(after) and _alphanumeric(word[-1])
         ):

@@ -54,9 +54,8 @@ class Ranked:
     story: Story
     score: float  # the sum of the reasons' values
     reasons: tuple[Reason, ...]
-    demoted: str | None = (
-        None  # "gone", "no_text", "repeat", "near_duplicate": the story is left out; else None
-    )
+    # "gone", "no_text", "repeat", "near_duplicate": the story is left out; None: it is not.
+    demoted: str | None = None
 
 
 def rank(

@@ -28,9 +28,8 @@ from shiomi.rig.buy.parts import (
 
 __all__ = ["ADAPTER_WATTS", "Judgement", "Outcome", "Relation", "relations"]
 
-ADAPTER_WATTS = (
-    150.0  # watts of one 8-pin PCIe connector (PCI Express CEM); an adapter joins several
-)
+# Watts of one 8-pin PCIe connector (PCI Express CEM); an adapter joins several.
+ADAPTER_WATTS = 150.0
 LANES_PER_CARD = 8  # cards that share every layer exchange activations for each token and layer
 # In this order, each size has the mounting holes of the smaller ones.
 _SIZES = ("Mini-ITX", "Micro ATX", "ATX")

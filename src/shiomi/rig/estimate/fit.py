@@ -41,9 +41,8 @@ LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
 SYSTEM_GIB = 2.0  # GiB of the system's memory for everything else
 SYSTEM_SHARE = 0.1
-EXACT_BITS = (
-    4.0  # bits per weight of the layers; smaller formats lose too much quality for most people
-)
+# Bits per weight of the layers; smaller formats lose too much quality for most people.
+EXACT_BITS = 4.0
 
 
 @dataclass(frozen=True, slots=True)

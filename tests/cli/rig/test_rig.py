@@ -7,9 +7,8 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from shiomi.cli.exits import Exit
 from shiomi.rig.buy.catalog import load_catalog
 from shiomi.rig.buy.parts import GraphicsCard
 from shiomi.rig.errors import RigError
+from tests.loopback import loopback
 from tests.rig.gguf_files import llama
 
 PC = ("--simulate", "RTX 3090 x2, 64 GB")
@@ -272,13 +272,8 @@ class Llama(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def llama_cpp() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Llama)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with loopback(Llama) as address:
+        yield address
 
 
 @pytest.mark.slow

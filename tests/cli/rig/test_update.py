@@ -5,10 +5,9 @@ from __future__ import annotations
 import base64
 import datetime
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shiomi.cli import shiomi
 from shiomi.cli.rig import installed
 from shiomi.rig.tables import sign, table_text
+from tests.loopback import loopback
 
 PRIVATE = bytes(range(32))
 KEY = base64.b64encode(
@@ -73,13 +73,8 @@ def served(answers: dict[str, bytes]) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with loopback(Handler) as address:
+        yield address
 
 
 def test_a_data_file_is_installed_once_its_key_is_given_and_then_used(

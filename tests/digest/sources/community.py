@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shiomi.digest.sources.http import Http, new_client, user_agent
 from shiomi.digest.sources.manners import Manners
+from tests.loopback import loopback
 
 __all__ = ["Asked", "Clock", "Community", "Reply", "html", "json_reply", "running"]
 
@@ -169,25 +170,9 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away in the middle is part of the tests."""
-
-
 @contextlib.contextmanager
 def running(community: Community) -> Iterator[Community]:
     """The community, serving on loopback at its `url`."""
     handler = type("Handler", (_Handler,), {"community": community})
-    server = _Server(("127.0.0.1", 0), handler)
-    community.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
+    with loopback(handler) as community.url:
         yield community
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)

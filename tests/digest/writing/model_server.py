@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import loopback
 
 __all__ = ["GOOD", "ModelServer", "completion", "serving"]
 
@@ -141,26 +142,10 @@ class Handler(BaseHTTPRequestHandler):
         """Silence."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    model: ModelServer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what is tested."""
-
-
 @contextmanager
 def serving(behave: Callable[[Handler, dict[str, Any]], None]) -> Iterator[ModelServer]:
     """A server in a thread."""
     model = ModelServer(behave)
-    with _Server(("127.0.0.1", 0), Handler) as server:
-        server.model = model
-        model.endpoint = f"http://127.0.0.1:{server.server_address[1]}/v1"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield model
-        finally:
-            server.shutdown()
-            thread.join()
+    with loopback(Handler, model=model) as address:
+        model.endpoint = f"{address}/v1"
+        yield model

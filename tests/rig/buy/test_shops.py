@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +17,7 @@ import pytest
 from shiomi.rig.buy.prices import Condition, Offer
 from shiomi.rig.buy.shops import Rakuten, Shop, Yahoo, collect_offers
 from shiomi.rig.errors import PriceError
+from tests.loopback import loopback
 from tests.rig.planning import cpu, gpu
 
 TODAY = datetime.date(2026, 11, 24)
@@ -63,16 +63,9 @@ def serving(answer: Any = None, *, status: int = 200, body: bytes = b"") -> Iter
         def log_message(self, *_: Any) -> None:
             pass
 
-    listener = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=listener.serve_forever, args=(0.01,))
-    thread.start()
-    server.url = f"http://127.0.0.1:{listener.server_port}/search"
-    try:
+    with loopback(Handler) as address:
+        server.url = f"{address}/search"
         yield server
-    finally:
-        listener.shutdown()
-        thread.join()
-        listener.server_close()
 
 
 def collect(shop: Shop, *parts: Any) -> tuple[list[Offer], list[str]]:

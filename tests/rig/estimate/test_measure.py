@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.report.wording import texts_of
 from tests.digest.writing.tiny_gguf import write_tiny_gguf
+from tests.loopback import loopback
 from tests.rig.models import DENSE, MIXTURE
 
 PC = Machine("PC", (find_gpu("RTX 3090"),))
@@ -47,7 +47,7 @@ def llama_cpp(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def loopback(respond: Respond) -> Iterator[str]:
+def answering(respond: Respond) -> Iterator[str]:
     """The address of an HTTP server that answers as `respond` says."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -64,15 +64,8 @@ def loopback(respond: Respond) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with loopback(Handler) as address:
+        yield address
 
 
 def ollama(path: str, body: dict[str, Any]) -> tuple[int, bytes]:
@@ -122,7 +115,7 @@ def test_a_real_llama_cpp_server_tells_both_speeds(tmp_path: Path, ending: str) 
 
 
 def test_ollama_tells_both_speeds() -> None:
-    with loopback(ollama) as address:
+    with answering(ollama) as address:
         found = ask(address, model="llama3", write=100)
     assert found.path == "/api/generate"
     assert found.decode == pytest.approx(100)
@@ -130,7 +123,7 @@ def test_ollama_tells_both_speeds() -> None:
 
 
 def test_a_server_without_times_is_timed_and_its_reading_stays_unknown() -> None:
-    with loopback(openai) as address:
+    with answering(openai) as address:
         found = ask(address, write=128, runs=3)
     assert found.path == "/v1/completions"
     assert found.decode > 0  # about 500 tok/s of sleep on an idle machine
@@ -160,7 +153,7 @@ def test_an_answer_without_usable_times_is_an_error_that_names_the_ways_tried(
     content: bytes,
 ) -> None:
     with (
-        loopback(lambda path, body: (200, content)) as address,
+        answering(lambda path, body: (200, content)) as address,
         pytest.raises(MeasureError, match="/v1/completions"),
     ):
         ask(address, runs=1)
@@ -168,7 +161,7 @@ def test_an_answer_without_usable_times_is_an_error_that_names_the_ways_tried(
 
 def test_a_refusal_is_told_with_its_status() -> None:
     with (
-        loopback(lambda path, body: (401, b'{"error": "key"}')) as address,
+        answering(lambda path, body: (401, b'{"error": "key"}')) as address,
         pytest.raises(MeasureError, match="HTTP 401"),
     ):
         ask(address)
@@ -176,7 +169,7 @@ def test_a_refusal_is_told_with_its_status() -> None:
 
 def test_a_flood_is_cut_off() -> None:
     with (
-        loopback(lambda path, body: (200, b" " * 8_000_000)) as address,
+        answering(lambda path, body: (200, b" " * 8_000_000)) as address,
         pytest.raises(MeasureError, match="more than 4000000 bytes"),
     ):
         ask(address)
@@ -187,7 +180,7 @@ def test_a_server_that_stalls_is_given_up() -> None:
         time.sleep(0.6)
         return 200, b"{}"
 
-    with loopback(stall) as address, pytest.raises(MeasureError, match="no answer"):
+    with answering(stall) as address, pytest.raises(MeasureError, match="no answer"):
         ask(address, seconds=0.2)
 
 
@@ -205,7 +198,7 @@ def test_a_server_that_answers_once_and_then_no_more_is_an_error() -> None:
         seen.append(path)
         return ollama(path, body) if len(seen) < 3 else (503, b"busy")
 
-    with loopback(once) as address, pytest.raises(MeasureError, match="then no more"):
+    with answering(once) as address, pytest.raises(MeasureError, match="then no more"):
         ask(address, model="llama3")
 
 

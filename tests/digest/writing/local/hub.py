@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import loopback
 
 __all__ = ["COMMIT", "Hub", "hub"]
 
@@ -94,27 +95,10 @@ class _Handler(BaseHTTPRequestHandler):
         """Silence."""
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    hub: Hub
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what is tested."""
-
-
 @contextmanager
 def hub(content: bytes) -> Iterator[Hub]:
     """Serve a file in a thread."""
     one = Hub(content)
-    with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.hub = one
-        port = server.server_address[1]
-        one.endpoint, one.storage = f"http://127.0.0.1:{port}", f"http://localhost:{port}"
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        thread.start()
-        try:
-            yield one
-        finally:
-            server.shutdown()
-            thread.join()
+    with loopback(_Handler, hub=one) as address:
+        one.endpoint, one.storage = address, address.replace("127.0.0.1", "localhost")
+        yield one

@@ -4,8 +4,8 @@
     python benchmarks/digest/archive_ratio.py /tmp/base/src LINES
 
 LINES holds threads as `shiomi export` writes them. Import, search and loading run in new
-processes, the two trees in turn. The ratio is that of the least times, which other work on the
-machine disturbs least; the median of the pairs is beside it.
+processes, the two trees in turn. The ratio compares the least times, which other work on the
+machine disturbs least. The median of the pairs is printed too.
 """
 
 from __future__ import annotations

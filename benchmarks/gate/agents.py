@@ -8,7 +8,8 @@
 
 None of these packages is part of this project. The bots that they call AI are put together by name,
 and split in two by a hash of the name. Nobody looked at the second half while our lists were made,
-and this script prints no name of it. "Named" is a client of an AI purpose, or a mixed one (search
+and this script does not print its names. "Named" is a client of an AI purpose, or a mixed one
+(search
 and AI at once). "Kept out" is that, or an unnamed bot or library, which the default policy
 challenges. Honest agents are browsers, feed readers, previews and monitors: "denied" is a refusal
 by the default policy.

@@ -204,7 +204,7 @@ def _lightly_loss(method: str) -> nn.Module:
     try:
         import torchvision  # noqa: F401
     except RuntimeError:
-        # Its compiled part belongs to another torch; lightly's losses need only two names of it.
+        # Its compiled part belongs to another torch; lightly's losses only need two of its names.
         library = torch.library.Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -249,7 +249,7 @@ def settings(
 
 
 def result_of(path: Path, recipe: Recipe) -> dict[str, Any] | None:
-    """Return the result of that recipe from the results in `path`; None if there is no result yet.
+    """Return the result of that recipe from the results in `path`; None if it is missing.
 
     One result a line; a torn last line is left out.
     """

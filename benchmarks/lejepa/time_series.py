@@ -1,4 +1,4 @@
-"""Time series (UCR and UEA): LeJEPA beside a linear model, supervised training and SimCLR.
+"""Time series (UCR and UEA): LeJEPA, a linear model, supervised training and SimCLR.
 
     nice -n 15 python -m benchmarks.lejepa.time_series             36 x 3 trainings
     python -m benchmarks.lejepa.time_series --report

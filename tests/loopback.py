@@ -1,14 +1,18 @@
-"""HTTP servers on loopback, each in a thread that ends with its block."""
+"""Free ports, and HTTP servers on loopback that end with their block."""
 
 from __future__ import annotations
 
+import secrets
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["loopback"]
+__all__ = ["free_port", "loopback"]
+
+_PORTS = range(15_000, 32_000)  # below the ports that Linux gives to outgoing connections
 
 
 class _Server(ThreadingHTTPServer):
@@ -17,6 +21,15 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: clients that hang up are part of the tests."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, and that no outgoing connection takes."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import socket
 import sqlite3
 import statistics
 import subprocess
@@ -54,6 +53,7 @@ from shiomi.gate.asgi import GateMiddleware
 from shiomi.gate.policy import Budget, Rate
 from shiomi.site.app import create_app
 from shiomi.site.policy import site_policy
+from tests.loopback import free_port
 
 MIX: dict[str, tuple[dict[str, str], ...]] = {
     "rare": tuple({"q": q} for q in (
@@ -147,7 +147,7 @@ def search(folder: Path, datasette: str | None) -> None:
         _report("plain FTS5", kind, values)
     _report("plain FTS5", "all", [one for values in figures.values() for one in values])
     if datasette:
-        port = _free_port()
+        port = free_port()
         command = [datasette, "serve", str(folder / "plain.sqlite3"), "--port", str(port),
                    "--setting", "sql_time_limit_ms", "20000"]  # fmt: skip
         with _running(command, f"http://127.0.0.1:{port}/") as process:
@@ -207,7 +207,7 @@ def _memory(process: subprocess.Popen[bytes]) -> str:
 @contextmanager
 def serving(kind: str, where: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A server of this file's application `kind`."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, __file__, "serve", kind, str(where), str(port)]
     base = f"http://127.0.0.1:{port}"
     with _running(command, f"{base}/healthz") as process:
@@ -230,12 +230,6 @@ def _running(command: list[str], address: str) -> Iterator[subprocess.Popen[byte
     finally:
         process.terminate()
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def application(kind: str, where: Path) -> Any:

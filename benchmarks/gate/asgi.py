@@ -38,7 +38,8 @@ from shiomi.gate.identity import load_tables
 from shiomi.gate.policy import Action, Budget, Cookie, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
-from tests.gate.servers import ROOT, Server, free_port, needs, server
+from tests.gate.servers import ROOT, Server, needs, server
+from tests.loopback import free_port
 
 _WORDS = b"x" * 1024
 _KEY = "the benchmark's key"

@@ -23,8 +23,9 @@ from benchmarks.gate.load import DATA, loads, spent, wrk
 
 from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.policy import Action
-from tests.gate.servers import ROOT, Server, free_port, needs, server
+from tests.gate.servers import ROOT, Server, needs, server
 from tests.gate.web_servers import nginx
+from tests.loopback import free_port
 
 _SERVICE = """
 import sys

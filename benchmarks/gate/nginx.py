@@ -25,7 +25,8 @@ from benchmarks.gate.load import DATA, frequent_agents, loads, microseconds, wrk
 from shiomi.gate.native import compile_policy
 from shiomi.gate.policy import Action, Budget, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
-from tests.gate.servers import free_port, needs, server
+from tests.gate.servers import needs, server
+from tests.loopback import free_port
 
 _MAIN = """daemon off; user root; worker_processes 1; pcre_jit {jit};
 pid {folder}/nginx.pid; error_log {folder}/error.log;

@@ -21,8 +21,9 @@ from pathlib import Path
 from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.policy import default_policy_text, load_policy, preset_text
 from tests.gate.adapters.stacks import gate_service
-from tests.gate.servers import ROOT, free_port, python_server, server
+from tests.gate.servers import ROOT, python_server, server
 from tests.gate.web_servers import nginx
+from tests.loopback import free_port
 
 __all__ = ["SITES", "site"]
 

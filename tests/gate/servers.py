@@ -21,7 +21,9 @@ from pathlib import Path
 
 import pytest
 
-__all__ = ["ROOT", "Server", "free_port", "needs", "python_server", "redis_server", "server"]
+from tests.loopback import free_port
+
+__all__ = ["ROOT", "Server", "needs", "python_server", "redis_server", "server"]
 
 ROOT = Path(__file__).parents[2]
 _START_SECONDS = 20.0
@@ -50,14 +52,6 @@ class Server:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)  # a group of its own: see `server`
         return self.process.wait(_STOP_SECONDS)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def needs(program: str) -> str:

@@ -15,7 +15,8 @@ from shiomi.gate.policy import parse_policy, preset_text
 from shiomi.gate.state.memory import MemoryState
 from tests.gate.clients_of import NOW, sent
 from tests.gate.honest import AI, HONEST, Program
-from tests.gate.servers import ROOT, free_port, needs, server
+from tests.gate.servers import ROOT, needs, server
+from tests.loopback import free_port
 
 
 def answer(program: Program, agent: str) -> Decision:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from tests.gate.servers import Server, free_port, needs, server
+from tests.gate.servers import Server, needs, server
+from tests.loopback import free_port
 
 __all__ = ["apache", "apache_modules", "caddy", "haproxy", "nginx", "origin", "write_files"]
 

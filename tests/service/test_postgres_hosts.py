@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ from shiomi.service import lease
 from shiomi.site.app import create_app
 from tests.digest.community_server import communities
 from tests.digest.test_killed import sample_threads
+from tests.loopback import free_port
 from tests.postgres_server import PostgresServer
 from tests.service.test_run import line_with, settings, start
 from tests.site.conftest import NOON, fill, thread
@@ -139,9 +139,7 @@ def process(started: subprocess.Popen[str]) -> Iterator[subprocess.Popen[str]]:
 @contextmanager
 def served(path: Path) -> Iterator[str]:
     """`shiomi serve` as a process; gives its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "shiomi.cli", "-c", str(path), "serve", "--no-gate",
                "--port", str(port)]  # fmt: skip
     environment = {**os.environ, "NO_PROXY": "*"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from shiomi.digest.linking.stories import story_of
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
 from shiomi.digest.week import Week
 from shiomi.site.app import create_app
+from tests.loopback import free_port
 
 WEEK = Week(date(2020, 12, 13))
 NOON = WEEK.start + 12 * 3600
@@ -110,9 +110,7 @@ def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     folder = tmp_path_factory.mktemp("serve")
     config = folder / "shiomi.toml"
     config.write_text(f'archive = "{filled}"\n', encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "shiomi.cli", "-c", str(config), "serve", "--workers", "2",
          "--port", str(port), "--no-dns", "--state", str(folder / "gate.state")],

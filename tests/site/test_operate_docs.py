@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.service.probes import Snapshot, metrics_text
 from tests.gate.servers import needs
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.process
 
@@ -104,9 +104,7 @@ def test_each_command_of_the_pages_works(folder: Path) -> None:
 
 
 def _serves(command: str, folder: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     words = [*shlex.split(command), "--port", str(port), "--no-dns"]
     with subprocess.Popen(words, cwd=folder, env=_environment(folder)) as process:
         try:

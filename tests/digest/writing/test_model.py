@@ -29,6 +29,7 @@ from shiomi.digest.writing.model import parse_draft
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.model_server import GOOD, Handler, completion, serving
 from tests.digest.writing.sample import threads
+from tests.loopback import free_port
 
 JA = load_language("ja")
 WEEK = Week(date(2020, 12, 13))
@@ -189,9 +190,7 @@ def test_a_stalled_server_costs_no_more_than_its_timeout(drip: bool) -> None:
 
 
 def test_a_refused_connection_is_tried_twice_and_the_next_topics_do_not_wait() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with writer(f"http://127.0.0.1:{port}/v1") as model:
         complete(topic(model))
         topic(model, OTHER)

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.policy import Policy, load_policy
-from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
+from tests.gate.servers import ROOT, Server, needs, python_server, server
 from tests.gate.web_servers import nginx
+from tests.loopback import free_port
 
 __all__ = ["APPS", "BARE", "STACKS", "Stack", "caddy", "gate_service", "site_server", "stack"]
 

@@ -14,8 +14,9 @@ import pytest
 
 from tests.gate.adapters.stacks import APPS, caddy, gate_service, site_server
 from tests.gate.http_client import Visitor
-from tests.gate.servers import ROOT, Server, free_port, needs, python_server, server
+from tests.gate.servers import ROOT, Server, needs, python_server, server
 from tests.gate.web_servers import nginx
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.process
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.gate.http_client import fetch
-from tests.gate.servers import ROOT, free_port, needs, server
+from tests.gate.servers import ROOT, needs, server
+from tests.loopback import free_port
 
 
 @pytest.mark.process

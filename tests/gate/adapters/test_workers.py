@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.gate.http_client import Visitor
-from tests.gate.servers import ROOT, Server, free_port, server
+from tests.gate.servers import ROOT, Server, server
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.process
 

@@ -26,7 +26,8 @@ from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.file import FileState
 from tests.gate.clients.test_browsers import QUIET
-from tests.gate.servers import ROOT, free_port, needs, server
+from tests.gate.servers import ROOT, needs, server
+from tests.loopback import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 

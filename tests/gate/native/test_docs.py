@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate.servers import ROOT, free_port, needs, server
+from tests.gate.servers import ROOT, needs, server
 from tests.gate.web_servers import apache_modules, origin
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.process
 

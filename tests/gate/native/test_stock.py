@@ -15,8 +15,9 @@ from shiomi.gate.native import compile_policy
 from shiomi.gate.policy import Action, Policy
 from tests.gate.adapters.stacks import gate_service
 from tests.gate.http_client import BROWSER, Visitor, fetch
-from tests.gate.servers import free_port, needs, server
+from tests.gate.servers import needs, server
 from tests.gate.web_servers import origin, write_files
+from tests.loopback import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 

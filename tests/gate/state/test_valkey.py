@@ -15,7 +15,8 @@ from redis import Redis
 
 from shiomi.gate.errors import StateError
 from shiomi.gate.state.valkey import ValkeyState
-from tests.gate.servers import Server, free_port, redis_server
+from tests.gate.servers import Server, redis_server
+from tests.loopback import free_port
 
 pytestmark = pytest.mark.process
 

@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 
 JOBS ?= 2
 
+# Without its cache, Python compiles everything again for each command and each run of the tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo check test coverage lint lejepa gate benchmark docs dist deb clean
 .DEFAULT_GOAL := help
 

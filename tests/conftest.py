@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,11 @@ settings.register_profile("shiomi", deadline=None, suppress_health_check=[Health
 settings.load_profile("shiomi")
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_collection_finish() -> None:
+    """Keep what collecting made out of garbage collection: it lives as long as the run."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

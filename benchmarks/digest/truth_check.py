@@ -1,40 +1,56 @@
-"""The question "does the source support the claim?" on sentences that grounding keeps.
+"""Can a small model tell false sentences from right ones? Three questions, one token for each.
 
     python benchmarks/digest/truth_check.py ENDPOINT MODEL [sentences]
 
-Uses the sentences of grounding_unseen.py, false and clean ones in turn, at most `sentences`, and
-prints each with its log odds as it comes, then what the check keeps. Needs a model server that
-gives log probabilities.
+Asks about sentences of grounding_unseen.py that grounding keeps, false and clean ones in turn:
+
+- odds: does the source support or contradict the claim? Log odds of the two words.
+- pair: the same odds minus the odds of the claim with its verb negated.
+- quotation: which numbered sentence supports it, 0 for none? Log odds of all numbers against 0.
+
+Prints the scores of each sentence, then the AUC of each question (0.5 is chance). Needs a model
+server that gives log probabilities.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import random
 import sys
-import time
-from collections import Counter
 from pathlib import Path
+from typing import Any
+
+import httpx2
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.digest.grounding_unseen import SENTENCES, cited_items, is_held_out
+from benchmarks.digest.grounding_unseen import SENTENCES, cited_items
 from benchmarks.digest.localllama_weeks import localllama_threads
 
-from shiomi.digest.settings import WriterConfig
 from shiomi.digest.story import Story
-from shiomi.digest.writing.chat import ChatClient, Usage
-from shiomi.digest.writing.evidence import Item, gather
+from shiomi.digest.writing.aboutness import Vocabulary, support
+from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.grounding import faults, unquoted
-from shiomi.digest.writing.truth import FEWEST_TOKENS, LEAST, log_odds, question
+from shiomi.digest.writing.sentences import sentences
+
+NEVER = -12.0  # log probability of a token that is not among the first ten
+NEGATED = (
+    ("ではありません。", "です。"), ("ませんでした。", "ました。"), ("ません。", "ます。"),
+    ("でした。", "ではありませんでした。"), ("ました。", "ませんでした。"),
+    ("です。", "ではありません。"), ("ます。", "ません。"),
+)  # fmt: skip
+WORD = "Does the source support the claim, or does the claim contradict the source? \
+Answer with one word: support or contradict."
+NUMBER = "Which sentence of the source says the same as the claim? Answer with its number, or 0 if \
+the source says otherwise."
 
 
-def kept() -> dict[str, list[tuple[str, int, tuple[Item, ...]]]]:
-    """Return the false and the clean sentences that grounding keeps, with their evidence."""
+def kept() -> list[tuple[str, str, list[str]]]:
+    """Return (kind, sentence, best sentences of its source) of false and clean ones in turn."""
     rows = [json.loads(line) for line in SENTENCES.open(encoding="utf-8")]
-    ids = {row["id"] for row in rows}
-    threads = {t.id: t for t in localllama_threads() if t.id in ids}
-    found: dict[str, list[tuple[str, int, tuple[Item, ...]]]] = {"false": [], "clean": []}
+    threads = {t.id: t for t in localllama_threads() if t.id in {row["id"] for row in rows}}
+    found: dict[str, list[tuple[str, str, list[str]]]] = {"false": [], "clean": []}
     for row in rows:
         if row["kind"] not in found:
             continue
@@ -42,38 +58,74 @@ def kept() -> dict[str, list[tuple[str, int, tuple[Item, ...]]]]:
         cited = cited_items(items, row["evidence"])
         text, advice = unquoted(row["text"], cited), row["slot"] == "implications"
         if next(faults(text, cited, "ja", advice=advice, story=items), None) is None:
-            found[row["kind"]].append((text, row["story"], cited))
-    return found
+            found[row["kind"]].append((row["kind"], text, best(text, [i.text for i in cited])))
+    for one in found.values():
+        random.Random(1).shuffle(one)
+    return [row for pair in zip(*found.values(), strict=False) for row in pair]
+
+
+def best(text: str, texts: list[str], most: int = 5) -> list[str]:
+    """Return the sentences of a source that support a text best, in the source's order."""
+    rows = [one for item in texts for one in sentences(item)][:80]
+    scored = [(support(text, Vocabulary((row,)), "ja") or -9.0, place) for place, row in
+              enumerate(rows)]  # fmt: skip
+    return [rows[place] for place in sorted(place for _, place in sorted(scored)[-most:])]
+
+
+def first(client: httpx2.Client, model: str, asked: str) -> dict[str, float]:
+    """Return the log probabilities of the first token of the answer."""
+    body: dict[str, Any] = {"model": model, "max_tokens": 1, "temperature": 0, "logprobs": True,
+                            "top_logprobs": 10}  # fmt: skip
+    body["messages"] = [{"role": "user", "content": asked}]
+    answer = client.post("chat/completions", json=body, timeout=900).raise_for_status().json()
+    top = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
+    return {one["token"].strip().casefold(): one["logprob"] for one in top}
+
+
+def summed(found: dict[str, float], beginnings: tuple[str, ...]) -> float:
+    """Return the log of the probability of these beginnings together."""
+    held = [math.exp(value) for token, value in found.items() if token.startswith(beginnings)]
+    return math.log(sum(held)) if held else NEVER
+
+
+def scores(client: httpx2.Client, model: str, text: str, source: list[str]) -> list[float]:
+    """Return the three scores of a sentence."""
+    numbered = "\n".join(f"{place}. {row}" for place, row in enumerate(source, 1))[:1_200]
+    odds = []
+    for claim in (text, negated(text)):
+        got = first(client, model, f"Source:\n{numbered}\n\nClaim (in Japanese): {claim}\n\n{WORD}")
+        odds.append(summed(got, ("support",)) - summed(got, ("contr",)))
+    got = first(client, model, f"Source:\n{numbered}\n\nClaim (in Japanese): {text}\n\n{NUMBER}")
+    number = summed(got, tuple("123456789")) - summed(got, ("0",))
+    return [odds[0], odds[0] - odds[1], number]
+
+
+def negated(text: str) -> str:
+    """Return a sentence with its last verb negated, or affirmed."""
+    for end, other in NEGATED:
+        if text.endswith(end):
+            return text.removesuffix(end) + other
+    return text.removesuffix("。") + "というのは誤りです。"
+
+
+def auc(right: list[float], wrong: list[float]) -> float:
+    """Return the probability that a right sentence has the higher score."""
+    won = sum((a > b) + (a == b) / 2 for a in right for b in wrong)
+    return won / max(len(right) * len(wrong), 1)
 
 
 def main() -> None:
-    """Ask about each sentence and print the shares."""
+    """Ask, and print the scores."""
     endpoint, model = sys.argv[1:3]
     most = int(sys.argv[3]) if len(sys.argv) > 3 else 1_000
-    found = kept()
-    for rows in found.values():
-        random.Random(1).shuffle(rows)
-        rows.sort(key=lambda row: not is_held_out(row[1]))
-    turns = [(kind, *row) for pair in zip(*(
-        [(kind, row) for row in rows] for kind, rows in found.items()), strict=False)
-        for kind, row in pair]  # fmt: skip
-    chat, usage = ChatClient(WriterConfig(endpoint, model, "", 600.0)), Usage()
-    tally: Counter[tuple[str, str, bool]] = Counter()
-    for kind, text, story, cited in turns[:most]:
-        asked = question(text, [item.text for item in cited])
-        ends = time.monotonic() + 600
-        answer = chat.complete(asked, None, usage, deadline=ends, most=FEWEST_TOKENS)
-        odds = log_odds(answer.first)
-        half = "held out" if is_held_out(story) else "tuned"
-        tally[half, kind, odds is None or odds >= LEAST] += 1
-        print(f"{half}\t{kind}\t{odds}\t{text}", flush=True)
-    for half in ("held out", "tuned"):
-        for kind, rows in found.items():
-            asked_of = tally[half, kind, True] + tally[half, kind, False]
-            of_half = sum(is_held_out(row[1]) == (half == "held out") for row in rows)
-            print(f"{half} {kind}: {tally[half, kind, True]} of {asked_of} asked pass; "
-                  f"grounding kept {of_half}")  # fmt: skip
-    print(f"{usage.requests} requests, {usage.prompt_tokens} tokens, {usage.seconds:.0f} s")
+    found: dict[str, list[list[float]]] = {"clean": [], "false": []}
+    with httpx2.Client(base_url=endpoint, trust_env=False) as client:
+        for kind, text, source in kept()[:most]:
+            found[kind].append(scores(client, model, text, source))
+            print(kind, *(f"{one:.2f}" for one in found[kind][-1]), text, sep="\t", flush=True)
+    for place, name in enumerate(("odds", "pair", "quotation")):
+        right, wrong = ([row[place] for row in found[kind]] for kind in ("clean", "false"))
+        print(f"{name}: AUC {auc(right, wrong):.2f} of {len(right)} right, {len(wrong)} false")
 
 
 if __name__ == "__main__":

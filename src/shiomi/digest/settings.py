@@ -150,7 +150,6 @@ class WriterConfig:
     budget_seconds: float = 1800.0  # for the whole digest
     repair: bool = True  # rejected sentences go back to the model once
     models: Path = Path("models")  # where `shiomi writer install` keeps models
-    truth: bool = False  # ask the model once more about each sentence
 
     @property
     def local(self) -> bool:

@@ -35,6 +35,8 @@ def values(text: str) -> set[str]:
         ("数百人", "hundreds"),
         ("ふたつの", "2"),
         ("倍増した", "double"),
+        ("処理量は3倍に", "3"),
+        ("数千万ドル", "tens of millions"),
         ("twenty-five", "25"),
         ("one hundred and five", "105"),
         ("3 million", "3000000"),
@@ -83,3 +85,7 @@ def test_kanji_and_english_words_give_the_number_they_spell(number: int) -> None
 )
 def test_what_is_counted_is_known(text: str, unit: str) -> None:
     assert [quantity.unit for quantity in quantities(text)] == [unit]
+
+
+def test_a_number_of_times_is_not_a_doubling() -> None:
+    assert values("処理量は最大3倍に、利用者は十倍に増えました") == {"3", "10"}

@@ -11,7 +11,6 @@ from shiomi.digest.languages import load_language
 from shiomi.digest.settings import WriterConfig
 from shiomi.digest.writing.model import ModelWriter
 from shiomi.digest.writing.translated import candidates, is_faithful, translation_messages
-from shiomi.digest.writing.truth import is_contradicted
 from tests.digest.writing.sample import evidence
 
 JA = load_language("ja")
@@ -78,7 +77,6 @@ class SmallModel:
 
     def __init__(self, text: str, logprob: float) -> None:
         self.text, self.logprob = text, logprob
-        self.first: dict[str, float] = {}
         self.asked: list[dict[str, object]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -89,20 +87,18 @@ class SmallModel:
             settings = {"n_ctx": 8192}
             return httpx2.Response(200, json={"default_generation_settings": settings})
         self.asked.append(json.loads(request.content))
-        first = [{"token": name, "logprob": value} for name, value in self.first.items()]
-        token = {"token": "x", "logprob": self.logprob, "top_logprobs": first}
         choice = {
             "message": {"content": self.text},
             "finish_reason": "stop",
-            "logprobs": {"content": [token]},
+            "logprobs": {"content": [{"token": "x", "logprob": self.logprob}]},
         }
         return httpx2.Response(200, json={"choices": [choice]})
 
 
-def written(model: SmallModel, *, truth: bool = False) -> list[str]:
+def written(model: SmallModel) -> list[str]:
     story = evidence("hackernews:25246050")
     client = httpx2.Client(transport=httpx2.MockTransport(model))
-    config = WriterConfig("http://127.0.0.1:9/v1", "small", truth=truth)
+    config = WriterConfig("http://127.0.0.1:9/v1", "small")
     with ModelWriter(config, client=client) as writer:
         grounded = writer.write(story, JA)
     return [one.text for one in (*grounded.attention, *grounded.technical)] if grounded else []
@@ -120,18 +116,3 @@ def test_a_translation_that_the_model_was_not_sure_of_is_not_printed() -> None:
     text = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
     assert written(SmallModel(text, -0.1))
     assert not written(SmallModel(text, -0.9))
-
-
-def test_the_truth_check_asks_once_a_sentence_and_drops_what_is_contradicted() -> None:
-    text = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
-    for word, prints in (("support", True), ("contradict", False)):
-        model = SmallModel(text, -0.1)
-        model.first = {word: -0.1, "the": -3.0}
-        assert bool(written(model, truth=True)) is prints
-        assert model.asked[-1]["max_tokens"] == 1
-
-
-def test_without_log_probabilities_nothing_is_dropped() -> None:
-    assert not is_contradicted({})
-    assert not is_contradicted({"the": -0.1})
-    assert is_contradicted({" Contradict": -0.2, "support": -2.0})

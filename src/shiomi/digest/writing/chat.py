@@ -63,7 +63,6 @@ class Completion:
     text: str
     whole: bool  # False: it was cut at the token limit
     confidence: float | None = None  # mean log probability of its tokens, if it was asked for
-    first: Mapping[str, float] = field(default_factory=dict)  # log probabilities of first tokens
 
 
 @dataclass(slots=True)
@@ -234,7 +233,7 @@ class ChatClient:
             body["temperature"] = 0.2
         if schema is None:
             body["temperature"] = 0.0
-            body |= {"logprobs": True, "top_logprobs": 10} if self._logprobs else {}
+            body |= {"logprobs": True} if self._logprobs else {}
         elif self._formats[0] == "json_schema":
             named = {"name": "sentences", "strict": True, "schema": schema}
             body["response_format"] = {"type": "json_schema", "json_schema": named}
@@ -323,9 +322,8 @@ class ChatClient:
             raise _PassingError("shape", "the answer has no text", attempts=2)
         rows = choice.logprobs.content or [] if choice.logprobs else []
         sure = [row.logprob for row in rows]
-        first = {one.token: one.logprob for one in rows[0].top_logprobs} if rows else {}
         mean = sum(sure) / len(sure) if sure else None
-        return Completion(text, choice.finish_reason != "length", mean, first)
+        return Completion(text, choice.finish_reason != "length", mean)
 
 
 def server_message(content: bytes) -> str:
@@ -376,9 +374,7 @@ class _Message(msgspec.Struct):
 
 
 class _Token(msgspec.Struct):
-    token: str
     logprob: float
-    top_logprobs: list[_Token] = []
 
 
 class _LogProbs(msgspec.Struct):

@@ -19,7 +19,7 @@ from shiomi.digest.writing.extract import tokens
 from shiomi.digest.writing.names import folded, latin_words
 from shiomi.digest.writing.sentences import is_japanese, sentences
 
-__all__ = ["best_sentences", "contradictions"]
+__all__ = ["contradictions"]
 
 MOST_SENTENCES = 80  # of the evidence
 NEAR = 1.5  # of log likelihood below the best supporting sentence
@@ -97,25 +97,11 @@ def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
         yield from _negated(text, best)
 
 
-def best_sentences(text: str, texts: Sequence[str], most: int = 5) -> list[str]:
-    """Return the evidence sentences that support a text best, in the order of the evidence."""
-    rows = _scored(text, texts)
-    best = sorted(sorted(rows, key=lambda row: -row[0])[:most], key=lambda row: row[1])
-    return [row for _, _, row in best]
-
-
-def _scored(text: str, texts: Sequence[str]) -> list[tuple[float, int, str]]:
-    """Return each evidence sentence with its support and its place."""
-    rows = [one for item in texts for one in sentences(item)][:MOST_SENTENCES]
-    scored = (
-        (support(text, Vocabulary((row,)), "ja"), place, row) for place, row in enumerate(rows)
-    )
-    return [(-9.0 if score is None else score, place, row) for score, place, row in scored]
-
-
 def _supporting(text: str, texts: Sequence[str]) -> list[str]:
     """Return the evidence sentences that support the text best, folded; none if none does."""
-    scored = [(score, folded(row)) for score, _, row in _scored(text, texts) if score > 0]
+    rows = [one for item in texts for one in sentences(item)][:MOST_SENTENCES]
+    judged = ((support(text, Vocabulary((row,)), "ja"), folded(row)) for row in rows)
+    scored = [(score, row) for score, row in judged if score is not None and score > 0]
     if not scored:
         return []
     scored.sort(key=lambda one: -one[0])

@@ -41,16 +41,6 @@ class Grounded:
     kept: int = 0
     dropped: int = 0
     fallen: list[Fallen] = field(default_factory=list)  # what was dropped, and why
-    cited: dict[str, tuple[Item, ...]] = field(default_factory=dict)  # by sentence
-
-    def drop(self, text: str, why: str) -> None:
-        """Leave out a sentence that was kept."""
-        for slot in ("attention", "technical", "implications"):
-            place: list[Sentence] = getattr(self, slot)
-            place[:] = [one for one in place if one.text != text]
-        self.fallen.append(Fallen("", text, why))
-        self.kept -= 1
-        self.dropped += 1
 
 
 def ground(
@@ -85,7 +75,6 @@ def ground(
                 found = Fault("example", text)
             if found is None:
                 said.add(text)
-                grounded.cited[text] = cited
                 place.append(Sentence(text, Origin.MODEL, _uids(cited)))
                 kept += 1
             else:

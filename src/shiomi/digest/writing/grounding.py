@@ -41,7 +41,7 @@ SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
 # Log likelihood ratio below which a sentence counts as one on another subject. Advice is compared
 # with the whole story. Set by benchmarks/digest/grounding_unseen.py on its odd stories.
-SUPPORT, SUPPORT_OF_ADVICE = 1.0, 0.3
+SUPPORT, SUPPORT_OF_ADVICE = 1.4, 0.3
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "So", "Mn", "Me"})
 _MARKUP = re.compile(

@@ -34,7 +34,6 @@ from shiomi.digest.writing.translated import (
     sentence_of,
     translation_messages,
 )
-from shiomi.digest.writing.truth import FEWEST_TOKENS, is_contradicted, question
 
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
@@ -179,8 +178,6 @@ class ModelWriter:
                 second = self._repaired(grounded, items, language, usage)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
-            if self._config.truth:
-                self._check(grounded, usage)
             self._row = 0
             # a small model is asked nothing about a story without plain sentences
             if not grounded.kept and usage.requests > before.requests:
@@ -237,20 +234,6 @@ class ModelWriter:
                 if error.fault != "context" or len(sizes) < 2:
                     raise
                 sizes = sizes[1:]
-
-    def _check(self, grounded: Grounded, usage: Usage) -> None:
-        """Drop the sentences that contradict their evidence, as the model says."""
-        deadline = self._deadline if self._deadline is not None else self._clock()
-        for text, cited in grounded.cited.items():
-            asked = question(text, [item.text for item in cited])
-            try:
-                answer = self._chat.complete(
-                    asked, None, usage, deadline=deadline, most=FEWEST_TOKENS
-                )
-            except ChatError:
-                return  # what was grounded stays
-            if is_contradicted(answer.first):
-                grounded.drop(text, "truth: contradicted")
 
     def _is_small(self, language: Language) -> bool:
         """Return whether the model only translates single sentences."""

@@ -36,13 +36,18 @@ _SUFFIXES = {"k": 1_000, "m": 10**6, "bn": 10**9, "b": 10**9}
 # Amounts without a figure, in both languages: the evidence must contain the same one.
 _VAGUE = (
     ("half", r"\bhal(?:f|ves|ved|ving)\b|半数|半分|半減|過半"),
-    ("double", r"\btwice\b|\bdoubl(?:e[ds]?|ing)\b|\btwo-?fold\b|倍増|倍(?:に|の|以上|近く)"),
+    (
+        "double",
+        r"\btwice\b|\bdoubl(?:e[ds]?|ing)\b|\btwo-?fold\b|倍増"
+        r"|(?<![\d〇一二三四五六七八九十百千万数何])倍(?:に|の|以上|近く)",
+    ),
     ("triple", r"\bthrice\b|\btripl(?:e[ds]?|ing)\b|\bthree-?fold\b"),
     ("quadruple", r"\bquadrupl(?:e[ds]?|ing)\b|\bfour-?fold\b"),
     ("dozens", r"\bdozens?\b|\bscores of\b|\btens of\b|数十|ダース"),
     ("hundreds", r"\bhundreds\b|数百|ハンドレッド"),
-    ("thousands", r"\bthousands\b|数千|サウザンド"),
+    ("thousands", r"\bthousands\b|数千(?!万)|サウザンド"),
     ("tens of thousands", r"数万|何万"),
+    ("tens of millions", r"\btens of millions\b|数千万|\$10M['’]?s"),
     ("millions", r"\bmillions\b|数百万|ミリオン"),
     ("billions", r"\bbillions\b|\btrillions\b|数億|数十億|ビリオン"),
     ("third", r"\b(?:a|one|two)[- ]thirds?\b|3分の[12]"),

@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional as f
 
-from shiomi.digest.linking.candidates import near_pairs
+from shiomi.digest.linking.candidates import NearTitles
 from shiomi.digest.linking.encoder import Encoder
 from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.model import FORMAT
@@ -272,24 +272,19 @@ def labelled_pairs(
     fresh = np.array([row.community in QUERIES and since <= row.time < until for row in chosen])
     created = np.array([row.time for row in chosen], np.int64)
     titles = encoder.encode([row.title for row in chosen])
-    features, labels = [], []
-    sketches = encoder.sketch([row.title for row in chosen])
-    for i, j in near_pairs(sketches, created, fresh):
-        across = ~fresh[j] & (np.array([chosen[k].community for k in j]) == "hn")
-        i, j = i[across], j[across]
-        same = np.array([chosen[x].page == chosen[y].page for x, y in zip(i, j, strict=True)], bool)
-        alike = np.array(
-            [
-                normal_title(chosen[x].title) == normal_title(chosen[y].title)
-                for x, y in zip(i, j, strict=True)
-            ],
-            bool,
-        )
-        keep = same | ~alike
-        i, j = i[keep], j[keep]
-        features.append(pair_features(titles, i, j, created[i] - created[j]))
-        labels.append(same[keep])
-    return np.concatenate(features), np.concatenate(labels).astype(np.float32)
+    near = NearTitles(encoder)
+    for mask in (~fresh, fresh):
+        group = np.flatnonzero(mask).tolist()
+        near.add(group, [chosen[row].title for row in group], created[mask].tolist())
+    i, j = (near.key[side] for side in near.pairs(first=int((~fresh).sum())))
+    pages = np.array([row.page for row in chosen])
+    folded = np.array([normal_title(row.title) for row in chosen])
+    same = pages[i] == pages[j]
+    hacker_news = np.array([row.community == "hn" for row in chosen])
+    keep = (hacker_news[i] ^ hacker_news[j]) & (same | (folded[i] != folded[j]))
+    i, j = i[keep], j[keep]
+    features = pair_features(titles, i, j, created[i] - created[j])
+    return features, same[keep].astype(np.float32)
 
 
 def train_judges(

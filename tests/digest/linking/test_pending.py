@@ -121,6 +121,42 @@ def test_real_threads_link_the_same_whatever_order_they_arrive_in(
         assert links == _links(other)
 
 
+def test_portions_linked_by_two_processes_in_turn_give_the_links_of_one(
+    tmp_path: Path, linker: Linker
+) -> None:
+    titles = ("Announcing Rust 1.45.0", "Rust 1.45 released", "Plundervolt breaks Intel SGX")
+    threads = [
+        make_thread(f"{community}:{n}", f"{title} {n % 3}", day=n / 5)
+        for n, title in enumerate(titles * 8)
+        for community in _COMMUNITIES
+    ]
+    path = tmp_path / "archive.sqlite3"
+    with (
+        _linked([threads], 4096, linker) as one,
+        Archive.open(path) as first,
+        Archive.open(path) as second,
+    ):
+        turns = [(first, Linker.load()), (second, Linker.load())]
+        for start in range(0, len(threads), 9):
+            archive, own = turns[start // 9 % 3 == 0]
+            archive.add(threads[start : start + 9], seen=1_700_000_000)
+            link_pending(archive, own, batch=7)
+        assert _links(first) == _links(one)
+
+
+def test_a_new_title_of_a_linked_thread_is_found_by_later_threads(
+    archive: Archive, linker: Linker
+) -> None:
+    archive.add([make_thread("lobsters:1", "Knitting for beginners")], seen=1_700_000_000)
+    link_pending(archive, linker)
+    title = "Plundervolt: fault injection against Intel SGX"
+    archive.add([make_thread("lobsters:1", title)], seen=1_700_000_100)
+    link_pending(archive, linker)
+    archive.add([make_thread("hackernews:1", title)], seen=1_700_000_200)
+    link_pending(archive, linker)
+    assert [link[:2] for link in _links(archive)] == [("hackernews:1", "lobsters:1")]
+
+
 def test_linking_twice_does_nothing_the_second_time(archive: Archive, linker: Linker) -> None:
     archive.add([make_thread("hackernews:1", "A title")], seen=1_700_000_000)
     assert link_pending(archive, linker).threads == 1

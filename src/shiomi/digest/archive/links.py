@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from shiomi.digest.archive.archive import Archive
 
-__all__ = ["KeyedThread", "LinkRow", "LinkStore", "PendingThread"]
+__all__ = ["LinkRow", "LinkStore", "LinkedThread", "PendingThread"]
 
 LinkRow = tuple[int, int, str, float]
 """(key of one thread, key of the other, kind, score), the smaller key first."""
@@ -27,13 +27,12 @@ class PendingThread(NamedTuple):
     uid: str
 
 
-class KeyedThread(NamedTuple):
-    """A linked thread and the key of its page."""
+class LinkedThread(NamedTuple):
+    """A linked thread."""
 
     n: int
     created: int
     title: str
-    url_key: int | None
     url: str | None
     community: str
 
@@ -64,16 +63,44 @@ class LinkStore:
             ).fetchall()
         return [PendingThread(*row) for row in rows]
 
-    def linked_between(self, first: int, last: int) -> list[KeyedThread]:
-        """The linked threads created in [first, last], unix seconds."""
+    def state(self) -> tuple[object, ...]:
+        """A value that is equal only on one connection, while no other one commits."""
+        return self._database, *self._database.change_token()
+
+    def linked_between(self, first: int, last: int) -> list[tuple[int, str, int]]:
+        """(key, title, time) of the linked threads created in [first, last], unix seconds."""
         with self._database.explaining():
-            rows = self._database.execute(
-                "SELECT n, created, thread.title, thread_key.url, thread.url, community FROM thread"
-                " JOIN thread_key ON thread_key.thread = n"
-                " WHERE created BETWEEN ? AND ? AND linked = 1",
+            rows: list[tuple[int, str, int]] = self._database.execute(
+                "SELECT n, title, created FROM thread WHERE created BETWEEN ? AND ? AND linked = 1",
                 (first, last),
             ).fetchall()
-        return [KeyedThread(*row) for row in rows]
+        return rows
+
+    def linked(self, keys: Iterable[int]) -> list[LinkedThread]:
+        """The linked threads among these keys, by key."""
+        with self._database.explaining():
+            rows = self._database.execute(
+                "SELECT n, created, title, url, community"
+                f" FROM {self._database.wanted} CROSS JOIN thread"
+                " WHERE n = wanted.value AND linked = 1 AND created IS NOT NULL ORDER BY n",
+                (self._database.keys(sorted(keys)),),
+            ).fetchall()
+        return [LinkedThread(*row) for row in rows]
+
+    def of_pages(self, pages: Iterable[int], first: int, last: int) -> list[tuple[int, int, int]]:
+        """(key of its URL, time, key) of the linked threads of these pages in [first, last].
+
+        In ascending order.
+        """
+        with self._database.explaining():
+            rows: list[tuple[int, int, int]] = self._database.execute(
+                "SELECT thread_key.url, created, n"
+                f" FROM {self._database.wanted} CROSS JOIN thread_key CROSS JOIN thread"
+                " WHERE thread_key.url = wanted.value AND n = thread_key.thread AND linked = 1"
+                " AND created BETWEEN ? AND ? ORDER BY 1, 2, 3",
+                (self._database.keys(sorted(pages)), first, last),
+            ).fetchall()
+        return rows
 
     def begin_batch(self, keys: Iterable[tuple[int, int | None, int]]) -> None:
         """Mark threads as linked: drop their links, store (n, key of the URL, key of the title)."""

@@ -144,6 +144,8 @@ class SqliteDatabase:
 
     def change_token(self) -> tuple[int, ...]:
         """The file's identity and SQLite's data version; raises ArchiveError if it is gone."""
+        if self.name == ":memory:":
+            return (id(self.connection),)
         try:
             state = os.stat(self.name)  # noqa: PTH116 - called for every request
         except OSError as error:

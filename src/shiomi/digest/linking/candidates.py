@@ -7,19 +7,20 @@ alone: no word is dropped for being common in one archive, and no thread has a q
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.digest.linking.encoder import STEPS, Sketches
+from shiomi.digest.linking.encoder import STEPS, Encoder
 
-__all__ = ["NEAR", "near_pairs", "within", "worth_a_look"]
+__all__ = ["NEAR", "NearTitles"]
 
 NEAR = 7 * 86400  # seconds: threads further apart are never judged one story by their titles
 _BLOCK = 1024  # rows whose pairs are found at once
 _PRODUCTS = 4096  # pairs whose vectors are multiplied at once
-_LATER = 1 << 40  # more than any time in seconds
+_LAST = (1 << 32) - 1  # the last second that the index tells apart
 
 # A logistic regression of the pairs that the judge ties, on dev weeks, against all others that
 # share a rare word: cosine, share of the lighter and of the heavier title's weight that rare words
@@ -32,74 +33,110 @@ Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
-def within(created: Integers, fresh: NDArray[np.bool_]) -> Integers:
-    """The rows that are at most NEAR from a fresh one; `created` (n,) ascends."""
-    moments = created[fresh]
-    if not len(moments):
-        return np.empty(0, np.int64)
-    after = np.searchsorted(moments, created)
-    before = np.abs(created - moments[np.maximum(after - 1, 0)])
-    following = np.abs(moments[np.minimum(after, len(moments) - 1)] - created)
-    return np.flatnonzero(np.minimum(before, following) <= NEAR)
+class NearTitles:
+    """Titles of a stretch of time, indexed by their rare words: new ones are added to it.
 
-
-def near_pairs(
-    titles: Sketches, created: Integers, fresh: NDArray[np.bool_]
-) -> Iterator[tuple[Integers, Integers]]:
-    """Pairs (i, j) of titles to look at, block by block, each pair once.
-
-    `created` (n,) ascends. Of each pair at least one row is `fresh` (n,).
+    A row is a title; rows are in the order of their arrival. `key` (n,) is the caller's integer for
+    each, `created` (n,) its time in seconds.
     """
-    if not len(titles.key):
-        return
-    n = len(created)
-    _, word = np.unique(titles.key, return_inverse=True)
-    since = created - created[0]
-    place = word * _LATER + since[titles.owner]
-    order = np.argsort(place, kind="stable")
-    place, owner = place[order], titles.owner[order]
-    mine = np.flatnonzero(fresh[titles.owner])  # entries of fresh rows, by row
-    starts = np.flatnonzero(np.diff(titles.owner[mine] // _BLOCK, prepend=-1))
-    for entries in np.split(mine, starts[1:]) if len(mine) else ():
-        row = titles.owner[entries]
-        at = word[entries] * _LATER
-        first = np.searchsorted(place, at + np.maximum(since[row] - NEAR, 0), "left")
-        last = np.searchsorted(place, at + since[row] + NEAR, "right")
-        count = last - first
-        left = np.repeat(row, count)
-        step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        right = owner[np.repeat(first, count) + step]
-        # of two fresh rows, the later looks at the earlier; nobody looks at itself
-        keep = (right != left) & ~(fresh[right] & (right > left))
-        pair, which = np.unique(left[keep] * n + right[keep], return_inverse=True)
-        weights = np.repeat(titles.weight[entries], count)[keep].astype(np.float64)
-        shared: Doubles = np.bincount(which, weights).astype(np.float64)
-        i, j = pair // n, pair % n
-        good = worth_a_look(titles, i, j, np.abs(created[i] - created[j]), shared)
-        if good.any():
-            yield i[good], j[good]
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all titles."""
+        self.span: tuple[int, int] | None = None  # the caller's: the times of which it has all
+        self.token: object = None  # the caller's: the state of the archive
+        self.key = np.empty(0, np.int64)
+        self.created = np.empty(0, np.int64)
+        self._total = np.empty(0, np.float32)  # (n,): weight of all words
+        self._vector = self._encoder.sketch([]).vector  # (n, d)
+        # one entry for each rare word of a title, in order of (word, time)
+        self._place = np.empty(0, np.uint64)
+        self._row = np.empty(0, np.int64)
+        self._weight = np.empty(0, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def add(self, key: Sequence[int], titles: Sequence[str], created: Sequence[int]) -> None:
+        """Append rows. `created` is in [0, 2**32)."""
+        sketch = self._encoder.sketch(titles)
+        times = np.asarray(created, np.int64)
+        row = sketch.owner + len(self)
+        self.key = np.concatenate([self.key, np.asarray(key, np.int64)])
+        self.created = np.concatenate([self.created, times])
+        self._total = np.concatenate([self._total, sketch.total])
+        self._vector = np.concatenate([self._vector, sketch.vector])
+        place = _place(sketch.key, times[sketch.owner])
+        order = np.argsort(place, kind="stable")
+        at = np.searchsorted(self._place, place[order])
+        self._place = np.insert(self._place, at, place[order])
+        self._row = np.insert(self._row, at, row[order])
+        self._weight = np.insert(self._weight, at, sketch.weight[order])
+
+    def keep(self, rows: NDArray[np.bool_]) -> None:
+        """Forget the other rows (n,)."""
+        entries = rows[self._row]
+        self._place, self._weight = self._place[entries], self._weight[entries]
+        self._row = (np.cumsum(rows) - 1)[self._row[entries]]
+        self.key, self.created = self.key[rows], self.created[rows]
+        self._total, self._vector = self._total[rows], self._vector[rows]
+
+    def pairs(self, first: int = 0) -> tuple[Integers, Integers]:
+        """Pairs of rows (i, j) to look at, i > j and i >= first, each pair once: (p,), (p,)."""
+        found = [np.empty((2, 0), np.int64), *self._pairs(first)]
+        left, right = np.concatenate(found, axis=1)
+        return left, right
+
+    def _pairs(self, first: int) -> Iterator[Integers]:
+        entries = np.flatnonzero(self._row >= first)
+        entries = entries[np.argsort(self._row[entries], kind="stable")]
+        blocks = np.flatnonzero(np.diff(self._row[entries] // _BLOCK, prepend=-1))
+        for mine in np.split(entries, blocks[1:]) if len(entries) else ():
+            row = self._row[mine]
+            word = self._place[mine] >> np.uint64(32)
+            begin = np.searchsorted(self._place, _place(word, self.created[row] - NEAR), "left")
+            end = np.searchsorted(self._place, _place(word, self.created[row] + NEAR), "right")
+            count = end - begin
+            step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+            left = np.repeat(row, count)
+            right = self._row[np.repeat(begin, count) + step]
+            weight = np.repeat(self._weight[mine], count)
+            keep = right < left
+            pair, which = np.unique(left[keep] * len(self) + right[keep], return_inverse=True)
+            shared: Doubles = np.bincount(which, weight[keep]).astype(np.float64)
+            i, j = pair // len(self), pair % len(self)
+            good = np.abs(self.created[i] - self.created[j]) <= NEAR
+            good &= self._worth_a_look(i, j, shared)
+            yield np.stack([i, j])[:, good]
+
+    def _worth_a_look(self, left: Integers, right: Integers, shared: Doubles) -> NDArray[np.bool_]:
+        """Whether each pair is alike enough, from the pair alone.
+
+        `shared` (p,) is the weight of the rare words that both titles have.
+        """
+        cosine = np.empty(len(left))
+        for start in range(0, len(left), _PRODUCTS):
+            part = slice(start, start + _PRODUCTS)
+            a, b = self._vector[left[part]], self._vector[right[part]]
+            cosine[part] = np.multiply(a, b, dtype=np.int16).sum(axis=1, dtype=np.int32)
+        cosine /= STEPS**2
+        one, other = self._total[left], self._total[right]
+        hours = np.abs(self.created[left] - self.created[right]) / 3600
+        score = (
+            _WEIGHTS[0] * cosine
+            + _WEIGHTS[1] * shared / np.maximum(np.minimum(one, other), 1)
+            + _WEIGHTS[2] * shared / np.maximum(np.maximum(one, other), 1)
+            + _WEIGHTS[3] * np.minimum(shared, 20) / 10
+            + _WEIGHTS[4] * np.log1p(hours)
+        )
+        good: NDArray[np.bool_] = np.round(score, 6) >= _LEAST
+        return good
 
 
-def worth_a_look(
-    titles: Sketches, left: Integers, right: Integers, seconds: Integers, shared: Doubles
-) -> NDArray[np.bool_]:
-    """Whether each pair (left[k], right[k]) is alike enough, from the pair alone.
-
-    `shared` (p,) is the weight of the rare words that both titles have.
-    """
-    cosine = np.empty(len(left))
-    for start in range(0, len(left), _PRODUCTS):
-        part = slice(start, start + _PRODUCTS)
-        a, b = titles.vector[left[part]], titles.vector[right[part]]
-        cosine[part] = np.multiply(a, b, dtype=np.int16).sum(axis=1, dtype=np.int32)
-    cosine /= STEPS**2
-    one, other = titles.total[left], titles.total[right]
-    score = (
-        _WEIGHTS[0] * cosine
-        + _WEIGHTS[1] * shared / np.maximum(np.minimum(one, other), 1)
-        + _WEIGHTS[2] * shared / np.maximum(np.maximum(one, other), 1)
-        + _WEIGHTS[3] * np.minimum(shared, 20) / 10
-        + _WEIGHTS[4] * np.log1p(seconds / 3600)
-    )
-    good: NDArray[np.bool_] = np.round(score, 6) >= _LEAST
-    return good
+def _place(word: NDArray[Any], seconds: Integers) -> NDArray[np.uint64]:
+    """The place of a word's hash (32 bits) at a time in the index."""
+    moment = np.clip(seconds, 0, _LAST).astype(np.uint64)
+    return (word.astype(np.uint64) << np.uint64(32)) | moment

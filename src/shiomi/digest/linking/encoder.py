@@ -9,17 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.linking.title import ngram_hashes, normal_title, word_hash
 
-__all__ = ["RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
+__all__ = ["NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
 
 WIDTH = 20  # words of a title that are compared, the first ones
+NO_JOIN = -1  # after the last word
 STEPS = 127  # a vector of length 1 has the length 127 in the arrays
 RARE = 5.0  # inverse document frequency from which a word is rare: 1 title of 150
 
@@ -35,7 +36,7 @@ _CACHED = 1 << 17  # words whose vectors are kept
 
 @dataclass(frozen=True, slots=True)
 class Titles:
-    """n titles. Rows are padded with word -1, weight 0, vector 0."""
+    """n titles. Rows are padded with word -1, join NO_JOIN, weight 0, vector 0."""
 
     words: Integers  # (n, WIDTH): hash of each word
     joins: Integers  # (n, WIDTH): hash of each word written together with the next
@@ -101,6 +102,7 @@ class Encoder:
     def _forget(self) -> None:
         # row 0 is padding
         self._row: dict[str, int] = {}
+        self._bytes: list[bytes] = [b""]
         self._hash = np.array([-1], np.int64)
         self._number = np.zeros(1, np.int8)
         self._sum = np.zeros((1, self._table.shape[1]), np.float32)  # (v, d), not unit length
@@ -108,17 +110,20 @@ class Encoder:
 
     def encode(self, titles: Sequence[str]) -> Titles:
         """The titles as arrays, in the same order."""
-        split = [normal_title(title).split() for title in titles]
-        self._learn({word for row in split for word in row})
-        n = len(split)
+        owner, flat, n = self._words(titles)
+        column = np.arange(len(flat)) - np.searchsorted(owner, owner)
         rows = np.zeros((n, WIDTH), np.int32)
-        joins = np.full((n, WIDTH), -1, np.int64)
-        for i, row in enumerate(split):
-            row = row[:WIDTH]
-            rows[i, : len(row)] = [self._row[word] for word in row]
-            if len(row) > 1:
-                joins[i, : len(row) - 1] = [word_hash(a + b) for a, b in pairwise(row)]
+        rows[owner, column] = flat
         words = self._hash[rows]
+        joins = np.full((n, WIDTH), NO_JOIN, np.int64)
+        follows = np.flatnonzero(column[1:] > 0) + 1 if len(flat) else np.empty(0, np.int64)
+        # the CRC-32 of joined words continues that of the first word
+        joins[owner[follows], column[follows] - 1] = [
+            crc32(self._bytes[second], first)
+            for second, first in zip(
+                flat[follows].tolist(), self._hash[flat[follows - 1]].tolist(), strict=True
+            )
+        ]
         weights = self._frequency[words & (len(self._frequency) - 1)]
         weights[rows == 0] = 0
         short = words.astype(np.uint32).view(np.int32)
@@ -132,20 +137,13 @@ class Encoder:
             rows=rows,
             rare=rare,
             numbers=self._number[rows],
-            vector=self._unit_sums(
-                np.repeat(np.arange(n), [min(len(row), WIDTH) for row in split]), rows[rows != 0], n
-            ).astype(np.float32),
+            vector=self._unit_sums(owner, flat, n).astype(np.float32),
             vectors=self._vectors,
         )
 
     def sketch(self, titles: Sequence[str]) -> Sketches:
         """The titles as sketches, in the same order; faster than encode()."""
-        split = [normal_title(title).split()[:WIDTH] for title in titles]
-        self._learn({word for row in split for word in row})
-        n = len(split)
-        sizes = np.array([len(row) for row in split], np.int64)
-        rows = np.array([self._row[word] for row in split for word in row], np.int64)
-        owner = np.repeat(np.arange(n), sizes)
+        owner, rows, n = self._words(titles)
         key = self._hash[rows]
         weight = self._frequency[key & (len(self._frequency) - 1)].astype(np.float32)
         total = np.bincount(owner, weight, minlength=n).astype(np.float32)
@@ -153,6 +151,13 @@ class Encoder:
         once = np.unique(np.stack([owner, key])[:, weight >= RARE], axis=1)
         rare = self._frequency[once[1] & (len(self._frequency) - 1)].astype(np.float32)
         return Sketches(once[0], once[1], rare, total, vector)
+
+    def _words(self, titles: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """The first WIDTH words of n titles: of each word the title (m,) and the row (m,); n."""
+        split = [normal_title(title).split(None, WIDTH)[:WIDTH] for title in titles]
+        self._learn({word for row in split for word in row})
+        rows = np.array([self._row[word] for row in split for word in row], np.int64)
+        return np.repeat(np.arange(len(split)), [len(row) for row in split]), rows, len(split)
 
     def _unit_sums(
         self, owner: NDArray[np.int64], rows: NDArray[np.integer[Any]], n: int
@@ -182,6 +187,7 @@ class Encoder:
         found = self._table[np.array(hashes, np.int64) & (half - 1)].astype(np.float32)
         np.add.at(found, owner, self._table[half + (grams.astype(np.int64) & (half - 1))])
         first = len(self._hash)
+        self._bytes += [word.encode("utf-8", "surrogatepass") for word in new]
         self._row.update(zip(new, range(first, first + len(new)), strict=True))
         self._hash = np.concatenate([self._hash, np.array(hashes, np.int64)])
         self._number = np.concatenate(

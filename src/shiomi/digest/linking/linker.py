@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.digest.linking.candidates import near_pairs, within
+from shiomi.digest.linking.candidates import NearTitles
 from shiomi.digest.linking.encoder import Encoder, Titles
 from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.guards import apart
@@ -31,11 +31,14 @@ Integers = NDArray[np.int64]
 
 
 class Linker:
-    """Judges pairs of threads. Deterministic; its only state is a cache of word vectors."""
+    """Judges pairs of threads. Deterministic; its state is a cache of word vectors, and the titles
+    around the threads that were linked last (`near`, for link_pending).
+    """
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._encoder = Encoder(model.table, model.frequency)
+        self.near = NearTitles(self._encoder)
 
     @classmethod
     def load(cls) -> Self:
@@ -67,33 +70,39 @@ class Linker:
         """Candidate pairs (candidates.py) and the log odds that both link to one page, block by
         block.
 
-        `created` (n,) ascends. Of each pair at least one thread is `fresh`; each pair comes once.
+        `created` is (n,). Of each pair at least one thread is `fresh`; each pair comes once.
         """
-        for encoded, _, left, right, i, j in self._near(titles, created, fresh):
-            features = pair_features(encoded, i, j, created[left] - created[right])
-            yield left, right, self._model.logit(features)
+        left, right = self._near(titles, created, fresh)
+        for _, a, b, _, features in self._encoded(titles, created, left, right):
+            yield a, b, self._model.logit(features)
 
     def _near(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
-    ) -> Iterator[tuple[Titles, Integers, Integers, Integers, Integers, Integers]]:
-        """Pairs worth a look, block by block: only their titles are encoded in full.
+    ) -> tuple[Integers, Integers]:
+        """The candidate pairs as places in `titles`."""
+        near = NearTitles(self._encoder)
+        for mask in (~fresh, fresh):
+            rows = np.flatnonzero(mask).tolist()
+            near.add(rows, [titles[row] for row in rows], created[mask].tolist())
+        left, right = near.pairs(first=int((~fresh).sum()))
+        return near.key[left], near.key[right]
 
-        Yields these titles, which of `titles` they are, and each pair twice: as places in `titles`,
-        and as places among the encoded ones.
+    def _encoded(
+        self, titles: Sequence[str], created: Integers, left: Integers, right: Integers
+    ) -> Iterator[tuple[Titles, Integers, Integers, Integers, NDArray[np.float64]]]:
+        """Encode the titles of some pairs and compare them, block by block.
+
+        Yields the encoded titles of all pairs; of the block, the pairs as places in `titles`, the
+        places of both (2, p) in the encoded titles, and the features.
         """
-        near = within(created, fresh)
-        sketch = self._encoder.sketch([titles[row] for row in near])
-        found = list(near_pairs(sketch, created[near], fresh[near]))
-        if not found:
-            return
-        left = near[np.concatenate([pair[0] for pair in found])]
-        right = near[np.concatenate([pair[1] for pair in found])]
-        rows, place = np.unique(np.concatenate([left, right]), return_inverse=True)
+        rows, place = np.unique(np.stack([left, right]), return_inverse=True)
         encoded = self._encoder.encode([titles[row] for row in rows])
-        i, j = place[: len(left)], place[len(left) :]
+        place = place.reshape(2, -1)
         for start in range(0, len(left), _CHUNK):
             part = slice(start, start + _CHUNK)
-            yield encoded, rows, left[part], right[part], i[part], j[part]
+            a, b, both = left[part], right[part], place[:, part]
+            features = pair_features(encoded, both[0], both[1], created[a] - created[b])
+            yield encoded, a, b, both, features
 
     def judge(
         self, a: Sequence[Thread], b: Sequence[Thread]
@@ -151,35 +160,44 @@ class Linker:
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
         """The judged ties among threads of which at least one is `fresh`, each pair once.
 
-        `created` (n,) ascends. Yields (i, j, SAME_STORY or RELATED, probability of one story) if
-        the probability of one story, or the one of at least related, reaches `least`.
+        Yields (i, j, SAME_STORY or RELATED, probability of one story) if the probability of one
+        story, or the one of at least related, reaches `least`.
         """
-        for encoded, rows, left, right, i, j in self._near(titles, created, fresh):
-            features = pair_features(encoded, i, j, created[left] - created[right])
+        left, right = self._near(titles, created, fresh)
+        yield from self.ties(titles, created, urls, communities, left, right, least=least)
+
+    def ties(
+        self,
+        titles: Sequence[str],
+        created: Integers,
+        urls: Sequence[str | None],
+        communities: Sequence[str],
+        left: Integers,
+        right: Integers,
+        *,
+        least: tuple[float, float] = (RELATED, RELATED),
+    ) -> Iterator[tuple[int, int, LinkKind, float]]:
+        """The judged ties among the pairs (left[k], right[k]) of these threads; see links()."""
+        for encoded, one, other, places, features in self._encoded(titles, created, left, right):
             worth = np.flatnonzero(self._model.logit(features) >= _WORTH)
             if not len(worth):
                 continue
-            left, right, i, j = left[worth], right[worth], i[worth], j[worth]
-            needed, place = np.unique(np.concatenate([i, j]), return_inverse=True)
-            told = rows[needed]
+            one, other, features = one[worth], other[worth], features[worth]
+            told, place = np.unique(np.stack([one, other]), return_inverse=True)
+            i, j = place.reshape(2, -1)
+            where = np.empty(len(told), np.int64)  # in the encoded titles
+            where[place.ravel()] = places[:, worth].ravel()
             pages = read_pages(
                 self._encoder,
                 [titles[row] for row in told],
                 [urls[row] for row in told],
                 [communities[row] for row in told],
             )
-            features = features[worth]
-            of_pages = page_features(
-                encoded.taken(needed),
-                pages,
-                place[: len(i)],
-                place[len(i) :],
-                features[:, _COVERED],
-            )
+            of_pages = page_features(encoded.taken(where), pages, i, j, features[:, _COVERED])
             chances = self._model.story_probability(features, of_pages)
             release = release_of_project(of_pages)
             for k in np.flatnonzero((chances >= least).any(axis=1)):
-                a, b, score = int(left[k]), int(right[k]), float(chances[k, 0])
+                a, b, score = int(one[k]), int(other[k]), float(chances[k, 0])
                 kind = kind_of(titles[a], titles[b], score, release=bool(release[k]))
                 yield a, b, kind, score
 

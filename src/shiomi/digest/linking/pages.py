@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import unquote
 
 import numpy as np
@@ -187,13 +188,13 @@ class _Facts:
     parts: tuple[int, ...] = (0,) * _PARTS
 
 
+@lru_cache(maxsize=1 << 14)
 def _facts(page: str) -> _Facts:
     if not page:
         return _Facts()
     host, _, path = page.partition("://")[2].partition("?")[0].partition("/")
     segments = [segment for segment in path.split("/") if segment]
-    domain, label = _domain(host)
-    kind = _kind(host, domain)
+    domain, label, kind = _site(host)
     repository = kind == 1 and len(segments) == 2
     name = segments[1] if repository else label
     if kind in (1, 2, 3) and not repository:
@@ -212,6 +213,13 @@ def _facts(page: str) -> _Facts:
         parts=tuple(word_hash(part.lower()) for part in segments[:_PARTS])
         + (0,) * (_PARTS - len(segments)),
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _site(host: str) -> tuple[str, str, int]:
+    """The domain, its label, and the kind of site."""
+    domain, label = _domain(host)
+    return domain, label, _kind(host, domain)
 
 
 def _kind(host: str, domain: str) -> int:

@@ -8,16 +8,17 @@ depends on the pair alone, the links in the end are the same for any order and a
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
 from shiomi.digest.archive import Archive, LinkStore
 from shiomi.digest.archive.links import LinkRow, PendingThread
-from shiomi.digest.linking.candidates import NEAR
+from shiomi.digest.linking.candidates import NEAR, NearTitles
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.linker import Linker
 from shiomi.digest.linking.title import normal_title
@@ -28,6 +29,7 @@ __all__ = ["SAME_PAGE", "LinkReport", "link_pending", "title_key", "url_key"]
 SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are one story
 
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
+_SPARE = 4096  # titles too far away that are kept, so that not every batch copies the rest
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -39,17 +41,6 @@ class LinkReport:
     threads: int  # looked at
     links: int  # written
     batches: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    n: int
-    created: int
-    title: str
-    page: int | None  # 64-bit key of the canonical URL
-    url: str | None
-    community: str
-    fresh: bool
 
 
 def url_key(url: str | None) -> int | None:
@@ -81,7 +72,12 @@ def link_pending(
     done = links = batches = 0
     while True:
         with archive.transaction():
+            state = store.state()
+            if linker.near.token != state:
+                linker.near.clear()
+            linker.near.token = None  # until the batch is committed
             size, written = _link_batch(store, linker, batch)
+        linker.near.token = state
         if not size:
             return LinkReport(done, links, batches)
         done, links, batches = done + size, links + written, batches + 1
@@ -94,58 +90,77 @@ def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]
     pending = store.oldest_pending(_SPAN, batch)
     if not pending:
         return 0, 0
-    fresh = [
-        _Row(
-            one.n,
-            one.created,
-            one.title,
-            url_key(one.url),
-            one.url,
-            one.uid.partition(":")[0],
-            True,
-        )
-        for one in pending
-    ]
-    store.begin_batch((row.n, row.page, title_key(row.title)) for row in fresh)
-    rows = fresh + _linked_around(store, fresh)
-    rows.sort(key=lambda row: (row.created, row.n))
+    pages = {one.n: url_key(one.url) for one in pending}
+    store.begin_batch((one.n, pages[one.n], title_key(one.title)) for one in pending)
     found: dict[tuple[int, int], LinkRow] = {}
-    for link in (*_by_judge(linker, rows), *_by_page(rows), *_by_crosspost(store, pending)):
+    for link in (
+        *_by_judge(store, linker, pending),
+        *_by_page(store, pending, pages),
+        *_by_crosspost(store, pending),
+    ):
         found[link[:2]] = link  # exact links come last and replace the others
     store.add(sorted(found.values()))
-    return len(fresh), len(found)
+    return len(pending), len(found)
 
 
-def _linked_around(store: LinkStore, fresh: Sequence[_Row]) -> list[_Row]:
-    """The linked threads near enough in time to be one story with any of the batch."""
-    reach = max(NEAR, SAME_PAGE)
-    new = {row.n for row in fresh}
-    around = store.linked_between(fresh[0].created - reach, fresh[-1].created + reach)
-    return [_Row(*thread, False) for thread in around if thread.n not in new]
+def _by_judge(
+    store: LinkStore, linker: Linker, pending: Sequence[PendingThread]
+) -> Iterable[LinkRow]:
+    near = linker.near
+    _read_around(store, near, pending)
+    first = len(near)
+    near.add(*zip(*((one.n, one.title, one.created) for one in pending), strict=True))
+    left, right = (near.key[rows] for rows in near.pairs(first))
+    # a thread that is pending again is judged when its turn comes
+    threads = store.linked(np.unique(np.stack([left, right])).tolist())
+    keys = np.array([thread.n for thread in threads], np.int64)
+    known = np.isin(left, keys) & np.isin(right, keys)
+    for i, j, kind, score in linker.ties(
+        [thread.title for thread in threads],
+        np.array([thread.created for thread in threads], np.int64),
+        [thread.url for thread in threads],
+        [thread.community for thread in threads],
+        np.searchsorted(keys, left[known]),
+        np.searchsorted(keys, right[known]),
+    ):
+        yield _link(threads[i].n, threads[j].n, kind, score)
 
 
-def _by_judge(linker: Linker, rows: Sequence[_Row]) -> Iterable[LinkRow]:
-    created = np.array([row.created for row in rows], np.int64)
-    fresh = np.array([row.fresh for row in rows], np.bool_)
-    titles = [row.title for row in rows]
-    urls = [row.url for row in rows]
-    communities = [row.community for row in rows]
-    for i, j, kind, score in linker.links(titles, created, fresh, urls, communities):
-        yield _link(rows[i].n, rows[j].n, kind, score)
+def _read_around(store: LinkStore, near: NearTitles, pending: Sequence[PendingThread]) -> None:
+    """Let `near` have the linked threads within NEAR of the batch, and none of the batch."""
+    first, last = pending[0].created - NEAR, pending[-1].created + NEAR
+    fresh = {one.n for one in pending}
+    if near.span is None or near.span[0] > last or near.span[1] < first:
+        near.clear()
+        missing = [(first, last)]
+        near.span = (first, last)
+    else:
+        missing = [(first, near.span[0] - 1), (near.span[1] + 1, last)]
+        near.span = (min(first, near.span[0]), max(last, near.span[1]))
+        inside = (near.created >= first) & (near.created <= last)
+        old = np.isin(near.key, list(fresh))  # with the title before
+        if old.any() or len(near) > 2 * inside.sum() + _SPARE:
+            near.keep(inside & ~old)
+            near.span = (first, last)
+    for since, until in missing:
+        rows = [row for row in store.linked_between(since, until) if row[0] not in fresh]
+        if rows:
+            near.add(*zip(*rows, strict=True))
 
 
-def _by_page(rows: Sequence[_Row]) -> Iterable[LinkRow]:
-    pages: dict[int, list[_Row]] = defaultdict(list)
-    for row in rows:
-        if row.page is not None:
-            pages[row.page].append(row)
-    for group in pages.values():
-        for k, a in enumerate(group):
-            for b in group[k + 1 :]:
-                if b.created - a.created > SAME_PAGE:
+def _by_page(
+    store: LinkStore, pending: Sequence[PendingThread], pages: Mapping[int, int | None]
+) -> Iterable[LinkRow]:
+    wanted = {page for page in pages.values() if page is not None}
+    rows = store.of_pages(wanted, pending[0].created - SAME_PAGE, pending[-1].created + SAME_PAGE)
+    for _, group in groupby(rows, key=itemgetter(0)):
+        of_page = list(group)
+        for k, (_, created, a) in enumerate(of_page):
+            for _, later, b in of_page[k + 1 :]:
+                if later - created > SAME_PAGE:
                     break
-                if a.fresh or b.fresh:
-                    yield _link(a.n, b.n, LinkKind.CANONICAL_URL, 1.0)
+                if a in pages or b in pages:
+                    yield _link(a, b, LinkKind.CANONICAL_URL, 1.0)
 
 
 def _by_crosspost(store: LinkStore, pending: Sequence[PendingThread]) -> Iterable[LinkRow]:

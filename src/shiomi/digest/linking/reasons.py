@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from shiomi.digest.linking.features import FEATURES
 from shiomi.digest.linking.linker import Linker
+from shiomi.digest.linking.meaning import MEANING
 from shiomi.digest.linking.pages import PAGE_FEATURES
 from shiomi.digest.linking.title import normal_title
 from shiomi.digest.linking.wording import load_wording, marks
@@ -28,6 +27,7 @@ _ADDRESS = (
 _GROUPS = {
     "titles": ("logit", *(name for name in FEATURES if name != "hours"), "first_in_title",
                "equal_titles", "shortest", "short_inside"),
+    "meaning": MEANING,
     "time": ("hours",),
     "addresses": _ADDRESS,
     "event": _EVENT,
@@ -42,7 +42,7 @@ class TieReason:
     """The contribution of a group of features to the log odds of one story, compared with a usual
     pair."""
 
-    group: str  # "titles", "addresses", "event", "phrasing", "sites" or "time"
+    group: str  # "titles", "meaning", "addresses", "event", "phrasing", "sites" or "time"
     odds: float
     text: str  # English
 
@@ -50,11 +50,10 @@ class TieReason:
 def reasons(linker: Linker, a: Thread, b: Thread) -> tuple[TieReason, ...]:
     """The groups that moved the judgement of two threads, the strongest first."""
     added = linker.contributions(a, b)
-    names = ("logit", *FEATURES, *PAGE_FEATURES)
     found = [
-        TieReason(group, round(float(odds), 2), _text(group, a, b, odds))
+        TieReason(group, round(odds, 2), _text(group, a, b, odds))
         for group, members in _GROUPS.items()
-        if abs(odds := float(np.sum([added[names.index(name)] for name in members]))) >= _NOTABLE
+        if abs(odds := sum(added.get(name, 0.0) for name in members)) >= _NOTABLE
     ]
     return tuple(sorted(found, key=lambda reason: (-abs(reason.odds), reason.group)))
 
@@ -85,6 +84,7 @@ _TEXTS = {  # for one story, and against it
         "neither is a comment, a forecast or another part alone",
         "one is a comment, a forecast, a denial, another part or version",
     ),
+    "meaning": ("MiniLM finds the meaning alike", "MiniLM finds the meaning different"),
     "sites": (
         "two such sites often tell one story",
         "two such sites seldom tell one story",

@@ -1,6 +1,6 @@
 """One lambda over batches of 64, 256 and 1,024: does the best lambda stay where it is?
 
-    nice -n 15 python -m benchmarks.lejepa.batch_lambda --part 0/4    a quarter of 126 trainings
+    nice -n 15 python -m benchmarks.lejepa.batch_lambda --minutes 15     126 trainings
     python -m benchmarks.lejepa.batch_lambda --report
 
 CIFAR-10 at 8 px (`small.py`), 400 steps of every batch, learning rate 1e-3 sqrt(batch / 64), seven
@@ -11,15 +11,12 @@ down before the first run. The best lambda is the one with the best mean probe o
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-import torch
-from benchmarks.lejepa.small import Small, accuracy, cached, fit, missing, store, stored
+from benchmarks.lejepa.small import Small, stored, study
 
 RAW = Path(__file__).parent / "batch_lambda.jsonl"
 BATCHES = (64, 256, 1024)
@@ -38,22 +35,6 @@ def settings() -> list[Small]:
         setting(variant, batch, lam, seed)
         for variant, seed, batch, lam in product(VARIANTS, SEEDS, BATCHES, LAMBDAS)
     ]
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--part", default="0/1", help="which part of the runs, such as 1/4")
-    parser.add_argument("--report", action="store_true", help="print what there is")
-    given = parser.parse_args(arguments)
-    if not given.report:
-        torch.set_num_threads(1)
-        part, parts = map(int, given.part.split("/"))
-        data, every = cached(), settings()
-        size = -(-len(every) // parts)
-        for one in missing(RAW, every[part * size : (part + 1) * size]):
-            body, _, result = fit(one, data)
-            store(RAW, one, result | accuracy(body, data))
-    report()
 
 
 def report() -> None:
@@ -78,4 +59,4 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    study(__doc__, RAW, settings, report)

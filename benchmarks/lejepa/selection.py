@@ -1,6 +1,6 @@
 """Choosing among runs without labels: eight scores, fixed before the first result.
 
-    nice -n 15 python -m benchmarks.lejepa.selection --shard 0/2     81 trainings, 10 CPU minutes
+    nice -n 15 python -m benchmarks.lejepa.selection --minutes 20    162 trainings, 20 CPU minutes
     python -m benchmarks.lejepa.selection --report
 
 Pre-registered on 2026-11-29, before a score of any run was computed. (Seven pilot trainings showed
@@ -32,17 +32,16 @@ the score with the best pooled Spearman among those that a run can compute by it
 
 from __future__ import annotations
 
-import argparse
 import math
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
-from benchmarks.lejepa.small import Cached, Small, accuracy, cached, fit, missing, store, stored
+from benchmarks.lejepa.small import Cached, Small, stored, study
 from torch import Tensor, nn
 
 from shiomi.lejepa.rankme import rankme
@@ -121,23 +120,9 @@ def information(a: Tensor, b: Tensor, kept: int = 16) -> float:
     return float(-0.5 * (1 - rho.square()).log().sum())
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--shard", default="0/1", help="which part of the runs, such as 1/2")
-    parser.add_argument("--report", action="store_true", help="print what there is")
-    given = parser.parse_args(arguments)
-    if not given.report:
-        torch.set_num_threads(1)
-        part, parts = map(int, given.shard.split("/"))
-        data = cached()
-        for setting in missing(RAW, settings()[part::parts]):
-            body, _, result = fit(setting, data)
-            store(RAW, setting, result | accuracy(body, data) | label_free(body, data))
-    report(list(stored(RAW).values()))
-
-
-def report(runs: list[dict[str, Any]]) -> None:
+def report() -> None:
     """Print each score with each set of runs."""
+    runs = list(stored(RAW).values())
     decade = [run for run in runs if DECADE[0] <= run["lr"] <= DECADE[1]]
     sets = {f"{steps} steps": [r for r in runs if r["steps"] == steps] for steps in LENGTHS}
     sets |= {"pooled": runs, "one decade": decade}
@@ -191,4 +176,4 @@ def lost(runs: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -
 
 
 if __name__ == "__main__":
-    main()
+    study(__doc__, RAW, settings, report, label_free)

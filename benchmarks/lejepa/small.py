@@ -3,14 +3,18 @@
 Views are made by `MultiCrop` from the 32 px images, 16 of each image, and kept in `.cache`. A
 training reads two of them for each image of a batch. The encoder is a perceptron with batch
 normalisation, 192-256-256-128; a projector of two layers follows. One result is one line of JSON.
+The losses of VICReg and SimCLR are lightly's (`pip install --no-deps lightly`).
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import importlib
 import json
 import os
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,10 +29,11 @@ from shiomi.lejepa.encoders import projector
 from shiomi.lejepa.knn import knn_accuracy
 from shiomi.lejepa.probe import linear_probe
 from shiomi.lejepa.schedule import learning_rate
+from shiomi.lejepa.timm_models import import_timm
 from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 
-__all__ = ["VIEWS", "Cached", "Small", "cached", "encoder", "fit", "stored"]
+__all__ = ["VIEWS", "Cached", "Small", "accuracy", "cached", "fit", "key", "stored", "study"]
 
 VIEWS = 16
 TRAIN, HELD_OUT, TEST = 10_000, 1_000, 5_000
@@ -55,8 +60,12 @@ class Small:
     lr: float = 2e-3
     weight_decay: float = 1e-2
     lam: float = 0.05
+    """The method's own weight: λ; of SimCLR the temperature, of VICReg the two larger weights."""
     variant: str = "minimal"
+    """LeJEPA's, or vicreg or simclr."""
     out: int = 32
+    whitened: bool = False
+    """Whether a frozen first layer whitens the pixels."""
 
 
 def cached() -> Cached:
@@ -103,44 +112,71 @@ class _Centred(nn.Module):
         return rows.float() / 64 - 2
 
 
-def fit(setting: Small, data: Cached) -> tuple[nn.Sequential, nn.Module, dict[str, Any]]:
-    """Train, and return encoder, projector, and the mean loss of the last tenth of the steps."""
-    torch.manual_seed(setting.seed)
-    body = encoder()
-    head = projector(128, out=setting.out, hidden=128, layers=2)
-    parameters = [*body.parameters(), *head.parameters()]
-    optimiser = torch.optim.AdamW(parameters, weight_decay=setting.weight_decay)
-    variant = dataclasses.replace(named_variant(setting.variant), slices=256)
-    draw = torch.Generator().manual_seed(setting.seed)
-    began = time.process_time()
-    last: list[tuple[float, float, float]] = []
-    for step in range(setting.steps):
-        chosen = torch.randint(len(data.views), (setting.batch_size,), generator=draw)
-        pair = torch.rand(setting.batch_size, VIEWS, generator=draw).topk(2).indices
-        rows = data.views[chosen[:, None], pair].transpose(0, 1).flatten(0, 1)
-        embedded = head(body(rows)).view(2, setting.batch_size, -1)
-        loss = lejepa_loss(
-            embedded,
+def _whitening(rows: Tensor) -> nn.Linear:
+    """Return a frozen layer that gives the principal components of rows (N, 192) variance 1."""
+    x = _Centred()(rows).double()
+    values, axes = torch.linalg.eigh(x.T.cov())
+    weight = ((axes * (values + 1e-2).rsqrt()).T).float()
+    layer = nn.Linear(*weight.shape).requires_grad_(False)
+    layer.weight.copy_(weight)
+    layer.bias.copy_(-weight @ x.mean(0).float())
+    return layer
+
+
+def _loss(setting: Small) -> Callable[[Tensor, int], tuple[Tensor, ...]]:
+    """Return what makes the loss of two views (2, N, D) and a step, and LeJEPA's parts of it."""
+    if setting.variant not in ("vicreg", "simclr"):
+        variant = dataclasses.replace(named_variant(setting.variant), slices=256)
+        return lambda views, step: lejepa_loss(
+            views,
             global_views=2,
             step=step,
             lam=setting.lam,
             variant=variant,
             seed=setting.seed,
             check=False,
-        )
+        )[:3]
+    import_timm()  # makes torchvision, which lightly imports, importable on any torch
+    losses = importlib.import_module("lightly.loss")
+    if setting.variant == "simclr":
+        loss = losses.NTXentLoss(temperature=setting.lam)
+    else:
+        loss = losses.VICRegLoss(lambda_param=setting.lam, mu_param=setting.lam)
+    return lambda views, _step: (loss(views[0], views[1]),)
+
+
+def fit(setting: Small, data: Cached) -> tuple[nn.Sequential, nn.Module, dict[str, Any]]:
+    """Train, and return encoder, projector, and the mean loss of the last tenth of the steps."""
+    torch.manual_seed(setting.seed)
+    body = encoder()
+    if setting.whitened:
+        body.insert(1, _whitening(data.train_x))
+    head = projector(128, out=setting.out, hidden=max(128, setting.out), layers=2)
+    parameters = [p for p in (*body.parameters(), *head.parameters()) if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, weight_decay=setting.weight_decay)
+    loss_of = _loss(setting)
+    draw = torch.Generator().manual_seed(setting.seed)
+    began = time.process_time()
+    last: list[list[float]] = []
+    for step in range(setting.steps):
+        chosen = torch.randint(len(data.views), (setting.batch_size,), generator=draw)
+        pair = torch.rand(setting.batch_size, VIEWS, generator=draw).topk(2).indices
+        rows = data.views[chosen[:, None], pair].transpose(0, 1).flatten(0, 1)
+        embedded = head(body(rows)).view(2, setting.batch_size, -1)
+        parts = loss_of(embedded, step)
         for group in optimiser.param_groups:
             warmup = setting.steps // 10
             group["lr"] = learning_rate(step, setting.steps, base=setting.lr, warmup=warmup)
         optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
+        parts[0].backward()
         optimiser.step()
         if step >= setting.steps * 9 // 10:
-            last.append((loss.total.item(), loss.prediction.item(), loss.sigreg.item()))
-    means = torch.tensor(last).mean(0).tolist() if last else [0.0] * 3
+            last.append([part.item() for part in parts])
+    means = torch.tensor(last).mean(0).tolist() if last else []
     body.eval()
     head.eval()
-    parts = dict(zip(("loss", "prediction", "sigreg"), means, strict=True))
-    return body, head, parts | {"cpu_seconds": time.process_time() - began}
+    found = dict(zip(("loss", "prediction", "sigreg"), means, strict=False))
+    return body, head, found | {"cpu_seconds": time.process_time() - began}
 
 
 @torch.no_grad()
@@ -153,7 +189,7 @@ def accuracy(body: nn.Module, data: Cached) -> dict[str, float]:
     }
 
 
-def stored(path: Path) -> dict[str, dict[str, Any]]:
+def stored(path: Path) -> dict[Small, dict[str, Any]]:
     """Return the results in `path` by their setting; a torn last line is left out."""
     found = {}
     for line in path.read_text().splitlines() if path.exists() else ():
@@ -161,24 +197,42 @@ def stored(path: Path) -> dict[str, dict[str, Any]]:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        found[_key(row)] = row
+        found[key(row)] = row
     return found
 
 
-def _key(row: dict[str, Any]) -> str:
-    names = [field.name for field in dataclasses.fields(Small)]
-    return json.dumps([row[name] for name in names])
+def key(row: dict[str, Any]) -> Small:
+    """Return the setting of a result."""
+    return Small(**{f.name: row[f.name] for f in dataclasses.fields(Small) if f.name in row})
 
 
-def store(path: Path, setting: Small, result: dict[str, Any]) -> None:
-    """Append one line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in result.items()}
-    with path.open("a") as file:
-        file.write(json.dumps(dataclasses.asdict(setting) | rounded) + "\n")
+def study(
+    doc: str,
+    raw: Path,
+    settings: Callable[[], list[Small]],
+    report: Callable[[], None],
+    score: Callable[[nn.Module, Cached], dict[str, float]] = lambda *_: {},
+    arguments: Sequence[str] | None = None,
+) -> None:
+    """Run a study's command line: train what has no result in `raw` yet, then report.
 
-
-def missing(path: Path, settings: list[Small]) -> list[Small]:
-    """Return the settings that have no result in `path` yet."""
-    done = stored(path)
-    return [one for one in settings if _key(dataclasses.asdict(one)) not in done]
+    `settings` is asked again after each training, because it may depend on results.
+    """
+    parser = argparse.ArgumentParser(description=doc.split("\n", 1)[0])
+    parser.add_argument("--report", action="store_true", help="print what there is")
+    parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    until = time.monotonic() + 60 * given.minutes
+    data = None if given.report else cached()
+    while data is not None and time.monotonic() < until:
+        done = stored(raw)
+        todo = [one for one in settings() if one not in done]
+        if not todo:
+            break
+        body, _, result = fit(todo[0], data)
+        row = dataclasses.asdict(todo[0]) | result | accuracy(body, data) | score(body, data)
+        rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in row.items()}
+        with raw.open("a") as file:
+            file.write(json.dumps(rounded) + "\n")
+    report()

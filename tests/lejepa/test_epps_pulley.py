@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from shiomi.lejepa import EppsPulley
 from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.kernels import cpu
 
 GRIDS = [
     EppsPulley(),
@@ -140,3 +141,19 @@ def test_too_few_knots_or_no_number_of_them_are_an_error(knots: int) -> None:
 def test_a_lopsided_or_empty_domain_is_an_error(domain: tuple[float, float]) -> None:
     with pytest.raises(InputError, match="domain"):
         EppsPulley(domain=domain)
+
+
+@pytest.mark.skipif(not cpu.available(), reason="no C compiler")
+@pytest.mark.parametrize("grid", [*GRIDS, EppsPulley(unbiased=True)], ids=str)
+def test_one_kernel_gives_value_and_gradient_of_projected_views(grid: EppsPulley) -> None:
+    views = (1.3 * torch.randn(2, 70, 6)).requires_grad_()
+    drawn = torch.randn(6, 9)
+    assert grid.fused(views)
+    assert not grid.fused(views.double())
+    value = grid.of_slices(views, drawn, 2.5)
+    (gradient,) = torch.autograd.grad(3 * value, views)
+    exact = views.detach().double().requires_grad_()
+    wanted = 2.5 * torch.stack([grid(view @ drawn.double()) for view in exact]).mean()
+    (wanted_gradient,) = torch.autograd.grad(3 * wanted, exact)
+    assert value.item() == pytest.approx(wanted.item(), rel=1e-5, abs=1e-6)
+    assert (gradient - wanted_gradient).norm() < 1e-5 * wanted_gradient.norm()

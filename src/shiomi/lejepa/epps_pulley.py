@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.kernels import trigonometric_sums
+from shiomi.lejepa.kernels import cpu, transformed, trigonometric_sums
 
 __all__ = ["EppsPulley"]
 
@@ -103,7 +104,69 @@ class EppsPulley:
             distance = (cosine - phi).square() + sine.square()
         return (distance * weights).sum(-1)
 
+    def fused(self, views: Tensor) -> bool:
+        """Return whether `of_slices` can compute embeddings `views` (V, N, D) of one process."""
+        return (
+            views.dtype == torch.float32
+            and views.device.type == "cpu"
+            and len(self.points) <= cpu.MOST_KNOTS
+            and not torch.compiler.is_compiling()
+            and not transformed(views)
+            and cpu.available()
+        )
+
+    def of_slices(self, views: Tensor, drawn: Tensor, factor: float) -> Tensor:
+        """Return `factor` times the statistic's mean over slices and views: a scalar.
+
+        views: (V, N, D) for which `fused` holds; drawn: (D, K). One kernel computes the value and
+        the derivative by the projections, a slice at a time.
+        """
+        value: Tensor = _OfSlices.apply(views, drawn, self, factor)  # type: ignore[no-untyped-call]
+        return value
+
     def __call__(self, u: Tensor) -> Tensor:
         """Return the statistic of each slice: u (N, K), returns (K,)."""
         sums = self.sums(u.T.unsqueeze(1).contiguous())
         return self.from_sums(sums, u.shape[0]).squeeze(1)
+
+
+class _OfSlices(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, views: Tensor, drawn: Tensor, statistic: EppsPulley, factor: float
+    ) -> Tensor:
+        u = _projected(views, drawn)
+        mean = cpu.statistic(
+            u,
+            statistic.points,
+            statistic.weights,
+            statistic.spacing,
+            statistic.half,
+            unbiased=statistic.unbiased,
+            gradient=ctx.needs_input_grad[0],
+        )
+        ctx.save_for_backward(views, drawn, u)  # u is the derivative now
+        ctx.statistic, ctx.factor = statistic, factor
+        return torch.tensor(factor * mean)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        views, drawn, slopes = ctx.saved_tensors
+        if torch.is_grad_enabled():  # create_graph: the gradient is differentiated again
+            statistic = ctx.statistic
+            sums = statistic.sums(_projected(views, drawn))
+            value = statistic.from_sums(sums, views.shape[1]).mean() * ctx.factor
+            (again,) = torch.autograd.grad(value, views, grads[0], create_graph=True)
+            return again, None, None, None
+        with torch.autocast("cpu", enabled=False):
+            share = ctx.factor * grads[0].item() / (slopes.shape[0] * slopes.shape[1])
+            flat = slopes.view(slopes.shape[0], -1)
+            # addmm scales inside the product.
+            result = torch.addmm(views.new_empty(()), flat.T, drawn.T, beta=0, alpha=share)
+        return result.view(views.shape), None, None, None
+
+
+def _projected(views: Tensor, drawn: Tensor) -> Tensor:
+    """Return u (K, V, N), a slice's samples next to each other: (K, D) @ (D, V N)."""
+    u = drawn.T @ views.reshape(-1, views.shape[2]).T
+    return u.view(-1, *views.shape[:2])

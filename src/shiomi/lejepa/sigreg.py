@@ -199,6 +199,9 @@ def joined(
             value = torch.stack([statistic(view, drawn) for view in views])
             factor = summed[-1] if multiplier == "samples" else multiplier
             return value.mean() * factor, tuple(summed)
+        if isinstance(statistic, EppsPulley) and statistic.fused(views) and rank_count(group) == 1:
+            of = float(views.shape[1]) if multiplier == "samples" else multiplier
+            return statistic.of_slices(views, drawn, of), tuple(also)
         # (K, D) @ (D, V N): a slice's samples lie side by side.
         u = product(drawn.T, views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
         if isinstance(statistic, EppsPulley):

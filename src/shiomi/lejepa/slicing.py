@@ -15,7 +15,7 @@ from torch import Tensor
 
 from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.kernels import cpu
+from shiomi.lejepa.kernels import cpu, inside_transform
 
 __all__ = ["directions"]
 
@@ -63,6 +63,8 @@ def directions(
         shape = tuple(step.shape)
         raise InputError(f"step must be one integer, got a tensor {shape} of {step.dtype}")
     device = torch.device(device)
+    if isinstance(step, int) and _by_kernel(device, dtype):
+        return cpu.directions(_mix(_mix(seed) + step), dim, slices).T
     # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
     drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")
     if isinstance(step, Tensor):
@@ -71,6 +73,12 @@ def directions(
         counter = torch.full((), step, dtype=torch.int64, device=drawn_on)
     rows: Tensor = _rows(counter, seed, dim, slices, dtype == torch.float64)
     return rows.to(device, dtype).T
+
+
+def _by_kernel(device: torch.device, dtype: torch.dtype) -> bool:
+    single = device.type == "cpu" and dtype == torch.float32
+    plain = not torch.compiler.is_compiling() and not inside_transform()
+    return single and plain and cpu.available()
 
 
 @torch.library.custom_op("shiomi_lejepa::directions", mutates_args=())

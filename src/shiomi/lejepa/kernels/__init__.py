@@ -23,7 +23,13 @@ from torch.autograd import forward_ad
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.kernels import cpu, plain
 
-__all__ = ["BACKENDS", "choose_backend", "transformed", "trigonometric_sums"]
+__all__ = [
+    "BACKENDS",
+    "choose_backend",
+    "inside_transform",
+    "transformed",
+    "trigonometric_sums",
+]
 
 BACKENDS = ("auto", "plain", "cpu", "triton")
 _log = logging.getLogger("shiomi.lejepa")
@@ -59,9 +65,14 @@ def transformed(x: Tensor) -> bool:
     no rule."""
     if torch.compiler.is_compiling():
         return False
-    if torch._C._functorch.peek_interpreter_stack() is not None:
+    if inside_transform():
         return True
     return bool(forward_ad._current_level >= 0 and forward_ad.unpack_dual(x).tangent is not None)
+
+
+def inside_transform() -> bool:
+    """Whether a transform of torch.func is running."""
+    return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _by_torch(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from shiomi.lejepa.kernels.build import BuildError, load
 
-__all__ = ["MOST_KNOTS", "available", "backward", "directions", "forward"]
+__all__ = ["MOST_KNOTS", "available", "backward", "directions", "forward", "statistic"]
 
 MOST_KNOTS = 64  # as in the C source
 _PER_THREAD = 1 << 14  # elements; fewer are not worth a thread
@@ -46,6 +46,39 @@ def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
         spacing, weights.shape[-1], half, _threads(u.numel()),
     )  # fmt: skip
     return result
+
+
+def statistic(
+    u: Tensor,
+    points: tuple[float, ...],
+    weights: tuple[float, ...],
+    spacing: float,
+    half: bool,
+    *,
+    unbiased: bool,
+    gradient: bool,
+) -> float:
+    """Return the mean Epps-Pulley statistic of the rows of contiguous u (K, V, N).
+
+    If `gradient`, u is overwritten with the derivative of each row's statistic by its samples.
+    """
+    values = u.new_empty(u.shape[:2])
+    mean: float = _kernels().shiomi_statistic(
+        u.data_ptr(), values.data_ptr(), *_rows(u), spacing, len(points), half,
+        _normal(points), _floats(weights), unbiased, gradient, _threads(u.numel()),
+    )  # fmt: skip
+    return mean
+
+
+@functools.cache
+def _normal(points: tuple[float, ...]) -> ctypes.Array[ctypes.c_float]:
+    """Return the characteristic function of N(0, 1) at `points`."""
+    return _floats(tuple(math.exp(-t * t / 2) for t in points))
+
+
+@functools.cache
+def _floats(values: tuple[float, ...]) -> ctypes.Array[ctypes.c_float]:
+    return (_float * len(values))(*values)
 
 
 def directions(key: int, dim: int, slices: int) -> Tensor:
@@ -92,10 +125,14 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     library.shiomi_backward.argtypes = [
         _pointer, _pointer, _pointer, _long, _long, _float, _int, _int, _int,
     ]  # fmt: skip
+    library.shiomi_statistic.argtypes = [
+        _pointer, _pointer, _long, _long, _float, _int, _int, _pointer, _pointer, _int, _int, _int,
+    ]  # fmt: skip
     library.shiomi_directions.argtypes = [ctypes.c_uint64, _pointer, _long, _long, _int]
     library.shiomi_use_openmp.argtypes = [_pointer]
-    for name in ("shiomi_forward", "shiomi_backward", "shiomi_directions", "shiomi_use_openmp"):
-        getattr(library, name).restype = None
+    for name in ("forward", "backward", "directions", "use_openmp"):
+        getattr(library, f"shiomi_{name}").restype = None
+    library.shiomi_statistic.restype = ctypes.c_double
     library.shiomi_use_openmp(_openmp())
     return library
 

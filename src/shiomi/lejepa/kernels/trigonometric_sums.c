@@ -58,9 +58,9 @@ static inline void sine_cosine(vec x, vec *sine, vec *cosine) {
 }
 
 static inline double lanes_sum(vec v) {
-  double sum = 0;
-  for (int i = 0; i < LANES; i++) sum += v[i];
-  return sum;
+  double sum[4] = {0};  // four sums, which do not wait for each other
+  for (int i = 0; i < LANES; i++) sum[i % 4] += v[i];
+  return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
 // The recurrence from knots -1 (before) and 0 (now), each knot added to its sum.
@@ -160,6 +160,30 @@ static void backward_row(const float *u, int64_t samples, float scale, float spa
   }
 }
 
+// The Epps-Pulley statistic of one row, whose samples are replaced by its derivative if asked for.
+struct statistic {
+  const float *wanted, *weights;  // of the knots t >= 0: the normal's phi(t), and the rule's
+  int unbiased, gradient;
+};
+
+static float statistic_row(float *u, int64_t samples, float scale, float spacing, int half,
+                           int knots, const struct statistic *s) {
+  float sums[2 * MOST_KNOTS], slopes[2 * MOST_KNOTS];
+  double n = samples, again = s->unbiased ? n / (n - 1) : 1, total = 0;
+  forward_row(u, samples, scale, half, knots, sums);
+  for (int j = 0; j < knots; j++) {
+    double phi = s->wanted[j], w = s->weights[j];
+    double cosine = sums[j] / n, sine = sums[knots + j] / n;
+    // The unbiased one leaves out the terms that pair a sample with itself.
+    double squared = again * (cosine * cosine + sine * sine) - (s->unbiased ? 1 / (n - 1) : 0);
+    total += w * (squared - 2 * phi * cosine + phi * phi);
+    slopes[j] = (float)(2 * w * (again * cosine - phi) / n);
+    slopes[knots + j] = (float)(2 * w * again * sine / n);
+  }
+  if (s->gradient) backward_row(u, samples, scale, spacing, half, knots, slopes, u);
+  return (float)total;
+}
+
 // ln x of a normal x > 0, after Cephes.
 static inline vec logarithm(vec x) {
   ivec bits = (ivec)x;
@@ -195,13 +219,21 @@ static void directions_row(uint64_t key, int64_t slice, int64_t dim, float *out)
   double length = 0;
   for (int64_t first = 0; first < half; first += LANES) {
     vec radius, angle, sine, cosine;
+    int32_t high[LANES], low[LANES];  // loops over arrays become vector instructions
+    float squared[LANES];
     for (int i = 0; i < LANES; i++) {
       uint64_t bits = mix(key + (((uint64_t)(first + i) << 32) + slice) * 0x9e3779b97f4a7c15u);
-      radius[i] = ((float)(int32_t)(bits >> 40) + 0.5f) * 0x1p-24f;
-      angle[i] = (float)(int32_t)(bits & 0xffffff) * (float)(0x1p-24 * 6.283185307179586);
+      high[i] = (int32_t)(bits >> 40);
+      low[i] = (int32_t)(bits & 0xffffff);
     }
-    radius = -2.0f * logarithm(radius);
-    for (int i = 0; i < LANES; i++) radius[i] = __builtin_sqrtf(radius[i]);
+    ivec whole;
+    memcpy(&whole, high, sizeof whole);
+    radius = -2.0f * logarithm((__builtin_convertvector(whole, vec) + 0.5f) * 0x1p-24f);
+    memcpy(&whole, low, sizeof whole);
+    angle = __builtin_convertvector(whole, vec) * (float)(0x1p-24 * 6.283185307179586);
+    store(squared, radius);
+    for (int i = 0; i < LANES; i++) squared[i] = __builtin_sqrtf(squared[i]);
+    radius = load(squared);
     sine_cosine(angle, &sine, &cosine);
     cosine *= radius;
     sine *= radius;
@@ -220,7 +252,7 @@ static void directions_row(uint64_t key, int64_t slice, int64_t dim, float *out)
   for (int64_t d = 0; d < dim; d++) out[d] *= scale;
 }
 
-enum task { FORWARD, BACKWARD, DIRECTIONS };
+enum task { FORWARD, BACKWARD, STATISTIC, DIRECTIONS };
 
 struct work {
   enum task task;
@@ -232,6 +264,7 @@ struct work {
   float spacing;
   int knots, half;
   uint64_t key;
+  const struct statistic *statistic;
 };
 
 static void run_row(const struct work *w, int64_t row) {
@@ -243,6 +276,9 @@ static void run_row(const struct work *w, int64_t row) {
   else if (w->task == BACKWARD)
     backward_row(u, w->samples, scale, w->spacing, w->half, w->knots, w->grad + sums,
                  w->out + row * w->samples);
+  else if (w->task == STATISTIC)
+    w->out[row] = statistic_row((float *)u, w->samples, scale, w->spacing, w->half, w->knots,
+                                w->statistic);
   else
     directions_row(w->key, row, w->samples, w->out + row * w->samples);
 }
@@ -296,6 +332,19 @@ void shiomi_backward(const float *u, const float *grad, float *out, int64_t rows
   struct work w = {.task = BACKWARD, .u = u, .grad = grad, .out = out, .samples = samples,
                    .spacing = spacing, .knots = knots, .half = half};
   run_rows(w, rows, threads);
+}
+
+// Returns the mean over rows.
+double shiomi_statistic(float *u, float *values, int64_t rows, int64_t samples, float spacing,
+                      int knots, int half, const float *wanted, const float *weights, int unbiased,
+                      int gradient, int threads) {
+  struct statistic s = {wanted, weights, unbiased, gradient};
+  struct work w = {.task = STATISTIC, .u = u, .out = values, .samples = samples,
+                   .spacing = spacing, .knots = knots, .half = half, .statistic = &s};
+  double total = 0;
+  run_rows(w, rows, threads);
+  for (int64_t row = 0; row < rows; row++) total += values[row];
+  return total / rows;
 }
 
 void shiomi_directions(uint64_t key, float *out, int64_t rows, int64_t dim, int threads) {

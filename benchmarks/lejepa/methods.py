@@ -1,0 +1,96 @@
+"""LeJEPA, VICReg and SimCLR on CIFAR-10 at 8 pixels: five seeds, each method tuned alike.
+
+    nice -n 15 python -m benchmarks.lejepa.methods              43 trainings, 8 CPU minutes
+    python -m benchmarks.lejepa.methods --report
+
+Each method first chooses a learning rate and its own weight (lambda; VICReg's weight of invariance
+and variance; SimCLR's temperature) by kNN: six trainings of 400 steps with a seed of its own. It is
+then trained with five other seeds, 1,200 steps of 128. Encoder and views are those of `small.py`;
+the projectors are as wide as the papers' scaled down to this encoder. "whitened" is LeJEPA with
+the same settings behind a frozen layer that whitens the pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+from benchmarks.lejepa.small import Small, stored, study
+
+RAW = Path(__file__).parent / "methods.jsonl"
+SEEDS, TUNING_SEED, STEPS, TUNING_STEPS = range(5), 100, 1200, 400
+RATES = (1e-3, 2e-3, 5e-3)
+T_975 = 2.776  # of Student's t with 4 degrees of freedom
+UNTRAINED = Small(steps=0, batch_size=128)
+METHODS = {
+    "lejepa": (Small(out=32), (0.02, 0.05)),
+    "vicreg": (Small(variant="vicreg", out=256), (10.0, 25.0)),
+    "simclr": (Small(variant="simclr", out=128), (0.2, 0.5)),
+}
+
+
+def tuning(name: str) -> list[Small]:
+    method, weights = METHODS[name]
+    return [
+        replace(method, seed=TUNING_SEED, steps=TUNING_STEPS, batch_size=128, lr=lr, lam=weight)
+        for lr, weight in product(RATES, weights)
+    ]
+
+
+def chosen() -> dict[str, Small]:
+    """Return each method with the best kNN of its tuning trainings, if all of them are done."""
+    done, found = stored(RAW), {}
+    for name in METHODS:
+        tried = tuning(name)
+        if all(one in done for one in tried):
+            best = max(tried, key=lambda one: float(done[one]["knn"]))
+            found[name] = replace(best, steps=STEPS)
+    if "lejepa" in found:
+        found["whitened"] = replace(found["lejepa"], whitened=True)
+    return {"untrained": UNTRAINED, **found}
+
+
+def settings() -> list[Small]:
+    trials = [one for name in METHODS for one in tuning(name)]
+    return trials + [
+        replace(method, seed=seed) for seed, method in product(SEEDS, chosen().values())
+    ]
+
+
+def report() -> None:
+    """Print accuracies, and how far LeJEPA is ahead over equal seeds with a 95 % interval."""
+    rows = stored(RAW)
+    print("method        lr  weight  seeds   kNN  probe  CPU s   LeJEPA ahead: kNN, probe")
+    methods = chosen()
+    for name, method in methods.items():
+        pairs = [
+            (rows[one], rows[other])
+            for seed in SEEDS
+            if (one := replace(methods.get("lejepa", method), seed=seed)) in rows
+            and (other := replace(method, seed=seed)) in rows
+        ]
+        if len(pairs) < 2:
+            continue
+        knn, probe, spent = (
+            statistics.fmean(other[score] for _, other in pairs)
+            for score in ("knn", "probe", "cpu_seconds")
+        )
+        ahead = [[100 * (a[s] - b[s]) for a, b in pairs] for s in ("knn", "probe")]
+        print(
+            f"{name:10s} {method.lr:5g} {method.lam:7g} {len(pairs):6d} {100 * knn:5.1f}"
+            f" {100 * probe:6.1f} {spent:6.1f}   "
+            + ("" if name == "lejepa" else "  ".join(map(interval, ahead)))
+        )
+
+
+def interval(values: list[float]) -> str:
+    mean = statistics.fmean(values)
+    half = T_975 * statistics.stdev(values) / math.sqrt(len(values))
+    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
+
+
+if __name__ == "__main__":
+    study(__doc__, RAW, settings, report)

@@ -1,13 +1,13 @@
-"""How the archive's time and memory grow from 100,000 to 1,000,000 threads.
+"""Measure time, memory and disk of the archive, next to ten lines of code or another commit.
 
-    python benchmarks/digest/archive_scale.py                      # 100k 250k 500k 1M, with linking
-    python benchmarks/digest/archive_scale.py --no-link 100000     # import and search alone
+    python benchmarks/digest/archive_scale.py 100000 1000000   # beside a table with FTS5
+    python benchmarks/digest/archive_scale.py 20000 --base /tmp/base/src   # beside a commit
 
 The threads are the real ones of the 468 days for which the data has all three communities, and
 copies of them shifted in time by as much, with ids of their own: in order of time, 234 a day at
-every size, so that size alone differs. Each size runs in a separate process: import of a JSON
-Lines file, linking, a digest without a model, searches. It is compared with ten lines of code (a
-table and FTS5 over titles, without history, readings and Japanese) and with grep over the file.
+every size, so that size alone differs. Each measurement is a new process. The ten lines of code
+have no history, no readings and no Japanese. With `--base`, the two trees run in turn, and the
+ratio compares the least processor times, which other work on the machine disturbs least.
 
 Needs the shared data (SHIOMI_DATA, else ../shared/data next to the repository) and pyarrow.
 """
@@ -16,31 +16,53 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 
-import msgspec
-
-from shiomi.digest.archive import Archive
-from shiomi.digest.archive.importing import import_file
-
-SHARED = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" / "data"))
-SIZES = (100_000, 250_000, 500_000, 1_000_000)
-WEEK = 7 * 86_400
+ROOT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
 SINCE, UNTIL = 1_565_136_000, 1_605_571_200  # 2019-08-07 to 2020-11-17, unix seconds
+READ_AT = 1_609_459_200  # of the counts, at the latest
 QUERIES = (
     "rust", "open source", "machine learning", '"show hn"', "the", "postgres performance", "AI",
     "go lang", "kubernetes", "C++", "規制", "zzzzqqqq", "how to write a compiler", "1.0", "e",
 )  # fmt: skip
+CHILD = f"""
+import json, resource, sqlite3, statistics, sys, time
+kind, lines, file = sys.argv[1:]
+figures = {{}}
+def clock(name, step):
+    begun = time.process_time()
+    step()
+    figures[name] = time.process_time() - begun
+if kind == "plain":
+    sys.path.insert(0, {str(ROOT)!r})
+    from benchmarks.digest.archive_scale import make_plain, search_plain
+    clock("import", lambda: make_plain(lines, file))
+    connection = sqlite3.connect(file)
+    search = lambda query: search_plain(connection, query)
+else:
+    from shiomi.digest.archive import Archive
+    from shiomi.digest.archive.importing import import_file
+    archive = Archive.open(file)
+    clock("import", lambda: import_file(archive, lines))
+    clock("load", lambda: [list(archive.threads(0, 2**40)) for _ in range(2)])
+    search = archive.search
+for number, query in enumerate({QUERIES!r}):
+    clock(number, lambda: search(query))
+searches = [figures.pop(number) for number in range(len({QUERIES!r}))]
+figures["search"], figures["slowest"] = statistics.median(searches), max(searches)
+figures["peak"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+print(json.dumps(figures))
+"""
 
 
 def shifted_threads() -> Iterator[bytes]:
@@ -56,210 +78,105 @@ def shifted_threads() -> Iterator[bytes]:
     for copy in count():
         for batch in table.to_batches(max_chunksize=10_000):
             for row in batch.to_pylist():
-                row["t"] += copy * (UNTIL - SINCE)
-                row["uid"] += f".{copy}" if copy else ""
-                yield msgspec.json.encode(row) + b"\n"
+                yield json.dumps(_thread(row, copy)).encode() + b"\n"
 
 
-class Clock:
-    """Wall and processor seconds of steps, by name."""
-
-    def __init__(self) -> None:
-        self.figures: dict[str, float] = {}
-
-    def time(self, name: str, step: Callable[[], object]) -> None:
-        wall, processor = time.perf_counter(), time.process_time()
-        step()
-        self.figures[name] = time.perf_counter() - wall
-        self.figures[f"{name} cpu"] = time.process_time() - processor
-
-
-def measure(lines: Path, database: Path, *, link: bool) -> dict[str, float]:
-    """One size, from the file to answers."""
-    clock = Clock()
-    with Archive.open(database) as archive:
-        clock.time("import", lambda: import_file(archive, lines, read_at=1_609_459_200))
-        clock.figures["rss import"] = _peak()
-        if link:
-            from shiomi.digest.linking import Linker, link_pending
-
-            linker = Linker.load()
-            clock.time("link", lambda: link_pending(archive, linker))
-            clock.figures["rss"] = _peak()
-        (newest,) = archive.database.execute("SELECT max(created) FROM thread").fetchone()
-        middle = newest - 20 * WEEK
-        clock.time("nine weeks", lambda: list(archive.threads(middle - 9 * WEEK, middle)))
-        if link:
-            clock.time("digest", lambda: _write_digest(archive, middle, database.parent))
-        clock.time("again", lambda: import_file(archive, lines))
-        _searches(clock, lambda query: archive.search(query))
-    clock.figures["megabytes"] = database.stat().st_size / 1e6
-    return clock.figures
+def _thread(row: dict[str, Any], copy: int) -> dict[str, Any]:
+    """A row of the table as `shiomi import` reads it."""
+    family, _, name = row["uid"].partition(":")
+    created = row["t"] + copy * (UNTIL - SINCE)
+    reading = {"time": max(created, READ_AT), "points": row["score"], "comments": row["comments"]}
+    return {
+        "community": {"hn": "hackernews", "lo": "lobsters"}.get(family, "reddit/programming"),
+        "id": f"{name}.{copy}" if copy else name,
+        "title": " ".join(row["title"].split()),
+        "created": created,
+        "link": f"https://example.org/{name}",
+        "url": row["url"] or None,
+        "readings": [reading | {"exact": False}],
+    }
 
 
-def _write_digest(archive: Archive, moment: int, folder: Path) -> None:
-    """The digest of the week up to `moment`, as `shiomi digest` writes it without a model."""
-    from shiomi.digest.config import Config
-    from shiomi.digest.pipeline import make_digest, site_files
-    from shiomi.digest.publishing import publish
-    from shiomi.digest.week import Week
-
-    config = Config(out=folder / "public")
-    week = Week.containing(moment)
-    digest = make_digest(archive, config, week, as_of=4_102_444_800)
-    publish(site_files(archive, config, week), config.out)
-    print(f"{week.last}: {len(digest.topics)} topics", file=sys.stderr)
-
-
-def measure_plain(lines: Path, database: Path) -> dict[str, float]:
-    """The ten-line solution: a table keyed by uid, and FTS5 with its default tokenizer over the
-    titles."""
-    clock = Clock()
+def make_plain(lines: Path | str, database: Path | str) -> None:
+    """The ten lines of code: a table, and FTS5 with its default tokenizer over the titles."""
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(
         "CREATE TABLE threads (uid TEXT PRIMARY KEY, community TEXT, t INTEGER, title TEXT,"
         " url TEXT, score INTEGER, comments INTEGER)"
     )
-
-    def insert() -> None:
-        with lines.open("rb") as file:
-            rows = (json.loads(line) for line in file)
-            while batch := list(islice(rows, 5_000)):
-                connection.executemany(
-                    "INSERT OR REPLACE INTO threads VALUES"
-                    " (:uid, :community, :t, :title, :url, :score, :comments)",
-                    batch,
-                )
-                connection.commit()
-        connection.execute("CREATE VIRTUAL TABLE fts USING fts5 (title, content='threads')")
-        connection.execute("INSERT INTO fts (rowid, title) SELECT rowid, title FROM threads")
-        connection.commit()
-
-    def search(query: str) -> object:
-        words = " ".join(f'"{word}"' for word in query.replace('"', "").split())
-        return connection.execute(
-            "SELECT threads.* FROM fts JOIN threads ON threads.rowid = fts.rowid"
-            " WHERE fts MATCH ? ORDER BY rank LIMIT 20",
-            (words,),
-        ).fetchall()
-
-    clock.time("import", insert)
-    clock.figures["rss import"] = _peak()
-    _searches(clock, search)
+    with Path(lines).open("rb") as file:
+        rows = (json.loads(line) for line in file)
+        while batch := list(islice(rows, 5_000)):
+            connection.executemany(
+                "INSERT INTO threads VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    (f"{row['community']}:{row['id']}", row["community"], row["created"],
+                     row["title"], row["url"], row["readings"][0]["points"],
+                     row["readings"][0]["comments"])
+                    for row in batch
+                ),
+            )  # fmt: skip
+            connection.commit()
+    connection.execute("CREATE VIRTUAL TABLE fts USING fts5 (title, content='threads')")
+    connection.execute("INSERT INTO fts (rowid, title) SELECT rowid, title FROM threads")
+    connection.commit()
     connection.close()
-    clock.figures["megabytes"] = database.stat().st_size / 1e6
-    return clock.figures
 
 
-def measure_grep(lines: Path) -> dict[str, float]:
-    """grep for each query in the file, case-insensitive."""
-    clock = Clock()
-    _searches(
-        clock,
-        lambda query: subprocess.run(
-            ["grep", "-i", "-F", "-c", query.replace('"', ""), str(lines)],
-            stdout=subprocess.DEVNULL,
-            check=False,
-            env={"LC_ALL": "C.UTF-8"},
-        ),
-    )
-    return clock.figures
+def search_plain(connection: sqlite3.Connection, query: str) -> list[Any]:
+    """The best 20 rows with all words."""
+    words = " ".join(f'"{word}"' for word in query.replace('"', "").split())
+    return connection.execute(
+        "SELECT threads.* FROM fts JOIN threads ON threads.rowid = fts.rowid"
+        " WHERE fts MATCH ? ORDER BY rank LIMIT 20",
+        (words,),
+    ).fetchall()
 
 
-def _searches(clock: Clock, search: Callable[[str], object]) -> None:
-    seconds = []
-    for query in QUERIES:
-        started = time.perf_counter()
-        search(query)
-        seconds.append(time.perf_counter() - started)
-    clock.figures["search"] = statistics.median(seconds)
-    clock.figures["slowest search"] = max(seconds)
+def measure(kind: str, lines: Path, source: Path = ROOT / "src") -> dict[str, float]:
+    """Processor seconds of each step in a new process, with the package at `source`."""
+    with tempfile.TemporaryDirectory(dir=lines.parent) as name:
+        file = Path(name) / "archive.sqlite3"
+        output = subprocess.run(
+            [sys.executable, "-c", CHILD, kind, str(lines), str(file)],
+            env={**os.environ, "PYTHONPATH": str(source)}, stdout=subprocess.PIPE, check=True,
+        ).stdout  # fmt: skip
+        figures: dict[str, float] = json.loads(output)
+        return figures | {"megabytes": file.stat().st_size / 1e6}
 
 
-def _peak() -> float:
-    """The most memory this process ever held, MB. (ru_maxrss counts what the parent held too.)"""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise OSError("/proc/self/status does not say VmHWM; run this on Linux")
-
-
-def run(kind: str, lines: Path, folder: Path, *, link: bool) -> dict[str, float]:
-    """Measure in a separate process, so that the peak memory is separate too."""
-    command = [sys.executable, __file__, "--child", kind, str(lines), str(folder / f"{kind}.db")]
-    output = subprocess.run(
-        [*command, *([] if link else ["--no-link"])], stdout=subprocess.PIPE, check=True
-    ).stdout
-    figures: dict[str, float] = json.loads(output)
-    return figures
+def compare(lines: Path, base: Path, pairs: int) -> None:
+    """Print for each step the processor time of both trees, and the ratio."""
+    both = [(measure("shiomi", lines, base), measure("shiomi", lines)) for _ in range(pairs)]
+    for step in ("import", "load", "search"):
+        before, now = (min(pair[side][step] for pair in both) for side in (0, 1))
+        middle = statistics.median(pair[1][step] / pair[0][step] for pair in both)
+        print(
+            f"{step:8}{before:8.3f} s before {now:8.3f} s now   ratio {now / before:.3f}"
+            f"   median of pairs {middle:.3f}"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
-    parser.add_argument("--no-link", action="store_true")
-    parser.add_argument("--folder", type=Path, help="where the files are made; about 3 GB")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[100_000, 1_000_000])
+    parser.add_argument("--base", type=Path)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--folder", type=Path, help="where the files are made; about 2 GB")
     options = parser.parse_args()
-    link = not options.no_link
-    print(
-        "| threads | import + index | link | together, cpu | growth, n log n = 1 | peak MB |"
-        " file MB | nine weeks | digest | search median, slowest | import again |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
-    anchors = []
-    base: tuple[int, float] | None = None
     for size in options.sizes:
         with tempfile.TemporaryDirectory(dir=options.folder) as name:
-            folder = Path(name)
-            lines = folder / "threads.jsonl"
+            lines = Path(name) / "threads.jsonl"
             with lines.open("wb") as file:
                 file.writelines(islice(shifted_threads(), size))
-            own = run("shiomi", lines, folder, link=link)
-            plain = run("plain", lines, folder, link=False)
-            grep = run("grep", lines, folder, link=False)
-        spent = own["import cpu"] + own.get("link cpu", 0.0)
-        base = base or (size, spent)
-        growth = (spent / base[1]) / (size * math.log(size) / (base[0] * math.log(base[0])))
-        linked = f"{own['link']:.1f} s" if link else "-"
-        digest = f"{own['digest']:.1f} s" if link else "-"
-        print(
-            f"| {size:,} | {own['import']:.1f} s | {linked} | {spent:.1f} s | {growth:.2f} |"
-            f" {own.get('rss', own['rss import']):.0f} | {own['megabytes']:.0f} |"
-            f" {own['nine weeks']:.2f} s | {digest} |"
-            f" {own['search']:.3f}, {own['slowest search']:.2f} s | {own['again']:.2f} s |",
-            flush=True,
-        )
-        anchors.append((size, own, plain, grep))
-    print()
-    print("| threads | | import + index | cpu | peak MB | file MB | search median, slowest |")
-    print("|---|---|---|---|---|---|---|")
-    for size, own, plain, grep in anchors:
-        for title, figures in (("shiomi", own), ("table + FTS5", plain)):
-            print(
-                f"| {size:,} | {title} | {figures['import']:.1f} s |"
-                f" {figures['import cpu']:.1f} s |"
-                f" {figures['rss import']:.0f} | {figures['megabytes']:.0f} |"
-                f" {figures['search']:.3f}, {figures['slowest search']:.2f} s |"
-            )
-        print(
-            f"| {size:,} | grep | - | - | - | - |"
-            f" {grep['search']:.3f}, {grep['slowest search']:.2f} s |"
-        )
-
-
-def child(kind: str, lines: Path, database: Path, *, link: bool) -> None:
-    if kind == "shiomi":
-        figures = measure(lines, database, link=link)
-    elif kind == "plain":
-        figures = measure_plain(lines, database)
-    else:
-        figures = measure_grep(lines)
-    json.dump(figures, sys.stdout)
+            if options.base:
+                compare(lines, options.base, options.pairs)
+                continue
+            for kind in ("shiomi", "plain"):
+                figures = measure(kind, lines)
+                print(f"{size:,} {kind:8}", {key: round(one, 3) for key, one in figures.items()})
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--child"]:
-        child(sys.argv[2], Path(sys.argv[3]), Path(sys.argv[4]), link="--no-link" not in sys.argv)
-    else:
-        main()
+    main()

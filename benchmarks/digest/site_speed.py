@@ -40,7 +40,7 @@ from urllib.parse import quote, urlencode
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.digest.archive_scale import measure_plain, shifted_threads
+from benchmarks.digest.archive_scale import make_plain, search_plain, shifted_threads
 from starlette.applications import Starlette
 from starlette.responses import FileResponse
 from starlette.routing import Route
@@ -93,7 +93,7 @@ def build(folder: Path, threads: int) -> None:
     lines = folder / "threads.jsonl"
     with lines.open("wb") as file:
         file.writelines(islice(shifted_threads(), threads))
-    measure_plain(lines, folder / "plain.sqlite3")
+    make_plain(lines, folder / "plain.sqlite3")
     with Archive.open(folder / "shiomi.sqlite3") as archive:
         import_file(archive, lines, read_at=1_609_459_200)
         enrich(archive)
@@ -136,12 +136,8 @@ def search(folder: Path, datasette: str | None) -> None:
     figures = defaultdict(list)
     for kind, some in words.items():
         for asked in some * ROUNDS:
-            quoted = " ".join(f'"{word}"' for word in asked["q"].replace('"', "").split())
             begun = time.perf_counter()
-            plain.execute(
-                "SELECT threads.* FROM fts JOIN threads ON threads.rowid = fts.rowid"
-                " WHERE fts MATCH ? ORDER BY rank LIMIT 20", (quoted,),
-            ).fetchall()  # fmt: skip
+            search_plain(plain, asked["q"])
             figures[kind].append((time.perf_counter() - begun) * 1e3)
     for kind, values in figures.items():
         _report("plain FTS5", kind, values)

@@ -18,7 +18,7 @@ _EXTRAS = {
     "onnxscript": "lejepa",
     "psutil": "rig",
     "psycopg": "postgres",
-    "pyarrow": "parquet",
+    "pyarrow": "lejepa",
     "pynvml": "rig",
     "re2": "gate",
     "redis": "gate-valkey",

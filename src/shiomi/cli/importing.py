@@ -28,15 +28,15 @@ def import_(
 ) -> None:
     """Read threads and readings from files into the archive.
 
-    Recognises the format of each file by its columns: JSON Lines of threads (also gzip), data
-    sets of Hacker News, Lobsters and Reddit as parquet or JSON Lines, readings of a front page
-    over time. A line that cannot be read is counted, named and skipped. You can import a file
-    again: it changes nothing. After an interruption the import continues.
+    Reads JSON Lines, plain or gzip: threads as `shiomi export` writes them, or posts as Reddit's
+    API names them; the fields show which. A line that cannot be read is counted, named and
+    skipped. You can import a file again: it changes nothing. After an interruption the import
+    continues.
 
     \b
     Examples:
       shiomi import threads.jsonl.gz
-      shiomi import threads.parquet --read-at 2021-01-01
+      shiomi import posts.jsonl --read-at 2026-11-01
     """
     from shiomi.digest.archive.importing import import_file
     from shiomi.digest.errors import ImportFileError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shiomi.digest.archive import Archive
@@ -61,9 +62,8 @@ def test_a_range_of_time_can_be_exported(archive: Archive, make: MakeThread) -> 
 def test_a_guess_of_when_a_thread_began_stays_one(
     archive: Archive, make: MakeThread, tmp_path: Path
 ) -> None:
-    (tmp_path / "day.jsonl").write_text(
-        '{"id": 1, "date": "2025-08-25", "title": "T", "score": 2, "url": null}\n'
-    )
+    guessed = msgspec.to_builtins(make(created=1_756_080_000)) | {"dated": 0}
+    (tmp_path / "day.jsonl").write_bytes(msgspec.json.encode(guessed))
     import_file(archive, tmp_path / "day.jsonl")
     export_threads(archive, tmp_path / "out.jsonl")
     with Archive.open(":memory:") as other:

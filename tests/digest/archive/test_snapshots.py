@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from shiomi.digest.archive import Archive
-from shiomi.digest.archive.importing import import_file
 from shiomi.digest.thread import Reading, Thread
 
 COUNT = 933_728
@@ -28,6 +27,9 @@ def test_every_reading_is_kept_and_as_of_any_time_is_right(
     for row, story in enumerate(ids):
         by_id.setdefault(story, []).append(row)
 
+    def count(row: int) -> int | None:
+        return None if comments[row] is None else int(comments[row])
+
     def expected(story: int, as_of: int) -> Reading | None:
         """Worked out from the table alone: its last row of the story at `as_of` or before."""
         rows = sorted(by_id[story], key=lambda row: int(times[row]))
@@ -35,12 +37,14 @@ def test_every_reading_is_kept_and_as_of_any_time_is_right(
         if not place:
             return None
         row = rows[place - 1]
-        number = comments[row]
-        return Reading(times[row], points[row], None if number is None else int(number))
+        return Reading(times[row], points[row], count(row))
+
+    def thread(story: int) -> Thread:
+        readings = (Reading(times[row], points[row], count(row)) for row in by_id[story])
+        return Thread("hackernews", str(story), f"Story {story}", 1, "", readings=tuple(readings))
 
     with Archive.open(tmp_path / "a.sqlite3") as archive:
-        report = import_file(archive, path)
-        assert (report.rows, report.bad, report.added.readings) == (COUNT, 0, COUNT)
+        assert archive.add(map(thread, by_id), seen=1).readings == COUNT
         assert archive.status().readings == COUNT
         stories = sorted(by_id)[:: len(by_id) // 400]
         unknown = 0
@@ -51,12 +55,7 @@ def test_every_reading_is_kept_and_as_of_any_time_is_right(
                 assert reading == expected(story, as_of)
                 unknown += reading is not None and reading.comments is None
         assert unknown  # the sample holds stories without a number of comments
-        # the threads themselves arrive later, and find their readings
-        archive.add(
-            (Thread("hackernews", str(story), f"Story {story}", 1, "") for story in stories),
-            seen=1,
-        )
         as_of = times[COUNT // 2]
-        for thread in archive.threads(0, 2, as_of=as_of):
-            assert thread.reading == expected(int(thread.id), as_of)
-            assert len(thread.readings) == sum(times[row] <= as_of for row in by_id[int(thread.id)])
+        for one in archive.get_many([f"hackernews:{n}" for n in stories], as_of=as_of).values():
+            assert one.reading == expected(int(one.id), as_of)
+            assert len(one.readings) == sum(times[row] <= as_of for row in by_id[int(one.id)])

@@ -16,29 +16,56 @@ The rules, so that the content does not depend on the order threads are added in
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import groupby, islice
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
-from shiomi.digest.archive.bulk import SeenThread, load_new
+import msgspec
+
 from shiomi.digest.archive.database import Database
+from shiomi.digest.archive.folding import kept_folding
 from shiomi.digest.archive.storable import storable
-from shiomi.digest.archive.thread_rows import (
-    PASSAGE_ORDER,
-    THREAD_COLUMNS,
-    tags_as_json,
-    thread_row,
-)
-from shiomi.digest.thread import Passage, Reading, Thread, ThreadState
+from shiomi.digest.thread import Passage, Thread, ThreadState
 
-__all__ = ["Added", "Writer"]
+__all__ = ["Added", "SeenThread", "add_threads"]
 
+_BATCH = 1_000  # threads whose records are in memory
 _STATES = tuple(ThreadState)  # from live to removed
-_INSERT_THREAD = (
-    f"INSERT INTO thread ({', '.join(THREAD_COLUMNS)})"
-    f" VALUES ({', '.join('?' * len(THREAD_COLUMNS))})"
+_RANKS = {str(state): rank for rank, state in enumerate(_STATES)}
+_FACTS = "seen, state, created, link, url_seen, url, tags_seen, tags, crosspost_seen, crosspost_of"
+_CREATED, _LINKED_BY = 3, (0, 6, 10)  # places in `facts`: created; title, url, crosspost_of
+_COLUMNS = {  # of the rows that are inserted
+    "thread": ("n", "community", "id", "title", *_FACTS.split(", ")),
+    "title": ("n", "thread", "title", "first", "last", "folded"),
+    "reading": ("thread", "time", "exact", "points", "comments"),
+    "front_page": ("thread", "time", "place"),
+    "passage": ("n", "thread", "kind", "position", "text", "link", "points", "seen", "folded"),
+}
+_UPDATE_THREAD = (
+    f"UPDATE thread SET title = ?, {', '.join(f'{one} = ?' for one in _FACTS.split(', '))},"
+    " linked = CASE WHEN ? = 1 THEN 0 ELSE linked END WHERE n = ?"
 )
-_TOGETHER = 5_000  # threads inserted at once
+_UPSERT_READING = """
+    INSERT INTO reading (thread, time, exact, points, comments) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (thread, time, exact) DO UPDATE SET
+        points = CASE WHEN reading.points >= excluded.points THEN reading.points
+            ELSE coalesce(excluded.points, reading.points) END,
+        comments = CASE WHEN reading.comments >= excluded.comments THEN reading.comments
+            ELSE coalesce(excluded.comments, reading.comments) END
+    WHERE coalesce(excluded.points > reading.points,
+            excluded.points IS NOT NULL AND reading.points IS NULL)
+        OR coalesce(excluded.comments > reading.comments,
+            excluded.comments IS NOT NULL AND reading.comments IS NULL)"""
+_UPSERT_PLACE = """
+    INSERT INTO front_page (thread, time, place) VALUES (?, ?, ?)
+    ON CONFLICT (thread, time) DO UPDATE SET place = excluded.place
+    WHERE excluded.place < front_page.place"""
+
+Stamped = tuple[int | None, str | None]  # when an optional fact was seen, and the fact
+Said = tuple[str, str, int | None]  # text, link, points
+Dated = tuple[int, int, int, str]  # seen, rank of the state, created, link
+Statements = dict[str, list[Sequence[object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,260 +86,240 @@ class Added:
         )
 
 
-class Writer:
-    """Writes threads within the caller's transaction, and counts what it did."""
+class SeenThread(NamedTuple):
+    """An observation of a thread. Times are unix seconds."""
 
-    def __init__(self, database: Database) -> None:
-        self._db = database
-        self._execute = database.execute
-        self._new = self._changed = self._unchanged = self._readings = 0
+    thread: Thread
+    seen: int
+    dated: int  # replaces `seen` for created, link and state; 0 if `created` is a guess
+    titles: tuple[tuple[int, int, str], ...] = ()  # more titles: (first seen, last seen, title)
+
+
+def add_threads(database: Database, threads: Iterable[SeenThread]) -> Added:
+    """Merge observations into the records, within the caller's transaction."""
+    added = Added()
+    remaining = iter(threads)
+    while batch := list(islice(remaining, _BATCH)):
+        records = _records(database, batch)
+        new = changed = unchanged = 0
+        for one in batch:
+            record = records[one.thread.community, one.thread.id]
+            if record.dated is None:
+                record.merge(one)
+                new += 1
+            elif record.merge(one):
+                changed += 1
+            else:
+                unchanged += 1
+        added += Added(new, changed, unchanged, _write(database, list(records.values())))
+    return added
+
+
+@dataclass(slots=True)
+class _Record:
+    """Everything known of a thread that a new observation may change."""
+
+    community: str
+    id: str
+    n: int = 0  # 0: not in the archive yet
+    title: str = ""  # the current one
+    dated: Dated | None = None  # None: the archive has no more than its uid
+    url: Stamped = (None, None)
+    tags: Stamped = (None, None)
+    crosspost: Stamped = (None, None)
+    titles: dict[str, tuple[int, int]] = field(default_factory=dict)  # text: (last, first) seen
+    passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)  # kind: seen, texts
+    # The state in the archive, to write what differs:
+    stored: tuple[object, ...] = ()
+    stored_titles: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # last, first, n
+    stored_passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
+    # Only new ones:
+    readings: dict[tuple[int, bool], tuple[int | None, int | None]] = field(default_factory=dict)
+    places: dict[int, int] = field(default_factory=dict)  # time: place
 
     @property
-    def added(self) -> Added:
-        """The result so far."""
-        return Added(self._new, self._changed, self._unchanged, self._readings)
+    def facts(self) -> tuple[object, ...]:
+        """The values of the columns title and `_FACTS`."""
+        assert self.dated is not None
+        seen, rank, created, link = self.dated
+        return (self.title, seen, _STATES[rank], created, link, *self.url, *self.tags,
+                *self.crosspost)  # fmt: skip
 
-    def add(self, thread: Thread, seen: int, *, dated: int | None = None) -> None:
-        """Merge an observation of the thread at `seen` (unix seconds) into its record.
-
-        `dated` replaces `seen` for created, link and state. It is 0 if `created` is a guess, so any
-        real observation wins.
-        """
-        dated = seen if dated is None else dated
-        row = self._execute(
-            "SELECT n, created, link, url, tags, state, crosspost_of, seen, url_seen, tags_seen,"
-            " crosspost_seen FROM thread WHERE community = ? AND id = ?",
-            (storable(thread.community), storable(thread.id)),
-        ).fetchone()
-        if row is None:
-            n = self._insert(thread, seen, dated)
-            self._new += 1
-            self._passages(n, thread.passages, seen)
-        else:
-            n, created, *facts = row
-            changed = self._update(n, created, facts, thread, seen, dated)
-            changed |= self.title(n, thread.title, seen, seen)
-            changed |= self._passages(n, thread.passages, seen)
-            if created is None:
-                self._new += 1
-            elif changed:
-                self._changed += 1
-            else:
-                self._unchanged += 1
+    def merge(self, one: SeenThread) -> bool:
+        """Merge an observation. Return True if more changed than times and readings."""
+        thread, seen, dated, titles = one
+        before = self.dated and self.dated[1:], self.url[1], self.tags[1], self.crosspost[1]
+        given = (dated, _RANKS[thread.state], thread.created, storable(thread.link))
+        self.dated = given if self.dated is None else max(self.dated, given)
+        self.url = _later(self.url, thread.url, seen)
+        self.tags = _later(self.tags, _tags_as_json(thread), seen)
+        self.crosspost = _later(self.crosspost, thread.crosspost_of, seen)
+        changed = before != (self.dated[1:], self.url[1], self.tags[1], self.crosspost[1])
+        changed |= self._merge_titles((*titles, (seen, seen, thread.title)))
+        changed |= self._merge_passages(thread.passages, seen)
         for reading in thread.readings:
-            self.reading(n, reading)
-        if thread.place is not None:
-            self.place(n, thread.place.time, thread.place.rank)
+            moment, counts = (reading.time, reading.exact), (reading.points, reading.comments)
+            known = self.readings.get(moment, (None, None))
+            self.readings[moment] = _greater(known[0], counts[0]), _greater(known[1], counts[1])
+        if place := thread.place:
+            self.places[place.time] = min(place.rank, self.places.get(place.time, place.rank))
+        return changed
 
-    def add_all(self, threads: Iterable[SeenThread]) -> None:
-        """Call `add` for each, but insert new ones together if the engine is faster so."""
-        if not self._db.together:
-            for one in threads:
-                self.add(one.thread, one.seen, dated=one.dated)
-            return
-        remaining = iter(threads)
-        while batch := list(islice(remaining, _TOGETHER)):
-            left = load_new(self._db, batch)
-            others = {id(one) for one in left}
-            for one in batch:
-                if id(one) in others:
-                    self.add(one.thread, one.seen, dated=one.dated)
-                else:
-                    self._new += 1
-                    self._readings += len(one.thread.readings)
+    def _merge_titles(self, given: Iterable[tuple[int, int, str]]) -> bool:
+        number, before = len(self.titles), self.title
+        for first, last, text in given:
+            if title := storable(text):  # a deleted thread has none
+                known = self.titles.get(title, (last, first))
+                self.titles[title] = max(last, known[0]), min(first, known[1])
+        if self.titles:
+            self.title = max((*span, title) for title, span in self.titles.items())[2]
+        return number != len(self.titles) or before != self.title
 
-    def find_or_insert(self, community: str, id: str) -> int:  # noqa: A002 - the thread's own word
-        """Return the key `n` of a thread; insert a placeholder if the thread is new."""
-        key = (storable(community), storable(id))
-        row = self._execute("SELECT n FROM thread WHERE community = ? AND id = ?", key).fetchone()
-        if row is not None:
-            return int(row[0])
-        return self._db.insert_row("INSERT INTO thread (community, id) VALUES (?, ?)", key)
-
-    def title(self, n: int, title: str, first: int, last: int) -> bool:
-        """Store that the thread had `title` from `first` to `last`.
-
-        Return True if that was new. An empty title is not stored: a deleted thread has none.
-        """
-        if not title:
-            return False
-        title = storable(title)
-        rows = self._execute(
-            "SELECT n, title, first, last FROM title WHERE thread = ?", (n,)
-        ).fetchall()
-        before = max(((row[3], row[2], row[1]) for row in rows), default=None)
-        known = next((row for row in rows if row[1] == title), None)
-        if known is None:
-            self._insert_title(n, title, first, last)
-            span = (last, first, title)
-        else:
-            span = (max(last, known[3]), min(first, known[2]), title)
-            if span != (known[3], known[2], title):
-                self._execute(
-                    "UPDATE title SET first = ?, last = ? WHERE n = ?", (span[1], span[0], known[0])
-                )
-        now = max([span, *((row[3], row[2], row[1]) for row in rows if row[1] != title)])
-        if before is None or now[2] != before[2]:
-            self._execute("UPDATE thread SET title = ?, linked = 0 WHERE n = ?", (now[2], n))
-        return known is None or (before is not None and now[2] != before[2])
-
-    def reading(self, n: int, reading: Reading) -> None:
-        """Keep a reading."""
-        self._readings += self._execute(
-            "INSERT INTO reading (thread, time, exact, points, comments) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (thread, time, exact) DO UPDATE SET"
-            " points = CASE WHEN reading.points >= excluded.points THEN reading.points"
-            " ELSE coalesce(excluded.points, reading.points) END,"
-            " comments = CASE WHEN reading.comments >= excluded.comments THEN reading.comments"
-            " ELSE coalesce(excluded.comments, reading.comments) END"
-            " WHERE coalesce(excluded.points > reading.points,"
-            " excluded.points IS NOT NULL AND reading.points IS NULL)"
-            " OR coalesce(excluded.comments > reading.comments,"
-            " excluded.comments IS NOT NULL AND reading.comments IS NULL)",
-            (n, reading.time, reading.exact, reading.points, reading.comments),
-        ).rowcount
-
-    def url(self, n: int, url: str, seen: int) -> bool:
-        """Store an address of a thread; the thread itself may be unknown."""
-        row = self._execute("SELECT url, url_seen FROM thread WHERE n = ?", (n,)).fetchone()
-        now = _later(row[0], row[1], url, seen)
-        if now == row:
-            return False
-        self._execute(
-            "UPDATE thread SET url = ?, url_seen = ?,"
-            " linked = CASE WHEN ? = 1 THEN 0 ELSE linked END WHERE n = ?",
-            (*now, now[0] != row[0], n),
-        )
-        return bool(now[0] != row[0])
-
-    def place(self, n: int, time: int, place: int) -> None:
-        """Store the thread's rank on the front page at `time`; the better of two ranks wins."""
-        self._execute(
-            "INSERT INTO front_page (thread, time, place) VALUES (?, ?, ?)"
-            " ON CONFLICT (thread, time) DO UPDATE SET place = excluded.place"
-            " WHERE excluded.place < front_page.place",
-            (n, time, place),
-        )
-
-    def _insert(self, thread: Thread, seen: int, dated: int) -> int:
-        row = thread_row(thread, seen, dated)
-        n = self._db.insert_row(_INSERT_THREAD, row)
-        if title := storable(thread.title):
-            self._insert_title(n, title, seen, seen)
-        return n
-
-    def _insert_title(self, n: int, title: str, first: int, last: int) -> None:
-        flat = self._db.kept_folding(title)
-        row = self._db.insert_row(
-            "INSERT INTO title (thread, title, first, last, folded) VALUES (?, ?, ?, ?, ?)",
-            (n, title, first, last, flat),
-        )
-        self._db.index_text("title", row, title, flat)
-
-    def _update(
-        self,
-        n: int,
-        created: int | None,
-        facts: list[object],
-        thread: Thread,
-        seen: int,
-        dated: int,
-    ) -> bool:
-        """Merge the facts other than title, readings and passages; Return True if the record
-        changed."""
-        link, url, tags, state, crosspost, stamp, *stamps = facts
-        known = None if created is None else (stamp, _rank(str(state)), created, link)
-        given = (dated, _rank(thread.state), thread.created, storable(thread.link))
-        best = given if known is None else max(known, given)
-        optional = [
-            _later(old, old_stamp, new, seen)
-            for old, old_stamp, new in zip(
-                (url, tags, crosspost),
-                stamps,
-                (thread.url, tags_as_json(thread), thread.crosspost_of),
-                strict=True,
-            )
-        ]
-        values = [value for value, _ in optional]
-        if (
-            best == known
-            and [old for _, old in optional] == stamps
-            and values
-            == [
-                url,
-                tags,
-                crosspost,
-            ]
-        ):
-            return False
-        relink = created is None or values[0] != url or values[2] != crosspost
-        self._execute(
-            "UPDATE thread SET seen = ?, state = ?, created = ?, link = ?, url = ?, tags = ?,"
-            " crosspost_of = ?, url_seen = ?, tags_seen = ?, crosspost_seen = ?,"
-            " linked = CASE WHEN ? = 1 THEN 0 ELSE linked END WHERE n = ?",
-            (
-                best[0],
-                _STATES[best[1]],
-                *best[2:],
-                *values,
-                *(stamped for _, stamped in optional),
-                relink,
-                n,
-            ),
-        )
-        return known is None or best[1:] != known[1:] or values != [url, tags, crosspost]
-
-    def _passages(self, n: int, passages: tuple[Passage, ...], seen: int) -> bool:
-        if not passages:
-            return False
+    def _merge_passages(self, given: Iterable[Passage], seen: int) -> bool:
         changed = False
-        ordered = sorted(passages, key=lambda passage: PASSAGE_ORDER.index(passage.kind))
-        for kind, group in groupby(ordered, key=lambda passage: passage.kind):
-            given = [(storable(p.text), storable(p.link), p.points) for p in group]
-            rows = self._execute(
-                "SELECT n, text, link, points, seen FROM passage WHERE thread = ? AND kind = ?"
-                " ORDER BY position",
-                (n, kind),
-            ).fetchall()
-            known = [row[1:4] for row in rows]
-            if rows and (rows[0][4], _weight(known)) >= (seen, _weight(given)):
-                continue
-            if known == given:
-                self._execute(
-                    "UPDATE passage SET seen = ? WHERE thread = ? AND kind = ?", (seen, n, kind)
-                )
-                continue
-            changed = True
-            self._execute("DELETE FROM passage WHERE thread = ? AND kind = ?", (n, kind))
-            for position, one in enumerate(given):
-                flat = self._db.kept_folding(one[0])
-                row = self._db.insert_row(
-                    "INSERT INTO passage (thread, kind, position, text, link, points, seen, folded)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    (n, kind, position, *one, seen, flat),
-                )
-                self._db.index_text("passage", row, one[0], flat)
+        by_kind: dict[str, list[Said]] = {}
+        for one in given:
+            said = by_kind.setdefault(str(one.kind), [])
+            said.append((storable(one.text), storable(one.link), one.points))
+        for kind, said in by_kind.items():
+            known = self.passages.get(kind)
+            if known is None or (known[0], _weight(known[1])) < (seen, _weight(said)):
+                self.passages[kind] = seen, said
+                changed |= known is None or known[1] != said
         return changed
 
 
-def _later(
-    known: object, known_stamp: object, given: str | None, seen: int
-) -> tuple[object, object]:
-    """Return the valid one of two observations of an optional fact, and its time."""
+def _records(database: Database, batch: Sequence[SeenThread]) -> dict[tuple[str, str], _Record]:
+    """The records of these threads by community and id, as the observations write both."""
+    given = [(one.thread.community, one.thread.id) for one in batch]
+    uids = {name: (storable(name[0]), storable(name[1])) for name in given}
+    records = {uid: _Record(*uid) for uid in uids.values()}
+    by_key: dict[int, _Record] = {}
+    for community, id_, n, title, *facts in database.execute(
+        f"SELECT community, thread.id, n, title, {_FACTS}"
+        f" FROM {database.wanted_texts} CROSS JOIN thread"
+        " WHERE thread.community = wanted.value ->> 0 AND thread.id = wanted.value ->> 1",
+        (msgspec.json.encode(list(records)).decode(),),
+    ):
+        record = by_key[n] = records[community, id_]
+        record.n, record.title = n, title
+        seen, state, created, link = facts[:4]
+        record.dated = None if created is None else (seen, _RANKS[state], created, link)
+        record.url, record.tags, record.crosspost = (
+            (facts[4], facts[5]), (facts[6], facts[7]), (facts[8], facts[9])
+        )  # fmt: skip
+        record.stored = (title, *facts)
+    if by_key:
+        _read_texts(database, by_key)
+    return {name: records[uid] for name, uid in uids.items()}
+
+
+def _read_texts(database: Database, by_key: dict[int, _Record]) -> None:
+    keys = (database.keys(by_key),)
+    for thread, n, title, first, last in database.execute(
+        f"SELECT thread, n, title, first, last FROM title WHERE thread IN {database.listed}", keys
+    ):
+        by_key[thread].titles[title] = last, first
+        by_key[thread].stored_titles[title] = last, first, n
+    for thread, kind, text, link, points, seen in database.execute(
+        "SELECT thread, kind, text, link, points, seen FROM passage"
+        f" WHERE thread IN {database.listed} ORDER BY thread, kind, position",
+        keys,
+    ):
+        passages = by_key[thread].passages
+        passages.setdefault(kind, (seen, []))[1].append((text, link, points))
+    for record in by_key.values():
+        record.stored_passages = dict(record.passages)
+
+
+def _write(database: Database, records: Sequence[_Record]) -> int:
+    """Write what differs from the archive; return the number of new readings."""
+    new: Statements = {table: [] for table in _COLUMNS}
+    known: Statements = {}
+    unknown = [record for record in records if not record.n]
+    for n, record in zip(database.new_keys("thread", len(unknown)), unknown, strict=True):
+        record.n = n
+        new["thread"].append((n, record.community, record.id, *record.facts))
+    for record in records:
+        if record.stored:
+            _update(record, known)
+        _insert_texts(record, new)
+        readings = [(record.n, *key, *counts) for key, counts in record.readings.items()]
+        places = [(record.n, *place) for place in record.places.items()]
+        if record.stored:
+            known.setdefault(_UPSERT_READING, []).extend(readings)
+            known.setdefault(_UPSERT_PLACE, []).extend(places)
+        else:
+            new["reading"] += readings
+            new["front_page"] += places
+    number = len(new["reading"])
+    for statement, values in known.items():
+        if values:
+            rows = database.executemany(statement, values).rowcount
+            number += rows if statement is _UPSERT_READING else 0
+    for table, columns in _COLUMNS.items():
+        if rows := new[table]:
+            if table in ("title", "passage"):
+                keys = database.new_keys(table, len(rows))
+                rows = [(key, *row) for key, row in zip(keys, rows, strict=True)]
+            database.load(table, columns, rows)
+    return number
+
+
+def _update(record: _Record, known: Statements) -> None:
+    """Add the statements that change the rows of a thread in the archive."""
+    facts = record.facts
+    if facts != record.stored:
+        relink = any(facts[place] != record.stored[place] for place in _LINKED_BY)
+        known.setdefault(_UPDATE_THREAD, []).append((*facts, relink, record.n))
+    for title, (last, first) in record.titles.items():
+        stored = record.stored_titles.get(title)
+        if stored and stored[:2] != (last, first):
+            known.setdefault("UPDATE title SET last = ?, first = ? WHERE n = ?", []).append(
+                (last, first, stored[2])
+            )
+    for kind, (seen, said) in record.passages.items():
+        before = record.stored_passages.get(kind)
+        if before and before[1] != said:
+            known.setdefault("DELETE FROM passage WHERE thread = ? AND kind = ?", []).append(
+                (record.n, kind)
+            )
+        elif before and before[0] != seen:
+            known.setdefault(
+                "UPDATE passage SET seen = ? WHERE thread = ? AND kind = ?", []
+            ).append((seen, record.n, kind))
+
+
+def _insert_texts(record: _Record, new: Statements) -> None:
+    """Add the new titles and passages of a thread, without their keys."""
+    for title, (last, first) in record.titles.items():
+        if title not in record.stored_titles:
+            new["title"].append((record.n, title, first, last, kept_folding(title)))
+    for kind, (seen, said) in record.passages.items():
+        if kind not in record.stored_passages or record.stored_passages[kind][1] != said:
+            new["passage"] += (
+                (record.n, kind, position, text, link, points, seen, kept_folding(text))
+                for position, (text, link, points) in enumerate(said)
+            )
+
+
+def _tags_as_json(thread: Thread) -> str | None:
+    return msgspec.json.encode([*map(storable, thread.tags)]).decode() if thread.tags else None
+
+
+def _later(known: Stamped, given: str | None, seen: int) -> Stamped:
+    """The valid one of two observations of an optional fact."""
     if given is None:
-        return known, known_stamp
-    given = storable(given)
-    if known is None:
-        return given, seen
-    stamp, value = max((known_stamp, known), (seen, given))
-    return value, stamp
+        return known
+    now = (seen, storable(given))
+    return now if known[1] is None else max(known, now)
 
 
-def _rank(state: str) -> int:
-    return _STATES.index(ThreadState(state))
+def _greater(a: int | None, b: int | None) -> int | None:
+    return b if a is None else a if b is None else max(a, b)
 
 
-def _weight(passages: Iterable[tuple[str, str, int | None]]) -> tuple[object, ...]:
+def _weight(passages: Iterable[Said]) -> tuple[object, ...]:
     """A sort key: longer passages are greater, and different ones are never equal."""
     listed = [(text, link, points is not None, points or 0) for text, link, points in passages]
     return sum(len(one[0]) for one in listed), listed

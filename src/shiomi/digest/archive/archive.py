@@ -10,8 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from shiomi.digest.address import Location, parse_location
-from shiomi.digest.archive.adding import Added, Writer
-from shiomi.digest.archive.bulk import SeenThread
+from shiomi.digest.archive.adding import Added, SeenThread, add_threads
 from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.loading import find_keys, load_threads
 from shiomi.digest.archive.matching import SearchFilters
@@ -114,9 +113,9 @@ class Archive:
     def add_seen(self, threads: Iterable[tuple[Thread, int]]) -> Added:
         """Like `add`, for threads with individual times of observation."""
         with self.transaction():
-            writer = Writer(self.database)
-            writer.add_all(SeenThread(thread, seen, seen) for thread, seen in threads)
-        return writer.added
+            return add_threads(
+                self.database, (SeenThread(thread, seen, seen) for thread, seen in threads)
+            )
 
     def thread(self, uid: str, *, as_of: int | None = None) -> Thread | None:
         """The thread, with readings up to `as_of`; its title and state are of now."""

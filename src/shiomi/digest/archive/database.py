@@ -45,9 +45,6 @@ class Database(Protocol):
     def executemany(self) -> Callable[..., Any]:
         """Run one statement once for each sequence of values."""
 
-    def insert_row(self, statement: str, values: Sequence[object]) -> int:
-        """Run an INSERT into a table with the key `n`, and return the key of the new row."""
-
     def explaining(self) -> AbstractContextManager[None]:
         """Turn the engine's errors into ArchiveError with a remedy."""
 
@@ -61,10 +58,6 @@ class Database(Protocol):
     def begin_reading(self) -> None:
         """Open a transaction whose statements all read the state of one moment."""
 
-    @property
-    def together(self) -> bool:
-        """Whether new threads are to be inserted together, by `load` (bulk.py)."""
-
     def new_keys(self, table: str, number: int) -> list[int]:
         """Reserve keys `n` for so many new rows."""
 
@@ -73,12 +66,6 @@ class Database(Protocol):
 
     def finish_load(self) -> None:
         """Do what is necessary after the last `load`, before other rows are inserted."""
-
-    def kept_folding(self, text: str) -> str | None:
-        """Return the value of the column `folded` for this text."""
-
-    def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
-        """Add a new row of the table `kind` ("title" or "passage") to the full-text index."""
 
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int

@@ -1,6 +1,6 @@
-"""`import_file`: import threads, titles and readings from the file of a data set.
+"""`import_file`: import threads from JSON Lines, plain or gzip.
 
-The columns of a file determine its shape (shapes.py). Rows are read one by one and written in
+The fields of a line determine its shape (shapes.py). Lines are read one by one and written in
 batches. Each batch is one transaction that also stores the position in the file, so an interrupted
 import resumes. A finished import is recognised by the file's content.
 """
@@ -15,13 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from shiomi.digest.archive.adding import Added, Writer
+from shiomi.digest.archive.adding import Added, SeenThread, add_threads
 from shiomi.digest.archive.archive import Archive
-from shiomi.digest.archive.bulk import SeenThread
-from shiomi.digest.archive.folded import folded_stories
 from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.archive.rows import BadRow, Row, cannot_read, open_rows
-from shiomi.digest.archive.shapes import SHAPES, Found, Shape, shape_of
+from shiomi.digest.archive.shapes import SHAPES, Shape, shape_of
 from shiomi.digest.errors import ImportFileError
 
 __all__ = ["ImportReport", "Progress", "import_file"]
@@ -33,7 +31,6 @@ _BATCH = 5000  # rows in a transaction
 _BATCH_BYTES = 32 * 2**20  # bytes of its rows, which are all in memory with their threads
 _PROBED = 1000  # rows that are checked for a known shape
 _NAMED = 20  # bad rows with a message
-_KEYS = 200_000  # threads whose key is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ def import_file(
     """
     path = Path(path)
     name = one_line(str(path))  # a name need not be UTF-8
-    rows, total = open_rows(path)
+    rows = open_rows(path)
     key = _digest(path)
     row = archive.database.execute(
         "SELECT read_at, rows, report FROM import WHERE file = ?", (key,)
@@ -91,18 +88,17 @@ def import_file(
         report = replace(report, path=name)
         if report.done:
             return replace(report, already=True)
-        rows, total = open_rows(path, skip)
+        rows = open_rows(path, skip)
     else:
         read_at = int(path.stat().st_mtime) if read_at is None else read_at
         skip, report = 0, ImportReport(name, "")
     shape, rows = _recognise(name, rows, format or report.shape or None)
     report = replace(report, shape=shape.name)
-    folded = folded_stories(open_rows(path)[0]) if shape.name == "thread table" else frozenset()
-    run = _ImportRun(archive, shape, read_at, key, report, folded)
+    run = _ImportRun(archive, shape, read_at, key, report)
     what = f"importing {one_line(path.name)}"
     for done in run.batches(rows, skip):
         if progress is not None:
-            progress(done, total, what)
+            progress(done, None, what)
     return run.report
 
 
@@ -110,21 +106,13 @@ class _ImportRun:
     """One run over a file, from where the last one stopped."""
 
     def __init__(
-        self,
-        archive: Archive,
-        shape: Shape,
-        read_at: int,
-        key: str,
-        report: ImportReport,
-        folded: frozenset[str] = frozenset(),
+        self, archive: Archive, shape: Shape, read_at: int, key: str, report: ImportReport
     ) -> None:
         self.report = report
         self._archive = archive
         self._shape = shape
         self._read_at = read_at
         self._key = key
-        self._folded = folded  # uids of rows that are left out
-        self._keys: dict[tuple[str, str], int] = {}  # keys of threads with repeated rows
 
     def batches(self, rows: Iterator[Row | BadRow], done: int) -> Iterator[int]:
         """Write all rows; yield the progress after each batch."""
@@ -132,7 +120,7 @@ class _ImportRun:
         last = False
         while not last:
             batch, last = _batch(rows)
-            found: list[Found] = []
+            found: list[SeenThread] = []
             problems = []
             for row in batch:
                 done = row.number
@@ -140,32 +128,22 @@ class _ImportRun:
                     problems.append(f"row {row.number}: {row.problem}")
                     continue
                 try:
-                    fields = (
-                        decode(row.content)
-                        if isinstance(row.content, bytes)
-                        else msgspec.convert(row.content, self._shape.row)
-                    )
-                    if getattr(fields, "uid", None) not in self._folded:
-                        found.append(self._shape.found(fields, self._read_at))
+                    found.append(self._shape.found(decode(row.content), self._read_at))
                 except (msgspec.DecodeError, ValueError, OverflowError, RecursionError) as error:
                     problems.append(f"row {row.number}: {_brief(error)}")
             self._write(found, problems, done, last=last)
             yield done
 
-    def _write(self, found: list[Found], problems: list[str], done: int, *, last: bool) -> None:
+    def _write(
+        self, found: list[SeenThread], problems: list[str], done: int, *, last: bool
+    ) -> None:
         """Write one batch and the position in the file, in one transaction."""
-        rows = len(found)
         with self._archive.transaction():
-            writer = Writer(self._archive.database)
-            if self._archive.database.together:
-                found, threads = _split(found)
-                writer.add_all(threads)
-            for one in found:
-                self._keep(writer, one)
+            added = add_threads(self._archive.database, found)
             report = replace(
                 self.report,
-                rows=self.report.rows + rows,
-                added=self.report.added + writer.added,
+                rows=self.report.rows + len(found),
+                added=self.report.added + added,
                 bad=self.report.bad + len(problems),
                 problems=(*self.report.problems, *problems)[:_NAMED],
                 done=last,
@@ -178,38 +156,6 @@ class _ImportRun:
             )
         self.report = report
 
-    def _keep(self, writer: Writer, found: Found) -> None:
-        if found.thread is not None:
-            writer.add(found.thread, found.seen, dated=found.dated)
-            if not found.titles:
-                return
-        name = (found.community, found.id)
-        n = self._keys.get(name)
-        if n is None:
-            if len(self._keys) >= _KEYS:
-                self._keys.clear()
-            n = self._keys[name] = writer.find_or_insert(*name)
-        for first, last, title in found.titles:
-            writer.title(n, title, first, last)
-        if found.url is not None:
-            writer.url(n, found.url, found.seen)
-        for reading in found.readings:
-            writer.reading(n, reading)
-        if found.place is not None:
-            writer.place(n, *found.place)
-
-
-def _split(found: Iterable[Found]) -> tuple[list[Found], list[SeenThread]]:
-    """Rows with other facts than a thread, and the threads of the other rows."""
-    others, threads = list[Found](), list[SeenThread]()
-    for one in found:
-        if one.thread is None or one.titles:
-            others.append(one)
-        else:
-            dated = one.seen if one.dated is None else one.dated
-            threads.append(SeenThread(one.thread, one.seen, dated))
-    return others, threads
-
 
 def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
     """The rows of the next transaction, and whether they are the last."""
@@ -217,7 +163,7 @@ def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
     size = 0
     for row in rows:
         batch.append(row)
-        size += row.size if isinstance(row, Row) else 0
+        size += len(row.content) if isinstance(row, Row) else 0
         if len(batch) >= _BATCH or size >= _BATCH_BYTES:
             return batch, False
     return batch, True
@@ -243,16 +189,16 @@ def _recognise(
         if shape is not None:
             return shape, _chain(bad, row, rows)
         columns = columns or seen
-        bad.append(BadRow(row.number, "its columns are of no known shape"))
+        bad.append(BadRow(row.number, "its fields are of no known shape"))
     if columns:
         have = ", ".join(sorted(one_line(name[:40]) for name in columns)[:20])
         raise ImportFileError(
-            f"{path} is of no known shape; its columns are: {have}. Known are{_known_shapes()}"
+            f"{path} is of no known shape; its fields are: {have}. Known are{_known_shapes()}"
         )
     problem = f" ({bad[0].problem})" if bad else ""
     raise ImportFileError(
-        f"{path} has no row that can be read{problem}; it must be parquet, or UTF-8 text with one"
-        f" JSON object per line, plain or gzip. Known are{_known_shapes()}"
+        f"{path} has no row that can be read{problem}; it must be UTF-8 text with one JSON"
+        f" object per line, plain or gzip. Known are{_known_shapes()}"
     )
 
 

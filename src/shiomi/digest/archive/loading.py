@@ -8,12 +8,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from shiomi.digest.archive.database import Database
-from shiomi.digest.archive.thread_rows import PASSAGE_ORDER
 from shiomi.digest.thread import Passage, PassageKind, Place, Reading, Thread, ThreadState
 
 __all__ = ["find_keys", "load_passages", "load_threads"]
 
-_PASSAGE_PLACE = {str(kind): place for place, kind in enumerate(PASSAGE_ORDER)}
+_KINDS = ("post", "abstract", "article", "comment")  # the order of a thread's passages
 _FOREVER = (1 << 62) - 1  # unix seconds
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -96,7 +95,7 @@ def load_passages(database: Database, keys: Sequence[int]) -> dict[int, list[Pas
         f" WHERE thread IN {database.listed}",
         (database.keys(keys),),
     ).fetchall()
-    rows.sort(key=lambda row: (row[0], _PASSAGE_PLACE[row[1]], row[2]))
+    rows.sort(key=lambda row: (row[0], _KINDS.index(row[1]), row[2]))
     for n, kind, _, text, link, points in rows:
         found[n].append(Passage(PassageKind(kind), text, link, points))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from shiomi.digest.archive.folding import folded
@@ -21,6 +21,7 @@ __all__ = [
     "newest_first",
     "occurs",
     "short_words",
+    "texts_to_index",
 ]
 
 POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
@@ -111,6 +112,16 @@ def short_words(text: str) -> str:
     if not flat.isascii():
         found += [*_WIDE.findall(flat), *_WIDE_PAIR.findall(flat)]
     return " ".join(dict.fromkeys(found)).translate(MARKS) if found else ""
+
+
+def texts_to_index(
+    table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Iterator[tuple[object, str]]:
+    """The key and the folded text of each row of `title` or `passage`."""
+    names = ("n", "title" if table == "title" else "text", "folded")
+    key, text, flat = (columns.index(one) for one in names)
+    for row in rows:
+        yield row[key], str(row[text] if row[flat] is None else row[flat])
 
 
 def conditions(

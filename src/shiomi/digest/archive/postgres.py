@@ -21,9 +21,12 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown
 
 from shiomi.digest.address import PostgresAddress
-from shiomi.digest.archive.folding import kept_folding
-from shiomi.digest.archive.loaded_texts import texts_to_index
-from shiomi.digest.archive.matching import Candidate, SearchFilters, short_words
+from shiomi.digest.archive.matching import (
+    Candidate,
+    SearchFilters,
+    short_words,
+    texts_to_index,
+)
 from shiomi.digest.archive.migrate import refuse_newer, shipped_migrations
 from shiomi.digest.archive.postgres_search import newest_matches
 from shiomi.digest.archive.storable import storable
@@ -77,7 +80,6 @@ class PostgresDatabase:
     listed = "(SELECT unnest(?::bigint[]))"
     wanted = "unnest(?::bigint[]) AS wanted (value)"
     wanted_texts = "jsonb_array_elements(?::jsonb) AS wanted (value)"
-    together = True
 
     def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
         self._connection = connection
@@ -143,10 +145,6 @@ class PostgresDatabase:
         """The keys as a list."""
         return list(values)
 
-    def insert_row(self, statement: str, values: Sequence[object]) -> int:
-        """Run an INSERT and return the key of the new row."""
-        return int(self.execute(f"{statement} RETURNING n", values).fetchone()[0])
-
     def explaining(self) -> AbstractContextManager[None]:
         """Do nothing: every statement explains its error."""
         return contextlib.nullcontext()
@@ -185,12 +183,10 @@ class PostgresDatabase:
         """Insert new rows with their keys, and index their texts."""
         self.execute("SET LOCAL gin_pending_list_limit = '64MB'")
         self._copy(table, columns, rows)
-        shorts = (
-            (key, short_words(text if flat is None else flat).split())
-            for key, text, flat in texts_to_index(table, columns, rows)
-        )
-        if found := [row for row in shorts if row[1]]:
-            self._copy(f"{table}_short", ("n", "words"), found)
+        if table in ("title", "passage"):
+            texts = texts_to_index(table, columns, rows)
+            shorts = ((key, short_words(text).split()) for key, text in texts)
+            self._copy(f"{table}_short", ("n", "words"), (one for one in shorts if one[1]))
 
     def _copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
@@ -208,15 +204,6 @@ class PostgresDatabase:
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'n'), max(n)) FROM {table}"
             )
         self.execute("ANALYZE")
-
-    def kept_folding(self, text: str) -> str | None:
-        """The folded text, or None if it differs only in the case of a to z."""
-        return kept_folding(text)
-
-    def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
-        """Add the short words of a row; PostgreSQL keeps the trigrams itself."""
-        if words := short_words(text if flat is None else flat):
-            self.execute(f"INSERT INTO {kind}_short (n, words) VALUES (?, ?)", (row, words.split()))
 
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from shiomi.digest.archive.folding import kept_folding
-from shiomi.digest.archive.loaded_texts import texts_to_index
-from shiomi.digest.archive.matching import Candidate, SearchFilters, short_words
+from shiomi.digest.archive.matching import (
+    Candidate,
+    SearchFilters,
+    short_words,
+    texts_to_index,
+)
 from shiomi.digest.archive.migrate import check_migrated, migrate
 from shiomi.digest.archive.sqlite_search import newest_matches
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
@@ -28,7 +31,6 @@ class SqliteDatabase:
     listed = f"(SELECT value FROM {_JSON})"
     wanted = f"{_JSON} AS wanted"
     wanted_texts = wanted
-    together = False
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self.connection = connection
@@ -73,12 +75,6 @@ class SqliteDatabase:
         """The keys as a JSON array."""
         return f"[{','.join(map(str, values))}]"
 
-    def insert_row(self, statement: str, values: Sequence[object]) -> int:
-        """Run an INSERT and return the key of the new row."""
-        key = self.execute(statement, values).lastrowid
-        assert key is not None
-        return key
-
     @contextmanager
     def explaining(self) -> Iterator[None]:
         """Turn sqlite3.Error into ArchiveError."""
@@ -106,30 +102,23 @@ class SqliteDatabase:
         return list(range(last + 1, last + number + 1))
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Insert new rows with their keys, and index their texts."""
+        """Insert new rows with their keys, and index their texts: trigrams, and short words."""
         self.executemany(
             f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",
             rows,
         )
-        for key, text, flat in texts_to_index(table, columns, rows):
-            self.index_text(table, key, text, flat)
+        if table in ("title", "passage"):
+            texts = list(texts_to_index(table, columns, rows))
+            column = "title" if table == "title" else "text"
+            self.executemany(f"INSERT INTO {table}_text (rowid, {column}) VALUES (?, ?)", texts)
+            shorts = ((key, short_words(text)) for key, text in texts)
+            self.executemany(
+                f"INSERT INTO {table}_short (rowid, words) VALUES (?, ?)",
+                (one for one in shorts if one[1]),
+            )
 
     def finish_load(self) -> None:
         """Do nothing."""
-
-    def kept_folding(self, text: str) -> str | None:
-        """The folded text, or None if it differs only in the case of a to z."""
-        return kept_folding(text)
-
-    def index_text(self, kind: str, row: int, text: str, flat: str | None) -> None:
-        """Add a row to the indexes of its table: trigrams, and short words."""
-        column = "title" if kind == "title" else "text"
-        self.execute(
-            f"INSERT INTO {kind}_text (rowid, {column}) VALUES (?, ?)",
-            (row, text if flat is None else flat),
-        )
-        if words := short_words(text if flat is None else flat):
-            self.execute(f"INSERT INTO {kind}_short (rowid, words) VALUES (?, ?)", (row, words))
 
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int

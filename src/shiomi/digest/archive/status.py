@@ -36,7 +36,6 @@ class ArchiveStatus:
     size: int  # bytes on disk, the write-ahead log included
     migration: int  # the newest one applied
     threads: int
-    heard_of: int  # threads with counts or links only, without a title
     titles: int
     readings: int
     passages: int
@@ -69,7 +68,6 @@ def read_status(database: Database) -> ArchiveStatus:
         size=database.size(),
         migration=count("SELECT max(number) FROM migration"),
         threads=sum(community.threads for community in communities),
-        heard_of=count("SELECT count(*) FROM thread WHERE created IS NULL"),
         titles=count("SELECT count(*) FROM title"),
         readings=count("SELECT count(*) FROM reading"),
         passages=count("SELECT count(*) FROM passage"),

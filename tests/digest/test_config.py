@@ -31,6 +31,14 @@ def test_a_table_array_and_lists_become_tuples() -> None:
     assert config.watch == (WatchConfig("AI規制", ("AI regulation", "規制")),)
 
 
+def test_a_known_subject_has_shipped_words_that_ones_own_replace() -> None:
+    known = parse_config('[[watch]]\nknown = "AI規制"').watch[0]
+    assert known.name == "AI規制"
+    assert "regulat*" in known.also
+    own = parse_config('[[watch]]\nknown = "AI規制"\nname = "x"\nalso = ["tax"]').watch[0]
+    assert (own.name, own.also, own.terms) == ("x", ("tax",), known.terms)
+
+
 def test_a_secret_is_read_from_the_named_environment_variable_where_it_is_needed() -> None:
     kept = parse_config('[sources.reddit]\nclient_secret = "env:SECRET"').sources.reddit
     assert secret("client_secret", kept.client_secret, {"SECRET": "s3"}) == "s3"
@@ -79,7 +87,10 @@ def test_zero_is_meant_where_it_means_none() -> None:
         ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=nan', "rises_by is nan"),
         ('[[watch]]\nname="x"\nterms=["a"]\nrises_by=inf', "rises_by is inf"),
         ("watch = 1", r"written \[\[watch\]\]"),
-        ('[[watch]]\nname = "x"', r"\[\[watch\]\] lacks terms"),
+        ('[[watch]]\nname = "x"', "needs at least one term"),
+        ('[[watch]]\nterms = ["x"]', "has the name ''"),
+        ('[[watch]]\nknown = "AI"', "known is 'AI'; shipped here: AI規制"),
+        ('[link]\nencoder = "bert"', 'link.encoder is \'bert\'; write "minilm" or ""'),
         ('[[watch]]\nname = "x"\nterms = [" "]', "needs at least one term"),
         ('[[watch]]\nname="x"\nterms=["a"]\n' * 2, "two .* are named 'x'"),
         ('[[watch]]\nname="x"\nterms=[1]', "must be a string in quotes; got 1"),

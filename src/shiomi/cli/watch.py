@@ -26,7 +26,7 @@ _BLOCKS = "▁▂▃▄▅▆▇█"
     "--week",
     "last",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="The last day of the week.  [default: today]",
+    help="The last day of the week.  [default: today, or the newest day with a thread]",
 )
 @click.option("--alert", is_flag=True, help="Exit with 4 if a subject rises; for cron.")
 @json_option
@@ -46,6 +46,7 @@ def watch(
     """
     from shiomi.digest.languages import load_language
     from shiomi.digest.watch import watch_subject
+    from shiomi.digest.week import Week
     from shiomi.digest.writing import write_subject
 
     config = configuration(context)
@@ -54,10 +55,16 @@ def watch(
         if name not in known:
             raise click.BadParameter(f"{name!r}; shiomi.toml has: {', '.join(known) or 'none'}")
     if not known:
-        click.echo("shiomi.toml names no subject; add a [[watch]] with name and terms", err=True)
+        click.echo(
+            "shiomi.toml names no subject; add a [[watch]]: `shiomi init` shows one", err=True
+        )
     week = week_of(config, last)
     language = load_language(config.language)
     with opened(config) as archive:
+        newest = archive.newest()
+        if last is None and not alert and newest is not None and newest < week.start:
+            week = Week.containing(newest, config.timezone)
+            click.echo(f"no thread of the last seven days; the week to {week.last}:", err=True)
         subjects = [
             write_subject(
                 watch_subject(

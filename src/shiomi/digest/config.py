@@ -11,9 +11,10 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
@@ -98,6 +99,7 @@ def parse_config(text: str, *, folder: Path = Path()) -> Config:
         raise ConfigError(f"this is not valid TOML: {error}") from None
     reader = _Reader(folder)
     config: Config = reader.table(Config, document, "")
+    config = replace(config, watch=tuple(_with_known_words(one) for one in config.watch))
     _check(config)
     return config
 
@@ -311,6 +313,24 @@ def _check_numbers(config: Config) -> None:
     ):
         if number > most:
             raise ConfigError(f"{key} is {number}; it must be at most {most}")
+
+
+def _with_known_words(watch: WatchConfig) -> WatchConfig:
+    """The subject with the shipped name and words that its own do not replace."""
+    if not watch.known:
+        return watch
+    text = files("shiomi.digest.watch").joinpath("subjects.toml").read_text(encoding="utf-8")
+    subjects = tomllib.loads(text)
+    if watch.known not in subjects:
+        raise ConfigError(
+            f"[[watch]] known is {watch.known!r}; shipped here: {', '.join(subjects)}"
+        )
+    shipped = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in {"name": watch.known, **subjects[watch.known]}.items()
+        if not getattr(watch, key)
+    }
+    return replace(watch, **shipped)
 
 
 def _check_watches(watches: tuple[WatchConfig, ...]) -> None:

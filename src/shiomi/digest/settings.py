@@ -183,12 +183,13 @@ class LinkConfig:
 class WatchConfig:
     """[[watch]]: a named subject followed over weeks."""
 
-    name: str  # "AI規制"
-    terms: tuple[str, ...]  # any of these, as a whole word, in a title or text
+    name: str = ""  # "Rust"; with `known`, its name
+    terms: tuple[str, ...] = ()  # any of these, as a whole word, in a title or text
     rises_by: float = 2.0  # alert when a week has this many times the usual number of threads
     also: tuple[str, ...] = ()  # if any are given: the text must also have one of these words
     never: tuple[str, ...] = ()  # the text may have none of these words
     description: str = ""  # one line for people: what the subject is
+    known: str = ""  # the name of a subject in watch/subjects.toml, whose words are added
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 _SHOWN = 5
-_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 @click.command()
@@ -92,22 +91,10 @@ def _subject_lines(subject: Subject, timezone: str) -> list[str]:
     from shiomi.digest.untrusted import clean
 
     rising = "  RISING" if subject.rising else ""
-    weeks = " ".join(map(str, subject.counts))
-    lines = [
-        f"{clean(subject.name)}{rising}",
-        f"  threads per week, this week last: {weeks}  {_bars(subject.counts)}",
-    ]
+    lines = [f"{clean(subject.name)}{rising}"]
     lines += [f"  {clean(one.text)}  {one.link or ''}".rstrip() for one in subject.sentences]
     for thread in subject.threads[:_SHOWN]:
         lines += [f"  {line}" for line in thread_lines(thread, timezone)]
     if len(subject.threads) > _SHOWN:
         lines.append(f"  and {len(subject.threads) - _SHOWN} more; --json has all")
     return lines
-
-
-def _bars(counts: tuple[int, ...]) -> str:
-    """Return one block a week, the highest for the strongest week."""
-    most = max(counts, default=0)
-    return "".join(
-        _BLOCKS[round(count / most * (len(_BLOCKS) - 1))] if most else "_" for count in counts
-    )

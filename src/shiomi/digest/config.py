@@ -325,7 +325,7 @@ def _with_known_words(watch: WatchConfig) -> WatchConfig:
         raise ConfigError(
             f"[[watch]] known is {watch.known!r}; shipped here: {', '.join(subjects)}"
         )
-    shipped = {
+    shipped: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in {"name": watch.known, **subjects[watch.known]}.items()
         if not getattr(watch, key)

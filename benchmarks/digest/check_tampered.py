@@ -47,20 +47,33 @@ def _earlier(found: re.Match[str]) -> str:
     return f"2019{found.group()[4:]}"
 
 
-KINDS: dict[str, tuple[str, Callable[[re.Match[str]], str]]] = {
+Change = Callable[[re.Match[str]], str]
+KINDS: dict[str, tuple[str, Change | str]] = {
     "points": (r"([\d,]+)ポイント", _number),
     "comments": (r"([\d,]+)件のコメント", _number),
     "time of reading": (r"(20\d\d)-\d\d-\d\d(?= \d\d:\d\d JST 時点)", _earlier),
     "day of reading": (r"(20\d\d)-\d\d-\d\d(?= 以前に読取)", _earlier),
-    "first post": (r"最も早い投稿は[^）]*?(\d\d):\d\d JST", lambda m: m.group()[:-9] + "03:33 JST"),
+    "first post": (r"最初の投稿は[^）]*?(\d\d):\d\d JST", lambda m: m.group()[:-9] + "03:33 JST"),
     "percentage": (r"上位([\d.]+)%", lambda m: f"上位{float(m[1]) + 7:.2g}%"),
     "article link": (r"元記事: \[[^\]]*\]\((https?://[^)]+)\)", lambda m: m.group()[:-1] + "x)"),
     "thread link": (r"\]\(https://[^)]*?(?:id=|comments/|/s/)(\w+)", lambda m: m[0][:-1] + "9"),
     "negated quotation": (r"「([A-Z][^」]{40,})」（原文引用", _negated),
     "trend count": (r"スレッドは今週(\d+)件", _number),
     "community count": (r"(?:内訳は|、)(?:Hacker News|Lobsters|Reddit \([^)]*\)) (\d+)件", _number),
-    "earlier peak": (r"最多は(\d+)件", _number),
-    "threads of a story": (r"(\d+)件のスレッドで話題", _number),
+    "earlier peak": (r"多くて(\d+)件", _number),
+    "weeks before": (r"前の(\d+)週では", _number),
+    "happening": (r"(?:公開・リリース・新機能|比較や性能測定)の話題", "企業の買収の話題"),
+    "words of a title": (r"タイトルの語: (\w+)", lambda m: m[0] + "ed"),
+    "kind of page": (r"(?:画像|動画|報道記事)（", "PDF文書（"),
+    "label of a quotation": (r"(?:評価の高いコメント|筆者の助言・見解)：", "費用："),
+    "other title": (r"別のタイトルは「(\w+)", lambda m: m[0] + "s"),
+    "earlier title": (r"では初め「(\w+)", lambda m: m[0] + "s"),
+    "rule of a thread": (r"(?:異なる見方の|内容を詳しく扱う)スレッドが", "対処を挙げたスレッドが"),
+    "thread named": (r"「(\w+)(?=[^」]*」（[^）]*JST）(?:。|です|があ|も投))", "「No"),
+    "explained tag": (r"＝(\w+)", "＝図書館"),
+    "glossed date": (r"（(20\d\d)年末）", "（2031年末）"),
+    "share of comments": (r"コメントの(\d+)%", _number),
+    "points for a comment": (r"ポイントの(\d+)分の1", _number),
 }  # fmt: skip
 
 
@@ -95,7 +108,8 @@ def tampered(texts: list[str], facts: int) -> list[tuple[str, int, str]]:
             continue
         number, match = chance.choice(places)
         text = texts[number]
-        found.append((kind, number, text[: match.start()] + change(match) + text[match.end() :]))
+        instead = change if isinstance(change, str) else change(match)
+        found.append((kind, number, text[: match.start()] + instead + text[match.end() :]))
     return found
 
 

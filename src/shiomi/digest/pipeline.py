@@ -27,13 +27,16 @@ from shiomi.digest.ranking import (
 )
 from shiomi.digest.render import render_site
 from shiomi.digest.sources.known_feeds import enabled_communities
+from shiomi.digest.thread import Thread
 from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter, write_subject, write_topic, write_trend
+from shiomi.digest.writing import Background, ModelWriter, write_subject, write_topic, write_trend
+from shiomi.digest.writing.kinds import site_of
 
 __all__ = ["Progress", "make_digest", "site_files"]
 
+SITE = 8  # other threads to one site, of all weeks compared
 _STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
 
 Progress = Callable[[int, int | None, str], None]
@@ -156,12 +159,42 @@ class _Making:
         def write(one: Ranked) -> Topic:
             tied = [related[uid] for uid in one.story.related if uid in related]
             threads = [thread for thread in tied if thread.created < self.plan.week.end]
-            return write_topic(one, threads, self.language, self.plan.week, writer=self.writer)
+            return write_topic(
+                one,
+                threads,
+                self.language,
+                self.plan.week,
+                writer=self.writer,
+                background=Background(self.earlier_titles(one), self.same_site(one)),
+            )
 
         for number, one in enumerate(chosen):
             self.progress(number, len(chosen), "writing topics")
             topics.append(self.kept(Topic, one.story.id, partial(write, one)))
         return tuple(topics)
+
+    def earlier_titles(self, one: Ranked) -> dict[str, list[str]]:
+        """The titles that each thread of a story had before, oldest first."""
+        return {
+            thread.uid: [
+                title for _, title in self.archive.titles(thread.uid) if title != thread.title
+            ]
+            for thread in one.story.threads
+        }
+
+    def same_site(self, one: Ranked) -> list[Thread]:
+        """Threads of the weeks compared that link other pages of the story's sites.
+
+        A site with more than SITE such threads is a platform or a newspaper: nothing is returned.
+        """
+        sites = {site_of(thread.url) for thread in one.story.threads} - {None}
+        uids = {thread.uid for thread in one.story.threads} | set(one.story.related)
+        found = [
+            thread
+            for thread in self.window.all
+            if site_of(thread.url) in sites and thread.uid not in uids
+        ]
+        return found if len(found) <= SITE else []
 
     def trends(self, ranked: Sequence[Ranked]) -> tuple[Trend, ...]:
         found = find_trends(

@@ -165,7 +165,7 @@ def test_every_fault_ends_in_a_complete_topic_and_a_note(name: str) -> None:
         written = topic(model)
     complete(written)
     assert by_model(written) == []
-    assert any(one.origin is Origin.QUOTE for one in written.technical)
+    assert any(one.origin is Origin.QUOTE for one in written.implications)
     (note,) = [one for one in model.notes if "Zero-click" in one]
     assert JA.phrase(f"writing.{fault}") in note
     assert 1 <= model.account.total.requests <= 10

@@ -15,10 +15,11 @@ from shiomi.digest.render import render_markdown
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 from shiomi.digest.week import Week
-from shiomi.digest.writing import write_topic
+from shiomi.digest.writing import Background, write_topic
 from shiomi.digest.writing.evidence import gather
-from shiomi.digest.writing.kinds import host_of, medium_of, model_of, repository_of
-from shiomi.digest.writing.pointers import find_pointer
+from shiomi.digest.writing.glosses import glossed
+from shiomi.digest.writing.kinds import host_of, kind_of, site_of, slug_of
+from shiomi.digest.writing.pointers import best_comment, find_pointer
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.sample import threads
 
@@ -38,9 +39,15 @@ def thread(community: str = "hackernews", *readings: Reading, **more: object) ->
     return Thread(community, "1", **(fields | more))  # type: ignore[arg-type]
 
 
-def topic(*parts: Thread, language: str = "ja", reasons: tuple[Reason, ...] = ()) -> Topic:
+def topic(
+    *parts: Thread,
+    language: str = "ja",
+    reasons: tuple[Reason, ...] = (),
+    related: tuple[Thread, ...] = (),
+    background: Background | None = None,
+) -> Topic:
     ranked = Ranked(Story.of(parts), 1.0, reasons)
-    return write_topic(ranked, (), load_language(language), WEEK)
+    return write_topic(ranked, related, load_language(language), WEEK, background=background)
 
 
 def said(written: Topic) -> str:
@@ -87,9 +94,7 @@ def test_several_threads_are_told_without_repeating_their_counts() -> None:
         thread("lobsters", Reading(NINE, 7, 3)), thread("hackernews", Reading(NINE, 100, 50))
     )
     told = "".join(one.text for one in written.attention)
-    assert "2つのコミュニティの2件のスレッド" in told
-    assert "最も早い投稿は" in told
-    assert "100ポイント" not in told
+    assert told == "最初の投稿はHacker News（2020-12-06 06:30 JST）です。"
 
 
 def test_how_it_stands_is_told_from_the_reasons_of_ranking() -> None:
@@ -125,30 +130,47 @@ def test_a_single_quotation_stands_under_the_technical_part() -> None:
     assert all(one.origin is Origin.TEMPLATE for one in written.attention)
 
 
-POINTERS = {
-    "remedy": (
-        PassageKind.ARTICLE,
+SOURCE, COMMENT = PassageKind.ARTICLE, PassageKind.COMMENT
+POINTERS = [
+    (
+        "remedy",
+        SOURCE,
         "The flaw is fixed in version 2.4.1 and in later releases.",
+        "version 2.4.1",
     ),
-    "deadline": (
-        PassageKind.ARTICLE,
+    (
+        "deadline",
+        SOURCE,
         "The service will be discontinued for all customers on 31 December 2026 without exception.",
+        "31 December 2026",
     ),
-    "licence": (
-        PassageKind.POST,
-        "The weights and the code are released under the MIT license.",
+    ("breaking", SOURCE, "The linker no longer supports the old format of object files.", ""),
+    (
+        "impact",
+        SOURCE,
+        "The flaw affects all versions of the linker that were built last year.",
+        "",
     ),
-    "requirement": (PassageKind.POST, "The smallest version of the model runs in 6 GB of memory."),
-    "objection": (
-        PassageKind.COMMENT,
-        "I am not convinced that an index of symbols is any faster than a plain full link.",
+    ("licence", SOURCE, "The weights and the code are released under the MIT license.", "MIT"),
+    ("price", SOURCE, "The hosted linker for teams is priced at $20 per month.", "$20"),
+    ("requirement", SOURCE, "The smallest version of the model runs in 6 GB of memory.", "6 GB"),
+    ("limit", SOURCE, "The first release of the linker does not yet support debug symbols.", ""),
+    ("measured", SOURCE, "A change of one file in a large program links 40 times faster.", ""),
+    ("advice", SOURCE, "You should keep the index of symbols next to the program itself.", ""),
+    (
+        "objection",
+        COMMENT,
+        "I am not convinced that an Index of symbols is any faster than a plain full link.",
+        "",
     ),
-}
+    ("practice", COMMENT, "We use this linker in CI, with a program of two million lines.", ""),
+]
 
 
-@pytest.mark.parametrize("name", POINTERS)
-def test_an_implication_without_a_model_rests_on_a_quotation(name: str) -> None:
-    kind, text = POINTERS[name]
+@pytest.mark.parametrize(("name", "kind", "text", "focus"), POINTERS)
+def test_an_implication_without_a_model_rests_on_a_quotation(
+    name: str, kind: PassageKind, text: str, focus: str
+) -> None:
     filler = (
         "The linker keeps an index of symbols. A change rebuilds only the parts that it touches."
     )
@@ -158,19 +180,107 @@ def test_an_implication_without_a_model_rests_on_a_quotation(name: str) -> None:
     )
     found = find_pointer(gather(Story.of([thread("lobsters", passages=passages)])).passages)
     assert found is not None
-    assert (found.name, found.quote.text) == (name, text)
+    assert (found.name, [one.text for one in found.quotes], found.focus) == (name, [text], focus)
+
+
+def test_an_objection_is_set_against_a_comment_of_another_tone() -> None:
+    texts = (
+        "I am not convinced that the linker with Symbols is any faster than a plain full link.",
+        "The linker with Symbols works great and is a useful improvement for our large program.",
+        "The linker with Symbols is a problem and a waste of space for our large program.",
+    )
+    passages = tuple(
+        Passage(COMMENT, text, f"https://lobste.rs/c/{n}") for n, text in enumerate(texts)
+    )
+    written = topic(thread("lobsters", passages=passages))
+    assert [one.text for one in written.implications[1:]] == list(texts[:2])
+    assert "異論" in written.implications[0].text
 
 
 def test_without_a_rule_a_highly_rated_comment_is_quoted() -> None:
     low = "We link a program of two million lines with it every day and it takes a second."
-    high = "An index of symbols was already used by the incremental linkers of the nineties."
+    high = "An index of symbols was already in the incremental linkers of the nineties."
     passages = tuple(
-        Passage(PassageKind.COMMENT, text, f"https://lobste.rs/c/{points}", points)
+        Passage(COMMENT, text, f"https://lobste.rs/c/{points}", points)
         for text, points in ((low, 3), (high, 90))
     )
-    found = find_pointer(gather(Story.of([thread("lobsters", passages=passages)])).passages)
+    found = best_comment(
+        gather(Story.of([thread("lobsters", passages=passages)])).passages, about=""
+    )
     assert found is not None
-    assert (found.name, found.quote.text) == ("voice", high)
+    assert found.text == high
+
+
+def test_a_title_alone_tells_what_happened_and_a_sum_is_written_in_japanese() -> None:
+    one = thread("hackernews", title="Salesforce to acquire Slack")
+    other = thread(
+        "lobsters", title="Salesforce is buying Slack for $27.7 billion in cash and stock"
+    )
+    told = topic(one, other).attention[0].text
+    assert told == "企業の買収の話題です（タイトルの語: acquire、$27.7 billion＝277億ドル）。"
+    assert "a takeover (in its title: acquire, $27.7 billion)" in said(
+        topic(one, other, language="en")
+    )
+    assert "話題です" not in said(topic(thread("hackernews")))
+
+
+def test_titles_of_other_threads_earlier_titles_and_the_address_add_facts() -> None:
+    one = thread("hackernews", Reading(NINE, 90, 50), url="https://a.org/why-our-builds-were-slow")
+    other = thread("lobsters", title="Incremental linking of Chromium explained")
+    site = thread("lobsters", title="Reading object files quickly")
+    around = Background({one.uid: ["Linking in a tenth of a second"]}, [site])
+    told = "".join(s.text for s in topic(one, other, background=around).technical)
+    assert "別のタイトルは「Incremental linking of Chromium explained」（Lobsters）です" in told
+    assert "Hacker Newsでは初め「Linking in a tenth of a second」というタイトルでした" in told
+    assert "アドレスには「why our builds were slow」とあります" in told
+    assert (
+        "同じサイトでは「Reading object files quickly」（Lobsters、2020-12-06 06:30 JST）" in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("title", "comments", "told"),
+    [
+        ("An alternative to the fast linker: mold", 0, "代わりや移行先を挙げたスレッド"),
+        ("This fast linker is too complicated for Windows", 0, "異なる見方のスレッド"),
+        ("How symbols are resolved in parallel", 0, "内容を詳しく扱うスレッド"),
+        ("Symbols resolved in parallel", 9, "関連して最もコメントが多いのは"),
+        ("Symbols resolved in parallel", 0, "コメントはポイントの10分の1ほど"),
+    ],
+)
+def test_a_story_without_text_gives_one_fact_from_titles_or_counts(
+    title: str, comments: int, told: str
+) -> None:
+    tied = thread("lobsters", Reading(NINE, 3, comments), title=title)
+    written = topic(thread("hackernews", Reading(NINE, 100, 10)), related=(tied,))
+    assert told in written.implications[0].text
+
+
+def test_the_discussion_is_told_by_its_comments_or_days() -> None:
+    def fact(*threads: Thread) -> str:
+        return topic(*threads).implications[0].text
+
+    busy = thread("hackernews", Reading(NINE, 100, 200))
+    assert "ポイントよりコメントのほうが多く" in fact(busy)
+    even, late = Reading(NINE, 100, 60), thread("lobsters", Reading(NINE, 9, 20))
+    assert "コメントの75%はHacker News" in fact(thread("hackernews", even), late)
+    early = thread("lobsters", Reading(NINE, 9, 20), created=NINE - 300_000)
+    assert "3日後に、Hacker Newsで" in fact(thread("hackernews", even), early)
+
+
+def test_money_and_dates_are_glossed_in_japanese_only() -> None:
+    for text, gloss in (
+        ("$4,000", "4,000ドル"),
+        ("€1.5m", "150万ユーロ"),
+        ("$2 trillion", "2兆ドル"),
+        ("the end of 2021", "2021年末"),
+        ("December 31, 2026", "2026年12月31日"),
+        ("3 May 2027", "2027年5月3日"),
+        ("March 2027", "2027年3月"),
+        ("version 2.4", "version 2.4"),
+    ):
+        assert glossed(text, JA) == gloss
+        assert glossed(text, EN) == text
 
 
 def test_texts_of_removed_threads_are_not_quoted() -> None:
@@ -217,20 +327,36 @@ def test_hostile_text_is_text_only(title: str, text: str, url: str, language: st
     render_markdown(Digest(WEEK, language, NINE, (written,), ()), load_language(language))
 
 
-def test_the_medium_of_a_thread_is_read_from_its_address() -> None:
-    assert medium_of(thread(url="https://i.redd.it/x.png")) == "image"
-    assert medium_of(thread(url="https://www.youtube.com/watch?v=1")) == "video"
-    assert medium_of(thread(title="A talk [video]")) == "video"
-    assert medium_of(thread()) is None
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://i.redd.it/x.png", ("image", "i.redd.it")),
+        ("https://www.youtube.com/watch?v=1", ("video", "youtube.com")),
+        ("https://github.com/mhx/dwarfs/tree/main", ("repository", "mhx/dwarfs")),
+        ("https://github.com/mhx/dwarfs/releases/tag/v0.2", ("release", "mhx/dwarfs v0.2")),
+        ("https://github.com/mhx/dwarfs/issues/8", ("issue", "mhx/dwarfs #8")),
+        ("https://github.com/settings/appearance", None),
+        ("https://huggingface.co/Qwen/Qwen3-8B/tree/main", ("model", "Qwen/Qwen3-8B")),
+        ("https://huggingface.co/blog/x", None),
+        ("https://en.wikipedia.org/wiki/C", ("encyclopedia", "en.wikipedia.org")),
+        ("https://lists.gnu.org/archive/1.html", ("list", "lists.gnu.org")),
+        ("https://example.org/a.pdf", ("document", "example.org")),
+        ("https://example.org/a/b", None),
+        ("https://[bad", None),
+    ],
+)
+def test_the_kind_of_a_page_is_read_from_its_address(
+    url: str, kind: tuple[str, str] | None
+) -> None:
+    assert kind_of(thread(url=url)) == kind
 
 
-def test_hosts_and_repositories_are_plain_or_none() -> None:
+def test_hosts_sites_and_words_of_an_address_are_plain_or_none() -> None:
     assert host_of("https://www.Example.org:80/x") == "example.org"
     assert host_of("https://evil\u202e.example/") is None
-    assert host_of("https://[bad") is None
     assert host_of(None) is None
-    assert repository_of("https://github.com/mhx/dwarfs/tree/main") == "mhx/dwarfs"
-    assert repository_of("https://github.com/settings/appearance") is None
-    assert repository_of("https://example.org/a/b") is None
-    assert model_of("https://huggingface.co/Qwen/Qwen3-8B/tree/main") == "Qwen/Qwen3-8B"
-    assert model_of("https://huggingface.co/blog/x") is None
+    assert site_of("https://github.com/Mhx/dwarfs") == "github.com/mhx"
+    assert site_of("https://blog.example.org/1") == "blog.example.org"
+    assert slug_of("https://a.org/how-we-cut-costs-15794943.php") == "how we cut costs"
+    assert slug_of("https://a.org/0-1-2-3-4/") is None
+    assert kind_of(thread(title="A talk [video]")) == ("video", "example.org")

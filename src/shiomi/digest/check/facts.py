@@ -25,10 +25,27 @@ _HEADING = re.compile(r"^(#{1,3}) (.*)$")
 _LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")
 _LINK = r"\]\((?P<link>[^()\s]{1,2000})\)"
 _QUOTE = r"「(?P<quote>(?:[^「」]|「[^「」]{0,300}」){4,2000})」"
+# Wording of the language files: the kind of story, of page and of quotation, explained tags.
+_WORDED = "|".join(
+    (
+        r"[^。」）]{2,30}の話題です(?=（)",
+        r"(?<=is about )[^.(]{3,60}(?= \()",
+        r"(?<=タイトルの語: )[^）]{1,200}",
+        r"(?<=in its title: )[^)]{1,200}",
+        r"[^。」）：]{1,30}(?:（[^（）]{1,40}）)?：(?=「)",
+        r"[A-Z][^.:“”]{5,60}:(?= “)",
+        r"[^。」）]{3,40}スレッドがあります",
+        r"(?<=＝)[^、。）＝]{1,20}(?=、| です)",
+        r"[^。、：」）]{1,16}(?=（[^（）]{2,60}）です。)",
+        r"An? [a-z ]{4,40}(?= \([^()]{2,60}\)\.)",
+        r"コメントのほうが多|more comments than|同じサイト|関連して最も|前の週まで",
+    )
+)
+_UNIT = r"(?:\s?%|[兆億万]?(?:ドル|ユーロ|ポンド)|年(?:末|\d{1,2}月(?:\d{1,2}日)?)|分の1|日後)?"
 _FACT = re.compile(
-    rf"{_LINK}|{_QUOTE}"
+    rf"{_LINK}|{_QUOTE}|(?P<worded>{_WORDED})"
     r"|(?P<time>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: [A-Z]{2,5})?)?)"
-    r"|(?P<number>\d[\d,]*(?:\.\d+)?\s?%?)"
+    rf"|(?P<number>\d[\d,]*(?:\.\d+)?{_UNIT})"
     r"|(?P<community>Hacker News|Lobsters|arXiv|Reddit \(r/\w{2,30}\)|r/\w{2,30})"
     r"|(?P<unknown>不明|unknown|以前|or earlier|1件もありません|増加中)"
 )

@@ -17,9 +17,9 @@ from functools import lru_cache
 
 from shiomi.digest.terms import normalized, stop_words
 from shiomi.digest.writing.evidence import Item, ItemKind
-from shiomi.digest.writing.sentences import is_quotable, sentences, shortened
+from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences, shortened
 
-__all__ = ["Quote", "extract", "is_chat", "tokens"]
+__all__ = ["Quote", "extract", "is_chat", "states_fact", "tokens"]
 
 MOST_SENTENCES = 120  # compared with each other; taken in turn from all passages
 PER_ITEM = 40
@@ -70,6 +70,11 @@ class Quote:
 def is_chat(sentence: str) -> bool:
     """Return whether an English sentence is a mood, a joke, or talk about the discussion."""
     return bool(_CHAT.search(sentence))
+
+
+def states_fact(sentence: str) -> bool:
+    """Return whether a sentence holds a number or a name after its first word; Japanese always."""
+    return is_japanese(sentence) or bool(_FACT.search(sentence.partition(" ")[2]))
 
 
 def tokens(text: str) -> list[str]:
@@ -131,7 +136,7 @@ def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
             if place < len(row) and len(quotes) < MOST_SENTENCES:
                 item, sentence = row[place]
                 text = shortened(_LEADING.sub("", sentence))
-                if text is not None and text not in without:
+                if text is not None and text not in without and not is_chat(text):
                     quotes.setdefault(text, Quote(text, item))
     return list(quotes.values())
 
@@ -189,7 +194,7 @@ def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
     # a name or a number tells more than a mood
     worth *= 1 + 0.15 * min(len(_FACT.findall(quote.text)), 3)
     torn = quote.text.count("(") != quote.text.count(")")
-    if torn or is_chat(quote.text) or sum(map(quote.text.count, '"“”')) % 2:
+    if torn or sum(map(quote.text.count, '"“”')) % 2:
         worth *= 0.4
     if _PERSON.search(quote.text):
         worth *= 0.75

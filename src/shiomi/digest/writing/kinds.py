@@ -1,4 +1,4 @@
-"""Read from an address: its host, a repository, a model, a video or an image."""
+"""Read from an address: its host, and the kind of page it leads to."""
 
 from __future__ import annotations
 
@@ -8,24 +8,13 @@ from urllib.parse import urlsplit
 from shiomi.digest.thread import Thread
 from shiomi.digest.writing.tables import listed_words
 
-__all__ = ["host_of", "medium_of", "model_of", "repository_of"]
+__all__ = ["host_of", "kind_of", "site_of", "slug_of"]
 
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
-_VIDEO = ("youtube.com", "youtu.be", "vimeo.com", "twitch.tv", "v.redd.it")
-_IMAGE = ("i.redd.it", "imgur.com", "pbs.twimg.com", "preview.redd.it")
 _HUB_PAGES = ("blog", "collections", "datasets", "docs", "papers", "spaces")
-
-
-def medium_of(thread: Thread) -> str | None:
-    """Return "video" or "image" if the thread links to one, else None."""
-    host = host_of(thread.url)
-    if _is_at(host, _VIDEO) or re.search(r"[\[(]video[\])]", thread.title, re.IGNORECASE):
-        return "video"
-    return "image" if _is_at(host, _IMAGE) else None
-
-
-def _is_at(host: str | None, names: tuple[str, ...]) -> bool:
-    return bool(host) and any(host == name or str(host).endswith(f".{name}") for name in names)
+_PAGES = {"issues": "issue", "pull": "change", "commit": "commit", "discussions": "issue"}
+SLUG = 3  # words of an address that make it telling
+_LISTED = ("video", "image", "post", "package", "encyclopedia", "news")  # words.toml: _hosts
 
 
 def host_of(url: str | None) -> str | None:
@@ -37,25 +26,68 @@ def host_of(url: str | None) -> str | None:
     return host if re.fullmatch(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+", host) and len(host) <= 60 else None
 
 
-def repository_of(url: str | None) -> str | None:
-    """Return "owner/name" of an address at a code host, else None."""
-    if host_of(url) not in _FORGES:
+def kind_of(thread: Thread) -> tuple[str, str] | None:
+    """Return the kind of page a thread links to and its name, or None for a plain page.
+
+    The kinds are "repository", "release", "issue", "change", "commit", "model", "video", "image",
+    "post", "package", "encyclopedia", "news", "list" (a mailing list), "document" and "show".
+    """
+    host, title = host_of(thread.url), thread.title
+    path = [part for part in urlsplit(thread.url or "").path.split("/") if part] if host else []
+    on_forge = host in _FORGES and (path or [""])[0] not in listed_words("host_pages")
+    if on_forge and (name := _owned(path, 60)):
+        return _on_forge(name.removesuffix(".git"), path)
+    on_hub = host in ("huggingface.co", "hf.co") and (path or [""])[0] not in _HUB_PAGES
+    if on_hub and (name := _owned(path, 95)):
+        return "model", name
+    if re.match(r"\s*(?:show|launch) hn\b", title, re.IGNORECASE):
+        return "show", ""
+    if host is None:
         return None
-    path = [part for part in urlsplit(url or "").path.split("/") if part]
-    if len(path) < 2 or path[0] in listed_words("host_pages"):
-        return None
-    if not all(re.fullmatch(r"[A-Za-z0-9][\w.-]{0,60}", part) for part in path[:2]):
-        return None
-    return "/".join(path[:2]).removesuffix(".git")
+    if re.search(r"[\[(]video[\])]", title, re.IGNORECASE):
+        return "video", host
+    for kind in _LISTED:
+        if any(host == one or host.endswith(f".{one}") for one in listed_words(f"{kind}_hosts")):
+            return kind, host
+    if host.startswith("lists.") or "pipermail" in path:
+        return "list", host
+    if (path and path[-1].lower().endswith(".pdf")) or "[pdf]" in title.lower():
+        return "document", host
+    return None
 
 
-def model_of(url: str | None) -> str | None:
-    """Return "owner/name" of a model page on the Hugging Face hub, else None."""
-    if host_of(url) not in ("huggingface.co", "hf.co"):
-        return None
-    path = [part for part in urlsplit(url or "").path.split("/") if part]
-    if len(path) < 2 or path[0] in _HUB_PAGES:
-        return None
-    if not all(re.fullmatch(r"[A-Za-z0-9][\w.-]{0,95}", part) for part in path[:2]):
+def site_of(url: str | None) -> str | None:
+    """Return the site of one author or project: its host, or the owner at a code host."""
+    host = host_of(url)
+    if host in _FORGES:
+        owner = urlsplit(url or "").path.split("/")[1:2]
+        return f"{host}/{owner[0].lower()}" if owner and owner[0] else None
+    return host
+
+
+def slug_of(url: str | None) -> str | None:
+    """Return the words of an address that ends like "/relearn-coding-for-interviews.html"."""
+    last = urlsplit(url or "").path.rstrip("/").rpartition("/")[2] if host_of(url) else ""
+    found = re.fullmatch(
+        r"([A-Za-z0-9]+(?:[-_][A-Za-z0-9]+){3,20}?)(?:-\d{5,})?(?:\.\w{2,5})?", last
+    )
+    words = re.split("[-_]", found[1]) if found else []
+    return " ".join(words) if sum(word.isalpha() for word in words) > SLUG else None
+
+
+def _owned(path: list[str], most: int) -> str | None:
+    """Return "owner/name" of a path that begins with both."""
+    named = rf"[A-Za-z0-9][\w.-]{{0,{most}}}"
+    if len(path) < 2 or not all(re.fullmatch(named, part) for part in path[:2]):
         return None
     return "/".join(path[:2])
+
+
+def _on_forge(name: str, path: list[str]) -> tuple[str, str]:
+    rest = path[2:]
+    if rest[:2] == ["releases", "tag"] and re.fullmatch(r"[\w.+-]{1,40}", "".join(rest[2:3])):
+        return "release", f"{name} {rest[2]}"
+    if rest and rest[0] in _PAGES:
+        number = f" #{rest[1]}" if re.fullmatch(r"\d{1,7}", "".join(rest[1:2])) else ""
+        return _PAGES[rest[0]], f"{name}{number}"
+    return "repository", name

@@ -1,7 +1,7 @@
 """Quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
 
-Each rule is a pattern; a sentence of the source that matches is the evidence. Nothing is invented
-without a match.
+Each rule of signs.toml is a pattern; a sentence of the source that matches is the evidence. Nothing
+is stated without a match.
 """
 
 from __future__ import annotations
@@ -10,93 +10,112 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from shiomi.digest.watch.side_by_side import tone
 from shiomi.digest.writing.evidence import Item, ItemKind
-from shiomi.digest.writing.extract import Quote, extract, is_chat, tokens
-from shiomi.digest.writing.sentences import sentences
+from shiomi.digest.writing.extract import Quote, extract, states_fact, tokens
+from shiomi.digest.writing.sentences import is_japanese, sentences
+from shiomi.digest.writing.tables import signs
 
-__all__ = ["Pointer", "find_pointer", "on_subject"]
+__all__ = ["Pointer", "best_comment", "find_pointer", "on_subject"]
 
 _SOURCE = frozenset({ItemKind.POST, ItemKind.ARTICLE, ItemKind.ABSTRACT})
+_COMMENT = frozenset({ItemKind.COMMENT})
 
-# name of the phrase, kinds of item, pattern; the first that matches is used
-_RULES: tuple[tuple[str, frozenset[ItemKind], str], ...] = (
-    (
-        "remedy",
-        _SOURCE,
-        r"\b(?:workaround(?:s? (?:is|are|for)|:)|mitigations?\b|patched in|fixed in"
-        r"|(?:upgrade|update|downgrade) to (?:version )?v?\d|rotate (?:your|all) \w+)"
-        r"|回避策|修正版|対策版",
-    ),
-    (
-        "deadline",
-        _SOURCE,
-        r"\b(?:end[- ]of[- ](?:life|support)|EOL|discontinued?|deprecated|sunset"
-        r"|shut(?:s|ting)? down|no longer (?:be )?(?:supported|maintained|available)"
-        r"|will (?:end|stop|be removed))\b"
-        r".{0,80}\b(?:20\d\d|January|February|March|April|May|June|July|August|September"
-        r"|October|November|December|v?\d+\.\d+)\b",
-    ),
-    (
-        "licence",
-        _SOURCE,
-        r"\b(?:MIT|Apache(?:[- ]?2(?:\.0)?)?|A?GPL(?:v?\d)?|LGPL|BSD|MPL|CC[- ]BY[\w-]*|BUSL|SSPL)"
-        r"\b[- ]?(?:licen[cs]ed?|-licen[cs]ed)|\blicen[cs]ed? under\b|\bunder (?:an? |the )?"
-        r"(?:MIT|Apache|A?GPL|BSD|MPL)\b",
-    ),
-    (
-        "requirement",
-        _SOURCE,
-        r"\b(?:requires?|needs?|runs? (?:on|in|with)|fits? (?:in|on|into)|minimum of)\b.{0,60}"
-        r"\b\d+(?:\.\d+)? ?(?:GB|GiB|MB|TB|VRAM|cores?)\b",
-    ),
-    (
-        "objection",
-        frozenset({ItemKind.COMMENT}),
-        r"\b(?:disagree|not true|isn[’']t true|misleading|incorrect|inaccurate|overstat\w+"
-        r"|exaggerat\w+|not convinced|skeptical|sceptical|downside|drawback|overhyped|flawed"
-        r"|doesn[’']t make sense|the (?:problem|issue|concern) (?:is|here|with) (?!that they)"
-        r"|(?:I[’']m|I am|am) (?:\w+ )?worried|my (?:worry|concern)"
-        r"|bad idea|I (?:don[’']t|do not) (?:believe|buy|trust))\b",
-    ),
-)
-
-
-RATED = (4, 12)  # comments with most points, of which one is quoted if no rule matches
 FREQUENT = 12  # words of the source that a comment on its subject may share
 LEAST_WORDS = 8  # of a comment's sentence
+SUPPORT = 1.0  # tone of a comment that is set against an objection
+RATED = 12  # comments with most points, of which `best_comment` quotes one
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """A quotation and the rule that found it."""
+    """Quotations and the rule that found them."""
 
-    name: str  # "remedy", "deadline", "licence", "requirement", "objection", "voice"
-    quote: Quote
+    name: str  # a rule of signs.toml, or "dispute"
+    quotes: tuple[Quote, ...]
+    focus: str = ""  # the version, date, licence, price or size that the first one names
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    kinds: frozenset[ItemKind]
+    pattern: re.Pattern[str]
+    focus: re.Pattern[str] | None
+
+
+@lru_cache(maxsize=1)
+def _rules() -> tuple[_Rule, ...]:
+    return tuple(
+        _Rule(
+            name,
+            _SOURCE if row["from"] == "source" else _COMMENT,
+            re.compile(row["pattern"], 0 if row.get("cased") else re.IGNORECASE),
+            re.compile(row["focus"], 0 if row.get("cased") else re.IGNORECASE)
+            if "focus" in row
+            else None,
+        )
+        for name, row in signs()["text"].items()
+    )
 
 
 def find_pointer(
     items: Sequence[Item], *, about: str = "", without: Collection[str] = ()
 ) -> Pointer | None:
-    """Return the best quotation of the first rule that matches, else of a highly rated comment.
+    """Return the best quotation of the first rule that matches, or None.
 
-    None if there is neither. `without` are quotations that the topic has already.
+    `without` are quotations that the topic has already. An objection is set against a comment of
+    the opposite tone if there is one.
     """
     subject = _subject(items, about)
-    for name, kinds, pattern in _RULES:
-        matching = re.compile(pattern, re.IGNORECASE if name != "licence" else 0)
-        found = on_subject(list(_matching(items, kinds, matching)), subject)
-        if quotes := extract(found, most=1, about=about, without=without):
-            return Pointer(name, quotes[0])
-    rated = [item for item in items if item.kind is ItemKind.COMMENT and item.points]
-    rated.sort(key=lambda item: (-(item.points or 0), item.number))
-    for most in RATED:
-        telling = [
-            replace(item, text=_telling(item.text)) for item in on_subject(rated[:most], subject)
-        ]
-        for quote in extract(telling, most=1, about=about, without=without):
-            return Pointer("voice", quote)
+    for rule in _rules():
+        found = on_subject(list(_matching(items, rule)), subject)
+        if not (quotes := extract(found, most=1, about=about, without=without)):
+            continue
+        quote = quotes[0]
+        if rule.name == "objection":
+            other = _support(items, quote, subject, about, without)
+            if other is not None:
+                return Pointer("dispute", (quote, other))
+        focus = rule.focus.search(quote.text) if rule.focus else None
+        return Pointer(rule.name, (quote,), focus.group() if focus else "")
     return None
+
+
+def _support(
+    items: Sequence[Item], objection: Quote, subject: str, about: str, without: Collection[str]
+) -> Quote | None:
+    """Return a sentence of another comment that praises what `objection` speaks of."""
+    shared = set(tokens(objection.text)) & set(tokens(subject))
+    others = [
+        replace(item, text=said)
+        for item in items
+        if item.kind is ItemKind.COMMENT and item.link != objection.item.link
+        for said in sentences(item.text)
+        if tone(said) >= SUPPORT
+        and not _objects(said)
+        and shared & set(tokens(said))
+        and _tells(said)
+    ]
+    quotes = extract(others, most=1, about=about, without={*without, objection.text})
+    return quotes[0] if quotes else None
+
+
+def best_comment(
+    items: Sequence[Item], *, about: str, without: Collection[str] = ()
+) -> Quote | None:
+    """Return a sentence of a highly rated comment that shares a word with the subject."""
+    rated = [item for item in items if item.kind is ItemKind.COMMENT]
+    rated.sort(key=lambda item: (-(item.points or 0), item.number))
+    telling = on_subject(rated[:RATED], _subject(items, about), facts=False)
+    quotes = extract(telling, most=1, about=about, without=without)
+    return quotes[0] if quotes else None
+
+
+def _objects(sentence: str) -> bool:
+    return any(rule.name == "objection" and rule.pattern.search(sentence) for rule in _rules())
 
 
 def _subject(items: Sequence[Item], about: str) -> str:
@@ -106,36 +125,37 @@ def _subject(items: Sequence[Item], about: str) -> str:
     return " ".join([about, *frequent])
 
 
-def _telling(text: str) -> str:
-    """Return the sentences of a comment that state something."""
-    return "\n\n".join(
-        one
-        for one in sentences(text)
-        if not one.endswith("?") and len(one.split()) >= LEAST_WORDS and not is_chat(one)
+def _tells(sentence: str, facts: bool = True) -> bool:
+    """Return whether a comment's sentence states something, if `facts` with a name or a number."""
+    return (
+        not sentence.endswith("?")
+        and (is_japanese(sentence) or len(sentence.split()) >= LEAST_WORDS)
+        and (states_fact(sentence) or not facts)
     )
 
 
-def on_subject(items: Sequence[Item], about: str) -> list[Item]:
-    """Return the items, comments with only the sentences that share a word with `about`."""
+def on_subject(items: Sequence[Item], about: str, *, facts: bool = True) -> list[Item]:
+    """Return the items, comments with only the telling sentences that share a word with
+    `about`."""
     wanted = set(tokens(about))
-    if not wanted:
-        return list(items)
     found = []
     for item in items:
         if item.kind is ItemKind.COMMENT:
-            said = [one for one in sentences(item.text) if wanted.intersection(tokens(one))]
+            said = [
+                one
+                for one in sentences(item.text)
+                if (not wanted or wanted.intersection(tokens(one))) and _tells(one, facts)
+            ]
             item = replace(item, text="\n\n".join(said))
         if item.text:
             found.append(item)
     return found
 
 
-def _matching(
-    items: Sequence[Item], kinds: frozenset[ItemKind], pattern: re.Pattern[str]
-) -> Iterator[Item]:
+def _matching(items: Sequence[Item], rule: _Rule) -> Iterator[Item]:
     """Yield each matching sentence as a separate item."""
     for item in items:
-        if item.kind in kinds:
+        if item.kind in rule.kinds:
             for sentence in sentences(item.text):
-                if pattern.search(sentence):
+                if rule.pattern.search(sentence):
                     yield replace(item, text=sentence)

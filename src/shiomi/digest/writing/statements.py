@@ -7,20 +7,26 @@ time it was read.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shiomi.digest.document import Origin, Reason, Sentence
 from shiomi.digest.languages import Language
 from shiomi.digest.thread import Reading, Thread, community_label
 from shiomi.digest.writing.evidence import Evidence
-from shiomi.digest.writing.kinds import host_of, medium_of, model_of, repository_of
+from shiomi.digest.writing.glosses import glossed
+from shiomi.digest.writing.kinds import kind_of, slug_of
 from shiomi.digest.writing.sentences import visible
+from shiomi.digest.writing.titles import adding, differing, happening
 
-__all__ = ["Statements", "said_title"]
+__all__ = ["Statements", "listed_title", "said_title"]
 
 UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
 WORTH_SAYING = 25.0  # percent: a lower standing is not mentioned
+OTHER_TITLES = 2  # of a story, besides the heading
+DISCUSSED = 5  # comments of a tied thread that is worth naming
+QUIET = 8  # points for one comment from which a discussion is short
 TITLE = 100  # characters of a title inside a sentence
 ENGAGEMENT = " engagement"  # suffix of the reason by which ranking names a thread's strength
 
@@ -34,6 +40,12 @@ def said_title(title: str, most: int = TITLE) -> str:
     return (head[: head.rfind(" ")] if " " in head[most // 2 :] else head).rstrip() + "…"
 
 
+def listed_title(thread: Thread, language: Language) -> str:
+    """Return a thread's title with its community, for a list."""
+    community = community_label(thread.community)
+    return language.phrase("trends.title", title=said_title(thread.title), community=community)
+
+
 @dataclass(frozen=True, slots=True)
 class Statements:
     """The facts of one story."""
@@ -44,10 +56,10 @@ class Statements:
     reasons: tuple[Reason, ...] = ()  # of ranking
 
     def counts(self) -> Iterator[Sentence]:
-        """State the response in one or two sentences.
+        """State the response in one sentence.
 
         A story with one thread prints its counts. A story with several threads has the counts next
-        to each link (出典), so only the number of threads, the first post and the standing follow.
+        to each link (出典), so only the standing and the first post follow.
         """
         threads = self.evidence.threads
         leading = self._leading()
@@ -55,68 +67,139 @@ class Statements:
         if len(threads) == 1:
             yield self._gathered(leading, percent)
             return
-        yield self._spread(threads)
-        if percent is not None and leading.reading is not None:
-            yield self._say(
-                "strongest",
-                [leading],
-                [leading.reading],
-                community=community_label(leading.community),
-                percent=percent,
-            )
+        first = min(threads, key=lambda thread: (thread.created, thread.uid))
+        slots: dict[str, object] = {
+            "community": community_label(first.community),
+            "time": self.language.moment(first.created, self.zone),
+        }
+        if percent is None or leading.reading is None:
+            yield self._say("first", [first], (), **slots)
+            return
+        slots |= {"strongest": community_label(leading.community), "percent": percent}
+        yield self._say("strongest", [first, leading], [leading.reading], **slots)
 
-    def page(self) -> Iterator[Sentence]:
-        """State what the threads link to, their tags, and a differing title."""
-        main = self._main()
-        if (about := self._about(main)) is not None:
+    def happened(self) -> Iterator[Sentence]:
+        """State what the titles say has happened, with their words as evidence."""
+        found = happening([self.evidence.heading, *self.evidence.threads])
+        if found is not None:
+            name, thread, words = found
+            kind = self.language.phrase(f"happening.{name}")
+            said = self._row([self._with_gloss(word) for word in words])
+            yield self._say("happening", [thread], kind=kind, words=said)
+
+    def page(self, earlier: Sequence[str] = ()) -> Iterator[Sentence]:
+        """State what the threads link to, their tags, and titles that differ.
+
+        `earlier` are titles that the heading's thread had before.
+        """
+        if (about := self._about(self._main())) is not None:
             yield about
         heading = self.evidence.heading
         if year := re.search(r"[(\[]((?:19|20)\d\d)[)\]]\s*$", heading.title):
             yield self._say("written_in", [heading], year=year.group(1))
         yield from self._tagged()
         yield from self._other_titles(heading)
+        community = community_label(heading.community)
+        for title in earlier:
+            if any(differing(heading.title, [replace(heading, title=title)], 1)):
+                said = said_title(title)
+                yield self._say("earlier_title", [heading], community=community, title=said)
+                break
+
+    def around(self, same_site: Sequence[Thread]) -> Iterator[Sentence]:
+        """State the words of the address, and another page of the same site."""
+        main = self._main()
+        words = slug_of(main.url)
+        named = [replace(self.evidence.heading, title=words)] if words else []
+        titles = " ".join(item.text for item in self.evidence.titles)
+        if words and any(differing(titles, named, 1)):
+            yield self._say("slug", [main], words=words)
+        kind = kind_of(main)
+        known = () if kind and kind[0] == "news" else same_site
+        titled = [one for one in known if any(differing(titles, [one], 1))]
+        if titled:
+            yield self._titled("same_site", max(titled, key=lambda one: (_points(one), one.uid)))
 
     def no_text(self) -> Sentence:
         """State that no text of the story was collected, or that none can be quoted."""
         return self._say("no_quote" if self.evidence.own_passages else "no_text")
 
-    def discussed(self) -> Sentence:
-        """State where the discussion is."""
-        known = [
-            (reading.comments, thread)
-            for thread, reading in self.evidence.counts()
-            if reading is not None and reading.comments
-        ]
-        known.sort(key=lambda row: (-row[0], row[1].uid))
-        if not known:
-            heading = self.evidence.heading
-            return self._say("thread_at", [heading], community=community_label(heading.community))
-        most = known[0][1]
-        label = community_label(most.community)
-        if len(known) == 1:
-            return self._say("discussed_at", [most], community=label)
-        others = self._row([community_label(thread.community) for _, thread in known[1:]])
-        threads = [thread for _, thread in known]
-        return self._say("discussed_most", threads, community=label, others=others)
+    def pointed(self, name: str, focus: str, uids: tuple[str, ...]) -> Sentence:
+        """Label a quotation with its rule and the date, version or price that it names."""
+        said = (
+            self.language.phrase("writing.focus", text=glossed(focus, self.language))
+            if focus
+            else ""
+        )
+        return Sentence(
+            self.language.phrase(f"writing.pointer_{name}", focus=said), Origin.TEMPLATE, uids
+        )
+
+    def added(self, related: Sequence[Thread]) -> Sentence | None:
+        """State what another title, of the story or tied to it, adds for a reader."""
+        heading = self.evidence.heading
+        others = [one for one in (*self.evidence.threads, *related) if one.uid != heading.uid]
+        found = adding(heading.title, others)
+        return self._titled(f"title_{found[0]}", found[1]) if found else None
+
+    def fact(self, related: Sequence[Thread], since: int) -> Sentence:
+        """State one fact about the discussion.
+
+        The first that holds of: an earlier thread, another title with a discussion, more comments
+        than points or far fewer, a later thread that leads; else where the discussion is.
+        """
+        heading = self.evidence.heading
+        tied = [one for one in related if _comments(one) >= DISCUSSED]
+        tied.sort(key=lambda one: (-_comments(one), one.uid))
+        if before := [one for one in tied if one.created < since]:
+            return self._titled("before", before[0])
+        if others := list(differing(heading.title, tied, 1)):
+            return self._titled("follows", others[0])
+        return self._discussed(heading)
+
+    def _titled(self, key: str, thread: Thread) -> Sentence:
+        community, title = community_label(thread.community), said_title(thread.title)
+        time = self.language.moment(thread.created, self.zone)
+        return self._say(key, [thread], community=community, title=title, time=time)
+
+    def _discussed(self, heading: Thread) -> Sentence:
+        label, reading = community_label(heading.community), heading.reading
+        if reading is None or not reading.comments:
+            return self._say("thread_at", [heading], community=label)
+        points, comments = reading.points or 0, reading.comments
+        if reading.points and comments > points:
+            return self._say("argued", [heading], community=label)
+        first = min(self.evidence.threads, key=lambda one: (one.created, one.uid))
+        days = (heading.created - first.created) // 86_400
+        if days >= 2:
+            return self._say(
+                "came_later",
+                [first, heading],
+                community=label,
+                first=community_label(first.community),
+                days=self.language.number(days),
+            )
+        if points >= QUIET * comments:
+            share = self.language.number(round(points / comments))
+            return self._say("quiet", [heading], [reading], community=label, share=share)
+        shares: Counter[str] = Counter()
+        for thread in self.evidence.threads:
+            shares[thread.community] += _comments(thread)
+        community, most = shares.most_common(1)[0]
+        if len(shares) == 1:
+            return self._say("discussed_at", [heading], community=label)
+        percent = round(100 * most / shares.total())
+        label = community_label(community)
+        return self._say("discussed_most", community=label, percent=percent)
+
+    def _with_gloss(self, word: str, key: str = "") -> str:
+        gloss = self.language.phrases.get(key, (glossed(word, self.language),))[0]
+        return word if gloss == word else self.language.phrase("writing.gloss", of=word, is_=gloss)
 
     def _main(self) -> Thread:
         """Return the first thread with an address, or the heading's thread."""
         threads = (self.evidence.heading, *self.evidence.threads)
         return next((thread for thread in threads if thread.url), threads[0])
-
-    def _spread(self, threads: Sequence[Thread]) -> Sentence:
-        names = dict.fromkeys(community_label(thread.community) for thread in threads)
-        first = min(threads, key=lambda thread: (thread.created, thread.uid))
-        slots = {
-            "count": self.language.number(len(threads)),
-            "community": community_label(first.community),
-            "time": self.language.moment(first.created, self.zone),
-        }
-        if len(names) == 1:
-            return self._say("in_threads", threads, (), **slots)
-        return self._say(
-            "in_communities", threads, (), communities=self.language.number(len(names)), **slots
-        )
 
     def _leading(self) -> Thread:
         """Return the thread that ranking found strongest, or the heading's thread."""
@@ -156,45 +239,29 @@ class Statements:
 
     def _about(self, main: Thread) -> Sentence | None:
         """State the kind of page if the address shows it; a plain article is not mentioned."""
-        host = host_of(main.url)
         paper = next((t for t in self.evidence.threads if t.community == "arxiv"), None)
         if paper is not None:
             tags = self._row(_words(paper.tags))
             if tags:
                 return self._say("about_paper_in", [paper], tags=tags)
             return self._say("about_paper", [paper])
-        if name := repository_of(main.url):
-            return self._say("about_repository", [main], name=name, host=host)
-        if name := model_of(main.url):
-            return self._say("about_model", [main], name=name, host=host)
-        if re.match(r"\s*(?:show|launch) hn\b", main.title, re.IGNORECASE):
-            return self._say("about_show", [main])
-        if host and (medium := medium_of(main)) is not None:
-            return self._say(f"about_{medium}", [main], host=host)
-        if (main.url or "").lower().endswith(".pdf") or "[pdf]" in main.title.lower():
-            return self._say("about_document", [main], host=host) if host else None
-        return None
+        found = kind_of(main)
+        return self._say(f"about_{found[0]}", [main], name=found[1]) if found else None
 
     def _tagged(self) -> Iterator[Sentence]:
         for thread in self.evidence.threads:
             if thread.community == "lobsters" and (tags := _words(thread.tags)):
                 label = community_label(thread.community)
-                yield self._say("tagged", [thread], community=label, tags=self._row(tags))
+                rows = [self._with_gloss(tag, f"tags.{tag}") for tag in tags]
+                yield self._say("tagged", [thread], community=label, tags=self._row(rows))
                 return
 
     def _other_titles(self, heading: Thread) -> Iterator[Sentence]:
-        """State another community's title if it has at least three other words."""
-        known = set(re.findall(r"\w+", heading.title.casefold()))
-        for thread in self.evidence.threads:
-            words = set(re.findall(r"\w+", thread.title.casefold()))
-            if thread.community != heading.community and len(words - known) >= 3:
-                yield self._say(
-                    "also_titled",
-                    [thread],
-                    community=community_label(thread.community),
-                    title=said_title(thread.title),
-                )
-                return
+        """State titles of the story that add words to the heading's."""
+        others = list(differing(heading.title, self.evidence.threads, OTHER_TITLES))
+        if others:
+            rows = [listed_title(one, self.language) for one in others]
+            yield self._say("also_titled", others, titles=self._row(rows))
 
     def _row(self, parts: Sequence[str]) -> str:
         return self.language.phrase("writing.comma").join(parts)
@@ -210,6 +277,14 @@ class Statements:
         text = self.language.phrase(f"writing.{key}", **slots)
         uids = tuple(thread.uid for thread in on)
         return Sentence(text, Origin.TEMPLATE, uids, None, tuple(readings))
+
+
+def _comments(thread: Thread) -> int:
+    return (thread.reading.comments or 0) if thread.reading else 0
+
+
+def _points(thread: Thread) -> int:
+    return (thread.reading.points or 0) if thread.reading else 0
 
 
 def _words(tags: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from shiomi.digest.document import Origin, Sentence, Subject
 from shiomi.digest.languages import Language
@@ -46,8 +46,6 @@ def _sentences(subject: SubjectEvidence, language: Language, zone: str) -> Itera
     if len(subject.counts) > 1:
         yield say("counted", name=name, count=said, usual=per_week(subject.usual))
         yield say("rising" if subject.rising else "fewer" if count < subject.usual else "steady")
-        counts = language.phrase("writing.comma").join(map(language.number, subject.counts))
-        yield say("series", counts=counts, chart=bars(subject.counts))
     else:
         yield say("counted_only", name=name, count=said)
     if subject.communities:
@@ -70,15 +68,6 @@ def _sentences(subject: SubjectEvidence, language: Language, zone: str) -> Itera
         contrast = any(quote.chosen_by == "contrast" for quote in subject.quotes)
         yield say("contrast" if contrast else "voices")
         yield from quotes
-
-
-def bars(counts: Sequence[int]) -> str:
-    """Return a chart of one line: a block of eighths for each count, scaled to the largest."""
-    most = max(counts, default=0)
-    return "".join(_BLOCKS[round(count / most * 7) if most else 0] for count in counts)
-
-
-_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def _quoted(quote: SideQuote) -> list[Sentence]:

@@ -6,8 +6,9 @@ import re
 import tomllib
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
-__all__ = ["listed_words", "patterns", "rows"]
+__all__ = ["listed_words", "patterns", "rows", "signs"]
 
 
 def rows(name: str) -> list[str]:
@@ -28,3 +29,9 @@ def listed_words(name: str) -> tuple[str, ...]:
     """A list of words.toml, in its order."""
     text = files("shiomi.digest.writing").joinpath("words.toml").read_text(encoding="utf-8")
     return tuple(tomllib.loads(text)[name].split())
+
+
+@lru_cache
+def signs() -> dict[str, Any]:
+    """The tables of signs.toml."""
+    return tomllib.loads(files("shiomi.digest.writing").joinpath("signs.toml").read_text("utf-8"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from shiomi.digest.document import Origin, Sentence, Topic
 from shiomi.digest.languages import Language
@@ -14,15 +14,23 @@ from shiomi.digest.writing.evidence import MOST_RELATED, Evidence, Item, ItemKin
 from shiomi.digest.writing.extract import Quote, extract
 from shiomi.digest.writing.grounded import Grounded, quotation
 from shiomi.digest.writing.model import ModelWriter
-from shiomi.digest.writing.pointers import find_pointer, on_subject
+from shiomi.digest.writing.pointers import Pointer, best_comment, find_pointer, on_subject
 from shiomi.digest.writing.sentences import sentences
 from shiomi.digest.writing.statements import Statements
 
-__all__ = ["write_topic"]
+__all__ = ["Background", "write_topic"]
 
 QUOTES = 2  # under 技術的内容, in a topic without a model
 OPENING = 3  # sentences of a source that can open a topic
 ENOUGH = 2  # sentences of a model with which a topic needs no quotation
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Titles that threads had before, and threads of the same site."""
+
+    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # uid to its former titles
+    same_site: Sequence[Thread] = ()  # other threads to pages of the same site
 
 
 def write_topic(
@@ -32,6 +40,7 @@ def write_topic(
     week: Week,
     *,
     writer: ModelWriter | None = None,
+    background: Background | None = None,
 ) -> Topic:
     """Return the topic of a ranked story.
 
@@ -40,16 +49,16 @@ def write_topic(
     """
     evidence = gather(ranked.story, related)
     written = writer.write(evidence, language) if writer is not None else None
-    parts = _Parts(evidence, language, week.zone, ranked, written or Grounded())
+    parts = _Parts(evidence, language, week, ranked, written or Grounded())
     heading = evidence.heading
-    attention, technical = parts.attention_and_technical()
+    attention, technical = parts.attention_and_technical(background or Background())
     return Topic(
         story=ranked.story,
         title=heading.title,
         link=heading.link,
         attention=tuple(attention),
         technical=tuple(technical),
-        implications=tuple(parts.implications()),
+        implications=tuple(parts.implications(related)),
         related=tuple(related[:MOST_RELATED]),
         score=ranked.score,
         reasons=ranked.reasons,
@@ -60,11 +69,17 @@ class _Parts:
     """The three parts of one topic; a later part does not repeat a quotation of an earlier one."""
 
     def __init__(
-        self, evidence: Evidence, language: Language, zone: str, ranked: Ranked, grounded: Grounded
+        self,
+        evidence: Evidence,
+        language: Language,
+        week: Week,
+        ranked: Ranked,
+        grounded: Grounded,
     ) -> None:
         self._evidence, self._language, self._grounded = evidence, language, grounded
-        self._own = evidence.own_passages
-        self._statements = Statements(evidence, language, zone, ranked.reasons)
+        self._own, self._since = evidence.own_passages, week.start
+        self._about = evidence.heading.title
+        self._statements = Statements(evidence, language, week.zone, ranked.reasons)
         self._quoted = {
             one.text
             for one in (*grounded.attention, *grounded.technical)
@@ -72,43 +87,69 @@ class _Parts:
         }
         said = (*grounded.attention, *grounded.technical)
         self._enough = sum(one.origin is Origin.MODEL for one in said) >= ENOUGH
+        self._pointer: Pointer | None = None
 
-    def attention_and_technical(self) -> tuple[list[Sentence], list[Sentence]]:
+    def attention_and_technical(
+        self, background: Background
+    ) -> tuple[list[Sentence], list[Sentence]]:
         """Return 注目ポイント, content before counts, and 技術的内容.
 
-        A story with a single quotation has it under 技術的内容, so that neither part is empty.
+        A pointer is kept for 開発者への示唆 if another sentence can be quoted. A story with
+        a single quotation has it under 技術的内容, so that neither part is empty.
         """
+        if not self._grounded.implications:
+            self._reserve()
         lead = list(self._grounded.attention)
         if not self._enough and not lead:
             lead = self._quote(self._openings(), 1)
-        technical = self._technical()
+        technical = self._technical(background)
         if not technical:
             lead, technical = [], lead
+        if not self._grounded.attention:
+            lead = [*self._statements.happened(), *lead]
         return [*lead, *self._statements.counts()], technical
 
-    def _technical(self) -> list[Sentence]:
+    def _reserve(self) -> None:
+        found = find_pointer(self._own, about=self._about, without=self._quoted)
+        if found is not None:
+            quoted = {*self._quoted, *(quote.text for quote in found.quotes)}
+            if extract(self._own, most=1, about=self._about, without=quoted):
+                self._pointer, self._quoted = found, quoted
+
+    def _technical(self, background: Background) -> list[Sentence]:
         """Return the model's sentences, or the kind of page and quotations."""
         if self._enough and self._grounded.technical:
             return list(self._grounded.technical)
-        found = [*self._statements.page(), *self._grounded.technical]
+        earlier = background.earlier.get(self._evidence.heading.uid, ())
+        found = [*self._statements.page(earlier), *self._grounded.technical]
         if not self._enough:
-            about = self._evidence.heading.title
-            found += self._quote(on_subject(self._own, about), QUOTES)
-        if not (found or self._quoted or self._grounded.technical) or not self._own:
-            found.append(self._statements.no_text())
+            found += self._quote(on_subject(self._own, self._about), QUOTES)
+            if not self._quoted:
+                found += self._quote(on_subject(self._own, self._about, facts=False), 1)
+        if not self._quoted and not self._grounded.technical:
+            found += self._statements.around(background.same_site)
+            found += [] if found else [self._statements.no_text()]
         return found
 
-    def implications(self) -> list[Sentence]:
+    def implications(self, related: Sequence[Thread]) -> list[Sentence]:
         """Return the model's implication, or a pointer with its evidence, or one fact."""
         if self._grounded.implications:
             return list(self._grounded.implications)
-        about = self._evidence.heading.title
-        pointer = find_pointer(self._own, about=about, without=self._quoted)
+        pointer = self._pointer or find_pointer(self._own, about=self._about, without=self._quoted)
         if pointer is not None:
-            uids = (pointer.quote.item.uid,)
-            label = self._language.phrase(f"writing.pointer_{pointer.name}")
-            return [Sentence(label, Origin.TEMPLATE, uids), quotation(pointer.quote)]
-        return [self._statements.discussed()]
+            return self._pointed(pointer)
+        added = self._statements.added(related)
+        if added is not None:
+            return [added]
+        voice = best_comment(self._own, about=self._about, without=self._quoted)
+        if voice is not None:
+            return self._pointed(Pointer("voice", (voice,)))
+        return [self._statements.fact(related, self._since)]
+
+    def _pointed(self, pointer: Pointer) -> list[Sentence]:
+        uids = tuple(dict.fromkeys(quote.item.uid for quote in pointer.quotes))
+        label = self._statements.pointed(pointer.name, pointer.focus, uids)
+        return [label, *map(quotation, pointer.quotes)]
 
     def _openings(self) -> list[Item]:
         """Return the first sentences of each text that is not a comment."""
@@ -119,7 +160,6 @@ class _Parts:
         ]
 
     def _quote(self, items: Sequence[Item], most: int) -> list[Sentence]:
-        about = self._evidence.heading.title
-        quotes: list[Quote] = extract(items, most=most, about=about, without=self._quoted)
+        quotes: list[Quote] = extract(items, most=most, about=self._about, without=self._quoted)
         self._quoted.update(quote.text for quote in quotes)
         return [quotation(quote) for quote in quotes]

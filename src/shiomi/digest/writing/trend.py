@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 
 from shiomi.digest.document import Origin, Sentence, Trend
 from shiomi.digest.languages import Language
-from shiomi.digest.terms import normalized
 from shiomi.digest.thread import Thread, community_label
 from shiomi.digest.trends import TrendEvidence
 from shiomi.digest.week import Week
-from shiomi.digest.writing.evidence import gather
-from shiomi.digest.writing.statements import said_title
+from shiomi.digest.writing.evidence import Evidence, ItemKind, gather
+from shiomi.digest.writing.extract import extract
+from shiomi.digest.writing.grounded import quotation
+from shiomi.digest.writing.statements import listed_title, said_title
+from shiomi.digest.writing.titles import differing
 
 __all__ = ["per_week", "write_trend"]
 
 OTHER_TITLES = 2  # named after the leading one
+QUOTED = 3  # leading stories of a theme, of which one is quoted
 
 
 def write_trend(trend: TrendEvidence, language: Language, week: Week | None = None) -> Trend:
@@ -35,7 +38,7 @@ def per_week(threads: float) -> str:
 
 
 def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[Sentence]:
-    """Yield the leading thread, other titles, then the counts."""
+    """Yield what happened, the leading thread and other titles, then the counts."""
     uids = tuple(thread.uid for thread in trend.threads)
     comma = language.phrase("writing.comma")
 
@@ -43,19 +46,18 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
         return Sentence(language.phrase(f"trends.{key}", **slots), Origin.TEMPLATE, uids)
 
     if trend.stories:
-        leading = [gather(story).heading for story in trend.stories]
+        stories = [gather(story) for story in trend.stories]
+        leading = [one.heading for one in stories]
         yield leading_sentence(leading[0], language, zone, "trends")
-        if others := _other_titles(leading, language):
-            yield say("also", titles=comma.join(others))
+        yield from _quoted(stories, trend.name)
+        others = differing(leading[0].title, leading[1:], OTHER_TITLES)
+        if titles := [listed_title(thread, language) for thread in others]:
+            yield say("also", titles=comma.join(titles))
     count, before = len(trend.threads), trend.counts[:-1]
-    slots = {"name": said_title(trend.name), "count": language.number(count)}
     peak = max(before, default=0)
-    if not before:
-        yield say("plain", **slots)
-    elif not peak:
-        yield say("new", **slots)
-    else:  # the archive may lack early weeks, so no mean is stated
-        yield say("more", peak=language.number(peak), **slots)
+    key = "plain" if not before else "more" if peak else "new"  # early weeks may lack: no mean
+    slots = {"name": said_title(trend.name), "count": language.number(count)}
+    yield say(key, weeks=language.number(len(before)), peak=language.number(peak), **slots)
     where = Counter(community_label(thread.community) for thread in trend.threads)
     if len(where) > 1:
         rows = [
@@ -65,22 +67,13 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
         yield say("communities", communities=comma.join(rows))
 
 
-def _other_titles(leading: Sequence[Thread], language: Language) -> list[str]:
-    """Return the titles of the next stories, those that differ from the ones before."""
-    said = {normalized(leading[0].title)}
-    found: list[str] = []
-    for thread in leading[1:]:
-        if (title := normalized(thread.title)) in said:
-            continue
-        said.add(title)
-        found.append(
-            language.phrase(
-                "trends.title",
-                title=said_title(thread.title),
-                community=community_label(thread.community),
-            )
-        )
-    return found[:OTHER_TITLES]
+def _quoted(stories: Sequence[Evidence], name: str) -> Iterator[Sentence]:
+    """Yield the best sentence of the texts of the first story that has any, comments left out."""
+    for story in stories[:QUOTED]:
+        items = [item for item in story.own_passages if item.kind is not ItemKind.COMMENT]
+        if quotes := extract(items, most=1, about=f"{name} {story.heading.title}"):
+            yield quotation(quotes[0])
+            return
 
 
 def leading_sentence(thread: Thread, language: Language, zone: str, table: str) -> Sentence:
@@ -89,6 +82,6 @@ def leading_sentence(thread: Thread, language: Language, zone: str, table: str) 
     if thread.reading is None:
         text = language.phrase(f"{table}.leads_uncounted", title=title, community=community)
         return Sentence(text, Origin.TEMPLATE, (thread.uid,))
-    counts = language.counts(thread.reading, zone)
+    counts = language.counts(thread.reading, zone, listed=True)
     text = language.phrase(f"{table}.leads", title=title, community=community, counts=counts)
     return Sentence(text, Origin.TEMPLATE, (thread.uid,), None, (thread.reading,))

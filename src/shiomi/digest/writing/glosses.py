@@ -1,0 +1,64 @@
+"""Amounts of money and dates of English text, as Japanese writes them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from shiomi.digest.languages import Language
+
+__all__ = ["glossed"]
+
+_SCALES = {"thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "bn": 9, "b": 9,
+           "trillion": 12}  # fmt: skip
+_CURRENCIES = {"$": "ドル", "€": "ユーロ", "£": "ポンド"}
+_LARGE = ((12, "兆"), (8, "億"), (4, "万"))
+_MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
+           "october", "november", "december")  # fmt: skip
+_MONTH = "|".join(_MONTHS)
+_MONEY = re.compile(
+    r"(?P<sign>[$€£])\s?(?P<figure>\d[\d,]*(?:\.\d+)?)"
+    r"(?:\s?(?P<scale>thousand|million|billion|trillion|bn|[kmb])\b)?",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"(?P<end>(?:the )?end of (?P<ending>(?:19|20)\d\d))"
+    rf"|(?P<day>\d{{1,2}}) (?P<month>{_MONTH}) (?P<year>(?:19|20)\d\d)"
+    rf"|(?P<month2>{_MONTH})(?: (?P<day2>\d{{1,2}}))?,? (?P<year2>(?:19|20)\d\d)",
+    re.IGNORECASE,
+)
+
+
+def glossed(text: str, language: Language) -> str:
+    """Return `text` with its first sum of money or date in the writing of `language`.
+
+    "$27.7 billion" is "277億ドル", "the end of 2021" is "2021年末". Other text, and any text in
+    another language than Japanese, is returned as it is.
+    """
+    if language.code != "ja":
+        return text
+    if found := _MONEY.search(text):
+        return _money(found)
+    if found := _DATE.search(text):
+        return _date(found)
+    return text
+
+
+def _money(found: re.Match[str]) -> str:
+    scale = _SCALES.get((found["scale"] or "").lower(), 0)
+    value = Decimal(found["figure"].replace(",", "")) * 10**scale
+    unit = ""
+    for power, name in _LARGE:
+        if scale and value >= 10**power:
+            value, unit = value / 10**power, name
+            break
+    figure = f"{value.normalize():,f}"
+    return f"{figure}{unit}{_CURRENCIES[found['sign']]}"
+
+
+def _date(found: re.Match[str]) -> str:
+    if found["end"]:
+        return f"{found['ending']}年末"
+    month = _MONTHS.index((found["month"] or found["month2"]).lower()) + 1
+    day = found["day"] or found["day2"]
+    return f"{found['year'] or found['year2']}年{month}月" + (f"{int(day)}日" if day else "")

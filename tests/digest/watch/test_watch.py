@@ -179,13 +179,6 @@ def test_a_thread_with_unknown_counts_is_counted_and_adds_no_strength() -> None:
     assert watched([unknown, known]).threads == (known, unknown)
 
 
-def test_the_terms_found_are_named() -> None:
-    found = watched(
-        [thread(1, "Regulation at last"), thread(2, "AI規制")], "regulation", "規制", "law"
-    )
-    assert found.terms == ("regulation", "規制")
-
-
 @given(st.integers(0, 60), st.lists(st.integers(0, 30), min_size=1, max_size=12))
 def test_the_chance_of_more_threads_is_never_higher(count: int, earlier: list[int]) -> None:
     chance = chance_of(count, earlier)

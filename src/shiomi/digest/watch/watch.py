@@ -17,7 +17,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shiomi.digest.config import WatchConfig
 from shiomi.digest.ranking.engagement import Engagement, Standing
@@ -66,7 +66,6 @@ class SubjectEvidence:
     quotes: tuple[SideQuote, ...]
     rising: bool
     usual: float  # threads per week in the weeks before
-    terms: tuple[str, ...] = ()  # the watched terms that were found this week
     p_value: float = 1.0  # probability of this number of threads in a usual week
 
 
@@ -83,8 +82,7 @@ def watch_subject(
     """Return the week of a watched subject, compared with the `weeks` weeks before.
 
     With `window` and `engagement`, the same threads are not read and measured again. Raises
-    ValueError
-    if a watch has no term or an empty one.
+    ValueError if a watch has no term or an empty one.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
     engagement = engagement or Engagement(window.all, as_of=as_of)
@@ -102,11 +100,6 @@ def watch_subject(
         and tested >= watch.rises_by * usual
         and p_value < CHANCE
     )
-    found = [
-        term
-        for term in watch.terms
-        if any(_is_on(t, subject_matcher(replace(watch, terms=(term,)))) for t in threads)
-    ]
     return SubjectEvidence(
         name=watch.name,
         threads=tuple(threads),
@@ -115,7 +108,6 @@ def watch_subject(
         quotes=side_by_side(threads, about=about),
         rising=rising,
         usual=usual,
-        terms=tuple(found),
         p_value=p_value,
     )
 

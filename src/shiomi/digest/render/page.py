@@ -5,6 +5,7 @@ Markdown, HTML and the feeds all print this, so nothing from the network reaches
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from shiomi.digest.document import Digest, Gap, Origin, Sentence, Subject, Topic, Trend
 from shiomi.digest.languages import Language
-from shiomi.digest.story import Story
+from shiomi.digest.linking import canonical_url
 from shiomi.digest.thread import Reading, Thread, community_label
 from shiomi.digest.untrusted import clean, language_of, safe_link, shorten
 
@@ -121,15 +122,17 @@ class DigestPage:
 def lay_out(digest: Digest, language: Language) -> DigestPage:
     """The page of a digest, in `language`."""
     threads = [thread for topic in digest.topics for thread in topic.story.threads]
-    threads += [thread for subject in digest.subjects for thread in subject.threads]
-    links = filter(None, (safe_link(thread.link) for thread in threads))
-    return _Layout(digest, language, frozenset(map(_host, links))).page()
+    threads += [thread for theme in digest.trends for thread in theme.threads]
+    threads += [thread for theme in digest.subjects for thread in theme.threads]
+    links = frozenset(filter(None, (safe_link(thread.link) for thread in threads)))
+    return _Layout(digest, language, links, frozenset(map(_host, links))).page()
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
     digest: Digest
     language: Language
+    discussed: frozenset[str]  # the links of the digest's threads
     discussions: frozenset[str]  # the hosts that the digest's threads are held on
 
     def page(self) -> DigestPage:
@@ -164,7 +167,7 @@ class _Layout:
         return TopicPage(
             number=number,
             heading=heading,
-            article=_article(topic.story, heading.href),
+            article=_article(topic),
             sources=tuple(map(self.source, topic.story.threads)),
             attention=self.lines(topic.attention),
             technical=self.lines(topic.technical),
@@ -195,12 +198,15 @@ class _Layout:
         return tuple(laid_out)
 
     def quoted_from(self, sentence: Sentence) -> Anchor:
-        """Return the community if its thread is quoted, else the site of the quoted page."""
+        """Return the community if a thread or a comment is quoted, else the site of the page."""
         href = safe_link(sentence.link)
         community = sentence.evidence[0].rpartition(":")[0] if sentence.evidence else ""
         if href and (not community or _host(href) not in self.discussions):
             return Anchor(_host(href), href)
-        return Anchor(_community(community) or self.language.phrase("render.unknown"), href)
+        said = _community(community) or self.language.phrase("render.unknown")
+        if href and href not in self.discussed:
+            said = self.language.phrase("render.comment_on", community=said)
+        return Anchor(said, href)
 
     def source(self, thread: Thread) -> ThreadRow:
         known = [one for one in thread.readings if one.time <= self.digest.as_of]
@@ -232,8 +238,7 @@ class _Layout:
         if reading is None:
             return self.language.phrase("render.unknown")
         local = datetime.fromtimestamp(reading.time, ZoneInfo(self.digest.week.zone))
-        moment = f"{local:%Y-%m-%d %H:%M}"
-        return moment if reading.exact else f"≤\u00a0{moment}"
+        return f"{local:%Y-%m-%d %H:%M}" if reading.exact else f"≤\u00a0{local:%Y-%m-%d}"
 
     def moment(self, time: int) -> str:
         """A time on the week's own clock: "2025-11-16 09:00 JST"."""
@@ -253,13 +258,21 @@ def _community(community: str) -> str:
     return shorten(clean(community_label(community)), 60)
 
 
-def _article(story: Story, heading: str | None) -> Anchor | None:
-    """Return the page that the heading's thread links to, else the first page of the story."""
-    for thread in sorted(story.threads, key=lambda t: safe_link(t.link) != heading):
-        href = safe_link(thread.url)
-        if href and href != heading and href not in {safe_link(t.link) for t in story.threads}:
-            return Anchor(_host(href), href)
-    return None
+def _article(topic: Topic) -> Anchor | None:
+    """Return the page of the story: a quoted one, the heading's, or the commonest."""
+    discussed = {safe_link(thread.link) for thread in topic.story.threads} | {safe_link(topic.link)}
+    linked = [(safe_link(thread.url), thread.link) for thread in topic.story.threads]
+    pages = [(href, link) for href, link in linked if href and href not in discussed]
+    shares = Counter(canonical_url(href) for href, _ in pages)
+    said = (*topic.attention, *topic.technical, *topic.implications)
+    quoted = {canonical_url(one.link or "") for one in said if one.origin is Origin.QUOTE}
+
+    def order(page: tuple[str, str]) -> tuple[bool, bool, int]:
+        key = canonical_url(page[0])
+        return key not in quoted, page[1] != topic.link, -shares[key]
+
+    href = min(pages, key=order)[0] if pages else None
+    return Anchor(_host(href), href) if href else None
 
 
 def _host(href: str) -> str:

@@ -33,18 +33,25 @@ def reading() -> Linker:
     return Linker.load("minilm")
 
 
-def test_two_wordings_of_one_event_are_nearer_than_another_subject() -> None:
-    news, told, other = SentenceEncoder().encode([NEWS.title, TOLD.title, OTHER.title])
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return MeaningJudge.load().encoder
+
+
+def test_two_wordings_of_one_event_are_nearer_than_another_subject(
+    encoder: SentenceEncoder,
+) -> None:
+    news, told, other = encoder.encode([NEWS.title, TOLD.title, OTHER.title])
     assert news @ told > 0.6
     assert news @ other < 0.2
 
 
-def test_a_text_has_one_vector_in_whatever_company_it_is_read() -> None:
+def test_a_text_has_one_vector_in_whatever_company_it_is_read(encoder: SentenceEncoder) -> None:
     texts = [NEWS.title, "", "\ud800", "a " * 500, "日本語の題"]
     together = SentenceEncoder().encode(texts)
     assert together.shape == (5, 384)
-    alone = np.concatenate([SentenceEncoder().encode([text]) for text in texts[:3]])
-    assert np.allclose(together[:3], alone, atol=1e-6)
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    assert np.allclose(together, alone, atol=1e-6)
 
 
 def test_only_open_pairs_are_judged_by_it(linker: Linker, reading: Linker) -> None:
@@ -86,8 +93,10 @@ def test_the_shipped_coefficients_fit_the_features_of_this_version() -> None:
         assert tuple(stored["inputs"]) == (*INPUTS, *MEANING)
 
 
-def test_coefficients_of_unknown_features_are_refused(tmp_path: Path) -> None:
+def test_coefficients_of_unknown_features_are_refused(
+    tmp_path: Path, encoder: SentenceEncoder
+) -> None:
     path = tmp_path / "judge.npz"
     np.savez(path, inputs=np.array(["length", *MEANING]))
     with pytest.raises(LinkingError, match="inputs not known here: length"):
-        MeaningJudge.of(path, SentenceEncoder())
+        MeaningJudge.of(path, encoder)

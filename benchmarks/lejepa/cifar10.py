@@ -29,9 +29,9 @@ from shiomi.lejepa import lejepa_loss
 from shiomi.lejepa.data.images import Batch
 from shiomi.lejepa.encoders import ImageEncoder, Network, SmallConvNet, projector
 from shiomi.lejepa.knn import knn_accuracy
+from shiomi.lejepa.optimisation import learning_rate
 from shiomi.lejepa.probe import linear_probe
 from shiomi.lejepa.rankme import rankme
-from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 

@@ -27,8 +27,8 @@ from shiomi.lejepa import lejepa_loss
 from shiomi.lejepa.data.images import Batch
 from shiomi.lejepa.encoders import projector
 from shiomi.lejepa.knn import knn_accuracy
+from shiomi.lejepa.optimisation import learning_rate
 from shiomi.lejepa.probe import linear_probe
-from shiomi.lejepa.schedule import learning_rate
 from shiomi.lejepa.timm_models import import_timm
 from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop

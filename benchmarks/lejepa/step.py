@@ -17,8 +17,8 @@ from benchmarks.cpu_time import best_cpu_seconds
 from shiomi.lejepa.config import PretrainConfig, Training
 from shiomi.lejepa.data.images import Batch
 from shiomi.lejepa.loss import lejepa_loss
+from shiomi.lejepa.optimisation import optimiser
 from shiomi.lejepa.pretraining import build_network
-from shiomi.lejepa.train import optimiser
 
 
 def main(n: int) -> None:

@@ -32,8 +32,8 @@ from torch.nn.functional import cross_entropy, interpolate, normalize
 
 from shiomi.lejepa import lejepa_loss
 from shiomi.lejepa.encoders import projector
+from shiomi.lejepa.optimisation import learning_rate
 from shiomi.lejepa.probe import linear_probe
-from shiomi.lejepa.schedule import learning_rate
 
 RAW = Path(__file__).parent / "time_series.jsonl"
 AEON = (

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 
+from shiomi.lejepa.batches import DataOrder
 from shiomi.lejepa.config import Speed, Training
-from shiomi.lejepa.data_order import DataOrder
 from shiomi.lejepa.devices import Place, joined_ranks, pick_device
 from shiomi.lejepa.encoders import ImageEncoder, Network
 from shiomi.lejepa.errors import InputError, NonFiniteError, RunError
@@ -106,25 +107,78 @@ def test_accumulation_does_dropout_alike_in_both_passes() -> None:
     assert not torch.equal(first, one._embed(one.network, part, 1))
 
 
-def rank_main(out: Path, accumulate: int) -> None:
+def rank_main(out: Path, accumulate: int, shard: bool) -> None:
     with joined_ranks("cpu") as place:
-        fitted = fit(training(accumulate=accumulate, batch_size=17), place)
+        told = training(accumulate=accumulate, batch_size=17, clip=1.0)
+        fitted = fit(told, place, speed=Speed(shard=shard))
         fitted.run()
         # One that outlives the process group may hang in its destructor.
         assert not any(type(one) is DistributedDataParallel for one in gc.get_objects())
         torch.save(weights(fitted), out / f"{place.rank}.pt")
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_two_ranks_train_as_one_process_does(tmp_path: Path, accumulate: int) -> None:
+@pytest.mark.parametrize(("accumulate", "shard"), [(1, False), (2, False), (1, True), (2, True)])
+def test_two_ranks_train_as_one_process_does(tmp_path: Path, accumulate: int, shard: bool) -> None:
     """A batch of 17: the ranks have 8 and 9 samples of it."""
-    with rank_processes(2, rank_main, tmp_path, accumulate) as processes:
+    with rank_processes(2, rank_main, tmp_path, accumulate, shard) as processes:
         finish(processes)
-    alone = fit(training(batch_size=17))
+    alone = fit(training(batch_size=17, clip=1.0))
     alone.run()
     for rank in range(2):
         together = torch.load(tmp_path / f"{rank}.pt")
         torch.testing.assert_close(together, weights(alone), rtol=0, atol=2e-6)
+
+
+def divided_main(out: Path) -> None:
+    """Train divided over the ranks: at once, and stopped by one rank and taken up again."""
+
+    def divided(name: str) -> Trainer:
+        speed = Speed(shard=True)
+        return fit(training(), place, speed=speed, checkpoint=out / name, log_every=1)
+
+    def stop(moment: Moment) -> None:
+        if moment.step == 5 and place.rank == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with joined_ranks("cpu") as place:
+        whole, parts = divided("whole.pt"), divided("parts.pt")
+        parameters: list[Any] = list(whole._trained.parameters())
+        assert sum(p.to_local().numel() for p in parameters) < sum(p.numel() for p in parameters)
+        seen: list[Tensor] = []
+        whole.run(evaluate=lambda _: seen.append(weights(whole)), evaluate_every=3)
+        with pytest.raises(KeyboardInterrupt):
+            parts.run(stop)
+        again = divided("parts.pt")
+        assert again.step == 5
+        again.run()
+        assert torch.equal(weights(again), weights(whole))
+        if place.first:
+            assert len(seen) == 3
+            assert not torch.equal(seen[0], seen[1])
+            torch.save(weights(whole), out / "weights.pt")
+
+
+def test_a_divided_run_goes_on_exactly_and_also_in_one_process(tmp_path: Path) -> None:
+    with rank_processes(2, divided_main, tmp_path) as processes:
+        finish(processes)
+    alone = fit(training(), checkpoint=tmp_path / "whole.pt")
+    assert alone.step == 8
+    assert torch.equal(weights(alone), torch.load(tmp_path / "weights.pt"))
+
+
+def test_a_logger_gets_every_measured_step() -> None:
+    got: list[tuple[str, float, int]] = []
+
+    class Logger:
+        def add_scalar(self, tag: str, value: float, step: int) -> None:
+            got.append((tag, value, step))
+
+    seen: list[Moment] = []
+    fit(training(), log_every=4, logger=Logger()).run(seen.append)
+    assert [one for one in got if one[0] == "train/loss"] == [
+        ("train/loss", moment.loss, moment.step) for moment in seen
+    ]
+    assert {step for _, _, step in got} == {4, 8}
 
 
 def test_the_callers_random_numbers_are_left_as_they_were() -> None:

@@ -102,6 +102,10 @@ class Speed:
     """AdamW in one kernel."""
     recompute: bool = False
     """Activations of timm's encoders block by block, a second time in the backward pass."""
+    shard: bool = False
+    """Weights, gradients and the optimiser's state divided over the ranks (FSDP2)."""
+    benchmark: bool = False
+    """The fastest of cuDNN's algorithms; a restart may take others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 from shiomi.lejepa.errors import InputError
 
-__all__ = ["Place", "joined_ranks", "pick_device"]
+__all__ = ["Place", "joined_ranks", "pick_device", "undisturbed", "uses_bf16"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +79,26 @@ def _own(device: torch.device) -> torch.device:
     own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     torch.cuda.set_device(own)
     return own
+
+
+def uses_bf16(precision: str, device: torch.device) -> bool:
+    """Return whether a `precision` of auto, fp32 or bf16 means bf16 on that device."""
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return precision == "bf16"
+
+
+@contextmanager
+def undisturbed(device: torch.device, *, benchmark: bool = False) -> Iterator[None]:
+    """Use repeatable kernels; restore the caller's random state and settings afterwards.
+
+    `benchmark`: cuDNN tries its algorithms and takes the fastest, which may differ at a restart.
+    """
+    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, benchmark
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before

@@ -8,12 +8,12 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.errors import RunError
 
-__all__ = ["MetricsFile", "Pace", "TensorBoard", "peak_memory_mib", "read_metrics"]
+__all__ = ["Logger", "MetricsFile", "Pace", "peak_memory_mib", "read_metrics", "summary_writer"]
 
 
 class MetricsFile:
@@ -49,31 +49,23 @@ class MetricsFile:
             ) from None
 
 
-class TensorBoard:
-    """Event files, where tensorboard is installed; else nothing."""
+class Logger(Protocol):
+    """What takes scalars: a SummaryWriter of TensorBoard, or an object with this one method."""
 
-    def __init__(self, folder: Path, *, step: int) -> None:
-        self._writer: Any = None
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return
-        try:
-            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
-        except OSError as error:
-            raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
+    def add_scalar(self, tag: str, value: float, step: int) -> object:
+        """Keep `value` of `tag`, such as "train/loss", at a step."""
 
-    def add(self, step: int, values: Mapping[str, float | None], group: str) -> None:
-        """Add scalars under `group`."""
-        if self._writer is not None:
-            for name, value in values.items():
-                if value is not None:
-                    self._writer.add_scalar(f"{group}/{name}", value, step)
 
-    def close(self) -> None:
-        """Flush the event files."""
-        if self._writer is not None:
-            self._writer.close()
+def summary_writer(folder: Path, *, step: int) -> Any:
+    """Return a SummaryWriter that goes on after `step`; None if tensorboard is not installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    try:
+        return SummaryWriter(str(folder), purge_step=step + 1)
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from None
 
 
 class Pace:

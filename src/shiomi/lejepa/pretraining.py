@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projec
 from shiomi.lejepa.errors import DataError, InputError, LejepaError, NonFiniteError
 from shiomi.lejepa.evaluation import Evaluation
 from shiomi.lejepa.export import export_onnx, save_encoder
-from shiomi.lejepa.metrics import MetricsFile, TensorBoard, read_metrics
+from shiomi.lejepa.metrics import Logger, MetricsFile, read_metrics, summary_writer
 from shiomi.lejepa.report import write_report
 from shiomi.lejepa.run_folder import RunFolder
 from shiomi.lejepa.selection import criterion
@@ -64,6 +65,7 @@ def pretrain(
     evaluations: int = 10,
     speed: Speed = Speed(),  # noqa: B008 - frozen
     extras: bool = True,
+    logger: Logger | None = None,
     progress: Progress = lambda *_: None,
     announce: Callable[[str], None] = lambda _: None,
     observe: Callable[[Moment], None] = lambda _: None,
@@ -89,9 +91,11 @@ def pretrain(
     evaluations
         How often features are evaluated, the end included; 0 leaves it out.
     speed
-        torch.compile, fused AdamW, recomputed activations.
+        torch.compile, fused AdamW, recomputed activations, FSDP2, cuDNN's benchmark mode.
     extras
         Make encoder.onnx and report.html at the end; the weights are written in any case.
+    logger
+        Gets every measurement, next to the TensorBoard files in `out`: see `metrics.Logger`.
     progress, announce, observe, evaluated
         Called while data are read, once with what is about to be done, every `log_every` steps,
         and after each evaluation; on the first rank.
@@ -128,11 +132,12 @@ def pretrain(
         _check_count(_readable(images), config, "only")
         _list_skipped(images, folder, place)
         fit = _fit(config, images, folder, place, encoder, checkpoint_seconds, log_every, speed)
+        every = -(-fit.steps // evaluations) if evaluations else None
         if not place.first:
-            fit.run(evaluate_every=None)
+            fit.run(evaluate_every=every)
             return Run(folder, config, _readable(images), len(images.skipped), None, {}, (), ())
         announce(_announcement(config, images, fit))
-        hooks = _Hooks(observe, evaluated, evaluations, extras, progress)
+        hooks = _Hooks(observe, evaluated, every, extras, progress, logger)
         return _first_rank(config, folder, images, fit, hooks)
 
 
@@ -140,9 +145,11 @@ def pretrain(
 class _Hooks:
     observe: Callable[[Moment], None]
     evaluated: Callable[[int, dict[str, float]], None]
-    evaluations: int
+    every: int | None
+    """Steps between two evaluations."""
     extras: bool
     progress: Progress
+    logger: Logger | None
 
 
 def _first_rank(
@@ -151,10 +158,16 @@ def _first_rank(
     """Train and log the measurements; then write the run's final files."""
     rows = MetricsFile(folder.metrics, step=fit.step)
     results = MetricsFile(folder.evaluations, step=fit.step)
-    board = TensorBoard(folder.tensorboard, step=fit.step)
+    board = summary_writer(folder.tensorboard, step=fit.step)
+    loggers = [one for one in (board, hooks.logger) if one is not None]
     evaluation = Evaluation(images, config)
     seen: list[Moment] = []
     values = _last_values(folder, fit.step)
+
+    def log(group: str, step: int, row: Mapping[str, float | None]) -> None:
+        for logger, (name, value) in product(loggers, row.items()):
+            if value is not None:
+                logger.add_scalar(f"{group}/{name}", value, step)
 
     def note(moment: Moment) -> None:
         row = {
@@ -164,28 +177,28 @@ def _first_rank(
         row["criterion"] = criterion(moment.loss, lam) if 0 < lam <= 1 else None
         row["epoch"] = moment.step * config.training.batch_size / len(images)
         rows.add(moment.step, row)
-        board.add(moment.step, row, "train")
+        log("train", moment.step, row)
         seen[:] = [moment]
         hooks.observe(moment)
 
     def evaluate(step: int) -> None:
-        if not hooks.evaluations:
+        if hooks.every is None:
             return
         values.update(evaluation(fit.network.encoder, fit.place.device))
         results.add(step, values)
-        board.add(step, values, "evaluation")
+        log("evaluation", step, values)
         hooks.evaluated(step, dict(values))
 
-    every = -(-fit.steps // hooks.evaluations) if hooks.evaluations else None
     try:
-        fit.run(note, evaluate, every)
+        fit.run(note, evaluate, hooks.every)
     except NonFiniteError as error:
         raise NonFiniteError(
             f"{error}. A run keeps its options: start another one, with a learning rate below"
             f" {config.training.lr:g} (--lr) and another --out"
         ) from None
     finally:
-        board.close()
+        if board is not None:
+            board.close()
     _list_skipped(images, folder, fit.place)
     files, notes = _finish(
         folder,

@@ -6,45 +6,39 @@ that was killed ends with the same weights as an undisturbed run, on one rank or
 
 from __future__ import annotations
 
-import importlib
+import copy
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
+from shiomi.lejepa.batches import DataOrder, endless, read_ahead, share
 from shiomi.lejepa.checkpoint import load_checkpoint, save_checkpoint
 from shiomi.lejepa.config import Speed, Training
 from shiomi.lejepa.counter_random import Use, key
-from shiomi.lejepa.data_order import DataOrder, share
-from shiomi.lejepa.devices import Place
+from shiomi.lejepa.devices import Place, undisturbed, uses_bf16
 from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import InputError, RunError
 from shiomi.lejepa.loss import LejepaLoss, lejepa_loss
-from shiomi.lejepa.metrics import Pace, peak_memory_mib
+from shiomi.lejepa.metrics import Logger, Pace, peak_memory_mib
 from shiomi.lejepa.nonfinite import PendingCheck, raise_if_nonfinite
-from shiomi.lejepa.schedule import learning_rate
+from shiomi.lejepa.optimisation import learning_rate, optimiser
+from shiomi.lejepa.parallel import agreed, data_parallel, last_part, load_whole, shard, whole
 from shiomi.lejepa.stopping import stop_wished
-from shiomi.lejepa.timm_models import import_timm, sync_batch_norms
 
-__all__ = ["MakeViews", "Moment", "Prepare", "Trainer", "optimiser"]
+__all__ = ["MakeViews", "Moment", "Prepare", "Trainer"]
 
 Prepare = Callable[[Sequence[int], int], Any]
 """Reads the samples of these numbers for a step; called ahead of time in a separate thread."""
 MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
 """Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
-
-_AHEAD = 2  # batches that are read while one is worked on
-# Steps between two checks of all ranks whether to stop; each check makes the GPUs wait.
-_AGREE_EVERY = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +55,6 @@ class Moment:
     samples_per_second: float
     seconds_left: float
     memory_mib: float
-
-
-def optimiser(
-    network: nn.Module, training: Training, *, fused: bool = False
-) -> torch.optim.Optimizer:
-    """Return AdamW or LARS; biases and the scales of normalisations do not decay.
-
-    Raises MissingError if LARS is asked for and timm, whose LARS it is, cannot be imported.
-    """
-    decaying = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [
-        {"params": decaying, "weight_decay": float(training.weight_decay)},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    groups = [g for g in groups if g["params"]]
-    if training.optimiser == "lars":
-        import_timm()
-        optim = importlib.import_module("timm.optim")
-        lars: torch.optim.Optimizer = optim.Lars(groups, lr=float(training.lr), momentum=0.9)
-        return lars
-    return torch.optim.AdamW(groups, lr=float(training.lr), fused=fused)
 
 
 _Part = tuple[list[int], Any]  # the samples' numbers, and the result of `prepare` for them
@@ -106,6 +78,7 @@ class Trainer:
         checkpoint_seconds: float = 60.0,
         log_every: int = 10,
         speed: Speed = Speed(),  # noqa: B008 - frozen
+        logger: Logger | None = None,
     ) -> None:
         """Prepare to train, from `checkpoint` if it exists.
 
@@ -125,6 +98,8 @@ class Trainer:
             The file to save to and go on from; None saves nothing.
         checkpoint_seconds
             Between two checkpoints. Only how much is lost by a kill depends on it.
+        logger
+            Gets `add_scalar("train/loss", value, step)` and so on, on the first rank.
 
         Raises
         ------
@@ -137,23 +112,30 @@ class Trainer:
         self.training = training
         self.steps = _steps(count, training, self.place.ranks)
         self.step = 0
-        self.network = network.to(self.place.device)
+        self._sharded = speed.shard and self.place.ranks > 1
+        if speed.recompute:
+            _recompute(network.encoder)
+        divided = shard(copy.deepcopy(network), self.place) if self._sharded else None
+        if divided is None or self.place.first:
+            network = network.to(self.place.device)
+        self.network = network  # a divided one is gathered into it for each evaluation and the end
+        self._trained = divided or network
         self._prepare: Prepare | None = prepare if callable(prepare) else None
-        self._stream: Iterable[Any] = () if callable(prepare) else prepare
+        self._batches: Iterable[Any] = () if callable(prepare) else prepare
+        self._stream: Iterator[Any] = iter(())
         self._make_views = make_views
         self._global_views = global_views
         self._order = DataOrder(count or training.batch_size, training.batch_size, training.seed)
         self._objective = training.objective
         self._checkpoint, self._seconds = checkpoint, checkpoint_seconds
-        self._log_every = log_every
-        self._optimiser = optimiser(self.network, training, fused=speed.fused)
-        if speed.recompute:
-            _recompute(self.network.encoder)
+        self._log_every, self._logger = log_every, logger
+        self._optimiser = optimiser(self._trained, training, fused=speed.fused)
         if speed.compile:
-            self.network.encoder.compile()  # in place: names of weights stay
+            self._trained.encoder.compile()  # in place: names of weights stay
         self._go_on()
-        self._parallel: nn.Module = self.network
-        self._bf16 = _bf16(training.precision, self.place.device)
+        self._parallel: nn.Module = self._trained
+        self._bf16 = uses_bf16(training.precision, self.place.device)
+        self._benchmark = speed.benchmark
 
     def run(
         self,
@@ -161,7 +143,7 @@ class Trainer:
         evaluate: Callable[[int], None] = lambda _: None,
         evaluate_every: int | None = None,
     ) -> None:
-        """Train to the end.
+        """Train to the end; each rank gives the same `evaluate_every`.
 
         `observe` is called every `log_every` steps and at the end, on every rank; `evaluate` every
         `evaluate_every` steps and at the end, on the first rank, with the network in evaluation
@@ -174,24 +156,26 @@ class Trainer:
         clock = Pace(self.step, self.steps, self.training.batch_size)
         with ExitStack() as stack:
             wish = stack.enter_context(stop_wished())
-            stack.enter_context(_undisturbed(self.place.device))
+            stack.enter_context(undisturbed(self.place.device, benchmark=self._benchmark))
             stack.enter_context(self._spread())
-            batches = stack.enter_context(self._batches())
-            self.network.train()
+            self._stream = endless(self._batches, self.step)
+            batches = stack.enter_context(read_ahead(self._read, range(self.step, self.steps)))
+            self._trained.train()
             for parts in batches:
                 loss, lr = self._work(parts)
                 self.step += 1
                 last = self.step == self.steps
                 clock.tick(self.step)
                 if last or self.step % self._log_every == 0:
-                    observe(self._moment(loss, lr, clock))
+                    self._observed(self._moment(loss, lr, clock), observe)
                 if last or (evaluate_every and self.step % evaluate_every == 0):
                     self._evaluated(evaluate)
-                stop = self._agreed(wish.made) and not last
-                if stop or last or time.monotonic() - saved >= self._seconds:
+                due = time.monotonic() - saved >= self._seconds
+                stop, due = agreed([wish.made, due], self.place, self.step)
+                if stop or last or due:
                     self.save()
                     saved = time.monotonic()
-                if stop:
+                if stop and not last:
                     raise KeyboardInterrupt
 
     @contextmanager
@@ -202,20 +186,23 @@ class Trainer:
         last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that has
         to free a tensor then waits for the GIL without end.
         """
-        self._parallel = _parallel(self.network, self.place)
+        self._parallel = data_parallel(self._trained, self.place)
         try:
             yield
         finally:
-            self._parallel = self.network
+            self._parallel = self._trained
 
     def save(self) -> None:
-        """Write the checkpoint, on the first rank."""
-        if self._checkpoint is not None and self.place.first:
-            state = {
-                "step": self.step,
-                "network": self.network.state_dict(),
-                "optimiser": self._optimiser.state_dict(),
-            }
+        """Write the checkpoint, on the first rank; a divided network is gathered by all."""
+        if self._checkpoint is None or not (self.place.first or self._sharded):
+            return
+        state = {
+            "step": self.step,
+            "network": self._trained.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+        }
+        state = whole(state)
+        if self.place.first:
             save_checkpoint(self._checkpoint, state)
 
     def _go_on(self) -> None:
@@ -230,8 +217,7 @@ class Trainer:
         if state is None:
             return
         try:
-            self.network.load_state_dict(state["network"])
-            self._optimiser.load_state_dict(state["optimiser"])
+            load_whole(self._trained, self._optimiser, state)
             self.step = int(state["step"])
         except (KeyError, RuntimeError, ValueError) as error:
             reason = str(error).split("\n", 1)[0]
@@ -240,41 +226,16 @@ class Trainer:
                 " --out"
             ) from None
 
-    @contextmanager
-    def _batches(self) -> Iterator[Iterator[_Parts]]:
-        """This rank's share of the remaining steps, read ahead in a thread."""
-
-        stream = _endless(self._stream, self.step)
-
-        def read(step: int) -> _Parts:
-            prepare = self._prepare
-            if prepare is None:
-                first = step * self.training.batch_size
-                own = list(range(first, first + self.training.batch_size))
-                return [(share(own, self.place.rank, self.place.ranks), next(stream))]
-            numbers = share(self._order(step), self.place.rank, self.place.ranks)
-            parts = [
-                share(numbers, part, self.training.accumulate)
-                for part in range(self.training.accumulate)
-            ]
-            return [(part, prepare(part, step)) for part in parts]
-
-        with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
-            todo = iter(range(self.step, self.steps))
-            ahead = [thread.submit(read, step) for step in islice(todo, _AHEAD)]
-
-            def each() -> Iterator[_Parts]:
-                while ahead:
-                    parts = ahead.pop(0).result()
-                    if (step := next(todo, None)) is not None:
-                        ahead.append(thread.submit(read, step))
-                    yield parts
-
-            try:
-                yield each()
-            finally:
-                for future in ahead:
-                    future.cancel()
+    def _read(self, step: int) -> _Parts:
+        """Return this rank's share of a step, in parts."""
+        training, place = self.training, self.place
+        if self._prepare is None:
+            first = step * training.batch_size
+            own = list(range(first, first + training.batch_size))
+            return [(share(own, place.rank, place.ranks), next(self._stream))]
+        numbers = share(self._order(step), place.rank, place.ranks)
+        parts = [share(numbers, part, training.accumulate) for part in range(training.accumulate)]
+        return [(part, self._prepare(part, step)) for part in parts]
 
     def _work(self, parts: _Parts) -> tuple[LejepaLoss, float]:
         """Do one step of the optimiser; return the loss and the learning rate."""
@@ -288,7 +249,7 @@ class Trainer:
         self._optimiser.zero_grad(set_to_none=True)
         loss = self._whole(parts[0]) if len(parts) == 1 else self._accumulated(parts)
         if training.clip is not None:
-            nn.utils.clip_grad_norm_(self.network.parameters(), float(training.clip))
+            nn.utils.clip_grad_norm_(self._trained.parameters(), float(training.clip))
         self._optimiser.step()
         return loss, lr
 
@@ -306,10 +267,10 @@ class Trainer:
         embeddings are made first without a graph, the loss is differentiated by them, and each
         part is done again to carry that gradient on (Gao et al. 2021, arXiv 2101.06983).
         """
-        buffers = [buffer.clone() for buffer in self.network.buffers()]
+        buffers = [buffer.clone() for buffer in self._trained.buffers()]
         with torch.no_grad():
-            made = [self._embed(self.network, part, i) for i, part in enumerate(parts)]
-        for buffer, before in zip(self.network.buffers(), buffers, strict=True):
+            made = [self._embed(self._trained, part, i) for i, part in enumerate(parts)]
+        for buffer, before in zip(self._trained.buffers(), buffers, strict=True):
             buffer.copy_(before)  # running means are updated once, in the second pass
         embeddings = torch.cat(made, 1).float().requires_grad_()
         loss = self._loss(embeddings)
@@ -319,12 +280,9 @@ class Trainer:
             raise RuntimeError("the loss does not depend on the embeddings")
         gradients = embeddings.grad.split([len(numbers) for numbers, _ in parts], 1)
         for i, (part, gradient) in enumerate(zip(parts, gradients, strict=True)):
-            last = i == len(parts) - 1
-            parallel = self._parallel
-            apart = isinstance(parallel, DistributedDataParallel) and not last
-            with parallel.no_sync() if apart else nullcontext():  # type: ignore[operator]
-                again = self._embed(parallel, part, i)
-                again.backward(gradient.to(again.dtype))
+            last_part(self._parallel, i == len(parts) - 1)
+            again = self._embed(self._parallel, part, i)
+            again.backward(gradient.to(again.dtype))
         return loss
 
     def _embed(self, network: nn.Module, part: _Part, number: int) -> Tensor:
@@ -361,21 +319,20 @@ class Trainer:
             memory_mib=peak_memory_mib(self.place.device),
         )
 
+    def _observed(self, moment: Moment, observe: Callable[[Moment], None]) -> None:
+        observe(moment)
+        if self._logger is not None and self.place.first:
+            for name, value in dataclasses.asdict(moment).items():
+                if name not in ("step", "steps", "seconds_left"):
+                    self._logger.add_scalar(f"train/{name}", value, moment.step)
+
     def _evaluated(self, evaluate: Callable[[int], None]) -> None:
+        if self._sharded:
+            self.network.load_state_dict(whole(self._trained.state_dict()))
         if self.place.first:
             self.network.eval()
             evaluate(self.step)
             self.network.train()
-
-    def _agreed(self, wished: bool) -> bool:
-        """Return whether all ranks stop after this step, because one of them was asked to."""
-        if self.place.ranks == 1:
-            return wished
-        if self.place.device.type != "cpu" and self.step % _AGREE_EVERY:
-            return False
-        asked = torch.tensor([float(wished)], device=self.place.device)
-        dist.all_reduce(asked)
-        return bool(asked.item() > 0)
 
 
 def _recompute(encoder: nn.Module) -> None:
@@ -386,20 +343,6 @@ def _recompute(encoder: nn.Module) -> None:
             switch(True)
             return
     raise InputError("this encoder cannot recompute activations; leave out recompute")
-
-
-def _endless(stream: Iterable[Any], skip: int) -> Iterator[Any]:
-    """Yield the batches of `stream` again and again, without the first `skip`."""
-    while True:
-        empty = True
-        for batch in stream:
-            empty = False
-            if skip > 0:
-                skip -= 1
-                continue
-            yield batch
-        if empty:
-            raise InputError("the iterable of batches gave none; give one that can begin again")
 
 
 def _steps(count: int | None, training: Training, ranks: int) -> int:
@@ -421,31 +364,3 @@ def _steps(count: int | None, training: Training, ranks: int) -> int:
             f" {training.accumulate} parts each, and SIGReg needs 2 samples; give a larger one"
         )
     return training.steps_for(count)
-
-
-def _parallel(network: nn.Module, place: Place) -> nn.Module:
-    if place.ranks == 1:
-        return network
-    if place.device.type == "cuda":
-        network = sync_batch_norms(network)
-        return DistributedDataParallel(network, device_ids=[place.device.index])
-    return DistributedDataParallel(network)
-
-
-def _bf16(precision: str, device: torch.device) -> bool:
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return precision == "bf16"
-
-
-@contextmanager
-def _undisturbed(device: torch.device) -> Iterator[None]:
-    """Use repeatable kernels; restore the caller's random state and settings afterwards."""
-    before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
-        try:
-            yield
-        finally:
-            torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = before

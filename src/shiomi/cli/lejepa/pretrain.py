@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +139,10 @@ __all__ = ["pretrain", "stopped"]
     is_flag=True,
     help="Keep fewer activations of a timm encoder; slower, in less memory.",
 )
+@click.option("--shard", is_flag=True, help="Divide weights and optimiser over the ranks (FSDP2).")
+@click.option(
+    "--benchmark", is_flag=True, help="cuDNN's fastest algorithms; going on is then not bit-exact."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option(
@@ -196,7 +201,7 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
                 cache_gib=options["cache_gib"],
                 checkpoint_seconds=options["checkpoint_seconds"],
                 evaluations=options["evaluations"],
-                speed=Speed(options["compile"], options["fused"], options["recompute"]),
+                speed=Speed(**{field.name: options[field.name] for field in fields(Speed)}),
                 progress=display.progress,
                 announce=display.say,
                 observe=display.moment,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.schedule import learning_rate
+from shiomi.lejepa.optimisation import learning_rate
 
 
 @pytest.mark.parametrize("base", [5e-4, 2e-3, 5e-3])

@@ -1,0 +1,79 @@
+"""The samples of a step, each rank's part of them, and reading ahead in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+import torch
+
+from shiomi.lejepa.counter_random import Use, key
+from shiomi.lejepa.errors import InputError
+
+__all__ = ["DataOrder", "endless", "read_ahead", "share"]
+
+_AHEAD = 2  # batches that are read while one is worked on
+_Read = TypeVar("_Read")
+
+
+class DataOrder:
+    """The samples of each step: each sample once per epoch, in an order that depends on the
+    seed."""
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        self._count, self._size, self._seed = count, batch_size, seed
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def __call__(self, step: int) -> list[int]:
+        """Return the numbers of a step's samples, over all ranks."""
+        epoch, place = divmod(step, self._count // self._size)
+        if epoch != self._epoch:
+            generator = torch.Generator().manual_seed(key(self._seed, Use.DATA_ORDER, epoch))
+            self._order = torch.randperm(self._count, generator=generator)
+            self._epoch = epoch
+        numbers: list[int] = self._order[place * self._size : (place + 1) * self._size].tolist()
+        return numbers
+
+
+def share(numbers: list[int], part: int, parts: int) -> list[int]:
+    """Return one of `parts` runs of `numbers`, as even as they can be."""
+    n = len(numbers)
+    return numbers[n * part // parts : n * (part + 1) // parts]
+
+
+def endless(stream: Iterable[Any], skip: int) -> Iterator[Any]:
+    """Yield the batches of `stream` again and again, without the first `skip`."""
+    while True:
+        empty = True
+        for batch in stream:
+            empty = False
+            if skip > 0:
+                skip -= 1
+                continue
+            yield batch
+        if empty:
+            raise InputError("the iterable of batches gave none; give one that can begin again")
+
+
+@contextmanager
+def read_ahead(read: Callable[[int], _Read], steps: Iterable[int]) -> Iterator[Iterator[_Read]]:
+    """Return what `read` gives for each of `steps`, read two steps ahead in a thread."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
+        todo = iter(steps)
+        ahead = [thread.submit(read, step) for step in islice(todo, _AHEAD)]
+
+        def each() -> Iterator[_Read]:
+            while ahead:
+                batch = ahead.pop(0).result()
+                if (step := next(todo, None)) is not None:
+                    ahead.append(thread.submit(read, step))
+                yield batch
+
+        try:
+            yield each()
+        finally:
+            for future in ahead:
+                future.cancel()

@@ -140,6 +140,36 @@ def test_no_whole_machine_within_the_budget_is_worth_more() -> None:
             assert single.best.worth <= plan.best.worth
 
 
+def test_a_whole_machine_has_the_memory_and_the_storage_asked_for() -> None:
+    machines = example_machines()
+    for least in ((64.0, 0.0), (0.0, 2000.0)):
+        plan = plan_budget(
+            900_000, USES["chat"], MODELS, shipped(), Prices(), machines, WISH, least=least
+        )
+        assert plan.left_out
+        for answer in plan.frontier:
+            assert answer.whole is not None
+            assert answer.whole.name not in plan.left_out
+            assert (answer.machine.memory_gib or 0) >= least[0]
+            assert answer.whole.storage_gb >= least[1]
+    with pytest.raises(PlanError, match="only smaller"):
+        plan_budget(
+            300_000, USES["chat"], MODELS, shipped(), Prices(), machines, WISH, least=(0.0, 9000.0)
+        )
+
+
+@pytest.mark.slow
+def test_a_24_gb_card_gets_32_gb_of_memory_unless_less_is_asked_for() -> None:
+    def memory_of(wish: Wish) -> float:
+        prices = example_prices(shipped())
+        plan = plan_budget(240_000, USES["chat"], MODELS, shipped(), prices, (), wish)
+        assert plan.best.machine.gpus[0].memory_gib == 24
+        return plan.best.machine.memory_gib or 0.0
+
+    assert memory_of(replace(WISH, memory_by_cards=True)) == 32
+    assert memory_of(WISH) == 16
+
+
 def test_too_small_a_budget_and_impossible_floors_are_refused_with_the_reason() -> None:
     with pytest.raises(PlanError, match=r"nothing usable|budget too small"):
         planned(1000)

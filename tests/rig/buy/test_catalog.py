@@ -139,3 +139,8 @@ def test_sockets_have_one_name_and_their_lanes() -> None:
     assert same_socket("sTR4") == same_socket("TR4")
     assert graphics_lanes("LGA 1151v2") == 16
     assert graphics_lanes("Socket 7") is None
+
+
+@pytest.mark.parametrize("asked", ["Ryzen 5 5500", "amd ryzen 5  5500", "5500 Ryzen 5"])
+def test_a_part_is_found_by_its_words_without_its_maker(asked: str) -> None:
+    assert shipped().find(asked).name == "AMD Ryzen 5 5500"

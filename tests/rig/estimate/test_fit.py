@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import MachineError, SettingError
-from shiomi.rig.estimate.best import best_per_use, in_order, usable
+from shiomi.rig.estimate.best import best_per_use, close_fits, in_order, usable
 from shiomi.rig.estimate.fit import (
     LADDER,
     Floor,
@@ -66,6 +66,32 @@ def test_experts_go_to_ram_where_they_do_not_fit_and_are_fast_enough_there() -> 
     assert slow is not None
     assert slow.decode is not None
     assert slow.decode.value < 10
+
+
+def test_a_near_miss_fits_with_the_experts_of_a_few_layers_in_ram() -> None:
+    known = find_model("gpt-oss-20b", MODELS)
+    close = fit_model(known, simulated("RTX 3060 12 GB"))
+    assert close is not None
+    assert not close.sure
+    runs = fit_model(known, simulated("RTX 3060 12 GB, 32 GB DDR4-3200 2ch"))
+    assert runs is not None
+    assert runs.sure
+    assert runs.place is Place.EXPERTS_IN_RAM
+    assert 0 < runs.ram_layers < 6
+
+
+def test_what_only_just_fits_is_named_with_a_context_that_surely_fits() -> None:
+    machine = simulated("RTX 3060 12 GB")
+    ordered = in_order(fit_models(MODELS, machine, floor=Floor(write=10)))
+    near = close_fits(ordered, machine, Setting())
+    assert near
+    for runs, context in near:
+        assert not runs.sure
+        if context:
+            setting = Setting(quantisation=runs.quantisation, context=context)
+            assert fits(memory(runs.model, setting).total, machine.gpus).sure
+    text = fit_text(machine, ordered, {}, Setting(), Floor(), near=near, of=len(MODELS))
+    assert near[0][0].known.name in text.partition("Just about fits")[2]
 
 
 def test_without_a_gpu_a_model_runs_from_ram_at_an_assumed_share_of_its_bandwidth() -> None:

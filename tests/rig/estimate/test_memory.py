@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ from shiomi.rig.estimate.memory import (
     weights_gib,
 )
 from shiomi.rig.estimate.setting import Place, Setting
-from shiomi.rig.machine.machine import Gpu, Vendor
+from shiomi.rig.machine.machine import Gpu, Vendor, lending
+from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.layers import read_config
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation, quantisations
@@ -155,10 +157,42 @@ def test_the_total_is_the_sum_of_its_parts() -> None:
 
 @pytest.mark.parametrize(
     ("vendor", "size", "share"),
-    [(Vendor.APPLE, 32, 2 / 3), (Vendor.APPLE, 64, 3 / 4), (Vendor.APPLE, 96, 3 / 4)],
+    [
+        (Vendor.APPLE, 32, 2 / 3),
+        (Vendor.APPLE, 64, 3 / 4),
+        (Vendor.APPLE, 96, 3 / 4),
+        (Vendor.AMD, 128, 3 / 4),
+        (Vendor.INTEL, 32, 1 / 2),
+        (Vendor.NVIDIA, 128, 0.9),
+    ],
 )
-def test_metal_gives_the_share_it_logs(vendor: Vendor, size: float, share: float) -> None:
-    assert usable_gib(gpu(size, vendor)).value == pytest.approx(size * share)
+def test_shared_memory_gives_the_share_of_its_platform(
+    vendor: Vendor, size: float, share: float
+) -> None:
+    usable = usable_gib(replace(gpu(size, vendor), unified=True))
+    assert usable.value == pytest.approx(size * share, abs=0.31)
+    assert f"shared_{vendor}" in {getattr(x, "key", "") for x in usable.basis}
+
+
+def test_the_share_that_the_driver_lends_or_the_reader_names_is_taken() -> None:
+    machine = lending(simulated("Strix Halo, 128 GB"), 0.5)
+    assert usable_gib(machine.gpus[0]).value == pytest.approx(64, abs=0.31)
+
+
+def test_experts_of_some_layers_in_ram_move_their_share_of_the_bytes() -> None:
+    model = MODELS["Qwen3-30B-A3B"]
+    half, whole = (
+        memory(
+            model,
+            Setting(
+                quantisation="Q4_K_M", context=4096, place=Place.EXPERTS_IN_RAM, ram_share=share
+            ),
+        )
+        for share in (0.5, 1.0)
+    )
+    beside = whole.host.value - half.host.value
+    assert beside == pytest.approx(half.weights.value - whole.weights.value)
+    assert beside > 5
 
 
 def test_a_card_never_gives_more_than_it_has() -> None:

@@ -11,6 +11,29 @@ from shiomi.rig.machine.simulate import simulated
 
 
 @pytest.mark.parametrize(
+    ("text", "gpu", "memory"),
+    [
+        ("RTX 3090 64GB RAM", "GeForce RTX 3090", 64),
+        ("RTX 3060 12GB 32GB RAM", "GeForce RTX 3060 12 GB", 32),
+        ("2x RTX 3090 with 64 GB DDR4-3200 2ch", "GeForce RTX 3090", 64),
+        ("RTX 3060 12GB 64GBメモリ", "GeForce RTX 3060 12 GB", 64),
+        ("Mac mini M4 16GB", "M4 10-core GPU 16 GB", 16),
+        ("Mac mini M4, 24 GB", "M4 10-core GPU 24 GB", 24),
+    ],
+)
+def test_memory_needs_no_comma_and_a_product_says_its_chip(
+    text: str, gpu: str, memory: float
+) -> None:
+    machine = simulated(text)
+    assert (machine.gpus[0].name, machine.memory_gib) == (gpu, memory)
+
+
+def test_memory_that_no_such_card_has_is_explained() -> None:
+    with pytest.raises(UnknownPartError, match="64 GB RAM"):
+        simulated("RTX 3090 64GB")
+
+
+@pytest.mark.parametrize(
     ("text", "gpus", "memory", "bandwidth"),
     [
         ("RTX 3090 x2, 64 GB", ["GeForce RTX 3090"] * 2, 64, None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +14,16 @@ from shiomi.cli.rig.machine import (
     asked_use,
     calibration_option,
     chosen_calibration,
-    chosen_machine,
     engine_options,
     language_option,
     machine_options,
     terminal_columns,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shiomi.rig.machine.machine import Machine
 
 __all__ = ["fit"]
 
@@ -55,9 +59,7 @@ _FEW = 5  # rows if no model is usable
 @json_option
 @language_option
 def fit(
-    machine_file: Path | None,
-    simulate: str | None,
-    memory_speed: float | None,
+    chosen: Callable[[], Machine],
     use: str,
     speed: float | None,
     language: str | None,
@@ -71,9 +73,9 @@ def fit(
     """Show which models run on a machine, and how fast.
 
     Each model gets the most exact format that fits and is fast enough for the use: whole on the
-    fewest GPUs, else with its experts in RAM, else run by the CPU. About 8 of 10 speeds that people
-    measured on their own machines lie within the bounds; `shiomi rig
-    measure` narrows them. Ends with 3 where no model runs.
+    fewest GPUs, else with the experts of some layers in RAM, else run by the CPU. About 8 of 10
+    speeds that people measured on their own machines lie within the bounds; `shiomi rig measure`
+    narrows them. Ends with 3 if no model runs.
 
     \b
     Examples:
@@ -81,12 +83,12 @@ def fit(
       shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
-    from shiomi.rig.estimate.best import best_per_use, in_order, usable
+    from shiomi.rig.estimate.best import best_per_use, close_fits, in_order, usable
     from shiomi.rig.estimate.fit import fit_models
     from shiomi.rig.model.known_models import known_models
     from shiomi.rig.report.fit_report import fit_json, fit_text, machine_text
 
-    machine = chosen_machine(machine_file, simulate, memory_speed)
+    machine = chosen()
     asked = asked_use(use, speed, None, options)
     setting, floor = asked.setting, asked.floor
     known = known_models(models)
@@ -107,6 +109,7 @@ def fit(
             best,
             setting,
             floor,
+            near=close_fits(runs, machine, setting),
             of=len(known),
             most=None if everything else min(_SHOWN, worth_it) or _FEW,
             language=lang,

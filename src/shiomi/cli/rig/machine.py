@@ -26,6 +26,7 @@ __all__ = [
     "chosen_calibration",
     "chosen_machine",
     "engine_options",
+    "gpu_share_option",
     "language_option",
     "machine_options",
     "terminal_columns",
@@ -36,8 +37,35 @@ _LEAST_COLUMNS = 40
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
+gpu_share_option = click.option(
+    "--gpu-share",
+    type=click.FloatRange(5, 100),
+    metavar="PERCENT",
+    help="Share of shared memory that the GPU gets (Mac, Strix Halo).  [default: by platform]",
+)
+
+
 def machine_options(command: Command) -> Command:
-    """Adds --machine, --simulate and --memory-speed."""
+    """Add --machine, --simulate, --memory-speed and --gpu-share.
+
+    The command gets `chosen`, a function that returns the machine.
+    """
+
+    @wraps(command)
+    def choosing(
+        *args: Any,
+        machine_file: Path | None,
+        simulate: str | None,
+        memory_speed: float | None,
+        gpu_share: float | None,
+        **options: Any,
+    ) -> Any:
+        def chosen() -> Machine:
+            return chosen_machine(machine_file, simulate, memory_speed, gpu_share)
+
+        return command(*args, chosen=chosen, **options)
+
+    found: Any = choosing
     for option in (
         click.option(
             "--memory-speed",
@@ -45,6 +73,7 @@ def machine_options(command: Command) -> Command:
             metavar="GB/S",
             help="Bandwidth of the system's memory, where it is not found out.",
         ),
+        gpu_share_option,
         click.option(
             "--simulate",
             metavar="PARTS",
@@ -57,8 +86,8 @@ def machine_options(command: Command) -> Command:
             help="A machine's file, as `shiomi rig detect --json` or --dump writes it.",
         ),
     ):
-        command = option(command)
-    return command
+        found = option(found)
+    return cast("Command", found)
 
 
 def engine_options(command: Command) -> Command:
@@ -147,11 +176,15 @@ def language_option(command: Command) -> Command:
 
 
 def chosen_machine(
-    machine_file: Path | None, simulate: str | None, memory_speed: float | None
+    machine_file: Path | None,
+    simulate: str | None,
+    memory_speed: float | None,
+    gpu_share: float | None = None,
 ) -> Machine:
     """Return the machine that the options name, else this machine."""
     from shiomi.rig.machine.detect import machine_of, probe
     from shiomi.rig.machine.file import read_machine
+    from shiomi.rig.machine.machine import lending
     from shiomi.rig.machine.simulate import simulated
 
     if machine_file is not None and simulate is not None:
@@ -164,6 +197,8 @@ def chosen_machine(
         machine = simulated(simulate)
     else:
         machine = machine_of(probe())
+    if gpu_share is not None:
+        machine = lending(machine, gpu_share / 100)
     if memory_speed is None:
         return machine
     unknown = tuple(x for x in machine.unknown if not _names_bandwidth(x))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ import click
 
 from shiomi.cli.exits import Exit
 from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.rig.machine import chosen_machine, language_option, machine_options
+from shiomi.cli.rig.machine import language_option, machine_options
 
 if TYPE_CHECKING:
     from shiomi.rig.estimate.measure import Measurement
-    from shiomi.rig.machine.machine import Gpu
+    from shiomi.rig.machine.machine import Gpu, Machine
 
 __all__ = ["measure"]
 
@@ -59,9 +59,7 @@ def measure(
     out: Path | None,
     share: Path | None,
     engine: str,
-    machine_file: Path | None,
-    simulate: str | None,
-    memory_speed: float | None,
+    chosen: Callable[[], Machine],
     json: bool,
     lang: str,
 ) -> None:
@@ -93,8 +91,8 @@ def measure(
     from shiomi.rig.report.wording import say
 
     known = find_model(model, known_models())
-    chosen = quantisation or known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]
-    machine = chosen_machine(machine_file, simulate, memory_speed)
+    form = quantisation or known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]
+    machine = chosen()
     with open_endpoint(url) as endpoint:
         found = measured(endpoint, model=served_as, prompt=prompt, write=write, runs=runs)
     lines: dict[str, dict[str, str]] = {
@@ -115,7 +113,7 @@ def measure(
         for key, slots in {} if json else (lines | {"no_gpu": {}}).items():
             echo(say(lang, "measure", key, slots))
         raise click.exceptions.Exit(Exit.PARTLY)
-    setting = Setting(quantisation=chosen, gpus=gpus)
+    setting = Setting(quantisation=form, gpus=gpus)
     calibration = calibrate(found, known.model, machine, setting)
     document = calibration_json(calibration)
     if out is not None:
@@ -125,14 +123,14 @@ def measure(
             raise click.ClickException(f"{out} cannot be written: {error.strerror}") from None
     if share is not None:
         used = machine.gpus if gpus is None else machine.gpus[:gpus]
-        _share(share, found, used, f"{known.name}", chosen, engine)
+        _share(share, found, used, f"{known.name}", form, engine)
     if json:
         as_json({"measured": found, "calibration": document})
         return
     depth = found.prompt_tokens + found.written_tokens // 2
     estimate = decode_speed(known.model, machine, replace(setting, context=depth))
     lines["against"] = {
-        "model": f"{known.name} {chosen}",
+        "model": f"{known.name} {form}",
         "estimate": figure(estimate.value),
         "factor": f"{calibration.decode:.2f}",
     }

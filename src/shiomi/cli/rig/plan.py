@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +11,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.rig.machine import asked_use, engine_options, language_option
-from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
+from shiomi.cli.rig.machine import (
+    asked_use,
+    engine_options,
+    gpu_share_option,
+    language_option,
+)
+from shiomi.cli.rig.planning import (
+    Amount,
+    Money,
+    price_options,
+    priced,
+    show_plans,
+    wish_of,
+    wish_options,
+    wished,
+)
 
 if TYPE_CHECKING:
     from shiomi.rig.buy.budget import Answer, BudgetPlan, Running
-    from shiomi.rig.buy.wish import Wish
     from shiomi.rig.errors import PlanError
     from shiomi.rig.estimate.use import Use
 
@@ -25,30 +37,15 @@ __all__ = ["plan"]
 
 _ENGINE = ("engine", "micro_batch", "tensor_split", "speculation")
 _KWH = {"JPY": 31.0, "USD": 0.17}
+_DOLLARS_BELOW = 20_000  # yen, which buy no machine
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-
-
-class _Amount(click.ParamType):  # type: ignore[type-arg]  # not generic when it runs
-    """An amount of money: 300000, 300,000, ¥300,000, $2500 or 30万."""
-
-    name = "amount"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        text = unicodedata.normalize("NFKC", str(value)).strip().lstrip("¥$").rstrip("円")
-        scale = 10_000 if text.endswith("万") else 1
-        try:
-            return float(text.rstrip("万").replace(",", "")) * scale
-        except ValueError:
-            self.fail(f"{value!r} is not an amount such as 300000 or 30万", param, ctx)
 
 
 @click.command()
 @click.option(
     "--budget",
     "budgets",
-    type=_Amount(),
+    type=Amount(),
     multiple=True,
     required=True,
     help="What may be spent; with --model, several give the front of money against speed.",
@@ -63,9 +60,7 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]  # not generic when it
 @click.option(
     "--currency",
     type=click.Choice(["JPY", "USD"], case_sensitive=False),
-    default="JPY",
-    show_default=True,
-    help="Currency of the budget and the prices.",
+    help="Of the budget and the prices.  [default: JPY; USD for a budget such as $1000]",
 )
 @click.option("--write", type=float, help="Slowest usable writing, tok/s.  [default: by use]")
 @click.option("--read", type=float, help="Slowest usable reading, tok/s.  [default: by use]")
@@ -76,15 +71,16 @@ class _Amount(click.ParamType):  # type: ignore[type-arg]  # not generic when it
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the answers for every budget as a page; works without --model.",
 )
+@gpu_share_option
 @engine_options
 @wish_options
 @price_options
 @json_option
 @language_option
 def plan(
-    budgets: tuple[float, ...],
+    budgets: tuple[Money, ...],
     use: str,
-    currency: str,
+    currency: str | None,
     write: float | None,
     read: float | None,
     machines: Path | None,
@@ -109,24 +105,28 @@ def plan(
     \b
     Examples:
       shiomi rig plan --budget 300000
-      shiomi rig plan --budget 2500 --currency USD --use code --no-used
+      shiomi rig plan --budget '$2500' --use code --no-used
       shiomi rig plan --budget 300000 --model qwen3:32b --prices prices.csv
     """
     if html is not None and options["model"] is None:
         raise click.UsageError("--html works with --model only; use --page")
     if page is not None and options["model"] is not None:
         raise click.UsageError("--page works without --model only; use --html")
+    currency = currency or next((x.currency for x in budgets if x.currency), "JPY")
+    if any(x.currency not in (None, currency) for x in budgets):
+        raise click.UsageError("the budgets and --currency name different currencies")
+    amounts = tuple(x.amount for x in budgets)
     if options["model"] is None:
         if len(budgets) > 1:
             raise click.UsageError("several budgets need --model; one budget prints the frontier")
         asked = asked_use(use, write, read, options)
         _budget_first(
-            budgets[0], asked, currency, machines, quality, page, prices, json, lang, options
+            amounts[0], asked, currency, machines, quality, page, prices, json, lang, options
         )
         return
     if currency != "JPY":
-        raise click.UsageError("--currency USD works without --model only")
-    _for_model(budgets, prices, html, json, lang, options)
+        raise click.UsageError("a budget in USD works without --model only")
+    _for_model(amounts, prices, html, json, lang, options)
 
 
 def _budget_first(
@@ -144,7 +144,9 @@ def _budget_first(
     from shiomi.rig.buy.budget import Running, plan_budget
     from shiomi.rig.buy.catalog import load_catalog
     from shiomi.rig.buy.prices import MOST_YEN, example_prices, read_prices
-    from shiomi.rig.buy.whole import example_machines, read_machines
+    from shiomi.rig.buy.whole import example_machines, lent, read_machines
+    from shiomi.rig.errors import PlanError
+    from shiomi.rig.message import reason
     from shiomi.rig.model.known_models import known_models
     from shiomi.rig.model.quality import quality_table, read_quality
     from shiomi.rig.report.budget_report import budget_json, budget_text
@@ -152,6 +154,8 @@ def _budget_first(
 
     if not 0 < budget <= MOST_YEN:
         raise click.UsageError(f"--budget must be > 0 and at most {MOST_YEN:,}, got {budget:g}")
+    if currency == "JPY" and budget < _DOLLARS_BELOW:
+        raise PlanError(reason("perhaps_dollars", budget=f"{budget:,.0f}"))
     catalog = load_catalog(options["folder"])
     today = datetime.date.today()  # noqa: DTZ011 - the local day
     offers = (
@@ -162,11 +166,14 @@ def _budget_first(
     for line in offers.refused:
         echo(f"left out: {line}", err=True)
     sold = example_machines(currency) if machines is None else read_machines(machines, currency)
+    if (share := options["gpu_share"]) is not None:
+        sold = [lent(x, share / 100) for x in sold]
+    asked_for = wish_of(options, 16.0, 4, memory_by_cards=options["memory"] is None)
+    least = (options["memory"] or 0.0, options["storage"] or 0.0)
     scores = quality_table() if quality is None else read_quality(quality)
     models = known_models()
 
     def search(amount: float, asked: Use, used: bool) -> BudgetPlan:
-        wish = replace(_wish(options), used=used)
         return plan_budget(
             int(amount),
             asked,
@@ -174,9 +181,10 @@ def _budget_first(
             catalog,
             offers,
             sold,
-            wish,
+            replace(asked_for, used=used),
             quality=scores,
             currency=currency,
+            least=least,
         )
 
     found = search(budget, use, not options["no_used"])
@@ -229,21 +237,6 @@ def _write_page(
         raise click.ClickException(f"{page} cannot be written: {error.strerror}") from None
 
 
-def _wish(options: dict[str, Any]) -> Wish:
-    from shiomi.rig.buy.wattage import Circuit
-    from shiomi.rig.buy.wish import Wish
-
-    return Wish(
-        memory_gb=16.0 if options["memory"] is None else options["memory"],
-        storage_gb=options["storage"],
-        most_gpus=4 if options["most_gpus"] is None else options["most_gpus"],
-        shared_layers=options["shared_layers"],
-        used=not options["no_used"],
-        allow_unknown=options["allow_unknown"],
-        circuit=Circuit(volts=options["volts"], amps=options["amps"]),
-    )
-
-
 def _for_model(
     budgets: tuple[float, ...],
     prices: Path | None,
@@ -256,6 +249,7 @@ def _for_model(
     from shiomi.rig.buy.gpu_speeds import gpu_speeds
 
     engine = {name: options.pop(name) for name in _ENGINE}
+    del options["gpu_share"]
     asked = wished(**options)
     asked = replace(asked, setting=replace(asked.setting, **engine))
     speeds = gpu_speeds(asked.known, asked.setting)

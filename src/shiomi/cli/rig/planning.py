@@ -4,10 +4,12 @@ prices."""
 from __future__ import annotations
 
 import datetime
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -22,9 +24,52 @@ if TYPE_CHECKING:
     from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.model.known_models import KnownModel
 
-__all__ = ["Wished", "price_options", "priced", "show_plans", "wish_options", "wished"]
+__all__ = [
+    "Amount",
+    "Money",
+    "Wished",
+    "price_options",
+    "priced",
+    "show_plans",
+    "wish_of",
+    "wish_options",
+    "wished",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Money(NamedTuple):
+    """An amount and its currency; None if it was not said."""
+
+    amount: float
+    currency: str | None
+
+
+class Amount(click.ParamType):  # type: ignore[type-arg]  # not generic when it runs
+    """An amount of money: 300000, 300,000, ¥300,000, 30万 or $2500."""
+
+    name = "amount"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Money:
+        """Return the amount with its currency."""
+        text = unicodedata.normalize("NFKC", str(value)).strip().upper()
+        found = _MONEY.fullmatch(text)
+        if found is None:
+            self.fail(f"{value!r} is not an amount such as 300000, 30万 or $2500", param, ctx)
+        words = found["before"] + found["after"]
+        currency = "USD" if {"$", "USD", "ドル"} & {found["before"], found["after"]} else None
+        scale = 10_000 if found["man"] else 1
+        amount = float(found["number"].replace(",", "")) * scale
+        return Money(amount, currency or ("JPY" if words else None))
+
+
+_MONEY = re.compile(
+    r"(?P<before>[¥$]|USD|JPY|) *(?P<number>-?[\d,]*\.?\d+(?:E\d+)?|NAN) *(?P<man>万?)"
+    r" *(?P<after>円|ドル|USD|JPY|)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +103,14 @@ def wish_options(command: Command) -> Command:
             "--shared-layers", is_flag=True, help="Several cards share each layer and need lanes."
         ),
         click.option("--most-gpus", type=int, help="Graphics cards at most.  [default: 2, or 4]"),
-        click.option("--memory", type=float, help="GB of memory at least.  [default: 32, or 16]"),
-        click.option("--storage", default=1000.0, show_default=True, help="GB of SSD at least."),
+        click.option(
+            "--memory",
+            type=float,
+            help="GB of memory at least.  [default: 32; 16 beside cards of up to 16 GB]",
+        ),
+        click.option(
+            "--storage", type=float, help="GB of SSD at least.  [default: 1000 in a build]"
+        ),
         click.option("--quantisation", help="Format of the weights.  [default: Q4_K_M or its own]"),
         click.option("--users", default=1, show_default=True, help="Users at the same time."),
         click.option("--context", type=int, help="Tokens of context, per user.  [default: 8192]"),
@@ -87,43 +138,41 @@ def price_options(command: Command) -> Command:
     return command
 
 
-def wished(
-    *,
-    model: str | None,
-    context: int | None,
-    users: int,
-    quantisation: str | None,
-    storage: float,
-    memory: float | None,
-    most_gpus: int | None,
-    shared_layers: bool,
-    allow_unknown: bool,
-    no_used: bool,
-    amps: float,
-    volts: float,
-    folder: Path | None,
-) -> Wished:
-    """Resolve the names in the options."""
-    from shiomi.rig.buy.catalog import load_catalog
+def wish_of(
+    options: dict[str, Any], memory: float, cards: int, *, memory_by_cards: bool = False
+) -> Wish:
+    """Return the requirements in the options; `memory` and `cards` are the defaults."""
     from shiomi.rig.buy.wattage import Circuit
     from shiomi.rig.buy.wish import Wish
+
+    return Wish(
+        memory_gb=memory if options["memory"] is None else options["memory"],
+        storage_gb=1000.0 if options["storage"] is None else options["storage"],
+        most_gpus=cards if options["most_gpus"] is None else options["most_gpus"],
+        shared_layers=options["shared_layers"],
+        used=not options["no_used"],
+        allow_unknown=options["allow_unknown"],
+        memory_by_cards=memory_by_cards,
+        circuit=Circuit(volts=options["volts"], amps=options["amps"]),
+    )
+
+
+def wished(**options: Any) -> Wished:
+    """Resolve the names in the options."""
+    from shiomi.rig.buy.catalog import load_catalog
     from shiomi.rig.estimate.setting import Setting
     from shiomi.rig.model.known_models import find_model, known_models
 
-    wish = Wish(
-        memory_gb=32.0 if memory is None else memory,
-        storage_gb=storage,
-        most_gpus=2 if most_gpus is None else most_gpus,
-        shared_layers=shared_layers,
-        used=not no_used,
-        allow_unknown=allow_unknown,
-        circuit=Circuit(volts=volts, amps=amps),
-    )
-    if model is None:
+    wish = wish_of(options, 32.0, 2)
+    if options["model"] is None:
         raise click.UsageError("--model is required here; `shiomi rig plan` works without one")
-    known = find_model(model, known_models())
-    setting = Setting(context=context or 8192, users=users, quantisation=quantisation)
-    return Wished(known, setting, wish, load_catalog(folder))
+    known = find_model(options["model"], known_models())
+    setting = Setting(
+        context=options["context"] or 8192,
+        users=options["users"],
+        quantisation=options["quantisation"],
+    )
+    return Wished(known, setting, wish, load_catalog(options["folder"]))
 
 
 def priced(file: Path | None, asked: Wished) -> Prices:

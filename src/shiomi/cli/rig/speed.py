@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,11 +12,15 @@ from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import (
     calibration_option,
     chosen_calibration,
-    chosen_machine,
     engine_options,
     language_option,
     machine_options,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shiomi.rig.machine.machine import Machine
 
 __all__ = ["speed"]
 
@@ -29,6 +34,7 @@ __all__ = ["speed"]
 @click.option("--prompt", default=512, show_default=True, help="Tokens of the prompt to be read.")
 @click.option("--gpus", type=int, help="How many of the machine's GPUs.  [default: all]")
 @click.option("--experts-in-ram", is_flag=True, help="As llama.cpp's --cpu-moe.")
+@click.option("--n-cpu-moe", type=int, help="Experts of so many layers in RAM, as llama.cpp's.")
 @engine_options
 @click.option("--kv-dtype", default="f16", show_default=True, help="Type of the caches, as q8_0.")
 @click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
@@ -37,15 +43,14 @@ __all__ = ["speed"]
 @language_option
 def speed(
     model: str,
-    machine_file: Path | None,
-    simulate: str | None,
-    memory_speed: float | None,
+    chosen: Callable[[], Machine],
     quantisation: str | None,
     context: int,
     users: int,
     prompt: int,
     gpus: int | None,
     experts_in_ram: bool,
+    n_cpu_moe: int | None,
     kv_dtype: str,
     engine: str,
     micro_batch: int,
@@ -76,7 +81,14 @@ def speed(
     from shiomi.rig.report.estimates_report import estimates_json, estimates_text
 
     known = find_model(model, known_models())
-    machine = chosen_machine(machine_file, simulate, memory_speed)
+    machine = chosen()
+    layers = sum(bool(x.experts) for x in known.model.layers)
+    if n_cpu_moe is not None and not 1 <= n_cpu_moe <= layers:
+        raise click.UsageError(
+            f"--n-cpu-moe must be 1 to {layers}, the layers with experts, got {n_cpu_moe}"
+            if layers
+            else f"{known.name} has no experts, so --n-cpu-moe cannot be used"
+        )
     usual = known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]
     setting = Setting(
         quantisation=quantisation or usual,
@@ -84,7 +96,8 @@ def speed(
         users=users,
         prompt=prompt,
         gpus=gpus,
-        place=Place.EXPERTS_IN_RAM if experts_in_ram else Place.GPU,
+        place=Place.EXPERTS_IN_RAM if experts_in_ram or n_cpu_moe else Place.GPU,
+        ram_share=n_cpu_moe / layers if n_cpu_moe else 1.0,
         engine=engine,
         kv_dtype=kv_dtype,
         micro_batch=micro_batch,

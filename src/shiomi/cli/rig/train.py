@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.rig.machine import chosen_machine, language_option, machine_options
+from shiomi.cli.rig.machine import language_option, machine_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shiomi.rig.machine.machine import Machine
 
 __all__ = ["train"]
 
@@ -25,9 +30,7 @@ __all__ = ["train"]
 @language_option
 def train(
     encoders: tuple[str, ...],
-    machine_file: Path | None,
-    simulate: str | None,
-    memory_speed: float | None,
+    chosen: Callable[[], Machine],
     images: int,
     epochs: int,
     large_views: int,
@@ -52,7 +55,7 @@ def train(
     from shiomi.rig.estimate.training import Views
     from shiomi.rig.report.training_report import training_json, training_rows, training_text
 
-    machine = chosen_machine(machine_file, simulate, memory_speed)
+    machine = chosen()
     gpu, rows = training_rows(
         machine,
         images=images,

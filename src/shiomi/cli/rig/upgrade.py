@@ -9,13 +9,21 @@ import click
 
 from shiomi.cli.output import json_option
 from shiomi.cli.rig.machine import language_option
-from shiomi.cli.rig.planning import price_options, priced, show_plans, wish_options, wished
+from shiomi.cli.rig.planning import (
+    Amount,
+    Money,
+    price_options,
+    priced,
+    show_plans,
+    wish_options,
+    wished,
+)
 
 __all__ = ["upgrade"]
 
 
 @click.command()
-@click.option("--budget", type=float, required=True, help="Yen that may be spent.")
+@click.option("--budget", type=Amount(), required=True, help="Yen that may be spent.")
 @click.option(
     "--have",
     multiple=True,
@@ -27,7 +35,7 @@ __all__ = ["upgrade"]
 @json_option
 @language_option
 def upgrade(
-    budget: float,
+    budget: Money,
     have: tuple[str, ...],
     prices: Path | None,
     html: Path | None,
@@ -50,9 +58,11 @@ def upgrade(
     from shiomi.rig.buy.gpu_speeds import gpu_speeds
     from shiomi.rig.buy.parts import Build
 
+    if budget.currency == "USD":
+        raise click.UsageError("--budget of upgrade is in yen, as the prices of the file")
     asked = wished(**options)
     speeds = gpu_speeds(asked.known, asked.setting)
     own = Build.of(asked.catalog.find(name) for name in have)
     offers = priced(prices, asked)
-    found = upgraded(own, budget, asked.wish, asked.catalog, offers, speed=speeds)
+    found = upgraded(own, budget.amount, asked.wish, asked.catalog, offers, speed=speeds)
     show_plans([found], [], html=html, json=json, lang=lang)

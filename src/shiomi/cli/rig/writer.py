@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,10 +11,14 @@ from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.rig.machine import (
     calibration_option,
     chosen_calibration,
-    chosen_machine,
     language_option,
     machine_options,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shiomi.rig.machine.machine import Machine
 
 __all__ = ["writer"]
 
@@ -30,9 +35,7 @@ __all__ = ["writer"]
 @json_option
 @language_option
 def writer(
-    machine_file: Path | None,
-    simulate: str | None,
-    memory_speed: float | None,
+    chosen: Callable[[], Machine],
     language: str,
     deadline: float,
     requests: int,
@@ -58,7 +61,7 @@ def writer(
     from shiomi.rig.report.writer_report import writers_json, writers_text
 
     found = pick_writer(
-        chosen_machine(machine_file, simulate, memory_speed),
+        chosen(),
         language,
         deadline * 60,
         work=Work(requests, prompt_tokens, answer_tokens),

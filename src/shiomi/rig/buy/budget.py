@@ -22,7 +22,8 @@ from shiomi.rig.buy.parts import Build, Category, GraphicsCard, MemoryKit
 from shiomi.rig.buy.prices import Condition, Prices
 from shiomi.rig.buy.whole import WholeMachine
 from shiomi.rig.buy.wish import Wish
-from shiomi.rig.errors import PlanError
+from shiomi.rig.errors import MachineError, PlanError
+from shiomi.rig.estimate.power import wall_watts
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.use import Capability, Use, best_for, capability
 from shiomi.rig.machine.gpus import find_gpu
@@ -82,6 +83,7 @@ class BudgetPlan:
     proven: bool
     tried: int  # pairs of cards and memory, and whole machines
     seconds: float
+    left_out: tuple[str, ...] = ()  # whole machines with less memory or storage than asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,12 @@ def plan_budget(
     *,
     quality: Quality | None = None,
     currency: str = "JPY",
+    least: tuple[float, float] = (0.0, 0.0),
     clock: Callable[[], float] = time.monotonic,
 ) -> BudgetPlan:
     """Return the machine that is worth most within the budget.
 
+    `least`: GB of memory and of storage that a whole machine must have.
     Raises PlanError with the reason if no machine makes any model usable.
     """
     start = clock()
@@ -124,14 +128,19 @@ def plan_budget(
         raise PlanError(reason("no_model_for_use", use=use.name))
     limit = int(budget * MORE)
     search = _Search(use, table, ranked, limit)
+    left_out = []
     for whole in machines:
-        if whole.price <= limit and (wish.used or whole.condition is not Condition.USED):
+        if whole.price > limit or (whole.condition is Condition.USED and not wish.used):
+            continue
+        if (whole.machine.memory_gib or 0.0) < least[0] or whole.storage_gb < least[1]:
+            left_out.append(whole.name)
+        else:
             search.whole(whole)
     if prices.offers:
         search.parts(wish, catalog, prices)
     within = [x for x in search.found if x.price <= budget]
     if not within:
-        raise _nothing(search, budget, currency)
+        raise _nothing(search, budget, currency, left_out)
     best = max(within, key=lambda x: (x.worth, -x.price))
     better = [x for x in search.found if x.worth > best.worth]
     return BudgetPlan(
@@ -144,10 +153,11 @@ def plan_budget(
         proven=search.proven,
         tried=search.tried,
         seconds=clock() - start,
+        left_out=tuple(left_out),
     )
 
 
-def _nothing(search: _Search, budget: int, currency: str) -> PlanError:
+def _nothing(search: _Search, budget: int, currency: str, left_out: Sequence[str]) -> PlanError:
     cheapest = min((x.price for x in search.found), default=None)
     if cheapest is not None:
         return PlanError(
@@ -158,6 +168,10 @@ def _nothing(search: _Search, budget: int, currency: str) -> PlanError:
                 currency=currency,
             )
         )
+    if search.lacking is not None:
+        return search.lacking
+    if left_out:
+        return PlanError(reason("only_smaller", machines="; ".join(left_out)))
     return PlanError(reason("nothing_usable", budget=f"{budget:,}", use=search.use.name))
 
 
@@ -182,20 +196,24 @@ class _Search:
         self.found: list[Answer] = []
         self.proven = True
         self.tried = 0
+        self.lacking: PlanError | None = None  # why no build can be made at all
 
     def whole(self, whole: WholeMachine) -> None:
         """Add a whole machine if a model is usable on it."""
         self.tried += 1
         best = best_for(self.ranked, whole.machine, self.use, self.quality)
         if best is not None:
+            load = _load_watts(whole.machine, whole.load_w)
             self.found.append(
-                Answer(whole.machine, best, whole.price, whole.idle_w, whole.load_w, whole=whole)
+                Answer(whole.machine, best, whole.price, whole.idle_w, load, whole=whole)
             )
 
     def parts(self, wish: Wish, catalog: Catalog, prices: Prices) -> None:
         """Add the cheapest build around each pair of cards and memory that may be worth it."""
-        problem = _problem(wish, catalog, prices)
-        if problem is None:
+        try:
+            problem = _problem(wish, catalog, prices)
+        except PlanError as error:  # whole machines may still do
+            self.lacking = error
             return
         for pair in self._pairs(problem, catalog):
             self.tried += 1
@@ -225,12 +243,16 @@ class _Search:
                 continue
             for place, memory in enumerate(problem.kept):
                 least = cards.price + memory.price + rest
-                if memory.category is Category.MEMORY and least <= self.limit:
-                    pairs.append(_Pair(index, place, least, _machine(cards, memory, sizes)))
+                if memory.category is not Category.MEMORY or least > self.limit:
+                    continue
+                machine = _machine(cards, memory, sizes)
+                vram = sum(x.memory_gib for x in machine.gpus)
+                if _memory(memory)[0] >= problem.wish.memory_beside(vram):
+                    pairs.append(_Pair(index, place, least, machine))
         return sorted(pairs, key=lambda x: (x.least, x.cards, x.memory))
 
 
-def _problem(wish: Wish, catalog: Catalog, prices: Prices) -> Problem | None:
+def _problem(wish: Wish, catalog: Catalog, prices: Prices) -> Problem:
     """Return the builds that can be made, with cards and memory that differ kept apart."""
     sizes = memory_sizes(catalog.of(GraphicsCard))
 
@@ -251,8 +273,6 @@ def _problem(wish: Wish, catalog: Catalog, prices: Prices) -> Problem | None:
     choices.candidates[Category.MEMORY] = [
         replace(x, worth=_memory(x)) for x in choices.candidates[Category.MEMORY]
     ]
-    if any(not found for found in choices.candidates.values()):
-        return None
     return Problem.prepare(choices, wish)
 
 
@@ -281,6 +301,14 @@ def _machine(cards: Candidate, memory: Candidate, sizes: dict[str, set[float]]) 
     )
 
 
+def _load_watts(machine: Machine, otherwise: float) -> float:
+    """Return the watts at the wall while a model writes, as `speed` prints them."""
+    try:
+        return wall_watts(machine).value
+    except MachineError:  # the power of the chip is not known
+        return otherwise
+
+
 def _answer(
     problem: Problem, picked: Sequence[Candidate], machine: Machine, best: Capability
 ) -> Answer:
@@ -297,7 +325,7 @@ def _answer(
         capability=best,
         price=sum(line.price for line in lines),
         idle_w=base + each * len(machine.gpus),
-        load_w=build_watts(build),
+        load_w=_load_watts(machine, build_watts(build)),
         lines=lines,
         checks=tuple(checks),
     )

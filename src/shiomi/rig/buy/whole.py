@@ -9,19 +9,22 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 from shiomi.rig.buy.prices import MOST_YEN, Condition
 from shiomi.rig.errors import PriceError, RigError
 from shiomi.rig.machine.gpus import find_gpu
-from shiomi.rig.machine.machine import Machine
+from shiomi.rig.machine.machine import Machine, lending
 from shiomi.rig.tables import table_text
 
-__all__ = ["WholeMachine", "example_machines", "read_machines"]
+__all__ = ["WholeMachine", "example_machines", "lent", "read_machines"]
 
-_COLUMNS = ("name", "gpu", "memory_gb", "condition", "date", "idle_w", "load_w", "noise", "source")
+_COLUMNS = (
+    "name", "gpu", "memory_gb", "storage_gb", "condition", "date", "idle_w", "load_w", "noise",
+    "source",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class WholeMachine:
 
     machine: Machine
     price: int
+    storage_gb: float
     condition: Condition
     date: datetime.date
     idle_w: float
@@ -69,13 +73,21 @@ def _machines(file: TextIO, name: str, currency: str) -> list[WholeMachine]:
 def _machine(row: dict[str, str], column: str, where: str) -> WholeMachine:
     try:
         gpu = find_gpu(row["gpu"])
-        memory = float(row["memory_gb"])
+        memory, storage = float(row["memory_gb"]), float(row["storage_gb"])
         price = int(row[column])
         idle, load = float(row["idle_w"]), float(row["load_w"])
         date, condition = datetime.date.fromisoformat(row["date"]), Condition(row["condition"])
     except (TypeError, ValueError, RigError) as error:
         raise PriceError(f"{where}: {error}") from error
-    if not (0 < price <= MOST_YEN and 1 <= memory <= 65_536 and 0 <= idle <= load <= 5000):
-        raise PriceError(f"{where}: price, memory or watts are out of range")
+    sizes = 1 <= memory <= 65_536 and 1 <= storage <= 1e6
+    if not (0 < price <= MOST_YEN and sizes and 0 <= idle <= load <= 5000):
+        raise PriceError(f"{where}: price, memory, storage or watts are out of range")
     machine = Machine(row["name"], (gpu,), memory, gpu.bandwidth_gb_s)
-    return WholeMachine(machine, price, condition, date, idle, load, row["noise"], row["source"])
+    return WholeMachine(
+        machine, price, storage, condition, date, idle, load, row["noise"], row["source"]
+    )
+
+
+def lent(whole: WholeMachine, share: float) -> WholeMachine:
+    """Return the machine with this share of its memory lent to the GPU."""
+    return replace(whole, machine=lending(whole.machine, share))

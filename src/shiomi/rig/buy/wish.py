@@ -33,8 +33,17 @@ class Wish:
     most_gpus: int = 2
     shared_layers: bool = False  # several cards work on each layer together and need lanes
     used: bool = True  # used parts may be taken
+    memory_by_cards: bool = False  # 32 GB with cards of more than 16 GiB together
     allow_unknown: bool = False  # parts with incomplete catalogue rows may be taken
     circuit: Circuit = field(default_factory=Circuit)
+
+    def memory_beside(self, vram_gib: float) -> float:
+        """Return the GB of memory that a build with these cards needs at least.
+
+        Guides recommend 32 GB with a 24 GB card: a model's file is read through the memory, and the
+        system and a browser need some of it.
+        """
+        return max(self.memory_gb, 32.0 if self.memory_by_cards and vram_gib > 16 else 0.0)
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -8,15 +8,21 @@ or that may not fit, come last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from shiomi.rig.estimate.coefficients import Calibration
-from shiomi.rig.estimate.fit import Runs
+from shiomi.rig.estimate.fit import Runs, longest_context
+from shiomi.rig.estimate.memory import fits, memory
+from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.use import USES, Use, best_for, capability, worth
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quality import Quality, quality_table
 
-__all__ = ["best_per_use", "in_order", "usable"]
+__all__ = ["best_per_use", "close_fits", "in_order", "usable"]
+
+_MOST_CLOSE = 3
+LEAST_USEFUL = 2048  # tokens of context
 
 
 def usable(runs: Runs) -> bool:
@@ -39,6 +45,30 @@ def in_order(
             x.known.name,
         ),
     )
+
+
+def close_fits(
+    ordered: Sequence[Runs], machine: Machine, setting: Setting
+) -> list[tuple[Runs, int]]:
+    """Return the best runs that are fast but may not fit, each with a context that surely fits.
+
+    `ordered` is from `in_order`. The context is 0 if none of at least LEAST_USEFUL tokens does.
+    """
+    found = []
+    for runs in [x for x in ordered if x.fast and not x.sure and x.place is Place.GPU][
+        :_MOST_CLOSE
+    ]:
+
+        def surely(context: int, runs: Runs = runs) -> bool:
+            asked = replace(
+                setting, quantisation=runs.quantisation, gpus=runs.gpus, context=context
+            )
+            judged = fits(memory(runs.model, asked).total, machine.gpus[: runs.gpus])
+            return judged.fits and judged.sure
+
+        context = longest_context(surely, setting.context)
+        found.append((runs, context if context >= LEAST_USEFUL else 0))
+    return found
 
 
 def best_per_use(

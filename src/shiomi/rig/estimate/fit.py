@@ -1,8 +1,8 @@
 """The models that run on a machine: their format, place, speed and context.
 
 Each model is tried in this order: whole on the fewest GPUs that hold it in four bits or more; with
-its experts in the system's memory, if that is fast enough; in fewer bits; whole in the system's
-memory.
+the experts of as few layers as possible in the system's memory, if that is fast enough; in fewer
+bits; whole in the system's memory.
 Of the formats that fit, the most exact one that meets the target speed is used, else the fastest.
 """
 
@@ -39,8 +39,9 @@ __all__ = [
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
-SYSTEM_GIB = 2.0  # GiB of the system's memory for everything else
-SYSTEM_SHARE = 0.1
+# GiB of the system's memory for everything else, a desktop and a browser, in small machines less.
+SYSTEM_GIB = 4.0
+SYSTEM_SHARES = (0.1, 0.25)  # besides SYSTEM_GIB, and the most instead of it
 # Bits per weight of the layers; smaller formats lose too much quality for most people.
 EXACT_BITS = 4.0
 
@@ -80,13 +81,15 @@ class Runs:
     prefill: Estimate | None  # tok/s
     context: int  # tokens of each user that fit, at most what it was trained for
     note: Text = ""  # why a speed is not known
+    ram_layers: int = 0  # layers whose experts are in RAM; llama.cpp --n-cpu-moe
 
 
 def usable_ram_gib(machine: Machine) -> float:
     """GiB of the system's memory that a model may take; 0 where its size is not known."""
     if machine.memory_gib is None:
         return 0.0
-    return max(0.0, machine.memory_gib * (1 - SYSTEM_SHARE) - SYSTEM_GIB)
+    beside, most = SYSTEM_SHARES
+    return machine.memory_gib * (1 - beside) - min(SYSTEM_GIB, most * machine.memory_gib)
 
 
 def fit_models(
@@ -130,15 +133,18 @@ def fit_model(
     formats = _formats(known, setting)
     exact = [x for x in formats if find_quantisation(x).dense_bits >= EXACT_BITS]
     rest = [x for x in formats if x not in exact]
-    for count in range(1, len(machine.gpus) + 1):
-        if whole := task.best(exact, Place.GPU, count):
-            return whole
+    counts = range(1, len(machine.gpus) + 1)
+    whole = next(filter(None, (task.best(exact, Place.GPU, x) for x in counts)), None)
     shared = bool(machine.gpus) and machine.gpus[0].unified  # the system's memory is the GPU's
     mixture = any(layer.experts for layer in known.model.layers)
     beside = bool(machine.gpus) and mixture and not shared
+    if whole and (whole.sure or not beside):
+        return whole
     fallback = task.best(exact, Place.EXPERTS_IN_RAM, len(machine.gpus)) if beside else None
-    if fallback and fallback.fast:
+    if fallback and fallback.fast and (fallback.sure or not whole):
         return fallback
+    if whole:
+        return whole
     if machine.gpus and (coarse := task.best(rest, Place.GPU, len(machine.gpus))):
         return coarse
     if beside and fallback is None:
@@ -212,6 +218,9 @@ class _Task:
     def attempt(self, quantisation: str, place: Place, gpus: int) -> Runs | None:
         """Return the model in this format and place; None if it does not fit."""
         setting = replace(self.setting, quantisation=quantisation, place=place, gpus=max(1, gpus))
+        layers = 0
+        if place is Place.EXPERTS_IN_RAM:
+            setting, layers = self.experts_in_ram(setting, gpus)
         needed = _memory(self.known.model, setting)
         fitting = _fits(needed, self.machine, place, gpus)
         if fitting is None:
@@ -237,7 +246,25 @@ class _Task:
             prefill=prefill,
             context=0,
             note=note,
+            ram_layers=layers,
         )
+
+    def experts_in_ram(self, setting: Setting, gpus: int) -> tuple[Setting, int]:
+        """Return the setting with the experts of the fewest layers in RAM, and their number.
+
+        The rest surely fits on the GPUs; if nothing does, the experts of all layers are in RAM.
+        """
+        layers = sum(bool(x.experts) for x in self.known.model.layers)
+        few, enough = 0, layers
+        while enough - few > 1:
+            middle = (few + enough) // 2
+            needed = _memory(self.known.model, replace(setting, ram_share=middle / layers))
+            judged = fits(needed.total, self.machine.gpus[:gpus])
+            if judged.fits and judged.sure:
+                enough = middle
+            else:
+                few = middle
+        return replace(setting, ram_share=enough / layers), enough
 
     def _is_fast(self, decode: Estimate | None, prefill: Estimate | None) -> bool:
         """Return whether the lower bounds reach the floor."""
@@ -246,7 +273,7 @@ class _Task:
         return self.floor.read == 0 or (prefill is not None and prefill.low >= self.floor.read)
 
     def with_context(self, runs: Runs) -> Runs:
-        """Return the same with the longest context that fits."""
+        """Return the same with the longest context that fits, even if more experts are in RAM."""
         if not self.context:
             return runs
 
@@ -258,8 +285,17 @@ class _Task:
                 gpus=max(1, runs.gpus),
                 context=context,
             )
-            needed = memory(runs.model, setting)
-            return _fits(needed, self.machine, runs.place, runs.gpus) is not None
+            layers = sum(bool(x.experts) for x in runs.model.layers)
+            shares = {runs.ram_layers / layers, 1.0} if runs.ram_layers else {1.0}
+            return any(
+                _fits(
+                    memory(runs.model, replace(setting, ram_share=share)),
+                    self.machine,
+                    runs.place,
+                    runs.gpus,
+                )
+                for share in shares
+            )
 
         most = runs.model.context_length or max(self.setting.context, 131_072)
         return replace(runs, context=longest_context(fits_with, most))

@@ -34,6 +34,11 @@ __all__ = [
 VISIBLE = 0.981  # of a card's memory, as CUDA reports it: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
 CONTEXT_GIB = 0.3  # GiB of CUDA itself, per GPU and process
 APPLE_SHARES = ((36.0, 2 / 3), (float("inf"), 3 / 4))  # recommendedMaxWorkingSetSize, by memory
+# Share of shared memory that counts as the GPU's. AMD: the most that Windows sets aside, and what
+# guides set on Linux, where the driver lends half. Intel: what its driver lends. GB10: CUDA may
+# take all of it, and the system needs some.
+SHARED = {Vendor.AMD: 0.75, Vendor.INTEL: 0.5, Vendor.NVIDIA: 0.9}
+_PAGES_PER_GIB = 2**18
 VLLM_BATCH = 8192  # tokens profiled at start
 VLLM_GRAPHS_GIB = 0.7
 
@@ -105,7 +110,7 @@ def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> M
     """Return what the model takes with all layers on `setting.gpus` GPUs (None: one).
 
     llama.cpp leaves the embedding table in the system's memory, and with experts in RAM the routed
-    experts too (--cpu-moe). Raises SettingError.
+    experts too (--cpu-moe), or a share of them (--n-cpu-moe). Raises SettingError.
     """
     context, users, engine = setting.context, setting.users, setting.engine_name
     check_setting(context=context, users=users, engine=engine)
@@ -114,7 +119,7 @@ def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> M
         raise SettingError(f"gpus must be 1 to 1024, got {gpus!r}")
     parts = _parts(model, setting.quantisation)
     kv = kv_cache_gib(model, context, users=users, kv_dtype=setting.kv_dtype, engine=engine)
-    beside = parts.experts if setting.experts_in_ram else 0.0
+    beside = parts.experts * (1 - setting.experts_on_gpu)
     on_gpus = parts.total - beside
     if engine == "llama.cpp":
         table = model.vocabulary * model.hidden_size / max(1, model.embedding_parameters)
@@ -137,17 +142,8 @@ def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> M
 
 def usable_gib(gpu: Gpu) -> Estimate:
     """The memory that an engine can allocate on an otherwise idle GPU."""
-    if gpu.vendor is Vendor.APPLE:
-        share = next(share for most, share in APPLE_SHARES if gpu.memory_gib <= most)
-        value = gpu.memory_gib * share
-        return Estimate(
-            value,
-            value * 0.97,
-            value * 1.03,
-            "GiB",
-            (basis("metal", share=f"{share:.0%}"),),
-            ("llama.cpp issues 434, 1870, 3213: logs of recommendedMaxWorkingSetSize",),
-        )
+    if gpu.unified:
+        return _shared_gib(gpu)
     value = max(0.0, gpu.memory_gib * VISIBLE - CONTEXT_GIB)
     return Estimate(
         value,
@@ -157,6 +153,24 @@ def usable_gib(gpu: Gpu) -> Estimate:
         (basis("cuda_visible"),),
         ("totals in PyTorch's out-of-memory messages for RTX 3080, 4090, Quadro RTX 8000",),
     )
+
+
+def _shared_gib(gpu: Gpu) -> Estimate:
+    """The GPU's part of shared memory; its basis names the setting it needs."""
+    if gpu.vendor is Vendor.APPLE:
+        share = next(share for most, share in APPLE_SHARES if gpu.memory_gib <= most)
+        source = "llama.cpp issues 434, 1870, 3213: logs of recommendedMaxWorkingSetSize"
+    else:
+        share, source = SHARED[gpu.vendor], "docs/rig/memory.md"
+    given = gpu.memory_gib * share if gpu.lent_gib is None else gpu.lent_gib
+    said = basis(
+        f"shared_{gpu.vendor}" if gpu.lent_gib is None else "shared_lent",
+        given=f"{given:.3g}",
+        of=f"{gpu.memory_gib:.3g}",
+        pages=round(given * _PAGES_PER_GIB),
+    )
+    value = given if gpu.vendor is Vendor.APPLE else max(0.0, given - CONTEXT_GIB)
+    return Estimate(value, value * 0.97, value * 1.03, "GiB", (said,), (source,))
 
 
 def fits(needed: Estimate, gpus: Sequence[Gpu]) -> Fit:

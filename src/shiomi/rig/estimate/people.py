@@ -52,13 +52,13 @@ def fastest(
 ) -> float:
     """The tokens per second that no engine exceeds: all that a step reads, at full bandwidth.
 
-    GPUs take turns, as in llama.cpp's split by layers; `experts` False leaves the routed ones out.
+    GPUs take turns, as in llama.cpp's split by layers; experts in RAM are left out.
     If the model's layers are assumed, the smallest possible value is used.
     """
     total = sum(gpu.memory_gib for gpu in gpus)
     seconds = 0.0
     for gpu in gpus:
-        weights, *caches = decode_terms(model, gpu, setting, experts=not setting.experts_in_ram)[
+        weights, *caches = decode_terms(model, gpu, setting, experts=setting.experts_on_gpu)[
             :_READING
         ]
         least, _ = multiples(model.assumed, weights, sum(caches))

@@ -73,7 +73,8 @@ def expert_seconds(model: Model, machine: Machine, setting: Setting) -> tuple[fl
     bandwidth = _check(model, machine)
     quantisation = quantisation_of(model, setting)
     everything = weight_reads(model, quantisation, setting.users)
-    experts = everything - weight_reads(model, quantisation, setting.users, experts=False)
+    on_gpu = setting.experts_on_gpu
+    experts = everything - weight_reads(model, quantisation, setting.users, experts=on_gpu)
     low, likely, high = RAM_SHARES
     return (
         experts / bandwidth / high,
@@ -93,7 +94,7 @@ def expert_read_seconds(
     quantisation = quantisation_of(model, setting)
     tokens = min(setting.prompt, setting.micro_batch)
     experts = weight_reads(model, quantisation, tokens) - weight_reads(
-        model, quantisation, tokens, experts=False
+        model, quantisation, tokens, experts=setting.experts_on_gpu
     )
     copied = experts * math.ceil(setting.prompt / setting.micro_batch)
     slow, likely, fast = _COPY

@@ -20,7 +20,7 @@ class Place(StrEnum):
     """The place of the weights."""
 
     GPU = "gpu"
-    EXPERTS_IN_RAM = "experts in RAM"  # llama.cpp --cpu-moe
+    EXPERTS_IN_RAM = "experts in RAM"  # llama.cpp --cpu-moe, or of some layers: --n-cpu-moe
     RAM = "RAM"
 
 
@@ -34,6 +34,7 @@ class Setting:
     prompt: int = 512  # tokens of the prompt whose reading is timed
     gpus: int | None = None  # number of GPUs, the machine's first ones; None: all
     place: Place = Place.GPU
+    ram_share: float = 1.0  # share of the routed experts in RAM, with Place.EXPERTS_IN_RAM
     kv_dtype: str = "f16"
     engine: str = "llama.cpp"  # or "ollama", "vllm"; "llama.cpp@2024-05" fixes the version
     micro_batch: int = 512  # tokens computed at once while a prompt is read; llama.cpp -ub
@@ -51,6 +52,10 @@ class Setting:
             raise SettingError(
                 f"micro-batch must be {least} to {most:,} tokens, got {self.micro_batch}"
             )
+        if not 0 < self.ram_share <= 1:
+            raise SettingError(
+                f"the share of experts in RAM must be > 0 to 1, got {self.ram_share}"
+            )
         if self.quantisation is not None:
             find_quantisation(self.quantisation)
 
@@ -61,8 +66,13 @@ class Setting:
 
     @property
     def experts_in_ram(self) -> bool:
-        """Whether the routed experts are kept in the system's memory."""
+        """Whether routed experts are kept in the system's memory."""
         return self.place is Place.EXPERTS_IN_RAM
+
+    @property
+    def experts_on_gpu(self) -> float:
+        """The share of the routed experts that is on the GPUs."""
+        return 1.0 - self.ram_share if self.experts_in_ram else 1.0
 
 
 def quantisation_of(model: Model, setting: Setting) -> str:

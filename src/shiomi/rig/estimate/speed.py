@@ -78,7 +78,7 @@ def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
     quantisation = quantisation_of(model, setting)
     used = _used(machine, setting.gpus)
     chosen = [choose(setting.engine, "decode", gpu) for gpu in used]
-    experts = not setting.experts_in_ram
+    experts = setting.experts_on_gpu
     seconds = 0.0
     for share, gpu, coefficients in zip(_shares(used), used, chosen, strict=True):
         terms = decode_terms(model, gpu, setting, gpus=len(used), experts=experts)
@@ -129,7 +129,7 @@ def prefill_speed(
     prompt = setting.prompt
     used = _used(machine, setting.gpus)
     chosen = [choose(setting.engine, "prefill", gpu) for gpu in used]
-    experts = not setting.experts_in_ram
+    experts = setting.experts_on_gpu
     seconds = 0.0
     for share, gpu, coefficients in zip(_shares(used), used, chosen, strict=True):
         terms = prefill_terms(model, gpu, setting, depth=depth, experts=experts)
@@ -183,12 +183,12 @@ def time_to_first_token(
 
 
 def decode_terms(
-    model: Model, gpu: Gpu, setting: Setting, *, gpus: int = 1, experts: bool = True
+    model: Model, gpu: Gpu, setting: Setting, *, gpus: int = 1, experts: float = 1.0
 ) -> tuple[float, ...]:
     """Return the terms of one decoding step, in the order of DECODE_TERMS.
 
-    `experts` False leaves the routed experts out. Units: seconds at the full bandwidth or peak,
-    10 us per layer, 100 us per further GPU.
+    `experts` is the share of the routed experts that is on the GPUs. Units: seconds at the full
+    bandwidth or peak, 10 us per layer, 100 us per further GPU.
     """
     quantisation, users = quantisation_of(model, setting), setting.users
     weights = weight_reads(model, quantisation, users, experts=experts)
@@ -206,12 +206,11 @@ def decode_terms(
 
 
 def prefill_terms(
-    model: Model, gpu: Gpu, setting: Setting, *, depth: int = 0, experts: bool = True
+    model: Model, gpu: Gpu, setting: Setting, *, depth: int = 0, experts: float = 1.0
 ) -> tuple[float, ...]:
     """Return the terms of reading a prompt on one GPU, in seconds, in the order of PREFILL_TERMS.
 
-    `experts` False leaves reading the routed experts from the GPU's memory out; the GPU still
-    computes with them.
+    `experts` is the share of the routed experts in the GPU's memory; the GPU computes with all.
     """
     quantisation, prompt = quantisation_of(model, setting), setting.prompt
     products = product_flops(model, prompt) / _peak(gpu)

@@ -33,18 +33,18 @@ class CacheReads(NamedTuple):
 
 
 def weight_reads(
-    model: Model, quantisation: str, tokens: int = 1, *, experts: bool = True
+    model: Model, quantisation: str, tokens: int = 1, *, experts: float = 1.0
 ) -> float:
     """Return the weights one step over `tokens` tokens reads, in GB (10^9 bytes).
 
-    `experts` False leaves the routed experts out.
+    `experts` is the share of the routed experts that counts.
     """
     bits = find_quantisation(quantisation)
     read = (model.output_parameters or model.embedding_parameters) * bits.output_bits
     for layer in model.layers:
         read += layer.dense_parameters * bits.dense_bits
-        if experts:
-            read += chosen_experts(layer, tokens) * layer.expert_parameters * bits.expert_bits
+        chosen = experts * chosen_experts(layer, tokens)
+        read += chosen * layer.expert_parameters * bits.expert_bits
     return read / 8e9 * _file_ratio(model, quantisation, bits)
 
 
@@ -82,7 +82,7 @@ def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "
     return CacheReads(values * users / 1e9, ungrouped * users / 1e9, latent * users / 1e9)
 
 
-def product_flops(model: Model, tokens: int, *, experts: bool = True) -> float:
+def product_flops(model: Model, tokens: int, *, experts: float = 1.0) -> float:
     """Return the floating-point operations of all matrix products over `tokens` tokens.
 
     The output projection is left out: while a prompt is read it is computed for one token only.

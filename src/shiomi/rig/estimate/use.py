@@ -17,6 +17,10 @@ __all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "w
 
 _LEAST_BITS = 2.5
 _MOST_BONUS = 4.0  # the most points for speed above the floor
+# Points off for GPUs of an architecture that nobody measured here: neither their speed nor how well
+# engines support them is known.
+_UNMEASURED = 2.0
+_NOT_MEASURED = {"unmeasured", "everything"}  # keys of what an estimate rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,10 @@ class Capability:
 
 
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
-    """Return the worth of a run: the score, and 1.5 points per doubling of the lower bound."""
+    """Return the worth of a run: the score, and 1.5 points per doubling of the lower bound.
+
+    Two points are taken off if nobody measured the GPU's architecture.
+    """
     score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)
     bonus = 0.0
@@ -96,7 +103,11 @@ def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
             bonus += 1.5
         if ratio > 1:
             bonus += 1.5 * (ratio - 1)
-    return Capability(runs, score, listed, score + min(_MOST_BONUS, bonus))
+    doubted = runs.decode is not None and any(
+        getattr(x, "key", "") in _NOT_MEASURED for x in runs.decode.basis
+    )
+    total = score + min(_MOST_BONUS, bonus) - (_UNMEASURED if doubted else 0.0)
+    return Capability(runs, score, listed, total)
 
 
 def best_for(
@@ -113,7 +124,7 @@ def best_for(
     """
     best: Capability | None = None
     for score, known in models:
-        if best is not None and score + _MOST_BONUS <= best.worth:
+        if best is not None and score + _MOST_BONUS <= best.worth:  # no doubt can raise it
             break
         if _hopeless(known, machine, use):
             continue

@@ -28,6 +28,7 @@ _MOST_GPUS = 64
 _LONGEST = 300
 _BOUNDS: dict[str, tuple[float, float]] = {
     "memory_gib": (0.1, 65_536),
+    "lent_gib": (0.1, 65_536),
     "memory_bandwidth_gb_s": (1, 100_000),
     "cores": (1, 4096),
     "disk_read_gb_s": (0.001, 1000),
@@ -111,6 +112,7 @@ def _gpu(said: object) -> Gpu:
         fp16_tflops=_figure(said, "fp16_tflops"),
         tdp_w=_figure(said, "tdp_w"),
         unified=said.get("unified") is True,
+        lent_gib=_figure(said, "lent_gib"),
         source=_word(said, "source") or "",
     )
 

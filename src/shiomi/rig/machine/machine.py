@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from shiomi.rig.message import Text
 
-__all__ = ["GIB", "Gpu", "Machine", "Vendor"]
+__all__ = ["GIB", "Gpu", "Machine", "Vendor", "lending"]
 
 
 GIB = 2**30  # bytes
@@ -34,6 +34,7 @@ class Gpu:
     fp16_tflops: float | None  # dense, no sparsity
     tdp_w: float | None
     unified: bool = False  # it shares the system's memory
+    lent_gib: float | None = None  # of shared memory, by the driver; None: usual of the platform
     source: str = ""
 
 
@@ -50,3 +51,12 @@ class Machine:
     disk_read_gb_s: float | None = None
     disk_free_gb: float | None = None
     unknown: tuple[Text, ...] = ()  # facts that could not be detected
+
+
+def lending(machine: Machine, share: float) -> Machine:
+    """Return the machine with this share of its shared memory lent to the GPU."""
+    gpus = tuple(
+        replace(gpu, lent_gib=share * gpu.memory_gib) if gpu.unified else gpu
+        for gpu in machine.gpus
+    )
+    return replace(machine, gpus=gpus)

@@ -2,13 +2,15 @@
 
 Parts are separated by commas: GPUs by their exact names, with x2 or 2x for several; the system's
 memory as GB (or 2x16 GB), with its kind and channels where the bandwidth should be known; 80 GB/s
-for that bandwidth itself. An ambiguous name is an error that lists the GPUs.
+for that bandwidth itself. "RTX 3090 64 GB RAM" needs no comma, as RAM or DDR says which memory is
+meant. An ambiguous name is an error that lists the GPUs.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 from shiomi.rig.errors import AmbiguousPartError, MachineError, UnknownPartError
 from shiomi.rig.machine.gpus import find_gpu, gpus_called
@@ -20,9 +22,14 @@ __all__ = ["simulated"]
 _MOST_GPUS = 64
 _LONGEST = 500
 _MEMORY = re.compile(
-    r"(?P<gb>\d{1,5}(?:\.\d+)?) ?(?:gb|gib)(?: (?:of )?(?:ram|memory))?"
+    r"(?P<gb>\d{1,5}(?:\.\d+)?) ?(?:gb|gib)(?: ?(?:of )?(?:ram|memory|メモリー?))?"
     r"(?: (?P<kind>(?:lp)?ddr[2-6]x?)-?(?P<rate>\d{3,5})?)?"
     r"(?: ?(?P<channels>\d{1,2}) ?(?:ch|channels?))?",
+)
+_BESIDE = re.compile(
+    r"(?P<gpu>.*\S)\s+(?:with |と)?(?P<memory>(?:\d+ ?x ?)?\d+(?:\.\d+)? ?gi?b"
+    r"(?: of)? ?(?:ram|memory|メモリー?|(?:lp)?ddr).*)",
+    re.IGNORECASE,
 )
 _BANDWIDTH = re.compile(r"(?P<rate>\d{1,5}(?:\.\d+)?) ?gb/s")
 _COUNT = (
@@ -54,8 +61,8 @@ def simulated(text: str) -> Machine:
     memory: float | None = None
     bandwidth: float | None = None
     names: list[tuple[str, int]] = []
-    for item in filter(None, (x.strip() for x in _BETWEEN.split(plain))):
-        name, count = _counted(_PRODUCT.sub("", item))
+    for item in _items(plain):
+        name, count = _counted(item)
         if found := _MEMORY.fullmatch(name.casefold()):
             if memory is not None:
                 raise MachineError(f"{text!r} says the system's memory twice")
@@ -72,6 +79,13 @@ def simulated(text: str) -> Machine:
     if len(gpus) > _MOST_GPUS:
         raise MachineError(f"{len(gpus)} GPUs are more than the {_MOST_GPUS} a machine can have")
     return _machine(text.strip(), tuple(gpus), memory, bandwidth)
+
+
+def _items(text: str) -> Iterator[str]:
+    """Yield the parts of a description, with a GPU and the memory after it as two parts."""
+    for item in filter(None, (x.strip() for x in _BETWEEN.split(text))):
+        beside = _BESIDE.fullmatch(item)
+        yield from (beside["gpu"], beside["memory"]) if beside else (item,)
 
 
 def _machine(
@@ -124,11 +138,27 @@ def _counted(item: str) -> tuple[str, int]:
     return item, 1
 
 
+def _sold(name: str, bare: str, memory: float | None) -> Gpu | None:
+    """Return the chip of a product that is sold with one number of cores, such as a Mac mini."""
+    if name == bare:
+        return None
+    sized = name if memory is None or _SIZE.search(name.casefold()) else f"{name} {memory:g} GB"
+    found = gpus_called(sized)
+    return found[0] if len(found) == 1 else None
+
+
 def _gpu(name: str, memory: float | None) -> Gpu:
     """Chips with shared memory are distinguished by the memory size."""
+    bare = _PRODUCT.sub("", name)
+    sold = _sold(name, bare, memory)
+    if sold is not None:
+        return sold
+    name = bare
     try:
         return find_gpu(name)
     except UnknownPartError as error:
+        if _SIZE.search(name.casefold()) and gpus_called(_SIZE.sub("", name.casefold())):
+            raise UnknownPartError(f"{error}; write the system's memory as '64 GB RAM'") from error
         if not _PROCESSOR.search(name.casefold()):
             raise
         raise MachineError(

@@ -8,18 +8,19 @@ from importlib import resources
 from typing import Any
 
 from shiomi.rig.buy.budget import Answer, Running, running_cost
+from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.use import USES
-from shiomi.rig.report.budget_report import money
-from shiomi.rig.report.fit_report import range_text
+from shiomi.rig.report.budget_report import money, whole_text
+from shiomi.rig.report.fit_report import place_text, range_text
 from shiomi.rig.report.table import figure
-from shiomi.rig.report.wording import say, text_of, wording
+from shiomi.rig.report.wording import say, text_of, texts_of, wording
 
 __all__ = ["render_budget_page"]
 
 _WIDTH, _HEIGHT = 640, 300
 _STEPS = 30
-_APART = 16.0  # of two labels of the plot
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 16, 16, 40
+_APART, _WIDE = 16.0, 44.0  # of two labels of the plot
+_LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 36, 40
 
 Frontiers = Mapping[tuple[str, bool], Sequence[Answer]]
 """The answers of each use, with used parts and without."""
@@ -43,6 +44,7 @@ def render_budget_page(
         ]
         for (use, used), found in frontiers.items()
     }
+    plots = {key: str(_plot(found, currency, language)) for key, found in answers.items()}
     default = answers[_key(*shown)]
     within = [x for x in default if x["price"] <= budget]
     most = max((x["price"] for found in answers.values() for x in found), default=budget)
@@ -51,7 +53,10 @@ def render_budget_page(
     source = resources.files(__package__).joinpath("templates/budget.html.j2")
     template = environment.from_string(source.read_text(encoding="utf-8"))
     # Closing tags inside a script would end it; JSON allows the escape.
-    data = json.dumps(answers, ensure_ascii=False).replace("<", "\\u003c")
+    data, drawn = (
+        Markup(json.dumps(x, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704
+        for x in (answers, plots)
+    )
     return template.render(
         language=language,
         phrases=wording(language)["budget_page"],
@@ -63,8 +68,9 @@ def render_budget_page(
         sign=money(0, currency)[:-1],
         best=within[-1] if within else None,
         rows=default,
-        data=Markup(data),  # noqa: S704 - escaped above
-        plot=_plot(default, currency),
+        data=data,
+        plots=drawn,
+        plot=Markup(plots[_key(*shown)]),  # noqa: S704 - made by Markup.format
     )
 
 
@@ -82,17 +88,17 @@ def _answer(answer: Answer, currency: str, running: Running, language: str) -> d
         for x in answer.lines
     ]
     if answer.whole is not None:
-        condition = say(language, "plan", answer.whole.condition)
-        date = answer.whole.date.isoformat()
-        parts = [f"{answer.whole.name} ({condition}; {date}, {answer.whole.source})"]
+        parts = [f"{answer.whole.name} ({whole_text(answer.whole, language)})"]
+        if (gpu := answer.machine.gpus[0]).unified:
+            parts.append(texts_of(usable_gib(gpu).basis, language))
     return {
         "price": answer.price,
         "shown": money(answer.price, currency),
         "machine": text_of(answer.machine.name, language),
         "model": f"{runs.known.name} {runs.quantisation}",
-        "place": say(language, "place", str(runs.place)),
+        "place": place_text(runs, language),
         "score": figure(answer.capability.score),
-        "worth": round(answer.worth, 2),
+        "licence": runs.known.licence or "?",
         "write": range_text(runs.decode),
         "read": range_text(runs.prefill),
         "watts": f"{answer.load_w:.0f}",
@@ -102,39 +108,42 @@ def _answer(answer: Answer, currency: str, running: Running, language: str) -> d
     }
 
 
-def _plot(rows: Sequence[Mapping[str, Any]], currency: str) -> Any:
-    """Return price against worth as SVG, a step for each answer."""
+def _plot(rows: Sequence[Mapping[str, Any]], currency: str, language: str) -> Any:
+    """Return price against score as SVG: a point for each row of the table."""
     from markupsafe import Markup
 
     if not rows:
         return Markup("")
     most = max(x["price"] for x in rows) * 1.05
-    least = min(x["worth"] for x in rows) - 2
-    top = max(x["worth"] for x in rows) + 1
+    scores = [float(x["score"]) for x in rows]
+    least, top = min(scores) - 2, max(scores) + 1
     shapes = []
-    labelled: list[float] = []
-    for row in reversed(rows):
+    labelled: list[tuple[float, float]] = []
+    for row, score in zip(reversed(rows), reversed(scores), strict=True):
         x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * row["price"] / most
-        y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (row["worth"] - least) / (top - least)
+        y = _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * (score - least) / (top - least)
         shapes.append(
-            Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>').format(
-                x, y, f"{row['machine']}: {row['model']}"
+            Markup(
+                '<circle data-price="{}" cx="{:.1f}" cy="{:.1f}" r="5"><title>{}</title></circle>'
+            ).format(
+                row["price"],
+                x,
+                y,
+                f"{row['shown']}, {row['machine']}: {row['model']}, {row['score']}",
             )
         )
-        if all(abs(y - other) >= _APART for other in labelled):
-            labelled.append(y)
-            shapes.append(
-                Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="end">{:.0f}</text>').format(
-                    x - 8, y + 4, row["worth"]
-                )
-            )
+        if all(abs(x - a) >= _WIDE or abs(y - b) >= _APART for a, b in labelled):
+            labelled.append((x, y))
+            text = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>')
+            shapes.append(text.format(x, y - 9, row["score"]))
     axis = Markup('<text x="{}" y="{}">{}</text><text x="{}" y="{}" text-anchor="end">{}</text>')
     shapes.append(
         axis.format(
             _LEFT, _HEIGHT - 10, money(0, currency), _WIDTH - _RIGHT, _HEIGHT - 10,
             money(most, currency),
         )
+        + Markup('<text x="4" y="14">{}</text>').format(say(language, "budget_page", "score"))
     )  # fmt: skip
-    return Markup('<svg role="img" viewBox="0 0 {} {}">{}</svg>').format(
-        _WIDTH, _HEIGHT, Markup("").join(shapes)
+    return Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg>').format(
+        say(language, "budget_page", "plot"), _WIDTH, _HEIGHT, Markup("").join(shapes)
     )

@@ -6,13 +6,15 @@ from typing import Any
 
 from shiomi.rig.buy.budget import Answer, BudgetPlan, Running, running_cost
 from shiomi.rig.buy.findings import Unknown
+from shiomi.rig.buy.whole import WholeMachine
+from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.use import Capability
 from shiomi.rig.model.quality import QUALITY_DATE
-from shiomi.rig.report.fit_report import estimate_json, range_text
+from shiomi.rig.report.fit_report import estimate_json, place_text, range_text
 from shiomi.rig.report.table import figure, text_table
 from shiomi.rig.report.wording import say, text_of, texts_of
 
-__all__ = ["budget_json", "budget_text", "money"]
+__all__ = ["budget_json", "budget_text", "money", "whole_text"]
 
 _SIGNS = {"JPY": "¥", "USD": "$"}
 
@@ -65,6 +67,8 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
             )
         )
     lines += ["", phrase("proven", tried=plan.tried) if plan.proven else phrase("unproven")]
+    if plan.left_out:
+        lines.append(phrase("left_out", machines="; ".join(plan.left_out)))
     if best.checks:
         lines += [say(language, "plan", "checks") + ":"]
         lines += [f"  - {text_of(x.message, language)}" for x in best.checks]
@@ -97,7 +101,7 @@ def _capability(found: Capability, language: str) -> str:
         {
             "model": runs.known.name,
             "format": runs.quantisation,
-            "place": say(language, "place", str(runs.place)),
+            "place": place_text(runs, language),
             "write": range_text(runs.decode),
             "read": range_text(runs.prefill),
             "score": f"{found.score:.0f}" + ("" if found.listed else "*"),
@@ -107,8 +111,9 @@ def _capability(found: Capability, language: str) -> str:
 
 def _parts(answer: Answer, currency: str, language: str) -> list[str]:
     if answer.whole is not None:
-        condition = say(language, "plan", answer.whole.condition)
-        return [f"  {condition}, {answer.whole.date.isoformat()}; {answer.whole.source}"]
+        whole = [f"  {whole_text(answer.whole, language)}"]
+        gpu = answer.machine.gpus[0]
+        return [*whole, f"  {texts_of(usable_gib(gpu).basis, language)}"] if gpu.unified else whole
     rows = []
     for line in answer.lines:
         count = f"{line.quantity} x " if line.quantity > 1 else ""
@@ -123,6 +128,21 @@ def _parts(answer: Answer, currency: str, language: str) -> list[str]:
             ]
         )
     return text_table(rows, right=(3,))
+
+
+def whole_text(whole: WholeMachine, language: str) -> str:
+    """How a whole machine is sold: condition, storage, date and source of its price."""
+    return say(
+        language,
+        "budget",
+        "whole",
+        {
+            "condition": say(language, "plan", whole.condition),
+            "storage": f"{whole.storage_gb:,.0f}",
+            "date": whole.date.isoformat(),
+            "source": whole.source,
+        },
+    )
 
 
 def _frontier(plan: BudgetPlan, language: str) -> list[str]:
@@ -157,9 +177,14 @@ def budget_json(plan: BudgetPlan, running: Running, language: str = "en") -> dic
             "licence": runs.known.licence,
             "quantisation": runs.quantisation,
             "place": str(runs.place),
+            "layers_with_experts_in_ram": runs.ram_layers,
             "score": round(x.capability.score, 1),
             "score_listed": x.capability.listed,
             "worth": round(x.worth, 2),
+            "storage_gb": None if x.whole is None else x.whole.storage_gb,
+            "shared_memory": [
+                texts_of(usable_gib(g).basis, language) for g in x.machine.gpus[:1] if g.unified
+            ],
             "decode": estimate_json(runs.decode),
             "prefill": estimate_json(runs.prefill),
             "parts": [
@@ -193,6 +218,7 @@ def budget_json(plan: BudgetPlan, running: Running, language: str = "en") -> dic
         "tried": plan.tried,
         "seconds": round(plan.seconds, 2),
         "quality_table": QUALITY_DATE,
+        "left_out": list(plan.left_out),
         "best": answer(plan.best),
         "frontier": [answer(x) for x in plan.frontier],
         "more": None if plan.more is None else answer(plan.more),

@@ -10,6 +10,7 @@ from typing import Any
 
 from shiomi.rig.estimate.assumed import without
 from shiomi.rig.estimate.fit import Floor, Runs
+from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.use import USES
@@ -17,7 +18,15 @@ from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.report.table import figure, filled, text_table, text_width, tokens_text, wrapped
 from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
 
-__all__ = ["estimate_json", "fit_json", "fit_text", "machine_json", "machine_text", "range_text"]
+__all__ = [
+    "estimate_json",
+    "fit_json",
+    "fit_text",
+    "machine_json",
+    "machine_text",
+    "place_text",
+    "range_text",
+]
 
 _RIGHT = (3, 4, 5, 6)
 _LEAST_NAME = 16  # columns of a model's name
@@ -61,6 +70,7 @@ def fit_text(
     setting: Setting,
     floor: Floor,
     *,
+    near: Sequence[tuple[Runs, int]] = (),
     of: int,
     most: int | None = None,
     language: str = "en",
@@ -68,6 +78,7 @@ def fit_text(
 ) -> str:
     """The table of models that run, at most `most` rows, and the best one for each purpose.
 
+    `near`: models that fit closely, each with the longest context that surely fits.
     `of`: how many models were tried. `columns` is the width of the terminal. If a row would be
     wider, bounds are printed below their values and names are broken, so that 80 columns are
     enough. None: no
@@ -105,7 +116,7 @@ def fit_text(
         lines += ["", phrase("none_fast", speed=f"{floor.write:g}")]
     if narrow and any(x.place is Place.EXPERTS_IN_RAM for x in shown):
         lines += ["", phrase("gpu_and_ram")]
-    lines += ["", *_notes(shown, machine, language)]
+    lines += ["", *_close(near, language), *_notes(shown, machine, language)]
     return "\n".join(line for text in lines for line in wrapped(text, columns)) + "\n"
 
 
@@ -152,6 +163,7 @@ def _json(runs: Runs) -> dict[str, Any]:
         "active_parameters": runs.model.active_parameters,
         "quantisation": runs.quantisation,
         "place": str(runs.place),
+        "layers_with_experts_in_ram": runs.ram_layers,
         "gpus": runs.gpus,
         "memory": estimate_json(runs.memory.total),
         "host_memory": estimate_json(runs.memory.host),
@@ -213,16 +225,23 @@ def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
         if beside and stacked
         else (figure(needed) + beside + doubt, "")
     )
-    where = say(language, "place_short" if stacked else "place", str(runs.place))
+    where = place_text(runs, language, short=stacked)
     return [
         (runs.known.name, ""),
         (runs.quantisation, ""),
-        (f"{runs.gpus} {where}" if runs.place is Place.GPU else where, ""),
+        (where, ""),
         gib,
         _in_two(runs.decode),
         _in_two(runs.prefill),
         (tokens_text(runs.context), ""),
     ]
+
+
+def place_text(runs: Runs, language: str, *, short: bool = False) -> str:
+    """The place of the weights, with the number of GPUs or of layers whose experts are in RAM."""
+    count = runs.ram_layers if runs.place is Place.EXPERTS_IN_RAM else runs.gpus
+    table = "place_short" if short else "place"
+    return say(language, table, str(runs.place), {"count": str(count)})
 
 
 def _in_two(estimate: Estimate | None) -> tuple[str, str]:
@@ -246,12 +265,31 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
     ]
     if any(not x.sure for x in shown):
         lines.append(say(language, "fit", "unsure"))
+    if any(x.ram_layers for x in shown):
+        lines.append(say(language, "fit", "ram_layers"))
+    if machine.gpus and machine.gpus[0].unified:
+        lines.append(texts_of(usable_gib(machine.gpus[0]).basis, language))
     if any(x.decode is None for x in shown):
         lines.append(say(language, "fit", "unknown_speed"))
     if shown:
         lines.append(say(language, "fit", "order"))
     unknown = say(language, "machine", "unknown")
     return lines + [f"{unknown}: {text_of(x, language)}" for x in machine.unknown]
+
+
+def _close(near: Sequence[tuple[Runs, int]], language: str) -> list[str]:
+    """Models that are good and fast but only just fit, and what makes room."""
+    lines = []
+    for x, context in near:
+        slots = {
+            "model": f"{x.known.name} {x.quantisation}",
+            "needed": range_text(x.memory.total),
+            "usable": range_text(x.usable),
+            "speed": range_text(x.decode),
+            "context": f"{context:,}",
+        }
+        lines.append("  " + say(language, "fit", "near" if context else "near_no_context", slots))
+    return [say(language, "fit", "near_title"), *lines, ""] if lines else []
 
 
 def _choice(runs: Runs, language: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.writer import Writer
-from shiomi.rig.report.fit_report import estimate_json, range_text
+from shiomi.rig.report.fit_report import estimate_json, place_text, range_text
 from shiomi.rig.report.table import figure, text_table
 from shiomi.rig.report.wording import say, texts_of
 
@@ -28,7 +28,7 @@ def writers_text(writers: Sequence[Writer], language: str = "en") -> str:
         [
             x.name,
             x.runs.quantisation,
-            say(language, "place", str(x.runs.place)),
+            place_text(x.runs, language),
             _minutes(x.seconds),
             range_text(x.yen),
             range_text(x.runs.decode),

@@ -37,6 +37,10 @@ def normal_name(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def _words(part: Part) -> int:
+    return len(part.name.split())
+
+
 @dataclass(slots=True)
 class Catalog:
     """Parts by id, and by name and part number."""
@@ -50,8 +54,9 @@ class Catalog:
         return [part for part in self.parts.values() if isinstance(part, kind)]
 
     def find(self, name: str) -> Part:
-        """The part with this id, name or part number; the maker's name before it is optional.
+        """The part with this id, name or part number, or the one name that has all its words.
 
+        The maker's name is optional: "Ryzen 5 5500" is the AMD Ryzen 5 5500, not the 5500GT.
         Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
         """
         if name in self.parts:
@@ -64,6 +69,12 @@ class Catalog:
             listed = "; ".join(f"{i} = {self.parts[i].name}" for i in ids[:5])
             raise AmbiguousPartError(f"{name!r} is several parts, give the id of one: {listed}")
         asked = normal_name(name[:200])
+        words = set(asked.split())
+        within = [x for x in self.parts.values() if words <= set(normal_name(x.name).split())]
+        shortest = min(map(_words, within), default=0)
+        closest = {x.id: x for x in within if _words(x) == shortest}
+        if len(closest) == 1 and words:
+            return next(iter(closest.values()))
         near = sorted(x for x in names if asked and x.startswith(asked))[:_MOST_NEAR]
         near = near or difflib.get_close_matches(asked, names, n=_MOST_NEAR, cutoff=0.5)
         nearest = "; ".join(self.parts[names[x][0]].name for x in near)

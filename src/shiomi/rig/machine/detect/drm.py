@@ -129,7 +129,7 @@ def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
         lent=f"{card.shared or 0:.1f}",
         gib=f"{memory:.1f}",
     )
-    return Recognised(replace(listed, memory_gib=memory), (note,))
+    return Recognised(replace(listed, memory_gib=memory, lent_gib=memory), (note,))
 
 
 def _named(card: _Card, dump: Dump) -> tuple[str, bool]:

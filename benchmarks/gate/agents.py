@@ -28,7 +28,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gate.recognition import COMMON, RARE, DeviceDetector
+import yaml
 
 from shiomi.gate.identity.crawler_lists import AI_PURPOSES
 from shiomi.gate.identity.user_agents import UserAgents, user_agents
@@ -37,6 +37,40 @@ from shiomi.gate.purpose import Purpose
 
 _NAMED = {*AI_PURPOSES, Purpose.MIXED}
 _HONEST = ("feed-reader", "social-preview", "monitoring")
+COMMON = ("desktop", "smartphone", "tablet", "phablet")
+RARE = ("tv", "console", "car_browser", "feature_phone", "smart_display", "wearable")
+
+
+class DeviceDetector:
+    """The fixtures in the source distribution of device_detector."""
+
+    def __init__(self, path: Path) -> None:
+        self.files: dict[str, list[dict[str, Any]]] = {}
+        with tarfile.open(path) as archive:
+            for member in archive.getmembers():
+                file = archive.extractfile(member)
+                if "/tests/fixtures/upstream/" in member.name and file is not None:
+                    stem = Path(member.name).stem
+                    if stem.startswith(("bots", *COMMON, *RARE)):
+                        self.files[stem] = yaml.load(file, Loader=yaml.CSafeLoader) or []
+
+    def bots(self, *categories: str) -> dict[str, list[str]]:
+        """Agents by bot, of bots in a category that begins with one of these."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for entry in self.files["bots"]:
+            if str(entry["bot"].get("category", "")).startswith(categories):
+                found[entry["bot"]["name"]].append(entry["user_agent"])
+        return found
+
+    def browsers(self, *stems: str) -> list[str]:
+        """Agents of browsers, in the files whose names begin with one of these."""
+        return [
+            entry["user_agent"]
+            for stem, entries in self.files.items()
+            if stem.startswith(stems)
+            for entry in entries
+            if (entry.get("client") or {}).get("type") == "browser"
+        ]
 
 
 def found(folder: Path, pattern: str) -> Path:

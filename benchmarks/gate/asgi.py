@@ -16,7 +16,6 @@ process, and refuses ours where the machine is busy.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -30,7 +29,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.gate.load import DATA, loads, microseconds
+from benchmarks.gate.load import asked, microseconds
 
 from shiomi.gate.asgi import GateMiddleware
 from shiomi.gate.cookie import Signer
@@ -38,7 +37,7 @@ from shiomi.gate.identity import load_tables
 from shiomi.gate.policy import Action, Budget, Cookie, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
-from tests.gate.servers import ROOT, Server, needs, server
+from tests.gate.servers import ROOT, Server, server
 from tests.loopback import free_port
 
 _WORDS = b"x" * 1024
@@ -208,13 +207,7 @@ def start_seconds() -> tuple[float, float]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    arguments = parser.parse_args()
-    needs("wrk")
-    browsers = loads(DATA / "access-log-2015-anonymised.log.gz")["500 browsers"]
-    agents = [agent.strip() for agent in browsers if agent.isascii()]
+    arguments, agents = asked(__doc__)
     tables = load_tables()
     print(
         f"{len(tables.agents.patterns):,} patterns, {sum(tables.ranges.sizes.values()):,} prefixes"

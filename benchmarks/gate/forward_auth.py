@@ -11,7 +11,6 @@ Needs nginx, wrk and $SHIOMI_DATA/gate.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -19,11 +18,11 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.gate.asgi import policy, wrk_script
-from benchmarks.gate.load import DATA, loads, spent, wrk
+from benchmarks.gate.load import asked, spent, wrk
 
 from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.policy import Action
-from tests.gate.servers import ROOT, Server, needs, server
+from tests.gate.servers import ROOT, Server, server
 from tests.gate.web_servers import nginx
 from tests.loopback import free_port
 
@@ -52,13 +51,7 @@ def service(folder: Path, *, plain: bool) -> tuple[list[str], int]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
-    arguments = parser.parse_args()
-    needs("wrk")
-    browsers = loads(DATA / "access-log-2015-anonymised.log.gz")["500 browsers"]
-    agents = [agent.strip() for agent in browsers if agent.isascii()]
+    arguments, agents = asked(__doc__)
     given = policy(Action.CHALLENGE)
     taken: dict[str, list[tuple[float, ...]]] = {}
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
@@ -73,13 +66,13 @@ def main() -> None:
             command, port = service(folder, plain=without)
             path = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
             log = folder / f"service-{port}.log"
-            asked = stack.enter_context(
+            service_ = stack.enter_context(
                 server(command, port=port, log=log, cwd=folder, environment=path)
             )
             http = forward_auth_config("nginx-http", given, f"127.0.0.1:{port}")
             block = forward_auth_config("nginx", given, f"127.0.0.1:{port}")
             front = nginx(folder / f"front-{port}", http=http, server_block=f"{block}\n{plain}")
-            rows[name] = (stack.enter_context(front), asked)
+            rows[name] = (stack.enter_context(front), service_)
         for number in range(arguments.rounds + 1):
             for name, servers in rows.items():
                 before = [spent(one) for one in servers]

@@ -6,6 +6,7 @@ Throughput on a shared machine swings threefold, so what counts is the server's 
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import os
@@ -18,11 +19,30 @@ from pathlib import Path
 
 from shiomi.gate.identity.user_agents import user_agents
 from shiomi.gate.purpose import Purpose
-from tests.gate.servers import ROOT, Server
+from tests.gate.servers import ROOT, Server, needs
 
-__all__ = ["DATA", "frequent_agents", "loads", "microseconds", "spent", "wrk", "wrk_script"]
+__all__ = [
+    "DATA",
+    "asked",
+    "frequent_agents",
+    "loads",
+    "microseconds",
+    "spent",
+    "wrk",
+    "wrk_script",
+]
 
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
+
+
+def asked(doc: str | None) -> tuple[argparse.Namespace, list[str]]:
+    """Return --rounds and --seconds of a script, and the User-Agents of 500 browsers."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    needs("wrk")
+    browsers = loads(DATA / "access-log-2015-anonymised.log.gz")["500 browsers"]
+    return parser.parse_args(), [agent.strip() for agent in browsers if agent.isascii()]
 
 
 def loads(log: Path) -> dict[str, list[str]]:

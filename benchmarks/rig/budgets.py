@@ -29,7 +29,7 @@ BUDGETS = (
 def main() -> None:
     """Print one line for each budget."""
     catalog, models = load_catalog(), known_models()
-    wish = Wish(memory_gb=16, most_gpus=4)
+    wish = Wish(memory_gb=16, memory_by_cards=True, most_gpus=4)
     for budget, currency, used in BUDGETS:
         start = time.process_time()
         label = f"{money(budget, currency):>11s} {'with used' if used else 'new only':9s}"

@@ -1,7 +1,4 @@
-"""Real browsers come to the page by themselves, with JavaScript on and off.
-
-How long it takes is measured by `benchmarks/gate/clients.py`.
-"""
+"""Real browsers come to the page by themselves, with JavaScript on and off."""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ __all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "w
 
 _LEAST_BITS = 2.5
 _MOST_BONUS = 4.0  # the most points for speed above the floor
-# Points off for GPUs of an architecture that nobody measured here: neither their speed nor how well
-# engines support them is known.
+# Points off for GPUs of which neither the architecture nor a related one was measured here: their
+# speed and how well engines support them are doubtful.
 _UNMEASURED = 2.0
-_NOT_MEASURED = {"unmeasured", "everything"}  # keys of what an estimate rests on
+_ALL_ARCHITECTURES = "everything"  # key of what such an estimate rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Capability:
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
     """Return the worth of a run: the score, and 1.5 points per doubling of the lower bound.
 
-    Two points are taken off if nobody measured the GPU's architecture.
+    Two points are taken off if nobody measured the GPU's architecture or a related one.
     """
     score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)
@@ -104,7 +104,7 @@ def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
         if ratio > 1:
             bonus += 1.5 * (ratio - 1)
     doubted = runs.decode is not None and any(
-        getattr(x, "key", "") in _NOT_MEASURED for x in runs.decode.basis
+        getattr(x, "key", "") == _ALL_ARCHITECTURES for x in runs.decode.basis
     )
     total = score + min(_MOST_BONUS, bonus) - (_UNMEASURED if doubted else 0.0)
     return Capability(runs, score, listed, total)

@@ -114,7 +114,9 @@ def _plot(rows: Sequence[Mapping[str, Any]], currency: str, language: str) -> An
 
     if not rows:
         return Markup("")
-    most = max(x["price"] for x in rows) * 1.05
+    dearest = max(x["price"] for x in rows)
+    round_to = 10 ** (len(str(dearest)) - 1)
+    most = -(-dearest // round_to) * round_to
     scores = [float(x["score"]) for x in rows]
     least, top = min(scores) - 2, max(scores) + 1
     shapes = []
@@ -145,5 +147,5 @@ def _plot(rows: Sequence[Mapping[str, Any]], currency: str, language: str) -> An
         + Markup('<text x="4" y="14">{}</text>').format(say(language, "budget_page", "score"))
     )  # fmt: skip
     return Markup('<svg role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg>').format(
-        say(language, "budget_page", "plot"), _WIDTH, _HEIGHT, Markup("").join(shapes)
+        say(language, "budget_page", "plot"), _WIDTH, _HEIGHT, Markup(" ").join(shapes)
     )

@@ -172,7 +172,10 @@ def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) 
         found["remedy"] = _remedy(trial.fault, facts.models, settings.model)
         return found
     found["thinks"] = "yes, although it was asked not to" if trial.thinks else "no"
-    found["schema"] = "kept" if trial.schema else "refused by the server; answers are checked"
+    if trial.translates:
+        found["task"] = "translates single sentences, because it has less than 4 billion parameters"
+    else:
+        found["schema"] = "kept" if trial.schema else "refused by the server; answers are checked"
     found["speed"] = f"{trial.tokens_per_second:.1f} tokens/s, {time.monotonic() - started:.0f} s"
     found["digest"] = f"about {trial.minutes:.0f} minutes for {config.digest.topics} topics"
     if trial.minutes * 60 > settings.budget_seconds:

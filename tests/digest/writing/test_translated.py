@@ -10,7 +10,13 @@ import pytest
 from shiomi.digest.languages import load_language
 from shiomi.digest.settings import WriterConfig
 from shiomi.digest.writing.model import ModelWriter
-from shiomi.digest.writing.translated import candidates, is_faithful, translation_messages
+from shiomi.digest.writing.translated import (
+    REQUESTS,
+    candidates,
+    is_faithful,
+    translation_messages,
+)
+from shiomi.digest.writing.trial import try_writer
 from tests.digest.writing.sample import evidence
 
 JA = load_language("ja")
@@ -77,6 +83,7 @@ class SmallModel:
 
     def __init__(self, text: str, logprob: float) -> None:
         self.text, self.logprob = text, logprob
+        self.now = 0.0  # seconds; an answer takes three
         self.asked: list[dict[str, object]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
@@ -87,6 +94,7 @@ class SmallModel:
             settings = {"n_ctx": 8192}
             return httpx2.Response(200, json={"default_generation_settings": settings})
         self.asked.append(json.loads(request.content))
+        self.now += 3.0
         choice = {
             "message": {"content": self.text},
             "finish_reason": "stop",
@@ -116,3 +124,12 @@ def test_a_translation_that_the_model_was_not_sure_of_is_not_printed() -> None:
     text = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
     assert written(SmallModel(text, -0.1))
     assert not written(SmallModel(text, -0.9))
+
+
+def test_the_minutes_of_a_digest_follow_the_requests_of_a_small_model() -> None:
+    model = SmallModel("SquashBox 2.1は、ディレクトリーを一つのイメージに保存します。", -0.1)
+    client = httpx2.Client(transport=httpx2.MockTransport(model))
+    config = WriterConfig("http://127.0.0.1:9/v1", "small")
+    trial = try_writer(config, JA, topics=8, client=client, clock=lambda: model.now)
+    assert trial.translates
+    assert trial.minutes == pytest.approx(8 * REQUESTS * 3.0 / 60)

@@ -27,11 +27,11 @@ from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
 from shiomi.digest.writing.translated import (
     MOST_TOKENS,
-    SMALL,
     candidates,
     is_faithful,
     kept_enough,
     sentence_of,
+    translates,
     translation_messages,
 )
 
@@ -137,6 +137,11 @@ class ModelWriter:
         return self._failed[-1][1] if self._failed else None
 
     @property
+    def translates(self) -> bool:
+        """Whether the model translates single sentences, because it is small."""
+        return self._language is not None and self._is_small(self._language)
+
+    @property
     def thinks(self) -> bool:
         """Whether an answer contained reasoning."""
         return self._chat.thinks
@@ -237,8 +242,7 @@ class ModelWriter:
 
     def _is_small(self, language: Language) -> bool:
         """Return whether the model only translates single sentences."""
-        size = self._facts.parameters if self._facts else None
-        return language.code == "ja" and size is not None and size < SMALL
+        return translates(self._facts.parameters if self._facts else None, language.code)
 
     def _translated(self, evidence: Evidence, language: Language, usage: Usage) -> Draft:
         """Translate sentences of the sources until there are enough. Raises ChatError."""

@@ -21,18 +21,20 @@ from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences
 
 __all__ = [
     "MOST_TOKENS",
-    "SMALL",
+    "REQUESTS",
     "Original",
     "candidates",
     "is_faithful",
     "is_plain",
     "kept_enough",
     "sentence_of",
+    "translates",
     "translation_messages",
 ]
 
 SMALL = 4_000_000_000  # parameters; larger models write from all items at once
 MOST_TRIES = 12  # sentences of one topic
+REQUESTS = 10  # of one topic, measured: benchmarks/digest/writing_with_model.py
 SHORTEST, LONGEST = 6, 24  # words
 SURE = -0.42  # least mean log probability of a token; set on 48 sentences of Qwen2.5-Coder-1.5B
 SUPPORT = 1.0  # least log likelihood ratio of the translation against its sentence
@@ -61,6 +63,11 @@ class Original:
     text: str
     item: Item
     voiced: str  # key of the phrase that names who says it, "" for none
+
+
+def translates(parameters: int | None, language: str) -> bool:
+    """Return whether a model of this size gets single sentences to translate."""
+    return language == "ja" and parameters is not None and parameters < SMALL
 
 
 def candidates(evidence: Evidence) -> list[Original]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import httpx2
 
@@ -13,6 +14,7 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.model import ModelWriter, TopicProgress
+from shiomi.digest.writing.translated import REQUESTS
 
 __all__ = ["Trial", "try_writer"]
 
@@ -41,6 +43,7 @@ class Trial:
 
     fault: str | None  # None: the model answered
     message: str  # the server's own, if it failed
+    translates: bool  # single sentences, because it is small
     thinks: bool
     schema: bool
     kept: int
@@ -55,28 +58,37 @@ def try_writer(
     *,
     topics: int = 8,
     client: httpx2.Client | None = None,
+    clock: Callable[[], float] = time.monotonic,
     tell: Callable[[TopicProgress], None] = lambda _: None,
 ) -> Trial:
     """Ask the model for one topic and measure. Never raises for a server's faults."""
     passages = tuple(Passage(kind, text, _LINK) for kind, text in _TEXTS)
     title = "SquashBox 2.1: a compressing read-only file system"
     thread = Thread("hackernews", "1", title, 0, _LINK, passages=passages)
-    with ModelWriter(config, client=client, tell=tell) as writer:
-        grounded = writer.write(gather(Story.of([thread])), language)
+    evidence = gather(Story.of([thread]))
+    with ModelWriter(config, client=client, clock=clock, tell=tell) as writer:
+        grounded = writer.write(evidence, language)
         total, fault = writer.account.total, writer.fault
+        first = replace(total)
+        if writer.translates and fault in (None, "ungrounded"):
+            writer.write(evidence, language)  # with the instructions in the server's cache
     tokens = max(total.completion_tokens, 1)
     speed = tokens / max(total.seconds, 0.001)
-    # the time for the prompt is included, because it grows with the answer in a real topic
-    share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
-    seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
+    if writer.translates:  # short requests, as in the trial
+        requests = max(total.requests - first.requests, 1)
+        seconds = REQUESTS * (total.seconds - first.seconds) / requests
+    else:  # the time for the prompt is included, because it grows with the answer in a real topic
+        share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
+        seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
     failed = fault if grounded is None and fault != "ungrounded" else None
     return Trial(
         fault=failed,
         message=writer.problem,
+        translates=writer.translates,
         thinks=writer.thinks,
         schema=writer.schema_kept,
-        kept=writer.account.kept,
-        fallen=writer.account.dropped,
+        kept=grounded.kept if grounded else 0,
+        fallen=grounded.dropped if grounded else writer.account.dropped,
         tokens_per_second=speed,
         minutes=seconds * topics / 60,
     )

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import csv
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
 from shiomi.digest.errors import WriterError
+from shiomi.digest.writing.translated import REQUESTS, translates
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.memory import weights_gib
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.estimate.writer import Work, pick_writer
+from shiomi.rig.estimate.writer import Work, Writer, pick_writer
 from shiomi.rig.machine.machine import GIB, Machine
 from shiomi.rig.model.known_models import KnownModel, find_model, known_models
 
 __all__ = ["Offer", "Rated", "find_offer", "measured", "offers", "rate"]
 
 ANY_TIME = 1e8  # seconds
+SENTENCE = (40, 40)  # tokens of a sentence and its translation; the instructions are in the cache
 COPIED, COPIES = 64 * 2**20, 5  # bytes, times
 
 
@@ -104,10 +107,11 @@ def rate(machine: Machine, language: str, topics: int) -> list[Rated]:
     able = {offer.name: offer for offer in offers() if language in offer.known.languages}
     if not able:
         raise WriterError(f"no model of the catalogue is known to write {language!r}")
-    models = [offer.known for offer in able.values()]
-    try:
-        running = pick_writer(machine, language, ANY_TIME, models=models, work=Work(topics))
-    except RigError:
-        running = []
+    running: list[Writer] = []
+    for small, work in ((False, Work(topics)), (True, Work(topics * REQUESTS, *SENTENCE))):
+        models = [offer.known for offer in able.values()
+                  if translates(offer.known.model.parameters, language) == small]  # fmt: skip
+        with suppress(RigError):  # none of them runs here
+            running += pick_writer(machine, language, ANY_TIME, models=models, work=work)
     rated = [Rated(able.pop(one.name), one.runs.decode, one.seconds) for one in running]
     return rated + [Rated(offer, None, None) for offer in able.values()]

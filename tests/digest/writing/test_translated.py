@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx2
 import pytest
 
 from shiomi.digest.languages import load_language
 from shiomi.digest.settings import WriterConfig
+from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.model import ModelWriter
 from shiomi.digest.writing.translated import (
     REQUESTS,
+    Original,
+    agrees,
     candidates,
-    is_faithful,
     translation_messages,
+    unfaithful,
 )
 from shiomi.digest.writing.trial import try_writer
 from tests.digest.writing.sample import evidence
@@ -62,14 +66,44 @@ WRONG = [
 ]
 
 
+ITEM = Item(1, ItemKind.POST, "", "lobsters:1", "lobsters", "https://lobste.rs/s/1")
+
+
 @pytest.mark.parametrize(("source", "text", "confidence"), RIGHT)
 def test_a_right_translation_is_kept(source: str, text: str, confidence: float) -> None:
-    assert is_faithful(source, text, confidence)
+    assert unfaithful(Original("technical", source, ITEM, ""), text, confidence) == ""
 
 
 @pytest.mark.parametrize(("source", "text", "confidence"), WRONG)
 def test_a_wrong_translation_is_left_out(source: str, text: str, confidence: float) -> None:
-    assert not is_faithful(source, text, confidence)
+    assert unfaithful(Original("technical", source, ITEM, ""), text, confidence)
+
+
+# Sentences, and what the same model made of its own translation.
+BACK = [
+    (
+        "The sample rate of all audio is 24,000 kHz",
+        "All audio sample rates are 24,000 kHz.",
+        True,
+    ),
+    (  # もし誰もLlama 4 Behemothを待っていたら
+        "Well, if anyone was waiting for Llama 4 Behemoth, it's gone",
+        "If nobody was waiting for Llama 4 Behemoth, it was gone.",
+        False,
+    ),
+    (
+        "All the popular public benchmarks are nearly worthless for a model's general ability.",
+        "Most general public benchmarks are not close to the capabilities of the model.",
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(("source", "back", "same"), BACK)
+def test_a_translation_must_mean_the_same_when_it_is_translated_back(
+    source: str, back: str, same: bool
+) -> None:
+    assert agrees(source, back) is same
 
 
 def test_the_messages_of_all_sentences_begin_alike_for_the_cache_of_the_server() -> None:
@@ -79,12 +113,16 @@ def test_the_messages_of_all_sentences_begin_alike_for_the_cache_of_the_server()
 
 
 class SmallModel:
-    """A llama.cpp server with a model of 1.5 billion parameters that copies one answer."""
+    """A llama.cpp server with a model of 1.5 billion parameters that copies one answer.
 
-    def __init__(self, text: str, logprob: float) -> None:
-        self.text, self.logprob = text, logprob
+    Asked for English, it gives `back`, or the sentence that it was asked for last.
+    """
+
+    def __init__(self, text: str, logprob: float, back: str = "") -> None:
+        self.text, self.logprob, self.back = text, logprob, back
         self.now = 0.0  # seconds; an answer takes three
-        self.asked: list[dict[str, object]] = []
+        self.asked: list[str] = []
+        self.bodies: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/models"):
@@ -93,10 +131,16 @@ class SmallModel:
         if request.url.path.endswith("/props"):
             settings = {"n_ctx": 8192}
             return httpx2.Response(200, json={"default_generation_settings": settings})
-        self.asked.append(json.loads(request.content))
         self.now += 3.0
+        self.bodies.append(json.loads(request.content))
+        asked = self.bodies[-1]["messages"][-1]["content"]
+        text = self.text
+        if asked.startswith("Translate this into English"):
+            text = self.back or self.asked[-1]
+        else:
+            self.asked.append(asked)
         choice = {
-            "message": {"content": self.text},
+            "message": {"content": text},
             "finish_reason": "stop",
             "logprobs": {"content": [{"token": "x", "logprob": self.logprob}]},
         }
@@ -115,15 +159,29 @@ def written(model: SmallModel) -> list[str]:
 def test_a_small_model_gets_one_sentence_at_a_time_and_no_schema() -> None:
     model = SmallModel("分かりません。", -0.1)
     written(model)
-    sources = [one.text for one in candidates(evidence("hackernews:25246050"))]
-    assert [body["messages"][-1]["content"] for body in model.asked] == sources  # type: ignore[index]
-    assert all("response_format" not in body and body["logprobs"] for body in model.asked)
+    assert model.asked == [one.text for one in candidates(evidence("hackernews:25246050"))]
+    assert all("response_format" not in body and body["logprobs"] for body in model.bodies)
+
+
+def test_the_title_comes_first() -> None:
+    story = evidence("hackernews:25246050")
+    first, *rest = candidates(story)
+    assert (first.slot, first.text) == ("gloss", story.heading.title)
+    assert all(one.slot != "gloss" for one in rest)
+
+
+DWARFS = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
 
 
 def test_a_translation_that_the_model_was_not_sure_of_is_not_printed() -> None:
-    text = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
-    assert written(SmallModel(text, -0.1))
-    assert not written(SmallModel(text, -0.9))
+    assert written(SmallModel(DWARFS, -0.1))
+    assert not written(SmallModel(DWARFS, -0.9))
+
+
+def test_a_translation_that_means_something_else_is_not_printed_and_is_counted() -> None:
+    model = SmallModel(DWARFS, -0.1, "The weather is not good in the north today.")
+    assert not written(model)
+    assert len(model.bodies) > len(model.asked)
 
 
 def test_the_minutes_of_a_digest_follow_the_requests_of_a_small_model() -> None:

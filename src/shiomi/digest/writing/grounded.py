@@ -39,7 +39,6 @@ class Grounded:
     technical: list[Sentence] = field(default_factory=list)
     implications: list[Sentence] = field(default_factory=list)
     kept: int = 0
-    dropped: int = 0
     fallen: list[Fallen] = field(default_factory=list)  # what was dropped, and why
 
 
@@ -80,7 +79,6 @@ def ground(
             else:
                 grounded.fallen.append(Fallen(slot, text, f"{found.kind}: {found.text}"))
         grounded.kept += kept
-    grounded.dropped = len(grounded.fallen)
     return grounded
 
 

@@ -18,7 +18,7 @@ import msgspec
 from shiomi.digest.config import WriterConfig
 from shiomi.digest.errors import WriterError
 from shiomi.digest.languages import Language
-from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Usage
+from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Completion, Usage
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
 from shiomi.digest.writing.local.server import running
@@ -27,12 +27,14 @@ from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
 from shiomi.digest.writing.translated import (
     MOST_TOKENS,
+    agrees,
+    back_messages,
     candidates,
-    is_faithful,
     kept_enough,
     sentence_of,
     translates,
     translation_messages,
+    unfaithful,
 )
 
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
@@ -177,12 +179,13 @@ class ModelWriter:
         usage = self.account.topics.setdefault(self._topic, Usage())
         before = Usage(usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.seconds)
         try:
-            draft, items = self._draft(evidence, language, usage)
+            draft, items, wrong = self._draft(evidence, language, usage)
             grounded = ground(draft, evidence, items, language)
             if self._config.repair and grounded.fallen and not self._is_small(language):
                 second = self._repaired(grounded, items, language, usage)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
+            grounded.fallen += wrong
             self._row = 0
             # a small model is asked nothing about a story without plain sentences
             if not grounded.kept and usage.requests > before.requests:
@@ -205,7 +208,7 @@ class ModelWriter:
         self._tell(TopicProgress(self._heading, usage.completion_tokens, seconds, grounded.kept))
         self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
-        self.account.dropped += grounded.dropped
+        self.account.dropped += len(grounded.fallen)
         return grounded if grounded.kept else None
 
     def _fail(self, fault: str) -> None:
@@ -219,8 +222,11 @@ class ModelWriter:
 
     def _draft(
         self, evidence: Evidence, language: Language, usage: Usage
-    ) -> tuple[Draft, tuple[Item, ...]]:
-        """Return the model's draft and the items it was shown. Raises ChatError."""
+    ) -> tuple[Draft, tuple[Item, ...], Sequence[Fallen]]:
+        """Return the model's draft, the items it was shown, and what it translated wrong.
+
+        Raises ChatError.
+        """
         if self._given_up is not None:
             raise ChatError(self._given_up, "the model was given up for this digest")
         self._start()
@@ -228,14 +234,15 @@ class ModelWriter:
             self._deadline = self._clock() + self._config.budget_seconds
         sizes = self._sizes()
         if self._is_small(language):
-            return self._translated(evidence, language, usage), evidence.items
+            draft, wrong = self._translated(evidence, language, usage)
+            return draft, evidence.items, wrong
         while True:
             items = shown(evidence, sizes[0])
             try:
-                return self._ask(items, language, usage, tuple(SLOTS)), items
+                return self._ask(items, language, usage, tuple(SLOTS)), items, ()
             except ChatError as error:
                 if error.fault == "cut_short":  # smaller steps need less output
-                    return self._in_steps(items, language, usage), items
+                    return self._in_steps(items, language, usage), items, ()
                 if error.fault != "context" or len(sizes) < 2:
                     raise
                 sizes = sizes[1:]
@@ -244,27 +251,39 @@ class ModelWriter:
         """Return whether the model only translates single sentences."""
         return translates(self._facts.parameters if self._facts else None, language.code)
 
-    def _translated(self, evidence: Evidence, language: Language, usage: Usage) -> Draft:
-        """Translate sentences of the sources until there are enough. Raises ChatError."""
+    def _translated(
+        self, evidence: Evidence, language: Language, usage: Usage
+    ) -> tuple[Draft, list[Fallen]]:
+        """Translate sentences of the sources until there are enough; return also what was wrong.
+
+        Raises ChatError.
+        """
         found: dict[str, list[DraftClaim]] = {}
         kept: list[str] = []
+        fallen = []
         deadline = self._deadline if self._deadline is not None else self._clock()
-        for source in candidates(evidence):
-            said = translation_messages(language, source.text)
-            answer = self._chat.complete(said, None, usage, deadline=deadline, most=MOST_TOKENS)
-            text = sentence_of(answer.text)
-            if not answer.whole or not is_faithful(source.text, text, answer.confidence):
+
+        def answer(messages: list[dict[str, str]]) -> Completion:
+            return self._chat.complete(messages, None, usage, deadline=deadline, most=MOST_TOKENS)
+
+        for original in candidates(evidence):
+            said = answer(translation_messages(language, original.text))
+            text = sentence_of(said.text)
+            why = unfaithful(original, text, said.confidence) if said.whole else "cut"
+            if not why:
+                back = sentence_of(answer(back_messages(language, text)).text)
+                why = "" if agrees(original.text, back) else f"it means: {back}"
+            if why:
+                fallen.append(Fallen(original.slot, text, why))
                 continue
-            slot = "technical" if source.slot == "lead" and "lead" in kept else source.slot
-            if source.slot == "technical" and "lead" not in kept:
-                slot = "lead"
-            if source.voiced:
-                text = language.phrase(f"writing.voiced_{source.voiced}", text=text)
-            found.setdefault(slot, []).append(DraftClaim(text, [source.item.number]))
+            slot = "lead" if original.slot == "technical" and "lead" not in kept else original.slot
+            if original.voiced:
+                text = language.phrase(f"writing.voiced_{original.voiced}", text=text)
+            found.setdefault(slot, []).append(DraftClaim(text, [original.item.number]))
             kept.append(slot)
             if kept_enough(kept):
                 break
-        return Draft(**found)
+        return Draft(**found), fallen
 
     def _sizes(self) -> tuple[int, ...]:
         """Return how many characters of evidence to try, fitted to the server's context."""

@@ -1,57 +1,79 @@
 """Small models translate single sentences better than they write: sentences to try, and a check.
 
 A model of less than 4 billion parameters inverts relations when it writes from many items. So it
-gets one plain sentence of the source at a time. A translation is used only if the model was sure
-of its words (mean log probability) and the words agree with the sentence.
+gets the title and one plain sentence of the source at a time. A translation is used only if the
+model was sure of its words (mean log probability), the words agree with the sentence, and the
+model's own translation back into English says the same (round trip).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shiomi.digest.languages import Language
 from shiomi.digest.writing.aboutness import Vocabulary, support
 from shiomi.digest.writing.contradiction import contradictions
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind
-from shiomi.digest.writing.extract import extract, is_chat
-from shiomi.digest.writing.names import Holding, latin_words, plain_words
+from shiomi.digest.writing.extract import extract, is_chat, tokens
+from shiomi.digest.writing.names import (
+    Holding,
+    english_forms,
+    latin_words,
+    plain_words,
+    skeleton,
+)
 from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences
 
 __all__ = [
     "MOST_TOKENS",
     "REQUESTS",
     "Original",
+    "agrees",
+    "back_messages",
     "candidates",
-    "is_faithful",
     "is_plain",
     "kept_enough",
     "sentence_of",
     "translates",
     "translation_messages",
+    "unfaithful",
 ]
 
 SMALL = 4_000_000_000  # parameters; larger models write from all items at once
-MOST_TRIES = 12  # sentences of one topic
-REQUESTS = 10  # of one topic, measured: benchmarks/digest/writing_with_model.py
-SHORTEST, LONGEST = 6, 24  # words
-SURE = -0.42  # least mean log probability of a token; set on 48 sentences of Qwen2.5-Coder-1.5B
+MOST_TRIES = 12  # sentences of one topic, with its title
+MOST_TOLD = 6  # of them from the source
+REQUESTS = 12  # of one topic, measured: benchmarks/digest/writing_with_model.py
+ENOUGH = 3  # kept sentences
+SHORTEST, LONGEST = 5, 22  # words
+SURE = -0.5  # least mean log probability of a token
 SUPPORT = 1.0  # least log likelihood ratio of the translation against its sentence
+SAME = 5  # first letters by which words are compared
+AGREED = 0.61  # least F1 of the content words of a sentence and its translation back
 MOST_TOKENS = 110
 
 _TANGLED = re.compile(
-    r"[;:()\[\]\"“”|…<>*]|\?$|^(?:it|this|that|these|those|they|he|she|but|and|so|meaning"
-    r"|first|also|which|plus|still|then|however|because)\b",
+    r"[;:()\[\]\"“”|…<>*]|\?$|^(?:it|this|that|these|those|they|he|she|meaning|first|which|because)\b",
     re.IGNORECASE,
 )
+_LEADING = re.compile(  # words before the sentence proper
+    r"^(?:and|but|so|also|plus|still|then|however|well|yes|no|yeah|anyway|honestly|basically"
+    r"|personally|actually|imo|imho|apparently|meanwhile|don[’']t forget)\b,?\s+",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(r"\s*\([^()]*\)")
 _FIRST_PERSON = re.compile(r"\b(?:I|we|my|our|me|us)\b", re.IGNORECASE)
 _SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b", re.IGNORECASE)
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|none|nobody|nothing|without|neither|cannot)\b|n['’]t\b", re.IGNORECASE
+)
 _ENDED = re.compile(r"(?:です|ます|ません|ました|でした|ましょう)[。！]?$")
 _ODD = re.compile(  # glued scripts, Chinese words, talk to the reader
-    r"[ァ-ヶー][a-z]|[A-Za-z][ァ-ヶー]?[A-Z]{3}\b(?<=[a-z][A-Z]{3})|多模|智能|推理|后|权|华|态|ください|あなた"
+    r"[ァ-ヶー][a-z]|[A-Za-z][ァ-ヶー]?[A-Z]{3}\b(?<=[a-z][A-Z]{3})|多模|智能|推理|閉源|开|后|权|华|态|拔|贪|ください|あなた"
     r"|^(?:はい|いいえ|申し訳)|ありがとう|です。.*です。"
 )
+_KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -71,24 +93,39 @@ def translates(parameters: int | None, language: str) -> bool:
 
 
 def candidates(evidence: Evidence) -> list[Original]:
-    """Return plain sentences of a story, the most telling first; sources before comments."""
+    """Return the title, then plain sentences, the most telling first; sources before comments."""
+    heading = evidence.heading
+    found = [
+        _original("gloss", _tidied(sentences(item.text)[0]), item)
+        for item in evidence.titles
+        if item.uid == heading.uid and not item.related and not is_japanese(item.text)
+    ][:1]
     plain = [
-        replace(item, text="\n\n".join(s for s in sentences(item.text) if is_plain(s)))
+        replace(item, text="\n\n".join(filter(is_plain, map(_tidied, sentences(item.text)))))
         for item in evidence.own_passages
     ]
-    about = evidence.heading.title
     told = [item for item in plain if item.kind is not ItemKind.COMMENT and item.text]
     said = [item for item in plain if item.kind is ItemKind.COMMENT and item.text]
-    found = []
-    for place, quote in enumerate(extract(told, most=MOST_TRIES - 4, about=about)):
-        voiced = "author" if _FIRST_PERSON.search(quote.text) else ""
-        found.append(Original("technical" if place else "lead", quote.text, quote.item, voiced))
-    voices = extract(said, most=MOST_TRIES - len(found), about=about)
-    return [*found, *(Original("voices", one.text, one.item, "commenter") for one in voices)]
+    for quote in extract(told, most=MOST_TOLD, about=heading.title):
+        found.append(_original("technical", quote.text, quote.item))
+    for quote in extract(said, most=MOST_TRIES - len(found), about=heading.title):
+        found.append(Original("voices", quote.text, quote.item, "commenter"))
+    return found
+
+
+def _original(slot: str, text: str, item: Item) -> Original:
+    return Original(slot, text, item, "author" if _FIRST_PERSON.search(text) else "")
+
+
+def _tidied(sentence: str) -> str:
+    """Return a sentence without asides and the words before it."""
+    text = _LEADING.sub("", _ASIDE.sub("", sentence))
+    return text[:1].upper() + text[1:]
 
 
 def is_plain(sentence: str) -> bool:
-    """Return whether an English sentence is short, complete and not addressed to anybody."""
+    """Return whether an English sentence is short, complete, of common words and names, and not
+    addressed to anybody."""
     words = len(sentence.split())
     return (
         SHORTEST <= words <= LONGEST
@@ -97,6 +134,15 @@ def is_plain(sentence: str) -> bool:
         and not is_chat(sentence)
         and not _TANGLED.search(sentence)
         and not _SECOND_PERSON.search(sentence)
+        and all(_is_common(word) for word in latin_words(sentence) if word.islower())
+    )
+
+
+def _is_common(word: str) -> bool:
+    plain = plain_words()
+    parts = [part for part in word.split("-") if part]
+    return bool(re.search(r"['’]", word)) or all(
+        any(form in plain for form in english_forms(part)) for part in parts
     )
 
 
@@ -110,29 +156,59 @@ def translation_messages(language: Language, sentence: str) -> list[dict[str, st
     return [*found, {"role": "user", "content": sentence}]
 
 
-def is_faithful(source: str, text: str, confidence: float | None) -> bool:
-    """Return whether a Japanese translation may stand for the English sentence.
+def back_messages(language: Language, text: str) -> list[dict[str, str]]:
+    """Return the messages that ask for the English of a translation; they begin alike."""
+    return translation_messages(language, language.phrase("writing.translate_back", text=text))
+
+
+def unfaithful(original: Original, text: str, confidence: float | None) -> str:
+    """Return why a Japanese translation may not stand for its sentence, "" if it may.
 
     `confidence` is the mean log probability of its tokens, None if the server gives none.
     """
+    source = original.text
     if confidence is not None and confidence < SURE:
-        return False
-    if _ODD.search(text) or not _ENDED.search(text) or not 0.2 < len(text) / len(source) < 1.1:
-        return False
+        return f"not sure: {confidence:.2f}"
+    if _ODD.search(text) or not 0.2 < len(text) / len(source) < 1.1:
+        return "form"
+    if original.slot != "gloss" and not _ENDED.search(text):
+        return "end"
     plain = plain_words()
     if any(word.islower() and word in plain for word in latin_words(text)):
-        return False  # a word that was not translated
+        return "a word that was not translated"
     held = Holding((text,))
-    names = [word for word in latin_words(source) if _is_name(word, source)]
-    if not all(held.holds_name(word) for word in names):
-        return False
+    heard = {skeleton(word) for word in _KATAKANA.findall(text)}
+    names = [word for word in _words(source) if _is_name(word, source)]
+    if original.slot == "gloss":  # Capitals There Name Nothing
+        names = [word for word in names if word.casefold() not in plain or word.isupper()]
+    if lost := [one for one in names if not held.holds_name(one) and skeleton(one) not in heard]:
+        return f"lost: {', '.join(lost)}"
     if not set(_FIGURE.findall(source)) <= set(_FIGURE.findall(text)):
-        return False
+        return "a number is lost"
     score = support(text, Vocabulary((source,)), "ja")
-    return score is not None and score >= SUPPORT and not any(contradictions(text, (source,)))
+    if score is None or score < SUPPORT:
+        return "other words"
+    return next((f"contradiction: {one}" for one in contradictions(text, (source,))), "")
+
+
+def agrees(source: str, back: str) -> bool:
+    """Return whether a translation back into English says the same as the sentence."""
+    if bool(_NEGATION.search(source)) != bool(_NEGATION.search(back)):
+        return False
+    one, other = ({token[:SAME] for token in tokens(text)} for text in (source, back))
+    return 2 * len(one & other) >= AGREED * (len(one) + len(other))
+
+
+def _words(source: str) -> Iterator[str]:
+    """Yield the Latin words of a sentence; of "ASR-grade" only the name."""
+    for word in latin_words(source):
+        head, _, tail = word.rpartition("-")
+        yield head if head and tail.islower() and _is_common(tail) else word
 
 
 def _is_name(word: str, source: str) -> bool:
+    if word[0].isdigit() or word in ("A", "I"):
+        return False
     inner = any(c.isupper() for c in word[1:]) or any(c.isdigit() for c in word)
     return inner or (word[0].isupper() and not source.startswith(word))
 
@@ -145,4 +221,4 @@ def sentence_of(answer: str) -> str:
 
 def kept_enough(kept: Sequence[str]) -> bool:
     """Return whether a topic has enough sentences by their slots."""
-    return len(kept) >= 3 and "lead" in kept
+    return len(kept) >= ENOUGH

@@ -88,7 +88,7 @@ def try_writer(
         thinks=writer.thinks,
         schema=writer.schema_kept,
         kept=grounded.kept if grounded else 0,
-        fallen=grounded.dropped if grounded else writer.account.dropped,
+        fallen=len(writer.fallen.get(evidence.story.id, ())),
         tokens_per_second=speed,
         minutes=seconds * topics / 60,
     )

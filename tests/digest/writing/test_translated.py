@@ -32,6 +32,16 @@ RIGHT = [
         -0.20,
     ),
     (
+        "Gemma 3 is very good, I started to use it more and more.",
+        "Gemma 3は非常に良いです。私はそれを使うようになりました。",
+        -0.45,
+    ),
+    (
+        "Right now the trained model produces random sentences that feel like 1800s sentences.",
+        "現在、学習モデルはランダムな文を出力していますが、1800年代の文のように感じられます。",
+        -0.43,
+    ),
+    (
         "If it's a MoE, Q3 would run on 64GB system RAM.",
         "MoEの場合は、64GBのシステムRAMでQ3が動作します。",
         -0.32,

@@ -32,11 +32,14 @@ from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
 from shiomi.digest.writing import Background, ModelWriter, write_subject, write_topic, write_trend
+from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.kinds import site_of
+from shiomi.digest.writing.titles import NamedThreads
 
 __all__ = ["Progress", "make_digest", "site_files"]
 
 SITE = 8  # other threads to one site, of all weeks compared
+NAMED = 10  # threads with a name of the story that its topic may mention
 _STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
 
 Progress = Callable[[int, int | None, str], None]
@@ -155,6 +158,7 @@ class _Making:
         related = self.archive.get_many(sorted(uids), as_of=self.plan.as_of)
 
         topics: list[Topic] = []
+        names = NamedThreads(self.window.all, self.window.now)
 
         def write(one: Ranked) -> Topic:
             tied = [related[uid] for uid in one.story.related if uid in related]
@@ -165,7 +169,7 @@ class _Making:
                 self.language,
                 self.plan.week,
                 writer=self.writer,
-                background=Background(self.earlier_titles(one), self.same_site(one)),
+                background=self.background(one, names),
             )
 
         for number, one in enumerate(chosen):
@@ -173,14 +177,17 @@ class _Making:
             topics.append(self.kept(Topic, one.story.id, partial(write, one)))
         return tuple(topics)
 
-    def earlier_titles(self, one: Ranked) -> dict[str, list[str]]:
-        """The titles that each thread of a story had before, oldest first."""
-        return {
+    def background(self, one: Ranked, names: NamedThreads) -> Background:
+        """Earlier titles of the story's threads, and threads of its sites and names."""
+        earlier = {
             thread.uid: [
                 title for _, title in self.archive.titles(thread.uid) if title != thread.title
             ]
             for thread in one.story.threads
         }
+        uids = {*one.story.related, *(thread.uid for thread in one.story.threads)}
+        named = names.others(gather(one.story).heading, uids)
+        return Background(earlier, self.same_site(one), named[:NAMED])
 
     def same_site(self, one: Ranked) -> list[Thread]:
         """Threads of the weeks compared that link other pages of the story's sites.

@@ -14,7 +14,7 @@ OWN = """# 海外コミュニティ動向 - 2020-12-13
 ### [A linker](https://news.ycombinator.com/item?id=1)
 - **出典**: Hacker News（元記事: [example.org](https://example.org/linker)）
 - **注目ポイント**: 「The linker keeps an index of symbols.」（原文引用: [example.org](https://example.org/linker)）企業の買収の話題です（タイトルの語: acquire、$27.7 billion＝277億ドル）。Hacker Newsでの反応は最近のスレッドの上位2.3%で、最初の投稿はLobsters（2020-12-07 22:07 JST）です。
-- **技術的内容**: 報道記事（example.org）です。Lobstersでのタグは c、plt＝言語の理論と設計 です。別のタイトルは「A linker」（Lobsters）です。
+- **技術的内容**: 報道記事（example.org）です。Lobstersでのタグは c、plt＝言語の理論と設計 です。別のタイトルは「A linker」（Lobsters）です。GCC の代わりを扱うとタイトルにあります。タイトルにある数値は 15% です。
 - **開発者への示唆**: 終了・期限（2021年末）：「It will end at the end of 2021.」（原文引用: [example.org](https://example.org/linker)）
 
 ## 今週の技術トレンド
@@ -38,6 +38,8 @@ TAMPERED = [
     ("plt＝言語の理論と設計", "plt＝歴史"),
     ("タイトルは「A linker」", "タイトルは「The end」"),
     ("終了・期限（", "費用（"),
+    ("GCC の代わり", "Clang の代わり"),
+    ("数値は 15%", "数値は 75%"),
     ("（2021年末）", "（2021年）"),
     ("Lobsters 6件", "Lobsters 9件"),
     ("投稿はLobsters（", "投稿はHacker News（"),

@@ -20,6 +20,7 @@ from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import host_of, kind_of, site_of, slug_of
 from shiomi.digest.writing.pointers import best_comment, find_pointer
+from shiomi.digest.writing.titles import NamedThreads
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.sample import threads
 
@@ -30,13 +31,14 @@ NINE = 1_607_212_800  # 2020-12-06 09:00 JST
 
 def thread(community: str = "hackernews", *readings: Reading, **more: object) -> Thread:
     fields: dict[str, object] = {
+        "id": "1",
         "title": "A fast linker for large programs",
         "created": NINE - 9_000,
         "link": f"https://{community.split('/')[0]}.example/1",
         "url": "https://example.org/linker",
         "readings": readings,
     }
-    return Thread(community, "1", **(fields | more))  # type: ignore[arg-type]
+    return Thread(community, **(fields | more))  # type: ignore[arg-type]
 
 
 def topic(
@@ -233,6 +235,7 @@ def test_titles_of_other_threads_earlier_titles_and_the_address_add_facts() -> N
     assert "別のタイトルは「Incremental linking of Chromium explained」（Lobsters）です" in told
     assert "Hacker Newsでは初め「Linking in a tenth of a second」というタイトルでした" in told
     assert "アドレスには「why our builds were slow」とあります" in told
+    told = "".join(s.text for s in topic(thread(), background=Background({}, [site])).technical)
     assert (
         "同じサイトでは「Reading object files quickly」（Lobsters、2020-12-06 06:30 JST）" in told
     )
@@ -254,6 +257,32 @@ def test_a_story_without_text_gives_one_fact_from_titles_or_counts(
     tied = thread("lobsters", Reading(NINE, 3, comments), title=title)
     written = topic(thread("hackernews", Reading(NINE, 100, 10)), related=(tied,))
     assert told in written.implications[0].text
+
+
+@pytest.mark.parametrize(
+    ("title", "told"),
+    [
+        ("Adobe removes Flash after December 2020", "時期は December 2020＝2020年12月 です"),
+        ("Zig cc: A drop-in replacement for GCC/Clang", "GCC/Clang の代わりを扱う"),
+        ("Data of 1.2B people found on a server", "数値は 1.2B people＝12億人 です"),
+    ],
+)
+def test_a_title_gives_a_date_a_replaced_product_or_a_number(title: str, told: str) -> None:
+    assert told in topic(thread("hackernews", title=title)).implications[0].text
+
+
+def test_a_thread_of_the_week_with_the_same_rare_name_is_named() -> None:
+    row = ["Why we use Zig and not Rust", "A new compiler in Zigbee style", "We tried to use Zigpy",
+           "Notes on Zigpy and zinc", "My year with Zigpy", "How Zigpy resolves names"]  # fmt: skip
+    threads = [thread("lobsters", id=str(n), title=title) for n, title in enumerate(row)]
+    heading = thread("hackernews", title="Zigpy cc")
+    named = NamedThreads([*threads, heading], threads).others(heading, {"lobsters:2"})
+    assert [name for name, _ in named] == ["Zigpy"] * 3
+    written = topic(heading, background=Background(named=named))
+    assert (
+        "同じ週に「Zigpy」を挙げたスレッドに「How Zigpy resolves names"
+        in written.implications[0].text
+    )
 
 
 def test_the_discussion_is_told_by_its_comments_or_days() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from shiomi.digest.languages import Language
 
-__all__ = ["glossed"]
+__all__ = ["date_in", "glossed"]
 
 _SCALES = {"thousand": 3, "k": 3, "million": 6, "m": 6, "billion": 9, "bn": 9, "b": 9,
            "trillion": 12}  # fmt: skip
@@ -29,8 +29,23 @@ _DATE = re.compile(
 )
 
 
+_UNITS = {"day": "日", "week": "週間", "month": "か月", "hour": "時間", "minute": "分",
+          "second": "秒", "people": "人", "user": "人", "line": "行", "percent": "%"}  # fmt: skip
+_COUNT = re.compile(
+    r"(?P<figure>\d[\d,]*(?:\.\d+)?)\s?(?P<scale>thousand|million|billion|trillion|[kmb]\b)?"
+    r"\s?(?P<unit>day|week|month|hour|minute|second|people|user|line|percent)s?",
+    re.IGNORECASE,
+)
+
+
+def date_in(text: str) -> str | None:
+    """Return the first date of `text`, with a month or as the end of a year."""
+    found = _DATE.search(text)
+    return found.group() if found else None
+
+
 def glossed(text: str, language: Language) -> str:
-    """Return `text` with its first sum of money or date in the writing of `language`.
+    """Return the first sum of money, date or count of `text` in the writing of `language`.
 
     "$27.7 billion" is "277億ドル", "the end of 2021" is "2021年末". Other text, and any text in
     another language than Japanese, is returned as it is.
@@ -41,19 +56,23 @@ def glossed(text: str, language: Language) -> str:
         return _money(found)
     if found := _DATE.search(text):
         return _date(found)
+    if found := _COUNT.fullmatch(text):
+        return f"{_scaled(found)}{_UNITS[found['unit'].lower()]}"
     return text
 
 
 def _money(found: re.Match[str]) -> str:
+    return f"{_scaled(found)}{_CURRENCIES[found['sign']]}"
+
+
+def _scaled(found: re.Match[str]) -> str:
     scale = _SCALES.get((found["scale"] or "").lower(), 0)
-    value = Decimal(found["figure"].replace(",", "")) * 10**scale
-    unit = ""
+    value, unit = Decimal(found["figure"].replace(",", "")) * 10**scale, ""
     for power, name in _LARGE:
         if scale and value >= 10**power:
             value, unit = value / 10**power, name
             break
-    figure = f"{value.normalize():,f}"
-    return f"{figure}{unit}{_CURRENCIES[found['sign']]}"
+    return f"{value.normalize():,f}{unit}"
 
 
 def _date(found: re.Match[str]) -> str:

@@ -109,9 +109,11 @@ def best_comment(
     """Return a sentence of a highly rated comment that shares a word with the subject."""
     rated = [item for item in items if item.kind is ItemKind.COMMENT]
     rated.sort(key=lambda item: (-(item.points or 0), item.number))
-    telling = on_subject(rated[:RATED], _subject(items, about), facts=False)
-    quotes = extract(telling, most=1, about=about, without=without)
-    return quotes[0] if quotes else None
+    for facts in (True, False):
+        telling = on_subject(rated[:RATED], _subject(items, about), facts=facts)
+        for quote in extract(telling, most=1, about=about, without=without):
+            return quote
+    return None
 
 
 def _objects(sentence: str) -> bool:

@@ -18,7 +18,7 @@ from shiomi.digest.writing.evidence import Evidence
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import kind_of, slug_of
 from shiomi.digest.writing.sentences import visible
-from shiomi.digest.writing.titles import adding, differing, happening
+from shiomi.digest.writing.titles import adding, differing, happening, stated
 
 __all__ = ["Statements", "listed_title", "said_title"]
 
@@ -135,32 +135,50 @@ class Statements:
             self.language.phrase(f"writing.pointer_{name}", focus=said), Origin.TEMPLATE, uids
         )
 
-    def added(self, related: Sequence[Thread]) -> Sentence | None:
-        """State what another title, of the story or tied to it, adds for a reader."""
+    def added(
+        self, related: Sequence[Thread], named: Sequence[tuple[str, Thread]]
+    ) -> Sentence | None:
+        """State a date or a replaced product of a title, or what another thread's title adds."""
         heading = self.evidence.heading
-        others = [one for one in (*self.evidence.threads, *related) if one.uid != heading.uid]
-        found = adding(heading.title, others)
-        return self._titled(f"title_{found[0]}", found[1]) if found else None
+        for rule in ("date", "replaces"):
+            if found := stated([heading, *self.evidence.threads], rule):
+                return self._stated(rule, *found)
+        others = [one for one in related if one.uid != heading.uid]
+        others += [thread for _, thread in named if _comments(thread) >= DISCUSSED]
+        if rule_and_thread := adding(heading.title, others):
+            name, thread = rule_and_thread
+            return self._titled(f"title_{name}", thread)
+        return None
 
-    def fact(self, related: Sequence[Thread], since: int) -> Sentence:
-        """State one fact about the discussion.
+    def fact(
+        self, related: Sequence[Thread], named: Sequence[tuple[str, Thread]], since: int
+    ) -> Sentence:
+        """State one fact about the story.
 
-        The first that holds of: an earlier thread, another title with a discussion, more comments
-        than points or far fewer, a later thread that leads; else where the discussion is.
+        The first that holds of: a number in a title, an earlier thread, another title with a
+        discussion, a thread with the same name, then a fact about the discussion.
         """
         heading = self.evidence.heading
+        if number := stated([heading, *self.evidence.threads], "number"):
+            return self._stated("number", *number)
         tied = [one for one in related if _comments(one) >= DISCUSSED]
         tied.sort(key=lambda one: (-_comments(one), one.uid))
         if before := [one for one in tied if one.created < since]:
             return self._titled("before", before[0])
         if others := list(differing(heading.title, tied, 1)):
             return self._titled("follows", others[0])
+        for name, thread in named:
+            if any(differing(heading.title, [thread], 1)):
+                return self._titled("same_name", thread, name=name)
         return self._discussed(heading)
 
-    def _titled(self, key: str, thread: Thread) -> Sentence:
+    def _stated(self, rule: str, thread: Thread, words: str) -> Sentence:
+        return self._say(f"stated_{rule}", [thread], words=self._with_gloss(words))
+
+    def _titled(self, key: str, thread: Thread, **slots: object) -> Sentence:
         community, title = community_label(thread.community), said_title(thread.title)
         time = self.language.moment(thread.created, self.zone)
-        return self._say(key, [thread], community=community, title=title, time=time)
+        return self._say(key, [thread], (), community=community, title=title, time=time, **slots)
 
     def _discussed(self, heading: Thread) -> Sentence:
         label, reading = community_label(heading.community), heading.reading

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from shiomi.digest.thread import Thread
 from shiomi.digest.writing.extract import tokens
+from shiomi.digest.writing.glosses import date_in
 from shiomi.digest.writing.sentences import is_instruction, visible
 from shiomi.digest.writing.tables import signs
 
-__all__ = ["adding", "differing", "happening"]
+__all__ = ["NamedThreads", "adding", "differing", "happening", "stated"]
 
 MOST_WORDS = 2  # of a title that are shown as evidence
 NEW_WORDS = 2  # content words that a differing title must add
+RARE = 0.004  # share of recent titles that a name may be in
+NAMED = 0.8  # share of its uses, outside headlines, with a capital
+_WORD = re.compile(r"[A-Za-z][\w.+#-]*[\w+#]")
 _SUM = re.compile(
     r"[$€£]\s?\d[\d,.]*\d(?:\s?(?:million|billion|trillion|bn|[kmb]\b))?", re.IGNORECASE
 )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _patterns(table: str) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(text, re.IGNORECASE) for name, text in signs()[table].items()}
 
@@ -56,7 +61,8 @@ def differing(heading: str, threads: Iterable[Thread], most: int) -> Iterator[Th
 
 
 def adding(heading: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None:
-    """Return the first rule that another thread's title matches and the heading does not."""
+    """Return the first rule that the title of one of `threads` matches and the heading does
+    not."""
     for name, pattern in _patterns("title").items():
         if pattern.search(heading):
             continue
@@ -64,3 +70,68 @@ def adding(heading: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None
             if pattern.search(thread.title) and any(differing(heading, [thread], 1)):
                 return name, thread
     return None
+
+
+def stated(threads: Sequence[Thread], rule: str) -> tuple[Thread, str] | None:
+    """Return the first title in which a rule of [stated], or "date", finds something, and what."""
+    for thread in threads:
+        title = visible(thread.title, 1_000)
+        if rule == "date":
+            words = date_in(title)
+        else:
+            found = _patterns("stated")[rule].search(title)
+            words = found[1].strip() if found else None
+        if words:
+            return thread, words
+    return None
+
+
+class NamedThreads:
+    """Threads of a week by the rare names in their titles: "Zig", "CentOS"."""
+
+    def __init__(self, recent: Iterable[Thread], week: Sequence[Thread]) -> None:
+        seen: Counter[str] = Counter()
+        named: Counter[str] = Counter()
+        written: Counter[str] = Counter()
+        threads = 0
+        for thread in recent:
+            threads += 1
+            words = _WORD.findall(thread.title)
+            seen.update({word.casefold() for word in words})
+            if not _is_headline(words):
+                written.update(word.casefold() for word in words[1:])
+                named.update(word.casefold() for word in words[1:] if word[0].isupper())
+        most = max(threads * RARE, 8)
+        self._names = {
+            word: count
+            for word, count in seen.items()
+            if len(word) > 3 and count <= most and named[word] >= NAMED * max(written[word], 2)
+        }
+        self._by_name: dict[str, list[Thread]] = {}
+        for thread in week:
+            for word in {w.casefold() for w in _WORD.findall(thread.title)} & self._names.keys():
+                self._by_name.setdefault(word, []).append(thread)
+
+    def others(self, heading: Thread, without: Collection[str]) -> list[tuple[str, Thread]]:
+        """Return other threads with a name of the heading's title, the rarest name first.
+
+        Of one name, the thread with most comments comes first.
+        """
+        words = {word.casefold(): word for word in _WORD.findall(heading.title)}
+        names = sorted(words.keys() & self._by_name.keys(), key=lambda w: (self._names[w], w))
+        found = [
+            (words[name], thread)
+            for name in names
+            for thread in sorted(self._by_name[name], key=lambda t: (-_comments(t), t.uid))
+        ]
+        return [row for row in found if row[1].uid not in without]
+
+
+def _is_headline(words: Sequence[str]) -> bool:
+    """Return whether a title writes its words with capitals, so that none shows a name."""
+    long = [word for word in words if len(word) > 3]
+    return sum(word[0].isupper() for word in long) > 0.6 * len(long)
+
+
+def _comments(thread: Thread) -> int:
+    return (thread.reading.comments or 0) if thread.reading else 0

@@ -31,6 +31,7 @@ class Background:
 
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # uid to its former titles
     same_site: Sequence[Thread] = ()  # other threads to pages of the same site
+    named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name of the heading
 
 
 def write_topic(
@@ -51,14 +52,15 @@ def write_topic(
     written = writer.write(evidence, language) if writer is not None else None
     parts = _Parts(evidence, language, week, ranked, written or Grounded())
     heading = evidence.heading
-    attention, technical = parts.attention_and_technical(background or Background())
+    around = background or Background()
+    attention, technical = parts.attention_and_technical(around)
     return Topic(
         story=ranked.story,
         title=heading.title,
         link=heading.link,
         attention=tuple(attention),
         technical=tuple(technical),
-        implications=tuple(parts.implications(related)),
+        implications=tuple(parts.implications(related, around)),
         related=tuple(related[:MOST_RELATED]),
         score=ranked.score,
         reasons=ranked.reasons,
@@ -127,24 +129,24 @@ class _Parts:
             if not self._quoted:
                 found += self._quote(on_subject(self._own, self._about, facts=False), 1)
         if not self._quoted and not self._grounded.technical:
-            found += self._statements.around(background.same_site)
+            found += self._statements.around(() if found else background.same_site)
             found += [] if found else [self._statements.no_text()]
         return found
 
-    def implications(self, related: Sequence[Thread]) -> list[Sentence]:
+    def implications(self, related: Sequence[Thread], around: Background) -> list[Sentence]:
         """Return the model's implication, or a pointer with its evidence, or one fact."""
         if self._grounded.implications:
             return list(self._grounded.implications)
         pointer = self._pointer or find_pointer(self._own, about=self._about, without=self._quoted)
         if pointer is not None:
             return self._pointed(pointer)
-        added = self._statements.added(related)
+        added = self._statements.added(related, around.named)
         if added is not None:
             return [added]
         voice = best_comment(self._own, about=self._about, without=self._quoted)
         if voice is not None:
             return self._pointed(Pointer("voice", (voice,)))
-        return [self._statements.fact(related, self._since)]
+        return [self._statements.fact(related, around.named, self._since)]
 
     def _pointed(self, pointer: Pointer) -> list[Sentence]:
         uids = tuple(dict.fromkeys(quote.item.uid for quote in pointer.quotes))

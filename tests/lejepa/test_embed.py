@@ -89,7 +89,7 @@ def test_a_call_that_was_stopped_goes_on(images: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         embed_to_file(mean_colour(), source, out, batch_size=4, progress=stop)
     assert not out.exists()
-    with (tmp_path / ".x.npy.part").open("ab") as part:
+    with (tmp_path / ".x.npy.rows").open("ab") as part:
         part.write(b"torn")  # half a row, as a full disk or a power cut leaves it
     second = mean_colour()
     embedded = embed_to_file(second, source, out, batch_size=4)
@@ -97,7 +97,7 @@ def test_a_call_that_was_stopped_goes_on(images: Path, tmp_path: Path) -> None:
     assert second.encoder.shown <= 11 + 2  # what was left, and two to ask for the width
     assert [one.name for one in embedded.skipped] == ["red/3.jpg", "green/0.jpg"]
     assert torch.equal(embedded.features.x, embed_images(mean_colour(), source).features.x)
-    assert not (tmp_path / ".x.npy.part").exists()
+    assert not (tmp_path / ".x.npy.rows").exists()
 
 
 def test_another_encoder_or_source_begins_anew(images: Path, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_another_encoder_or_source_begins_anew(images: Path, tmp_path: Path) -> 
     )
     assert one.key(source) == one.key(source) != other.key(source)
     assert one.key(source) != one.key(open_source(image_folder(tmp_path / "b", per_class=2)))
-    (tmp_path / ".x.npy.part").write_bytes(b"of another program")
+    (tmp_path / ".x.npy.rows").write_bytes(b"of another program")
     embed_to_file(one, source, tmp_path / "x.npy")
     assert len(read_features(tmp_path / "x.npy")) == 22
 

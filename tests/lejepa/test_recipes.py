@@ -113,7 +113,7 @@ def test_a_wrong_configuration_file_is_told(text: str, message: str, tmp_path: P
 
 
 def test_an_unknown_recipe_names_those_there_are() -> None:
-    with pytest.raises(InputError, match="no recipe 'minmal'; there are minimal, eb-jepa"):
+    with pytest.raises(InputError, match="no recipe 'minmal'; did you mean minimal"):
         recipe("minmal")
 
 

@@ -6,17 +6,15 @@ its use, so an unset variable does not stop other commands. No message shows a s
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -41,6 +39,7 @@ from shiomi.digest.settings import (
     WatchConfig,
     WriterConfig,
 )
+from shiomi.toml_file import TableReader, load_toml, read_settings_text
 
 __all__ = [
     "ArticlesConfig",
@@ -77,14 +76,7 @@ def load_config(path: Path) -> Config:
 
     Raises ConfigError naming the key, the value and the nearest known key.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist; `shiomi init` writes one") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    text = read_settings_text(path, "shiomi init", ConfigError)
     try:
         return parse_config(text, folder=path.parent)
     except ConfigError as error:
@@ -93,10 +85,7 @@ def load_config(path: Path) -> Config:
 
 def parse_config(text: str, *, folder: Path = Path()) -> Config:
     """Turn the text of a shiomi.toml into a Config. Raises ConfigError."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"this is not valid TOML: {error}") from None
+    document = load_toml(text, ConfigError)
     reader = _Reader(folder)
     config: Config = reader.table(Config, document, "")
     config = replace(config, watch=tuple(_with_known_words(one) for one in config.watch))
@@ -135,44 +124,28 @@ def holds_secret(config: Config) -> bool:
     return any(value and not value.startswith((_ENVIRONMENT, _FILE)) for value in values)
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
+class _Reader(TableReader):
+    """Raises ConfigError at the first problem. Relative paths start in `folder`."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Turns parsed TOML into the dataclasses, each value checked against its field's type."""
+    def wrong(self, key: str, what: str) -> None:
+        raise ConfigError(f"{key} {what}")
 
-    folder: Path
+    def shown(self, key: str, value: object) -> str:
+        secret = key.partition("[")[0].rpartition(".")[2] in _SECRETS
+        return f"a {type(value).__name__}" if secret else repr(value)
 
-    def table(self, cls: type[Any], table: object, key: str) -> Any:
-        if not isinstance(table, dict):
-            raise ConfigError(f"{key} is a table, written [{key}]; got {table!r}")
-        hints = get_type_hints(cls)
-        if cls is SourcesConfig:
-            table = _with_packages(table)
-        for name in table:
-            if name not in hints:
-                full = f"{key}.{name}" if key else name
-                raise ConfigError(f"unknown key {full}; {_nearest(name, hints)}")
-        values = {}
-        for one in fields(cls):
-            if one.name in table:
-                full = f"{key}.{one.name}" if key else one.name
-                values[one.name] = self.value(hints[one.name], table[one.name], full)
-            elif one.default is MISSING and one.default_factory is MISSING:
-                raise ConfigError(f"[[{key}]] lacks {one.name}")
-            elif isinstance(one.default, Path):
-                values[one.name] = self.folder / one.default
-        return cls(**values)
+    def table(self, cls: type[Any], table: object, key: str, default: Any = None) -> Any:
+        if isinstance(table, dict):
+            places = {
+                one.name: str(one.default) for one in fields(cls) if isinstance(one.default, Path)
+            }
+            table = {**places, **(_with_packages(table) if cls is SourcesConfig else table)}
+        return super().table(cls, table, key, default)
 
-    def value(self, hint: Any, value: object, key: str) -> Any:
-        if is_dataclass(hint):
-            return self.table(hint, value, key)  # type: ignore[arg-type]
-        if get_origin(hint) is tuple:
-            return self.sequence(get_args(hint)[0], value, key)
+    def value(self, hint: Any, value: object, key: str, default: Any = None) -> Any:
         if get_origin(hint) is Mapping:
             if not isinstance(value, dict):
                 raise ConfigError(f'{key} must be a table, like {{ a = "b" }}; got {value!r}')
@@ -180,27 +153,14 @@ class _Reader:
             if inner is not str:
                 return value
             return {name: self.value(inner, one, f"{key}.{name}") for name, one in value.items()}
-        if hint is Path and isinstance(value, str) and value:
-            return self.folder / value
-        if hint == Location and isinstance(value, str) and value:
-            return parse_location(value, self.folder)
-        if hint is float and type(value) is int:
-            return float(value)
-        if type(value) is not hint:
-            got = f"a {type(value).__name__}" if _is_secret(key) else repr(value)
-            raise ConfigError(f"{key} must be {_TYPE_NAMES[hint]}; got {got}")
-        return value
-
-    def sequence(self, hint: Any, value: object, key: str) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            wanted = f"written [[{key}]]" if is_dataclass(hint) else 'a list, like ["a", "b"]'
-            got = f"a {type(value).__name__}" if _is_secret(key) else repr(value)
-            raise ConfigError(f"{key} must be {wanted}; got {got}")
-        return tuple(self.value(hint, item, key) for item in value)
-
-
-def _is_secret(key: str) -> bool:
-    return key.rpartition(".")[2] in _SECRETS
+        if hint not in (Path, Location):
+            return super().value(hint, value, key, default)
+        if not isinstance(value, str) or not value:
+            address = " or a postgresql:// address" if hint == Location else ""
+            self.wrong(key, f"must be a path{address} in quotes, not empty; got {value!r}")
+        return (
+            self._folder / str(value) if hint is Path else parse_location(str(value), self._folder)
+        )
 
 
 def _with_packages(table: Mapping[str, object]) -> dict[str, object]:
@@ -209,16 +169,6 @@ def _with_packages(table: Mapping[str, object]) -> dict[str, object]:
     others = {name: one for name, one in table.items() if name in found}
     rest = {name: one for name, one in table.items() if name not in others and name != "packages"}
     return {**rest, "packages": others} if others else rest
-
-
-_TYPE_NAMES = {
-    str: "a string in quotes",
-    int: "a whole number",
-    float: "a number",
-    bool: "true or false",
-    Path: "a path in quotes, not empty",
-    Location: "a path or a postgresql:// address in quotes, not empty",
-}
 
 
 def _check(config: Config) -> None:
@@ -320,7 +270,7 @@ def _with_known_words(watch: WatchConfig) -> WatchConfig:
     if not watch.known:
         return watch
     text = files("shiomi.digest.watch").joinpath("subjects.toml").read_text(encoding="utf-8")
-    subjects = tomllib.loads(text)
+    subjects = load_toml(text, ConfigError)
     if watch.known not in subjects:
         raise ConfigError(
             f"[[watch]] known is {watch.known!r}; shipped here: {', '.join(subjects)}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from shiomi import atomic
 from shiomi.lejepa.errors import RunError
 
 __all__ = ["atomic_file", "unwritable", "write_atomically"]
@@ -20,18 +20,10 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
     Raises RunError if it cannot be written; what was there before is then still there.
     """
-    beside = path.with_name(f".{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
+        with atomic.atomic_file(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
     except OSError as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
         raise RunError(unwritable(path, error)) from None
 
 
@@ -39,17 +31,6 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` to `path`. Raises RunError as `atomic_file`."""
     with atomic_file(path) as file:
         file.write(data)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush the folder, so that the new name survives a power failure."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def unwritable(path: Path, error: Exception) -> str:

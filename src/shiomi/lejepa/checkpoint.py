@@ -27,7 +27,6 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
             torch.save(state, file)
     except RuntimeError as error:  # torch's writer raises this if the disk is full
         cause = error.__context__
-        path.with_name(f".{path.name}").unlink(missing_ok=True)
         raise RunError(unwritable(path, cause if isinstance(cause, OSError) else error)) from None
 
 

@@ -135,7 +135,7 @@ def embed_to_file(
     """
     if out.suffix not in FORMATS:
         raise InputError(f"{out}: features are written as {' or '.join(FORMATS)}, not as this")
-    part = out.with_name(f".{out.name}.part")
+    part = out.with_name(f".{out.name}.rows")
     width = embed.width
     first_line = f"shiomi features {width} {embed.key(source)}\n".encode()
     try:

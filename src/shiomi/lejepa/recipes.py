@@ -19,6 +19,7 @@ from typing import Any
 from shiomi.lejepa.config import PretrainConfig, Training, flat
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.views import Augmentations
+from shiomi.toml_file import nearest
 
 __all__ = ["Recipe", "configured", "read_config_file", "recipe", "recipe_names", "to_toml"]
 
@@ -45,7 +46,7 @@ def recipe_names() -> tuple[str, ...]:
 def recipe(name: str) -> Recipe:
     """Return the recipe of that name. Raises InputError if there is none."""
     if name not in _recipes():
-        raise InputError(f"no recipe {name!r}; there are {', '.join(_recipes())}")
+        raise InputError(f"no recipe {name!r}; {nearest(name, _recipes())}")
     values = dict(_recipes()[name])
     about, source, missing = (values.pop(key) for key in ("about", "source", "not_stated"))
     return Recipe(name, about, source, tuple(missing), values)
@@ -87,10 +88,8 @@ def configured(*layers: Mapping[str, Any], where: str = "the configuration") -> 
     ):
         known = {field.name for field in dataclasses.fields(kind)}
         for name in values.keys() - known:
-            raise InputError(
-                f"{where}: no setting {f'{table}.{name}' if table else name};"
-                f" there are {', '.join(sorted(known))}"
-            )
+            full = f"{table}.{name}" if table else name
+            raise InputError(f"{where}: no setting {full}; {nearest(name, known)}")
     if "images" not in parts[""]:
         raise InputError(f"{where}: `images` is missing; give the address of the images")
     drawn = parts["augmentations"]

@@ -47,11 +47,11 @@ def test_what_is_wrong_with_a_policy_is_listed(run: Run, tmp_path: Path) -> None
     (tmp_path / "x.toml").write_text("\n[trp]\n")
     done = run("policy", "--check", "x.toml")
     assert isinstance(done.exception, GateError)
-    assert str(done.exception) == "x.toml: line 2: trp: unknown key; did you mean trap?"
+    assert str(done.exception) == "x.toml: line 2: trp: is not a known key; did you mean trap?"
     done = run("policy", "--check", "x.toml", "--json")
     assert done.exit_code == Exit.FAILED
     assert json.loads(done.stdout)["problems"] == [
-        "x.toml: line 2: trp: unknown key; did you mean trap?"
+        "x.toml: line 2: trp: is not a known key; did you mean trap?"
     ]
 
 

@@ -221,7 +221,7 @@ def test_json_without_the_list_names_the_setting(community: Community) -> None:
 @pytest.mark.parametrize(
     ("feed", "message"),
     [
-        (FeedConfig(known="zen"), "did you mean 'zenn'"),
+        (FeedConfig(known="zen"), "did you mean zenn"),
         (FeedConfig(known="github-releases"), "needs `of`"),
         (FeedConfig(known="huggingface-papers", of="x"), "does not take `of`"),
         (FeedConfig(name="x", url="https://x.org/", format="json"), "needs the paths of created"),

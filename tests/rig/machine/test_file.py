@@ -59,7 +59,7 @@ def test_a_gpu_that_no_table_has_is_told_by_its_figures() -> None:
     [
         ([], "not a list"),
         ({"format": "another"}, "not known"),
-        ({"memory_gb": 64}, "did you mean 'memory_gib'"),
+        ({"memory_gb": 64}, "did you mean memory_gib?"),
         ({"gpus": "RTX 3090"}, "a list"),
         ({"gpus": ["RTX 3090"] * 65}, "at most 64"),
         ({"gpus": [3]}, "a name or an object"),

@@ -102,7 +102,7 @@ def test_a_gguf_or_config_is_a_model_by_its_path(tmp_path: Path) -> None:
     [
         ('name = "Mine-8B"', "", "has no name"),
         ('source = "config.json of mine"', "", "has no source"),
-        ("languages", "langages", "did you mean 'languages'"),
+        ("languages", "langages", "did you mean languages?"),
         ('"2026-01"', '"2026"', "is no month"),
         ('"code"', '"cooking"', "not known"),
         ('languages = ["ja"]', "languages = [1]", "languages"),

@@ -7,9 +7,7 @@ is never read as a phrase again.
 
 from __future__ import annotations
 
-import difflib
 import string
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from shiomi.digest.errors import ConfigError
 from shiomi.digest.thread import Reading
+from shiomi.toml_file import load_toml, nearest
 
 __all__ = ["Language", "language_codes", "load_language", "parse_language", "slots_of"]
 
@@ -100,9 +99,8 @@ class Language:
         try:
             return self.phrases[key]
         except KeyError:
-            near = difflib.get_close_matches(key, self.phrases, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise LookupError(f"the language {self.code} has no phrase {key}{hint}") from None
+            hint = nearest(key, self.phrases)
+            raise LookupError(f"the language {self.code} has no phrase {key}; {hint}") from None
 
 
 def language_codes() -> tuple[str, ...]:
@@ -122,10 +120,7 @@ def load_language(code: str) -> Language:
 
 def parse_language(code: str, text: str) -> Language:
     """The language of a TOML text. Raises ConfigError naming the key that is not right."""
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{code}.toml is not valid TOML: {error}") from None
+    tables = load_toml(text, ConfigError, f"{code}.toml")
     phrases = {}
     for name, table in tables.items():
         if not isinstance(table, dict):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,6 +10,7 @@ from importlib import resources
 from typing import Any
 
 from shiomi.digest.errors import LinkingError
+from shiomi.toml_file import load_toml
 
 __all__ = ["Site", "UrlRules", "Wrapper", "load_url_rules", "parse_url_rules"]
 
@@ -68,10 +68,7 @@ def load_url_rules() -> UrlRules:
 
 def parse_url_rules(text: str) -> UrlRules:
     """Read the tables. Raises LinkingError with the name of the wrong rule."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise LinkingError(f"canonical_url.toml is not valid TOML: {error}") from None
+    table = load_toml(text, LinkingError, "canonical_url.toml")
     try:
         parameters = table["parameters"]
         sites = [(entry["hosts"], _site(entry)) for entry in table["site"]]

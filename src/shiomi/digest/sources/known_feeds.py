@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 from shiomi.digest.errors import ConfigError
 from shiomi.digest.settings import Config, FeedConfig
+from shiomi.toml_file import nearest
 
 __all__ = ["FeedSettings", "enabled_communities", "feed_settings", "known_feeds"]
 
@@ -68,8 +68,7 @@ def feed_settings(feed: FeedConfig) -> FeedSettings:
 def _known(feed: FeedConfig) -> FeedSettings:
     known = known_feeds()
     if feed.known not in known:
-        close = difflib.get_close_matches(feed.known, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+        hint = nearest(feed.known, known)
         raise ConfigError(f"[[feed]] known = {feed.known!r} is not shipped; {hint}")
     shipped = known[feed.known]
     url = shipped.get("url_of") if feed.of else shipped.get("url")

@@ -3,6 +3,7 @@ replace them."""
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -23,16 +24,23 @@ def published_ranges(folder: Path | None = None) -> RangeTable:
     DataError
         A file cannot be read, or a line is not a network.
     """
+    own = {} if folder is None else read_ranges(folder)
+    return RangeTable(_shipped() | own) if own else _shipped_table()
+
+
+def _shipped() -> dict[str, list[Prefix]]:
     shipped = resources.files("shiomi.gate") / "data" / "ranges"
     texts = {
         entry.name.removesuffix(".txt"): entry.read_text(encoding="ascii")
         for entry in shipped.iterdir()
         if entry.name.endswith(".txt")
     }
-    ranges = {name: parse_prefixes(text, where=name) for name, text in sorted(texts.items())}
-    if folder is not None:
-        ranges |= read_ranges(folder)
-    return RangeTable(ranges)
+    return {name: parse_prefixes(text, where=name) for name, text in sorted(texts.items())}
+
+
+@cache
+def _shipped_table() -> RangeTable:
+    return RangeTable(_shipped())
 
 
 def read_ranges(folder: Path) -> dict[str, list[Prefix]]:

@@ -6,15 +6,13 @@ known one. A contradiction is an error even if it is harmless: the operator mean
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, fields, replace
+from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
-from types import MappingProxyType, NoneType, UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from shiomi.gate.errors import PolicyError
@@ -29,6 +27,7 @@ from shiomi.gate.policy.policy import (
     Rate,
 )
 from shiomi.gate.purpose import Purpose
+from shiomi.toml_file import TableReader, load_toml, nearest, read_settings_text
 
 __all__ = ["default_policy_text", "load_policy", "parse_policy", "preset_text", "presets"]
 
@@ -62,7 +61,7 @@ def preset_text(name: str) -> str:
         No preset has this name.
     """
     if name not in presets():
-        raise PolicyError(f"there is no preset {name!r}; {_nearest(name, presets())}")
+        raise PolicyError(f"there is no preset {name!r}; {nearest(name, presets())}")
     file = resources.files("shiomi.gate") / "data" / "presets" / f"{name}.toml"
     return f"{default_policy_text()}\n{file.read_text(encoding='utf-8')}"
 
@@ -75,16 +74,7 @@ def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Poli
     PolicyError
         It cannot be read or is contradictory. The message names every place.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise PolicyError(
-            f"{path} does not exist; `shiomi gate policy {path}` writes one"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    except OSError as error:
-        raise PolicyError(f"{path} cannot be read: {error.strerror}") from None
+    text = read_settings_text(path, f"shiomi gate policy {path}", PolicyError)
     try:
         return parse_policy(text, environment)
     except PolicyError as error:
@@ -106,10 +96,7 @@ def parse_policy(text: str, environment: Mapping[str, str] = os.environ) -> Poli
     PolicyError
         One line for each problem, "line 12: key: what is wrong; the remedy".
     """
-    try:
-        document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PolicyError(f"this is not valid TOML: {error}") from None
+    document = load_toml(text, PolicyError)
     reader = _Reader(environment)
     policy = reader.policy(document)
     problems = reader.problems or contradictions(policy, frozenset(document.get("budget", ())))
@@ -118,8 +105,8 @@ def parse_policy(text: str, environment: Mapping[str, str] = os.environ) -> Poli
     return policy
 
 
-class _Reader:
-    """Turns parsed TOML into the dataclasses; collects what is wrong as (key, what)."""
+class _Reader(TableReader):
+    """Collects what is wrong as (key, what)."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.problems: list[tuple[str, str]] = []
@@ -135,14 +122,14 @@ class _Reader:
             elif key == "budget":
                 values["budgets"] = self._budgets(value, default.budgets)
             elif key == "path":
-                values["paths"] = self._list(PathRule, value, key)
+                values["paths"] = self.value(tuple[PathRule, ...], value, key)
             elif key == "network":
-                values["networks"] = self._list(NetworkRule, value, key)
+                values["networks"] = self.value(tuple[NetworkRule, ...], value, key)
             elif key in known:
                 hint = get_type_hints(Policy)[key]
-                values[key] = self._value(hint, value, key, getattr(default, key))
+                values[key] = self.value(hint, value, key, getattr(default, key))
             else:
-                self._unknown(key, key, known)
+                self.unknown(key, key, known)
         keys = values["cookie"].keys if "cookie" in values else ()
         if keys:
             secrets = tuple(self._secret(text, f"cookie.keys[{n}]") for n, text in enumerate(keys))
@@ -155,10 +142,10 @@ class _Reader:
         rules = dict(default)
         for name, value in self._items(table, "purpose"):
             if name not in set(Purpose):
-                self._unknown(name, f"purpose.{name}", Purpose)
+                self.unknown(name, f"purpose.{name}", Purpose)
                 continue
             purpose = Purpose(name)
-            rule = self._table(PurposeRule, value, f"purpose.{name}", default[purpose])
+            rule = self.table(PurposeRule, value, f"purpose.{name}", default[purpose])
             if isinstance(value, dict) and "action" in value and "unverified" not in value:
                 rule = replace(rule, unverified=rule.action.narrower(Action.BUDGET))
             rules[purpose] = rule
@@ -168,69 +155,33 @@ class _Reader:
         budgets = dict(default)
         for name, value in self._items(table, "budget"):
             known = default.get(name, Budget())
-            budgets[name] = self._table(Budget, value, f"budget.{name}", known)
+            budgets[name] = self.table(Budget, value, f"budget.{name}", known)
         return MappingProxyType(budgets)
 
     def _items(self, table: object, key: str) -> Iterable[tuple[str, object]]:
         if isinstance(table, dict):
             return table.items()
-        self._wrong(key, f"is a table for each name, written [{key}.NAME]; got {_short(table)}")
+        self.wrong(
+            key,
+            f"must be a table for each name, written [{key}.NAME]; got {self.shown(key, table)}",
+        )
         return ()
 
-    def _list(self, cls: type[Any], value: object, key: str) -> tuple[Any, ...]:
-        if not isinstance(value, list):
-            self._wrong(key, f"is a list of tables, each written [[{key}]]; got {_short(value)}")
-            return ()
-        return tuple(self._table(cls, one, f"{key}[{n}]", None) for n, one in enumerate(value))
-
-    def _table(self, cls: type[Any], table: object, key: str, default: Any) -> Any:
-        """The dataclass that a table says; what it leaves out is as in `default`."""
-        if not isinstance(table, dict):
-            self._wrong(key, f"is a table; got {_short(table)}")
-            return default
-        hints = get_type_hints(cls)
-        for name in table:
-            if name not in hints:
-                self._unknown(name, f"{key}.{name}", hints)
-        values = {}
-        for field in fields(cls):
-            known = getattr(default, field.name, None)
-            if field.name in table:
-                full = f"{key}.{field.name}"
-                values[field.name] = self._value(hints[field.name], table[field.name], full, known)
-            elif default is not None:
-                values[field.name] = known
-            elif field.default is MISSING and field.default_factory is MISSING:
-                self._wrong(key, f"needs the key {field.name}")
-                values[field.name] = "" if hints[field.name] is str else ()
-        return cls(**values)
-
-    def _value(self, hint: Any, value: object, key: str, known: Any) -> Any:
-        if get_origin(hint) is UnionType:
-            hint = next(one for one in get_args(hint) if one is not NoneType)
+    def value(self, hint: Any, value: object, key: str, default: Any = None) -> Any:
+        if get_origin(hint) is UnionType:  # or None, which no file says
+            hint = get_args(hint)[0]
         if hint is Rate:
             return self._rate(value, key)
         if hint is Action:
             return self._action(value, key)
-        if get_origin(hint) is tuple:
-            if isinstance(value, list) and all(isinstance(one, str) for one in value):
-                return tuple(value)
-            self._wrong(key, f"is a list of strings; got {_short(value)}")
-        elif get_origin(hint) is Mapping:
+        if get_origin(hint) is Mapping:
             return self._actions(value, key)
-        elif hint in (bool, int, str):
-            if type(value) is hint:
-                return value
-            words = {bool: "true or false", int: "a whole number", str: "a string"}
-            self._wrong(key, f"is {words[hint]}; got {_short(value)}")
-        else:
-            return self._table(hint, value, key, known)
-        return known
+        return super().value(hint, value, key, default)
 
     def _action(self, value: object, key: str) -> Action:
         if isinstance(value, str) and value in set(Action):
             return Action(value)
-        self._wrong(key, f"{_short(value)} is no action; {_nearest(str(value), Action)}")
+        self.wrong(key, f"{self.shown(key, value)} is no action; {nearest(str(value), Action)}")
         return Action.DENY
 
     def _actions(self, value: object, key: str) -> Mapping[Purpose, Action]:
@@ -239,7 +190,7 @@ class _Reader:
             if name in set(Purpose):
                 actions[Purpose(name)] = self._action(one, f"{key}.{name}")
             else:
-                self._unknown(name, f"{key}.{name}", Purpose)
+                self.unknown(name, f"{key}.{name}", Purpose)
         return MappingProxyType(actions)
 
     def _rate(self, value: object, key: str) -> Rate | None:
@@ -247,7 +198,9 @@ class _Reader:
             return None
         match = _RATE.fullmatch(value) if isinstance(value, str) else None
         if match is None or not int(match[1]) or (match[3] and not int(match[3])):
-            self._wrong(key, f'{_short(value)} is no rate; write "60/minute, burst 20", or "off"')
+            self.wrong(
+                key, f'{self.shown(key, value)} is no rate; write "60/minute, burst 20", or "off"'
+            )
             return None
         amount = int(match[1])
         return Rate(amount, _SECONDS[match[2]], int(match[3] or amount))
@@ -256,28 +209,14 @@ class _Reader:
         if text.startswith(_ENVIRONMENT):
             variable = text.removeprefix(_ENVIRONMENT)
             if variable not in self._environment:
-                self._wrong(key, f"names the environment variable {variable}, not set here")
+                self.wrong(key, f"names the environment variable {variable}, not set here")
             text = self._environment.get(variable, "x" * 32)
         if len(text) < 32:
-            self._wrong(key, "is shorter than 32 characters; `openssl rand -hex 32` makes one")
+            self.wrong(key, "is shorter than 32 characters; `openssl rand -hex 32` makes one")
         return text
 
-    def _unknown(self, name: str, key: str, known: Iterable[str]) -> None:
-        self._wrong(key, f"unknown key; {_nearest(name, known)}")
-
-    def _wrong(self, key: str, what: str) -> None:
+    def wrong(self, key: str, what: str) -> None:
         self.problems.append((key, what))
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = sorted(str(one) for one in known)
-    close = difflib.get_close_matches(name[:80], names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _listed(problems: list[tuple[str, str]], text: str) -> list[str]:

@@ -9,7 +9,6 @@ A GPU is a name, resolved exactly, or an object with the fields of `Gpu`.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import fields
@@ -20,6 +19,7 @@ from shiomi.rig.machine.detect.dump import FORMAT, number, parse_dump
 from shiomi.rig.machine.detect.machine_of import machine_of
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Gpu, Machine, Vendor
+from shiomi.toml_file import nearest
 
 __all__ = ["parse_machine", "read_machine"]
 
@@ -120,9 +120,7 @@ def _gpu(said: object) -> Gpu:
 def _known_keys(said: Mapping[str, object], known: set[str], what: str) -> None:
     for key in said:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(sorted(known))}"
-            raise MachineError(f"{what} has no {str(key)[:40]!r}; {hint}")
+            raise MachineError(f"{what} has no {str(key)[:40]!r}; {nearest(str(key), known)}")
 
 
 def _figure(said: Mapping[str, object], key: str) -> float | None:

@@ -15,6 +15,7 @@ import tomllib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -25,6 +26,7 @@ from shiomi.rig.model.layers import check_parameters, read_config, read_gguf
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation
 from shiomi.rig.tables import models_folder, table_models
+from shiomi.toml_file import nearest
 
 __all__ = ["PURPOSES", "KnownModel", "find_model", "known_models", "model_of", "read_model_file"]
 
@@ -70,8 +72,7 @@ def known_models(folder: Path | None = None) -> list[KnownModel]:
     """Return the shipped models and the models of `folder`, by name. Raises ModelFileError with the
     file's name if a file is invalid.
     """
-    shipped = resources.files(__package__).joinpath("models")
-    found = {x.name.casefold(): x for x in _read_all(shipped.iterdir())}
+    found = {x.name.casefold(): x for x in _shipped()}
     for name, text in table_models().items():
         known = model_of(_toml(name, text.encode()), name)
         found[known.name.casefold()] = known
@@ -84,6 +85,11 @@ def known_models(folder: Path | None = None) -> list[KnownModel]:
             ) from error
         found |= {x.name.casefold(): x for x in _read_all(own)}
     return [found[key] for key in sorted(found)]
+
+
+@cache
+def _shipped() -> tuple[KnownModel, ...]:
+    return tuple(_read_all(resources.files(__package__).joinpath("models").iterdir()))
 
 
 def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
@@ -185,9 +191,8 @@ def _check(name: str, said: Mapping[str, Any]) -> None:
     """Raise ModelFileError if a key is unknown, missing or of another type."""
     for key, value in said.items():
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_KEYS)}"
-            raise ModelFileError(f"{name} has an unknown key {key[:40]!r}{hint}")
+            hint = nearest(key, _KEYS)
+            raise ModelFileError(f"{name} has an unknown key {key[:40]!r}; {hint}")
         wrong = not isinstance(value, _KEYS[key]) or isinstance(value, bool)
         if wrong or (_KEYS[key] is list and not all(isinstance(x, str) for x in value)):
             raise ModelFileError(f"{name}: {key} = {str(value)[:40]!r} is not what it should be")

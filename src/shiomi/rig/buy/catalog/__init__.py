@@ -11,6 +11,7 @@ import difflib
 import statistics
 import unicodedata
 from dataclasses import dataclass, field, replace
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -101,10 +102,8 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     Rows that cannot be read are skipped and named in `refused`. Raises CatalogError if a file is
     not a CSV with the columns of its category.
     """
-    catalog = Catalog()
-    shipped = resources.files("shiomi.rig.buy.catalog")
-    for category in Category:
-        _read(catalog, category, shipped.joinpath("parts", f"{category}.csv"))
+    shipped = _shipped()
+    catalog = Catalog(dict(shipped.parts), list(shipped.refused))
     if folder is not None:
         if not folder.is_dir():
             raise CatalogError(f"{folder} is no folder; make it, with files such as gpu.csv in it")
@@ -112,6 +111,15 @@ def load_catalog(folder: Path | None = None) -> Catalog:
             if (folder / f"{category}.csv").is_file():
                 _read(catalog, category, folder / f"{category}.csv")
     _doubt_odd_powers(catalog)
+    return catalog
+
+
+@cache
+def _shipped() -> Catalog:
+    catalog = Catalog()
+    folder = resources.files("shiomi.rig.buy.catalog")
+    for category in Category:
+        _read(catalog, category, folder.joinpath("parts", f"{category}.csv"))
     return catalog
 
 

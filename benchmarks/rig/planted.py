@@ -1,10 +1,11 @@
 """Builds that are sound, and builds with one planted fault, drawn from the catalogue's raw rows.
 
+    python -m benchmarks.rig.planted         which faults the checker finds
+
 An independent oracle: it reads the CSV files and implements every rule a second time, with margins
 if rules of thumb differ (a sound build's supply has half more than is drawn, a faulty one's less
-than
-is drawn), and draws only among rows that state what a rule needs. It shares no code with
-`shiomi.rig`.
+than is drawn), and draws only among rows that state what a rule needs. The oracle shares no code
+with `shiomi.rig`.
 """
 
 from __future__ import annotations
@@ -12,9 +13,17 @@ from __future__ import annotations
 import csv
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from shiomi.rig.buy.catalog import load_catalog
+from shiomi.rig.buy.compatibility import check_build
+from shiomi.rig.buy.findings import Refusal
+from shiomi.rig.buy.wattage import Circuit
+
+SEEDS = range(5)
 
 __all__ = ["FAULTS", "Planted", "planted", "sound"]
 
@@ -284,3 +293,34 @@ def planted(count: int, seed: int) -> Iterator[Planted]:
     rng, rows = random.Random(seed), load()
     for index in range(count):
         yield _draw(rows, rng, FAULTS[index % len(FAULTS)])
+
+
+def main() -> None:
+    """Print what is refused for the right reason, and how many sound builds are refused."""
+    catalog = load_catalog()
+    right: Counter[str] = Counter()
+    drawn: Counter[str] = Counter()
+    for seed in SEEDS:
+        for p in planted(200, seed):
+            parts = [catalog.parts[x] for x in p.ids()]
+            found = check_build(parts, circuit=Circuit(100, p.amps), shared_layers=p.shared_layers)
+            refused = {str(x.check) for x in found if isinstance(x, Refusal)}
+            fault = p.fault or ""
+            drawn[fault] += 1
+            right[fault] += fault in refused and refused <= {fault} | may_also(fault)
+    wrong = total = 0
+    for seed in SEEDS:
+        for p in sound(200, 1000 + seed):
+            total += 1
+            found = check_build([catalog.parts[x] for x in p.ids()])
+            wrong += any(isinstance(x, Refusal) for x in found)
+    print("builds with one planted fault, refused for that reason and no other")
+    for fault in FAULTS:
+        print(f"    {fault:22} {right[fault]:4d} of {drawn[fault]:4d}")
+    share = right.total() / drawn.total()
+    print(f"    all                    {right.total():4d} of {drawn.total():4d}  {share:.2%}")
+    print(f"    sound builds refused   {wrong:4d} of {total:4d}  {wrong / total:.2%}")
+
+
+if __name__ == "__main__":
+    main()

@@ -49,10 +49,3 @@ def test_a_file_that_is_not_a_digest_is_refused(config: Path) -> None:
     done = run(config, "digest", "check", str(config))
     assert done.exit_code == 1
     assert "is not a digest" in done.stderr
-
-
-@pytest.mark.parametrize("budget", ["300,000", "¥300000", "30万", "３０万円"])
-def test_an_amount_may_be_written_as_people_do(budget: str, tmp_path: Path) -> None:
-    arguments = ["rig", "plan", "--budget", budget, "--html", str(tmp_path / "page.html")]
-    done = CliRunner().invoke(shiomi, arguments)
-    assert "--html works with --model only" in done.stderr

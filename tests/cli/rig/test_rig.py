@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from shiomi.cli import shiomi
 from shiomi.cli.exits import Exit
+from shiomi.cli.rig.planning import Amount
 from shiomi.rig.buy.catalog import load_catalog
 from shiomi.rig.buy.parts import GraphicsCard
 from shiomi.rig.errors import RigError
@@ -324,14 +325,11 @@ def test_from_a_model_to_prices_to_a_plan_and_its_page(run: Any, tmp_path: Path)
     filled(tmp_path / "prices.csv")
     budgets = ("--budget", "9000", "--budget", "200000", "--budget", "300000")
     args = (*budgets, *model, "--prices", "prices.csv")
-    done = run("plan", *args, "--html", "plan.html", "--lang", "ja")
+    done = run("plan", *args, "--lang", "ja")
     assert done.exit_code == Exit.DONE
     assert "証明済み" in done.output
     assert "¥9,000では組めない。最も安い構成は¥" in done.output
     assert "Qwen3-32B Q4_K_M" in done.output
-    page = (tmp_path / "plan.html").read_text(encoding="utf-8")
-    assert "<script" not in page
-    assert "¥9,000では組めない" in page
     plans = json.loads(run("plan", *args, "--json").output)
     assert all(x["proven"] and x["total_jpy"] <= x["budget_jpy"] for x in plans)
     card = next(x for x in plans[0]["parts"] if x["category"] == "gpu")
@@ -390,6 +388,31 @@ def test_check_refuses_what_does_not_go_together(run: Any) -> None:
     twice = run("check", "AMD Ryzen 7 7700X", "AMD Ryzen 7 7700X")
     assert twice.exit_code == Exit.FAILED
     assert "two parts of kind cpu" in said(twice)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount", "currency"),
+    [
+        ("300,000", 300_000, None),
+        ("¥300000", 300_000, "JPY"),
+        ("30万", 300_000, None),
+        ("３０万円", 300_000, "JPY"),
+        ("$2,500", 2500, "USD"),
+        ("1000 usd", 1000, "USD"),
+        ("1000ドル", 1000, "USD"),
+    ],
+)
+def test_an_amount_may_be_written_as_people_do(
+    text: str, amount: float, currency: str | None
+) -> None:
+    assert Amount().convert(text, None, None) == (amount, currency)
+
+
+def test_yen_that_buy_nothing_point_to_dollars(run: Any) -> None:
+    assert "--currency USD" in said(run("plan", "--budget", "1000"))
+    assert run("plan", "--budget", "$1000", "--currency", "JPY").exit_code == Exit.USAGE
+    have = ("--have", "AMD Ryzen 7 7700X", "--model", "qwen3:8b")
+    assert run("upgrade", "--budget", "$100", *have).exit_code == Exit.USAGE
 
 
 def test_every_leaf_has_an_example_in_its_help() -> None:

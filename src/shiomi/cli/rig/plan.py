@@ -87,7 +87,6 @@ def plan(
     quality: Path | None,
     page: Path | None,
     prices: Path | None,
-    html: Path | None,
     json: bool,
     lang: str,
     **options: Any,
@@ -108,10 +107,8 @@ def plan(
       shiomi rig plan --budget '$2500' --use code --no-used
       shiomi rig plan --budget 300000 --model qwen3:32b --prices prices.csv
     """
-    if html is not None and options["model"] is None:
-        raise click.UsageError("--html works with --model only; use --page")
     if page is not None and options["model"] is not None:
-        raise click.UsageError("--page works without --model only; use --html")
+        raise click.UsageError("--page works without --model only")
     currency = currency or next((x.currency for x in budgets if x.currency), "JPY")
     if any(x.currency not in (None, currency) for x in budgets):
         raise click.UsageError("the budgets and --currency name different currencies")
@@ -126,7 +123,7 @@ def plan(
         return
     if currency != "JPY":
         raise click.UsageError("a budget in USD works without --model only")
-    _for_model(amounts, prices, html, json, lang, options)
+    _for_model(amounts, prices, json, lang, options)
 
 
 def _budget_first(
@@ -240,7 +237,6 @@ def _write_page(
 def _for_model(
     budgets: tuple[float, ...],
     prices: Path | None,
-    html: Path | None,
     json: bool,
     lang: str,
     options: dict[str, Any],
@@ -263,4 +259,4 @@ def _for_model(
         speed=speeds,
         beyond=lambda budget, reason: beyond.append((budget, reason)),
     )
-    show_plans(found, beyond, html=html, json=json, lang=lang)
+    show_plans(found, beyond, json=json, lang=lang)

@@ -121,21 +121,12 @@ def wish_options(command: Command) -> Command:
 
 
 def price_options(command: Command) -> Command:
-    """Adds --prices and --html."""
-    for option in (
-        click.option(
-            "--html",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Also write a page with plots, for phones too; nothing in it is fetched.",
-        ),
-        click.option(
-            "--prices",
-            type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="Your prices, a CSV; `shiomi rig prices` makes one.",
-        ),
-    ):
-        command = option(command)
-    return command
+    """Add --prices."""
+    return click.option(
+        "--prices",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Your prices, a CSV; `shiomi rig prices` makes one.",
+    )(command)
 
 
 def wish_of(
@@ -202,20 +193,12 @@ def show_plans(
     plans: Sequence[Plan],
     beyond: Sequence[tuple[int, PlanError | None]],
     *,
-    html: Path | None,
     json: bool,
     lang: str,
 ) -> None:
-    """Print the plans and the reason for each budget without one; write the page."""
-    from shiomi.rig.report.page import render_page
+    """Print the plans and the reason for each budget without one."""
     from shiomi.rig.report.plan_report import beyond_text, plan_json, plan_text
-    from shiomi.rig.report.wording import say
 
-    if html is not None:
-        try:
-            html.write_text(render_page(plans, lang, beyond), encoding="utf-8")
-        except OSError as error:
-            raise click.ClickException(f"{html} cannot be written: {error.strerror}") from None
     if json:
         as_json(plan_json(plans, lang))
         return
@@ -226,5 +209,3 @@ def show_plans(
             echo(line)
     for budget, reason in beyond:
         echo(beyond_text(budget, reason, lang))
-    if html is not None:
-        echo(say(lang, "plan", "page", {"file": str(html)}))

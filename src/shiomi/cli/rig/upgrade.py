@@ -38,7 +38,6 @@ def upgrade(
     budget: Money,
     have: tuple[str, ...],
     prices: Path | None,
-    html: Path | None,
     json: bool,
     lang: str,
     **options: Any,
@@ -65,4 +64,4 @@ def upgrade(
     own = Build.of(asked.catalog.find(name) for name in have)
     offers = priced(prices, asked)
     found = upgraded(own, budget.amount, asked.wish, asked.catalog, offers, speed=speeds)
-    show_plans([found], [], html=html, json=json, lang=lang)
+    show_plans([found], [], json=json, lang=lang)

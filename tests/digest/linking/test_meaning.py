@@ -55,10 +55,14 @@ def test_a_text_has_one_vector_in_whatever_company_it_is_read(encoder: SentenceE
 
 
 def test_only_open_pairs_are_judged_by_it(linker: Linker, reading: Linker) -> None:
-    a, b = [NEWS, NEWS, NEWS], [TOLD, OTHER, NEWS]
+    japanese = [
+        make_thread(f"zenn:{n}", f"大規模言語モデルを{how}公開", url=f"https://zenn.dev/a/x{n}")
+        for n, how in enumerate(("", "新しく"))
+    ]
+    a, b = [NEWS, NEWS, NEWS, japanese[0]], [TOLD, OTHER, NEWS, japanese[1]]
     default, read = linker.judge(a, b)[0], reading.judge(a, b)[0]
     assert default[0, 0] != read[0, 0]
-    assert (default[1:] == read[1:]).all()  # improbable, and of one page
+    assert (default[1:] == read[1:]).all()  # improbable, of one page, not English
 
 
 def test_its_part_of_the_judgement_is_a_reason(linker: Linker, reading: Linker) -> None:

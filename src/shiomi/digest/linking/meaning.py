@@ -218,10 +218,16 @@ class MeaningJudge:
 
 
 def _open(chances: Doubles, a: Sequence[Page], b: Sequence[Page]) -> NDArray[np.int64]:
-    """The pairs that are worth the encoder: probable enough, and not of one page."""
+    """The pairs worth the encoder: probable enough, in Latin script, and not of one page."""
     found = [
         k
         for k in np.flatnonzero(chances[:, 0] >= OPEN).tolist()
-        if not a[k][1] or not b[k][1] or canonical_url(a[k][1]) != canonical_url(b[k][1])
+        if (_latin(a[k][0]) and _latin(b[k][0]))
+        and (not a[k][1] or not b[k][1] or canonical_url(a[k][1]) != canonical_url(b[k][1]))
     ]
     return np.array(found, np.int64)
+
+
+def _latin(title: str) -> bool:
+    """Whether most characters are ASCII: MiniLM knows English."""
+    return 2 * sum(map(str.isascii, title)) > len(title)

@@ -1,12 +1,11 @@
-"""The time and the error of `shiomi rig fit`, next to llmfit.
+"""The time and the first rows of `shiomi rig fit`, next to llmfit.
 
     python -m benchmarks.rig.fit [--llmfit PROGRAM]
 
 llmfit is the program that people would use instead (the package `llmfit`; its binary is found on
-the PATH, or given). Without it, only this project's figures are printed. Its speeds are asked for
-by `llmfit plan` with a hardware profile that holds the GPU's true bandwidth and peak, so that its
-own table of names costs it nothing; ours are with the GPU type left out of the fit. The measured
-rows need $SHIOMI_DATA/rig.
+the PATH, or given). Without it, only this project's figures are printed. `asked`
+gets its speeds by `llmfit plan` with a hardware profile that holds the GPU's true bandwidth and
+peak, for `benchmarks.rig.people`.
 """
 
 from __future__ import annotations
@@ -23,10 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
-from tools.rig.regression import DECODE_SHRINK, gpu_name, left_out
-from tools.rig.rows import read_llama3
 
 from shiomi.rig.estimate.best import best_per_use, in_order, usable
 from shiomi.rig.estimate.fit import fit_models
@@ -48,7 +43,6 @@ FIT_MACHINES = (
 )  # fmt: skip
 SHOWN = 10
 SLOW = 5.0  # tok/s
-MODELS = {"Llama-3-8B": "meta-llama/Meta-Llama-3-8B", "Llama-3-70B": "meta-llama/Meta-Llama-3-70B"}
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
@@ -151,25 +145,6 @@ def asked(llmfit: str, gpu: Gpu, model: str, quantisation: str, tokens: int) -> 
         return None
 
 
-def accuracy(llmfit: str) -> None:
-    """Print errors on the rows of one GPU that both have an answer for."""
-    rows = [row for row in read_llama3() if row.phase == "decode"]
-    ours = {
-        id(row): float(np.exp(-error)) for row, error in left_out(rows, DECODE_SHRINK, gpu_name)
-    }
-    found = [
-        (ours[id(row)], theirs / row.speed)
-        for row in rows
-        if row.gpus == 1
-        and (theirs := asked(llmfit, row.gpu, MODELS[row.model.name], row.quantisation, row.tokens))
-    ]
-    print(f"\nDecode, Llama 3 on one GPU, {len(found)} rows of {sum(r.gpus == 1 for r in rows)}")
-    for name, column in (("shiomi.rig, GPU type left out", 0), ("llmfit itself", 1)):
-        off = np.abs(np.array([x[column] for x in found]) - 1)
-        middle, ninth = np.quantile(off, (0.5, 0.9))
-        print(f"  {name:40s}{middle:9.1%} median{ninth:9.1%} p90{off.max():8.0%} most")
-
-
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -178,8 +153,6 @@ def main() -> None:
     print(f"load {os.getloadavg()[0]:.1f}")
     times(program)
     rows_first()
-    if program:
-        accuracy(program)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
-"""The error of the rig's estimates, next to llmfit's and gpu_poor's formulas on the same rows.
+"""The error of the coefficients on the tables they were fitted on, with what is tested left out.
 
     python -m benchmarks.rig.speed
 
-Every figure is of rows whose GPU type (or model, where one GPU alone was measured) had no part in
-the fit. The other tools' formulas are re-implemented from what their sources compute, and are
-given this project's bandwidths and peaks, which are better than their own tables. Needs the tables
+Every figure is of rows whose GPU type (or model, if only one GPU was measured) had no part in the
+fit. `benchmarks.rig.people` has other people's rows, and llmfit on the same ones. Needs the tables
 under $SHIOMI_DATA/rig.
 """
 
 from __future__ import annotations
 
-import csv
 import random
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -21,8 +18,6 @@ from tools.rig.power import power_left_out, read_power
 from tools.rig.regression import (
     DECODE_SHRINK,
     PREFILL_SHRINK,
-    after_one_measurement,
-    corrections,
     fit,
     gpu_name,
     interval,
@@ -31,47 +26,12 @@ from tools.rig.regression import (
     normalised,
     predict,
 )
-from tools.rig.rows import DATA, Row, read_depths, read_llama3, read_spark, read_strix
+from tools.rig.rows import Row, read_depths, read_llama3, read_spark, read_strix
 
-from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.plausible import Benchmark, doubts, sized_model
 from shiomi.rig.estimate.traffic import cache_reads
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.model.model import LayerKind
-
-NOMINAL = {"Q4_K_M": 0.5, "F16": 2.0}  # bytes per parameter, as llmfit's speed has them
-INNER = {"Llama-3-8B": 14_336, "Llama-3-70B": 28_672}
-
-
-def llmfit(row: Row) -> float:
-    """Bandwidth x 0.55 / (parameters x nominal bytes); its context costs nothing."""
-    size = row.model.parameters * NOMINAL[row.quantisation]
-    return row.gpu.bandwidth_gb_s * 1e9 * 0.55 / size
-
-
-def _gpu_poor_bytes(row: Row) -> float:
-    """Multi-head attention whatever the model has; Q4_K_M as 54 and 38 bytes per 64 weights."""
-    model, width = row.model, row.model.hidden_size
-    count, inner = len(model.layers), INNER[row.model.name]
-    total = 2 * model.vocabulary * width + count * (4 * width**2 + 3 * inner * width)
-    if row.quantisation == "F16":
-        return 2.0 * total
-    better = count * (width**2 + width * inner)
-    return ((total - better) * 38 + better * 54) / 64
-
-
-def gpu_poor(row: Row) -> float:
-    """1.5 (GGML) or 2 (F16) times the bytes over the bandwidth; N GPUs are N / 1.25 as fast."""
-    factor = 2.0 if row.quantisation == "F16" else 1.5
-    size, count, width = _gpu_poor_bytes(row), len(row.model.layers), row.model.hidden_size
-    if row.phase == "decode":
-        read = factor * (size + 4 * count * width * row.tokens / 2)
-        seconds = read / 2**30 / row.gpu.bandwidth_gb_s
-        return 1 / (seconds * (1.25 / row.gpus if row.gpus > 1 else 1))
-    peak = (row.gpu.fp16_tflops or 0.0) * 1e12
-    work = row.tokens * (size + 4 * count * width**2)
-    seconds = 1.8 * work / (peak * 0.85) + size / 2**20 * 0.008 / 100 / 1000
-    return row.tokens / seconds
 
 
 def line(name: str, ratios: Iterable[float]) -> None:
@@ -106,18 +66,10 @@ def decode(rows: list[Row]) -> list[tuple[Row, float]]:
     errors = left_out(rows, DECODE_SHRINK, gpu_name)
     head("Decode, Llama 3 on 15 GPU types, each left out")
     line("shiomi.rig, architecture", ours(errors, always))
-    line("llmfit's formula", (llmfit(r) / r.speed for r in rows))
-    line("gpu_poor's formula", (gpu_poor(r) / r.speed for r in rows))
     line("bandwidth / bytes", (1 / (r.terms[0] + r.terms[1]) / r.speed for r in rows))
     line("  one GPU: shiomi.rig", ours(errors, single))
-    line("  one GPU: llmfit's", (llmfit(r) / r.speed for r in rows if single(r)))
-    line("  one GPU: gpu_poor's", (gpu_poor(r) / r.speed for r in rows if single(r)))
     unknown = left_out(rows, DECODE_SHRINK, lambda r: r.group, known_group=False)
     line("shiomi.rig, whole architecture left out", ours(unknown, always))
-    line("  GPU known, configuration left out", np.exp([-e for _, e in corrections(errors)[1]]))
-    line(
-        "  after one measurement of 8B Q4_K_M", np.exp([-e for e in after_one_measurement(errors)])
-    )
     return errors
 
 
@@ -126,13 +78,11 @@ def prefill(rows: list[Row]) -> list[tuple[Row, float]]:
     errors = left_out(rows, PREFILL_SHRINK, gpu_name)
     head("Prefill, the same")
     line("shiomi.rig, one GPU", ours(errors, single))
-    line("gpu_poor's formula, one GPU", (gpu_poor(r) / r.speed for r in rows if single(r)))
     line(
         "half the peak, one GPU",
         (0.5 / sum(r.terms[:2]) * r.tokens / r.speed for r in rows if single(r)),
     )
     line("shiomi.rig, all", ours(errors, always))
-    line("gpu_poor's formula, all", (gpu_poor(r) / r.speed for r in rows))
     return errors
 
 
@@ -302,34 +252,6 @@ def plausible(rows: Sequence[Row]) -> None:
     print(f"  {'measured rows flagged':52s}{len(good):5d}{wrong / len(good):9.2%}")
 
 
-def crowd() -> None:
-    """Rows that people sent to llmfit; only the model's name gives its size."""
-    total, flagged = 0, []
-    with (DATA / "llmfit_community.csv").open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
-    for row in rows:
-        name = row["model"]
-        size = re.search(r"(?<![a-z\d.])(\d+(?:\.\d+)?)b(?![a-z])", name, re.IGNORECASE)
-        bits = re.search(r"Q\d_K_[MS]|Q\d_0|Q6_K", name)
-        active = re.search(r"A(\d+(?:\.\d+)?)B", name, re.IGNORECASE)
-        odd = re.search(r"moe|\dx\d|granite4|lfm2|e\db", name, re.IGNORECASE)
-        if row["gpuCount"] != "1" or row["provider"] not in ("llamacpp", "ollama"):
-            continue
-        if size is None or bits is None or (odd and not active):
-            continue
-        try:
-            gpu = find_gpu(row["hardwareName"])
-        except RigError:
-            continue  # a Mac with unknown cores and memory
-        model = sized_model(name, float(size[1]) * 1e9, float(active[1]) * 1e9 if active else None)
-        total += 1
-        if doubts(Benchmark((gpu,), model, bits[0], decode=float(row["avgTps"]))):
-            flagged.append(f"{name} at {row['avgTps']} on {gpu.name}")
-    print(f"\nllmfit's community rows: {len(flagged)} of {total} flagged")
-    for text in flagged:
-        print(f"  {text}")
-
-
 def main() -> None:
     """Print every table."""
     rows = read_llama3()
@@ -340,15 +262,12 @@ def main() -> None:
     print("\nShare of unseen rows within the 80 % interval")
     coverage_by_group("decode", writing)
     coverage_by_group("prefill", reading)
-    coverage("decode, one interval for all architectures", writing, gpu_name)
-    coverage("prefill, one interval for all architectures", reading, gpu_name)
     strix = [row for row in read_strix() if row.phase == "decode"]
     coverage("decode, Strix Halo", left_out(strix, DECODE_SHRINK, model_name), model_name)
     coverage("decode, DGX Spark, 1 to 4 users", users, model_name)
     head("Watts at the wall, one desktop, 7 GPU types, each left out")
     line("host + share of TDP", np.exp(power_left_out(read_power())))
     plausible([*rows, *read_strix(), *read_spark(), *read_depths()])
-    crowd()
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from benchmarks.lejepa.growth_plot import Line, growth_plot
 from torch import Tensor
 
 from shiomi.lejepa.epps_pulley import EppsPulley
@@ -180,13 +179,10 @@ def compare(
     )
 
 
-def growth(rounds: int, clock: Callable[[], float], target: Path) -> None:
-    """Time of ours over N, K and D, the others fixed, as a picture; prints the exponents."""
+def growth(rounds: int, clock: Callable[[], float]) -> None:
+    """Print the time of ours over N, K and D, the others fixed, and the exponents."""
     base = {"N": 2048, "K": 1024, "D": 256}
-    grown = {"N": (512, 1024, 2048, 4096, 8192), "K": (256, 512, 1024, 2048, 4096),
-             "D": (64, 128, 256, 512, 1024)}  # fmt: skip
-    lines = []
-    print()
+    grown = {"N": (512, 8192), "K": (256, 4096), "D": (64, 1024)}
     for name, values in grown.items():
         steps = {}
         for value in values:
@@ -194,15 +190,9 @@ def growth(rounds: int, clock: Callable[[], float], target: Path) -> None:
             x = torch.randn(shape["N"], shape["D"], requires_grad=True)
             steps[str(value)] = step_of(ours, x, shape["K"])
         seconds = in_turn(steps, rounds, clock)
-        points = [(value, seconds[str(value)]) for value in values]
-        (a, s), (b, t) = points[0], points[-1]
+        (a, s), (b, t) = ((value, seconds[str(value)]) for value in values)
         exponent = math.log(t / s) / math.log(b / a)
-        others = ", ".join(f"{other} = {base[other]}" for other in base if other != name)
-        print(f"time goes with {name}^{exponent:.2f} ({others}): ", end="")
-        print(", ".join(f"{value}: {1e3 * taken:.1f} ms" for value, taken in points))
-        lines.append(Line(f"{name} ({others})", points))
-    target.write_text(growth_plot(lines))
-    print(f"plot: {target}")
+        print(f"time goes with {name}^{exponent:.2f}, from {1e3 * s:.1f} to {1e3 * t:.1f} ms")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -211,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, help="of torch; default: its own")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
-    parser.add_argument("--plot", type=Path, help="an SVG file to write")
+    parser.add_argument("--growth", action="store_true", help="over N, K and D")
     parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
     if given.threads:
@@ -225,8 +215,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"torch {torch.__version__}, {threads} threads, {given.clock}, median of {given.rounds}")
     for shape in SHAPES:
         compare(shape, given.rounds, clock, not given.no_compile)
-    if given.plot:
-        growth(given.rounds, clock, given.plot)
+    if given.growth:
+        growth(given.rounds, clock)
 
 
 if __name__ == "__main__":

@@ -129,12 +129,27 @@ def test_two_ranks_train_as_one_process_does(tmp_path: Path, accumulate: int, sh
         torch.testing.assert_close(together, weights(alone), rtol=0, atol=2e-6)
 
 
+def convolution() -> Network:
+    torch.manual_seed(3)
+    layers = (nn.Unflatten(1, (3, 2, 2)), nn.Conv2d(3, 24, 2), nn.Flatten())
+    made = Network(nn.Sequential(*layers), nn.Linear(24, 8))
+    return made.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
 def divided_main(out: Path) -> None:
     """Train divided over the ranks: at once, and stopped by one rank and taken up again."""
 
     def divided(name: str) -> Trainer:
         speed = Speed(shard=True)
-        return fit(training(), place, speed=speed, checkpoint=out / name, log_every=1)
+        checkpoint = out / name
+        return fit(
+            training(),
+            place,
+            network=convolution(),
+            speed=speed,
+            checkpoint=checkpoint,
+            log_every=1,
+        )
 
     def stop(moment: Moment) -> None:
         if moment.step == 5 and place.rank == 1:
@@ -161,7 +176,7 @@ def divided_main(out: Path) -> None:
 def test_a_divided_run_goes_on_exactly_and_also_in_one_process(tmp_path: Path) -> None:
     with rank_processes(2, divided_main, tmp_path) as processes:
         finish(processes)
-    alone = fit(training(), checkpoint=tmp_path / "whole.pt")
+    alone = fit(training(), network=convolution(), checkpoint=tmp_path / "whole.pt")
     assert alone.step == 8
     assert torch.equal(weights(alone), torch.load(tmp_path / "weights.pt"))
 
@@ -283,6 +298,7 @@ def test_a_clipped_gradient_takes_another_path() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")  # torch's own, compiling
 def test_fused_compiled_and_recomputed_steps_change_rounding_alone() -> None:
     body = timm_model("vit_tiny_patch16_224", 32)
     state = {name: value.clone() for name, value in body.state_dict().items()}
@@ -304,6 +320,11 @@ def test_fused_compiled_and_recomputed_steps_change_rounding_alone() -> None:
         fitted.run()
         return weights(fitted)
 
+    plain = fit(training(steps=2))
+    compiled = fit(training(steps=2), speed=Speed(compile=True))
+    plain.run()
+    compiled.run()
+    torch.testing.assert_close(weights(compiled), weights(plain), rtol=0, atol=1e-4)
     expected = trained(Speed())
     for speed in (Speed(fused=True), Speed(recompute=True)):
         torch.testing.assert_close(trained(speed), expected, rtol=0, atol=1e-4)

@@ -43,6 +43,8 @@ def shard(network: Network, place: Place) -> Network:
     mesh = dist.device_mesh.init_device_mesh(place.device.type, (place.ranks,))
     if place.device.type == "cuda":
         sync_batch_norms(network)
+    for parameter in network.parameters():
+        parameter.data = parameter.data.contiguous()  # FSDP2 refuses channels_last
     for name, module in network.encoder.named_modules():
         if name.rpartition(".")[2] == "blocks":
             for block in module.children():

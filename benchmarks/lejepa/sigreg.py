@@ -1,8 +1,7 @@
 """SIGReg's time and memory next to the usual formulation, eager and under torch.compile.
 
     python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
-    python -m benchmarks.lejepa.sigreg --plot docs/lejepa/growth.svg  and how time grows with N, K,
-    D
+    python -m benchmarks.lejepa.sigreg --growth               and how time grows with N, K and D
 
 Forward and backward of N embeddings of D dimensions on K slices, 17 knots on [0, 3], float32, all
 in one process; rounds in turn, so that what else the machine does falls on all alike. On a busy

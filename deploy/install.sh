@@ -33,6 +33,11 @@ if [ -n "$root" ]; then
         ! -name 'en*.dat' ! -name 'ja*.dat' -delete
     find "$root/opt/shiomi" -depth \( -name __pycache__ -o -name tests \) \
         -type d -exec rm -rf {} +
+    find "$root/opt/shiomi" \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' -o -name '*.h' \
+        -o -name '*.a' -o -name '*.c' \) -type f -delete
+    if command -v strip >/dev/null; then  # not *.libs: their load addresses were edited
+        find "$root/opt/shiomi" -name '*.so' ! -path '*.libs/*' -exec strip --strip-unneeded {} +
+    fi
 fi
 
 # Configuration is written once and never replaced.
@@ -43,7 +48,7 @@ out = "/var/lib/shiomi/public"
 TOML
 [ -e "$root/etc/default/shiomi" ] || cat > "$root/etc/default/shiomi" <<'DEFAULTS'
 # Options of `shiomi serve`. A reverse proxy on this machine is trusted.
-SHIOMI_SERVE_OPTIONS="--workers 2 --proxy 127.0.0.1"
+SHIOMI_SERVE_OPTIONS="--workers 2 --proxy 127.0.0.1 --metrics 127.0.0.1:9465"
 DEFAULTS
 install -m 644 "$here/shiomi-run.service" "$here/shiomi-serve.service" \
     "$root/etc/systemd/system/"

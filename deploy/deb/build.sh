@@ -29,7 +29,7 @@ Package: shiomi
 Version: $version
 Architecture: $(dpkg --print-architecture)
 Maintainer: Shiomi <shiomi@example.org>
-Depends: adduser, python3 (>= 3.$minor), python3 (<< 3.$((minor + 1)))
+Depends: adduser, ca-certificates, python3 (>= 3.$minor), python3 (<< 3.$((minor + 1)))
 Recommends: nginx | caddy
 Section: web
 Priority: optional

@@ -56,7 +56,7 @@ assert page.count(b"<entry>") == 2, page[:200]' || { cat "$work/serve.log"; exit
 
 if [ ! -d "$base" ]; then
     step "debootstrap $release"
-    debootstrap --variant=minbase --include=adduser,python3,python3-venv "$release" "$base" \
+    debootstrap --variant=minbase --include=adduser,ca-certificates,python3,python3-venv "$release" "$base" \
         "$mirror" >/dev/null
 fi
 

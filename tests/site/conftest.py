@@ -110,12 +110,14 @@ def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     folder = tmp_path_factory.mktemp("serve")
     config = folder / "shiomi.toml"
     config.write_text(f'archive = "{filled}"\n', encoding="utf-8")
-    port = free_port()
+    port, metrics_port = free_port(), free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "shiomi.cli", "-c", str(config), "serve", "--workers", "2",
-         "--port", str(port), "--no-dns", "--state", str(folder / "gate.state")],
+         "--port", str(port), "--no-dns", "--state", str(folder / "gate.state"),
+         "--metrics", f"127.0.0.1:{metrics_port}"],
     )  # fmt: skip
     base = f"http://127.0.0.1:{port}"
+    (filled.parent / "metrics").write_text(f"http://127.0.0.1:{metrics_port}/metrics")
     try:
         for _ in range(300):
             try:

@@ -33,7 +33,7 @@ def test_the_options_of_the_service_are_options_of_the_command() -> None:
     script = (DEPLOY / "install.sh").read_text(encoding="utf-8")
     options = re.findall(r"--[a-z-]+", re.findall(r'SERVE_OPTIONS="([^"]*)"', script)[0])
     help_text = CliRunner().invoke(serve, ["--help"]).output
-    assert options == ["--workers", "--proxy"]
+    assert options == ["--workers", "--proxy", "--metrics"]
     assert all(option in help_text for option in options)
 
 

@@ -94,8 +94,9 @@ def test_a_story_has_its_threads_counts_over_time_quotations_and_digests(
     assert "A comment on" in text
     assert 'href="/2020-12-13"' in text
     assert "判定モデルによる同じ話題の確率 90%" in text
-    assert '<span lang="en">' in text
-    assert "titles are alike" in text
+    assert "題に共通の語: critical, openssl, vulnerability" in text
+    english = client.get("/en/story/lobsters:a").text
+    assert "words in both titles: critical, openssl, vulnerability" in english
 
 
 def test_a_japanese_word_finds_english_threads_and_says_so(client: TestClient) -> None:
@@ -125,6 +126,8 @@ def test_the_interface_is_japanese_or_english_whatever_the_digest_is(client: Tes
     page = client.get("/en/2020-12-13").text
     assert '<html lang="ja">' in page
     assert '<div class="bar-top" lang="en">' in page
+    assert "This digest is written in Japanese." in page
+    assert 'class="written"' not in client.get("/2020-12-13").text
 
 
 def test_feeds_are_well_formed_and_carry_absolute_addresses(client: TestClient) -> None:

@@ -55,7 +55,7 @@ def test_every_response_has_the_security_headers(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("q=" + "a" * 501, "q has 501 characters; at most 500 are allowed"),
+        ("q=" + "a" * 501, "The query has 501 characters; at most 500 are allowed"),
         ("page=0", "page must be a number from 1 to 50, got &#39;0&#39;"),
         ("page=99999999999999999999", "page must be a number"),
         ("page=%EF%BC%91", "page must be a number"),
@@ -67,9 +67,11 @@ def test_every_response_has_the_security_headers(client: TestClient) -> None:
 def test_a_wrong_field_is_named_with_what_is_allowed(
     client: TestClient, query: str, told: str
 ) -> None:
-    response = client.get(f"/search?{query}")
+    response = client.get(f"/en/search?{query}")
     assert response.status_code == 400
     assert told in response.text
+    assert told not in client.get(f"/search?{query}").text
+    assert "must be" in (error := client.get(f"/api/v1/search?{query}").text) or "at most" in error
 
 
 @pytest.mark.parametrize("path", ["/search", "/en/search", "/search.atom", "/api/v1/search"])

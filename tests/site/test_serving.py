@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -57,3 +59,18 @@ def test_search_is_counted_by_a_budget(served: str) -> None:
     answers = [httpx2.get(f"{served}/search.atom?q=rust").status_code for _ in range(80)]
     assert answers[0] == 200
     assert 429 in answers
+
+
+def test_the_counts_of_both_workers_are_at_the_metrics_address(served: str, filled: Path) -> None:
+    address = (filled.parent / "metrics").read_text()
+    for _ in range(20):
+        httpx2.get(f"{served}/2020-12-13", headers={"User-Agent": "GPTBot/1.2"})
+    for _ in range(100):
+        text = httpx2.get(address).text
+        found = re.search(r'clients_total{client="GPTBot",verdict="deny"} (\d+)', text)
+        if found and int(found[1]) >= 20:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail(text)
+    assert httpx2.get(f"{served}/metrics").status_code != 200

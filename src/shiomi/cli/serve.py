@@ -50,6 +50,12 @@ __all__ = ["serve"]
     help="Where the gate keeps budgets: a file or redis://HOST:PORT/0.  [default: a"
     " file that all workers share]",
 )
+@click.option(
+    "--metrics",
+    default="",
+    metavar="HOST:PORT",
+    help="Answer /metrics there: the gate's counts of all workers, for Prometheus.",
+)
 @click.option("--gate/--no-gate", default=True, show_default=True, help="Keep LLM crawlers out.")
 @click.option(
     "--dns/--no-dns", default=True, show_default=True, help="Confirm crawlers by reverse DNS."
@@ -64,6 +70,7 @@ def serve(
     proxies: tuple[str, ...],
     policy: Path | None,
     state: str | None,
+    metrics: str,
     gate: bool,
     dns: bool,
 ) -> None:  # fmt: skip
@@ -84,6 +91,10 @@ def serve(
     configuration(context)  # a wrong file is reported before anything starts
     if policy is not None and proxies:
         raise click.UsageError("--proxy has no effect with --policy; name the proxies in the file")
+    if metrics and not gate:
+        raise click.UsageError(
+            "--metrics has no effect with --no-gate: it counts what the gate does"
+        )
     service = Service(
         config=context.find_root().obj.absolute(),
         gate=gate,
@@ -100,5 +111,6 @@ def serve(
         port=port,
         unix_socket=unix_socket,
         workers=workers,
+        metrics=metrics,
         begin=lambda: click.echo(f"serving {where} {guard}; Ctrl-C stops", err=True),
     )

@@ -62,11 +62,16 @@ def create_app(config: Config, *, readers: Readers | None = None) -> Starlette:
         yield
         readers.close()
 
+    def of(request: Request) -> _Room:
+        """The room of the language that the request's address names."""
+        code = request.url.path.split("/")[1]
+        return next((room for room in rooms if room.pages.code == code), own)
+
     handlers: dict[Any, Any] = {
-        HTTPException: partial(_refused, own),
-        BadRequestError: partial(_wrong, own),
-        ArchiveBusyError: partial(_busy, own),
-        ArchiveError: partial(_busy, own),
+        HTTPException: partial(_refused, of),
+        BadRequestError: partial(_wrong, of),
+        ArchiveBusyError: partial(_busy, of),
+        ArchiveError: partial(_busy, of),
     }
     return Starlette(
         routes=routes,
@@ -284,9 +289,12 @@ async def _style(request: Request) -> Response:
     return respond(request, Content.of(text, "text/css; charset=utf-8", age=_YEAR))
 
 
+_RoomOf = Callable[[Request], _Room]
+
+
 def _problem(room: _Room, request: Request, status: int, title: str, text: str) -> Response:
     headers = {"Cache-Control": "no-store"}
-    if request.url.path.startswith("/api/"):
+    if _is_api(request):
         import msgspec
 
         body = msgspec.json.encode({"error": text})
@@ -294,7 +302,12 @@ def _problem(room: _Room, request: Request, status: int, title: str, text: str) 
     return Response(room.pages.problem(title, text), status, headers, HTML)
 
 
-async def _refused(room: _Room, request: Request, error: HTTPException) -> Response:
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")
+
+
+async def _refused(of: _RoomOf, request: Request, error: HTTPException) -> Response:
+    room = of(request)
     if error.status_code == 404:
         say = room.pages.language.phrase
         return _problem(room, request, 404, "site.missing_title", say("site.missing"))
@@ -303,12 +316,17 @@ async def _refused(room: _Room, request: Request, error: HTTPException) -> Respo
     return response
 
 
-async def _wrong(room: _Room, request: Request, error: BadRequestError) -> Response:
-    return _problem(room, request, 400, "site.bad_title", str(error))
+async def _wrong(of: _RoomOf, request: Request, error: BadRequestError) -> Response:
+    room = of(request)
+    said = room.pages.language.phrase(f"site.bad_{error.key}", **error.slots)
+    text = str(error) if _is_api(request) else said
+    return _problem(room, request, 400, "site.bad_title", text)
 
 
-async def _busy(room: _Room, request: Request, _: ArchiveError) -> Response:
-    say = room.pages.language.phrase
-    response = _problem(room, request, 503, "site.busy_title", say("site.busy"))
+async def _busy(of: _RoomOf, request: Request, _: ArchiveError) -> Response:
+    room = of(request)
+    response = _problem(
+        room, request, 503, "site.busy_title", room.pages.language.phrase("site.busy")
+    )
     response.headers["Retry-After"] = unavailable("").headers["Retry-After"]
     return response

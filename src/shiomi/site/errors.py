@@ -15,4 +15,12 @@ class SiteError(DigestError):
 
 
 class BadRequestError(DigestError):
-    """A client asked for something that is not allowed; the text names the field and the value."""
+    """A client asked for something that is not allowed; the text names the field and the value.
+
+    `key` and `slots` are the phrase `site.bad_KEY` of the interface languages.
+    """
+
+    def __init__(self, text: str, key: str, **slots: object) -> None:
+        super().__init__(text)
+        self.key = key
+        self.slots = slots

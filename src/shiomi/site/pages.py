@@ -318,7 +318,9 @@ class Pages:
             reason = self._say(f"site.tie_{tie.link.kind}", percent=percent)
             text = self._say("site.tie", thread=names[tie.link.a], other=names[tie.link.b],
                              reason=reason)  # fmt: skip
-            ties.append((text, clean("; ".join(tie.reasons))))
+            said = [clean(self._say(f"site.reason_{group}", detail=detail))
+                    for group, detail in tie.reasons]  # fmt: skip
+            ties.append((text, self._say("render.comma").join(said)))
         return ties
 
     def _hits(self, hits: Sequence[Hit]) -> list[_Listed]:

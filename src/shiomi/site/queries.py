@@ -85,7 +85,7 @@ class StoryTie:
     """The strongest tie of a thread to an earlier one of its story."""
 
     link: Link
-    reasons: tuple[str, ...] = ()  # of a judged tie, the strongest first, in English
+    reasons: tuple[tuple[str, str], ...] = ()  # of a judged tie: group of features, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,10 @@ def parse_search(values: dict[str, str]) -> SearchRequest:
     given = {key: value.strip() for key, value in values.items() if value.strip()}
     q = given.get("q", "")
     if len(q) > LONGEST_QUERY:
-        raise BadRequestError(f"q has {len(q)} characters; at most {LONGEST_QUERY} are allowed")
+        raise BadRequestError(
+            f"q has {len(q)} characters; at most {LONGEST_QUERY} are allowed",
+            "query", count=len(q), most=LONGEST_QUERY,
+        )  # fmt: skip
     return SearchRequest(
         q=q,
         community=given.get("community"),
@@ -210,8 +213,14 @@ def _linker() -> Linker:
     return Linker.load()
 
 
-def _reasons(a: Thread, b: Thread) -> tuple[str, ...]:
-    return tuple(one.text for one in reasons(_linker(), a, b) if one.odds > 0)
+def _reasons(a: Thread, b: Thread) -> tuple[tuple[str, str], ...]:
+    """The groups of features that speak for one story, the strongest first, each with a detail."""
+    hours = str(round(abs(a.created - b.created) / 3600))
+    return tuple(
+        (one.group, hours if one.group == "time" else one.text.rpartition(": ")[2])
+        for one in reasons(_linker(), a, b)
+        if one.odds > 0
+    )
 
 
 def read_digest(archive: Archive, last: str, language: str) -> Digest | None:
@@ -269,7 +278,10 @@ def is_day(text: str) -> bool:
 
 def _day(name: str, text: str | None) -> str | None:
     if text is not None and not is_day(text):
-        raise BadRequestError(f"{name} must be a day like 2020-12-13, got {text[:40]!r}")
+        raise BadRequestError(
+            f"{name} must be a day like 2020-12-13, got {text[:40]!r}", "day",
+            name=name, value=repr(text[:40]),
+        )  # fmt: skip
     return text
 
 
@@ -277,7 +289,10 @@ def _number(name: str, text: str | None, least: int, most: int) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-        raise BadRequestError(f"{name} must be a number from {least} to {most}, got {text[:40]!r}")
+        raise BadRequestError(
+            f"{name} must be a number from {least} to {most}, got {text[:40]!r}", "number",
+            name=name, least=least, most=most, value=repr(text[:40]),
+        )  # fmt: skip
     return int(text)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,17 +34,22 @@ class Service:
     state: str | None = None  # None: a file that the workers of this machine share
     proxies: tuple[str, ...] = ()  # trusted for X-Forwarded-For; ignored with a policy file
     dns: bool = True
+    metrics: Path | None = None  # the folder in which workers save the gate's counts
 
     def app(self) -> ASGIApp:
         """The site, behind its gate. Raises ConfigError and GateError."""
         from shiomi.gate.asgi import GateMiddleware
         from shiomi.site.app import create_app
+        from shiomi.site.metrics import SavesMetrics
         from shiomi.site.policy import site_policy
 
         app: ASGIApp = create_app(load_config(self.config))
         if self.gate:
             policy = self.policy or site_policy(self.proxies)
-            app = GateMiddleware(app, policy, state=self.state, dns=self.dns)
+            gate = GateMiddleware(app, policy, state=self.state, dns=self.dns)
+            app = gate
+            if self.metrics is not None:
+                app = SavesMetrics(gate, gate.gatekeeper.metrics, self.metrics)
         return app
 
 
@@ -54,11 +60,13 @@ def serve(
     port: int = 8400,
     unix_socket: Path | None = None,
     workers: int = 1,
+    metrics: str = "",
     begin: Callable[[], None] = lambda: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, and then finish the requests under way.
 
-    `begin` is called once, after the checks. Raises SiteError if the address cannot be used or
+    `metrics` is an address that answers /metrics; "" for none. `begin` is called once, after the
+    checks. Raises SiteError if the address cannot be used or
     the extra is missing, and ConfigError and GateError for wrong files.
     """
     try:
@@ -74,28 +82,33 @@ def serve(
         raise SiteError(str(error)) from error
     if unix_socket is None:
         _check_address(host, port)
-    os.environ[_SERVICE] = json.dumps(asdict(service), default=str)
-    begin()
-    uvicorn.run(
-        f"{__name__}:application",
-        factory=True,
-        host=host,
-        port=port,
-        uds=None if unix_socket is None else str(unix_socket),
-        workers=workers,
-        access_log=False,
-        log_level="warning",
-        proxy_headers=False,  # the gate reads them, from the proxies that are trusted
-        server_header=False,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
+    with contextlib.ExitStack() as stack:
+        if metrics:
+            from shiomi.site.metrics import metrics_server
+
+            service = replace(service, metrics=stack.enter_context(metrics_server(metrics)))
+        os.environ[_SERVICE] = json.dumps(asdict(service), default=str)
+        begin()
+        uvicorn.run(
+            f"{__name__}:application",
+            factory=True,
+            host=host,
+            port=port,
+            uds=None if unix_socket is None else str(unix_socket),
+            workers=workers,
+            access_log=False,
+            log_level="warning",
+            proxy_headers=False,  # the gate reads them, from the proxies that are trusted
+            server_header=False,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
 
 
 def application() -> ASGIApp:
     """The application of one worker, from the environment that `serve` wrote."""
     given = json.loads(os.environ[_SERVICE])
-    given["config"] = Path(given["config"])
-    given["policy"] = Path(given["policy"]) if given["policy"] else None
+    for key in ("config", "policy", "metrics"):
+        given[key] = Path(given[key]) if given[key] else None
     given["proxies"] = tuple(given["proxies"])
     return Service(**given).app()
 

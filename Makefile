@@ -8,11 +8,11 @@ JOBS ?= 2
 # Without its cache, Python compiles everything again for each command and each run of the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo check test coverage lint lejepa gate benchmark docs dist deb clean
+.PHONY: help demo check test coverage lint lejepa gate benchmark docs dist deb deb-test clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 demo: $(VENV)/runtime  ## build two digests of two real weeks in ./demo/
 	@$(BIN)/shiomi demo --out demo
@@ -47,6 +47,9 @@ dist: $(VENV)/pip  ## build the wheel and the source archive in ./dist/
 
 deb: dist  ## build the Debian package in ./dist/, for the Debian release of this machine
 	sh deploy/deb/build.sh "$$(ls -t dist/shiomi-*.whl | head -1)" dist
+
+deb-test: deb  ## install, use, upgrade and remove the package in a fresh Debian root (as root)
+	sh deploy/deb/try.sh "$$(ls -t dist/shiomi_*.deb | head -1)" "$$(ls -t dist/shiomi-*.whl | head -1)"
 
 docs: $(VENV)/docs  ## build the documentation as pages in ./site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -16,7 +16,8 @@ copy() { while read -r file; do [ ! -f "$file" ] || cp --archive --parents "$fil
 packages="$name-minimal lib$name-minimal lib$name-stdlib"
 # shellcheck disable=SC2086 - one word for each package
 dpkg -L $packages | grep -v -e ^/usr/share -e __pycache__ -e /lib2to3/ -e /pydoc_data/ | copy
-find /opt/shiomi /etc/shiomi /etc/ssl/certs/ca-certificates.crt /etc/passwd /etc/group | copy
+find /opt/shiomi -path "*/__pycache__" -prune -o -print | copy
+find /etc/shiomi /etc/ssl/certs/ca-certificates.crt /etc/passwd /etc/group | copy
 ln -sf "$name" "$image/usr/bin/python3"
 find /opt/shiomi "/usr/lib/$name" "$python" -type f \( -name '*.so*' -o -perm -100 \) \
     -exec ldd {} + 2>/dev/null | grep -o '/[^ ]*lib[^ ]*' | grep -v -e ^/opt -e ':$' | sort -u \

@@ -66,6 +66,29 @@ step "install without a network"
 offline dpkg -i /tmp/shiomi.deb >/dev/null
 step "serve the demo's two weeks"
 serve
+step "image: run the demo, serve it, ask for its health"
+cp -r "$here" "$root/tmp/deploy"
+inside sh /tmp/deploy/image.sh /image >/dev/null
+size=$(tar -cf - -C "$root/image" . | wc -c)
+[ "$size" -le 200000000 ] || { echo "the image has $size bytes"; exit 1; }
+owner=$(stat -c %u:%g "$root/image/var/lib/shiomi")
+image() { env -i PATH=/opt/shiomi/bin:/usr/bin STATE_DIRECTORY=/tmp \
+    PYTHONPYCACHEPREFIX=/var/lib/shiomi/.compiled \
+    /usr/sbin/chroot --userspec="$owner" "$root/image" "$@"; }
+image shiomi demo --out /var/lib/shiomi/demo >/dev/null
+image shiomi -c /var/lib/shiomi/demo/shiomi.toml serve --port 18401 & server=$!
+image python -c '
+import time, urllib.request
+for _ in range(300):
+    try:
+        assert urllib.request.urlopen("http://127.0.0.1:18401/healthz").read() == b"ok\n"
+        break
+    except OSError:
+        time.sleep(0.2)
+else:
+    raise SystemExit("the image does not serve")'
+kill "$server"
+wait "$server" || true
 step "upgrade: changed settings stay"
 echo '# mine' >> "$root/etc/shiomi/shiomi.toml"
 dpkg-deb -R "$deb" "$work/newer"

@@ -18,7 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from shiomi.lejepa import EppsPulley, SIGReg, lejepa_loss
 from shiomi.lejepa.errors import InputError, NonFiniteError
 from shiomi.lejepa.sigreg import sigreg
-from shiomi.lejepa.statistics import named_statistic
+from shiomi.lejepa.statistics import anderson_darling, watson
 
 V, D = 3, 6
 EVEN = (8, 8, 8, 8)
@@ -50,8 +50,8 @@ def _loss(variant: str) -> Callable[[Tensor], Tensor]:
     return lambda views: lejepa_loss(views, global_views=2, step=7, variant=variant).total
 
 
-def _statistic(name: str) -> Callable[[Tensor], Tensor]:
-    return lambda views: sigreg(views, step=7, slices=32, statistic=named_statistic(name))
+def _statistic(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda views: sigreg(views, step=7, slices=32, statistic=function)
 
 
 BUILT_BEFORE = SIGReg(slices=64)  # made when this is imported: before init_process_group
@@ -66,8 +66,8 @@ SCENARIOS: dict[str, tuple[tuple[int, ...], Callable[[Tensor], Tensor], torch.dt
     "centre of all views": (UNEVEN, _loss("minimal"), torch.float64),
     "built before": (UNEVEN, lambda x: BUILT_BEFORE(x, step=7), torch.float64),
     "built after": (UNEVEN, lambda x: SIGReg(slices=64)(x, step=7), torch.float64),
-    "gathered": (UNEVEN, _statistic("anderson_darling"), torch.float64),
-    "gathered, a rank without": (WITH_NONE, _statistic("watson"), torch.float64),
+    "gathered": (UNEVEN, _statistic(anderson_darling), torch.float64),
+    "gathered, a rank without": (WITH_NONE, _statistic(watson), torch.float64),
     "no multiplier": (
         UNEVEN,
         lambda x: sigreg(x, step=7, slices=8, statistic=EppsPulley(), multiplier=1.0),

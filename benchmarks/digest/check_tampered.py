@@ -73,7 +73,8 @@ KINDS: dict[str, tuple[str, Change | str]] = {
     "explained tag": (r"＝(\w+)", "＝図書館"),
     "glossed date": (r"（(20\d\d)年末）", "（2031年末）"),
     "share of comments": (r"コメントの(\d+)%", _number),
-    "points for a comment": (r"ポイントの(\d+)分の1", _number),
+    "share of talk": (r"コメントの(?:多|少な)さが今週のスレッドの上位(\d+)%", _number),
+    "talk": (r"コメントの多さ", "コメントの少なさ"),
 }  # fmt: skip
 
 

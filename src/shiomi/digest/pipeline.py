@@ -186,8 +186,10 @@ class _Making:
             for thread in one.story.threads
         }
         uids = {*one.story.related, *(thread.uid for thread in one.story.threads)}
-        named = names.others(gather(one.story).heading, uids)
-        return Background(earlier, self.same_site(one), named[:NAMED])
+        heading = gather(one.story).heading
+        peers = [one for one in self.window.now if one.community == heading.community]
+        named = names.others(heading, uids)
+        return Background(earlier, self.same_site(one), peers, named[:NAMED])
 
     def same_site(self, one: Ranked) -> list[Thread]:
         """Threads of the weeks compared that link other pages of the story's sites.

@@ -50,7 +50,8 @@ _CHAT = re.compile(  # moods, jokes and talk about the talk
     r"|subreddit|this sub|(?:my|last|this|your) (?:last |previous )?(?:post|thread|comment)"
     r"|these (?:kinds of )?comments|waiter|aka)\b|!{2,}|\.{3}$|[\U0001f600-\U0001f64f🤣🤡💀🤔]"
     r"|\bI (?:hope|wish|love|hate|bet|can[’']t wait|am excited)\b|\b(?:above|below|here)\)$"
-    r"|^\(|^edit(?:ed)?\b|^with the (?:rapid|recent|growing)\b|\bremarkable progress\b",
+    r"|^\(|->|^love to\b|^edit(?:ed)?\b"
+    r"|^with the (?:rapid|recent|growing)\b|\bremarkable progress\b",
     re.IGNORECASE,
 )
 _LEADING = re.compile(r"^[\s\u2190-\u2bff\ufe0f\u200d\U0001f000-\U0001faff]+")  # ✅, 🔧

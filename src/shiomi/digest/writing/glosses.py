@@ -24,7 +24,8 @@ _MONEY = re.compile(
 _DATE = re.compile(
     r"(?P<end>(?:the )?end of (?P<ending>(?:19|20)\d\d))"
     rf"|(?P<day>\d{{1,2}}) (?P<month>{_MONTH}) (?P<year>(?:19|20)\d\d)"
-    rf"|(?P<month2>{_MONTH})(?: (?P<day2>\d{{1,2}}))?,? (?P<year2>(?:19|20)\d\d)",
+    rf"|(?P<month2>{_MONTH})(?: (?P<day2>\d{{1,2}}))?,? (?P<year2>(?:19|20)\d\d)"
+    rf"|\b(?P<month3>{_MONTH}) (?P<day3>\d{{1,2}})\b(?!,? \d)",
     re.IGNORECASE,
 )
 
@@ -39,7 +40,7 @@ _COUNT = re.compile(
 
 
 def date_in(text: str) -> str | None:
-    """Return the first date of `text`, with a month or as the end of a year."""
+    """Return the first date of `text`: a month with a year or day, or the end of a year."""
     found = _DATE.search(text)
     return found.group() if found else None
 
@@ -78,6 +79,6 @@ def _scaled(found: re.Match[str]) -> str:
 def _date(found: re.Match[str]) -> str:
     if found["end"]:
         return f"{found['ending']}年末"
-    month = _MONTHS.index((found["month"] or found["month2"]).lower()) + 1
-    day = found["day"] or found["day2"]
-    return f"{found['year'] or found['year2']}年{month}月" + (f"{int(day)}日" if day else "")
+    month = _MONTHS.index((found["month"] or found["month2"] or found["month3"]).lower()) + 1
+    day, year = found["day"] or found["day2"] or found["day3"], found["year"] or found["year2"]
+    return (f"{year}年" if year else "") + f"{month}月" + (f"{int(day)}日" if day else "")

@@ -71,8 +71,8 @@ def slug_of(url: str | None) -> str | None:
     found = re.fullmatch(
         r"([A-Za-z0-9]+(?:[-_][A-Za-z0-9]+){3,20}?)(?:-\d{5,})?(?:\.\w{2,5})?", last
     )
-    words = re.split("[-_]", found[1]) if found else []
-    return " ".join(words) if sum(word.isalpha() for word in words) > SLUG else None
+    words = [word for word in re.split("[-_]", found[1]) if not word.isdigit()] if found else []
+    return " ".join(words) if len(words) > SLUG else None
 
 
 def _owned(path: list[str], most: int) -> str | None:

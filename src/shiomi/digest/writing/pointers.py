@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from shiomi.digest.watch.side_by_side import tone
 from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.extract import Quote, extract, states_fact, tokens
 from shiomi.digest.writing.sentences import is_japanese, sentences
@@ -25,7 +24,12 @@ _COMMENT = frozenset({ItemKind.COMMENT})
 
 FREQUENT = 12  # words of the source that a comment on its subject may share
 LEAST_WORDS = 8  # of a comment's sentence
-SUPPORT = 1.0  # tone of a comment that is set against an objection
+_PRAISE = re.compile(
+    r"\b(?:agree|works? (?:great|well|fine|perfectly)|impress\w+|excellent|great|amazing|best"
+    r"|love|solid|useful|(?:very|really|pretty) (?:good|fast)|huge (?:win|improvement))\b",
+    re.IGNORECASE,
+)
+_NEGATION = re.compile(r"n[’']t\b|\b(?:not|no|never|without|would)\b", re.IGNORECASE)
 RATED = 12  # comments with most points, of which `best_comment` quotes one
 
 
@@ -94,7 +98,8 @@ def _support(
         for item in items
         if item.kind is ItemKind.COMMENT and item.link != objection.item.link
         for said in sentences(item.text)
-        if tone(said) >= SUPPORT
+        if _PRAISE.search(said)
+        and not _NEGATION.search(said)
         and not _objects(said)
         and shared & set(tokens(said))
         and _tells(said)
@@ -109,11 +114,9 @@ def best_comment(
     """Return a sentence of a highly rated comment that shares a word with the subject."""
     rated = [item for item in items if item.kind is ItemKind.COMMENT]
     rated.sort(key=lambda item: (-(item.points or 0), item.number))
-    for facts in (True, False):
-        telling = on_subject(rated[:RATED], _subject(items, about), facts=facts)
-        for quote in extract(telling, most=1, about=about, without=without):
-            return quote
-    return None
+    telling = on_subject(rated[:RATED], _subject(items, about))
+    quotes = extract(telling, most=1, about=about, without=without)
+    return quotes[0] if quotes else None
 
 
 def _objects(sentence: str) -> bool:

@@ -18,7 +18,7 @@ from shiomi.digest.writing.evidence import Evidence
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import kind_of, slug_of
 from shiomi.digest.writing.sentences import visible
-from shiomi.digest.writing.titles import adding, differing, happening, stated
+from shiomi.digest.writing.titles import adding, differing, happening, share_of_talk, stated
 
 __all__ = ["Statements", "listed_title", "said_title"]
 
@@ -26,7 +26,6 @@ UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
 WORTH_SAYING = 25.0  # percent: a lower standing is not mentioned
 OTHER_TITLES = 2  # of a story, besides the heading
 DISCUSSED = 5  # comments of a tied thread that is worth naming
-QUIET = 8  # points for one comment from which a discussion is short
 TITLE = 100  # characters of a title inside a sentence
 ENGAGEMENT = " engagement"  # suffix of the reason by which ranking names a thread's strength
 
@@ -151,7 +150,11 @@ class Statements:
         return None
 
     def fact(
-        self, related: Sequence[Thread], named: Sequence[tuple[str, Thread]], since: int
+        self,
+        related: Sequence[Thread],
+        named: Sequence[tuple[str, Thread]],
+        peers: Sequence[Thread],
+        since: int,
     ) -> Sentence:
         """State one fact about the story.
 
@@ -159,7 +162,7 @@ class Statements:
         discussion, a thread with the same name, then a fact about the discussion.
         """
         heading = self.evidence.heading
-        if number := stated([heading, *self.evidence.threads], "number"):
+        if number := stated([heading], "number"):
             return self._stated("number", *number)
         tied = [one for one in related if _comments(one) >= DISCUSSED]
         tied.sort(key=lambda one: (-_comments(one), one.uid))
@@ -170,7 +173,7 @@ class Statements:
         for name, thread in named:
             if any(differing(heading.title, [thread], 1)):
                 return self._titled("same_name", thread, name=name)
-        return self._discussed(heading)
+        return self._discussed(heading, peers)
 
     def _stated(self, rule: str, thread: Thread, words: str) -> Sentence:
         return self._say(f"stated_{rule}", [thread], words=self._with_gloss(words))
@@ -180,13 +183,16 @@ class Statements:
         time = self.language.moment(thread.created, self.zone)
         return self._say(key, [thread], (), community=community, title=title, time=time, **slots)
 
-    def _discussed(self, heading: Thread) -> Sentence:
+    def _discussed(self, heading: Thread, peers: Sequence[Thread]) -> Sentence:
+        """State that a discussion is long or short for its points, that it came late, or where."""
         label, reading = community_label(heading.community), heading.reading
         if reading is None or not reading.comments:
             return self._say("thread_at", [heading], community=label)
-        points, comments = reading.points or 0, reading.comments
-        if reading.points and comments > points:
-            return self._say("argued", [heading], community=label)
+        if (share := share_of_talk(heading, peers)) is not None:
+            key, percent = ("long_talk", share) if share <= 50 else ("short_talk", 100 - share)
+            if percent <= WORTH_SAYING:
+                percent = max(percent, 1)
+                return self._say(key, [heading], community=label, percent=percent)
         first = min(self.evidence.threads, key=lambda one: (one.created, one.uid))
         days = (heading.created - first.created) // 86_400
         if days >= 2:
@@ -197,9 +203,6 @@ class Statements:
                 first=community_label(first.community),
                 days=self.language.number(days),
             )
-        if points >= QUIET * comments:
-            share = self.language.number(round(points / comments))
-            return self._say("quiet", [heading], [reading], community=label, share=share)
         shares: Counter[str] = Counter()
         for thread in self.evidence.threads:
             shares[thread.community] += _comments(thread)

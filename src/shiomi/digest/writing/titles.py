@@ -13,12 +13,13 @@ from shiomi.digest.writing.glosses import date_in
 from shiomi.digest.writing.sentences import is_instruction, visible
 from shiomi.digest.writing.tables import signs
 
-__all__ = ["NamedThreads", "adding", "differing", "happening", "stated"]
+__all__ = ["NamedThreads", "adding", "differing", "happening", "share_of_talk", "stated"]
 
 MOST_WORDS = 2  # of a title that are shown as evidence
 NEW_WORDS = 2  # content words that a differing title must add
+READ = 30  # points from which a thread's comments are compared
 RARE = 0.004  # share of recent titles that a name may be in
-NAMED = 0.8  # share of its uses, outside headlines, with a capital
+NAMED = 0.9  # share of its uses, outside headlines, with a capital
 _WORD = re.compile(r"[A-Za-z][\w.+#-]*[\w+#]")
 _SUM = re.compile(
     r"[$€£]\s?\d[\d,.]*\d(?:\s?(?:million|billion|trillion|bn|[kmb]\b))?", re.IGNORECASE
@@ -61,12 +62,14 @@ def differing(heading: str, threads: Iterable[Thread], most: int) -> Iterator[Th
 
 
 def adding(heading: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None:
-    """Return the first rule that the title of one of `threads` matches and the heading does
-    not."""
+    """Return the first rule that a title with a word of the heading matches, and the heading
+    does not."""
+    known = set(tokens(heading))
+    near = [thread for thread in threads if known & set(tokens(thread.title))]
     for name, pattern in _patterns("title").items():
         if pattern.search(heading):
             continue
-        for thread in threads:
+        for thread in near:
             if pattern.search(thread.title) and any(differing(heading, [thread], 1)):
                 return name, thread
     return None
@@ -125,6 +128,22 @@ class NamedThreads:
             for thread in sorted(self._by_name[name], key=lambda t: (-_comments(t), t.uid))
         ]
         return [row for row in found if row[1].uid not in without]
+
+
+def share_of_talk(thread: Thread, peers: Iterable[Thread]) -> int | None:
+    """Return in which percentage of `peers` a thread is by comments for each point, 0 the most.
+
+    Threads below READ points or without comments are not compared; None below 20 others.
+    """
+    talk = {
+        one.uid: one.reading.comments / (one.reading.points or 1)
+        for one in (*peers, thread)
+        if one.reading and one.reading.comments and (one.reading.points or 0) >= READ
+    }
+    mine = talk.pop(thread.uid, None)
+    if mine is None or len(talk) < 20:
+        return None
+    return round(100 * sum(other > mine for other in talk.values()) / len(talk))
 
 
 def _is_headline(words: Sequence[str]) -> bool:

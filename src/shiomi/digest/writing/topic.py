@@ -31,6 +31,7 @@ class Background:
 
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # uid to its former titles
     same_site: Sequence[Thread] = ()  # other threads to pages of the same site
+    peers: Sequence[Thread] = ()  # the week's threads in the community of the heading
     named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name of the heading
 
 
@@ -146,7 +147,7 @@ class _Parts:
         voice = best_comment(self._own, about=self._about, without=self._quoted)
         if voice is not None:
             return self._pointed(Pointer("voice", (voice,)))
-        return [self._statements.fact(related, around.named, self._since)]
+        return [self._statements.fact(related, around.named, around.peers, self._since)]
 
     def _pointed(self, pointer: Pointer) -> list[Sentence]:
         uids = tuple(dict.fromkeys(quote.item.uid for quote in pointer.quotes))

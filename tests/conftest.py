@@ -15,6 +15,7 @@ from tests.postgres_server import PostgresServer, postgres_server
 
 # No test is timed: what takes a second here takes ten where others use the machine.
 settings.register_profile("shiomi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("shiomi"), max_examples=25)  # make check
 settings.load_profile("shiomi")
 
 ROOT = Path(__file__).parents[1]

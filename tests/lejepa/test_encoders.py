@@ -33,10 +33,10 @@ def test_the_small_encoder_is_small() -> None:
 @pytest.mark.parametrize(
     ("name", "width", "grid"),
     [
-        ("resnet18", 512, 2),
+        pytest.param("resnet18", 512, 2, marks=pytest.mark.slow),
         ("vit_tiny_patch16_224", 192, 4),
         ("convnextv2_atto", 320, 2),
-        ("swin_tiny_patch4_window7_224", 768, 2),
+        pytest.param("swin_tiny_patch4_window7_224", 768, 2, marks=pytest.mark.slow),
     ],
 )
 def test_timms_models_take_views_of_two_sizes(name: str, width: int, grid: int) -> None:

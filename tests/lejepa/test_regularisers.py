@@ -70,7 +70,7 @@ def test_visreg_of_equal_embeddings_has_a_finite_gradient() -> None:
     assert z.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("dim", [1, 3, 16])
+@pytest.mark.parametrize("dim", [16, *(pytest.param(x, marks=pytest.mark.slow) for x in (1, 3))])
 def test_the_sliced_mmd_is_unbiased_sigreg_with_very_many_directions_and_knots(dim: int) -> None:
     z = sample(64, dim)
     dense = EppsPulley(knots=48, domain=(0.0, 7.0), unbiased=True)

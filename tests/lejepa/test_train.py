@@ -76,6 +76,7 @@ def test_every_sample_is_seen_once_per_epoch_in_another_order() -> None:
     assert DataOrder(20, 5, seed=0)(7) == epochs[1][15:]
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_each_step_is_told() -> None:
     seen: list[Moment] = []
     fitted = fit(training(steps=60, lr=1e-2), log_every=1)
@@ -89,7 +90,7 @@ def test_the_loss_falls_and_each_step_is_told() -> None:
     assert all(moment.memory_mib > 1 for moment in seen)
 
 
-@pytest.mark.parametrize("parts", [2, 3, 5])
+@pytest.mark.parametrize("parts", [3, *(pytest.param(x, marks=pytest.mark.slow) for x in (2, 5))])
 def test_accumulation_gives_the_step_of_the_whole_batch(parts: int) -> None:
     whole, accumulated = fit(training()), fit(training(accumulate=parts))
     whole.run()

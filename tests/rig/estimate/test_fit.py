@@ -233,7 +233,10 @@ def test_usable_models_come_first_and_the_worst_format_is_worth_less() -> None:
     assert worth(coarse, chat, quality_table()).worth < worth(best, chat, quality_table()).worth
 
 
-@pytest.mark.parametrize("parts", FIT_MACHINES)
+@pytest.mark.parametrize(
+    "parts",
+    [*FIT_MACHINES[:3], *(pytest.param(x, marks=pytest.mark.slow) for x in FIT_MACHINES[3:])],
+)
 def test_no_first_row_is_slow_and_no_best_is_older_slower_and_smaller(parts: str) -> None:
     assert beaten(parts) == []
 

@@ -14,11 +14,25 @@ from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.bot_wall import bot_wall
 from shiomi.digest.sources.plain_text import plain_text
 
-__all__ = ["Answer", "UnusableAnswerError", "WebPageError", "excerpt", "web_page"]
+__all__ = [
+    "Answer",
+    "ChangedApiError",
+    "UnusableAnswerError",
+    "WebPageError",
+    "excerpt",
+    "web_page",
+]
 
 
 class UnusableAnswerError(SourceError):
     """An unusable answer; a second request may give a usable one."""
+
+
+class ChangedApiError(SourceError):
+    """An answer in another shape than the API's: `what` was asked for and `lacks` is missing."""
+
+    def __init__(self, what: str, lacks: str) -> None:
+        super().__init__(f"{what} answered without {lacks}; look for a newer version of shiomi")
 
 
 class WebPageError(SourceError):

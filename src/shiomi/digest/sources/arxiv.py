@@ -20,7 +20,7 @@ from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
 from shiomi.digest.sources.http import Http, StoppedError, UnreachableError
-from shiomi.digest.sources.items import is_id, read_cursor, unix_time
+from shiomi.digest.sources.items import is_id, read_cursor, unix_time, write_cursor
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.sources.source import Batch
@@ -102,7 +102,7 @@ class Arxiv:
             read = [thread_of_entry(entry) for entry in entries]
             place.start += size
             within = tuple(t for t in read if t is not None and since <= t.created < until)
-            yield Batch(within, msgspec.json.encode(place).decode(), read.count(None))
+            yield Batch(within, write_cursor(place), read.count(None))
             if place.start >= total or not entries:
                 return
 
@@ -158,30 +158,22 @@ def read_papers(answer: Answer) -> tuple[list[Element], int]:
 
 def thread_of_entry(entry: Element) -> Thread | None:
     """A paper as a thread, its id without the version; None where it is none."""
-    found = _ABS.fullmatch(child_text(entry, f"{ATOM}id"))
-    title = one_line(child_text(entry, f"{ATOM}title"))
-    created = unix_time(child_text(entry, f"{ATOM}published"))
-    if found is None or not is_id(found["id"]) or not title or created is None:
-        return None
-    link = f"https://arxiv.org/abs/{found['id']}"
-    abstract = one_line(child_text(entry, f"{ATOM}summary"))
-    categories = [one_line(each.get("term", "")) for each in entry.findall(f"{ATOM}category")]
-    return Thread(
-        _COMMUNITY, found["id"], title, created, link, link,
-        tuple(dict.fromkeys(filter(None, categories))),
-        passages=(Passage(PassageKind.ABSTRACT, abstract, link),) if abstract else (),
-    )  # fmt: skip
+    return _paper(entry, _ABS, child_text(entry, f"{ATOM}summary"))
 
 
 def thread_of_announcement(entry: Element) -> Thread | None:
     """A paper of the daily feed as a thread; None for a damaged entry."""
-    found = _OAI.fullmatch(child_text(entry, f"{ATOM}id"))
+    return _paper(entry, _OAI, child_text(entry, f"{ATOM}summary").partition("Abstract:")[2])
+
+
+def _paper(entry: Element, ids: re.Pattern[str], abstract: str) -> Thread | None:
+    found = ids.fullmatch(child_text(entry, f"{ATOM}id"))
     title = one_line(child_text(entry, f"{ATOM}title"))
     created = unix_time(child_text(entry, f"{ATOM}published"))
     if found is None or not is_id(found["id"]) or not title or created is None:
         return None
     link = f"https://arxiv.org/abs/{found['id']}"
-    abstract = one_line(child_text(entry, f"{ATOM}summary").partition("Abstract:")[2])
+    abstract = one_line(abstract)
     categories = [one_line(each.get("term", "")) for each in entry.findall(f"{ATOM}category")]
     return Thread(
         _COMMUNITY, found["id"], title, created, link, link,

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError, web_page
 
-__all__ = ["ATOM", "Element", "child_text", "read_feed"]
+__all__ = ["ATOM", "Element", "check_is_feed", "child_text", "read_feed"]
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 Element = ElementTree.Element
@@ -22,16 +22,21 @@ class _NoDoctype(ElementTree.TreeBuilder):
         raise UnusableAnswerError(f"a document with a DOCTYPE ({name[:40]}), which no feed has")
 
 
+def check_is_feed(answer: Answer) -> None:
+    """Raise WebPageError for a web page, and UnusableAnswerError for an empty answer."""
+    start = answer.body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not start:
+        raise UnusableAnswerError("an empty answer")
+    if start.startswith((b"<!doctype html", b"<html")):
+        raise web_page(answer, "a feed")
+
+
 def read_feed(answer: Answer) -> Element:
     """The <feed> of an answer.
 
     Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed.
     """
-    start = answer.body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html")):
-        raise web_page(answer, "a feed")
-    if not start:
-        raise UnusableAnswerError("an empty answer")
+    check_is_feed(answer)
     parser = ElementTree.XMLParser(target=_NoDoctype())  # noqa: S314
     try:
         parser.feed(answer.body)

@@ -24,9 +24,10 @@ import feedparser
 
 from shiomi.digest.archive.outcomes import Outcome
 from shiomi.digest.errors import SourceError
-from shiomi.digest.sources.answer import Answer, UnusableAnswerError, web_page
+from shiomi.digest.sources.answer import Answer, UnusableAnswerError
+from shiomi.digest.sources.atom import check_is_feed
 from shiomi.digest.sources.http import Http
-from shiomi.digest.sources.items import is_id, unix_time, web_url
+from shiomi.digest.sources.items import is_id, shown_points, unix_time, web_url
 from shiomi.digest.sources.known_feeds import FeedSettings
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
@@ -84,7 +85,7 @@ class Feed:
             within = tuple(
                 thread
                 for thread in threads
-                if since <= thread.created and _points(thread) >= settings.min_points
+                if since <= thread.created and shown_points(thread) >= settings.min_points
             )
             if threads:
                 oldest = max(since, min(thread.created for thread in threads))
@@ -120,11 +121,7 @@ def entries_of_feed(answer: Answer) -> list[Entry]:
 
     Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed.
     """
-    start = answer.body[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if not start:
-        raise UnusableAnswerError("an empty answer")
-    if start.startswith((b"<!doctype html", b"<html")):
-        raise web_page(answer, "a feed")
+    check_is_feed(answer)
     if b"<!entity" in answer.body[:65536].lower():
         raise UnusableAnswerError("a document that declares entities, which no feed needs")
     headers = {"content-type": answer.headers.get("content-type", "")}
@@ -231,7 +228,3 @@ def _count(value: Any) -> int | None:
     if not re.fullmatch(r"-?\d{1,15}", text, re.ASCII):
         return None
     return int(text)
-
-
-def _points(thread: Thread) -> int:
-    return (thread.reading.points if thread.reading else None) or 0

@@ -16,8 +16,17 @@ import msgspec
 
 from shiomi.digest.config import HackerNewsConfig
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources.answer import ChangedApiError
 from shiomi.digest.sources.http import Http, StoppedError
-from shiomi.digest.sources.items import Count, Moment, read_cursor, read_item, web_url
+from shiomi.digest.sources.items import (
+    Count,
+    Moment,
+    read_cursor,
+    read_item,
+    shown_points,
+    web_url,
+    write_cursor,
+)
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
 from shiomi.digest.sources.source import Batch
@@ -119,10 +128,10 @@ class HackerNews:
                 yield from self._read_front_page(http, since, until, failed, stale=True)
                 place.stale = True
             threads, skipped = _threads(hits, http.now())
-            ranked = sorted(threads, key=lambda thread: (-_points(thread), thread.id))
+            ranked = sorted(threads, key=lambda thread: (-shown_points(thread), thread.id))
             place.before = start
             place.best = [thread.id for thread in ranked[:_BEST]]
-            yield Batch(tuple(threads), _written(place), skipped)
+            yield Batch(tuple(threads), write_cursor(place), skipped)
         if place.stale and failed is None:
             failed = SourceError(
                 f"{self.name}: the search index stands still: it lacks stories of the front page; "
@@ -152,7 +161,7 @@ class HackerNews:
                 thread is not None
                 and thread.state is ThreadState.LIVE
                 and start <= thread.created < until - 3600
-                and _points(thread) >= self.config.min_points
+                and shown_points(thread) >= self.config.min_points
             ):
                 return True
         return False
@@ -174,10 +183,7 @@ class HackerNews:
             )
             found = answer.get("hits") if isinstance(answer, dict) else None
             if not isinstance(found, list):
-                raise SourceError(
-                    f"{self.name}: {self.config.search_endpoint} answered without hits; "
-                    "look for a newer version of shiomi"
-                )
+                raise ChangedApiError(f"{self.name}: {self.config.search_endpoint}", "hits")
             hits += found
             total, pages = (answer.get(key) for key in ("nbHits", "nbPages"))
             pages = min(pages, _MOST_HITS) if isinstance(pages, int) and found else 0
@@ -194,7 +200,7 @@ class HackerNews:
             while ids:
                 threads, skipped = self._items(http, ids[:_BATCH], comments)
                 del ids[:_BATCH]
-                yield Batch(threads, _written(place), skipped)
+                yield Batch(threads, write_cursor(place), skipped)
 
     def _items(
         self, http: Http, ids: Sequence[str], comments: int
@@ -206,7 +212,9 @@ class HackerNews:
             thread = thread_of_item(raw, http.now())
             if item is None or thread is None:
                 skipped += raw is not None  # null: there is no such item, or not yet
-            elif thread.state is ThreadState.LIVE and _points(thread) >= self.config.min_points:
+            elif (
+                thread.state is ThreadState.LIVE and shown_points(thread) >= self.config.min_points
+            ):
                 said = self._comments(http, item.kids, comments)
                 threads.append(replace(thread, passages=(*thread.passages, *said)))
             else:
@@ -252,10 +260,10 @@ class HackerNews:
                 if since <= thread.created < until
                 and (
                     thread.state is not ThreadState.LIVE
-                    or _points(thread) >= self.config.min_points
+                    or shown_points(thread) >= self.config.min_points
                 )
             )
-            cursor = _written(_SearchCursor(until, stale=True)) if stale else ""
+            cursor = write_cursor(_SearchCursor(until, stale=True)) if stale else ""
             yield Batch(within, cursor, batch.skipped)  # the next run searches again
 
 
@@ -321,17 +329,8 @@ def _readings(time: int, points: int | None, comments: int | None) -> tuple[Read
     return () if points is None and comments is None else (Reading(time, points, comments),)
 
 
-def _points(thread: Thread) -> int:
-    """For ordering only: a story whose points are not shown goes last."""
-    return (thread.reading.points if thread.reading else None) or 0
-
-
 def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:
     """The hits as threads, each story once, and the number of invalid hits."""
     read = [thread_of_hit(hit, time) for hit in hits]
     threads = {thread.id: thread for thread in read if thread is not None}
     return list(threads.values()), read.count(None)
-
-
-def _written(place: _SearchCursor) -> str:
-    return msgspec.json.encode(place).decode()

@@ -10,7 +10,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["Count", "Moment", "is_id", "read_cursor", "read_item", "unix_time", "web_url"]
+from shiomi.digest.thread import Thread
+
+__all__ = [
+    "Count",
+    "Moment",
+    "is_id",
+    "read_cursor",
+    "read_item",
+    "shown_points",
+    "unix_time",
+    "web_url",
+    "write_cursor",
+]
 
 T = TypeVar("T")
 
@@ -38,6 +50,16 @@ def read_cursor(cursor: str | None, shape: type[T]) -> T | None:
         return msgspec.json.decode(cursor, type=shape)
     except (msgspec.DecodeError, UnicodeError):
         return None
+
+
+def write_cursor(place: msgspec.Struct) -> str:
+    """The position of a run as JSON, for `read_cursor`."""
+    return msgspec.json.encode(place).decode()
+
+
+def shown_points(thread: Thread) -> int:
+    """For ordering only: a thread whose points are not shown goes last."""
+    return (thread.reading.points if thread.reading else None) or 0
 
 
 def is_id(text: str) -> bool:

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 
 from shiomi.digest.config import LobstersConfig
-from shiomi.digest.errors import SourceError
-from shiomi.digest.sources.answer import Answer
+from shiomi.digest.sources.answer import Answer, ChangedApiError
 from shiomi.digest.sources.http import Http, RefusedError
 from shiomi.digest.sources.items import (
     Count,
@@ -23,6 +22,7 @@ from shiomi.digest.sources.items import (
     read_item,
     unix_time,
     web_url,
+    write_cursor,
 )
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
@@ -106,11 +106,11 @@ class Lobsters:
                            for thread in within if thread.readings]  # fmt: skip
             place.best = sorted(set(place.best), key=lambda one: (-one[0], one[1]))[:_BEST]
             place.page = self.config.pages + 1 if place.page == last else place.page + 1
-            yield Batch(within, _written(place), read.count(None))
+            yield Batch(within, write_cursor(place), read.count(None))
         while self.config.comments > 0 and place.best:
             threads_, skipped = self._with_comments(http, [id_ for _, id_ in place.best[:_BATCH]])
             del place.best[:_BATCH]
-            yield Batch(threads_, _written(place), skipped)
+            yield Batch(threads_, write_cursor(place), skipped)
 
     def _page(self, page: int) -> str:
         endpoint = self.config.endpoint
@@ -140,10 +140,7 @@ def _stories(answer: Answer) -> list[Any]:
         return []
     stories = answer.json()
     if not isinstance(stories, list):
-        raise SourceError(
-            f"lobsters: {answer.url[:200]} answered without a list of stories; "
-            "look for a newer version of shiomi"
-        )
+        raise ChangedApiError(f"lobsters: {answer.url[:200]}", "a list of stories")
     return stories
 
 
@@ -187,7 +184,3 @@ def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
 def _said(markup: str) -> str:
     """Plain text without names of mentioned users."""
     return plain_text(_MENTION.sub("@…", markup[:200_000]))
-
-
-def _written(place: _NewestCursor) -> str:
-    return msgspec.json.encode(place).decode()

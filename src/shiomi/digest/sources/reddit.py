@@ -28,9 +28,9 @@ from shiomi.digest.archive.reddit_post import (
 )
 from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
-from shiomi.digest.sources.answer import Answer
+from shiomi.digest.sources.answer import Answer, ChangedApiError
 from shiomi.digest.sources.http import Http, RefusedError
-from shiomi.digest.sources.items import Count, is_id, read_cursor, read_item, web_url
+from shiomi.digest.sources.items import Count, is_id, read_cursor, read_item, web_url, write_cursor
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
 from shiomi.digest.sources.source import Batch
@@ -128,7 +128,7 @@ class Reddit:
                 outcome = Outcome(community, error=str(error))
             following = names[number + 1] if number + 1 < len(names) else ""
             place = _ListingCursor(following, failed=place.failed)
-            yield Batch((), _written(place), outcomes=(outcome,))
+            yield Batch((), write_cursor(place), outcomes=(outcome,))
         if place.failed:
             yield Batch((), "")  # the next run tries them again
             raise SourceError("; ".join(place.failed))
@@ -157,12 +157,12 @@ class Reddit:
                     place.oldest = min(thread.created for thread in threads)
                 place.listing = "top" if place.listing == "new" else "comments"
                 place.after, place.page = "", 0
-            yield Batch(within, _written(place), skipped)
+            yield Batch(within, write_cursor(place), skipped)
         while self.config.comments > 0 and place.best:
             ids = [id_ for _, id_ in place.best[:_BATCH]]
             commented, skipped = self._with_comments(http, ids)
             del place.best[:_BATCH]
-            yield Batch(commented, _written(place), skipped)
+            yield Batch(commented, write_cursor(place), skipped)
 
     def _listing(self, http: Http, place: _ListingCursor) -> tuple[list[Thread], int, str]:
         """A page of a listing: threads, how many were skipped, where the next page begins."""
@@ -182,10 +182,7 @@ class Reddit:
             params: dict[str, str | int] = {"sort": "top", "depth": 1, "limit": 50}
             answer = self._api(http, f"/comments/{post}", params)
             if not (isinstance(answer, list) and len(answer) == 2):
-                raise SourceError(
-                    f"reddit: /comments/{post} answered without two listings; "
-                    "look for a newer version of shiomi"
-                )
+                raise ChangedApiError(f"reddit: /comments/{post}", "two listings")
             found, bad = _threads(_children(answer[0])[0], http.now())
             skipped += bad
             comments = comments_of_listing(answer[1], self.config.comments)
@@ -307,7 +304,7 @@ def _children(listing: Any) -> tuple[list[dict[str, Any]], str]:
     data = listing.get("data") if isinstance(listing, dict) else None
     children = data.get("children") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(children, list):
-        raise SourceError("reddit: an answer without a listing; look for a newer version of shiomi")
+        raise ChangedApiError("reddit", "a listing")
     after = data.get("after")
     after = after if isinstance(after, str) else ""
     return [child for child in children if isinstance(child, dict)], after
@@ -329,7 +326,3 @@ def reddit_user_agent(contact: str) -> str:
     """`<platform>:<app ID>:<version> (by <contact>)`, as Reddit's API rules ask."""
     by = f" (by {contact})" if contact else ""
     return f"{sys.platform}:shiomi:{shiomi.__version__}{by}"
-
-
-def _written(place: _ListingCursor) -> str:
-    return msgspec.json.encode(place).decode()

@@ -20,7 +20,7 @@ from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
 from shiomi.digest.sources.http import Http, RefusedError, StoppedError
-from shiomi.digest.sources.items import is_id, read_cursor, unix_time, web_url
+from shiomi.digest.sources.items import is_id, read_cursor, unix_time, web_url, write_cursor
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.sources.reddit import check_subreddits, reddit_user_agent, said
@@ -92,14 +92,14 @@ class RedditFeeds:
             url = self._url(name)
             http.reserve(url)
             turns.tried[name] = http.now()
-            yield Batch((), _written(turns), memory=_written(turns))
+            yield Batch((), write_cursor(turns), memory=write_cursor(turns))
             yield self._read(http, turns, url, since)
         while turns.best:
             subreddit, post = turns.best[0]
             yield self._comments(http, turns, subreddit, post)
-        failed, ended = turns.failed, _written(turns)
+        failed, ended = turns.failed, write_cursor(turns)
         turns.failed, turns.run = [], 0  # a run that begins in the same second asks again
-        yield Batch((), ended, memory=_written(turns))
+        yield Batch((), ended, memory=write_cursor(turns))
         if failed:
             raise SourceError("; ".join(failed))
 
@@ -146,7 +146,7 @@ class RedditFeeds:
             outcomes = [Outcome(community, listing, error=reason)]
             if http.seconds_left <= 0 or self._is_refused(error):
                 outcomes += self._given_up(turns, reason)
-            written = _written(turns)
+            written = write_cursor(turns)
             return Batch((), written, outcomes=tuple(outcomes), memory=written)
         entries = [] if feed is None else feed.findall(f"{ATOM}entry")
         now = http.now()
@@ -162,7 +162,7 @@ class RedditFeeds:
             turns.best += [(subreddit, thread.id) for thread in within[:_BEST]]
         del turns.due[0]
         covered = turns.since.get(name, since) if listing == "new" else None
-        written = _written(turns)
+        written = write_cursor(turns)
         return Batch(
             within, written, read.count(None), (Outcome(community, listing, covered),), written
         )
@@ -211,7 +211,7 @@ class RedditFeeds:
                 if thread is not None and thread.id == post
             )
             skipped = int(not threads)
-        written = _written(turns)
+        written = write_cursor(turns)
         return Batch(threads, written, skipped, memory=written)
 
 
@@ -263,7 +263,3 @@ def thread_of_entry(entry: Element) -> Thread | None:
         None if url and points_at_itself(url, post) else url,
         passages=(Passage(PassageKind.POST, own, link),) if own else (),
     )
-
-
-def _written(turns: _Turns) -> str:
-    return msgspec.json.encode(turns).decode()

@@ -11,6 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shiomi.lejepa.errors import InputError
 
 __all__ = ["ALPHA", "Candidate", "Selection", "criterion", "rank_candidates", "spearman"]
@@ -107,24 +110,13 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float:
         raise InputError(f"{len(a)} and {len(b)} values have no rank correlation; give 2 or more")
     if any(math.isnan(value) for value in (*a, *b)):
         raise InputError("a value that is NaN has no rank")
-    ranks = [_ranks(values) for values in (a, b)]
-    middle = (len(a) - 1) / 2
-    x, y = ([rank - middle for rank in row] for row in ranks)
-    spread = math.sqrt(sum(u * u for u in x) * sum(v * v for v in y))
+    x, y = (_ranks(values) - (len(a) - 1) / 2 for values in (a, b))
+    spread = math.sqrt(x @ x * (y @ y))
     if spread == 0:
         raise InputError("values that are all the same have no rank correlation")
-    return sum(u * v for u, v in zip(x, y, strict=True)) / spread
+    return float(x @ y) / spread
 
 
-def _ranks(values: Sequence[float]) -> list[float]:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    start = 0
-    while start < len(order):
-        end = start
-        while end + 1 < len(order) and values[order[end + 1]] == values[order[start]]:
-            end += 1
-        for i in order[start : end + 1]:
-            ranks[i] = (start + end) / 2
-        start = end + 1
-    return ranks
+def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts + 1) / 2)[place]

@@ -16,7 +16,10 @@ from shiomi.digest.thread import Thread
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "shiomi.toml"
-    path.write_text('[[watch]]\nname = "Rust"\nterms = ["Rust"]\n', encoding="utf-8")
+    path.write_text(
+        '[[watch]]\nname = "Rust"\ndescription = "the language"\nterms = ["Rust"]\n',
+        encoding="utf-8",
+    )
     return path
 
 
@@ -31,6 +34,7 @@ def test_the_newest_week_with_threads_is_shown_unless_another_is_asked_for(
         )
     shown = CliRunner().invoke(shiomi, ["-c", str(config), "watch"])
     assert "Why Rust" in shown.stdout
+    assert "Rust\n  (the language)\n" in shown.stdout
     assert ("no thread of the last seven days; the week to" in shown.stderr) is (days > 0)
     old = CliRunner().invoke(shiomi, ["-c", str(config), "watch", "--week", "2020-01-05"])
     assert old.exit_code == 0

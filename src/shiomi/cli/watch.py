@@ -82,16 +82,17 @@ def watch(
         as_json(subjects)
     else:
         for subject in subjects:
-            click.echo("\n".join(_subject_lines(subject, config.timezone)))
+            description = known[subject.name].description
+            click.echo("\n".join(_subject_lines(subject, description, config.timezone)))
     if alert and any(subject.rising for subject in subjects):
         raise click.exceptions.Exit(Exit.FOUND)
 
 
-def _subject_lines(subject: Subject, timezone: str) -> list[str]:
+def _subject_lines(subject: Subject, description: str, timezone: str) -> list[str]:
     from shiomi.digest.untrusted import clean
 
     rising = "  RISING" if subject.rising else ""
-    lines = [f"{clean(subject.name)}{rising}"]
+    lines = [f"{clean(subject.name)}{rising}", *([f"  ({description})"] if description else [])]
     lines += [f"  {clean(one.text)}  {one.link or ''}".rstrip() for one in subject.sentences]
     for thread in subject.threads[:_SHOWN]:
         lines += [f"  {line}" for line in thread_lines(thread, timezone)]

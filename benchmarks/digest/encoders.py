@@ -89,6 +89,7 @@ def crossed(x: Floats, same: Bools, free: Bools, weeks: NDArray[np.int64]) -> st
 
 
 def pairs(half: str) -> tuple[list[dict[str, Any]], list[Any], list[Any], Bools, Bools]:
+    """Labelled pairs, their threads, which are one story, and which no guard keeps apart."""
     rows = read_labels(half)
     a, b = with_threads(rows)
     same = np.array([one["label"] == "same" for one in rows])

@@ -6,21 +6,19 @@
 thresholds, even ones are the figure. A thread on which the readers differ or are unsure is left
 out. Nine rows are blank, because their titles may not be copied. --list prints the mistakes of the
 odd lines. --minilm adds the likeness of titles to a description, to phrases, and to the titles on
-the odd lines that are on the subject, alone, among threads that name AI, and next to the words.
+the odd lines that are on the subject, alone and next to the words.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.config import parse_config
-from shiomi.digest.settings import WatchConfig
 from shiomi.digest.watch import subject_matcher
 
 LABELS = Path(__file__).parent / "data" / "watch_labelled.jsonl"
@@ -43,9 +41,7 @@ def f1(found: Bools, gold: Bools) -> float:
     return 2 * float((found & gold).sum()) / max(float(found.sum() + gold.sum()), 1.0)
 
 
-def by_meaning(
-    titles: list[str], words: Bools, named: Bools, gold: Bools, even: Bools, description: str
-) -> None:
+def by_meaning(titles: list[str], words: Bools, gold: Bools, even: Bools, description: str) -> None:
     """Print figures of likeness, each with the threshold that is best on the odd lines."""
     from shiomi.digest.linking.meaning import SentenceEncoder
 
@@ -59,17 +55,13 @@ def by_meaning(
         "twelve examples": examples.max(axis=1),
     }
     for name, value in likeness.items():
-        for how, base, among in (
-            ("alone", words & False, words | True),
-            ("if AI is named", words & False, named),
-            ("or the words", words, words | True),
-        ):
+        for how, base in (("alone", words & False), ("or the words", words)):
             best = max(
                 np.linspace(0.1, 0.9, 81),
-                key=lambda t: f1((base | (among & (value >= t)))[~even], gold[~even]),
+                key=lambda t: f1((base | (value >= t))[~even], gold[~even]),
             )
-            found = base | (among & (value >= best))
-            print(f"MiniLM, {name}, {how}: {figures(found[even], gold[even])}, from {best:.2f}")
+            found = (base | (value >= best))[even]
+            print(f"MiniLM, {name}, {how}: {figures(found, gold[even])}, from {best:.2f}")
 
 
 def main() -> None:
@@ -81,20 +73,15 @@ def main() -> None:
     gold = np.array([row["readers"] == "yy" for _, row in kept])
     titles = [row["title"] for _, row in kept]
     subject = parse_config('[[watch]]\nknown = "AI規制"').watch[0]
-
-    def found(watch: WatchConfig) -> Bools:
-        about = subject_matcher(watch)
-        return np.array([about(r["title"]) or about(f"{r['title']} {r['text']}") for _, r in kept])
-
-    words = found(subject)
+    about = subject_matcher(subject)
+    words = np.array([about(r["title"]) or about(f"{r['title']} {r['text']}") for _, r in kept])
     print(f"words, odd lines:  {figures(words[~even], gold[~even])}")
     print(f"words, even lines: {figures(words[even], gold[even])}")
     if "--list" in sys.argv:
         for k in np.flatnonzero((words != gold) & ~even):
             print("  missed" if gold[k] else "  wrong ", titles[k])
     if "--minilm" in sys.argv:
-        named = found(replace(subject, also=(), never=()))
-        by_meaning(titles, words, named, gold, even, subject.description)
+        by_meaning(titles, words, gold, even, subject.description)
 
 
 if __name__ == "__main__":

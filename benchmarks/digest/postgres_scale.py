@@ -6,7 +6,7 @@
 Starts a server of its own with fsync and 512 MB of shared buffers, copies FILE into it, and asks
 the site over each engine for the searches of archive_scale.py and for 200 stories, in turn. The
 import takes the first 10,000 threads of FILE, without their earlier titles, into empty
-archives (`--import-only`: only this).
+archives, and again with new counts (`--import-only`: only this).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
@@ -67,14 +68,19 @@ def timed(what: str, server: PostgresServer, step: Callable[[], object]) -> None
 
 
 def imports(lines: Path, folder: Path, server: PostgresServer) -> None:
-    """Import the same threads into an empty archive of each engine."""
+    """Import the same threads into an empty archive of each engine, then with new counts."""
+    later = folder / "later.jsonl"
+    with later.open("wb") as file:
+        for line in lines.read_bytes().splitlines():
+            fields = msgspec.json.decode(line)
+            for reading in fields["readings"]:
+                reading["time"] += 60
+            file.write(msgspec.json.encode(fields | {"seen": fields["seen"] + 60}) + b"\n")
     for name, location in (("SQLite", folder / "new.sqlite3"), ("PostgreSQL", server.new())):
         with Archive.open(location) as archive:
-            timed(
-                f"import of {IMPORTED:,} threads, {name}",
-                server,
-                lambda: import_file(archive, lines),
-            )
+            for kind, path in (("new", lines), ("known", later)):
+                what = f"import of {IMPORTED:,} {kind} threads, {name}"
+                timed(what, server, partial(import_file, archive, path))
 
 
 async def pages(engines: dict[str, Location]) -> None:

@@ -114,7 +114,8 @@ def enrich(archive: Archive) -> None:
     )
     keys = LinkStore(archive).keys_of([one.uid for one in found])
     pairs = (sorted(keys[place : place + 2]) for place in range(0, len(keys) - 1, 4))
-    LinkStore(archive).add([(a, b, "same_story", 0.95) for a, b in pairs])
+    with archive.transaction():
+        LinkStore(archive).add([(a, b, "same_story", 0.95) for a, b in pairs])
 
 
 def search(folder: Path, datasette: str | None) -> None:

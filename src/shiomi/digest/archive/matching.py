@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
-FIELDS = "thread.n, created, community || ':' || id, thread.title"  # of a Candidate
+FIELDS = "thread.n, created, community || ':' || thread.id, thread.title"  # of a Candidate
 
 Condition = tuple[str, list[object]]  # SQL, and its values
 

@@ -9,8 +9,9 @@ archived. If there are more, the threads that were created last are also looked 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from shiomi.digest.archive.folding import folded
 from shiomi.digest.archive.matching import (
     FIELDS,
     MARKS,
@@ -21,6 +22,7 @@ from shiomi.digest.archive.matching import (
     conditions,
     keep,
     newest_first,
+    occurs,
     short_words,
 )
 
@@ -45,13 +47,18 @@ def newest_matches(
     spread: dict[int, Candidate] = {}
     complete = False
     if query.indexed:
-        titles = list(_in_one(execute, "title", query, chosen, examined))
-        keep(found, titles, words)
+        titles = _in_one(execute, "title", query, examined)
         complete = len(titles) < examined
+        keys = dict.fromkeys(
+            thread for thread, text in titles if all(occurs(folded(text), word) for word in words)
+        )
+        # A thread is on a page of its own, so without a filter no more are read than are ranked.
+        keep(found, _threads(execute, list(keys)[: None if filters.any else most], chosen))
         if complete and filters.any:
             complete = not _more(execute, query, examined)
         if len(found) < most:
-            keep(found, _in_one(execute, "passage", query, chosen, examined))
+            passages = _in_one(execute, "passage", query, examined)
+            keep(found, _threads(execute, dict.fromkeys(one[0] for one in passages), chosen))
             if len(words) > 1:
                 keep(spread, _in_several(execute, words, chosen))
     if not complete:
@@ -98,20 +105,28 @@ def _quoted(text: str) -> str:
     return '"{}"'.format(text.replace('"', '""'))
 
 
-def _in_one(
-    execute: Execute, kind: str, query: _Query, chosen: Condition, examined: int
-) -> Iterator[tuple[Candidate, str]]:
-    """Threads with all words in one title or passage, and that title ("" for a passage)."""
+def _in_one(execute: Execute, kind: str, query: _Query, examined: int) -> list[tuple[int, str]]:
+    """The threads with all words in one title or passage, and that title ("" for a passage)."""
     table, asked = query.index(kind)
-    condition, values = chosen
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
-    for *fields, found in execute(
-        f"SELECT {FIELDS}, {text} FROM (SELECT rowid AS r FROM {table} WHERE {table} MATCH ?"
-        f" ORDER BY rowid DESC LIMIT ?) CROSS JOIN {kind} AS one ON one.n = r"
-        f" CROSS JOIN thread ON thread.n = one.thread WHERE {condition}",
-        (asked, examined, *values),
+    return execute(
+        f"SELECT one.thread, {text} FROM (SELECT rowid AS r FROM {table} WHERE {table} MATCH ?"
+        f" ORDER BY rowid DESC LIMIT ?) CROSS JOIN {kind} AS one ON one.n = r",
+        (asked, examined),
+    ).fetchall()
+
+
+def _threads(
+    execute: Execute, keys: Iterable[int], chosen: Condition
+) -> Iterator[tuple[Candidate, str]]:
+    """Those of the threads that pass the filter."""
+    condition, values = chosen
+    for fields in execute(
+        f"SELECT {FIELDS} FROM json_each(?) AS wanted CROSS JOIN thread"
+        f" ON thread.n = wanted.value WHERE {condition}",
+        (f"[{','.join(map(str, keys))}]", *values),
     ):
-        yield Candidate(*fields), found
+        yield Candidate(*fields), ""
 
 
 def _more(execute: Execute, query: _Query, examined: int) -> bool:
@@ -128,7 +143,6 @@ def _in_several(
     execute: Execute, words: Sequence[str], chosen: Condition
 ) -> Iterator[tuple[Candidate, str]]:
     """The newest threads with the rarest of the words in any text."""
-    condition, values = chosen
     rarest: list[int] | None = None
     for word in words:
         query = _Query.of([word])
@@ -146,11 +160,7 @@ def _in_several(
         }
         if rarest is None or len(keys) < len(rarest):
             rarest = list(keys)
-    for fields in execute(
-        f"SELECT {FIELDS} FROM thread WHERE n IN (SELECT value FROM json_each(?)) AND {condition}",
-        (f"[{','.join(map(str, rarest or ()))}]", *values),
-    ):
-        yield Candidate(*fields), ""
+    return _threads(execute, rarest or (), chosen)
 
 
 def _by_time(

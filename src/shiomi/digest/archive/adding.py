@@ -266,6 +266,10 @@ def _write(database: Database, records: Sequence[_Record]) -> int:
     return number
 
 
+# a text post may be a link in disguise
+_RELINK_POST = "UPDATE thread SET linked = 0 WHERE n = ? AND url IS NULL"
+
+
 def _update(record: _Record, known: Statements) -> None:
     """Add the statements that change the rows of a thread in the archive."""
     facts = record.facts
@@ -280,6 +284,8 @@ def _update(record: _Record, known: Statements) -> None:
             )
     for kind, (seen, said) in record.passages.items():
         before = record.stored_passages.get(kind)
+        if kind == "post" and (before is None or before[1] != said):
+            known.setdefault(_RELINK_POST, []).append((record.n,))
         if before and before[1] != said:
             known.setdefault("DELETE FROM passage WHERE thread = ? AND kind = ?", []).append(
                 (record.n, kind)

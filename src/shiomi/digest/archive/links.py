@@ -12,6 +12,7 @@ __all__ = ["LinkRow", "LinkStore", "LinkedThread", "PendingThread"]
 LinkRow = tuple[int, int, str, float]
 """(key of one thread, key of the other, kind, score), the smaller key first."""
 
+_SHORT = 2_000  # characters of a text post that may be a link in disguise
 _FOREVER = (1 << 62) - 1
 _RELATED = "related"  # the kind of link that does not join two threads into one story
 
@@ -87,6 +88,19 @@ class LinkStore:
                 (self._database.keys(sorted(keys)),),
             ).fetchall()
         return [LinkedThread(*row) for row in rows]
+
+    def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
+        """The own texts of those of these threads that have at most 2,000 characters of it."""
+        found: dict[int, str] = {}
+        with self._database.explaining():
+            rows = self._database.execute(
+                f"SELECT thread, text FROM {self._database.wanted} CROSS JOIN passage"
+                " WHERE thread = wanted.value AND kind = 'post' ORDER BY thread, position",
+                (self._database.keys(sorted(keys)),),
+            ).fetchall()
+        for n, text in rows:
+            found[n] = f"{found[n]}\n{text}" if n in found else text
+        return {n: text for n, text in found.items() if len(text) <= _SHORT}
 
     def of_pages(self, pages: Iterable[int], first: int, last: int) -> list[tuple[int, int, int]]:
         """(key of its URL, time, key) of the linked threads of these pages in [first, last].

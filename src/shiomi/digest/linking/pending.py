@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
+from typing import TypeVar
 
 import numpy as np
 
 from shiomi.digest.archive import Archive, LinkStore
-from shiomi.digest.archive.links import LinkRow, PendingThread
+from shiomi.digest.archive.links import LinkedThread, LinkRow, PendingThread
 from shiomi.digest.linking.candidates import NEAR, NearTitles
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.linker import Linker
+from shiomi.digest.linking.post import only_address
 from shiomi.digest.linking.title import normal_title
 from shiomi.digest.story import LinkKind
 
@@ -30,6 +32,8 @@ SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are on
 
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
 _SPARE = 4096  # titles too far away that are kept, so that not every batch copies the rest
+
+_T = TypeVar("_T", PendingThread, LinkedThread)
 
 Progress = Callable[[int, int | None, str], None]
 
@@ -94,6 +98,7 @@ def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]
     pending = store.oldest_pending(_SPAN, batch)
     if not pending:
         return 0, 0
+    pending = with_pages(store, pending)
     pages = {one.n: url_key(one.url) for one in pending}
     keys = ((one.n, pages[one.n], title_key(one.title)) for one in pending)
     store.begin_batch(keys, linker.mark)
@@ -117,7 +122,7 @@ def _by_judge(
     near.add(*zip(*((one.n, one.title, one.created) for one in pending), strict=True))
     left, right = (near.key[rows] for rows in near.pairs(first))
     # a thread that is pending again is judged when its turn comes
-    threads = store.linked(np.unique(np.stack([left, right])).tolist())
+    threads = with_pages(store, store.linked(np.unique(np.stack([left, right])).tolist()))
     keys = np.array([thread.n for thread in threads], np.int64)
     known = np.isin(left, keys) & np.isin(right, keys)
     for i, j, kind, score in linker.ties(
@@ -129,6 +134,14 @@ def _by_judge(
         np.searchsorted(keys, right[known]),
     ):
         yield _link(threads[i].n, threads[j].n, kind, score)
+
+
+def with_pages(store: LinkStore, threads: list[_T]) -> list[_T]:
+    """The threads; a text post that is a link in disguise gets the address of its text."""
+    texts = store.post_texts(one.n for one in threads if one.url is None)
+    return [
+        one._replace(url=only_address(texts[one.n])) if one.n in texts else one for one in threads
+    ]
 
 
 def _read_around(store: LinkStore, near: NearTitles, pending: Sequence[PendingThread]) -> None:

@@ -8,16 +8,14 @@ RigError
 ├── SettingError        a quantisation, cache type, context or engine that means nothing
 ├── MeasureError        an endpoint gave no speed that can be used
 ├── PlanError           a budget or wish that no build can meet
-│   └── BudgetError     the cheapest build costs more
 ├── UpdateError         a data file or shared row is not signed, damaged or out of range
 └── PriceError          a price file or shop's answer is not what it should be
 """
 
-from shiomi.rig.message import Text, reason
+from shiomi.rig.message import Text
 
 __all__ = [
     "AmbiguousPartError",
-    "BudgetError",
     "MachineError",
     "MeasureError",
     "ModelFileError",
@@ -67,15 +65,6 @@ class MeasureError(RigError):
 
 class PlanError(RigError):
     """No build can meet the budget or the requirements."""
-
-
-class BudgetError(PlanError):
-    """The cheapest build costs more than the budget."""
-
-    def __init__(self, budget_jpy: int, cheapest_jpy: int) -> None:
-        """Say both, in yen."""
-        super().__init__(reason("budget", budget=f"{budget_jpy:,}", cheapest=f"{cheapest_jpy:,}"))
-        self.cheapest_jpy = cheapest_jpy
 
 
 class PriceError(RigError):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shiomi.rig.buy.gpu_speeds import gpu_speeds
 from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.estimates import estimates
 from shiomi.rig.estimate.fit import Floor, fit_model
 from shiomi.rig.estimate.memory import memory
 from shiomi.rig.estimate.setting import Setting
+from shiomi.rig.estimate.use import USES, judge_model
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.architectures import is_known
@@ -101,12 +102,13 @@ def test_on_a_cpu_and_with_a_measurement_the_doubt_remains() -> None:
 
 
 def test_a_card_is_planned_only_where_the_model_surely_fits_at_its_largest() -> None:
-    need = Setting(quantisation="Q5_K_M")
-    assert gpu_speeds(KnownModel(KNOWN), need)("GeForce RTX 3060 Ti", 1) is not None
-    assert gpu_speeds(KnownModel(STRANGE), need)("GeForce RTX 3060 Ti", 1) is None
-    speed = gpu_speeds(KnownModel(STRANGE), need)("GeForce RTX 3090", 1)
-    assert speed is not None
-    assert "frobnicator" in texts_of(speed.basis)
+    use = replace(USES["chat"], setting=Setting(quantisation="Q5_K_M"))
+    assert judge_model(KnownModel(KNOWN), use)(simulated("RTX 3060 Ti")) is not None
+    assert judge_model(KnownModel(STRANGE), use)(simulated("RTX 3060 Ti")) is None
+    able = judge_model(KnownModel(STRANGE), use)(simulated("RTX 3090"))
+    assert able is not None
+    assert able.runs.decode is not None
+    assert "frobnicator" in texts_of(able.runs.decode.basis)
 
 
 def test_where_the_config_names_the_kinds_only_their_shape_is_assumed() -> None:

@@ -10,7 +10,7 @@ from string import Formatter
 
 import pytest
 
-from shiomi.rig.errors import BudgetError, RigError
+from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.best import best_per_use
 from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.estimates import estimates
@@ -68,12 +68,6 @@ def test_a_message_within_a_message_and_kinds_of_parts_are_worded_too() -> None:
     )
     kinds = Message("list", "comma", (("0", category("psu")), ("1", category("case"))))
     assert "電源, ケース" in text_of(reason("nothing_meets", categories=kinds), "ja")
-
-
-def test_a_budget_that_buys_nothing_is_worded_in_japanese() -> None:
-    assert text_of(BudgetError(100_000, 250_000).message, "ja") == (
-        "予算100,000円では組めない。最も安い構成は250,000円"
-    )
 
 
 def test_a_machine_without_a_name_is_this_one_in_japanese_too() -> None:

@@ -1,5 +1,4 @@
-"""Shared parts of `plan`, `upgrade` and `prices`: the requested model, the machine it needs,
-prices."""
+"""Shared parts of `plan`, `upgrade` and `prices`: amounts of money, the wish, the search."""
 
 from __future__ import annotations
 
@@ -7,34 +6,36 @@ import datetime
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from shiomi.cli.output import as_json, echo
+from shiomi.cli.rig.machine import asked_use
 
 if TYPE_CHECKING:
-    from shiomi.rig.buy.build import Plan
-    from shiomi.rig.buy.catalog import Catalog
-    from shiomi.rig.buy.prices import Prices
+    from shiomi.rig.buy.budget import BudgetPlan, Running
     from shiomi.rig.buy.wish import Wish
-    from shiomi.rig.errors import PlanError
-    from shiomi.rig.estimate.setting import Setting
+    from shiomi.rig.estimate.use import Use
     from shiomi.rig.model.known_models import KnownModel
 
 __all__ = [
     "Amount",
     "Money",
-    "Wished",
+    "asked_model",
     "price_options",
-    "priced",
-    "show_plans",
+    "running_of",
+    "searcher",
+    "show_plan",
+    "use_of",
     "wish_of",
     "wish_options",
-    "wished",
 ]
+
+_DOLLARS_BELOW = 20_000  # yen, which buy no machine
+_ANY_SPEED = 0.01  # tok/s
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -70,16 +71,6 @@ _MONEY = re.compile(
     r"(?P<before>[¥$]|USD|JPY|) *(?P<number>-?[\d,]*\.?\d+(?:E\d+)?|NAN) *(?P<man>万?)"
     r" *(?P<after>円|ドル|USD|JPY|)"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Wished:
-    """The request of the options."""
-
-    known: KnownModel
-    setting: Setting
-    wish: Wish
-    catalog: Catalog
 
 
 def wish_options(command: Command) -> Command:
@@ -148,64 +139,105 @@ def wish_of(
     )
 
 
-def wished(**options: Any) -> Wished:
-    """Resolve the names in the options."""
-    from shiomi.rig.buy.catalog import load_catalog
-    from shiomi.rig.estimate.setting import Setting
+def asked_model(name: str | None) -> KnownModel | None:
+    """Return the model that --model names."""
     from shiomi.rig.model.known_models import find_model, known_models
 
-    wish = wish_of(options, 32.0, 2)
-    if options["model"] is None:
-        raise click.UsageError("--model is required here; `shiomi rig plan` works without one")
-    known = find_model(options["model"], known_models())
-    setting = Setting(
-        context=options["context"] or 8192,
-        users=options["users"],
-        quantisation=options["quantisation"],
-    )
-    return Wished(known, setting, wish, load_catalog(options["folder"]))
+    return None if name is None else find_model(name, known_models())
 
 
-def priced(file: Path | None, asked: Wished) -> Prices:
-    """The user's prices; without any, an error that explains how to get some."""
-    from shiomi.rig.buy.prices import read_prices
-
-    how = (
-        f"  shiomi rig prices --model {asked.known.name} -o prices.csv      a list to fill in\n"
-        f"  shiomi rig prices --model {asked.known.name} -o prices.csv --shop yahoo\n"
-        "  or the shop's own, with your key (docs/rig)\n"
-        "and give it with --prices prices.csv"
-    )
-    if file is None:
-        raise click.UsageError(f"--model needs --prices, a file of your own; make one:\n{how}")
-    prices = read_prices(file, asked.catalog, today=datetime.date.today())  # noqa: DTZ011 - the local day
-    for line in prices.refused:
-        echo(f"left out: {line}", err=True)
-    if not prices.offers:
-        raise click.ClickException(
-            f"{file} holds no price yet ({prices.unfilled} rows to fill in); fill in price_jpy and"
-            f" date, or ask a shop:\n{how}"
-        )
-    return prices
-
-
-def show_plans(
-    plans: Sequence[Plan],
-    beyond: Sequence[tuple[int, PlanError | None]],
+def searcher(
+    currency: str,
+    prices: Path | None,
+    options: dict[str, Any],
     *,
-    json: bool,
-    lang: str,
-) -> None:
-    """Print the plans and the reason for each budget without one."""
-    from shiomi.rig.report.plan_report import beyond_text, plan_json, plan_text
+    machines: Path | None = None,
+    quality: Path | None = None,
+    have: Sequence[str] = (),
+) -> Callable[[float, Use, bool], BudgetPlan]:
+    """Return a search over parts and machines for a budget and a use, with used parts or not."""
+    from shiomi.rig.buy.budget import plan_budget
+    from shiomi.rig.buy.catalog import load_catalog
+    from shiomi.rig.buy.parts import Build
+    from shiomi.rig.buy.prices import MOST_YEN, example_prices, read_prices
+    from shiomi.rig.buy.whole import example_machines, lent, read_machines
+    from shiomi.rig.errors import PlanError
+    from shiomi.rig.message import reason
+    from shiomi.rig.model.known_models import known_models
+    from shiomi.rig.model.quality import quality_table, read_quality
 
+    catalog = load_catalog(options["folder"])
+    today = datetime.date.today()  # noqa: DTZ011 - the local day
+    offers = (
+        example_prices(catalog, currency)
+        if prices is None
+        else read_prices(prices, catalog, today=today, currency=currency)
+    )
+    for line in offers.refused:
+        echo(f"left out: {line}", err=True)
+    if not offers.offers:
+        raise click.ClickException(
+            f"{prices} holds no price yet ({offers.unfilled} rows to fill in); fill in price_jpy"
+            " and date, or ask a shop with `shiomi rig prices --shop`"
+        )
+    sold = example_machines(currency) if machines is None else read_machines(machines, currency)
+    if (share := options.get("gpu_share")) is not None:
+        sold = [lent(x, share / 100) for x in sold]
+    wish = wish_of(options, 16.0, 4, memory_by_cards=options["memory"] is None)
+    least = (options["memory"] or 0.0, options["storage"] or 0.0)
+    scores = quality_table() if quality is None else read_quality(quality)
+    models, model = known_models(), asked_model(options["model"])
+    own = Build.of(catalog.find(name) for name in have) if have else None
+
+    def search(budget: float, use: Use, used: bool) -> BudgetPlan:
+        if not 0 <= budget <= MOST_YEN:
+            raise click.UsageError(
+                f"--budget must be >= 0 and at most {MOST_YEN:,}, got {budget:g}"
+            )
+        if currency == "JPY" and budget < _DOLLARS_BELOW and own is None:
+            raise PlanError(reason("perhaps_dollars", budget=f"{budget:,.0f}"))
+        return plan_budget(
+            int(budget),
+            use,
+            models,
+            catalog,
+            offers,
+            sold,
+            replace(wish, used=used),
+            quality=scores,
+            currency=currency,
+            least=least,
+            model=model,
+            have=own,
+        )
+
+    return search
+
+
+def use_of(name: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
+    """Return the use; for one model any speed will do, unless a floor is given."""
+    from shiomi.rig.estimate.fit import Floor
+
+    found = asked_use(name, write, read, options)
+    if options["model"] is None:
+        return found
+    return replace(found, floor=Floor(write=write or _ANY_SPEED, read=read or 0.0))
+
+
+def show_plan(found: BudgetPlan, *, json: bool, lang: str, example: bool) -> None:
+    """Print a plan."""
+    from shiomi.rig.report.budget_report import budget_json, budget_text
+
+    running = running_of(found.currency)
     if json:
-        as_json(plan_json(plans, lang))
+        as_json(budget_json(found, running, lang))
         return
-    for number, plan in enumerate(plans):
-        if number:
-            echo("")
-        for line in plan_text(plan, lang).splitlines():
-            echo(line)
-    for budget, reason in beyond:
-        echo(beyond_text(budget, reason, lang))
+    for line in budget_text(found, running, lang, example=example).splitlines():
+        echo(line)
+
+
+def running_of(currency: str) -> Running:
+    """Return the usual hours of use, with the price of electricity in a currency."""
+    from shiomi.rig.buy.budget import Running
+
+    return Running(per_kwh={"JPY": 31.0, "USD": 0.17}[currency])

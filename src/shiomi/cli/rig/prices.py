@@ -12,7 +12,7 @@ import click
 
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.progress import progress
-from shiomi.cli.rig.planning import wish_options, wished
+from shiomi.cli.rig.planning import asked_model, use_of, wish_of, wish_options
 
 if TYPE_CHECKING:
     from shiomi.rig.buy.parts import Part
@@ -56,20 +56,23 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
       shiomi rig prices --model qwen3:32b -o prices.csv
       shiomi rig prices --model qwen3:32b --most-gpus 1 --shop yahoo -o prices.csv
     """
-    from shiomi.rig.buy.gpu_speeds import who_runs
+    from shiomi.rig.buy.catalog import load_catalog
     from shiomi.rig.buy.price_list import fetch_prices, write_template
     from shiomi.rig.buy.shops import collect_offers, shop_client, shop_of
-    from shiomi.rig.buy.shortlist import shortlist
+    from shiomi.rig.buy.shortlist import shortlist, who_runs
 
-    asked = wished(**options)
-    able = who_runs(asked.known, asked.setting, asked.catalog, asked.wish.most_gpus)
+    known, wish = asked_model(options["model"]), wish_of(options, 32.0, 2)
+    if known is None:
+        raise click.UsageError("--model is required here; `shiomi rig plan` works without one")
+    catalog = load_catalog(options["folder"])
+    able = who_runs(known, use_of("chat", None, None, options), catalog, wish)
     if not able:
         raise click.ClickException(
-            f"no {asked.wish.most_gpus} cards of the catalogue hold {asked.known.name} with this"
+            f"no {wish.most_gpus} cards of the catalogue hold {known.name} with this"
             " context; allow more cards (--most-gpus), a smaller format (--quantisation) or less"
             " context"
         )
-    parts = shortlist(asked.catalog, asked.wish, [name for name, _, _ in able])
+    parts = shortlist(catalog, wish, able)
     if shop is None:
         if out.exists():
             raise click.ClickException(f"{out} is there already and is not written over")
@@ -82,7 +85,7 @@ def prices(out: Path, shop: str | None, pause: float, json: bool, **options: Any
             as_json({"file": out, "rows": rows, "offers": 0, "skipped": []})
         else:
             echo(f"{out}: {rows} parts; fill in price_jpy and date (as 2025-11-25), then")
-            echo(f"  shiomi rig plan --budget 300000 --model {asked.known.name} --prices {out}")
+            echo(f"  shiomi rig plan --budget 300000 --model {known.name} --prices {out}")
         return
     if not 0.5 <= pause <= 60:
         raise click.UsageError(f"--pause {pause:g}: 0.5 to 60 seconds are polite and end")

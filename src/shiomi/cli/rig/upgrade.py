@@ -13,17 +13,22 @@ from shiomi.cli.rig.planning import (
     Amount,
     Money,
     price_options,
-    priced,
-    show_plans,
+    searcher,
+    show_plan,
+    use_of,
     wish_options,
-    wished,
 )
 
 __all__ = ["upgrade"]
 
 
 @click.command()
-@click.option("--budget", type=Amount(), required=True, help="Yen that may be spent.")
+@click.option(
+    "--budget",
+    type=Amount(),
+    required=True,
+    help="What may be spent, as 150000, 15万 or $900.",
+)
 @click.option(
     "--have",
     multiple=True,
@@ -46,22 +51,15 @@ def upgrade(
 
     Parts that are there cost nothing and may be replaced. Cards of the chipset that is there
     are added to, or all are replaced; a mixture is not planned, as nothing tells its speed.
+    Without --model the best machine is the one that runs the most capable model.
 
     \b
     Example:
-      shiomi rig upgrade --budget 150000 --model qwen3:32b --prices prices.csv \\
+      shiomi rig upgrade --budget 150000 \\
           --have "AMD Ryzen 7 7700X" --have "MSI PRO B650-P WIFI" \\
           --have "MSI MAG A750BN PCIE5 III"
     """
-    from shiomi.rig.buy.build import upgrade as upgraded
-    from shiomi.rig.buy.gpu_speeds import gpu_speeds
-    from shiomi.rig.buy.parts import Build
-
-    if budget.currency == "USD":
-        raise click.UsageError("--budget of upgrade is in yen, as the prices of the file")
-    asked = wished(**options)
-    speeds = gpu_speeds(asked.known, asked.setting)
-    own = Build.of(asked.catalog.find(name) for name in have)
-    offers = priced(prices, asked)
-    found = upgraded(own, budget.amount, asked.wish, asked.catalog, offers, speed=speeds)
-    show_plans([found], [], json=json, lang=lang)
+    currency = budget.currency or "JPY"
+    search = searcher(currency, prices, options, have=have)
+    found = search(budget.amount, use_of("chat", None, None, options), not options["no_used"])
+    show_plan(found, json=json, lang=lang, example=prices is None)

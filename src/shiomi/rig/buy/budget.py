@@ -1,7 +1,8 @@
-"""The most capable machine for a budget: builds of parts and whole machines, over all models.
+"""The best machine for a budget: builds of parts and whole machines, over all models or for one.
 
 Every set of graphics cards is tried with every amount of memory, and every whole machine as it is.
-On each, `best_for` finds the model that is worth most at a usable speed. The cheapest compatible
+On each, `best_for` finds the model that is worth most at a usable speed; for one model, a machine
+is worth its tokens per second. The cheapest compatible
 build around each pair is found by integer programming. A pair is left out only if a machine that is
 worth as much costs no more than a lower bound of the pair's price, so the best one is proven.
 """
@@ -20,12 +21,20 @@ from shiomi.rig.buy.compatibility import check_build
 from shiomi.rig.buy.findings import Finding, Refusal
 from shiomi.rig.buy.parts import Build, Category, GraphicsCard, MemoryKit
 from shiomi.rig.buy.prices import Condition, Prices
+from shiomi.rig.buy.shortlist import check_wished
 from shiomi.rig.buy.whole import WholeMachine
 from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import MachineError, PlanError
 from shiomi.rig.estimate.power import wall_watts
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.estimate.use import Capability, Use, best_for, capability
+from shiomi.rig.estimate.use import (
+    Capability,
+    Judge,
+    Use,
+    best_for,
+    capability,
+    judge_model,
+)
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.message import reason
@@ -84,6 +93,7 @@ class BudgetPlan:
     tried: int  # pairs of cards and memory, and whole machines
     seconds: float
     left_out: tuple[str, ...] = ()  # whole machines with less memory or storage than asked for
+    model: str | None = None  # the model it is for; None: the most capable one
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +124,22 @@ def plan_budget(
     quality: Quality | None = None,
     currency: str = "JPY",
     least: tuple[float, float] = (0.0, 0.0),
+    model: KnownModel | None = None,
+    have: Build | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> BudgetPlan:
     """Return the machine that is worth most within the budget.
 
-    `least`: GB of memory and of storage that a whole machine must have.
+    With `model` the fastest machine for this model. With `have` the parts that are there cost
+    nothing and may be replaced. `least`: GB of memory and storage that a whole machine must have.
     Raises PlanError with the reason if no machine makes any model usable.
     """
     start = clock()
-    table = quality or quality_table()
-    ranked = capability(models, use, table)
-    if not ranked:
-        raise PlanError(reason("no_model_for_use", use=use.name))
     limit = int(budget * MORE)
-    search = _Search(use, table, ranked, limit)
+    judge = _judge(models, use, quality or quality_table(), model)
+    search = _Search(use, judge, limit, have or Build())
     left_out = []
-    for whole in machines:
+    for whole in machines if have is None else ():
         if whole.price > limit or (whole.condition is Condition.USED and not wish.used):
             continue
         if (whole.machine.memory_gib or 0.0) < least[0] or whole.storage_gb < least[1]:
@@ -140,7 +150,7 @@ def plan_budget(
         search.parts(wish, catalog, prices)
     within = [x for x in search.found if x.price <= budget]
     if not within:
-        raise _nothing(search, budget, currency, left_out)
+        raise _nothing(search, budget, currency, left_out, model)
     best = max(within, key=lambda x: (x.worth, -x.price))
     better = [x for x in search.found if x.worth > best.worth]
     return BudgetPlan(
@@ -154,10 +164,29 @@ def plan_budget(
         tried=search.tried,
         seconds=clock() - start,
         left_out=tuple(left_out),
+        model=None if model is None else model.name,
     )
 
 
-def _nothing(search: _Search, budget: int, currency: str, left_out: Sequence[str]) -> PlanError:
+def _judge(
+    models: Iterable[KnownModel], use: Use, quality: Quality, model: KnownModel | None
+) -> Judge:
+    if model is not None:
+        check_wished(model, use.setting)
+        return judge_model(model, use)
+    ranked = capability(models, use, quality)
+    if not ranked:
+        raise PlanError(reason("no_model_for_use", use=use.name))
+    return lambda machine: best_for(ranked, machine, use, quality)
+
+
+def _nothing(
+    search: _Search,
+    budget: int,
+    currency: str,
+    left_out: Sequence[str],
+    model: KnownModel | None,
+) -> PlanError:
     cheapest = min((x.price for x in search.found), default=None)
     if cheapest is not None:
         return PlanError(
@@ -172,6 +201,8 @@ def _nothing(search: _Search, budget: int, currency: str, left_out: Sequence[str
         return search.lacking
     if left_out:
         return PlanError(reason("only_smaller", machines="; ".join(left_out)))
+    if model is not None:
+        return PlanError(reason("nothing_for_model", budget=f"{budget:,}", model=model.name))
     return PlanError(reason("nothing_usable", budget=f"{budget:,}", use=search.use.name))
 
 
@@ -186,13 +217,11 @@ def _frontier(found: Iterable[Answer]) -> tuple[Answer, ...]:
 class _Search:
     """Collects answers and caches estimates, because many pairs have the same GPUs."""
 
-    def __init__(
-        self, use: Use, quality: Quality, ranked: Sequence[tuple[float, KnownModel]], limit: int
-    ) -> None:
+    def __init__(self, use: Use, judge: Judge, limit: int, have: Build) -> None:
         self.use = use
-        self.quality = quality
-        self.ranked = ranked
+        self.judge = judge
         self.limit = limit
+        self.have = have
         self.found: list[Answer] = []
         self.proven = True
         self.tried = 0
@@ -201,7 +230,7 @@ class _Search:
     def whole(self, whole: WholeMachine) -> None:
         """Add a whole machine if a model is usable on it."""
         self.tried += 1
-        best = best_for(self.ranked, whole.machine, self.use, self.quality)
+        best = self.judge(whole.machine)
         if best is not None:
             load = _load_watts(whole.machine, whole.load_w)
             self.found.append(
@@ -211,14 +240,14 @@ class _Search:
     def parts(self, wish: Wish, catalog: Catalog, prices: Prices) -> None:
         """Add the cheapest build around each pair of cards and memory that may be worth it."""
         try:
-            problem = _problem(wish, catalog, prices)
+            problem = _problem(wish, catalog, prices, self.have)
         except PlanError as error:  # whole machines may still do
             self.lacking = error
             return
         for pair in self._pairs(problem, catalog):
             self.tried += 1
             reached = max((x.worth for x in self.found if x.price <= pair.least), default=-1.0)
-            best = best_for(self.ranked, pair.machine, self.use, self.quality)
+            best = self.judge(pair.machine)
             if best is None or best.worth <= reached:
                 continue
             picked, proven = problem.cheapest((pair.cards, pair.memory), self.limit, _SOLVE_SECONDS)
@@ -252,7 +281,7 @@ class _Search:
         return sorted(pairs, key=lambda x: (x.least, x.cards, x.memory))
 
 
-def _problem(wish: Wish, catalog: Catalog, prices: Prices) -> Problem:
+def _problem(wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> Problem:
     """Return the builds that can be made, with cards and memory that differ kept apart."""
     sizes = memory_sizes(catalog.of(GraphicsCard))
 
@@ -261,7 +290,7 @@ def _problem(wish: Wish, catalog: Catalog, prices: Prices) -> Problem:
         find_gpu(name)  # raises UnknownPartError or AmbiguousPartError, and the card is left out
         return Estimate(1.0, 1.0, 1.0, "tok/s")
 
-    choices = gather(wish, catalog, prices, known)
+    choices = gather(wish, catalog, prices, known, have)
     names: dict[str, int] = {}
     cards = []
     for x in choices.candidates[Category.GPU]:
@@ -293,8 +322,10 @@ def _machine(cards: Candidate, memory: Candidate, sizes: dict[str, set[float]]) 
     name = speed_name(first, sizes) or first.chipset
     size, rate = _memory(memory)
     count = len(cards.parts)
+    kind = next((x.type for x in memory.parts if isinstance(x, MemoryKit)), "")
+    several = f" x{count}" if count > 1 else ""
     return Machine(
-        f"{name} x{count}, {size:g} GB" if count > 1 else f"{name}, {size:g} GB",
+        f"{name}{several}, {size:g} GB {kind}",
         (find_gpu(name),) * count,
         size,
         rate or None,

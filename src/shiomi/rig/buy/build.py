@@ -1,28 +1,23 @@
-"""The best build for a budget, by integer programming over the catalogue.
+"""The cheapest compatible build with given parts, by integer programming over the catalogue.
 
 One binary variable per candidate of each category; exactly one is chosen per category. A relation
 between two categories becomes one constraint per class of the first: "no more parts of this class
 than parts of compatible classes of the second". Wattage, peaks, the circuit and the budget are
-sums. First the speed is maximised; then the price is minimised at that speed. HiGHS proves both
-optimal (gap 0).
+sums. The price is minimised; HiGHS proves the optimum (gap 0). `budget` chooses the cards and the
+memory.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from shiomi.extras import needs_extra
 from shiomi.rig.buy.candidates import Candidate, Pairing, pairings, prune
-from shiomi.rig.buy.catalog import Catalog
-from shiomi.rig.buy.choices import Choices, Speed, gather
-from shiomi.rig.buy.compatibility import check_build
-from shiomi.rig.buy.findings import Finding, Refusal
+from shiomi.rig.buy.choices import Choices
 from shiomi.rig.buy.parts import Build, Category, Cpu, GraphicsCard, Part, PowerSupply
-from shiomi.rig.buy.prices import MOST_YEN, Condition, Offer, Prices
+from shiomi.rig.buy.prices import Offer
 from shiomi.rig.buy.relations import relations
 from shiomi.rig.buy.wattage import (
     BASE_WATTS,
@@ -33,16 +28,13 @@ from shiomi.rig.buy.wattage import (
     efficiency,
 )
 from shiomi.rig.buy.wish import Wish
-from shiomi.rig.errors import BudgetError, PlanError
-from shiomi.rig.estimate.quantity import Estimate
+from shiomi.rig.errors import PlanError
 from shiomi.rig.message import Message, category, reason
 
 if TYPE_CHECKING:
     import numpy
 
-__all__ = ["Line", "Plan", "Problem", "bought", "build_watts", "front", "plan", "upgrade"]
-
-Clock = Callable[[], float]
+__all__ = ["Line", "Problem", "build_watts"]
 
 _NO_SOLVER = needs_extra("planning", "SciPy", "rig")
 
@@ -59,128 +51,6 @@ class Line:
     def price(self) -> int:
         """Price of all pieces of the line."""
         return self.offer.price * self.quantity
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A build for a budget."""
-
-    budget_jpy: int
-    lines: tuple[Line, ...]
-    speed: Estimate
-    checks: tuple[Finding, ...]  # unknown, to be checked before buying
-    wall_watts: float  # under load, from the catalogue's powers
-    proven: bool  # proven optimal among the given offers
-    offers: int  # that were considered
-    without_speed: int  # priced cards for which no speed is known
-    candidates: int  # candidates that no other one dominates
-    seconds: float
-
-    @property
-    def total_jpy(self) -> int:
-        """The price of the parts to buy."""
-        return sum(line.price for line in self.lines)
-
-    @property
-    def build(self) -> Build:
-        """The parts."""
-        return Build.of(line.part for line in self.lines for _ in range(line.quantity))
-
-
-def plan(
-    budget_jpy: float,
-    wish: Wish,
-    catalog: Catalog,
-    prices: Prices,
-    *,
-    speed: Speed,
-    time_limit: float = 30.0,
-    clock: Clock = time.monotonic,
-) -> Plan:
-    """The fastest compatible build within the budget, and of those the cheapest.
-
-    `speed(gpu_name, count)` gives the tokens per second of `count` cards, None if they cannot run
-    the model. Raises PlanError with the reason: an invalid budget, categories without prices, or a
-    budget below the cheapest build.
-    """
-    return upgrade(
-        Build(), budget_jpy, wish, catalog, prices, speed=speed, time_limit=time_limit, clock=clock
-    )
-
-
-def upgrade(
-    have: Build,
-    budget_jpy: float,
-    wish: Wish,
-    catalog: Catalog,
-    prices: Prices,
-    *,
-    speed: Speed,
-    time_limit: float = 30.0,
-    clock: Clock = time.monotonic,
-) -> Plan:
-    """Return the parts to add to or replace in an existing machine. Its own parts cost nothing.
-
-    An unknown field of an owned part does not exclude it. It is listed as a thing to check. Raises
-    as `plan`.
-    """
-    budget = _budget(budget_jpy)
-    start = clock()
-    problem = Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
-    return problem.best(budget, time_limit, clock, start)
-
-
-def front(
-    budgets_jpy: Iterable[float],
-    wish: Wish,
-    catalog: Catalog,
-    prices: Prices,
-    *,
-    speed: Speed,
-    have: Build | None = None,
-    beyond: Callable[[int, PlanError | None], object] = lambda *_: None,
-    time_limit: float = 30.0,
-    clock: Clock = time.monotonic,
-) -> list[Plan]:
-    """The Pareto front of yen against speed: the best plan of each budget, dearest last.
-
-    Budgets that buy nothing faster are left out, as are those that buy no build at all, unless
-    none does; `beyond` is called with each, and the reason, which is None if it buys nothing
-    faster. Raises
-    as `plan`.
-    """
-    budgets = sorted({_budget(x) for x in budgets_jpy})
-    if not budgets:
-        raise PlanError("no budget is given; give at least one, in yen")
-    start = clock()
-    problem = Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
-    plans: list[Plan] = []
-    for budget in budgets:
-        try:
-            found = problem.best(budget, time_limit, clock, start)
-        except PlanError as error:
-            if budget == budgets[-1] and not plans:
-                raise
-            beyond(budget, error)
-            continue
-        finally:
-            start = clock()
-        if not plans or found.speed.value > plans[-1].speed.value:
-            plans.append(found)
-        else:
-            beyond(budget, None)
-    return plans
-
-
-def _budget(value: float) -> int:
-    """Whole yen. Raises PlanError if the budget is invalid."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise PlanError(f"a budget of {value!r} is no number of yen")
-    if value < 0:
-        raise PlanError(f"a budget of {value} yen is negative; give what you can spend")
-    if value > MOST_YEN:
-        raise PlanError(f"a budget of {value:g} yen is more than {MOST_YEN:,}; no build costs that")
-    return int(value)
 
 
 def _categories(found: Iterable[Category]) -> Message:
@@ -202,8 +72,6 @@ class Problem:
     def prepare(cls, choices: Choices, wish: Wish) -> Problem:
         """Prune the candidates, and set up everything that does not depend on the budget."""
         missing = [c for c, found in choices.candidates.items() if not found]
-        if missing == [Category.GPU] and choices.without_speed:
-            raise PlanError(reason("on_no_card", cards=choices.without_speed, count=wish.most_gpus))
         if missing:
             raise PlanError(reason("nothing_meets", categories=_categories(missing)))
         holds = relations(shared_layers=wish.shared_layers)
@@ -240,26 +108,6 @@ class Problem:
         ]
         self.upper += [-BASE_WATTS] * 3
         self.rows = csr_array(numpy.array(rows))
-
-    def best(self, budget: int, time_limit: float, clock: Clock, start: float) -> Plan:
-        """The fastest build within the budget, and of equally fast ones the cheapest."""
-        import numpy
-
-        speeds = numpy.array([x.speed.value if x.speed else 0.0 for x in self.kept])
-        prices = numpy.array([float(x.price) for x in self.kept])
-        deadline = clock() + time_limit
-        chosen, fastest = self._solve(-speeds, [(prices, float(budget))], deadline - clock())
-        if chosen is None:
-            raise self._reason(budget, prices, deadline - clock())
-        reached = max(speeds[i] for i in chosen)
-        slower = numpy.array([x.speed is not None and x.speed.value < reached for x in self.kept])
-        cheaper, cheapest = self._solve(
-            prices,
-            [(prices, float(budget)), (slower.astype(float), 0.0)],
-            max(1.0, deadline - clock()),
-        )
-        picked = [self.kept[i] for i in cheaper or chosen]
-        return self._plan(budget, picked, fastest and cheapest, clock() - start)
 
     def cheapest(
         self, fixed: Sequence[int], most: float, seconds: float
@@ -316,34 +164,6 @@ class Problem:
             return None, result.status == 2
         return [i for i in range(count) if result.x[i] > 0.5], result.status == 0
 
-    def _reason(self, budget: int, prices: numpy.ndarray[Any, Any], seconds: float) -> PlanError:
-        chosen, _ = self._solve(prices, [], seconds)
-        if chosen is None:
-            return PlanError(reason("nothing_compatible"))
-        return BudgetError(budget, sum(self.kept[i].price for i in chosen))
-
-    def _plan(self, budget: int, picked: list[Candidate], proven: bool, seconds: float) -> Plan:
-        ordered = _lines(picked)
-        build = Build.of(line.part for line in ordered for _ in range(line.quantity))
-        wish = self.wish
-        found = check_build(build, circuit=wish.circuit, shared_layers=wish.shared_layers)
-        refused = [x.message for x in found if isinstance(x, Refusal)]
-        if refused:
-            raise PlanError(f"planner and checker disagree, please report it: {refused[0]}")
-        speed = next(x.speed for x in picked if x.speed is not None)
-        return Plan(
-            budget_jpy=budget,
-            lines=ordered,
-            speed=speed,
-            checks=tuple(found),
-            wall_watts=build_watts(build),
-            proven=proven,
-            offers=self.choices.offers,
-            without_speed=self.choices.without_speed,
-            candidates=len(self.kept),
-            seconds=seconds,
-        )
-
 
 def _lines(picked: Iterable[Candidate]) -> tuple[Line, ...]:
     lines: dict[tuple[str, Offer], Line] = {}
@@ -383,8 +203,3 @@ def build_watts(build: Build) -> float:
     drawn += sum(cpu_watts(x) or 0.0 for x in build.only(Cpu))
     supply = next(iter(build.only(PowerSupply)))
     return drawn / efficiency(supply)
-
-
-def bought(plan_: Plan) -> list[Line]:
-    """The lines that are to be paid."""
-    return [line for line in plan_.lines if line.offer.condition is not Condition.OWN]

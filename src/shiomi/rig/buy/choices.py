@@ -31,11 +31,9 @@ _MOST_KITS = 2
 
 @dataclass(slots=True)
 class Choices:
-    """Candidates by category, and what was left out of them."""
+    """Candidates by category."""
 
     candidates: dict[Category, list[Candidate]] = field(default_factory=dict)
-    offers: int = 0  # offers that could be used
-    without_speed: int = 0  # priced cards with no speed
 
 
 def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
@@ -81,7 +79,7 @@ def gather(
             offers.setdefault(offer.part, []).append(offer)
     for rows in offers.values():
         rows.sort(key=lambda x: (x.price, x.condition, x.shop, x.url))
-    choices = Choices(offers=sum(map(len, offers.values())))
+    choices = Choices()
     have = have or Build()
     for category in Category:
         choices.candidates[category] = []
@@ -156,16 +154,15 @@ def _add_cards(
     own_names = {speed_name(card, sizes) for card in own}
     sets = choices.candidates[Category.GPU]
 
-    def add(cards: tuple[GraphicsCard, ...], bought: tuple[Offer, ...], owned: bool) -> bool:
+    def add(cards: tuple[GraphicsCard, ...], bought: tuple[Offer, ...], owned: bool) -> None:
         name = speed_name(cards[0], sizes)
         estimate = speed_of(name, len(cards)) if name else None
         if estimate is None or estimate.value <= 0:
-            return False
+            return
         if sum(card.vram_gb or 0 for card in cards) >= wish.vram_gb:
             candidate = Candidate(Category.GPU, cards, bought, owned, estimate)
             if candidate.power_known() or owned or wish.allow_unknown:
                 sets.append(candidate)
-        return True
 
     if own and len(own_names) == 1:
         add(own, _owned(own), owned=True)
@@ -173,16 +170,14 @@ def _add_cards(
         card = catalog.parts[part_id]
         if not isinstance(card, GraphicsCard):
             continue
-        some = False
         for count in range(1, wish.most_gpus + 1):
             bought = _take(rows, count)
             if bought is None:
                 break
-            some |= add((card,) * count, bought, owned=False)
+            add((card,) * count, bought, owned=False)
             together = len(own) + count
             if own and own_names == {speed_name(card, sizes)} and together <= wish.most_gpus:
                 add((*own, *(card,) * count), (*_owned(own), *bought), owned=True)
-        choices.without_speed += not some
 
 
 def _add_memory(

@@ -25,14 +25,59 @@ from shiomi.rig.buy.parts import (
 )
 from shiomi.rig.buy.prices import example_prices
 from shiomi.rig.buy.wish import Wish
-from shiomi.rig.errors import PlanError
+from shiomi.rig.errors import AmbiguousPartError, PlanError, UnknownPartError
+from shiomi.rig.estimate.setting import Setting
+from shiomi.rig.estimate.use import Use, judge_model
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.machine.machine import Machine
+from shiomi.rig.message import reason
+from shiomi.rig.model.known_models import KnownModel
 
-__all__ = ["MOST", "shortlist"]
+__all__ = ["MOST", "check_wished", "shortlist", "who_runs"]
 
 MOST = 25
 _WORKSTATION_LANES = 40
 _MAINSTREAM_CARDS = 2
+_USUAL_BANDWIDTH = 51.2  # GB/s of two DDR4-3200 modules
 _MANY_WATTS = 1000.0  # of a supply for more cards
+
+
+def check_wished(known: KnownModel, setting: Setting) -> None:
+    """Raise PlanError if the model cannot meet the request on any machine."""
+    trained = known.model.context_length
+    if trained is not None and setting.context > trained:
+        raise PlanError(
+            reason(
+                "trained_for_less",
+                model=known.name,
+                trained=f"{trained:,}",
+                context=f"{setting.context:,}",
+            )
+        )
+
+
+def who_runs(known: KnownModel, use: Use, catalog: Catalog, wish: Wish) -> list[str]:
+    """Return the chipsets of the catalogue that surely run a model, fastest first.
+
+    Up to `wish.most_gpus` cards are tried, with the memory of the wish for experts.
+    """
+    check_wished(known, use.setting)
+    judge = judge_model(known, use)
+    sizes = memory_sizes(catalog.of(GraphicsCard))
+    names = {x for card in catalog.of(GraphicsCard) if (x := speed_name(card, sizes))}
+    found = []
+    for name in sorted(names):
+        try:
+            gpu = find_gpu(name)
+        except (UnknownPartError, AmbiguousPartError):
+            continue
+        machines = (
+            Machine(name, (gpu,) * count, wish.memory_gb, _USUAL_BANDWIDTH)
+            for count in range(1, wish.most_gpus + 1)
+        )
+        if able := next(filter(None, map(judge, machines)), None):
+            found.append((-able.worth, name))
+    return [name for _, name in sorted(found)]
 
 
 def shortlist(catalog: Catalog, wish: Wish, chipsets: Iterable[str]) -> list[Part]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 
 from shiomi.rig.errors import SettingError
 from shiomi.rig.estimate.coefficients import Calibration
@@ -13,7 +13,19 @@ from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quality import Quality, format_loss, knowledge, quality_table
 
-__all__ = ["USES", "Capability", "Use", "best_for", "capability", "find_use", "worth"]
+__all__ = [
+    "USES",
+    "Capability",
+    "Judge",
+    "Use",
+    "best_for",
+    "capability",
+    "find_use",
+    "judge_model",
+    "worth",
+]
+
+USUAL_FORMAT = "Q4_K_M"
 
 _LEAST_BITS = 2.5
 _MOST_BONUS = 4.0  # the most points for speed above the floor
@@ -137,6 +149,28 @@ def best_for(
         if best is None or found.worth > best.worth:
             best = found
     return best
+
+
+Judge = Callable[[Machine], Capability | None]
+"""Tells what a machine is worth; None if it is not usable."""
+
+
+def judge_model(known: KnownModel, use: Use) -> Judge:
+    """Return a judge of machines for one model: a machine is worth its tokens per second.
+
+    The format is the one of the setting, else the model's own, else Q4_K_M.
+    """
+    own = known.model.quantisation if known.model.file_bytes is not None else None
+    usual = own or (known.quantisations or (USUAL_FORMAT,))[0]
+    setting = replace(use.setting, quantisation=use.setting.quantisation or usual)
+
+    def judge(machine: Machine) -> Capability | None:
+        runs = fit_model(known, machine, setting, floor=use.floor, context=False)
+        if runs is None or not (runs.fast and runs.sure) or runs.decode is None:
+            return None
+        return Capability(runs, 0.0, listed=False, worth=runs.decode.value)
+
+    return judge
 
 
 def _hopeless(known: KnownModel, machine: Machine, use: Use) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 from shiomi.rig.buy.budget import Answer, BudgetPlan, Running, running_cost
 from shiomi.rig.buy.findings import Unknown
+from shiomi.rig.buy.prices import Condition
 from shiomi.rig.buy.whole import WholeMachine
 from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.use import Capability
@@ -16,6 +17,7 @@ from shiomi.rig.report.wording import say, text_of, texts_of
 
 __all__ = ["budget_json", "budget_text", "money", "whole_text"]
 
+_LEAST_FLOOR = 0.1  # tok/s; below, any speed will do
 _SIGNS = {"JPY": "¥", "USD": "$"}
 
 
@@ -31,8 +33,14 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
         return say(language, "budget", key, {k: str(v) for k, v in slots.items()})
 
     best, currency = plan.best, plan.currency
+    kind = "" if plan.model is None else "_model"  # of the phrases
     lines = [
-        phrase("title", budget=money(plan.budget, currency), use=phrase(f"use_{plan.use.name}")),
+        phrase(
+            f"title{kind}",
+            budget=money(plan.budget, currency),
+            use=phrase(f"use_{plan.use.name}"),
+            model=plan.model,
+        ),
         "",
         f"{text_of(best.machine.name, language)}  {money(best.price, currency)}",
         f"  {_capability(best.capability, language)}",
@@ -52,7 +60,7 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
             else f"{_SIGNS.get(currency, '')}{running.per_kwh:g}",
         ),
         "",
-        phrase("frontier"),
+        phrase(f"frontier{kind}"),
         *(f"  {x}" for x in _frontier(plan, language)),
     ]
     if plan.more is None:
@@ -66,7 +74,7 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
                 what=_capability(plan.more.capability, language),
             )
         )
-    lines += ["", phrase("proven", tried=plan.tried) if plan.proven else phrase("unproven")]
+    lines += ["", phrase(f"proven{kind}", tried=plan.tried) if plan.proven else phrase("unproven")]
     if plan.left_out:
         lines.append(phrase("left_out", machines="; ".join(plan.left_out)))
     if best.checks:
@@ -77,13 +85,13 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
     lines += [
         "",
         phrase(
-            "floor",
+            "floor" if floor.write >= _LEAST_FLOOR else "context",
             write=f"{floor.write:g}",
             read=f"{floor.read:g}",
             prompt=f"{plan.use.setting.prompt:,}",
             context=f"{plan.use.setting.context:,}",
         ),
-        phrase("quality", date=QUALITY_DATE),
+        *([] if plan.model else [phrase("quality", date=QUALITY_DATE)]),
     ]
     if decode is not None:
         lines.append(phrase("rests", basis=texts_of(decode.basis, language)))
@@ -97,7 +105,7 @@ def _capability(found: Capability, language: str) -> str:
     return say(
         language,
         "budget",
-        "runs",
+        "runs" if found.score else "runs_model",
         {
             "model": runs.known.name,
             "format": runs.quantisation,
@@ -123,7 +131,7 @@ def _parts(answer: Answer, currency: str, language: str) -> list[str]:
                 f"{count}{line.part.name}",
                 say(language, "plan", line.offer.condition),
                 money(line.price, currency),
-                line.offer.date.isoformat(),
+                "" if line.offer.condition is Condition.OWN else line.offer.date.isoformat(),
                 line.offer.shop.partition(";")[0],
             ]
         )
@@ -155,7 +163,7 @@ def _frontier(plan: BudgetPlan, language: str) -> list[str]:
                 money(x.price, plan.currency),
                 text_of(x.machine.name, language),
                 f"{runs.known.name} {runs.quantisation}",
-                figure(x.capability.score),
+                figure(x.capability.score) if x.capability.score else "",
                 f"{figure(runs.decode.value) if runs.decode else '?'} tok/s",
             ]
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from shiomi.digest.archive.folding import folded
 
@@ -18,7 +19,7 @@ __all__ = [
     "conditions",
     "is_short",
     "keep",
-    "newest_first",
+    "newest",
     "occurs",
     "short_words",
     "texts_to_index",
@@ -67,7 +68,7 @@ class Candidate:
     created: int
     uid: str
     title: str  # the current one
-    points: int = 0  # the most ever read; 0 if none was
+    points: int = 0  # the most ever read; 0 if none was. Read by search.py
 
 
 def is_short(word: str) -> bool:
@@ -141,9 +142,13 @@ def conditions(
     return " AND ".join(found), values
 
 
-def newest_first(found: Iterable[Candidate]) -> list[Candidate]:
-    """Return the candidates by time of creation, the newest first."""
-    return sorted(found, key=lambda one: -one.created)
+def newest(
+    found: Mapping[int, Candidate], spread: Mapping[int, Candidate], most: int
+) -> list[Candidate]:
+    """The newest of the candidates; those with all words in one text come first."""
+    rest = (spread[n] for n in spread.keys() - found.keys())
+    both = (sorted(some, key=lambda one: -one.created) for some in (found.values(), rest))
+    return list(chain.from_iterable(both))[:most]
 
 
 def keep(

@@ -21,7 +21,7 @@ from shiomi.digest.archive.matching import (
     SearchFilters,
     conditions,
     keep,
-    newest_first,
+    newest,
     short_words,
 )
 
@@ -50,23 +50,7 @@ def newest_matches(
             keep(found, _in_one(execute, kind, words, filters, most), checked)
         if len(words) > 1 and len(found) < most:
             keep(spread, _in_several(execute, words, filters))
-    newest = [
-        *newest_first(found.values()),
-        *newest_first(spread[n] for n in spread.keys() - found.keys()),
-    ]
-    return _with_points(execute, newest[:most])
-
-
-def _with_points(execute: Execute, found: list[Candidate]) -> list[Candidate]:
-    rows = execute(
-        "SELECT thread, max(points) FROM reading WHERE thread IN (SELECT unnest(?::bigint[]))"
-        " GROUP BY thread",
-        ([one.n for one in found],),
-    )
-    points = dict(rows.fetchall())
-    for one in found:
-        one.points = points.get(one.n) or 0
-    return found
+    return newest(found, spread, most)
 
 
 def _like(word: str) -> str:

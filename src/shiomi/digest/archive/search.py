@@ -58,13 +58,15 @@ def search_threads(
     if not words or limit < 1 or offset < 0:
         return []
     found = database.newest_matches(words, filters, max(limit + offset, CANDIDATES))
+    _add_points(database, found)
     # A thread with every word in its current title needs no other text to be ranked.
-    others = [one.n for one in found if not all(_found(one.title, words))]
+    current = [_found(one.title, words) for one in found]
+    others = [one.n for one, words_in in zip(found, current, strict=True) if not all(words_in)]
     titles = _old_titles(database, others)
     passages = load_passages(database, others)
     ranked = []
-    for one in found:
-        match = _match(one, titles.get(one.n, ()), passages.get(one.n, ()), words)
+    for one, words_in in zip(found, current, strict=True):
+        match = _match(one, words_in, titles.get(one.n, ()), passages.get(one.n, ()), words)
         if match is not None:
             ranked.append((match, one))
     ranked.sort(key=lambda x: (-x[0].rank, -x[1].created, x[1].uid))
@@ -74,6 +76,17 @@ def search_threads(
         Hit(thread, _excerpt(match.text, words) if match.within else match.text, match.rank)
         for (match, _), thread in zip(shown, threads, strict=True)
     ]
+
+
+def _add_points(database: Database, found: Sequence[Candidate]) -> None:
+    rows = database.execute(
+        "SELECT thread, max(points) FROM reading"
+        f" WHERE thread IN {database.listed} GROUP BY thread",
+        (database.keys(one.n for one in found),),
+    )
+    points = dict(rows.fetchall())
+    for one in found:
+        one.points = points.get(one.n) or 0
 
 
 def _old_titles(database: Database, keys: Sequence[int]) -> dict[int, list[str]]:
@@ -97,12 +110,18 @@ class _Match:
 
 
 def _match(
-    thread: Candidate, titles: Sequence[str], passages: Sequence[Passage], words: Sequence[str]
+    thread: Candidate,
+    current: Sequence[float],
+    titles: Sequence[str],
+    passages: Sequence[Passage],
+    words: Sequence[str],
 ) -> _Match | None:
-    """The match of a thread, or None if a word is in none of its texts."""
+    """The match of a thread, or None if a word is in none of its texts.
+
+    `current` is how each word occurs in its title.
+    """
     # less than one word in a title, so that points only break ties
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
-    current = _found(thread.title, words)
     rank += 2 * sum(current) / len(words)
     if all(current):
         return _Match(rank, thread.title)

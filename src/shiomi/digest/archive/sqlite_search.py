@@ -21,7 +21,7 @@ from shiomi.digest.archive.matching import (
     SearchFilters,
     conditions,
     keep,
-    newest_first,
+    newest,
     occurs,
     short_words,
 )
@@ -63,11 +63,7 @@ def newest_matches(
                 keep(spread, _in_several(execute, words, chosen))
     if not complete:
         keep(found, _by_time(execute, filters, examined), words)
-    newest = [
-        *newest_first(found.values()),
-        *newest_first(spread[n] for n in spread.keys() - found.keys()),
-    ]
-    return _with_points(execute, newest[:most])
+    return newest(found, spread, most)
 
 
 class _Query:
@@ -189,16 +185,3 @@ def _is_small(execute: Execute, community: str, examined: int) -> bool:
         (community, examined),
     ).fetchone()
     return bool(rows < examined)
-
-
-def _with_points(execute: Execute, found: Sequence[Candidate]) -> list[Candidate]:
-    points = dict(
-        execute(
-            "SELECT thread, max(points) FROM reading"
-            " WHERE thread IN (SELECT value FROM json_each(?)) GROUP BY thread",
-            (f"[{','.join(str(one.n) for one in found)}]",),
-        ).fetchall()
-    )
-    for one in found:
-        one.points = points.get(one.n) or 0
-    return list(found)

@@ -63,7 +63,6 @@ KINDS: dict[str, tuple[str, Change | str]] = {
     "earlier peak": (r"多くて(\d+)件", _number),
     "weeks before": (r"前の(\d+)週では", _number),
     "happening": (r"(?:公開・リリース・新機能|比較や性能測定)の話題", "企業の買収の話題"),
-    "words of a title": (r"タイトルの語: (\w+)", lambda m: m[0] + "ed"),
     "kind of page": (r"(?:画像|動画|報道記事)（", "PDF文書（"),
     "label of a quotation": (r"(?:評価の高いコメント|筆者の助言・見解)：", "費用："),
     "other title": (r"別のタイトルは「(\w+)", lambda m: m[0] + "s"),

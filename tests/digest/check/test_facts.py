@@ -13,7 +13,7 @@ OWN = """# 海外コミュニティ動向 - 2020-12-13
 
 ### [A linker](https://news.ycombinator.com/item?id=1)
 - **出典**: Hacker News（元記事: [example.org](https://example.org/linker)）
-- **注目ポイント**: 「The linker keeps an index of symbols.」（原文引用: [example.org](https://example.org/linker)）企業の買収の話題です（タイトルの語: acquire、$27.7 billion＝277億ドル）。Hacker Newsでの反応は最近のスレッドの上位2.3%で、最初の投稿はLobsters（2020-12-07 22:07 JST）です。
+- **注目ポイント**: 「The linker keeps an index of symbols.」（原文引用: [example.org](https://example.org/linker)）企業の買収（$27.7 billion＝277億ドル）の話題です。Hacker Newsでの反応は最近のスレッドの上位2.3%で、最初の投稿はLobsters（2020-12-07 22:07 JST）です。
 - **技術的内容**: 報道記事（example.org）です。Lobstersでのタグは c、plt＝言語の理論と設計 です。別のタイトルは「A linker」（Lobsters）です。GCC の代わりを扱うとタイトルにあります。タイトルにある数値は 15% です。
 - **開発者への示唆**: 終了・期限（2021年末）：「It will end at the end of 2021.」（原文引用: [example.org](https://example.org/linker)）
 
@@ -32,7 +32,6 @@ TAMPERED = [
     ("多くて8件", "多くて3件"),
     ("前の4週", "前の9週"),
     ("企業の買収", "資金や企業価値"),
-    ("語: acquire", "語: sue"),
     ("277億ドル", "27億ドル"),
     ("報道記事（", "PDF文書（"),
     ("plt＝言語の理論と設計", "plt＝歴史"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
-from shiomi.digest.archive.importing import import_file
 from shiomi.digest.check import CheckReport, Verdict, check_digest
 from shiomi.digest.document import Digest, Topic
 from shiomi.digest.languages import load_language
@@ -151,10 +151,21 @@ def test_each_number_of_our_own_digest_is_confirmed_in_every_language(code: str)
         assert check_digest(wrong, archive).contradicted
 
 
+def top_of_days(file: Path) -> Iterator[tuple[Thread, int]]:
+    """Yield the best threads of Hacker News by day, and when their points were known at last."""
+    for line in gzip.decompress(file.read_bytes()).splitlines():
+        row = json.loads(line)
+        day, seen = at(row["date"]), at(f"{row['date']}T23:59:59")
+        reading = Reading(seen, row["score"], None, exact=False)
+        found = thread(row["id"], reading, title=row["title"])
+        yield replace(found, created=day), seen
+
+
 @pytest.fixture(scope="module")
 def daily_top(shared_data: Path) -> Iterator[Archive]:
     with Archive.open(":memory:") as archive:
-        import_file(archive, shared_data / "digest" / "hn_daily_top20_2025-08_2026-08.jsonl.gz")
+        file = shared_data / "digest" / "hn_daily_top20_2025-08_2026-08.jsonl.gz"
+        archive.add_seen(top_of_days(file))
         yield archive
 
 

@@ -219,10 +219,8 @@ def test_a_title_alone_tells_what_happened_and_a_sum_is_written_in_japanese() ->
         "lobsters", title="Salesforce is buying Slack for $27.7 billion in cash and stock"
     )
     told = topic(one, other).attention[0].text
-    assert told == "企業の買収の話題です（タイトルの語: acquire、$27.7 billion＝277億ドル）。"
-    assert "a takeover (in its title: acquire, $27.7 billion)" in said(
-        topic(one, other, language="en")
-    )
+    assert told == "企業の買収（$27.7 billion＝277億ドル）の話題です。"
+    assert "It is about a takeover ($27.7 billion)." in said(topic(one, other, language="en"))
     assert "話題です" not in said(topic(thread("hackernews")))
 
 
@@ -299,8 +297,6 @@ def test_the_discussion_is_told_by_its_comments_or_days() -> None:
     )
     even, late = Reading(NINE, 10, 60), thread("lobsters", Reading(NINE, 9, 20))
     assert "コメントの75%はHacker News" in fact(thread("hackernews", even), late)
-    early = thread("lobsters", Reading(NINE, 9, 20), created=NINE - 300_000)
-    assert "3日後に、Hacker Newsで" in fact(thread("hackernews", even), early)
 
 
 def test_money_and_dates_are_glossed_in_japanese_only() -> None:

@@ -78,13 +78,13 @@ class Statements:
         yield self._say("strongest", [first, leading], [leading.reading], **slots)
 
     def happened(self) -> Iterator[Sentence]:
-        """State what the titles say has happened, with their words as evidence."""
+        """State the kind of news that the titles show, with the sum of money they name."""
         found = happening([self.evidence.heading, *self.evidence.threads])
         if found is not None:
-            name, thread, words = found
-            kind = self.language.phrase(f"happening.{name}")
-            said = self._row([self._with_gloss(word) for word in words])
-            yield self._say("happening", [thread], kind=kind, words=said)
+            name, thread, money = found
+            said = self.language.phrase("writing.focus", text=self._with_gloss(money))
+            kind = self.language.phrase(f"happening.{name}") + (said if money else "")
+            yield self._say("happening", [thread], kind=kind)
 
     def page(self, earlier: Sequence[str] = ()) -> Iterator[Sentence]:
         """State what the threads link to, their tags, and titles that differ.
@@ -97,7 +97,7 @@ class Statements:
         if year := re.search(r"[(\[]((?:19|20)\d\d)[)\]]\s*$", heading.title):
             yield self._say("written_in", [heading], year=year.group(1))
         yield from self._tagged()
-        yield from self._other_titles(heading)
+        yield from self._other_titles(heading, self.evidence.threads, "also_titled")
         community = community_label(heading.community)
         for title in earlier:
             if any(differing(heading.title, [replace(heading, title=title)], 1)):
@@ -105,18 +105,18 @@ class Statements:
                 yield self._say("earlier_title", [heading], community=community, title=said)
                 break
 
-    def around(self, same_site: Sequence[Thread]) -> Iterator[Sentence]:
-        """State the words of the address, and another page of the same site."""
+    def around(self, related: Sequence[Thread], same_site: Sequence[Thread]) -> Iterator[Sentence]:
+        """State the words of the address, titles of tied threads, and a page of the same site."""
         main = self._main()
         words = slug_of(main.url)
         named = [replace(self.evidence.heading, title=words)] if words else []
         titles = " ".join(item.text for item in self.evidence.titles)
         if words and any(differing(titles, named, 1)):
             yield self._say("slug", [main], words=words)
+        yield from self._other_titles(self.evidence.heading, related, "related_titled")
         kind = kind_of(main)
-        known = () if kind and kind[0] == "news" else same_site
-        titled = [one for one in known if any(differing(titles, [one], 1))]
-        if titled:
+        titled = [one for one in same_site if any(differing(titles, [one], 1))]
+        if titled and not (kind and kind[0] == "news"):
             yield self._titled("same_site", max(titled, key=lambda one: (_points(one), one.uid)))
 
     def no_text(self) -> Sentence:
@@ -184,7 +184,7 @@ class Statements:
         return self._say(key, [thread], (), community=community, title=title, time=time, **slots)
 
     def _discussed(self, heading: Thread, peers: Sequence[Thread]) -> Sentence:
-        """State that a discussion is long or short for its points, that it came late, or where."""
+        """State that a discussion is long or short for its points, or where it is."""
         label, reading = community_label(heading.community), heading.reading
         if reading is None or not reading.comments:
             return self._say("thread_at", [heading], community=label)
@@ -193,16 +193,6 @@ class Statements:
             if percent <= WORTH_SAYING:
                 percent = max(percent, 1)
                 return self._say(key, [heading], community=label, percent=percent)
-        first = min(self.evidence.threads, key=lambda one: (one.created, one.uid))
-        days = (heading.created - first.created) // 86_400
-        if days >= 2:
-            return self._say(
-                "came_later",
-                [first, heading],
-                community=label,
-                first=community_label(first.community),
-                days=self.language.number(days),
-            )
         shares: Counter[str] = Counter()
         for thread in self.evidence.threads:
             shares[thread.community] += _comments(thread)
@@ -277,12 +267,14 @@ class Statements:
                 yield self._say("tagged", [thread], community=label, tags=self._row(rows))
                 return
 
-    def _other_titles(self, heading: Thread) -> Iterator[Sentence]:
-        """State titles of the story that add words to the heading's."""
-        others = list(differing(heading.title, self.evidence.threads, OTHER_TITLES))
+    def _other_titles(
+        self, heading: Thread, threads: Sequence[Thread], key: str
+    ) -> Iterator[Sentence]:
+        """State titles of `threads` that add words to the heading's."""
+        others = list(differing(heading.title, threads, OTHER_TITLES))
         if others:
             rows = [listed_title(one, self.language) for one in others]
-            yield self._say("also_titled", others, titles=self._row(rows))
+            yield self._say(key, others, titles=self._row(rows))
 
     def _row(self, parts: Sequence[str]) -> str:
         return self.language.phrase("writing.comma").join(parts)

@@ -15,7 +15,6 @@ from shiomi.digest.writing.tables import signs
 
 __all__ = ["NamedThreads", "adding", "differing", "happening", "share_of_talk", "stated"]
 
-MOST_WORDS = 2  # of a title that are shown as evidence
 NEW_WORDS = 2  # content words that a differing title must add
 READ = 30  # points from which a thread's comments are compared
 RARE = 0.004  # share of recent titles that a name may be in
@@ -31,20 +30,17 @@ def _patterns(table: str) -> dict[str, re.Pattern[str]]:
     return {name: re.compile(text, re.IGNORECASE) for name, text in signs()[table].items()}
 
 
-def happening(threads: Sequence[Thread]) -> tuple[str, Thread, tuple[str, ...]] | None:
-    """Return what the first title that says so tells: the rule, the thread and the words.
+def happening(threads: Sequence[Thread]) -> tuple[str, Thread, str] | None:
+    """Return the kind of news by the first title that shows one: the rule and the thread.
 
-    A sum of money in any of the titles is the last of the words.
+    The last value is a sum of money in any of the titles, or "".
     """
+    sums = (_SUM.search(visible(one.title, 1_000)) for one in threads)
+    money = next((found.group() for found in sums if found), "")
     for thread in threads:
-        title = visible(thread.title, 1_000)
         for name, pattern in _patterns("happening").items():
-            words = [found.group() for found in pattern.finditer(title)]
-            if words and words[0]:
-                words = list(dict.fromkeys(words))[:MOST_WORDS]
-                sums = (_SUM.search(visible(one.title, 1_000)) for one in threads)
-                words += [found.group() for found in sums if found][:1]
-                return name, thread, tuple(dict.fromkeys(words))
+            if pattern.search(visible(thread.title, 1_000)):
+                return name, thread, money
     return None
 
 

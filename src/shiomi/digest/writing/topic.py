@@ -54,7 +54,7 @@ def write_topic(
     parts = _Parts(evidence, language, week, ranked, written or Grounded())
     heading = evidence.heading
     around = background or Background()
-    attention, technical = parts.attention_and_technical(around)
+    attention, technical = parts.attention_and_technical(related, around)
     return Topic(
         story=ranked.story,
         title=heading.title,
@@ -93,7 +93,7 @@ class _Parts:
         self._pointer: Pointer | None = None
 
     def attention_and_technical(
-        self, background: Background
+        self, related: Sequence[Thread], background: Background
     ) -> tuple[list[Sentence], list[Sentence]]:
         """Return 注目ポイント, content before counts, and 技術的内容.
 
@@ -105,7 +105,7 @@ class _Parts:
         lead = list(self._grounded.attention)
         if not self._enough and not lead:
             lead = self._quote(self._openings(), 1)
-        technical = self._technical(background)
+        technical = self._technical(related, background)
         if not technical:
             lead, technical = [], lead
         if not self._grounded.attention:
@@ -119,7 +119,7 @@ class _Parts:
             if extract(self._own, most=1, about=self._about, without=quoted):
                 self._pointer, self._quoted = found, quoted
 
-    def _technical(self, background: Background) -> list[Sentence]:
+    def _technical(self, related: Sequence[Thread], background: Background) -> list[Sentence]:
         """Return the model's sentences, or the kind of page and quotations."""
         if self._enough and self._grounded.technical:
             return list(self._grounded.technical)
@@ -130,7 +130,10 @@ class _Parts:
             if not self._quoted:
                 found += self._quote(on_subject(self._own, self._about, facts=False), 1)
         if not self._quoted and not self._grounded.technical:
-            found += self._statements.around(() if found else background.same_site)
+            bare = not found
+            found += self._statements.around(
+                related if bare else (), background.same_site if bare else ()
+            )
             found += [] if found else [self._statements.no_text()]
         return found
 

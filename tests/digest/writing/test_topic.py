@@ -243,9 +243,9 @@ def test_titles_of_other_threads_earlier_titles_and_the_address_add_facts() -> N
     ("title", "comments", "told"),
     [
         ("An alternative to the fast linker: mold", 0, "代わりや移行先を挙げたスレッド"),
-        ("This fast linker is too complicated for Windows", 0, "異なる見方のスレッド"),
-        ("How the linker resolves symbols in parallel", 0, "内容を詳しく扱うスレッド"),
-        ("Symbols resolved in parallel", 9, "関連して最もコメントが多いのは"),
+        ("This linker is too complicated for programs on Windows", 0, "異なる見方のスレッド"),
+        ("How large programs are built for Chromium", 0, "内容を詳しく扱うスレッド"),
+        ("Large programs resolve symbols in parallel", 9, "関連して最もコメントが多いのは"),
     ],
 )
 def test_a_story_without_text_gives_one_fact_from_titles_or_counts(
@@ -260,6 +260,7 @@ def test_a_story_without_text_gives_one_fact_from_titles_or_counts(
     ("title", "told"),
     [
         ("3 million certificates end on March 4", "時期は March 4＝3月4日 です"),
+        ("GW-BASIC released under the MIT license", "ライセンスは MIT license です"),
         ("Adobe removes Flash after December 2020", "時期は December 2020＝2020年12月 です"),
         ("Zig cc: A drop-in replacement for GCC/Clang", "GCC/Clang の代わりを扱う"),
         ("Data of 1.2B people found on a server", "数値は 1.2B people＝12億人 です"),
@@ -270,15 +271,15 @@ def test_a_title_gives_a_date_a_replaced_product_or_a_number(title: str, told: s
 
 
 def test_a_thread_of_the_week_with_the_same_rare_name_is_named() -> None:
-    row = ["Why we use Zig and not Rust", "A new compiler in Zigbee style", "We tried to use Zigpy",
-           "Notes on Zigpy and zinc", "My year with Zigpy", "How Zigpy resolves names"]  # fmt: skip
+    row = ["Why we use Zig and not Rust", "A new compiler in Zigbee style", "We tried to use ZigPy",
+           "Notes on ZigPy and zinc", "My year with ZigPy", "How ZigPy resolves names"]  # fmt: skip
     threads = [thread("lobsters", id=str(n), title=title) for n, title in enumerate(row)]
-    heading = thread("hackernews", title="Zigpy cc")
+    heading = thread("hackernews", title="ZigPy cc")
     named = NamedThreads([*threads, heading], threads).others(heading, {"lobsters:2"})
-    assert [name for name, _ in named] == ["Zigpy"] * 3
+    assert [name for name, _ in named] == ["ZigPy"] * 3
     written = topic(heading, background=Background(named=named))
     assert (
-        "同じ週に「Zigpy」を挙げたスレッドに「How Zigpy resolves names"
+        "同じ週に「ZigPy」を挙げたスレッドに「How ZigPy resolves names"
         in written.implications[0].text
     )
 

@@ -18,7 +18,7 @@ from shiomi.digest.writing.evidence import Evidence
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import kind_of, slug_of
 from shiomi.digest.writing.sentences import visible
-from shiomi.digest.writing.titles import adding, differing, happening, share_of_talk, stated
+from shiomi.digest.writing.titles import adding, differing, happening, near, share_of_talk, stated
 
 __all__ = ["Statements", "listed_title", "said_title"]
 
@@ -110,7 +110,7 @@ class Statements:
         main = self._main()
         words = slug_of(main.url)
         named = [replace(self.evidence.heading, title=words)] if words else []
-        titles = " ".join(item.text for item in self.evidence.titles)
+        titles = self._titles
         if words and any(differing(titles, named, 1)):
             yield self._say("slug", [main], words=words)
         yield from self._other_titles(self.evidence.heading, related, "related_titled")
@@ -118,6 +118,10 @@ class Statements:
         titled = [one for one in same_site if any(differing(titles, [one], 1))]
         if titled and not (kind and kind[0] == "news"):
             yield self._titled("same_site", max(titled, key=lambda one: (_points(one), one.uid)))
+
+    @property
+    def _titles(self) -> str:
+        return " ".join(thread.title for thread in self.evidence.threads)
 
     def no_text(self) -> Sentence:
         """State that no text of the story was collected, or that none can be quoted."""
@@ -139,12 +143,12 @@ class Statements:
     ) -> Sentence | None:
         """State a date or a replaced product of a title, or what another thread's title adds."""
         heading = self.evidence.heading
-        for rule in ("date", "replaces"):
+        for rule in ("licence", "date", "replaces"):
             if found := stated([heading, *self.evidence.threads], rule):
                 return self._stated(rule, *found)
         others = [one for one in related if one.uid != heading.uid]
         others += [thread for _, thread in named if _comments(thread) >= DISCUSSED]
-        if rule_and_thread := adding(heading.title, others):
+        if rule_and_thread := adding(heading.title, self._titles, others):
             name, thread = rule_and_thread
             return self._titled(f"title_{name}", thread)
         return None
@@ -162,9 +166,10 @@ class Statements:
         discussion, a thread with the same name, then a fact about the discussion.
         """
         heading = self.evidence.heading
-        if number := stated([heading], "number"):
+        number = stated([heading], "number")
+        if number and glossed(number[1], self.language) != number[1]:
             return self._stated("number", *number)
-        tied = [one for one in related if _comments(one) >= DISCUSSED]
+        tied = [one for one in near(self._titles, related) if _comments(one) >= DISCUSSED]
         tied.sort(key=lambda one: (-_comments(one), one.uid))
         if before := [one for one in tied if one.created < since]:
             return self._titled("before", before[0])

@@ -13,12 +13,13 @@ from shiomi.digest.writing.glosses import date_in
 from shiomi.digest.writing.sentences import is_instruction, visible
 from shiomi.digest.writing.tables import signs
 
-__all__ = ["NamedThreads", "adding", "differing", "happening", "share_of_talk", "stated"]
+__all__ = ["NamedThreads", "adding", "differing", "happening", "near", "share_of_talk", "stated"]
 
 NEW_WORDS = 2  # content words that a differing title must add
 READ = 30  # points from which a thread's comments are compared
 RARE = 0.004  # share of recent titles that a name may be in
 NAMED = 0.9  # share of its uses, outside headlines, with a capital
+_MARKED = re.compile(r"[A-Z].*[A-Z]|\d")  # "MIDI", "AppGet": hardly the name of a person or place
 _WORD = re.compile(r"[A-Za-z][\w.+#-]*[\w+#]")
 _SUM = re.compile(
     r"[$€£]\s?\d[\d,.]*\d(?:\s?(?:million|billion|trillion|bn|[kmb]\b))?", re.IGNORECASE
@@ -57,15 +58,18 @@ def differing(heading: str, threads: Iterable[Thread], most: int) -> Iterator[Th
                 return
 
 
-def adding(heading: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None:
-    """Return the first rule that a title with a word of the heading matches, and the heading
-    does not."""
-    known = set(tokens(heading))
-    near = [thread for thread in threads if known & set(tokens(thread.title))]
+def near(titles: str, threads: Iterable[Thread], least: int = 2) -> list[Thread]:
+    """Return the threads whose titles share `least` content words with `titles`."""
+    known = set(tokens(titles))
+    return [one for one in threads if len(known & set(tokens(one.title))) >= least]
+
+
+def adding(heading: str, titles: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None:
+    """Return the first rule that a title near the story's `titles` matches, but not the heading."""
     for name, pattern in _patterns("title").items():
         if pattern.search(heading):
             continue
-        for thread in near:
+        for thread in near(titles, threads, 1 if name == "alternative" else 2):
             if pattern.search(thread.title) and any(differing(heading, [thread], 1)):
                 return name, thread
     return None
@@ -116,7 +120,8 @@ class NamedThreads:
 
         Of one name, the thread with most comments comes first.
         """
-        words = {word.casefold(): word for word in _WORD.findall(heading.title)}
+        found_words = _WORD.findall(heading.title)
+        words = {word.casefold(): word for word in found_words if _MARKED.search(word)}
         names = sorted(words.keys() & self._by_name.keys(), key=lambda w: (self._names[w], w))
         found = [
             (words[name], thread)

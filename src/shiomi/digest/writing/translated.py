@@ -50,8 +50,8 @@ SHORTEST, LONGEST = 5, 22  # words
 SURE = -0.5  # least mean log probability of a token
 SUPPORT = 1.0  # least log likelihood ratio of the translation against its sentence
 SAME = 5  # first letters by which words are compared
-FEWEST = 4  # content words: the idiom of a shorter sentence is lost unnoticed
-AGREED = 0.77  # least F1 of the content words of a sentence and its translation back
+FEWEST = 4  # content words; a shorter sentence must have the same ones
+AGREED = 0.82  # least F1 of the content words of a sentence and its translation back
 MOST_TOKENS = 110
 
 _TANGLED = re.compile(
@@ -204,7 +204,8 @@ def agrees(source: str, back: str) -> bool:
     if bool(_NEGATION.search(source)) != bool(_NEGATION.search(back)):
         return False
     one, other = _content(source), _content(back)
-    return len(one) >= FEWEST and 2 * len(one & other) >= AGREED * (len(one) + len(other))
+    least = AGREED if len(one) >= FEWEST else 1.0
+    return 2 * len(one & other) >= least * (len(one) + len(other)) > 0
 
 
 def _content(text: str) -> set[str]:

@@ -23,10 +23,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from shiomi.rig.estimate.best import best_per_use, in_order, usable
 from shiomi.rig.estimate.fit import fit_models
 from shiomi.rig.estimate.setting import Place, Setting
-from shiomi.rig.estimate.use import USES
+from shiomi.rig.estimate.use import USES, best_per_use, in_order, usable
 from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import known_models

@@ -19,9 +19,8 @@ from shiomi.rig.buy.prices import Condition, Prices, example_prices
 from shiomi.rig.buy.whole import example_machines
 from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import PlanError
-from shiomi.rig.estimate.best import in_order, usable
 from shiomi.rig.estimate.fit import Floor, fit_model, fit_models
-from shiomi.rig.estimate.use import USES, best_for, capability, worth
+from shiomi.rig.estimate.use import USES, best_for, capability, in_order, usable, worth
 from shiomi.rig.machine.gpus import known_gpus
 from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.model.known_models import known_models

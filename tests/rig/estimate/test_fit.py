@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import MachineError, SettingError
-from shiomi.rig.estimate.best import best_per_use, close_fits, in_order, usable
 from shiomi.rig.estimate.fit import (
     LADDER,
     Floor,
@@ -23,7 +22,7 @@ from shiomi.rig.estimate.fit import (
 from shiomi.rig.estimate.memory import fits, memory
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import decode_speed
-from shiomi.rig.estimate.use import USES, worth
+from shiomi.rig.estimate.use import USES, best_per_use, close_fits, in_order, usable, worth
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import find_model, known_models

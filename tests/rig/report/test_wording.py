@@ -11,12 +11,11 @@ from string import Formatter
 import pytest
 
 from shiomi.rig.errors import RigError
-from shiomi.rig.estimate.best import best_per_use
 from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.estimates import estimates
 from shiomi.rig.estimate.fit import Floor, fit_models
 from shiomi.rig.estimate.setting import Place, Setting
-from shiomi.rig.estimate.use import USES
+from shiomi.rig.estimate.use import USES, best_per_use
 from shiomi.rig.estimate.writer import pick_writer
 from shiomi.rig.machine.detect import machine_of
 from shiomi.rig.machine.detect.dump import parse_dump

@@ -83,8 +83,8 @@ def fit(
       shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
-    from shiomi.rig.estimate.best import best_per_use, close_fits, in_order, usable
     from shiomi.rig.estimate.fit import fit_models
+    from shiomi.rig.estimate.use import best_per_use, close_fits, in_order, usable
     from shiomi.rig.model.known_models import known_models
     from shiomi.rig.report.fit_report import fit_json, fit_text, machine_text
 

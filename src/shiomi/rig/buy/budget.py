@@ -293,15 +293,13 @@ def _problem(wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> Probl
     choices = gather(wish, catalog, prices, known, have)
     names: dict[str, int] = {}
     cards = []
-    for x in choices.candidates[Category.GPU]:
+    for x in choices[Category.GPU]:
         first = x.parts[0]
         name = speed_name(first, sizes) if isinstance(first, GraphicsCard) else None
         kind = names.setdefault(f"{len(x.parts)} x {name}", len(names))
         cards.append(replace(x, worth=(float(kind), -float(kind))))
-    choices.candidates[Category.GPU] = cards
-    choices.candidates[Category.MEMORY] = [
-        replace(x, worth=_memory(x)) for x in choices.candidates[Category.MEMORY]
-    ]
+    choices[Category.GPU] = cards
+    choices[Category.MEMORY] = [replace(x, worth=_memory(x)) for x in choices[Category.MEMORY]]
     return Problem.prepare(choices, wish)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from shiomi.extras import needs_extra
 from shiomi.rig.buy.candidates import Candidate, Pairing, pairings, prune
-from shiomi.rig.buy.choices import Choices
+from shiomi.rig.buy.choices import Candidates
 from shiomi.rig.buy.parts import Build, Category, Cpu, GraphicsCard, Part, PowerSupply
 from shiomi.rig.buy.prices import Offer
 from shiomi.rig.buy.relations import relations
@@ -62,20 +62,19 @@ class Problem:
     """The remaining candidates, and the matrix of constraints."""
 
     wish: Wish
-    choices: Choices
     kept: list[Candidate]
     pairs: list[Pairing]
     rows: Any = None  # scipy.sparse, one row per constraint, one column per candidate
     upper: list[float] = field(default_factory=list)
 
     @classmethod
-    def prepare(cls, choices: Choices, wish: Wish) -> Problem:
+    def prepare(cls, choices: Candidates, wish: Wish) -> Problem:
         """Prune the candidates, and set up everything that does not depend on the budget."""
-        missing = [c for c, found in choices.candidates.items() if not found]
+        missing = [c for c, found in choices.items() if not found]
         if missing:
             raise PlanError(reason("nothing_meets", categories=_categories(missing)))
         holds = relations(shared_layers=wish.shared_layers)
-        kept = choices.candidates
+        kept = choices
         pairs: list[Pairing] = []
         for _ in range(2):  # after the first round, more of the remaining candidates are alike
             pairs = pairings(kept, holds, allow_unknown=wish.allow_unknown)
@@ -83,7 +82,7 @@ class Problem:
             if not all(kept.values()):
                 empty = [c for c, found in kept.items() if not found]
                 raise PlanError(reason("nothing_goes_with", categories=_categories(empty)))
-        problem = cls(wish, choices, [x for found in kept.values() for x in found], pairs)
+        problem = cls(wish, [x for found in kept.values() for x in found], pairs)
         problem._constrain()
         return problem
 

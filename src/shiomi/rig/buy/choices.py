@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from shiomi.rig.buy.candidates import Candidate
 from shiomi.rig.buy.catalog import Catalog
@@ -23,17 +22,11 @@ from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import AmbiguousPartError, PlanError, UnknownPartError
 from shiomi.rig.estimate.quantity import Estimate
 
-__all__ = ["Choices", "Speed", "gather", "memory_sizes", "speed_name"]
+__all__ = ["Candidates", "Speed", "gather", "memory_sizes", "speed_name"]
 
 Speed = Callable[[str, int], Estimate | None]
+Candidates = dict[Category, list[Candidate]]
 _MOST_KITS = 2
-
-
-@dataclass(slots=True)
-class Choices:
-    """Candidates by category."""
-
-    candidates: dict[Category, list[Candidate]] = field(default_factory=dict)
 
 
 def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
@@ -66,7 +59,7 @@ def _without_size(chipset: str) -> str:
 
 def gather(
     wish: Wish, catalog: Catalog, prices: Prices, speed: Speed, have: Build | None = None
-) -> Choices:
+) -> Candidates:
     """All candidates that meet the requirements.
 
     Raises PlanError if a price is for a part that the catalogue does not hold.
@@ -79,16 +72,14 @@ def gather(
             offers.setdefault(offer.part, []).append(offer)
     for rows in offers.values():
         rows.sort(key=lambda x: (x.price, x.condition, x.shop, x.url))
-    choices = Choices()
     have = have or Build()
-    for category in Category:
-        choices.candidates[category] = []
+    choices: Candidates = {category: [] for category in Category}
     _add_cards(choices, wish, catalog, offers, speed, have)
     _add_memory(choices, wish, catalog, offers, have)
     for category in Category:
         if category in (Category.GPU, Category.MEMORY):
             continue
-        found = choices.candidates[category]
+        found = choices[category]
         own = have.get(category)
         if own and (category is not Category.STORAGE or _enough(own, wish)):
             found.append(Candidate(category, own, _owned(own), owned=True))
@@ -132,7 +123,7 @@ def _take(rows: Sequence[Offer], count: int) -> tuple[Offer, ...] | None:
 
 
 def _add_cards(
-    choices: Choices,
+    choices: Candidates,
     wish: Wish,
     catalog: Catalog,
     offers: dict[str, list[Offer]],
@@ -152,7 +143,7 @@ def _add_cards(
 
     own = have.only(GraphicsCard)
     own_names = {speed_name(card, sizes) for card in own}
-    sets = choices.candidates[Category.GPU]
+    sets = choices[Category.GPU]
 
     def add(cards: tuple[GraphicsCard, ...], bought: tuple[Offer, ...], owned: bool) -> None:
         name = speed_name(cards[0], sizes)
@@ -181,7 +172,7 @@ def _add_cards(
 
 
 def _add_memory(
-    choices: Choices,
+    choices: Candidates,
     wish: Wish,
     catalog: Catalog,
     offers: dict[str, list[Offer]],
@@ -191,9 +182,7 @@ def _add_memory(
     for kits, bought in _memory_sets(catalog, offers, own):
         if sum(kit.capacity_gb for kit in kits) >= wish.memory_gb:
             owned = bool(own) and kits[0] is own[0]
-            choices.candidates[Category.MEMORY].append(
-                Candidate(Category.MEMORY, kits, bought, owned)
-            )
+            choices[Category.MEMORY].append(Candidate(Category.MEMORY, kits, bought, owned))
 
 
 def _memory_sets(

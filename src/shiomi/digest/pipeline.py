@@ -27,18 +27,15 @@ from shiomi.digest.ranking import (
 )
 from shiomi.digest.render import render_site
 from shiomi.digest.sources.known_feeds import enabled_communities
-from shiomi.digest.thread import Thread
 from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
 from shiomi.digest.writing import Background, ModelWriter, write_subject, write_topic, write_trend
 from shiomi.digest.writing.evidence import gather
-from shiomi.digest.writing.kinds import site_of
 from shiomi.digest.writing.titles import NamedThreads
 
 __all__ = ["Progress", "make_digest", "site_files"]
 
-SITE = 8  # other threads to one site, of all weeks compared
 NAMED = 10  # threads with a name of the story that its topic may mention
 _STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
 
@@ -178,7 +175,7 @@ class _Making:
         return tuple(topics)
 
     def background(self, one: Ranked, names: NamedThreads) -> Background:
-        """Earlier titles of the story's threads, and threads of its sites and names."""
+        """Earlier titles of the story's threads, and threads of the week to compare with."""
         earlier = {
             thread.uid: [
                 title for _, title in self.archive.titles(thread.uid) if title != thread.title
@@ -189,21 +186,7 @@ class _Making:
         heading = gather(one.story).heading
         peers = [one for one in self.window.now if one.community == heading.community]
         named = names.others(heading, uids)
-        return Background(earlier, self.same_site(one), peers, named[:NAMED])
-
-    def same_site(self, one: Ranked) -> list[Thread]:
-        """Threads of the weeks compared that link other pages of the story's sites.
-
-        A site with more than SITE such threads is a platform or a newspaper: nothing is returned.
-        """
-        sites = {site_of(thread.url) for thread in one.story.threads} - {None}
-        uids = {thread.uid for thread in one.story.threads} | set(one.story.related)
-        found = [
-            thread
-            for thread in self.window.all
-            if site_of(thread.url) in sites and thread.uid not in uids
-        ]
-        return found if len(found) <= SITE else []
+        return Background(earlier, peers, named[:NAMED])
 
     def trends(self, ranked: Sequence[Ranked]) -> tuple[Trend, ...]:
         found = find_trends(

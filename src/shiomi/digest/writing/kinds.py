@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from shiomi.digest.thread import Thread
 from shiomi.digest.writing.tables import listed_words
 
-__all__ = ["host_of", "kind_of", "site_of", "slug_of"]
+__all__ = ["host_of", "kind_of", "slug_of"]
 
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
 _HUB_PAGES = ("blog", "collections", "datasets", "docs", "papers", "spaces")
@@ -56,22 +56,13 @@ def kind_of(thread: Thread) -> tuple[str, str] | None:
     return None
 
 
-def site_of(url: str | None) -> str | None:
-    """Return the site of one author or project: its host, or the owner at a code host."""
-    host = host_of(url)
-    if host in _FORGES:
-        owner = urlsplit(url or "").path.split("/")[1:2]
-        return f"{host}/{owner[0].lower()}" if owner and owner[0] else None
-    return host
-
-
 def slug_of(url: str | None) -> str | None:
     """Return the words of an address that ends like "/relearn-coding-for-interviews.html"."""
     last = urlsplit(url or "").path.rstrip("/").rpartition("/")[2] if host_of(url) else ""
     found = re.fullmatch(
         r"([A-Za-z0-9]+(?:[-_][A-Za-z0-9]+){3,20}?)(?:-\d{5,})?(?:\.\w{2,5})?", last
     )
-    words = [word for word in re.split("[-_]", found[1]) if not word.isdigit()] if found else []
+    words = [word for word in re.split("[-_]", found[1]) if word.isalpha()] if found else []
     return " ".join(words) if len(words) > SLUG else None
 
 

@@ -105,19 +105,13 @@ class Statements:
                 yield self._say("earlier_title", [heading], community=community, title=said)
                 break
 
-    def around(self, related: Sequence[Thread], same_site: Sequence[Thread]) -> Iterator[Sentence]:
-        """State the words of the address, titles of tied threads, and a page of the same site."""
+    def around(self, related: Sequence[Thread]) -> Iterator[Sentence]:
+        """State the words of the address, and titles of tied threads."""
         main = self._main()
         words = slug_of(main.url)
-        named = [replace(self.evidence.heading, title=words)] if words else []
-        titles = self._titles
-        if words and any(differing(titles, named, 1)):
+        if words and any(differing(self._titles, [replace(main, title=words)], 1)):
             yield self._say("slug", [main], words=words)
         yield from self._other_titles(self.evidence.heading, related, "related_titled")
-        kind = kind_of(main)
-        titled = [one for one in same_site if any(differing(titles, [one], 1))]
-        if titled and not (kind and kind[0] == "news"):
-            yield self._titled("same_site", max(titled, key=lambda one: (_points(one), one.uid)))
 
     @property
     def _titles(self) -> str:
@@ -299,10 +293,6 @@ class Statements:
 
 def _comments(thread: Thread) -> int:
     return (thread.reading.comments or 0) if thread.reading else 0
-
-
-def _points(thread: Thread) -> int:
-    return (thread.reading.points or 0) if thread.reading else 0
 
 
 def _words(tags: Sequence[str]) -> list[str]:

@@ -27,10 +27,9 @@ ENOUGH = 2  # sentences of a model with which a topic needs no quotation
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Titles that threads had before, and threads of the same site."""
+    """Titles that threads had before, and other threads of the week."""
 
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # uid to its former titles
-    same_site: Sequence[Thread] = ()  # other threads to pages of the same site
     peers: Sequence[Thread] = ()  # the week's threads in the community of the heading
     named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name of the heading
 
@@ -130,10 +129,7 @@ class _Parts:
             if not self._quoted:
                 found += self._quote(on_subject(self._own, self._about, facts=False), 1)
         if not self._quoted and not self._grounded.technical:
-            bare = not found
-            found += self._statements.around(
-                related if bare else (), background.same_site if bare else ()
-            )
+            found += self._statements.around(() if found else related)
             found += [] if found else [self._statements.no_text()]
         return found
 

@@ -1,6 +1,7 @@
 """SIGReg's time and memory next to the usual formulation, eager and under torch.compile.
 
     python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
+    python -m benchmarks.lejepa.sigreg --quick                ours and the GEMMs alone, in seconds
     python -m benchmarks.lejepa.sigreg --growth               and how time grows with N, K and D
 
 Forward and backward of N embeddings of D dimensions on K slices, 17 knots on [0, 3], float32, all
@@ -147,7 +148,12 @@ def _status(field: str) -> int:
 
 
 def compare(
-    shape: tuple[int, int, int], rounds: int, clock: Callable[[], float], compiled: bool
+    shape: tuple[int, int, int],
+    rounds: int,
+    clock: Callable[[], float],
+    *,
+    compiled: bool,
+    quick: bool,
 ) -> None:
     n, d, k = shape
     x = torch.randn(n, d, requires_grad=True)
@@ -157,9 +163,15 @@ def compare(
         "ours": step_of(ours, x, k),
         "GEMMs": gemms(x, k),
     }
-    if compiled:
+    if compiled and not quick:
         steps["compiled"] = step_of(torch.compile(eager), x, k)
+    if quick:
+        steps = {name: steps[name] for name in ("ours", "GEMMs")}
     seconds = in_turn(steps, rounds, clock)
+    ratio = f"ours / GEMMs: {seconds['ours'] / seconds['GEMMs']:.2f} (bar: <= {SHAPES[shape]:g})"
+    if quick:
+        print(f"N={n}, D={d}, K={k}: {1e3 * seconds['ours']:.2f} ms, {ratio}", flush=True)
+        return
     print(f"\nN={n}, D={d}, K={k}; kernels: {choose_backend(torch.zeros(1, 1, 1))}")
     print("                       ms    of ours   bar     peak MiB")
     peaks = {"ours, plain torch": "plain"}
@@ -170,7 +182,7 @@ def compare(
             f"{peak_mib(peaks.get(name, name), shape):8.1f}"
         )
     bound = (3 * n * k + 2 * n * d + 2 * d * k) * 4 / 2**20
-    print(f"ours / GEMMs: {seconds['ours'] / seconds['GEMMs']:.2f} (bar: <= {SHAPES[shape]:g})")
+    print(ratio)
     print(f"peak bar: 3 N K floats and the operands, {bound:.1f} MiB")
     print(
         f"gradient against float64: float32 {gradient_error(x, k):.1e} (bar 2e-5), under bf16"
@@ -200,6 +212,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, help="of torch; default: its own")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
     parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--quick", action="store_true", help="ours and the GEMMs alone")
     parser.add_argument("--growth", action="store_true", help="over N, K and D")
     parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -213,7 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threads = torch.get_num_threads()
     print(f"torch {torch.__version__}, {threads} threads, {given.clock}, median of {given.rounds}")
     for shape in SHAPES:
-        compare(shape, given.rounds, clock, not given.no_compile)
+        compare(shape, given.rounds, clock, compiled=not given.no_compile, quick=given.quick)
     if given.growth:
         growth(given.rounds, clock)
 

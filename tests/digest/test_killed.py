@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import multiprocessing
+import os
 import random
 import shutil
 import sqlite3
@@ -37,7 +38,8 @@ pytestmark = pytest.mark.process
 
 WEEK = Week(SAMPLE_WEEKS[0])
 NOW = WEEK.end + 3600
-KILLS = {"collect": 45, "link": 30, "digest": 45}
+KILLS = int(os.environ.get("SHIOMI_KILLS", "40"))  # 120 for the published result
+SHARES = {"collect": 3 / 8, "link": 2 / 8, "digest": 3 / 8}
 
 
 def collect_step(config: Config) -> None:
@@ -89,8 +91,8 @@ def test_what_was_killed_anywhere_ends_as_if_undisturbed(tmp_path: Path) -> None
             started = time.perf_counter()
             assert run(context, step, whole) == 0
             seconds = time.perf_counter() - started
-            kills += run_and_kill(context, step, killed, rng, KILLS[name], seconds)
-    assert kills >= 100
+            kills += run_and_kill(context, step, killed, rng, round(KILLS * SHARES[name]), seconds)
+    assert kills >= KILLS * 0.8
     assert contents(killed.archive) == contents(whole.archive)
     assert pages(killed.out) == pages(whole.out)
     assert f"{WEEK.last}.md" in pages(whole.out)

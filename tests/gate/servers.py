@@ -26,8 +26,8 @@ from tests.loopback import free_port
 __all__ = ["ROOT", "Server", "needs", "python_server", "redis_server", "server"]
 
 ROOT = Path(__file__).parents[2]
-_START_SECONDS = 20.0
-_STOP_SECONDS = 10.0
+_START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 @dataclass(frozen=True)

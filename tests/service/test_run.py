@@ -197,20 +197,20 @@ def test_a_process_answers_probes_holds_the_lease_and_ends_on_sigterm(
     assert found is not None
     line_with(process, "collected")
     second = start(path)
-    _, said = second.communicate(timeout=30)
+    _, said = second.communicate(timeout=120)
     assert second.returncode == 1
     assert f"process {process.pid}" in said
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    assert opener.open(f"http://{found[1]}/healthz", timeout=5).read() == b"ok\n"
+    assert opener.open(f"http://{found[1]}/healthz", timeout=60).read() == b"ok\n"
     metrics = ""
-    for _ in range(100):
-        metrics = opener.open(f"http://{found[1]}/metrics", timeout=5).read().decode()
+    for _ in range(600):
+        metrics = opener.open(f"http://{found[1]}/metrics", timeout=60).read().decode()
         if 'feed_last_success_timestamp_seconds{community="lobsters"' in metrics:
             break
         time.sleep(0.1)
     assert 'shiomi_feed_stale{community="lobsters",feed=""} 0' in metrics
     with pytest.raises(urllib.error.HTTPError, match="404"):
-        opener.open(f"http://{found[1]}/other", timeout=5)
+        opener.open(f"http://{found[1]}/other", timeout=60)
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=15) == 0

@@ -119,7 +119,7 @@ def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
     base = f"http://127.0.0.1:{port}"
     (filled.parent / "metrics").write_text(f"http://127.0.0.1:{metrics_port}/metrics")
     try:
-        for _ in range(300):
+        for _ in range(1200):
             try:
                 if httpx2.get(f"{base}/healthz").status_code == 200:
                     break
@@ -128,7 +128,7 @@ def served(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
         yield base
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ from typing import Literal
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Page, Route
 from starlette.testclient import TestClient
 
-from tests.gate.clients.test_browsers import QUIET
-from tests.gate.servers import needs
+from tests.chromium import chromium
 from tests.site.test_pages import PAGES
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -48,12 +47,10 @@ def tab(client: TestClient) -> Iterator[Page]:
             status=response.status_code, headers=dict(response.headers), body=response.content
         )
 
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=needs("chromium"), args=QUIET)
+    with chromium() as browser:
         page = browser.new_context(bypass_csp=True).new_page()
         page.route("**/*", answer)
         yield page
-        browser.close()
 
 
 def _problems(tab: Page, path: str, way: Way, rules: list[str] | None) -> list[object]:

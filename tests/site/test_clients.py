@@ -19,9 +19,8 @@ from urllib.parse import urlsplit
 
 import pexpect
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.gate.clients.test_browsers import QUIET
+from tests.chromium import chromium
 from tests.gate.clients.test_robots import SPIDER
 from tests.gate.servers import needs
 
@@ -95,8 +94,7 @@ def relay(served: str) -> Iterator[Relay]:
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["JavaScript on", "JavaScript off"])
 def test_chromium_reads_and_finds(relay: Relay, scripts: bool) -> None:
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=needs("chromium"), args=QUIET)
+    with chromium() as browser:
         tab = browser.new_context(java_script_enabled=scripts).new_page()
         tab.goto(relay.url + PAGE)
         tab.wait_for_selector("#topic-1")
@@ -106,7 +104,6 @@ def test_chromium_reads_and_finds(relay: Relay, scripts: bool) -> None:
         assert "脆弱性 → vulnerability" in tab.content()
         tab.click(".hits h3 a")
         tab.wait_for_selector("#threads")
-        browser.close()
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["JavaScript on", "JavaScript off"])
@@ -149,7 +146,7 @@ def test_a_text_browser_reads_after_one_button(
     environment = {**os.environ, "HOME": str(tmp_path), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
     for name in ("LINES", "COLUMNS"):
         environment.pop(name, None)
-    terminal = pexpect.spawn(needs(command[0]), [*command[1:], relay.url + PAGE], timeout=30,
+    terminal = pexpect.spawn(needs(command[0]), [*command[1:], relay.url + PAGE], timeout=90,
                              env=environment, dimensions=(30, 100), encoding="utf-8",
                              codec_errors="replace")  # fmt: skip
     try:

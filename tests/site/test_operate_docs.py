@@ -108,7 +108,7 @@ def _serves(command: str, folder: Path) -> None:
     words = [*shlex.split(command), "--port", str(port), "--no-dns"]
     with subprocess.Popen(words, cwd=folder, env=_environment(folder)) as process:
         try:
-            for _ in range(300):
+            for _ in range(1200):
                 try:
                     feed = httpx2.get(f"http://127.0.0.1:{port}/atom.xml")
                     break

@@ -65,7 +65,7 @@ def test_the_counts_of_both_workers_are_at_the_metrics_address(served: str, fill
     address = (filled.parent / "metrics").read_text()
     for _ in range(20):
         httpx2.get(f"{served}/2020-12-13", headers={"User-Agent": "GPTBot/1.2"})
-    for _ in range(100):
+    for _ in range(600):
         text = httpx2.get(address).text
         found = re.search(r'clients_total{client="GPTBot",verdict="deny"} (\d+)', text)
         if found and int(found[1]) >= 20:

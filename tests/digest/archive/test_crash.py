@@ -16,7 +16,7 @@ from shiomi.digest.archive.exporting import export_lines
 pytestmark = pytest.mark.process
 
 CHILD = Path(__file__).with_name("adding_child.py")
-BATCHES, SIZE, KILLS = 150, 200, 25
+BATCHES, SIZE, KILLS = 100, 200, 15
 
 
 def start(path: Path) -> subprocess.Popen[str]:

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
+from playwright.sync_api import Page
 
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
 from shiomi.digest.publishing import publish
 from shiomi.digest.render import render_site
+from tests.chromium import chromium
 
 pytestmark = pytest.mark.process
 
-CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser"])), None)
 LYNX = shutil.which("lynx")
-needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
 needs_lynx = pytest.mark.skipif(LYNX is None, reason="no lynx on PATH")
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--remote-debugging-pipe",
-]
 
 # The contrast of every text with what lies behind it (WCAG 2.2, 1.4.3), and what sticks out.
 INSPECT = """(() => {
@@ -65,89 +52,10 @@ INSPECT = """(() => {
 })()"""
 
 
-class Browser:
-    """Chromium over its debugging pipe: messages of JSON, each ended by a zero byte."""
-
-    def __init__(self, profile: Path) -> None:
-        assert CHROMIUM is not None
-        read_in, self._write = os.pipe()
-        self._read, write_out = os.pipe()
-        command = [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"]
-        self._process = subprocess.Popen(
-            ["bash", "-c", f'exec 3<&{read_in} 4>&{write_out}; exec "$@"', "bash", *command],
-            pass_fds=(read_in, write_out),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(read_in)
-        os.close(write_out)
-        self._rest = b""
-        self._last = 0
-        self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = None
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Network", "Log", "Runtime"):
-            self.call(f"{domain}.enable")
-
-    _session: str | None = None
-
-    def call(self, method: str, **params: object) -> dict[str, Any]:
-        self._last += 1
-        message = {"id": self._last, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._write, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._receive()
-            if answer.get("id") == self._last:
-                assert "error" not in answer, answer
-                return dict(answer["result"])
-            self.events.append(answer)
-
-    def _receive(self) -> dict[str, Any]:
-        while b"\0" not in self._rest:
-            part = os.read(self._read, 1 << 16)
-            assert part, "the browser ended"
-            self._rest += part
-        message, _, self._rest = self._rest.partition(b"\0")
-        return dict(json.loads(message))
-
-    def open(self, path: Path, *, width: int, dark: bool = False) -> None:
-        self.events.clear()
-        self._width = width
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=900,
-            deviceScaleFactor=1,
-            mobile=width < 600,
-        )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(one.get("method") == "Page.loadEventFired" for one in self.events):
-            self.events.append(self._receive())
-
-    def inspect(self) -> dict[str, Any]:
-        value = self.call(
-            "Runtime.evaluate", expression=INSPECT.replace("WIDTH", str(self._width))
-        )["result"]["value"]
-        return dict(json.loads(value))
-
-    def close(self) -> None:
-        os.close(self._write)
-        os.close(self._read)
-        self._process.kill()
-        self._process.wait()
-
-
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    one = Browser(tmp_path_factory.mktemp("profile"))
-    yield one
-    one.close()
+def tab() -> Iterator[Page]:
+    with chromium() as browser:
+        yield browser.new_page()
 
 
 @pytest.fixture(scope="module")
@@ -168,33 +76,27 @@ def site(
     return folder
 
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PAGES = ["2025-11-16.html", "index.html", "en/2025-11-16.html", "long/2025-11-16.html"]
 
 
-@needs_chromium
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [320, 360, 390, 1280])
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_fits_reads_and_asks_for_nothing(
-    page: str, width: int, dark: bool, browser: Browser, site: Path
-) -> None:
-    browser.open(site / page, width=width, dark=dark)
-    seen = browser.inspect()
-    assert (seen["wide"], seen["inner"], seen["width"]) == ([], width, width)
-    assert seen["poor"] == []
-    assert seen["scripts"] == 0
-    requested = [
-        one["params"]["request"]["url"]
-        for one in browser.events
-        if one.get("method") == "Network.requestWillBeSent"
-    ]
-    assert [url for url in requested if not url.startswith("data:")] == [(site / page).as_uri()]
-    said = [
-        one
-        for one in browser.events
-        if one.get("method")
-        in ("Log.entryAdded", "Runtime.consoleAPICalled", "Runtime.exceptionThrown")
-    ]
+def test_a_page_fits_reads_and_asks_for_nothing(page: str, tab: Page, site: Path) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("request", lambda request: asked.append(request.url))
+    for width, scheme in product((320, 390, 1280), SCHEMES):
+        tab.set_viewport_size({"width": width, "height": 900})
+        tab.emulate_media(color_scheme=scheme)
+        asked.clear()
+        tab.goto((site / page).as_uri())
+        seen = json.loads(tab.evaluate(INSPECT.replace("WIDTH", str(width))))
+        assert (seen["wide"], seen["inner"], seen["width"]) == ([], width, width)
+        assert seen["poor"] == []
+        assert seen["scripts"] == 0
+        assert [url for url in asked if not url.startswith("data:")] == [(site / page).as_uri()]
     assert said == []
 
 

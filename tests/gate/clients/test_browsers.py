@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from tests.chromium import QUIET
 from tests.gate.clients.conftest import Site
 from tests.gate.clients.site import PAGES, SECRET
 from tests.gate.servers import needs
 
 pytestmark = pytest.mark.process
 
-_SECONDS = 40.0
-QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update"]
+_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tests.gate.servers import needs
 
 pytestmark = pytest.mark.process
 
-_SECONDS = 25.0  # lynx holds each of its messages for seconds
+_SECONDS = 60.0  # lynx holds each of its messages for seconds
 TAB, ENTER = "\t", "\r"
 
 

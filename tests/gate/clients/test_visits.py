@@ -19,14 +19,14 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from shiomi.gate.cookie import Signer
 from shiomi.gate.policy import Policy
 from shiomi.gate.request import Request
 from shiomi.gate.state.file import FileState
-from tests.gate.clients.test_browsers import QUIET
-from tests.gate.servers import ROOT, needs, server
+from tests.chromium import chromium as started_chromium
+from tests.gate.servers import ROOT, server
 from tests.loopback import free_port
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
@@ -122,20 +122,15 @@ class Visited:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    def started(driver: Playwright) -> Browser:
-        return driver.chromium.launch(executable_path=needs("chromium"), args=QUIET)
-
-    with sync_playwright() as driver:
-        browser = started(driver)
+    with started_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
 def visited(tmp_path: Path) -> Iterator[Visited]:
     (tmp_path / "guarded.py").write_text(_APPLICATION)
     port, state = free_port(), tmp_path / "gate.state"
-    command = [sys.executable, "-m", "gunicorn", "-w", "4", "guarded"]
+    command = [sys.executable, "-m", "gunicorn", "-w", "4", "--preload", "guarded"]
     command += ["-b", f"127.0.0.1:{port}", "-b", f"[::1]:{port}"]
     environment = {"PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}", "SHIOMI_GATE_STATE": str(state)}
     log = tmp_path / "gunicorn.log"

@@ -32,13 +32,13 @@ def state(running: Server) -> Iterator[ValkeyState]:
     url = f"redis://127.0.0.1:{running.port}/0"
     with Redis(port=running.port) as client:
         client.flushall()
-    shared = ValkeyState(url, timeout=2.0, pause=0.0)
+    shared = ValkeyState(url, timeout=20.0, pause=0.0)
     yield shared
     shared.close()
 
 
 def test_a_budget_is_shared_by_all_who_use_the_server(running: Server, state: ValkeyState) -> None:
-    other = ValkeyState(f"redis://127.0.0.1:{running.port}/0", timeout=2.0)
+    other = ValkeyState(f"redis://127.0.0.1:{running.port}/0", timeout=20.0)
     charge = ((-7, 1000.0, 299_000.0),)  # 300 tokens; one more in 1,000 s
     with ThreadPoolExecutor(8) as pool:
         given = list(pool.map(lambda n: (state, other)[n % 2].take(charge, 0.0) == 0.0, range(600)))
@@ -89,7 +89,7 @@ def test_everything_but_the_secret_expires(running: Server, state: ValkeyState) 
 
 
 def test_all_machines_have_one_secret(running: Server, state: ValkeyState) -> None:
-    other = ValkeyState(f"redis://127.0.0.1:{running.port}/0", timeout=2.0)
+    other = ValkeyState(f"redis://127.0.0.1:{running.port}/0", timeout=20.0)
     assert other.secret == state.secret
     other.close()
 

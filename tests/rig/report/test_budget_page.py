@@ -8,6 +8,7 @@ import pytest
 
 from shiomi.rig.buy.budget import Running
 from shiomi.rig.report.budget_page import render_budget_page
+from tests.chromium import chromium
 from tests.rig.buy.test_budget import planned
 
 
@@ -34,14 +35,9 @@ def test_the_page_shows_the_best_machine_without_a_script_and_loads_nothing(lang
 
 @pytest.mark.process
 def test_the_slider_changes_the_answer_in_a_browser(tmp_path: Path) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
     file = tmp_path / "page.html"
     file.write_text(page("ja"), encoding="utf-8")
-    with playwright.sync_playwright() as started:
-        try:
-            browser = started.chromium.launch(executable_path="/usr/bin/chromium")
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium: {error}")
+    with chromium() as browser:
         tab = browser.new_page()
         tab.goto(file.as_uri())
         before = tab.inner_text("#machine")
@@ -55,4 +51,3 @@ def test_the_slider_changes_the_answer_in_a_browser(tmp_path: Path) -> None:
             " b.dispatchEvent(new Event('input', {bubbles: true})); }"
         )
         assert tab.is_visible("#none")
-        browser.close()

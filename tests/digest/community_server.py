@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread as PythonThread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from shiomi.digest.config import Config, parse_config
 from shiomi.digest.thread import Thread
+from tests.loopback import QuietHandler, loopback
 
 __all__ = ["communities"]
 
@@ -24,30 +23,16 @@ def communities(threads: Sequence[Thread]) -> Iterator[str]:
     hackernews = {t.id: t for t in threads if t.community == "hackernews"}
     lobsters = {t.id: t for t in threads if t.community == "lobsters"}
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
-        wbufsize = -1  # head and body in one segment; else each answer waits 40 ms for an ACK
 
         def do_GET(self) -> None:
             address = urlsplit(self.path)
-            answer = _answer(address.path, parse_qs(address.query), hackernews, lobsters)
-            body = json.dumps(answer).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            found = _answer(address.path, parse_qs(address.query), hackernews, lobsters)
+            self.answer(200, json.dumps(found).encode(), Content_Type="application/json")
 
-        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    PythonThread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with loopback(Handler) as address:
+        yield address
 
 
 def configured(address: str, folder: object) -> Config:

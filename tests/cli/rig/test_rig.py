@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from shiomi.cli.rig.planning import Amount
 from shiomi.rig.buy.catalog import load_catalog
 from shiomi.rig.buy.parts import GraphicsCard
 from shiomi.rig.errors import RigError
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 from tests.rig.gguf_files import llama
 
 PC = ("--simulate", "RTX 3090 x2, 64 GB")
@@ -258,20 +257,14 @@ def test_writer_and_train_report(run: Any) -> None:
     assert len(json.loads(run("train", "S", *PC, "--json").output)["encoders"]) == 2
 
 
-class Llama(BaseHTTPRequestHandler):
+class Llama(QuietHandler):
     """Answers as llama.cpp's server does: 512 tokens read in 0.2 s, 128 written in 2 s."""
 
     def do_POST(self) -> None:
         timings = {"prompt_n": 512, "prompt_ms": 200, "predicted_n": 128, "predicted_ms": 2000}
         body = json.dumps({"timings": timings}).encode()
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Say nothing."""
+        self.body()
+        self.answer(200, body)
 
 
 @pytest.fixture

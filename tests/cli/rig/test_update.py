@@ -7,7 +7,6 @@ import datetime
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from shiomi.cli import shiomi
 from shiomi.cli.rig import installed
 from shiomi.rig.tables import sign, table_text
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 
 PRIVATE = bytes(range(32))
 KEY = base64.b64encode(
@@ -51,27 +50,14 @@ def data_file(path: Path, **tables: str) -> Path:
 
 @contextmanager
 def served(answers: dict[str, bytes]) -> Iterator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
+            self.body()
             body = answers.get(self.path.partition("?")[0])
-            self.send_response(404 if body is None else 200)
-            self.send_header("Content-Length", str(len(body or b"")))
-            self.send_header("ETag", '"one"')
-            self.send_header("X-Repo-Commit", "c0ffee")
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body or b"")
+            status = 404 if body is None else 200
+            self.answer(status, body or b"", ETag='"one"', X_Repo_Commit="c0ffee")
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.command = "GET"
-            self.do_GET()
-
-        def do_HEAD(self) -> None:
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            pass
+        do_POST = do_HEAD = do_GET
 
     with loopback(Handler) as address:
         yield address

@@ -11,13 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shiomi.digest.sources.http import Http, new_client, user_agent
 from shiomi.digest.sources.manners import Manners
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 
 __all__ = ["Asked", "Clock", "Community", "Reply", "html", "json_reply", "running"]
 
@@ -115,27 +114,25 @@ class Community:
             )
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # head and body in one segment; else each answer waits 40 ms for an ACK
     community: Community
 
-    def _answer(self) -> None:
+    def _reply(self) -> None:
         parts = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         asked = Asked(
             self.command,
             parts.path,
             dict(parse_qsl(parts.query, keep_blank_values=True)),
             {name.lower(): value for name, value in self.headers.items()},
-            body,
+            self.body(),
             self.client_address[1],
         )
         reply = self.community.reply(asked)
         with contextlib.suppress(OSError):
             self._send(reply)
 
-    do_GET = do_POST = do_HEAD = _answer  # noqa: N815 - the standard library's names
+    do_GET = do_POST = do_HEAD = _reply
 
     def _send(self, reply: Reply) -> None:
         if reply.reset:
@@ -165,9 +162,6 @@ class _Handler(BaseHTTPRequestHandler):
                 time.sleep(reply.drip)
         elif reply.status != 304:
             self.wfile.write(reply.body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        pass
 
 
 @contextlib.contextmanager

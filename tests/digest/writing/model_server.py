@@ -7,10 +7,9 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 
 __all__ = ["GOOD", "ModelServer", "completion", "serving"]
 
@@ -62,10 +61,9 @@ class ModelServer:
         self.endpoint = ""
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """One request."""
 
-    server: Any
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -79,8 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Chat completions."""
-        size = int(self.headers["content-length"])
-        body = json.loads(self.rfile.read(size))
+        body = json.loads(self.body())
         model: ModelServer = self.server.model
         if not self.path.endswith("/chat/completions"):
             self._facts()
@@ -91,12 +88,7 @@ class Handler(BaseHTTPRequestHandler):
     def reply(self, status: int, body: bytes | dict[str, Any], **headers: str) -> None:
         """A whole answer."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-length", str(len(data)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(data)
+        self.answer(status, data, **headers)
 
     def good(self) -> None:
         """What a good model returns."""
@@ -109,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         for piece in pieces:
             self.wfile.write(f"data: {json.dumps(piece)}\n\n".encode())
+            self.wfile.flush()
         if end:
             self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
@@ -137,9 +130,6 @@ class Handler(BaseHTTPRequestHandler):
                 time.sleep(0.05)
         except OSError:
             self.close_connection = True
-
-    def log_message(self, *_: object) -> None:
-        """Silence."""
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import datetime
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +16,7 @@ import pytest
 from shiomi.rig.buy.prices import Condition, Offer
 from shiomi.rig.buy.shops import Rakuten, Shop, Yahoo, collect_offers
 from shiomi.rig.errors import PriceError
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 from tests.rig.planning import cpu, gpu
 
 TODAY = datetime.date(2026, 11, 24)
@@ -51,17 +50,10 @@ class Server:
 def serving(answer: Any = None, *, status: int = 200, body: bytes = b"") -> Iterator[Server]:
     server = Server(status=status, body=body or json.dumps(answer).encode())
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             server.queries.append(parse_qs(urlsplit(self.path).query))
-            self.send_response(server.status)
-            self.send_header("Content-Length", str(len(server.body)))
-            self.end_headers()
-            with contextlib.suppress(OSError):
-                self.wfile.write(server.body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
+            self.answer(server.status, server.body)
 
     with loopback(Handler) as address:
         server.url = f"{address}/search"

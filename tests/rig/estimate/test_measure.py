@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.report.wording import texts_of
 from tests.digest.writing.tiny_gguf import write_tiny_gguf
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 from tests.rig.models import DENSE, MIXTURE
 
 PC = Machine("PC", (find_gpu("RTX 3090"),))
@@ -50,19 +49,9 @@ def llama_cpp(folder: Path) -> Iterator[str]:
 def answering(respond: Respond) -> Iterator[str]:
     """The address of an HTTP server that answers as `respond` says."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, content = respond(self.path, body)
-            self.send_response(status)
-            self.end_headers()
-            try:
-                self.wfile.write(content)
-            except OSError:
-                self.close_connection = True
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing."""
+            self.answer(*respond(self.path, json.loads(self.body())))
 
     with loopback(Handler) as address:
         yield address

@@ -11,10 +11,8 @@ import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
-from typing import Any
 
-from tests.loopback import loopback
+from tests.loopback import QuietHandler, loopback
 
 __all__ = ["COMMIT", "Hub", "hub"]
 
@@ -37,28 +35,23 @@ class Hub:
         self.endpoint = self.storage = ""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Any
+class _Handler(QuietHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:
-        self._answer()
-
     def do_GET(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
         hub: Hub = self.server.hub
         hub.asked.append((self.command, self.path, self.headers["Range"]))
         if self.path.startswith("/storage/"):
             self._bytes(hub)
         elif hub.status != 200:
-            self._reply(hub.status, {"X-Error-Code": hub.code} if hub.code else {})
+            self.answer(hub.status, b"", **({"X_Error_Code": hub.code} if hub.code else {}))
         else:
             size = len(hub.content) if hub.size is None else hub.size
-            headers = {"Location": f"{hub.storage}/storage/file", "X-Repo-Commit": COMMIT}
-            headers |= {"X-Linked-Size": str(size), "X-Linked-Etag": f'"{hub.etag}"'}
-            self._reply(302, headers)
+            headers = {"Location": f"{hub.storage}/storage/file", "X_Repo_Commit": COMMIT}
+            headers |= {"X_Linked_Size": str(size), "X_Linked_Etag": f'"{hub.etag}"'}
+            self.answer(302, b"", **headers)
+
+    do_HEAD = do_GET
 
     def _bytes(self, hub: Hub) -> None:
         start = 0
@@ -83,16 +76,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.wfile.write(body)
-
-    def _reply(self, status: int, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Silence."""
 
 
 @contextmanager

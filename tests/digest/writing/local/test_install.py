@@ -85,7 +85,7 @@ def test_nothing_is_downloaded_without_being_asked_for(served: Hub, folder: Path
     for more, code in ((("--dry-run",), Exit.DONE), ((), Exit.USAGE)):
         got, said = install(folder, *more)
         assert got == code, said
-        assert "tokens/s" in said
+        assert "\nspeed " in said  # or that it does not fit: this machine decides
         assert "0.02 GB; " in said  # size, then what is free
         assert not (folder / "models").exists()
     assert all(method == "HEAD" for method, _, _ in served.asked)

@@ -2,9 +2,10 @@
 
     python benchmarks/digest/translations.py
 
-48 sentences of r/LocalLLaMA (weeks to 2025-07-06 and 2025-08-03), translated by Qwen2.5-Coder-1.5B
-Q4 on llama.cpp with the prompt of the product. One language model judged each by reading. The least
-confidence was chosen on these sentences, so they do not test it.
+Titles and plain sentences of r/LocalLLaMA topics, translated by Qwen2.5-Coder-1.5B Q4 on llama.cpp
+with the prompt of the product, and translated back. One language model judged each by reading,
+strictly: a lost or turned relation is wrong. The limits were chosen on the weeks to 2025-07-20 and
+2025-07-27; the other weeks are held out.
 """
 
 from __future__ import annotations
@@ -12,25 +13,28 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from shiomi.digest.writing.translated import is_faithful, is_plain
+from shiomi.digest.writing.evidence import Item, ItemKind
+from shiomi.digest.writing.translated import Original, agrees, unfaithful
 
 TRANSLATIONS = Path(__file__).parent / "data" / "translations.jsonl"
+CHOSEN_ON = ("2025-07-20", "2025-07-27")
+ITEM = Item(1, ItemKind.POST, "", "", "reddit/LocalLLaMA", "")
 
 
 def main() -> None:
-    """Print the share of right translations, without the check and with each of its parts."""
-    rows = [json.loads(line) for line in TRANSLATIONS.open(encoding="utf-8")]
-    plain = [row for row in rows if is_plain(row["source"])]
-    named = (
-        ("all", rows),
-        ("plain sentences", plain),
-        ("and words agree", [r for r in plain if is_faithful(r["source"], r["text"], None)]),
-        ("and confident", [
-            r for r in plain if is_faithful(r["source"], r["text"], r["confidence"])]),
-    )  # fmt: skip
-    for name, kept in named:
-        right = sum(row["right"] for row in kept)
-        print(f"{name:18} {right:3} of {len(kept):3} right, {right / max(len(kept), 1):.0%}")
+    """Print the shares, one filter after the other."""
+    every = [json.loads(line) for line in TRANSLATIONS.open(encoding="utf-8")]
+    for half in ("chosen on", "held out"):
+        rows = [row for row in every if (row["week"] in CHOSEN_ON) == (half == "chosen on")]
+        faithful = [
+            row for row in rows
+            if not unfaithful(Original(row["slot"], row["source"], ITEM, ""), row["text"],
+                              row["confidence"])
+        ]  # fmt: skip
+        kept = [row for row in faithful if row["back"] and agrees(row["source"], row["back"])]
+        for name, found in (("all", rows), ("faithful", faithful), ("and back again", kept)):
+            right = sum(row["right"] for row in found)
+            print(f"{half:10} {name:15} {right:3} of {len(found):3} right")
 
 
 if __name__ == "__main__":

@@ -25,8 +25,7 @@ def test_every_language_has_the_same_phrases(code: str) -> None:
 def test_a_phrase_has_the_same_slots_in_every_language(code: str) -> None:
     ours, japanese = load_language(code).phrases, load_language("ja").phrases
     for key, said in ours.items():
-        slots = frozenset().union(*map(slots_of, said))
-        assert slots == frozenset().union(*map(slots_of, japanese[key])), key
+        assert slots_of(said) == slots_of(japanese[key]), key
 
 
 def test_slots_are_filled() -> None:
@@ -38,12 +37,6 @@ def test_slots_are_filled() -> None:
 def test_a_slot_is_filled_with_text_whatever_it_holds(text: str) -> None:
     language = parse_language("xx", '[a]\nb = "<{name}>"')
     assert language.phrase("a.b", name=text) == f"<{text}>"
-
-
-def test_variants_count_around() -> None:
-    language = parse_language("xx", '[a]\nb = ["one", "two"]')
-    assert language.variants("a.b") == 2
-    assert [language.phrase("a.b", n) for n in range(4)] == ["one", "two", "one", "two"]
 
 
 def test_a_missing_phrase_or_slot_is_named() -> None:
@@ -64,7 +57,6 @@ def test_an_unknown_language_names_those_there_are() -> None:
     [
         ("a = 1", "a must stand in a table"),
         ("[a]\nb = 1", r"a\.b must be a phrase"),
-        ("[a]\nb = []", r"a\.b must be a phrase"),
         ('[a]\nb = "{x.__class__}"', r"a\.b: .*no plain slot"),
         ('[a]\nb = "{}"', r"a\.b: .*no plain slot"),
         ('[a]\nb = "{x!r}"', r"a\.b: .*no plain slot"),

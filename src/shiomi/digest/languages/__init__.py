@@ -1,8 +1,7 @@
 """Languages of the digest: one TOML file of phrases each, so that a new language is one file.
 
 A file has a table for each package with text ([render], [writing], [trends], [watch]). A value is a
-phrase, or a list of phrases with the same meaning. Slots have the form `{name}`. The inserted text
-is never read as a phrase again.
+phrase. Slots have the form `{name}`. The inserted text is never read as a phrase again.
 """
 
 from __future__ import annotations
@@ -27,23 +26,17 @@ class Language:
     """The phrases of one language, and how it writes numbers and times."""
 
     code: str  # BCP 47: "ja", "en"
-    phrases: Mapping[str, tuple[str, ...]]  # "render.topics" to the ways of saying it, at least one
+    phrases: Mapping[str, str]  # by table and key: "render.topics"
 
-    def phrase(self, key: str, variant: int = 0, /, **slots: object) -> str:
-        """The phrase `key` with its slots filled; `variant` counts around the ways of saying it.
+    def phrase(self, key: str, /, **slots: object) -> str:
+        """The phrase `key` with its slots filled.
 
         Raises LookupError for a key or slot that the language does not have.
         """
-        said = self._said(key)
-        text = said[variant % len(said)]
         try:
-            return text.format(**slots)
+            return self._said(key).format(**slots)
         except KeyError as error:
             raise LookupError(f"{self.code}: {key} needs the slot {error.args[0]!r}") from None
-
-    def variants(self, key: str) -> int:
-        """The number of phrases for `key`. Raises LookupError."""
-        return len(self._said(key))
 
     def number(self, value: int) -> str:
         """ "1,023"."""
@@ -95,7 +88,7 @@ class Language:
             return self.phrase(f"counts.one_{what}")
         return self.phrase(f"counts.{what}s", count=self.number(count))
 
-    def _said(self, key: str) -> tuple[str, ...]:
+    def _said(self, key: str) -> str:
         try:
             return self.phrases[key]
         except KeyError:
@@ -145,14 +138,11 @@ def slots_of(phrase: str) -> frozenset[str]:
     return frozenset(slots)
 
 
-def _checked(key: str, value: object) -> tuple[str, ...]:
-    given = value if isinstance(value, list) else [value]
-    said = tuple(one for one in given if isinstance(one, str))
-    if not said or len(said) < len(given):
-        raise ConfigError(f"{key} must be a phrase or a list of phrases; got {value!r}")
-    for one in said:
-        try:
-            slots_of(one)
-        except ValueError as error:
-            raise ConfigError(f"{key}: {error}") from None
-    return said
+def _checked(key: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ConfigError(f"{key} must be a phrase; got {value!r}")
+    try:
+        slots_of(value)
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from None
+    return value

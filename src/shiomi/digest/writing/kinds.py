@@ -12,9 +12,9 @@ __all__ = ["host_of", "kind_of", "slug_of"]
 
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
 _HUB_PAGES = ("blog", "collections", "datasets", "docs", "papers", "spaces")
-_PAGES = {"issues": "issue", "pull": "change", "commit": "commit", "discussions": "issue"}
+_PAGES = ("issues", "discussions", "pull")
 SLUG = 3  # words of an address that make it telling
-_LISTED = ("video", "image", "post", "package", "encyclopedia", "news")  # words.toml: _hosts
+_LISTED = ("video", "image", "post", "news")  # words.toml: _hosts
 
 
 def host_of(url: str | None) -> str | None:
@@ -29,8 +29,8 @@ def host_of(url: str | None) -> str | None:
 def kind_of(thread: Thread) -> tuple[str, str] | None:
     """Return the kind of page a thread links to and its name, or None for a plain page.
 
-    The kinds are "repository", "release", "issue", "change", "commit", "model", "video", "image",
-    "post", "package", "encyclopedia", "news", "list" (a mailing list), "document" and "show".
+    The kinds are "repository", "release", "issue", "model", "video", "image", "post", "news",
+    "list" (a mailing list), "document" and "show".
     """
     host, title = host_of(thread.url), thread.title
     path = [part for part in urlsplit(thread.url or "").path.split("/") if part] if host else []
@@ -80,5 +80,5 @@ def _on_forge(name: str, path: list[str]) -> tuple[str, str]:
         return "release", f"{name} {rest[2]}"
     if rest and rest[0] in _PAGES:
         number = f" #{rest[1]}" if re.fullmatch(r"\d{1,7}", "".join(rest[1:2])) else ""
-        return _PAGES[rest[0]], f"{name}{number}"
+        return "issue", f"{name}{number}"
     return "repository", name

@@ -203,7 +203,7 @@ class Statements:
         return self._say("discussed_most", community=label, percent=percent)
 
     def _with_gloss(self, word: str, key: str = "") -> str:
-        gloss = self.language.phrases.get(key, (glossed(word, self.language),))[0]
+        gloss = self.language.phrases.get(key) or glossed(word, self.language)
         return word if gloss == word else self.language.phrase("writing.gloss", of=word, is_=gloss)
 
     def _main(self) -> Thread:

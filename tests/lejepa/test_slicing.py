@@ -85,3 +85,5 @@ def test_a_step_or_seed_that_is_no_int64_is_an_error_and_not_another_number(
 def test_numpy_s_whole_numbers_are_whole_numbers() -> None:
     drawn = directions(4, 4, step=np.int64(7), seed=np.int32(2))  # type: ignore[arg-type]
     assert torch.equal(drawn, directions(4, 4, step=7, seed=2))
+    drawn = directions(4, 4, step=7, seed=np.int64(3))  # type: ignore[arg-type]
+    assert torch.equal(drawn, directions(4, 4, step=7, seed=3))

@@ -64,7 +64,7 @@ def directions(
         raise InputError(f"step must be one integer, got a tensor {shape} of {step.dtype}")
     device = torch.device(device)
     if isinstance(step, int) and _by_kernel(device, dtype):
-        return cpu.directions(_mix(_mix(seed) + step), dim, slices).T
+        return cpu.directions(_mix(_mix(int(seed)) + step), dim, slices).T
     # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
     drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")
     if isinstance(step, Tensor):

@@ -34,7 +34,7 @@ def test_the_page_shows_the_best_machine_without_a_script_and_loads_nothing(lang
 
 
 @pytest.mark.process
-def test_the_slider_changes_the_answer_in_a_browser(tmp_path: Path) -> None:
+def test_slider_and_filter_change_answer_table_and_chart_in_a_browser(tmp_path: Path) -> None:
     file = tmp_path / "page.html"
     file.write_text(page("ja"), encoding="utf-8")
     with chromium() as browser:
@@ -51,3 +51,9 @@ def test_the_slider_changes_the_answer_in_a_browser(tmp_path: Path) -> None:
             " b.dispatchEvent(new Event('input', {bubbles: true})); }"
         )
         assert tab.is_visible("#none")
+        tab.uncheck("#used")
+        new = [f"{x.capability.score:.1f}" for x in planned(600_000, used=False).frontier]
+        assert tab.locator("#plot circle").count() == tab.locator("#rows tr").count() == len(new)
+        shown = tab.locator("#plot text").all_text_contents()
+        assert new[-1] in shown
+        assert tab.locator("#plot circle.beyond").count() == len(new)

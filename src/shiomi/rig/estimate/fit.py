@@ -256,6 +256,10 @@ class _Task:
         """
         layers = sum(bool(x.experts) for x in self.known.model.layers)
         few, enough = 0, layers
+        most = _memory(self.known.model, setting)
+        room = sum(x.memory_gib for x in self.machine.gpus[:gpus]) + usable_ram_gib(self.machine)
+        if most.total.value + most.host.value > room:  # it fits with no share in RAM
+            few = layers - 1
         while enough - few > 1:
             middle = (few + enough) // 2
             needed = _memory(self.known.model, replace(setting, ram_share=middle / layers))

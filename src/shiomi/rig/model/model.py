@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shiomi.rig.model.assumption import Assumption
@@ -45,7 +45,7 @@ class Model:
 
     name: str
     architecture: str  # "llama", "qwen3moe", as GGUF's general.architecture
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] = field(hash=False)  # estimates of a model are cached by its hash
     hidden_size: int
     vocabulary: int
     embedding_parameters: int  # the table a token is looked up in: one row is read per token

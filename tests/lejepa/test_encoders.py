@@ -30,13 +30,14 @@ def test_the_small_encoder_is_small() -> None:
     assert 300_000 < count < 1_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "width", "grid"),
     [
-        pytest.param("resnet18", 512, 2, marks=pytest.mark.slow),
+        ("resnet18", 512, 2),
         ("vit_tiny_patch16_224", 192, 4),
         ("convnextv2_atto", 320, 2),
-        pytest.param("swin_tiny_patch4_window7_224", 768, 2, marks=pytest.mark.slow),
+        ("swin_tiny_patch4_window7_224", 768, 2),
     ],
 )
 def test_timms_models_take_views_of_two_sizes(name: str, width: int, grid: int) -> None:

@@ -220,6 +220,7 @@ def test_evaluation_is_asked_for_and_changes_nothing() -> None:
     assert torch.equal(weights(plain), weights(evaluated))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_wish_to_stop_saves_and_the_rest_is_done_later(
     tmp_path: Path, number: signal.Signals
@@ -274,6 +275,7 @@ def test_a_batch_that_cannot_be_had_is_told(options: dict[str, int], told: str) 
         fit(training(**options))
 
 
+@pytest.mark.slow
 def test_bf16_trains() -> None:
     fitted = fit(training(precision="bf16", steps=60, lr=1e-2), log_every=1)
     seen: list[Moment] = []

@@ -51,6 +51,7 @@ def titles(hook: Community) -> list[str]:
     return [json.loads(asked.body)["title"] for asked in hook.asked]
 
 
+@pytest.mark.slow
 def test_each_thing_is_told_once(archive: Archive, hook: Community) -> None:
     for _ in range(3):
         notify(archive, config(hook), [FAILING], NOW, send_by_apprise)

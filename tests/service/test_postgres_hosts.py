@@ -33,6 +33,7 @@ from tests.site.conftest import NOON, fill, thread
 PATHS = ("/", "/2020-12-13", "/search?q=rust", "/story/hackernews:1", "/api/v1/digests", "/healthz")
 
 
+@pytest.mark.slow
 def test_sites_on_two_hosts_show_what_a_third_writes(postgres: PostgresServer) -> None:
     address = PostgresAddress(postgres.new())
     fill(address)
@@ -53,6 +54,7 @@ def test_sites_on_two_hosts_show_what_a_third_writes(postgres: PostgresServer) -
             assert "New" in client.get("/search?q=new").text
 
 
+@pytest.mark.slow
 def test_a_site_answers_503_while_the_server_is_away_and_recovers(
     postgres: PostgresServer,
 ) -> None:

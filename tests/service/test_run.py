@@ -80,6 +80,7 @@ def threads() -> list[Thread]:
     return sample_threads()[:40]
 
 
+@pytest.mark.slow
 def test_the_digest_is_made_at_its_moment_and_a_missed_one_at_the_next_start(
     tmp_path: Path, threads: list[Thread]
 ) -> None:
@@ -101,6 +102,7 @@ def test_the_digest_is_made_at_its_moment_and_a_missed_one_at_the_next_start(
         assert (tmp_path / "public" / "2020-12-06.md").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_digest_that_was_missed_for_days_is_made_after_collecting_again(
     tmp_path: Path, threads: list[Thread]
 ) -> None:
@@ -118,6 +120,7 @@ def test_a_digest_that_was_missed_for_days_is_made_after_collecting_again(
     assert digest.gaps == ()
 
 
+@pytest.mark.slow
 def test_a_clock_that_was_ahead_and_is_set_back_neither_stops_nor_repeats_anything(
     tmp_path: Path, threads: list[Thread]
 ) -> None:
@@ -134,6 +137,7 @@ def test_a_clock_that_was_ahead_and_is_set_back_neither_stops_nor_repeats_anythi
         assert after.snapshot.requests  # it collects
 
 
+@pytest.mark.slow
 def test_settings_that_cannot_be_read_again_leave_the_old_ones(
     tmp_path: Path, threads: list[Thread], caplog: pytest.LogCaptureFixture
 ) -> None:

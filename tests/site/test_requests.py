@@ -103,6 +103,7 @@ def test_only_reading_is_allowed(client: TestClient, method: str) -> None:
     assert client.request(method, "/search").status_code == 405
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_random_requests_are_never_an_error_of_the_server(config: Config) -> None:
     """Raw requests, as a server hands them on: no client library corrects them."""

@@ -53,6 +53,7 @@ def shiomi(
     return call
 
 
+@pytest.mark.slow
 def test_features_are_written_judged_and_the_damaged_image_is_named(shiomi: Shiomi) -> None:
     done = shiomi("embed", "runs/a", "images", "--out", "x.parquet")
     assert done.returncode == Exit.PARTLY

@@ -402,6 +402,7 @@ def test_the_parts_of_a_help_page_are_parts_of_the_catalogue(run: Any, command: 
     assert all(load_catalog().find(name).name for name in named)
 
 
+@pytest.mark.slow
 def test_models_of_unknown_speed_stand_behind_those_of_a_known_one(run: Any) -> None:
     done = run("fit", "--simulate", "RTX 3060 12 GB, 32 GB", "--json")
     known = [model["decode"] is not None for model in json.loads(done.output)["models"]]

@@ -63,6 +63,7 @@ def served(answers: dict[str, bytes]) -> Iterator[str]:
         yield address
 
 
+@pytest.mark.slow
 def test_a_data_file_is_installed_once_its_key_is_given_and_then_used(
     tmp_path: Path, fresh_account: Path
 ) -> None:

@@ -78,6 +78,7 @@ def test_an_old_thread_with_all_words_is_found_among_many_newer_ones_with_one(
     assert found(archive, "rust compiler") == ["old"]
 
 
+@pytest.mark.slow
 def test_the_newest_threads_are_found_also_if_older_ones_are_archived_later(
     archive: Archive, make: MakeThread
 ) -> None:

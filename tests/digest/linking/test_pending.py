@@ -121,6 +121,7 @@ def test_real_threads_link_the_same_whatever_order_they_arrive_in(
         assert links == _links(other)
 
 
+@pytest.mark.slow
 def test_portions_linked_by_two_processes_in_turn_give_the_links_of_one(
     tmp_path: Path, linker: Linker
 ) -> None:

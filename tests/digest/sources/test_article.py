@@ -89,6 +89,7 @@ def test_missing_software_is_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatc
     assert not isinstance(caught.value, NoArticleError)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.text(), st.binary(max_size=300))
 def test_hostile_markup_gives_an_article_or_a_reason(text: str, raw: bytes) -> None:

@@ -164,6 +164,7 @@ def test_pages_smaller_than_asked_for_are_all_read(community: Community) -> None
     assert len({thread.id for batch in batches for thread in batch.threads}) == 5
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_any_batch_and_sees_the_same_threads(community: Community) -> None:
     numbers = range(1, 50)
     community.routes["/api/v1/search_by_date"] = search(
@@ -337,6 +338,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_no_value_of_a_field_breaks_the_reading(data: st.DataObject) -> None:
     for whole in (hit(1, 2), item(1, 2)):

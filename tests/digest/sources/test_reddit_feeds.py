@@ -161,6 +161,7 @@ def test_feeds_take_turns_across_runs_that_end_early(community: Community) -> No
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_any_batch_without_asking_a_feed_twice(community: Community) -> None:
     limited(community, "a1", "b1")
     reader = source(community, "a1", "b1")

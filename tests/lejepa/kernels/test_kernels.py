@@ -32,6 +32,7 @@ def directly(u: torch.Tensor, spacing: float, knots: int, half: bool) -> torch.T
     return torch.stack((angles.cos().sum(2), angles.sin().sum(2)), dim=2)
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(
     slices=st.integers(1, 9),

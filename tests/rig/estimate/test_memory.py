@@ -299,6 +299,7 @@ def test_every_estimate_is_finite_and_within_its_interval(
         assert part.basis
 
 
+@pytest.mark.slow
 @given(
     name=st.sampled_from(sorted(set(MODELS) - {"gemma-4-12b", "gemma-4-31B-it"})),
     context=st.integers(1, 10**5),

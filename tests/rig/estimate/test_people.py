@@ -72,6 +72,7 @@ def test_a_measurement_moves_models_of_its_kind_more_than_others() -> None:
     assert 1.5 > moved[0] > moved[1] >= 1.0
 
 
+@pytest.mark.slow
 def test_no_bound_is_a_speed_that_would_be_called_impossible() -> None:
     for known in MODELS:
         runs = fit_model(known, PC, Setting(context=2048))

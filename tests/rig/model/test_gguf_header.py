@@ -89,6 +89,7 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path: Path) -> None:
         read_gguf(tmp_path)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_anywhere_is_refused(at: float, tmp_path: Path) -> None:

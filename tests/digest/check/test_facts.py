@@ -53,6 +53,33 @@ def test_a_changed_fact_differs_from_the_archives_digest(before: str, after: str
     assert list(differing(OWN.replace(before, after), OWN))
 
 
+ENGLISH = """# Overseas community watch - 2020-12-13
+
+### [A linker](https://news.ycombinator.com/item?id=1)
+- **Why it stands out**: It is about a takeover ($27.7 billion). “The linker keeps an index.” (quoted from [example.org](https://example.org/linker)) Its response on Lobsters is in the top 4 % of recent threads.
+- **Technical content**: A news article (example.org). Its tags on Lobsters: c, plt (language theory). Other titles: “The old linker” (Lobsters).
+- **What it means for developers**: An end or a deadline (the end of 2021): “It will end at the end of 2021.” (quoted from [example.org](https://example.org/linker))
+"""  # noqa: E501
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a takeover", "a release"),
+        ("keeps an index", "keeps no index"),
+        ("top 4 %", "top 9 %"),
+        ("A news article", "A PDF document"),
+        ("language theory", "history"),
+        ("The old linker", "The new linker"),
+        ("An end or a deadline", "The cost"),
+        ("(the end of 2021)", "(the end of 2031)"),
+    ],
+)
+def test_a_changed_fact_of_an_english_digest_differs_too(before: str, after: str) -> None:
+    assert list(differing(ENGLISH, ENGLISH)) == []
+    assert list(differing(ENGLISH.replace(before, after, 1), ENGLISH))
+
+
 def test_an_untouched_digest_and_one_that_leaves_something_out_do_not_differ() -> None:
     assert list(differing(OWN, OWN)) == []
     shorter = "\n".join(line for line in OWN.splitlines() if "技術的内容" not in line)
@@ -76,4 +103,6 @@ def test_a_quotation_is_compared_with_the_passages_of_its_page() -> None:
     assert list(misquoted(OWN, {thread.uid: thread})) == []
     changed = OWN.replace("keeps an index", "keeps no index")
     assert [one.line for one in misquoted(changed, {thread.uid: thread})] == [7]
+    changed = ENGLISH.replace("keeps an index", "keeps no index")
+    assert [one.line for one in misquoted(changed, {thread.uid: thread})] == [4]
     assert list(misquoted(changed, {})) == []

@@ -24,7 +24,10 @@ SHARED = 0.5  # share of equal headings from which a file counts as a copy of th
 _HEADING = re.compile(r"^(#{1,3}) (.*)$")
 _LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")
 _LINK = r"\]\((?P<link>[^()\s]{1,2000})\)"
-_QUOTE = r"「(?P<quote>(?:[^「」]|「[^「」]{0,300}」){4,2000})」"
+_QUOTE = (
+    r"(?:「(?P<quote>(?:[^「」]|「[^「」]{0,300}」){4,2000})」"
+    r"|“(?P<english>(?:[^“”]|“[^“”]{0,300}”){4,2000})”)"
+)
 # Wording of the language files: the kind of story, of page and of quotation, explained tags.
 _WORDED = "|".join(
     (
@@ -35,7 +38,7 @@ _WORDED = "|".join(
         r"[^。」）]{3,40}スレッドがあります",
         r"(?<=＝)[^、。）＝]{1,20}(?=、| です)",
         r"[^。、：」）]{1,16}(?=（[^（）]{2,60}）です。)",
-        r"An? [a-z ]{4,40}(?= \([^()]{2,60}\)\.)",
+        r"An? [A-Za-z ]{4,40}(?= \([^()]{2,60}\)\.)|(?<=[a-z] \()[a-z ]{3,40}(?=\)[,.])",
         r"コメントの(?:多|少な)さ|(?:top|lowest)(?= \d+ %)",
         r"関連して最も|前の週まで|同じ週に",
         r"(?:時期|数値|ライセンス)は [^。＝]{1,60}?(?=＝| です)",
@@ -52,7 +55,7 @@ _FACT = re.compile(
     r"|(?P<unknown>不明|unknown|以前|or earlier|1件もありません|増加中)"
 )
 _QUOTED = re.compile(
-    rf"{_QUOTE}[（(](?:原文引用|quoted from): \[[^\]]{{0,200}}\]\((?P<page>[^()\s]+)\)"
+    rf"{_QUOTE} ?[（(](?:原文引用:|quoted from) \[[^\]]{{0,200}}\]\((?P<page>[^()\s]+)\)"
 )
 
 
@@ -74,9 +77,10 @@ def misquoted(text: str, threads: Mapping[str, Thread]) -> Iterator[Difference]:
     for number, line in enumerate(text.splitlines(), 1):
         for found in _QUOTED.finditer(_plain(line[:LONGEST])):
             held = pages.get(_page(found["page"]))
-            wanted = _squeezed(found["quote"].removesuffix("…"))
+            quote = found["quote"] or found["english"]
+            wanted = _squeezed(quote.removesuffix("…"))
             if held is not None and not any(wanted in one for one in held):
-                yield Difference(number, found["quote"], f"{found['page']} does not say so")
+                yield Difference(number, quote, f"{found['page']} does not say so")
 
 
 def differing(text: str, own: str) -> Iterator[Difference]:

@@ -286,7 +286,14 @@ def labelled() -> None:
     print(f"{'':14}{'AUC':21}  {'precision, across':21}  {'recall, weighted':21}  related tied")
     for name, (scores, made, ties) in methods.items():
         print(f"{name:14}{labelled_row(rows, np.asarray(scores, float), made, ties)}", flush=True)
-    for scores, _, _ in judged.values():
+    same = np.array([row["label"] == "same" for row in rows])
+    across = np.array([row["across"] for row in rows])
+    for scores, made, _ in judged.values():
+        print(
+            f"right merges: {(made & same).sum()} of {made.sum()}, across communities"
+            f" {(made & same & across).sum()} of {(made & across).sum()};"
+            f" recall not weighted {(made & same).sum() / same.sum():.2f}"
+        )
         print_reliability(rows, scores)
 
 
@@ -385,7 +392,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--window", choices=WINDOWS, default="test2020")
     parser.add_argument("--without", nargs="*", default=[], choices=["tfidf", "minilm"])
-    parser.add_argument("--labelled", action="store_true", help="only the pairs read by a person")
+    parser.add_argument("--labelled", action="store_true", help="only the pairs that were read")
     options = parser.parse_args()
     if options.labelled:
         labelled()

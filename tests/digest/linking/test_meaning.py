@@ -21,7 +21,7 @@ NEWS = make_thread(
 )
 TOLD = make_thread(
     "lobsters:2",
-    "GitHub suffers an outage",
+    "GitHub suffers an outage for many users",
     day=0.1,
     url="https://b.example/github-suffers-an-outage",
 )

@@ -26,8 +26,7 @@ _LAST = (1 << 32) - 1  # the last second that the index tells apart
 # share a rare word: cosine, share of the lighter and of the heavier title's weight that rare words
 # in common have, that weight / 10 (at most 2), log(1 + hours).
 _WEIGHTS = (12.2, -1.4, 0.6, 4.0, -1.1)
-# At this sum the log odds are -5: 93 % of the tied pairs and all merged ones are above.
-_LEAST = 4.3
+_LEAST = 3.0
 
 Doubles = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from shiomi.digest.linking.title import ngram_hashes, normal_title, word_hash
 
-__all__ = ["NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
+__all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
 
 WIDTH = 20  # words of a title that are compared, the first ones
-NO_JOIN = -1  # after the last word
+NO_JOIN = -2  # after the last word; unlike the padding of words, so that the two never match
 STEPS = 127  # a vector of length 1 has the length 127 in the arrays
 RARE = 5.0  # inverse document frequency from which a word is rare: 1 title of 150
+INDEXED = 4.3  # from which it finds pairs (candidates.py): 1 title of 75
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -148,7 +149,7 @@ class Encoder:
         weight = self._frequency[key & (len(self._frequency) - 1)].astype(np.float32)
         total = np.bincount(owner, weight, minlength=n).astype(np.float32)
         vector = self._unit_sums(owner, rows, n)
-        once = np.unique(np.stack([owner, key])[:, weight >= RARE], axis=1)
+        once = np.unique(np.stack([owner, key])[:, weight >= INDEXED], axis=1)
         rare = self._frequency[once[1] & (len(self._frequency) - 1)].astype(np.float32)
         return Sketches(once[0], once[1], rare, total, vector)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.digest.linking.encoder import STEPS, WIDTH, Titles
+from shiomi.digest.linking.encoder import NO_JOIN, STEPS, Titles
 
 __all__ = ["FEATURES", "GRID", "pair_features"]
 
@@ -59,8 +59,7 @@ def pair_features(
     order = np.argsort(longest, kind="stable")
     for start in range(0, len(left), _CHUNK):
         chunk = order[start : start + _CHUNK]
-        # One column of padding stays: as the model was trained, it matches the last word's join.
-        width = min(max(int(longest[chunk].max()) + 1, 3), WIDTH)
+        width = max(int(longest[chunk].max()), 3)
         found[chunk] = _features(titles.narrowed(width), left[chunk], right[chunk], seconds[chunk])
     return found
 
@@ -137,7 +136,7 @@ def _matches(
 
 
 def _common(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (a[:, :, None] == b[:, None, :]).any(axis=2) & (a != -1)
+    found: NDArray[np.bool_] = (a[:, :, None] == b[:, None, :]).any(axis=2) & (a != NO_JOIN)
     return found
 
 

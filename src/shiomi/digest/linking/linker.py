@@ -175,16 +175,14 @@ class Linker:
         fresh: NDArray[np.bool_],
         urls: Sequence[str | None],
         communities: Sequence[str],
-        *,
-        least: tuple[float, float] = (RELATED, RELATED),
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
         """The judged ties among threads of which at least one is `fresh`, each pair once.
 
         Yields (i, j, SAME_STORY or RELATED, probability of one story) if the probability of one
-        story, or the one of at least related, reaches `least`.
+        story, or the one of at least related, reaches RELATED.
         """
         left, right = self._near(titles, created, fresh)
-        yield from self.ties(titles, created, urls, communities, left, right, least=least)
+        yield from self.ties(titles, created, urls, communities, left, right)
 
     def ties(
         self,
@@ -194,8 +192,6 @@ class Linker:
         communities: Sequence[str],
         left: Integers,
         right: Integers,
-        *,
-        least: tuple[float, float] = (RELATED, RELATED),
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
         """The judged ties among the pairs (left[k], right[k]) of these threads; see links()."""
         for encoded, one, other, places, features in self._encoded(titles, created, left, right):
@@ -217,7 +213,7 @@ class Linker:
             first, second = ([(titles[k], urls[k]) for k in side] for side in (one, other))
             chances = self._chances(features, of_pages, first, second)
             release = release_of_project(of_pages)
-            for k in np.flatnonzero((chances >= least).any(axis=1)):
+            for k in np.flatnonzero((chances >= RELATED).any(axis=1)):
                 a, b, score = int(one[k]), int(other[k]), float(chances[k, 0])
                 kind = kind_of(titles[a], titles[b], score, release=bool(release[k]))
                 yield a, b, kind, score

@@ -98,6 +98,12 @@ def test_two_threads_of_one_community_count_once() -> None:
     assert reasons(twice) == [f"{thread(101).uid} engagement"]
 
 
+def test_the_counts_of_a_story_are_those_of_its_week() -> None:
+    before, now = thread(101, points=55, back=1), thread(102, points=20, community="lobsters")
+    (item,) = ranked([of(before, now)])
+    assert [name for name in reasons(item) if "engagement" in name] == [f"{now.uid} engagement"]
+
+
 def test_the_reason_gives_counts_rarity_age_and_reference() -> None:
     (item,) = ranked([of(thread(101, points=50))])
     text = item.reasons[0].text

@@ -2,7 +2,7 @@
 
 A story's score is a sum, and each part of it is a Reason that `--explain` prints:
 
-    engagement    the strengths s of its communities' leading threads (engagement.py), the strongest
+    engagement    the strengths s of its communities' leading threads of the week, the strongest
                   first: s1 + 0.3 s2 + 0.09 s3 + ...
     communities   0.15 * log2(n) for n communities
     threads       0.2 * log2(n - 1) for n >= 3 threads of the week, related ones count half
@@ -149,7 +149,9 @@ def _present(story: Story, week: Week) -> list[Thread]:
 
 def _engagement(story: Story, week: Week, engagement: Engagement) -> list[Reason]:
     best: dict[str, tuple[float, str, Standing]] = {}
-    for thread in _present(story, week):
+    present = _present(story, week)
+    of_week = [thread for thread in present if thread.created >= week.start]
+    for thread in of_week or present:  # the week's own counts come first
         standing = engagement.standing(thread)
         key = -standing.strength, thread.uid, standing
         if thread.community not in best or key[:2] < best[thread.community][:2]:

@@ -10,7 +10,9 @@ import pytest
 
 from shiomi.digest.languages import load_language
 from shiomi.digest.settings import WriterConfig
-from shiomi.digest.writing.evidence import Item, ItemKind
+from shiomi.digest.story import Story
+from shiomi.digest.thread import Thread
+from shiomi.digest.writing.evidence import Item, ItemKind, gather
 from shiomi.digest.writing.model import ModelWriter
 from shiomi.digest.writing.translated import (
     REQUESTS,
@@ -178,6 +180,12 @@ def test_the_title_comes_first() -> None:
     first, *rest = candidates(story)
     assert (first.slot, first.text) == ("gloss", story.heading.title)
     assert all(one.slot != "gloss" for one in rest)
+
+
+@pytest.mark.parametrize("title", ["> cat", "$ sudo rm", "日本語の題", "GLM-5 is here!"])
+def test_a_title_that_is_no_sentence_to_translate_is_left_out(title: str) -> None:
+    thread = Thread("lobsters", "x", title, 1, "https://lobste.rs/s/x")
+    assert candidates(gather(Story.of([thread]))) == []
 
 
 DWARFS = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"

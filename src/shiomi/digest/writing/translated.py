@@ -95,12 +95,10 @@ def candidates(evidence: Evidence) -> list[Original]:
     """Return the title, then plain sentences, the most telling first; sources before comments."""
     heading = evidence.heading
     found = [
-        _original("gloss", _tidied(sentences(item.text)[0]), item)
+        _original("gloss", _tidied(sentence), item)
         for item in evidence.titles
-        if item.uid == heading.uid
-        and not item.related
-        and not is_japanese(item.text)
-        and not _IDIOM.search(item.text)
+        for sentence in sentences(item.text)[:1]  # none of "> cat", which looks like a quotation
+        if item.uid == heading.uid and not (is_japanese(sentence) or _IDIOM.search(sentence))
     ][:1]
     plain = [
         replace(item, text="\n\n".join(filter(is_plain, map(_tidied, sentences(item.text)))))

@@ -203,7 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def report() -> None:
     """Print R^2 for each objective and world: mean and least of the seeds."""
-    rows = [row for row in results() if row["seed"] != TUNING_SEED]
+    every = [row for row in results() if row["seed"] != TUNING_SEED]
+    rows = [row for row in every if key(row).seconds == SECONDS]
     print(
         f"{'objective':12s} {'lambda':>6s} {'steps':>7s}  " + "  ".join(f"{w:>15s}" for w in WORLDS)
     )
@@ -223,6 +224,12 @@ def report() -> None:
     if rows:
         linear = {w: [r["r2_observed"] for r in rows if r["world"] == w] for w in WORLDS}
         print("observations", {w: round(statistics.fmean(v), 3) for w, v in linear.items() if v})
+    for method in LAMBDAS:
+        long = [r for r in every if key(r).seconds == LONG and r["method"] == method]
+        if long:
+            mean = statistics.fmean(r["r2"] for r in long)
+            told = ", ".join(f"{r['r2']:.4f} after {r['steps']} steps" for r in long)
+            print(f"{method} for {LONG:g} CPU seconds, gaussian: {mean:.4f} ({told})")
 
 
 if __name__ == "__main__":

@@ -84,11 +84,11 @@ def test_a_link_in_the_library_s_place_is_not_followed(cache: Path, tmp_path: Pa
     assert not kept.is_symlink()
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
-def test_a_folder_that_others_may_write_is_not_used(cache: Path, mode: int) -> None:
+def test_a_folder_that_others_may_write_is_not_used(cache: Path) -> None:
     cache.mkdir(parents=True)
-    cache.chmod(mode)
-    assert cache_folder() is None
+    for mode in (0o770, 0o702, 0o777):
+        cache.chmod(mode)
+        assert cache_folder() is None
     assert works(load(SOURCE))
     assert not list(cache.iterdir())
 

@@ -15,6 +15,7 @@ __all__ = [
     "DECODE_SHRINK",
     "PREFILL_SHRINK",
     "Vector",
+    "after_one_measurement",
     "corrections",
     "fit",
     "fit_phase",
@@ -180,6 +181,22 @@ def corrections(
                 (r, e + shift) for r, e in own if (r.model.name, r.quantisation, r.gpus) == config
             ]
     return factors, rest
+
+
+def after_one_measurement(errors: Sequence[tuple[Row, float]]) -> list[float]:
+    """Return the remaining errors of each held-out GPU after one measurement of an 8B model in
+    Q4_K_M on it."""
+    rest = []
+    for name in dict.fromkeys(gpu_name(row) for row, _ in errors):
+        own = [(r, e) for r, e in errors if r.gpu.name == name and r.gpus == 1]
+        known = [
+            e
+            for r, e in own
+            if r.tokens == 512 and r.quantisation == "Q4_K_M" and "8B" in r.model.name
+        ]
+        if known:
+            rest += [e - known[0] for r, e in own if not (r.tokens == 512 and e == known[0])]
+    return rest
 
 
 def sound(rows: Sequence[Row]) -> list[Row]:

@@ -20,6 +20,7 @@ from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore
 from shiomi.digest.archive.leases import LeaseStore
 from shiomi.digest.config import load_config
+from shiomi.digest.pipeline import link_new
 from shiomi.digest.sources.http import new_client
 from shiomi.digest.thread import Thread
 from shiomi.service.lease import is_gone
@@ -100,6 +101,18 @@ def test_the_digest_is_made_at_its_moment_and_a_missed_one_at_the_next_start(
         assert weeks(path)[-1] == "2020-12-06"  # the weeks without threads have no digest
         assert late.snapshot.digests == 1
         assert (tmp_path / "public" / "2020-12-06.md").read_bytes() == first
+
+
+def test_collected_threads_are_linked_by_the_configured_encoder(
+    tmp_path: Path, threads: list[Thread]
+) -> None:
+    with communities(threads[:4]) as address:
+        path = settings(address, tmp_path, '[link]\nencoder = "minilm"')
+        clock = Time(WEEK.end - 3600)
+        service(path, clock).loop(once=True)
+    with Archive.open(load_config(path).archive) as archive:
+        assert archive.thread(threads[0].uid) is not None
+        assert link_new(archive, load_config(path)).threads == 0
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from shiomi.digest.config import Config
 from shiomi.digest.document import Digest, Origin, Subject, Topic, Trend
 from shiomi.digest.errors import DigestError
 from shiomi.digest.languages import Language, load_language
-from shiomi.digest.linking import Linker, link_pending, stories
+from shiomi.digest.linking import Linker, LinkReport, link_pending, stories
 from shiomi.digest.ranking import (
     Engagement,
     Ranked,
@@ -34,7 +34,7 @@ from shiomi.digest.writing import Background, ModelWriter, write_subject, write_
 from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.titles import NamedThreads
 
-__all__ = ["Progress", "make_digest", "site_files"]
+__all__ = ["Progress", "link_new", "make_digest", "site_files"]
 
 NAMED = 10  # threads with a name of the story that its topic may mention
 _STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
@@ -69,7 +69,7 @@ def make_digest(
     finished = None if again else store.finished(week)
     if finished is not None:
         return finished
-    link_pending(archive, Linker.load(config.link.encoder), progress=progress)
+    link_new(archive, config, progress=progress)
     plan = store.plan(week, as_of)
     window = read_window(archive, week, as_of=plan.as_of, weeks=config.digest.weeks_compared)
     ranked = _rank(archive, store, plan, window)
@@ -82,6 +82,16 @@ def make_digest(
     digest = _Making(archive, config, plan, store, window, language, writer, progress).of(ranked)
     store.finish(digest, explain(ranked, config.digest.topics))
     return digest
+
+
+def link_new(
+    archive: Archive, config: Config, *, progress: Progress = lambda *_: None
+) -> LinkReport:
+    """Link the threads that are not linked yet, by the judge that `config` names.
+
+    Raises LinkingError if its extra is not installed, and ArchiveError.
+    """
+    return link_pending(archive, Linker.load(config.link.encoder), progress=progress)
 
 
 def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:

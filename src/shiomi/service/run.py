@@ -27,8 +27,7 @@ from shiomi.digest.archive.outcomes import OutcomeStore
 from shiomi.digest.config import Config, holds_secret, load_config
 from shiomi.digest.document import Digest
 from shiomi.digest.errors import ConfigError, DigestError
-from shiomi.digest.linking import Linker, link_pending
-from shiomi.digest.pipeline import make_digest, site_files
+from shiomi.digest.pipeline import link_new, make_digest, site_files
 from shiomi.digest.publishing import publish
 from shiomi.digest.sources.articles import fetch_articles
 from shiomi.digest.sources.collect import CollectReport, collect
@@ -141,7 +140,7 @@ class Service:
             with archive.transaction():
                 archive.set_cursor("run: collected", str(slot))
             self._collected = slot
-            link_pending(archive, Linker.load(), progress=self._sign_of_life)
+            link_new(archive, self.config, progress=self._sign_of_life)
 
     def _log(self, report: CollectReport) -> None:
         requests = dict(self.snapshot.requests)

@@ -1,12 +1,13 @@
 """IP addresses: their normal form, their network, and the named ranges that contain them.
 
-An address is its packed bytes, 4 of IPv4 or 16 of IPv6. Three ways to write an IPv4 address inside
-IPv6 come down to the IPv4 address itself, so that no client has two identities: IPv4-mapped
-`::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052), 6to4 `2002::/16` (RFC 3056).
+An address is its packed bytes: 4 for IPv4, 16 for IPv6. An IPv6 address that contains an IPv4
+address is converted to that IPv4 address, so that no client has two identities. Three such forms
+are known: IPv4-mapped `::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052), 6to4
+`2002::/16` (RFC 3056).
 
-A `RangeTable` finds the ranges of an address with one bisection. Ranges nest and overlap (one
-operator's inside a cloud's), so they are first cut into pieces that do not, each piece knowing all
-the ranges it lies in.
+A `RangeTable` finds the ranges of an address with one bisection. Ranges nest and overlap, for
+example if an operator's range lies inside a cloud's. So they are first cut into pieces that do not
+overlap. Each piece has the names of all ranges that contain it.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ _LONGEST = 64  # characters; an IPv6 address with an IPv4 tail and a zone takes 
 def parse_address(text: str) -> bytes | None:
     """Return the packed address written in `text`, or None if it is not an address.
 
-    A zone (`fe80::1%eth0`) is dropped. No port, bracket, blank or short IPv4 (`127.1`) is taken.
+    A zone (`fe80::1%eth0`) is dropped. Ports, brackets, blanks and short IPv4 addresses (`127.1`)
+    are not accepted.
     """
     try:
         if ":" not in text:
@@ -57,7 +59,7 @@ def parse_address(text: str) -> bytes | None:
 
 
 def _plain(packed: bytes) -> bytes:
-    """The IPv4 address a 16-byte address stands for, or the address itself."""
+    """Return the IPv4 address that a 16-byte address contains, or else the address itself."""
     if packed[:12] == _MAPPED or packed[:12] == _NAT64:
         return packed[12:]
     if packed[:2] == _SIX_TO_FOUR:
@@ -73,8 +75,8 @@ def text_of(packed: bytes) -> str:
 def group(packed: bytes) -> bytes:
     """Return the network that is treated as one client group: the /24, or the /48 of IPv6, packed.
 
-    3 bytes or 6: the two families never meet. A /48 is what one IPv6 customer is usually given
-    (RFC 6177), a /24 the smallest IPv4 network that is announced.
+    The result has 3 bytes for IPv4 and 6 for IPv6, so the two families never collide. One IPv6
+    customer usually gets a /48 (RFC 6177). A /24 is the smallest IPv4 network that is announced.
     """
     return packed[:3] if len(packed) == 4 else packed[:6]
 
@@ -85,7 +87,7 @@ def parse_prefix(text: str) -> Prefix:
     Raises
     ------
     ValueError
-        It is not a network, its length is too long, or bits are set after the prefix.
+        The text is not a network, the prefix length is too large, or bits after the prefix are set.
     """
     address, slash, length_text = text.partition("/")
     packed = _packed(address)
@@ -114,7 +116,7 @@ def _packed(text: str) -> bytes:
 
 
 def parse_prefixes(text: str, *, where: str) -> list[Prefix]:
-    """Return the networks of a text with one a line; `#` begins a comment.
+    """Return the networks listed in a text, one network per line; `#` begins a comment.
 
     Raises
     ------
@@ -137,7 +139,7 @@ class RangeTable:
     Parameters
     ----------
     ranges
-        Networks by name ("googlebot", "openai"); they may nest and overlap, within a name too.
+        Networks by name ("googlebot", "openai"). They may nest and overlap, also under one name.
 
     Attributes
     ----------

@@ -3,8 +3,9 @@
     app = GateMiddleware(app)                               # the default policy
     app.add_middleware(GateMiddleware, policy="gate.toml")  # Starlette, FastAPI
 
-Written against the ASGI specification 3.0 alone. Bodies are streamed in both directions. The body
-of a refused request is not read, except a form that the challenge's page keeps.
+It depends only on the ASGI specification 3.0, not on a framework. Bodies are streamed in both
+directions. The body of a refused request is not read, unless it is a form that the challenge's page
+keeps.
 """
 
 from __future__ import annotations
@@ -56,11 +57,11 @@ class GateMiddleware:
     data
         The folder that `shiomi gate update` writes; None: the lists of the package.
     dns
-        Whether crawlers are confirmed by reverse DNS if there is no other proof.
+        Whether to confirm crawlers by reverse DNS if there is no other proof.
     trap_links
-        Whether the trap's link is put at the end of complete HTML documents.
+        Whether to put the trap's link at the end of complete HTML documents.
     gatekeeper
-        All of policy, state and dns at once, made by yourself.
+        A gatekeeper that you made yourself; it replaces `policy`, `state`, `data` and `dns`.
     """
 
     def __init__(
@@ -165,7 +166,7 @@ class GateMiddleware:
 
 
 async def _body(receive: Receive) -> bytes:
-    """The body of a request, as far as a form is kept."""
+    """Return the body of a request, up to the largest size of a form that is kept."""
     body, more = b"", True
     while more and len(body) <= LONGEST:
         message = await receive()
@@ -175,7 +176,8 @@ async def _body(receive: Receive) -> bytes:
 
 
 class _Tarpit:
-    """Sends refusals slowly to a limited number of clients; further clients get theirs at once."""
+    """Sends refusals slowly to a limited number of clients; further clients get the refusal at
+    once."""
 
     def __init__(self, connections: int) -> None:
         self._free = connections
@@ -192,7 +194,7 @@ class _Tarpit:
 
 
 async def send_response(send: Send, response: Response, *, head: bool = False) -> None:
-    """Send an answer of the gate's own; to HEAD without its body."""
+    """Send an answer of the gate; leave out the body if the request is HEAD."""
     headers = _encoded(response.headers)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else response.body})
@@ -280,7 +282,7 @@ async def _one_after_other(send: Send, first: Message, second: Message) -> None:
 
 
 class _Nothing:
-    """Is awaited in place of a message that is kept for later."""
+    """An awaitable that does nothing, returned while a message is held back."""
 
     def __await__(self) -> Generator[Any, None, None]:
         return _ENDED

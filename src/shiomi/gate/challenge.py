@@ -1,13 +1,14 @@
 """The challenge without JavaScript: a small page, and a cookie for clients that continue from it.
 
 A browser follows a `Refresh` *header*. Crawlers follow redirects and `<meta http-equiv=refresh>`,
-but not this header. For browsers that ignore it too (lynx, w3m) there is a button in a form sent by
-POST, which crawlers do not send. The address in the header is good for GET
-alone and is nowhere in the page; the form's is good for POST alone.
+but not this header. Some browsers also ignore it (lynx, w3m). For them the page has a button in a
+form that is sent by POST; crawlers do not send forms. The address in the header is valid only for
+GET and is not in the page. The form's address is valid only for POST.
 
-Both addresses are signed for this client and this page, so they lead to no other site and cannot be
-made up. The page also sets a cookie that only shows that the browser returns cookies. A client
-without it gets a page that explains this, and no endless loop.
+Both addresses are signed for this client and this page, so they cannot be forged and never lead to
+another site. The page also sets a test cookie, which shows only whether the browser returns
+cookies. A client that does not return it gets a page that explains this, so there is no endless
+loop.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ _REFRESH, _BUTTON, _FORM = "refresh", "button", "form"
 def challenge(
     request: Request, policy: Policy, signer: Signer, now: float, *, by_itself: bool = True
 ) -> Response:
-    """Return the challenge page, which the client gets instead of the page it asked for.
+    """Return the challenge page, which the client gets instead of the page that it requested.
 
-    `by_itself`: whether the browser may continue without a press of the button.
+    `by_itself`: whether the browser may continue without pressing the button.
     """
     tries = _tries(request, policy)
     by_itself = by_itself and tries < _MOST_TRIES
@@ -46,7 +47,7 @@ def challenge(
     if by_itself:
         address = _address(policy, signer.token(_REFRESH, request, to, now), to)
         wait = policy.challenge.wait_seconds
-        if policy.challenge.script:  # which continues at once, so this header is for other clients
+        if policy.challenge.script:  # the script continues at once; others use this header
             wait = max(wait, _SCRIPT_SECONDS)
         headers.append(("Refresh", f"{wait}; url={address}"))
     shown = _page(request, policy, signer, to, now, by_itself=by_itself)
@@ -60,7 +61,7 @@ def form_page(
     fields: Sequence[tuple[str, str]],
     now: float,
 ) -> Response:
-    """Return the challenge's page that keeps the fields of a form which the client has sent."""
+    """Return a challenge page that keeps the fields of a form that the client has sent."""
     to = local_address(request, policy)
     language = preferred_language(request.header("accept-language"))
     address = _address(policy, signer.token(_FORM, request, to, now), to)
@@ -85,8 +86,9 @@ def enter(
 ) -> tuple[Response, str]:
     """Return the response to a client that continues from the challenge, and a word for the reason.
 
-    "entered": the cookie, and the way to the page. "no-cookies": a page that says they are needed.
-    "stale": the token is too old, altered or another client's; the page with the button again.
+    "entered": the response sets the cookie and redirects to the page. "no-cookies": a page says
+    that cookies are needed. "stale": the token is too old, altered or another client's, and the
+    client gets the page with the button again.
     """
     token, to, with_form = _parameters(request, policy)
     kind = _REFRESH
@@ -177,7 +179,7 @@ def _address(policy: Policy, token: str, to: str) -> str:
 
 
 def _parameters(request: Request, policy: Policy) -> tuple[str, str, bool]:
-    """The token, its page, which is always on this site, and whether a form goes there."""
+    """Return the token, its page (always on this site), and whether a form is sent there."""
     try:
         pairs = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=8))
     except ValueError:  # more fields

@@ -1,9 +1,9 @@
 """Find the client's address behind trusted proxies.
 
-Only what a trusted proxy wrote is believed. The chain of addresses (X-Forwarded-For, or Forwarded
-of RFC 7239, section 4) is read from its end, which the nearest proxy wrote; the first address that
-does not belong to a trusted proxy is the client. The client itself could have written everything
-before it.
+The gate believes only what a trusted proxy wrote. It reads the chain of addresses (X-Forwarded-For,
+or Forwarded of RFC 7239, section 4) from the end, because the nearest proxy wrote the last entry.
+The first address that does not belong to a trusted proxy is the client's. The client itself could
+have written everything before that address.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TrustedProxies:
     Parameters
     ----------
     trusted
-        Addresses and networks; "unix" for connections by a Unix socket.
+        Addresses and networks; "unix" trusts connections through a Unix socket.
     header
         One of HEADERS. The proxy must set it or append to it on every request.
 
@@ -68,7 +68,8 @@ class TrustedProxies:
         self._clients: dict[tuple[str | None, bytes], bytes] = {}  # clients behind them
 
     def trusts(self, peer: str | None) -> bool:
-        """Whether the other end of the connection is a trusted proxy; None is a Unix socket."""
+        """Return whether the other end of the connection is a trusted proxy; None is a Unix
+        socket."""
         if not self.any:
             return False
         trusted = self._trusted.get(peer)
@@ -81,7 +82,7 @@ class TrustedProxies:
         """Return the client's packed address, or UNKNOWN if the proxy's header holds no valid
         address.
 
-        `peer` is the other end of the connection; without the header it is the client itself.
+        `peer` is the other end of the connection. If the header is missing, `peer` is the client.
         """
         address = UNKNOWN
         if peer:
@@ -101,7 +102,7 @@ class TrustedProxies:
         return known
 
     def _last_hop(self, address: bytes, text: str) -> bytes:
-        """The client's address by the header's text, which the trusted proxy at `address` sent."""
+        """Return the client's address from the text that the trusted proxy at `address` sent."""
         if self.header not in _CHAINS:
             return parse_address(text.strip()) or UNKNOWN
         client = address
@@ -127,7 +128,8 @@ def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
 def client_address(
     peer: str | None, headers: Mapping[bytes, bytes], proxies: TrustedProxies
 ) -> bytes:
-    """Return the packed address of the client behind `peer`; UNKNOWN where it cannot be known."""
+    """Return the packed address of the client behind `peer`, or UNKNOWN if it cannot be
+    determined."""
     return proxies.client(peer, headers)
 
 

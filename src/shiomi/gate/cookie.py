@@ -4,18 +4,18 @@
     token   issued "." home "." mac            a link of the gate's own, for one client and page
 
 `issued` is Unix seconds in hexadecimal. `tag` is random, so two people never share a cookie or its
-ban. `mac` is keyed BLAKE2b (RFC 7693) over the kind, everything before it, the
-User-Agent, and the page a token leads to. `home` is a keyed hash of the network (/24 or /48) the
+ban. `mac` is a keyed BLAKE2b hash (RFC 7693) over the kind, the fields before it, the User-Agent,
+and the page that a token leads to. `home` is a keyed hash of the network (/24 or /48) that the
 client came from.
 
-A browser changes its network: it alternates between IPv4 and IPv6, or it is a telephone in a train.
-So a cookie is also valid away from its home network, but only in a few networks. The state counts
-them (`Elsewhere`). A copy of a cookie that is given to many machines is soon refused.
+A browser's network changes, for example between IPv4 and IPv6, or on a telephone in a train. So a
+cookie is also valid away from its home network, but only in a few networks. The state counts them
+(`Elsewhere`). A copy of a cookie that is given to many machines is soon refused.
 
 Nothing is stored when a token is made: 20 first requests at the same time get 20 valid tokens.
 
-The clocks of several machines may differ by up to SKEW: a cookie from up to an hour ahead is
-accepted, and a cookie is accepted until an hour after its end.
+The clocks of several machines may differ by up to SKEW: a cookie that was issued up to an hour in
+the future is accepted, and so is a cookie that expired up to an hour ago.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _TAG_BYTES = 6
 _LONGEST = 8 + 1 + 8 + 1 + 8 + 1 + 20
 _MOST = 4  # cookies of the gate's name that are read in one request
 
-_MOVES = 8  # networks besides its home where a cookie is valid at once, and
+_MOVES = 8  # other networks than its home where a cookie is valid at once, and
 _MOVE_SECONDS = 3600.0  # seconds after which one more network is allowed
 
 
@@ -56,12 +56,11 @@ class Passed(NamedTuple):
 
 
 class Elsewhere:
-    """Counts in a state the networks where one cookie, or one token, is used away from its home.
+    """Counts, in a state, the networks away from home in which one cookie or token is used.
 
-    The first use in a network takes a token from a bucket of the cookie. A use in a known network
-    takes no token. One call consumes both tokens. The network's bucket needs longer for a token
-    than
-    the cookie's bucket, so the wait shows which of them refused.
+    The first use in a network takes a token from the cookie's bucket; later uses in that network
+    take none. One call takes a token from the cookie's bucket and from the network's bucket. The
+    network's bucket refills more slowly, so the wait shows which of the two refused.
     """
 
     def __init__(self, secret: bytes, value: bytes, address: bytes, seconds: float) -> None:
@@ -73,7 +72,7 @@ class Elsewhere:
         )
 
     def admits(self, take: Callable[[tuple[Charge, ...], float], float], now: float) -> bool:
-        """Return whether the cookie may be used here; `take` is the state's."""
+        """Return whether the cookie may be used here; `take` is the method of the state."""
         wait = take(self._charges, now)
         return wait == 0.0 or wait > _MOVE_SECONDS
 
@@ -84,10 +83,10 @@ class Signer:
     Parameters
     ----------
     keys
-        The first key signs, all are accepted. To change keys, put the new one first and keep the
-        old one for as long as cookies are good.
+        The first key signs; signatures by any of the keys are accepted. To change keys, put the new
+        key first and keep the old key until its last cookie has expired.
     draw
-        Returns so many random bytes.
+        Returns the given number of random bytes.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class Signer:
         return f"{issued}.{tag}.{home}.{_mac(self._keys[0], 'cookie', issued, request, tag, home)}"
 
     def good(self, request: Request, value: bytes) -> Passed | None:
-        """Return when and where the cookie is good; None if it was not given to this client."""
+        """Return when and where the cookie is valid; None if it was not given to this client."""
         if len(value) > _LONGEST or not value.isascii():
             return None
         issued, tag, home, mac = _split(value.decode("ascii"), 4)
@@ -125,9 +124,10 @@ class Signer:
     def leads(
         self, kind: str, request: Request, token: str, page: str, now: float, seconds: float
     ) -> Literal["home", "away", ""]:
-        """Return where the token is used: in the network it was given in, or "away" from it.
+        """Return where the token is used: in the network in which it was given, or "away" from it.
 
-        "" if it was not given to this client for `page`, not as `kind`, or too long ago.
+        The result is "" if the token was not given to this client for `page` and `kind`, or is too
+        old.
         """
         issued, home, mac = _split(token, 3)
         time = _time(issued)
@@ -141,7 +141,7 @@ class Signer:
     def _signer(
         self, mac: str, kind: str, issued: str, request: Request, what: str, home: str
     ) -> bytes | None:
-        """The key that signed, or None."""
+        """Return the key that made the signature, or None."""
         if not mac.isascii() or not home.isascii():
             return None
         for one in self._keys:
@@ -165,7 +165,7 @@ def find_cookies(header: bytes, name: bytes) -> list[bytes]:
 
 
 def _split(text: str, parts: int) -> list[str]:
-    """The parts between dots, all empty if there are more or fewer."""
+    """Return the parts between dots; all are empty if there are more or fewer than `parts`."""
     found = text.split(".")
     return found if len(found) == parts else [""] * parts
 

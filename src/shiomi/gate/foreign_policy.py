@@ -1,9 +1,9 @@
 """Read the policy of Anubis or go-away, and write the parts that a policy of the gate can express.
 
-Both are YAML. Rules on paths and on addresses are carried over. Rules on User-Agents are not: the
-gate has its own lists, and a rule that refuses only clients that the default policy refuses needs
-nothing. Everything else is listed as not carried over: weights, thresholds, countries, networks by
-number (ASN), expressions on other headers, the choice of challenge, storage.
+Both are YAML. Rules on paths and on addresses are carried over. Rules on User-Agents are not,
+because the gate has its own lists. A rule that refuses only clients that the default policy also
+refuses is not needed. Everything else is reported as not carried over: weights, thresholds,
+countries, networks by number (ASN), expressions on other headers, the choice of challenge, storage.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shiomi.gate.policy import Action, Policy, default_policy_text, parse_policy
 
 __all__ = ["Imported", "import_policy"]
 
-_COVERED = (  # beginnings of what Anubis brings along, and the gate's default policy does too
+_COVERED = (  # prefixes of Anubis's own rules that the gate's default policy also has
     "(data)/bots/ai-", "(data)/bots/_deny-pathological", "(data)/meta/ai-block-",
     "(data)/crawlers/", "(data)/common/keep-internet-working", "(data)/clients/",
 )  # fmt: skip
@@ -46,8 +46,8 @@ class Imported:
     text
         The default policy and the rules that were carried over, as TOML.
     carried, covered, missing
-        Names of the rules that were written, that the default policy holds already, and that could
-        not be carried over, the last with the reason.
+        Names of three groups of rules: those that were written, those that the default policy
+        already contains, and those that could not be carried over, each with the reason.
     """
 
     text: str = ""
@@ -94,7 +94,8 @@ def import_policy(kind: str, path: Path, tables: Tables) -> Imported:
 
 
 class _Writer:
-    """Writes rules as TOML, one after the other, as the first that matches counts in both."""
+    """Writes rules as TOML in their order, because in both formats the first matching rule
+    counts."""
 
     def __init__(self, tables: Tables) -> None:
         self.lines: list[str] = []
@@ -239,7 +240,8 @@ class _Writer:
         return self._miss(name, f"User-Agents: {regex[:80]}")
 
     def _ruling(self, agent: str) -> Action | None:
-        """The default policy's action for a client of this name; None if it is not in a list."""
+        """Return the default policy's action for a client of this name; None if no list has the
+        name."""
         client = self._tables.agents.client(f"{agent}/1.0")
         if client.name.startswith("unnamed") or not client.name:
             return None
@@ -250,9 +252,10 @@ _PROGRAMS = 'budget = "programs"'
 
 
 def globs(regex: str) -> list[str] | None:
-    """Return the patterns that match as a regular expression on paths does; None if none can.
+    """Return path patterns that match the same as a regular expression; None if that is impossible.
 
-    Known are literals, escapes, `.*`, `.+`, a group of literals and `?` after one of them.
+    The expression may consist of literals, escapes, `.*`, `.+`, groups of literals, and `?` after
+    one of these.
     """
     anchored, ended = regex.startswith("^"), regex.endswith("$") and not regex.endswith("\\$")
     body = regex[anchored : len(regex) - ended]
@@ -271,7 +274,8 @@ def globs(regex: str) -> list[str] | None:
 
 
 def _parts(body: str) -> Iterator[list[str] | None]:
-    """The alternatives at each place of an expression; None stands for an unknown place."""
+    """Yield the alternatives at each place of an expression; None for a place that is not
+    understood."""
     at = 0
     while at < len(body):
         if body.startswith((".*", ".+"), at):

@@ -1,7 +1,8 @@
-"""Gatekeeper: a policy with its clock, state, DNS resolver and metrics. All adapters have one.
+"""Gatekeeper: a policy with its clock, state, DNS resolver and metrics. Every adapter uses one.
 
-`decide` is pure. The gatekeeper adds the clock, the state, the proof of identities and the counts.
-If one of these fails, the policy's `on_failure` decides; the client never gets a server error.
+`decide` is a pure function. The gatekeeper adds the clock, the state, the proofs of identity and
+the counts. If one of these fails, the policy's `on_failure` decides; the client never gets a server
+error.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ Confirm = Callable[[bytes, Sequence[str]], bool | None]
 
 _log = logging.getLogger(__name__)
 
-_THREADS = 16  # that ask a state over the network
-_REMEMBERED = 4096  # pages whose trap link is kept, of up to
-_LONGEST_REMEMBERED = 400  # characters of path and Accept-Language
-# Requests that wait for such a thread; further ones are answered as if the state had failed.
+_THREADS = 16  # threads that query a state over the network
+_REMEMBERED = 4096  # pages whose trap link is cached
+_LONGEST_REMEMBERED = 400  # characters of path and Accept-Language in that cache
+# The most requests that wait for such a thread; further requests are answered as if the state had
+# failed.
 _WAITING = 1000
 
 _NO_ANSWER = Response(
@@ -65,16 +67,17 @@ class Gatekeeper:
     policy
         A policy, or the path of its file, which is read once; None: the default policy.
     state
-        Where budgets and bans are kept; None: in this process's memory, which is right for a
-        server of one process alone.
+        Where budgets and bans are kept. None: in this process's memory, which is right only for a
+        server of one process.
     tables
-        Whom User-Agents and addresses name; None: the package's lists.
+        The tables that tell which client a User-Agent or an address belongs to; None: the package's
+        lists.
     resolver
-        Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not asked.
+        Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not used.
     metrics
-        Counts that go on; None: from nothing.
+        Existing counts to continue; None: start from zero.
     refusals
-        Gets a line for each refusal.
+        The log that gets a line for each refusal.
     clock
         Unix seconds.
     """
@@ -126,7 +129,8 @@ class Gatekeeper:
         Parameters
         ----------
         state
-            As for `shiomi.gate.asgi.GateMiddleware`; None: what the workers of this site share.
+            As for `shiomi.gate.asgi.GateMiddleware`; None: the state that the workers of this site
+            share.
         data
             The folder that `shiomi gate update` writes.
         """
@@ -140,9 +144,9 @@ class Gatekeeper:
         return cls(policy, state=state, tables=tables, resolver=resolver)
 
     def judge(self, request: Request, *, confirm: Confirm | None = None) -> Decision:
-        """Return the verdict, and wait for state and DNS if needed; never raises an Exception.
+        """Return the verdict; wait for state and DNS if needed. Never raises an Exception.
 
-        `confirm` asks DNS; without it, what only DNS can tell stays unknown.
+        `confirm` queries DNS. Without it, clients that only DNS can prove stay unproven.
         """
         begun = time.perf_counter()
         try:
@@ -158,7 +162,7 @@ class Gatekeeper:
         return decision
 
     def judge_at_once(self, request: Request) -> Decision | None:
-        """Return the verdict; None if that takes waiting, for `judge_fully`.
+        """Return the verdict, or None if it needs waiting; then call `judge_fully`.
 
         Never raises an Exception. In an event loop nearly every request takes this path.
         """
@@ -178,10 +182,11 @@ class Gatekeeper:
         return decision
 
     async def judge_fully(self, request: Request, *, state: State | None = None) -> Decision:
-        """Return the verdict, asking DNS where only that can tell; never raises an Exception.
+        """Return the verdict; query DNS if the client cannot be proven otherwise. Never raises an
+        Exception.
 
-        A state that blocks is asked in a thread. Every wait has a time limit.
-        `state` replaces the gatekeeper's own, for a request that was counted before.
+        A state that blocks is queried in a thread. Every wait has a time limit. `state` replaces
+        the gatekeeper's own state, for a request that was already counted.
         """
         begun = time.perf_counter()
         try:
@@ -201,8 +206,8 @@ class Gatekeeper:
     def trap_link(self, request: Request) -> bytes:
         """Return the trap's link for the page that answers this request, as HTML in ASCII.
 
-        It is signed for the client, and good for a while: see `shiomi.gate.trap`. Empty if the trap
-        is off, or the state cannot be reached.
+        The link is signed for the client and valid for `trap.minutes` (see `shiomi.gate.trap`). It
+        is empty if the trap is off or the state cannot be reached.
         """
         if not self.policy.trap.enabled:
             return b""
@@ -222,7 +227,8 @@ class Gatekeeper:
         return around[0] + token + around[1]
 
     def _link_around(self, request: Request) -> tuple[bytes, bytes]:
-        """Return the link of one page, in one language, before and after the token."""
+        """Return the two parts of a page's link, before and after the token, in the client's
+        language."""
         language = preferred_language(request.header("accept-language"))
         link = trap_link(self.policy, "TOKEN", page_name(request.path), language)
         before, _, after = link.encode("ascii", "xmlcharrefreplace").partition(b"TOKEN")
@@ -237,19 +243,19 @@ class Gatekeeper:
         return kept_form(request, self.policy, signer, body, self._clock())
 
     def robots(self, status: int, body: bytes) -> Response | None:
-        """Return robots.txt with the rules of the site's own, which the application answered.
+        """Return robots.txt merged with the site's own rules, from the application's answer.
 
         None if the gate does not serve robots.txt, or the policy names the site's own file.
         """
         if not self.policy.robots.serve or self.policy.robots.file or status != 200:
             return None
         text = body.decode("utf-8", "replace")
-        if text.lstrip()[:1] == "<":  # a page that says that there is none
+        if text.lstrip()[:1] == "<":  # an HTML page: there is no robots.txt
             return None
         return own_files(self.policy, self._named, text)["/robots.txt"]
 
     def metrics_text(self, others: Sequence[Mapping[str, Any]] = ()) -> str:
-        """Return what was counted, here and by `others` (snapshots), as Prometheus reads it."""
+        """Return the counts of this process and of `others` (snapshots) in Prometheus's format."""
         entries = getattr(self.state, "entries", None)
         held = entries(self._clock()) if entries is not None else None
         return prometheus_text([self.metrics.snapshot(), *others], entries=held)
@@ -311,7 +317,8 @@ class Gatekeeper:
 
 
 def _answered(identity: Identity, confirmed: bool | None) -> Identity:
-    """The identity, with what DNS answered; None: it did not answer."""
+    """Return the identity updated by the answer of DNS; `confirmed` is None if there was no
+    answer."""
     if confirmed is None:
         return identity
     return identity._replace(verified=confirmed, by="dns", pending=())

@@ -1,10 +1,11 @@
 """A form that a browser sent before it had the cookie: the challenge's page keeps it.
 
-The page holds the form's fields. Its button (or its script) sends them to the challenge, which sets
-the cookie and answers 307, so that the browser sends the same form to the page that it was for.
+The page contains the form's fields. Its button or its script sends them to the challenge. The
+challenge sets the cookie and answers 307, so the browser then sends the form to its original
+address.
 
-Only a form of this site's own pages is kept. Another site's form would look like this site's own
-afterwards, and would pass the application's protection against forged requests (CSRF).
+Only a form of this site's own pages is kept. Another site's form would afterwards look like one of
+this site's own forms, and would pass the application's protection against forged requests (CSRF).
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def kept_form(
 
 
 def _from_here(request: Request) -> bool:
-    """Whether a page of this site sent the form, as the browser says."""
+    """Return whether a page of this site sent the form, according to the browser's headers."""
     site = request.headers.get(b"sec-fetch-site")
     if site is not None:
         return site == b"same-origin"

@@ -1,7 +1,7 @@
-"""Metrics: what the gate decided, how long it took, how much it remembers; Prometheus text 0.0.4.
+"""Metrics in Prometheus text format 0.0.4: verdicts, their duration, and the size of the state.
 
-Labels have few values, whatever clients send: verdicts, purposes and reasons are fixed words, and
-the number of client names is limited.
+Clients cannot create new label values: verdicts, purposes and reasons are fixed words, and the
+number of client names is limited.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Metrics:
     def __init__(self) -> None:
         self._verdicts: dict[tuple[str, str, str], int] = {}
         self._clients: dict[tuple[str, str], int] = {}
-        # Decisions that let somebody through are made once and come again: counted by themselves
-        # first, which is quicker than by their words.
+        # A decision that lets a client through is one object that is used again and again. It is
+        # counted by the object's id first, because that is faster than counting by its labels.
         self._again: dict[int, tuple[Decision, list[int]]] = {}
         self._slower = [0] * (len(_BOUNDS) + 1)
         self._seconds = 0.0
 
     def count(self, decision: Decision, seconds: float) -> None:
-        """Count one decision, which took so many seconds."""
+        """Count one decision, and the seconds that it took."""
         self._slower[bisect_left(_BOUNDS, seconds)] += 1
         self._seconds += seconds
         known = self._again.get(id(decision))
@@ -69,15 +69,15 @@ class Metrics:
         }
 
     def save(self, folder: Path) -> None:
-        """Write the snapshot where the other workers find it: a file of this process."""
+        """Write the snapshot into a file of this process in the folder, for the other workers."""
         path = folder / f"{os.getpid()}.json"
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(self.snapshot()), encoding="utf-8")
         fresh.replace(path)
 
     def saved_by_others(self, folder: Path) -> list[dict[str, Any]]:
-        """The snapshots of the other workers, also of workers that ended, so that counts never
-        fall."""
+        """Return the snapshots of the other workers, also of ended ones, so that counts never
+        decrease."""
         found = []
         for path in sorted(folder.glob("*.json")):
             if path.stem != str(os.getpid()):
@@ -91,9 +91,9 @@ class Metrics:
 def prometheus_text(
     snapshots: Iterable[Mapping[str, Any]], *, entries: tuple[int, int] | None = None
 ) -> str:
-    """Return the sum of the snapshots as Prometheus reads it.
+    """Return the sum of the snapshots in Prometheus's format.
 
-    `entries`: how many buckets and bans the state holds; None if it cannot tell.
+    `entries`: the numbers of buckets and bans in the state; None if unknown.
     """
     verdicts: dict[tuple[str, ...], int] = {}
     clients: dict[tuple[str, ...], int] = {}

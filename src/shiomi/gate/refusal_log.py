@@ -6,8 +6,8 @@ A file whose name ends in `.jsonl` or `.json` gets lines of JSON, any other file
      "purpose": "ai-training", "address": "192.0.2.1", "method": "GET", "path": "/a", "agent": "…"}
     2026-11-29T06:28:43Z deny purpose GPTBot ai-training 192.0.2.1 GET "/a" "…"
 
-Several workers may write one file: a line is one write to a file opened for appending. A file that
-was renamed, as logrotate does, is opened again.
+Several workers may write to one file, because each line is a single write in append mode. If the
+file is renamed, as logrotate does, it is opened again.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ REFUSED = (Verdict.DENY, Verdict.TARPIT, Verdict.LIMIT)
 
 _log = logging.getLogger(__name__)
 _LONGEST = 500  # characters of a path or User-Agent
-_LOOK_SECONDS = 5.0  # how often to see whether the file was renamed
+_LOOK_SECONDS = 5.0  # seconds between checks whether the file was renamed
 
 
 class RefusalLog:
-    """Writes the lines to `path`.
+    """Writes one line per refusal to `path`.
 
     Raises
     ------
@@ -52,7 +52,7 @@ class RefusalLog:
             raise GateError(f"{path} cannot be written: {error.strerror}") from error
 
     def write(self, request: Request, decision: Decision, now: float) -> None:
-        """Write the line of one refusal; a full disk costs the line and nothing else."""
+        """Write the line of one refusal; on a full disk only this line is lost."""
         line = self._written(refusal_line(request, decision, now)) + "\n"
         try:
             if now > self._look_at:
@@ -81,14 +81,14 @@ def _as_json(line: dict[str, str]) -> str:
 
 
 def _as_text(line: dict[str, str]) -> str:
-    """The values in one line; those that a client chooses are quoted as in JSON."""
+    """Return the values as one line; values that a client chooses are quoted as in JSON."""
     *words, path, agent = line.values()
     quoted = (json.dumps(text, ensure_ascii=False) for text in (path, agent))
     return " ".join([*(word.replace(" ", "_") or "-" for word in words), *quoted])
 
 
 def refusal_line(request: Request, decision: Decision, now: float) -> dict[str, str]:
-    """Return what a line holds."""
+    """Return the fields of a line."""
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
         "verdict": str(decision.verdict),

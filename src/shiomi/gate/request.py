@@ -1,10 +1,10 @@
-"""Request: what the gate looks at. Built by adapters, read by everything that decides.
+"""Request: the parts of a request that the gate uses. Adapters build it.
 
-The path a policy is matched against is normalised as servers do it: percent-encoding undone once,
-doubled slashes and dot segments resolved (RFC 3986, 5.2.4). Some servers do more: they drop what a
-segment has after ";" (Java servlets), or take "\\" for "/" (Windows); so does this. An application
-may do less, so the path as it sees it is kept too: `decide` lets an odd spelling through only where
-both pass.
+The path that rules match is normalised as servers do it: percent-encoding is undone once, doubled
+slashes are merged and dot segments resolved (RFC 3986, 5.2.4). Some servers do more, and so does
+this module: it drops the part of a segment after ";" (as Java servlets do), and takes "\\" for "/"
+(as Windows does). An application may do less, so the path that it may see is also kept. `decide`
+lets an odd spelling through only if both paths pass.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _SAFE_IN_PATHS = "/:@!$&'()*+,;=-._~"  # RFC 3986, 3.3
 
 
 class Request(NamedTuple):
-    """One request. A tuple, as a frozen dataclass takes a microsecond longer to make."""
+    """One request. It is a tuple because creating a frozen dataclass takes a microsecond longer."""
 
     address: bytes  # the client's address, packed: 4 or 16 bytes, empty if unknown
     method: str  # as sent; methods are case-sensitive (RFC 9110, 9.1)
     path: str  # normalised: what rules are matched against
-    spelling: str  # the path, only decoded once, as an application may see it
+    spelling: str  # the path decoded once and not resolved, as an application may see it
     raw_path: bytes  # as sent, percent-encoded
     query: bytes  # as sent, without "?"
     host: str  # the Host header, or "" (HTTP/1.0)
-    scheme: str  # "http" or "https", as the client's side of any trusted proxy has it
+    scheme: str  # "http" or "https", as the client used it, before any trusted proxy
     user_agent: str  # one character per byte sent
     headers: Mapping[bytes, bytes]  # names in lower case; values of one name joined
 
@@ -41,7 +41,7 @@ class Request(NamedTuple):
 
     @property
     def target(self) -> str:
-        """The path and query as sent: where a client is sent back to."""
+        """Return the path and query as sent, to which a client is redirected."""
         path = self.raw_path.decode("latin-1")
         return f"{path}?{self.query.decode('latin-1')}" if self.query else path
 
@@ -56,18 +56,20 @@ class Request(NamedTuple):
         scheme: str = "http",
         proxies: TrustedProxies = _NO_PROXIES,
     ) -> Request:
-        """Return the request with this target (RFC 9112, 3.2), as one server hands it to another.
+        """Return the request with this target (RFC 9112, 3.2), in the form that one server sends to
+        another.
 
         Parameters
         ----------
         target
-            As sent: "/path?query", "http://host/path" or "*"; a str is sent as UTF-8.
+            The target as sent: "/path?query", "http://host/path" or "*"; a str is encoded as UTF-8.
         peer
             The address at the other end of the connection; None: a Unix socket, or not known.
         headers
-            Names in any case; a header sent twice is given twice; characters are bytes (latin-1).
+            Names in upper or lower case; a header that was sent twice is given twice. Each
+            character is one byte (latin-1).
         proxies
-            Whose word on the client's address and scheme counts.
+            The proxies that are trusted to give the client's address and scheme.
         """
         sent = target if isinstance(target, bytes) else target.encode("utf-8", "surrogatepass")
         merged = merge_headers(
@@ -86,7 +88,7 @@ class Request(NamedTuple):
         scheme: str,
         proxies: TrustedProxies,
     ) -> Request:
-        """Return the request, as `make` does, from headers that are merged already."""
+        """Return the request as `make` does, from headers that are already merged."""
         raw_path, _, query = _origin_form(target).partition(b"?")
         spelling = unquote_to_bytes(raw_path).decode("utf-8", "replace")
         return cls(
@@ -107,7 +109,7 @@ class Request(NamedTuple):
         """Return the request of an ASGI scope of type "http" or "websocket"."""
         pairs = scope["headers"]
         headers: Mapping[bytes, bytes] = dict(pairs)
-        # Duplicates, and servers that leave names as sent, take the way with a merge.
+        # Merge headers if a name occurs twice, or if the names may not be in lower case.
         if len(headers) != len(pairs) or b"user-agent" not in headers:
             headers = merge_headers(pairs)
         client = scope.get("client")
@@ -176,8 +178,9 @@ class Request(NamedTuple):
 def normalise(path: str) -> str:
     """Return a decoded path, resolved as far as any server does.
 
-    Doubled slashes are merged and dot segments resolved, parameters of segments (";") dropped, and
-    backslashes are slashes. Begins with "/", except for the "*" of `OPTIONS *`. Case is kept.
+    Doubled slashes are merged, dot segments resolved, parameters of segments (";") dropped, and
+    backslashes replaced by slashes. The result begins with "/", except for the "*" of `OPTIONS *`.
+    Case is kept.
     """
     if (
         (  # most paths need no change
@@ -220,12 +223,12 @@ def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def _sent(text: str) -> bytes:
-    """The bytes that WSGI hands over as latin-1."""
+    """Return the bytes of a text that WSGI passes as latin-1."""
     return text.encode("latin-1", "replace")
 
 
 def _origin_form(target: bytes) -> bytes:
-    """The path and query of a request target in any of its forms (RFC 9112, 3.2)."""
+    """Return the path and query of a request target in any of its forms (RFC 9112, 3.2)."""
     target = target.partition(b"#")[0]
     if target[:1] != b"/" and b"://" in target.partition(b"?")[0]:
         rest = target.partition(b"://")[2]

@@ -1,4 +1,4 @@
-"""Response: what is sent in place of the site's own answer."""
+"""Response: the answer that the gate sends instead of the site's own."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["Response", "respond"]
 
 
 class Response(NamedTuple):
-    """An answer; for HEAD it is sent without the body."""
+    """An answer of the gate; for HEAD it is sent without the body."""
 
     status: int
-    headers: tuple[tuple[str, str], ...]  # ASCII; Content-Length included, names may come again
+    headers: tuple[tuple[str, str], ...]  # ASCII, with Content-Length; names may be repeated
     body: bytes
     seconds: float = 0.0  # a tarpit: the time over which the body may be spread
 

@@ -1,19 +1,20 @@
 """The trap: a link on every page that robots follow and people do not.
 
-The link says that it is for robots, and robots.txt forbids it. It is out of sight and out of the
-order of the Tab key twice over: by `hidden`, for sites whose Content-Security-Policy forbids styles
-in elements, and by a style, for sites whose style sheet shows all links. Its first page is a
-warning. A visit counts only if a client comes to several of these pages, as a robot does that
-follows all links. The warning has a second link, labelled as one that blocks the client. A visit to
-that link counts at once. A client that is caught loses every cookie it has earned
+The link says that it is for robots, and robots.txt forbids it. It is invisible and not reachable by
+the Tab key, in two ways: `hidden` works if the site's Content-Security-Policy forbids inline
+styles, and an inline style works if the site's style sheet shows all links. The first page behind
+the link is a warning. A client is caught only if it visits several of these pages, as a robot does
+that follows all links. The warning has a second link, which says that it blocks the client; one
+visit to that link is enough. A client that is caught loses every cookie that it has
 (`shiomi.gate.decision`).
 
 Nobody can lead others into the trap:
 
-- The address of a page is signed for the client that was shown it, and is good for `trap.minutes`.
+- The address of a trap page is signed for the client that got the link, and is valid for
+  `trap.minutes`.
 - A visit that another site started never counts (`Sec-Fetch-Site`), nor does a prefetch.
-- An image, a frame or a script is not a visit (`Sec-Fetch-Dest`).
-- A client that is challenged is counted only with its cookie.
+- A request for an image, a frame or a script does not count as a visit (`Sec-Fetch-Dest`).
+- Visits of a client that needs the cookie count only if it has the cookie.
 """
 
 from __future__ import annotations
@@ -42,15 +43,15 @@ _PREFETCH = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
 
 
 def trap_token(request: Request, signer: Signer, now: float) -> str:
-    """Return what signs the trap's links for the client of this request."""
+    """Return the token that signs the trap's links for the client of this request."""
     return signer.token(_PAGES, request, "", now - now % TOKEN_SECONDS)
 
 
 def page_name(page: str) -> str:
-    """Return the name of a page in its trap link.
+    """Return the part of a trap link that names the page which contains it.
 
-    Each page's link leads to another address, so a robot that fetches no address twice still comes
-    to several.
+    Each page's link leads to another address, so a robot that never fetches an address twice still
+    visits several trap pages.
     """
     return blake2b(page.encode("utf-8", "replace"), digest_size=4).hexdigest()
 
@@ -61,9 +62,9 @@ def trap_link(policy: Policy, token: str, name: str, language: str = "en") -> st
     Parameters
     ----------
     token
-        What `trap_token` returns for the client that gets the page.
+        The result of `trap_token` for the client that gets the page.
     name
-        What `page_name` returns for the page.
+        The result of `page_name` for the page.
     """
     href = f"{policy.challenge.path}{_FOLDER}{name}.{token}/"
     label = escape(text(language, "trap_link"))
@@ -74,12 +75,12 @@ def trap_link(policy: Policy, token: str, name: str, language: str = "en") -> st
 
 
 def in_trap(policy: Policy, path: str) -> bool:
-    """Return whether a path is in the trap: one of its pages, or a guess at one."""
+    """Return whether a path is in the trap, with or without a valid signature."""
     return policy.trap.enabled and path.startswith(policy.challenge.path + _FOLDER)
 
 
 def deeper(request: Request, signer: Signer, now: float) -> str:
-    """Return the address of the second page, from a request for the first: for this client only."""
+    """Return the address of the second page for the client of this request for the first page."""
     page = _first_page(request)
     return f"{quote(page)}/{_DEEPER}?t={signer.token(_MORE, request, page, now)}"
 
@@ -89,9 +90,9 @@ def caught(
 ) -> bool:
     """Count a visit to the trap; return whether it identifies a robot.
 
-    `client` is a key of the cookie, else of the address and User-Agent: visits of several people
-    behind one address do not add up. The same page again within the time counts once, as a person
-    may reload it.
+    `client` is a key of the cookie, or without a cookie of the address and User-Agent, so that
+    visits of several people behind one address do not add up. Repeated visits to one page count
+    once, because a person may reload it.
     """
     if _led_here(request):
         return False
@@ -118,7 +119,7 @@ def _first_page(request: Request) -> str:
 
 
 def _led_here(request: Request) -> bool:
-    """Whether another site or a prefetcher caused this request."""
+    """Return whether another site or a prefetcher caused this request."""
     headers = request.headers
     if headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
         return True

@@ -1,12 +1,12 @@
-"""The trap's link, put into pages on their way out: at the end of complete HTML documents only.
+"""Put the trap's link into outgoing pages: at the end of complete HTML documents only.
 
 The link goes before the last `</body>` of a page, if the page begins as a document (`<!doctype
 html>` or `<html>`) and ends with that tag. It is never put into a fragment, an attachment, a
-compressed answer, or a part of one.
+compressed answer or a partial answer.
 
-Of a page that comes in chunks only a closing `</body></html>` is held back until the next chunk
-shows whether the page ends there. A page with an announced length in several chunks stays as it is,
-since its length was promised before its end is known.
+If a page comes in chunks, a closing `</body></html>` is held back until the next chunk shows
+whether the page ends there. A page that comes in several chunks with a Content-Length is left
+unchanged, because its length is announced before its end is known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BEGIN = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*(?:<!--[^>]*-->\s*)*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE
 )
 _END = re.compile(rb"</body\s*>\s*(?:</html\s*>\s*)?(?:<!--[^>]*-->\s*)*\Z", re.IGNORECASE)
-_BEGINS = (b"<!doctype html", b"<!DOCTYPE html", b"<html>")  # as most pages do
+_BEGINS = (b"<!doctype html", b"<!DOCTYPE html", b"<html>")  # as most pages begin
 _ENDS = (b"</html>", b"")
 _TAIL = 512  # bytes of a page in which its end is looked for
 _WHOLE_PAGES = (b"document", b"iframe", b"frame")  # Sec-Fetch-Dest
@@ -35,7 +35,7 @@ _PARTIAL = frozenset(
 
 
 class TrapLink:
-    """The link on its way into one answer.
+    """Puts the link into one answer.
 
     `make(request)` returns the link; it is called only if the answer gets one.
     """
@@ -47,11 +47,11 @@ class TrapLink:
         self._request = request
         self._headers: Headers = []
         self._length_at = self._etag_at = -1
-        self._held: bytes | None = None  # the end of a page in chunks, perhaps; None: not looking
+        self._held: bytes | None = None  # possible end of a chunked page; None: not looking for it
 
     @staticmethod
     def wanted(request: Request) -> bool:
-        """Return whether the request is for a whole page, and not for a part that a script adds."""
+        """Return whether the request is for a whole page, not for a part that a script inserts."""
         if request.method != "GET":
             return False
         headers = request.headers
@@ -62,7 +62,7 @@ class TrapLink:
 
     @staticmethod
     def head(status: int, headers: Headers) -> Headers:
-        """Return the headers of an answer to HEAD, which leaves out the page's length."""
+        """Return the headers of an answer to HEAD, without the page's length."""
         places = _places(status, headers)
         if places is None:
             return headers
@@ -72,7 +72,7 @@ class TrapLink:
     def start(self, status: int, headers: Headers) -> bool:
         """Keep the headers of an answer and return True if it may get the link.
 
-        It must be HTML, neither packed, nor an attachment, nor a part.
+        The answer must be HTML, and not compressed, an attachment or partial.
         """
         places = _places(status, headers)
         if places is None:
@@ -82,7 +82,7 @@ class TrapLink:
         return True
 
     def first(self, chunk: bytes, *, last: bool) -> tuple[Headers, bytes]:
-        """Return the headers and the first chunk, with the link if it is due."""
+        """Return the headers and the first chunk, with the link if it belongs there."""
         headers, at = self._headers, self._length_at
         if not (chunk.startswith(_BEGINS) or _BEGIN.match(chunk)):
             return headers, chunk
@@ -113,7 +113,7 @@ class TrapLink:
         return data[:at]
 
     def _placed(self, page: bytes) -> bytes:
-        at = page.rfind(b"</body>", -32)  # most pages end like this: ten times faster
+        at = page.rfind(b"</body>", -32)  # ten times faster; most pages end like this
         if at < 0 or page[at + 7 :].strip() not in _ENDS:
             end = _END.search(page, max(0, len(page) - _TAIL))
             if end is None:
@@ -129,8 +129,8 @@ def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 
 def _places(status: int, headers: Headers) -> tuple[int, int] | None:
-    """The indices of the length and the ETag in the headers, -1 if missing; None: no link goes
-    there."""
+    """Return the indices of the length and the ETag in the headers (-1 if missing), or None if the
+    page gets no link."""
     if status not in (200, 404):
         return None
     html, length_at, etag_at = False, -1, -1
@@ -150,7 +150,8 @@ def _places(status: int, headers: Headers) -> tuple[int, int] | None:
 
 
 def _weak(headers: Headers, etag_at: int) -> Headers:
-    """A copy of the headers for a page that differs from the site's own: its ETag is weak."""
+    """Return a copy of the headers with a weak ETag, because the page differs from the site's
+    own."""
     copy = list(headers)
     if etag_at >= 0 and copy[etag_at][1].startswith(b'"'):
         name, value = copy[etag_at]

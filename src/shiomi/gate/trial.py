@@ -1,4 +1,4 @@
-"""A trial: show step by step what a policy does to one request, before it is in use."""
+"""A trial: show step by step what a policy does to one request, before the policy is in use."""
 
 from __future__ import annotations
 
@@ -55,14 +55,15 @@ def trial(
     proven: bool | None = None,
     passed: bool = False,
 ) -> Trial:
-    """Return what happens to a request for `url`, to a gate that has seen none before.
+    """Return what happens to a request for `url` at a gate that has seen no other request.
 
     Parameters
     ----------
     proven
-        Take the client's word for proven, or for disproven; None: see by its address.
+        True or False: assume that the client's claim is proven or disproven. None: check its
+        address.
     passed
-        The client has passed the challenge before, and sends the cookie.
+        Whether the client has passed the challenge before and sends the cookie.
 
     Raises
     ------
@@ -102,8 +103,7 @@ def trial(
 
 
 def user_agent_of(name: str, tables: Tables) -> str:
-    """Return a User-Agent for "browser", for the name of a known client, or else the text
-    itself."""
+    """Return a User-Agent for "browser" or for the name of a known client; else the text itself."""
     if name.lower() == "browser":
         return BROWSER
     known = {pattern.client.name.lower(): pattern.client for pattern in tables.agents.patterns}
@@ -117,7 +117,7 @@ def user_agent_of(name: str, tables: Tables) -> str:
 
 
 def _split(url: str) -> tuple[str, str, str]:
-    """The scheme, host and target of a URL or of a path alone."""
+    """Return the scheme, host and target of a URL or of a path."""
     if url.startswith("/"):
         return "http", "localhost", url
     try:

@@ -3,10 +3,10 @@
     application = GateMiddleware(application)               # the default policy
     app.wsgi_app = GateMiddleware(app.wsgi_app, "gate.toml")  # Flask
 
-Written against PEP 3333 alone. Bodies are streamed in both directions.
+It depends only on PEP 3333, not on a framework. Bodies are streamed in both directions.
 
-In WSGI's header names, "-" and "_" are the same. A server behind a proxy has to
-drop names with "_" (nginx and gunicorn do), or a client can overwrite the headers of the proxy.
+WSGI does not distinguish "-" and "_" in header names. So a server behind a proxy must drop names
+with "_" (nginx and gunicorn do), or a client could overwrite the headers of the proxy.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _Write = Callable[[bytes], object]
 
 
 class GateMiddleware:
-    """A WSGI application behind the gate; parameters as of `shiomi.gate.asgi.GateMiddleware`.
+    """A WSGI application behind the gate; same parameters as `shiomi.gate.asgi.GateMiddleware`.
 
-    A policy's tarpit is a plain refusal here: slowness would hold a worker.
+    A policy's tarpit is a plain refusal here, because a slow answer would block a worker.
     """
 
     def __init__(
@@ -122,9 +122,9 @@ class GateMiddleware:
 
 
 class _Passing:
-    """One answer of the application on its way out, with the trap's link if that belongs in it.
+    """One answer of the application, with the trap's link if it belongs there.
 
-    The server's `start_response` is called when the first chunk shows whether it does.
+    The server's `start_response` is called when the first chunk shows whether it belongs there.
     """
 
     def __init__(self, start_response: StartResponse, added: _Headers, link: TrapLink) -> None:
@@ -149,7 +149,7 @@ class _Passing:
                 if self._held is not None and not chunk:
                     continue
                 yield self._passed(chunk)
-            if self._held is not None:  # a page without a byte
+            if self._held is not None:  # an empty page
                 self._begun(b"")
             if self._placing:
                 yield self._link.next(b"", last=True)
@@ -172,7 +172,7 @@ class _Passing:
         return chunk
 
     def _write(self, chunk: bytes) -> None:
-        """Stand in for the `write` of an old application: its pages stay as they are."""
+        """Stand in for the `write` callable of old applications; their pages stay unchanged."""
         assert self._held is not None
         (status, headers, exc_info), self._held = self._held, None
         self._start_response(status, [*headers, *self._added], exc_info)(chunk)
@@ -194,7 +194,7 @@ class _DnsThread:
         self._resolver: ReverseDns | None = None
 
     def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
-        """Return what DNS says within a few seconds; None: nothing."""
+        """Return the answer of DNS, or None if there is none within a few seconds."""
         loop, resolver = self._running()
         asked = asyncio.run_coroutine_threadsafe(resolver.confirm(address, suffixes), loop)
         try:
@@ -227,7 +227,7 @@ def _text(headers: Sequence[tuple[bytes, bytes]]) -> _Headers:
 
 
 def _drained(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Run the application to its end, and send nothing of what it returns."""
+    """Run the application to its end and discard its output."""
     try:
         for _ in chunks:
             yield b""

@@ -1,8 +1,8 @@
 """again(): the verdict on a client that passed before, from the cached facts about it.
 
-Its identity and the policy's ruling do not change between two requests with the same address,
-User-Agent and cookies, so they are kept with the client. Its ban, the end of its cookie and its
-budgets are asked for each time. `decide` judges all other clients.
+A client's identity and the policy's ruling do not change between two requests with the same
+address, User-Agent and cookies, so both are cached. Bans, the expiry of the cookie and budgets are
+checked on every request. All other clients are judged by `decide`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["again", "remember"]
 
 
 def again(request: Request, prepared: PreparedPolicy, state: State, now: float) -> Decision | None:
-    """Return the verdict that lets the client through once more; None: ask `decide`.
+    """Return a verdict that lets the client through again, or None if `decide` must be asked.
 
     Takes its tokens only if it returns a verdict.
 

@@ -1,22 +1,24 @@
 """decide(): the verdict on one request. A pure function: only the given state does I/O.
 
-The order, first that applies:
+The first step that applies decides:
 
  1. `/robots.txt` and `/.well-known/` are served to everybody.
- 2. A cookie that the trap has revoked is refused, and a client (its address and User-Agent); but a
-    browser that shares both with the banned one has to press the challenge's button, no more.
- 3. The gate's own pages: the way out of the challenge, the trap.
- 4. The action: the first path rule that says one; else the purpose's, as far as the client could be
-    proven to be who it says it is. A claim that failed lets through no more than no claim would.
-    A `[[network]]` may narrow it, or allow it if no path rule has an action.
- 5. Deny and tarpit refuse; allow lets through.
- 6. Budgets: of clients with the cookie, or who need none, the purpose's or the path's; of those who
-    would be challenged, the strangers'.
- 7. Challenge: the page, where the cookie is missing. If the strangers' budget is used up it has the
- button only, so that no client is shut out by others at the same address.
+ 2. A cookie that the trap has revoked is refused. So is a banned client, which is identified by
+    address and User-Agent. But a browser that shares both with a banned client may be another
+    person's, so it only has to press the challenge's button.
+ 3. The gate answers its own pages: the address that the challenge leads to, and the trap.
+ 4. The action comes from the first path rule that has one. Otherwise it comes from the client's
+    purpose, and depends on whether the client's claim is proven. A client whose claim failed gets
+    no more than a client without a claim. A `[[network]]` may make the action stricter, or allow
+    the client if no path rule has an action.
+ 5. The actions deny and tarpit refuse the request; allow lets it through.
+ 6. The budget is checked. For clients that have the cookie or need none, it is the budget of the
+    purpose or path. For clients that would be challenged, it is the strangers' budget.
+ 7. A client without the required cookie gets the challenge's page. If the strangers' budget is used
+    up, the page has only the button, so that no client is shut out by others at the same address.
 
-A path spelled oddly (`//x`, `/a/..%2fb`) may be another page to the application than to a server
-before it: both are asked for, and the narrower answer counts.
+An application and the server in front of it may read an odd spelling of a path (`//x`, `/a/..%2fb`)
+as different pages. Both readings are looked up, and the stricter answer counts.
 """
 
 from __future__ import annotations
@@ -47,14 +49,14 @@ from shiomi.gate.trap import caught, deeper, in_trap
 __all__ = ["decide"]
 
 _POSING = frozenset(("hints-disagree", "foreign-client-hints"))
-_RENEWED_SECONDS = 30 * 86_400.0  # after the end of a cookie in which a POST still renews it
+_RENEWED_SECONDS = 30 * 86_400.0  # after a cookie expires, during which a POST still renews it
 
 Note = Callable[[str, str], None]
 """Is told each step of a decision and what it came to, for `shiomi gate try`."""
 
 
 class _Case(NamedTuple):
-    """A request with everything that is needed to decide on it."""
+    """A request, and everything else that the decision needs."""
 
     request: Request
     prepared: PreparedPolicy
@@ -83,14 +85,14 @@ def decide(
     Parameters
     ----------
     prepared
-        The policy; `PreparedPolicy(policy)` is made once, as it remembers what comes again.
+        The policy. Make `PreparedPolicy(policy)` once and reuse it, because it caches results.
     now
         Unix seconds.
     identity
-        Who the client is, where an adapter has found out more than the request itself tells (by
-        reverse DNS or a signature); None: what its User-Agent and address say.
+        Who the client is, if an adapter has found out more than the request shows (by reverse DNS
+        or a signature). None: use only its User-Agent and address.
     note
-        Is told each step and what it came to.
+        Called with each step and its result.
     """
     policy = prepared.policy
     if identity is None:
@@ -148,7 +150,7 @@ def decide(
 def _ruled(
     request: Request, prepared: PreparedPolicy, identity: Identity, note: Note | None = None
 ) -> Ruled:
-    """Return the policy's ruling on the client at this path, however it is spelled."""
+    """Return the policy's ruling on the client at this path, for any spelling of the path."""
     network = prepared.networks.rule(request.address) if prepared.policy.networks else None
     ruled = prepared.ruled(identity, prepared.paths.find(request.path, request.query), network)
     if request.spelling != request.path:
@@ -170,7 +172,7 @@ def _without_state(
     note: Note | None,
     error: StateError,
 ) -> Decision:
-    """The verdict if the state fails: the operator's `on_failure`."""
+    """Return the verdict if the state fails, as `on_failure` says."""
     if note is not None:
         note("state", str(error))
     stand_in = _NoState(state)
@@ -182,8 +184,8 @@ def _without_state(
 
 
 def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
-    """Return the page for a client that needs the cookie; with the button only if it has to
-    wait."""
+    """Return the challenge for a client that needs the cookie. The page has only the button if
+    `button` is set, if the client has to wait, or if the browser seems to be false."""
     by_itself = not (wait or button or _poses(case.request, case.identity))
     signer = case.clients.signer
     response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
@@ -192,7 +194,7 @@ def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decis
 
 
 def _poses(request: Request, identity: Identity) -> bool:
-    """Whether a browser's client hints name another browser than its User-Agent does.
+    """Return whether a browser's client hints and its User-Agent name different browsers.
 
     Automated browsers with a false User-Agent do this. So do extensions that change it; their user
     presses the button once.
@@ -201,11 +203,11 @@ def _poses(request: Request, identity: Identity) -> bool:
 
 
 def _without_cookie(case: _Case, known: KnownClient) -> Decision:
-    """The answer to a client without the required cookie, for a method that cannot get a page.
+    """Return the answer to a client without the required cookie if its method cannot get a page.
 
-    A browser asks without cookies whether it may send a request to another site (CORS preflight).
-    A request with an expired cookie is not lost: it is let through, and the answer sets a new
-    cookie.
+    A CORS preflight, with which a browser asks whether it may send a request to another site, never
+    has cookies. A request with a recently expired cookie is not lost: it is let through, and the
+    answer sets a new cookie.
     """
     if _preflight(case.request):
         return allowed("preflight", case.identity)
@@ -255,8 +257,8 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
 
 
 def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
-    """Return False for clients that pass uncounted, are proven, or see no page without the
-    cookie."""
+    """Return whether visits to the trap count: not for proven clients that the policy allows, nor
+    for clients that need the cookie and do not have it."""
     identity = case.identity
     action = _ruled(case.request, case.prepared, identity).action
     if action is Action.CHALLENGE:
@@ -327,7 +329,7 @@ def _utc(seconds: float) -> str:
 
 
 class _NoState:
-    """Replaces a state that cannot be reached: it counts nobody and bans nobody."""
+    """Replaces a state that cannot be reached: it counts no request and bans no client."""
 
     blocking = False
 

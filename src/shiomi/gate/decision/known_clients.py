@@ -1,4 +1,4 @@
-"""A bounded cache of what a request proves about its client by address, User-Agent and cookie."""
+"""A bounded cache of facts about clients, by address, User-Agent and cookie."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ class KnownClient:
         self._token_until = 0.0
 
     def passed(self, state: State, now: float) -> bool:
-        """Return whether the client has a cookie that is good now and here."""
+        """Return whether the client has a cookie that is valid now and in this network."""
         return self.since <= now <= self.until and (
             self._elsewhere is None or self._admitted(state, now)
         )
 
     def ended(self, state: State, now: float, seconds: float) -> bool:
-        """Return whether its cookie was valid here and ended at most that many seconds ago."""
+        """Return whether its cookie was valid here and expired at most `seconds` ago."""
         return self.until < now <= self.until + seconds and (
             self._elsewhere is None or self._admitted(state, now)
         )
 
     def trap_token(self, request: Request, signer: Signer, now: float) -> bytes:
-        """Return what signs the trap's links for this client."""
+        """Return the token that signs the trap's links for this client."""
         if now >= self._token_until:
             self._token = trap_token(request, signer, now).encode()
             self._token_until = now - now % TOKEN_SECONDS + TOKEN_SECONDS
@@ -71,13 +71,13 @@ class KnownClient:
 
     def _admitted(self, state: State, now: float) -> bool:
         if self._elsewhere is not None and self._elsewhere.admits(state.take, now):
-            self._elsewhere = None  # the state remembers it for longer than the cookie is good
+            self._elsewhere = None  # the state remembers it for longer than the cookie is valid
             return True
         return False
 
 
 class KnownClients:
-    """The clients of one state: keys and signatures depend on its secret."""
+    """The cached clients of one state; their keys and signatures depend on the state's secret."""
 
     def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
         self.secret = secret
@@ -87,7 +87,7 @@ class KnownClients:
         self._known: dict[tuple[bytes, str, bytes | None], KnownClient] = {}
 
     def seen(self, request: Request) -> KnownClient | None:
-        """Return what is remembered of the client, or None."""
+        """Return the cached facts about the client, or None."""
         key = (request.address, request.user_agent, request.headers.get(b"cookie"))
         return self._known.get(key)
 

@@ -1,6 +1,6 @@
 """A policy prepared for many requests: its tables and a cache of results.
 
-Made once from a policy, and filled as clients come, within bounds.
+It is made once from a policy. The cache fills as clients come; its size is bounded.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class PreparedPolicy:
     policy
         The source policy.
     paths, networks
-        The rules on paths, `[[path]]` and feeds, and those of `[[network]]`.
+        The rules on paths (`[[path]]` and feeds), and the rules of `[[network]]`.
     special
-        Beginnings of the paths that are no matter of `[[path]]` rules.
+        Prefixes of the paths to which `[[path]]` rules do not apply.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -43,7 +43,7 @@ class PreparedPolicy:
         self._ruled: dict[tuple[object, ...], tuple[Client, Ruled]] = {}
 
     def clients(self, secret: bytes) -> KnownClients:
-        """Return what is known of clients under the secret of a state; the last state's is kept."""
+        """Return the cache of clients for a state's secret; only the last state's cache is kept."""
         clients = self._clients
         if clients is None or clients.secret != secret:
             clients = self._clients = KnownClients(self.policy, self.networks, secret)

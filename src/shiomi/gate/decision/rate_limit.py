@@ -1,12 +1,12 @@
-"""Token buckets: those from which a client's request takes tokens.
+"""The token buckets from which a client's request takes tokens.
 
-Four levels, each of a policy's budget or none: the address, its /24 or /48, its network, everybody.
-A request takes one token from each, or, if one is empty, from none, so that a refused client does
-not use up shared buckets. A bucket is stored as one number, its theoretical arrival time (GCRA,
-ITU-T I.371).
+A budget has up to four buckets: for the address, its /24 or /48, its network, and all clients
+together. A request takes one token from each bucket. If one of them is empty it takes none at all,
+so that a refused client does not use up shared buckets. A bucket is stored as one number, its
+theoretical arrival time (GCRA, ITU-T I.371).
 
-An IPv4 address is counted alone and an IPv6 address by its /64, which belongs to one host and
-may change within as it likes (RFC 8981).
+An IPv4 address is counted by itself and an IPv6 address by its /64, because one host owns the /64
+and may change its address within it at any time (RFC 8981).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _REMEMBERED = 4096  # addresses, at most about 8 MB
 
 
 def host(address: bytes) -> bytes:
-    """Return what counts as one client: the IPv4 address, or the /64 of the IPv6 address."""
+    """Return the part of an address that counts as one client: all of IPv4, the /64 of IPv6."""
     return address if len(address) == 4 else address[:8]
 
 
 class Networks:
-    """The policy's [[network]] rules, ready to be asked for an address."""
+    """The policy's [[network]] rules, prepared for looking up the rule of an address."""
 
     def __init__(self, rules: tuple[NetworkRule, ...]) -> None:
         self._rules = {rule.name: rule for rule in rules}
@@ -52,9 +52,9 @@ class Networks:
 
 
 class Charges(dict[str, tuple[Charge, ...]]):
-    """One token of each bucket that counts an address, by budget; made when first asked for.
+    """By budget: one token of each bucket that counts an address. Computed on first use.
 
-    `cookie` belongs to a client away from its home network; the cookie then has a bucket too.
+    `cookie` is given if a client is away from its home network; the cookie then has a bucket too.
     """
 
     __slots__ = ("_address", "_buckets", "_cookie")
@@ -70,7 +70,7 @@ class Charges(dict[str, tuple[Charge, ...]]):
 
 
 class Buckets:
-    """The charges of a policy's budgets, under the keys of one state's secret; remembered."""
+    """The charges of each budget of a policy, cached; the secret of one state makes their keys."""
 
     def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
         self._budgets = policy.budgets

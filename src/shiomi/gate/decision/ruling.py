@@ -1,4 +1,4 @@
-"""A policy's ruling for a client at a path: the action, and the budget that counts the request.
+"""A policy's ruling on a client at a path: the action, and the budget that counts the request.
 
 It needs no state: `decide` uses it for one request, and `shiomi.gate.native` for every possible
 kind of request.
@@ -18,14 +18,14 @@ _NOTHING_CLAIMED = (Purpose.BROWSER, Purpose.LIBRARY)  # purposes that claim no 
 def ruling(
     policy: Policy, identity: Identity, rule: PathRule | None, network: NetworkRule | None
 ) -> tuple[Action, str, str]:
-    """Return the action, the name of the budget, and what decided: "path", "purpose", ...
+    """Return the action, the name of the budget, and the kind of rule that decided ("path", ...).
 
     Parameters
     ----------
     rule
-        The first that matches the path, or None.
+        The first path rule that matches, or None.
     network
-        The first that names the client's address, or None.
+        The first network rule that contains the client's address, or None.
     """
     purpose, verified = identity.client.purpose, identity.verified
     action, by_path = _by_purpose(policy, rule, purpose, verified=verified is True)
@@ -59,7 +59,7 @@ def ruling(
 def _by_purpose(
     policy: Policy, rule: PathRule | None, purpose: Purpose, *, verified: bool
 ) -> tuple[Action, bool]:
-    """The action for a purpose at a path, and whether it comes from the path's rule."""
+    """Return the action for a purpose at a path, and whether it comes from the path's rule."""
     if rule is not None:
         named = rule.purposes.get(purpose)
         if named is not None:

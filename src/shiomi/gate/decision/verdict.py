@@ -35,13 +35,13 @@ class Decision(NamedTuple):
     reason: str  # one of few words, for metrics: "trap", "purpose", "path", "budget", "cookie", ...
     purpose: Purpose
     client: str  # the name of the pattern that matched: "GPTBot"
-    retry_after: float = 0.0  # seconds, of LIMIT, a passing DENY, a CHALLENGE of reason "budget"
+    retry_after: float = 0.0  # seconds; of LIMIT, a temporary DENY, a CHALLENGE for "budget"
     response: Response | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
 
 class Ruled(NamedTuple):
-    """The policy's rule for a client at a path, computed in advance because each request needs
+    """The policy's ruling on a client at a path, computed in advance because each request needs
     it."""
 
     action: Action
@@ -50,8 +50,8 @@ class Ruled(NamedTuple):
     free: bool  # allow
     refused: bool  # deny or tarpit
     challenged: bool
-    spared: bool  # the path's rule says that nobody is challenged there
-    passed: Decision  # what lets it through: at once, in its budget, or with the cookie
+    spared: bool  # the path's rule says `challenge = false`
+    passed: Decision  # the verdict if it is let through: at once, in its budget, or with the cookie
 
 
 def allowed(reason: str, identity: Identity) -> Decision:

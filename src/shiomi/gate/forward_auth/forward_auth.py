@@ -48,11 +48,11 @@ class ForwardAuth:
     Parameters
     ----------
     gatekeeper
-        What decides.
+        The gatekeeper that decides.
     servers
-        Addresses and networks of the web servers that may ask.
+        Addresses and networks of the web servers that may use the service.
     metrics
-        Returns what `/metrics` answers; None: the counts of this process.
+        Returns the text for `/metrics`; None: the counts of this process.
     """
 
     def __init__(
@@ -125,14 +125,15 @@ class ForwardAuth:
         return await self.gatekeeper.judge_fully(request) if decision is None else decision
 
     async def _page(self, request: Request, verdict: str, wait: float) -> Response:
-        """The page for a verdict that was given before, without counting the request again."""
+        """Return the page for a verdict that was already given, without counting the request
+        again."""
         if verdict == Verdict.LIMIT:
             wait = max(wait, 0.001)
         elif verdict != Verdict.CHALLENGE:
             wait = 0.0
         settled = _Settled(self.gatekeeper.state, wait)
         decision = await self.gatekeeper.judge_fully(request, state=settled)
-        # No page: the server refused for another reason, or a ban has ended.
+        # There is no page: the server refused for another reason, or a ban has ended.
         return decision.response or _short(403, "403 Forbidden\n")
 
     def _request(
@@ -143,12 +144,12 @@ class ForwardAuth:
         # The host that the client asked for, if the server uses another name for this service.
         headers[b"host"] = headers.get(b"x-forwarded-host") or headers.get(b"host", b"")
         scheme = scope.get("scheme", "http")
-        # The servers say in X-Forwarded-For who came to them.
+        # The servers give their own peer in X-Forwarded-For.
         request = Request.asked(target, peer, method, headers, scheme, self._servers)
         if not self._proxies.any:
             return request
-        # The peer of the web server may be a proxy that the policy trusts. Only then is its header
-        # trusted, since the web server passes on any client's header.
+        # The peer of the web server may be a proxy that the policy trusts. Its header is trusted
+        # only in that case, because the web server passes on the headers of any client.
         came = text_of(request.address) if request.address else None
         return request._replace(address=self._proxies.client(came, headers))
 
@@ -164,7 +165,7 @@ class ForwardAuth:
 
 
 class _Settled:
-    """A state that repeats the answers of budgets that were asked before."""
+    """A state that gives every budget the answer that the request got when it was counted."""
 
     def __init__(self, state: State, wait: float) -> None:
         self._state = state
@@ -179,17 +180,18 @@ class _Settled:
         return self._wait
 
     def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
-        """The verdict was given when the request was counted."""
+        """Do nothing: clients were banned when the request was counted."""
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
         return self._state.revoked(keys, now)
 
     def close(self) -> None:
-        """It is the gatekeeper's."""
+        """Do nothing: the gatekeeper owns the state."""
 
 
 def _refusing(response: Response) -> Response:
-    """A status that no server takes as permission: a policy's challenge may have the status 200."""
+    """Return the response with a status that no server takes as permission: a policy's challenge
+    may have the status 200."""
     return response if response.status >= 300 else response._replace(status=403)
 
 
@@ -207,7 +209,7 @@ def _text(text: str) -> Response:
 
 
 def _headers(scope: Scope) -> _Headers:
-    """The headers by name, in a separate dict."""
+    """Return the headers by name, in a new dict."""
     pairs = scope["headers"]
     headers = dict(pairs)
     if len(headers) != len(pairs) or b"user-agent" not in headers:

@@ -1,8 +1,8 @@
 """Configuration that makes a web server ask the gate about every request.
 
-nginx's `auth_request` passes on neither page nor status of a refusal, so the page is fetched after
-it (`/answer`), with the verdict brought along. If the service does not answer, nginx and Caddy
-follow the policy's `on_failure`; Traefik always refuses.
+nginx's `auth_request` passes on neither the page nor the status of a refusal. So nginx fetches the
+page in a second request (`/answer`), which brings the verdict along. If the service does not
+answer, nginx and Caddy follow the policy's `on_failure`; Traefik always refuses.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shiomi.gate.signals import own_files, own_headers
 __all__ = ["forward_auth_config"]
 
 
-_LONGEST_NGINX = 3000  # bytes of one string in its configuration; it takes 4,096, quotes and all
+_LONGEST_NGINX = 3000  # bytes of one string in its configuration; the limit is 4,096 with quotes
 
 
 def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") -> str:
@@ -27,12 +27,13 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
     gate
         Where the service listens: "127.0.0.1:9292", or "unix:/run/gate.sock".
     site
-        Where the site listens: "127.0.0.1:8000". "" for nginx: its own locations serve the site.
+        Where the site listens: "127.0.0.1:8000". "" (only nginx): the server's own locations serve
+        the site.
 
     Raises
     ------
     CompileError
-        The server is not one of these, or cannot use that address.
+        The server is not one of these four, or cannot use the address `gate`.
     """
     writers = {"nginx": _nginx, "nginx-http": _nginx_http, "caddy": _caddy, "traefik": _traefik}
     if server not in writers:
@@ -146,7 +147,8 @@ location ^~ {policy.challenge.path} {{
 
 
 def _nginx_site(site: str) -> str:
-    """A location for a site that listens elsewhere; empty if the server has its own locations."""
+    """Return a location for a site that listens elsewhere; "" if the server has its own
+    locations."""
     if not site:
         return ""
     return f"""
@@ -166,7 +168,7 @@ location / {{
 
 
 def _nginx_file(path: str, file: Response) -> str:
-    """Write a file that nginx serves itself, also while the service is down."""
+    """Return a location for a file that nginx itself serves, also while the service is down."""
     lines, pieces = file.body.decode("utf-8").splitlines(keepends=True), [""]
     for line in lines:
         if len(pieces[-1]) + len(line) > _LONGEST_NGINX:
@@ -191,7 +193,7 @@ def _media_type(file: Response) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string in nginx's syntax, which cannot write a dollar sign outside a variable."""
+    """Return a string in nginx's syntax, in which `$` always begins a variable."""
     if "$" in text:
         raise CompileError(f"nginx cannot be told {text!r}: take the dollar sign out of the policy")
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,7 +1,7 @@
-"""serve(): the forward-auth service as a process, or several, under uvicorn.
+"""serve(): run the forward-auth service under uvicorn, in one process or several.
 
-Workers share a state. Each worker writes its counts into one folder; the worker that answers
-/metrics reads them all.
+Workers share a state. Each worker writes its counts to a file in a common folder, and the worker
+that answers /metrics reads all of these files.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Service", "application", "serve"]
 
 _log = logging.getLogger(__name__)
-_SERVICE = "SHIOMI_GATE_SERVICE"  # every kind of worker inherits the environment
-_SAVE_SECONDS = 1.0  # how often a worker writes its counts down
+_SERVICE = "SHIOMI_GATE_SERVICE"  # workers inherit the environment, however they are started
+_SAVE_SECONDS = 1.0  # seconds between two writes of a worker's counts
 _KEEP_ALIVE_SECONDS = 75  # longer than a web server keeps its connections to this service
 _BACKLOG = 2048
 _STOP_SECONDS = 10  # for requests under way when the service is stopped
@@ -58,7 +58,7 @@ class Service:
     refusals: Path | None = None  # a file that gets a line of JSON for each refusal
 
     def gatekeeper(self, before: Gatekeeper | None = None) -> Gatekeeper:
-        """Return the gatekeeper, with the state and the counts of `before`, if there was one.
+        """Return the gatekeeper; if `before` is given, take over its state and counts.
 
         Raises
         ------
@@ -114,7 +114,7 @@ def serve(
             "give --state a file, or redis://HOST:PORT/0"
         )
     warn_if_stale(service.tables, datetime.datetime.now(datetime.UTC).date())
-    service.gatekeeper().close()  # an error is reported here once, and not by every worker
+    service.gatekeeper().close()  # so that an error is reported here once, not by every worker
     config = uvicorn.Config(
         f"{__name__}:application",
         factory=True,
@@ -160,14 +160,14 @@ def _supervisor() -> Any:
 
 
 def _passed_socket() -> socket.socket | None:
-    """The socket that systemd passes to this process (sd_listen_fds(3)), or None."""
+    """Return the socket that systemd passes to this process (sd_listen_fds(3)), or None."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or not os.environ.get("LISTEN_FDS"):
         return None
     return socket.socket(fileno=3)
 
 
 def _bound(host: str, port: int, unix_socket: Path | None) -> socket.socket:
-    """A socket that listens: from now on a connection waits until a worker answers it."""
+    """Return a listening socket: from now on, connections wait until a worker answers."""
     where = f"{host}:{port}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     if unix_socket is not None:
@@ -252,7 +252,7 @@ class _Worker:
         )
 
     def _announce(self) -> None:
-        """The first worker of a service reports that it is ready."""
+        """Notify systemd that the service is ready; only the first worker does this."""
         try:
             (self._run / "ready").touch(exist_ok=False)
         except OSError:

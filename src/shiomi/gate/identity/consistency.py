@@ -1,13 +1,12 @@
 """How well a browser's headers agree with its User-Agent.
 
-Libraries that pose as a browser often forget what the browser would have sent. A careful library
-sends them, and an extension, a proxy or an old device can change an honest browser's headers. So
-the result is one weight among others, never the only reason.
+Libraries that pose as a browser often omit headers that the browser would send. But a careful
+library sends these headers too, and an extension, a proxy or an old device can change an honest
+browser's headers. So the result is one weight among others, never the only reason for a verdict.
 
-Headers that browsers send, by version: Fetch Metadata (`Sec-Fetch-*`, W3C) from Chrome 76, Edge 79,
-Firefox
-90 and Safari 16.4; client hints (`Sec-CH-UA`) from Chromium 89. Both are sent to trustworthy
-origins only (HTTPS, or loopback), so over plain HTTP their absence means nothing.
+Browsers send Fetch Metadata (`Sec-Fetch-*`, W3C) since Chrome 76, Edge 79, Firefox 90 and Safari
+16.4, and client hints (`Sec-CH-UA`) since Chromium 89. They send both only to trustworthy origins
+(HTTPS, or loopback), so over plain HTTP a missing header means nothing.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ WEIGHTS = {
     "no-accept-language": 40,  # every browser sends one; some privacy tools remove it
     "no-accept": 40,
     "no-accept-encoding": 20,
-    "no-sec-fetch": 50,  # a browser version that sends it, over HTTPS
-    "no-client-hints": 30,  # a Chromium version that sends them, over HTTPS
+    "no-sec-fetch": 50,  # missing from a browser version that sends it over HTTPS
+    "no-client-hints": 30,  # missing from a Chromium version that sends them over HTTPS
     "foreign-client-hints": 60,  # hints that no Firefox or Safari sends
-    "hints-disagree": 60,  # the hints' version is not the User-Agent's
+    "hints-disagree": 60,  # the hints and the User-Agent have different versions
     "odd-sec-fetch": 40,  # a value that the specification does not have
 }
 """The weight of each thing that does not fit, by name."""
@@ -39,12 +38,12 @@ _SITES = {b"none", b"same-origin", b"same-site", b"cross-site"}
 
 
 def inconsistency(request: Request) -> int:
-    """Return a sum of `WEIGHTS`: 0 if the headers agree with the browser."""
+    """Return the sum of the `WEIGHTS` that apply: 0 if the headers agree with the browser."""
     return sum(WEIGHTS[name] for name in misfits(request))
 
 
 def misfits(request: Request) -> list[str]:
-    """Return the keys in `WEIGHTS` of the headers that do not agree."""
+    """Return the keys of `WEIGHTS` for the headers that do not agree."""
     headers = request.headers
     found = [
         f"no-{name}"

@@ -1,8 +1,8 @@
 """The file of User-Agent patterns, made from public lists and our own tables.
 
 Two lists are read: `crawler-user-agents.json` (patterns with tags) and `robots.json` of
-ai.robots.txt (names of AI crawlers). The purpose of a client comes from `data/clients.tsv` if it is
-listed there, else from the list's tags; of the lists themselves only patterns and names are kept.
+ai.robots.txt (names of AI crawlers). The purpose of a client comes from `data/clients.tsv` if the
+client is listed there, else from the list's tags. Only patterns and names are kept from the lists.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = [
     "parse_crawlers",
 ]
 
-# A pattern's tags into a purpose; the first that it has decides.
+# Tags and their purposes; the first of these tags that a pattern has decides.
 _PURPOSES = {
     "ai-crawler": Purpose.AI_TRAINING,
     "archiver": Purpose.ARCHIVE,
@@ -51,7 +51,7 @@ def own_tables() -> tuple[list[Pattern], frozenset[str], list[Pattern]]:
 
 
 def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
-    """Return the patterns of `crawler-user-agents.json`, each with the purpose its tags say.
+    """Return the patterns of `crawler-user-agents.json`, each with the purpose given by its tags.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
 
 
 def _entry(entry: object, where: str) -> tuple[str, list[object], list[str]]:
-    """The pattern, tags and examples of one entry."""
+    """Return the pattern, tags and examples of one entry."""
     if not isinstance(entry, dict):
         raise DataError(f"{where}: an object with a pattern is needed, got {entry!r:.80}")
     regex, tags = entry.get("pattern"), entry.get("tags", [])
@@ -110,8 +110,8 @@ def _at_a_word(regex: str, agents: list[str]) -> str:
     """Return the pattern anchored at the beginning of a word, unless one of its examples
     contradicts it.
 
-    The list's patterns are case-sensitive and ours are not: `NING\\/` would be found in
-    Lightning/1.0.
+    The list's patterns are case-sensitive and ours are not: without the anchor, `NING\\/` would
+    match Lightning/1.0.
     """
     client = Client("", Purpose.LIBRARY)
     if UserAgents([Pattern(regex, client)]).client(" ") is client:
@@ -135,7 +135,8 @@ def _one_line(text: str) -> bool:
 
 
 def _name(regex: str) -> str:
-    """A readable name out of a pattern: `[wW]get` is wget, `Googlebot\\/` Googlebot."""
+    """Return a readable name for a pattern: "wget" for `[wW]get`, "Googlebot" for
+    `Googlebot\\/`."""
     text = re.sub(r"\[([a-z])([A-Z])\]|\[([A-Z])([a-z])\]", lambda m: m[1] or m[3], regex)
     text = re.sub(r"\[\\s\\S\]\*|\\d\+?|\\s", " ", text)
     return " ".join(text.replace("\\", "").strip("^$ /(").split()) or regex
@@ -144,8 +145,8 @@ def _name(regex: str) -> str:
 def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> list[Pattern]:
     """Return all patterns in the order in which they win: AI by name, others by name, shapes.
 
-    A name of `ai_robots` that our table already has adds nothing. A pattern of `crawlers` with a
-    name from our table stands for that client.
+    A name of `ai_robots` that our table already has is skipped. A pattern of `crawlers` whose name
+    is in our table identifies that client.
     """
     clients, dropped, shapes = own_tables()
     known = UserAgents(clients)
@@ -163,7 +164,7 @@ def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> 
 
 
 def _by_kind(patterns: list[Pattern]) -> list[Pattern]:
-    """Patterns with a purpose come first, because a feed reader often also names its HTTP
+    """Sort patterns with a purpose first, because a feed reader often also names its HTTP
     library."""
     return sorted(patterns, key=lambda pattern: pattern.client.purpose is Purpose.LIBRARY)
 
@@ -176,7 +177,7 @@ def _once(patterns: Iterable[Pattern]) -> list[Pattern]:
 
 
 def format_patterns(patterns: Iterable[Pattern], *, origins: Mapping[str, str]) -> str:
-    """Return the patterns as a file: comments that say where they are from, then one a line."""
+    """Return the text of the pattern file: comments with the origins, then one pattern per line."""
     rows = [f"# {name}: {origin}" for name, origin in origins.items()]
     for pattern in patterns:
         client = pattern.client

@@ -1,4 +1,4 @@
-"""How old the lists are: each file says in its first lines when it was made."""
+"""The age of the lists: the first lines of each file contain the date when it was made."""
 
 from __future__ import annotations
 

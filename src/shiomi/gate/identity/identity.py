@@ -1,15 +1,16 @@
 """Identity: the client that a request claims to be, and whether the claim is proven.
 
-Three proofs, the cheap ones first: its address lies in a range that the operator publishes
-(`published_ranges.py`); its request is signed with a key that the operator of the gate trusts
-(`web_bot_auth.py`); its address resolves to a name of the operator's and that name back to the
-address (`reverse_dns.py`). One proof is enough. A claim from outside the published ranges counts as
-failed until DNS confirms it: a resolver that does not answer leaves it failed. Without published
-ranges, a resolver that does not answer proves nothing.
+Three proofs are tried, the cheap ones first, and one is enough. The client's address lies in a
+range that the crawler's operator publishes (`published_ranges.py`). The request is signed with a
+key that the operator of the gate trusts (`web_bot_auth.py`). The address resolves to a host name of
+the crawler's operator, and that name resolves back to the address (`reverse_dns.py`). If an
+operator publishes ranges, a claim from outside them counts as failed unless DNS confirms it, so it
+stays failed if the resolver does not answer. If there are no published ranges and the resolver does
+not answer, nothing is known.
 
-Most clients cannot be proven at all, browsers first among them: `verified` is then None, and the
-policy decides. A browser's headers get a weight for how well they agree
-with its User-Agent (`consistency.py`); that weight never decides alone.
+Most clients, above all browsers, cannot be proven. Their `verified` is None, and the policy
+decides. A browser's headers get a weight for how badly they agree with its User-Agent
+(`consistency.py`). That weight never decides alone.
 """
 
 from __future__ import annotations
@@ -35,15 +36,16 @@ class Identity(NamedTuple):
     Attributes
     ----------
     client
-        Whom the User-Agent names; after a signature, whose key it is.
+        The client that the User-Agent names, or if the request is signed, the owner of the key.
     verified
-        True: proven. False: what it says is not true. None: not known either way.
+        True: the claim is proven. False: the claim is false. None: unknown.
     by
         The proof: "user-agent" (only its own claim), "ranges", "dns", "signature".
     weight
-        How badly a browser's headers fit together, 0 (well) to about 200; 0 for all others.
+        How badly a browser's headers fit together, from 0 (well) to about 200; 0 for other clients.
     pending
-        The suffixes that reverse DNS could still prove it by; empty where it cannot help.
+        The host name suffixes by which reverse DNS could still prove the client; empty if DNS
+        cannot help.
     """
 
     client: Client
@@ -54,12 +56,12 @@ class Identity(NamedTuple):
 
     @property
     def purpose(self) -> Purpose:
-        """The purpose that the client claims, true or not."""
+        """Return the purpose that the client claims, whether true or false."""
         return self.client.purpose
 
     @property
     def lies(self) -> bool:
-        """Its claim was checked and is false."""
+        """Return whether the claim was checked and is false."""
         return self.verified is False
 
 
@@ -78,9 +80,10 @@ class Tables:
     Attributes
     ----------
     agents, ranges
-        Who a User-Agent names, and whose range an address is in.
+        Tables to look up the client of a User-Agent, and the published ranges that hold an address.
     signed_by
-        Returns whose valid signature a request has, or None; None itself where no keys are known.
+        A function that returns the client whose valid signature a request has, or None. The
+        attribute is None if no keys are known.
     """
 
     agents: UserAgents
@@ -89,7 +92,7 @@ class Tables:
     _known: dict[tuple[int, bool | None], Identity] = field(default_factory=dict, repr=False)
 
     def by_name(self, client: Client, verified: bool | None = None) -> Identity:
-        """Return the identity of a client by User-Agent and ranges alone; made once for each."""
+        """Return the identity of a client from User-Agent and ranges only; cached per client."""
         key = (id(client), verified)  # computing a client's hash takes as long as everything else
         identity = self._known.get(key)
         if identity is None:
@@ -104,8 +107,8 @@ def load_tables(
 ) -> Tables:
     """Return the tables of the package; files in the operator's `folder` replace them.
 
-    `shiomi gate update` writes patterns and ranges there. Keys of bots that sign their requests are
-    read from `keys/` in it (`signature_keys.py`), where `signed_by` is not given.
+    `shiomi gate update` writes patterns and ranges there. If `signed_by` is not given, the keys of
+    bots that sign their requests are read from `keys/` in that folder (`signature_keys.py`).
 
     Raises
     ------
@@ -131,7 +134,8 @@ def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identit
     Parameters
     ----------
     weigh
-        Whether a browser's headers are weighed; a policy that does not use the weight saves it.
+        Whether to compute the weight of a browser's headers; a policy that does not use it saves
+        the time.
     """
     if tables.signed_by is not None and b"signature-input" in request.headers:
         signer = tables.signed_by(request)

@@ -1,5 +1,7 @@
-"""The ranges that operators publish, by name: `data/ranges/`, and the operator's own files, which
-replace them."""
+"""The address ranges that crawler operators publish, by name.
+
+They come from `data/ranges/`; files of the gate's operator replace them.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ __all__ = ["published_ranges", "read_ranges"]
 
 
 def published_ranges(folder: Path | None = None) -> RangeTable:
-    """Return the ranges operators publish; files in `folder` replace the package's.
+    """Return the ranges that crawler operators publish; files in `folder` replace the package's.
 
     `folder` is where `shiomi gate update` writes: a file `NAME.txt` there replaces the list of that
     name, or adds one.

@@ -1,12 +1,12 @@
 """Forward-confirmed reverse DNS: does a client's address belong to the operator it names?
 
-The address is asked for its names (PTR); a name under one of the operator's suffixes is asked for
-its addresses (A or AAAA), and the client's must be among them. The first answer alone proves
-nothing: the holder of an address can give it any name.
+First the names of the client's address are looked up (PTR). Then the addresses of a name under one
+of the operator's suffixes are looked up (A or AAAA), and the client's address must be among them.
+The PTR answer alone proves nothing, because the holder of an address can give it any name.
 
-Time and memory are bounded: every query has a time limit, the number of queries at a time and of
-cached answers is limited, and equal queries share one answer. Without an answer nothing is proven
-(None).
+Time and memory are bounded: every query has a time limit, the numbers of simultaneous queries and
+of cached answers are limited, and equal queries share one answer. If there is no answer, the result
+is None.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["ReverseDns", "belongs"]
 
 _MOST_NAMES = 8  # names of one address that are checked; honest addresses have one or two
-_SHORTEST, _LONGEST = 300.0, 86_400.0  # seconds an answer is kept, whatever its TTL says
+_SHORTEST, _LONGEST = 300.0, 86_400.0  # bounds, in seconds, of how long an answer is cached
 _NO = 3600.0  # seconds for which a "no" is cached
 _NO_ANSWER = 30.0  # seconds before a failed query is sent again
 
@@ -44,18 +44,18 @@ class _Records(NamedTuple):
 
 
 class ReverseDns:
-    """Asks, and remembers the answers. One event loop's own.
+    """Queries DNS and caches the answers. Each event loop needs its own instance.
 
     Parameters
     ----------
     nameservers, port
-        Whom to ask; none: those of the machine.
+        The servers to query; none: the machine's servers.
     timeout
-        Seconds for both questions together.
+        Seconds for both queries together.
     remembered
-        How many answers are kept; the least recently used go first.
+        How many answers are cached; the least recently used are dropped first.
     concurrent
-        How many clients are asked about at a time; for more the answer is None at once.
+        How many clients are looked up at a time; for further clients the answer is None at once.
     clock
         Seconds, monotonic.
 
@@ -108,8 +108,8 @@ class ReverseDns:
 
     @cached_property
     def _resolver(self) -> Resolver:
-        """Made with the first query, because dnspython takes as long to import as the whole
-        gate."""
+        """Return the resolver, created at the first query because importing dnspython takes as long
+        as importing the rest of the gate."""
         from dns.asyncresolver import Resolver
 
         resolver = Resolver(configure=not self._nameservers)
@@ -138,7 +138,7 @@ class ReverseDns:
     async def _confirmed(
         self, address: bytes, suffixes: Sequence[str]
     ) -> tuple[bool | None, float]:
-        """The answer, and the seconds for which it is valid."""
+        """Return the answer, and the seconds for which it is valid."""
         from dns.reversename import from_address
 
         names = await self._resolve(from_address(text_of(address)).to_text(), "PTR")
@@ -156,7 +156,7 @@ class ReverseDns:
         return (None, _NO_ANSWER) if silent else (False, _NO)
 
     async def _resolve(self, name: str, kind: str) -> _Records | None:
-        """The records; empty if the name has none; None if nobody answered."""
+        """Return the records; empty if the name has none, None if no server answered."""
         from dns.exception import DNSException
         from dns.resolver import NXDOMAIN, NoAnswer
 

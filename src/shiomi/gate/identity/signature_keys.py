@@ -1,11 +1,10 @@
 """The keys of bots that sign their requests, as files that the operator of the gate has fetched.
 
-One folder; each `NAME.json` in it holds the keys of the client called NAME in the patterns
-("ChatGPT-User.json"), as the client's operator publishes them under
-`/.well-known/http-message-signatures-directory` (a JWK set, RFC 7517), or as a signature agent card
-with the keys inside. For a client without a pattern, the member `gate-purpose` gives its purpose.
-With a `registry.txt` in the folder (URLs of cards, one a line), cards not named there are
-refused.
+The files are in one folder. `NAME.json` holds the keys of the client that the patterns call NAME
+("ChatGPT-User.json"). It is either the JWK set (RFC 7517) that the client's operator publishes
+under `/.well-known/http-message-signatures-directory`, or a signature agent card that contains the
+keys. For a client without a pattern, the member `gate-purpose` gives its purpose. If the folder has
+a `registry.txt` with the URLs of cards, one per line, cards that it does not list are refused.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["TrustedKey", "keys_of", "parse_registry", "read_keys", "thumbprint"]
 
 _BIGGEST = 1 << 20  # bytes of a file of keys
-_SALT = 64  # bytes, of rsa-pss-sha512 (RFC 9421, 3.3.1)
+_SALT = 64  # bytes of salt in rsa-pss-sha512 (RFC 9421, 3.3.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class TrustedKey:
     expires: float = math.inf
 
     def verifies(self, signature: bytes, base: bytes) -> bool:
-        """Return whether this key made the signature of the text."""
+        """Return whether `signature` is this key's signature of `base`."""
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
@@ -63,7 +62,7 @@ class TrustedKey:
 
 
 def thumbprint(jwk: Mapping[str, Any]) -> str:
-    """Return a key's name: SHA-256 of its required members (RFC 7638; RFC 8037, A.3)."""
+    """Return a key's thumbprint: SHA-256 of its required members (RFC 7638; RFC 8037, A.3)."""
     required = ("crv", "kty", "x") if jwk.get("kty") == "OKP" else ("e", "kty", "n")
     members = {name: jwk[name] for name in required}
     text = json.dumps(members, separators=(",", ":"), sort_keys=True)
@@ -76,8 +75,8 @@ def read_keys(folder: Path, clients: Iterable[Client]) -> dict[str, TrustedKey]:
     Raises
     ------
     DataError
-        A file cannot be read or is not a set of keys, or its client is not known; the text names
-        it.
+        A file cannot be read or is not a set of keys, or its client is unknown. The message names
+        the file.
     MissingError
         cryptography is not installed.
     """
@@ -133,7 +132,7 @@ def keys_of(document: Mapping[str, Any], client: Client, *, where: str) -> list[
     Raises
     ------
     DataError
-        The list of keys is missing, a card has them in two ways, or a key is garbled.
+        The list of keys is missing, a card gives its keys in two ways, or a key is malformed.
     MissingError
         cryptography is not installed.
     """
@@ -178,6 +177,7 @@ def _decoded(text: str) -> bytes:
 
 
 def parse_registry(text: str) -> list[str]:
-    """Return the URLs of a registry of signature agent cards: one a line, `#` begins a comment."""
+    """Return the URLs listed in a registry of signature agent cards, one per line; `#` begins a
+    comment."""
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]

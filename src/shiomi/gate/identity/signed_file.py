@@ -1,7 +1,7 @@
 """Check the signature of a fetched list: Ed25519 (RFC 8032), over the whole file.
 
-The signature of `robots.json` is in `robots.json.sig`: 64 bytes, or the same in base64. OpenSSL
-makes both parts:
+The signature of `robots.json` is in `robots.json.sig`: 64 bytes, raw or in base64. These OpenSSL
+commands make the keys and the signature:
 
     openssl genpkey -algorithm ed25519 -out key.pem
     openssl pkey -in key.pem -pubout -out public.pem

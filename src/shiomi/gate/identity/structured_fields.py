@@ -1,8 +1,8 @@
-"""Structured Field Values for HTTP (RFC 9651, before it RFC 8941): the part that signatures use.
+"""Structured Field Values for HTTP (RFC 9651, formerly RFC 8941): the part that signatures use.
 
-Read are dictionaries whose members are items or inner lists of items, each with parameters: all of
-`Signature-Input`, `Signature` and `Signature-Agent`. Dates, display strings and decimals are in
-none of them and are refused.
+The parser reads dictionaries whose members are items or inner lists of items, each with parameters.
+The headers `Signature-Input`, `Signature` and `Signature-Agent` have this form. They contain no
+dates, display strings or decimals, so these types are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Bare", "InnerList", "Item", "Member", "Token", "parse_dictionary", "
 
 
 class Token(str):
-    """A word without quotes."""
+    """A structured-field token: a word without quotes."""
 
     __slots__ = ()
 
@@ -35,7 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class InnerList:
-    """Items in parentheses, and the parameters of the whole."""
+    """A list of items in parentheses, and the parameters of the list."""
 
     items: tuple[Item, ...]
     parameters: Parameters = field(default_factory=dict)
@@ -78,12 +78,12 @@ class _Text:
 
 
 def parse_dictionary(text: str) -> dict[str, Member]:
-    """Return the members of a dictionary by key; of repeated keys the last one.
+    """Return the members of a dictionary by key; if a key is repeated, the last member counts.
 
     Raises
     ------
     ValueError
-        It is no such dictionary; the message says at which character.
+        The text is not such a dictionary; the message gives the position of the error.
     """
     source = _Text(text.strip(" "))
     members: dict[str, Member] = {}

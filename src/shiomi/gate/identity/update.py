@@ -1,10 +1,10 @@
-"""Rebuild patterns and ranges from files the operator has fetched; nothing is fetched here.
+"""Rebuild patterns and ranges from files that the operator has downloaded.
 
-Read are `crawler-user-agents.json`, `robots.json` of ai.robots.txt, ranges as Google, Bing, OpenAI
-and Amazon publish them in JSON, and plain lists with one network a line. The kind of a file is
-detected from its content. All files are read and checked before the first is written, and each is
-put in its
-place whole, so a server that reads the folder meanwhile sees the old file or the new one.
+This module fetches nothing. It reads `crawler-user-agents.json`, `robots.json` of ai.robots.txt,
+ranges in the JSON formats of Google, Bing, OpenAI and Amazon, and plain lists with one network per
+line. The kind of a file is detected from its content. All files are read and checked before the
+first one is written. Each file is replaced atomically, so a server that reads the folder meanwhile
+sees either the old file or the new one.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from shiomi.gate.identity.user_agents import Pattern, UserAgents, read_patterns
 __all__ = ["Change", "Source", "Update", "read_update", "write_update"]
 
 _BIGGEST = 64 << 20  # bytes of a file
-_SHORTEST = {4: 8, 16: 16}  # bits of a prefix: no crawler has a larger network than that
+_SHORTEST = {4: 8, 16: 16}  # bits of the shortest prefix: no crawler has a larger network
 _PREFIX_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 class Source(NamedTuple):
-    """A file, and the name for its ranges: "" to use the file's own name."""
+    """A file, and the name for its ranges ("" to use the file's own name)."""
 
     path: Path
     name: str = ""
@@ -54,7 +54,7 @@ class Change(NamedTuple):
 
 @dataclass
 class Update:
-    """The content of the files, checked and not yet written."""
+    """The checked content of the files, before it is written."""
 
     crawlers: list[Pattern] | None = None
     ai_robots: list[Pattern] | None = None
@@ -64,13 +64,13 @@ class Update:
 
 
 def read_update(sources: Iterable[Source]) -> Update:
-    """Return what the files hold. Several files of ranges may go into one name.
+    """Return the content of the files. Several files of ranges may have the same name.
 
     Raises
     ------
     DataError
-        A file cannot be read, is of an unknown kind, or has an error; the text names it and the
-        place.
+        A file cannot be read, is of an unknown kind, or has an error. The message names the file
+        and the place.
     """
     update = Update()
     known = published_ranges().names
@@ -161,7 +161,7 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
     Parameters
     ----------
     date
-        Written into the files: the day they were made.
+        The day when the files were made, which is written into them.
     dry Only report the changes.
 
     Raises
@@ -194,7 +194,7 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
 
 
 def _patterns(update: Update, before: Sequence[Pattern]) -> list[Pattern]:
-    """All patterns; lists that were not given keep their old patterns."""
+    """Return all patterns; lists that were not given keep their old patterns."""
     clients, _, shapes = own_tables()
     own = {pattern.regex for pattern in (*clients, *shapes)}
     kept = [pattern for pattern in before if pattern.regex not in own]

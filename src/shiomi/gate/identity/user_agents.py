@@ -1,10 +1,10 @@
-"""The client that a User-Agent names: about 1,800 patterns, each with a purpose, matched at once.
+"""Find the client that a User-Agent names: about 1,800 patterns, each with a purpose.
 
-The patterns are one file, `data/user_agents.tsv`, in the order in which they win: AI crawlers by
-name, other clients by name (`data/clients.tsv`, made by hand, then the lists' own), then what the
-mere shape of an agent says (`data/shapes.tsv`). `crawler_lists.py` makes it, `shiomi gate update`
-rebuilds it. RE2 tries all of them in one pass, always in time linear in the length of the text;
-frequent agents are cached.
+The patterns are in one file, `data/user_agents.tsv`, ordered by priority. AI crawlers by name come
+first, then other clients by name (first our hand-made `data/clients.tsv`, then the public lists),
+then patterns for the general form of a User-Agent (`data/shapes.tsv`). `crawler_lists.py` makes the
+file, and `shiomi gate update` rebuilds it. RE2 matches all patterns in one pass, in time linear in
+the length of the text. Frequent User-Agents are cached.
 
 A User-Agent is a claim. `shiomi.gate.identity` checks whether it is true.
 """
@@ -32,21 +32,21 @@ __all__ = [
     "user_agents",
 ]
 
-_LONGEST = 1024  # characters of an agent that are looked at, from each end; browsers send < 400
+_LONGEST = 1024  # characters that are matched, from each end of an agent; browsers send < 400
 _REMEMBERED = 4096  # agents per generation, two generations
 _LONGEST_REMEMBERED = 512  # characters; with both generations full, at most about 10 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """How a client's claim can be checked; one of the proofs is enough.
+    """The ways to check a client's claim; one proof is enough.
 
     Attributes
     ----------
     ranges
         Names of published ranges (`published_ranges.py`) that hold all its addresses.
     dns
-        Suffixes of the names its addresses resolve to and back ("googlebot.com").
+        Suffixes of the host names of its addresses ("googlebot.com"), which must resolve back.
     """
 
     ranges: tuple[str, ...] = ()
@@ -96,7 +96,7 @@ class UserAgents:
     MissingError
         google-re2 is not installed.
     DataError
-        A pattern is none of RE2's.
+        A pattern is not valid for RE2.
     """
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
@@ -124,12 +124,13 @@ class UserAgents:
         return known
 
     def matching(self, agent: str) -> list[Pattern]:
-        """Return every pattern that is found in the agent, the one that wins first."""
+        """Return every pattern that matches the agent; the one with the highest priority is
+        first."""
         found = self._set.Match(agent.encode("utf-8", "replace")) or ()
         return [self.patterns[number] for number in sorted(found)]
 
     def _remember(self, agent: str, client: Client) -> None:
-        """Keep it in the young generation; when that is full, it replaces the old generation."""
+        """Cache the client in the young generation; a full young generation becomes the old one."""
         if len(self._young) >= _REMEMBERED:
             self._old = self._young
             self._young = {}
@@ -206,13 +207,13 @@ def parse_patterns(text: str, *, where: str) -> list[Pattern]:
     """Return the patterns of a text with one pattern per line; `#` at a line's start begins a
     comment.
 
-    Columns, parted by tabs: pattern, name, purpose, operator, ranges, DNS suffixes; "-" for none,
-    commas inside the last two.
+    The columns are separated by tabs: pattern, name, purpose, operator, ranges, DNS suffixes. "-"
+    means none; the last two columns may hold several values, separated by commas.
 
     Raises
     ------
     DataError
-        A line has other columns or an unknown purpose; the message names `where` and the line.
+        A line has the wrong columns or an unknown purpose; the message names `where` and the line.
     """
     patterns = []
     for number, line in enumerate(text.splitlines(), 1):

@@ -1,17 +1,21 @@
 """Web Bot Auth: a request signed by the bot that sends it (RFC 9421, and the drafts on top of it).
 
-A signature counts if all of this is true (draft-meunier-web-bot-auth-architecture and its
-successors in the IETF's webbotauth group): its tag is `web-bot-auth`; it covers `@authority` or
-`@target-uri`, and `Signature-Agent` where that was sent; it has been created and has not expired;
-its key, named by JWK thumbprint (RFC 7638), is one that the operator of this gate trusts
-(`signature_keys.py`). The gate never fetches keys: a client's request must not make the gate send a
-request.
-`Signature-Agent` may be the string of the early drafts or the dictionary of the later ones;
-since keys are known beforehand it is covered, not followed.
+The rules are those of draft-meunier-web-bot-auth-architecture and its successors in the IETF's
+webbotauth group. A signature is accepted if all of these hold:
+
+- Its tag is `web-bot-auth`.
+- It covers `@authority` or `@target-uri`, and also `Signature-Agent` if that header was sent.
+- Its creation time is not in the future, and it has not expired.
+- The operator of this gate trusts its key, which is named by JWK thumbprint (RFC 7638;
+  `signature_keys.py`).
+
+The gate never fetches keys: a client's request must not make the gate send a request.
+`Signature-Agent` may be the string of the early drafts or the dictionary of the later ones. Its URL
+is not fetched, because the keys are known beforehand.
 
 Checking an Ed25519 signature takes about 80 microseconds, so valid ones are cached until they
-expire. Anyone who has read a signature can send it again before it expires: with
-`replay="refuse"` each must have a nonce, and each nonce counts once (per process).
+expire. Anyone who sees a signature can replay it until it expires. To prevent this,
+`replay="refuse"` requires a nonce in each signature and accepts each nonce once per process.
 """
 
 from __future__ import annotations
@@ -41,20 +45,20 @@ _MOST_COMPONENTS = 32
 
 
 class WebBotAuth:
-    """The signer of a request.
+    """Finds the signer of a request.
 
     Parameters
     ----------
     keys
         The keys that are trusted, by thumbprint.
     skew
-        Seconds a bot's clock may be off.
+        Seconds by which a bot's clock may differ.
     longest
-        Seconds between created and expires; a day, as the drafts advise.
+        The most seconds between `created` and `expires`; one day, as the drafts advise.
     replay
-        "allow": a signature is good until it expires. "refuse": each nonce counts once.
+        "allow": a signature is valid until it expires. "refuse": each nonce is accepted once.
     remembered
-        How many good signatures are kept; the oldest go first.
+        How many valid signatures are cached; the oldest are dropped first.
     clock
         Unix seconds.
     """
@@ -131,7 +135,7 @@ class WebBotAuth:
         return key.not_before <= now + self._skew and now - self._skew < key.expires
 
     def _first_time(self, parameters: Parameters, key: TrustedKey, now: float) -> bool:
-        """Return whether the nonce is new, if nonces count; remember it."""
+        """Return whether the nonce is new, and store it; always True if nonces are not checked."""
         if not self._refuse:
             return True
         nonce = parameters.get("nonce")
@@ -143,7 +147,7 @@ class WebBotAuth:
         while self._nonces and next(iter(self._nonces.values())) + self._skew < now:
             self._nonces.popitem(last=False)
         if len(self._nonces) >= self._most:
-            return False  # a nonce that is forgotten too early could be used again
+            return False  # if it were forgotten too early, it could be used again
         self._nonces[used] = float(parameters["expires"])
         return True
 
@@ -172,8 +176,8 @@ def signature_base(request: Request, covered: InnerList) -> str:
     Raises
     ------
     ValueError
-        A component is none of a request's, was not sent, is named twice, or is asked for in a way
-        that is not known here (`sf`, `bs`, `tr`, `req`).
+        A component does not exist in requests, was not sent, is named twice, or has a parameter
+        that is not supported here (`sf`, `bs`, `tr`, `req`).
     """
     if len(covered.items) > _MOST_COMPONENTS:
         raise ValueError(f"more than {_MOST_COMPONENTS} components")
@@ -206,7 +210,7 @@ def _component(request: Request, name: str, parameters: Parameters) -> str:
 
 
 def _derived(request: Request, name: str) -> str:
-    """A derived component, not a header (RFC 9421, 2.2)."""
+    """Return the value of a derived component, which is not a header (RFC 9421, 2.2)."""
     path = request.raw_path.decode("latin-1")
     query = f"?{request.query.decode('latin-1')}"
     target = path + (query if request.query else "")
@@ -230,14 +234,14 @@ def _derived(request: Request, name: str) -> str:
 
 
 def _authority(request: Request) -> str:
-    """The host in lower case without the scheme's own port (RFC 9421, 2.2.3)."""
+    """Return the host in lower case, without the scheme's default port (RFC 9421, 2.2.3)."""
     return request.host.lower().removesuffix(":443" if request.scheme == "https" else ":80")
 
 
 def parse_signature_agent(text: str) -> list[tuple[str, str, str]]:
-    """Return what `Signature-Agent` says: label, URI and type of each.
+    """Return the entries of `Signature-Agent`: label, URI and type of each.
 
-    The early drafts have one string in it, which gets the label "".
+    In the early drafts the header is one string, which gets the label "".
 
     Raises
     ------

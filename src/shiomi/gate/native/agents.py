@@ -1,13 +1,14 @@
 """User-Agent patterns as tables for a web server: the first match wins, and matching is fast.
 
-`decide` asks all patterns at once and takes the first that matches. A server tries one expression
-after the other, so the patterns are grouped by what they come to under the policy, their *kind*:
+`decide` matches all patterns at once and uses the first that matches. A web server tries one
+expression after the other. So the patterns are grouped by their *kind*, the result that the policy
+has for them:
 
 - `frequent`: agents known beforehand, looked up by hashing;
-- `screen`: expressions for every pattern whose kind is not the usual one. Who matches none of them
-  is of the usual kind, whatever else matches: browsers end here;
-- `runs`: for whoever matches the screen, the patterns in their order, those in a row that come to
-  the same kind merged.
+- `screen`: expressions for all patterns whose kind is not the usual one. An agent that matches none
+  of them is of the usual kind. Browsers stop here;
+- `runs`: the patterns in their order, for agents that match the screen. Consecutive patterns of the
+  same kind are merged.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ Kind = str
 
 @dataclass(frozen=True, slots=True)
 class AgentTables:
-    """Which kind a User-Agent is of; all expressions are compared without case.
+    """Tables for the kind of a User-Agent. All expressions ignore case.
 
     Attributes
     ----------
     frequent
         Whole agents and their kinds.
     screen
-        Who matches none of these is of the kind `usual` (see `browsers`).
+        An agent that matches none of these is of the kind `usual` (see `browsers`).
     runs
-        Expressions and kinds, in order; who matches none is of the kind `unknown`.
+        Expressions and kinds, in order; an agent that matches none is of the kind `unknown`.
     browsers
-        Empty where `usual` is `unknown`. Else who matches none of the screen is `usual` if it
-        matches one of these, and `unknown` if not.
+        Empty if `usual` and `unknown` are the same kind. Else an agent that does not match the
+        screen is `usual` if it matches one of these expressions, and `unknown` if not.
     plain_screen, plain_runs, plain_browsers
-        The same for an engine that cannot look around and knows no limit: one expression each.
+        The same for an engine without lookaround and without a length limit: one expression each.
     """
 
     frequent: tuple[tuple[str, Kind], ...]
@@ -66,13 +67,13 @@ def agent_tables(
     Parameters
     ----------
     kind_of
-        What a client comes to under the policy.
+        Returns the kind of a client under the policy.
     usual
         The kind of browsers.
     frequent
-        Agents to be looked up, and whom each names.
+        Agents to look up by hash, and the client that each one names.
     limit
-        The most characters of one expression.
+        The most characters in one expression.
     """
     unknown = kind_of(UNKNOWN)
     kinds = [(pattern.regex, kind_of(pattern.client)) for pattern in patterns]

@@ -1,7 +1,8 @@
 """A policy as configuration for Apache httpd (2.4): mod_rewrite, mod_remoteip, mod_headers.
 
-One file, to be included in a `<VirtualHost>`, as rules of mod_rewrite are not inherited there. A
-rule that has matched skips the others of its table (`S=`): the first match wins.
+It is one file, to be included in every `<VirtualHost>`, because virtual hosts do not inherit rules
+of mod_rewrite. A rule that matches skips the remaining rules of its table (`S=`), so the first
+match wins.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _ODD = REQUEST_LINE + r"[^?# ]*?(?:[%\x3b\x5c]|//|/\.)"
 
 
 def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:
-    """Return the files by name: gate.conf, and what the site publishes.
+    """Return the files by name: gate.conf, and the files that the site publishes.
 
-    `folder` is where the files will be, as Apache is to read them.
+    `folder` is the path from which Apache will read the files.
 
     Raises
     ------
@@ -56,12 +57,12 @@ def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of Apache's.
+    """Return a text as one word of Apache's configuration.
 
     Raises
     ------
     CompileError
-        It holds a control character, or `${`, for which Apache would look up a variable.
+        The text contains a control character, or `${`, which Apache would take for a variable.
     """
     if "${" in text or any(ord(character) < 0x20 for character in text):
         raise CompileError(f"Apache's configuration cannot hold {text[:80]!r}")
@@ -69,9 +70,10 @@ def quoted(text: str) -> str:
 
 
 def _regex(pattern: str, *, negated: bool = False) -> str:
-    """A pattern of mod_rewrite, which reads its own lines and takes a backslash as it is.
+    """Return a pattern for mod_rewrite, which parses its own lines and leaves backslashes
+    unchanged.
 
-    Without the brackets a "=", "-" or "!" first in it would mean more.
+    The brackets are needed because a leading "=", "-" or "!" would have a special meaning.
     """
     return f'"{"!" if negated else ""}(?:{tame(pattern)})"'
 
@@ -122,7 +124,7 @@ def _ranges(plan: Plan) -> Iterator[str]:
 
 
 def _inside(prefixes: Sequence[Prefix]) -> Iterator[str]:
-    """Conditions that the client's address is in one of the networks."""
+    """Yield conditions that the client's address is in one of the networks."""
     written = iter(dict.fromkeys(f"{text_of(network)}/{length}" for network, length in prefixes))
     parts = []
     while some := list(islice(written, _NETWORKS)):
@@ -142,7 +144,7 @@ def _networks(plan: Plan) -> Iterator[str]:
 
 
 def _resolved(plan: Plan) -> Iterator[str]:
-    """The rule of the path as Apache has resolved it, and the refusal."""
+    """Yield the lookup of the rule for the path that Apache has resolved, and the refusal."""
     rest = len(plan.rules)
     for number, rule in sorted(plan.rules.items()):
         word = path_word(number)
@@ -154,7 +156,7 @@ def _resolved(plan: Plan) -> Iterator[str]:
 
 
 def _as_sent(plan: Plan) -> Iterator[str]:
-    """The same for the path as sent, if the site may read it as another path."""
+    """Yield the same for the path as sent, if the site might read it as another path."""
     rest = len(plan.rules)
     yield f"RewriteCond %{{THE_REQUEST}} {_regex(_ODD, negated=True)}"
     yield f"RewriteRule ^ - [S={rest + 2}]"
@@ -171,7 +173,7 @@ def _as_sent(plan: Plan) -> Iterator[str]:
 
 
 def _refusal(plan: Plan, path: str) -> Iterator[str]:
-    """403 for every request that no rule lets through."""
+    """Yield rules that answer 403 to every request that no rule lets through."""
     refused = (Action.DENY, Action.TARPIT)
     good = [key for key, outcome in plan.rows if outcome.action not in refused]
     key = f"%{{ENV:gate_network}}:%{{ENV:gate_kind}}:%{{ENV:gate_{path}}}"

@@ -1,7 +1,7 @@
 """A policy as configuration for Caddy (2.6 or later): a snippet of `map`, `vars` and `respond`.
 
-Caddy's regular expressions are Go's: they cannot look ahead or behind, and their time grows with
-the number of branches that are open at once.
+Caddy uses Go's regular expressions. They have no lookahead or lookbehind, and their matching time
+grows with the number of alternatives that are active at once.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ __all__ = ["caddy_files"]
 
 
 def caddy_files(plan: Plan, *, folder: str) -> dict[str, str]:
-    """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and the site's.
+    """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and the site's
+    files.
 
-    Parameters and errors as of `nginx_files`.
+    Parameters and errors are those described in `nginx_files`.
     """
     lines = [
         "(gate) {",
@@ -38,12 +39,12 @@ def caddy_files(plan: Plan, *, folder: str) -> dict[str, str]:
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of a Caddyfile's.
+    """Return a text as one word of a Caddyfile.
 
     Raises
     ------
     CompileError
-        It cannot be written: only a quotation mark can be escaped there, and no backslash.
+        The text cannot be written in a Caddyfile, where only a quotation mark can be escaped.
     """
     if any(ord(character) < 0x20 or character in '"\\{}' for character in text):
         raise CompileError(f"a Caddyfile cannot hold {text[:80]!r}")
@@ -51,7 +52,7 @@ def quoted(text: str) -> str:
 
 
 def quoted_regex(pattern: str) -> str:
-    """Return a regular expression as one word; a backslash stands for itself."""
+    """Return a regular expression as one word, in which backslashes are literal."""
     return f'"{tame(pattern)}"'
 
 
@@ -80,7 +81,7 @@ def _rules(plan: Plan, folder: str) -> Iterator[str]:
 
 
 def _agents(plan: Plan) -> Iterator[str]:
-    """The kind of the User-Agent; several headers come joined by commas."""
+    """Yield the lookup of the User-Agent's kind. Caddy joins several headers with commas."""
     agents = plan.agents
     agent = "{http.request.header.User-Agent}"
     yield f"map {agent} {{gate_screened}} {{"
@@ -103,7 +104,8 @@ def _agents(plan: Plan) -> Iterator[str]:
 
 
 def _paths(plan: Plan) -> Iterator[str]:
-    """`path_regexp` sees the resolved path; `{path}` is only decoded once."""
+    """Yield the lookup of the path's rule. `path_regexp` gets the resolved path; `{path}` is
+    decoded once but not resolved."""
     rules = sorted(plan.rules.items())
     yield "map {path} {gate_sent} {"
     yield r'    "~(?s)^/\.well-known/(?:.*/)?(?:/.*|\.{1,2}(?:/.*)?)$" p'
@@ -113,7 +115,7 @@ def _paths(plan: Plan) -> Iterator[str]:
     yield "    default p"
     yield "}"
     yield "vars gate_path p"
-    for number, rule in reversed(rules):  # the last directive that sets it wins
+    for number, rule in reversed(rules):  # the last directive that sets the variable wins
         word = path_word(number)
         yield f"@gate_{word} path_regexp {quoted_regex(decoded_regex(rule))}"
         yield f"vars @gate_{word} gate_path {word}"

@@ -1,4 +1,4 @@
-"""compile_policy(): from a policy to the files of one server."""
+"""compile_policy(): write a policy as the configuration files of one server."""
 
 from __future__ import annotations
 
@@ -50,17 +50,18 @@ def compile_policy(
     server
         One of SERVERS.
     folder
-        Where the files will be, absolute: the configuration names them.
+        The absolute path where the files will be, because the configuration refers to them.
     challenge
-        What becomes of whoever is to be challenged: BUDGET, DENY or TARPIT. Only needed where the
-        policy challenges somebody and there is no `service`.
+        The action for clients that the policy would challenge: BUDGET, DENY or TARPIT. Needed only
+        if the policy challenges clients and `service` is False.
     service
-        Whether whoever is not refused here meets `shiomi gate serve` afterwards (nginx only): then
-        only what no proof could change is refused, and nobody is counted.
+        Whether requests that are not refused here go on to `shiomi gate serve` (nginx only). Then
+        nginx refuses only clients that no proof could save, and counts no requests.
     frequent
-        User-Agents that come often, to be looked up before any pattern; None: the package's.
+        Frequent User-Agents, which are looked up before any pattern is tried; None: the package's
+        list.
     data
-        What `shiomi gate update` wrote; None: the package's own patterns and ranges.
+        The folder that `shiomi gate update` wrote; None: the package's patterns and ranges.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def compile_policy(
 
 
 def _instead(server: str, policy: Policy, challenge: Action | None) -> Action:
-    """Return what happens to clients that would be challenged."""
+    """Return the action for clients that would be challenged."""
     if challenge in (Action.BUDGET, Action.DENY, Action.TARPIT):
         return challenge
     if challenge is None and not any(gap.name == "challenge" for gap in gaps(server, policy)):
@@ -125,7 +126,7 @@ def _written(server: str, plan: Plan, folder: str, service: bool) -> Mapping[str
 
 
 def _head(server: str, said: Iterable[Gap]) -> str:
-    """The comment at the top: where the file is from and what it does not do."""
+    """Return the comment at the top of a file: where it comes from and what it does not do."""
     lines = [
         f"Written by `shiomi gate compile {server}` from a policy; change that and write it anew.",
         "Of the policy this cannot say:",

@@ -1,7 +1,8 @@
 """A table of the policy features that each server's configuration cannot express.
 
-Every compiler, the command's output, the comment at the top of each file and the tests that compare
-verdicts read it from here: what is not listed must come to the same as in `decide`.
+The table is used by every compiler, the command's output, the comment at the top of each file and
+the tests that compare verdicts. For every feature that is not listed, the verdict must be the same
+as that of `decide`.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ class Gap:
     Attributes
     ----------
     name
-        A word for it, as in `--json`.
+        A short name, as used in `--json`.
     servers
-        Who cannot.
+        The servers that cannot express it.
     text
-        What becomes of it instead, for people.
+        What the server does instead, as a text for the operator.
     concerns
-        Whether a policy says anything of the kind.
+        Returns whether a policy uses the feature.
     """
 
     name: str

@@ -12,9 +12,10 @@ _LONGEST = 400  # characters
 
 
 def frequent_agents() -> list[str]:
-    """Return the package's: today's browsers and crawlers, from `frequent_agents.txt`.
+    """Return the package's list of current browsers and crawlers, from `frequent_agents.txt`.
 
-    A line with "A-B" before a tab stands for one agent per number from A to B, put in place of {}.
+    A line that begins with "A-B" and a tab means one agent for each number from A to B, which
+    replaces {}.
     """
     text = (resources.files("shiomi.gate") / "data" / "frequent_agents.txt").read_text("utf-8")
     agents: list[str] = []
@@ -28,7 +29,7 @@ def frequent_agents() -> list[str]:
 
 
 def most_frequent(agents: Iterable[str], count: int = 500) -> list[str]:
-    """Return the agents that come most often, most frequent first, of those that can be looked up.
+    """Return the most frequent agents, most frequent first, among those that can be looked up.
 
     User-Agents with control or non-ASCII characters are left to the patterns.
     """

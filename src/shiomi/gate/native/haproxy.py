@@ -1,7 +1,7 @@
 """A policy as configuration for HAProxy (2.4 or later): maps, `http-request` rules, stick-tables.
 
-HAProxy includes no files, so there are three kinds: rules to be pasted into a frontend, tables to
-be named by a further `-f`, and maps that the rules read.
+HAProxy cannot include files in a configuration. So there are three kinds of files: rules to paste
+into a frontend, tables to load with a second `-f`, and maps that the rules read.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from shiomi.gate.signals import own_headers
 
 __all__ = ["haproxy_files"]
 
-_LEVELS = ("address", "prefix", "all")  # a request can be tracked three times
+_LEVELS = ("address", "prefix", "all")  # a request can be tracked by three keys
 _MOST_AGENTS = 4  # User-Agent headers of one request that are looked at
 _MOST_DOTS = 6  # ".." segments that are resolved
 
 
 def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
-    """Return the files by name: frontend.cfg, tables.cfg, *.map and what the site publishes.
+    """Return the files by name: frontend.cfg, tables.cfg, *.map and the files that the site
+    publishes.
 
-    `folder` is where the files will be, as HAProxy is to read them.
+    `folder` is the path from which HAProxy will read the files.
 
     Raises
     ------
@@ -71,10 +72,11 @@ def _client(plan: Plan) -> Iterator[str]:
 
 
 def _agent(folder: str) -> Iterator[str]:
-    """The kind of the User-Agent; of several headers, joined as `decide` joins them."""
+    """Yield the lookup of the User-Agent's kind; several headers are joined as `decide` joins
+    them."""
     agent = "req.fhdr(user-agent,{})"
     yield f"http-request deny deny_status 403 if {{ req.fhdr_cnt(user-agent) gt {_MOST_AGENTS} }}"
-    # By a format, so that a request without the header has an empty agent and not none.
+    # A format is used so that a request without the header has an empty agent instead of none.
     yield f'http-request set-var-fmt(txn.gate_agent) "%[{agent.format(1)}]"'
     for count in range(2, _MOST_AGENTS + 1):
         yield (
@@ -90,7 +92,7 @@ def _agent(folder: str) -> Iterator[str]:
 
 
 def _path(folder: str) -> Iterator[str]:
-    """The number of the path's rule, resolved and as sent."""
+    """Yield the lookup of the path's rule, for the resolved path and for the path as sent."""
     to, resolved = "http-request set-var(txn.gate_path)", "var(txn.gate_path)"
     dots = 'regsub("^/[.][.](/|$)","/"),regsub("/[^/]+/[.][.](/|$)","/")'
     yield f'{to} \'path,url_dec,regsub("//+","/",g)\''
@@ -181,7 +183,7 @@ def _table(budget: str, level: str) -> str:
 
 
 def _tables(plan: Plan) -> Iterator[str]:
-    """One stick-table a bucket: as many requests as its burst, in the time that takes to refill."""
+    """Yield one stick-table per bucket: `burst` requests per refill period."""
     for outcome in _counted(plan):
         for level, rate in _levels(plan, outcome):
             window = max(1, math.ceil(rate.interval * rate.burst))
@@ -230,5 +232,5 @@ def _addresses(prefixes: Iterable[Prefix]) -> str:
 
 
 def _row(key: str, value: str) -> str:
-    """A line of a map: the key ends at the first blank, and `#` begins a comment."""
+    """Return a line of a map, in which the key ends at the first blank and `#` begins a comment."""
     return f"{key} {value}\n"

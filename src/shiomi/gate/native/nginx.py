@@ -1,8 +1,8 @@
 """A policy as configuration for nginx (1.18 or later): `map`, `geo`, `limit_req`, `if`.
 
-Two files: one for the `http` block (tables) and one for the `server` block (what happens). Tables
-are looked at only where a request needs them: nginx computes a variable when it is first used, and
-once for a request.
+There are two files: one for the `http` block (tables) and one for the `server` block (actions). A
+table is evaluated only if a request needs it, because nginx computes a variable when it is first
+used, and only once per request.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ __all__ = ["LONGEST_REGEX", "nginx_files"]
 LONGEST_REGEX = 3900
 """Characters; nginx reads no word of more than 4,096 bytes, quotation and `\\` included."""
 
-_LONGEST_AGENT = 1024  # characters; what is longer, no honest client sends
-_ZONE_MEGABYTES = 8  # of each limit_req zone, about 64,000 clients
-_REFUSAL_BYTES = 400  # of nginx's own page for 403, header and all
+_LONGEST_AGENT = 1024  # characters; no honest client sends more
+_ZONE_MEGABYTES = 8  # size of each limit_req zone, enough for about 64,000 clients
+_REFUSAL_BYTES = 400  # size of nginx's own 403 response, including its headers
 
 
 def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, str]:
@@ -35,9 +35,10 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
     Parameters
     ----------
     folder
-        Where the files will be, as nginx is to read them: robots.txt is served from there.
+        The path from which nginx will read the files; robots.txt is served from there.
     service
-        Whether the service's own configuration follows, which counts, answers and says the rest.
+        Whether the configuration for `shiomi gate serve` follows. The service then counts requests
+        and answers everything that nginx does not refuse.
 
     Raises
     ------
@@ -59,12 +60,12 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of nginx's configuration; only `$` in values keeps a meaning.
+    """Return a text as one word of nginx's configuration. Only `$` keeps its meaning, in values.
 
     Raises
     ------
     CompileError
-        It is too long for nginx.
+        The text is too long for nginx.
     """
     word = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if len(word.encode()) > 4090:
@@ -73,12 +74,12 @@ def quoted(text: str) -> str:
 
 
 def _regex(pattern: str, *, case: bool = False) -> str:
-    """A `map` key that is a regular expression."""
+    """Return a `map` key that is a regular expression."""
     return quoted(("~" if case else "~*") + tame(pattern))
 
 
 def _key(text: str) -> str:
-    """A `map` key that is plain text, also if it begins with a special character."""
+    """Return a `map` key that is plain text, even if it begins with a special character."""
     special = text.startswith(("~", "\\")) or text in (
         "default",
         "hostnames",
@@ -89,7 +90,7 @@ def _key(text: str) -> str:
 
 
 def _map(source: str, name: str, rows: Iterable[tuple[str, str]], default: str) -> Iterator[str]:
-    """A `map` block; keys are written already, values are words or variables."""
+    """Yield a `map` block; the keys are already quoted, the values are words or variables."""
     yield f"map {source} ${name} {{"
     yield f"    default {default or chr(34) * 2};"
     for key, value in rows:
@@ -114,7 +115,8 @@ def _agents(plan: Plan) -> Iterator[str]:
 
 
 def _ranges(plan: Plan) -> Iterator[str]:
-    """The published ranges that hold the address, for kinds of clients that need them."""
+    """Yield the lookup of the published ranges that contain the address, for kinds that need
+    them."""
     rows = []
     for kind, verified in plan.verified.items():
         yield f"geo $shiomi_in_{kind} {{"
@@ -143,7 +145,8 @@ def _ranges(plan: Plan) -> Iterator[str]:
 
 
 def _paths(plan: Plan) -> Iterator[str]:
-    """The number of the first rule that matches: the path as resolved, and as it was sent."""
+    """Yield the lookup of the first matching rule, for the resolved path and for the path as
+    sent."""
     rows = [
         (_regex(regex, case=True), path_word(number))
         for number, rule in sorted(plan.rules.items())
@@ -161,7 +164,7 @@ def _paths(plan: Plan) -> Iterator[str]:
 
 
 def _cut(patterns: Sequence[str], write: Callable[[Sequence[str]], str]) -> Iterator[str]:
-    """The expression of these patterns, as several if one would be too long for nginx."""
+    """Yield an expression for these patterns, or several if one would be too long for nginx."""
     regex = write(patterns)
     if len(tame(regex)) <= LONGEST_REGEX or len(patterns) == 1:
         yield regex
@@ -184,7 +187,8 @@ def _outcomes(plan: Plan) -> Iterator[str]:
 
 
 def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
-    """Buckets: a zone, and a key that is empty for clients that the budget does not count."""
+    """Yield the buckets: a zone, and a key that is empty for clients that the budget does not
+    count."""
     used = {level for _, level, _ in levels}
     binary = "$binary_remote_addr"
     mapped = r"\x00{10}\xff\xff"
@@ -222,7 +226,7 @@ def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]
 
 
 def _levels(plan: Plan) -> list[tuple[str, str, Rate]]:
-    """(budget, level, rate) of every bucket in use."""
+    """Return (budget, level, rate) of every bucket in use."""
     counted = {outcome.budget for outcome in plan.outcomes if outcome.action is Action.BUDGET}
     return [
         (name, level, rate)
@@ -233,12 +237,12 @@ def _levels(plan: Plan) -> list[tuple[str, str, Rate]]:
 
 
 def _rate(rate: Rate) -> str:
-    """A rate in nginx's units, rounded down: whole requests a second or a minute.
+    """Return a rate in nginx's units, rounded down: whole requests per second or per minute.
 
     Raises
     ------
     CompileError
-        It is less than one a minute.
+        The rate is less than one request per minute.
     """
     per_minute = math.floor(rate.amount * 60 / rate.seconds + 1e-9)
     if per_minute < 1:
@@ -249,7 +253,7 @@ def _rate(rate: Rate) -> str:
 
 
 def _word(name: str) -> str:
-    """A budget's name as part of a variable's: letters, digits and "_"."""
+    """Return a budget's name as part of a variable name: letters, digits and "_"."""
     return "".join(c if c.isascii() and c.isalnum() else f"_{ord(c):x}_" for c in name)
 
 
@@ -268,7 +272,7 @@ def _headers(policy: Policy) -> Iterator[str]:
 
 
 def _value(text: str) -> str:
-    """A header's value as a word: `$` would name a variable, and nginx has no way to write it."""
+    """Return a header's value as a word. nginx cannot escape `$`, which begins a variable."""
     if "$" in text or any(ord(character) < 0x20 for character in text):
         raise CompileError(f"nginx cannot send a header with $ or a control character: {text!r}")
     return quoted(text)
@@ -284,7 +288,7 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
 
 
 def _refusals(plan: Plan) -> Iterator[str]:
-    """403 without the site's own error page, because that page could lead to a service."""
+    """Yield a 403 without the site's own error page, because that page could lead to a service."""
     actions = {outcome.action for outcome in plan.outcomes}
     if Action.DENY in actions:
         yield "if ($shiomi_verdict = deny) { return 418; }"
@@ -297,7 +301,7 @@ def _refusals(plan: Plan) -> Iterator[str]:
         yield f"    limit_conn shiomi_tarpit {plan.policy.tarpit.connections};"
         yield "    limit_conn_status 403;"
         yield "    limit_rate $shiomi_rate;"
-        yield "    try_files /-/none =403;"  # as `return` would come before limit_conn
+        yield "    try_files /-/none =403;"  # because `return` would run before limit_conn
         yield "}"
 
 

@@ -1,8 +1,8 @@
-"""Patterns of paths as regular expressions of PCRE2, RE2 and Go alike, for servers.
+"""Path patterns as regular expressions that are valid in PCRE2, RE2 and Go.
 
-Servers hold a path in two forms: decoded and resolved, as rules are meant to match it, and as it
-was sent. An application behind the server may read the second form in its own way. So the path as
-sent is matched too: decoded once and not resolved, each byte plain or percent-encoded.
+A server has a path in two forms: decoded and resolved, which is the form that rules match, and as
+it was sent. An application behind the server may interpret the form as sent differently. So that
+form is matched too: decoded once and not resolved, with each byte plain or percent-encoded.
 """
 
 from __future__ import annotations
@@ -25,27 +25,29 @@ _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456
 
 
 def decoded_regex(patterns: Iterable[str]) -> str:
-    """Return an expression for a decoded, resolved path that one of the patterns matches.
+    """Return an expression that matches a decoded, resolved path if one of the patterns does.
 
-    All but letters, digits and a few signs are written as `\\xHH`: nothing in it can end a
-    quotation, begin a comment or name a variable.
+    Characters other than letters, digits and a few signs are written as `\\xHH`, so that nothing in
+    the expression can end a quotation, begin a comment or name a variable.
     """
     return _joined(patterns, _byte, between="[^?#]*", end=r"\z", start="^")
 
 
 def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
-    """Return an expression for a request target whose path, decoded once, a pattern matches.
+    """Return an expression that matches a request target if a pattern matches its path, decoded
+    once.
 
-    `start` is the anchored text before the path: REQUEST_LINE where a whole line is matched.
+    `start` is the anchored text before the path: REQUEST_LINE if a whole request line is matched.
     """
     between = "(?:[^?# %]|%(?!3[fF]|23))*"
     return _joined(patterns, _sent, between=between, end="(?:[?# ]|$)", start=start)
 
 
 def always_sent(*, start: str = "^") -> str:
-    """Return an expression for targets of ALWAYS_SERVED in which nothing could be resolved.
+    """Return an expression for targets in ALWAYS_SERVED that no server would resolve to another
+    path.
 
-    Nor by a server that drops parameters (";"), takes "\\" for "/", or decodes twice.
+    This includes servers that drop parameters (";"), take "\\" for "/", or decode twice.
     """
     slash, dot = _sent(ord("/")), _sent(ord("."))
     plain = r"(?:[^?# %\x3b\x5c]|%(?!25|3[bB]|5[cC]))"
@@ -61,7 +63,7 @@ def always_sent(*, start: str = "^") -> str:
 def _joined(
     patterns: Iterable[str], write: Callable[[int], str], *, between: str, end: str, start: str
 ) -> str:
-    """Whole paths, beginnings and ends, each as one branch; `between` is what "*" stands for.
+    """Return the alternatives for whole paths, prefixes, suffixes and globs; `between` is for "*".
 
     Patterns with a query are left out: see `shiomi.gate.native.expressible`.
     """

@@ -1,12 +1,12 @@
-"""Many patterns as few regular expressions that a backtracking engine (PCRE2) runs fast.
+"""Merge many patterns into few regular expressions that a backtracking engine (PCRE2) runs fast.
 
-An alternation of 1,498 patterns makes such an engine try each of them at each place of a
-User-Agent. Merged into a trie by their first characters, with a class of characters ahead of every
-few branches, the same patterns cost a few comparisons per place. The rest of a pattern after its
-literal beginning is kept unchanged.
+With an alternation of 1,498 patterns, such an engine tries every pattern at every position of a
+User-Agent. Here the patterns are merged into a trie by their first characters, and a lookahead with
+a class of characters precedes every few branches. Then the engine needs only a few comparisons per
+position. The part of a pattern after its literal beginning is kept unchanged.
 
-All matching is to be done without regard to case: the expressions are in lower case where that
-means the same.
+The expressions must be matched without regard to case. They are in lower case where that does not
+change the meaning.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ __all__ = ["plain_trie_regex", "trie_regexes"]
 _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _QUANTIFIERS = frozenset("*+?{")
 _BY_NUMBER = " ;%#'\"`{"  # see `shiomi.gate.native.tame`
-_AROUND = 16  # characters around a branch
-_BRANCHES = 3  # classes tested one after the other before a branch is looked at
+_AROUND = 16  # characters that may surround a branch
+_BRANCHES = 3  # classes that are tested in a row before a branch is tried
 _LEAF = 4  # up to this many branches are tried directly
-_FOLDS = 4  # a class of more letters than this is kept as a class
+_FOLDS = 4  # a class with more letters than this is not expanded
 _WAYS = 32  # the largest number of prefixes in one pattern
 _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
 
 
 @dataclass(slots=True)
 class _Node:
-    """Patterns with the same beginning: the branches by next character, and the rest patterns
-    here."""
+    """Patterns that share a beginning: the branches by next character, and the rest of each pattern
+    that branches no further."""
 
     children: dict[str, _Node] = field(default_factory=dict)
     tails: list[str] = field(default_factory=list)  # "" where a pattern ends here
@@ -49,10 +49,11 @@ class _Node:
 
 
 def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[str]:
-    """Return expressions of PCRE2 that together match what `patterns` match, without case.
+    """Return PCRE2 expressions that together match the same as `patterns`, ignoring case.
 
-    `limit` is the most characters of one expression once it is written; None puts all into one.
-    A pattern that alone is longer is returned as it is: whether it fits is the caller's to say.
+    `limit` is the most characters in one expression after escaping; None puts all patterns into one
+    expression. A single pattern that is longer is returned unchanged; the caller has to check
+    whether it fits.
     """
     found = [
         f"{where}(?:{piece})"
@@ -65,7 +66,8 @@ def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[s
 def plain_trie_regex(patterns: Iterable[str]) -> str:
     """Return one expression as `trie_regexes` does, for engines that cannot look ahead or behind.
 
-    RE2 has no need of a trie; Go's engine follows all branches at once, and has fewer to follow.
+    RE2 does not need a trie. Go's engine follows all branches at once, and a trie has fewer of
+    them.
     """
     return "|".join(
         f"{where}(?:{_emit(root, lookaround=False)})"
@@ -82,7 +84,7 @@ def _roots(patterns: Iterable[str], *, lookaround: bool = True) -> Iterator[tupl
 
 
 def _pieces(node: _Node, limit: int | None) -> Iterator[str]:
-    """The node's expression, cut at its branches into parts within the limit."""
+    """Yield the node's expression, cut at its branches into parts within the limit."""
     whole = _emit(node)
     if limit is None or _length(whole) <= limit or node.ends:
         yield whole
@@ -105,7 +107,8 @@ def _pieces(node: _Node, limit: int | None) -> Iterator[str]:
 
 
 def _length(regex: str) -> int:
-    """Its length as the longest way to write it has it: `\\` doubled, blanks and such by number."""
+    """Return the length after escaping in the longest way: `\\` doubled, blanks and such by
+    number."""
     return len(regex) + regex.count("\\") + 4 * sum(map(regex.count, _BY_NUMBER))
 
 
@@ -117,7 +120,7 @@ def _branches(node: _Node) -> Iterator[_Node]:
 
 
 def _emit(node: _Node, lookaround: bool = True) -> str:
-    """The node's expression, without brackets around its alternatives."""
+    """Return the node's expression, without brackets around its alternatives."""
     if node.ends:
         return ""
     branches = [
@@ -135,7 +138,7 @@ def _grouped(node: _Node, lookaround: bool) -> str:
 
 
 def _dispatch(branches: Sequence[tuple[str, str]], lookaround: bool) -> str:
-    """The branches, with a class of their first characters ahead of every few."""
+    """Return the branches, with a class of the first characters ahead of every few branches."""
     if len(branches) <= _LEAF or not lookaround:
         return "|".join(text for _, text in branches)
     size = -(-len(branches) // _BRANCHES)
@@ -157,10 +160,10 @@ def _in_class(character: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """How a pattern begins, as far as it has been read."""
+    """The beginning of a pattern, as far as it has been read."""
 
     where: str = ""  # one of _WHERE
-    behind: str = ""  # a class that the literal has to follow
+    behind: str = ""  # a class of characters that must precede the literal
     literal: str = ""  # in lower case
     ways: int = _WAYS  # the number of branches that are still allowed
 
@@ -169,7 +172,7 @@ class _Head:
         return not (self.where or self.behind or self.literal)
 
     def tail(self, rest: str) -> str:
-        """The pattern for the text after the literal."""
+        """Return the pattern for the text after the literal."""
         if not self.behind:
             return rest
         if not self.literal:
@@ -179,14 +182,14 @@ class _Head:
 
 
 def _heads(pattern: str, lookaround: bool) -> Iterator[tuple[str, str, str]]:
-    """(where, literal beginning, what follows) of every way a pattern may begin."""
+    """Yield (where, literal beginning, rest) for every way in which the pattern may begin."""
     for alternative in _alternatives(pattern):
         for head, rest in _read(_Head(), alternative, lookaround):
             yield head.where, head.literal, head.tail(rest)
 
 
 def _read(head: _Head, rest: str, lookaround: bool) -> Iterator[tuple[_Head, str]]:
-    """Read on from `head` as long as what comes is literal, or a few literals to choose from."""
+    """Read on from `head` while the next element is a literal or a choice of a few literals."""
     while rest:
         anchor = next((one for one in ("^", r"\b") if rest.startswith(one)), None)
         if anchor is not None:
@@ -214,8 +217,8 @@ def _read(head: _Head, rest: str, lookaround: bool) -> Iterator[tuple[_Head, str
 def _choices(rest: str) -> tuple[list[str] | None, str]:
     """Return the alternatives of the first element, and the rest of the pattern.
 
-    A literal character is returned without its backslash; None if it is neither that nor a
-    group nor a class of a few letters, or if it is repeated.
+    A literal character is returned without its backslash. The alternatives are None if the element
+    is repeated, or is not a literal, a group or a class of a few letters.
     """
     choices: list[str] | None = None
     first, length = rest[0], 1
@@ -241,7 +244,8 @@ def _choices(rest: str) -> tuple[list[str] | None, str]:
 
 
 def _class_length(rest: str) -> int:
-    """The length of the class at the beginning of `rest`; a bracket first in it is a member."""
+    """Return the length of the class at the start of `rest`; if "]" is first in it, it is a
+    member."""
     place = 2 if rest[1:2] == "^" else 1
     place += rest[place : place + 1] == "]"
     while place < len(rest) and rest[place] != "]":
@@ -260,7 +264,8 @@ def _closing(rest: str) -> int:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """The pattern cut at its own `|`, not at those inside groups and classes."""
+    """Return the parts of the pattern between its top-level `|`, not those inside groups and
+    classes."""
     cuts, depth = [-1], 0
     for place, character in _operators(pattern):
         depth += {"(": 1, ")": -1}.get(character, 0)

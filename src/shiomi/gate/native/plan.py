@@ -1,13 +1,13 @@
-"""A policy as tables of few columns, from which every server's configuration is written.
+"""A policy as small tables, from which every server's configuration is written.
 
     User-Agent ──▶ kind ──(address in published ranges?)──▶ class ─┐
     path ─────────────────────────────────▶ number of its rule ────┼──▶ verdict
     address ──────────────────────────────▶ first [[network]] ─────┘
 
-A *class* is a row of verdicts, one for each rule on paths and one for all other paths: clients that
-come to the same are one class, whatever they are called. A *kind* is a class, or two classes and
-the ranges that distinguish them. All verdicts come from `shiomi.gate.decision.ruling`, which
-`decide` uses too.
+A *class* is a row of verdicts: one for each rule on paths and one for all other paths. Clients with
+the same verdicts are in one class, whatever their names. A *kind* is a class, or two classes and
+the address ranges that distinguish them. All verdicts come from `shiomi.gate.decision.ruling`,
+which `decide` also uses.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ ELSEWHERE = -2
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An action, and the budget that counts it ("" if none)."""
+    """An action, and the budget that counts the request ("" if none)."""
 
     action: Action
     budget: str = ""
 
     @property
     def name(self) -> str:
-        """A word for the server's configuration: letters, digits and "-" only."""
+        """Return a name for the server's configuration: only letters, digits and "-"."""
         return f"{self.action.value}-{self.budget}" if self.budget else self.action.value
 
     def narrower(self, other: Outcome) -> Outcome:
-        """The stricter one of two verdicts; this one if both are equally strict."""
+        """Return the stricter of two verdicts; this one if both are equally strict."""
         return self if other.action.narrower(self.action) is self.action else other
 
 
@@ -67,15 +67,15 @@ class Plan:
     Attributes
     ----------
     agents
-        User-Agent to kind. A kind is the name of a class, or one of `verified`.
+        Tables from User-Agent to kind. A kind is the name of a class or of an entry in `verified`.
     ranges
-        The networks of every name of published ranges in use.
+        The networks of the published ranges in use, by name.
     rules
-        Patterns of paths by number; the first that matches counts, ALWAYS before all.
+        Path patterns by number. The first match counts; ALWAYS comes before all of them.
     networks
-        The [[network]] rules, of which the first that holds an address counts.
+        The [[network]] rules; the first one that contains the address counts.
     verdicts
-        (network's name or "", class, number of the rule or ELSEWHERE) to verdict.
+        Verdicts by (name of the network or "", class, number of the path rule or ELSEWHERE).
     """
 
     policy: Policy
@@ -88,14 +88,16 @@ class Plan:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The different verdicts, in a fixed order."""
+        """Return the distinct verdicts, in a fixed order."""
         return sorted(set(self.verdicts.values()), key=lambda verdict: verdict.name)
 
     @property
     def rows(self) -> list[tuple[str, Outcome]]:
-        """The verdicts by "NETWORK:CLASS:PATH", in words that every server can write.
+        """Return the verdicts by "NETWORK:CLASS:PATH", in words that are valid in every server's
+        configuration.
 
-        A network is n0, n1, ... or n for all others; a path is p0, p1, ..., p, or always.
+        NETWORK is n0, n1, ..., or n for all other addresses. PATH is p0, p1, ..., p for all other
+        paths, or always.
         """
         words = {"": "n"} | {name: f"n{number}" for number, name in enumerate(self.networks)}
         return [
@@ -105,7 +107,7 @@ class Plan:
 
     @property
     def pairs(self) -> list[tuple[str, Outcome]]:
-        """The narrower of two outcomes, by "ONE:OTHER"."""
+        """Return the stricter of two outcomes, by "ONE:OTHER"."""
         return [
             (f"{one.name}:{other.name}", one.narrower(other))
             for one in self.outcomes
@@ -114,12 +116,12 @@ class Plan:
 
 
 def path_word(number: int) -> str:
-    """The word for a rule on paths."""
+    """Return the word for a rule on paths."""
     return {ALWAYS: "always", ELSEWHERE: "p"}.get(number, f"p{number}")
 
 
 def without_challenge(policy: Policy, instead: Action) -> Policy:
-    """Return the policy with another action wherever it says challenge.
+    """Return the policy with the action `instead` wherever it says challenge.
 
     A server alone cannot challenge and cannot check the consistency of headers.
     """
@@ -167,12 +169,12 @@ def make_plan(
     patterns, ranges
         The tables of `shiomi.gate.identity`.
     frequent
-        User-Agents to be looked up before any pattern is tried, and whom each names.
+        User-Agents to look up before any pattern is tried, and the client that each one names.
     limit
-        The most characters of one regular expression in the server's configuration.
+        The most characters in one regular expression of the server's configuration.
     certain
-        Whether a verdict is the widest that the client could come to with any proof: what it
-        refuses, a service behind the server need not be asked about.
+        Whether each verdict is the most permissive that the client could get with any proof. A
+        service behind the server then need not be asked about requests that it refuses.
     """
     tables = _Tables(policy, {} if certain else ranges, certain)
     agents = agent_tables(
@@ -197,7 +199,7 @@ def make_plan(
 
 
 class _Tables:
-    """Kinds and classes, as patterns ask for them."""
+    """Collects kinds and classes as the patterns need them."""
 
     def __init__(
         self, policy: Policy, ranges: Mapping[str, Sequence[Prefix]], certain: bool
@@ -213,7 +215,8 @@ class _Tables:
         self._networks += policy.networks
 
     def kind(self, client: Client) -> str:
-        """The kind of a client: its class, or what its address decides."""
+        """Return the kind of a client: its class, or two classes between which its address
+        decides."""
         verify = client.verify
         named = tuple(name for name in verify.ranges if name in self._ranges)
         unproven = False if named else None

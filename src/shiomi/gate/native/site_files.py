@@ -21,7 +21,8 @@ class SiteFile:
 
 
 def site_files(policy: Policy) -> list[SiteFile]:
-    """Return the files that the policy makes: robots.txt and tdmrep.json, where they are wanted."""
+    """Return the files made from the policy: robots.txt and tdmrep.json, if the policy serves
+    them."""
     files = []
     for path, response in own_files(policy).items():
         kind = next((value for name, value in response.headers if name == "Content-Type"), "")

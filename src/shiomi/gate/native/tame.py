@@ -1,4 +1,4 @@
-"""Regular expressions without characters that have a meaning in configuration files."""
+"""Rewrite regular expressions without characters that are special in configuration files."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ _AS_IT_IS = re.compile(r"\\[pPx]\{.*|\\[^\"'#`%;{} ]|\{.+|[^\x00-\x7f]+")
 
 
 def tame(pattern: str) -> str:
-    """Return an expression that matches the same, of visible characters that need no quoting.
+    """Return an expression that matches the same and has only visible characters that need no
+    quoting.
 
-    Quotation marks, blanks, `#`, `;`, `%` and braces that stand for themselves are written by their
-    numbers (`\\x22`), which PCRE2, RE2 and Go read alike. A remaining brace belongs to a repetition
-    or a class, so that no `{$NAME}`, `${NAME}` or `{name}` is left to be replaced.
+    Quotation marks, blanks, `#`, `;`, `%` and literal braces are written by their numbers
+    (`\\x22`), which PCRE2, RE2 and Go all understand. A remaining brace belongs to a repetition or
+    a class, so the expression contains no `{$NAME}`, `${NAME}` or `{name}` that a server would
+    replace.
 
     Raises
     ------
     CompileError
-        It holds a control character.
+        The pattern contains a control character.
     """
     if any(ord(character) < 0x20 or character == "\x7f" for character in pattern):
         raise CompileError(f"the pattern {pattern[:80]!r} holds a control character")

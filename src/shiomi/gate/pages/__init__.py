@@ -1,8 +1,8 @@
 """The gate's own pages: small, without JavaScript, in the reader's language.
 
-Words are data (`texts.toml`). Whatever comes from a request is escaped. A page names itself in the
-header `Shiomi-Gate` and in `<meta name="generator">`, so that collectors of pages can distinguish
-it from the site's own pages.
+The texts are data (`texts.toml`). All values from a request are escaped. A page identifies itself
+in the header `Shiomi-Gate` and in `<meta name="generator">`, so that programs that collect pages
+can distinguish it from the site's own pages.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _FIRST = "en"
 _LONGEST_PREFERENCE = 1000  # characters of Accept-Language that are read
 _TRADITIONAL = {"hant", "tw", "hk", "mo"}  # scripts and regions of zh-Hant
 
-# With JavaScript on, the challenge's script presses the button and loads the page again, so that
-# the address keeps its #fragment, and the page its referrer. Without JavaScript the Refresh header
-# leads on. A page that keeps a form sends it.
+# With JavaScript on, the challenge's script submits the button's form and reloads the page, so that
+# the address keeps its #fragment and the page keeps its referrer. Without JavaScript, the Refresh
+# header leads to the next step. On a page that keeps a form, the script sends that form.
 _SCRIPTS = {
     "reload": (
         'fetch(document.forms[0].action,{method:"POST",redirect:"manual",'
@@ -38,7 +38,8 @@ _SCRIPTS = {
 # A page loads nothing. Its only exits are its own form and link.
 _FIXED = (
     ("Content-Type", "text/html; charset=utf-8"),
-    # lynx and elinks know only no-cache, and would show the gate's page again for the site's.
+    # lynx and elinks understand only no-cache. Without it they would show the gate's page from
+    # their cache instead of the site's page.
     ("Cache-Control", "no-store, no-cache"),
     ("Vary", "Accept-Language, Cookie, User-Agent"),
     (
@@ -52,7 +53,7 @@ _FIXED = (
 
 
 def _allowing(script: str) -> tuple[tuple[str, str], ...]:
-    """The headers of a page with this script."""
+    """Return the headers of a page with this script."""
     digest = b64encode(sha256(script.encode()).digest()).decode()
     return tuple(
         (name, f"{value}; script-src 'sha256-{digest}'; connect-src 'self'")
@@ -89,20 +90,20 @@ def page(
     Parameters
     ----------
     kind
-        Which one: its title is the text `{kind}_title`.
+        The kind of page; its title is the text `{kind}_title`.
     paragraphs
-        Names of texts; `values` fill their places.
+        Names of texts; `values` fill their placeholders.
     button
-        The address of a form with one button, sent by POST; "": none.
+        The address to which a form with one button is sent by POST; "": no form.
     link
-        An address and the name of a text.
+        The address of a link, and the name of its text.
     foot
-        HTML behind the main part.
+        HTML after the main part.
     script
-        What a browser with JavaScript does by itself: "reload" presses the button and loads the
-        page again, "send" sends the form; "": nothing.
+        What a browser with JavaScript does automatically: "reload" presses the button and reloads
+        the page, "send" sends the form, "" does nothing.
     fields
-        Names and values that the form sends as well.
+        Names and values of further fields that the form sends.
     """
     filled = {name: escape(str(value)) for name, value in (values or {}).items()}
     content = [f"<p>{escape(text(language, name)).format(**filled)}</p>" for name in paragraphs]
@@ -111,7 +112,7 @@ def page(
             f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">'
             for name, value in fields
         )
-        # With a name, as lynx sends a form without any field by GET.
+        # The button has a name, because lynx sends a form without fields by GET.
         named = "" if hidden else ' name="on"'
         labelled = f"{hidden}<button{named}>{escape(text(language, 'continue'))}</button>"
         form = f'<form method="post" action="{escape(button)}"><p>{labelled}</p></form>'
@@ -137,12 +138,12 @@ def text(language: str, name: str) -> str:
 
 
 def languages() -> tuple[str, ...]:
-    """Return the languages pages can be in, English first."""
+    """Return the languages in which pages are available, English first."""
     return tuple(_texts())
 
 
 def preferred_language(accept_language: str) -> str:
-    """Return the language a reader likes best (RFC 9110, 12.5.4), or English."""
+    """Return the available language that the reader prefers most (RFC 9110, 12.5.4), or English."""
     return _preferred(accept_language[:_LONGEST_PREFERENCE])
 
 

@@ -1,4 +1,4 @@
-"""Find rules in a policy that contradict each other, or that nothing can reach."""
+"""Find rules in a policy that contradict each other, or that can never apply."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Problem = tuple[str, str]  # the key in the policy file, and what is wrong with 
 def contradictions(policy: Policy, written_budgets: frozenset[str]) -> list[Problem]:
     """Return the contradictions, each as a key and a message.
 
-    `written_budgets` are those the file itself names: one of them that nothing uses is a mistake.
+    `written_budgets` are the budgets that the file defines itself. If none of the rules uses one of
+    them, that is a mistake.
     """
     return [
         *_purposes(policy),
@@ -116,8 +117,8 @@ def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
 
 
 def _levels(name: str, budget: Budget) -> Iterator[Problem]:
-    """A wider level that allows less than a narrower one, so the narrower limit is never
-    reached."""
+    """Yield each wider level that allows less than a narrower one, so that the narrower limit is
+    never reached."""
     levels = ("address", "prefix", "network", "all")
     given: list[tuple[str, Rate]] = []
     for level in levels:

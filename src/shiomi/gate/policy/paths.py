@@ -1,4 +1,4 @@
-"""Patterns of paths: "*" stands for any characters, "/" included.
+"""Path patterns, in which "*" stands for any characters, including "/".
 
     /feed            a whole path
     /feed/*          a beginning
@@ -6,10 +6,11 @@
     */raw/*          anything else with "*" in it
     *?go-get=1       with a query: the path's pattern, and the whole query as it is sent
 
-A decoded path with "?" or "#" in it (`/private%3f.rss`) matches whole paths and beginnings only:
-behind a server that decodes twice it would be another page than its end says.
+A path that contains "?" or "#" after decoding (`/private%3f.rss`) is compared only with whole paths
+and prefixes. A server that decodes twice would serve another page than the end of the path
+suggests.
 
-The forms are few, so that every web server can express them.
+There are only these few forms, so that every web server can express them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Matches = Callable[[str], bool]
 
 
 class PathTable:
-    """Rules on paths, ready to be asked; the first that matches counts."""
+    """Rules on paths, prepared for lookup; the first match counts."""
 
     def __init__(self, rules: Sequence[PathRule]) -> None:
         self._rules = tuple(rules)
@@ -93,7 +94,8 @@ def _matcher(pattern: str) -> Matches:
 
 
 def _glob_matches(parts: Sequence[str], path: str) -> bool:
-    """Whether the parts come one after the other, the first and the last at the path's ends."""
+    """Return whether the parts occur in order, the first at the start and the last at the end of
+    the path."""
     first, *middle = parts
     if not middle:
         return path == first
@@ -115,16 +117,16 @@ def is_glob(pattern: str) -> bool:
 
 
 def always_served(path: str) -> bool:
-    """Return whether nobody is refused this path: ALWAYS_SERVED names it.
+    """Return whether ALWAYS_SERVED contains this path, so that it is refused to nobody.
 
-    A path that is encoded twice is not meant: it could lead elsewhere in an application that
-    decodes twice.
+    A path that is encoded twice does not count: in an application that decodes twice it could be
+    another page.
     """
     return path in ALWAYS_SERVED or (path.startswith(_FOLDERS) and "%" not in path)
 
 
 def malformed(pattern: str) -> str:
-    """Return what is wrong with a pattern, and what is allowed; "" if nothing is."""
+    """Return what is wrong with a pattern, and what is allowed; "" if the pattern is valid."""
     path, mark, query = pattern.partition("?")
     if not path.startswith(("/", "*")):
         return 'must begin with "/" or "*"'
@@ -140,7 +142,7 @@ def malformed(pattern: str) -> str:
 
 
 def covers(pattern: str, other: str) -> bool:
-    """Return whether every path that `other` matches is surely matched by `pattern`."""
+    """Return whether `pattern` certainly matches every path that `other` matches."""
     pattern, other = unquote(pattern), unquote(other)
     if pattern == other or pattern in ("*", "/*"):
         return True

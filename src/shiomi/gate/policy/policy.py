@@ -1,8 +1,8 @@
-"""Policy: what happens to whom. Frozen dataclasses with the names of the policy file.
+"""Policy: the action for each client, as frozen dataclasses with the names of the policy file.
 
-`policy_file.py` reads and checks the file. Everything has a default, so `Policy()` is the policy
-that `shiomi gate policy` writes: AI crawlers that train or index are denied; search engines,
-previews, archives and feeds go on; all other clients must pass the challenge once.
+`policy_file.py` reads and checks the file. Every key has a default, so `Policy()` is the policy
+that `shiomi gate policy` writes. It denies AI crawlers that train or index, and lets search
+engines, previews, archives and feeds through. All other clients must pass the challenge once.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Action(StrEnum):
     """The actions that a policy can take, widest first."""
 
     ALLOW = "allow"  # let through, counted by no budget
-    BUDGET = "budget"  # let through as long as its budget lasts, then 429
-    CHALLENGE = "challenge"  # let through, in its budget, with a cookie that the challenge gives
+    BUDGET = "budget"  # let through until its budget is used up, then 429
+    CHALLENGE = "challenge"  # let through, within its budget, with the challenge's cookie
     TARPIT = "tarpit"  # refuse; slowly if the server can
     DENY = "deny"  # refuse
 
     def narrower(self, other: Action) -> Action:
-        """The stricter of two actions."""
+        """Return the stricter of two actions."""
         return self if _ORDER[self] >= _ORDER[other] else other
 
 
@@ -58,7 +58,7 @@ _ORDER = {action: number for number, action in enumerate(Action)}
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A token bucket: `amount` tokens come back per `seconds`, at most `burst` are kept."""
+    """A token bucket: `amount` tokens are added per `seconds`, up to `burst` tokens."""
 
     amount: int
     seconds: float
@@ -66,23 +66,25 @@ class Rate:
 
     @property
     def interval(self) -> float:
-        """Seconds in which one token comes back (GCRA's emission interval)."""
+        """Return the seconds in which one token is added (GCRA's emission interval)."""
         return self.seconds / self.amount
 
     @property
     def ahead(self) -> float:
-        """Seconds a bucket may be ahead of its refilling (GCRA's burst tolerance)."""
+        """Return the seconds by which a bucket may run ahead of its refill rate (GCRA's burst
+        tolerance)."""
         return self.interval * (self.burst - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """[budget.NAME]: every bucket must give a token; None: not counted there."""
+    """[budget.NAME]: each level has a bucket that must give a token; None: that level does not
+    count."""
 
     address: Rate | None = None  # an IPv4 address, or a /64 of IPv6
     prefix: Rate | None = None  # a /24, or a /48 of IPv6
     network: Rate | None = None  # a named [[network]]; else a /16, or a /32 of IPv6
-    all: Rate | None = None  # everybody with this budget together
+    all: Rate | None = None  # all clients with this budget together
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +98,21 @@ class PurposeRule:
 
 @dataclass(frozen=True, slots=True)
 class PathRule:
-    """[[path]]: the first rule that matches a path is the one that counts.
+    """[[path]]: the first rule that matches a path counts.
 
     "*" in a pattern stands for any characters: "/feed/*", "*.rss", "*/raw/*".
     """
 
     match: tuple[str, ...]
-    action: Action | None = None  # for everybody; None: as the purposes say
+    action: Action | None = None  # for all clients; None: the action of the client's purpose
     purposes: Mapping[Purpose, Action] = field(default_factory=lambda: MappingProxyType({}))
-    challenge: bool = True  # False: who would be challenged is counted by a budget instead
-    budget: str = ""  # which budget counts here; "": as the purposes say
+    challenge: bool = True  # False: count by a budget instead of challenging
+    budget: str = ""  # which budget counts here; "": the purpose's budget
 
 
 @dataclass(frozen=True, slots=True)
 class Feeds:
-    """[feeds]: paths whose readers run no browser, and so are never challenged.
+    """[feeds]: paths that are read by programs other than browsers, and so are never challenged.
 
     A client that would be challenged is counted by the budget; a denied client stays denied.
     """
@@ -134,7 +136,7 @@ class Feeds:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """[programs]: paths that programs ask for, which can pass no challenge.
+    """[programs]: paths for programs that cannot pass a challenge.
 
     A client that would be challenged is counted by the budget; a denied client stays denied.
     """
@@ -185,11 +187,11 @@ class Programs:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRule:
-    """[[network]]: addresses that share a budget, and may get an action of their own."""
+    """[[network]]: addresses that share a budget and may have a separate action."""
 
     name: str
     addresses: tuple[str, ...]  # "192.0.2.0/24", "2001:db8::/32", "192.0.2.1"
-    action: Action | None = None  # before any purpose; None: only the shared budget
+    action: Action | None = None  # may narrow the purpose's, or allow; None: only the budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,28 +201,28 @@ class Challenge:
     path: str = "/.gate/"  # where the gate's own pages are
     status: int = 403  # of the page; 403, 429, 503, or 200
     wait_seconds: int = 0  # before the browser continues; people need not read the page
-    script: bool = True  # where JavaScript is on, keeps the #fragment of the address
-    minutes: int = 30  # in which the page can be answered, before it is simply shown again
+    script: bool = True  # with JavaScript on, keeps the #fragment of the address
+    minutes: int = 30  # for which the page is valid; after that it is shown again
     budget: str = "strangers"  # which budget counts clients without the cookie
     other_methods: Action = Action.DENY  # POST and the like without the cookie: deny or budget
-    suspicious: int = 100  # the weight of inconsistent headers from which "budget" is "challenge"
+    suspicious: int = 100  # from this weight of bad headers on, "budget" becomes "challenge"
 
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """[cookie]: what the challenge gives."""
+    """[cookie]: the cookie that the challenge sets."""
 
     name: str = "shiomi-gate"
-    hours: int = 168  # for which it is good
-    keys: tuple[str, ...] = ()  # the first signs, all are taken; none: the state's own secret
+    hours: int = 168  # for which it is valid
+    keys: tuple[str, ...] = ()  # the first signs, all are accepted; none: use the state's secret
 
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """[trap]: a link that people are warned of and robots.txt forbids."""
+    """[trap]: a link that robots.txt forbids, with a warning for people."""
 
     enabled: bool = True
-    visits: int = 3  # to its first page within the time below; its second page counts at once
+    visits: int = 3  # to the first page, within `minutes`; one visit to the second page is enough
     minutes: int = 60
     ban_hours: int = 24
     action: Action = Action.DENY  # or tarpit
@@ -228,15 +230,15 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Tarpit:
-    """[tarpit]: how slowly a refusal is sent where a server can do so cheaply."""
+    """[tarpit]: how slowly a refusal is sent, if the server can do so cheaply."""
 
     seconds: int = 20
-    connections: int = 50  # held at a time; more are refused at once
+    connections: int = 50  # at a time; further ones are refused at once
 
 
 @dataclass(frozen=True, slots=True)
 class Proxies:
-    """[proxies]: whose word on the client's address counts; nobody's by default."""
+    """[proxies]: the proxies that are trusted to give the client's address; by default none."""
 
     trusted: tuple[str, ...] = ()  # addresses and networks, or "unix"
     header: str = "x-forwarded-for"
@@ -247,9 +249,9 @@ class Robots:
     """[robots]: the robots.txt made from this policy."""
 
     serve: bool = True  # the gate answers /robots.txt itself; False: the site does
-    file: str = ""  # the site's own robots.txt, whose rules are kept; middleware asks the site
+    file: str = ""  # the site's own robots.txt to merge; middleware asks the site
     sitemaps: tuple[str, ...] = ()
-    license: str = ""  # a URL with the terms in RSL 1.0, said as `License:`
+    license: str = ""  # a URL with terms in RSL 1.0, for the `License:` line
     disallow: tuple[str, ...] = ()  # paths that no crawler should fetch
 
 
@@ -301,9 +303,9 @@ def _default_budgets() -> Mapping[str, Budget]:
     )
 
 
-@dataclass(frozen=True)  # no slots, for what is worked out below to be kept
+@dataclass(frozen=True)  # no slots, so that cached properties work
 class Policy:
-    """Everything a policy file may say."""
+    """All settings of a policy file."""
 
     purposes: Mapping[Purpose, PurposeRule] = field(default_factory=_default_purposes)
     paths: tuple[PathRule, ...] = ()
@@ -319,11 +321,12 @@ class Policy:
     robots: Robots = Robots()
     signals: Signals = Signals()
     contact: str = ""  # shown to refused clients: an address or a URL
-    on_failure: Action = Action.DENY  # where the state or the gate's service cannot be reached
+    on_failure: Action = Action.DENY  # if the state or the gate's service cannot be reached
 
     @cached_property
     def rules(self) -> tuple[PathRule, ...]:
-        """All rules on paths in the order they are tried: [[path]], [programs], [feeds]."""
+        """Return all rules on paths in the order in which they are tried: [[path]], [programs],
+        [feeds]."""
         rules = [
             PathRule(one.match, challenge=False, budget=one.budget)
             for one in (self.programs, self.feeds)
@@ -333,7 +336,8 @@ class Policy:
 
     @cached_property
     def weighs(self) -> bool:
-        """Whether a browser's inconsistent headers can change its verdict under this policy."""
+        """Return whether a browser's inconsistent headers can change its verdict under this
+        policy."""
         rule = self.purposes[Purpose.BROWSER]
         actions = [rule.unverified]
         actions += [path.action for path in self.paths if path.action]

@@ -1,7 +1,8 @@
-"""The policy file: Read a policy from TOML; an invalid value is an error that names its place.
+"""Read a policy from a TOML file. An invalid value is an error that names its line.
 
-All problems of a file are reported together, each with its line. Unknown keys name the nearest
-known one. A contradiction is an error even if it is harmless: the operator meant something else.
+All problems of a file are reported together, each with its line. An unknown key is reported with
+the nearest known one. A contradiction is an error even if it is harmless, because the operator must
+have meant something else.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ _SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _RATE = re.compile(
     r"(\d{1,9}) *(?:/|per) *(second|minute|hour|day)(?:,? *burst *(\d{1,9}))?", re.ASCII
 )
-_MOST_LISTED = 20  # problems; more are counted
+_MOST_LISTED = 20  # problems; the rest is only counted
 
 
 def default_policy_text() -> str:
@@ -84,12 +85,12 @@ def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Poli
 
 
 def parse_policy(text: str, environment: Mapping[str, str] = os.environ) -> Policy:
-    """Return the policy that the text of a file says.
+    """Return the policy that the text of a policy file describes.
 
     Parameters
     ----------
     environment
-        The variables for "env:NAME", which keeps secrets out of the file.
+        The environment variables for "env:NAME" values, which keep secrets out of the file.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def parse_policy(text: str, environment: Mapping[str, str] = os.environ) -> Poli
 
 
 class _Reader(TableReader):
-    """Collects what is wrong as (key, what)."""
+    """Collects problems as (key, message)."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.problems: list[tuple[str, str]] = []
@@ -235,7 +236,7 @@ _KEY = re.compile(r"""\s*(["']?)([\w.-]+)\1\s*=""")
 
 
 def _lines(text: str) -> dict[str, int]:
-    """Return the line of each key of a TOML text, for messages, from the beginnings of lines."""
+    """Return the line number of each key in a TOML text, for messages, from the starts of lines."""
     lines: dict[str, int] = {}
     count: dict[str, int] = {}
     table = ""

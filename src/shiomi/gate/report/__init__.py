@@ -1,1 +1,1 @@
-"""Report who crawls a site, the cost, and what a policy would have done, from its access logs."""
+"""Report from access logs who crawls a site, the cost, and what a policy would have done."""

@@ -1,8 +1,8 @@
-"""Access logs of nginx and Apache, in the common and the combined format, line by line.
+"""Read access logs of nginx and Apache, in the common and the combined format, line by line.
 
-A line is `host ident user [time] "request" status bytes`, then in the combined format
-`"referer" "user agent"`; Apache's `vhost_combined` puts `name:port` in front. Fields behind these
-are passed over. nginx writes a quote inside a field as `\\x22`, Apache as `\\"`.
+A line is `host ident user [time] "request" status bytes`. The combined format adds `"referer" "user
+agent"`, and Apache's `vhost_combined` puts `name:port` in front. Further fields at the end are
+ignored. nginx writes a quote inside a field as `\\x22`, Apache as `\\"`.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Hit:
 
     address: str
     time: int  # Unix seconds
-    method: str  # empty where the request line was none
+    method: str  # empty if the request line was not valid
     target: str  # path and query, as sent
     status: int
     bytes: int  # of the body; a "-" is 0
-    referer: str  # empty where there was none
+    referer: str  # empty if there was none
     user_agent: str | None  # None in the common format, which has no such field
 
 
@@ -65,13 +65,13 @@ class Reading:
 
     lines: int = 0
     bad_lines: int = 0
-    bad_samples: list[str] = field(default_factory=list)  # "FILE:LINE: beginning of it"
+    bad_samples: list[str] = field(default_factory=list)  # "FILE:LINE: start of the line"
     without_user_agent: int = 0  # lines of the common format
     broken_files: list[str] = field(default_factory=list)  # "FILE: what is wrong with it"
 
     @property
     def no_log(self) -> bool:
-        """Whether lines were read and none of them was one of an access log."""
+        """Return whether lines were read, but none of them was a line of an access log."""
         return 0 < self.lines == self.bad_lines
 
 
@@ -80,10 +80,10 @@ def read_hits(
     reading: Reading,
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> Iterator[Hit]:
-    """Yield the hits of each file, the one that begins first first, with bounded memory.
+    """Yield the hits of each file, in the order of the files' first hits, with bounded memory.
 
-    Files may be gzipped, whatever their name. Lines that are none are counted in `reading`, a
-    file that breaks off is read as far as it goes and named there.
+    Files may be gzipped, whatever their names. `reading` counts lines that are not valid. A
+    truncated file is read up to the break, and `reading` names it.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def _hits_of(
 
 
 def _lines(raw: IO[bytes]) -> Iterator[bytes]:
-    """Lines without their ends; what is longer than a request can be is cut."""
+    """Yield lines without their line ends; lines that are too long for a request are cut."""
     rest, cut = b"", False
     for block in _blocks(raw):
         first, *others = block.split(b"\n")
@@ -149,7 +149,8 @@ def _lines(raw: IO[bytes]) -> Iterator[bytes]:
 
 
 def _blocks(raw: IO[bytes]) -> Iterator[bytes]:
-    """Return the file's content, unpacked if it is gzip. All intact data come before an error."""
+    """Yield the file's content, unpacked if it is gzip. All intact data is returned before an
+    error."""
     start = raw.read(2)
     raw.seek(0)
     if start != b"\x1f\x8b":
@@ -158,7 +159,7 @@ def _blocks(raw: IO[bytes]) -> Iterator[bytes]:
     inflate = zlib.decompressobj(wbits=31)
     while piece := raw.read(_PACKED_BLOCK):
         while piece:
-            yield inflate.decompress(piece, _BLOCK)  # at most, whatever it unpacks to
+            yield inflate.decompress(piece, _BLOCK)  # at most _BLOCK bytes at a time
             if inflate.eof:  # the next member (RFC 1952, 2.2), or zeros that fill up a tape
                 piece = inflate.unused_data.lstrip(b"\0")
                 inflate = zlib.decompressobj(wbits=31) if piece else inflate
@@ -176,7 +177,7 @@ def _note_bad(reading: Reading, path: Path, number: int, line: bytes) -> None:
 
 
 def _parser() -> Callable[[bytes], Hit | None]:
-    minutes: dict[bytes, int] = {}  # of the last minutes; a log is nearly in order
+    minutes: dict[bytes, int] = {}  # cache of the last minutes; a log is nearly in order
 
     def time_of(text: bytes) -> int | None:
         minute = text[:17] + text[20:]  # all but ":SS"
@@ -229,7 +230,7 @@ def _minute(text: str) -> int | None:
 
 
 def _request_line(text: str) -> tuple[str, str]:
-    """`GET /path HTTP/1.1` as method and target; anything else has neither."""
+    """Return method and target of `GET /path HTTP/1.1`; both are empty for any other text."""
     method, _, rest = text.partition(" ")
     if not method.isascii() or not method.isalpha() or not rest:
         return "", ""
@@ -237,7 +238,7 @@ def _request_line(text: str) -> tuple[str, str]:
 
 
 def _text(raw: bytes) -> str:
-    """A quoted field as it was sent. Bytes that are not UTF-8 become escapes."""
+    """Return a quoted field as it was sent. Bytes that are not UTF-8 become escapes."""
     if b"\\" not in raw:
         return raw.decode("utf-8", "backslashreplace")
     text = raw.decode("latin-1")

@@ -1,7 +1,7 @@
-"""How the clients of a log behave: what speaks for a person behind one, and what against it.
+"""How the clients of a log behave: signs for and against a person.
 
-A client here is an address with one User-Agent. A log tells little, so a sign is only a sign; they
-decide in which order refused clients are shown to the operator, and nothing else.
+A client here is an address with one User-Agent. A log contains little information, so signs prove
+nothing. They decide only the order in which refused clients are shown to the operator.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Behaviour:
     requests: int = 0
     pages: int = 0  # neither files of a page nor robots.txt
     files: int = 0  # style sheets, scripts, pictures, fonts
-    files_of_a_page: int = 0  # with the page as referer, as browsers fetch them
+    files_of_a_page: int = 0  # with the page as referer, as browsers send it
     followed: int = 0  # pages with a referer
     unchanged: int = 0  # 304: it keeps a cache
     robots: int = 0  # fetched robots.txt
-    refused: int = 0  # what the policy would have refused
+    refused: int = 0  # requests that the policy would have refused
     challenged: int = 0
     reason: str = ""  # of the last such verdict
-    cookie: str = ""  # that it would have, as a header
+    cookie: str = ""  # the header with the cookie that the client would have
 
     def note(self, hit: Hit) -> None:
-        """Take in one more hit."""
+        """Add one hit."""
         path = hit.target.partition("?")[0].lower()
         self.requests += 1
         if path == "/robots.txt":
@@ -50,7 +50,7 @@ class Behaviour:
         self.unchanged += hit.status == 304
 
     def signs(self) -> list[str]:
-        """Return the signs of a person, in words; none if robots.txt was fetched."""
+        """Return the signs of a person as texts; none if the client fetched robots.txt."""
         if self.robots:
             return []
         told = []
@@ -64,7 +64,7 @@ class Behaviour:
 
 
 class Behaviours:
-    """The `most` clients seen last, by address and User-Agent."""
+    """The behaviour of the `most` clients seen last, by address and User-Agent."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -72,7 +72,7 @@ class Behaviours:
         self.forgotten = 0
 
     def of(self, hit: Hit) -> Behaviour:
-        """The behaviour of the client that sent this hit, with the hit taken in."""
+        """Return the behaviour of the client that sent this hit, after adding the hit."""
         key = (hit.address, hit.user_agent or "")
         behaviour = self._seen.pop(key, None)
         if behaviour is None:
@@ -80,10 +80,10 @@ class Behaviours:
                 del self._seen[next(iter(self._seen))]
                 self.forgotten += 1
             behaviour = Behaviour()
-        self._seen[key] = behaviour  # behind all others
+        self._seen[key] = behaviour  # moved to the end
         behaviour.note(hit)
         return behaviour
 
     def items(self) -> list[tuple[tuple[str, str], Behaviour]]:
-        """Everyone still known: ((address, User-Agent), behaviour)."""
+        """Return all clients that are still kept: ((address, User-Agent), behaviour)."""
         return list(self._seen.items())

@@ -1,4 +1,4 @@
-"""The report as one HTML page: no script, nothing fetched, readable on a phone and in lynx."""
+"""The report as one HTML page without scripts or external files, for phones and lynx too."""
 
 from __future__ import annotations
 

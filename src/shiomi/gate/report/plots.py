@@ -28,14 +28,14 @@ VERDICT_CLASSES = {
 
 
 def requests_over_time(hours: Mapping[int, Counter[Purpose]], purposes: Sequence[Purpose]) -> str:
-    """Requests over time as stacked bars, one colour per purpose (class `p-NAME`).
+    """Return a plot of requests over time as stacked bars, one colour per purpose (class `p-NAME`).
 
     Parameters
     ----------
     hours
-        Requests by purpose, by Unix hour; not empty.
+        For each Unix hour, the requests by purpose; not empty.
     purposes
-        The order of the stack, from below.
+        The order in a stack, from the bottom.
     """
     first, last = min(hours), max(hours)
     step = next((s for s in _STEPS if (last - first) // s < _MOST_BARS), _STEPS[-1])
@@ -74,7 +74,7 @@ def requests_over_time(hours: Mapping[int, Counter[Purpose]], purposes: Sequence
 
 
 def traffic_by_client(rows: Sequence[ClientRow]) -> str:
-    """Traffic of each client as a bar, divided by what the policy would have done."""
+    """Return a plot with the traffic of each client as a bar, divided by verdict."""
     line = 30
     height = _TOP + line * len(rows)
     top = max(row.bytes for row in rows) or 1

@@ -12,12 +12,12 @@ __all__ = ["structured"]
 
 
 def structured(summary: Summary, reading: Reading, per_gb: float | None = None) -> dict[str, Any]:
-    """Return what the report holds. Times are ISO 8601 in UTC, sizes bytes.
+    """Return the content of the report. Times are ISO 8601 in UTC, sizes are in bytes.
 
     Parameters
     ----------
     per_gb
-        What a GB (10^9 bytes) of traffic costs; None: costs are null.
+        The cost of a GB (10^9 bytes) of traffic; None: costs are null.
     """
     return {
         "log": {

@@ -1,10 +1,9 @@
 """Summarise who crawls the site, the cost, and what a policy would have done, in one pass.
 
-The verdicts come from `decide` itself, with the times of the log, so budgets fill and
-empty as they would have. A client that claims to be a browser is assumed to pass its first
-challenge, and has the cookie from then on; all others are assumed to fail. So a robot that poses as
-a browser and would
-have failed counts as passed here: what is kept out is at least what the report says.
+The verdicts come from `decide` itself, with the times of the log, so budgets fill and empty as they
+would have. A client that claims to be a browser is assumed to pass its first challenge and to have
+the cookie from then on. All others are assumed to fail. So a robot that poses as a browser and
+would have failed counts as passed, and the gate keeps out at least as much as the report shows.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ __all__ = ["ClientRow", "Summary", "Suspect", "summarise"]
 REFUSED = (Verdict.DENY, Verdict.TARPIT, Verdict.LIMIT)
 _WANTED = (Purpose.SEARCH_ENGINE, Purpose.LINK_PREVIEW, Purpose.ARCHIVE, Purpose.FEED_READER)
 _MOST_CLIENTS = 5_000  # names with rows of their own; later ones share a row
-_MOST_ADDRESSES = 20_000  # told apart per client
+_MOST_ADDRESSES = 20_000  # different addresses counted per client
 _OTHERS = "others"
 _MOST_SUSPECTS = 1_000
 _SHOWN_ADDRESSES = 3  # of one suspect
@@ -49,12 +48,12 @@ class ClientRow:
     last: int = 0
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)  # "2xx"
-    unproven: int = 0  # requests from addresses that are not the operator's
+    unproven: int = 0  # requests from addresses outside the operator's ranges
     _addresses: set[int] = field(default_factory=set)
 
     @property
     def addresses(self) -> int:
-        """The number of addresses, at most 20,000."""
+        """Return the number of addresses, at most 20,000."""
         return len(self._addresses)
 
     def note(self, hit: Hit, verdict: Verdict, *, lies: bool) -> None:
@@ -72,7 +71,7 @@ class ClientRow:
 
     @property
     def refused(self) -> int:
-        """Requests that the policy would have denied, slowed or limited."""
+        """Return the number of requests that the policy would have denied, slowed or limited."""
         return sum(self.verdicts[verdict] for verdict in REFUSED)
 
 
@@ -80,13 +79,13 @@ class ClientRow:
 class Suspect:
     """A client that the policy would have kept out, perhaps wrongly.
 
-    A person is one address with one User-Agent; of search engines, previews, archives and feed
-    readers all addresses of the same name are taken together.
+    A possible person is one address with one User-Agent. For search engines, previews, archives and
+    feed readers, all addresses of the same client name are combined.
     """
 
     addresses: tuple[str, ...]  # a few of them
     address_count: int
-    user_agent: str  # of the first
+    user_agent: str  # of the first address
     name: str
     purpose: Purpose
     requests: int
@@ -110,7 +109,7 @@ class Summary:
     forgotten: int = 0  # clients that were no longer followed when the log ended
 
     def by_purpose(self) -> list[ClientRow]:
-        """The same rows, summed by purpose: `name` is the purpose's."""
+        """Return the same rows, summed by purpose; `name` is the name of the purpose."""
         rows: dict[Purpose, ClientRow] = {}
         for client in self.clients:
             row = rows.setdefault(client.purpose, ClientRow(client.purpose, client.purpose, ""))
@@ -134,15 +133,15 @@ def summarise(
     *,
     most_followed: int = 100_000,
 ) -> Summary:
-    """Read all hits once; memory is bounded whatever their number.
+    """Read all hits once; memory is bounded for any number of hits.
 
     Parameters
     ----------
     state
-        Where the budgets of this simulation are counted: an empty one, in memory.
+        The state that counts the budgets of this simulation: an empty one, in memory.
     most_followed
-        How many clients are followed at a time, for suspects and cookies; of more, those unseen
-        for longest are forgotten and counted.
+        How many clients are followed at a time, for suspects and cookies. If there are more, those
+        that were not seen for the longest time are forgotten; `forgotten` counts them.
     """
     summary = Summary()
     rows: dict[tuple[str, Purpose], ClientRow] = {}
@@ -150,7 +149,7 @@ def summarise(
     prepared, signer = PreparedPolicy(policy), Signer(policy.cookie, state.secret)
     now = 0.0
     for hit in hits:
-        now = max(now, float(hit.time))  # Apache writes when a request began, so not in order
+        now = max(now, float(hit.time))  # Apache logs the start of a request, so not in order
         behaviour = behaviours.of(hit)
         request = _request(hit, behaviour.cookie)
         identity = identify(request, tables, weigh=False)
@@ -200,7 +199,7 @@ def _note_time(summary: Summary, hit: Hit, purpose: Purpose) -> None:
 
 
 def _suspects(behaviours: Behaviours, tables: Tables) -> list[Suspect]:
-    """Refused clients that look like a person, or like a client the site wants."""
+    """Return the refused clients that look like a person, or like a client that the site wants."""
     found: dict[tuple[str, str, str], Suspect] = {}
     for (address, agent), behaviour in behaviours.items():
         client = tables.agents.client(agent)

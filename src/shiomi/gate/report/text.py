@@ -34,7 +34,7 @@ _NAME = 28  # characters of a client's name that are shown
 def report_text(
     summary: Summary, reading: Reading, *, top: int = 20, per_gb: float | None = None
 ) -> list[str]:
-    """Return the lines: what was read, suspects, purposes, the `top` clients."""
+    """Return the lines of the report: the files read, suspects, purposes, and the `top` clients."""
     lines = _about_the_log(summary, reading, per_gb)
     if not summary.requests:
         return lines
@@ -60,7 +60,7 @@ with or without HOST:PORT in front and further fields behind"""
 
 
 def size_text(size: float) -> str:
-    """A size in decimal units: "1.2 GB"."""
+    """Return a size in decimal units: "1.2 GB"."""
     for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
@@ -76,14 +76,14 @@ def verdict_text(row: ClientRow) -> str:
 
 
 def addresses_text(suspect: Suspect) -> str:
-    """A suspect's addresses: "192.0.2.1, 192.0.2.7 and 4 more"."""
+    """Return a suspect's addresses: "192.0.2.1, 192.0.2.7 and 4 more"."""
     shown = ", ".join(suspect.addresses)
     more = suspect.address_count - len(suspect.addresses)
     return f"{shown} and {more:,} more" if more else shown
 
 
 def printable(text: str, longest: int = 120) -> str:
-    """Text from a log, cut to length, with nothing in it that moves a terminal."""
+    """Return text from a log, shortened, without characters that control a terminal."""
     cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return "".join(c if unicodedata.category(c)[0] not in "CZ" or c == " " else "�" for c in cut)
 
@@ -154,7 +154,7 @@ def _table(
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> Iterable[str]:
-    """Rows as lines: first and last column to the left, the others to the right."""
+    """Yield rows as lines: first and last column aligned left, the others right."""
     widths = [max(len(row[n]) for row in cells) for n in range(len(cells[0]))]
     last = len(widths) - 1
     for row in cells:

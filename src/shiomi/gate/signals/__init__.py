@@ -1,4 +1,4 @@
-"""Signals: what the site says to crawlers, all made from the policy."""
+"""Signals: statements of the site to crawlers, generated from the policy."""
 
 from shiomi.gate.signals.own_files import own_files, own_headers
 

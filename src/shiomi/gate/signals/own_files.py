@@ -1,4 +1,5 @@
-"""The files a gate answers for its site, and the headers it adds to the site's answers."""
+"""The files that the gate serves for its site, and the headers that it adds to the site's
+answers."""
 
 from __future__ import annotations
 
@@ -20,14 +21,14 @@ _CACHE = ("Cache-Control", "max-age=3600")
 def own_files(
     policy: Policy, clients: Iterable[Client] | None = None, site_robots: str | None = None
 ) -> Mapping[str, Response]:
-    """Return what is answered at which path: robots.txt and tdmrep.json, where they are wanted.
+    """Return the files by path: robots.txt and tdmrep.json, if the policy serves them.
 
     Parameters
     ----------
     clients
-        Whom robots.txt may name; None: the agents of the package's patterns.
+        The clients that robots.txt may name; None: those of the package's patterns.
     site_robots
-        The site's own robots.txt; None: what the policy's `robots.file` holds.
+        The site's own robots.txt; None: the content of the policy's `robots.file`.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Generate the robots.txt that matches the policy (RFC 9309).
 
-Crawlers of a purpose that is refused are named, each of them, with the paths a rule opens to them.
-For other agents it excludes the gate's own pages (also the trap) and the paths that the policy
-lists. Challenged clients are not named: robots.txt cannot express a challenge.
+Every crawler whose purpose is refused is named, with the paths that a rule opens to it. For all
+other agents, the file excludes the gate's own pages (including the trap) and the paths that the
+policy lists. Challenged clients are not named, because robots.txt cannot express a challenge.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ __all__ = ["robots_txt"]
 
 _REFUSED = (Action.DENY, Action.TARPIT)
 _OPEN = (Action.ALLOW, Action.BUDGET)
-# The names allowed in a User-agent line: one word (RFC 9309), also with digits and dots.
+# The names allowed in a User-agent line: one word (RFC 9309), which here may also have digits and
+# dots.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,60}")
 # Tokens that exist only in robots.txt, not as clients.
 _ONLY_HERE = {
@@ -37,10 +38,11 @@ def robots_txt(policy: Policy, clients: Iterable[Client], site: str = "") -> byt
     Parameters
     ----------
     clients
-        Whom the patterns know; of those that the policy refuses the names are listed.
+        The clients of the patterns; the file lists those that the policy refuses.
     site
         The site's own robots.txt. Its rules are kept, except for crawlers that the policy refuses.
-        Every group of it gets the gate's own rules too, since a crawler reads one group only.
+        The gate's own rules are added to each of its groups, because a crawler reads only one
+        group.
     """
     lines = ["# Made by Shiomi from the policy of this site."]
     if policy.contact:
@@ -74,10 +76,10 @@ def robots_txt(policy: Policy, clients: Iterable[Client], site: str = "") -> byt
 def _site_groups(
     site: str, refused: set[str]
 ) -> tuple[list[tuple[list[str], list[str]]], list[str]]:
-    """The groups of a site's robots.txt (names, rules), and its lines that are in none.
+    """Return the groups of a site's robots.txt (names, rules), and its lines outside any group.
 
-    A crawler that the policy refuses is taken out. A line before any User-agent, a comment, or what
-    cannot be a line of the file is left out.
+    Crawlers that the policy refuses are removed. Lines before the first User-agent, comments and
+    invalid lines are left out.
     """
     groups: list[tuple[list[str], list[str]]] = []
     others: list[str] = []
@@ -110,7 +112,8 @@ def _challenges(policy: Policy) -> bool:
 
 
 def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], list[str]]:
-    """Names of refused crawlers by the rules they get: one group for all with the same."""
+    """Return the names of refused crawlers by their rules: one group for all with the same
+    rules."""
     # Of several clients with one name, the first one in the patterns counts.
     first: dict[str, Client] = {}
     for client in clients:
@@ -130,8 +133,8 @@ def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], 
 
 
 def _opened(policy: Policy, purpose: Purpose) -> Iterator[str]:
-    """The paths that rules open to a purpose, up to the first rule that closes paths: the first
-    match counts."""
+    """Yield the paths that rules open to a purpose, up to the first rule that closes paths, because
+    the first match counts."""
     for rule in policy.paths:
         action = rule.purposes.get(purpose, rule.action)
         if action in _REFUSED:
@@ -141,7 +144,7 @@ def _opened(policy: Policy, purpose: Purpose) -> Iterator[str]:
 
 
 def _pattern(written: str) -> str:
-    """A pattern of the policy in robots.txt's words: a whole path ends in `$` there."""
+    """Return a pattern of the policy in robots.txt's syntax, where a whole path ends in `$`."""
     path = _ascii(written)
     if path.endswith("*"):
         return path[:-1] or "/"
@@ -149,5 +152,6 @@ def _pattern(written: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """The text in one line of ASCII, percent-encoded: nothing written in it begins a new record."""
+    """Return the text as one line of ASCII, percent-encoded, so that it cannot begin a new
+    record."""
     return quote(text, safe=_SAFE)

@@ -7,9 +7,9 @@
 | X-Robots-Tag: noai | header | a convention of DeviantArt (2022), read by few |
 | TDMRep | header, /.well-known/tdmrep.json | W3C Community Group, final report of 2024-05-10 |
 
-They are statements for whoever keeps to them; what stops the others is the gate. For their legal
-value see docs/gate/signals.md. All apply to the whole site. A path that a rule opens keeps them,
-because the strictest statement counts.
+These statements have an effect only on crawlers that respect them; the gate stops the others. For
+their legal value see docs/gate/signals.md. All of them apply to the whole site, also to paths that
+a rule opens, because the strictest statement counts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ __all__ = ["Usage", "content_signal", "content_usage", "signal_headers", "tdmrep
 
 
 class Usage(NamedTuple):
-    """The permitted uses of pages: True, False, or None if the policy says neither."""
+    """The permitted uses of pages: True, False, or None if the policy neither permits nor forbids a
+    use."""
 
     train: bool | None  # to train generative models
     answer: bool | None  # as input to a model that answers
@@ -32,7 +33,7 @@ class Usage(NamedTuple):
 
 
 def usage(policy: Policy) -> Usage:
-    """Return the permitted uses: the policy's treatment of a client that proves its purpose."""
+    """Return the permitted uses, from the policy's actions for clients that prove their purpose."""
 
     def may(purpose: Purpose) -> bool | None:
         action = policy.purposes[purpose].action

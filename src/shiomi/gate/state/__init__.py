@@ -1,8 +1,8 @@
-"""State: what the gate remembers between requests. Buckets, and who was revoked.
+"""State: the token buckets and bans that the gate keeps between requests.
 
-Everything is kept under 64-bit keys, which the gate makes with the state's own `secret`
-(`keys.py`): no address and no User-Agent is ever stored, and nobody outside can foresee which keys
-meet in one place.
+All entries are stored under 64-bit keys, which the gate makes with the state's `secret`
+(`keys.py`). So no address or User-Agent is ever stored, and an attacker cannot predict which keys
+share a place.
 """
 
 from __future__ import annotations
@@ -18,31 +18,32 @@ bucket may be ahead of that (one token's seconds times all tokens of a full buck
 
 
 class State(Protocol):
-    """The budgets and bans of the gate. Times are Unix seconds, as the caller's clock has them.
+    """The budgets and bans of the gate. Times are Unix seconds of the caller's clock.
 
-    Every method raises StateError if the state cannot be reached; `decide` then answers what
-    the policy's `on_failure` says.
+    Every method raises StateError if the state cannot be reached; `decide` then follows the
+    policy's `on_failure`.
     """
 
     @property
     def blocking(self) -> bool:
-        """Whether a call waits for a network: then it is made in a thread, not in an event loop."""
+        """Return whether calls wait for a network; if so, call them in a thread, not in an event
+        loop."""
         ...
 
     @property
     def secret(self) -> bytes:
-        """32 random bytes, made with the state and shared by all its users."""
+        """Return 32 random bytes, created with the state and shared by all its users."""
         ...
 
     def take(self, charges: Sequence[Charge], now: float) -> float:
         """Take one token from every bucket, or from none.
 
-        Returns the seconds to wait until all would be given; 0.0 when they were taken.
+        Returns 0.0 if the tokens were taken, else the seconds until all of them will be available.
         """
         ...
 
     def revoke(self, keys: Sequence[int], until: float, now: float) -> None:
-        """Ban the keys until the time `until`: they get no permissive verdict."""
+        """Ban the keys until the time `until`."""
         ...
 
     def revoked(self, keys: Sequence[int], now: float) -> float:

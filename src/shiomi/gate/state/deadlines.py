@@ -1,14 +1,15 @@
-"""DeadlineTable: a bounded map from 64-bit hashes to times, in one fixed piece of memory.
+"""DeadlineTable: a bounded map from 64-bit hashes to times, in one block of memory of fixed size.
 
-Everything the gate stores about a client is a time at which the entry expires: a ban ends, and a
-token bucket, stored as its theoretical arrival time (GCRA: ITU-T I.371, appendix; used
-for packets as "virtual scheduling") is full again. So an expired entry is an empty place, and no
-clean-up is needed.
+Everything that the gate stores about a client is the time at which the entry expires. A ban expires
+when it ends. A token bucket is stored as its theoretical arrival time (GCRA: ITU-T I.371, appendix;
+used for packets as "virtual scheduling"), and expires when it is full again. So an expired entry is
+an empty place, and no clean-up is needed.
 
-An entry takes 16 bytes, a hash and a time, in memory that is given once and never grows: an
-anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). It lies in
-one of WAYS neighbouring places. If all of them hold valid entries, the entry that ends first is
-dropped: of clients with one budget, the one that came longest ago.
+An entry takes 16 bytes: a hash and a time. The memory is allocated once and never grows. It is an
+anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). An entry
+can lie in one of WAYS neighbouring places. If all of them hold valid entries, the entry that
+expires first is dropped. Among clients with the same budget, that is usually the one seen least
+recently.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from mmap import mmap
 __all__ = ["ENTRY_BYTES", "WAYS", "DeadlineTable"]
 
 ENTRY_BYTES = 16
-WAYS = 16  # places in which a hash may lie; with 60 % of all places taken 1 in 500 finds none
+WAYS = 16  # places for a hash; with 60 % of all places taken, 1 in 500 finds none free
 
 
 class DeadlineTable:
-    """A table over a zeroed or formerly used buffer; its size is what the buffer gives.
+    """A table in a buffer that is zeroed or holds an earlier table; the buffer's size is the
+    table's.
 
-    Hashes are signed 64-bit integers, any but 0, and must be such that nobody outside can foresee
-    them. Times are seconds of the caller's clock. Not locked: the caller's part.
+    Hashes are signed 64-bit integers other than 0, and must not be predictable by an attacker.
+    Times are seconds of the caller's clock. The table has no lock; the caller must lock it.
     """
 
     def __init__(self, buffer: mmap | memoryview | bytearray) -> None:
@@ -40,18 +42,19 @@ class DeadlineTable:
         """Return the time kept for a hash, or 0.0 if there is none or it has passed."""
         at = self._find(hash64, now)
         time = self._times[at] if at > 0 else 0.0
-        # Read again, because without a lock the place may belong to another hash by now.
+        # Read the hash again: without a lock, the place may now belong to another hash.
         return time if time > now and self._hashes[at - 1] == hash64 else 0.0
 
     def put(self, hash64: int, time: float, now: float) -> None:
-        """Keep a time for a hash, in place of any earlier one."""
+        """Store a time for a hash, replacing any earlier one."""
         self._store(self._find(hash64, now), hash64, time)
 
     def take(self, charges: Iterable[tuple[int, float, float]], now: float) -> float:
-        """Take one token from every bucket, or from none; the seconds to wait, 0.0 if taken.
+        """Take one token from every bucket, or from none; return the seconds to wait, 0.0 if taken.
 
-        A charge is (hash, seconds in which one token comes back, seconds the bucket may be ahead
-        of its refilling: one token's seconds times all tokens but one).
+        A charge is (hash, interval, ahead). `interval` is the seconds in which one token is added.
+        `ahead` is the seconds by which the bucket may run ahead of its refill rate: `interval`
+        times the burst minus one.
         """
         hashes, times, span = self._hashes, self._times, self._span
         wait = 0.0
@@ -67,7 +70,8 @@ class DeadlineTable:
             if time <= now:
                 time = now
             elif time - now > ahead:
-                # More than full: the clock was set back since, or the bucket was larger.
+                # More than one token above the limit: the clock was set back, or the budget was
+                # reduced.
                 time = min(time, now + ahead + interval)
                 wait = max(wait, time - now - ahead)
             found.append((at, hash64, time + interval))
@@ -81,12 +85,12 @@ class DeadlineTable:
         return 0.0
 
     def add(self, charges: Iterable[tuple[int, float, float]], count: int, now: float) -> None:
-        """Count tokens that were given before, whatever the buckets hold."""
+        """Count tokens that were already given, even if the buckets are empty."""
         for hash64, interval, _ in charges:
             self.put(hash64, max(self.get(hash64, now), now) + count * interval, now)
 
     def entries(self, now: float) -> int:
-        """How many entries are valid, estimated from up to 4,096 places."""
+        """Return the number of valid entries, estimated from up to 4,096 places."""
         step = max(1, self.places // 4096)
         times = self._times[1 :: 2 * step].tolist()
         alive = sum(time > now for time in times)
@@ -98,7 +102,8 @@ class DeadlineTable:
         self._times.release()
 
     def _find(self, hash64: int, now: float) -> int:
-        """Return the place of the hash's time, or minus the place it should take if it has none."""
+        """Return the place of the hash's time, or if it has none, minus the place that it should
+        take."""
         hashes = self._hashes
         at = hash64 % self._span & -2
         there = hashes[at]
@@ -121,7 +126,8 @@ class DeadlineTable:
     def _store(self, at: int, hash64: int, time: float) -> None:
         if at < 0:
             at = -at
-            # A process killed between the two leaves a hash whose time has passed: no entry.
+            # If the process is killed between these two writes, the time has passed, so there is no
+            # entry.
             self._times[at] = 0.0
             self._hashes[at - 1] = hash64
         self._times[at] = time

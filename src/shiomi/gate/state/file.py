@@ -1,11 +1,12 @@
 """FileState: budgets and bans in one file that the workers of a machine share.
 
-The file is mapped into every worker's memory: a `DeadlineTable` of buckets, one of bans, and a
-page before them. Taking tokens happens under the file's lock (flock), looking for bans without
-one. A worker's writes are visible to the others at once and survive its death by SIGKILL, since
-the pages are the kernel's; a machine that loses power may lose the last half minute.
+The file is mapped into every worker's memory: a `DeadlineTable` of buckets, one of bans, and a page
+before them. Tokens are taken under the file's lock (flock); bans are looked up without a lock. A
+worker's writes are visible to the other workers at once. They survive a SIGKILL of the worker,
+because the kernel owns the pages. After a power failure, the last half minute may be lost.
 
-Locks do not reach across machines: on a network file system use `state.valkey`.
+Locks do not work across machines: for several machines use `state.valkey` instead of a file on a
+network file system.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ __all__ = ["FileState"]
 
 _log = logging.getLogger(__name__)
 
-# Header: magic, byte order (a float, as the tables hold them), places of both tables, secret, and
-# the BLAKE2b of all that. The end of the last ban follows it and changes.
+# Header: magic, byte order (a float, as in the tables), number of places in both tables, secret,
+# and the BLAKE2b hash of all these. The end of the last ban follows; only this field changes.
 _MAGIC = b"shiomi gate state 1\n"
 _HEADER = struct.Struct("=20s4x d QQ 32s")
 _DIGEST_BYTES = 16
@@ -45,20 +46,20 @@ _PAGE = 4096
 _PLACES_PER_CLIENT = 3.3  # see state.memory
 _BANS_PER_CLIENT = 1 / 16
 _LOCK_SECONDS = 0.25  # a lock is held for microseconds; a longer wait means a stopped worker
-_OWED_PART = 256  # of a bucket's burst may be written down later, and
-_OWED_SECONDS = 0.25  # so much later
+_OWED_PART = 256  # 1/256 of a bucket's burst may be written later, but
+_OWED_SECONDS = 0.25  # at most this many seconds later
 _MOST_DEBTS = 4096
 _TRY = LOCK_EX | LOCK_NB
-_LOOK_SECONDS = 1.0  # how often to see whether the file is still the one that is mapped
+_LOOK_SECONDS = 1.0  # seconds between checks whether the mapped file is still in place
 
 
 class _Debt:
-    """Tokens that a worker has given, and not yet written down."""
+    """Tokens that a worker has given but not yet written to the file."""
 
     __slots__ = ("charges", "count", "most", "until")
 
     def __init__(self, charges: Sequence[Charge], most: int) -> None:
-        self.charges = charges  # kept, so that no others have their id
+        self.charges = charges  # kept alive, so that their id stays unique
         self.most = most
         self.count = 0
         self.until = 0.0
@@ -68,14 +69,16 @@ class FileState:
     """State shared by the workers of one machine, through the file at `path`.
 
     If there is no file, it is created at its full size (64 MB for 1,000,000 clients), so that a
-    disk that fills up later does no harm. One that exists keeps its own size, whatever
-    `clients` says. May be used from several threads, and by processes forked after it was opened.
+    disk that fills up later does no harm. An existing file keeps its size, and `clients` is
+    ignored. The state may be used from several threads, and by processes forked after it was
+    opened.
 
     Parameters
     ----------
     on_damage
-        What happens where the file is cut short, damaged or no state at all: "refuse" raises,
-        "rebuild" moves it aside to NAME.damaged, starts anew without its bans and logs a warning.
+        What happens if the file is truncated, damaged or not a state file. "refuse" raises an
+        error. "rebuild" renames it to NAME.damaged, creates a new file without its bans, and logs a
+        warning.
 
     Raises
     ------
@@ -109,14 +112,14 @@ class FileState:
     def take(self, charges: Sequence[Charge], now: float) -> float:
         """Take one token from every bucket, or from none; see `State.take`.
 
-        A worker may write down a few tokens of a large bucket later: at most 1/256 of its burst,
-        and for at most 0.25 s. The workers together admit as much more than the budget.
+        A worker may write a few tokens of a large bucket later: at most 1/256 of its burst, and at
+        most 0.25 s later. So each worker may admit that much more than the budget.
         """
         debt = self._debts.get(id(charges))
         if debt is not None and debt.count < debt.most and now < debt.until:
             debt.count += 1
             return 0.0
-        with self._threads:  # as `_acquire`, written out: many requests come here
+        with self._threads:  # `_acquire` inlined: most requests run this
             if monotonic() > self._look_at:
                 self._look()
             try:
@@ -136,7 +139,8 @@ class FileState:
                 flock(self._fd, LOCK_UN)
 
     def _may_owe(self, debt: _Debt | None, charges: Sequence[Charge], now: float) -> None:
-        """Let the next few tokens of these buckets be written down later; call with the lock."""
+        """Allow the next few tokens of these buckets to be written later; call while holding the
+        lock."""
         if now >= self._settle_at:
             self._settle(self._debts.values(), now)
             self._settle_at = now + _OWED_SECONDS
@@ -167,7 +171,7 @@ class FileState:
             self._release()
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
-        """Until when one of the keys is banned; see `State.revoked`. Takes no lock."""
+        """Return until when one of the keys is banned; see `State.revoked`. Takes no lock."""
         if monotonic() > self._look_at:
             self._acquire()  # checks the file
             self._release()
@@ -176,11 +180,11 @@ class FileState:
         return max((self._bans.get(key, now) for key in keys), default=0.0)
 
     def entries(self, now: float) -> tuple[int, int]:
-        """How many buckets that are not full, and how many bans it holds; estimated."""
+        """Return the estimated numbers of buckets that are not full, and of bans."""
         return self._buckets.entries(now), self._bans.entries(now)
 
     def close(self) -> None:
-        """Unmap and close the file; what it holds stays."""
+        """Unmap and close the file; its content stays."""
         with self._threads:
             if self._fd >= 0 and _lock(self._fd):
                 self._settle(self._debts.values(), time.time())
@@ -247,14 +251,14 @@ class FileState:
             except BaseException:
                 os.close(fd)
                 raise
-            os.close(fd)  # moved aside, by us or another worker: once more from the start
+            os.close(fd)  # this or another worker renamed the file: start again
 
     def _ready(self, fd: int) -> bool:
-        """Make or check the file; False where it was moved aside."""
+        """Create or check the file; return False if it was renamed because it was damaged."""
         size = os.fstat(fd).st_size
         header = os.pread(fd, _PAGE, 0)
         if not any(header) and size in (0, sum(_sizes(self._clients)) + _PAGE):
-            self._make(fd)  # new, or its maker was killed half-way
+            self._make(fd)  # new, or the process that made it was killed
             return True
         damage = _damage(header, size)
         if damage is None:
@@ -323,7 +327,7 @@ class FileState:
         self._mapping.close()
 
     def _reopen(self) -> None:
-        self._debts.clear()  # the parent's to write down
+        self._debts.clear()  # the parent process will write these
         # A fork shares the opened file and its lock, so the child opens the file again.
         if self._fd >= 0:
             os.close(self._fd)
@@ -352,7 +356,7 @@ def _opened(path: Path) -> int:
 
 
 def _lock(fd: int, seconds: float = _LOCK_SECONDS) -> bool:
-    """Take the file's lock; False where another process kept it all the time."""
+    """Take the file's lock; return False if another process held it all the time."""
     try:
         flock(fd, _TRY)
         return True
@@ -369,7 +373,7 @@ def _lock(fd: int, seconds: float = _LOCK_SECONDS) -> bool:
 
 
 def _sizes(clients: int) -> tuple[int, int]:
-    """The sizes in bytes of the tables of buckets and bans."""
+    """Return the sizes in bytes of the tables of buckets and bans."""
     return (
         (int(clients * _PLACES_PER_CLIENT) + WAYS) * ENTRY_BYTES,
         (int(clients * _BANS_PER_CLIENT) + WAYS) * ENTRY_BYTES,
@@ -381,8 +385,7 @@ def _digest(header: bytes) -> bytes:
 
 
 def _damage(header: bytes, size: int) -> str | None:
-    """Return the damage of a file with this beginning and size, to follow its name in a
-    sentence."""
+    """Return what is wrong with a file of this header and size, as text that follows its name."""
     fixed, digest = header[: _HEADER.size], header[_HEADER.size : _HEADER.size + _DIGEST_BYTES]
     if not fixed.startswith(_MAGIC):
         return "is no state of the gate, or one of another version"

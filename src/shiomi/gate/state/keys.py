@@ -1,7 +1,7 @@
-"""Keys: the 64-bit names under which a state keeps buckets and verdicts.
+"""Keys: the 64-bit numbers under which a state stores buckets and bans.
 
-Keyed BLAKE2b (RFC 7693, 2.5) under the state's secret, so that nobody outside can make two clients
-share a bucket, and a state that is stolen names no addresses.
+A key is a keyed BLAKE2b hash (RFC 7693, 2.5) under the state's secret. So an attacker cannot make
+two clients share a bucket, and a stolen state reveals no addresses.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ __all__ = ["key"]
 
 
 def key(secret: bytes, kind: str, *parts: bytes) -> int:
-    """Return the signed 64-bit key, never 0, of what `kind` and `parts` name.
+    """Return the signed 64-bit key for `kind` and `parts`; it is never 0.
 
-    Each part's length goes in before it: ("ab", "c") and ("a", "bc") are two keys.
+    The length of each part is hashed before it, so ("ab", "c") and ("a", "bc") have different keys.
     """
     digest = blake2b(kind.encode(), digest_size=8, key=secret)
     for part in parts:

@@ -1,9 +1,9 @@
 """MemoryState: budgets and bans in this process's memory, bounded.
 
-The buckets in use are in a dict, which Python is quickest with. When that is full, those that are
-not full again go to a `DeadlineTable`, which takes a sixth of the memory of a dict, and are looked
-up there from then on. Bans have a table of their own, so that no flood of new clients can make the
-gate forget one.
+The buckets in use are in a dict, because that is fastest in Python. When the dict is full, the
+buckets that have not refilled move to a `DeadlineTable`, which takes a sixth of a dict's memory.
+From then on they are looked up there. Bans have a separate table, so that a flood of new clients
+cannot displace a ban.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from shiomi.gate.state.deadlines import ENTRY_BYTES, WAYS, DeadlineTable
 
 __all__ = ["MemoryState"]
 
-# Two entries a client, its address and its network; more places than entries, or the last ones
-# entries would push out others too early.
+# A client has two entries: its address and its network. There are more places than entries, because
+# in a nearly full table a new entry would displace another too early.
 _PLACES_PER_CLIENT = 3.3
 _BANS_PER_CLIENT = 1 / 16
 _IN_USE = 8192  # buckets in the dict, about 1 MB
 
 
 class MemoryState:
-    """State for a server of one process; forgotten when it ends.
+    """State for a server of one process; it is lost when the process ends.
 
-    1,000,000 clients take less than 64 MB, allocated as they come. Of more, those are forgotten
-    first
-    whose buckets are nearest to full. Bans: one for every 16 clients; of more, those are forgotten
-    first that end first. May be used from several threads.
+    1,000,000 clients take less than 64 MB, which is allocated as clients come. If there are more
+    clients, those whose buckets are nearest to full are forgotten first. There is room for one ban
+    per 16 clients; if there are more bans, those that end first are forgotten first. The state may
+    be used from several threads.
 
     Raises
     ------
     StateError
-        `clients` is below 1, or more than the machine has memory for.
+        `clients` is less than 1, or needs more memory than the machine has.
     """
 
     blocking = False
@@ -87,14 +87,14 @@ class MemoryState:
                 self._bans.put(key, until, now)
 
     def revoked(self, keys: Sequence[int], now: float) -> float:
-        """Until when one of the keys is banned; see `State.revoked`."""
+        """Return until when one of the keys is banned; see `State.revoked`."""
         if not self._banned:
             return 0.0
         with self._lock:
             return max((self._bans.get(key, now) for key in keys), default=0.0)
 
     def entries(self, now: float) -> tuple[int, int]:
-        """How many buckets that are not full, and how many bans it holds; estimated."""
+        """Return the estimated numbers of buckets that are not full, and of bans."""
         with self._lock:
             in_use = sum(time > now for time in self._in_use.values())
             return in_use + self._buckets.entries(now), self._bans.entries(now)

@@ -1,4 +1,4 @@
-"""open_state(): open a state by the name that an operator gives."""
+"""open_state(): open the state that an operator names."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def open_state(
 ) -> State:
     """Return the state that `where` names.
 
-    "memory": this process's own. "redis://HOST:PORT/0" (also rediss:, valkey:, unix:): a server's.
-    Anything else is the path of a file that the workers of this machine share.
+    "memory" is a state in this process. "redis://HOST:PORT/0" (also rediss:, valkey:, unix:) is a
+    state in a server. Any other text is the path of a file that the workers of this machine share.
 
     Raises
     ------
     StateError
-        It cannot be opened.
+        The state cannot be opened.
     MissingError
         redis-py is not installed, and `where` is a server.
     """

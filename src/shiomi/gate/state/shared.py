@@ -1,7 +1,7 @@
-"""shared_state(): the state that all workers of one site share when nobody named one.
+"""shared_state(): the state that all workers of one site share if none was named.
 
-Workers of one server have the same user, working directory and policy file, so these three name
-the file. It lies in the first folder that can be used:
+Workers of one server have the same user, working directory and policy file, so the file's name is
+made from these three. It is in the first of these folders that can be used:
 
 1. `$STATE_DIRECTORY`, which systemd sets for a unit with `StateDirectory=`;
 2. `$XDG_STATE_HOME/shiomi-gate`, or `~/.local/state/shiomi-gate`;
@@ -73,7 +73,7 @@ def shared_state(
 
 
 def _folders(environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
-    """The folders to try, and whether others may write in the folder around it."""
+    """Yield the folders to try, and whether other users can write to the parent folder."""
     if given := environment.get("STATE_DIRECTORY"):
         yield Path(given.partition(":")[0]), False
     if home := environment.get("XDG_STATE_HOME"):
@@ -84,7 +84,7 @@ def _folders(environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
 
 
 def _usable(folder: Path, *, private: bool) -> None:
-    """Make the folder, and check that nobody else can have put the file there."""
+    """Create the folder, and check that no other user can have put the file there."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if private:
         found = folder.lstat()

@@ -1,14 +1,14 @@
 """ValkeyState: budgets and bans in a Valkey or Redis server, for sites of several machines.
 
-One script takes the tokens, so all are taken or none. It uses the server's clock, so the machines'
-clocks may differ. Every key expires when it means nothing any more; give
-the server a `maxmemory` and the policy `volatile-ttl`, which forgets first what expires first.
+One script takes the tokens, so either all of them are taken or none. It uses the server's clock, so
+the machines' clocks may differ. Every key expires when it is no longer needed. Give the server a
+`maxmemory` and the policy `volatile-ttl`, which first evicts the keys that expire first.
 
-If a server does not answer, one request tries it again after a pause. The other requests fail at
-once, and the policy's `on_failure` decides. So an outage costs
-nobody more than one time limit.
+If the server does not answer, one request tries it again after a pause. The other requests fail at
+once, and the policy's `on_failure` decides. So no request waits longer than one time limit in an
+outage.
 
-All keys lie in one slot, by the braces in their names: a cluster holds them on one of its nodes.
+The braces in the names put all keys into one slot, so a cluster stores them on one node.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = ["ValkeyState"]
 
 _log = logging.getLogger(__name__)
 
-# GCRA over several buckets. Times are microseconds, which a double holds exactly; tostring() of
-# Lua would round them to 14 digits.
+# GCRA over several buckets. Times are microseconds, which a double stores exactly. Lua's tostring()
+# is not used, because it rounds to 14 digits.
 _TAKE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
@@ -60,7 +60,7 @@ end
 return '0'
 """
 
-# A ban is only ever made longer.
+# A ban may become longer, but never shorter.
 _REVOKE = """
 for i, key in ipairs(KEYS) do
   if redis.call('PTTL', key) < tonumber(ARGV[1]) then
@@ -88,20 +88,21 @@ class ValkeyState:
         redis://HOST:PORT/NUMBER, rediss:// with TLS, unix:///PATH; a password as in
         redis://:PASSWORD@HOST.
     timeout
-        Seconds that one answer may take, and that a request may wait for a connection.
+        The most seconds for one answer, and for waiting for a connection.
     pause
-        Seconds for which the server is left alone after it did not answer.
+        Seconds without new attempts after the server did not answer.
     connections
-        Held at most at a time, by each process.
+        The most connections that each process holds at a time.
     prefix
-        What the names of all keys begin with; sites that share it share their budgets.
+        The prefix of all key names; sites with the same prefix share their budgets.
 
     Raises
     ------
     MissingError
         redis-py is not installed.
     StateError
-        The address is not valid. That nobody answers there is not said before the first use.
+        The address is not valid. Whether a server answers there is not checked before the first
+        use.
     """
 
     blocking = True
@@ -129,7 +130,8 @@ class ValkeyState:
 
     @property
     def secret(self) -> bytes:
-        """The secret that the server keeps; made by the first who asks."""
+        """Return the secret that the server stores; the first process that asks for it creates
+        it."""
         if self._secret is None:
             self._secret = self._ask(self._shared_secret)
         return self._secret
@@ -174,7 +176,7 @@ class ValkeyState:
         """Ask the server; during an outage, raise at once."""
         if self._down is None:
             return self._try(question, *arguments)
-        # One request finds out whether it is back; the others do not wait for that.
+        # One request checks whether the server is back; the others do not wait for it.
         if time.monotonic() < self._ask_again or not self._asking.acquire(blocking=False):
             raise StateError(self._down)
         try:
@@ -191,7 +193,8 @@ class ValkeyState:
         try:
             return question(*arguments)
         except (RedisError, OSError) as error:
-            # Any error counts, as one of the script's does too: read-only replica, full memory.
+            # Any error counts as an outage, also an error of the script: read-only replica, full
+            # memory.
             self._ask_again = time.monotonic() + self._pause
             said = f"{self._url}: {error or type(error).__name__}"
             if self._down is None:

@@ -1,7 +1,7 @@
 """The location of an archive: the path of an SQLite file, or the address of a PostgreSQL database.
 
-An address may contain a password. It is never shown: `str()` and `repr()` leave it out, and an
-address that cannot be parsed is not quoted in the error.
+An address may contain a password, which is never shown: `str()` and `repr()` leave it out, and the
+error for an address that cannot be parsed does not quote it.
 """
 
 from __future__ import annotations

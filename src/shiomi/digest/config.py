@@ -1,7 +1,8 @@
 """shiomi.toml: read once into frozen dataclasses; an unknown key is an error.
 
-A secret may be written "env:NAME" or "file:PATH". It is stored as written. secret() looks it up at
-its use, so an unset variable does not stop other commands. No message shows a secret.
+A secret may be written as "env:NAME" or "file:PATH". The configuration stores that text, and
+secret() looks up the value only when it is used. So an unset variable does not stop other commands.
+No message shows a secret.
 """
 
 from __future__ import annotations
@@ -266,7 +267,7 @@ def _check_numbers(config: Config) -> None:
 
 
 def _with_known_words(watch: WatchConfig) -> WatchConfig:
-    """The subject with the shipped name and words that its own do not replace."""
+    """Return the subject, with shipped values for the fields that shiomi.toml does not set."""
     if not watch.known:
         return watch
     text = files("shiomi.digest.watch").joinpath("subjects.toml").read_text(encoding="utf-8")

@@ -1,5 +1,5 @@
-"""A digest as a document: written by `writing`, printed by `render`. Plain data; it can be written
-as JSON and read again."""
+"""A digest as a document: `writing` makes it and `render` prints it. It is plain data that can be
+saved as JSON and read again."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A watched subject's week: how strong, where, and what the communities say."""
+    """One week of a watched subject: how strong it is, in which communities, and what they say."""
 
     name: str
     sentences: tuple[Sentence, ...]

@@ -36,7 +36,7 @@ from shiomi.digest.writing.titles import NamedThreads
 
 __all__ = ["Progress", "link_new", "make_digest", "site_files"]
 
-NAMED = 10  # threads with a name of the story that its topic may mention
+NAMED = 10  # most other threads per topic that share a name with its story
 _STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
 
 Progress = Callable[[int, int | None, str], None]
@@ -55,12 +55,12 @@ def make_digest(
     writer: ModelWriter | None = None,
     progress: Progress = lambda *_: None,
 ) -> Digest:
-    """The digest of `week`, from counts read at `as_of` (unix seconds) or before.
+    """Return the digest of `week`, using only counts read at `as_of` (unix seconds) or before.
 
-    An existing digest is returned unchanged, unless `again` is true. It is kept until the new one
-    is complete. An interrupted digest is continued with its original `as_of`, so the result is the
-    same as without the interruption. Raises DigestError, also for a week without any
-    thread or one that has not begun.
+    An existing digest is returned unchanged unless `again` is true. Even then the old digest is
+    kept until the new one is complete. An interrupted digest is continued with its original
+    `as_of`, so the interruption does not change the result. Raises DigestError, also if the week
+    has no threads or has not begun.
     """
     if week.start > as_of:
         raise DigestError(f"the week that ends {week.last} has not begun; name an earlier --week")
@@ -95,12 +95,11 @@ def link_new(
 
 
 def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:
-    """The files of the site that the digest of `week` may have changed, name to text.
+    """Return the files of the site that the digest of `week` may have changed: name to text.
 
-    These are the index, the feeds, the week's own files, the pages of the weeks next to it, which
-    link to it, and any that are missing from `config.out`; all of them where the site was rendered
-    in
-    another language, for another address or by another version.
+    These are the index, the feeds, the week's own files, the pages of the two neighbouring weeks,
+    which link to it, and all files that are missing from `config.out`. If the site was rendered in
+    another language, for another address or by another version, all its files are returned.
     """
     digests = DigestStore(archive, config.language).all()
     dates = sorted(digest.week.last for digest in digests)

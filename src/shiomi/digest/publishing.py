@@ -1,4 +1,4 @@
-"""Write digests to disk: each file whole or not at all, and only changed files."""
+"""Write digests to disk. Only changed files are written, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ __all__ = ["publish"]
 
 
 def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
-    """Write rendered `files` (relative name to text) below `folder`; returns those that changed.
+    """Write rendered `files` (relative name to text) below `folder`; return the files that changed.
 
     Each file is replaced in one step, so a reader, a web server or a `kill -9` never sees half a
-    page. A file in progress is `.NAME.part`. If a killed run left one, it is overwritten, or
-    removed if its page has not changed. If two runs start at once, one waits for the other. Raises
-    DigestError where the disk refuses.
+    page. While a file is being written, its name is `.NAME.part`. If a killed run left such a file,
+    the next run overwrites it, or removes it if its page has not changed. If two runs start at
+    once, one waits for the other. Raises DigestError if a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -35,8 +35,8 @@ class Link:
 class Story:
     """All threads about the same thing, each with its own link, community and counts.
 
-    `threads` is ordered by (created, uid) and never empty, so a story is the same whatever the
-    order its threads arrived in.
+    `threads` is ordered by (created, uid) and never empty. So a story does not depend on the order
+    in which its threads arrived.
     """
 
     threads: tuple[Thread, ...]
@@ -56,7 +56,7 @@ class Story:
         )
 
     def until(self, moment: int) -> Story:
-        """The story as it was before `moment` (unix seconds): without the threads created later.
+        """Return the story as it was before `moment` (unix seconds), without threads created later.
 
         Raises ValueError if it had no thread yet.
         """

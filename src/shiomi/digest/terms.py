@@ -55,7 +55,7 @@ def stop_words() -> frozenset[str]:
 
 
 def normalized(text: str) -> str:
-    """NFKC, case folded: how texts are compared, Ｍ１ with m1 and ｱｯﾌﾟﾙ with アップル."""
+    """Return the text in NFKC and case-folded, so that Ｍ１ equals m1 and ｱｯﾌﾟﾙ アップル."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
@@ -72,8 +72,9 @@ def bare_title(title: str) -> str:
 def words(title: str) -> list[Term | None]:
     """The words of a title in order; None replaces a word that names nothing.
 
-    Latin words keep what belongs to their names (C++, C#, .NET, Node.js, GPT-3); runs of katakana
-    and of kanji are words; a number (no year) is one too, for the version it may be.
+    Latin words keep the marks that belong to a name (C++, C#, .NET, Node.js, GPT-3). A run of
+    katakana or of kanji is one word. A number that is not a year is a word, because it may be a
+    version.
     """
     stops = stop_words()
     found: list[Term | None] = []
@@ -95,14 +96,15 @@ def words(title: str) -> list[Term | None]:
 
 
 def _names(key: str) -> bool:
-    """Whether a word can name something: two letters and more, C, R, D, or a version's number."""
+    """Whether a word can name something: at least two letters, or C, R or D, or a version
+    number."""
     if len(key) == 1:
         return key in {"c", "r", "d"} or key.isdigit()
     return key.isalpha() or any(map(str.isalpha, key)) or _NUMBER.fullmatch(key) is not None
 
 
 def phrases(title: str, longest: int = 3) -> list[Term]:
-    """Each naming word and each run of up to `longest` of them, once, in order of appearance."""
+    """Return each naming word and each run of up to `longest` such words, once, in text order."""
     found: dict[str, Term] = {}
     row = words(title)
     for start in range(len(row)):
@@ -119,7 +121,7 @@ def phrases(title: str, longest: int = 3) -> list[Term]:
 
 
 def _phrase(run: list[Term]) -> Term:
-    """Words in a row as one term; written apart or together, "corona virus" is one key."""
+    """Join adjacent words into one term. "corona virus" and "coronavirus" get the same key."""
     key = "".join(word.key for word in run)
     return Term(key, _joined([word.surface for word in run]), tuple(w.words[0] for w in run))
 

@@ -1,8 +1,8 @@
 """Clean text and addresses from the network before they go into any format.
 
-Cleaning removes line breaks and control characters, bidirectional controls (Trojan Source,
-CVE-2021-42574), invisible characters, stacked accents, anything XML 1.0 cannot hold, and length.
-The result is NFC text on one line; each format still escapes it.
+Cleaning removes line breaks, control characters, bidirectional controls (Trojan Source,
+CVE-2021-42574), invisible characters, stacked accents and characters that XML 1.0 forbids. It also
+limits the length. The result is NFC text on one line. Each output format must still escape it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 _LATIN = re.compile(r"[A-Za-z]")
 
 _LONGEST_LINK = 4_096
-# RFC 3986: reserved and unreserved characters, and % of what is encoded already. Without the
-# quotes, brackets and backslash that could end an attribute or a Markdown destination.
+# RFC 3986: reserved and unreserved characters, and the % of characters that are already encoded.
+# Quotes, brackets and the backslash are missing, because they could end an attribute or a Markdown
+# destination.
 _LINK_SAFE = "/?#@:!$&()*+,;=-._~%"
 
 
@@ -83,9 +84,9 @@ def _shapes(character: str, *, marks: bool = False) -> bool:
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` cut to at most `limit` characters, the last of them "…" where something is missing.
+    """Return `text` cut to at most `limit` characters; if something was cut, the last one is "…".
 
-    Never cuts between a letter and its accent, nor inside a joined emoji.
+    Never cuts between a letter and its accent or inside a joined emoji.
     """
     if len(text) <= limit:
         return text
@@ -103,8 +104,8 @@ def shorten(text: str, limit: int) -> str:
 def safe_link(url: str | None) -> str | None:
     """`url` as an ASCII http(s) address that cannot break out of a quote, or None.
 
-    None for other schemes (javascript:, data:), for addresses without a host, with a user name
-    before the host (it disguises where a link leads), or longer than 4,096 characters.
+    None for other schemes (javascript:, data:) and for addresses that have no host, are longer than
+    4,096 characters, or have a user name before the host (which disguises where a link leads).
     """
     if url is None or len(url) > _LONGEST_LINK or re.search(r"[\x00-\x1f\x7f\\]", url.strip()):
         return None
@@ -130,7 +131,7 @@ def safe_link(url: str | None) -> str | None:
 def language_of(text: str) -> str | None:
     """The language of `text` for screen readers: "ja", "en", or None if unknown.
 
-    The communities write English; kana make it Japanese, Han characters alone leave it open.
+    The communities write English. Kana mean Japanese. Han characters without kana are ambiguous.
     """
     if _KANA.search(text):
         return "ja"

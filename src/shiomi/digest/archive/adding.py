@@ -1,17 +1,20 @@
 """Merge all observations of a thread into one record. The order of arrival does not matter.
 
-The rules, so that the content does not depend on the order threads are added in:
+These rules make the content independent of the order in which threads are added:
 
-- created, link and state are of the latest seen thread; of two seen at the same second, the one
-  whose state is further from live, then the later created, then the greater link.
-- url, tags and crosspost_of are of the latest seen thread that had one: absent means unknown, so
-  it never erases. Of two counts from the same second, the greater one counts.
-- Every title is kept, save an empty one, with when it was first and last seen; the current one was
-  last seen latest, then first seen latest, then is the greater.
-- A reading is known by thread, time and exactness. Two of the same are one, with the counts that
-  either shows (the greater where they differ).
-- The passages of a kind ("post", "comment", ...) are those of the latest seen thread that had
-  passages of that kind. Of two such lists from the same second, the longer one counts.
+- created, link and state are taken from the observation seen last. Of two observations seen in the
+  same second, the one whose state is further from live wins, then the one created later, then the
+  one with the greater link.
+- url, tags and crosspost_of are each taken from the last observation that had a value. An absent
+  value means unknown, so it never erases a known value. Of two counts from the same second, the
+  greater one is kept.
+- Every title except an empty one is kept, with the times when it was first and last seen. The
+  current title is the one with the latest last time, then the latest first time, then the greater
+  text.
+- A reading is identified by thread, time and exactness. Two readings with the same identity are
+  merged: each count is taken from the one that shows it, or the greater if both do.
+- The passages of a kind ("post", "comment", ...) are taken from the last observation that had
+  passages of that kind. Of two such lists from the same second, the longer one is kept.
 """
 
 from __future__ import annotations
@@ -117,7 +120,7 @@ def add_threads(database: Database, threads: Iterable[SeenThread]) -> Added:
 
 @dataclass(slots=True)
 class _Record:
-    """Everything known of a thread that a new observation may change."""
+    """All facts about a thread that a new observation may change."""
 
     community: str
     id: str
@@ -190,7 +193,7 @@ class _Record:
 
 
 def _records(database: Database, batch: Sequence[SeenThread]) -> dict[tuple[str, str], _Record]:
-    """The records of these threads by community and id, as the observations write both."""
+    """Return the records of these threads by (community, id), spelt as in the observations."""
     given = [(one.thread.community, one.thread.id) for one in batch]
     uids = {name: (storable(name[0]), storable(name[1])) for name in given}
     records = {uid: _Record(*uid) for uid in uids.values()}
@@ -314,7 +317,7 @@ def _tags_as_json(thread: Thread) -> str | None:
 
 
 def _later(known: Stamped, given: str | None, seen: int) -> Stamped:
-    """The valid one of two observations of an optional fact."""
+    """Return which of two observations of an optional fact is kept."""
     if given is None:
         return known
     now = (seen, storable(given))

@@ -49,10 +49,10 @@ class Archive:
 
         The location is the path of an SQLite file, or a postgresql:// address. ":memory:" is an
         archive that exists only while the program runs. With `read_only` the archive is never
-        written and never migrated; its readers may change threads. Raises ArchiveError if the file
-        is not an archive, is damaged, is newer than this program, or cannot be written; with
-        `create=False` also if there is none; with `read_only` ArchiveBusyError if it has still to
-        be migrated.
+        written and never migrated, and it may be read from several threads in turn. Raises
+        ArchiveError if the file is not an archive, is damaged, is newer than this program, or
+        cannot be written. With `create=False` it is also raised if there is no archive. With
+        `read_only`, an archive that must be migrated first raises ArchiveBusyError.
         """
         if isinstance(location, str):
             location = parse_location(location)
@@ -103,10 +103,10 @@ class Archive:
                 raise
 
     def add(self, threads: Iterable[Thread], *, seen: int) -> Added:
-        """Join threads seen at `seen` (unix seconds) to what is known, in one transaction.
+        """Merge threads seen at `seen` (unix seconds) into the archive, in one transaction.
 
-        Adding the same again changes nothing; the order of adding does not matter; what is absent
-        (None, no tags, no passages) never erases what is known. The rules: adding.py.
+        Adding the same threads again changes nothing, and the order does not matter. An absent
+        value (None, no tags, no passages) never erases a known value. adding.py has the rules.
         """
         return self.add_seen((thread, seen) for thread in threads)
 
@@ -118,7 +118,7 @@ class Archive:
             )
 
     def thread(self, uid: str, *, as_of: int | None = None) -> Thread | None:
-        """The thread, with readings up to `as_of`; its title and state are of now."""
+        """Return the thread with readings up to `as_of`, but its current title and state."""
         return self.get_many([uid], as_of=as_of).get(uid)
 
     def threads(
@@ -126,7 +126,7 @@ class Archive:
     ) -> Iterator[Thread]:
         """Threads created in [since, until), by (created, uid), with readings up to `as_of`.
 
-        The threads are chosen at the first step; others may write to the archive meanwhile.
+        The set of threads is fixed at the first step, so others may write to the archive meanwhile.
         """
         query = "SELECT n FROM thread WHERE created >= ? AND created < ?"
         values: list[object] = [since, until]
@@ -180,7 +180,7 @@ class Archive:
         return None if row is None else Reading(row[0], row[1], row[2], bool(row[3]))
 
     def titles(self, uid: str) -> list[tuple[int, str]]:
-        """Every title the thread was seen with, and when first, oldest first."""
+        """Return every title the thread was seen with and when it was first seen, oldest first."""
         with self.database.explaining():
             rows = self.database.execute(
                 "SELECT first, title.title FROM title JOIN thread ON thread = thread.n"
@@ -203,8 +203,8 @@ class Archive:
         """Find threads by their words, in any title they had or any passage, best first.
 
         All words must occur. Words in double quotes must be adjacent. There is no other syntax.
-        `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits
-        are left out; of more than 1,000 threads with the words, about the newest 1,000 are ranked.
+        `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits are
+        skipped. If more than 1,000 threads have the words, only about the newest 1,000 are ranked.
         """
         with self.database.explaining():
             filters = SearchFilters(since, until, community, min_points)
@@ -221,8 +221,9 @@ class Archive:
     def set_cursor(self, source: str, cursor: str, *, collected: int | None = None) -> None:
         """Save the collection cursor, in the transaction of the `add` it belongs to.
 
-        `collected` is when the source gave what is archived with it (unix seconds); None keeps the
-        stored time: for a source that failed, and for cursors without a source.
+        `collected` is the time when the source delivered the threads of this transaction (unix
+        seconds). None keeps the stored time; it is for a failed source and for cursors without a
+        source.
         """
         with self.transaction():
             self.database.execute(
@@ -248,7 +249,7 @@ class Archive:
         return self.database.change_token()
 
     def communities(self) -> list[str]:
-        """The communities with a thread, in order: one look into the unique index for each."""
+        """Return the communities that have threads, in order; one index look-up for each."""
         found: list[str] = []
         execute = self.database.execute
         with self.database.explaining():
@@ -261,14 +262,15 @@ class Archive:
         return found
 
     def time(self, here: float) -> int:
-        """Unix seconds by the clock that all users of the archive share; `here` is the local one.
+        """Return unix seconds by the clock that all users of the archive share.
 
-        It is the clock of the database server, or the local clock if the archive is a file.
+        That is the clock of the database server. If the archive is a file, it is the local clock,
+        whose time is `here`.
         """
         return self.database.time(here)
 
     def newest(self) -> int | None:
-        """When a source last gave threads, else when the newest thread was created."""
+        """Return when a source last delivered threads, else when the newest thread was created."""
         with self.database.explaining():
             (collected,) = self.database.execute("SELECT max(collected) FROM source").fetchone()
             if collected is None:

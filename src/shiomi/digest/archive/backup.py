@@ -1,4 +1,4 @@
-"""Copies of an SQLite archive: made while it is in use, checked, and restored in one step."""
+"""Back up an SQLite archive while it is in use, check the copy, and restore it in one step."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ __all__ = ["back_up", "check_copy", "restore"]
 def back_up(archive: Archive, path: Path) -> int:
     """Write a compact, consistent copy of the archive to `path`, and return its size in bytes.
 
-    Other processes may write meanwhile. The copy appears whole and checked, or not at all. Raises
-    ArchiveError if it cannot be written, or if the archive is not an SQLite file.
+    Other processes may write meanwhile. The copy appears at `path` only when it is complete and
+    checked. Raises ArchiveError if it cannot be written, or if the archive is not an SQLite file.
     """
     database = archive.database
     if not isinstance(database, SqliteDatabase):
@@ -74,9 +74,9 @@ def check_copy(path: Path) -> None:
 
 
 def restore(copy: Path, path: Path, *, replace: bool = False) -> None:
-    """Put a checked copy in the place of the archive at `path`.
+    """Replace the archive at `path` with a checked copy.
 
-    With `replace`, also if there is an archive; it must not be in use. The old one stays until the
+    An existing archive is replaced only with `replace`, and must not be in use. It stays until the
     new one is complete. Raises ArchiveError.
     """
     check_copy(copy)

@@ -1,8 +1,8 @@
-"""Copy an archive to another place, from one engine to the other or the same, and compare both.
+"""Copy an archive to another location, on the same engine or the other one, and compare both.
 
-Rows are copied table by table in the order of their keys, each batch in one transaction, so that
-the target always holds the beginning of each table: a copy that was interrupted resumes there.
-Until the contents are equal, the target has a lease "copy" that names the source.
+Rows are copied table by table in key order, each batch in one transaction. So the target always
+holds the first rows of each table, and an interrupted copy resumes after them. Until the contents
+are equal, the target has a lease "copy" that names the source.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ def copy_archive(
 ) -> CopyReport:
     """Copy everything in `source` to `target`, and compare the contents.
 
-    A target that holds an interrupted copy of the same source is completed. Other rows in the
-    target are deleted with `replace`, else refused. Raises ArchiveError; also if `source` changed
-    since the copy began.
+    An interrupted copy of the same source is continued. If the target has other rows, they are
+    deleted with `replace`; without it, ArchiveError is raised. ArchiveError is also raised if
+    `source` changed since the copy began.
     """
     name = source.database.name
     resumed = _prepare(target, name, replace=replace)
@@ -122,7 +122,7 @@ def hash_content(database: Database, progress: Callable[[int], None] = lambda _:
 
 
 def _prepare(target: Archive, name: str, *, replace: bool) -> bool:
-    """Make the target ready for a copy of `name`; whether an earlier copy is continued."""
+    """Prepare the target for a copy of `name`; return whether an earlier copy is continued."""
     execute = target.database.execute
     with target.transaction():
         row = execute("SELECT holder FROM lease WHERE name = ?", (_LEASE,)).fetchone()
@@ -150,7 +150,7 @@ def _prepare(target: Archive, name: str, *, replace: bool) -> bool:
 
 @contextmanager
 def _snapshot(database: Database) -> Iterator[None]:
-    """All that is read inside is of one moment."""
+    """Make all reads inside see the state of one moment."""
     database.begin_reading()
     try:
         yield

@@ -1,9 +1,9 @@
 """The interface that the archive requires of a database engine. `sqlite.py` and `postgres.py`
 provide it.
 
-Statements are written once, in the SQL that both engines read: `?` for a value, `ON CONFLICT` with
-its target, `IS NOT NULL`, no scalar `max`. Each difference is a method or an attribute here.
-Only modules of this package use a Database.
+Each statement is written once, in SQL that both engines understand: `?` for a value, `ON CONFLICT`
+with its target, `IS NOT NULL`, no scalar `max`. Each difference between the engines is a method or
+an attribute here. Only modules of this package use a Database.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class Database(Protocol):
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int
     ) -> list[Candidate]:
-        """Up to `most` threads that probably have all the folded words in their texts.
+        """Return up to `most` threads whose texts probably contain all the folded words.
 
-        If there are more, these are about the newest. The caller checks the words.
+        If there are more, roughly the newest are returned. The caller checks the words.
         """
 
     def limit(self, seconds: float) -> None:
@@ -82,7 +82,7 @@ class Database(Protocol):
         """A value that differs after every commit of another connection, and is cheap to read."""
 
     def time(self, here: float) -> int:
-        """Unix seconds by the clock that all users share; `here` is the clock of this machine."""
+        """Return unix seconds by the clock that all users share; `here` is this machine's time."""
 
     def size(self) -> int:
         """Bytes on disk."""
@@ -91,4 +91,4 @@ class Database(Protocol):
         """Close the connection. Closing twice does no harm."""
 
     def keys(self, values: Iterable[int]) -> object:
-        """Integer keys as the one value that `listed` and `wanted` take."""
+        """Convert integer keys to the single value that `listed` and `wanted` take."""

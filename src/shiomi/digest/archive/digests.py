@@ -21,7 +21,7 @@ Document = TypeVar("Document")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The inputs of a digest. They stay the same after any number of interruptions."""
+    """The inputs of a digest. Interruptions do not change them."""
 
     week: Week
     language: str
@@ -57,7 +57,7 @@ class DigestStore:
             )
 
     def part(self, plan: Plan, kind: str, key: str, shape: type[Document]) -> Document | None:
-        """A part that an interrupted run finished; None if it must be written."""
+        """Return a part that an interrupted run completed; None if it must still be written."""
         row = self._archive.database.execute(
             "SELECT document FROM digest_part"
             " WHERE last = ? AND language = ? AND kind = ? AND key = ?",
@@ -69,7 +69,7 @@ class DigestStore:
             return None
 
     def keep_part(self, plan: Plan, kind: str, key: str, part: object) -> None:
-        """Keep a finished part, so that a killed run need not write it again."""
+        """Store a finished part, so that it is not written again after the run is killed."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "INSERT INTO digest_part (last, language, kind, key, document)"
@@ -159,7 +159,7 @@ class DigestStore:
         return self._digest(last, document)
 
     def published_uids(self, week: Week) -> frozenset[str] | None:
-        """The threads in digests of earlier weeks; None without such a digest.
+        """Return the uids of threads in digests of earlier weeks; None if there is no such digest.
 
         A digest that overlaps with `week`, such as a daily one, does not count as earlier.
         """

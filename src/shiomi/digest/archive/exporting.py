@@ -31,10 +31,10 @@ def export_threads(
 ) -> int:
     """Write the threads created in [since, until) to `path`; return their number.
 
-    One JSON object per line, gzip where the name ends in .gz; the same threads give the same
-    bytes. The file appears whole or not at all. Not exported: threads without a title, ranks on the
-    front page, links and digests. A backup has all of them. Raises
-    ArchiveError where the file cannot be written.
+    Each line is one JSON object; the file is compressed if its name ends in .gz. The same threads
+    give the same bytes. The file appears only when it is complete. Threads without a title, ranks
+    on the front page, links and digests are not exported; a backup has them all. Raises
+    ArchiveError if the file cannot be written.
     """
     path = Path(path)
     count = 0

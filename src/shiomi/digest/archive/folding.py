@@ -1,7 +1,7 @@
-"""Texts in the form for search: one width and one case, so that AI also finds ＡＩ.
+"""Fold texts for search into one width and one case, so that AI also finds ＡＩ.
 
-Text and query are folded alike. The folded text is stored only if it differs in more than the case
-of a to z, which SQLite folds itself: for 112 of 100,000 real titles.
+Texts and queries are folded in the same way. SQLite itself ignores the case of a to z. So the
+folded text is stored only if it differs in another way, as for 112 of 100,000 real titles.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def folded(text: str) -> str:
 
 
 def kept_folding(text: str) -> str | None:
-    """Return the folded text to store for search; None if the text itself will do."""
+    """Return the folded text to store for search; None if search can use the text itself."""
     if text.isascii():
         return None
     flat = folded(text)

@@ -1,4 +1,4 @@
-"""How fresh each enabled feed is, from the stored outcomes."""
+"""Determine from the stored outcomes how fresh each enabled feed is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Freshness:
 def read_freshness(
     archive: Archive, communities: Mapping[str, str], *, now: int, stale_after: int
 ) -> tuple[Freshness, ...]:
-    """Every feed of `communities` (community to source), by community and feed.
+    """Return the freshness of every feed of `communities` (community to source), ordered by name.
 
     `stale_after` is in seconds. Empty if nothing was ever collected into this archive.
     """

@@ -1,4 +1,4 @@
-"""The communities that are missing in a week: not read at all, or not on some days."""
+"""Find communities with gaps in a week: not read at all, or not read on some days."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TOLERATED = 3600  # seconds of a day that may be missing
 def week_gaps(
     archive: Archive, communities: Iterable[str], week: Week, *, as_of: int
 ) -> tuple[Gap, ...]:
-    """The communities that were not read on every day of `week`, by name.
+    """Return the communities that were not read on every day of `week`, ordered by name.
 
-    Evaluated at `as_of`, for days after the first finished collection. Empty if
-    nothing was collected before the week ended: imports tell nothing about completeness.
+    The state at `as_of` counts, and only days after the first finished collection. Returns nothing
+    if nothing was collected before the week ended, because imports do not show completeness.
     """
     store = OutcomeStore(archive)
     began = store.began()

@@ -2,7 +2,7 @@
 
 The fields of a line determine its shape (shapes.py). Lines are read one by one and written in
 batches. Each batch is one transaction that also stores the position in the file, so an interrupted
-import resumes. A finished import is recognised by the file's content.
+import resumes there. A file that was imported completely is recognised by its content.
 """
 
 from __future__ import annotations
@@ -71,10 +71,9 @@ def import_file(
     """Read a file into the archive; reading it again changes nothing.
 
     `format` is the name of a shape; by default the columns determine it. `read_at` (unix seconds)
-    is the latest time at which the file's counts were read, for shapes without one; by default the
-    file's date.
-    Raises ImportFileError if the file cannot be read or its shape is not known; a bad row does
-    not stop it.
+    is the latest time at which the counts were read. It is used for shapes that state no such time,
+    and defaults to the file's date. A bad row does not stop the import. Raises ImportFileError if
+    the file cannot be read or its shape is unknown.
     """
     path = Path(path)
     name = one_line(str(path))  # a name need not be UTF-8
@@ -103,7 +102,7 @@ def import_file(
 
 
 class _ImportRun:
-    """One run over a file, from where the last one stopped."""
+    """One run over a file; it starts where the last run stopped."""
 
     def __init__(
         self, archive: Archive, shape: Shape, read_at: int, key: str, report: ImportReport

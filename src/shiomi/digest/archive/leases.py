@@ -26,8 +26,8 @@ class LeaseStore:
     ) -> str | None:
         """Take or renew the lease; Return None on success, else the holder.
 
-        `is_gone` returns whether the process of a holder has certainly ended. A lease that lasts
-        more than `seconds` from now was written by a clock that was ahead, and does not count.
+        `is_gone` returns whether the process of a holder has certainly ended. A lease that ends
+        more than `seconds` from now is ignored, because the clock that wrote it was ahead.
         """
         with self._archive.transaction():
             execute = self._archive.database.execute

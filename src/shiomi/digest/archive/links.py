@@ -65,7 +65,7 @@ class LinkStore:
         return [PendingThread(*row) for row in rows]
 
     def state(self) -> tuple[object, ...]:
-        """A value that is equal only on one connection, while no other one commits."""
+        """Return a value that stays equal on one connection until another connection commits."""
         return self._database, *self._database.change_token()
 
     def linked_between(self, first: int, last: int) -> list[tuple[int, str, int]]:
@@ -90,7 +90,7 @@ class LinkStore:
         return [LinkedThread(*row) for row in rows]
 
     def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
-        """The own texts of those of these threads that have at most 2,000 characters of it."""
+        """Return the posts' own texts by key, only those of at most 2,000 characters."""
         found: dict[int, str] = {}
         with self._database.explaining():
             rows = self._database.execute(
@@ -103,9 +103,9 @@ class LinkStore:
         return {n: text for n, text in found.items() if len(text) <= _SHORT}
 
     def of_pages(self, pages: Iterable[int], first: int, last: int) -> list[tuple[int, int, int]]:
-        """(key of its URL, time, key) of the linked threads of these pages in [first, last].
+        """Return the linked threads about these pages that were created in [first, last].
 
-        In ascending order.
+        Each is (key of its URL, time, key), in ascending order.
         """
         with self._database.explaining():
             rows: list[tuple[int, int, int]] = self._database.execute(
@@ -127,7 +127,8 @@ class LinkStore:
                 self._database.execute("UPDATE thread SET linked = 0 WHERE linked != 0")
 
     def begin_batch(self, keys: Iterable[tuple[int, int | None, int]], mark: int = 1) -> None:
-        """Mark threads as linked: drop their links, store (n, key of the URL, key of the title)."""
+        """Mark threads as linked: delete their links and store (n, key of the URL, key of the
+        title)."""
         rows = list(keys)
         ns = [(n,) for n, *_ in rows]
         with self._database.explaining():
@@ -151,7 +152,8 @@ class LinkStore:
             )
 
     def crossposts(self, n: int, origin: str | None, uid: str) -> list[int]:
-        """The linked threads that `n` was crossposted from, or that were crossposted from it."""
+        """Return the linked threads that `n` was crossposted from or that were crossposted from
+        `n`."""
         found = []
         with self._database.explaining():
             if origin is not None:
@@ -184,7 +186,8 @@ class LinkStore:
     def closure(
         self, seeds: Iterable[int], *, as_of: int | None = None
     ) -> tuple[set[int], set[LinkRow]]:
-        """All threads that merging links reach from the seeds, and all their links.
+        """Return all threads that are reachable from the seeds by merging links, and all their
+        links.
 
         Threads created after `as_of` are left out.
         """
@@ -214,7 +217,7 @@ class LinkStore:
             )
 
     def created_by(self, keys: Iterable[int], as_of: int | None) -> list[int]:
-        """The threads among these that are known and not newer than `as_of`."""
+        """Return those of these threads that are known and were created by `as_of`."""
         with self._database.explaining():
             rows = self._database.execute(
                 f"SELECT n FROM {self._database.wanted} CROSS JOIN thread"

@@ -1,4 +1,4 @@
-"""Threads out of the archive: everything of many threads in five queries, never one for each."""
+"""Load threads from the archive: five queries load everything about any number of threads."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _readings(database: Database, wanted: object, as_of: int | None) -> dict[int
 
 
 def _places(database: Database, wanted: object, as_of: int | None) -> dict[int, Place]:
-    """The best place of each thread up to `as_of`; of equal places the earliest."""
+    """Return the best place of each thread up to `as_of`; of equal places, the earliest one."""
     rows = database.execute(
         "SELECT thread, time, place FROM front_page"
         f" WHERE thread IN {database.listed} AND time <= ?"

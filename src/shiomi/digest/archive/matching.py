@@ -1,4 +1,4 @@
-"""The parts of search that both engines share: filters, candidates, and where a word occurs."""
+"""The parts of search that both engines share: filters, candidates, and matching of words."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Condition = tuple[str, list[object]]  # SQL, and its values
 
 _SHORT = re.compile(r"\b[a-z0-9]{1,2}(?![a-z0-9])", re.ASCII)
 _MARKED = re.compile(r"\b[a-z0-9][#+]", re.ASCII)  # c#
-# So frequent that the newest threads have them: they are looked for there (`_by_time`).
+# These words are so frequent that searching the newest threads (`_by_time`) is enough.
 _FREQUENT = frozenset(
     re.findall(
         r"\w+", "a an as at be by do he hn i if in is it me my no of on or so s t to up us we"
@@ -72,12 +72,13 @@ class Candidate:
 
 
 def is_short(word: str) -> bool:
-    """Whether a folded word is a Latin one of one or two characters, which must be whole."""
+    """Whether a folded word is Latin with one or two characters, so it must match a whole word."""
     return len(word) < 3 and word.isascii() and word.isalnum()
 
 
 def occurs(flat: str, word: str) -> float:
-    """1 if the folded word is a whole word of the folded text, 0.8 if a part of one, else 0.
+    """Return 1 if the folded word is a whole word of the folded text, 0.8 if part of a word, else
+    0.
 
     A short word (`is_short`) does not count inside a longer word.
     """
@@ -100,11 +101,12 @@ def _alphanumeric(character: str) -> bool:
 
 
 def short_words(text: str) -> str:
-    """Return the words of one or two characters of a folded text, with a space between them.
+    """Return the one- and two-character words of a folded text, separated by spaces.
 
-    Latin words count as a whole, also as c#; the most frequent ones are left out. Other scripts
-    have no spaces, so each character and each pair counts. ASCII marks are replaced by private
-    characters, which the index takes for letters. The case of a to z does not matter.
+    A Latin word counts only as a whole, with marks as in c#; the most frequent ones are left out.
+    Other scripts have no spaces, so each character and each pair of characters counts as a word.
+    ASCII marks are replaced by private-use characters, which the index treats as letters. The case
+    of a to z does not matter.
     """
     flat = text.lower()
     found = [word for word in _SHORT.findall(flat) if word not in _FREQUENT]
@@ -128,7 +130,7 @@ def texts_to_index(
 def conditions(
     filters: SearchFilters, *, points: bool = True, community: str = "thread.community"
 ) -> Condition:
-    """Conditions on `thread`, with their values. `community` is the SQL of its column."""
+    """Return SQL conditions on `thread` with their values. `community` is the SQL of its column."""
     found, values = ["thread.created IS NOT NULL"], list[object]()
     for condition, value in (
         ("thread.created >= ?", filters.since),

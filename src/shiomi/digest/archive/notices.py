@@ -1,4 +1,4 @@
-"""Which notifications were sent: a message is marked before it is sent, so none is sent twice."""
+"""Record which notifications were sent. Each is marked before it is sent, so none is sent twice."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class NoticeStore:
     def claim(self, key: str, now: int, *, attempts: int, pause: int = 0) -> bool:
         """Mark the message `key` as being sent; True if it may be sent now.
 
-        False if it was sent, if its sending was interrupted (it may have arrived), if it has
-        failed `attempts` times, or if it failed less than `pause` seconds ago, doubled for each
-        earlier failure.
+        False if it was sent, if its sending was interrupted (it may have arrived), if it has failed
+        `attempts` times, or if its last failure is too recent: less than `pause` seconds ago,
+        doubled for each earlier failure.
         """
         with self._archive.transaction():
             execute = self._archive.database.execute
@@ -41,7 +41,7 @@ class NoticeStore:
         return True
 
     def settle(self, key: str, *, sent: bool) -> None:
-        """Note whether the message was sent; one that failed may be claimed again."""
+        """Record whether the message was sent; a failed message may be claimed again."""
         with self._archive.transaction():
             self._archive.database.execute(
                 "UPDATE notice SET state = ? WHERE key = ?",

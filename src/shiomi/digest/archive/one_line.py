@@ -6,10 +6,10 @@ __all__ = ["one_line"]
 
 
 def one_line(text: str) -> str:
-    """The text with white space collapsed, and U+FFFD for every other character that is not shown.
+    """Collapse white space and replace every other character that is not shown by U+FFFD.
 
-    So it holds no escape sequence, nothing that turns the direction of what follows, and no lone
-    surrogate, as in the name of a file that is not UTF-8: it can be printed and encoded.
+    The result has no escape sequence, no control that changes the direction of text, and no lone
+    surrogate (as in file names that are not UTF-8). So it can be encoded and printed.
     """
     if text.isprintable() and "  " not in text:
         return text.strip()

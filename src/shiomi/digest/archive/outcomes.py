@@ -1,5 +1,4 @@
-"""The outcome of each reading of a feed, and the parts of a time span that each community
-covers."""
+"""Store the outcome of each reading of a feed; compute for which times a community was read."""
 
 from __future__ import annotations
 
@@ -61,7 +60,7 @@ class OutcomeStore:
             execute("DELETE FROM outcome WHERE time < ?", (time - _KEPT,))
 
     def began(self) -> int | None:
-        """The earliest moment that any reading covers, or None if nothing was ever collected."""
+        """Return the earliest moment that a reading covers; None if nothing was ever collected."""
         row = self._archive.database.execute(
             "SELECT min(coalesce(since, time)) FROM outcome"
         ).fetchone()
@@ -73,7 +72,7 @@ class OutcomeStore:
         return None if row is None or row[0] is None else int(row[0])
 
     def covered(self, community: str, start: int, end: int, *, as_of: int) -> list[Span]:
-        """The parts of [start, end) whose threads were read completely, merged and in order.
+        """Return the parts of [start, end) whose threads were all read, merged and in order.
 
         Uses readings that ended at `as_of` or before.
         """

@@ -1,7 +1,7 @@
 """PostgreSQL as the archive's engine: one database that several machines share.
 
-It needs PostgreSQL 15 or newer with the extension pg_trgm, an encoding of UTF8, and psycopg 3.
-Each method takes the place of its counterpart in sqlite.py.
+It needs PostgreSQL 15 or newer with the extension pg_trgm and the encoding UTF8, and psycopg 3.
+Each method corresponds to the method of the same name in sqlite.py.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SESSION = (
     " SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; SET jit = off"
 )
 _OWN = "archive of shiomi"  # the comment on the table `migration`
-# SQLSTATE classes and codes of what may pass: connection, resources, shutdown, cancel, locks.
+# SQLSTATE classes and codes of temporary errors: connection, resources, shutdown, cancel, locks.
 _PASSING = re.compile(r"08...|53[03]..|57...|40...|55P03")
 
 
@@ -92,7 +92,7 @@ class PostgresDatabase:
     ) -> Self:
         """Connect and migrate. With `read_only`, never write and never migrate.
 
-        Raises ArchiveError as `Archive.open` describes; ArchiveBusyError if the server does not
+        Raises ArchiveError as `Archive.open` describes, and ArchiveBusyError if the server does not
         answer. No error shows the password.
         """
         name = str(address)
@@ -146,7 +146,7 @@ class PostgresDatabase:
         return list(values)
 
     def explaining(self) -> AbstractContextManager[None]:
-        """Do nothing: every statement explains its error."""
+        """Do nothing, because each statement already explains its errors."""
         return contextlib.nullcontext()
 
     @property
@@ -198,7 +198,8 @@ class PostgresDatabase:
             raise _explained(error, self.name) from error
 
     def finish_load(self) -> None:
-        """Let new keys follow the loaded ones, and count values for the query planner."""
+        """Set the sequences to continue after the loaded keys, and update the planner's
+        statistics."""
         for table in ("thread", "title", "passage"):
             self.execute(
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'n'), max(n)) FROM {table}"
@@ -218,9 +219,9 @@ class PostgresDatabase:
             self._limit = seconds
 
     def change_token(self) -> tuple[object, ...]:
-        """The identity of the table of threads, and the running transactions of the server.
+        """Return the identity of the table of threads, and the server's snapshot of transactions.
 
-        Each transaction that writes changes the snapshot when it begins and when it ends.
+        A transaction that writes changes the snapshot when it begins and when it ends.
         """
         row = self.execute(
             "SELECT to_regclass('thread')::oid, pg_current_snapshot()::text"

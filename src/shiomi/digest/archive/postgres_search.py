@@ -1,10 +1,10 @@
 """Find the newest threads with all words of a query in PostgreSQL.
 
-First the threads that were created last are looked at (`LATEST`): a frequent word is found there.
-Otherwise the indexes answer; of many matches the titles archived last are looked at (`EXAMINED`).
-pg_trgm finds words with three letters or digits in a row. Other words are found by their short
-words (`short_words`): C++ and 1.0 only if no letter or digit touches them, except in the titles of
-the threads created last.
+First the threads created last are examined (`LATEST`), because a frequent word is found there. If
+that is not enough, the indexes are used. If they find many matches, only the titles archived last
+are examined (`EXAMINED`). pg_trgm finds words with three letters or digits in a row. Other words
+are found by their short words (`short_words`). So C++ and 1.0 are found only if no letter or digit
+touches them, except in the titles of the threads created last.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _by_time(
 
 
 def _in_index(kind: str, words: Sequence[str]) -> Condition:
-    """Conditions on a text that an index answers; "" if no index knows any of the words."""
+    """Return conditions on a text that an index can answer; "" if no index has any of the words."""
     conditions, values = list[str](), list[object]()
     text = "one.title" if kind == "title" else "one.text"
     for word in words:
@@ -96,7 +96,8 @@ def _in_index(kind: str, words: Sequence[str]) -> Condition:
 def _in_one(
     execute: Execute, kind: str, words: Sequence[str], filters: SearchFilters, most: int
 ) -> Iterator[tuple[Candidate, str]]:
-    """Threads with all words in one title or passage, and that title ("" for a passage)."""
+    """Return the threads with all words in one title or passage, and that title ("" for a
+    passage)."""
     indexed, given = _in_index(kind, words)
     if not indexed:
         return
@@ -115,7 +116,7 @@ def _in_one(
 def _in_several(
     execute: Execute, words: Sequence[str], filters: SearchFilters
 ) -> Iterator[tuple[Candidate, str]]:
-    """Threads with the rarest of the words in any text."""
+    """Return the threads that have the rarest of the words in any of their texts."""
     rarest: list[int] | None = None
     for word in words:
         keys: set[int] = set()

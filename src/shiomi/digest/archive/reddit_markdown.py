@@ -1,4 +1,4 @@
-"""Reddit's Markdown as plain text, for data sets that hold no rendered form."""
+"""Convert Reddit's Markdown to plain text, for data sets without rendered HTML."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STEPS = (
 
 
 def plain_markdown(text: str) -> str:
-    """Return the text as readers see it, without markup, link addresses, entities and user names.
+    """Return the text that readers see, without markup, link addresses, entities and user names.
 
     Paragraphs stay separated by an empty line. At most the first 200,000 characters are read.
     """

@@ -1,4 +1,4 @@
-"""A post of Reddit as a thread: one mapping for imported files and for the API."""
+"""Convert a Reddit post to a thread, both for imported files and for the API."""
 
 from __future__ import annotations
 
@@ -71,9 +71,10 @@ class RedditPost(msgspec.Struct, kw_only=True):
 def thread_from_post(
     post: RedditPost, time: int, *, title: str, own: str, url: str | None, exact: bool = True
 ) -> Thread:
-    """The thread that a post is, its counts read at `time` (or before: `exact` False).
+    """Return the thread of a post whose counts were read at `time` (or before, if `exact` is
+    False).
 
-    `title` is its title on one line, `own` its text as plain text, `url` the address it states.
+    `title` is its title on one line, `own` its text as plain text, `url` the address it links to.
     """
     state = post_state(title, post.selftext, post.removed_by_category)
     link = post_link(post.subreddit, post.id, post.permalink)
@@ -98,7 +99,8 @@ def thread_from_post(
 
 
 def _crosspost(post: RedditPost) -> str | None:
-    """The uid of the parent: stated as an object, or by an address that names its subreddit."""
+    """Return the uid of the parent, from the parent object or from an address with its
+    subreddit."""
     for parent in post.crosspost_parent_list[:1]:
         if _ID.fullmatch(parent.id) and is_subreddit(parent.subreddit):
             return f"reddit/{parent.subreddit}:{parent.id}"
@@ -109,15 +111,16 @@ def _crosspost(post: RedditPost) -> str | None:
 
 
 def is_subreddit(name: str) -> bool:
-    """Whether it is a subreddit and not a user's own page, whose name is the user's."""
+    """Whether it is a subreddit and not a user's own page, which would contain a user name."""
     return _NAME.fullmatch(name) is not None and not name.lower().startswith("u_")
 
 
 def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadState:
-    """The state by the post's title, its own text and `removed_by_category`.
+    """Return the state of a post, from its title, its own text and `removed_by_category`.
 
-    A stated field wins over the text: posts removed by moderators may also read "[deleted]". A
-    deleted author does not mean a deleted post; text, title or a flag show that.
+    The field takes precedence over the text, because a post that moderators removed may also have
+    the text "[deleted]". A deleted author does not mean a deleted post; only the text, the title or
+    the field shows that.
     """
     text = (text or "").strip()
     if title == _GONE_TITLE or removed_by in _BY_AUTHOR:
@@ -144,7 +147,7 @@ def points_at_itself(url: str, post: str) -> bool:
 
 
 def is_quotable(text: str) -> bool:
-    """Whether a person wrote it and it still exists."""
+    """Whether the text was written by a person and still exists."""
     return text.strip() not in _GONE and _BOT not in text
 
 

@@ -1,4 +1,4 @@
-"""Rows of JSON Lines, plain or gzip, one by one, never the whole file."""
+"""Read rows of JSON Lines, plain or gzip, one by one, without loading the whole file."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class BadRow:
 def open_rows(path: Path, skip: int = 0) -> Iterator[Row | BadRow]:
     """Return the rows of a file after the first `skip`.
 
-    Raises ImportFileError if the file does not exist, is not regular, is empty or of unknown kind;
-    and while rows are read, if reading fails.
+    Raises ImportFileError if the file does not exist, is not a regular file, is empty or is of an
+    unknown kind, and later if reading a row fails.
     """
     name = one_line(str(path))
     try:

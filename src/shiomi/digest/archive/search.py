@@ -1,9 +1,10 @@
 """Full-text search over every title a thread ever had, and its passages.
 
-A word is found within words, so Japanese is found as English is; a Latin word of one or two letters
-must be a whole word. Texts and queries are folded alike, in width and case (folding.py); what is
-shown is not. A query is text. Its only syntax is a pair of double quotes around words that must be
-adjacent. The engine gives candidates (`Database.newest_matches`); here they are checked and ranked.
+A word also matches inside longer words, so search works for Japanese, which has no spaces. A Latin
+word of one or two letters must be a whole word. Texts and queries are folded in the same way, in
+width and case (folding.py); texts are shown unfolded. The only syntax of a query is a pair of
+double quotes around words that must be adjacent. The engine finds candidates
+(`Database.newest_matches`). This module checks and ranks them.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Hit:
 
 
 def query_words(query: str) -> list[str]:
-    """The words, and phrases in double quotes, that must all occur.
+    """Return the words and quoted phrases that must all occur.
 
     An unpaired quote is dropped, unless it is the whole query.
     """
@@ -49,17 +50,18 @@ def query_words(query: str) -> list[str]:
 def search_threads(
     database: Database, query: str, filters: SearchFilters, *, limit: int, offset: int = 0
 ) -> list[Hit]:
-    """The threads with all the words of the query, in any of their texts, best first.
+    """Return the threads that have all words of the query in any of their texts, best first.
 
-    The order, by falling weight: more words in a title; as whole words; in the current title; more
-    points; newer. Empty if the query has no word.
+    Threads are ordered by these criteria, the most important first: more words in a title; whole
+    words; words in the current title; more points; newer. The result is empty if the query has no
+    word.
     """
     words = list(dict.fromkeys(map(folded, query_words(query))))
     if not words or limit < 1 or offset < 0:
         return []
     found = database.newest_matches(words, filters, max(limit + offset, CANDIDATES))
     _add_points(database, found)
-    # A thread with every word in its current title needs no other text to be ranked.
+    # If the current title has every word, the thread is ranked without its other texts.
     current = [_found(one.title, words) for one in found]
     others = [one.n for one, words_in in zip(found, current, strict=True) if not all(words_in)]
     titles = _old_titles(database, others)
@@ -116,9 +118,9 @@ def _match(
     passages: Sequence[Passage],
     words: Sequence[str],
 ) -> _Match | None:
-    """The match of a thread, or None if a word is in none of its texts.
+    """Return the match of a thread, or None if one of the words is in none of its texts.
 
-    `current` is how each word occurs in its title.
+    `current` is the result of `occurs` for each word in its current title.
     """
     # less than one word in a title, so that points only break ties
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
@@ -141,7 +143,7 @@ def _first(scored: tuple[float, str]) -> float:
 
 
 def _found(text: str, words: Sequence[str]) -> list[float]:
-    """For each word how it occurs in the text."""
+    """Return the result of `occurs` in the text for each word."""
     flat = folded(text)
     return [occurs(flat, word) for word in words]
 

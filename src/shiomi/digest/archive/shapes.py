@@ -1,4 +1,4 @@
-"""The shapes of lines that can be imported: their fields, and the threads in them."""
+"""The shapes of lines that can be imported: which fields they have, and how they become threads."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["SHAPES", "Shape", "ThreadLine", "shape_of"]
 
 Moment = Annotated[int, msgspec.Meta(ge=0, lt=2**36)]  # unix seconds, to the year 4147
 Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-# Of a character that is not shown: controls, marks of direction, surrogates, private ones.
+# Characters that are not shown: controls, direction marks, surrogates, private use.
 _UNSHOWN = (
     r"\s\x00-\x1f\x7f-\xa0\xad\u0600-\u0605\u061c\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f"
     r"\ud800-\uf8ff\ufeff\ufff0-\ufffb\ufffe\uffff\U000e0000-\U0010ffff"
@@ -51,13 +51,14 @@ class Shape:
 
 
 def shape_of(columns: frozenset[str]) -> Shape | None:
-    """The shape whose columns are all present; of several the one with most columns."""
+    """Return the shape whose columns are all present; of several, the shape with the most
+    columns."""
     fitting = [shape for shape in SHAPES if shape.columns <= columns]
     return max(fitting, key=lambda shape: len(shape.columns), default=None)
 
 
 class ThreadLine(msgspec.Struct):
-    """Our own shape: a Thread as JSON, with optional further facts of the archive."""
+    """Shiomi's own shape: a Thread as JSON, with optional further facts from the archive."""
 
     community: Name
     id: Id
@@ -131,7 +132,7 @@ def _reddit_post(row: _RedditPost, read_at: int) -> SeenThread:
 
 
 def _reddit_comments(row: _RedditPost, link: str) -> Iterator[Passage]:
-    """The comments that are not gone; who wrote them is not read."""
+    """Yield the comments that still exist, without their authors."""
     for comment in row.top_comments:
         said = plain_markdown(comment.body) if is_quotable(comment.body) else ""
         if said:

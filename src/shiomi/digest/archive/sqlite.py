@@ -132,7 +132,8 @@ class SqliteDatabase:
         self.connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
 
     def change_token(self) -> tuple[int, ...]:
-        """The file's identity and SQLite's data version; raises ArchiveError if it is gone."""
+        """Return the file's identity and SQLite's data version. Raises ArchiveError without the
+        file."""
         if self.name == ":memory:":
             return (id(self.connection),)
         try:

@@ -1,9 +1,9 @@
 """Find the newest threads with all words of a query in SQLite, in bounded time.
 
-Words of three characters or more are found by trigrams, shorter ones in an index of short words.
-Both indexes give their rows newest first, so that a word of half the archive costs no more than a
-rare one: only the newest matches are looked at (`EXAMINED`), in the order in which they were
-archived. If there are more, the threads that were created last are also looked at.
+A trigram index finds words of three characters or more; another index finds shorter words. Both
+return the rows archived last first, and only the first matches are examined (`EXAMINED`). So a word
+that half of the archive has costs no more than a rare word. If there are more matches, the threads
+created last are examined too.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def newest_matches(
         keys = dict.fromkeys(
             thread for thread, text in titles if all(occurs(folded(text), word) for word in words)
         )
-        # A thread is on a page of its own, so without a filter no more are read than are ranked.
+        # Reading a thread costs a page of the file. So without a filter, only threads that will be
+        # ranked are read.
         keep(found, _threads(execute, list(keys)[: None if filters.any else most], chosen))
         if complete and filters.any:
             complete = not _more(execute, query, examined)
@@ -67,7 +68,7 @@ def newest_matches(
 
 
 class _Query:
-    """The words as queries of the two indexes; a query without indexed words is empty."""
+    """The words as queries for the two indexes. The query is empty if it has no indexed word."""
 
     def __init__(self, trigrams: str, phrases: str, shorts: str) -> None:
         self.trigrams = trigrams  # for titles, whose index knows no positions
@@ -115,7 +116,7 @@ def _in_one(execute: Execute, kind: str, query: _Query, examined: int) -> list[t
 def _threads(
     execute: Execute, keys: Iterable[int], chosen: Condition
 ) -> Iterator[tuple[Candidate, str]]:
-    """Those of the threads that pass the filter."""
+    """Return the threads that pass the filter."""
     condition, values = chosen
     for fields in execute(
         f"SELECT {FIELDS} FROM json_each(?) AS wanted CROSS JOIN thread"

@@ -45,7 +45,7 @@ class ArchiveStatus:
 
 
 def read_status(database: Database) -> ArchiveStatus:
-    """Count what the archive holds. Reads every thread: about a second for a million."""
+    """Count the contents of the archive. It reads every thread, about a million a second."""
 
     def count(query: str) -> int:
         found: int = database.execute(query).fetchone()[0]

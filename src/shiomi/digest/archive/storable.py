@@ -6,9 +6,9 @@ __all__ = ["storable"]
 
 
 def storable(text: str) -> str:
-    """The text without NUL, at which SQLite's tokenizers stop, and without lone surrogates.
+    """Replace NUL, at which SQLite's tokenizers stop, and lone surrogates by U+FFFD.
 
-    Each is replaced by U+FFFD; two surrogates that are a pair become the character they mean.
+    Two surrogates that form a pair become the character that they encode.
     """
     if text.isascii() and "\0" not in text:
         return text

@@ -1,8 +1,9 @@
-"""Which pairs of threads are worth a closer look: near in time, a rare word in common, alike.
+"""Find candidate pairs of threads: near in time, with a rare word in common, and similar.
 
-An index of the rare words finds the pairs, so the time for a thread grows with the threads that
-share a word, and not with all threads of two weeks. Whether a pair is looked at depends on the pair
-alone: no word is dropped for being common in one archive, and no thread has a quota.
+An index of the rare words finds the pairs. So the time for a thread grows with the number of
+threads that share a rare word with it, not with the number of all threads of two weeks. Whether a
+pair is a candidate depends only on the two threads: no word is dropped because it is common in one
+archive, and the candidates of a thread are not limited in number.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ __all__ = ["NEAR", "NearTitles"]
 NEAR = 7 * 86400  # seconds: threads further apart are never judged one story by their titles
 _BLOCK = 1024  # rows whose pairs are found at once
 _PRODUCTS = 4096  # pairs whose vectors are multiplied at once
-_LAST = (1 << 32) - 1  # the last second that the index tells apart
+_LAST = (1 << 32) - 1  # the latest time in seconds that the index can store
 
-# A logistic regression of the pairs that the judge ties, on dev weeks, against all others that
-# share a rare word: cosine, share of the lighter and of the heavier title's weight that rare words
-# in common have, that weight / 10 (at most 2), log(1 + hours).
+# A logistic regression, fitted on dev weeks, that separates pairs that the judge ties from all
+# other pairs with a shared rare word. Its inputs: cosine; weight of the shared rare words as a
+# share of the lighter title's weight, and of the heavier title's; the same weight / 10 (at most 2);
+# log(1 + hours).
 _WEIGHTS = (12.2, -1.4, 0.6, 4.0, -1.1)
 _LEAST = 3.0
 
@@ -33,10 +35,10 @@ Integers = NDArray[np.int64]
 
 
 class NearTitles:
-    """Titles of a stretch of time, indexed by their rare words: new ones are added to it.
+    """The titles of a period, indexed by their rare words. New titles can be added.
 
-    A row is a title; rows are in the order of their arrival. `key` (n,) is the caller's integer for
-    each, `created` (n,) its time in seconds.
+    Each row is a title, in order of arrival. `key` (n,) is the caller's integer for each row, and
+    `created` (n,) its time in seconds.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -45,8 +47,8 @@ class NearTitles:
 
     def clear(self) -> None:
         """Forget all titles."""
-        self.span: tuple[int, int] | None = None  # the caller's: the times of which it has all
-        self.token: object = None  # the caller's: the state of the archive
+        self.span: tuple[int, int] | None = None  # the caller's: the period with all titles
+        self.token: object = None  # set by the caller: the state of the archive
         self.key = np.empty(0, np.int64)
         self.created = np.empty(0, np.int64)
         self._total = np.empty(0, np.float32)  # (n,): weight of all words
@@ -76,7 +78,7 @@ class NearTitles:
         self._weight = np.insert(self._weight, at, sketch.weight[order])
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
-        """Forget the other rows (n,)."""
+        """Keep the rows that are true in `rows` (n,); forget all others."""
         entries = rows[self._row]
         self._place, self._weight = self._place[entries], self._weight[entries]
         self._row = (np.cumsum(rows) - 1)[self._row[entries]]
@@ -84,7 +86,8 @@ class NearTitles:
         self._total, self._vector = self._total[rows], self._vector[rows]
 
     def pairs(self, first: int = 0) -> tuple[Integers, Integers]:
-        """Pairs of rows (i, j) to look at, i > j and i >= first, each pair once: (p,), (p,)."""
+        """Return the candidate pairs of rows (i, j), i > j and i >= first, each once: (p,),
+        (p,)."""
         found = [np.empty((2, 0), np.int64), *self._pairs(first)]
         left, right = np.concatenate(found, axis=1)
         return left, right
@@ -112,7 +115,7 @@ class NearTitles:
             yield np.stack([i, j])[:, good]
 
     def _worth_a_look(self, left: Integers, right: Integers, shared: Doubles) -> NDArray[np.bool_]:
-        """Whether each pair is alike enough, from the pair alone.
+        """Return whether each pair is similar enough; this depends only on the pair.
 
         `shared` (p,) is the weight of the rare words that both titles have.
         """
@@ -136,6 +139,6 @@ class NearTitles:
 
 
 def _place(word: NDArray[Any], seconds: Integers) -> NDArray[np.uint64]:
-    """The place of a word's hash (32 bits) at a time in the index."""
+    """Return the sort key in the index of a word's hash (32 bits) at a time."""
     moment = np.clip(seconds, 0, _LAST).astype(np.uint64)
     return (word.astype(np.uint64) << np.uint64(32)) | moment

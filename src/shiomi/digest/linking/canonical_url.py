@@ -1,14 +1,14 @@
-"""canonical_url(): one key for the many addresses under which the same page is submitted.
+"""canonical_url(): one key for all the addresses under which the same page is submitted.
 
-A key is an https address in a normal form (host without www., path without the things that never
-change the page, parameters sorted, those that only track the reader dropped), and then what is
-particular to a site: youtu.be and youtube.com, the forms of an arXiv paper, the wrappers of caches
-and archives. Those rules are data, in canonical_url.toml. A key is for comparing; it need not
-answer when it is fetched.
+A key is an https address in a normal form. The host has no www., the path no parts that never
+change the page, the parameters are sorted, and tracking parameters are dropped. Then rules for
+single sites apply: youtu.be and youtube.com, the forms of an arXiv paper, the wrappers of caches
+and archives. These rules are data, in canonical_url.toml. A key is only for comparison; it may not
+work as an address.
 
-Parsing follows the WHATWG URL Standard where browsers forgive more than RFC 3986 (backslashes, any
-number of slashes after the scheme, stray control characters), because addresses are pasted from
-browsers. `canonical_url(canonical_url(x)) == canonical_url(x)` for every x.
+Addresses are pasted from browsers. So parsing follows the WHATWG URL Standard where browsers accept
+more than RFC 3986: backslashes, any number of slashes after the scheme, stray control characters.
+`canonical_url(canonical_url(x)) == canonical_url(x)` for every x.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ _MEDIUM_STORY = re.compile(
 
 @lru_cache(maxsize=1 << 15)
 def canonical_url(url: str) -> str | None:
-    """The key of the page at `url`; two addresses with one key show the same page.
+    """Return the key of the page at `url`. Two addresses with the same key show the same page.
 
-    None for an address that is not a public page: an empty string (a text post),
-    another scheme than http(s), a host that names only the own machine or network, an invalid
-    port, more than LONGEST characters. Never raises on a str, whatever it holds.
+    None if `url` is not the address of a public page: it is empty (a text post), has a scheme other
+    than http(s), a host on the local machine or network, an invalid port, or more than LONGEST
+    characters. Never raises, whatever the text.
     """
     rules = load_url_rules()
     while len(url) <= LONGEST:
@@ -96,7 +96,7 @@ def canonical_url(url: str) -> str | None:
 
 
 def _split(url: str, rules: UrlRules) -> _Parts | None:
-    """Cut an address into its parts, the host in its normal form; None if it is not an address."""
+    """Split an address into its parts and normalise the host; None if it is not an address."""
     url = url.strip(_NOISE_AT_THE_ENDS)
     if not url.isprintable():
         url = _SURROGATES.sub("\ufffd", url.translate(_LINE_BREAKS))
@@ -111,7 +111,7 @@ def _split(url: str, rules: UrlRules) -> _Parts | None:
 
 
 def _host(authority: str, rules: UrlRules) -> str | None:
-    """The host in lower case, in punycode, without the labels that never change the page."""
+    """Return the host in lower case and punycode, without labels that never change the page."""
     authority = authority.rpartition("@")[2]  # user names and passwords do not identify a page
     host, port = authority, ""
     bracket = authority.rfind("]")
@@ -139,7 +139,7 @@ def _host(authority: str, rules: UrlRules) -> str | None:
         host = host[labels.end() :]
     if ".m." in host:  # en.m.wikipedia.org
         host = re.sub(r"(?:\.m)+(?=\.[^.]+\.)", "", host)
-    if ".blogspot." in host:  # the reader is sent to a host of his country
+    if ".blogspot." in host:  # readers are redirected to a host of their country
         host = _BLOGSPOT.sub(".blogspot.com", host)
     return rules.same_host.get(host, host) + port
 
@@ -202,7 +202,7 @@ def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | Non
 
 
 def _key(parts: _Parts, rules: UrlRules) -> str | None:
-    """The normal form of a page that wraps no other one, with the rewrites of its site."""
+    """Return the normal form of an address that is not a wrapper, with its site's rewrites."""
     for _ in range(4):  # the new site can have other rules
         host, raw_path, raw_query, raw_fragment = parts
         site = _site(host, rules)
@@ -291,7 +291,7 @@ def _lowered(path: str, parts: int) -> str:
 
 
 def _query(query: str, site: Site, rules: UrlRules) -> str:
-    """The parameters that identify the page, sorted, with their "?"; or ""."""
+    """Return the parameters that identify the page, sorted, with a leading "?"; "" if none do."""
     kept = set()
     for part in query.split("&"):
         name, _, value = part.partition("=")
@@ -321,7 +321,8 @@ _MEANINGLESS = re.compile(
 
 
 def _says_nothing(name: str) -> bool:
-    """?1, ?hi, ?2019 and a Unix time are added to submit an address once more."""
+    """Whether a parameter was added only to submit an address again: ?1, ?hi, ?2019, a Unix
+    time."""
     return _MEANINGLESS.fullmatch(name) is not None
 
 
@@ -334,7 +335,7 @@ def _parameter(text: str) -> str:
 
 
 def _fragment(path: str, fragment: str, site: Site, rules: UrlRules) -> str:
-    """The fragment with its "#" if it identifies the page; else ""."""
+    """Return the fragment with its "#" if it identifies the page, else ""."""
     if site.fragment is False:
         return ""
     if site.fragment is None and not rules.fragment.fullmatch(f"{path}#{fragment}"):
@@ -346,8 +347,8 @@ def _fragment(path: str, fragment: str, site: Site, rules: UrlRules) -> str:
 
 
 def _percent_normal(text: str, literals: frozenset[int]) -> str:
-    """Normalise percent-encoding: encode and decode as required; a "%" that encodes nothing becomes
-    %25."""
+    """Normalise percent-encoding: encode and decode as required. A "%" that encodes nothing becomes
+    "%25"."""
 
     def one(match: re.Match[str]) -> str:
         piece = match[0]

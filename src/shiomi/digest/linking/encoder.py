@@ -1,7 +1,7 @@
-"""Titles as arrays: their words with weights, and one vector each, from the trained tables.
+"""Convert titles to arrays: words with weights, and one vector per title, from trained tables.
 
-Vectors hold whole numbers of 1/STEPS and weights whole numbers of 1/64, so that sums of their
-products are exact in float32: a pair scores the same to the last bit in whatever batch it stands.
+Vectors hold multiples of 1/STEPS, and weights multiples of 1/64, so sums of their products are
+exact in float32. So the score of a pair is the same to the last bit in every batch.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from shiomi.digest.linking.title import ngram_hashes, normal_title, word_hash
 
 __all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
 
-WIDTH = 20  # words of a title that are compared, the first ones
-NO_JOIN = -2  # after the last word; unlike the padding of words, so that the two never match
+WIDTH = 20  # only the first so many words of a title are compared
+NO_JOIN = -2  # join of the last word; differs from the padding of words, so the two never match
 STEPS = 127  # a vector of length 1 has the length 127 in the arrays
 RARE = 5.0  # inverse document frequency from which a word is rare: 1 title of 150
-INDEXED = 4.3  # from which it finds pairs (candidates.py): 1 title of 75
+INDEXED = 4.3  # the same, from which a word is indexed (candidates.py): 1 title of 75
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -43,7 +43,7 @@ class Titles:
     joins: Integers  # (n, WIDTH): hash of each word written together with the next
     weights: Floats  # (n, WIDTH): inverse document frequency
     rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
-    rare: Integers  # (n, 6): hashes of its rarest words that are rare; -1 if fewer
+    rare: Integers  # (n, 6): hashes of the rarest of its rare words; -1 as padding
     numbers: NDArray[np.int8]  # (n, WIDTH): 0 a word, 1 a number, 2 a year
     vector: Floats  # (n, d): length STEPS, whole numbers; 0 for a title without words
     vectors: Floats  # (v, d): of single words, also of length STEPS
@@ -52,7 +52,7 @@ class Titles:
         return len(self.words)
 
     def taken(self, rows: NDArray[np.int64]) -> Titles:
-        """These titles alone."""
+        """Return only the titles in these rows."""
         return replace(
             self,
             words=self.words[rows],
@@ -78,8 +78,7 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """The data of n titles that the search for similar titles needs. m entries, one per rare
-    word."""
+    """The data of n titles for the search for similar titles, with m entries, one per rare word."""
 
     owner: NDArray[np.int64]  # (m,): row of the title, ascending
     key: NDArray[np.int64]  # (m,): hash of the word
@@ -118,7 +117,7 @@ class Encoder:
         words = self._hash[rows]
         joins = np.full((n, WIDTH), NO_JOIN, np.int64)
         follows = np.flatnonzero(column[1:] > 0) + 1 if len(flat) else np.empty(0, np.int64)
-        # the CRC-32 of joined words continues that of the first word
+        # the CRC-32 of two joined words continues the CRC-32 of the first word
         joins[owner[follows], column[follows] - 1] = [
             crc32(self._bytes[second], first)
             for second, first in zip(
@@ -154,7 +153,8 @@ class Encoder:
         return Sketches(once[0], once[1], rare, total, vector)
 
     def _words(self, titles: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        """The first WIDTH words of n titles: of each word the title (m,) and the row (m,); n."""
+        """Return for the first WIDTH words of n titles the title (m,) and the row (m,) of each;
+        n."""
         split = [normal_title(title).split(None, WIDTH)[:WIDTH] for title in titles]
         self._learn({word for row in split for word in row})
         rows = np.array([self._row[word] for row in split for word in row], np.int64)
@@ -205,6 +205,6 @@ def _kind(word: str) -> int:
 
 
 def _unit(vectors: Floats) -> Floats:
-    """Scaled to length STEPS and rounded."""
+    """Return the vectors scaled to length STEPS and rounded."""
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.round(vectors / np.where(norm == 0, 1, norm) * STEPS).astype(np.float32)

@@ -1,6 +1,6 @@
 """Numbers that compare two titles: the input of the linking model.
 
-Every feature depends only on the two threads, and not on their order.
+Each feature depends only on the two threads, not on their order.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FEATURES = (
     "shared_words",  # how many
     "rarest_missing_less",  # weight of the lighter title's rarest word that the other title lacks
     "rarest_missing_more",
-    "pairs_shared",  # neighbouring words that are neighbours in the other too
+    "pairs_shared",  # number of adjacent word pairs that are also adjacent in the other title
     "weight_less",  # of all words
     "weight_more",
     "words_less",
@@ -43,7 +43,7 @@ FEATURES = (
 )
 
 
-GRID = 1024  # features are whole numbers of 1/GRID, for the same reason as vectors (encoder.py)
+GRID = 1024  # features are multiples of 1/GRID, so that sums are exact (see encoder.py)
 
 
 _CHUNK = 512  # pairs at once; more do not fit into the caches of a processor
@@ -119,14 +119,14 @@ def _matches(
     wa: Floats,
     wb: Floats,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which words occur in the other title, also written together or apart."""
+    """Return which words occur in the other title, even if written together or apart there."""
     equal = a[:, :, None] == b[:, None, :]
     ja, jb = titles.joins[left], titles.joins[right]
     a_as_join = a[:, :, None] == jb[:, None, :]  # "miragejs" in "mirage js"
     b_as_join = b[:, :, None] == ja[:, None, :]
     a_in_b = equal.any(axis=2) | a_as_join.any(axis=2)
     b_in_a = equal.any(axis=1) | b_as_join.any(axis=2)
-    joined = b_as_join.any(axis=1)  # joined words of a that are words of b: both halves match
+    joined = b_as_join.any(axis=1)  # two adjacent words of a that are one word of b: both match
     a_in_b |= joined
     a_in_b[:, 1:] |= joined[:, :-1]
     joined = a_as_join.any(axis=1)
@@ -147,7 +147,8 @@ def _soft(
     a_in_b: NDArray[np.bool_],
     b_in_a: NDArray[np.bool_],
 ) -> tuple[Floats, Floats]:
-    """For each word, the cosine of its nearest word in the other title; 1 if the title has it."""
+    """Return for each word its cosine to the nearest word of the other title; 1 if it occurs
+    there."""
     va = titles.vectors[titles.rows[left]]
     vb = titles.vectors[titles.rows[right]]
     near = np.matmul(va, vb.transpose(0, 2, 1)) / np.float32(STEPS**2)
@@ -157,7 +158,7 @@ def _soft(
 
 
 def _least(weights: Floats, soft: Floats) -> Floats:
-    """The weighted distance of the three words with the least similar match."""
+    """Return the weighted distance of the three words whose best match is least similar."""
     lack = weights * (1 - soft)
     total: Floats = -np.sort(-lack, axis=1)[:, :3].sum(axis=1)
     return total

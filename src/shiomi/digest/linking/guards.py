@@ -1,7 +1,6 @@
-"""Guards: differences between titles that mean another story, even if the titles are otherwise
-equal.
+"""Guards: differences between titles that mean two stories, even if all else is equal.
 
-A pair with a guard is RELATED at most. Each guard looks at the two titles alone.
+If a guard applies, a pair is at most RELATED. Each guard uses only the two titles.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _PART = re.compile(
     r"\b(?:part|pt|chapter|episode|ep|vol|volume|issue|lesson|lecture|day|week|round|no|number|"
     r"section|phase|step)\s+(\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
-# of these, one alone in a pair is enough: "Sizes" and "Sizes, part 2"
+# here it is enough if one title has it: "Sizes" and "Sizes, part 2"
 _PIECE = re.compile(r"\b(?:part|pt|chapter|lesson|lecture|vol|volume)\s+(\d+|[ivx]+|[a-z]+)\b")
 # "#8", "... - 4"
 _SIGN = re.compile(r"(?:#|no\.\s?|№)\s?(\d{1,6})\b|\s-\s(\d{1,3})\s*$", re.IGNORECASE)
@@ -80,7 +79,7 @@ def _differ(a: frozenset[object], b: frozenset[object]) -> bool:
 
 
 def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
-    """ "3.8" and "3.9" differ; "1.45" and "1.45.2" may be one release said more or less fully."""
+    """Whether versions differ: "3.8" and "3.9" do; "1.45" may be short for "1.45.2"."""
     return (
         bool(a)
         and bool(b)
@@ -104,9 +103,9 @@ _GUARDS: tuple[tuple[str, Callable[[frozenset[object], frozenset[object]], bool]
 
 
 def apart(a: str, b: str) -> str | None:
-    """Why two threads with these titles are not one story: "part", "version", ...; else None.
+    """Return why threads with these titles are two stories ("part", "version", ...), else None.
 
-    The same whichever title is given first.
+    The order of the titles does not matter.
     """
     for (name, differ), x, y in zip(_GUARDS, _facts(a), _facts(b), strict=True):
         if differ(x, y):
@@ -129,7 +128,8 @@ def is_part(title: str) -> bool:
 def one_is_folded(a: Thread, b: Thread) -> bool:
     """Whether one of two threads has the other's title.
 
-    Lobsters folds a story into another one; the data then has the other's title under its address.
+    Lobsters can fold one story into another. The data then has the folded story's address with the
+    other story's title.
     """
     return (
         a.community == b.community == "lobsters"

@@ -1,4 +1,4 @@
-"""The linker: whether two threads are about one story, from their titles, addresses and times."""
+"""The linker judges from titles, addresses and times whether two threads are about one story."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from shiomi.digest.thread import Thread
 
 __all__ = ["RELATED", "SAME_STORY", "Linker"]
 
-# A wrong merge costs as much as five that are missed, so a pair is merged from 5 / (5 + 1) on.
-SAME_STORY = 0.83  # probability from which two threads are one story; docs/digest/linking.md
-RELATED = 0.50  # probability from which they are related
+# A wrong merge costs as much as five missed merges. So the threshold is 5 / (5 + 1).
+SAME_STORY = 0.83  # threshold of the probability of one story; docs/digest/linking.md
+RELATED = 0.50  # threshold of the probability of at least related
 
-_WORTH = -4.0  # log odds of one page from which the addresses are compared too
+_WORTH = -4.0  # if the log odds of one page reach this, the addresses are compared too
 _COVERED = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
 _CHUNK = 1 << 15  # pairs that are judged at once
 
@@ -32,8 +32,8 @@ Integers = NDArray[np.int64]
 
 
 class Linker:
-    """Judges pairs of threads. Deterministic; its state is a cache of word vectors, and the titles
-    around the threads that were linked last (`near`, for link_pending).
+    """Judges pairs of threads, deterministically. Its only state is a cache of word vectors and the
+    titles near the threads that were linked last (`near`, used by link_pending).
     """
 
     def __init__(self, model: Model, meaning: MeaningJudge | None = None) -> None:
@@ -41,7 +41,7 @@ class Linker:
         self._meaning = meaning
         self._encoder = Encoder(model.table, model.frequency)
         self.near = NearTitles(self._encoder)
-        # in the archive, of threads linked by this judge; 0 is "not linked yet"
+        # the mark in the archive of threads that this judge has linked; 0 means "not linked yet"
         self.mark = 1 if meaning is None else 2
 
     @classmethod
@@ -53,9 +53,9 @@ class Linker:
         return cls(shipped_model(), MeaningJudge.load() if encoder else None)
 
     def score(self, a: Sequence[Thread], b: Sequence[Thread]) -> NDArray[np.float64]:
-        """The probability that a[i] and b[i] are about one story, from titles and times alone.
+        """Return the probability that a[i] and b[i] are one story, from only titles and times.
 
-        Shape (len(a),). score(a, b) equals score(b, a). Raises ValueError where the lengths differ.
+        Shape (len(a),). score(a, b) equals score(b, a). Raises ValueError if the lengths differ.
         """
         if len(a) != len(b):
             raise ValueError(f"{len(a)} threads against {len(b)}; give as many of each")
@@ -74,10 +74,10 @@ class Linker:
     def near_odds(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
     ) -> Iterator[tuple[Integers, Integers, NDArray[np.float64]]]:
-        """Candidate pairs (candidates.py) and the log odds that both link to one page, block by
-        block.
+        """Yield candidate pairs (candidates.py) in blocks, with the log odds that both link to one
+        page.
 
-        `created` is (n,). Of each pair at least one thread is `fresh`; each pair comes once.
+        `created` is (n,). In each pair at least one thread is `fresh`. Each pair occurs once.
         """
         left, right = self._near(titles, created, fresh)
         for _, a, b, _, features in self._encoded(titles, created, left, right):
@@ -99,8 +99,8 @@ class Linker:
     ) -> Iterator[tuple[Titles, Integers, Integers, Integers, NDArray[np.float64]]]:
         """Encode the titles of some pairs and compare them, block by block.
 
-        Yields the encoded titles of all pairs; of the block, the pairs as places in `titles`, the
-        places of both (2, p) in the encoded titles, and the features.
+        Yields for each block: the encoded titles of all pairs, the block's pairs as two arrays of
+        indices into `titles`, their indices (2, p) into the encoded titles, and the features.
         """
         rows, place = np.unique(np.stack([left, right]), return_inverse=True)
         encoded = self._encoder.encode([titles[row] for row in rows])
@@ -114,9 +114,9 @@ class Linker:
     def judge(
         self, a: Sequence[Thread], b: Sequence[Thread]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """The probabilities that a[i] and b[i] are one story, and are at least related: (n, 2).
+        """Return the probabilities that a[i] and b[i] are one story and at least related: (n, 2).
 
-        And whether one is the page of a project and the other one of its releases.
+        Also return whether one is a project's page and the other is one of its releases.
         """
         features, of_pages = self._compared(a, b)
         chances = self._chances(features, of_pages, _pages(a), _pages(b))
@@ -176,10 +176,10 @@ class Linker:
         urls: Sequence[str | None],
         communities: Sequence[str],
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
-        """The judged ties among threads of which at least one is `fresh`, each pair once.
+        """Yield the judged ties of pairs in which at least one thread is `fresh`, each pair once.
 
-        Yields (i, j, SAME_STORY or RELATED, probability of one story) if the probability of one
-        story, or the one of at least related, reaches RELATED.
+        A tie is (i, j, SAME_STORY or RELATED, probability of one story). It is yielded if the
+        probability of one story, or of at least related, reaches RELATED.
         """
         left, right = self._near(titles, created, fresh)
         yield from self.ties(titles, created, urls, communities, left, right)

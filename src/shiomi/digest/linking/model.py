@@ -1,4 +1,4 @@
-"""The trained model as plain arrays: loading it, and evaluating it with numpy alone."""
+"""Load the trained model as plain arrays, and evaluate it with only numpy."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Model:
     def logit(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """The log odds that each pair points at one page: (p, k) to (p,).
 
-        Every layer is rounded to whole numbers of 1/GRID, and so are the weights, so that the sums
-        are exact in float64 whatever order BLAS adds in.
+        Layers and weights are rounded to multiples of 1/GRID. So sums are exact in float64, in
+        whatever order BLAS adds.
         """
         hidden = _on_grid(np.clip((features - self.mean) * self.scale, -6, 6))
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
@@ -91,7 +91,7 @@ def shipped_model() -> Model:
 
 
 def load_model(path: Path) -> Model:
-    """Read a model file. Raises LinkingError where it is missing, damaged or of another format."""
+    """Read a model file. Raises LinkingError if it is missing, damaged or of another format."""
     remedy = "install Shiomi anew, or train it with tools/digest/train_linker.py"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:

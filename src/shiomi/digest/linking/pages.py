@@ -1,6 +1,6 @@
-"""Numbers that compare two addresses: the second input of the judge.
+"""Compute the features of two addresses, the second group of inputs of the judge.
 
-Every feature is a function of the two threads alone, and of neither's place in the pair.
+Each feature depends only on the two threads, not on their order.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ PAGE_FEATURES = (
     "one_community",  # both are in the same community
     "first_in_title",  # the rarest word of one title is in the other
     "equal_titles",
-    "own_least",  # share of the words of a path that its own title has, the smaller
-    "equal_but_own",  # equal titles of which one does not fit its own path
+    "own_least",  # share of a path's words that its own title has; the smaller of the two
+    "equal_but_own",  # the titles are equal, but one does not fit its own path
     "one_version",  # exactly one title has a version number
     "one_comment",  # exactly one title has a word of commentary: "why", "explained"
     "shortest",  # words of the shorter title, at most 8
@@ -68,9 +68,9 @@ PAGE_FEATURES = (
     "events_differ",  # both name kinds of events, and none in common
     "days_differ",  # days between the dates in their addresses, at most 8
     "one_author",  # one owner, account or site is behind both pages
-    "one_path",  # the paths are equal and telling, whatever the hosts
-    "path_shared",  # on one host, the share of the path's parts that agree from the left
-    "one_future",  # exactly one speaks of what may come
+    "one_path",  # the paths are equal and specific, on any hosts
+    "path_shared",  # if the host is the same, the share of leading path parts that are equal
+    "one_future",  # exactly one title speaks of the future
     "both_future",
     "both_comment",
     "one_not",  # exactly one has a word of negation
@@ -99,22 +99,22 @@ class Pages:
     kind: NDArray[np.int8]  # 0 none of these, 1 code, 2 media, 3 social, 4 no page, 5 news
     community: Integers
     version: NDArray[np.bool_]  # the title has a version number
-    future: NDArray[np.bool_]  # the title speaks of what may come
+    future: NDArray[np.bool_]  # the title speaks of the future
     comment: NDArray[np.bool_]  # the title has a word of commentary
     negated: NDArray[np.bool_]
     part: NDArray[np.bool_]  # the title is a numbered part
     events: NDArray[np.int64]  # bits of the kinds of events
     day: Integers  # the date in the address, in days; 0 without one
     author: Integers
-    path: Integers  # of the whole path, if it is telling
+    path: Integers  # of the whole path, if it is specific
     parts: Integers  # (n, PARTS) of the parts of the path, 0 after the last
     slugs: Titles
 
 
 def slug_words(page: str) -> str:
-    """The words of the longest part of a canonical URL's path; "" if there are too few.
+    """Return the words of the longest part of a canonical URL's path; "" if there are too few.
 
-    Of a repository, the owner and the name.
+    For a repository, return the owner and the name.
     """
     host, _, path = page.partition("://")[2].partition("?")[0].partition("/")
     segments = [unquote(segment) for segment in path.split("/") if segment]
@@ -238,7 +238,7 @@ def _joined(text: str) -> str:
 
 
 def _domain(host: str) -> tuple[str, str]:
-    """The part of a host that one party owns, and the label that names the party."""
+    """Return the part of a host that has one owner, and the label that names the owner."""
     labels = host.split(".")
     count = 2
     if len(labels) > 2 and labels[-2] in _SECOND_LEVEL and len(labels[-1]) == 2:
@@ -329,7 +329,7 @@ def page_features(
 
 
 def _shared_parts(one: Integers, other: Integers) -> NDArray[np.float64]:
-    """The share of two paths' parts that agree from the left; 1 for two empty paths."""
+    """Return the share of leading path parts that are equal; 1 for two empty paths."""
     agree = np.cumprod((one == other) & (one != 0), axis=1).sum(axis=1)
     longest = np.maximum((one != 0).sum(axis=1), (other != 0).sum(axis=1))
     return np.where(longest == 0, 1.0, agree / np.maximum(longest, 1))
@@ -364,7 +364,8 @@ def _whole_cosine(titles: Titles, slugs: Titles, a: Integers, b: Integers) -> ND
 
 
 def _covered(one: Titles, i: Integers, other: Titles, j: Integers) -> NDArray[np.float64]:
-    """The share of the weight of the words of one[i] that other[j] has."""
+    """Return the weight of the words that one[i] shares with other[j], as a share of one[i]'s
+    weight."""
     a, b = one.words[i], other.words[j]
     weight = one.weights[i].astype(np.float64)
     found = (a[:, :, None] == b[:, None, :]).any(axis=2) & (weight > 0)
@@ -380,7 +381,8 @@ def _rarest_shared(titles: Titles, a: Integers, b: Integers) -> NDArray[np.float
 
 
 def _own(slugs: Titles, titles: Titles, i: Integers) -> NDArray[np.float64]:
-    """The share of a page's path that its own title has; 1 if the path has no words."""
+    """Return the share of a path's words that the page's own title has; 1 if the path has no
+    words."""
     empty = slugs.weights[i].sum(axis=1) <= 0
     return np.where(empty, 1.0, _covered(slugs, i, titles, i))
 
@@ -388,7 +390,7 @@ def _own(slugs: Titles, titles: Titles, i: Integers) -> NDArray[np.float64]:
 def _named(
     titles: Titles, slugs: Titles, name: Integers, a: Integers, b: Integers
 ) -> NDArray[np.bool_]:
-    """Whether the name of page a is a word, or two words, of the other title or path."""
+    """Whether the name of page a is one word, or two adjacent words, of the other title or path."""
     wanted = name[a].astype(np.uint32).view(np.int32)[:, None]
     found = np.zeros(len(a), np.bool_)
     for rows in (titles.words[b], titles.joins[b], slugs.words[b], slugs.joins[b]):

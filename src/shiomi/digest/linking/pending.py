@@ -1,9 +1,10 @@
-"""Link new threads in batches, each in one transaction. The order of arrival does not matter.
+"""Link new threads in batches. Each batch is one transaction. The order of arrival is irrelevant.
 
-A batch is the oldest pending threads by time of creation. They are judged against each other and
-against the linked threads around them; a pair whose other thread is still pending is judged when
-that one's turn comes. So each pair is judged once, after both have arrived, and since a judgement
-depends on the pair alone, the links in the end are the same for any order and any batch.
+A batch consists of the pending threads that were created first. They are compared with each other
+and with the linked threads that are near in time. If the other thread of a pair is still pending,
+the pair is judged with that thread's batch. So each pair is judged once, after both threads have
+arrived. A judgement depends only on the pair. So the links do not depend on the order of arrival or
+on the batches.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["SAME_PAGE", "LinkReport", "link_pending", "title_key", "url_key"]
 SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are one story
 
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
-_SPARE = 4096  # titles too far away that are kept, so that not every batch copies the rest
+_SPARE = 4096  # titles out of range that may stay, so that not every batch copies the others
 
 _T = TypeVar("_T", PendingThread, LinkedThread)
 
@@ -66,12 +67,12 @@ def _key(text: str) -> int:
 def link_pending(
     archive: Archive, linker: Linker, *, batch: int = 16384, progress: Progress | None = None
 ) -> LinkReport:
-    """Link every thread that is not linked yet. Can be stopped anywhere and called again.
+    """Link every thread that is not linked yet. It can be interrupted at any point and run again.
 
     If the archive was linked with another encoder, all threads are linked again.
 
-    `progress` receives (done, total, "linking"). Raises ArchiveError where the archive cannot be
-    read or written; what was committed before stays.
+    `progress` receives (done, total, "linking"). Raises ArchiveError if the archive cannot be read
+    or written; batches that were committed before stay.
     """
     store = LinkStore(archive)
     with archive.transaction():
@@ -94,7 +95,7 @@ def link_pending(
 
 
 def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]:
-    """Link one batch within the caller's transaction: how many threads, how many links."""
+    """Link one batch in the caller's transaction. Return the number of threads and of links."""
     pending = store.oldest_pending(_SPAN, batch)
     if not pending:
         return 0, 0
@@ -137,7 +138,7 @@ def _by_judge(
 
 
 def with_pages(store: LinkStore, threads: list[_T]) -> list[_T]:
-    """The threads; a text post that is a link in disguise gets the address of its text."""
+    """Return the threads. If a text post only contains a link, it gets that link as its address."""
     texts = store.post_texts(one.n for one in threads if one.url is None)
     return [
         one._replace(url=only_address(texts[one.n])) if one.n in texts else one for one in threads
@@ -145,7 +146,8 @@ def with_pages(store: LinkStore, threads: list[_T]) -> list[_T]:
 
 
 def _read_around(store: LinkStore, near: NearTitles, pending: Sequence[PendingThread]) -> None:
-    """Let `near` have the linked threads within NEAR of the batch, and none of the batch."""
+    """Update `near` to hold the linked threads within NEAR of the batch, without the batch
+    itself."""
     first, last = pending[0].created - NEAR, pending[-1].created + NEAR
     fresh = {one.n for one in pending}
     if near.span is None or near.span[0] > last or near.span[1] < first:
@@ -156,7 +158,7 @@ def _read_around(store: LinkStore, near: NearTitles, pending: Sequence[PendingTh
         missing = [(first, near.span[0] - 1), (near.span[1] + 1, last)]
         near.span = (min(first, near.span[0]), max(last, near.span[1]))
         inside = (near.created >= first) & (near.created <= last)
-        old = np.isin(near.key, list(fresh))  # with the title before
+        old = np.isin(near.key, list(fresh))  # with their earlier titles
         if old.any() or len(near) > 2 * inside.sum() + _SPARE:
             near.keep(inside & ~old)
             near.span = (first, last)
@@ -182,7 +184,7 @@ def _by_page(
 
 
 def _by_crosspost(store: LinkStore, pending: Sequence[PendingThread]) -> Iterable[LinkRow]:
-    """Ties to the thread each was crossposted from, and to the linked ones crossposted from it."""
+    """Yield the ties of each thread to its origin and to the linked crossposts of it."""
     for one in pending:
         for other in store.crossposts(one.n, one.crosspost_of, one.uid):
             yield _link(one.n, other, LinkKind.CROSSPOST, 1.0)

@@ -1,4 +1,4 @@
-"""Text posts that are links in disguise: an address and a few words."""
+"""Text posts that are in fact links: an address and a few words."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from shiomi.digest.linking.canonical_url import canonical_url
 __all__ = ["only_address"]
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\[\]()]+")
-_AFTER = ".,;:!?*_`~"  # marks of the sentence, not of the address
-_CUT = ("...", "\u2026")  # Hacker News shows long addresses cut
+_AFTER = ".,;:!?*_`~"  # punctuation of the sentence, not part of the address
+_CUT = ("...", "\u2026")  # Hacker News truncates long addresses
 _IMAGES = re.compile(r"https?://(?:(?:i|v|preview)\.redd\.it|(?:[\w-]+\.)?imgur\.com)/")
 _FEW = 12  # words next to the address
 
 
 def only_address(text: str) -> str | None:
-    """The address of a text that names one page and has at most 12 further words; else None.
+    """Return the address if a text names one page and has at most 12 other words, else None.
 
     Addresses of images and videos on Reddit and Imgur do not count as pages.
     """

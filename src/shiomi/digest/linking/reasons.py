@@ -1,4 +1,4 @@
-"""Why the judge links two threads: groups of its features, and the contribution of each."""
+"""Explain why the judge links two threads: the contribution of each group of features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shiomi.digest.thread import Thread
 
 __all__ = ["TieReason", "reasons"]
 
-_NOTABLE = 0.3  # log odds from which a group is a reason
+_NOTABLE = 0.3  # a group is a reason if it contributes at least these log odds
 _EVENT = ("events_shared", "events_differ", "days_differ")
 _PHRASING = (
     "one_future", "both_future", "one_comment", "both_comment", "one_not", "word_swapped",
@@ -39,7 +39,7 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class TieReason:
-    """The contribution of a group of features to the log odds of one story, compared with a usual
+    """The contribution of a group of features to the log odds of one story, relative to a usual
     pair."""
 
     group: str  # "titles", "meaning", "addresses", "event", "phrasing", "sites" or "time"
@@ -48,7 +48,7 @@ class TieReason:
 
 
 def reasons(linker: Linker, a: Thread, b: Thread) -> tuple[TieReason, ...]:
-    """The groups that moved the judgement of two threads, the strongest first."""
+    """Return the groups that influenced the judgement of two threads, the strongest first."""
     added = linker.contributions(a, b)
     found = [
         TieReason(group, round(odds, 2), _text(group, a, b, odds))

@@ -1,20 +1,18 @@
 """Stories: groups of threads, computed from the links of the archive.
 
-The threads tied by SAME_STORY, CANONICAL_URL and CROSSPOST form components; a component may be a
-chain whose ends have nothing in common, so it is taken apart again: its ties are followed from the
-strongest to the weakest, and two groups are joined only where
+Threads that are tied by SAME_STORY, CANONICAL_URL and CROSSPOST form components. A component may be
+a chain whose ends have nothing in common, so it is divided. Its ties are followed from the
+strongest to the weakest, and two groups are joined only if
 
 - no two of their threads are further apart in time than SPAN,
-- no guard keeps two of their threads apart (part 1 and part 2; a story that Lobsters folded into
-  another one and that shows the other's title), and
-- the mean over all pairs between them is at least LINKED (average linkage; a pair without a tie
-  counts 0).
+- no guard applies to two of their threads (part 1 and part 2; a story that Lobsters folded into
+  another one, so that it has the other's title), and
+- the mean score over all pairs between them is at least LINKED (average linkage; a pair without a
+  tie has score 0).
 
-Exact links (one page, one crosspost) need only the first condition. A correction by a person
-(`shiomi link`)
-comes before all of this. The outcome depends on the component only: not on the order of arrival,
-nor on
-the time span asked for.
+Exact links (one page, one crosspost) need only the first condition. Corrections by a person
+(`shiomi link`) take precedence over all of this. The stories depend only on the component, not on
+the order of arrival or on the requested time span.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["LINKED", "SPAN", "agglomerate", "stories", "story_of"]
 
 SPAN = 14 * 86400  # seconds from the first to the last thread of a story
-LINKED = 0.4  # mean score between two groups from which they are joined
+LINKED = 0.4  # two groups are joined if the mean score between them is at least this
 
 _EXACT = frozenset({LinkKind.CANONICAL_URL, LinkKind.CROSSPOST})
 
@@ -39,9 +37,9 @@ _EXACT = frozenset({LinkKind.CANONICAL_URL, LinkKind.CROSSPOST})
 def stories(archive: Archive, since: int, until: int, *, as_of: int | None = None) -> list[Story]:
     """The stories with at least one thread created in [since, until), unix seconds.
 
-    Each has all its threads, older and newer ones too, and the uids of related threads. With
-    `as_of`, later threads and later readings are left out. Ordered by the
-    earliest thread. Every thread of the span is in exactly one story.
+    Each story has all its threads, also older and newer ones, and the uids of related threads. With
+    `as_of`, later threads and readings are left out. Stories are ordered by their earliest thread.
+    Every thread of the span is in exactly one story.
     """
     seeds = LinkStore(archive).created_between(since, until, as_of=as_of)
     return _stories_of(archive, seeds, as_of)
@@ -81,8 +79,8 @@ def _stories_of(archive: Archive, seeds: list[int], as_of: int | None) -> list[S
 def _corrected_closure(
     archive: Archive, store: LinkStore, seeds: Iterable[int], as_of: int | None
 ) -> tuple[set[int], set[LinkRow], set[Correction]]:
-    """Like LinkStore.closure(), but also along manual joins; also return the corrections on the
-    way."""
+    """Like LinkStore.closure(), but also follow manual joins, and also return the corrections
+    found."""
     corrections = CorrectionStore(archive)
     seeds = set(seeds)
     while True:
@@ -99,7 +97,7 @@ def _corrected_closure(
 def _corrected(
     links: Iterable[Link], corrections: Iterable[Correction]
 ) -> tuple[list[Link], frozenset[tuple[str, str]]]:
-    """The links with those joined by hand, and the pairs that a person split."""
+    """Return the links including manual joins, and the pairs that a person split."""
     by_pair = {(link.a, link.b): link for link in links}
     split = set()
     for one in corrections:
@@ -119,10 +117,10 @@ def agglomerate(
     links: Iterable[Link],
     split: Collection[tuple[str, str]] = (),
 ) -> list[Story]:
-    """Divide the threads into stories along the links; threads by uid.
+    """Divide the threads (by uid) into stories along the links.
 
-    A link to a thread that is not among them makes that thread related. No story has both threads
-    of a pair in `split` (the smaller uid first).
+    If a link leads to a thread that is not in `threads`, that thread becomes related. No story
+    contains both threads of a pair in `split` (the smaller uid first).
     """
     grouping = _Grouping(threads, split)
     ties = sorted(set(links), key=_strength)
@@ -150,13 +148,14 @@ def agglomerate(
 
 
 def _strength(link: Link) -> tuple[int, float, str, str]:
-    """The order in which ties are followed: by hand, exact ones, by score, then by uid."""
+    """Return the sort key of ties: manual ones first, then exact ones, then by score, then by
+    uid."""
     judged = 0 if link.kind is LinkKind.JOINED else 1 if link.kind in _EXACT else 2
     return judged, -link.score, link.a, link.b
 
 
 class _Grouping:
-    """Groups of threads; the uid of one member names the group."""
+    """Groups of threads. The uid of one member identifies the group."""
 
     def __init__(self, threads: Mapping[str, Thread], split: Collection[tuple[str, str]]) -> None:
         self._threads = threads
@@ -166,7 +165,7 @@ class _Grouping:
         self._between: dict[str, dict[str, float]] = {uid: {} for uid in threads}  # sums of scores
 
     def tie(self, a: str, b: str, score: float) -> None:
-        """Count a tie between two threads."""
+        """Add the score of a tie between two threads."""
         self._between[a][b] = self._between[b][a] = score
 
     def join(self, link: Link) -> None:

@@ -1,4 +1,4 @@
-"""Titles as words and as hashed character n-grams, for all later steps."""
+"""Split titles into words and hashed character n-grams, for all later steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["LONGEST", "ngram_hashes", "normal_title", "word_hash", "words"]
 
 LONGEST = 300  # characters of a title that are read; communities allow 80 to 300
 
-# Scripts written without spaces: a run is read as its overlapping character pairs.
+# Scripts without spaces: a run of characters is split into overlapping pairs.
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
 _WORD = re.compile(r"v?\d+(?:[.,]\d+)+|[^\W_]+(?:\+\+|[+#]+(?!\w))?")
 _APOSTROPHE = re.compile(r"(?<=\w)['’`´](?=\w)")
@@ -25,7 +25,7 @@ _ZEROS = re.compile(r"(?:\.0)+$")
 
 @lru_cache(maxsize=1 << 16)
 def normal_title(title: str) -> str:
-    """The title folded for comparison: NFKC, lower case, no accents, single spaces.
+    """Return the title folded for comparison: NFKC, lower case, no accents, single spaces.
 
     Never raises; unpaired surrogates and control characters become spaces.
     """
@@ -45,7 +45,7 @@ def _is_mark(character: str) -> bool:
 
 
 def words(title: str, *, folded: bool = False) -> list[str]:
-    """The words of a title in order; numbers keep their dots, "v1.45.0" is read as "1.45".
+    """Return the words of a title in order. Numbers keep their dots; "v1.45.0" becomes "1.45".
 
     Runs of Japanese and Chinese characters become overlapping pairs.
     """
@@ -90,10 +90,10 @@ def word_hash(word: str) -> int:
 def ngram_hashes(
     texts: Sequence[str], sizes: Sequence[int] = (3, 4)
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Hashes of all character n-grams of `texts` (folded titles), and which text each is from.
+    """Return the hashes of all character n-grams of `texts` (folded titles), and the text of each.
 
-    Both arrays have one entry per n-gram; a space before and after each text marks where words
-    begin and end. Shapes (m,), (m,).
+    Both arrays have one entry per n-gram, shapes (m,), (m,). A space is added before and after each
+    text, so that n-grams mark where words begin and end.
     """
     joined = "\0".join(f" {text} " for text in texts)
     codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

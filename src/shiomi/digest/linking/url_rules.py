@@ -30,10 +30,10 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """Hosts whose pages show or lead to another page, and the place of its address."""
+    """Hosts whose pages show or lead to another page, and where its address is found."""
 
     name: str
-    path: re.Pattern[str]  # over "/path?query#fragment"; group 1 is the address without `parameter`
+    path: re.Pattern[str]  # for "/path?query#fragment"; without `parameter`, group 1 is the address
     parameter: tuple[str, ...] = ()
     decode: bool = False  # the address in group 1 is percent-encoded
     home_page: bool = True  # False: a wrapped address without a path is not unwrapped
@@ -47,7 +47,7 @@ class UrlRules:
     drop_short: frozenset[str]
     drop_starting: tuple[str, ...]
     drop_pairs: frozenset[str]
-    fragment: re.Pattern[str]  # over "/path#fragment": kept where it matches the whole
+    fragment: re.Pattern[str]  # for "/path#fragment": the fragment is kept if all of it matches
     same_host: Mapping[str, str]
     sites: Mapping[str, Site]
     wrappers: Mapping[str, tuple[Wrapper, ...]]
@@ -56,7 +56,7 @@ class UrlRules:
 
 @cache
 def load_url_rules() -> UrlRules:
-    """The rules that ship with Shiomi. Raises LinkingError where the installation is damaged."""
+    """Load the rules that ship with Shiomi. Raises LinkingError if the installation is damaged."""
     table = resources.files(__package__).joinpath("canonical_url.toml")
     try:
         return parse_url_rules(table.read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ def _site(entry: dict[str, Any]) -> Site:
 
 
 def _template(replacement: str) -> str:
-    r"""For str.format with the groups, which is much faster than re.Match.expand: \1 as {1}."""
+    r"""Write \1 as {1} for str.format, which is much faster than re.Match.expand."""
     return re.sub(r"\\(\d)", r"{\1}", replacement)
 
 

@@ -1,4 +1,4 @@
-"""The judge's knowledge of sites and words: the tables of wording.toml."""
+"""The lists of sites and words that the judge uses: the tables of wording.toml."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Wording:
 
     sites: Mapping[str, frozenset[str]]  # hosts by kind: "code", "media", "social", "news", ...
     events: tuple[str, ...]  # names of the kinds of events, in the order of the bits of marks()
-    words: Mapping[str, re.Pattern[str]]  # over one word: of each kind of event, then each cue
+    words: Mapping[str, re.Pattern[str]]  # a pattern for one word, per kind of event, then per cue
 
 
 @cache
 def load_wording() -> Wording:
-    """The tables that ship with Shiomi. Raises LinkingError where the installation is damaged."""
+    """Load the tables that ship with Shiomi. Raises LinkingError if the installation is damaged."""
     try:
         text = resources.files(__package__).joinpath("wording.toml").read_text(encoding="utf-8")
         table = tomllib.loads(text)
@@ -49,7 +49,7 @@ def _mark(word: str) -> int:
 
 
 def marks(text: str) -> int:
-    """The bits of the kinds of events and of the cues that a folded text (normal_title) has.
+    """Return as bits which kinds of events and which cues a folded text (normal_title) has.
 
     Bit i is `Wording.events[i]`; the cues "future" and "comment" come after the last of them.
     """

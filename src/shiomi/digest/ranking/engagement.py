@@ -1,11 +1,11 @@
-"""Engagement made comparable: how rare a thread's counts are in its community at its age.
+"""Make engagement comparable: how rare a thread's counts are in its community at its age.
 
-100 points are an ordinary evening on Hacker News and the event of the month on Lobsters; 100
-points after two hours are not 100 points after five days. So a count is replaced by its
-*survival*: the share of the community's threads that had as many or more at the same age. The
-reference is the archive's own last weeks. From S, the strength is log10(1/S): 1 for a thread in
-the top 10 %, 2 for the top 1 %; the S of a young reading is drawn towards the median first, by how
-little it tells. An unknown count is left out; it never counts as 0.
+100 points are usual on Hacker News, but on Lobsters only the best thread of a month gets them. 100
+points after two hours mean more than 100 points after five days. So a count is replaced by its
+*survival* S: the share of the community's threads that had as many or more at the same age. The
+threads for comparison are those of the last weeks in the archive. The strength is log10(1/S): 1 for
+a thread in the top 10 %, 2 for the top 1 %. The S of a young reading is first shrunk towards the
+median, because it predicts less. An unknown count is left out; it never counts as 0.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from shiomi.digest.thread import Place, Reading, Thread
 
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
-# Ages in hours (the rungs), and the share of its final count that the median Hacker
-# News story has at that age; to 12 h measured by benchmarks/digest/engagement_growth.py on about
-# 60 stories of
-# 2020-11, then set by hand. It is only a prior: a community's own readings soon outweigh it.
+# Ages in hours (the rungs), and the share of its final count that the median Hacker News story has
+# at each age. Up to 12 h it was measured by benchmarks/digest/engagement_growth.py on about 60
+# stories of 2020-11; later ages are set by hand. It is only a prior: a community's own readings
+# soon outweigh it.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
 GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
-# Rank correlation of a reading at that age with the final count of the story
-# (benchmarks/digest/ranking.py): a
-# young reading is drawn towards the median by as much, in normal scores.
+# Rank correlation of a reading at each age with the final count of the story
+# (benchmarks/digest/ranking.py). The normal score of a young reading is multiplied by it, which
+# moves the reading towards the median.
 RELIABLE = (0.74, 0.82, 0.89, 0.94, 0.98, 1.0, 1.0)
-NEAR = math.log(1.5)  # a reading counts for a rung up to this far away, in log hours
-RUNG_PRIOR = 30.0  # a rung is trusted fully above about this many threads
-POOL_PRIOR = 10.0  # and a community's own distribution above about this many
-TAIL = 0.05  # above this quantile survival follows a Pareto law: no ceiling at the record
+NEAR = math.log(1.5)  # the largest distance of a reading from its rung, in log hours
+RUNG_PRIOR = 30.0  # the weight of the prior at a rung, in threads
+POOL_PRIOR = 10.0  # the weight of all communities together, in threads of one community
+TAIL = 0.05  # the top share that follows a Pareto law, so that a new record exceeds the old one
 RAREST = 0.05  # a count is at most as rare as 1 in 20 times the number of observed threads
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 _NORMAL = NormalDist()
-LISTED = 100  # a list of the best is compared with at least so many threads of its week
+LISTED = 100  # a place in a list of the best counts as one among at least so many threads
 TYPICAL = math.log10(2)  # the strength of a median thread, used if no count is known
 
 
@@ -55,7 +55,7 @@ class Counts:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> Counts:
-        """The distribution of these counts in any order."""
+        """Return the distribution of these counts, which may be in any order."""
         ordered = tuple(sorted(values))
         size = int(len(ordered) * TAIL)
         if size < 10 or ordered[-size] < 2 or ordered[-size] == ordered[-1]:
@@ -69,7 +69,7 @@ class Counts:
         return cls(ordered, threshold, share, min(max(hill, 1.0), 4.0))
 
     def survival(self, value: float) -> float:
-        """The share of threads with `value` or more, ties counted half; in (0, 1)."""
+        """Return the share of threads with `value` or more, in (0, 1). A tie counts half."""
         if not self.values:
             return 0.5
         if value > self.threshold:
@@ -83,13 +83,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The position of a thread among its community's threads of its age."""
+    """The position of a thread among its community's threads of the same age."""
 
     strength: float  # log10(1 / survival expected when settled); TYPICAL if no count is known
     survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
     readings: dict[str, Reading]  # the reading behind each count
     compared: int  # number of the community's threads it is compared with
-    rank: int | None = None  # its place in the community's list of the best, if no count is known
+    rank: int | None = None  # place in the community's list of the best, if no count is known
 
     @property
     def known(self) -> bool:
@@ -98,12 +98,13 @@ class Standing:
 
     @property
     def percentile(self) -> float:
-        """The same in [0, 1]: 0.9 for a thread above 90 % of its community's."""
+        """The strength as a share in [0, 1]: 0.9 for a thread above 90 % of its community's
+        threads."""
         return 1 - 10**-self.strength
 
 
 def grown(hours: float) -> float:
-    """The share of its settled count that a typical thread has at this age, in [0.08, 1]."""
+    """Return the share of its final count that a typical thread has at this age, in [0.08, 1]."""
     return _on_ladder(GROWTH, hours)
 
 
@@ -114,7 +115,7 @@ def reliable(hours: float) -> float:
 
 @lru_cache(maxsize=8192)
 def _on_ladder(values: tuple[float, ...], hours: float) -> float:
-    """The value of a table by age, linear in log hours between the rungs."""
+    """Interpolate a table by age, linearly in log hours between the rungs."""
     low, high, step = _between(hours)
     return values[low] + step * (values[high] - values[low])
 
@@ -131,7 +132,7 @@ class Engagement:
     """The distributions of counts in each community, by age, as known at `as_of`."""
 
     def __init__(self, threads: Iterable[Thread], *, as_of: int) -> None:
-        """Take the reference from `threads`, which should hold several weeks of a community."""
+        """Compute the distributions from `threads`, which should cover several weeks."""
         self.as_of = as_of
         rungs: dict[tuple[str, str, int], list[float]] = defaultdict(list)
         settled: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -191,11 +192,11 @@ class Engagement:
         return Standing(-math.log10(min(place.rank / (size + 1), 1)), {}, {}, size, place.rank)
 
     def _survival(self, thread: Thread, count: str, reading: Reading) -> tuple[float, int]:
-        """Survival of one count, shrunk from the rungs of its age towards the whole community."""
+        """Return the survival of one count at its age, shrunk towards the whole community."""
         key = thread.community, count
         value = float(getattr(reading, count))
         hours = _age(thread, reading)
-        # an inexact reading may be of any age up to `hours`: its count is not scaled up
+        # an inexact reading may have any age up to `hours`, so its count is not scaled up
         settled = self._settled.get(key, Counts(()))
         final = value if not reading.exact else value / grown(hours)
         size = len(settled.values)
@@ -213,7 +214,8 @@ class Engagement:
 
 
 def _age(thread: Thread, reading: Reading) -> float:
-    """Hours between a thread's creation and a reading; a clock that runs behind gives 0."""
+    """Return the hours from a thread's creation to a reading; 0 if the reading's clock was
+    behind."""
     return max(reading.time - thread.created, 0) / 3600
 
 
@@ -222,7 +224,7 @@ def _shrunk(value: float, size: int, prior: float, weight: float) -> float:
 
 
 def _between(hours: float) -> tuple[int, int, float]:
-    """The rungs below and above an age, and how far it is from the lower to the upper one."""
+    """Return the rungs below and above an age, and its position between them in [0, 1]."""
     above = bisect_left(AGES, hours)
     if above == 0:
         return 0, 0, 0.0
@@ -233,7 +235,7 @@ def _between(hours: float) -> tuple[int, int, float]:
 
 
 def _ladder(thread: Thread, count: str, as_of: int) -> list[tuple[int, float]]:
-    """(rung, count): at each age the nearest exact reading, if one is near.
+    """Return (rung, count) from the exact reading nearest to each rung, if one is near enough.
 
     The last rung takes the newest reading of its age or older, because counts hardly change then.
     """

@@ -9,8 +9,9 @@ A story's score is a sum, and each part of it is a Reason that `--explain` print
     similar       -cosine of its title with the nearest story above it, where above 0.15
     gone, no_text, repeat, near_duplicate   -10: the story stays in the list but takes no place
 
-The last four are in `Ranked.demoted`. The method is greedy maximal marginal relevance (Carbonell
-and Goldstein 1998): stories are taken one by one, each time the one with the highest score left.
+`Ranked.demoted` names which of the last four applies. The method is greedy maximal marginal
+relevance (Carbonell and Goldstein 1998): the remaining story with the highest score is taken, again
+and again.
 """
 
 from __future__ import annotations
@@ -34,17 +35,17 @@ from shiomi.digest.week import Week
 
 __all__ = ["Ranked", "explain", "leading", "rank"]
 
-DEMOTION = -10.0  # puts a story below all that are not demoted: strengths end at about 5
-NEXT_COMMUNITY = 0.3  # each further community's strength counts this much of the one before
+DEMOTION = -10.0  # puts a story below all others, because strengths end at about 5
+NEXT_COMMUNITY = 0.3  # weight of each further community, relative to the one before
 BREADTH = 0.15  # per doubling of the communities
 MANY = 0.2  # per doubling of the further threads of the week
-SAME_SUBJECT = 0.6  # cosine of titles from which two stories have the same subject
+SAME_SUBJECT = 0.6  # two stories have the same subject if the cosine of their titles reaches this
 SIMILAR = 0.15  # cosine below which they have nothing in common
-NOTICED = 1.3  # strength (top 5 %) from which an earlier week's digest would have had the thread
+NOTICED = 1.3  # from this strength (top 5 %), an earlier digest would have had the thread
 COMPARED = 150  # stories compared for similarity; no digest is longer
 YOUNG = 0.97  # reliability below which a reading is called young
-TELLING = 200  # characters of text from which a post with an image is kept
-RECURRING = 3  # words of a title from which equal titles mean a repeat
+TELLING = 200  # a post with an image is kept if its text has at least so many characters
+RECURRING = 3  # equal titles mean a repeat only if they have at least so many words
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +69,11 @@ def rank(
     published: Collection[str] | None = None,
     window: Window | None = None,
 ) -> list[Ranked]:
-    """All `stories` of `week`, best first; a pure function of its arguments and the archive.
+    """Return all `stories` of `week`, best first; depends only on the arguments and the archive.
 
-    `published` are uids of threads in earlier digests. If it is None, an earlier thread in the top
-    5 % counts as published. With `window`, the week and the `weeks` weeks before it are not read
-    again. Equal scores are in order of the
-    stories' ids.
+    `published` are the uids of threads in earlier digests. If it is None, earlier threads in the
+    top 5 % count as published. If `window` is given, the week and the `weeks` weeks before it are
+    not read again. Stories with equal scores are ordered by id.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
     engagement = Engagement(window.all, as_of=as_of)
@@ -98,7 +98,8 @@ def leading(ranked: Iterable[Ranked], most: int) -> list[Ranked]:
 
 
 def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
-    """Why the `most` leading stories were chosen, and why the best others were not; plain text."""
+    """Explain in plain text why the `most` leading stories were chosen and the best others were
+    not."""
     chosen = leading(ranked, most)
     lines = []
     for place, item in enumerate(chosen, 1):
@@ -197,7 +198,7 @@ def _breadth(story: Story, week: Week) -> list[Reason]:
 
 
 def _threads(story: Story, week: Week, now: Collection[str]) -> list[Reason]:
-    """The number of the week's threads about a story; related ones count half."""
+    """Return the part of the score for the number of threads; related threads count half."""
     own = sum(thread.uid in now for thread in _present(story, week))
     related = sum(uid in now for uid in story.related)
     count = own + related / 2
@@ -281,7 +282,8 @@ class _Earlier:
         return Reason("repeat", DEMOTION, text)
 
     def _strength(self, thread: Thread) -> float:
-        """Strength when the week began, or the newest known if nothing was read before."""
+        """Return the strength when the week began, or the newest one if there was no reading
+        before."""
         standing = self.engagement.standing(thread, as_of=self.start)
         return (standing if standing.known else self.engagement.standing(thread)).strength
 
@@ -304,7 +306,7 @@ def _keys(thread: Thread) -> list[str]:
 
 
 def _diversified(scored: Sequence[Ranked], window: Window) -> list[Ranked]:
-    """The same stories, each lowered by its similarity to the stories above it; best first."""
+    """Return the stories, best first, each lowered by its similarity to the stories above it."""
     left = list(scored[:COMPARED])
     weights = _rarity(window)
     vectors = {item.story.id: _vector(item.story, weights) for item in left}

@@ -29,7 +29,7 @@ class UnusableAnswerError(SourceError):
 
 
 class ChangedApiError(SourceError):
-    """An answer in another shape than the API's: `what` was asked for and `lacks` is missing."""
+    """An answer without the API's documented shape: `lacks` is missing in the answer to `what`."""
 
     def __init__(self, what: str, lacks: str) -> None:
         super().__init__(f"{what} answered without {lacks}; look for a newer version of shiomi")
@@ -51,11 +51,11 @@ class Answer:
 
     @property
     def not_modified(self) -> bool:
-        """Whether the content is unchanged since the answer whose validators were sent."""
+        """Whether the content has not changed since the answer whose validators were sent."""
         return self.status == 304
 
     def text(self) -> str:
-        """The body as text: by its BOM, as UTF-8, or by the charset stated; never an error."""
+        """Decode the body by its BOM, as UTF-8, or by the stated charset. Never raises."""
         for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
             if self.body.startswith(mark):
                 return self.body.decode(encoding, "replace")
@@ -103,7 +103,7 @@ def web_page(answer: Answer, wanted: str) -> WebPageError:
 
 
 def excerpt(answer: Answer) -> str:
-    """The reason that an error answer gives, for a message: ": REASON", or ""."""
+    """Return the reason in an error answer, in the form for a message: ": REASON", or ""."""
     try:
         data = msgspec.json.decode(answer.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):

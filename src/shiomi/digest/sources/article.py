@@ -1,7 +1,7 @@
-"""The text of an article, as paragraphs that may be quoted; or why there is none.
+"""Extract the text of an article as paragraphs that may be quoted, or the reason if there is none.
 
-The main text is taken by trafilatura (extra `articles`). Bot walls, other media types than HTML,
-and pages with almost no text never count as articles.
+trafilatura (extra `articles`) extracts the main text. Bot walls, media types other than HTML, and
+pages with almost no text are never treated as articles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shiomi.digest.thread import Passage, PassageKind
 
 __all__ = ["LONGEST", "NoArticleError", "check_extractor", "decode_page", "read_article"]
 
-LONGEST = 2_000_000  # bytes of a page; articles are far smaller, and extraction is slow
+LONGEST = 2_000_000  # bytes; larger pages are refused, because extraction is slow
 _MOST_TAGS = 30_000  # trafilatura's time grows with the elements, not the bytes
 _MOST_PARAGRAPHS = 60
 _MOST_CHARACTERS = 30_000
@@ -46,11 +46,11 @@ def check_extractor() -> None:
 def read_article(
     html: bytes | str, url: str, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> tuple[Passage, ...]:
-    """The paragraphs of the article at `url`, in their order, as plain text.
+    """Return the paragraphs of the article at `url` in order, as plain text.
 
-    `headers` with any case in its names. Raises NoArticleError if the page has no article: a bot
-    wall (named), another media type, a page too large, or too little text; SourceError if
-    trafilatura is missing, which is not the page's fault.
+    The names in `headers` may have any case. Raises NoArticleError if the page has no article: it
+    is a bot wall (which the error names), of another media type, too large, or has too little text.
+    Raises SourceError if trafilatura is missing.
     """
     lower = {name.lower(): value for name, value in (headers or {}).items()}
     media = lower.get("content-type", "").partition(";")[0].strip().lower()
@@ -73,7 +73,7 @@ def read_article(
 
 
 def decode_page(body: bytes, content_type: str = "") -> str:
-    """A page as text: by its byte order mark, as UTF-8, or by the charset stated. Never raises."""
+    """Decode a page by its byte order mark, as UTF-8, or by the stated charset. Never raises."""
     for mark, encoding in (
         (b"\xff\xfe", "utf-16"),
         (b"\xfe\xff", "utf-16"),

@@ -1,8 +1,8 @@
-"""Fetch the articles that the best threads link to: a few, politely, each page once.
+"""Fetch the articles that the best threads link to: few pages, slowly, each page once.
 
-This step comes after collecting, because the best threads are known only then: `fetch_articles()`.
-A site's robots.txt is obeyed (RFC 9309), a private address is never asked
-for, and a page that gave no article is not asked for again for a month.
+`fetch_articles()` runs after collecting, because the best threads are known only then. It obeys a
+site's robots.txt (RFC 9309), never requests a private address, and waits a month before it requests
+a page without an article again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ TRIED = "articles: pages without one"  # the cursor that keeps uid → unix seco
 _PATIENCE = 30 * 86400  # seconds before a page without an article is tried again
 _MOST_TRIED = 5000
 
-# Pages whose text is the thread's own or no text at all.
+# Pages that only repeat the thread's own text or have no text.
 _NO_ARTICLE = re.compile(
     r"https?://(?:[^/]*\.)?(?:arxiv\.org|reddit\.com|redd\.it|youtube\.com|youtu\.be|vimeo\.com"
     r"|twitter\.com|x\.com|imgur\.com|news\.ycombinator\.com|lobste\.rs|spotify\.com|tiktok\.com"
@@ -74,9 +74,8 @@ def best_threads(threads: Iterable[Thread], most: int) -> list[Thread]:
     """The threads whose articles are worth fetching, at most `most`, best first.
 
     Threads are ordered within their own community, by points, then comments. So each community gets
-    a share by its size. Left out: text posts, threads not live or with an article already, pages
-    that
-    hold no article, and all but the best thread of one address.
+    a share by its size. These are left out: text posts, threads that are not live or already have
+    an article, addresses known to have no article, and all but the best thread of one address.
     """
     communities: dict[str, list[Thread]] = {}
     for thread in threads:
@@ -104,7 +103,7 @@ def _wanted(thread: Thread) -> bool:
 
 
 def _engagement(thread: Thread) -> tuple[int, int, str]:
-    """Ascending: the best first; unknown counts last."""
+    """Return an ascending sort key: the best thread first, unknown counts last."""
     reading = thread.reading
     points = reading.points if reading and reading.points is not None else -1
     comments = reading.comments if reading and reading.comments is not None else -1
@@ -118,7 +117,7 @@ class Articles:
     threads: tuple[Thread, ...]
     vet: Vet = refuse_private
     tried: list[str] = field(default_factory=list)  # uids whose page gives no article
-    reasons: dict[str, str] = field(default_factory=dict)  # uid → the reason for a missing article
+    reasons: dict[str, str] = field(default_factory=dict)  # uid → why its page gives no article
     _robots: dict[str, Robots | None] = field(default_factory=dict)  # None: keeps everyone out
     _reading_robots: bool = False
 
@@ -131,12 +130,13 @@ class Articles:
 
     @property
     def manners(self) -> Manners:
-        """One try again, five seconds between two pages of a site, nothing huge."""
+        """One retry, five seconds between two pages of a site, and a limit on the size of a
+        page."""
         return Manners(interval=5.0, attempts=2, retries=5, failures=2, seconds=30.0, bytes=LONGEST)
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """One batch for each page, also for pages without an article; `since` and `until` are
-        ignored."""
+        """Yield one batch per page, also for pages without an article. Ignores `since` and
+        `until`."""
         _ = since, until
         http.vet = partial(self._vet, http)  # before every request, so also at every redirect
         if self.vet is refuse_private:
@@ -167,8 +167,7 @@ class Articles:
         return read_article(answer.body, url, answer.status, answer.headers)
 
     def _vet(self, http: Http, url: str) -> None:
-        """Raise an error for an address that must not be fetched: it is private, or the site
-        forbids it."""
+        """Raise an error if an address is private, or if the site forbids fetching it."""
         self.vet(url)
         if self._reading_robots:
             return
@@ -177,8 +176,9 @@ class Articles:
             raise NoArticleError(f"{url[:200]}: robots.txt of the site asks not to be fetched")
 
     def _robots_of(self, http: Http, url: str) -> Robots | None:
-        """The rules of a site. RFC 9309, 2.3.1: without a robots.txt all is allowed, without an
-        answer nothing is; "ask later" (429 and similar) does not count as an answer."""
+        """Return the rules of a site. RFC 9309, 2.3.1: if there is no robots.txt, all is allowed;
+        if there is no answer, nothing is. "Ask later" (429 and similar) does not count as an
+        answer."""
         origin = _origin(url)
         if origin not in self._robots:
             self._reading_robots = True
@@ -216,11 +216,11 @@ def fetch_articles(
 ) -> tuple[CollectReport, dict[str, str]]:
     """Fetch the articles of the best threads of the last days, and archive their paragraphs.
 
-    The report of the run, and for each thread whose page gave no article, why. Does nothing if
-    [sources.articles] is not enabled. If trafilatura is missing, it sends no request, and the
-    report names what to install. A page is asked for once: what is known is never fetched
-    again, what gave nothing not for 30 days. `vet` raises PrivateAddressError for an address that
-    must not be asked for; pass another one only to allow addresses of the own network.
+    Returns the report of the run, and for each thread whose page gave no article the reason. Does
+    nothing if [sources.articles] is not enabled. If trafilatura is missing, no request is sent, and
+    the report names what to install. A known article is never fetched again; a page without an
+    article is tried again after 30 days. `vet` raises PrivateAddressError for an address that must
+    not be requested. Replace it only to allow addresses of your own network.
     """
     if not config.sources.articles.enabled:
         return CollectReport(()), {}

@@ -1,10 +1,11 @@
-"""arXiv: new papers of some categories, through the Atom API, or the daily feed when that fails.
+"""arXiv: new papers of some categories, from the Atom API, or from the daily feed if it fails.
 
-https://info.arxiv.org/help/api/user-manual.html: one request in three seconds, one connection, at
-most 2,000 papers a slice. Its known faults: a first page that is empty with status 200 though
-there are papers (arxiv-api group, "anomalously empty"), errors that come as an <entry>, and waves
-of 429 below the stated rate. Then the announcements of the day are read from
-https://rss.arxiv.org/atom/CATEGORIES, which is one request; the papers of other days are missing.
+https://info.arxiv.org/help/api/user-manual.html allows one request in three seconds, one
+connection, and at most 2,000 papers a slice. The API has known faults: an empty first page with
+status 200 although there are papers (arxiv-api group, "anomalously empty"), errors in the form of
+an <entry>, and waves of 429 below the stated rate. In these cases, one request reads the
+announcements of the day from https://rss.arxiv.org/atom/CATEGORIES; the papers of other days are
+missing.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from shiomi.digest.thread import Passage, PassageKind, Thread
 __all__ = ["Arxiv", "read_papers", "thread_of_announcement", "thread_of_entry"]
 
 _SLICE = 100
-_EMPTY_TRIES = 3  # an empty first page counts after this many attempts
+_EMPTY_TRIES = 3  # an empty first page is believed after this many attempts
 _COMMUNITY = "arxiv"
 _OPENSEARCH = "{http://a9.com/-/spec/opensearch/1.1/}"
 _ABS = re.compile(r"https?://(?:[a-z.]+\.)?arxiv\.org/abs/(?P<id>\S+?)(?:v\d+)?", re.ASCII)
@@ -61,7 +62,8 @@ class Arxiv:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Newest first, one page per batch; the daily feed if the API gives none."""
+        """Yield the newest papers first, one page per batch; the daily feed if the API gives
+        none."""
         try:
             yield from self._query(http, since, until, cursor)
         except StoppedError:
@@ -109,7 +111,7 @@ class Arxiv:
     def _slice(
         self, http: Http, since: int, until: int, start: int, size: int
     ) -> tuple[list[Element], int]:
-        """The entries from `start` on and how many there are in all."""
+        """Return the entries from `start` on, and the total number."""
         tries = 0
 
         def believed(answer: Answer) -> tuple[list[Element], int]:
@@ -137,9 +139,9 @@ class Arxiv:
 
 
 def read_papers(answer: Answer) -> tuple[list[Element], int]:
-    """The entries of an answer and the number of papers it states there are.
+    """Return the entries of an answer, and the total number of papers that it states.
 
-    Raises SourceError with arXiv's own words where the answer is an error, whatever its status.
+    Raises SourceError with arXiv's message if the answer is an error, even with status 200.
     """
     feed = read_feed(answer)
     entries = feed.findall(f"{ATOM}entry")
@@ -157,7 +159,7 @@ def read_papers(answer: Answer) -> tuple[list[Element], int]:
 
 
 def thread_of_entry(entry: Element) -> Thread | None:
-    """A paper as a thread, its id without the version; None where it is none."""
+    """Convert a paper to a thread, whose id has no version; None if the entry is not a paper."""
     return _paper(entry, _ABS, child_text(entry, f"{ATOM}summary"))
 
 

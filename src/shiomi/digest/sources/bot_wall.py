@@ -1,11 +1,11 @@
-"""Bot walls: pages that a server shows instead of the article it was asked for.
+"""Bot walls: pages that a server sends instead of the requested article.
 
 A page fetched for a story's text may be a challenge (Anubis, Cloudflare), a block page, a consent
-or login wall, a shell that needs JavaScript, or a parked domain. Its text must never be taken for
-the article. The decision rests on structure: the status, the headers, scripts and forms, and how
-little
-the page shows; no word alone, because pages about such walls are ordinary pages. A page behind a
-paywall that shows its beginning is ordinary too: what it shows is the article's own text.
+or login wall, an empty page that needs JavaScript, or a parked domain. Its text must never be taken
+for the article. The decision uses the structure: the status, the headers, scripts and forms, and
+how little text the page shows. A word alone never decides, because there are ordinary pages about
+such walls. A paywalled page that shows the beginning of the article is ordinary too, because that
+text is the article's own.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from shiomi.digest.sources.page import Page, look_at, words_in
 
 __all__ = ["Wall", "bot_wall", "load_walls"]
 
-_WORDS = 400  # the most text a wall shows, unless its entry has another number
-_EMPTY = 8  # words; a page that shows fewer has no content
+_WORDS = 400  # a wall shows at most so many words, unless its entry has another number
+_EMPTY = 8  # a page that shows fewer words has no content
 _FLAGS = re.IGNORECASE | re.DOTALL
 
 _WRITTEN = frozenset({"article", "time", "pre", "blockquote", "nav", "textarea"})
@@ -54,7 +54,8 @@ _CHALLENGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wall:
-    """How one kind of wall is recognised; the fields carry the names of bot_walls.toml."""
+    """How one kind of wall is recognised. The fields have the names of the keys in
+    bot_walls.toml."""
 
     name: str
     header: tuple[tuple[str, re.Pattern[str]], ...]
@@ -80,11 +81,12 @@ class Wall:
 
 
 def bot_wall(status: int, headers: Mapping[str, str], html: str) -> str | None:
-    """The name of the wall that a server put in place of the page, or None for an ordinary page.
+    """Return the name of the wall that a server sent instead of the page; None for an ordinary
+    page.
 
-    `headers` with any case in its names; `html` decoded, of any size and make (its first
-    600,000 characters are looked at). Never raises. An answer whose status is not 2xx is always a
-    wall; "HTTP 403" is its name if no wall is recognised.
+    The names in `headers` may have any case. `html` is decoded text of any size and quality; its
+    first 600,000 characters are read. Never raises. An answer whose status is not 2xx is always a
+    wall; if no known wall is recognised, its name is like "HTTP 403".
     """
     lower = {name.lower(): value for name, value in headers.items()}
     page = look_at(html)
@@ -119,7 +121,7 @@ def _unnamed(page: Page) -> str | None:
 def _written(page: Page) -> bool:
     """Whether the page has features of articles and discussions that walls lack.
 
-    A form that asks for an address is a newsletter's; one that asks for a password is a wall's.
+    A form with an e-mail field belongs to a newsletter; a form with a password field to a wall.
     """
     return bool(page.tags & _WRITTEN) or set(_INPUT.findall(page.code)) == {"email"}
 

@@ -1,8 +1,8 @@
-"""Collect from every enabled source, each in its own thread; one thread writes the archive.
+"""Collect from all enabled sources. Each runs in its own thread; one thread writes the archive.
 
-The archive also keeps the state that continues an interrupted run, written in the same transaction
-as the threads: the window, the source's cursor, the validators for conditional requests, and
-how long a host asked to be left alone.
+The archive also stores the state that an interrupted run needs to continue: the time window, the
+source's cursor, the validators for conditional requests, and until when a host must not be asked.
+This state is written in the same transaction as the threads.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["CollectReport", "SourceReport", "collect", "enabled_sources"]
 
 _DAY = 86400
-_RESUMED = 6 * 3600  # seconds after which an interrupted run starts over, with fresh readings
+_RESUMED = 6 * 3600  # seconds after which an interrupted run starts again, with new readings
 _LONGEST_GAP = 60 * _DAY  # days; after a longer pause, older threads are skipped
 _PATIENCE = 3.0  # seconds given to a source to end after Ctrl-C
 
@@ -48,7 +48,7 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass(slots=True)
 class SourceReport:
-    """The result of one source."""
+    """The result of one source in a run."""
 
     name: str
     threads: int = 0  # threads from the source; a thread that comes twice counts twice
@@ -58,7 +58,7 @@ class SourceReport:
     skipped: int = 0  # invalid items
     requests: int = 0
     seconds: float = 0.0
-    error: str | None = None  # why it is not complete, and what to do
+    error: str | None = None  # why the result is incomplete, and what to do
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class CollectReport:
         return "\n".join(lines) if lines else "no source is enabled in shiomi.toml"
 
     def failures(self) -> list[str]:
-        """For each source that is not complete the reason and the remedy."""
+        """Return the reason and the remedy for each incomplete source."""
         return [f"failed: {one.error}" for one in self.sources if one.error]
 
 
@@ -106,7 +106,7 @@ class _RunState(msgspec.Struct, omit_defaults=True):
     memory: str | None = None  # the source's notes for its next run
     told: list[str] = []  # communities with an outcome in the run in progress
     validators: dict[str, dict[str, str]] = {}
-    validated: int = 0  # the `since` of the run that stored the validators
+    validated: int = 0  # `since` of the run that stored the validators
     blocked: dict[str, float] = {}
 
 
@@ -199,11 +199,11 @@ def collect(
 ) -> CollectReport:
     """Ask every enabled source for new threads, and archive them batch by batch.
 
-    A source that fails is named in the report and stops no other. Ctrl-C ends the run after the
-    current batch; the next run resumes there. `client` makes the HTTP client of one source;
-    `sources` replaces the configured ones; `only` names those to be asked. Raises ArchiveError
-    where the archive cannot be written, ConfigError for an unknown name in `only` or a contact
-    that cannot be sent.
+    If a source fails, the report names it, and the other sources continue. Ctrl-C ends the run
+    after the current batch; the next run resumes there. `client` makes the HTTP client of one
+    source. `sources` replaces the configured sources. `only` names the sources to ask. Raises
+    ArchiveError if the archive cannot be written, and ConfigError for an unknown name in `only` or
+    a contact that cannot be sent.
     """
     rng = rng or random.Random()  # noqa: S311 - jitter, no secret
     agent = user_agent(config.collect.contact)
@@ -252,10 +252,10 @@ def _chosen(
 
 
 def _next_run(stored: str | None, now: int, days: int) -> _RunState:
-    """The next run: the rest of an interrupted one, or one with a new window.
+    """Return the next run: the rest of an interrupted run, or a run with a new time window.
 
-    A new window looks back `days`, so that counts of young threads are read again, and further
-    where the last complete run is longer ago.
+    A new window goes back `days`, so that the counts of young threads are read again. It goes back
+    further if the last complete run is longer ago.
     """
     run = read_cursor(stored, _RunState) or _RunState()
     if run.until and run.cursor and 0 <= now - run.until < _RESUMED:
@@ -263,7 +263,7 @@ def _next_run(stored: str | None, now: int, days: int) -> _RunState:
     since = max(0, now - days * _DAY)
     if run.done:
         since = max(0, min(since, run.done - _DAY), now - _LONGEST_GAP)
-    if since < run.validated:  # an unchanged page may hold older threads that were left out then
+    if since < run.validated:  # an unchanged page may have older threads that were left out then
         run.validators = {}
     run.since, run.until, run.cursor, run.told = since, now, run.memory, []
     return run
@@ -274,7 +274,8 @@ def _supervise(work: _Collecting) -> bool:
     interrupted = False
     given_up = float("inf")
     for worker in work.workers.values():
-        # Daemon threads, so that a thread that hangs in a connect does not block the program's end.
+        # Daemon threads, so that a thread that hangs in a connect does not keep the program from
+        # ending.
         worker.thread = threading.Thread(
             target=_work, args=(work, worker), name=worker.source.name, daemon=True
         )
@@ -307,14 +308,14 @@ def _supervise(work: _Collecting) -> bool:
 
 
 def _start(work: _Collecting) -> None:
-    """Start the workers that have not begun; Ctrl-C while one starts is like any other."""
+    """Start the remaining workers. Ctrl-C during a start has its usual effect."""
     for worker in work.workers.values():
         if worker.thread is not None and worker.thread.ident is None:
             worker.thread.start()
 
 
 def _work(work: _Collecting, worker: _Worker) -> None:
-    """Run one source in its thread: hand over each batch, then how it ended."""
+    """Run one source in its thread: send each batch, then how the source ended."""
     started = work.clock()
     name, http, run = worker.report.name, worker.http, worker.run
     error: str | None = None
@@ -336,7 +337,7 @@ def _work(work: _Collecting, worker: _Worker) -> None:
 
 
 def _send(work: _Collecting, sent: _Sent) -> None:
-    """Hand over, and wait until it is archived."""
+    """Send a batch to the calling thread, and wait until it is archived."""
     work.sent.put(sent)
     while not (sent.archived.wait(0.2) or work.closed.is_set()):
         pass
@@ -399,8 +400,8 @@ def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
 
 
 def _titled(archive: Archive, threads: Sequence[Thread]) -> list[Thread]:
-    """The threads; a missing title is replaced by the known one, and threads without any title are
-    left out."""
+    """Return the threads, with a missing title replaced by the known title. Threads without any
+    title are left out."""
     gone = archive.get_many(thread.uid for thread in threads if not thread.title)
     return [
         replace(thread, title=gone[thread.uid].title) if not thread.title else thread

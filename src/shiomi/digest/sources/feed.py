@@ -1,10 +1,11 @@
-"""Any RSS, Atom or JSON feed that shiomi.toml names, without code.
+"""Read any RSS, Atom or JSON feed that shiomi.toml describes, without code for it.
 
-RSS and Atom are read by feedparser; an entry is then a mapping with feedparser's names. A JSON feed
-is a list of objects, at the path `items`, or the whole answer. `fields` gives for a field of the
-thread where its value is in the entry:
+feedparser reads RSS and Atom; an entry is then a mapping with feedparser's names. A JSON feed is a
+list of objects, either at the path `items` or as the whole answer. `fields` states for each field
+of the thread where its value is in the entry:
 
-- a path: "paper.id"; a number picks from a list; a name on a list picks from each of its items;
+- a path: "paper.id"; a number selects an item of a list; a name after a list selects from each
+  item;
 - a path with ":last": the part after the last "/";
 - text with paths in braces: "https://huggingface.co/papers/{paper.id}".
 
@@ -65,8 +66,8 @@ class Feed:
         self.communities = (settings.name,)
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """One page a batch; the cursor is the number of the next page."""
-        _ = until  # pages are requested conditionally, so none of their threads may be left out
+        """Yield one page per batch. The cursor is the number of the next page."""
+        _ = until  # pages are requested conditionally, so all of their threads must be archived
         settings = self.settings
         last = settings.pages if "{page}" in settings.url else 1
         oldest = since
@@ -96,7 +97,7 @@ class Feed:
                 return
 
     def _entries(self, answer: Answer) -> list[Entry] | None:
-        """The entries of a page; None if it has not changed since it was last read."""
+        """Return the entries of a page; None if it has not changed since the last read."""
         if answer.not_modified:
             return None
         if self.settings.format == "json":
@@ -146,7 +147,8 @@ def entries_of_feed(answer: Answer) -> list[Entry]:
 
 
 def thread_of_fields(entry: Entry, settings: FeedSettings, time: int) -> Thread | None:
-    """An entry as a thread, read at `time`; None if it lacks an id, a title, a link or a date."""
+    """Convert an entry, read at `time`, to a thread; None without an id, a title, a link or a
+    date."""
     feed = settings.format == "feed"
     fields = {**_OF_FEEDS, **settings.fields} if feed else settings.fields
 
@@ -213,7 +215,7 @@ def _tags(value: Any) -> tuple[str, ...]:
 
 
 def _identity(stated: str) -> str:
-    """The id, or its fingerprint if it cannot be part of an address."""
+    """Return the id, or its fingerprint if it cannot be part of an address."""
     return stated if is_id(stated) else hashlib.sha256(stated.encode()).hexdigest()[:20]
 
 

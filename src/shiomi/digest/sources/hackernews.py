@@ -1,9 +1,10 @@
-"""Hacker News: found through Algolia's search, read through the Firebase API.
+"""Hacker News: Algolia's search finds the stories, and the Firebase API gives their data.
 
-Firebase: https://github.com/HackerNews/API. Algolia: https://hn.algolia.com/api; it shows at most
-1,000 hits of a query whatever the page (algolia/hn-search#230), so a time window with more is cut
-in two until it has fewer. Its index can stall for a day and then answers 200 with no or old hits
-(algolia/hn-search#248), so an answer without a young story is checked against the front page.
+Firebase: https://github.com/HackerNews/API. Algolia: https://hn.algolia.com/api; it returns at most
+1,000 hits per query over all pages (algolia/hn-search#230), so a time window with more hits is
+halved until it has fewer. Its index can stall for a day and then returns status 200 with no hits or
+old ones (algolia/hn-search#248). So an answer without a young story is checked against the front
+page.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ __all__ = ["HackerNews", "thread_of_hit", "thread_of_item"]
 _DAY = 86400
 _MOST_HITS = 1000
 _BEST = 20  # stories of a day whose item and comments are read from Firebase
-_FRONT = 100  # of the front-page lists, when the search fails
+_FRONT = 100  # stories of each front-page list, read if the search fails
 _LISTED = 500
 _BATCH = 10
 _COMMUNITY = "hackernews"
-_QUIET = 6 * 3600  # seconds; a search whose newest hit is older is checked
-_CHECKED = 30  # stories of the front page that it is checked against
+_QUIET = 6 * 3600  # seconds; if the newest hit is older, the search is checked
+_CHECKED = 30  # stories of the front page that the search is checked against
 _PAGE = "https://news.ycombinator.com/item?id="
 
 
@@ -76,7 +77,7 @@ class _StoryItem(msgspec.Struct):
 
 
 class _SearchCursor(msgspec.Struct, omit_defaults=True):
-    """The position of a run. Found: all stories created at `before` or later."""
+    """The position of a run. All stories created at `before` or later were found."""
 
     before: int
     best: list[str] = []  # ids to be read with their comments
@@ -95,7 +96,7 @@ class HackerNews:
         self.config = config
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Newest day first; for each day all found stories, then the best ones with comments."""
+        """Yield the newest day first: all its stories, then the best ones with comments."""
         place = read_cursor(cursor, _SearchCursor) or _SearchCursor(until)
         failed: SourceError | None = None
         while True:
@@ -142,9 +143,9 @@ class HackerNews:
             raise failed
 
     def _is_stale(self, http: Http, hits: Sequence[Any], start: int, until: int) -> bool:
-        """Whether the front page has stories of [start, until) that the search should have found.
+        """Whether the front page has stories of [start, until) that the search has missed.
 
-        Asked only if the newest hit is older than six hours.
+        The front page is read only if the newest hit is older than six hours.
         """
         found = {thread.id: thread for thread in _threads(hits, until)[0]}
         if any(thread.created >= until - _QUIET for thread in found.values()):
@@ -195,7 +196,7 @@ class HackerNews:
         return hits
 
     def _read(self, http: Http, place: _SearchCursor) -> Iterator[Batch]:
-        """The stories that `place` names, from Firebase, a few at a time."""
+        """Read the stories that `place` names from Firebase, a few at a time."""
         for ids, comments in ((place.best, self.config.comments), (place.listed, 0)):
             while ids:
                 threads, skipped = self._items(http, ids[:_BATCH], comments)
@@ -222,7 +223,8 @@ class HackerNews:
         return tuple(threads), skipped
 
     def _comments(self, http: Http, kids: Sequence[int], most: int) -> tuple[Passage, ...]:
-        """The first `most` top-level comments that are still there; `kids` is in ranked order."""
+        """Return the first `most` top-level comments that still exist; `kids` is in ranked
+        order."""
         passages: list[Passage] = []
         for kid in kids[: 2 * most]:
             if len(passages) == most:
@@ -243,7 +245,7 @@ class HackerNews:
         *,
         stale: bool = False,
     ) -> Iterator[Batch]:
-        """The stories of the front page and of its ranking of the last days, without the search."""
+        """Read the stories of the front page and of its recent ranking, without the search."""
         if failed is not None:
             raise failed
         ids: dict[str, None] = {}
@@ -268,7 +270,8 @@ class HackerNews:
 
 
 def thread_of_hit(raw: Any, time: int) -> Thread | None:
-    """A search result of Algolia as a thread, read at `time`; None if it is not one."""
+    """Convert a search result of Algolia, read at `time`, to a thread; None if it is not a
+    story."""
     hit = read_item(raw, _Hit)
     if hit is None or not (hit.id.isascii() and hit.id.isdigit()) or not one_line(hit.title):
         return None
@@ -280,9 +283,9 @@ def thread_of_hit(raw: Any, time: int) -> Thread | None:
 
 
 def thread_of_item(raw: Any, time: int) -> Thread | None:
-    """A Firebase item as a thread, read at `time`; None for null, comments and damaged items.
+    """Convert a Firebase item, read at `time`, to a thread; None for null, comments, damaged items.
 
-    A deleted story has no title: its thread carries the empty one.
+    A deleted story has no title, so the title of its thread is empty.
     """
     item = read_item(raw, _StoryItem)
     if item is None or item.id <= 0 or item.type not in {"story", "job", "poll"}:
@@ -325,12 +328,12 @@ def _thread(
 
 
 def _readings(time: int, points: int | None, comments: int | None) -> tuple[Reading, ...]:
-    """One reading, or none where the community shows no number at all."""
+    """Return one reading, or none if the community shows no count at all."""
     return () if points is None and comments is None else (Reading(time, points, comments),)
 
 
 def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:
-    """The hits as threads, each story once, and the number of invalid hits."""
+    """Return the hits as threads, each story once, and the number of invalid hits."""
     read = [thread_of_hit(hit, time) for hit in hits]
     threads = {thread.id: thread for thread in read if thread is not None}
     return list(threads.values()), read.count(None)

@@ -1,9 +1,10 @@
 """The polite HTTP client of all sources.
 
-Polite by construction: one honest User-Agent, a stated pace per host, Retry-After and x-ratelimit-*
-obeyed, exponential backoff with jitter, a retry budget and a circuit breaker so that a community in
-trouble is left alone, a time budget, bounded bodies, redirects and seconds per request. The clock,
-the sleep and the random generator are passed in, so that tests run without waiting.
+It sends one honest User-Agent, keeps a stated pace per host, and obeys Retry-After and
+x-ratelimit-*. Retries use exponential backoff with jitter. A retry budget and a circuit breaker
+stop requests to a community with problems. The total time is limited, and for each request the size
+of the body, the redirects and the seconds. The clock, the sleep and the random generator are passed
+in, so that tests run without waiting.
 
 One `Http` belongs to one source and one thread; it sends one request at a time.
 """
@@ -44,8 +45,8 @@ _REMEDIES = {
 
 
 class UnreachableError(SourceError):
-    """No answer from the community: no connection, an incomplete answer, or no time or attempts
-    left."""
+    """The community could not be reached: no connection, an incomplete answer, or no time or
+    attempts left."""
 
 
 class RefusedError(SourceError):
@@ -61,8 +62,8 @@ class StoppedError(SourceError):
 
 
 class _FaultError(Exception):
-    """A failed attempt that may be repeated; `wait`: the seconds that the server asked for, if
-    any."""
+    """A failed attempt that may be repeated. `wait` is the seconds that the server asked for, or
+    None."""
 
     def __init__(self, reason: str, wait: float | None = None, status: int | None = None) -> None:
         super().__init__(reason)
@@ -77,7 +78,7 @@ class _Host:
 
 
 def user_agent(contact: str) -> str:
-    """`shiomi/<version> (+<contact>)`: who asks, and how an operator reaches them.
+    """`shiomi/<version> (+<contact>)`: the program and how to reach its operator.
 
     Raises ConfigError if the contact cannot be part of a header.
     """
@@ -104,8 +105,8 @@ def new_client(*, trust_env: bool = True) -> httpx2.Client:
 class Http:
     """Sends one source's requests, politely.
 
-    Every method raises RefusedError (a status that will not change), UnreachableError (faults
-    outlasted the tries or the time, or the circuit breaker is open) or StoppedError, each a
+    Every method may raise RefusedError (the error status is permanent), UnreachableError (all
+    attempts failed, the time is over, or the circuit breaker is open) or StoppedError. Each is a
     SourceError whose text names the address, the reason and the remedy.
     """
 
@@ -140,14 +141,14 @@ class Http:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds of the time budget that are left; negative when it is spent."""
+        """Return the seconds left of the time budget; negative if it is exceeded."""
         return self._deadline - self.clock()
 
     def reserve(self, url: str) -> None:
-        """Note when the host may be asked again after the request that is about to be sent.
+        """Store when the host may be asked again, before a request is sent.
 
-        Call it, then yield a batch, then send: the note is archived with the batch, so that a
-        process that is killed after the request keeps to the pace when it is started again.
+        Call it, then yield a batch, then send the request. The time is archived with the batch. So
+        if the process is killed after the request, it still keeps the pace after a restart.
         """
         request = self.client.build_request("GET", url)
         name, host = _name(request), self._host(request)
@@ -155,7 +156,7 @@ class Http:
         self.reserved[name] = turn + self.manners.interval
 
     def waits(self) -> dict[str, float]:
-        """The hosts that may not be asked yet, and when they may: host → unix seconds."""
+        """Return the hosts that may not be asked yet: host → unix seconds when they may be."""
         names = {*self.blocked, *self.reserved}
         return {
             name: max(self.blocked.get(name, 0.0), self.reserved.get(name, 0.0)) for name in names
@@ -168,11 +169,12 @@ class Http:
         return text
 
     def pin(self, address: Callable[[str], str]) -> None:
-        """Connect to what `address` gives for a host name, instead of looking the name up again."""
+        """Connect to the address that `address` returns for a host name, without another DNS
+        look-up."""
         self._watchdog.pin = address
 
     def abort(self) -> None:
-        """End the request under way, from another thread."""
+        """End the current request; called from another thread."""
         self._watchdog.bite()
 
     def get(
@@ -184,12 +186,12 @@ class Http:
         allow: tuple[int, ...] = (),
         conditional: bool = False,
     ) -> Answer:
-        """The answer of `url`; with `allow`, also one with these statuses instead of RefusedError.
+        """Return the answer of `url`. The statuses in `allow` do not raise RefusedError.
 
-        `conditional`: send the validators of the last answer; a 304 then comes back as an Answer
-        with `not_modified`. Use it only if all threads of the answer are in the next batch: the
-        validators are archived with that batch, and would otherwise hide threads that were never
-        archived.
+        With `conditional`, the validators of the last answer are sent; a 304 is then returned as an
+        Answer with `not_modified`. Use it only if all threads of the answer are in the next batch.
+        The validators are archived with that batch, so threads left out of it would not be sent
+        again.
         """
         return self.fetch(
             url,
@@ -207,7 +209,7 @@ class Http:
         params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """The decoded JSON of `url`; a truncated or invalid answer is requested again."""
+        """Return the decoded JSON of `url`. A truncated or invalid answer is requested again."""
         return self.fetch(url, Answer.json, params=params, headers=headers)
 
     def fetch(
@@ -224,9 +226,9 @@ class Http:
         conditional: bool = False,
         secret: Mapping[str, str] | None = None,
     ) -> T:
-        """Return `parse(answer)`; If it raises UnusableAnswerError, the request is repeated.
+        """Return `parse(answer)`. If it raises UnusableAnswerError, the request is repeated.
 
-        `secret`: query parameters that are sent, but never shown and never stored.
+        `secret` has query parameters that are sent, but never shown and never stored.
         """
         try:
             request = self.client.build_request(
@@ -267,7 +269,7 @@ class Http:
     def _persist(
         self, request: httpx2.Request, parse: Callable[[Answer], T], allow: tuple[int, ...]
     ) -> tuple[Answer, T]:
-        """Repeat the request until there is a usable answer or no attempt is left."""
+        """Repeat the request until the answer is usable or no attempt is left."""
         host = self._host(request)
         if host.failures >= self.manners.failures:
             raise UnreachableError(
@@ -332,7 +334,8 @@ class Http:
         )
 
     def _wait(self, request: httpx2.Request) -> None:
-        """Wait for this host's turn; raise if the time is over or the user stopped the run."""
+        """Wait until this host may be asked; raise if the time is over or the user stopped the
+        run."""
         if self.vet is not None:
             self.vet(str(request.url))
         host = self._host(request)
@@ -354,7 +357,7 @@ class Http:
         host.next_time = self.clock() + self.manners.interval
 
     def _send(self, request: httpx2.Request) -> tuple[Answer, httpx2.Request | None]:
-        """One request and its whole answer, or the request a redirect leads to."""
+        """Send one request. Return its whole answer, or the next request if it is a redirect."""
         self.requests += 1
         chunks: deque[bytes] = deque()
         size = 0
@@ -383,7 +386,7 @@ class Http:
         except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError) as error:
             if not self._watchdog.bit:
                 raise _FaultError(f"{type(error).__name__}: {error}") from None
-        # An ended request looks like an error, or like the end of the answer.
+        # A request that was ended looks like an error, or like the end of the answer.
         if self._watchdog.bit:
             raise _FaultError(f"took longer than {seconds:.0f} s")
         return self._answer(response, b"".join(chunks)), None
@@ -397,7 +400,7 @@ class Http:
         return Answer(str(response.url), response.status_code, headers, body, int(self.clock()))
 
     def _judge(self, request: httpx2.Request, answer: Answer, allow: tuple[int, ...]) -> Answer:
-        """Return the answer if its status is readable; else raise a fault or a refusal."""
+        """Return the answer if its status is acceptable; else raise _FaultError or RefusedError."""
         status = answer.status
         if 200 <= status < 300 or status in allow:
             return answer
@@ -422,7 +425,7 @@ def _name(request: httpx2.Request) -> str:
 
 
 def _shown(request: httpx2.Request) -> str:
-    """The address without user information or query, short enough for a message."""
+    """Return the address without user name, password and query, short enough for a message."""
     url = request.url
     path = url.raw_path.partition(b"?")[0].decode("ascii", "replace")  # url.path is unquoted
     return f"{url.scheme}://{_name(request)}{path}"[:200]

@@ -1,5 +1,5 @@
-"""Convert one item of an answer to a struct: unknown fields are ignored; a wrong field makes the
-item invalid."""
+"""Convert one item of an answer to a struct. Unknown fields are ignored, and a wrong field makes
+the item invalid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# Larger numbers are damage, and would not fit the archive's 64-bit integers.
+# Larger numbers are errors, and would not fit into the archive's 64-bit integers.
 Count = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 Moment = Annotated[float, msgspec.Meta(gt=0, lt=2**36)]  # unix seconds, to the year 4147
 
@@ -34,7 +34,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,63}")
 
 
 def read_item(raw: Any, shape: type[T]) -> T | None:
-    """`raw` as `shape`, or None where a field is missing or of the wrong type."""
+    """Convert `raw` to `shape`; None if a field is missing or of the wrong type."""
     try:
         return msgspec.convert(raw, shape, strict=False)
     except (msgspec.ValidationError, OverflowError, RecursionError):
@@ -42,7 +42,7 @@ def read_item(raw: Any, shape: type[T]) -> T | None:
 
 
 def read_cursor(cursor: str | None, shape: type[T]) -> T | None:
-    """A cursor written as JSON; None if there is none, or if another version of the source wrote
+    """Read a cursor from JSON; None without a cursor, or if another version of the source wrote
     it."""
     if not cursor:
         return None
@@ -58,7 +58,7 @@ def write_cursor(place: msgspec.Struct) -> str:
 
 
 def shown_points(thread: Thread) -> int:
-    """For ordering only: a thread whose points are not shown goes last."""
+    """Return the points, for ordering only; a thread without shown points is last."""
     return (thread.reading.points if thread.reading else None) or 0
 
 
@@ -68,7 +68,8 @@ def is_id(text: str) -> bool:
 
 
 def unix_time(text: str) -> int | None:
-    """Unix seconds of an ISO 8601 moment; without an offset it is UTC. None if it is none."""
+    """Parse an ISO 8601 time to unix seconds; without an offset it is UTC. None if it is
+    invalid."""
     try:
         moment = datetime.fromisoformat(text.strip())
         if moment.tzinfo is None:
@@ -80,7 +81,7 @@ def unix_time(text: str) -> int | None:
 
 
 def web_url(text: str | None) -> str | None:
-    """An absolute http or https address, or None: "" and "javascript:" are none."""
+    """Return an absolute http or https address; None for anything else, such as "javascript:"."""
     if not text:
         return None
     url = text.strip()

@@ -1,4 +1,4 @@
-"""The settings of a [[feed]]: those in shiomi.toml replace the shipped ones of `known`."""
+"""The settings of a [[feed]]. Keys in shiomi.toml replace the shipped settings of `known`."""
 
 from __future__ import annotations
 

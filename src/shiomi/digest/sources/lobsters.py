@@ -1,4 +1,4 @@
-"""Lobsters: /newest.json page by page, then /s/<id>.json of the best for their comments.
+"""Lobsters: read /newest.json page by page, then the comments of the best from /s/<id>.json.
 
 The fields are defined by `as_json` in app/models/story.rb and comment.rb of lobsters/lobsters.
 """
@@ -36,7 +36,7 @@ _BATCH = 5
 _COMMUNITY = "lobsters"
 
 
-# Bounded, so that hostile markup costs no more than its length.
+# Bounded, so that hostile markup takes only linear time.
 _MENTION = re.compile(
     r"""<a\s[^<>]{0,40}href="[^"<>]{0,40}/(?:~|u/)[^"/<>]{1,40}"[^<>]{0,40}>@[^<]{1,40}</a>"""
 )
@@ -70,7 +70,7 @@ class _ShownComment(msgspec.Struct):
 class _NewestCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run."""
 
-    page: int = 1  # of /newest, to be read next; above the last one: all were read
+    page: int = 1  # next page of /newest to read; after the last page, all were read
     best: list[tuple[int, str]] = []  # (score, id) of stories whose comments are still to be read
 
 
@@ -79,7 +79,7 @@ class Lobsters:
 
     name = "lobsters"
     communities = (_COMMUNITY,)
-    # No limit is stated. At one request a second the limiter answers 500 with an empty body.
+    # Lobsters states no limit. At one request a second, its limiter answers 500 with an empty body.
     manners = Manners(interval=2.0, limited=30.0)
 
     def __init__(self, config: LobstersConfig) -> None:
@@ -92,7 +92,7 @@ class Lobsters:
         until: int,  # noqa: ARG002 - conditional requests: no thread may be left out
         cursor: str | None,
     ) -> Iterator[Batch]:
-        """Newest first, one page a batch, until a page ends before `since`."""
+        """Yield the newest threads first, one page per batch, until a page ends before `since`."""
         place = read_cursor(cursor, _NewestCursor) or _NewestCursor()
         last = self.config.pages
         while place.page <= last:
@@ -166,7 +166,10 @@ def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
 
 
 def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
-    """The comments with the highest score, as listed where equal; none deleted or moderated."""
+    """Return the comments with the highest scores, without deleted and moderated ones.
+
+    Comments with equal scores keep the order of the list.
+    """
     read = [comment for raw in comments if (comment := read_item(raw, _ShownComment)) is not None]
     standing = [c for c in read if not (c.is_deleted or c.is_moderated) and _said(c.comment)]
     standing.sort(key=lambda comment: -(comment.score or 0))

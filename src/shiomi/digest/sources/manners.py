@@ -10,12 +10,12 @@ from email.utils import parsedate_to_datetime
 
 __all__ = ["Manners", "backoff", "rate_limit_wait", "retry_after"]
 
-_LONGEST_WAIT = 7 * 86400.0  # an absurd Retry-After is still only a week
+_LONGEST_WAIT = 7 * 86400.0  # an absurd Retry-After is cut to a week
 
 
 @dataclass(frozen=True, slots=True)
 class Manners:
-    """The limits a source states for itself."""
+    """The limits that a source sets for its requests."""
 
     interval: float = 0.0  # seconds between two requests to one host
     attempts: int = 4  # for one request
@@ -25,11 +25,11 @@ class Manners:
     seconds: float = 60.0  # seconds for one whole request; slow bytes do not extend it
     bytes: int = 8 * 2**20  # bytes of one decompressed answer
     limited: float = 0.0  # seconds to wait when a limiter states no time
-    budget: float = 0.0  # seconds one run needs at this pace; 0: [collect] budget_seconds is enough
+    budget: float = 0.0  # seconds a run needs at this pace; 0: [collect] budget_seconds is enough
 
 
 def backoff(attempt: int, rng: random.Random, *, base: float = 1.0, longest: float = 60.0) -> float:
-    """Seconds before attempt `attempt` + 1: doubled each time, the upper half random.
+    """Return the seconds before attempt `attempt` + 1: doubled each time, the upper half random.
 
     "Equal jitter" of Brooker, Exponential Backoff And Jitter (AWS Architecture Blog, 2015).
     """
@@ -57,9 +57,9 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def rate_limit_wait(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds until the next request, from x-ratelimit-remaining and x-ratelimit-reset.
 
-    The remaining requests are spread over the time until the reset, as Reddit asks; if none
-    remains, the wait lasts until the reset. `reset` may be seconds from now or unix seconds. None
-    without them.
+    The remaining requests are spread evenly over the time until the reset, as Reddit asks. If none
+    remains, the wait lasts until the reset. `reset` may be seconds from now or unix seconds.
+    Returns None without these headers.
     """
     try:
         remaining = float(headers["x-ratelimit-remaining"])

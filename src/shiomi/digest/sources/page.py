@@ -1,7 +1,7 @@
-"""Read the text and the structure of an HTML page, without a parser that hostile markup slows.
+"""Read the text and structure of an HTML page, in a way that hostile markup cannot slow down.
 
-One pass of a linear scanner over the first LONGEST characters; nothing is raised. The result is
-enough to classify the page; trafilatura extracts the text of an article.
+A linear scanner reads the first LONGEST characters once and never raises. The result is enough to
+classify the page. The text of an article is extracted by trafilatura.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["LONGEST", "Page", "look_at", "words_in"]
 LONGEST = 600_000  # characters of a page looked at
 _LONGEST_CODE = 200_000  # characters of it kept as code
 
-# Possessive quantifiers (*+), and an unclosed tag drops the rest of the page: linear time.
+# Linear time: quantifiers are possessive (*+), and an unclosed tag drops the rest of the page.
 _TAG = re.compile(r"""<(/?)([A-Za-z][^\s/>]*+)((?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+)>""")
 _SILENT = (
     "script",
@@ -61,7 +61,7 @@ _SPACE = re.compile(r"\s+")
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The parts of a page that identify its kind; white space in them is collapsed."""
+    """The parts of a page that identify its kind, with white space collapsed."""
 
     title: str
     text: str  # shown to a reader with scripts
@@ -72,7 +72,7 @@ class Page:
 
 
 def words_in(text: str) -> int:
-    """Words; of scripts written without spaces, two characters count as one."""
+    """Count the words; in scripts without spaces, two characters count as one word."""
     unspaced = len(_CJK.findall(text))
     return unspaced // 2 + len(_WORD.findall(_CJK.sub(" ", text)))
 
@@ -124,8 +124,8 @@ def _scan(html: str, silent: tuple[str, ...]) -> _Seen:
 
 
 def _take(seen: _Seen, tag: re.Match[str], html: str) -> int:
-    """Record a tag; return the next position, which is after the element if its content is
-    hidden."""
+    """Record a tag and return the next position. If the element is hidden, that is after its
+    end."""
     closing, name, attributes = tag[1], tag[2].lower(), tag[3]
     if name not in _INLINE:
         seen.text.append(" ")

@@ -1,10 +1,9 @@
-"""Convert HTML from communities to plain text without markup and entities, storable in SQLite.
+"""Convert HTML from communities to plain text that SQLite can store, without markup and entities.
 
-The scanner replaces html.parser, which takes time quadratic in hostile input (25,000 characters
-of "<a " took 17 s under Python 3.11.7, `benchmarks/digest/plain_text.py`): here every character is
-looked
-at a bounded number of times, since whatever does not end is dropped to the end of the text, as the
-HTML standard does.
+The scanner replaces html.parser, which takes quadratic time on hostile input: 25,000 characters of
+"<a " took 17 s under Python 3.11.7 (`benchmarks/digest/plain_text.py`). This scanner reads every
+character only a bounded number of times. If a construct has no end, the rest of the text is
+dropped, as in the HTML standard.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _BLOCKS = frozenset({  # elements that are separate paragraphs
 })  # fmt: skip
 _LINES = frozenset({"br", "li"})
 _UNSEEN = frozenset({"script", "style", "iframe", "noembed", "noframes", "textarea", "xmp"})
-# Possessive quantifiers (*+) and failing to the end of the text keep this linear.
+# Possessive quantifiers (*+), and dropping the rest of the text on failure, keep this linear.
 _TAG = re.compile(r"""</?([a-zA-Z][^\s/>]*+)(?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+>""")
 _END = {tag: re.compile(f"</{tag}(?=[\\s/>])", re.IGNORECASE) for tag in _UNSEEN}
 _BLANKS = re.compile(r"[ \t\n\f]+")
@@ -72,7 +71,7 @@ def plain_text(markup: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text on one line, such as a title: white space collapsed."""
+    """Return the text on one line, with white space collapsed; for titles and the like."""
     return " ".join(_UNSTORABLE.sub(" ", text[:_LONGEST]).split())
 
 

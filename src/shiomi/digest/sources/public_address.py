@@ -1,9 +1,9 @@
-"""Only addresses of the public network: a page must not send this program into the reader's own.
+"""Allow only public addresses: a page must not make this program access the user's own network.
 
-An address that a community gives, or that a page redirects to, may name the reader's router, a
-service on this machine or a cloud's metadata server (server-side request forgery). Every hop is
-checked before it is asked for, and the connection goes to the address that was checked: a name that
-resolves to a public address first and to a private one later (DNS rebinding) gains nothing.
+An address from a community or a redirect may point to the user's router, a service on this machine
+or a cloud's metadata server (server-side request forgery). Every hop is checked before the request,
+and the connection uses the IP address that was checked. So DNS rebinding does not work: a host name
+that resolves to a public address first and to a private one later.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PrivateAddressError(SourceError):
 
 
 class UnresolvedError(SourceError):
-    """A host whose addresses cannot be looked up now."""
+    """The addresses of a host cannot be looked up at the moment."""
 
 
 def resolve(host: str) -> list[str]:
@@ -42,7 +42,7 @@ def resolve(host: str) -> list[str]:
 def refuse_private(url: str, resolver: Resolver = resolve) -> None:
     """Raise PrivateAddressError unless `url` is http(s) and its host has only public addresses.
 
-    Raises UnresolvedError where its addresses cannot be looked up.
+    Raises UnresolvedError if its addresses cannot be looked up.
     """
     try:
         parts = urlsplit(url)
@@ -70,7 +70,7 @@ def refuse_private(url: str, resolver: Resolver = resolve) -> None:
 
 
 def public_address(host: str, resolver: Resolver = resolve) -> str:
-    """An IP address of `host`, all of whose addresses are public; for the connection itself.
+    """Return an IP address of `host` to connect to, after checking that all of them are public.
 
     Raises PrivateAddressError or UnresolvedError.
     """

@@ -1,9 +1,9 @@
 """Reddit through its API: the newest and the best threads of some subreddits, with counts.
 
-https://oauth.reddit.com as an application without a user (client_credentials;
-https://github.com/reddit-archive/reddit/wiki/OAuth2), at most 100 requests a minute; the
-x-ratelimit headers are obeyed. Since 2025-11 Reddit gives credentials only after approval; without
-them the feeds are read (reddit_feeds.py).
+It uses https://oauth.reddit.com as an application without a user (client_credentials;
+https://github.com/reddit-archive/reddit/wiki/OAuth2). It sends at most 100 requests a minute and
+obeys the x-ratelimit headers. Since 2025-11 Reddit gives credentials only after approval. Without
+credentials the feeds are read instead (reddit_feeds.py).
 """
 
 from __future__ import annotations
@@ -67,13 +67,13 @@ class _ListingCursor(msgspec.Struct, omit_defaults=True):
     """The position of a run."""
 
     subreddit: str
-    oldest: int = 0  # of the threads in "new"; unix seconds; 0: the window is complete
+    oldest: int = 0  # of the threads read in "new"; unix seconds; 0: all were read
     rank: int = 0  # threads of "top" read so far
     listing: str = "new"  # "new", then "top", then "comments"
     after: str = ""
     page: int = 0
     best: list[tuple[int, str]] = []  # (score, id)
-    failed: list[str] = []  # what went wrong with subreddits before this one
+    failed: list[str] = []  # errors of the subreddits before this one
 
 
 class Reddit:
@@ -104,7 +104,7 @@ class Reddit:
         until: int,  # noqa: ARG002 - conditional requests: no thread may be left out
         cursor: str | None,
     ) -> Iterator[Batch]:
-        """One subreddit after the other; one that fails does not stop the next."""
+        """Read one subreddit after the other. If one fails, the next is still read."""
         names = list(self.config.subreddits)
         place = read_cursor(cursor, _ListingCursor)
         if place is None or (place.subreddit and place.subreddit not in names):
@@ -165,7 +165,7 @@ class Reddit:
             yield Batch(commented, write_cursor(place), skipped)
 
     def _listing(self, http: Http, place: _ListingCursor) -> tuple[list[Thread], int, str]:
-        """A page of a listing: threads, how many were skipped, where the next page begins."""
+        """Read a page of a listing. Return threads, number skipped, and start of the next page."""
         params: dict[str, str | int] = {"limit": 100}
         if place.listing == "top":
             params["t"] = "week"
@@ -190,7 +190,7 @@ class Reddit:
         return tuple(threads), skipped
 
     def _api(self, http: Http, path: str, params: dict[str, str | int]) -> Any:
-        """A decoded answer of oauth.reddit.com; a token that is refused is renewed once."""
+        """Return a decoded answer of oauth.reddit.com. If the token is refused, renew it once."""
         fresh = self._renew(http)
         while True:
             try:
@@ -267,7 +267,8 @@ def thread_of_post(raw: Any, time: int) -> Thread | None:
 
 
 def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
-    """The first `most` quotable comments of a listing, without "more" entries and deleted ones."""
+    """Return the first `most` quotable comments of a listing, without "more" entries and deleted
+    ones."""
     passages: list[Passage] = []
     for child in _children(listing)[0]:
         if len(passages) >= most:
@@ -284,7 +285,8 @@ def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
 
 
 def said(source: str, rendered: str | None) -> str:
-    """The plain text of a post or comment, from its HTML if it has any; "" if it is gone."""
+    """Return the plain text of a post or comment, from its HTML if there is any; "" if it is
+    deleted."""
     if source and not is_quotable(source):
         return ""
     if rendered:
@@ -311,7 +313,8 @@ def _children(listing: Any) -> tuple[list[dict[str, Any]], str]:
 
 
 def _threads(children: Sequence[dict[str, Any]], time: int) -> tuple[list[Thread], int]:
-    """The submissions among `children`, and how many of them are damaged. Advertisements go."""
+    """Return the submissions among `children`, without advertisements, and the number of damaged
+    ones."""
     posts = [
         data
         for child in children

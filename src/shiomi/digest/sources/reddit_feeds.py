@@ -1,8 +1,9 @@
-"""Reddit through its Atom feeds: for readers without API credentials. Counts are unknown.
+"""Reddit through its Atom feeds, for users without API credentials. Counts are unknown.
 
-Since 2026-06 Reddit answers about one anonymous feed a minute, then 429. A member's own feed token
-(https://www.reddit.com/prefs/feeds/) is not limited so, and reads the comments of the best threads
-too. Feeds take turns: those that were tried longest ago come first, also across runs.
+Since 2026-06 Reddit answers about one anonymous feed request a minute and refuses others with 429.
+With a member's feed token (https://www.reddit.com/prefs/feeds/) this limit does not apply, and the
+comments of the best threads are read too. Feeds take turns: those tried longest ago come first,
+even if that was in an earlier run.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from shiomi.digest.thread import Passage, PassageKind, Place, Thread
 
 __all__ = ["RedditFeeds", "comments_of_feed", "thread_of_entry"]
 
-_MINUTE = 61.0  # between two anonymous feeds, with a second to spare
+_MINUTE = 61.0  # seconds between two anonymous feeds; one more than a minute
 _WITH_TOKEN = 2.0
 _BEST = 8  # threads of a subreddit whose comments are read
-_SHOWN = 25  # a feed with fewer entries shows all there are
+_SHOWN = 25  # a feed with fewer entries is complete
 _SITE = "https://www.reddit.com"
 _LINKED = re.compile(r'<a href="([^"]*)">\[link\]</a>')
 # The post's own text in a feed; the text after it names the user.
@@ -48,7 +49,10 @@ _REFUSED_MEMBER = (
 
 
 class _Turns(msgspec.Struct, omit_defaults=True):
-    """The feeds that are due in this run, and the last attempt at each; kept from run to run."""
+    """The feeds that are due in this run, and the time of the last attempt at each feed.
+
+    It is kept from run to run.
+    """
 
     run: int = 0  # the start of the run that `due` belongs to
     due: list[str] = []  # "LocalLLaMA new"
@@ -74,18 +78,20 @@ class RedditFeeds:
 
     @property
     def manners(self) -> Manners:
-        """One anonymous feed a minute, and the time to read them all; a token has no such limit."""
+        """One anonymous feed a minute and the time for all feeds; with a token there is no such
+        limit."""
         feeds = 2 * len(self.config.subreddits)
         if self.config.feed_token:
             return Manners(interval=_WITH_TOKEN, limited=60.0)
-        # Each feed may get one 429; the host is left alone only if all feeds fail.
+        # Each feed may get one 429. Requests to the host stop only if all feeds fail.
         return Manners(
             interval=_MINUTE, limited=60.0, attempts=3, retries=10 + feeds, failures=8,
             budget=2 * feeds * _MINUTE + 300.0,
         )  # fmt: skip
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Every feed once, the one tried longest ago first; a failure does not stop the next."""
+        """Read every feed once, the one tried longest ago first. After a failure the next is still
+        read."""
         turns = self._turns(cursor, until)
         while turns.due:
             name = turns.due[0]
@@ -125,7 +131,7 @@ class RedditFeeds:
         return {"feed": token, "user": secret("sources.reddit.user", self.config.user)}
 
     def _read(self, http: Http, turns: _Turns, url: str, since: int) -> Batch:
-        """One feed as a batch: its threads, or the reason why it could not be read."""
+        """Read one feed as a batch, with its threads or the reason why it could not be read."""
         name = turns.due[0]
         subreddit, _, listing = name.partition(" ")
         community = f"reddit/{subreddit}"
@@ -173,7 +179,7 @@ class RedditFeeds:
         return refused and not self.config.feed_token
 
     def _given_up(self, turns: _Turns, reason: str) -> Iterator[Outcome]:
-        """The feeds that are not asked any more in this run."""
+        """Yield a failed outcome for each feed that is not read any more in this run."""
         for name in turns.due:
             subreddit, _, listing = name.partition(" ")
             yield Outcome(f"reddit/{subreddit}", listing, error=f"not asked after: {reason}")
@@ -202,7 +208,7 @@ class RedditFeeds:
         except SourceError as error:
             if not (isinstance(error, RefusedError) and error.status in {404, 410}):
                 turns.failed.append(http.redact(str(error)))
-                turns.best = []  # a thread without comments is a thread; the rest can wait
+                turns.best = []  # threads are useful without comments, so these can wait
         else:
             entries = feed.findall(f"{ATOM}entry")
             threads = tuple(
@@ -237,7 +243,7 @@ def comments_of_feed(entries: list[Element], most: int) -> tuple[Passage, ...]:
 def thread_of_entry(entry: Element) -> Thread | None:
     """An entry of a subreddit's feed as a thread without counts; None for a damaged one.
 
-    Only the text between Reddit's own marks is kept: the rest of the content names the user.
+    Only the text between Reddit's own markers is kept, because the other content names the user.
     """
     kind, _, post = child_text(entry, f"{ATOM}id").rpartition("t3_")
     category = entry.find(f"{ATOM}category")

@@ -1,7 +1,7 @@
-"""robots.txt by RFC 9309: the group for this crawler, the longest matching rule, "*" and "$".
+"""Parse robots.txt by RFC 9309: the group for this crawler, longest matching rule, "*" and "$".
 
-urllib.robotparser takes the first rule instead of the longest and knows no "*", so it would let
-through what a site keeps out.
+urllib.robotparser uses the first matching rule instead of the longest, and does not support "*". So
+it would allow pages that a site forbids.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Robots:
     rules: tuple[tuple[bool, str], ...] = ()
 
     def allows(self, url: str) -> bool:
-        """Whether this address may be fetched: the longest matching rule counts, ties allow."""
+        """Whether this address may be fetched. The longest matching rule decides; a tie allows."""
         parts = urlsplit(url)
         path = _normal(parts.path or "/") + (f"?{_normal(parts.query)}" if parts.query else "")
         best = (-1, True)
@@ -36,7 +36,8 @@ class Robots:
 
 
 def parse_robots(text: str, token: str) -> Robots:
-    """The rules for the crawler `token` ("shiomi"), else those for "*", else none. Never raises."""
+    """Return the rules for the crawler `token` ("shiomi"), else for "*", else none. Never
+    raises."""
     groups: dict[str, list[tuple[bool, str]]] = {}
     agents: list[str] = []
     ended = True  # the next user-agent line begins a new group
@@ -60,7 +61,7 @@ def parse_robots(text: str, token: str) -> Robots:
 
 
 def _normal(path: str) -> str:
-    """Percent-encoding in one form; "*" and "$" keep their meaning."""
+    """Normalise percent-encoding; "*" and "$" keep their meaning."""
     return quote(unquote_to_bytes(path.encode("utf-8", "replace")), safe="/*$?=&:@!'(),;+~")
 
 

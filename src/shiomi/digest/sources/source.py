@@ -1,4 +1,4 @@
-"""The interface of a source: it turns a community's answers into threads, a batch at a time."""
+"""The interface of a source, which converts a community's answers to threads, batch by batch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Batch", "Source"]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Threads to archive together, and where to continue after them."""
+    """Threads to archive together, and the cursor to continue after them."""
 
     threads: tuple[Thread, ...]  # title "": the community shows none now; the known title stays
     cursor: str  # the source's own notes, to continue after an interruption; "": start over
     skipped: int = 0  # number of invalid items
-    # Outcomes of the feeds that were read for it, or that failed.
+    # Outcomes of the feeds that were read for this batch or that failed.
     outcomes: tuple[Outcome, ...] = ()
     memory: str | None = None  # the next run's first cursor; None: unchanged
 
@@ -43,13 +43,14 @@ class Source(Protocol):
         """The limits its community states."""
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        """Threads created since `since`, each with a current reading; times are unix seconds.
+        """Yield threads created since `since`, each with a current reading; times are unix seconds.
 
-        `until` is the start of the run. Threads younger than that may be left out, unless they
-        came in an answer that was asked for conditionally: unchanged, it is not sent again.
+        `until` is the start of the run. Younger threads may be left out, except those in the answer
+        to a conditional request: that answer is not sent again until it changes.
 
         `cursor` is None at the start of a run, or the `memory` of an earlier run; after an
-        interruption it is the cursor of the last batch that was archived. The next batch is asked
-        for only when the last one is archived. Keep batches small: a crash loses one. After the
-        available batches it raises SourceError with the missing parts and the reason.
+        interruption it is the cursor of the last batch that was archived. The next batch is
+        requested only after the last one is archived. Keep batches small, because a crash loses
+        one. If something could not be read, raise SourceError after the available batches, with the
+        missing parts and the reason.
         """

@@ -1,8 +1,8 @@
-"""Ends a request whose total time is too long.
+"""End a request whose total time is too long.
 
-A client's own timeouts limit each wait for bytes, not their sum. A server that sends a byte now and
-then (a reversed slowloris) would block a source for hours. The watchdog shuts the socket
-down when the time is over, and the blocked read returns.
+A client's timeouts limit each wait for bytes, not the total. So a server that sends a byte now and
+then (a reversed slowloris) could block a source for hours. The watchdog shuts the socket down when
+the total time is over, so that the blocked read returns.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ class Watchdog:
             timer.cancel()
 
     def _trace(self, host: str, event: str, info: dict[str, Any]) -> None:
-        """Pin the address of a new connection and note its socket, through httpcore2's trace hook.
+        """Pin the address of a new connection and remember its socket, through httpcore2's trace
+        hook.
 
         `info` of "connect_tcp.started" holds the arguments of the connect. A connection to a proxy
-        names another host and is left as it is.
+        has another host name and is not changed.
         """
         if event == "connection.connect_tcp.started" and self.pin and info.get("host") == host:
             self._pinned = info["host"] = self.pin(host)
@@ -64,7 +65,7 @@ class Watchdog:
                 self._sockets.append(found)
 
     def bite(self) -> None:
-        """End the request under way, if there is one."""
+        """End the current request, if there is one."""
         self.bit = True
         for one in tuple(self._sockets):
             with contextlib.suppress(OSError):  # closed already

@@ -1,11 +1,12 @@
 """Themes: significant terms of a week's titles, grouped by subject.
 
-Pure statistics over terms. z is the weighted log-odds ratio with an informative Dirichlet prior
-(Monroe, Colaresi and Quinn 2008, "Fightin' Words", equations 16-22), divided by the square root of
-the term's overdispersion over the earlier weeks, so that what bursts every month is no news. Two
-terms mean the same thing if they share stories, or context: the cosine of the words next to them in
-titles (positive pointwise mutual information) separates "Covid-19" and
-"coronavirus" (0.34), hardly ever in one title, from unrelated pairs (at most 0.05).
+This is statistics over terms alone. z is the weighted log-odds ratio with an informative Dirichlet
+prior (Monroe, Colaresi and Quinn 2008, "Fightin' Words", equations 16-22). It is divided by the
+square root of the term's overdispersion over the earlier weeks, so that a term that bursts every
+month does not count as news. Two terms mean the same thing if they share stories or contexts.
+Contexts are compared by the cosine of the words that occur with each term in titles (positive
+pointwise mutual information). "Covid-19" and "coronavirus" hardly ever occur in one title, but have
+a cosine of 0.34; unrelated pairs have at most 0.05.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from shiomi.digest.terms import Term
 __all__ = ["Theme", "WeighedTerm", "is_size", "themes", "weigh"]
 
 PRIOR = 0.15  # the prior weighs as much as this share of all stories
-SIGNIFICANT = 2.0  # z of a term that may lead or join a theme
-SURE = 2.5  # z from which one name is a theme
-SHARED = 0.5  # share of a term's stories that must be the theme's for the term to join it
-COMPANY = 0.15  # cosine of contexts from which two terms are one theme
-SAME_COMPANY = 2  # words that two contexts have in common, at least
+SIGNIFICANT = 2.0  # a term needs this z to lead or join a theme
+SURE = 2.5  # a single name needs this z to be a theme
+SHARED = 0.5  # a term joins a theme if this share of its stories is the theme's
+COMPANY = 0.15  # two terms are one theme if the cosine of their contexts reaches this
+SAME_COMPANY = 2  # two such contexts have at least this many words in common
 LIFT = 4.0  # two terms are one theme if they share this many times the stories expected by chance
 TAKEN_OVER = 0.6  # a phrase in more than this share of its word's stories replaces the word
 STORIES = 3  # least number of stories of a theme
-NOTED = 0.7  # of which two have at least this engagement (0.7: the top 20 % of a community)
+NOTED = 0.7  # two of these need at least this engagement (0.7: the top 20 % of a community)
 WORTH = 2.8  # below this a theme is more likely chance than news; set by reading 17 real weeks
 
 
@@ -40,13 +41,13 @@ class WeighedTerm:
     key: str
     surface: str  # as most titles write it
     words: tuple[str, ...]
-    z: float  # how much more of this week's stories have it than of the weeks' before
+    z: float  # how much more frequent it is in this week's stories than in the weeks before
     stories: frozenset[int]  # indices in the list of the week's stories
     named: float  # share of its occurrences written as a name, in [0, 1]
 
     @property
     def is_sure(self) -> bool:
-        """Whether the term alone, without the leading term, puts a thread into the theme."""
+        """Whether a thread with this term belongs to the theme even without the leading term."""
         return self.z >= SURE and self.named > 0.8
 
 
@@ -72,9 +73,9 @@ class _Tally:
 def weigh(
     now: Sequence[Sequence[Term]], before: Sequence[Sequence[Sequence[Term]]]
 ) -> list[WeighedTerm]:
-    """The terms of at least two of this week's stories, by key.
+    """Return by key the terms that occur in at least two of this week's stories.
 
-    `now` holds each story's terms, `before` the same for each earlier week, oldest first.
+    `now` holds the terms of each story; `before` holds the same per earlier week, oldest first.
     """
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     for place, terms in enumerate(now):
@@ -105,10 +106,10 @@ def _weighed(key: str, tally: _Tally, of_now: int, sizes: Sequence[int]) -> Weig
 
 
 def log_odds(now: int, of_now: int, before: int, of_before: int) -> float:
-    """z of the log-odds ratio of a term in `now` of `of_now` stories to `before` of `of_before`.
+    """Return z of a term's log-odds ratio: in `now` of `of_now` stories to `before` of `of_before`.
 
-    The prior holds the term as often as all stories do (Monroe et al. 2008, equation 22). 0 if
-    there is nothing to compare with.
+    In the prior the term is as frequent as in all stories together (Monroe et al. 2008, equation
+    22). Returns 0 if there is nothing to compare with.
     """
     if not of_now or not of_before:
         return 0.0
@@ -120,7 +121,10 @@ def log_odds(now: int, of_now: int, before: int, of_before: int) -> float:
 
 
 def overdispersion(series: Sequence[int], sizes: Sequence[int]) -> float:
-    """Variance over mean of a term's weekly counts (Pearson's X² per degree), at least 1."""
+    """Return the variance of a term's weekly counts divided by their mean, at least 1.
+
+    It is computed as Pearson's X² per degree of freedom.
+    """
     rate = sum(series) / max(sum(sizes), 1)
     expected = [(count, rate * size) for count, size in zip(series, sizes, strict=True) if size]
     if not rate or len(expected) < 3:
@@ -149,7 +153,7 @@ def _is_name(surface: str) -> bool:
 def themes(
     terms: Sequence[WeighedTerm], strength: Sequence[float], company: Company
 ) -> Iterator[Theme]:
-    """Groups of terms with one subject, the highest worth first.
+    """Return groups of terms with one subject, the group with the highest worth first.
 
     `strength` is each story's engagement, log10(1/survival).
     """
@@ -182,7 +186,7 @@ def _worth(term: WeighedTerm, strength: Sequence[float]) -> float:
 
 
 def _without_fragments(terms: Sequence[WeighedTerm]) -> list[WeighedTerm]:
-    """The terms without those that are nearly always part of one phrase: "Bay" of "Bay Area"."""
+    """Drop terms that are nearly always part of one longer phrase: "Bay" of "Bay Area"."""
     fragments = set()
     by_words = {term.words: term for term in terms}
     for term in terms:
@@ -197,7 +201,7 @@ def _without_fragments(terms: Sequence[WeighedTerm]) -> list[WeighedTerm]:
 
 
 class _Together:
-    """The words that occur in the same stories more often than by chance."""
+    """For each word, the words that occur in the same stories more often than by chance."""
 
     def __init__(self, terms: Sequence[WeighedTerm], total: int) -> None:
         self.total = total
@@ -208,7 +212,7 @@ class _Together:
                     self.in_story[place].append(term)
 
     def coherence(self, term: WeighedTerm) -> float:
-        """0.3 for a word whose stories have nothing else in common ("John"), up to 1."""
+        """Return 0.3 if the stories of a word have nothing else in common ("John"), up to 1."""
         if len(term.words) > 2:
             return 1.0  # three words in the same order are not a coincidence
         size = len(term.stories)
@@ -227,7 +231,10 @@ class _Together:
 
 
 class Company:
-    """The words that occur with a word in titles: positive pointwise mutual information."""
+    """The words that co-occur with each word in titles, weighted by positive PMI.
+
+    PMI is pointwise mutual information.
+    """
 
     def __init__(self, titles: Sequence[frozenset[str]]) -> None:
         """`titles` are sets of keys of single words, of this week and the weeks before."""
@@ -236,7 +243,8 @@ class Company:
         self._known: dict[tuple[str, ...], dict[str, float]] = {}
 
     def likeness(self, one: Sequence[str], other: Sequence[str]) -> float:
-        """Cosine of the company of two terms, each given as the keys of its words; in [0, 1]."""
+        """Return in [0, 1] the cosine of the co-occurring words of two terms (given as keys of
+        words)."""
         own = {*one, *other}
         ours, theirs = (
             {key: value for key, value in self._of(tuple(term)).items() if key not in own}

@@ -1,7 +1,7 @@
 """Trends: themes that several stories of a week share, more than in the weeks before.
 
-Terms are counted by stories: a story counts once, however many communities have it. themes.py finds
-the themes, terms.py the terms.
+A term is counted by stories: a story counts once, even if several communities have it. themes.py
+finds the themes and terms.py the terms.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from shiomi.digest.week import Week
 
 __all__ = ["TrendEvidence", "find_trends"]
 
-NAMES = 0.4  # share of the leading term's stories with the second term of a name
-EXTENDS = 0.8  # share of its occurrences after the same word: "Big" before "Sur"
-OFTEN = 4  # such occurrences, at least
-SECOND = 1.5  # z of that other term
+NAMES = 0.4  # a phrase can be in the name if this share of the leading term's stories has it
+EXTENDS = 0.8  # a word joins the name if it precedes the term this often: "Big" before "Sur"
+OFTEN = 4  # and at least in this many occurrences
+SECOND = 1.5  # least z of the second term of a name
 _SEPARATORS = {"ja": "・"}  # between two terms of a name
 
 
@@ -61,11 +61,11 @@ def find_trends(
     language: str = "ja",
     window: Window | None = None,
 ) -> list[TrendEvidence]:
-    """At most `most` themes of the week's `ranked` stories, the strongest first.
+    """Return at most `most` themes of the week's `ranked` stories, the strongest first.
 
-    Compared with the `weeks` weeks before; without an earlier week the result is empty. `language`
-    decides only how two terms of a name are joined. `window` saves
-    reading the threads again.
+    The week is compared with the `weeks` weeks before; if there are none, the result is empty.
+    `language` decides only how two terms of a name are joined. If `window` is given, the threads
+    are not read again.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
     items = _distinct(ranked, week)
@@ -83,7 +83,7 @@ def find_trends(
 
 
 def _distinct(ranked: Sequence[Ranked], week: Week) -> list[Ranked]:
-    """New stories of the week, one per title; recurring and deleted ones are left out."""
+    """Return the new stories of the week, one per title, without recurring and deleted ones."""
     seen: set[str] = set()
     items = []
     for item in ranked:
@@ -99,7 +99,10 @@ def _distinct(ranked: Sequence[Ranked], week: Week) -> list[Ranked]:
 
 
 def _one_each(threads: Iterable[tuple[Thread, str]]) -> Iterator[Thread]:
-    """One thread of each address and title: nearly one for each story, without the linker."""
+    """Yield one thread per address and title.
+
+    Without the linker this gives nearly one thread per story.
+    """
     seen: set[str] = set()
     for thread, title in threads:
         keys = {title, thread.url or thread.uid}
@@ -109,12 +112,12 @@ def _one_each(threads: Iterable[tuple[Thread, str]]) -> Iterator[Thread]:
 
 
 def _squeezed(title: str) -> str:
-    """The title in the form of the keys of terms, for comparison and search."""
+    """Return the title in the form that the keys of terms have, for comparison and search."""
     return re.sub(r"['’]s\b|[\s-]", "", normalized(bare_title(title)))
 
 
 def _strength(item: Ranked) -> float:
-    """A story's engagement and breadth, without the reductions by its rank."""
+    """Return a story's engagement and breadth, without the deductions of the ranking."""
     return math.fsum(reason.value for reason in item.reasons if reason.value > 0)
 
 
@@ -166,7 +169,8 @@ def _has(thread: Thread, squeezed: str, keys: set[str]) -> bool:
 def _name(
     theme: Theme, terms: Sequence[WeighedTerm], threads: Sequence[Thread], language: str
 ) -> str:
-    """The leading term as the longest phrase many of its stories have, and a second term."""
+    """Return a name: the longest phrase with the leading term in many stories, and a second
+    term."""
     lead = theme.lead
     often = [t for t in terms if len(t.stories & lead.stories) >= NAMES * len(lead.stories)]
     first = _longest(lead, often)
@@ -198,14 +202,15 @@ def _capitalised(surface: str) -> bool:
 
 
 def _longest(term: WeighedTerm, among: Sequence[WeighedTerm]) -> WeighedTerm:
-    """The longest phrase of `among` that holds `term` and is a name throughout, or `term`."""
+    """Return the longest phrase of `among` that contains `term` and consists of names; else
+    `term`."""
     text = f" {' '.join(term.words)} "
     holding = [t for t in among if text in f" {' '.join(t.words)} " and _capitalised(t.surface)]
     return max([term, *holding], key=lambda t: (len(t.words), len(t.stories), t.key))
 
 
 def _extended(surface: str, threads: Sequence[Thread]) -> str:
-    """The term with the capitalised word that nearly always precedes it, as in "Big Sur"."""
+    """Add the capitalised word that nearly always precedes the term, as in "Big Sur"."""
     pattern = re.compile(rf"(?:([A-Z][\w.+-]*) )?(?<![\w]){re.escape(surface)}(?![\w])")
     found = Counter(match.group(1) for t in threads for match in pattern.finditer(t.title))
     if found.total() < OFTEN:

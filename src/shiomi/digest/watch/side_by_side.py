@@ -1,4 +1,4 @@
-"""Side by side: one passage of each community on a subject, in its own words.
+"""Side by side: one passage from each community about a subject, as written there.
 
 Passages of opposite tone in two communities are preferred ("contrast"). Otherwise each community's
 best rated passage is used ("rating"), or its earliest if no ratings are known ("order"). Tone
@@ -20,7 +20,7 @@ from shiomi.digest.thread import Passage, PassageKind, Thread, ThreadState
 __all__ = ["SideQuote", "side_by_side", "tone"]
 
 SHORTEST, LONGEST = 40, 4000  # characters of a passage worth quoting from
-OPPOSED = 2.0  # words of one tone more than of the other, on each side, that make a contrast
+OPPOSED = 2.0  # a contrast needs at least this tone on each side, with opposite signs
 _NEGATED = re.compile(r"\b(?:no|not|never|nothing|hardly)\b|n't\b")
 
 
@@ -63,10 +63,10 @@ def tone(text: str) -> float:
 def side_by_side(
     threads: Iterable[Thread], *, about: Callable[[str], bool], most: int = 3
 ) -> tuple[SideQuote, ...]:
-    """At most one quote for each community, for at most `most` of them; () below two.
+    """Return at most one quote per community, for at most `most` communities; () below two.
 
-    `about` returns whether a text is about the subject. Such passages come before other passages of
-    its threads.
+    `about` returns whether a text is about the subject. Passages about it come before other
+    passages of its threads.
     """
     candidates: dict[str, list[SideQuote]] = {}
     for thread in threads:
@@ -93,7 +93,11 @@ def side_by_side(
 
 
 def _order(quote: SideQuote, about: Callable[[str], bool]) -> tuple[bool, bool, int, int, str]:
-    """Passages that name the subject first, then comments, then by rating and age."""
+    """Return a sort key: passages that name the subject first, then comments.
+
+    Within each group, passages are sorted by points, most first, then from the oldest thread to the
+    newest.
+    """
     passage = quote.passage
     return (
         not about(passage.text),
@@ -110,7 +114,10 @@ def _rated(quote: SideQuote) -> SideQuote:
 
 
 def _contrast(candidates: list[list[SideQuote]]) -> tuple[SideQuote, ...]:
-    """The two passages of different communities most opposed in tone, praise first; or ()."""
+    """Return the two passages of different communities with the most opposed tones; or ().
+
+    The passage with praise comes first.
+    """
     best: tuple[float, bool, str, str] | None = None
     pair: tuple[SideQuote, ...] = ()
     for place, ours in enumerate(candidates):
@@ -119,7 +126,7 @@ def _contrast(candidates: list[list[SideQuote]]) -> tuple[SideQuote, ...]:
                 other = _extreme(theirs, -1.0 if one.tone > 0 else 1.0)
                 if one.tone * other.tone >= 0 or min(abs(one.tone), abs(other.tone)) < OPPOSED:
                     continue
-                # a shared address means the same subject
+                # a shared address would make both threads one story, so other pairs are preferred
                 apart = one.thread.url is None or one.thread.url != other.thread.url
                 key = -abs(one.tone - other.tone), apart, one.passage.link, other.passage.link
                 if best is None or (key[1], key[0], *key[2:]) < (best[1], best[0], *best[2:]):

@@ -1,13 +1,13 @@
 """Follow a named subject over weeks: its threads, its strength in each community, and quotations.
 
-A thread is on the subject when its title, its own text, its article or abstract has one of the
-terms, or at least two of its comments do; one comment in passing is not enough.
+A thread is on the subject if its title, its own text, its article or its abstract has one of the
+terms, or if at least two of its comments do. One comment in passing is not enough.
 
-It rises when this week has at least `rises_by` times the usual number of threads, more than the
-week before, at least three, and so many would come less than once in twenty usual weeks. The usual
-number is a posterior: a gamma-Poisson model of the weeks before, whose predictive distribution is
-negative binomial, made wider where those weeks varied more than Poisson. A community counts from
-the first week in which the archive has one of its threads, so a newly collected community raises no
+A subject rises if this week has at least three threads, more than the week before, at least
+`rises_by` times the usual number, and a number that fewer than one in twenty usual weeks reach. The
+usual number comes from a gamma-Poisson model of the weeks before. Its predictive distribution is
+negative binomial, and is widened if those weeks varied more than Poisson. A community counts from
+the first week with one of its threads in the archive, so a newly collected community raises no
 alarm.
 """
 
@@ -36,8 +36,8 @@ __all__ = [
     "watch_subject",
 ]
 
-FEWEST = 3  # threads below which nothing is an alert
-CHANCE = 0.05  # probability of this number of threads in a usual week
+FEWEST = 3  # with fewer threads than this there is no alert
+CHANCE = 0.05  # an alert needs a number of threads this improbable in a usual week
 MENTIONS = 2  # comments that must name the subject if the title and text do not
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af々"
@@ -50,7 +50,7 @@ class CommunityStrength:
     community: str
     threads: int  # new ones this week
     usual: float  # threads per week in the weeks before
-    strength: float  # sum over its threads of their engagement percentile, each in [0, 1]
+    strength: float  # sum of its threads' engagement percentiles, each in [0, 1]
     unknown: int = 0  # threads whose counts are unknown: not in `strength`
 
 
@@ -81,7 +81,7 @@ def watch_subject(
 ) -> SubjectEvidence:
     """Return the week of a watched subject, compared with the `weeks` weeks before.
 
-    With `window` and `engagement`, the same threads are not read and measured again. Raises
+    If `window` and `engagement` are given, the threads are not read and compared again. Raises
     ValueError if a watch has no term or an empty one.
     """
     window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
@@ -113,7 +113,8 @@ def watch_subject(
 
 
 def subject_matcher(watch: WatchConfig) -> Callable[[str], bool]:
-    """Return whether a text has one of `terms`, one of `also` if there are any, none of `never`."""
+    """Return a function: whether a text has one of `terms`, one of `also` if any, none of
+    `never`."""
     named = matcher(watch.terms)
     also = matcher(watch.also) if watch.also else None
     never = matcher(watch.never) if watch.never else None
@@ -127,10 +128,11 @@ def subject_matcher(watch: WatchConfig) -> Callable[[str], bool]:
 
 
 def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
-    """Return whether a text has any of `terms`: Latin words whole, CJK anywhere, case ignored.
+    """Return a function that tests whether a text has any of `terms`. Case is ignored.
 
-    A term that ends in "*" stands for every word that begins so: "regulat*". "AI" is in
-    "生成AI規制" and not in "OpenAI" or "fair". Raises ValueError for no or empty terms.
+    Latin terms match whole words; CJK terms match anywhere. A term that ends in "*" matches every
+    word that begins with it: "regulat*". "AI" is in "生成AI規制", but not in "OpenAI" or
+    "fair". Raises ValueError if there are no terms or a term is empty.
     """
     needles = [" ".join(normalized(term).split()) for term in terms]
     if not needles or not all(needle.strip("*") for needle in needles):
@@ -139,7 +141,7 @@ def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
     firsts = [needle.split()[0].rstrip("*") for needle in needles]
 
     def about(text: str) -> bool:
-        # most texts have none of the words: looking for them is much faster than the pattern
+        # most texts have none of the words, and a substring search is much faster than the pattern
         folded = text.lower() if text.isascii() else normalized(text)
         return any(first in folded for first in firsts) and bool(pattern.search(folded))
 
@@ -147,7 +149,8 @@ def matcher(terms: Sequence[str]) -> Callable[[str], bool]:
 
 
 def _whole(needle: str) -> str:
-    """A pattern for the term; a Latin letter or digit at its end must not go on beyond it."""
+    """Return a pattern for the term; if it ends in a Latin letter or digit, no further one
+    follows."""
     letter = rf"[^\W{_CJK}]"
     if open_ended := needle.endswith("*"):
         needle = needle.rstrip("*")
@@ -179,11 +182,11 @@ def _order(standing: Standing) -> tuple[bool, float]:
 def _by_community(
     window: Window, on_subject: Sequence[Sequence[Thread]], standings: dict[str, Standing]
 ) -> tuple[tuple[CommunityStrength, ...], int, list[float]]:
-    """Return each community's week, this week's comparable threads, and the threads of earlier
+    """Return each community's week, the comparable threads of this week, and those of earlier
     weeks.
 
-    A community's earlier weeks are counted from the first week with one of its threads; if that is
-    later than the window's first week, its mean replaces the missing weeks.
+    A community's earlier weeks are counted from the first week with one of its threads. If that is
+    later than the window's first week, its mean number of threads replaces the missing weeks.
     """
     per_week: dict[str, list[int]] = defaultdict(lambda: [0] * len(window.weeks))
     for place, threads in enumerate(on_subject):
@@ -212,11 +215,13 @@ def _by_community(
 
 
 def chance_of(count: int, before: Sequence[float]) -> float:
-    """The chance of `count` or more threads in a week like those `before`; 1 if there are none.
+    """Return the probability of `count` or more threads in a week like those `before`.
 
-    Negative binomial: the predictive distribution of a Poisson rate with Jeffreys' prior
-    Gamma(1/2, 0) after `before`, its size cut to the moment estimate where those weeks are
-    overdispersed.
+    It is 1 if there are no such weeks.
+
+    The distribution is negative binomial: the predictive distribution of a Poisson rate after
+    `before`, with Jeffreys' prior Gamma(1/2, 0). If those weeks are overdispersed, its size is at
+    most the moment estimate.
     """
     if not before or count <= 0:
         return 1.0
@@ -236,7 +241,7 @@ def chance_of(count: int, before: Sequence[float]) -> float:
         + size * math.log(stays)
         + count * math.log1p(-stays)
     )
-    # the upper tail is summed directly, because 1 minus the rest would lose values far below 1e-16
+    # sum the upper tail directly: 1 minus the lower tail cannot represent values below 1e-16
     term = total_tail = 1.0
     k = count
     while term > 1e-12 * total_tail or k < mean:

@@ -1,13 +1,14 @@
 """Measure time, memory and disk of the archive, next to ten lines of code or another commit.
 
-    python benchmarks/digest/archive_scale.py 100000 1000000   # beside a table with FTS5
-    python benchmarks/digest/archive_scale.py 20000 --base /tmp/base/src   # beside a commit
+    python benchmarks/digest/archive_scale.py 100000 1000000   # next to a table with FTS5
+    python benchmarks/digest/archive_scale.py 20000 --base /tmp/base/src   # next to a commit
 
-The threads are the real ones of the 468 days for which the data has all three communities, and
-copies of them shifted in time by as much, with ids of their own: in order of time, 234 a day at
-every size, so that size alone differs. Each measurement is a new process. The ten lines of code
-have no history, no readings and no Japanese. With `--base`, the two trees run in turn, and the
-ratio compares the least processor times, which other work on the machine disturbs least.
+The data has all three communities for 468 days. The threads are the real ones of these days,
+followed by copies with new ids that are shifted by multiples of 468 days. They come in order of
+time, 234 a day at every size, so that only the size differs. Each measurement is a new process. The
+ten lines of code support no history, no readings and no Japanese. With `--base`, the two trees run
+in turn. The ratio compares the least processor times, because other work on the machine affects
+them least.
 
 Needs the shared data (SHIOMI_DATA, else ../shared/data next to the repository) and pyarrow.
 """
@@ -30,7 +31,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 SHARED = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
 SINCE, UNTIL = 1_565_136_000, 1_605_571_200  # 2019-08-07 to 2020-11-17, unix seconds
-READ_AT = 1_609_459_200  # of the counts, at the latest
+READ_AT = 1_609_459_200  # the latest time at which the counts were read
 QUERIES = (
     "rust", "open source", "machine learning", '"show hn"', "the", "postgres performance", "AI",
     "go lang", "kubernetes", "C++", "規制", "zzzzqqqq", "how to write a compiler", "1.0", "e",
@@ -98,7 +99,8 @@ def _thread(row: dict[str, Any], copy: int) -> dict[str, Any]:
 
 
 def make_plain(lines: Path | str, database: Path | str) -> None:
-    """The ten lines of code: a table, and FTS5 with its default tokenizer over the titles."""
+    """Make what ten lines of code give: a table, and FTS5 with its default tokenizer over the
+    titles."""
     connection = sqlite3.connect(database)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(
@@ -125,7 +127,7 @@ def make_plain(lines: Path | str, database: Path | str) -> None:
 
 
 def search_plain(connection: sqlite3.Connection, query: str) -> list[Any]:
-    """The best 20 rows with all words."""
+    """Return the best 20 rows that have all words."""
     words = " ".join(f'"{word}"' for word in query.replace('"', "").split())
     return connection.execute(
         "SELECT threads.* FROM fts JOIN threads ON threads.rowid = fts.rowid"
@@ -135,7 +137,7 @@ def search_plain(connection: sqlite3.Connection, query: str) -> list[Any]:
 
 
 def measure(kind: str, lines: Path, source: Path = ROOT / "src") -> dict[str, float]:
-    """Processor seconds of each step in a new process, with the package at `source`."""
+    """Measure the processor seconds of each step in a new process, with the package at `source`."""
     with tempfile.TemporaryDirectory(dir=lines.parent) as name:
         file = Path(name) / "archive.sqlite3"
         output = subprocess.run(

@@ -1,20 +1,20 @@
-"""Recall of canonical_url() on threads of one page, and its false merges.
+"""Measure the recall of canonical_url() on threads about one page, and its false merges.
 
     python benchmarks/digest/canonical_url.py [--sample FILE]
 
 Four figures, each on real threads (the folder named by SHIOMI_DATA, ../shared/data by default):
 
-1. joined: of the train pairs of the link benchmark (two communities, within 7 days, one page), how
-   many share a key; beside raw equality and a rule like Horizon's, which lowers the host and drops
-   the default port, the trailing slash, the fragment and common tracking parameters, but keeps
-   scheme and "www.".
-2. other labels: pairs that share a key, not the label of the benchmark, and the reverse, over all
-   threads; the label is another canonicaliser's opinion, so neither is an error by itself.
-3. false merges: 300 pairs drawn by a fixed hash from all within 7 days that share a key though
-   their addresses differ, judged one by one by reading both addresses and titles; the verdicts are
-   in data/canonical_url_checked.jsonl. `--sample FILE` writes the pairs of the sample without a
-   verdict. Two shares are printed: of the differing pairs that were read, and of all merged
-   pairs, most of which have one and the same address and cannot be wrong; the bar is on the latter.
+1. joined: how many train pairs of the link benchmark (two communities, within 7 days, one page)
+   share a key. For comparison: equal raw addresses, and a rule like Horizon's. That rule lowers the
+   case of the host and drops the default port, the trailing slash, the fragment and common tracking
+   parameters, but keeps scheme and "www.".
+2. other labels: pairs of all threads that share a key but not the label of the benchmark, and the
+   reverse. The label comes from another canonicaliser, so neither is necessarily an error.
+3. false merges: a fixed hash drew 300 pairs from all pairs within 7 days that share a key although
+   their addresses differ. Each was judged by reading both addresses and titles. The verdicts are in
+   data/canonical_url_checked.jsonl. `--sample FILE` writes the pairs of the sample that have no
+   verdict. Two shares are printed: of the differing pairs that were read, and of all merged pairs.
+   Most merged pairs have equal addresses and cannot be wrong. The bar applies to the second share.
 4. speed: microseconds per address.
 """
 
@@ -48,7 +48,7 @@ Row = dict[str, Any]
 
 
 def horizon_like(url: str) -> str:
-    """A key with scheme and www., following the published description of that rule."""
+    """Return a key with scheme and www., following the published description of Horizon's rule."""
     parts = urlsplit(url)
     tracking = re.compile(r"utm_|fbclid$|gclid$|ref$|source$")
     query = urlencode(sorted(kv for kv in parse_qsl(parts.query) if not tracking.match(kv[0])))

@@ -1,9 +1,9 @@
-"""How many tampered facts `shiomi digest check` contradicts, and its false alarms.
+"""Count how many altered facts `shiomi digest check` finds, and its false alarms.
 
     python benchmarks/digest/check_tampered.py [facts] [weeks]
 
-Ten weeks of r/LocalLLaMA and the two of the sample are written without a model and checked as they
-are. Then one fact at a time is changed, kinds in turn."""
+Digests of ten weeks of r/LocalLLaMA and of the sample's two weeks are written without a model and
+checked unchanged. Then one fact at a time is changed, of each kind in turn."""
 
 from __future__ import annotations
 

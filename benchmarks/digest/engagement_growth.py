@@ -1,9 +1,10 @@
-"""The share of its final points that a Hacker News story has at each age: GROWTH in engagement.py.
+"""Measure the share of its final points that a Hacker News story has at each age.
 
     python benchmarks/digest/engagement_growth.py        # needs the shared data
 
-Only stories whose creation is known are used, that were read until they were 18 hours old; a
-story on the front page is read every 20 to 30 minutes.
+The result is GROWTH in engagement.py. Only stories are used whose time of creation is known and
+that were read until they were 18 hours old. In the data, a story on the front page is read every 20
+to 30 minutes.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main() -> None:
     created = {
         int(uid[3:]): moment
         for uid, moment, source in zip(known["uid"], known["t"], known["src"], strict=True)
-        if source == "massanishi"  # the others' is the time of their first reading
+        if source == "massanishi"  # in other sources the creation is the time of the first reading
     }
     table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
     readings: dict[int, list[tuple[float, int]]] = defaultdict(list)
@@ -36,7 +37,7 @@ def main() -> None:
             readings[number].append(((moment - created[number]) / 3600, points))
     print("hours  in use  median  10 %   90 %  stories")
     for hours, used in zip(AGES, GROWTH, strict=True):
-        if hours > 12:  # most have left the front page, and those that come back are not typical
+        if hours > 12:  # most have left the front page, and stories that come back are not typical
             print(f"{hours:5.0f} {used:7.2f}  set by hand")
             continue
         shares = []

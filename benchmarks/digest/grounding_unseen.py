@@ -1,10 +1,10 @@
-"""Grounding on Japanese sentences, on 54 stories.
+"""Measure grounding on Japanese sentences about 54 stories.
 
     python benchmarks/digest/grounding_unseen.py [--list KIND]
 
-Stories 1 to 44 were used to improve grounding, those from 45 are held out. A crossed sentence is a
-clean one that is compared with the evidence of the next story. --list prints the sentences with
-the wrong verdict.
+Stories 1 to 44 were used to improve grounding; stories from 45 on are held out. A crossed sentence
+is a correct sentence that is compared with the evidence of the next story. --list prints the
+sentences with the wrong verdict.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Row:
 
 
 def rows() -> list[Row]:
-    """Judge every sentence, and every clean one against the next story."""
+    """Judge every sentence, and every correct one also against the next story."""
     written: list[dict[str, Any]] = [json.loads(line) for line in SENTENCES.open(encoding="utf-8")]
     ids = {one["story"]: one["id"] for one in written}
     threads = {t.id: t for t in localllama_threads() if t.id in ids.values()}
@@ -66,13 +66,13 @@ def _judged(one: dict[str, Any], kind: str, thread: Thread) -> Row:
 
 
 def cited_items(items: tuple[Item, ...], numbers: list[int]) -> tuple[Item, ...]:
-    """Return the items cited. The writer saw the comments of 60 to 700 characters only."""
+    """Return the items cited. The writer was shown only comments of 60 to 700 characters."""
     shown = [i for i in items if i.kind.value != "comment" or 60 <= len(i.text) <= 700]
     return tuple(shown[number - 1] for number in numbers if number <= len(shown)) or items[:2]
 
 
 def is_held_out(story: int) -> bool:
-    """Return whether a story was kept away while grounding was improved."""
+    """Return whether a story was not used to improve grounding."""
     return story > 44
 
 

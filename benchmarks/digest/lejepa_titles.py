@@ -1,13 +1,14 @@
-"""Train an encoder of titles with `shiomi.lejepa`, then fit it to tellings; encoders.py judges it.
+"""Train an encoder of titles with `shiomi.lejepa`, then fit it to tellings of one story.
 
     pip install -e '.[lejepa,minilm]' pyarrow
     python benchmarks/digest/lejepa_titles.py [--lejepa STEPS] [--out FILE]
 
-A transformer layer over 8,192 byte-pair subwords, so word order counts. Views of a sample: crops of
-two titles of one page, of a title and the words of its path, or of one title twice. Titles are of
-before 2020-06-24, without the weeks of the untouched labels. The fit is a contrast between two
-tellings and the other tellings of those days, as in tools/digest/train_linker.py. `--lejepa 0` fits
-alone. FILE.first.pt is the encoder before the fit.
+encoders.py evaluates it. The encoder is a transformer layer over 8,192 byte-pair subwords, so word
+order matters. The two views of a sample are crops of two titles of one page, of a title and the
+words of its path, or of one title twice. All titles are from before 2020-06-24; the weeks of the
+untouched labels are left out. The fit contrasts two tellings with the other tellings of the same
+days, as in tools/digest/train_linker.py. `--lejepa 0` skips the training with LeJEPA. FILE.first.pt
+is the encoder before the fit.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ Pieces = list[list[int]]
 
 
 class TitleTransformer(nn.Module):
-    """A layer of attention over subwords; the output is a weighted mean over places."""
+    """One attention layer over subwords; the output is a weighted mean over positions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class TitleTransformer(nn.Module):
         self.heat = nn.Parameter(torch.tensor(2.5))
 
     def forward(self, pieces: Tensor) -> Tensor:
-        """Return (N, WIDTH) of (N, L), 0 being padding."""
+        """Map subwords (N, L), padded with 0, to vectors (N, WIDTH)."""
         padding = pieces == 0
         padding[:, 0] = False
         own = self.pieces(pieces)
@@ -83,7 +84,7 @@ def padded(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 def crop(pieces: list[int], draw: random.Random) -> list[int]:
-    """A run of at least three fifths of the pieces, of which each is kept with probability .85."""
+    """Draw a run of at least three fifths of the pieces, then keep each with probability .85."""
     size = max(3, round(len(pieces) * draw.uniform(0.6, 1)))
     start = draw.randint(0, max(0, len(pieces) - size))
     return [one for one in pieces[start : start + size] if draw.random() < 0.85] or pieces
@@ -105,7 +106,7 @@ def pretrain(encoder: TitleTransformer, a: Pieces, b: Pieces, steps: int) -> Non
 
 
 def fit(encoder: TitleTransformer, a: Pieces, b: Pieces, story: np.ndarray, steps: int) -> None:
-    """Bring two tellings nearer than the others of the batch."""
+    """Train so that two tellings are closer than other tellings of the batch."""
     adam = torch.optim.AdamW(encoder.parameters(), lr=8e-4, weight_decay=1e-2)
     draw = np.random.default_rng(0)
     batches = (rows for _ in range(steps) for rows in batches_near_in_time(len(a), draw))

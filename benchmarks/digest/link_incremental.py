@@ -1,16 +1,15 @@
-"""The cost of linking per thread, and for new threads in an archive ten times as old.
+"""Measure the cost of linking per thread, and of new threads in an archive ten times as large.
 
     python benchmarks/digest/link_incremental.py             # 100,000 and 1,000,000 threads
     python benchmarks/digest/link_incremental.py 60000 --per-day 5000
     python benchmarks/digest/link_incremental.py --kept      # ties that the candidates miss
 
-With `--per-day` the threads come in random order, so many a day. `--kept` judges all pairs of three
-weeks of 2019 that have a word in common or a cosine of .15, and prints how many of the ties the
-index of rare words finds.
-The archives are the threads of threads.parquet, as often as needed, each copy moved back by the
-whole span of the data, so that all have the density of the real ones. The last 2,000 threads in
-time arrive after the others are linked, in portions of 100. Times are CPU times, so that other
-programs on the machine do not count.
+With `--per-day` so many threads come per day, in random order. `--kept` judges all pairs of three
+weeks of 2019 that have a word in common or a cosine of .15, and prints how many of these ties the
+index of rare words finds. The archives hold the threads of threads.parquet, copied as often as
+needed. Each copy is moved back by the whole period of the data, so that all copies have the density
+of the real data. The latest 2,000 threads arrive after the others are linked, in portions of 100.
+Times are CPU times, so that other programs on the machine do not count.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ WEEK = 7 * 86400
 
 
 def threads(count: int, per_day: int = 0) -> Iterator[Thread]:
-    """`count` threads, the newest first; with `per_day`, so many of each day, in random order."""
+    """Yield `count` threads, newest first; with `per_day`, so many per day in random order."""
     if per_day:
         found = list(threads(count))
         random.Random(0).shuffle(found)

@@ -1,16 +1,17 @@
-"""Story link detection by titles, compared with TF-IDF and MiniLM, on pairs known by their URL.
+"""Compare story link detection by titles with TF-IDF and MiniLM, on pairs known by their URL.
 
     pip install -e '.[minilm]' scikit-learn pyarrow
     python benchmarks/digest/linking.py  # the test window; --window dev for tuning
     python benchmarks/digest/linking.py --without minilm
     python benchmarks/digest/linking.py --labelled          # data/same_story.jsonl
 
-Queries are all Lobsters (r/programming) threads of the window; candidates all Hacker News link
-threads within 7 days; a pair is gold if both have one canonical URL, and URLs are hidden from all
-methods. Pairs of equal title and different URL are left out of AP. AP is over all pairs of all
-queries; recall@1 over queries with gold; hard are those whose best gold pair has a Jaccard of title
-words below .5; R@P95 is the recall at the deepest point with a precision of .95. In brackets 95 %
-intervals of a bootstrap over queries. For AP the 50 best candidates of each query are ranked.
+The queries are all Lobsters (r/programming) threads of the window. The candidates are all Hacker
+News link threads within 7 days. A pair is gold if both threads have the same canonical URL. No
+method sees the URLs. AP is computed over all pairs of all queries, from the 50 best candidates of
+each query, without pairs that have equal titles but different URLs. Recall@1 is over queries with a
+gold pair. A query is hard if its best gold pair has a Jaccard similarity of title words below .5.
+R@P95 is the largest recall at a precision of .95. Brackets hold 95 % intervals of a bootstrap over
+queries.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Task:
 
     queries: list[dict[str, Any]]
     candidates: list[dict[str, Any]]  # by time
-    first: Integers  # of the candidates within a week of each query
+    first: Integers  # first candidate within a week of each query
     last: Integers
     gold: list[set[int]]
     ignored: list[set[int]]  # same title, another URL
@@ -154,10 +155,11 @@ def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
 
 
 def shiomi(task: Task, rivals: float = 0.0) -> Ranking:
-    """Our linker, the candidates its own: those it does not look at stay below the others.
+    """Rank with Shiomi's linker and its own candidates; other candidates rank last.
 
-    With `rivals`, that share of the log odds of the best other pair of either thread is taken off.
-    The product does not do so, because a thread that arrives later would change the tie of a pair.
+    With `rivals`, that share of the log odds of the best other pair of either thread is subtracted.
+    The product does not do this, because a thread that arrives later would change the tie of a
+    pair.
     """
     count = len(task.candidates)
     created = np.array([row["t"] for row in (*task.candidates, *task.queries)])
@@ -206,7 +208,8 @@ class Outcome:
     kept: float  # share of gold pairs that were ranked at all
 
     def figures(self, task: Task, weight: Floats) -> tuple[float, float, float, float]:
-        """AP, recall@1, of hard ones, R@P95; each query counts `weight` times."""
+        """Return AP, recall@1, recall@1 of hard queries, R@P95; each query counts `weight`
+        times."""
         each = weight[self.query]
         hits = np.cumsum(each * self.gold)
         precision = hits / np.maximum(np.cumsum(each), 1e-9)
@@ -262,7 +265,7 @@ def row(task: Task, outcome: Outcome) -> str:
 
 
 def labelled() -> None:
-    """Print the merges in the untouched half of the labelled pairs, next to other judges."""
+    """Print the merges in the untouched half of the labelled pairs, also for other judges."""
     path = Path(__file__).parent / "data/same_story.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == "test"]
@@ -300,7 +303,7 @@ def labelled() -> None:
 def judged_pairs(
     linker: Linker, a: list[Thread], b: list[Thread]
 ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-    """The probabilities of one story, which pairs are merged, and which are tied."""
+    """Return the probabilities of one story, which pairs are merged, and which are tied."""
     chances, release = linker.judge(a, b)
     kinds = [
         kind_of(x.title, y.title, float(score), release=bool(is_release))
@@ -379,7 +382,7 @@ def labelled_row(
 
 
 def print_reliability(rows: list[dict[str, Any]], chances: Floats) -> None:
-    """How many of the pairs with each printed probability are one story."""
+    """Print for each range of probability how many of its pairs are one story."""
     same = np.array([row["label"] == "same" for row in rows])
     print("probability   pairs   one story")
     for low, high in itertools.pairwise((0, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 1.01)):

@@ -1,4 +1,4 @@
-"""r/LocalLLaMA threads with posts and comments as an archive in memory, and digests of its weeks.
+"""Load r/LocalLLaMA threads with texts into an archive in memory, and write weekly digests.
 
     python benchmarks/digest/localllama_weeks.py 2025-07-20 2025-07-27
 
@@ -31,7 +31,7 @@ from shiomi.digest.writing import ModelWriter
 __all__ = ["archive_of_localllama", "digest_of", "localllama_threads"]
 
 DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" / "data")) / "digest"
-SETTLED = 3 * 86_400  # seconds after which the stored counts are taken to have been read
+SETTLED = 3 * 86_400  # assumed seconds from creation to the reading of the counts
 
 
 def localllama_threads() -> Iterator[Thread]:

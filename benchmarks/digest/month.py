@@ -1,9 +1,9 @@
-"""Four weeks of `shiomi run` in a twin of the communities as they are in 2026, killed forty times.
+"""Run `shiomi run` for four weeks of a simulated 2026, and kill it forty times.
 
     python benchmarks/digest/month.py [--days 28] [--kills 40]
 
-Next to it the same weeks undisturbed. Traffic is to loopback only. Prints what
-docs/digest/results.md shows; ends with 1 if a bar is missed.
+The communities are simulated, and the same weeks are also run without kills. Traffic goes only to
+loopback. Prints the figures of docs/digest/results.md; the exit status is 1 if a bar is missed.
 """
 
 from __future__ import annotations

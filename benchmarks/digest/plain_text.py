@@ -1,8 +1,8 @@
-"""HTML to plain text: ours and the standard library's html.parser, ordinary and hostile input.
+"""Compare our HTML to plain text with the standard html.parser, on ordinary and hostile input.
 
     python benchmarks/digest/plain_text.py
 
-Prints seconds and ratios. The hostile input is "<a " again and again: a tag that never ends.
+Prints seconds and ratios. The hostile input repeats "<a ", a tag that never ends.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def html_parser(markup: str) -> str:
 
 
 def seconds(read: Callable[[str], str], markup: str) -> float:
-    """The best of three."""
+    """Return the best time of three."""
     taken = []
     for _ in range(3):
         started = time.perf_counter()

@@ -1,10 +1,10 @@
-"""Text posts of r/LocalLLaMA that name a page: the pairs that this ties, to be read.
+"""Print the pairs that are tied because a text post of r/LocalLLaMA names a page, for reading.
 
     python benchmarks/digest/post_links.py
 
 "one story": the post is a link in disguise (linking/post.py), and another thread is about its page.
-"named": the post names the page of another thread within 14 days; the product makes no tie of it.
-The number is the number of pages that the post names.
+"named": the post names the page of another thread within 14 days; the product makes no tie in this
+case. The printed number is how many pages the post names.
 """
 
 from __future__ import annotations

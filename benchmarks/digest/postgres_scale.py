@@ -3,10 +3,10 @@
     python benchmarks/digest/postgres_scale.py FILE    # an SQLite archive, e.g. of archive_scale.py
     python benchmarks/digest/postgres_scale.py FILE --folder /dev/shm   # without waiting for disks
 
-Starts a server of its own with fsync and 512 MB of shared buffers, copies FILE into it, and asks
-the site over each engine for the searches of archive_scale.py and for 200 stories, in turn. The
-import takes the first 10,000 threads of FILE, without their earlier titles, into empty
-archives, and again with new counts (`--import-only`: only this).
+It starts its own server with fsync and 512 MB of shared buffers, and copies FILE into it. Then it
+requests the searches of archive_scale.py and 200 stories from the site, with the engines in turn.
+The import step loads the first 10,000 threads of FILE, without their earlier titles, into empty
+archives, and then again with new counts. `--import-only` runs only the import.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ STORIES = 200
 
 
 def processor_seconds(server: PostgresServer) -> float:
-    """Processor time of this process and of the server, with its ended processes."""
+    """Return the processor time of this process and of the server, including its ended
+    processes."""
     main = (server.folder / "data" / "postmaster.pid").read_text().split()[0]
     total = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):

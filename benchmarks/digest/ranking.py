@@ -1,10 +1,10 @@
-"""Ranking by rarity given community and age, compared with raw points, ranks and z-scores.
+"""Compare ranking by rarity (given community and age) with raw points, ranks and z-scores.
 
     python -m benchmarks.digest.ranking            # about a minute; needs the shared data
 
-Prints (a) how far the communities' distributions are apart, (b) how well a reading at 1 to 12
-hours tells the settled standing, (c) where the topics of 52 weeks come from, how many stories the
-weeks repeat, and how many of the topics are of one subject.
+Prints (a) how far apart the communities' distributions are; (b) how well a reading at 1 to 12 hours
+predicts the final standing; (c) for 52 weeks, from which communities the topics come, how many
+stories are repeated, and how many topics share a subject.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ def comparability(memory: Memory, weeks: Sequence[Week]) -> None:
 
 
 def created_times() -> dict[int, float]:
-    """Of the front page's stories, in hours: ids rise with time, so no story is younger than the
-    first reading of any later id; the true creation lies a few minutes before that."""
+    """Estimate when the front page's stories were created, in hours. Ids rise with time, so each
+    story was created before the first reading of any later id, in truth a few minutes before."""
     table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
     first: dict[int, int] = {}
     for moment, number in zip(table["t"].to_pylist(), table["id"].to_pylist(), strict=True):
@@ -119,7 +119,8 @@ def front_page() -> list[Thread]:
 
 
 def ages() -> None:
-    """(b) Threads of one afternoon, each read at a different age, against their final counts."""
+    """(b) Compare threads of one afternoon, each read at a different age, with their final
+    counts."""
     threads = [t for t in front_page() if t.readings[-1].time - t.created > 14 * 3600]
     half = len(threads) // 2
     engagement = Engagement(threads[:half], as_of=AS_OF)
@@ -153,7 +154,7 @@ def points_at(engagement: Engagement, row: tuple[Thread, Reading]) -> tuple[floa
 
 
 def choices(memory: Memory, canon: dict[str, str], weeks: Sequence[Week]) -> None:
-    """(c) Who gets the places."""
+    """(c) Print which communities' stories become topics."""
     pickers: dict[str, Callable[[list[Story], Window], list[Story]]] = {
         "raw points": lambda found, _: best(found, points),
         "Hacker News only": lambda found, _: best(
@@ -195,7 +196,7 @@ def best(found: list[Story], score: Score) -> list[Story]:
 
 
 def again(story: Story, old: Story, canon: dict[str, str]) -> bool:
-    """The same address, thread or title as a topic of the week before."""
+    """Whether a story has the address, a thread or the title of a topic of the week before."""
 
     def keys(s: Story) -> set[str]:
         return {key for t in s.threads for key in (t.uid, canon.get(t.uid, t.uid), t.title)}
@@ -204,7 +205,7 @@ def again(story: Story, old: Story, canon: dict[str, str]) -> bool:
 
 
 def subjects(chosen: Sequence[Story]) -> int:
-    """How many subjects there are: stories with two or more naming words in common are one."""
+    """Count the subjects; stories with two or more naming words in common are one subject."""
     seen: list[set[str]] = []
     for story in chosen:
         own = {p.key for t in story.threads for p in phrases(t.title, 1)}

@@ -1,7 +1,8 @@
-"""The real threads of the shared data as an archive in memory, for the ranking benchmarks.
+"""Load the real threads of the shared data into memory, for the ranking benchmarks.
 
-Stories are the threads of one canonical URL (the data's own column), so that ranking and trends
-are measured apart from the linker. Set SHIOMI_DATA where the data is not at ../shared/data.
+A story is the set of threads with one canonical URL (a column of the data), so that ranking and
+trends are measured independently of the linker. Set SHIOMI_DATA if the data is not in
+../shared/data.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Memory:
     def threads(
         self, since: int, until: int, *, as_of: int | None = None, community: str | None = None
     ) -> Iterator[Thread]:
-        """Threads created in [since, until); `as_of` has to lie after every reading."""
+        """Return threads created in [since, until); `as_of` must be after every reading."""
         if as_of is not None and as_of < READ:
             raise ValueError(f"as_of is {as_of}; these counts are known only from {READ} on")
         for thread in self.all[bisect_left(self.created, since) : bisect_left(self.created, until)]:

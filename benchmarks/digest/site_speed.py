@@ -1,20 +1,23 @@
-"""How fast the site answers: searches and stories of a large archive, and one digest's page.
+"""Measure how fast the site answers: searches and stories of a large archive, and one page.
 
     python benchmarks/digest/site_speed.py build FOLDER            # 1,000,000 threads, once
     python benchmarks/digest/site_speed.py search FOLDER [--datasette venv/bin/datasette]
     python benchmarks/digest/site_speed.py page demo/shiomi.toml   # of `shiomi demo`
 
-`build` takes the threads of archive_scale.py, and gives every tenth a comment (five titles) and
-every fourth a link to the next. Beside the archive it writes what one would write in ten lines: a
-table and FTS5 with its own tokenizer, in which words must be whole and Japanese needs spaces.
+`build` takes the threads of archive_scale.py. It gives every tenth thread a comment (five titles),
+and every fourth thread a link to the next. Next to the archive it writes what ten lines of code
+would write: a table, and FTS5 with its default tokenizer, which finds only whole words and needs
+spaces in Japanese.
 
-`search` asks one worker over HTTP, without the gate, one request at a time: wall time, and
-processor time of the server. Beside it: plain FTS5 in this process, which only returns rows, and
-Datasette with its default settings over the table, but for the time limit of a query.
+`search` sends requests to one worker over HTTP, one at a time, without the gate. It measures wall
+time and the processor time of the server. For comparison it also measures plain FTS5 in this
+process, which only returns rows, and Datasette on the same table with its default settings except
+the time limit of a query.
 
-`page` compares with a Starlette `FileResponse` of the same bytes: processor microseconds for one
-request in one process, and `wrk` against a server each. Budgets of the gate are raised, so that
-one client may ask without end; all else is the default.
+`page` compares the page with a Starlette `FileResponse` of the same bytes. It measures the
+processor microseconds of one request in one process, and runs `wrk` against a server for each. The
+gate's budgets are raised, so that one client may send any number of requests; all other settings
+are defaults.
 """
 
 from __future__ import annotations
@@ -300,7 +303,7 @@ async def page(config: Path, last: str = "2020-12-13") -> None:
 
 
 async def _cookie(app: Any, path: str) -> bytes:
-    """The cookie of the gate, as a browser without JavaScript gets it."""
+    """Return the cookie of the gate, obtained in the way of a browser without JavaScript."""
     _, got, _ = await ask(app, path, FIREFOX)
     seconds, _, target = dict(got)[b"refresh"].decode().partition("; url=")
     tried = dict(got)[b"set-cookie"].partition(b";")[0]
@@ -312,7 +315,7 @@ async def _cookie(app: Any, path: str) -> bytes:
 
 async def _micros(app: Callable[..., Awaitable[None]], path: str, headers: Headers,
                   expected: int, count: int = 300) -> float:  # fmt: skip
-    """The least processor microseconds of a request, of five runs."""
+    """Return the least processor microseconds per request of five runs."""
     values = []
     for _ in range(5):
         begun = time.process_time()

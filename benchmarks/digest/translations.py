@@ -1,11 +1,11 @@
-"""Which translations of a 1.5B model are kept, and how many of them are right.
+"""Count which translations of a 1.5B model are kept, and how many of them are right.
 
     python benchmarks/digest/translations.py
 
-Titles and plain sentences of r/LocalLLaMA topics, translated by Qwen2.5-Coder-1.5B Q4 on llama.cpp
-with the prompt of the product, and translated back. One language model judged each by reading,
-strictly: a lost or turned relation is wrong. The limits were chosen on the weeks to 2025-07-20 and
-2025-07-27; the other weeks are held out.
+Qwen2.5-Coder-1.5B Q4 on llama.cpp translated titles and plain sentences of r/LocalLLaMA topics with
+the product's prompt, and translated them back. One language model read and judged each translation
+strictly: a lost or reversed relation is wrong. The limits were chosen on the weeks that end on
+2025-07-20 and 2025-07-27; the other weeks are held out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Trends and watched subjects of known weeks, as a table for a person to read.
+"""Print the trends and watched subjects of known weeks, as a table to be read by a person.
 
 python -m benchmarks.digest.trends_of_weeks [YYYY-MM-DD ...]     # needs the shared data
 """

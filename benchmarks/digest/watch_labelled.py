@@ -1,12 +1,12 @@
-"""The shipped subject AI規制, and MiniLM in its place, on threads of 2025-26 labelled twice.
+"""Measure the shipped subject AI規制, or MiniLM instead, on threads of 2025-26 labelled twice.
 
     python benchmarks/digest/watch_labelled.py [--list] [--minilm]
 
-402 threads, labelled independently by two language models. Odd lines were used to choose words and
-thresholds, even ones are the figure. A thread on which the readers differ or are unsure is left
-out. Nine rows are blank, because their titles may not be copied. --list prints the mistakes of the
-odd lines. --minilm adds the likeness of titles to a description, to phrases, and to the titles on
-the odd lines that are on the subject, alone and next to the words.
+Two language models labelled 402 threads independently. The odd lines were used to choose words and
+thresholds; the figures come from the even lines. A thread is left out if the readers differ or are
+unsure. Nine rows are blank, because their titles may not be copied. --list prints the mistakes on
+the odd lines. --minilm also measures the similarity of titles to a description, to phrases, and to
+the titles about the subject on the odd lines, alone and together with the words.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def f1(found: Bools, gold: Bools) -> float:
 
 
 def by_meaning(titles: list[str], words: Bools, gold: Bools, even: Bools, description: str) -> None:
-    """Print figures of likeness, each with the threshold that is best on the odd lines."""
+    """Print figures for similarity, each with the threshold that is best on the odd lines."""
     from shiomi.digest.linking.meaning import SentenceEncoder
 
     encoder = SentenceEncoder()

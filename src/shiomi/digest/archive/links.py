@@ -90,7 +90,7 @@ class LinkStore:
         return [LinkedThread(*row) for row in rows]
 
     def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
-        """Return the posts' own texts by key, only those of at most 2,000 characters."""
+        """Return by key the posts' own texts that have at most 2,000 characters."""
         found: dict[int, str] = {}
         with self._database.explaining():
             rows = self._database.execute(
@@ -217,7 +217,7 @@ class LinkStore:
             )
 
     def created_by(self, keys: Iterable[int], as_of: int | None) -> list[int]:
-        """Return those of these threads that are known and were created by `as_of`."""
+        """Keep the threads that are known and were created by `as_of`."""
         with self._database.explaining():
             rows = self._database.execute(
                 f"SELECT n FROM {self._database.wanted} CROSS JOIN thread"

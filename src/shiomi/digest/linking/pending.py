@@ -184,7 +184,7 @@ def _by_page(
 
 
 def _by_crosspost(store: LinkStore, pending: Sequence[PendingThread]) -> Iterable[LinkRow]:
-    """Yield the ties of each thread to its origin and to the linked crossposts of it."""
+    """Yield the ties of each thread to its origin and to its linked crossposts."""
     for one in pending:
         for other in store.crossposts(one.n, one.crosspost_of, one.uid):
             yield _link(one.n, other, LinkKind.CROSSPOST, 1.0)

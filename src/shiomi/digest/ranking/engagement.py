@@ -2,10 +2,10 @@
 
 100 points are usual on Hacker News, but on Lobsters only the best thread of a month gets them. 100
 points after two hours mean more than 100 points after five days. So a count is replaced by its
-*survival* S: the share of the community's threads that had as many or more at the same age. The
-threads for comparison are those of the last weeks in the archive. The strength is log10(1/S): 1 for
-a thread in the top 10 %, 2 for the top 1 %. The S of a young reading is first shrunk towards the
-median, because it predicts less. An unknown count is left out; it never counts as 0.
+*survival* S: the share of the community's threads that had as many or more at the same age. Threads
+are compared with the last weeks in the archive. The strength is log10(1/S): 1 for a thread in the
+top 10 %, 2 for the top 1 %. The S of a young reading is first shrunk towards the median, because it
+predicts less. An unknown count is left out; it never counts as 0.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ __all__ = [
     "watch_subject",
 ]
 
-FEWEST = 3  # with fewer threads than this there is no alert
+FEWEST = 3  # an alert needs at least this many threads
 CHANCE = 0.05  # an alert needs a number of threads this improbable in a usual week
 MENTIONS = 2  # comments that must name the subject if the title and text do not
 
@@ -182,8 +182,7 @@ def _order(standing: Standing) -> tuple[bool, float]:
 def _by_community(
     window: Window, on_subject: Sequence[Sequence[Thread]], standings: dict[str, Standing]
 ) -> tuple[tuple[CommunityStrength, ...], int, list[float]]:
-    """Return each community's week, the comparable threads of this week, and those of earlier
-    weeks.
+    """Return each community's week, and the comparable threads of this week and of earlier weeks.
 
     A community's earlier weeks are counted from the first week with one of its threads. If that is
     later than the window's first week, its mean number of threads replaces the missing weeks.

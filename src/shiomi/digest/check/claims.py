@@ -1,7 +1,7 @@
-"""Read the claims of a digest: each number of points or comments, and its thread.
+"""Read the claims of a digest: each number of points or comments, and the thread it belongs to.
 
-Reads Markdown in the format of the series and in the shapes its older weeks had: headings with or
-without numbers, labels like **スコア**, addresses written out, items as bold lines.
+The input is Markdown in the format of the series. The formats of its older weeks are read too:
+headings with or without numbers, labels like **スコア**, bare addresses, and items as bold lines.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ class Claim:
     text: str  # as written: "1,900以上の支持"
     unit: Unit
     amount: Amount
-    about: tuple[str, ...]  # uids; any of several; empty if unknown
-    community: str | None  # the community the sentence names if `about` is empty
+    about: tuple[str, ...]  # uids; the number may be of any of them; empty if unknown
+    community: str | None  # set if `about` is empty: the community that the sentence names
     title: str | None  # a title quoted in the sentence
-    read: str | None  # the time of reading it states: "2025-11-16 09:00", "2025-11-16"
-    clock: str | None  # the clock of that time, where it is named: "JST", "UTC"
-    or_earlier: bool = False  # that time is only the latest possible
-    total: bool = False  # a sum over several threads
+    read: str | None  # the time of reading that it states: "2025-11-16 09:00", "2025-11-16"
+    clock: str | None  # the time zone of `read`, if the text names one: "JST", "UTC"
+    or_earlier: bool = False  # `read` is only the latest possible time
+    total: bool = False  # the number is a sum over several threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,13 @@ class Written:
 
     date: date | None
     claims: tuple[Claim, ...]
-    uids: tuple[str, ...]  # every thread it links, in order
-    skipped: tuple[int, ...] = ()  # numbers of lines that are too long for sentences, from 1
+    uids: tuple[str, ...]  # every thread that the text links, in order
+    skipped: tuple[int, ...] = ()  # line numbers, from 1, of lines too long to be read
 
 
-_MOST_THREADS = 100  # of one item
+_MOST_THREADS = 100  # threads read from one item
 _LONGEST_LINE = 100_000  # characters; longer than any real sentence
-# Below, repetitions have an upper bound, so that a search takes linear time on any text.
+# The patterns below bound each repetition, so that a search takes linear time on any text.
 
 _THREAD = re.compile(
     r"""(?xi)https?://(?:
@@ -108,7 +108,8 @@ _COMMUNITY = re.compile(
 
 
 def read_claims(text: str) -> Written:
-    """Every claim of a digest's Markdown text. Never raises: unknown text is skipped."""
+    """Return every claim of a digest's Markdown text. Never raises: text in another form is
+    skipped."""
     lines = text.splitlines()
     claims: list[Claim] = []
     uids: dict[str, None] = {}
@@ -133,7 +134,7 @@ def _written_date(lines: list[str]) -> date | None:
 
 
 def _items(lines: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """(index of the first line, lines) of every block under one heading."""
+    """Yield (index of the first line, lines) of each heading with the text under it."""
     start = 0
     for index, line in enumerate(lines):
         if index > start and (_HEADING.match(line) or _BOLD_ITEM.match(line)):
@@ -165,7 +166,7 @@ class _Heading:
 
     @property
     def counted(self) -> tuple[str, ...]:
-        """The threads of communities that show counts."""
+        """Return the threads whose community shows counts."""
         return tuple(uid for uid in self.uids[:_MOST_THREADS] if not uid.startswith("arxiv:"))
 
     @classmethod
@@ -176,7 +177,7 @@ class _Heading:
         return cls(tuple(linked("\n".join(lines))), tuple(linked(lines[0])) if lines else ())
 
     def claims(self, number: int, line: str) -> Iterator[Claim]:
-        """The claims of one line, sentence by sentence."""
+        """Yield the claims of one line, sentence by sentence."""
         if len(line) > _LONGEST_LINE:
             return
         line = _QUOTE_SOURCE.sub(_blank, line)
@@ -198,17 +199,18 @@ class _Heading:
 
 
 class _Sentence:
-    """One sentence of a line. Positions count from the start of the line."""
+    """One sentence of a line. Positions are counted from the start of the line, not of the
+    sentence."""
 
     def __init__(
         self, item: _Heading, threads: list[re.Match[str]], text: str, masked: str, begin: int
     ) -> None:
         self._item = item
         self._text = text  # the line without addresses
-        self._masked = masked  # the same without quotations, up to the sentence's end
+        self._masked = masked  # the line without addresses and quotations, up to the sentence's end
         self._begin = begin
         self._threads = threads
-        # Each is found once, so the time is linear in the length of the sentence.
+        # Each pattern searches the sentence once, so the time is linear in its length.
         self._communities = list(_COMMUNITY.finditer(masked, begin))
         self._quotes = list(_QUOTED.finditer(text, begin, len(masked)))
         self._totals = list(_TOTAL.finditer(masked, begin))
@@ -248,8 +250,10 @@ class _Sentence:
             )
 
     def _about(self, position: int) -> tuple[tuple[str, ...], str | None]:
-        """Return the threads that a number at `position` belongs to, and the community named
-        instead."""
+        """Return the threads that a number at `position` may belong to, and a community.
+
+        The community is set if the sentence names one instead of a thread.
+        """
         linked = _last_before(self._threads, position)
         if linked is None and len(self._threads) == 1:
             linked = self._threads[0]

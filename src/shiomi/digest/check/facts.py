@@ -1,9 +1,9 @@
-"""Facts of a digest besides counts: quotations, and what the archive's own digest states.
+"""Check the facts of a digest other than counts: its quotations, and what the archive's digest has.
 
 A quotation is compared with the passages of the thread that is linked next to it. If the archive
-holds the digest of that week, each topic, trend and subject is compared with it: links, times,
-percentages, numbers, communities and quotations, in their order. An omission is accepted; a
-different fact is reported.
+holds the digest of that week, each topic, trend and subject is compared with the archived one. The
+comparison covers links, times, percentages, numbers, communities and quotations, in their order. A
+missing fact is accepted; a different one is reported.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shiomi.digest.untrusted import clean
 __all__ = ["Difference", "differing", "misquoted"]
 
 LONGEST = 20_000  # characters of a line that are read
-SHARED = 0.5  # share of equal headings from which a file counts as a copy of the archive's digest
+SHARED = 0.5  # least share of equal headings for a copy of the archive's digest
 
 _HEADING = re.compile(r"^(#{1,3}) (.*)$")
 _LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")
@@ -28,7 +28,7 @@ _QUOTE = (
     r"(?:「(?P<quote>(?:[^「」]|「[^「」]{0,300}」){4,2000})」"
     r"|“(?P<english>(?:[^“”]|“[^“”]{0,300}”){4,2000})”)"
 )
-# Wording of the language files: the kind of story, of page and of quotation, explained tags.
+# Phrases of the language files that state a kind of story, page or quotation, or explain a tag.
 _WORDED = "|".join(
     (
         r"[^。「」（）]{2,24}(?=（[^（）]{1,60}）の話題です|の話題です)",
@@ -64,12 +64,12 @@ class Difference:
     """A fact that differs from the archive."""
 
     line: int  # from 1
-    text: str  # as the file states it
+    text: str  # the wording of the file
     why: str
 
 
 def misquoted(text: str, threads: Mapping[str, Thread]) -> Iterator[Difference]:
-    """Yield quotations whose page is known and does not have the words."""
+    """Yield the quotations whose page is in the archive but does not contain the words."""
     pages: dict[str, list[str]] = {}
     for thread in threads.values():
         for passage in thread.passages:
@@ -86,7 +86,7 @@ def misquoted(text: str, threads: Mapping[str, Thread]) -> Iterator[Difference]:
 def differing(text: str, own: str) -> Iterator[Difference]:
     """Yield the facts of `text` that differ from `own`, the archive's digest of the same week.
 
-    Nothing is yielded for a digest that shares less than half of its headings with it.
+    Yields nothing if less than half of the headings of `text` are in `own`.
     """
     theirs, ours = list(_blocks(text)), list(_blocks(own))
     places = [_place(block, ours) for block in theirs]
@@ -115,7 +115,7 @@ def _compared(number: int, line: str, own: str) -> Iterator[Difference]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    lines: tuple[tuple[int, str], ...]  # (number, text), the heading first
+    lines: tuple[tuple[int, str], ...]  # (line number, text); the heading comes first
 
 
 def _blocks(text: str) -> Iterator[_Block]:
@@ -133,7 +133,8 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 
 def _place(block: _Block, ours: list[_Block]) -> int | None:
-    """Return the block with the same heading, else the one with the same title or link."""
+    """Return the index in `ours` of the block with the same heading, else with the same title or
+    link."""
     heading = block.lines[0][1]
     for same in (lambda other: other == heading, lambda other: _alike(other, heading)):
         for place, other in enumerate(ours):
@@ -143,7 +144,7 @@ def _place(block: _Block, ours: list[_Block]) -> int | None:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two headings have one title or one link."""
+    """Return whether two headings have the same title or the same link."""
     first, second = re.search(_LINK, one), re.search(_LINK, other)
     if bool(first) != bool(second):
         return False
@@ -173,6 +174,6 @@ def _page(link: str) -> str:
 
 
 def _squeezed(text: str) -> str:
-    """Return only letters and digits, because blanks and unprintable characters differ between
-    formats."""
+    """Return only the letters and digits, because formats differ in blanks and unprintable
+    characters."""
     return "".join(c for c in clean(text) if c.isalnum() and c.isprintable())

@@ -1,8 +1,8 @@
-"""One claim against the readings of one thread. Pure.
+"""Compare one claim with the readings of one thread. Pure.
 
 Counts grow. So a number is wrong if the thread clearly had more before the digest can have been
-written, or clearly less after it. A number below a reading made later is possible: it may have
-been read earlier. A thread without a reading is never called wrong.
+written, or clearly less afterwards. A number below a later reading is possible, because it may have
+been read before that reading. A number is never called wrong if its thread has no reading.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["Checked", "ReadingTime", "Verdict", "counts_read", "judge"]
 class Verdict(StrEnum):
     """The archive's verdict on a number."""
 
-    CONFIRMED = "confirmed"  # a reading shows it, or readings before and after enclose it
-    POSSIBLE = "possible"  # readings neither show nor exclude it
+    CONFIRMED = "confirmed"  # a reading shows the number, or it is between two readings
+    POSSIBLE = "possible"  # the readings neither show nor exclude the number
     CONTRADICTED = "contradicted"
-    UNKNOWN = "unknown"  # no thread, or no reading of it
+    UNKNOWN = "unknown"  # the archive does not have the thread, or has no reading of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +33,21 @@ class Checked:
     claim: Claim
     verdict: Verdict
     why: str
-    uid: str | None = None  # the thread it was held against
+    uid: str | None = None  # the thread whose readings it was compared with
     belongs_to: tuple[str, ...] = ()  # other threads with this number
 
 
 @dataclass(frozen=True, slots=True)
 class ReadingTime:
-    """When a number can have been read: unix seconds, both included."""
+    """The period in which a number can have been read, in Unix seconds; both ends are included."""
 
     start: float
     end: float
-    stated: bool  # the digest states it
+    stated: bool  # whether the digest states the time
 
 
 def judge(claim: Claim, uid: str, thread: Thread | None, window: ReadingTime) -> Checked:
-    """One claim against one thread's readings."""
+    """Return the verdict on a claim about the thread `uid`, by the readings of that thread."""
 
     def verdict(verdict: Verdict, why: str) -> Checked:
         return Checked(claim, verdict, why, uid)
@@ -85,7 +85,8 @@ def judge(claim: Claim, uid: str, thread: Thread | None, window: ReadingTime) ->
 
 
 def counts_read(thread: Thread | None, unit: Unit) -> list[tuple[int, int, bool]]:
-    """(time, count, exact) of the readings that show this count."""
+    """Return (time, count, whether the time is exact) of each reading that has a count of this
+    unit."""
     found = []
     for reading in thread.readings if thread else ():
         count = reading.points if unit is Unit.POINTS else reading.comments
@@ -99,8 +100,10 @@ def _count(value: tuple[int, int, bool]) -> int:
 
 
 def _fall(uid: str) -> float:
-    """How far a count may fall: votes are withdrawn, comments are removed, and Reddit adds
-    noise."""
+    """Return the share by which a count may fall.
+
+    Votes are withdrawn, comments are removed, and Reddit adds noise.
+    """
     return 0.1 if uid.startswith("reddit/") else 0.03
 
 

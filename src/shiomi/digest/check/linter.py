@@ -1,4 +1,4 @@
-"""The linter: which numbers of a written digest the archive contradicts."""
+"""The linter: find the numbers of a written digest that the archive contradicts."""
 
 from __future__ import annotations
 
@@ -17,41 +17,42 @@ from shiomi.digest.thread import Thread
 
 __all__ = ["CheckReport", "check_digest"]
 
-_SLACK = timedelta(days=1)  # a digest may be written a day around its date
-_NEAR = timedelta(days=14)  # age up to which other threads may own a number
-_CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; other clocks only if the digest uses them
+_SLACK = timedelta(days=1)  # a digest may be written up to a day before or after its date
+_NEAR = timedelta(days=14)  # oldest age of other threads that a number may belong to
+_CLOCKS = {"UTC": 0, "GMT": 0, "JST": 9}  # hours; other time zones only if the digest uses them
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """All claims of one digest, in its order."""
+    """All claims of one digest with their verdicts, in the order of the text."""
 
     date: date | None
     threads: int  # linked by the digest
-    known: int  # of those, in the archive
+    known: int  # how many of the linked threads are in the archive
     checked: tuple[Checked, ...]
     notes: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()  # facts besides counts
 
     @property
     def wrong(self) -> bool:
-        """Whether the archive contradicts anything."""
+        """Return whether the archive contradicts any fact."""
         return bool(self.contradicted or self.differences)
 
     @property
     def contradicted(self) -> tuple[Checked, ...]:
-        """The claims that are wrong."""
+        """Return the claims that the archive contradicts."""
         return tuple(one for one in self.checked if one.verdict is Verdict.CONTRADICTED)
 
     def counts(self) -> dict[str, int]:
-        """How many claims have which verdict."""
+        """Return the number of claims for each verdict."""
         return {
             verdict.value: sum(one.verdict is verdict for one in self.checked)
             for verdict in Verdict
         }
 
     def text(self, *, every: bool = False) -> str:
-        """The report for a person: what is contradicted, or `every` claim, by line."""
+        """Return the report for a person: the contradicted claims, or `every` claim, ordered by
+        line."""
         shown = self.checked if every else self.contradicted
         lines = [
             f"line {one.claim.line}: {one.verdict}: {one.claim.text!r}: {one.why}" for one in shown
@@ -84,9 +85,10 @@ def check_digest(
 ) -> CheckReport:
     """Compare every number of points or comments in a digest's Markdown with the archive.
 
-    `on` is the digest's date where its heading does not say it; `zone` is the time zone of its days
-    and times of reading. `own` is the archive's digest of the same week as Markdown; every
-    other fact is compared with it. Quotations are compared with the archive's passages.
+    `on` is the digest's date, needed if its heading does not state it. `zone` is the time zone of
+    its days and times of reading. `own` is the archive's digest of the same week as Markdown: the
+    facts other than counts are compared with it. Quotations are compared with the archive's
+    passages.
     """
     written = read_claims(text)
     check = _Check(written, archive, written.date or on, ZoneInfo(zone))
@@ -163,7 +165,7 @@ class _Check:
             return Checked(claim, Verdict.UNKNOWN, f"{named} is not linked")
         window = self._window(claim)
         judged = [judge(claim, uid, self._thread(uid), window) for uid in about]
-        # A claim about any of several threads is wrong only if it is wrong for each.
+        # If a claim may be about several threads, it is wrong only if it is wrong for each of them.
         order = [Verdict.CONFIRMED, Verdict.POSSIBLE, Verdict.UNKNOWN, Verdict.CONTRADICTED]
         return min(judged, key=lambda one: order.index(one.verdict))
 
@@ -171,7 +173,8 @@ class _Check:
         return self._threads.get(uid)
 
     def _titled(self, claim: Claim) -> tuple[str, ...]:
-        """Return the only thread with the title quoted next to the number, if there is one."""
+        """Return the thread whose title is quoted next to the number; () unless exactly one has
+        it."""
         if not claim.title or claim.community is None or claim.community == "reddit":
             return ()
         key = claim.title, claim.community
@@ -186,7 +189,7 @@ class _Check:
         return self._by_title[key]
 
     def _reconsider(self, one: Checked, ledger: Ledger) -> Checked:
-        """Find the thread that the number belongs to, by the number next to it."""
+        """Use the other count in the same line to find the thread that a number belongs to."""
         if one.uid is None or not telling(one):
             return one
         partner = ledger.partner(one)
@@ -209,10 +212,10 @@ class _Check:
         )
 
     def _rather_of(self, other: Checked, one: Checked, partner: Checked) -> bool:
-        """Whether two numbers of two threads are swapped.
+        """Return whether the two numbers belong to another thread.
 
-        So it is where the readings around the digest's date show other numbers for this thread,
-        and show these, or nothing, for the other.
+        They do if the readings around the digest's date show other numbers for this thread, and
+        show these numbers, or none, for the other thread.
         """
         window = self._window(one.claim)
         mine = [self._shows(one.uid, checked.claim, window) for checked in (one, partner)]
@@ -220,13 +223,14 @@ class _Check:
         return False in mine and True not in mine and others is not False
 
     def _shows(self, uid: str | None, claim: Claim, window: ReadingTime) -> bool | None:
-        """Whether readings in or after the window show the number; None if there are none."""
+        """Return whether a reading in or after the window shows the number; None without such a
+        reading."""
         thread = self._thread(uid) if uid else None
         values = [value for at, value, _ in counts_read(thread, claim.unit) if at >= window.start]
         return any(claim.amount.allows(v, v) for v in values) if values else None
 
     def _owned(self, one: Checked, partner: Checked | None, ledger: Ledger) -> Checked:
-        """A contradicted claim, with the threads that have this number."""
+        """Return the contradicted claim, completed with the threads that have this number."""
         said = {str(other.uid): other for other in ledger.elsewhere(one)}
         owners = tuple(dict.fromkeys([*self._read_numbers().owners(one, partner), *said]))[:3]
         if not owners:
@@ -253,7 +257,8 @@ class _Check:
 
 
 def _moment(read: str, clock: str | None, zone: ZoneInfo) -> float | None:
-    """Unix seconds of a stated time; None if it is not a time or its clock is unknown."""
+    """Return a stated time in Unix seconds; None if it is not a time or its time zone is
+    unknown."""
     try:
         local = datetime.fromisoformat(read).replace(tzinfo=zone)
     except ValueError:

@@ -18,26 +18,28 @@ _MOST = 10**9  # no thread has more
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """The range of a written number: from `low` to `high`, both included; None: no upper end."""
+    """The range of a written number: from `low` to `high`, both included. None: it has no upper
+    end."""
 
     low: int
     high: int | None
 
     @property
     def exact(self) -> bool:
-        """Whether it names one number."""
+        """Return whether the range is a single number."""
         return self.low == self.high
 
     def allows(self, low: float, high: float) -> bool:
-        """Whether the range contains a number from `low` to `high`."""
+        """Return whether the range contains any number from `low` to `high`."""
         return self.low <= high and (self.high is None or low <= self.high)
 
 
 def read_amount(number: str, near: str | None = None, bound: str | None = None) -> Amount | None:
-    """The amount of a written number with the words around it, or None if it is not a number.
+    """Return the amount that a number and the words around it state, or None if it is not a number.
 
-    `near` is a word before it ("約", "over"), `bound` one behind it ("以上", "+"). A rounded number
-    ("1.3k") allows what rounds to it; "約" allows a tenth more or less.
+    `near` is the word before the number ("約", "over"), and `bound` is the word after it ("以上",
+    "+"). A rounded number ("1.3k") allows every number that rounds to it. "約" allows a tenth more
+    or less.
     """
     parsed = _parse(unicodedata.normalize("NFKC", number).lower())
     if parsed is None:
@@ -61,7 +63,8 @@ def read_amount(number: str, near: str | None = None, bound: str | None = None) 
 
 
 def _parse(text: str) -> tuple[float, float] | None:
-    """(value, half the place of its last digit; 0 if it is written in full)."""
+    """Return the value and its rounding error: half the place of the last digit, 0 if written in
+    full."""
     text = text.rstrip(".,")
     if re.fullmatch(r"[0-9]{1,3}(,[0-9]{3})+", text) or re.fullmatch(
         r"[0-9]{1,3}(\.[0-9]{3})+", text
@@ -77,7 +80,7 @@ def _parse(text: str) -> tuple[float, float] | None:
         digits, scale = part["digits"], _SCALES.get(part["scale"], 1)
         if scale == 1 and "." in digits:
             return None  # half a vote
-        if scale == 10_000:  # multiplies all before it: 十一万
+        if scale == 10_000:  # multiplies everything before it: 十一万
             total += (section + _value(digits) if digits or section else 1.0) * scale
             section = 0.0
         else:

@@ -1,4 +1,4 @@
-"""Find the thread a number belongs to, among judged claims and readings."""
+"""Find the thread that a number belongs to, by the other claims of the digest and by readings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shiomi.digest.thread import Thread
 __all__ = ["Ledger", "ReadNumbers", "telling"]
 
 _MOST = 50  # claims kept for one number
-_TELLING = 10  # smaller numbers occur in too many threads to identify one
+_TELLING = 10  # smaller numbers occur in too many threads to identify a thread
 
 
 class Ledger:
@@ -30,17 +30,20 @@ class Ledger:
                     given.setdefault(one.uid, one)
 
     def partner(self, one: Checked) -> Checked | None:
-        """Return the other count of the same line and thread."""
+        """Return the claim of the other count (points or comments) in the same line for the same
+        thread."""
         other = Unit.COMMENTS if one.claim.unit is Unit.POINTS else Unit.POINTS
         return self._beside.get((one.claim.line, one.uid, other))
 
     def elsewhere(self, one: Checked) -> list[Checked]:
-        """Return uncontradicted claims of the same number for another thread."""
+        """Return the claims that state the same number for another thread and are not
+        contradicted."""
         given = self._same.get((one.claim.unit, one.claim.amount), {})
         return [other for uid, other in given.items() if uid != one.uid]
 
     def pair_elsewhere(self, one: Checked, partner: Checked) -> Checked | None:
-        """Return the claim that gives both numbers for another thread."""
+        """Return the claim that another thread has this number, if its line also gives the
+        partner's number."""
         for other in self.elsewhere(one):
             beside = self.partner(other)
             if beside is not None and beside.claim.amount == partner.claim.amount:
@@ -49,7 +52,7 @@ class Ledger:
 
 
 class ReadNumbers:
-    """Pairs of points and comments that threads were read with."""
+    """Pairs of points and comments, each with the threads that had them in one reading."""
 
     def __init__(self, threads: Iterable[Thread]) -> None:
         self._uids: dict[tuple[int, int], dict[str, None]] = {}
@@ -60,7 +63,7 @@ class ReadNumbers:
                     self._uids.setdefault(pair, {})[thread.uid] = None
 
     def owners(self, one: Checked, partner: Checked | None) -> list[str]:
-        """Other threads with both numbers; one number alone identifies no thread."""
+        """Return other threads with both numbers. One number alone does not identify a thread."""
         if partner is None or not telling(one) or not partner.claim.amount.exact:
             return []
         first, second = one.claim.amount.low, partner.claim.amount.low
@@ -69,5 +72,5 @@ class ReadNumbers:
 
 
 def telling(one: Checked) -> bool:
-    """Whether the claim states a single number that few threads share."""
+    """Return whether the claim states a single number, large enough that few threads share it."""
     return one.claim.amount.exact and one.claim.amount.low >= _TELLING

@@ -1,4 +1,4 @@
-"""Read a digest's file as text, or raise an error that names the kind of file."""
+"""Read a digest's file as text. If it cannot be a digest, the error names the kind of file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LARGEST = 4 << 20  # bytes; a week's digest has some 20 KB
 
 
 def read_digest(path: Path) -> str:
-    """The text of a digest's file. Raises DigestError with the remedy if the file cannot be a
+    """Return the text of a digest's file. Raises DigestError with the remedy if it cannot be a
     digest."""
     try:
         with path.open("rb") as file:
@@ -32,7 +32,7 @@ def read_digest(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         if error.reason == "unexpected end of data" and error.end == len(content):
-            return content[: error.start].decode("utf-8-sig")  # cut off inside its last character
+            return content[: error.start].decode("utf-8-sig")  # the file ends inside a character
         encoding = _other_encoding(content)
         raise DigestError(
             f"{path} is not UTF-8 (byte {error.start})"

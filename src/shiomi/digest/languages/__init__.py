@@ -1,7 +1,8 @@
-"""Languages of the digest: one TOML file of phrases each, so that a new language is one file.
+"""Languages of the digest: one TOML file of phrases for each language.
 
-A file has a table for each package with text ([render], [writing], [trends], [watch]). A value is a
-phrase. Slots have the form `{name}`. The inserted text is never read as a phrase again.
+A file has a table for each package that prints text ([render], [writing], [trends], [watch]). A
+value is a phrase. Its slots have the form `{name}`. If the text that fills a slot contains
+`{name}`, it is printed as it is.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Language:
     """The phrases of one language, and how it writes numbers and times."""
 
     code: str  # BCP 47: "ja", "en"
-    phrases: Mapping[str, str]  # by table and key: "render.topics"
+    phrases: Mapping[str, str]  # keyed by table and key: "render.topics"
 
     def phrase(self, key: str, /, **slots: object) -> str:
-        """The phrase `key` with its slots filled.
+        """Return the phrase `key` with its slots filled.
 
         Raises LookupError for a key or slot that the language does not have.
         """
@@ -46,7 +47,7 @@ class Language:
         """Unix seconds as local time with its zone: "2020-12-06 09:00 JST"."""
         local = datetime.fromtimestamp(time, ZoneInfo(zone))
         name = local.tzname() or zone
-        # zones without a name of their own are called "+03" by the time zone database
+        # The time zone database writes "+03" for zones that have no abbreviation.
         return f"{local:%Y-%m-%d %H:%M} {'UTC' + name if name[0] in '+-' else name}"
 
     def counts(self, reading: Reading | None, zone: str, *, listed: bool = False) -> str:
@@ -66,7 +67,8 @@ class Language:
         )
 
     def read(self, reading: Reading, zone: str) -> str:
-        """The time of a reading; without an exact time, the latest possible day."""
+        """Return the time of a reading in words, or the latest possible day if its time is not
+        exact."""
         if reading.exact:
             return self.phrase("counts.read_at", time=self.moment(reading.time, zone))
         day = datetime.fromtimestamp(reading.time, ZoneInfo(zone)).date()
@@ -104,7 +106,7 @@ def language_codes() -> tuple[str, ...]:
 
 @lru_cache
 def load_language(code: str) -> Language:
-    """The language with this code. Raises ConfigError naming those there are."""
+    """Return the language with this code. Raises ConfigError, which names the known codes."""
     if code not in language_codes():
         known = ", ".join(language_codes())
         raise ConfigError(f"language {code!r} is not known; known are {known}")
@@ -112,7 +114,7 @@ def load_language(code: str) -> Language:
 
 
 def parse_language(code: str, text: str) -> Language:
-    """The language of a TOML text. Raises ConfigError naming the key that is not right."""
+    """Return the language of a TOML text. Raises ConfigError, which names the wrong key."""
     tables = load_toml(text, ConfigError, f"{code}.toml")
     phrases = {}
     for name, table in tables.items():
@@ -124,9 +126,9 @@ def parse_language(code: str, text: str) -> Language:
 
 
 def slots_of(phrase: str) -> frozenset[str]:
-    """The slots of a phrase: {"count"} of "{count} points".
+    """Return the slots of a phrase: {"count"} for "{count} points".
 
-    Raises ValueError if it holds anything but plain `{name}`.
+    Raises ValueError for a slot of any other form than `{name}`.
     """
     slots = set()
     for _, name, spec, conversion in string.Formatter().parse(phrase):

@@ -1,4 +1,4 @@
-"""Render: a digest becomes Markdown, HTML, feeds and JSON. Pure: text out, no files written."""
+"""Render a digest as Markdown, HTML, feeds and JSON. Pure: it returns text and writes no files."""
 
 from shiomi.digest.render.feeds import render_atom, render_json_feed
 from shiomi.digest.render.html import render_html, render_index

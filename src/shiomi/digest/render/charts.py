@@ -1,7 +1,7 @@
-"""Small inline SVG charts without script and text; a caption gives the figures.
+"""Small inline SVG charts without script and text; the caption of a chart gives its figures.
 
-Axes have no labels: the caption of a chart states its numbers. A reader without
-pictures (lynx, a screen reader) gets `description` instead.
+Axes have no labels, because the caption states the numbers. Where pictures are not shown (lynx, a
+screen reader), `description` is read instead.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Series:
 
 
 def lines_over_time(series: Sequence[Series], label: str, description: str) -> Markup:
-    """Counts over time, one line per series from a common zero.
+    """Draw counts over time, one line per series. The lines share both axes.
 
-    The n-th line has the class `line-n` (from 0, up to 5), for colour and dashes. Raises ValueError
-    if there is nothing to draw.
+    The n-th line has the CSS class `line-n` (n from 0 to 5), which sets its colour and dashes.
+    Raises ValueError if there is nothing to draw.
     """
     drawn = [one for one in series if len(one.points) > 1]
     if not drawn:
@@ -60,7 +60,8 @@ def lines_over_time(series: Sequence[Series], label: str, description: str) -> M
 
 
 def weekly_bars(counts: Sequence[int], label: str, description: str) -> Markup:
-    """A sparkline of counts per week, oldest first; the last bar, this week's, stands out."""
+    """Draw a sparkline of counts per week, oldest first; this week's bar, the last one, is
+    highlighted."""
     step, height = 14, 36
     top = max(1, *counts) if counts else 1
     shapes = []
@@ -76,9 +77,9 @@ def weekly_bars(counts: Sequence[int], label: str, description: str) -> Markup:
 
 
 def bar(count: int, top: int) -> Markup:
-    """A bar for one row of a table, `count` of at most `top`.
+    """Draw a bar for one row of a table. A `count` of `top` has the full width.
 
-    It grows from the right, below the number, and is hidden from screen readers: they read that.
+    It starts at the right edge, below the number. Screen readers skip it and read the number.
     """
     width = min(100.0, max(0.0, 100 * count / top)) if top > 0 else 0.0
     return Markup(
@@ -88,7 +89,7 @@ def bar(count: int, top: int) -> Markup:
 
 
 def _thinned(points: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
-    """At most about _LONGEST_SERIES of the points, always with the first and the last."""
+    """Return about _LONGEST_SERIES points at most; the first and the last are always kept."""
     step = -(-len(points) // _LONGEST_SERIES)
     return [*points[:-1:step], points[-1]]
 
@@ -96,7 +97,7 @@ def _thinned(points: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
 def _svg(
     name: str, width: int, height: int, label: str, description: str, shapes: Sequence[Markup]
 ) -> Markup:
-    # No <title>: lynx would take it for the page's.
+    # No <title>: lynx would show it as the title of the page.
     return Markup(
         '<svg class="chart {0}" viewBox="0 0 {1} {2}" role="img" aria-label="{3}"'
         ' preserveAspectRatio="none"><desc>{4}</desc>{5}</svg>'

@@ -1,9 +1,10 @@
 """The digests as an Atom feed (RFC 4287) and a JSON Feed 1.1.
 
-Both need absolute addresses, which only the publisher knows: `site`, where the files will lie.
-Without it the identifiers use "shiomi.invalid" (RFC 2606: never a real host), Atom links
-are relative to the feed, and the JSON Feed, whose addresses must be absolute, leaves them out.
-Times come from the digests, never from the clock, so the same digests give the same bytes.
+Both formats need absolute addresses. `site` is the public address of the folder, which only the
+publisher knows. Without `site`, identifiers use "shiomi.invalid" (RFC 2606: never a real host) and
+Atom links are relative to the feed. The JSON Feed then has no addresses, because it allows only
+absolute ones. Times come from the digests, never from the clock, so the same digests give the same
+bytes.
 """
 
 from __future__ import annotations
@@ -42,18 +43,19 @@ class _Feed:
     id: str
     title: str
     updated: str
-    site: str  # with a slash at its end, or ""
+    site: str  # ends with a slash, or is ""
     language: str
     entries: tuple[_FeedEntry, ...]  # newest first
 
 
 def render_atom(digests: Iterable[Digest], language: Language, *, site: str = "") -> str:
-    """The latest 20 digests as Atom. Raises ConfigError if `site` is not an http(s) address."""
+    """Return the latest 20 digests as Atom. Raises ConfigError if `site` is not an http(s)
+    address."""
     return templates().get_template("atom.xml.j2").render(feed=_feed(digests, language, site))
 
 
 def render_json_feed(digests: Iterable[Digest], language: Language, *, site: str = "") -> str:
-    """The latest 20 digests as JSON Feed. Raises ConfigError if `site` is not an address."""
+    """Return the latest 20 digests as JSON Feed. Raises ConfigError if `site` is not an address."""
     feed = _feed(digests, language, site)
     document: dict[str, object] = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -119,7 +121,7 @@ def _base(site: str) -> str:
 
 
 def _authority(base: str) -> str:
-    """The start of every identifier, a tag: URI (RFC 4151)."""
+    """Return the beginning of every identifier, which is a tag: URI (RFC 4151)."""
     parts = urlsplit(base)
     host = parts.hostname or ""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?", host):

@@ -1,4 +1,4 @@
-"""A digest, and the list of all digests, as HTML that needs no script and no other file."""
+"""Render a digest, and the list of all digests, as HTML that needs no script and no other file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def render_html(
     older: str | None = None,
     newer: str | None = None,
 ) -> str:
-    """One digest as a page. `older` and `newer` are the dates of its neighbours, ISO."""
+    """Return one digest as a page. `older` and `newer` are the ISO dates of the neighbouring
+    digests."""
     return (
         templates()
         .get_template("digest.html.j2")
@@ -45,13 +46,15 @@ def render_index(digests: Iterable[Digest], language: Language) -> str:
 
 
 def render_entry(page: DigestPage, language: Language) -> str:
-    """A digest as an HTML fragment for feeds: no charts, no style, absolute links only."""
+    """Return a digest as an HTML fragment for feeds: no charts, no styles, and only absolute
+    links."""
     return templates().get_template("entry.html.j2").render(page_context(language), page=page)
 
 
 @lru_cache(maxsize=1)
 def templates() -> Environment:
-    """The templates of this package; every value put into one is escaped."""
+    """Return the environment with the templates of this package. It escapes every inserted
+    value."""
     environment = Environment(
         loader=PackageLoader("shiomi.digest.render"),
         autoescape=True,
@@ -71,24 +74,25 @@ def templates() -> Environment:
 
 
 def page_context(language: Language) -> dict[str, object]:
-    """Return the values that every template needs; addresses are relative to a folder of files."""
+    """Return the values that every template needs, for pages that are files in one folder."""
     return {
         "language": language,
         "say": language.phrase,
         "lang": language.code,
-        "html": ".html",  # at the end of the address of a digest
+        "html": ".html",  # suffix of the address of a digest
         "home": "index.html",
-        "story": None,  # prefix of the address of a story's page; None: no such page
+        "story": None,  # prefix of the address of a story's page; None: stories have no pages
     }
 
 
 def _groups(lines: Sequence[Line]) -> list[tuple[bool, list[Line]]]:
-    """Groups of sentences: written ones (True), which share a paragraph, and quotations (False)."""
+    """Group successive sentences: True for written ones, which share a paragraph, False for
+    quotations."""
     return [(told, list(run)) for told, run in groupby(lines, lambda one: one.quoted_from is None)]
 
 
 def _unbroken(pattern: re.Pattern[str], text: str) -> Markup:
-    """`text` escaped, with what matches `pattern` kept on one line."""
+    """Return `text` escaped; the parts that match `pattern` are not broken over two lines."""
     said = str(escape(text))
     return Markup(pattern.sub(r'<span class="date">\g<0></span>', said))  # noqa: S704 - escaped
 
@@ -111,8 +115,8 @@ class _PointsChart:
 
 
 def _points_chart(context: Context, topic: TopicPage) -> _PointsChart | None:
-    """Points over time of a story's threads; None for fewer than three readings: they do not make a
-    curve."""
+    """Return a chart of the points of a story's threads over time; None for fewer than three
+    readings."""
     drawn = [source for source in topic.sources if len(source.points_over_time) > 2]
     if not drawn:
         return None

@@ -1,4 +1,4 @@
-"""A digest as Markdown, with the same headings and labels as the series."""
+"""Render a digest as Markdown, with the headings and labels of the series."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from shiomi.digest.render.page import (
 
 __all__ = ["escape_markdown", "render_markdown"]
 
-# Characters that open inline markup in CommonMark, GitHub's dialect or its mathematics, and "{" of
-# Jekyll's Liquid. "&" only if it opens an entity.
+# Characters that open inline markup in CommonMark or in GitHub's dialect with formulas, and "{" of
+# Jekyll's Liquid. "&" is included only where it opens an entity.
 _INLINE = re.compile(r"[\\`*_\[\]<>~|${}]|&(?=#?\w+;)")
 # Characters that open a block at the start of a line, or close a heading ("### C #").
 _BLOCK = re.compile(r"^([#+=:-]|[0-9]{1,9}(?=[.)]))|(?<= )#")
-# Dialects that turn bare addresses into links.
+# Some dialects turn bare addresses into links.
 _BARE_LINK = re.compile(r"(?i)(?<=http)(?=:)|(?<=https)(?=:)|(?<=ftp)(?=:)|(?<=www)(?=\.)|(?=@)")
 
 
 def escape_markdown(text: str) -> str:
-    """One line of plain text as Markdown: the same text, without markup.
+    """Escape one line of plain text, so that Markdown shows the same text without markup.
 
-    `text` is expected cleaned: without line breaks and control characters.
+    `text` must be clean: without line breaks and control characters.
     """
     text = _INLINE.sub(r"\\\g<0>", text)
     text = _BARE_LINK.sub(r"\\", text)
@@ -85,7 +85,8 @@ class _Markdown:
         return f"- **{self._say(f'render.{key}')}**: {text}"
 
     def sources(self, topic: TopicPage) -> str:
-        """One thread: its community, as in the series. Several: each with its link and counts."""
+        """Return the sources: of one thread only its community, of several each with its link and
+        counts."""
         say = self._say
         if len(topic.sources) == 1 and topic.sources[0].link.href == topic.heading.href:
             named = escape_markdown(topic.sources[0].link.text)
@@ -144,6 +145,6 @@ class _Markdown:
         text = escape_markdown(link.text)
         if link.href is None:
             return text
-        # Brackets could end the destination, and an entity would change it.
+        # A bracket could end the address of the link, and an entity would change it.
         href = link.href.replace("(", "%28").replace(")", "%29")
         return f"[{text}]({re.sub(r'&(?=#?[0-9A-Za-z]+;)', '&amp;', href)})"

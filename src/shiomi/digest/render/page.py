@@ -1,6 +1,6 @@
-"""A digest prepared for readers: cleaned text, checked links, counts with their time.
+"""Prepare a digest for readers: cleaned text, checked links, counts with their time of reading.
 
-Markdown, HTML and the feeds all print this, so nothing from the network reaches a format uncleaned.
+Markdown, HTML and the feeds all print this page. So every text from the network is cleaned first.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from shiomi.digest.untrusted import clean, language_of, safe_link, shorten
 __all__ = ["Anchor", "DigestPage", "Line", "ThemeBlock", "ThreadRow", "TopicPage", "lay_out"]
 
 _TITLE = 200  # characters of a title that are shown; the link is kept
-_LISTED_TITLE = 100  # the same for a row of titles
+_LISTED_TITLE = 100  # the same for a title in a list of threads
 _SENTENCE = 2_000
-_UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments, so no count is unknown
+_UNCOUNTED = frozenset({"arxiv"})  # they have no votes and comments, so no count is "unknown"
 _LISTED = 6  # threads shown under a trend or a subject
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A text with a link, or only the text if the address cannot be trusted."""
+    """A text with a link, or only the text if the address is not safe."""
 
     text: str
     href: str | None
-    lang: str | None = None  # BCP 47, where it differs from the page's
+    lang: str | None = None  # BCP 47, if it differs from the page's language
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A sentence. `quoted_from` is set for the source's own words."""
+    """A sentence. `quoted_from` is set if the sentence is a quotation."""
 
     text: str
     lang: str | None = None
@@ -47,7 +47,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
-    """One thread of a story: its link, and its counts as last read for this digest."""
+    """One thread of a story: its link, and its counts from the last reading that the digest
+    uses."""
 
     thread: Thread
     link: Anchor  # text: the community's name
@@ -55,7 +56,7 @@ class ThreadRow:
     counts: str  # "146ポイント・72件のコメント、2025-11-16 09:00 JST 時点"
     points: str  # "146" or "不明"
     comments: str
-    read: str  # "2025-11-16 09:00", in the page's zone, or "不明"
+    read: str  # "2025-11-16 09:00" in the page's time zone, or "不明"
     points_count: int | None
     comments_count: int | None
     points_over_time: tuple[tuple[int, int], ...]  # (unix seconds, points), oldest first
@@ -67,7 +68,7 @@ class TopicPage:
 
     number: int  # from 1
     heading: Anchor
-    article: Anchor | None  # the page the threads are about; text: its host
+    article: Anchor | None  # the page that the threads are about; its text is the host
     sources: tuple[ThreadRow, ...]
     attention: tuple[Line, ...]
     technical: tuple[Line, ...]
@@ -76,7 +77,8 @@ class TopicPage:
 
     @property
     def most_comments(self) -> int:
-        """The largest known count of comments among its threads; 0 if nothing is compared."""
+        """Return the largest count of comments of its threads, or 0 if fewer than two counts are
+        known."""
         known = [one.comments_count for one in self.sources if one.comments_count is not None]
         return max(known) if len(known) > 1 else 0
 
@@ -89,13 +91,13 @@ class ThemeBlock:
     lang: str | None
     lines: tuple[Line, ...]
     threads: tuple[ThreadRow, ...]
-    counts: tuple[int, ...]  # threads per week, oldest first, this week last
+    counts: tuple[int, ...]  # threads per week, oldest first; the last is this week
     rising: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DigestPage:
-    """One digest, ready for any format."""
+    """One digest, ready to be rendered in any format."""
 
     language: str
     date: str  # ISO
@@ -110,17 +112,17 @@ class DigestPage:
 
     @property
     def year(self) -> str:
-        """The year the week ends in."""
+        """Return the year in which the week ends."""
         return self.date[:4]
 
     @property
     def shared(self) -> int:
-        """The number of topics in more than one community."""
+        """Return the number of topics that are in more than one community."""
         return sum(len({one.link.text for one in topic.sources}) > 1 for topic in self.topics)
 
 
 def lay_out(digest: Digest, language: Language) -> DigestPage:
-    """The page of a digest, in `language`."""
+    """Return the page of a digest in `language`."""
     threads = [thread for topic in digest.topics for thread in topic.story.threads]
     threads += [thread for theme in digest.trends for thread in theme.threads]
     threads += [thread for theme in digest.subjects for thread in theme.threads]
@@ -133,7 +135,7 @@ class _Layout:
     digest: Digest
     language: Language
     discussed: frozenset[str]  # the links of the digest's threads
-    discussions: frozenset[str]  # the hosts that the digest's threads are held on
+    discussions: frozenset[str]  # the hosts of the digest's threads
 
     def page(self) -> DigestPage:
         digest = self.digest
@@ -152,7 +154,7 @@ class _Layout:
         )
 
     def gap(self, gap: Gap) -> str:
-        """Say which community was not read, and when."""
+        """Return a sentence that says which community was not read, and when."""
         community = clean(community_label(gap.community))
         if gap.missing or not gap.days:
             return self.language.phrase("render.gap_all", community=community)
@@ -198,7 +200,8 @@ class _Layout:
         return tuple(laid_out)
 
     def quoted_from(self, sentence: Sentence) -> Anchor:
-        """Return the community if a thread or a comment is quoted, else the site of the page."""
+        """Return the source of a quotation: the community of a thread or comment, else the page's
+        host."""
         href = safe_link(sentence.link)
         community = sentence.evidence[0].rpartition(":")[0] if sentence.evidence else ""
         if href and (not community or _host(href) not in self.discussions):
@@ -241,7 +244,7 @@ class _Layout:
         return f"{local:%Y-%m-%d %H:%M}" if reading.exact else f"≤\u00a0{local:%Y-%m-%d}"
 
     def moment(self, time: int) -> str:
-        """A time on the week's own clock: "2025-11-16 09:00 JST"."""
+        """Return a time in the time zone of the week: "2025-11-16 09:00 JST"."""
         return self.language.moment(time, self.digest.week.zone)
 
     def title(self, title: str, link: str, limit: int) -> Anchor:
@@ -259,7 +262,8 @@ def _community(community: str) -> str:
 
 
 def _article(topic: Topic) -> Anchor | None:
-    """Return the page of the story: a quoted one, the heading's, or the commonest."""
+    """Return the page of the story: preferably a quoted one, then the heading's, then the
+    commonest."""
     discussed = {safe_link(thread.link) for thread in topic.story.threads} | {safe_link(topic.link)}
     linked = [(safe_link(thread.url), thread.link) for thread in topic.story.threads]
     pages = [(href, link) for href, link in linked if href and href not in discussed]

@@ -1,4 +1,4 @@
-"""All files of a published series of digests, by name."""
+"""Render all files of a published series of digests."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ def render_site(
     site: str = "",
     pages: Collection[date] | None = None,
 ) -> dict[str, str]:
-    """File name to text: each digest as .md, .html and .json, the index and the two feeds.
+    """Return the text of each file by name: the digests as .md, .html and .json, the index, two
+    feeds.
 
-    Pure, and a function of the digests alone: the same digests in any order give the same bytes.
-    Of two digests of one date the later one is used. `pages` limits the result to the files of
-    these dates: a page changes only with its digest and its neighbours. Raises
-    ConfigError if `site`, the folder's public address, is not an http(s) address.
+    Pure: the same digests give the same bytes, whatever their order. If two digests have the same
+    date, the later one is used. `pages` limits the digests that are rendered to these dates: a page
+    changes only with its own digest and the neighbouring ones. Raises ConfigError if `site`, the
+    folder's public address, is not an http(s) address.
     """
     by_date = {
         digest.week.last.isoformat(): digest

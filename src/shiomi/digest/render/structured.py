@@ -1,4 +1,4 @@
-"""A digest as JSON: write and read the document, with a version of its format."""
+"""Write and read a digest as JSON, with a version of the format."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from shiomi.digest.errors import DigestError
 
 __all__ = ["SCHEMA", "parse_json", "render_json"]
 
-SCHEMA = "shiomi.digest/1"  # the version rises when older readers would misread the format
+SCHEMA = "shiomi.digest/1"  # the version increases if older programs would misread the format
 
-# Characters that hide or reorder displayed text. Escaped in JSON, they are the same data.
+# Characters that hide or reorder displayed text. Escaping them in JSON does not change the data.
 _UNSEEN = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
@@ -31,10 +31,10 @@ class _Envelope(msgspec.Struct):
 
 
 def render_json(digest: Digest) -> str:
-    """The document as JSON text, UTF-8 safe, that ends with a newline.
+    """Return the document as JSON text that can be written as UTF-8 and ends with a newline.
 
-    A lone surrogate, which no UTF-8 file can hold, becomes U+FFFD. An address that is not http or
-    https, such as "javascript:", is left out.
+    UTF-8 cannot hold a lone surrogate, so it becomes U+FFFD. An address that is not http or https,
+    such as "javascript:", is left out.
     """
     document = _without_scripts(msgspec.to_builtins(digest))
     text = json.dumps({"schema": SCHEMA, "digest": document}, ensure_ascii=False, indent=1)
@@ -43,7 +43,7 @@ def render_json(digest: Digest) -> str:
 
 
 def _without_scripts(value: Any) -> Any:
-    """The document without addresses that a reader must not follow."""
+    """Return the document without addresses other than http and https."""
     if isinstance(value, (list, tuple)):
         return [_without_scripts(one) for one in value]
     if not isinstance(value, dict):
@@ -59,7 +59,7 @@ def _without_scripts(value: Any) -> Any:
 def parse_json(text: str | bytes) -> Digest:
     """The digest that `render_json` printed. Raises DigestError naming what is wrong.
 
-    Shiomi itself keeps digests in the archive: this is how other programs read the published JSON.
+    For other programs, which read the published JSON. Shiomi itself reads digests from the archive.
     """
     try:
         envelope = msgspec.json.decode(text, type=_Envelope)

@@ -1,4 +1,4 @@
-"""Writing: evidence, a writer (templates and quotations, or a language model), grounding."""
+"""Write the topics of a digest, from templates and quotations or with a language model."""
 
 from shiomi.digest.writing.chat import Account, Usage
 from shiomi.digest.writing.model import ModelWriter, TopicProgress

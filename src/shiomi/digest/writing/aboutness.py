@@ -1,11 +1,13 @@
-"""Whether a sentence is about its evidence, to reject sentences that belong to another story.
+"""Score whether a sentence is about its evidence, to reject sentences that belong to another story.
 
-Every comparable word of the sentence is either found in the evidence or not. A sentence on the same
-subject finds most of its words; on another subject it finds a word only by chance, the more easily
-the longer the evidence. The sum of the log likelihood ratios of both explanations is the score.
+Each comparable word of the sentence is looked up in the evidence. If both are about the same
+subject, most words are found. If not, a word is found only by chance, and this chance grows with
+the length of the evidence. Each word has a log likelihood ratio of these two explanations. The
+score is the sum of the ratios.
 
-Within one language, words are compared. For Japanese prose on English evidence these are Latin
-words, loanwords by their consonants, and kanji words by a table of English word stems.
+If both texts are in one language, words are compared directly. For a Japanese sentence on English
+evidence, three kinds of words are compared: Latin words directly, loanwords by their consonants,
+and kanji words through a table of English word stems.
 """
 
 from __future__ import annotations
@@ -26,14 +28,14 @@ from shiomi.digest.writing.tables import listed_words
 
 __all__ = ["Vocabulary", "stems_of", "support"]
 
-# How much more often than by chance a true sentence finds its words.
+# A sentence on the same subject finds a word with probability chance + lift * (1 - chance).
 LIFT_OF_LATIN = 0.7
 LIFT = 0.35  # the same for words that need a translation
-LIFT_OF_ADVICE = 0.2  # the same in advice, which adds words
+LIFT_OF_ADVICE = 0.2  # the same for advice, which adds words of its own
 CHANCE_OF_LATIN = 0.02  # probability of finding a word by chance in 100 words of evidence
-CHANCE_OF_FIGURE = 0.05  # of a number of two or more digits
-CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # by the number of its consonants
-LEAST, MOST = 0.005, 0.95  # bounds of a chance
+CHANCE_OF_FIGURE = 0.05  # the same for a number of two or more digits
+CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # of a loanword, by its number of consonants
+LEAST, MOST = 0.005, 0.95  # bounds of the chance in a whole text
 
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{3,}")
 _FIGURE = re.compile(r"(?<![\dA-Za-z.])\d[\d.,]*\d(?![\d.])")
@@ -48,7 +50,8 @@ class _Entry:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, tuple[float, str]]:
-    """Return the Japanese words: the chance of a match, and beginnings of English words."""
+    """Return the table: for each Japanese word the chance of a match, and stems of English
+    words."""
     data = files("shiomi.digest.writing").joinpath("japanese_english.tsv.gz").read_bytes()
     rows = (line.split("\t") for line in gzip.decompress(data).decode().splitlines())
     return {word: (float(chance), stems) for word, chance, stems in rows}
@@ -59,7 +62,7 @@ def _entry(word: str) -> _Entry | None:
     row = _table().get(word)
     if row is None:
         return None
-    # a short stem is a whole word
+    # a stem of less than four letters must match a whole word
     stems = "|".join(
         re.escape(stem) + (r"s?(?![a-z])" if len(stem) < 4 else "") for stem in row[1].split()
     )
@@ -83,12 +86,12 @@ class Vocabulary:
         self._pairs = frozenset(skeleton(a + b) for a, b in pairwise(soft))
 
     def has(self, token: str) -> bool:
-        """Return whether the texts have a content word of the same language; endings are
+        """Return whether the texts contain a content word of their language; its ending is
         ignored."""
         return token in self._tokens or (len(token) >= 4 and token[:5] in self._begin)
 
     def has_katakana(self, word: str) -> bool:
-        """Return whether the texts have a loanword, in katakana or in Latin spelling."""
+        """Return whether the texts contain a loanword, in katakana or in Latin spelling."""
         if word in self.text:
             return True
         bones = skeleton(word)
@@ -101,7 +104,7 @@ class Vocabulary:
 
     @property
     def words(self) -> int:
-        """How many words the texts have."""
+        """Return the number of words of the texts."""
         return max(len(self.text.split()), 1)
 
     def chance(self, in_100_words: float) -> float:
@@ -115,7 +118,7 @@ class _Told:
     """One comparable word of a sentence."""
 
     found: bool
-    chance: float  # of finding it if the sentence is about something else
+    chance: float  # chance of finding the word if the sentence is about something else
     lift: float
 
     @property
@@ -129,7 +132,7 @@ class _Told:
 def support(text: str, subject: Vocabulary, language: str, *, advice: bool = False) -> float | None:
     """Return the log likelihood ratio of "about the evidence" to "about something else".
 
-    None if the sentence has no comparable word.
+    Return None if the sentence has no comparable word.
     """
     lift = LIFT_OF_ADVICE if advice else LIFT
     same = language == "en" or is_japanese(subject.text)
@@ -144,11 +147,11 @@ def _told_in_one(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]
 
 
 def _told(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
-    """Compare Japanese prose with evidence in another language."""
+    """Yield the comparable words of Japanese prose, looked up in evidence in another language."""
     for word in dict.fromkeys(latin_words(text)):
         for token in tokens(word):
             yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), LIFT_OF_LATIN)
-    for figure in dict.fromkeys(_FIGURE.findall(text)):  # a missing number is a fault elsewhere
+    for figure in dict.fromkeys(_FIGURE.findall(text)):  # a missing number is a fault of its own
         if re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", subject.text):
             yield _Told(True, subject.chance(CHANCE_OF_FIGURE), LIFT_OF_LATIN)
     common = listed_words("any_katakana")
@@ -166,8 +169,8 @@ def _told(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
 def stems_of(text: str, *, chance: float) -> Iterator[tuple[str, re.Pattern[str]]]:
     """Yield the words of the table in a Japanese sentence, each with its English stems.
 
-    Words that any sentence may have, and stems that 100 words of other evidence have with more
-    than this `chance`, are left out.
+    Leaves out words that occur in any story. Leaves out a word, too, if 100 words of other evidence
+    contain one of its stems with more than this `chance`.
     """
     common = listed_words("any_kanji")
     for word in dict.fromkeys(_dictionary_words(text)):
@@ -177,7 +180,7 @@ def stems_of(text: str, *, chance: float) -> Iterator[tuple[str, re.Pattern[str]
 
 
 def _dictionary_words(text: str) -> Iterator[str]:
-    """Yield the words of the table in `text`, the longest at each place."""
+    """Yield the words of `text` that are in the table, the longest one at each position."""
     place, table = 0, _table()
     while place < len(text):
         for length in range(min(_LONGEST_WORD, len(text) - place), 1, -1):

@@ -1,9 +1,9 @@
 """A client of OpenAI-compatible chat completions: Ollama, llama.cpp, vLLM, hosted services.
 
-POST {endpoint}/chat/completions. The client asks for a stream, so that it can show progress; it
-also accepts a whole answer. Its bytes are read with a bound on their number and on the time of
-the whole, so that a server that stalls, drips or floods costs no more than its share. A schema or
-parameter that a server refuses is not sent again.
+The client sends POST {endpoint}/chat/completions. It asks for a stream, so that it can show
+progress, and also accepts a whole answer. The size of an answer and the time for all of it are
+limited. So a server that stalls, or sends too slowly or too much, cannot take longer than its
+share. If a server refuses a schema or a parameter, the client does not send it again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from shiomi.digest.sources.watchdog import Watchdog
 __all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_message"]
 
 LONGEST_ANSWER = 4_000_000  # bytes of an HTTP answer; a token of a stream takes about 250
-MOST_TOKENS = 1_200  # asked for; ten Japanese sentences need about 700
-LARGER = 3  # factor on the limit after an answer that was cut at it
+MOST_TOKENS = 1_200  # limit sent with a request; ten Japanese sentences need about 700
+LARGER = 3  # factor by which the limit is raised after an answer was cut at it
 LONGEST_LOADING = 300.0  # seconds that a server may load its model
-ATTEMPTS = 4  # requests for one completion, without refusals of a parameter
+ATTEMPTS = 4  # requests for one completion; refusals of a parameter are not counted
 LOADING_PAUSE = 2.0  # seconds between requests while a model loads
-BACKOFF = 0.5  # seconds before the second attempt, doubled each time
-LONGEST_WAIT = 20.0  # seconds, whatever a Retry-After asks for
+BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
+LONGEST_WAIT = 20.0  # longest wait in seconds, also if Retry-After asks for more
 
 _CONTEXT = re.compile(
     r"context|too (?:long|large|many tokens)|maximum.{0,20}(?:length|tokens)|exceed", re.IGNORECASE
@@ -41,14 +41,14 @@ _FORMAT = re.compile(
 
 
 class ChatError(WriterError):
-    """A failed completion. `fault` is a key of the language files: "timeout"."""
+    """A failed completion. `fault` is a key of the language files, such as "timeout"."""
 
     def __init__(self, fault: str, text: str) -> None:
         super().__init__(text)
         self.fault = fault
 
 
-# Parameters that switch thinking off: OpenAI's and Ollama's /v1, llama.cpp and vLLM, Ollama's own.
+# Switch thinking off; in order: for OpenAI and Ollama's /v1, llama.cpp and vLLM, Ollama's own API.
 _NO_THINKING: dict[str, Any] = {
     "reasoning_effort": "none",
     "chat_template_kwargs": {"enable_thinking": False},
@@ -58,16 +58,16 @@ _NO_THINKING: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """An answer of the model, unchecked."""
+    """An answer of the model, before any check."""
 
     text: str
-    whole: bool  # False: it was cut at the token limit
-    confidence: float | None = None  # mean log probability of its tokens, if it was asked for
+    whole: bool  # False: the answer was cut at the token limit
+    confidence: float | None = None  # mean log probability of its tokens, if requested
 
 
 @dataclass(slots=True)
 class Usage:
-    """What requests cost. Tokens are the server's figures, 0 if it states none."""
+    """The cost of requests. Tokens are the server's figures, 0 if the server states none."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -75,7 +75,7 @@ class Usage:
     seconds: float = 0.0
 
     def add(self, other: Usage) -> None:
-        """Count another's costs in."""
+        """Add the costs of `other`."""
         self.requests += other.requests
         self.prompt_tokens += other.prompt_tokens
         self.completion_tokens += other.completion_tokens
@@ -84,16 +84,16 @@ class Usage:
 
 @dataclass(slots=True)
 class Account:
-    """Cost and result of writing a digest; the command line prints it."""
+    """Cost and result of writing a digest, for the command line to print."""
 
     total: Usage = field(default_factory=Usage)
     topics: dict[str, Usage] = field(default_factory=dict)  # by story id
-    kept: int = 0  # sentences of the model that its evidence holds
+    kept: int = 0  # sentences of the model that their evidence supports
     dropped: int = 0
 
 
 class ChatClient:
-    """One endpoint and model. Not for several threads at once."""
+    """A client of one endpoint and one model. Not thread-safe."""
 
     def __init__(
         self,
@@ -104,20 +104,20 @@ class ChatClient:
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """For each token of an answer `tell` gets the number of its tokens so far."""
+        """`tell` is called for each token of an answer, with the number of tokens so far."""
         self._config, self._tell = config, tell
         self._key = secret("writer.api_key", config.api_key)
         self._client = self.client = client or httpx2.Client()
         self._clock, self._sleep = clock, sleep
         self._watchdog = Watchdog()
-        # parameters to send; each one that the server refuses is dropped
+        # what to send; a parameter that the server refuses is dropped
         self._formats = ["json_schema", "json_object", ""]
         self._limit = "max_tokens"
         self._most = MOST_TOKENS
         self._temperature = self._stream = self._logprobs = True
         self._no_thinking = dict(_NO_THINKING)
         self.thinks = False  # whether an answer contained reasoning
-        self.schema_kept = True  # whether the server still takes a JSON schema
+        self.schema_kept = True  # whether the server has accepted a JSON schema so far
 
     def close(self) -> None:
         """Close the connections."""
@@ -132,10 +132,11 @@ class ChatClient:
         deadline: float,
         most: int = 0,
     ) -> Completion:
-        """The model's answer to `messages`; costs are added to `usage`, failures included.
+        """Return the model's answer to `messages`. Costs are added to `usage`, also those of
+        failures.
 
         Without a `schema` the answer is plain text of at most `most` tokens, with log
-        probabilities. `deadline` is on the clock passed in. Raises ChatError.
+        probabilities. `deadline` is a time of the clock that was passed in. Raises ChatError.
         """
         attempt, learnt = 0, 0
         loading_until = self._clock() + LONGEST_LOADING
@@ -186,7 +187,7 @@ class ChatClient:
         except httpx2.ConnectError as error:
             raise _PassingError("unreachable", f"no connection: {error}", attempts=2) from None
         except httpx2.TimeoutException:
-            # a model that was too slow once will be again
+            # a model that was too slow once will be too slow again
             raise _PassingError("timeout", f"no answer in {seconds:.0f} s", attempts=1) from None
         except httpx2.HTTPError as error:
             if self._watchdog.bit:
@@ -200,7 +201,7 @@ class ChatClient:
         return self._read(content, usage, "logprobs" in body)
 
     def _bounded(self, response: httpx2.Response, ends: float) -> Iterator[bytes]:
-        """The body, within its limits of bytes and time."""
+        """Return the body, read within the limits of size and time."""
         size = events = 0
         for chunk in response.iter_bytes():
             size += len(chunk)
@@ -242,7 +243,8 @@ class ChatClient:
         return body
 
     def _step_down(self) -> bool:
-        """From now on, ask for a weaker format; False if nothing is asked for already."""
+        """From now on, ask for a less strict format. Return False if no format is asked for any
+        more."""
         self.schema_kept = False
         if len(self._formats) > 1:
             self._formats.pop(0)
@@ -274,7 +276,10 @@ class ChatClient:
         raise ChatError("refused", f"status {status}: {said}")
 
     def _learn(self, said: str) -> None:
-        """Drop the parameter that the server's message names. Raises _RefusedError if it does."""
+        """Stop sending the parameter that the server's message names, and raise _RefusedError.
+
+        Returns normally if the message names none of them.
+        """
         for name in self._no_thinking:
             if re.search(
                 rf"\b(?:{name}|enable_thinking)\b" if "_kw" in name else rf"\b{name}\b", said
@@ -327,7 +332,7 @@ class ChatClient:
 
 
 def server_message(content: bytes) -> str:
-    """Return the message of a server's error, one line of at most 300 characters."""
+    """Return the message of a server's error as one line of at most 300 characters."""
     said = content[:2_000].decode("utf-8", "replace")
     try:
         found = msgspec.json.decode(said)
@@ -343,15 +348,15 @@ def server_message(content: bytes) -> str:
 
 
 class _RefusedError(Exception):
-    """The server refused a part of the request, which is not asked for again."""
+    """The server refused a part of the request. The part is not sent again."""
 
 
 class _LoadingError(Exception):
-    """The server is loading its model: ask again later, and keep all parameters."""
+    """The server is loading its model. The same request is sent again later."""
 
 
 class _PassingError(Exception):
-    """A failure that may pass: tried again up to `attempts` times in all."""
+    """A failure that may be temporary. The request is sent up to `attempts` times in all."""
 
     def __init__(
         self, fault: str, text: str, *, attempts: int = ATTEMPTS, wait: float | None = None
@@ -361,7 +366,7 @@ class _PassingError(Exception):
 
 
 class _Message(msgspec.Struct):
-    """Of a whole answer, or a piece of one."""
+    """The message of a whole answer, or of one piece of a stream."""
 
     content: str | None = None
     reasoning_content: str | None = None  # llama.cpp, vLLM
@@ -383,7 +388,7 @@ class _LogProbs(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     message: _Message = msgspec.field(default_factory=_Message)
-    delta: _Message = msgspec.field(default_factory=_Message)  # of a stream
+    delta: _Message = msgspec.field(default_factory=_Message)  # set in a piece of a stream
     finish_reason: str | None = None
     logprobs: _LogProbs | None = None
 
@@ -400,9 +405,9 @@ class _Answer(msgspec.Struct):
 
 
 def _joined(content: bytes) -> _Answer:
-    """Return the answer whose pieces a stream of events brought.
+    """Return the whole answer, put together from the pieces of a stream of events.
 
-    Raises _PassingError if the stream ends early or brings an error.
+    Raises _PassingError if the stream ends early or contains an error.
     """
     whole = _Choice()
     found = _Answer([whole])
@@ -428,5 +433,5 @@ def _joined(content: bytes) -> _Answer:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header; a date is not worth waiting for here."""
+    """Return the seconds of a Retry-After header; None for a date, which is ignored here."""
     return float(value) if value and re.fullmatch(r"\d{1,6}", value.strip()) else None

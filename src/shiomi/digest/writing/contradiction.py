@@ -1,8 +1,8 @@
-"""Contradictions between a Japanese sentence and its English evidence, found without a model.
+"""Find contradictions between a Japanese sentence and its English evidence, without a model.
 
-Words of the sentence are aligned with the evidence sentences that support it best. Then five
-signs are compared: negation, opposites ("faster" and 遅い), "only", "all", and which name goes with
-which number. A sign that is not clear is not used: most contradictions are not found.
+The sentence is compared with the evidence sentences that support it best. These signs are compared:
+negation, opposites ("faster" and 遅い), "only", "all", and which number belongs to which name. A
+sign is used only if it is clear, so most contradictions are not found.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from shiomi.digest.writing.sentences import is_japanese, sentences
 
 __all__ = ["contradictions"]
 
-MOST_SENTENCES = 80  # of the evidence
-NEAR = 1.5  # of log likelihood below the best supporting sentence
-MOST_NEAR = 3  # supporting sentences
-REACH = 5  # words that a negation covers
-CHANCE = 0.1  # of a translated word in other evidence, at most
+MOST_SENTENCES = 80  # sentences of the evidence that are compared
+NEAR = 1.5  # largest difference in log likelihood from the best supporting sentence
+MOST_NEAR = 3  # supporting sentences that are used
+REACH = 5  # words after a negation that it negates
+CHANCE = 0.1  # largest chance that other evidence contains a translated word
 
 _NOT = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|none|nothing|nobody|hardly|unable|no longer"
@@ -44,14 +44,14 @@ _CLAUSE = re.compile(r"[,;:.()!?\n—–]|\b(?:but|although|though|while|because
 
 @dataclass(frozen=True, slots=True)
 class _Signs:
-    """Patterns of signs in both languages."""
+    """One sign: patterns for it in both languages."""
 
     name: str
     said: re.Pattern[str]  # in the Japanese sentence
-    unsaid: re.Pattern[str]  # parts of the Japanese sentence that are not this sign
-    needs: re.Pattern[str]  # in the evidence, if the sentence has the sign
-    against: re.Pattern[str] | None  # in the evidence; None: missing `needs` is enough
-    whole: bool  # whether `needs` may be anywhere in the cited evidence
+    unsaid: re.Pattern[str]  # parts of the Japanese sentence that look like the sign but are not
+    needs: re.Pattern[str]  # must be in the evidence if the sentence has the sign
+    against: re.Pattern[str] | None  # must be there, too; None: a missing `needs` is enough
+    whole: bool  # whether `needs` is searched in all cited evidence
 
 
 @lru_cache(maxsize=1)
@@ -75,7 +75,7 @@ def _tables() -> tuple[tuple[_Signs, ...], re.Pattern[str]]:
 
 
 def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
-    """Yield what in a Japanese sentence contradicts its English evidence."""
+    """Yield each contradiction of a Japanese sentence to its English evidence, in words."""
     evidence = "\n".join(texts)
     if is_japanese(evidence) or not is_japanese(text):
         return
@@ -98,7 +98,8 @@ def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _supporting(text: str, texts: Sequence[str]) -> list[str]:
-    """Return the evidence sentences that support the text best, folded; none if none does."""
+    """Return the evidence sentences that support the text best, folded; [] if no sentence supports
+    it."""
     rows = [one for item in texts for one in sentences(item)][:MOST_SENTENCES]
     judged = ((support(text, Vocabulary((row,)), "ja"), folded(row)) for row in rows)
     scored = [(score, row) for score, row in judged if score is not None and score > 0]
@@ -110,7 +111,8 @@ def _supporting(text: str, texts: Sequence[str]) -> list[str]:
 
 
 def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
-    """Yield words that the sentence affirms and that the evidence has only under a negation."""
+    """Yield the words that occur in the evidence only under a negation, for a sentence without
+    one."""
     found: dict[str, list[bool]] = {}
     for row in best:
         covered = _covered(row)
@@ -122,7 +124,7 @@ def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
 
 
 def _covered(row: str) -> list[tuple[int, int]]:
-    """Return the negated places of a sentence."""
+    """Return the (start, end) of each negated part of a sentence."""
     found = []
     for match in _NOT.finditer(row):
         rest = row[match.end() :]
@@ -134,7 +136,7 @@ def _covered(row: str) -> list[tuple[int, int]]:
 
 
 def _patterns(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield the comparable words of a sentence, each with its pattern in English."""
+    """Yield the comparable words of a sentence, each with the pattern that finds it in English."""
     for word in dict.fromkeys(latin_words(text)):
         for token in tokens(word):
             yield token, re.compile(rf"(?<![a-z0-9]){re.escape(token)}")
@@ -142,7 +144,7 @@ def _patterns(text: str) -> Iterator[tuple[str, re.Pattern[str]]]:
 
 
 def _swapped(text: str, evidence: str) -> Iterator[str]:
-    """Yield two names whose numbers the sentence has the wrong way round."""
+    """Yield each pair of names whose numbers the sentence has swapped."""
     said = _bound(text)
     if len(said) < 2:
         return
@@ -174,14 +176,14 @@ def _bound(text: str) -> list[tuple[str, str]]:
 
 
 def _apart(rows: Sequence[str], name: str, number: str) -> int | None:
-    """Return the least distance of a name and a number in one line of the evidence."""
+    """Return the least distance from a name to a number after it, in any line of the evidence."""
     loose = r"[\s_(-]*".join(map(re.escape, re.findall(r"[a-z]+|\d[\d.]*", name)))
     figure = re.compile(rf"(?<![\d.,]){re.escape(number)}(?![\d])")
     least: int | None = None
     for row in rows:
         for one in re.finditer(rf"(?<![a-z0-9]){loose}", row):
             for other in figure.finditer(row):
-                if other.start() >= one.end():  # a number follows its name
+                if other.start() >= one.end():  # the number must follow the name
                     distance = other.start() - one.end()
                     least = distance if least is None else min(least, distance)
     return least

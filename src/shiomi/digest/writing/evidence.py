@@ -1,7 +1,7 @@
-"""Evidence: the facts of a story as numbered items, which every sentence must cite.
+"""Evidence: the texts of a story as numbered items, which every sentence must cite.
 
-Items are texts (titles and passages); counts are kept apart, since only code may print a number of
-a community, together with the time it was read.
+Items are texts: titles and passages. Counts are not items, because only code may print a count of a
+community, together with the time it was read.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from shiomi.digest.writing.sentences import visible
 
 __all__ = ["MOST_RELATED", "Evidence", "Item", "ItemKind", "gather"]
 
-MOST_ITEMS = 200  # of one story; a thread's best comments come first in its passages
+MOST_ITEMS = 200  # items of one story; the best comments of a thread are its first passages
 LONGEST_TITLE = 1_000
-MOST_RELATED = 5  # threads tied to the story that are printed, and whose titles are evidence
+MOST_RELATED = 5  # related threads that are printed and whose titles are evidence
 
 
 class ItemKind(StrEnum):
@@ -41,54 +41,57 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A text that a sentence can cite, and its page."""
+    """A text that a sentence can cite, with the page that it is from."""
 
-    number: int  # from 1, as shown to the model
+    number: int  # counted from 1; the model sees this number
     kind: ItemKind
     text: str  # visible characters only; line breaks as in the source
-    uid: str  # of the thread
+    uid: str  # uid of the thread
     community: str
     link: str  # the page of the text
-    points: int | None = None  # a comment's
-    related: bool = False  # of a thread tied to the story, not part of it
+    points: int | None = None  # points of a comment
+    related: bool = False  # its thread is related to the story, but not part of it
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All that is known of one story."""
+    """Everything that the archive has about one story."""
 
     story: Story
-    threads: tuple[Thread, ...]  # the live threads, or all if none is live
+    threads: tuple[Thread, ...]  # the live threads, or all threads if none is live
     items: tuple[Item, ...]  # titles first
 
     @property
     def titles(self) -> tuple[Item, ...]:
-        """The titles of its threads, equal ones once."""
+        """Return the titles of all threads; of equal titles only the first."""
         return tuple(item for item in self.items if item.kind is ItemKind.TITLE)
 
     @property
     def passages(self) -> tuple[Item, ...]:
-        """Everything but the titles."""
+        """Return every item that is not a title."""
         return tuple(item for item in self.items if item.kind is not ItemKind.TITLE)
 
     @property
     def own_passages(self) -> tuple[Item, ...]:
-        """The passages of the story's own threads."""
+        """Return the passages of the story's own threads, not of related ones."""
         return tuple(item for item in self.passages if not item.related)
 
     @property
     def heading(self) -> Thread:
-        """The thread that names a topic: the one with most comments, then points, then the
-        earliest."""
+        """Return the thread that gives the topic its title.
+
+        It is the thread with most comments; then points, then the earlier creation decide.
+        """
         return min(self.threads, key=_prominence)
 
     def cited(self, numbers: Iterable[int]) -> tuple[Item, ...]:
-        """The items with these numbers; unknown numbers are left out."""
+        """Return the items with these numbers; unknown numbers are ignored."""
         wanted = set(numbers)
         return tuple(item for item in self.items if item.number in wanted)
 
     def counts(self) -> Iterator[tuple[Thread, Reading | None]]:
-        """The leading thread of each community and its newest reading, in the story's order."""
+        """Return the leading thread of each community with its newest reading, in the story's
+        order."""
         leading: dict[str, Thread] = {}
         for thread in self.threads:
             held = leading.get(thread.community)
@@ -98,7 +101,8 @@ class Evidence:
 
 
 def gather(story: Story, related: Sequence[Thread] = ()) -> Evidence:
-    """Return the evidence of a story: titles, its passages, then titles of `related` threads.
+    """Return the evidence of a story: its titles, its passages, then the titles of `related`
+    threads.
 
     Texts of threads that were removed or deleted are left out.
     """
@@ -126,7 +130,10 @@ def _titles(threads: Sequence[Thread]) -> Iterator[_Found]:
 
 
 def _passages(threads: Sequence[Thread]) -> Iterator[_Found]:
-    """Each thread's passages in turn, so that the first items hold something of every thread."""
+    """Yield the first passage of each thread, then the second of each, and so on.
+
+    So the first items contain a text of every thread.
+    """
     seen = set()
     longest = max((len(thread.passages) for thread in threads), default=0)
     for place in range(longest):
@@ -141,7 +148,8 @@ def _passages(threads: Sequence[Thread]) -> Iterator[_Found]:
 
 
 def _weight(thread: Thread) -> tuple[int, int]:
-    """By what a community's leading thread is found: points, then comments; unknown comes last."""
+    """Return the sort key for the leading thread of a community: points, then comments; unknown
+    last."""
     points, comments = _known(thread)
     return points, comments
 
@@ -152,7 +160,7 @@ def _prominence(thread: Thread) -> tuple[bool, int, int, int, str]:
 
 
 def _known(thread: Thread) -> tuple[int, int]:
-    """Points and comments as last read, -1,000,000 where unknown: only for putting in order."""
+    """Return the last points and comments for sorting; an unknown count is -1,000,000."""
     reading = thread.reading
     unknown = -1_000_000
     if reading is None:

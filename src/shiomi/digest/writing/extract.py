@@ -1,9 +1,9 @@
-"""Choose the best sentences of a source for quotation: central and different from each other.
+"""Choose the best sentences of a source for quotation: central ones that differ from each other.
 
-Centrality is LexRank (Erkan and Radev 2004): the stationary distribution of a walk between
-sentences whose tf-idf cosine says that they speak of the same thing. The choice among them is
-maximal marginal relevance (Carbonell and Goldstein 1998), so that quotations do not repeat each
-other. No numpy: stories have tens of sentences, not thousands.
+Centrality is LexRank (Erkan and Radev 2004): the stationary distribution of a random walk between
+sentences, weighted by the tf-idf cosine of each pair. The quotations are chosen by maximal marginal
+relevance (Carbonell and Goldstein 1998), so that they do not repeat each other. The code does not
+use numpy, because stories have tens of sentences, not thousands.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences,
 
 __all__ = ["Quote", "extract", "is_chat", "states_fact", "tokens"]
 
-MOST_SENTENCES = 120  # compared with each other; taken in turn from all passages
+MOST_SENTENCES = 120  # sentences that are compared with each other; taken in turn from all passages
 PER_ITEM = 40
 DAMPING = 0.85
-RELEVANCE = 0.7  # weight of centrality in MMR; the rest is for being different from the chosen ones
+RELEVANCE = 0.7  # weight of centrality in MMR; the rest weighs the difference from chosen sentences
 ROUNDS = 30
 
 # Weight of a sentence by its kind of item: the source's own words before comments.
@@ -34,7 +34,7 @@ _STANDING = {
     ItemKind.POST: 1.2,
     ItemKind.COMMENT: 1.0,
 }
-# A sentence with such a beginning refers to an earlier one.
+# A sentence that begins like this refers to an earlier sentence.
 _POINTS_BACK = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
     r"|because|thus|instead|here|there|again|still|yet|well|lol|i mean"
@@ -43,7 +43,7 @@ _POINTS_BACK = re.compile(
     r"|それ|これ|また|しかし|そして|だから|なので)\b",
     re.IGNORECASE,
 )
-_CHAT = re.compile(  # moods, jokes and talk about the talk
+_CHAT = re.compile(  # moods, jokes and remarks on the discussion itself
     r"\b(?:lol|lulz|haha\w*|wow|dude|bro|freak|fuck\w*|shit\w*|bitch\w*|crap|damn|hell|jk|imho|tbh|op"
     r"|guys|cheers|popcorn|hype train|jok(?:e|ing)|memes?|bullshit|awesome|funny|localllama"
     r"|blown away|oh boy|grandma"
@@ -64,22 +64,24 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9.+#'’_-]*|[\u30a1-\u30fa\u30fc]{2,}|[\u340
 class Quote:
     """A sentence, word for word as in the source."""
 
-    text: str  # ends with "…" where the sentence goes on
+    text: str  # ends with "…" if the sentence is cut
     item: Item
 
 
 def is_chat(sentence: str) -> bool:
-    """Return whether an English sentence is a mood, a joke, or talk about the discussion."""
+    """Return whether an English sentence is a mood, a joke, or a remark on the discussion
+    itself."""
     return bool(_CHAT.search(sentence))
 
 
 def states_fact(sentence: str) -> bool:
-    """Return whether a sentence holds a number or a name after its first word; Japanese always."""
+    """Return whether a sentence has a number or name after its first word; True for Japanese."""
     return is_japanese(sentence) or bool(_FACT.search(sentence.partition(" ")[2]))
 
 
 def tokens(text: str) -> list[str]:
-    """Content words, folded: Latin words without plural s, runs of katakana, pairs of kanji."""
+    """Return the folded content words: Latin words without plural s, runs of katakana, pairs of
+    kanji."""
     stops = stop_words()
     found = []
     for word in _WORD.findall(normalized(text)):
@@ -97,11 +99,11 @@ def tokens(text: str) -> list[str]:
 def extract(
     items: Sequence[Item], *, most: int = 3, about: str = "", without: Collection[str] = ()
 ) -> list[Quote]:
-    """The best quotations from the passages among `items`, at most `most`, as the source has them.
+    """Return the best quotations from the passages among `items`, at most `most`, word for word.
 
-    Quotations of one passage keep its order; the passage of the best one comes first.
-    `about` is what they should speak of, usually the title; texts in `without` are not taken
-    again. Deterministic: of equal sentences the earlier one is chosen.
+    Quotations of one passage keep its order. The passage with the best quotation comes first.
+    `about` is the subject that they should speak of, usually the title. Texts in `without` are not
+    chosen again. Deterministic: of equally good sentences the earlier one is chosen.
     """
     quotes = _candidates(items, without)
     if not quotes or most < 1:
@@ -125,7 +127,7 @@ def _position(quote: Quote) -> int:
 
 
 def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
-    """Quotable sentences, the first of each passage, then the second of each, and so on."""
+    """Return quotable sentences: the first of each passage, then the second of each, and so on."""
     rows = [
         [(item, sentence) for sentence in _quotable(item.text)]
         for item in items
@@ -148,7 +150,7 @@ def _quotable(text: str) -> tuple[str, ...]:
 
 
 def _vectors(texts: Sequence[str]) -> list[dict[str, float]]:
-    """Unit tf-idf vectors; idf over these texts themselves."""
+    """Return tf-idf vectors of length 1; the idf is computed from these texts alone."""
     bags = [Counter(tokens(text)) for text in texts]
     frequency = Counter(token for bag in bags for token in bag)
     vectors = []
@@ -169,7 +171,7 @@ def _cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
 
 
 def _lexrank(alike: Sequence[Sequence[float]]) -> list[float]:
-    """Continuous LexRank, scaled so that the mean is 1."""
+    """Return the continuous LexRank of each sentence, scaled so that the mean is 1."""
     size = len(alike)
     totals = [math.fsum(row) or 1.0 for row in alike]
     rank = [1.0] * size
@@ -192,14 +194,14 @@ def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
         worth *= 0.5
     if quote.text[0].islower():
         worth *= 0.8
-    # a name or a number tells more than a mood
+    # a sentence with names or numbers is more informative
     worth *= 1 + 0.15 * min(len(_FACT.findall(quote.text)), 3)
     torn = quote.text.count("(") != quote.text.count(")")
     if torn or sum(map(quote.text.count, '"“”')) % 2:
         worth *= 0.4
     if _PERSON.search(quote.text):
         worth *= 0.75
-    if quote.text[-1].isalnum():  # a heading or the part of a list
+    if quote.text[-1].isalnum():  # without a full stop: a heading or a part of a list
         worth *= 0.85
     words = len(quote.text.split())
     return worth * (0.8 if words > 40 or 6 <= words < 9 else 1.0)
@@ -208,7 +210,10 @@ def _worth(quote: Quote, centrality: float, on_subject: float) -> float:
 def _chosen(
     quotes: Sequence[Quote], worth: Sequence[float], alike: Sequence[Sequence[float]], most: int
 ) -> list[int]:
-    """Maximal marginal relevance; a passage, a thread or a kind that has spoken waits its turn."""
+    """Return the positions chosen by maximal marginal relevance.
+
+    A sentence of a passage, thread or kind that has been chosen from already gets a lower score.
+    """
     top = max(worth)
     left = list(range(len(quotes)))
     chosen: list[int] = []

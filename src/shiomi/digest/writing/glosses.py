@@ -1,4 +1,4 @@
-"""Amounts of money and dates of English text, as Japanese writes them."""
+"""Write sums of money and dates of English text in Japanese."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _COUNT = re.compile(
 
 
 def date_in(text: str) -> str | None:
-    """Return the first date of `text`: a month with a year or day, or the end of a year."""
+    """Return the first date in `text`: a month with a year or day, or the end of a year."""
     found = _DATE.search(text)
     return found.group() if found else None
 
 
 def glossed(text: str, language: Language) -> str:
-    """Return the first sum of money, date or count of `text` in the writing of `language`.
+    """Return the first sum of money, date or count in `text`, written in `language`.
 
-    "$27.7 billion" is "277億ドル", "the end of 2021" is "2021年末". Other text, and any text in
-    another language than Japanese, is returned as it is.
+    "$27.7 billion" becomes "277億ドル", and "the end of 2021" becomes "2021年末". Text without
+    these parts is returned as it is. So is any text if `language` is not Japanese.
     """
     if language.code != "ja":
         return text

@@ -18,9 +18,9 @@ from shiomi.digest.writing.sentences import is_japanese, sentences
 __all__ = ["Grounded", "ground", "quotation"]
 
 ENDS = "。．.!?！？…"
-LONGEST_CLAIM = 2_000  # characters looked at
-ALIKE = 0.75  # of two sentences, from which the second is left out
-COPIED = 12  # characters in a row of the example
+LONGEST_CLAIM = 2_000  # characters of a claim that are read
+ALIKE = 0.75  # similarity of two sentences above which the second is left out
+COPIED = 12  # characters in a row that also occur in the example
 PARTS = {
     "gloss": "attention",
     "lead": "attention",
@@ -28,7 +28,7 @@ PARTS = {
     "voices": "technical",
     "implications": "implications",
 }
-"""The part of a topic that each slot of a draft goes to."""
+"""Maps each slot of a draft to its part of a topic."""
 
 
 @dataclass(slots=True)
@@ -50,10 +50,10 @@ def ground(
     *,
     second: Draft | None = None,
 ) -> Grounded:
-    """Return the sentences of `draft` that the items it was `shown` hold.
+    """Return the sentences of `draft` that are supported by the items `shown` to the model.
 
-    `second` holds repaired sentences. They follow the first draft's sentences until the slot is
-    full.
+    `second` contains repaired sentences. They follow the sentences of the first draft, until the
+    slot is full.
     """
     grounded = Grounded()
     said: set[str] = set()
@@ -83,7 +83,7 @@ def ground(
 
 
 def _is_said(text: str, said: Collection[str]) -> bool:
-    """Whether nearly the same sentence is kept already."""
+    """Return whether nearly the same sentence was kept already."""
     return any(SequenceMatcher(None, text, one).ratio() > ALIKE for one in said)
 
 
@@ -102,7 +102,7 @@ def quotation(quote: Quote) -> Sentence:
 def _sentences(
     claims: Sequence[DraftClaim], shown: Sequence[Item]
 ) -> Iterator[tuple[str, tuple[Item, ...]]]:
-    """Yield each sentence of each claim with the items it cites, () if it cites none."""
+    """Yield each sentence of each claim with the items that it cites, or () if it cites none."""
     for claim in claims:
         numbers = set(claim.evidence)
         cited = tuple(item for item in shown if item.number in numbers)
@@ -112,7 +112,7 @@ def _sentences(
             continue
         found = sentences(text)
         if len(text) >= LONGEST_SENTENCE and text[-1] not in ENDS:
-            found.pop()  # cut by the schema inside a sentence
+            found.pop()  # the schema's limit cut the last sentence
         yield from ((_ended(sentence), cited) for sentence in found if sentence.strip("…. "))
 
 

@@ -1,9 +1,9 @@
 """Grounding: keep a model's sentence only if its cited evidence supports its claims.
 
-Pure and strict: a claim without support in the evidence is rejected. A sentence falls for any
-quantity, name, quotation or address that its cited evidence does not have, for markup and hidden
-characters, for another language than the digest's, for words of an injection, and for speaking of
-something else than its evidence. A rejected sentence is left out.
+Pure and strict: a claim without support in the evidence is rejected. A sentence is rejected if it
+contains a quantity, name, quotation or address that its cited evidence does not contain. It is also
+rejected for markup, hidden characters, words of an injection, or a language other than the
+digest's, and if it is about something else than its evidence. A rejected sentence is left out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ LONGEST = {"ja": 240}
 LONGEST_LATIN = 420
 SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
-# Log likelihood ratio below which a sentence counts as one on another subject. Advice is compared
+# A sentence with a lower log likelihood ratio counts as off the subject. Advice is compared
 # with the whole story. Set by benchmarks/digest/grounding_unseen.py on its odd stories.
 SUPPORT, SUPPORT_OF_ADVICE = 1.4, 0.3
 
@@ -52,7 +52,7 @@ _ADDRESS = re.compile(
     r"|\b[\w-]+\s?(?:\[\.\]|\(dot\)|\bdot\b|ドット)\s?(?:com|org|net|io|dev|jp|コム)\b",
     re.IGNORECASE,
 )
-# Counts of a community are printed by code alone: no number next to these words.
+# Only code prints counts of a community: the model may write no number next to these words.
 _COUNTED = (
     r"ポイント|コメント|いいね|票|支持|スコア|賛成|再生|閲覧"
     r"|points?\b|comments?\b|up-?votes?\b|down-?votes?\b|votes?\b|karma\b|likes?\b|replies\b"
@@ -71,10 +71,10 @@ _ASSISTANT = re.compile(
     re.IGNORECASE,
 )
 _COUNTED_NAME = re.compile(r"([A-Za-z])(\d+)(?=枚|台|基|個|本|つ)")  # GPU1枚
-_REPEATED = re.compile(r"(.{6,40})(?:.{0,3}\1){2}")  # small models fall into loops
+_REPEATED = re.compile(r"(.{6,40})(?:.{0,3}\1){2}")  # small models repeat themselves
 _HIRAGANA = re.compile(r"[\u3041-\u309f]")
 _JAPANESE = re.compile(r"[\u3041-\u30ff\u3400-\u9fff々]")
-# Characters of simplified Chinese that Japanese does not write.
+# Characters of simplified Chinese that are not used in Japanese.
 _CHINESE = re.compile(
     r"[这们说为对时间个过开关门问闻马鸟鱼长东车见贝页风飞齐龙让应该发现实际产业务给还进远运连云]"
 )
@@ -82,10 +82,10 @@ _CHINESE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a sentence is not kept."""
+    """One reason for which a sentence is rejected."""
 
     kind: str  # "number", "name", "quotation", "address", "markup", "hidden", "language", ...
-    text: str  # the part of the sentence
+    text: str  # the part of the sentence with the fault
 
 
 def is_grounded(
@@ -96,7 +96,7 @@ def is_grounded(
     advice: bool = False,
     story: Sequence[Item] = (),
 ) -> bool:
-    """Whether a model's sentence may be printed; see `faults`."""
+    """Return whether a model's sentence may be printed; see `faults`."""
     return next(faults(text, cited, language, advice=advice, story=story), None) is None
 
 
@@ -108,10 +108,10 @@ def faults(
     advice: bool = False,
     story: Sequence[Item] = (),
 ) -> Iterator[Fault]:
-    """Everything in a sentence that its cited evidence does not support.
+    """Yield everything in a sentence that its cited evidence does not support.
 
-    `advice` marks a sentence of what developers can do: it may add words, and is compared with the
-    whole `story`.
+    `advice` is True for a sentence on what developers can do. Such a sentence may add words of its
+    own, and is compared with the whole `story`.
     """
     if not cited:
         yield Fault("evidence", "cites none")
@@ -121,7 +121,7 @@ def faults(
     holding = _holding(tuple(item.text for item in cited))
     yield from _quotations(text, holding)
     yield from _quantities(text, tuple(item.text for item in cited))
-    # any item of the story may hold a name, only cited items a number
+    # a name may be in any item of the story, a number only in the cited items
     named = _holding(tuple(item.text for item in (*cited, *story))) if story else holding
     held = _held(tuple(item.text for item in cited))
     yield from (
@@ -139,7 +139,7 @@ def faults(
 
 
 def _form(text: str, language: str) -> Iterator[Fault]:
-    """Faults that do not depend on the evidence."""
+    """Yield the faults that do not depend on the evidence."""
     for character in unicodedata.normalize("NFC", text):
         if unicodedata.category(character) in _HIDDEN:
             yield Fault("hidden", f"U+{ord(character):04X}")
@@ -172,7 +172,7 @@ def _is_in(text: str, language: str) -> bool:
         return False  # Cyrillic, Hangul, Arabic, look-alikes of Latin letters
     if language == "ja":
         kana = len(_HIRAGANA.findall(text))
-        # names may be long: lower-case English words in a row make it English prose
+        # Names may be long, so only lower-case English words in a row show English prose.
         prose = re.search(r"(?:\b[a-z]{2,}\b[ ,]+){3}[a-z]{2,}\b", text)
         return (
             not _CHINESE.search(text)
@@ -186,9 +186,10 @@ def _is_in(text: str, language: str) -> bool:
 
 
 def unquoted(text: str, cited: Sequence[Item]) -> str:
-    """Return a Japanese sentence without the marks around translated words.
+    """Return a Japanese sentence without the quotation marks around translated words.
 
-    「」 around words that English evidence cannot hold would pass for a quotation.
+    English evidence cannot contain these words, so with 「」 they would look like a wrong
+    quotation.
     """
     if is_japanese("\n".join(item.text for item in cited)):
         return text
@@ -208,7 +209,7 @@ def _quotations(text: str, holding: Holding) -> Iterator[Fault]:
 
 
 def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
-    # a number inside a name ("Qwen3-235B-A22B") is looked at with the name
+    # a number inside a name ("Qwen3-235B-A22B") is checked as a part of the name
     rest = text
     for word in latin_words(text):
         if word[0].isalpha() and any(character.isdigit() for character in word):
@@ -219,7 +220,7 @@ def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
     held = _held(texts)
     for quantity in claimed:
         if quantity.value == "1" and quantity.unit is None:
-            continue  # "1つの", "1回": an article, as 一
+            continue  # "1つの", "1回": no more than an article, like 一
         if _is_enumerated(text, quantity):
             continue
         units = held.get(quantity.value)
@@ -233,7 +234,7 @@ def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
 
 
 def _is_enumerated(text: str, quantity: Quantity) -> bool:
-    """Whether a number counts the names listed before it: 7B・13B・32Bの3サイズ."""
+    """Return whether a number counts the names listed before it: 7B・13B・32Bの3サイズ."""
     found = re.search(rf"(?<![\d.]){re.escape(quantity.text)}{_COUNTS_NAMES}", text)
     listed = _LISTED.search(text[: found.start()]) if found else None
     if listed is None or not quantity.value.isdigit():
@@ -248,7 +249,8 @@ _LISTED = re.compile(
 
 
 def _is_held_quantity(word: str, held: dict[str, frozenset[str | None]]) -> bool:
-    """Whether a word such as "355B" is a number that the evidence holds in another spelling."""
+    """Return whether a word such as "355B" is a number that the evidence has in another
+    spelling."""
     read = quantities(word) if word[0].isdigit() else []
     return bool(read) and all(quantity.value in held for quantity in read)
 
@@ -262,7 +264,7 @@ def _agrees(quantity: Quantity, units: frozenset[str | None]) -> bool:
 
 
 def _loose_digit(text: str) -> bool:
-    """Whether a digit remains outside quantities and words: a safety net for unknown forms."""
+    """Return whether a digit is in no known quantity or word: a safeguard against unknown forms."""
     rest = unicodedata.normalize("NFKC", fold_digits(text))
     parts = [*latin_words(rest), *(quantity.text for quantity in quantities(rest))]
     for part in sorted(parts, key=len, reverse=True):
@@ -271,7 +273,7 @@ def _loose_digit(text: str) -> bool:
 
 
 def _unknown_words(text: str, holding: Holding) -> Iterator[Fault]:
-    """English words that are neither plain nor in the evidence, where they are many."""
+    """Yield a fault if many English words are neither common nor in the evidence."""
     words = [word.casefold() for word in latin_words(text)]
     plain = plain_words()
     strange = [
@@ -301,7 +303,7 @@ def _subject(texts: tuple[str, ...]) -> Vocabulary:
 
 @lru_cache(maxsize=256)
 def _held(texts: tuple[str, ...]) -> dict[str, frozenset[str | None]]:
-    """Return the quantities of some texts, each with what they count there."""
+    """Return the quantities of the texts, each with the units that it has there."""
     found: dict[str, set[str | None]] = {}
     for text in texts:
         for value, units in held_quantities(text).items():

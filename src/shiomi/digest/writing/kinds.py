@@ -1,4 +1,4 @@
-"""Read from an address: its host, and the kind of page it leads to."""
+"""Read two facts from an address: its host, and the kind of page that it leads to."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["host_of", "kind_of", "slug_of"]
 _FORGES = ("github.com", "gitlab.com", "codeberg.org", "bitbucket.org")
 _HUB_PAGES = ("blog", "collections", "datasets", "docs", "papers", "spaces")
 _PAGES = ("issues", "discussions", "pull")
-SLUG = 3  # words of an address that make it telling
+SLUG = 3  # words that an address must have to be informative
 _LISTED = ("video", "image", "post", "news")  # words.toml: _hosts
 
 
 def host_of(url: str | None) -> str | None:
-    """Return the host of an address without "www.", or None if it is not a plain host name."""
+    """Return the host of an address, without "www."; None if the host is not a plain name."""
     try:
         host = (urlsplit(url or "").hostname or "").removeprefix("www.")
     except ValueError:
@@ -27,7 +27,8 @@ def host_of(url: str | None) -> str | None:
 
 
 def kind_of(thread: Thread) -> tuple[str, str] | None:
-    """Return the kind of page a thread links to and its name, or None for a plain page.
+    """Return the kind of the page that a thread links to, and the page's name; None for a plain
+    page.
 
     The kinds are "repository", "release", "issue", "model", "video", "image", "post", "news",
     "list" (a mailing list), "document" and "show".
@@ -57,7 +58,7 @@ def kind_of(thread: Thread) -> tuple[str, str] | None:
 
 
 def slug_of(url: str | None) -> str | None:
-    """Return the words of an address that ends like "/relearn-coding-for-interviews.html"."""
+    """Return the words at the end of an address such as "/relearn-coding-for-interviews.html"."""
     last = urlsplit(url or "").path.rstrip("/").rpartition("/")[2] if host_of(url) else ""
     found = re.fullmatch(
         r"([A-Za-z0-9]+(?:[-_][A-Za-z0-9]+){3,20}?)(?:-\d{5,})?(?:\.\w{2,5})?", last
@@ -67,7 +68,7 @@ def slug_of(url: str | None) -> str | None:
 
 
 def _owned(path: list[str], most: int) -> str | None:
-    """Return "owner/name" of a path that begins with both."""
+    """Return "owner/name" if a path begins with an owner and a name."""
     named = rf"[A-Za-z0-9][\w.-]{{0,{most}}}"
     if len(path) < 2 or not all(re.fullmatch(named, part) for part in path[:2]):
         return None

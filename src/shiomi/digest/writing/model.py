@@ -1,7 +1,7 @@
-"""The model writer: asks a language model for sentences on numbered evidence, and grounds them.
+"""The model writer asks a language model for sentences on numbered evidence, and grounds them.
 
-Its answers are not trusted. If it fails, the topic is written without it, and the digest has a
-note.
+The model's answers are not trusted. If the model fails, the topic is written without it, and a note
+in the digest says so.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from shiomi.digest.writing.translated import (
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
-PATIENCE = 2  # topics in a row that may fail by time or server errors before the model is skipped
-SIZES = (12_000, 4_000, 1_200)  # characters of evidence: first, then less if it does not fit
+PATIENCE = 2  # topics in a row that fail by timeouts or server errors before the model is skipped
+SIZES = (12_000, 4_000, 1_200)  # characters of evidence; if one does not fit, the next is tried
 SMALLEST = 1_200
-CHARACTERS = 2.5  # least characters of English evidence per token
-OVERHEAD = 2_600  # tokens of instructions, example and answer
+CHARACTERS = 2.5  # lower bound of characters per token in English evidence
+OVERHEAD = 2_600  # tokens of the instructions, the example and the answer
 _FINAL = frozenset(
     {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local"}
 )
@@ -56,12 +56,12 @@ class TopicProgress:
     """The model's progress with one topic."""
 
     title: str
-    tokens: int  # of its answers so far
+    tokens: int  # tokens of its answers so far
     seconds: float
-    kept: int | None = None  # sentences; None: it is still writing
+    kept: int | None = None  # kept sentences; None: the model is still writing
 
     def __str__(self) -> str:
-        """Return it as one line."""
+        """Return the progress as one line."""
         kept = "" if self.kept is None else f", {self.kept} sentences kept"
         return f"{self.title}: {self.tokens:,} tokens, {self.seconds:.0f} s{kept}"
 
@@ -69,7 +69,7 @@ class TopicProgress:
 class ModelWriter:
     """Writes the topics of one digest. Its costs are in `account`, its failures in `notes`.
 
-    With `model = "local"` it starts llama.cpp's server when the first topic is to be written.
+    With `model = "local"` it starts llama.cpp's server when the first topic is requested.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class ModelWriter:
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[TopicProgress], None] = lambda _: None,
     ) -> None:
-        """`client` is closed with the writer. `clock` is in seconds, from any origin.
+        """`client` is closed with the writer. `clock` returns seconds since any fixed moment.
 
-        `tell` is called as tokens come, and when a topic is finished.
+        `tell` is called for each token, and when a topic is finished.
         """
         self._client = client or httpx2.Client()
         self._config, self._clock, self._sleep, self._tell = config, clock, sleep, tell
@@ -91,16 +91,16 @@ class ModelWriter:
         self._stack.callback(self._client.close)
         self._chat = self._chat_with(config)
         self._started = not config.local
-        self._topic, self._heading, self._began = "", "", 0.0  # of the topic at hand
-        self._deadline: float | None = None  # set as the first topic is asked for
-        self._row = 0  # failures in a row
+        self._topic, self._heading, self._began = "", "", 0.0  # the current topic
+        self._deadline: float | None = None  # set when the first topic is requested
+        self._row = 0  # topics in a row that failed
         self._given_up: str | None = None
         self._language: Language | None = None
         self._failed: list[tuple[str, str]] = []  # (title, fault)
         self._facts: ServerFacts | None = None
         self.account = Account()
         self.fallen: dict[str, list[Fallen]] = {}  # by story id: the rejected sentences
-        self.problem = ""  # the server's own message, of the last failure
+        self.problem = ""  # the server's message for the last failure
 
     def __enter__(self) -> ModelWriter:
         return self
@@ -109,7 +109,7 @@ class ModelWriter:
         self.close()
 
     def close(self) -> None:
-        """Close the connections; stop the local server."""
+        """Close the connections and stop the local server."""
         self._stack.close()
 
     def _chat_with(self, config: WriterConfig) -> ChatClient:
@@ -118,7 +118,7 @@ class ModelWriter:
         )
 
     def _start(self) -> None:
-        """Start the local server, once. Raises ChatError."""
+        """Start the local server if it was not started yet. Raises ChatError."""
         if self._started:
             return
         self._started = True
@@ -129,33 +129,33 @@ class ModelWriter:
         self._chat = self._chat_with(self._config)
 
     def _coming(self, tokens: int) -> None:
-        """Tell that the answer at hand has this many tokens."""
+        """Report that the current answer has this many tokens."""
         before = self.account.topics[self._topic].completion_tokens
         self._tell(TopicProgress(self._heading, before + tokens, self._clock() - self._began))
 
     @property
     def fault(self) -> str | None:
-        """The key of the last failure, or None."""
+        """Return the key of the last failure, or None."""
         return self._failed[-1][1] if self._failed else None
 
     @property
     def translates(self) -> bool:
-        """Whether the model translates single sentences, because it is small."""
+        """Return whether the model is so small that it only translates single sentences."""
         return self._language is not None and self._is_small(self._language)
 
     @property
     def thinks(self) -> bool:
-        """Whether an answer contained reasoning."""
+        """Return whether an answer contained reasoning."""
         return self._chat.thinks
 
     @property
     def schema_kept(self) -> bool:
-        """Whether the server still takes the JSON schema."""
+        """Return whether the server has accepted the JSON schema so far."""
         return self._chat.schema_kept
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes for the reader about the writing so far, in the digest's language."""
+        """Return notes for the reader about the writing so far, in the digest's language."""
         if self._language is None:
             return ()
         phrase = self._language.phrase
@@ -187,7 +187,7 @@ class ModelWriter:
                     grounded = ground(draft, evidence, items, language, second=second)
             grounded.fallen += wrong
             self._row = 0
-            # a small model is asked nothing about a story without plain sentences
+            # a small model gets no request for a story without plain sentences
             if not grounded.kept and usage.requests > before.requests:
                 self._fail("ungrounded")
         except ChatError as error:
@@ -223,7 +223,7 @@ class ModelWriter:
     def _draft(
         self, evidence: Evidence, language: Language, usage: Usage
     ) -> tuple[Draft, tuple[Item, ...], Sequence[Fallen]]:
-        """Return the model's draft, the items it was shown, and what it translated wrong.
+        """Return the model's draft, the items that it was shown, and its wrong translations.
 
         Raises ChatError.
         """
@@ -241,7 +241,7 @@ class ModelWriter:
             try:
                 return self._ask(items, language, usage, tuple(SLOTS)), items, ()
             except ChatError as error:
-                if error.fault == "cut_short":  # smaller steps need less output
+                if error.fault == "cut_short":  # one slot at a time needs less output
                     return self._in_steps(items, language, usage), items, ()
                 if error.fault != "context" or len(sizes) < 2:
                     raise
@@ -254,7 +254,9 @@ class ModelWriter:
     def _translated(
         self, evidence: Evidence, language: Language, usage: Usage
     ) -> tuple[Draft, list[Fallen]]:
-        """Translate sentences of the sources until there are enough; return also what was wrong.
+        """Translate sentences of the sources until enough are kept.
+
+        Return the draft and the rejected translations.
 
         Raises ChatError.
         """
@@ -286,7 +288,8 @@ class ModelWriter:
         return Draft(**found), fallen
 
     def _sizes(self) -> tuple[int, ...]:
-        """Return how many characters of evidence to try, fitted to the server's context."""
+        """Return the sizes of evidence to try, in characters, limited to what the server's context
+        can hold."""
         if self._facts is None:
             self._facts = ask_server(self._config, client=self._chat.client)
         context = self._facts.context
@@ -296,7 +299,8 @@ class ModelWriter:
         return tuple(sorted({min(size, fits) for size in SIZES}, reverse=True))
 
     def _in_steps(self, items: Sequence[Item], language: Language, usage: Usage) -> Draft:
-        """Ask for one slot at a time; a slot that fails is empty. Raises ChatError if all fail."""
+        """Ask for one slot at a time. A slot that fails stays empty. Raises ChatError if all slots
+        fail."""
         found: dict[str, Any] = {}
         fault: ChatError | None = None
         for slot in SLOTS:
@@ -316,7 +320,7 @@ class ModelWriter:
         slots: Sequence[str],
         fallen: Sequence[Fallen] = (),
     ) -> Draft:
-        """Return the draft of some slots; an answer of another form is asked for again once."""
+        """Return the draft of some slots. If the answer has the wrong form, ask once more."""
         asked = schema(slots, [item.number for item in items])
         deadline = self._deadline if self._deadline is not None else self._clock()
         again = False
@@ -339,7 +343,8 @@ class ModelWriter:
         language: Language,
         usage: Usage,
     ) -> Draft | None:
-        """Return a second draft of the slots with rejected sentences, or None if that fails."""
+        """Return a second draft of the slots that have rejected sentences, or None if the request
+        fails."""
         slots = [slot for slot in SLOTS if any(one.slot == slot for one in grounded.fallen)]
         if not slots:
             return None
@@ -350,13 +355,14 @@ class ModelWriter:
 
 
 def parse_draft(text: str) -> Draft:
-    """A draft from a model's text, around which it may have put a fence or its thoughts.
+    """Return the draft in a model's text, which may also contain a code fence or the model's
+    thoughts.
 
-    Raises ChatError if no JSON object of the form asked for is in it.
+    Raises ChatError if the text contains no JSON object of the requested form.
     """
     if len(text) > LONGEST_DRAFT:
         raise ChatError("too_long", f"the answer has {len(text):,} characters")
-    # thoughts end with the tag, whether or not they began with one
+    # thoughts end with this tag, also if the opening tag is missing
     text = text.rpartition("</think>")[2] if "</think>" in text else text
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:

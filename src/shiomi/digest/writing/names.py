@@ -1,7 +1,7 @@
-"""Names, quotations and words of prose, and whether a text holds them.
+"""Find names, quotations and words in prose, and check whether a text contains them.
 
-Names in a sentence that its evidence must hold: Latin words in Japanese prose, capitalised
-words in English prose, names written in katakana, and text between quotation marks.
+The evidence of a sentence must contain its names. Names are Latin words in Japanese prose,
+capitalised words in English prose, names in katakana, and text between quotation marks.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from shiomi.digest.writing.tables import listed_words, rows
 __all__ = ["Holding", "english_forms", "folded", "latin_words", "plain_words", "quoted_parts"]
 
 _LATIN = "A-Za-z\u00c0-\u024f"
-# Letters and digits in one word, with the signs inside names: Node.js, C++, HTTP/2, v2.0-rc1.
+# Letters and digits in one word, with the signs that names contain: Node.js, C++, HTTP/2, v2.0-rc1.
 _WORD = re.compile(rf"[{_LATIN}0-9]+(?:[._+#'’/&-]+[{_LATIN}0-9]+)*(?:\+\+|#|\+)?")
 _KATAKANA = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}")
 _JOINED = re.compile(r"[\u30a1-\u30fa\u30fc]{2,}(?:[・=＝][\u30a1-\u30fa\u30fc]{2,})+")
@@ -32,26 +32,27 @@ _TITLED = re.compile(
 
 
 def folded(text: str) -> str:
-    """For comparing: NFKC, case folded, one kind of apostrophe and dash, single spaces."""
+    """Return a text for comparison: NFKC, case folded, one form of apostrophe and dash, single
+    spaces."""
     text = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(re.sub(r"[’‘`´]", "'", re.sub(r"[‐-―−]", "-", text)).split())
 
 
 def latin_words(text: str) -> list[str]:
-    """Words with a Latin letter, as written, with attached digits and signs."""
+    """Return the words with a Latin letter, as written, with attached digits and signs."""
     words = _WORD.findall(unicodedata.normalize("NFKC", text))
     return [word for word in words if re.search(f"[{_LATIN}]", word)]
 
 
 @lru_cache(maxsize=1)
 def plain_words() -> frozenset[str]:
-    """Return common words of English prose, from plain_words.txt and the stop words."""
+    """Return the common words of English prose: plain_words.txt and the stop words."""
     counted = {word for row in rows("plain_words.txt") for word in row.split()}
     return stop_words() | counted | set(listed_words("imperatives"))
 
 
 def quoted_parts(text: str) -> list[str] | None:
-    """Return the texts between quotation marks; None if a mark has no partner."""
+    """Return the texts between quotation marks, or None if a mark has no counterpart."""
     parts: list[str] = []
     expected: list[tuple[str, int]] = []
     for place, character in enumerate(text):
@@ -78,7 +79,8 @@ def _is_apostrophe(text: str, place: int) -> bool:
 
 
 def _opens(text: str, place: int) -> bool:
-    """Whether a single mark opens a quotation: something closes it, and no letter precedes it."""
+    """Return whether a single mark opens a quotation: a mark closes it, and no letter precedes
+    it."""
     before, rest = text[place - 1 : place] if place else "", text[place + 1 :]
     if before.isascii() and before.isalnum():
         return False
@@ -86,7 +88,7 @@ def _opens(text: str, place: int) -> bool:
 
 
 def english_forms(word: str) -> Iterator[str]:
-    """An English word, folded, without endings and in American spelling."""
+    """Yield a folded English word in other forms: without endings, and in American spelling."""
     word = re.sub(r"['’]\w+$", "", word.casefold())
     word = re.sub(r"is(?=(?:e[ds]?|ing|ations?|er|ers)$)", "iz", re.sub(r"our(?=s?$)", "or", word))
     yield word
@@ -102,7 +104,7 @@ def english_forms(word: str) -> Iterator[str]:
 
 
 class Holding:
-    """The names and words that some evidence holds."""
+    """The names and words that some evidence contains."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.text = "\n".join(map(folded, texts))
@@ -110,12 +112,12 @@ class Holding:
         self._katakana = frozenset(_KATAKANA.findall(self.text))
 
     def holds_quotation(self, part: str) -> bool:
-        """Return whether the evidence has the words in this order."""
+        """Return whether the evidence has the words of `part` in the same order."""
         wanted = folded(part).strip(" .,、。…!?")
         return bool(wanted) and wanted in self.text
 
     def holds_name(self, word: str) -> bool:
-        """Return whether the evidence has a Latin word, or all parts of a hyphenated one."""
+        """Return whether the evidence has a Latin word, or all parts of a hyphenated word."""
         wanted = folded(word).strip(".'-/&_")
         wanted = wanted.removesuffix("'s")
         if wanted in self.words or wanted.rstrip("s") in self.words or f"{wanted}s" in self.words:
@@ -123,12 +125,12 @@ class Holding:
         if self._holds_spelling(wanted):
             return True
         if re.search(r"[\d.]", wanted):
-            return False  # a domain, a version: as a whole or not at all
+            return False  # a domain or a version must match as a whole
         parts = re.split(r"[-/&_+]", wanted)
         return len(parts) > 1 and all(part in self.words for part in parts if part)
 
     def _holds_spelling(self, wanted: str) -> bool:
-        """Return whether the evidence has the name in another spelling, as a stem or as
+        """Return whether the evidence has the name in another spelling, or as a stem or
         initials."""
         squeezed = re.sub(r"[\s_-]", "", wanted)
         if len(squeezed) >= 3:
@@ -142,13 +144,13 @@ class Holding:
 
     @cached_property
     def _stems(self) -> frozenset[str]:
-        """Letters before the version: "qwen" of "qwen3-30b"."""
+        """The letters before a version: "qwen" of "qwen3-30b"."""
         heads = (re.match(r"([a-z]{3,})[-.]?\d", word) for word in self.words)
         return frozenset(head[1] for head in heads if head)
 
     @cached_property
     def _initials(self) -> frozenset[str]:
-        """First letters of words in a row, with and without short words: "moe", "rag"."""
+        """The first letters of successive words, with and without short words: "moe", "rag"."""
         words = re.findall(r"[a-z]+", self.text)
         content = [word for word in words if word not in ("of", "the", "and", "for", "to", "in")]
         return frozenset(
@@ -159,14 +161,14 @@ class Holding:
         )
 
     def missing_names(self, text: str, language: str) -> Iterator[str]:
-        """Names in the prose that the evidence does not hold."""
+        """Yield the names in the prose that the evidence does not contain."""
         words = latin_words(text)
         if language == "en":
             words = list(_names_in_english(text))
         for place, word in enumerate(words):
             if language != "en" and word.casefold() in listed_words("common_latin"):
                 continue
-            # "Hugging Face" is held by "huggingface"
+            # "huggingface" in the evidence supports "Hugging Face"
             joined = ("".join(words[at : at + 2]) for at in (place - 1, place) if at >= 0)
             if not self.holds_name(word) and not any(
                 one != word and self.holds_name(one) for one in joined
@@ -207,8 +209,11 @@ def _forms(words: Iterable[str]) -> Iterator[str]:
 
 
 def _names_in_english(text: str) -> Iterator[str]:
-    """Capitalised words inside a sentence, words with capitals or digits inside them, and a first
-    word that is not common."""
+    """Yield the names of English prose.
+
+    They are capitalised words inside a sentence, words with capitals or digits inside them, and a
+    first word that is not common.
+    """
     plain = plain_words()
     begins = True
     for match in _WORD.finditer(unicodedata.normalize("NFKC", text)):
@@ -235,7 +240,7 @@ def _katakana_names() -> dict[str, list[str]]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
-# Consonants of katakana and of Latin spelling; those that Japanese does not distinguish are one.
+# Consonants of katakana and of Latin spelling; those that Japanese does not distinguish are equal.
 _KANA = (
     ("k", "カキクケコガギグゲゴ"), ("s", "サシスセソザジズゼゾ"), ("t", "タチツテトダヂヅデド"),
     ("n", "ナニヌネノマミムメモン"), ("h", "ハヒフヘホパピプペポバビブベボヴ"), ("r", "ラリルレロ"),
@@ -249,7 +254,8 @@ _LETTERS = str.maketrans("gcqzjdmfpbvl", "kkksstnhhhhr", "aeiouywh")
 
 @lru_cache(maxsize=65_536)
 def skeleton(word: str) -> str:
-    """The consonants of a katakana or Latin word: コンパイラ and "compiler" are both "knhr"."""
+    """Return the consonants of a katakana or Latin word: "knhr" for both コンパイラ and
+    "compiler"."""
     if word[:1] >= "\u30a1":
         found = "".join(_CONSONANT.get(kana, "") for kana in word)
     else:

@@ -1,7 +1,7 @@
-"""Quantities in prose, however they are written: digits of any script, kanji, words, 1.5万, 10k.
+"""Find quantities in prose in any notation: digits of any script, kanji, words, 1.5万, 10k.
 
-Used on both sides of grounding: what a model's sentence claims and what its evidence holds. A
-number inside a name ("M1", "HTTP/2", "3D") belongs to the name and is ignored here.
+Grounding uses this for both the claims of a model's sentence and its evidence. A number inside a
+name ("M1", "HTTP/2", "3D") belongs to the name and is ignored here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _WORDS = {
 _SCALES = {"hundred": 100, "thousand": 1_000, "million": 10**6, "billion": 10**9,
            "trillion": 10**12}  # fmt: skip
 _SUFFIXES = {"k": 1_000, "m": 10**6, "bn": 10**9, "b": 10**9}
-# Amounts without a figure, in both languages: the evidence must contain the same one.
+# Amounts written without a figure, in both languages. The evidence must contain the same amount.
 _VAGUE = (
     ("half", r"\bhal(?:f|ves|ved|ving)\b|半数|半分|半減|過半"),
     (
@@ -61,7 +61,7 @@ _HIRAGANA = {
     "むっつ": 6, "ななつ": 7, "やっつ": 8, "ここのつ": 9,
 }  # fmt: skip
 
-# Units in both languages: the same number with another unit is another claim.
+# Units in both languages. The same number with a different unit is a different claim.
 _UNITS = (
     ("engagement", r"ポイント|件のコメント|コメント|いいね|票|支持|スコア|賛成|反対票|閲覧|再生"
                    r"|(?:\s|-)?(?:points?|comments?|upvotes?|downvotes?|votes?|karma|likes?|stars?"
@@ -91,7 +91,7 @@ _CURRENCY = {"$": "dollar", "¥": "yen", "€": "euro", "£": "pound"}
 
 LOOSE = "loose"  # unit of a number inside a name
 _DIGITS = r"\d[\d,]*(?:\.\d+)*"
-# A figure, with kanji scales ("1万2千", "1.5億") or a suffix ("10k") grown to it.
+# A figure with the kanji scales ("1万2千", "1.5億") or the suffix ("10k") attached to it.
 _FIGURE = re.compile(
     rf"(?<![A-Za-z0-9])(?<![A-Za-z0-9][.])(?<![A-Za-z][-/'’_])(?<![+][+])({_DIGITS})"
     rf"((?:[十百千万億兆](?:{_DIGITS}|[{_KANJI_RUN}])*)?)"
@@ -113,11 +113,11 @@ class Quantity:
 
     value: str  # "1234", "0.5", "3.11.2", "half": equal for equal amounts
     unit: str | None  # "percent", "engagement", ...; None for any other unit
-    text: str  # as it stands
+    text: str  # as written
 
 
 def quantities(text: str) -> list[Quantity]:
-    """Every quantity of `text`, in no particular order."""
+    """Return every quantity of `text`, in no particular order."""
     found = list(_symbols(text))
     folded = _without_ordinary(unicodedata.normalize("NFKC", fold_digits(text)))
     for name, pattern in _VAGUE_PATTERNS:
@@ -127,10 +127,10 @@ def quantities(text: str) -> list[Quantity]:
 
 
 def held_quantities(text: str) -> dict[str, set[str | None]]:
-    """Return the values that evidence holds, each with the units it has there.
+    """Return the values that the evidence `text` contains, each with its units.
 
-    More is read than from a claim: numbers inside names and addresses ("10tk/s", "pull/15012"),
-    ordinals ("5th"), month names, and words for one and two.
+    Some forms count in evidence but not in a claim: numbers inside names and addresses ("10tk/s",
+    "pull/15012"), ordinals ("5th"), month names, and words for one and two.
     """
     found: dict[str, set[str | None]] = {}
     text = re.sub(r"\b[A-Za-z]{2,}-\d{4}-\d{3,}\b", " ", text)  # such as CVE-2020-1234
@@ -141,7 +141,7 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
         found.setdefault(quantity.value, set()).add(quantity.unit)
     flat = unicodedata.normalize("NFKC", fold_digits(text)).casefold()
     for match in re.finditer(r"\b(?:one|single|once)\b|一つ|ひとつ", flat):
-        # "one of them" holds no one percent
+        # "one of them" does not support "1 %"
         found.setdefault("1", set()).add(unit_at(flat, match.end()) or "one")
     for match in re.finditer(r"\b(?:dual|both|pair|couple|two)\b", flat):
         found.setdefault("2", set()).add(unit_at(flat, match.end()))
@@ -159,13 +159,13 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
     for digits in re.findall(_DIGITS, flat):
         for part in (digits, *digits.split(",")):
             value = _value(part.rstrip(",."))
-            # "v0.10.0" is a version, and no decimal number
+            # "v0.10.0" is a version, not a decimal number
             found.setdefault(part if value is None else _plain(value), {LOOSE})
     return found
 
 
 def is_near(text: str, quantity: Quantity, held: str) -> bool:
-    """Whether a claim that says "about" stands for the `held` value, at most 10 % apart."""
+    """Return whether a claim with "about" is within 10 % of the value `held` in the evidence."""
     place = text.find(quantity.text)
     before, after = text[max(place - 4, 0) : place], text[place + len(quantity.text) :][:8]
     if not (_ABOUT_BEFORE.search(before) or _ABOUT_AFTER.search(after)):
@@ -199,7 +199,8 @@ _MONTHS = {
 
 
 def fold_digits(text: str) -> str:
-    """Digits of every script and form as ASCII (５, ⑤, ⁵); other number symbols as spaces (Ⅳ)."""
+    """Return `text` with digits of any script and form (５, ⑤, ⁵) as ASCII, other numerals (Ⅳ) as
+    spaces."""
     if text.isascii():
         return text
     return "".join(map(_folded, text))
@@ -212,7 +213,7 @@ def _folded(character: str) -> str:
     if category not in ("No", "Nl") or character in _KANJI:
         return character
     plain = unicodedata.normalize("NFKC", character).strip("().")
-    # digits in a row are one number: ²² is 22
+    # successive digits are one number: ²² is 22
     return plain if plain.isascii() and plain.isdigit() else " "
 
 
@@ -231,7 +232,7 @@ def _symbols(text: str) -> Iterator[Quantity]:
 def _ordinary() -> re.Pattern[str]:
     held = {word for row in rows("ordinary_numerals.txt") for word in row.split()}
     words = sorted(held, key=lambda word: (-len(word), word))
-    # a word counts only without a numeral directly before it: 十一部 is eleven copies
+    # a numeral directly before it makes a longer number: 十一部 is eleven copies
     return re.compile(rf"(?<![{_KANJI_RUN}\d])(?:{'|'.join(words)})")
 
 
@@ -245,7 +246,7 @@ def _figures(text: str) -> Iterator[Quantity]:
         end = match.end()
         unit = _unit(text, match.start(), end)
         if unit is None and _GROWN.match(text, end):
-            continue  # "3D": a name, and names are looked at elsewhere
+            continue  # "3D" is a name; names are checked elsewhere
         value = _value(digits)
         if value is None:  # 3.11.2, a version
             yield Quantity(digits.replace(",", ""), unit, match.group())
@@ -269,7 +270,7 @@ def _value(digits: str) -> Decimal | None:
 
 
 def _mixed(digits: str, kanji: str) -> Decimal:
-    """1万2千, 1.5億: figures and kanji scales together."""
+    """Return the value of figures with kanji scales: 1万2千, 1.5億."""
     total = section = Decimal(0)
     current: Decimal | None = _value(digits)
     for token in re.findall(rf"{_DIGITS}|.", kanji):
@@ -290,14 +291,14 @@ def _kanji(text: str) -> Iterator[Quantity]:
     for match in re.finditer(rf"(?<![\d.])[{_KANJI_RUN}]+", text):
         run, end = match.group(), match.end()
         if run[0] in _LARGE and len(run) == 1:
-            continue  # 万 alone: part of a word
+            continue  # 万 alone is a part of a word
         unit = _unit(text, match.start(), end)
         if (
             run == "一"
             and unit in (None, "line", "person")
             and text[end : end + 1] not in tuple("位件票割")
         ):
-            continue  # 一行, 一社: "a line", "a company"; durations have a unit
+            continue  # 一行 and 一社 mean "a line" and "a company"; a duration has a unit
         value = _kanji_value(run)
         if text[end : end + 1] == "割":
             value, unit = value * 10, "percent"
@@ -314,7 +315,7 @@ def _kanji(text: str) -> Iterator[Quantity]:
 
 
 def _kanji_value(run: str) -> Decimal:
-    """百四十五, 一四五, 三万: kanji alone."""
+    """Return the value of a number in kanji alone: 百四十五, 一四五, 三万."""
     total = section = Decimal(0)
     current: Decimal | None = None
     for token in run:
@@ -352,7 +353,8 @@ def _unit(text: str, start: int, end: int) -> str | None:
 
 
 def unit_at(text: str, end: int) -> str | None:
-    """Return the unit of a number that ends at this place of `text`, or None if it is unknown."""
+    """Return the unit of a number that ends at this position of `text`, or None for an unknown
+    unit."""
     for name, pattern in _UNIT_PATTERNS:
         if pattern.match(text, end):
             return name

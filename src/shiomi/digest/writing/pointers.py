@@ -1,7 +1,7 @@
 """Quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
 
-Each rule of signs.toml is a pattern; a sentence of the source that matches is the evidence. Nothing
-is stated without a match.
+Each rule of signs.toml is a pattern. A sentence of the source that matches it is quoted as the
+evidence. Without a match nothing is stated.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ __all__ = ["Pointer", "best_comment", "find_pointer", "on_subject"]
 _SOURCE = frozenset({ItemKind.POST, ItemKind.ARTICLE, ItemKind.ABSTRACT})
 _COMMENT = frozenset({ItemKind.COMMENT})
 
-FREQUENT = 12  # words of the source that a comment on its subject may share
-LEAST_WORDS = 8  # of a comment's sentence
+FREQUENT = 12  # most frequent words of the source; a comment on its subject shares one of them
+LEAST_WORDS = 8  # words of a comment's sentence
 _PRAISE = re.compile(
     r"\b(?:agree|works? (?:great|well|fine|perfectly)|impress\w+|excellent|great|amazing|best"
     r"|love|solid|useful|(?:very|really|pretty) (?:good|fast)|huge (?:win|improvement))\b",
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"n[’']t\b|\b(?:not|no|never|without|would)\b", re.IGNORECASE)
-RATED = 12  # comments with most points, of which `best_comment` quotes one
+RATED = 12  # `best_comment` quotes one of the comments with most points
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """Quotations and the rule that found them."""
+    """Quotations, with the rule that found them."""
 
     name: str  # a rule of signs.toml, or "dispute"
     quotes: tuple[Quote, ...]
-    focus: str = ""  # the version, date, licence, price or size that the first one names
+    focus: str = ""  # the version, date, licence, price or size that the first quotation names
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ def _rules() -> tuple[_Rule, ...]:
 def find_pointer(
     items: Sequence[Item], *, about: str = "", without: Collection[str] = ()
 ) -> Pointer | None:
-    """Return the best quotation of the first rule that matches, or None.
+    """Return the best quotation for the first rule that matches, or None.
 
-    `without` are quotations that the topic has already. An objection is set against a comment of
-    the opposite tone if there is one.
+    `without` are quotations that the topic already has. An objection gets a second quotation: a
+    comment of the opposite opinion, if there is one.
     """
     subject = _subject(items, about)
     for rule in _rules():
@@ -91,7 +91,7 @@ def find_pointer(
 def _support(
     items: Sequence[Item], objection: Quote, subject: str, about: str, without: Collection[str]
 ) -> Quote | None:
-    """Return a sentence of another comment that praises what `objection` speaks of."""
+    """Return a sentence of another comment that praises the subject of `objection`."""
     shared = set(tokens(objection.text)) & set(tokens(subject))
     others = [
         replace(item, text=said)
@@ -124,14 +124,15 @@ def _objects(sentence: str) -> bool:
 
 
 def _subject(items: Sequence[Item], about: str) -> str:
-    """Return the title and the most frequent words of what is not a comment."""
+    """Return the title and the most frequent words of the texts other than comments."""
     source = Counter(t for item in items if item.kind in _SOURCE for t in tokens(item.text))
     frequent = sorted(source, key=lambda token: (-source[token], token))[:FREQUENT]
     return " ".join([about, *frequent])
 
 
 def _tells(sentence: str, facts: bool = True) -> bool:
-    """Return whether a comment's sentence states something, if `facts` with a name or a number."""
+    """Return whether a comment's sentence makes a statement. With `facts` it must have a name or
+    number."""
     return (
         not sentence.endswith("?")
         and (is_japanese(sentence) or len(sentence.split()) >= LEAST_WORDS)
@@ -140,8 +141,7 @@ def _tells(sentence: str, facts: bool = True) -> bool:
 
 
 def on_subject(items: Sequence[Item], about: str, *, facts: bool = True) -> list[Item]:
-    """Return the items, comments with only the telling sentences that share a word with
-    `about`."""
+    """Return the items; of comments only the statements that share a word with `about`."""
     wanted = set(tokens(about))
     found = []
     for item in items:

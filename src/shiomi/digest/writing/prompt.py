@@ -1,8 +1,8 @@
 """The prompt: numbered evidence as lines of JSON, a worked example, and the slots to fill.
 
-Each line is one JSON object, so no text of a thread can end its place and speak as the prompt does.
-Passages that carry the marks of an injection are left out; titles are shown as they are. Counts of
-a thread are left out, so that the model cannot misquote them.
+Each line is one JSON object. So the text of a thread cannot leave its string and act as a part of
+the prompt. Passages with signs of an injection are left out; titles are shown as they are. Counts
+of a thread are left out, so that the model cannot misquote them.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ __all__ = ["SLOTS", "Draft", "DraftClaim", "Fallen", "messages", "schema", "show
 LONGEST_ITEM = 2_400  # characters
 SHORTEST_COMMENT = 30  # characters; shorter comments are left out
 LONGEST_SENTENCE = 220  # characters that the schema allows
-MOST_CITED = 3  # items of one sentence
+MOST_CITED = 3  # items that one sentence may cite
 
 SLOTS = {"gloss": 1, "lead": 2, "technical": 2, "voices": 2, "implications": 1}
-"""The slots of a draft and how many sentences each takes."""
+"""The slots of a draft, with the largest number of sentences of each."""
 
 
 class DraftClaim(msgspec.Struct, frozen=True):
-    """A sentence of the model and the numbers of the items it cites."""
+    """A sentence of the model, with the numbers of the items that it cites."""
 
     text: str
     evidence: list[int]
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """The model's answer for one story."""
+    """The answer of the model for one story, by slot."""
 
     gloss: list[DraftClaim] = []
     lead: list[DraftClaim] = []
@@ -47,7 +47,7 @@ class Draft(msgspec.Struct, frozen=True):
 
 
 class Fallen(msgspec.Struct, frozen=True):
-    """A sentence that grounding rejected, and why; the model may repair it."""
+    """A sentence that grounding rejected, with the reason. The model may repair it."""
 
     slot: str
     text: str
@@ -81,7 +81,7 @@ def schema(slots: Sequence[str], numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def shown(evidence: Evidence, size: int) -> tuple[Item, ...]:
-    """Return the items that the model is shown, at most `size` characters, titles first.
+    """Return the items for the prompt: at most `size` characters, titles first.
 
     A long passage is cut at a sentence. Short comments and injections are left out.
     """
@@ -105,10 +105,11 @@ def messages(
     fallen: Sequence[Fallen] = (),
     again: bool = False,
 ) -> list[dict[str, str]]:
-    """Return the messages that ask for `slots`: instructions, worked example, evidence, request.
+    """Return the messages of a request for `slots`: instructions, worked example, evidence,
+    request.
 
-    `fallen` are sentences of the last answer to be repaired. `again` says that the last answer did
-    not have the form asked for. Messages of one story share everything but the end.
+    `fallen` are rejected sentences of the last answer, to be repaired. `again` means that the last
+    answer had the wrong form. The messages of one story differ only at the end.
     """
     say = language.phrase
     request = say("writing.prompt_slots", slots=", ".join(slots))
@@ -132,7 +133,7 @@ def _lines(evidence: Sequence[Item]) -> Iterator[str]:
     several = len({item.community for item in evidence}) > 1
     for item in evidence:
         row: dict[str, object] = {"number": item.number, "kind": item.kind.value}
-        if several:  # small models write about every name they see, so unneeded names are left out
+        if several:  # small models write about every name they see: no needless ones
             row["from"] = community_label(item.community)
         if item.kind is ItemKind.COMMENT and item.points is not None:
             row["points"] = item.points

@@ -1,8 +1,8 @@
-"""Split plain text into sentences, English and Japanese, and find those worth quoting.
+"""Split English and Japanese plain text into sentences, and find those that can be quoted.
 
-Text of threads is untrusted and untidy: hard line breaks, quoted parts of other comments, lists,
-bare addresses, code, hidden characters. Each sentence becomes one line of visible characters, word
-for word as in the source.
+Text of threads is untrusted and untidy. It has hard line breaks, parts quoted from other comments,
+lists, bare addresses, code and hidden characters. Each sentence becomes one line of visible
+characters, with the words of the source unchanged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from shiomi.digest.writing.tables import patterns
 __all__ = ["is_instruction", "is_japanese", "is_quotable", "sentences", "shortened", "visible"]
 
 MOST = 20_000  # characters of one passage that are read
-SHORTEST, LONGEST = 30, 320  # characters of a Latin sentence worth quoting
+SHORTEST, LONGEST = 30, 320  # shortest and longest quotable Latin sentence, in characters
 SHORTEST_JA, LONGEST_JA = 14, 160
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+", re.IGNORE
 
 
 def visible(text: str, most: int = MOST) -> str:
-    """`text` without characters that hide: controls (line breaks stay), bidi, zero width."""
+    """Return `text` without invisible characters: controls except line breaks, bidi, zero width."""
     text = unicodedata.normalize("NFC", text[:most].replace("\r\n", "\n").replace("\r", "\n"))
     return "".join(
         "\n" if c in "\x85\u2028\u2029\v\f"
@@ -46,8 +46,10 @@ def visible(text: str, most: int = MOST) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of `text`, each on one line, in order. Parts quoted from others and code are
-    left out. Never raises."""
+    """Return the sentences of `text` in order, each as one line. Never raises.
+
+    Code and parts quoted from others are left out.
+    """
     found = []
     for paragraph in _paragraphs(visible(text)):
         found += [" ".join(part.split()) for part in _split(paragraph)]
@@ -55,7 +57,7 @@ def sentences(text: str) -> list[str]:
 
 
 def _paragraphs(text: str) -> Iterator[str]:
-    """Paragraphs and list items with their hard line breaks undone."""
+    """Yield the paragraphs and list items, each with its hard line breaks removed."""
     held = ""
     for line in [*text.split("\n"), ""]:
         if _QUOTED.match(line) or _CODE.match(line):
@@ -65,13 +67,13 @@ def _paragraphs(text: str) -> Iterator[str]:
             yield held
             held = ""
         line = line[item.end() :] if item else line
-        # no space between Japanese lines: it would not be the source's wording
+        # Japanese lines are joined without a space, to keep the wording of the source
         join = "" if held and _JAPANESE.match(held[-1]) and _JAPANESE.match(line[:1]) else " "
         held = f"{held}{join}{line.strip()}" if held and line.strip() else line.strip() or held
 
 
 def _continues(held: str, line: str) -> bool:
-    """Whether a line continues the current paragraph: hard-wrapped text does, headings do not."""
+    """Return whether a line continues the paragraph: hard-wrapped text does, a heading does not."""
     return (len(held) > 50 and held[-1] not in ":：") or line[:1].islower()
 
 
@@ -98,17 +100,18 @@ def _split(paragraph: str) -> Iterator[str]:
 
 
 def is_japanese(text: str) -> bool:
-    """Whether a fifth of the visible characters are Japanese."""
+    """Return whether at least a fifth of the visible characters are Japanese."""
     return len(_JAPANESE.findall(text)) * 5 >= len(text)
 
 
 def is_instruction(text: str) -> bool:
-    """Whether the text speaks to a language model, or has the marks of such an injection."""
+    """Return whether the text addresses a language model or has other signs of an injection."""
     return bool(patterns("instructions.txt").search(unicodedata.normalize("NFKC", visible(text))))
 
 
 def is_quotable(sentence: str) -> bool:
-    """Return whether a sentence can be quoted alone: not a greeting, address, code or command."""
+    """Return whether a sentence can be quoted alone: it is not a greeting, address, code or
+    command."""
     shortest = SHORTEST_JA if is_japanese(sentence) else SHORTEST
     if (
         len(sentence) < shortest
@@ -123,7 +126,7 @@ def is_quotable(sentence: str) -> bool:
         return False  # tables, code, rows of emoji
     capitals = sum(character.isupper() for character in sentence)
     if capitals > 0.5 * letters:
-        return False  # shouting
+        return False  # mostly capitals
     if is_japanese(sentence):
         return True
     words = sentence.split()
@@ -131,8 +134,10 @@ def is_quotable(sentence: str) -> bool:
 
 
 def shortened(sentence: str) -> str | None:
-    """The sentence where it is short enough, else its part up to a clause's or a word's end and
-    "…". None if there is no such place: no word is cut."""
+    """Return a short sentence as it is, and a long one cut after a clause or a word, with "…".
+
+    Return None if it cannot be cut without cutting a word.
+    """
     japanese = is_japanese(sentence)
     limit = LONGEST_JA if japanese else LONGEST
     if len(sentence) <= limit:

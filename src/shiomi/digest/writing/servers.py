@@ -1,7 +1,7 @@
-"""Ask a model server for its facts, and find the servers of this machine.
+"""Ask a model server for its properties, and find the servers that run on this machine.
 
-The context comes from POST /api/show (Ollama), GET /props (llama.cpp), or the list of models (vLLM,
-LM Studio). Everything is optional: an unknown fact is None.
+The context size comes from POST /api/show (Ollama), GET /props (llama.cpp), or the list of models
+(vLLM, LM Studio). A property that a server does not tell is None.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from shiomi.digest.config import WriterConfig, secret
 
 __all__ = ["FoundServer", "ServerFacts", "ask_server", "found_servers"]
 
-PATIENCE = 5.0  # seconds for one question
-GLANCE = 0.5  # seconds for a look at a port of this machine
+PATIENCE = 5.0  # timeout of one request, in seconds
+GLANCE = 0.5  # timeout for a port of this machine, in seconds
 OLLAMA_CONTEXT = 4_096  # tokens, Ollama's default
 
 _USUAL = (
@@ -31,18 +31,18 @@ _USUAL = (
 
 @dataclass(frozen=True, slots=True)
 class ServerFacts:
-    """Facts of a server and of one model."""
+    """Properties of a server and of one model."""
 
     kind: str = "OpenAI-compatible server"
-    models: tuple[str, ...] | None = None  # None: it does not list them
-    context: int | None = None  # tokens that a request may use
+    models: tuple[str, ...] | None = None  # None: the server does not list its models
+    context: int | None = None  # tokens that one request may use
     thinks: bool | None = None  # whether the model can think
     parameters: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundServer:
-    """A server that answers on this machine."""
+    """A model server that answers on this machine."""
 
     name: str
     endpoint: str
@@ -50,7 +50,7 @@ class FoundServer:
 
 
 def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> ServerFacts:
-    """Return the facts of the server of `config`. Never raises for an answer."""
+    """Return the properties of the server of `config`. No answer of the server makes it raise."""
     if client is None:
         with httpx2.Client() as opened:
             return ask_server(config, client=opened)
@@ -72,7 +72,7 @@ def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> 
 
 
 def found_servers() -> list[FoundServer]:
-    """Return the model servers that answer on their usual ports of this machine."""
+    """Return the model servers of this machine that answer on their usual ports."""
     found = []
     with httpx2.Client(timeout=GLANCE, trust_env=False) as client:
         for name, port in _USUAL:
@@ -99,13 +99,13 @@ def _ollama(shown: Any, models: tuple[str, ...] | None) -> ServerFacts:
 
 
 def _parameters(listed: Any) -> int | None:
-    """Return the size of the only model of a llama.cpp server."""
+    """Return the number of parameters of a llama.cpp server's only model."""
     rows = _at(listed, "data")
     return _number(_at(rows[0], "meta", "n_params")) if isinstance(rows, list) and rows else None
 
 
 def _models(listed: Any, model: str) -> tuple[tuple[str, ...] | None, int | None]:
-    """Return the names of the models, and the context of `model` if the list has it."""
+    """Return the names of the models, and the context size of `model` if the list states it."""
     rows = _at(listed, "data")
     if not isinstance(rows, list):
         return None, None

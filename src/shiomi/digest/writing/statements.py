@@ -1,7 +1,7 @@
-"""Facts of a story that need no model: counts, rank, kind of page, tags.
+"""State facts of a story without a model: counts, rank, kind of page, tags.
 
-Each statement names a thread, a community, a page or a count. A count is printed only with the
-time it was read.
+Each statement names a thread, a community, a page or a count. A count is printed only with the time
+it was read.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ from shiomi.digest.writing.titles import adding, differing, happening, near, sha
 __all__ = ["Statements", "listed_title", "said_title"]
 
 UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
-WORTH_SAYING = 25.0  # percent: a lower standing is not mentioned
-OTHER_TITLES = 2  # of a story, besides the heading
-DISCUSSED = 5  # comments of a tied thread that is worth naming
+WORTH_SAYING = 25.0  # a percentage is mentioned only if the thread is in the top 25 %
+OTHER_TITLES = 2  # other titles of a story that are listed, without the heading
+DISCUSSED = 5  # least comments of a related thread that is mentioned
 TITLE = 100  # characters of a title inside a sentence
-ENGAGEMENT = " engagement"  # suffix of the reason by which ranking names a thread's strength
+ENGAGEMENT = " engagement"  # suffix of the ranking reason that contains a thread's strength
 
 
 def said_title(title: str, most: int = TITLE) -> str:
-    """Return a title for use inside a sentence: one line, visible, cut at a word."""
+    """Return a title for use inside a sentence: visible characters on one line, cut after a
+    word."""
     text = " ".join(visible(title, 1_000).split())
     if len(text) <= most:
         return text
@@ -52,13 +53,14 @@ class Statements:
     evidence: Evidence
     language: Language
     zone: str  # IANA name of the time zone in which times are printed
-    reasons: tuple[Reason, ...] = ()  # of ranking
+    reasons: tuple[Reason, ...] = ()  # the reasons that ranking gives
 
     def counts(self) -> Iterator[Sentence]:
-        """State the response in one sentence.
+        """State the reaction of the communities in one sentence.
 
-        A story with one thread prints its counts. A story with several threads has the counts next
-        to each link (出典), so only the standing and the first post follow.
+        For a story with one thread the sentence has the counts. For a story with several threads
+        the counts are next to each link (出典), so the sentence has only the rank and the first
+        post.
         """
         threads = self.evidence.threads
         leading = self._leading()
@@ -78,7 +80,7 @@ class Statements:
         yield self._say("strongest", [first, leading], [leading.reading], **slots)
 
     def happened(self) -> Iterator[Sentence]:
-        """State the kind of news that the titles show, with the sum of money they name."""
+        """State the kind of news that the titles show, with the sum of money that they name."""
         found = happening([self.evidence.heading, *self.evidence.threads])
         if found is not None:
             name, thread, money = found
@@ -87,9 +89,9 @@ class Statements:
             yield self._say("happening", [thread], kind=kind)
 
     def page(self, earlier: Sequence[str] = ()) -> Iterator[Sentence]:
-        """State what the threads link to, their tags, and titles that differ.
+        """State the kind of page that the threads link to, their tags, and titles that differ.
 
-        `earlier` are titles that the heading's thread had before.
+        `earlier` are former titles of the heading's thread.
         """
         if (about := self._about(self._main())) is not None:
             yield about
@@ -106,7 +108,7 @@ class Statements:
                 break
 
     def around(self, related: Sequence[Thread]) -> Iterator[Sentence]:
-        """State the words of the address, and titles of tied threads."""
+        """State the words of the address, and the titles of related threads."""
         main = self._main()
         words = slug_of(main.url)
         if words and any(differing(self._titles, [replace(main, title=words)], 1)):
@@ -122,7 +124,8 @@ class Statements:
         return self._say("no_quote" if self.evidence.own_passages else "no_text")
 
     def pointed(self, name: str, focus: str, uids: tuple[str, ...]) -> Sentence:
-        """Label a quotation with its rule and the date, version or price that it names."""
+        """Return the label of a quotation: its rule, and the date, version or price that it
+        names."""
         said = (
             self.language.phrase("writing.focus", text=glossed(focus, self.language))
             if focus
@@ -135,7 +138,8 @@ class Statements:
     def added(
         self, related: Sequence[Thread], named: Sequence[tuple[str, Thread]]
     ) -> Sentence | None:
-        """State a date or a replaced product of a title, or what another thread's title adds."""
+        """State a date or a replaced product from a title, or what the title of another thread
+        adds."""
         heading = self.evidence.heading
         for rule in ("licence", "date", "replaces"):
             if found := stated([heading, *self.evidence.threads], rule):
@@ -156,8 +160,8 @@ class Statements:
     ) -> Sentence:
         """State one fact about the story.
 
-        The first that holds of: a number in a title, an earlier thread, another title with a
-        discussion, a thread with the same name, then a fact about the discussion.
+        The first fact that exists is used: a number in a title, an earlier thread, another title
+        with a discussion, a thread with the same name, or a fact about the discussion.
         """
         heading = self.evidence.heading
         number = stated([heading], "number")
@@ -183,7 +187,8 @@ class Statements:
         return self._say(key, [thread], (), community=community, title=title, time=time, **slots)
 
     def _discussed(self, heading: Thread, peers: Sequence[Thread]) -> Sentence:
-        """State that a discussion is long or short for its points, or where it is."""
+        """State that the discussion is long or short relative to its points, or in which community
+        it is."""
         label, reading = community_label(heading.community), heading.reading
         if reading is None or not reading.comments:
             return self._say("thread_at", [heading], community=label)
@@ -212,7 +217,7 @@ class Statements:
         return next((thread for thread in threads if thread.url), threads[0])
 
     def _leading(self) -> Thread:
-        """Return the thread that ranking found strongest, or the heading's thread."""
+        """Return the thread with the highest strength in ranking, or the heading's thread."""
         threads = {thread.uid: thread for thread in self.evidence.threads}
         engaged = (r.name.removesuffix(ENGAGEMENT) for r in self._engaged())
         return next((threads[uid] for uid in engaged if uid in threads), self.evidence.heading)
@@ -238,7 +243,7 @@ class Statements:
         )
 
     def _percent(self, leading: Thread) -> str | None:
-        """Return in which top percentage of its community ranking placed the thread."""
+        """Return the top percentage of its community into which ranking places the thread."""
         engaged = self._engaged()
         if not engaged or engaged[0].name != f"{leading.uid}{ENGAGEMENT}":
             return None
@@ -248,7 +253,7 @@ class Statements:
         return f"{percent:.2g}" if percent >= 0.1 else "0.1"
 
     def _about(self, main: Thread) -> Sentence | None:
-        """State the kind of page if the address shows it; a plain article is not mentioned."""
+        """State the kind of page if the address shows it; nothing is stated for a plain article."""
         paper = next((t for t in self.evidence.threads if t.community == "arxiv"), None)
         if paper is not None:
             tags = self._row(_words(paper.tags))
@@ -269,7 +274,7 @@ class Statements:
     def _other_titles(
         self, heading: Thread, threads: Sequence[Thread], key: str
     ) -> Iterator[Sentence]:
-        """State titles of `threads` that add words to the heading's."""
+        """State the titles of `threads` that add words to the heading's title."""
         others = list(differing(heading.title, threads, OTHER_TITLES))
         if others:
             rows = [listed_title(one, self.language) for one in others]
@@ -296,5 +301,5 @@ def _comments(thread: Thread) -> int:
 
 
 def _words(tags: Sequence[str]) -> list[str]:
-    """Return the tags that are plain short words."""
+    """Return the tags that are short words without unusual characters, at most five."""
     return [tag for tag in tags if re.fullmatch(r"[\w+#.-]{1,30}", tag)][:5]

@@ -1,4 +1,5 @@
-"""A watched subject's week in sentences, with what the communities say side by side."""
+"""Write the week of a watched subject: sentences, and quotations of the communities side by
+side."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ __all__ = ["write_subject"]
 def write_subject(
     subject: SubjectEvidence, language: Language, week: Week | None = None
 ) -> Subject:
-    """The subject's week. Without a `week`, times are in UTC."""
+    """Return the subject's week in sentences. Without a `week`, times are in UTC."""
     return Subject(
         name=subject.name,
         sentences=tuple(_sentences(subject, language, week.zone if week else "UTC")),
@@ -71,7 +72,7 @@ def _sentences(subject: SubjectEvidence, language: Language, zone: str) -> Itera
 
 
 def _quoted(quote: SideQuote) -> list[Sentence]:
-    """Return the best sentence of the passage, or nothing if none can be quoted."""
+    """Return the best sentence of the passage as a quotation; [] if no sentence can be quoted."""
     thread, passage = quote.thread, quote.passage
     item = Item(1, ItemKind.COMMENT, passage.text, thread.uid, quote.community, passage.link)
     return [quotation(one) for one in extract([item], most=1, about=thread.title)]

@@ -1,4 +1,4 @@
-"""Facts that titles hold: what has happened, sums and dates, and what other threads add."""
+"""Read facts from titles: the kind of news, sums and dates, and what other threads add."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from shiomi.digest.writing.tables import signs
 __all__ = ["NamedThreads", "adding", "differing", "happening", "near", "share_of_talk", "stated"]
 
 NEW_WORDS = 2  # content words that a differing title must add
-READ = 30  # points from which a thread's comments are compared
-RARE = 0.004  # share of recent titles that a name may be in
-NAMED = 0.9  # share of its uses, outside headlines, with a capital
-_MARKED = re.compile(r"[A-Z].*[A-Z]|\d")  # "MIDI", "AppGet": hardly the name of a person or place
+READ = 30  # least points of a thread whose comments are compared
+RARE = 0.004  # largest share of recent titles that may contain a rare name
+NAMED = 0.9  # least share of a name's uses with a capital, outside headlines
+_MARKED = re.compile(r"[A-Z].*[A-Z]|\d")  # "MIDI", "AppGet": not a person or place
 _WORD = re.compile(r"[A-Za-z][\w.+#-]*[\w+#]")
 _SUM = re.compile(
     r"[$€£]\s?\d[\d,.]*\d(?:\s?(?:million|billion|trillion|bn|[kmb]\b))?", re.IGNORECASE
@@ -32,9 +32,9 @@ def _patterns(table: str) -> dict[str, re.Pattern[str]]:
 
 
 def happening(threads: Sequence[Thread]) -> tuple[str, Thread, str] | None:
-    """Return the kind of news by the first title that shows one: the rule and the thread.
+    """Return the rule of the first title that shows a kind of news, its thread, and a sum of money.
 
-    The last value is a sum of money in any of the titles, or "".
+    The sum may be in any of the titles; it is "" if there is none.
     """
     sums = (_SUM.search(visible(one.title, 1_000)) for one in threads)
     money = next((found.group() for found in sums if found), "")
@@ -46,7 +46,7 @@ def happening(threads: Sequence[Thread]) -> tuple[str, Thread, str] | None:
 
 
 def differing(heading: str, threads: Iterable[Thread], most: int) -> Iterator[Thread]:
-    """Yield up to `most` threads whose titles add words to the heading and to each other."""
+    """Yield up to `most` threads whose titles add words to the heading and to the titles before."""
     known = set(tokens(heading))
     for thread in threads:
         words = set(tokens(thread.title))
@@ -59,13 +59,17 @@ def differing(heading: str, threads: Iterable[Thread], most: int) -> Iterator[Th
 
 
 def near(titles: str, threads: Iterable[Thread], least: int = 2) -> list[Thread]:
-    """Return the threads whose titles share `least` content words with `titles`."""
+    """Return the threads whose titles share at least `least` content words with `titles`."""
     known = set(tokens(titles))
     return [one for one in threads if len(known & set(tokens(one.title))) >= least]
 
 
 def adding(heading: str, titles: str, threads: Sequence[Thread]) -> tuple[str, Thread] | None:
-    """Return the first rule that a title near the story's `titles` matches, but not the heading."""
+    """Return the first rule that the heading does not match but a similar title does, and its
+    thread.
+
+    A title is similar if it shares words with `titles`, the titles of the story.
+    """
     for name, pattern in _patterns("title").items():
         if pattern.search(heading):
             continue
@@ -76,7 +80,8 @@ def adding(heading: str, titles: str, threads: Sequence[Thread]) -> tuple[str, T
 
 
 def stated(threads: Sequence[Thread], rule: str) -> tuple[Thread, str] | None:
-    """Return the first title in which a rule of [stated], or "date", finds something, and what."""
+    """Return the first thread whose title a rule of [stated], or "date", matches, and the words
+    found."""
     for thread in threads:
         title = visible(thread.title, 1_000)
         if rule == "date":
@@ -90,7 +95,7 @@ def stated(threads: Sequence[Thread], rule: str) -> tuple[Thread, str] | None:
 
 
 class NamedThreads:
-    """Threads of a week by the rare names in their titles: "Zig", "CentOS"."""
+    """The threads of a week, indexed by the rare names in their titles: "Zig", "CentOS"."""
 
     def __init__(self, recent: Iterable[Thread], week: Sequence[Thread]) -> None:
         seen: Counter[str] = Counter()
@@ -116,9 +121,10 @@ class NamedThreads:
                 self._by_name.setdefault(word, []).append(thread)
 
     def others(self, heading: Thread, without: Collection[str]) -> list[tuple[str, Thread]]:
-        """Return other threads with a name of the heading's title, the rarest name first.
+        """Return other threads that share a rare name with the heading's title, the rarest name
+        first.
 
-        Of one name, the thread with most comments comes first.
+        For each name, the thread with most comments comes first.
         """
         found_words = _WORD.findall(heading.title)
         words = {word.casefold(): word for word in found_words if _MARKED.search(word)}
@@ -132,9 +138,10 @@ class NamedThreads:
 
 
 def share_of_talk(thread: Thread, peers: Iterable[Thread]) -> int | None:
-    """Return in which percentage of `peers` a thread is by comments for each point, 0 the most.
+    """Return the percentage of `peers` that have more comments per point than the thread.
 
-    Threads below READ points or without comments are not compared; None below 20 others.
+    Threads with less than READ points or without comments are not compared. Return None if the
+    thread is one of them, or if fewer than 20 others remain.
     """
     talk = {
         one.uid: one.reading.comments / (one.reading.points or 1)
@@ -148,7 +155,8 @@ def share_of_talk(thread: Thread, peers: Iterable[Thread]) -> int | None:
 
 
 def _is_headline(words: Sequence[str]) -> bool:
-    """Return whether a title writes its words with capitals, so that none shows a name."""
+    """Return whether most words of a title have capitals, so that a capital does not mark a
+    name."""
     long = [word for word in words if len(word) > 3]
     return sum(word[0].isupper() for word in long) > 0.6 * len(long)
 

@@ -1,4 +1,4 @@
-"""Turn a story into a topic: a model's grounded sentences or quotations, and stated facts."""
+"""Turn a story into a topic: grounded sentences of a model or quotations, and facts."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from shiomi.digest.writing.statements import Statements
 
 __all__ = ["Background", "write_topic"]
 
-QUOTES = 2  # under 技術的内容, in a topic without a model
-OPENING = 3  # sentences of a source that can open a topic
-ENOUGH = 2  # sentences of a model with which a topic needs no quotation
+QUOTES = 2  # quotations under 技術的内容 in a topic without a model
+OPENING = 3  # first sentences of a source that may open a topic
+ENOUGH = 2  # with so many sentences of a model, a topic needs no quotation
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Titles that threads had before, and other threads of the week."""
+    """Former titles of threads, and other threads of the week."""
 
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # uid to its former titles
-    peers: Sequence[Thread] = ()  # the week's threads in the community of the heading
-    named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name of the heading
+    peers: Sequence[Thread] = ()  # the week's threads in the community of the heading's thread
+    named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name in the heading
 
 
 def write_topic(
@@ -45,8 +45,8 @@ def write_topic(
 ) -> Topic:
     """Return the topic of a ranked story.
 
-    `related` are threads with a link to the story. Without a `writer`, or if it
-    fails, the topic is a reading list: quotations and facts.
+    `related` are threads that are linked to the story. Without a `writer`, or if it fails, the
+    topic is a reading list: quotations and facts.
     """
     evidence = gather(ranked.story, related)
     written = writer.write(evidence, language) if writer is not None else None
@@ -68,7 +68,7 @@ def write_topic(
 
 
 class _Parts:
-    """The three parts of one topic; a later part does not repeat a quotation of an earlier one."""
+    """The three parts of one topic. A later part does not repeat a quotation of an earlier part."""
 
     def __init__(
         self,
@@ -94,10 +94,10 @@ class _Parts:
     def attention_and_technical(
         self, related: Sequence[Thread], background: Background
     ) -> tuple[list[Sentence], list[Sentence]]:
-        """Return 注目ポイント, content before counts, and 技術的内容.
+        """Return the sentences of 注目ポイント, content before counts, and of 技術的内容.
 
-        A pointer is kept for 開発者への示唆 if another sentence can be quoted. A story with
-        a single quotation has it under 技術的内容, so that neither part is empty.
+        A pointer is kept for 開発者への示唆 if another sentence can be quoted. If a story has only
+        one quotation, it is under 技術的内容, so that neither part is empty.
         """
         if not self._grounded.implications:
             self._reserve()
@@ -119,7 +119,7 @@ class _Parts:
                 self._pointer, self._quoted = found, quoted
 
     def _technical(self, related: Sequence[Thread], background: Background) -> list[Sentence]:
-        """Return the model's sentences, or the kind of page and quotations."""
+        """Return the model's sentences, or the kind of page with quotations."""
         if self._enough and self._grounded.technical:
             return list(self._grounded.technical)
         earlier = background.earlier.get(self._evidence.heading.uid, ())
@@ -134,7 +134,7 @@ class _Parts:
         return found
 
     def implications(self, related: Sequence[Thread], around: Background) -> list[Sentence]:
-        """Return the model's implication, or a pointer with its evidence, or one fact."""
+        """Return the model's implication, else a pointer with its evidence, else one fact."""
         if self._grounded.implications:
             return list(self._grounded.implications)
         pointer = self._pointer or find_pointer(self._own, about=self._about, without=self._quoted)
@@ -154,7 +154,7 @@ class _Parts:
         return [label, *map(quotation, pointer.quotes)]
 
     def _openings(self) -> list[Item]:
-        """Return the first sentences of each text that is not a comment."""
+        """Return the items other than comments, each with only its first sentences."""
         return [
             replace(item, text="\n\n".join(sentences(item.text)[:OPENING]))
             for item in self._own

@@ -1,9 +1,10 @@
-"""Small models translate single sentences better than they write: sentences to try, and a check.
+"""Choose sentences for a small model to translate, and check its translations.
 
-A model of less than 4 billion parameters inverts relations when it writes from many items. So it
-gets the title and one plain sentence of the source at a time. A translation is used only if the
-model was sure of its words (mean log probability), it has the names and numbers of the sentence,
-and the model's own translation back into English says the same (round trip).
+A model of less than 4 billion parameters inverts relations when it writes from many items. It
+translates single sentences better. So it gets the title, and then one plain sentence of the source
+at a time. A translation is used only if all of these hold. The model was sure of its words (mean
+log probability). The translation has the names and numbers of the sentence. The model translates it
+back into an English sentence with the same content.
 """
 
 from __future__ import annotations
@@ -38,15 +39,15 @@ __all__ = [
     "unfaithful",
 ]
 
-SMALL = 4_000_000_000  # parameters; larger models write from all items at once
-MOST_TRIES = 8  # sentences of one topic, with its title
-MOST_TOLD = 5  # of them from the source
-REQUESTS = 8  # of one topic, measured: benchmarks/digest/writing_with_model.py
-ENOUGH = 3  # kept sentences
+SMALL = 4_000_000_000  # parameters; larger models write from all items together
+MOST_TRIES = 8  # sentences tried for one topic, including the title
+MOST_TOLD = 5  # of these, sentences from the source
+REQUESTS = 8  # measured for one topic by benchmarks/digest/writing_with_model.py
+ENOUGH = 3  # kept sentences after which a topic is done
 SHORTEST, LONGEST = 5, 22  # words
 SURE = -0.5  # least mean log probability of a token
-SAME = 5  # first letters by which words are compared
-FEWEST = 4  # content words; a shorter sentence must have the same ones
+SAME = 5  # words are compared by this many first letters
+FEWEST = 4  # content words; with fewer, all must agree
 AGREED = 0.82  # least F1 of the content words of a sentence and its translation back
 MOST_TOKENS = 110
 
@@ -55,12 +56,12 @@ _TANGLED = re.compile(
     r"|^(?:it|this|that|these|those|they|he|she|meaning|first|which|because)\b",
     re.IGNORECASE,
 )
-_LEADING = re.compile(  # words before the sentence proper
+_LEADING = re.compile(  # words that can be removed from the beginning
     r"^(?:and|but|so|also|plus|still|then|however|well|yes|no|yeah|anyway|honestly|basically"
     r"|personally|actually|imo|imho|apparently|meanwhile|don[’']t forget)\b,?\s+",
     re.IGNORECASE,
 )
-_IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # small models take it for a place
+_IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # small models read it as a place
 _ASIDE = re.compile(r"\s*\([^()]*\)")
 _FIRST_PERSON = re.compile(r"\b(?:I|we|my|our|me|us)\b", re.IGNORECASE)
 _SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b", re.IGNORECASE)
@@ -68,7 +69,7 @@ _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|without|neither|cannot)\b|n['’]t\b", re.IGNORECASE
 )
 _ENDED = re.compile(r"(?:です|ます|ません|ました|でした|ましょう)[。！]?$")
-_ODD = re.compile(  # glued scripts, Chinese words, talk to the reader
+_ODD = re.compile(  # mixed scripts, Chinese words, remarks to the reader
     r"[ァ-ヶー][a-z]|[A-Za-z][ァ-ヶー]?[A-Z]{3}\b(?<=[a-z][A-Z]{3})|多模|智能|推理|閉源|开|后|权|华|态|拔|贪|ください|あなた"
     r"|^(?:はい|いいえ|申し訳)|ありがとう|です。.*です。"
 )
@@ -78,26 +79,27 @@ _FIGURE = re.compile(r"\d+(?:\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A sentence to translate and the slot of a draft that its translation belongs to."""
+    """A sentence to translate, with the slot of the draft for its translation."""
 
     slot: str
     text: str
     item: Item
-    voiced: str  # key of the phrase that names who says it, "" for none
+    voiced: str  # key of the phrase that names the speaker, or ""
 
 
 def translates(parameters: int | None, language: str) -> bool:
-    """Return whether a model of this size gets single sentences to translate."""
+    """Return whether a model of this size only translates single sentences."""
     return language == "ja" and parameters is not None and parameters < SMALL
 
 
 def candidates(evidence: Evidence) -> list[Original]:
-    """Return the title, then plain sentences, the most telling first; sources before comments."""
+    """Return the title, then plain sentences, the most informative first; sources before
+    comments."""
     heading = evidence.heading
     found = [
         _original("gloss", _tidied(sentence), item)
         for item in evidence.titles
-        for sentence in sentences(item.text)[:1]  # none of "> cat", which looks like a quotation
+        for sentence in sentences(item.text)[:1]  # [] for "> cat", which looks like a quotation
         if item.uid == heading.uid and not (is_japanese(sentence) or _IDIOM.search(sentence))
     ][:1]
     plain = [
@@ -118,14 +120,16 @@ def _original(slot: str, text: str, item: Item) -> Original:
 
 
 def _tidied(sentence: str) -> str:
-    """Return a sentence without asides and the words before it."""
+    """Return a sentence without text in brackets and without introductory words."""
     text = _LEADING.sub("", _ASIDE.sub("", sentence))
     return text[:1].upper() + text[1:]
 
 
 def is_plain(sentence: str) -> bool:
-    """Return whether an English sentence is short, complete, of common words and names, and not
-    addressed to anybody."""
+    """Return whether an English sentence is simple enough to translate.
+
+    It is short and complete, has only common words and names, and does not address the reader.
+    """
     words = len(sentence.split())
     return (
         SHORTEST <= words <= LONGEST
@@ -148,7 +152,8 @@ def _is_common(word: str) -> bool:
 
 
 def translation_messages(language: Language, sentence: str) -> list[dict[str, str]]:
-    """Return the messages that ask for a translation. Only the last one differs."""
+    """Return the messages that ask for a translation. For all sentences only the last message
+    differs."""
     found = [{"role": "system", "content": language.phrase("writing.translate").strip()}]
     for line in language.phrase("writing.translate_examples").strip().splitlines():
         source, _, target = line.partition(" => ")
@@ -158,12 +163,13 @@ def translation_messages(language: Language, sentence: str) -> list[dict[str, st
 
 
 def back_messages(language: Language, text: str) -> list[dict[str, str]]:
-    """Return the messages that ask for the English of a translation; they begin alike."""
+    """Return the messages that ask for the English of a translation; they begin like the ones
+    above."""
     return translation_messages(language, language.phrase("writing.translate_back", text=text))
 
 
 def unfaithful(original: Original, text: str, confidence: float | None) -> str:
-    """Return why a Japanese translation may not stand for its sentence, "" if it may.
+    """Return the reason to reject a Japanese translation of the sentence, or "" to keep it.
 
     `confidence` is the mean log probability of its tokens, None if the server gives none.
     """
@@ -187,7 +193,7 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
 
 
 def agrees(source: str, back: str) -> bool:
-    """Return whether a translation back into English says the same as the sentence."""
+    """Return whether a translation back into English has the same content as the sentence."""
     if bool(_NEGATION.search(source)) != bool(_NEGATION.search(back)):
         return False
     one, other = _content(source), _content(back)
@@ -202,7 +208,7 @@ def _content(text: str) -> set[str]:
 
 
 def _words(source: str) -> Iterator[str]:
-    """Yield the Latin words of a sentence; of "ASR-grade" only the name."""
+    """Yield the Latin words of a sentence; for "ASR-grade" only the name "ASR"."""
     for word in latin_words(source):
         head, _, tail = word.rpartition("-")
         yield head if head and tail.islower() and _is_common(tail) else word
@@ -216,11 +222,11 @@ def _is_name(word: str, source: str) -> bool:
 
 
 def sentence_of(answer: str) -> str:
-    """Return the first line of a model's answer without marks around it."""
+    """Return the first line of a model's answer, without quotation marks around it."""
     line = next(iter(answer.strip().splitlines()), "")
     return line.strip().strip("「」\"'")
 
 
 def kept_enough(kept: Sequence[str]) -> bool:
-    """Return whether a topic has enough sentences by their slots."""
+    """Return whether a topic has enough sentences; `kept` are their slots."""
     return len(kept) >= ENOUGH

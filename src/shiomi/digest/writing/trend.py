@@ -1,4 +1,4 @@
-"""Write a theme of the week: its leading threads, then their number and communities."""
+"""Write a theme of the week: its leading threads, then the number of threads and communities."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from shiomi.digest.writing.titles import differing
 
 __all__ = ["per_week", "write_trend"]
 
-OTHER_TITLES = 2  # named after the leading one
-QUOTED = 3  # leading stories of a theme, of which one is quoted
+OTHER_TITLES = 2  # titles listed after the leading thread
+QUOTED = 3  # leading stories of a theme; one of them is quoted
 
 
 def write_trend(trend: TrendEvidence, language: Language, week: Week | None = None) -> Trend:
-    """The trend, its name as written in titles. Without a `week`, times are in UTC."""
+    """Return the trend, with its name as the titles write it. Without a `week`, times are in
+    UTC."""
     return Trend(
         name=trend.name,
         sentences=tuple(_sentences(trend, language, week.zone if week else "UTC")),
@@ -33,12 +34,12 @@ def write_trend(trend: TrendEvidence, language: Language, week: Week | None = No
 
 
 def per_week(threads: float) -> str:
-    """Threads per week in words: "0.4", "3", "12"."""
+    """Return a number of threads per week as text: "0.4", "3", "12"."""
     return f"{threads:.1f}".removesuffix(".0") if threads < 10 else f"{threads:,.0f}"
 
 
 def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[Sentence]:
-    """Yield what happened, the leading thread and other titles, then the counts."""
+    """Yield the leading thread, a quotation and other titles, then the counts."""
     uids = tuple(thread.uid for thread in trend.threads)
     comma = language.phrase("writing.comma")
 
@@ -55,7 +56,7 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
             yield say("also", titles=comma.join(titles))
     count, before = len(trend.threads), trend.counts[:-1]
     peak = max(before, default=0)
-    key = "plain" if not before else "more" if peak else "new"  # early weeks may lack: no mean
+    key = "plain" if not before else "more" if peak else "new"  # early weeks may be missing
     slots = {"name": said_title(trend.name), "count": language.number(count)}
     yield say(key, weeks=language.number(len(before)), peak=language.number(peak), **slots)
     where = Counter(community_label(thread.community) for thread in trend.threads)
@@ -68,7 +69,7 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
 
 
 def _quoted(stories: Sequence[Evidence], name: str) -> Iterator[Sentence]:
-    """Yield the best sentence of the texts of the first story that has any, comments left out."""
+    """Yield the best sentence of the first story that has one; comments are not used."""
     for story in stories[:QUOTED]:
         items = [item for item in story.own_passages if item.kind is not ItemKind.COMMENT]
         if quotes := extract(items, most=1, about=f"{name} {story.heading.title}"):
@@ -77,7 +78,8 @@ def _quoted(stories: Sequence[Evidence], name: str) -> Iterator[Sentence]:
 
 
 def leading_sentence(thread: Thread, language: Language, zone: str, table: str) -> Sentence:
-    """The thread with the strongest response, named with its counts and their time."""
+    """Return the sentence that names the leading thread, with its counts and their time of
+    reading."""
     title, community = said_title(thread.title), community_label(thread.community)
     if thread.reading is None:
         text = language.phrase(f"{table}.leads_uncounted", title=title, community=community)

@@ -1,4 +1,4 @@
-"""A trial of the configured model on one small story: what works, and how fast."""
+"""Try the configured model on one small story: what works, and how fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shiomi.digest.writing.translated import REQUESTS
 
 __all__ = ["Trial", "try_writer"]
 
-PROMPT_TOKENS = 3_500  # tokens of a topic with all its evidence
+PROMPT_TOKENS = 3_500  # tokens of the prompt for a topic with all its evidence
 ANSWER_TOKENS = 500
 
 _LINK = "https://news.ycombinator.com/item?id=1"
@@ -41,15 +41,15 @@ _TEXTS = (
 class Trial:
     """The result of the trial."""
 
-    fault: str | None  # None: the model answered
-    message: str  # the server's own, if it failed
-    translates: bool  # single sentences, because it is small
+    fault: str | None  # key of the failure; None: the model answered
+    message: str  # the server's message, if the model failed
+    translates: bool  # it only translates single sentences, because it is small
     thinks: bool
     schema: bool
     kept: int
     fallen: int
     tokens_per_second: float
-    minutes: float  # for a whole digest, at this speed
+    minutes: float  # time for a whole digest at this speed
 
 
 def try_writer(
@@ -61,7 +61,7 @@ def try_writer(
     clock: Callable[[], float] = time.monotonic,
     tell: Callable[[TopicProgress], None] = lambda _: None,
 ) -> Trial:
-    """Ask the model for one topic and measure. Never raises for a server's faults."""
+    """Ask the model for one topic, and measure its speed. Faults of the server are not raised."""
     passages = tuple(Passage(kind, text, _LINK) for kind, text in _TEXTS)
     title = "SquashBox 2.1: a compressing read-only file system"
     thread = Thread("hackernews", "1", title, 0, _LINK, passages=passages)
@@ -71,13 +71,13 @@ def try_writer(
         total, fault = writer.account.total, writer.fault
         first = replace(total)
         if writer.translates and fault in (None, "ungrounded"):
-            writer.write(evidence, language)  # with the instructions in the server's cache
+            writer.write(evidence, language)  # now the server has the instructions in its cache
     tokens = max(total.completion_tokens, 1)
     speed = tokens / max(total.seconds, 0.001)
-    if writer.translates:  # short requests, as in the trial
+    if writer.translates:  # a digest has short requests, too, as many as REQUESTS for each topic
         requests = max(total.requests - first.requests, 1)
         seconds = REQUESTS * (total.seconds - first.seconds) / requests
-    else:  # the time for the prompt is included, because it grows with the answer in a real topic
+    else:  # includes the time for the prompt, which also grows in a real topic
         share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
         seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
     failed = fault if grounded is None and fault != "ungrounded" else None

@@ -1,1 +1,1 @@
-"""A model on this machine: a catalogue, the download, and llama.cpp's server while it writes."""
+"""Run a model on this machine: its catalogue, its download, and llama.cpp's server."""

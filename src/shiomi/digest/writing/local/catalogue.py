@@ -1,4 +1,4 @@
-"""The models that `shiomi writer install` knows, and how each would do on a machine."""
+"""The models that `shiomi writer install` knows, and how fast each would write on a machine."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from shiomi.rig.model.known_models import KnownModel, find_model, known_models
 __all__ = ["Offer", "Rated", "find_offer", "measured", "offers", "rate"]
 
 ANY_TIME = 1e8  # seconds
-SENTENCE = (40, 40)  # tokens of a sentence and its translation; the instructions are in the cache
-COPIED, COPIES = 64 * 2**20, 5  # bytes, times
+SENTENCE = (40, 40)  # tokens of a sentence and its translation; instructions are cached
+COPIED, COPIES = 64 * 2**20, 5  # bytes that are copied; number of copies
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A file of the hub that `shiomi writer install` can get."""
+    """A model file of the hub that `shiomi writer install` can download."""
 
     known: KnownModel
     quantisation: str
     repository: str
     revision: str  # a commit, or "main"
     file: str
-    bytes: int  # about, if not `exact`
+    bytes: int  # approximate, unless `exact`
     exact: bool
-    sha256: str  # "": not known before the download
-    source: str  # of the hash
+    sha256: str  # "": unknown before the download
+    source: str  # the source of the hash
 
     @property
     def name(self) -> str:
@@ -47,20 +47,20 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """An offer on a machine."""
+    """The expected performance of an offer on a machine."""
 
     offer: Offer
-    speed: Estimate | None  # tokens per second; None: it does not fit, or nothing is known
-    seconds: Estimate | None  # for a digest
+    speed: Estimate | None  # tokens per second; None: too large, or speed unknown
+    seconds: Estimate | None  # time for a digest
 
     def done_in(self, seconds: float) -> bool:
-        """Whether a digest is surely done in this time."""
+        """Return whether a digest is done within this time even at the lowest estimated speed."""
         return self.seconds is not None and self.seconds.high <= seconds
 
 
 @cache
 def offers() -> tuple[Offer, ...]:
-    """Return the catalogue, smallest model first."""
+    """Return the catalogue, with the smallest model first."""
     text = resources.files(__package__).joinpath("models.csv").read_text("utf-8")
     known = known_models()
     found = []
@@ -78,7 +78,7 @@ def offers() -> tuple[Offer, ...]:
 
 
 def find_offer(name: str) -> Offer:
-    """Return the offer that `name` means: a model's name or file. Raises WriterError."""
+    """Return the offer whose model or file has this name. Raises WriterError."""
     for offer in offers():
         if name.casefold() in (offer.name.casefold(), offer.file.casefold()):
             return offer
@@ -87,23 +87,23 @@ def find_offer(name: str) -> Offer:
 
 
 def measured(machine: Machine) -> Machine:
-    """Return the machine with the speed of its memory, measured by one copy if it is not known.
+    """Return the machine with its memory bandwidth, which is measured by copying if it is unknown.
 
-    One thread rarely reaches the whole speed, so that the figure is a lower bound.
+    One thread rarely uses the whole bandwidth, so the measured figure is a lower bound.
     """
     if machine.memory_bandwidth_gb_s or machine.gpus:
         return machine
     source, target = bytearray(COPIED), memoryview(bytearray(COPIED))
     fastest = ANY_TIME
     for _ in range(COPIES):
-        began = time.process_time()  # others' work on this machine does not count
+        began = time.process_time()  # CPU time, so that other programs do not count
         target[:] = source
         fastest = min(fastest, time.process_time() - began)
     return replace(machine, memory_bandwidth_gb_s=2 * COPIED / fastest / 1e9)  # read and written
 
 
 def rate(machine: Machine, language: str, topics: int) -> list[Rated]:
-    """Return every offer that writes `language`, the best that runs here first."""
+    """Return every offer that writes `language`; those that run on `machine` first, best first."""
     able = {offer.name: offer for offer in offers() if language in offer.known.languages}
     if not able:
         raise WriterError(f"no model of the catalogue is known to write {language!r}")
@@ -111,7 +111,7 @@ def rate(machine: Machine, language: str, topics: int) -> list[Rated]:
     for small, work in ((False, Work(topics)), (True, Work(topics * REQUESTS, *SENTENCE))):
         models = [offer.known for offer in able.values()
                   if translates(offer.known.model.parameters, language) == small]  # fmt: skip
-        with suppress(RigError):  # none of them runs here
+        with suppress(RigError):  # none of these models runs on the machine
             running += pick_writer(machine, language, ANY_TIME, models=models, work=work)
     rated = [Rated(able.pop(one.name), one.runs.decode, one.seconds) for one in running]
     return rated + [Rated(offer, None, None) for offer in able.values()]

@@ -1,8 +1,8 @@
 """The process that runs llama.cpp's server: `python -m shiomi.digest.writing.local.child FILE`.
 
-It prints the server's address when the model is loaded. When its standard input closes, which
-happens however its parent ends, it ends the server and itself. The server is a separate process,
-because llama.cpp reacts to nothing while it loads a model. The key is in LLAMA_API_KEY.
+It prints the server's address when the model is loaded. It ends the server and itself when its
+standard input closes, which happens even if its parent is killed. The server is a separate process,
+because llama.cpp does not react to anything while it loads a model. LLAMA_API_KEY contains the key.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from shiomi.rig.model.gguf_header import read_gguf_header
 
 __all__ = ["CONTEXT", "PROGRAM", "main"]
 
-CONTEXT = 8_192  # tokens: the evidence, the worked example and the longest answer
+CONTEXT = 8_192  # tokens; enough for the evidence, the worked example and the longest answer
 PROGRAM = "llama-server"
-PAUSE = 0.1  # seconds between two looks whether the server answers
+PAUSE = 0.1  # seconds between two checks whether the server answers
 
-# For files of these families that have no template; llama.cpp would use ChatML.
+# For files of these families without a chat template, for which llama.cpp would use ChatML.
 _GEMMAS = ("gemma", "gemma2", "gemma3")
 _TURNS = (
     "{{ bos_token }}{% for message in messages %}<start_of_turn>"
@@ -98,17 +98,17 @@ def _serve(file: Path, port: int) -> NoReturn:
     if template := _template(file):
         params.chat_template = template
     params.hostnames, params.port = ["127.0.0.1"], port
-    _server = xllamacpp.Server(params)  # it ends when it is no longer referred to
+    _server = xllamacpp.Server(params)  # it ends when it is garbage-collected
     while True:
         time.sleep(3600)
 
 
 def _template(file: Path) -> str:
-    """Return a chat template for a file that has none; "" if llama.cpp's choice is right."""
+    """Return a chat template for a file without one, or "" if llama.cpp chooses the right one."""
     try:
         metadata = read_gguf_header(file).metadata
     except RigError:
-        return ""  # llama.cpp's message is better
+        return ""  # llama.cpp will report the error better
     needed = metadata.get("general.architecture") in _GEMMAS
     return _TURNS if needed and "tokenizer.chat_template" not in metadata else ""
 

@@ -1,8 +1,9 @@
-"""Download a model from the Hugging Face hub, or a mirror that HF_ENDPOINT names.
+"""Download a model from the Hugging Face hub or from the mirror that HF_ENDPOINT names.
 
-The bytes go to FILE.HASH.part, so that an interrupted download continues where it stopped. The
-whole file must have the SHA-256 that the catalogue or an earlier download pins, else the one that
-the hub states (the ETag of its large files). Only then the file gets its name and a lock file.
+The bytes are written to FILE.HASH.part, so that an interrupted download continues where it stopped.
+The complete file must have the SHA-256 that the catalogue or an earlier download pins. If neither
+pins one, it must have the SHA-256 that the hub states (the ETag of its large files). Only then does
+the file get its name and a lock file.
 """
 
 from __future__ import annotations
@@ -24,22 +25,22 @@ from shiomi.digest.writing.local.lock import Lock, lock_of, write_lock
 
 __all__ = ["Remote", "ask_hub", "download", "free_bytes", "pinned"]
 
-SPARE = 256 * 2**20  # bytes that a download leaves free
+SPARE = 256 * 2**20  # bytes of the disk that a download leaves free
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file as the hub states it."""
+    """A file as the hub describes it."""
 
     url: str
     commit: str
     bytes: int
-    sha256: str  # "": it states none
+    sha256: str  # "": the hub states no hash
 
 
 def ask_hub(offer: Offer) -> Remote:
-    """Return what the hub states of the file. Raises WriterError."""
+    """Return the hub's description of the file. Raises WriterError."""
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import (
@@ -80,10 +81,11 @@ def ask_hub(offer: Offer) -> Remote:
 
 
 def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
-    """Return the SHA-256 that the file must have: the user's, the lock's, the catalogue's, the
-    hub's.
+    """Return the SHA-256 that the file must have.
 
-    Raises WriterError if the hub has another file now, or no hash is known.
+    It is the first of these that exists: the user's, the lock file's, the catalogue's, the hub's.
+
+    Raises WriterError if the hub now has another file, or if no hash is known.
     """
     lock = lock_of(file)
     expected = trusted or (lock.sha256 if lock else "") or offer.sha256 or remote.sha256
@@ -102,7 +104,7 @@ def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return the free bytes of the disk of a folder that may not exist yet."""
+    """Return the free bytes of the disk for a folder, which need not exist yet."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free
@@ -111,9 +113,10 @@ def free_bytes(folder: Path) -> int:
 def download(
     offer: Offer, remote: Remote, folder: Path, expected: str, *, quiet: bool = False
 ) -> bool:
-    """Put the file with the SHA-256 `expected` into `folder`; return whether bytes were fetched.
+    """Download the file with the SHA-256 `expected` into `folder`. Return whether bytes were
+    fetched.
 
-    Raises WriterError; what was fetched is kept unless it is wrong.
+    Raises WriterError. The bytes fetched so far are kept, unless they are wrong.
     """
     file = folder / offer.file
     if file.is_file() and file.stat().st_size == remote.bytes and _sha256(file) == expected:

@@ -10,7 +10,7 @@ __all__ = ["Lock", "lock_of", "newest", "write_lock"]
 
 
 class Lock(msgspec.Struct, frozen=True):
-    """What was installed. A later download of the same model must be the same file."""
+    """The installed file. A later download of the same model must give the same file."""
 
     model: str
     repository: str
@@ -22,7 +22,7 @@ class Lock(msgspec.Struct, frozen=True):
 
 
 def lock_of(file: Path) -> Lock | None:
-    """Return the lock of an installed file; None if it has none that can be read."""
+    """Return the lock of an installed file; None if there is no readable lock file."""
     try:
         return msgspec.json.decode(_path(file).read_bytes(), type=Lock)
     except (OSError, msgspec.MsgspecError):

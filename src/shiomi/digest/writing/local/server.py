@@ -1,4 +1,4 @@
-"""Run the local model for the time of writing: `with running(config) as reachable:`.
+"""Run the local model while a digest is written: `with running(config) as reachable:`.
 
 The server is a child process on a free loopback port, with a random key. It loads the model,
 answers until the block ends, and is then stopped. It also ends if this process is killed.
@@ -27,14 +27,14 @@ from shiomi.extras import needs_extra
 
 __all__ = ["model_file", "running"]
 
-LONGEST_LOADING = 600.0  # seconds: 20 GB from a slow disk
+LONGEST_LOADING = 600.0  # seconds until the model is loaded: 20 GB from a slow disk
 LONGEST_END = 10.0  # seconds
 PATIENCE = 900.0  # seconds for one answer: without a GPU a long prompt takes minutes to read
-SHOWN = 300  # characters of the server's last words
+SHOWN = 300  # characters of the server's last message
 
 
 def model_file(config: WriterConfig) -> Path:
-    """Return the file that `model = "local"` or "local:FILE" names. Raises WriterError."""
+    """Return the file that `model = "local"` or `"local:FILE"` names. Raises WriterError."""
     name = config.model.partition(":")[2]
     file = config.models / name if name else newest(config.models)
     if file is None:
@@ -49,9 +49,10 @@ def model_file(config: WriterConfig) -> Path:
 
 @contextmanager
 def running(config: WriterConfig) -> Iterator[WriterConfig]:
-    """Run the model of `config` and yield how to reach it; another's server is left as it is.
+    """Run the model of `config`, and yield the configuration with its address.
 
-    Raises WriterError, with the server's last words, if it does not come up.
+    If `config` names a server that runs already, nothing is started. Raises WriterError, with the
+    server's last message, if the server does not start.
     """
     if not config.local:
         yield config
@@ -68,7 +69,7 @@ def running(config: WriterConfig) -> Iterator[WriterConfig]:
             stdout=subprocess.PIPE,
             stderr=said,
             env={**os.environ, "LLAMA_API_KEY": key},
-            start_new_session=True,  # Ctrl-C is for us; we end it
+            start_new_session=True,  # Ctrl-C goes to this process, which ends the child
         )
         assert child.stdin is not None
         assert child.stdout is not None
@@ -85,14 +86,15 @@ def running(config: WriterConfig) -> Iterator[WriterConfig]:
                 timeout_seconds=max(config.timeout_seconds, PATIENCE),
             )
         finally:
-            child.stdin.close()  # its sign to end, also if the wait is interrupted
+            child.stdin.close()  # tells the child to end, also if the wait is interrupted
             with suppress(subprocess.TimeoutExpired):
                 child.wait(LONGEST_END)
             child.stdout.close()
 
 
 def _address(child: subprocess.Popen[bytes]) -> str:
-    """Return the address that the child prints when it answers; "" if it ended before."""
+    """Return the address that the child prints when the server answers; "" if the child ended
+    before."""
     assert child.stdin is not None
     assert child.stdout is not None
     watch = threading.Timer(LONGEST_LOADING, child.stdin.close)
@@ -108,7 +110,7 @@ def _address(child: subprocess.Popen[bytes]) -> str:
 
 
 def _last_words(said: bytes) -> str:
-    """Return the last line with an error, or the last line."""
+    """Return the last line that names an error, else the last line."""
     lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
     wrong = [line for line in lines if "error" in line.lower() or "failed" in line.lower()]
     return (wrong or lines or ["it ended without a message"])[-1][:SHOWN]

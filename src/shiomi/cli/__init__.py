@@ -1,4 +1,4 @@
-"""The `shiomi` command. Each file is one command and imports its part inside the function."""
+"""The `shiomi` command. Each file has one command, which imports its part inside the function."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def main() -> None:
     from shiomi.rig.errors import RigError
 
     try:
-        # Not shiomi.main(), which exits with 1 if the reader of a pipe closes it.
+        # Not shiomi.main(): it exits with 1 if the reader of a pipe closes it.
         with shiomi.make_context("shiomi", sys.argv[1:]) as context:
             shiomi.invoke(context)
         if sys.stdout is not None:
@@ -140,7 +140,7 @@ def main() -> None:
     except BrokenPipeError:  # `shiomi search … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         result = Exit.DONE
-    except OSError as error:  # standard output on a full disk
+    except OSError as error:  # standard output is a file on a full disk
         complain(error.strerror or error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         result = Exit.FAILED

@@ -117,7 +117,7 @@ def _digest(
 
 
 def _model(config: Config, line: Callable[[str], None], *, quiet: bool) -> ModelWriter | None:
-    """Return the writer, whose progress `line` shows; off a terminal stderr gets lines."""
+    """Return the writer. `line` shows its progress; without a terminal, stderr gets lines."""
     from shiomi.digest.writing import ModelWriter, TopicProgress
 
     if not config.writer.wanted:

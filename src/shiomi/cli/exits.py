@@ -6,7 +6,7 @@ __all__ = ["Exit"]
 
 
 class Exit(IntEnum):
-    """How a command ended."""
+    """The result of a command."""
 
     DONE = 0
     FAILED = 1

@@ -1,4 +1,4 @@
-"""A group of commands that lists them in the order of use instead of the alphabet."""
+"""A group of commands whose help lists them in the order of use, not alphabetically."""
 
 import click
 

@@ -85,7 +85,7 @@ def init(
 
 
 def _server(writer: str | None, model: str | None) -> tuple[str, str | None, str]:
-    """Return endpoint, model and the choice; ask if `writer` is None."""
+    """Return the endpoint, the model and the choice. Ask the user if `writer` is None."""
     from shiomi.digest.writing.servers import found_servers
 
     served = [

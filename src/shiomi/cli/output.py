@@ -1,4 +1,4 @@
-"""Output and options that the commands share: --json, the archive, threads as lines."""
+"""Output and options that several commands share: --json, the archive, threads as lines."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
     "week_of",
 ]
 
-_LONGEST_TITLE = 200  # characters shown
+_LONGEST_TITLE = 200  # characters of a text that are shown
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,7 +63,7 @@ def configuration(context: click.Context) -> Config:
 def opened(config: Config, *, create: bool = False, read_only: bool = False) -> Archive:
     """Open the archive of this configuration, for use in a `with` statement.
 
-    `read_only` needs no permission to write, unless the archive must be migrated first.
+    With `read_only`, permission to write is needed only if the archive must be migrated first.
     """
     from shiomi.digest.archive import Archive
     from shiomi.digest.errors import ArchiveBusyError
@@ -94,14 +94,13 @@ def echo(line: str, *, err: bool = False) -> None:
 
 
 def complain(error: object) -> None:
-    """Print an error on stderr, after the name of the program."""
+    """Print an error on stderr, preceded by the name of the program."""
     for number, line in enumerate(str(error).splitlines()):
         echo(line if number else f"shiomi: {line}", err=True)
 
 
 def program() -> str:
-    """Return the command that starts this program: "shiomi" if the shell finds it, else its
-    path."""
+    """Return the command that starts this program: "shiomi" if it is on the PATH, else its path."""
     called = Path(sys.argv[0])
     found = shutil.which("shiomi")
     if called.stem != "shiomi" or (found and Path(found).resolve() == called.resolve()):
@@ -110,7 +109,7 @@ def program() -> str:
 
 
 def week_of(config: Config, last: datetime | None) -> Week:
-    """Return the week that ends on the day `last`, by default today."""
+    """Return the week that ends on the day `last`, or today without it."""
     import time
 
     from shiomi.digest.week import Week

@@ -1,4 +1,5 @@
-"""Show the progress of long work on stderr, only on a terminal: cron mails all output."""
+"""Show the progress of long work on stderr, but only on a terminal, because cron mails all
+output."""
 
 from __future__ import annotations
 
@@ -9,19 +10,20 @@ from contextlib import contextmanager
 __all__ = ["Progress", "progress", "progress_and_line"]
 
 Progress = Callable[[int, int | None, str], None]
-"""Called with (done, total or None, description)."""
+"""A function called with (done, total or None, description)."""
 
 
 @contextmanager
 def progress(quiet: bool = False) -> Iterator[Progress]:
-    """Yield a function that shows progress; it does nothing if `quiet` or without a terminal."""
+    """Yield a function that shows progress. If `quiet`, or without a terminal, it does nothing."""
     with progress_and_line(quiet) as (show, _):
         yield show
 
 
 @contextmanager
 def progress_and_line(quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    """Yield the function of `progress`, and one that shows a line about the newest task."""
+    """Yield two functions: the one of `progress`, and one that shows a line about the current
+    task."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda *_: None, lambda _: None
     else:

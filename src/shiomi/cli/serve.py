@@ -88,7 +88,7 @@ def serve(
     from shiomi.site.serving import Service
     from shiomi.site.serving import serve as run
 
-    configuration(context)  # a wrong file is reported before anything starts
+    configuration(context)  # so a wrong file is reported before anything starts
     if policy is not None and proxies:
         raise click.UsageError("--proxy has no effect with --policy; name the proxies in the file")
     if metrics and not gate:

@@ -1,4 +1,4 @@
-"""Choose what writes the digest: edit [writer] of shiomi.toml, install a local model."""
+"""Choose the writer of the digest: edit [writer] of shiomi.toml, and install a local model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["chosen", "install_model", "listed", "rated_here", "set_writer"]
 
 
 def set_writer(text: str, endpoint: str, model: str) -> str | None:
-    """Return a shiomi.toml with these two values under [writer]; None if that cannot be done.
+    """Return a shiomi.toml with these two values under [writer], or None if it must not be changed.
 
-    Only lines that `shiomi init` wrote and nobody filled in are changed, so that nothing is lost.
+    Only lines that `shiomi init` wrote and nobody changed are replaced, so that nothing is lost.
     """
     from shiomi.digest.config import parse_config
     from shiomi.digest.errors import ConfigError
@@ -42,13 +42,13 @@ def set_writer(text: str, endpoint: str, model: str) -> str | None:
 
 
 def _filled(value: str, line: re.Match[str]) -> str:
-    """Return the line with the value; a comment after it stays in its column if it can."""
+    """Return the line with the value. A comment after the value keeps its column if possible."""
     return f'{line[1]}"{value}"{" " * max(len(line[2]) - len(value), min(len(line[2]), 2))}'
 
 
 def rated_here(config: Config, memory_speed: float | None) -> tuple[Machine, list[Rated]]:
-    """Return this machine and the catalogue as it would run here, the best that runs first."""
-    import_module("huggingface_hub")  # if it is missing, its extra is named before any other
+    """Return this machine, and the catalogue with the expected speeds on it, best model first."""
+    import_module("huggingface_hub")  # first, so that an error names this extra
     from shiomi.cli.rig.machine import chosen_machine
     from shiomi.digest.writing.local.catalogue import measured, rate
 
@@ -57,7 +57,7 @@ def rated_here(config: Config, memory_speed: float | None) -> tuple[Machine, lis
 
 
 def chosen(config: Config, rated: list[Rated], name: str | None) -> Rated:
-    """Return the offer named, else the best one that surely writes a digest in time."""
+    """Return the offer with this name, else the best one that surely writes a digest in time."""
     from shiomi.digest.errors import WriterError
     from shiomi.digest.writing.local.catalogue import find_offer
 
@@ -108,9 +108,9 @@ def install_model(
     quiet: bool = False,
     sha256: str = "",
 ) -> dict[str, Any]:
-    """Say what would be fetched, ask, fetch, verify, and name it in shiomi.toml.
+    """Show what would be downloaded and ask. Then download, verify, and set it in shiomi.toml.
 
-    Return what was done. Raises WriterError, click.Abort if the answer is no.
+    Return what was done. Raises WriterError, and click.Abort if the answer is no.
     """
     from shiomi.digest.writing.local.download import ask_hub, download, free_bytes, pinned
 
@@ -149,7 +149,8 @@ def install_model(
 
 
 def _use(config: Config, path: Path) -> bool:
-    """Set `model = "local"` if [writer] names nothing yet; return whether it is in use now."""
+    """Set `model = "local"` if [writer] names no model. Return whether the local model is now
+    used."""
     from shiomi.atomic import write_atomically
 
     if config.writer.wanted:

@@ -1,1 +1,1 @@
-"""`shiomi run`: collect on a schedule, make and publish the digest, notify, answer probes."""
+"""`shiomi run`: collect on a schedule, make and publish the digest, notify, and answer probes."""

@@ -1,4 +1,4 @@
-"""The lease of `shiomi run`: one instance per archive, across processes and machines."""
+"""The lease of `shiomi run` allows one instance per archive, across processes and machines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from shiomi.service.log import LOG
 __all__ = ["LeaseHeldError", "holding", "is_gone"]
 
 _NAME = "run"
-_SECONDS = 120  # seconds of a lease; after a crash another machine waits this long
+_SECONDS = 120  # duration in seconds; after a crash another machine waits this long
 _RENEWED = 20.0  # seconds between renewals
-_RETRIED = 5.0  # seconds between two attempts to take it first
+_RETRIED = 5.0  # seconds between two attempts to take the lease at the start
 
 
 class LeaseHeldError(DigestError):
-    """Another instance works on this archive."""
+    """Another instance holds the lease of this archive."""
 
 
 @contextlib.contextmanager
@@ -35,11 +35,11 @@ def holding(
     lost: Callable[[], None],
     wait: Callable[[float], bool] | None = None,
 ) -> Iterator[None]:
-    """Hold the lease until the block ends. A thread renews it; calls `lost` if it cannot.
+    """Hold the lease until the block ends. A thread renews it, and calls `lost` if that fails.
 
-    While the archive is busy or its server does not answer, `wait` is called and the lease is
-    tried again. If `wait` returns True, the block is entered without a lease, to end. Raises
-    LeaseHeldError naming the holder.
+    If the archive is busy or its server does not answer, `wait` is called before the next attempt
+    to take the lease. If `wait` returns True, the program is stopping: the block is entered without
+    a lease, and must end at once. Raises LeaseHeldError, which names the holder.
     """
     holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
     while True:
@@ -92,9 +92,9 @@ def _renew(
         try:
             with Archive.open(config.archive) as archive:
                 other = _take(archive, holder, clock)
-        except DigestError as error:  # a backup's lock or a full disk: try again
+        except DigestError as error:  # a backup holds a lock, or the disk is full: try again
             LOG.warning("the lease was not renewed", extra={"error": str(error)})
-            # nobody else can take the lease of an archive that does not answer
+            # while the archive does not answer, nobody else can take the lease
             busy = isinstance(error, ArchiveBusyError)
             if not busy and time.monotonic() - good > _SECONDS:
                 lost()
@@ -108,8 +108,10 @@ def _renew(
 
 
 def is_gone(holder: str) -> bool:
-    """Whether the process of `holder` has certainly ended: it belongs to this machine and is not
-    running."""
+    """Return whether the process of `holder` has certainly ended.
+
+    That is known only for a process of this machine.
+    """
     host, pid, _ = holder.split(" ", 2)
     if host != socket.gethostname() or not pid.isdigit():
         return False

@@ -18,16 +18,16 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 def log_to(stream: TextIO | None, form: str, level: str) -> None:
-    """Write the log to `stream` (stderr if None), as "text" or "json", from `level` on.
+    """Write log lines of at least `level` to `stream` (stderr if None), as "text" or "json".
 
-    Values that belong to an event are passed as `extra`.
+    A caller passes the values that belong to an event as `extra`.
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
     LOG.handlers[:] = [handler]
     LOG.setLevel(level.upper())
     LOG.propagate = False
-    # Its lines may hold addresses with passwords.
+    # Its lines may contain addresses with passwords.
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
 
 

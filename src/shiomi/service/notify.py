@@ -1,8 +1,8 @@
-"""Notifications: the digest, a rising watch, a failing feed, to any address that apprise knows.
+"""Send notifications of digests, rising watches and failing feeds to any address of apprise.
 
-The messages that are due are computed from the archive each time. The archive stores which messages
-were sent. So a message is sent once, even after a crash. A failed one is repeated later, up to six
-times.
+The due messages are computed from the archive each time. The archive also stores which messages
+were sent, so a message is sent once, even after a crash. If sending fails, it is tried again later,
+six times in all.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from shiomi.service.log import LOG
 __all__ = ["Message", "Sender", "check_addresses", "messages", "notify", "send_by_apprise"]
 
 _ATTEMPTS = 6
-_PAUSE = 60  # seconds after the first failure; doubled after each
-_YOUNG = 8 * 86400  # seconds after the end of its week in which a digest is still announced
+_PAUSE = 60  # seconds until the second attempt; doubled after each failure
+_YOUNG = 8 * 86400  # a digest is announced up to this many seconds after the end of its week
 
 Sender = Callable[[str, str, str], bool]
-"""Called with (address, title, text); whether the message was accepted."""
+"""A function called with (address, title, text). It returns whether the message was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. Its key identifies its subject."""
+    """One message. Two messages with the same key are about the same event."""
 
     key: str
     title: str
@@ -47,15 +47,16 @@ class Message:
 def notify(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int, send: Sender
 ) -> dict[str, int]:
-    """Send every due message that was not sent yet, to every address. Return the numbers of "sent"
-    and
-    "failed" messages."""
+    """Send every due message that was not sent yet to every address.
+
+    Return how many messages were "sent" and how many "failed".
+    """
     counts = {"sent": 0, "failed": 0}
     store = NoticeStore(archive)
     if not config.notify.urls:
         return counts
     for feed in feeds:
-        if not feed.failures:  # the feed was read again, so the next failure is announced
+        if not feed.failures:  # the feed works again, so its next failure is announced
             store.forget_all(f"failure {feed.community} {feed.feed} ")
     for message in messages(archive, config, feeds, now):
         for number, stated in enumerate(config.notify.urls):
@@ -65,7 +66,7 @@ def notify(
                 continue
             try:
                 sent = send(address, message.title, message.text.strip() or message.title)
-            except Exception as error:  # a plugin's error, whose text may contain the address
+            except Exception as error:  # of a plugin; its text may contain the address
                 LOG.warning("a notification raised", extra={"kind": type(error).__name__})
                 sent = False
             store.settle(key, sent=sent)
@@ -83,7 +84,7 @@ def notify(
 def messages(
     archive: Archive, config: Config, feeds: Sequence[Freshness], now: int
 ) -> Iterator[Message]:
-    """All messages that are due at `now`, sent or not."""
+    """Return all messages that are due at `now`, whether they were sent or not."""
     store = DigestStore(archive, config.language)
     for last in store.weeks():
         week = Week(date.fromisoformat(last), config.timezone)
@@ -134,7 +135,7 @@ def _about_watches(digest: Digest, config: Config) -> Iterator[Message]:
 
 
 def check_addresses(config: Config) -> None:
-    """Raise ConfigError if an address of [notify] cannot be used. Shows none of them."""
+    """Raise ConfigError if an address of [notify] cannot be used. The message shows no address."""
     if not config.notify.urls:
         return
     try:
@@ -152,7 +153,7 @@ def check_addresses(config: Config) -> None:
 
 
 def send_by_apprise(address: str, title: str, text: str) -> bool:
-    """Send one message through apprise; whether it was accepted."""
+    """Send one message through apprise, and return whether it was accepted."""
     import apprise
 
     target = apprise.Apprise()

@@ -1,4 +1,4 @@
-"""/healthz and /metrics of `shiomi run`, from a snapshot that the main thread replaces."""
+"""Serve /healthz and /metrics of `shiomi run` from a snapshot, which the main thread updates."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ if TYPE_CHECKING:
 
 __all__ = ["Snapshot", "metrics_text", "probes"]
 
-_SILENT = 3600.0  # seconds without activity of the main thread after which it counts as hanging
+_SILENT = 3600.0  # after this many seconds without activity the main thread counts as hanging
 
 
 @dataclass
 class Snapshot:
-    """The state that the probes report. Each attribute is replaced as a whole, never changed in
-    place."""
+    """The state that the probes report.
+
+    The main thread replaces an attribute as a whole, and never changes its value in place.
+    """
 
     feeds: Sequence[Freshness] = ()
     archive_bytes: int = 0
     digests: int = 0
-    last_digest: int = 0  # unix seconds of the end of its week
+    last_digest: int = 0  # end of the week of the newest digest, in Unix seconds
     requests: Mapping[str, int] = field(default_factory=dict)  # by source, since the start
-    notices: Mapping[str, int] = field(default_factory=dict)  # "sent", "failed", since the start
+    notices: Mapping[str, int] = field(default_factory=dict)  # "sent" and "failed", since the start
     alive: float = field(default_factory=time.monotonic)  # time of the main thread's last activity
 
     @property
     def healthy(self) -> bool:
-        """Whether the main thread is active."""
+        """Return whether the main thread is active."""
         return time.monotonic() - self.alive < _SILENT
 
 
@@ -94,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def metrics_text(snapshot: Snapshot) -> str:
-    """The snapshot in the text format of Prometheus, version 0.0.4."""
+    """Return the snapshot in the text format of Prometheus, version 0.0.4."""
     feeds = [
         (f'{{community="{_label(one.community)}",feed="{_label(one.feed)}"}}', one)
         for one in snapshot.feeds

@@ -1,8 +1,8 @@
-"""`shiomi run`: one process that collects on a schedule, makes the digest, publishes and notifies.
+"""`shiomi run`: one process that collects on a schedule, makes and publishes digests, and notifies.
 
-The main thread does one task after the other. The tasks follow from the clock and the archive, so a
-crash loses nothing. A digest whose moment passed while the
-process was down is made at the next start.
+The main thread does one task after the other. The due tasks are computed from the clock and the
+archive, so a crash loses nothing. If a digest was due while the process was not running, it is made
+at the next start.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from shiomi.service.schedule import latest_slot, slots, week_of_slot
 __all__ = ["Service", "run"]
 
 _TICK = 30.0  # seconds between two checks of the clock
-_PROMPT = 6 * 3600  # a digest made within this time uses no reading later than its moment
-_MISSED = 60 * 86400  # seconds; older missed digests are not made
-_RETRY = 3600  # seconds before a failed digest is tried again
-_TELLING = 60.0  # seconds between two log lines on a topic that is being written
-_JUMP = 120.0  # seconds of difference between the clocks that are logged
+_PROMPT = 6 * 3600  # if a digest is made within this time, it uses no reading after its due time
+_MISSED = 60 * 86400  # seconds; a digest that was missed longer ago is not made
+_RETRY = 3600  # seconds until a failed digest is tried again
+_TELLING = 60.0  # seconds between two log lines about a topic in progress
+_JUMP = 120.0  # a clock change of more than this many seconds is logged
 
 
 @dataclass
 class Service:
-    """One instance at work. The clock, the wait and the sender are passed in."""
+    """A running instance. The clock, the wait and the sender are passed in."""
 
-    path: Path  # of shiomi.toml
+    path: Path  # path of shiomi.toml
     config: Config
     clock: Callable[[], float] = time.time
     wait: Callable[[float], object] | None = None  # seconds between two checks of the clock
@@ -66,14 +66,14 @@ class Service:
     stopping: threading.Event = field(default_factory=threading.Event)
     reload: threading.Event = field(default_factory=threading.Event)
     _interruptible: bool = False
-    _published: bool = False  # digests that an earlier process finished but did not publish
+    _published: bool = False  # whether digests that an earlier process only finished are published
     _collected: int | None = None  # time of the last collection; None: read it from the archive
-    _failed: dict[Week, int] = field(default_factory=dict)  # digests to be tried again, and when
+    _failed: dict[Week, int] = field(default_factory=dict)  # when to try a failed digest again
     _clocks: tuple[float, float] = (0.0, 0.0)
-    _told: float = 0.0  # when it was last logged what the model writes
+    _told: float = 0.0  # time of the last log line about the model's progress
 
     def loop(self, *, once: bool = False) -> None:
-        """Do the due tasks until stopped; with `once`, only those due now."""
+        """Do due tasks until stopped. With `once`, do only the tasks that are due now."""
         while not self.stopping.is_set():
             self._look_at_the_clock()
             if self.reload.is_set():
@@ -86,13 +86,13 @@ class Service:
                 (self.wait or self.stopping.wait)(_TICK)
 
     def stop(self, *_: object) -> None:
-        """End after the current request, digest part or message."""
+        """Stop after the current request, part of a digest, or message."""
         self.stopping.set()
         if self._interruptible:
             raise KeyboardInterrupt
 
     def _act(self) -> None:
-        """One round: do all due tasks, in an order in which a crash loses nothing."""
+        """Do all due tasks once, in an order in which a crash loses nothing."""
         try:
             with Archive.open(self.config.archive) as archive:
                 if not self._published:
@@ -114,7 +114,7 @@ class Service:
         if self._collected is None:
             cursor = archive.cursor("run: collected")
             self._collected = int(cursor) if cursor and cursor.isdigit() else 0
-        # A stored time after now comes from a clock that was ahead.
+        # If the stored time is later than now, the clock was wrong then.
         return slot is not None and (slot > self._collected or self._collected > self.clock())
 
     def _collect(self, archive: Archive) -> None:
@@ -159,10 +159,11 @@ class Service:
     # Digests
 
     def _due_digests(self, archive: Archive, *, late: bool) -> Iterator[tuple[Week, int]]:
-        """Each week whose digest is due and not finished, oldest first, and its `as_of`.
+        """Yield each week whose digest is due but not finished, oldest first, with its `as_of`.
 
-        Within six hours of its moment a digest uses no later reading, so that it is the same
-        whether or not the process was interrupted. A `late` one is made after collecting again.
+        A digest that is made within six hours of its due time uses no reading after that time. So
+        it is the same whether or not the process was interrupted. A later digest (`late`) is made
+        after collecting again.
         """
         line, zone, now = self.config.schedule.digest, self.config.timezone, int(self.clock())
         began = OutcomeStore(archive).first_time()
@@ -209,7 +210,7 @@ class Service:
         return digest
 
     def _written(self, written: TopicProgress) -> None:
-        """Log each topic of the model, and once a minute what it is at."""
+        """Log each topic that the model finishes, and once a minute the topic in progress."""
         now = time.monotonic()
         self._sign_of_life()
         if written.kept is None and now - self._told < _TELLING:
@@ -235,7 +236,10 @@ class Service:
     # Telling
 
     def _tell(self, archive: Archive) -> None:
-        """Notify, and refresh what the probes show. Not interrupted: a message is sent whole."""
+        """Send notifications, and update the snapshot of the probes.
+
+        A signal does not interrupt this, so that no message is cut.
+        """
         feeds = self._feeds(archive)
         sent = notify(archive, self.config, feeds, int(self.clock()), self.send)
         before = self.snapshot.notices
@@ -261,7 +265,7 @@ class Service:
 
     @contextlib.contextmanager
     def _interruptible_part(self) -> Iterator[_Part]:
-        """A task that a signal may interrupt. Its archived results are kept, and it is repeated
+        """Run a task that a signal may interrupt. Its archived results are kept, and it is repeated
         later."""
         part = _Part()
         try:
@@ -273,7 +277,7 @@ class Service:
             self._interruptible = False
 
     def _end_if_stopping(self) -> None:
-        """A signal that came before the part was interruptible ends it now."""
+        """End the task now if a signal came before the task was interruptible."""
         if self.stopping.is_set():
             raise KeyboardInterrupt
 
@@ -309,7 +313,7 @@ class _Part:
 
 
 def run(path: Path, config: Config, *, once: bool = False) -> None:
-    """Run until SIGTERM or Ctrl-C. SIGHUP reads the settings again. Raises DigestError."""
+    """Run until SIGTERM or Ctrl-C. On SIGHUP, read the settings again. Raises DigestError."""
     log_to(None, config.run.log, config.run.level)
     check_addresses(config)
     if holds_secret(config) and path.stat().st_mode & 0o077:
@@ -346,6 +350,6 @@ def run(path: Path, config: Config, *, once: bool = False) -> None:
 
 
 def _lost(service: Service) -> None:
-    """End: another instance has the lease. The signal reaches the main thread."""
+    """Stop the main thread by a signal, because another instance has the lease."""
     service.stopping.set()
     signal.raise_signal(signal.SIGTERM)

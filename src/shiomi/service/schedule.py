@@ -1,4 +1,4 @@
-"""Due times: cron lines in local time, by cronsim. Pure: the moment is passed in."""
+"""Compute due times from cron lines in local time, with cronsim. Pure: the time is passed in."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from shiomi.digest.week import Week
 
 __all__ = ["latest_slot", "next_slot", "slots", "week_of_slot"]
 
-_LOOK_BACK = 400 * 86400  # seconds; a cron line without a due time in this span is never due
+_LOOK_BACK = 400 * 86400  # seconds; a cron line with no due time in them is never due
 
 
 def next_slot(line: str, zone: str, after: int) -> int:
-    """The first moment later than `after` that the cron line names; unix seconds."""
+    """Return the first due time of the cron line after `after`, in Unix seconds."""
     moment = next(CronSim(line, datetime.fromtimestamp(after, ZoneInfo(zone))))
     return int(moment.timestamp())
 
 
 def slots(line: str, zone: str, after: int, until: int) -> Iterator[int]:
-    """Every moment in (after, until] that the cron line names, oldest first."""
+    """Yield every due time of the cron line in (after, until], oldest first."""
     while after < until:
         try:
             after = next_slot(line, zone, after)
@@ -33,7 +33,8 @@ def slots(line: str, zone: str, after: int, until: int) -> Iterator[int]:
 
 
 def latest_slot(line: str, zone: str, now: int) -> int | None:
-    """The last moment at or before `now` that the cron line names, or None in the last 400 days."""
+    """Return the last due time of the cron line up to `now`, or None if the last 400 days have
+    none."""
     span = 3600
     while span <= _LOOK_BACK:
         found = list(slots(line, zone, now - span, now))
@@ -44,6 +45,6 @@ def latest_slot(line: str, zone: str, now: int) -> int | None:
 
 
 def week_of_slot(slot: int, zone: str) -> Week:
-    """The seven whole local days before the due time of a digest."""
+    """Return the seven whole local days before the due time of a digest."""
     day = datetime.fromtimestamp(slot, UTC).astimezone(ZoneInfo(zone)).date()
     return Week(day - timedelta(days=1), zone)

@@ -1,1 +1,1 @@
-"""`shiomi serve`: the archive as a web site, an API and an MCP server. It only reads."""
+"""The archive as a web site, an API (`shiomi serve`) and an MCP server. All of them only read."""

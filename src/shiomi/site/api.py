@@ -1,4 +1,4 @@
-"""/api/v1: the content of the pages as read-only JSON, described by OpenAPI 3.1."""
+"""/api/v1 serves the content of the pages as read-only JSON, described by OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = ["api_routes", "openapi"]
 
 @dataclass(frozen=True, slots=True)
 class DigestList:
-    """The last days of the weeks that have a digest, newest first."""
+    """The weeks that have a digest, each by its last day, newest first."""
 
     digests: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Watches:
-    """The watched subjects by name, each with its weeks, newest first."""
+    """The watched subjects by name, each with its weeks, newest week first."""
 
     subjects: dict[str, list[queries.SubjectWeek]]
 
@@ -48,7 +48,7 @@ class Trends:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
     error: str
 
@@ -60,7 +60,7 @@ class Operation:
     path: str
     summary: str
     result: type[Any]
-    answer: Callable[[Archive, Config, Request], Any]  # None: not found
+    answer: Callable[[Archive, Config, Request], Any]  # None: there is no such item
     in_query: tuple[str, ...] = ()
 
 
@@ -111,7 +111,7 @@ OPERATIONS = (
 
 
 def api_routes(readers: Readers, config: Config) -> list[BaseRoute]:
-    """The routes of the API."""
+    """Return the routes of the API."""
     routes: list[BaseRoute] = [
         Route(one.path.replace("{uid}", "{uid:path}"), _handler(one, readers, config))
         for one in OPERATIONS
@@ -140,7 +140,8 @@ def _handler(
 
 
 def openapi(site: str = "") -> dict[str, Any]:
-    """The description of the API, OpenAPI 3.1; the schemas come from the types of the answers."""
+    """Return the OpenAPI 3.1 description of the API. The schemas come from the types of the
+    answers."""
     types = [*dict.fromkeys(one.result for one in OPERATIONS), Problem]
     schemas, components = msgspec.json.schema_components(
         types, ref_template="#/components/schemas/{name}"

@@ -33,7 +33,7 @@ __all__ = ["create_app"]
 ATOM = "application/atom+xml; charset=utf-8"
 ISSUES = 26  # digests on one page of the list
 FEED = 20  # digests in a feed
-_CACHED = 512  # contents kept
+_CACHED = 512  # contents in the cache
 _YEAR = 31_536_000
 
 
@@ -45,7 +45,7 @@ register_url_convertor("day", _DayConvertor())
 
 
 def create_app(config: Config, *, readers: Readers | None = None) -> Starlette:
-    """The site without its gate (serving.py puts that in front)."""
+    """Return the site without its gate, which serving.py adds."""
     readers = readers or Readers(config.archive)
     rooms = [_Room(config, readers, code) for code in LANGUAGES]
     own = next(room for room in rooms if room.pages.code == config.language)
@@ -63,7 +63,7 @@ def create_app(config: Config, *, readers: Readers | None = None) -> Starlette:
         readers.close()
 
     def of(request: Request) -> _Room:
-        """The room of the language that the request's address names."""
+        """Return the pages in the language that the address of the request names."""
         code = request.url.path.split("/")[1]
         return next((room for room in rooms if room.pages.code == code), own)
 
@@ -91,7 +91,7 @@ class _Room:
         self._content: dict[object, tuple[object, Content]] = {}
 
     def routes(self, prefix: str | None) -> list[BaseRoute]:
-        """The routes; `prefix` None: under the language's code."""
+        """Return the routes under `prefix`. None means the code of the language."""
         start = f"/{self.pages.code}" if prefix is None else prefix
         return [
             Route(f"{start}/", self.issues),
@@ -167,7 +167,7 @@ class _Room:
     async def _kept(
         self, request: Request, key: object, make: Callable[[Archive], Content]
     ) -> Response:
-        """Answer from a cache as long as the archive has not changed."""
+        """Answer from the cache if the archive has not changed since."""
         token = self._readers.token()
         kept = self._content.get(key)
         if kept is None or kept[0] != token:
@@ -178,7 +178,7 @@ class _Room:
         return respond(request, kept[1])
 
     def _language(self, archive: Archive) -> str:
-        """The interface's language, or the configured one if it has no digest."""
+        """Return the language of the interface if it has digests, else the configured language."""
         if DigestStore(archive, self.pages.code).weeks():
             return self.pages.code
         return self._config.language

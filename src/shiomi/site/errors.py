@@ -17,7 +17,7 @@ class SiteError(DigestError):
 class BadRequestError(DigestError):
     """A client asked for something that is not allowed; the text names the field and the value.
 
-    `key` and `slots` are the phrase `site.bad_KEY` of the interface languages.
+    The interface shows the phrase `site.bad_KEY` of its language, filled with `slots`.
     """
 
     def __init__(self, text: str, key: str, **slots: object) -> None:

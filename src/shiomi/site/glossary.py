@@ -1,6 +1,7 @@
-"""The glossary: a Japanese word of a query finds threads in English too.
+"""The glossary lets a Japanese word of a query also find English threads.
 
-glossary.tsv has one Japanese term a line and its English words, tab-separated, commonest first.
+Each line of glossary.tsv has a Japanese term and its English words, the commonest first, separated
+by tabs.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from shiomi.digest.terms import normalized
 
 __all__ = ["Translation", "find", "translations"]
 
-MOST = 3  # English words tried for one Japanese term
+MOST = 3  # English words that are tried for one Japanese term
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """A query in English, and the translations of its terms."""
+    """A query translated into English, with the translation of each term."""
 
     query: str
     pairs: tuple[tuple[str, str], ...]  # ("脆弱性", "vulnerability")
@@ -38,9 +39,10 @@ def _terms() -> dict[str, tuple[str, ...]]:
 
 
 def translations(query: str) -> list[Translation]:
-    """English queries for a query with Japanese terms of the glossary; [] if it has none.
+    """Return English queries for a query with Japanese terms of the glossary; [] if it has no such
+    term.
 
-    The n-th query takes the n-th English word of each term, or its last one.
+    The n-th query uses the n-th English word of each term, or the term's last word if it has fewer.
     """
     words = query_words(query)
     found = {word: _terms()[key] for word in words if (key := normalized(word)) in _terms()}
@@ -64,9 +66,9 @@ def find(
     community: str | None = None,
     min_points: int | None = None,
 ) -> tuple[list[Hit], tuple[tuple[str, str], ...]]:
-    """Return at least the first `limit` hits, if there are so many, and the terms translated.
+    """Return the hits, at least `limit` if there are so many, and the translated terms.
 
-    Each pair is a Japanese term of the glossary and an English word, which is also searched for.
+    A translated term is a pair: the Japanese term, and the English word that is also searched for.
     """
     tried: list[tuple[str, tuple[tuple[str, str], ...]]] = [(query, ())]
     tried += [(one.query, one.pairs) for one in translations(query)]

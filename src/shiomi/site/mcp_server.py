@@ -1,4 +1,4 @@
-"""The archive as an MCP server over standard input and output: the queries of the site as tools."""
+"""An MCP server over standard input and output. Its tools are the queries of the site."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ _INSTRUCTIONS = (
 
 
 def create_server(config: Config) -> MCPServer:
-    """The server. Each call opens the archive read-only, so that it never blocks other programs."""
+    """Return the server. Each call opens the archive read-only, so it never blocks other
+    programs."""
     server = MCPServer("shiomi", instructions=_INSTRUCTIONS)
 
     def opened() -> Archive:

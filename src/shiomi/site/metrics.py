@@ -1,4 +1,4 @@
-"""The gate's metrics of all workers, at an address of their own: clients of the site cannot ask."""
+"""Serve the gate's metrics of all workers, at an address that clients of the site cannot reach."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SavesMetrics", "metrics_server"]
 
-_SECONDS = 2.0  # between two times that a worker saves its counts
+_SECONDS = 2.0  # seconds between two saves of a worker's counts
 
 
 class SavesMetrics:
-    """An application that saves its gate's counts in a folder while it runs."""
+    """ASGI middleware that saves the counts of its gate in a folder while it runs."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, folder: Path) -> None:
         self._app = app
@@ -43,7 +43,7 @@ class SavesMetrics:
 
     async def _save(self) -> None:
         while True:
-            with contextlib.suppress(OSError):  # the disk is full; the next attempt may work
+            with contextlib.suppress(OSError):  # a full disk, for example; it tries again
                 self._metrics.save(self._folder)
             await asyncio.sleep(_SECONDS)
 
@@ -52,8 +52,8 @@ class SavesMetrics:
 def metrics_server(address: str) -> Iterator[Path]:
     """Answer `/metrics` on `address` ("127.0.0.1:9465") until the block ends.
 
-    Give the folder in which the workers save their counts. Raises SiteError if the address cannot
-    be used.
+    `folder` is the folder in which the workers save their counts. Raises SiteError if the address
+    cannot be used.
     """
     host, _, port = address.rpartition(":")
     with tempfile.TemporaryDirectory(prefix="shiomi-metrics-") as name:
@@ -83,7 +83,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         found = []
         for file in self.folder.glob("*.json"):
-            with contextlib.suppress(OSError, ValueError):  # it is being replaced
+            with contextlib.suppress(OSError, ValueError):  # another process is replacing the file
                 found.append(json.loads(file.read_text(encoding="utf-8")))
         body = prometheus_text(found or [Metrics().snapshot()]).encode()
         self.send_response(200)

@@ -38,20 +38,20 @@ __all__ = ["LANGUAGES", "Pages", "stylesheet"]
 
 LANGUAGES = ("ja", "en")
 QUOTES = 6  # passages of a story that are shown
-_QUOTE = 600  # characters of one
+_QUOTE = 600  # characters of a passage that are shown
 _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    """The digest's templates, with the site's own frame around them."""
+    """Return the environment with the digest's templates inside the site's frame."""
     loader = ChoiceLoader([PackageLoader("shiomi.site"), PackageLoader("shiomi.digest.render")])
     return templates().overlay(loader=loader)
 
 
 @lru_cache(maxsize=1)
 def stylesheet() -> tuple[str, str]:
-    """The name of the style sheet, which changes with its content, and its text."""
+    """Return the name of the style sheet and its text. The name changes with the text."""
     digest = _environment().get_template("style.css.j2").render()
     text = digest + files("shiomi.site").joinpath("assets/site.css").read_text(encoding="utf-8")
     return f"style-{blake2b(text.encode(), digest_size=6).hexdigest()}.css", text
@@ -63,7 +63,7 @@ class _Listed:
 
     source: ThreadRow
     posted: str
-    snippet: str  # "" if it is the title
+    snippet: str  # "" if the title was found
     snippet_lang: str | None
 
 
@@ -75,8 +75,7 @@ class _ThemeWeek:
 
 
 class Pages:
-    """The pages in one interface language. `prefix` is the start of their addresses: "" or
-    "/en"."""
+    """The pages in one interface language. Their addresses begin with `prefix`: "" or "/en"."""
 
     def __init__(self, config: Config, code: str) -> None:
         self.code = code
@@ -89,7 +88,7 @@ class Pages:
         self._default = config.language
 
     def digest(self, digest: Digest, older: str | None, newer: str | None) -> str:
-        """One digest; its text stays in its own language."""
+        """Return the page of one digest. The text of the digest stays in its own language."""
         spoken = load_language(digest.language)
         page = lay_out(digest, spoken)
         return self._render(
@@ -103,7 +102,7 @@ class Pages:
         )
 
     def issues(self, digests: Iterable[Digest], number: int, more: bool) -> str:
-        """Page `number` of the list of digests, newest first."""
+        """Return page `number` of the list of digests, newest first."""
         pages = [lay_out(one, load_language(one.language)) for one in digests]
         return self._page(
             "issues.html.j2",
@@ -116,7 +115,8 @@ class Pages:
         )
 
     def story(self, found: StoryPage) -> str:
-        """One story: threads, counts over time, earlier titles, quotations, related stories."""
+        """Return the page of a story: threads, counts over time, earlier titles, quotations,
+        related stories."""
         page = self._laid_out(found.story, found.related)
         topic = page.topics[0]
         told = [
@@ -144,7 +144,7 @@ class Pages:
         )
 
     def search(self, found: SearchPage, communities: Sequence[str]) -> str:
-        """The search form and one page of hits."""
+        """Return the search form with one page of hits."""
         asked = found.request
         pairs = self._say("render.comma").join(
             self._say("site.pair", word=word, english=english) for word, english in found.translated
@@ -172,7 +172,7 @@ class Pages:
         )
 
     def search_feed(self, found: SearchPage, *, updated: int | None) -> str:
-        """The first hits of a search as Atom (RFC 4287)."""
+        """Return the first hits of a search as Atom (RFC 4287)."""
         address = search_address(found.request)
         name = f"{self.base}/search?{address}"
         return self._atom(
@@ -184,13 +184,13 @@ class Pages:
         )
 
     def subjects(self, weeks: Mapping[str, Sequence[SubjectWeek]]) -> str:
-        """All watched subjects, each with its newest week."""
+        """Return the page of all watched subjects, each with its newest week."""
         subjects = [_ThemeWeek(found[0].last, self._theme(found[0])) for found in weeks.values()]
         return self._page("subjects.html.j2", "watch", "/watch", self._say("site.watch"),
                           subjects=subjects)  # fmt: skip
 
     def subject(self, name: str, weeks: Sequence[SubjectWeek]) -> str:
-        """One watched subject over the weeks."""
+        """Return the page of one watched subject over the weeks."""
         shown = [
             _ThemeWeek(week.last, self._theme(week), self._counted(week.communities))
             for week in weeks
@@ -207,14 +207,14 @@ class Pages:
         )
 
     def subject_feed(self, name: str, weeks: Sequence[SubjectWeek], *, updated: int | None) -> str:
-        """The threads of a watched subject as Atom."""
+        """Return the threads of a watched subject as Atom."""
         address = f"{self.base}/watch/{quote(name, safe='')}"
         threads = {one.uid: one for week in weeks for one in week.subject.threads}
         newest = sorted(threads.values(), key=lambda one: -one.created)[:PAGE]
         return self._atom(clean(name), address, f"{address}.atom", newest, updated)
 
     def trends(self, weeks: Sequence[TrendWeek]) -> str:
-        """The themes of each week, newest week first."""
+        """Return the page of the themes of each week, newest week first."""
         shown = [
             {"last": week.last, "themes": self._themes(week.last, week.trends)} for week in weeks
         ]
@@ -222,7 +222,7 @@ class Pages:
                           weeks=shown)  # fmt: skip
 
     def sources(self, found: SourcesPage) -> str:
-        """Content of the archive and state of collecting."""
+        """Return the page with the content of the archive and the state of collecting."""
         never = self._say("site.never")
         communities = [
             {
@@ -246,7 +246,7 @@ class Pages:
                           communities=communities, feeds=feeds)  # fmt: skip
 
     def feeds(self, subjects: Iterable[str]) -> str:
-        """The list of feeds."""
+        """Return the page that lists the feeds."""
         listed = [("Atom", f"{self.base}/atom.xml"), ("JSON Feed", f"{self.base}/feed.json")]
         listed += [
             (f"{self._say('site.watch')}: {clean(name)}",
@@ -257,7 +257,7 @@ class Pages:
         return self._page("feeds.html.j2", "feeds", "/feeds", self._say("site.feeds"), feeds=listed)
 
     def problem(self, title: str, text: str) -> str:
-        """An error, in words."""
+        """Return the page that explains an error."""
         return self._page("problem.html.j2", "", "/", self._say(title), text=text)
 
     def _page(self, template: str, here: str, path: str, heading: str, **values: object) -> str:
@@ -296,7 +296,8 @@ class Pages:
             return self._say("render.unknown")
 
     def _laid_out(self, story: Story, related: Sequence[Thread] = ()) -> DigestPage:
-        """A digest page with the story as its only topic, so that it looks as in a digest."""
+        """Return a digest page with the story as its only topic, so that it looks as in a
+        digest."""
         first = story.threads[0]
         topic = Topic(story, first.title, first.link, _quotes(story), (), (), tuple(related))
         return self._bare((topic,))
@@ -306,7 +307,8 @@ class Pages:
         return lay_out(Digest(week, self.code, int(time.time()), topics, trends), self.language)
 
     def _ties(self, found: StoryPage) -> list[tuple[str, str]]:
-        """Why the threads are one story: a sentence for each tie, and the model's reasons."""
+        """Return why the threads are one story: a sentence for each tie, with the linking model's
+        reasons."""
         names = {
             one.uid: self._say("site.tied", community=clean(community_label(one.community)),
                                title=shorten(clean(one.title), 60))
@@ -386,7 +388,7 @@ _ROOMS = ("search", "watch", "trends", "sources", "feeds")
 
 
 def search_address(asked: SearchRequest) -> str:
-    """A search as a query string; the same search gives the same text."""
+    """Return a search as a query string; equal searches give the same text."""
     fields = {
         "q": asked.q,
         "community": asked.community,
@@ -400,7 +402,7 @@ def search_address(asked: SearchRequest) -> str:
 
 
 def _quotes(story: Story) -> tuple[Sentence, ...]:
-    """The passages to show: each thread's own text first, then the best rated comments."""
+    """Return the passages to show: each thread's own text first, then the best rated comments."""
     found = [(thread, passage) for thread in story.threads for passage in thread.passages]
     found.sort(
         key=lambda one: (one[1].kind is PassageKind.COMMENT, -(one[1].points or 0), one[1].link)

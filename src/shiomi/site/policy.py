@@ -1,8 +1,8 @@
-"""The gate's policy for this site, if the operator gives none.
+"""The gate's default policy for this site, for an operator who gives no policy file.
 
-Digests, stories and feeds follow the default policy: people pass the challenge once, feed readers
-and search engines pass in their budgets, crawlers that train or index for AI are refused. Search
-and the API cost more to answer, so they have budgets of their own.
+Digests, stories and feeds follow the gate's default policy. People pass a challenge once. Feed
+readers and search engines pass within their budgets. Crawlers that train or index for AI are
+refused. Search and the API cost more to answer, so they have budgets of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ _MINUTE = 60.0
 
 
 def site_policy(proxies: Sequence[str] = ()) -> Policy:
-    """The policy; `proxies` are the addresses and networks whose X-Forwarded-For counts."""
+    """Return the policy. X-Forwarded-For is trusted only from the addresses and networks in
+    `proxies`."""
     default = Policy()
     budgets = dict(default.budgets)
     budgets["search"] = Budget(

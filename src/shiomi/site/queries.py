@@ -1,4 +1,5 @@
-"""The queries of the site, the API and the MCP server. Read-only, no wording."""
+"""The queries of the site, the API and the MCP server. They only read, and return data, not
+text."""
 
 from __future__ import annotations
 
@@ -43,8 +44,8 @@ __all__ = [
 PAGE = 20  # hits of a search on one page
 MOST_PAGES = 50
 LONGEST_QUERY = 500  # characters
-MOST_TIES = 20  # of a story that are explained
-WEEKS = 12  # digests that trends and watches look back on
+MOST_TIES = 20  # ties of a story that are explained
+WEEKS = 12  # newest digests from which trends and watches are shown
 
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -55,9 +56,9 @@ class SearchRequest:
 
     q: str = ""
     community: str | None = None
-    since: str | None = None  # a day, ISO; threads created on it or later
-    until: str | None = None  # a day, ISO; threads created before it
-    points: int | None = None  # least number of points at any time
+    since: str | None = None  # an ISO day; finds threads created on it or later
+    until: str | None = None  # an ISO day; finds threads created before it
+    points: int | None = None  # finds threads that had this many points at any time
     page: int = 1
 
 
@@ -67,14 +68,14 @@ class SearchPage:
 
     request: SearchRequest
     hits: tuple[Hit, ...]
-    more: bool  # there is a next page
-    translated: tuple[tuple[str, str], ...] = ()  # ("脆弱性", "vulnerability"): also searched for
-    digests: tuple[str, ...] = ()  # last days of the digests with one of these threads
+    more: bool  # whether there is a next page
+    translated: tuple[tuple[str, str], ...] = ()  # ("脆弱性", "vulnerability"): also searched
+    digests: tuple[str, ...] = ()  # last days of the digests that contain one of these threads
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadTitles:
-    """The earlier titles of one thread, with when each was first seen, oldest first."""
+    """The earlier titles of one thread, oldest first, each with the time it was first seen."""
 
     uid: str
     titles: tuple[tuple[int, str], ...]
@@ -82,10 +83,10 @@ class ThreadTitles:
 
 @dataclass(frozen=True, slots=True)
 class StoryTie:
-    """The strongest tie of a thread to an earlier one of its story."""
+    """The strongest tie of a thread to an earlier thread of its story."""
 
     link: Link
-    reasons: tuple[tuple[str, str], ...] = ()  # of a judged tie: group of features, detail
+    reasons: tuple[tuple[str, str], ...] = ()  # of a judged tie: (group of features, detail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,17 +96,17 @@ class StoryPage:
     story: Story
     related: tuple[Thread, ...]
     earlier_titles: tuple[ThreadTitles, ...]
-    digests: tuple[str, ...]  # last days of the digests with this story, newest first
-    ties: tuple[StoryTie, ...] = ()  # why the threads are one story
+    digests: tuple[str, ...]  # last days of the digests that contain this story, newest first
+    ties: tuple[StoryTie, ...] = ()  # the ties that make the threads one story
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectWeek:
     """A watched subject in one digest."""
 
-    last: str  # the digest's date
+    last: str  # date of the digest
     subject: Subject
-    communities: tuple[tuple[str, int], ...]  # threads per community, most first
+    communities: tuple[tuple[str, int], ...]  # number of threads per community, largest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class TrendWeek:
 
 @dataclass(frozen=True, slots=True)
 class SourcesPage:
-    """How fresh the archive is, and what failed."""
+    """How fresh the archive is, and which sources failed."""
 
     communities: tuple[CommunityStatus, ...]
     sources: tuple[SourceStatus, ...]
@@ -148,7 +149,7 @@ def parse_search(values: dict[str, str]) -> SearchRequest:
 
 
 def search(archive: Archive, request: SearchRequest, zone: str, language: str) -> SearchPage:
-    """Find threads, best first; Japanese terms of the glossary find English threads too."""
+    """Find threads, best first. Japanese terms of the glossary also find English threads."""
     if not request.q:
         return SearchPage(request, (), more=False)
     hits, pairs = find(
@@ -173,7 +174,7 @@ def search(archive: Archive, request: SearchRequest, zone: str, language: str) -
 
 
 def story(archive: Archive, uid: str, language: str) -> StoryPage | None:
-    """The story of the thread `uid`, or None if the archive has no such thread."""
+    """Return the story of the thread `uid`, or None if the archive has no such thread."""
     found = story_of(archive, uid)
     if found is None:
         return None
@@ -194,7 +195,8 @@ def story(archive: Archive, uid: str, language: str) -> StoryPage | None:
 
 
 def story_ties(story: Story) -> tuple[StoryTie, ...]:
-    """For each thread after the first its strongest tie to an earlier one, in order of time."""
+    """Return the strongest tie of each thread, except the first, to an earlier one, in order of
+    time."""
     threads = {one.uid: one for one in story.threads}
     order = {uid: place for place, uid in enumerate(threads)}
     strongest: dict[int, Link] = {}
@@ -214,7 +216,8 @@ def _linker() -> Linker:
 
 
 def _reasons(a: Thread, b: Thread) -> tuple[tuple[str, str], ...]:
-    """The groups of features that speak for one story, the strongest first, each with a detail."""
+    """Return the groups of features that speak for one story, strongest first, each with a
+    detail."""
     hours = str(round(abs(a.created - b.created) / 3600))
     return tuple(
         (one.group, hours if one.group == "time" else one.text.rpartition(": ")[2])
@@ -224,14 +227,14 @@ def _reasons(a: Thread, b: Thread) -> tuple[tuple[str, str], ...]:
 
 
 def read_digest(archive: Archive, last: str, language: str) -> Digest | None:
-    """The complete digest whose week ends on the day `last`, or None."""
+    """Return the complete digest whose week ends on the day `last`, or None."""
     store = DigestStore(archive, language)
     document = store.document(last) if is_day(last) else None
     return None if document is None else store.read(last, document)
 
 
 def newest_digests(archive: Archive, language: str, limit: int = WEEKS) -> list[Digest]:
-    """The newest digests, newest first."""
+    """Return the newest digests, newest first."""
     store = DigestStore(archive, language)
     return [store.read(last, document) for last, document in store.documents(limit)]
 
@@ -239,7 +242,7 @@ def newest_digests(archive: Archive, language: str, limit: int = WEEKS) -> list[
 def subject_weeks(
     archive: Archive, language: str, name: str | None = None
 ) -> dict[str, list[SubjectWeek]]:
-    """Each watched subject's weeks, newest first; only the subject `name` if it is given."""
+    """Return the weeks of each watched subject, newest first, or only of the subject `name`."""
     found: dict[str, list[SubjectWeek]] = {}
     for digest in newest_digests(archive, language):
         for subject in digest.subjects:
@@ -251,7 +254,7 @@ def subject_weeks(
 
 
 def trend_weeks(archive: Archive, language: str) -> list[TrendWeek]:
-    """The trends of the newest digests, newest first."""
+    """Return the trends of the newest digests, newest first."""
     return [
         TrendWeek(digest.week.last.isoformat(), digest.trends)
         for digest in newest_digests(archive, language)
@@ -260,13 +263,13 @@ def trend_weeks(archive: Archive, language: str) -> list[TrendWeek]:
 
 
 def sources(archive: Archive) -> SourcesPage:
-    """The freshness and the failures of each community."""
+    """Return the freshness and the failures of each community."""
     status = archive.status()
     return SourcesPage(status.communities, status.sources, tuple(OutcomeStore(archive).states()))
 
 
 def is_day(text: str) -> bool:
-    """Whether the text is a calendar day, as in 2020-12-13."""
+    """Return whether the text is a calendar day such as 2020-12-13."""
     if not _DAY.fullmatch(text):
         return False
     try:

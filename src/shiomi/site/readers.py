@@ -1,8 +1,8 @@
-"""Read-only connections to the archive: a few, shared by the requests of one worker.
+"""A few read-only connections to the archive, shared by all requests of one worker.
 
-A connection is opened again if it was lost, or if the archive was replaced. If the archive is
-locked, being migrated or missing, or too many requests wait, ArchiveBusyError is raised: a 503 to
-the client.
+A connection is opened again if it was lost or if the archive was replaced. ArchiveBusyError is
+raised if the archive is locked, being migrated or missing, or if too many requests wait. The client
+then gets a 503.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["Readers"]
 
 CONNECTIONS = 4  # queries of one worker that run at the same time
 WAITING = 64  # further requests that may wait for a connection
-SECONDS = 5.0  # the longest a query may take
+SECONDS = 5.0  # seconds; longest time of a query
 
 Result = TypeVar("Result")
 
 
 class Readers:
-    """Runs queries in threads; each thread has its own connection."""
+    """Runs queries in threads. Each thread has its own connection."""
 
     def __init__(
         self, location: Location | str, *, clock: Callable[[], float] = time.monotonic
@@ -44,7 +44,8 @@ class Readers:
         self._waiting = 0
 
     def token(self) -> tuple[object, ...]:
-        """A value that changes with every commit to the archive. Called in the event loop."""
+        """Return a value that changes with every commit to the archive. Called in the event
+        loop."""
         if self._watch is not None:
             with contextlib.suppress(ArchiveError):  # the connection was lost; a new one may work
                 token = self._watch.change_token()
@@ -95,7 +96,7 @@ class Readers:
             with contextlib.suppress(ArchiveError):  # the connection was lost; a new one may work
                 if _identity(kept[1].change_token()) == kept[0]:
                     return kept
-            kept[1].close()  # or the archive was replaced
+            kept[1].close()  # or the archive was replaced meanwhile
         archive = self._open()
         return _identity(archive.change_token()), archive
 

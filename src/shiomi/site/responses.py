@@ -1,4 +1,4 @@
-"""Responses with ETag and Last-Modified, and the headers that every response has."""
+"""Make responses with ETag and Last-Modified, and with the headers that every response has."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _HEADERS = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"browsing-topics=()"),
 )
-_RETRY = 5  # seconds after which a client may ask again
+_RETRY = 5  # seconds after which a refused client may ask again
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body with its validators, for any number of responses."""
+    """A body with its ETag and Last-Modified, usable for any number of responses."""
 
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...]
@@ -43,7 +43,7 @@ class Content:
     def of(
         cls, body: str | bytes, media_type: str, *, modified: int | None = None, age: int = 0
     ) -> Content:
-        """Make content. `age` is the number of seconds for which a client may use its copy."""
+        """Make content. A client may use its copy for `age` seconds."""
         raw = body.encode("utf-8") if isinstance(body, str) else body
         etag = f'"{blake2b(raw, digest_size=12).hexdigest()}"'
         headers = [
@@ -57,7 +57,7 @@ class Content:
 
 
 def respond(request: Request, content: Content, status: int = 200) -> Response:
-    """The content, or 304 if the client has it already."""
+    """Return the content, or 304 if the client has it already."""
     fresh = status == 200 and _is_fresh(request, content)
     response = Response(None if fresh else content.body, status_code=304 if fresh else status)
     if fresh:
@@ -69,14 +69,17 @@ def respond(request: Request, content: Content, status: int = 200) -> Response:
 
 
 def unavailable(message: str, media_type: str = "text/plain; charset=utf-8") -> Response:
-    """A 503 that asks the client to try again soon."""
+    """Return a 503 that asks the client to try again soon."""
     return Response(
         message, 503, {"Retry-After": str(_RETRY), "Cache-Control": "no-store"}, media_type
     )
 
 
 def _is_fresh(request: Request, content: Content) -> bool:
-    """RFC 9110, 13.2.2: If-None-Match decides; If-Modified-Since only without it."""
+    """Return whether the client's copy is fresh (RFC 9110, 13.2.2).
+
+    If-Modified-Since is used only without If-None-Match.
+    """
     match = request.headers.get("if-none-match")
     if match is not None:
         tags = re.findall(r'(?:W/)?("[^"]*")', match)
@@ -91,7 +94,7 @@ def _is_fresh(request: Request, content: Content) -> bool:
 
 
 class SecurityHeaders:
-    """ASGI middleware: add headers that forbid browser features that no page needs."""
+    """ASGI middleware that adds headers which forbid the browser features that no page needs."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""serve(): the site behind its gate, in one process or several, under uvicorn."""
+"""Serve the site behind its gate with uvicorn, in one process or several."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Service", "application", "serve"]
 
-_SERVICE = "SHIOMI_SERVE"  # workers are new processes and get their settings from the environment
+_SERVICE = "SHIOMI_SERVE"  # workers are new processes; they read this environment variable
 _STOP_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Settings that a worker starts with."""
+    """The settings of a worker."""
 
     config: Path
     gate: bool = True
-    policy: Path | None = None  # None: policy.py
-    state: str | None = None  # None: a file that the workers of this machine share
-    proxies: tuple[str, ...] = ()  # trusted for X-Forwarded-For; ignored with a policy file
+    policy: Path | None = None  # None: the policy of policy.py
+    state: str | None = None  # None: a file shared by the workers of this machine
+    proxies: tuple[str, ...] = ()  # trusted for X-Forwarded-For; ignored if there is a policy file
     dns: bool = True
     metrics: Path | None = None  # the folder in which workers save the gate's counts
 
     def app(self) -> ASGIApp:
-        """The site, behind its gate. Raises ConfigError and GateError."""
+        """Return the site behind its gate. Raises ConfigError and GateError."""
         from shiomi.gate.asgi import GateMiddleware
         from shiomi.site.app import create_app
         from shiomi.site.metrics import SavesMetrics
@@ -63,16 +63,16 @@ def serve(
     metrics: str = "",
     begin: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and then finish the requests under way.
+    """Serve until SIGTERM or SIGINT, then finish the requests that have begun.
 
-    `metrics` is an address that answers /metrics; "" for none. `begin` is called once, after the
-    checks. Raises SiteError if the address cannot be used or
-    the extra is missing, and ConfigError and GateError for wrong files.
+    `metrics` is an address that answers /metrics, or "". `begin` is called once, after the checks.
+    Raises SiteError if an address cannot be used or the extra is missing. Raises ConfigError and
+    GateError for wrong files.
     """
     try:
         import uvicorn
 
-        service.app()  # an error is reported here once, not by each worker
+        service.app()  # so an error is reported once, not by each worker
     except ModuleNotFoundError as error:
         raise SiteError(
             f"shiomi serve needs its extras 'site' and 'gate' ({error.name} is missing);"
@@ -98,14 +98,14 @@ def serve(
             workers=workers,
             access_log=False,
             log_level="warning",
-            proxy_headers=False,  # the gate reads them, from the proxies that are trusted
+            proxy_headers=False,  # the gate reads these headers, but only from trusted proxies
             server_header=False,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )
 
 
 def application() -> ASGIApp:
-    """The application of one worker, from the environment that `serve` wrote."""
+    """Return the application of one worker, by the environment that `serve` set."""
     given = json.loads(os.environ[_SERVICE])
     for key in ("config", "policy", "metrics"):
         given[key] = Path(given[key]) if given[key] else None

@@ -1,4 +1,4 @@
-"""A linter that compares the facts of a digest, whoever wrote it, with the archive."""
+"""A linter that compares the facts of any digest with the archive."""
 
 from shiomi.digest.check.judging import Checked, Verdict
 from shiomi.digest.check.linter import CheckReport, check_digest

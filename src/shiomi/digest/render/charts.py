@@ -1,7 +1,7 @@
 """Small inline SVG charts without script and text; the caption of a chart gives its figures.
 
-Axes have no labels, because the caption states the numbers. Where pictures are not shown (lynx, a
-screen reader), `description` is read instead.
+Axes have no labels, because the caption states the numbers. Programs that show no pictures (lynx, a
+screen reader) get `description` instead.
 """
 
 from __future__ import annotations

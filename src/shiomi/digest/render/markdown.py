@@ -20,7 +20,7 @@ from shiomi.digest.render.page import (
 __all__ = ["escape_markdown", "render_markdown"]
 
 # Characters that open inline markup in CommonMark or in GitHub's dialect with formulas, and "{" of
-# Jekyll's Liquid. "&" is included only where it opens an entity.
+# Jekyll's Liquid. "&" is included only if it opens an entity.
 _INLINE = re.compile(r"[\\`*_\[\]<>~|${}]|&(?=#?\w+;)")
 # Characters that open a block at the start of a line, or close a heading ("### C #").
 _BLOCK = re.compile(r"^([#+=:-]|[0-9]{1,9}(?=[.)]))|(?<= )#")

@@ -154,7 +154,7 @@ class _Layout:
         )
 
     def gap(self, gap: Gap) -> str:
-        """Return a sentence that says which community was not read, and when."""
+        """Return a sentence on a gap: which community was not read, and when."""
         community = clean(community_label(gap.community))
         if gap.missing or not gap.days:
             return self.language.phrase("render.gap_all", community=community)

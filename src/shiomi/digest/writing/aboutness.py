@@ -31,7 +31,7 @@ __all__ = ["Vocabulary", "stems_of", "support"]
 # A sentence on the same subject finds a word with probability chance + lift * (1 - chance).
 LIFT_OF_LATIN = 0.7
 LIFT = 0.35  # the same for words that need a translation
-LIFT_OF_ADVICE = 0.2  # the same for advice, which adds words of its own
+LIFT_OF_ADVICE = 0.2  # the same for advice, which adds other words
 CHANCE_OF_LATIN = 0.02  # probability of finding a word by chance in 100 words of evidence
 CHANCE_OF_FIGURE = 0.05  # the same for a number of two or more digits
 CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # of a loanword, by its number of consonants
@@ -151,7 +151,7 @@ def _told(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
     for word in dict.fromkeys(latin_words(text)):
         for token in tokens(word):
             yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), LIFT_OF_LATIN)
-    for figure in dict.fromkeys(_FIGURE.findall(text)):  # a missing number is a fault of its own
+    for figure in dict.fromkeys(_FIGURE.findall(text)):  # grounding.py rejects a missing number
         if re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", subject.text):
             yield _Told(True, subject.chance(CHANCE_OF_FIGURE), LIFT_OF_LATIN)
     common = listed_words("any_katakana")

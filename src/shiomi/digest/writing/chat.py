@@ -132,8 +132,7 @@ class ChatClient:
         deadline: float,
         most: int = 0,
     ) -> Completion:
-        """Return the model's answer to `messages`. Costs are added to `usage`, also those of
-        failures.
+        """Return the model's answer to `messages`. Its cost is added to `usage`, also if it fails.
 
         Without a `schema` the answer is plain text of at most `most` tokens, with log
         probabilities. `deadline` is a time of the clock that was passed in. Raises ChatError.

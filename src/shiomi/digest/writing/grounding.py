@@ -110,8 +110,8 @@ def faults(
 ) -> Iterator[Fault]:
     """Yield everything in a sentence that its cited evidence does not support.
 
-    `advice` is True for a sentence on what developers can do. Such a sentence may add words of its
-    own, and is compared with the whole `story`.
+    `advice` is True for a sentence on what developers can do. Such a sentence may add other words,
+    and is compared with the whole `story`.
     """
     if not cited:
         yield Fault("evidence", "cites none")

@@ -1,7 +1,7 @@
 """The model writer asks a language model for sentences on numbered evidence, and grounds them.
 
-The model's answers are not trusted. If the model fails, the topic is written without it, and a note
-in the digest says so.
+The model's answers are not trusted. If the model fails, the topic is written without it, and the
+digest gets a note.
 """
 
 from __future__ import annotations

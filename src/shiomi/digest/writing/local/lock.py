@@ -22,7 +22,7 @@ class Lock(msgspec.Struct, frozen=True):
 
 
 def lock_of(file: Path) -> Lock | None:
-    """Return the lock of an installed file; None if there is no readable lock file."""
+    """Return the lock of an installed file; None if its lock file is missing or unreadable."""
     try:
         return msgspec.json.decode(_path(file).read_bytes(), type=Lock)
     except (OSError, msgspec.MsgspecError):

@@ -1,10 +1,11 @@
-"""The best machine for a budget: builds of parts and whole machines, over all models or for one.
+"""Find the best machine for a budget: a build of parts or a whole machine.
 
-Every set of graphics cards is tried with every amount of memory, and every whole machine as it is.
-On each, `best_for` finds the model that is worth most at a usable speed; for one model, a machine
-is worth its tokens per second. The cheapest compatible
-build around each pair is found by integer programming. A pair is left out only if a machine that is
-worth as much costs no more than a lower bound of the pair's price, so the best one is proven.
+Every set of graphics cards is combined with every amount of memory. Whole machines are taken as
+they are sold. For each, `best_for` finds the model with the highest worth at a usable speed. If the
+user asks for one model, the worth of a machine is its tokens per second with that model. Integer
+programming then finds the cheapest compatible build for each pair of cards and memory. A pair is
+skipped only if a machine of the same worth costs no more than a lower bound of the pair's price. So
+the result is proven to be optimal.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ __all__ = ["Answer", "BudgetPlan", "Running", "plan_budget", "running_cost"]
 
 MORE = 1.2  # factor for "20 % more money"
 _IDLE_WATTS = (55.0, 18.0)  # a desktop without cards, and each card
-_FOUR_MODULES = 3600.0  # MT/s that four DDR5 modules reach on desktop boards
+_FOUR_MODULES = 3600.0  # MT/s of four DDR5 modules on a desktop board
 _SOLVE_SECONDS = 5.0
 _CHANNELS = 2
 
@@ -81,19 +82,19 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class BudgetPlan:
-    """The best machine for a budget, with the frontier and the next better one."""
+    """The best machine for a budget, the cheaper alternatives, and the next better machine."""
 
     budget: int
     currency: str
     use: Use
     best: Answer
-    frontier: tuple[Answer, ...]  # each is worth more than all cheaper ones, cheapest first
+    frontier: tuple[Answer, ...]  # cheapest first; each has a higher worth than all cheaper ones
     more: Answer | None  # what 20 % more money buys; None: nothing better
     proven: bool
     tried: int  # pairs of cards and memory, and whole machines
     seconds: float
     left_out: tuple[str, ...] = ()  # whole machines with less memory or storage than asked for
-    model: str | None = None  # the model it is for; None: the most capable one
+    model: str | None = None  # the requested model; None: the most capable one
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class _Pair:
 
 
 def running_cost(answer: Answer, running: Running) -> float:
-    """Return price and electricity over the years."""
+    """Return the price plus the cost of electricity over the years."""
     daily = answer.load_w * running.hours + answer.idle_w * running.idle_hours
     return answer.price + daily / 1000 * 365 * running.years * running.per_kwh
 
@@ -128,11 +129,11 @@ def plan_budget(
     have: Build | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> BudgetPlan:
-    """Return the machine that is worth most within the budget.
+    """Return the machine with the highest worth within the budget.
 
-    With `model` the fastest machine for this model. With `have` the parts that are there cost
-    nothing and may be replaced. `least`: GB of memory and storage that a whole machine must have.
-    Raises PlanError with the reason if no machine makes any model usable.
+    With `model`, return the fastest machine for this model. The parts in `have` are already owned:
+    they cost nothing and may be replaced. `least` is the memory and storage in GB that a whole
+    machine must have. Raises PlanError with the reason if no model is usable on any machine.
     """
     start = clock()
     limit = int(budget * MORE)
@@ -238,10 +239,10 @@ class _Search:
             )
 
     def parts(self, wish: Wish, catalog: Catalog, prices: Prices) -> None:
-        """Add the cheapest build around each pair of cards and memory that may be worth it."""
+        """Add the cheapest build for each pair of cards and memory that may improve the result."""
         try:
             problem = _problem(wish, catalog, prices, self.have)
-        except PlanError as error:  # whole machines may still do
+        except PlanError as error:  # a whole machine may still be an answer
             self.lacking = error
             return
         for pair in self._pairs(problem, catalog):
@@ -282,7 +283,7 @@ class _Search:
 
 
 def _problem(wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> Problem:
-    """Return the builds that can be made, with cards and memory that differ kept apart."""
+    """Return the possible builds, one entry per distinct pair of cards and memory."""
     sizes = memory_sizes(catalog.of(GraphicsCard))
 
     def known(name: str, count: int) -> Estimate:
@@ -304,7 +305,7 @@ def _problem(wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> Probl
 
 
 def _memory(candidate: Candidate) -> tuple[float, float]:
-    """Return GB and GB/s of the memory in two channels; 0 GB/s if its rate is not known."""
+    """Return the GB of memory and its dual-channel GB/s (0 if the rate is unknown)."""
     kits = [x for x in candidate.parts if isinstance(x, MemoryKit)]
     size = sum(x.capacity_gb for x in kits)
     rate = float(min((x.speed or 0) for x in kits))

@@ -1,10 +1,10 @@
 """The cheapest compatible build with given parts, by integer programming over the catalogue.
 
-One binary variable per candidate of each category; exactly one is chosen per category. A relation
+Each candidate has one binary variable, and exactly one candidate is chosen per category. A relation
 between two categories becomes one constraint per class of the first: "no more parts of this class
 than parts of compatible classes of the second". Wattage, peaks, the circuit and the budget are
-sums. The price is minimised; HiGHS proves the optimum (gap 0). `budget` chooses the cards and the
-memory.
+constraints on sums. The objective is the lowest price, and HiGHS proves the optimum (gap 0). The
+module `budget` chooses the cards and the memory.
 """
 
 from __future__ import annotations
@@ -111,9 +111,10 @@ class Problem:
     def cheapest(
         self, fixed: Sequence[int], most: float, seconds: float
     ) -> tuple[list[Candidate] | None, bool]:
-        """Return the cheapest build with the candidates `fixed`, and whether that is proven.
+        """Return the cheapest build with the candidates in `fixed`, and whether it is proven
+        optimal.
 
-        None if no build with them costs `most` or less.
+        The build is None if every build with these candidates costs more than `most`.
         """
         import numpy
 
@@ -175,7 +176,7 @@ def _lines(picked: Iterable[Candidate]) -> tuple[Line, ...]:
 
 
 def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
-    """One row per distinct set of partners: parts that need it minus the partners is at most 0."""
+    """One row per distinct set of partners: (parts that need a partner) - (partners) <= 0."""
     import numpy
 
     lefts: dict[bytes, Any] = {}
@@ -197,7 +198,7 @@ def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
 
 
 def build_watts(build: Build) -> float:
-    """Return the watts at the wall under load, by the rated powers of the parts."""
+    """Return the watts at the wall under load, from the rated powers of the parts."""
     drawn = BASE_WATTS + sum(x.tdp_w or 0.0 for x in build.only(GraphicsCard))
     drawn += sum(cpu_watts(x) or 0.0 for x in build.only(Cpu))
     supply = next(iter(build.only(PowerSupply)))

@@ -1,8 +1,8 @@
-"""The offers for each category of parts, without those that no optimal build can use.
+"""Candidates for each category of parts, without those that no optimal build needs.
 
-A candidate is what fills one category: one CPU, one or more kits of memory, a set of cards. Another
-candidate dominates it if that one costs and draws no more, fits at least the same parts, and is
-worth at least as much. Without dominated candidates the optimum stays the same.
+A candidate fills one category of a build: one CPU, one or more kits of memory, or a set of cards.
+Candidate A dominates candidate B if A costs no more, draws no more power, fits all parts that B
+fits, and has at least the same worth. Removing dominated candidates does not change the optimum.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Pairing", "pairings", "prune"]
 
-# Only a power supply with allowed unknowns gets here. It is listed as a thing to check.
+# Only a power supply gets here, and only if unknowns are allowed. The plan tells the user to check
+# it.
 _UNKNOWN_WATTS = 1e5
 
 
@@ -45,7 +46,7 @@ class Candidate:
 
     @property
     def order(self) -> tuple[int, tuple[str, ...]]:
-        """Cheapest first; then by id, so that equal inputs give equal plans."""
+        """Sort by price, then by id, so that equal inputs give equal plans."""
         return self.price, tuple(part.id for part in self.parts)
 
     def watts(self) -> tuple[float, float, float]:
@@ -68,7 +69,7 @@ class Candidate:
         return efficiency(part) if isinstance(part, PowerSupply) else 0.0
 
     def power_known(self) -> bool:
-        """Whether the part has all values that the sums over a build use."""
+        """Whether the part states all values that are summed over a build."""
         for part in self.parts:
             if isinstance(part, GraphicsCard) and part.tdp_w is None:
                 return False
@@ -97,13 +98,13 @@ class Pairing:
         return self.right[_key(self.relation.right_key, candidate)]
 
     def place(self, candidate: Candidate) -> int:
-        """Its row if its category is on the left, else its column."""
+        """The row if the category of the candidate is on the left, else the column."""
         if candidate.category is self.relation.left:
             return self.left_row(candidate)
         return self.right_column(candidate)
 
     def partners(self, category: Category, place: int) -> numpy.ndarray[Any, Any]:
-        """Return, as bools, the classes of the other side that the class at this index fits."""
+        """Return one bool per class of the other side: whether the class at this index fits it."""
         return self.allowed[place] if category is self.relation.left else self.allowed[:, place]
 
 
@@ -119,8 +120,8 @@ def pairings(
 ) -> list[Pairing]:
     """Judge every class of one category with every class of another.
 
-    An unknown relation counts as incompatible, unless unknowns are allowed, one of the parts is
-    owned, or no catalogue can settle it.
+    An unknown relation counts as incompatible. There are three exceptions: unknowns are allowed,
+    one of the parts is owned, or the fact is in no catalogue.
     """
     import numpy
 
@@ -149,7 +150,7 @@ def pairings(
 
 
 def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Candidate]:
-    """The candidates of one category that no other dominates and that fit some partner."""
+    """The candidates of one category that are not dominated and that fit at least one partner."""
     import numpy
 
     profiles = []

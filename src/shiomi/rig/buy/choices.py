@@ -1,4 +1,4 @@
-"""All candidates for each category of a build: priced parts, and parts that the user owns."""
+"""Collect the candidates for each category of a build: priced parts and owned parts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ _MOST_KITS = 2
 def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
     """The exact name of the card's GPU, with the memory if there are several sizes.
 
-    `sizes`: of each chipset, from `memory_sizes`. None if the card's own memory is not known.
+    `sizes` has the memory sizes of each chipset, from `memory_sizes`. The name is None if the
+    memory of the card is not known.
     """
     if card.vram_gb is None:
         return None
@@ -52,8 +53,7 @@ def memory_sizes(cards: Iterable[GraphicsCard]) -> dict[str, set[float]]:
 
 
 def _without_size(chipset: str) -> str:
-    """Some catalogue names of chipsets include the memory size, or LHR, which does not slow
-    models."""
+    """Remove the memory size and "LHR" from a chipset's name. LHR does not slow models."""
     return re.sub(r" \d+ GB$", "", chipset).removesuffix(" LHR")
 
 
@@ -112,7 +112,7 @@ def _owned(parts: Sequence[Part]) -> tuple[Offer, ...]:
 
 
 def _take(rows: Sequence[Offer], count: int) -> tuple[Offer, ...] | None:
-    """The cheapest `count` of what is on offer; None if there are fewer."""
+    """Return the cheapest `count` offers; None if there are fewer."""
     taken: list[Offer] = []
     for offer in rows:
         left = count - len(taken)

@@ -1,5 +1,6 @@
-"""Check whether parts fit together. A refusal names the parts and the reason. Unknown values never
-count as fitting."""
+"""Check whether parts fit together. A refusal names the parts and the reason. If a value is
+unknown, the result is never "fits".
+"""
 
 from __future__ import annotations
 
@@ -32,8 +33,8 @@ def check_build(
 ) -> list[Finding]:
     """Return all refusals, then all unknowns, of the given parts. A missing part is not a fault.
 
-    `shared_layers`: several graphics cards work on each layer together. Raises PlanError if there
-    are two parts of a kind of which a computer has one.
+    `shared_layers` means that all graphics cards compute each layer together. Raises PlanError if
+    there are two parts of a kind, such as a CPU, of which a computer has only one.
     """
     build = parts if isinstance(parts, Build) else Build.of(parts)
     found: list[Finding] = []

@@ -1,4 +1,4 @@
-"""The findings of a check of a build: refusals, and unknowns that the buyer has to check."""
+"""The findings of checking a build: refusals, and unknown facts that the buyer must check."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ class Refusal(Finding):
 
 @dataclass(frozen=True, slots=True)
 class Unknown(Finding):
-    """Unknown, check: never said to fit.
+    """An unknown fact that the buyer must check. It never counts as fitting.
 
-    `always`: no catalogue can settle it, so a plan mentions it but keeps the part.
+    If `always` is set, no catalogue contains the fact. A plan then mentions it but keeps the part.
     """
 
     always: bool = False

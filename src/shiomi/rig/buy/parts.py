@@ -1,4 +1,4 @@
-"""The parts of a computer, as a catalogue states them. A field it does not state is None.
+"""The parts of a computer, as the catalogue states them. A missing field is None.
 
 Lengths are millimetres, powers watts, capacities GB as sold (10⁹ bytes for drives, 2³⁰ for memory).
 """
@@ -62,7 +62,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphicsCard(Part):
-    """A graphics card. Connectors are counts of the power plugs it needs; all None: not stated."""
+    """A graphics card. Connector fields count the power plugs it needs (all None: not stated)."""
 
     chipset: str
     vram_gb: float | None = None
@@ -71,7 +71,7 @@ class GraphicsCard(Part):
     tdp_w: float | None = None
     six_pin: int | None = None
     eight_pin: int | None = None
-    twelve_volt: int | None = None  # 12VHPWR or 12V-2x6; each one's cable fits the other's socket
+    twelve_volt: int | None = None  # 12VHPWR or 12V-2x6; the cable of either fits both sockets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ class Drive(Part):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSupply(Part):
-    """A power supply. Connectors are counts of the plugs it has; all None: not stated."""
+    """A power supply. The connector fields count the plugs it has (all None: not stated)."""
 
     watts: float | None = None
     form_factor: str | None = None
@@ -174,8 +174,9 @@ _SEVERAL = {Category.GPU, Category.MEMORY, Category.STORAGE}
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A computer's parts by category; a category may be missing. Only some categories may have
-    several parts."""
+    """The parts of a computer by category. A category may be missing, and only some categories may
+    have several parts.
+    """
 
     parts: dict[Category, tuple[Part, ...]] = field(default_factory=dict)
 
@@ -183,7 +184,8 @@ class Build:
     def of(cls, parts: Iterable[Part]) -> Build:
         """Sort parts into a build.
 
-        Raises PlanError if there are two parts of a kind of which a computer has one.
+        Raises PlanError if there are two parts of a kind, such as a CPU, of which a computer has
+        only one.
         """
         sorted_parts: dict[Category, tuple[Part, ...]] = {}
         for part in parts:

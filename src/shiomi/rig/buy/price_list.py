@@ -1,7 +1,7 @@
-"""A price file to fill in by hand or from a shop's search; existing rows are kept.
+"""Write a price file that is filled in by hand or by a shop's search. Existing rows are kept.
 
-A row without a price is not filled in yet. The file is written after each part, so that an
-interrupted fetch resumes.
+A row without a price is still to be filled in. The file is saved after each part, so that an
+interrupted search can resume.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MARK = "no offer"  # value of the column `shop` if the part was searched for an
 
 
 def write_template(parts: Iterable[Part], file: TextIO) -> int:
-    """Write a row per part with everything but the price; returns how many."""
+    """Write one row per part without the price, and return the number of rows."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow([*COLUMNS, "kind", "name"])
     count = 0
@@ -46,11 +46,11 @@ def fetch_prices(
     wait: Callable[[], object],
     progress: Callable[[int, int, str], object] = lambda *_: None,
 ) -> tuple[int, list[str]]:
-    """Search a shop for each part and add the offers to the file; return their number, and the
-    parts not found.
+    """Search a shop for each part and add the offers to the file. Return the number of offers and
+    the parts that were not found.
 
     `wait` is called between two requests. Parts that were already searched for today at this shop
-    are skipped. Raises PriceError as `ask`, or where the file cannot be written.
+    are skipped. Raises PriceError as `ask` does, or if the file cannot be written.
     """
     done = _asked(path, today, shop)
     left = [part for part in parts if part.id not in done]

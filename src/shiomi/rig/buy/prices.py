@@ -1,9 +1,9 @@
-"""Prices: the user's own, each with its date and shop. Prices are never guessed.
+"""Read prices from the user's file; each has a date and a shop. Prices are never guessed.
 
-A CSV file with the columns `part,price_jpy,date,shop,condition,stock,url`: the part by catalogue
-id, name or part number; `condition` is new or used, so a used part is its own row; `stock` is how
-many there are, empty where not known. Further columns are the reader's own, and a row without a
-price is one not filled in yet. `PRICE_FILE` is an empty file to begin with.
+The file is a CSV with the columns `part,price_jpy,date,shop,condition,stock,url`. `part` is a
+catalogue id, a name or a part number. `condition` is new or used, so a used part has a row of its
+own. `stock` is the number on offer, empty if unknown. Other columns are ignored, and so is a row
+without a price. `PRICE_FILE` is the header of a new, empty file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Condition(StrEnum):
 
     NEW = "new"
     USED = "used"
-    OWN = "own"  # already there; costs nothing
+    OWN = "own"  # the user has the part; it costs nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Prices:
 
     offers: list[Offer] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    unfilled: int = 0  # rows without a price, as a template has them
+    unfilled: int = 0  # rows without a price, as in a new list
 
 
 def read_prices(
@@ -83,7 +83,7 @@ def read_prices(
 
 
 def example_prices(catalog: Catalog, currency: str = "JPY") -> Prices:
-    """Return the example prices, as shipped or updated; each has its day and basis."""
+    """Return the example prices, shipped or updated; each has its date and its basis."""
     rows = csv.DictReader(io.StringIO(table_text("example_prices.csv")), strict=True)
     return _read(rows, catalog, datetime.date.max, Path("example_prices.csv"), currency)
 

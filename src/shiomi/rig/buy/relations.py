@@ -1,7 +1,8 @@
 """The rules between two categories of parts, one function each.
 
-A relation sees a part only through its key (the few fields that matter), so that a planner can
-judge classes of parts instead of parts. A missing field is judged unknown, never as fitting.
+A relation uses only the key of a part: the few fields that matter for it. Parts with equal keys
+form a class, and the planner judges classes instead of parts. If a field is missing, the result is
+"unknown", never "fits".
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A finding with its phrase and figures; a relation that holds gives None instead."""
+    """Make a finding from a phrase and its figures. A relation without a problem returns None."""
 
     outcome: Outcome
     check: Check
@@ -172,7 +173,7 @@ _POSITIONS = {"Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8, "XL ATX": 9}
 
 
 def _positions(widths: tuple[int, ...] | None, form_factor: str | None) -> Judged:
-    """Judge whether cards in a row find slots: all but the last must lie within the board."""
+    """Judge whether cards in a row find slots. All but the last must lie on the board."""
     if widths is None or len(widths) < 2:
         return None  # the case's slots limit a single card
     positions = _POSITIONS.get(_SAME_SIZE.get(form_factor or "", form_factor or ""))
@@ -191,10 +192,10 @@ _WORKSTATION_LANES = 40
 
 
 def _mainstream(count: int, socket: str | None) -> Judged:
-    """Judge whether a case holds so many cards without risers.
+    """Judge whether so many cards fit in a case without risers.
 
-    Boards for mainstream sockets have two long slots at the distance of a thick card; their further
-    slots lie under a card, at the edge, or behind the chipset.
+    Boards for mainstream sockets have two long slots that are far enough apart for thick cards.
+    Their other slots are under a card, at the edge, or connected through the chipset.
     """
     if count <= _MAINSTREAM_CARDS or socket is None:
         return None
@@ -287,7 +288,8 @@ def _supply_size(
     if form != "ATX" or kind is None or any(x in kind for x in _SMALL_CASES):
         return _unknown(Check.SUPPLY_SIZE, "supply_form", have=form or "?", form=kind or "?")
     if length is None or room is None:
-        # The catalogue states the room for 3 cases of 100; a supply of usual length fits most.
+        # The catalogue states this length for 3 of 100 cases; a supply of usual length fits most
+        # cases.
         return _check(Check.SUPPLY_SIZE, "supply_length")
     return None
 

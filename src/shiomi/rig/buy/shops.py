@@ -1,11 +1,12 @@
-"""Prices from shops' official item search, with the operator's own key. The only HTTP of the plan.
+"""Fetch prices from shops' official search APIs, with the operator's own key.
 
 - Yahoo!ショッピング 商品検索 v3: https://developer.yahoo.co.jp/webapi/shopping/v3/itemsearch.html
 - 楽天市場 Ichiba Item Search: https://webservice.rakuten.co.jp/ (application id and access key)
 
-A hit counts only where its name holds one of the part's part numbers, so that an accessory or a
-near namesake is not taken for the part. Only names and prices of an answer are used, as text and
-numbers. One request is sent per part and shop, `pause` seconds apart. No request is repeated.
+A hit counts only if its name contains one of the part numbers. So an accessory or a part with a
+similar name is not mistaken for the part. Only the names and prices in an answer are used, as text
+and numbers. One request is sent per part and shop, `pause` seconds apart. No request is repeated.
+No other module of the planner uses HTTP.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ KEYS = {
     "rakuten": ("SHIOMI_RAKUTEN_APPLICATION_ID", "SHIOMI_RAKUTEN_ACCESS_KEY"),
 }
 _MOST_BYTES = 4_000_000
-_SHORTEST_NUMBER = 5  # a shorter part number occurs in too many names
+_SHORTEST_NUMBER = 5  # shorter part numbers occur in too many names
 
 
 class Shop(Protocol):
@@ -180,10 +181,10 @@ def collect_offers(
     pause: float = 1.0,
     progress: Callable[[Part, int], object] | None = None,
 ) -> tuple[list[Offer], list[str]]:
-    """The cheapest new and the cheapest used offer of each part, and what could not be asked.
+    """Return the cheapest new and used offer of each part, and the failed requests.
 
-    Raises PriceError if the shop refuses the key or its answer is invalid: further requests would
-    be useless.
+    Raises PriceError if the shop refuses the key or its answer is invalid, as further requests
+    would then fail too.
     """
     offers: list[Offer] = []
     skipped: list[str] = []
@@ -212,7 +213,7 @@ def collect_offers(
 
 
 def _plain(text: str) -> str:
-    """Letters and digits alone: shops write `RTX3060-E12G` and `RTX 3060 E12G`."""
+    """Keep only letters and digits, as shops write both `RTX3060-E12G` and `RTX 3060 E12G`."""
     return re.sub(r"[^0-9a-z]", "", unicodedata.normalize("NFKC", text).casefold())
 
 

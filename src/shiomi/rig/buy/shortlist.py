@@ -1,8 +1,8 @@
-"""The parts worth pricing for a wish: the parts of the example prices that meet it.
+"""Choose the parts to price for a wish, from the parts of the example prices.
 
-Nobody prices 24,000 parts. The example prices hold the cards that people buy for language models
-and a few parts of each other kind that go together. A kind of which none meets the wish gets the
-newest part of the catalogue that does.
+The catalogue has 24,000 parts, too many to price. The example prices cover the cards that people
+buy for language models, and for each other kind a few parts that fit together. If no part of a kind
+meets the wish, the newest part of the catalogue that meets it is used.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ def check_wished(known: KnownModel, setting: Setting) -> None:
 
 
 def who_runs(known: KnownModel, use: Use, catalog: Catalog, wish: Wish) -> list[str]:
-    """Return the chipsets of the catalogue that surely run a model, fastest first.
+    """Return the chipsets of the catalogue on which a model surely fits, fastest first.
 
-    Up to `wish.most_gpus` cards are tried, with the memory of the wish for experts.
+    Up to `wish.most_gpus` cards are tried. Experts may use the system memory that the wish states.
     """
     check_wished(known, use.setting)
     judge = judge_model(known, use)
@@ -83,7 +83,7 @@ def who_runs(known: KnownModel, use: Use, catalog: Catalog, wish: Wish) -> list[
 def shortlist(catalog: Catalog, wish: Wish, chipsets: Iterable[str]) -> list[Part]:
     """Parts for builds with one of `chipsets` (as `who_runs` names them), at most MOST.
 
-    Raises PlanError if the catalogue has no complete card of any of them.
+    Raises PlanError if the catalogue has no card with complete data for any of them.
     """
     known = [x.part for x in example_prices(catalog).offers if x.part in catalog.parts]
     listed = [catalog.parts[x] for x in dict.fromkeys(known)]
@@ -97,7 +97,9 @@ def shortlist(catalog: Catalog, wish: Wish, chipsets: Iterable[str]) -> list[Par
 
 
 def _cards(catalog: Catalog, listed: Iterable[Part], chipsets: set[str]) -> list[GraphicsCard]:
-    """Return the listed cards of these chipsets, else a complete card of one."""
+    """Return the listed cards with one of these chipsets. If there is none, return one card of the
+    catalogue with such a chipset and complete data.
+    """
     sizes = memory_sizes(catalog.of(GraphicsCard))
     found = [x for x in listed if isinstance(x, GraphicsCard) and speed_name(x, sizes) in chipsets]
     if found:

@@ -1,7 +1,7 @@
-"""The power that a build draws, and the power that its supply and its circuit can give.
+"""Compare the power that a build draws with the limits of its supply and its circuit.
 
-All watts are direct current unless marked "at the wall". The constants are cautious rules of thumb
-with their sources; none of them is a measurement of your build.
+All watts are direct current unless marked "at the wall". The constants are cautious rules of thumb,
+each with its source. None of them is measured on the build.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = [
 ]
 
 BASE_WATTS = 75.0  # board, memory, drives, fans; an allowance
-SUSTAINED_SHARE = 0.8  # share of the rating for a load of hours; usual practice
-PEAK_RATIO = 1.6  # a card's peaks of milliseconds over its rated power; cards of 2020 and later
+SUSTAINED_SHARE = 0.8  # usable share of the rating for hours; usual practice
+PEAK_RATIO = 1.6  # millisecond peaks of a card, relative to its rated power; since 2020
 TRANSIENT_SHARE = 1.2  # of the rating, before the weakest supplies' protection trips
 CONTINUOUS_SHARE = 0.8  # of a circuit, for a load of hours; usual practice for wiring
 
@@ -62,8 +62,8 @@ def efficiency(supply: PowerSupply) -> float:
 def cpu_watts(cpu: Cpu) -> float | None:
     """The sustained power of a processor under load.
 
-    Its stated limit; else from the TDP: AMD's sockets allow 1.35 times the TDP. Intel's desktop
-    processors since 2020 run at about twice the TDP.
+    This is the stated limit if there is one. Otherwise it is computed from the TDP: AMD's sockets
+    allow 1.35 times the TDP, and Intel's desktop processors since 2020 run at about twice the TDP.
     """
     if cpu.ppt_w is not None:
         return max(cpu.ppt_w, cpu.tdp_w or 0.0)
@@ -77,7 +77,7 @@ def cpu_watts(cpu: Cpu) -> float | None:
 def check_power(
     cards: Sequence[GraphicsCard], cpu: Cpu | None, supply: PowerSupply, circuit: Circuit
 ) -> list[Finding]:
-    """Findings on wattage, peaks and the circuit. Unknown values are left out of the sums."""
+    """Return the findings on wattage, peaks and the circuit. Unknown values are not summed."""
     found: list[Finding] = []
     known = [(card.name, card.tdp_w) for card in cards]
     if cpu is not None:

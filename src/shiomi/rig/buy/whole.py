@@ -1,7 +1,7 @@
-"""Whole machines that are bought as they are: Macs, Strix Halo and GB10 machines.
+"""Complete machines for sale: Macs, Strix Halo and GB10 machines.
 
-`data/machines.csv` holds round example prices in JPY and USD with their date and source. A file of
-the reader's own has the same columns.
+`data/machines.csv` has round example prices in JPY and USD, each with its date and source. Your own
+file must have the same columns.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ _RANGES = {
 class Wish:
     """The least a build must have. Speed is the objective, not a constraint.
 
-    Raises PlanError if a figure is out of any computer's range.
+    Raises PlanError if a figure is outside the range of any real computer.
     """
 
     memory_gb: float = 32.0
@@ -40,8 +40,8 @@ class Wish:
     def memory_beside(self, vram_gib: float) -> float:
         """Return the GB of memory that a build with these cards needs at least.
 
-        Guides recommend 32 GB with a 24 GB card: a model's file is read through the memory, and the
-        system and a browser need some of it.
+        Guides recommend 32 GB with a 24 GB card. A model's file passes through the memory while it
+        loads, and the system and a browser need memory too.
         """
         return max(self.memory_gb, 32.0 if self.memory_by_cards and vram_gib > 16 else 0.0)
 

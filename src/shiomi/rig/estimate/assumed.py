@@ -14,7 +14,7 @@ __all__ = ["assuming", "assuming_of_speed", "multiples", "without"]
 def assuming(
     estimate: Estimate, assumed: Assumption | None, bounds: tuple[float, float] = (1.0, 1.0)
 ) -> Estimate:
-    """Multiply the bounds of an estimate by `bounds` and add the assumption to its basis."""
+    """Multiply the bounds of an estimate by `bounds`, and add the assumption to its basis."""
     if assumed is None:
         return estimate
     return replace(
@@ -28,7 +28,9 @@ def assuming(
 def assuming_of_speed(
     speed: Estimate, assumed: Assumption | None, weights: float, caches: float
 ) -> Estimate:
-    """Do the same for a speed, which is inverse to the size of weights and caches."""
+    """Do the same for a speed, which is inversely proportional to the bytes of weights and
+    caches.
+    """
     least, most = multiples(assumed, weights, caches)
     return assuming(speed, assumed, (1 / most, 1 / least))
 
@@ -39,7 +41,7 @@ def without(basis: tuple[Text, ...], assumed: Assumption | None) -> tuple[Text, 
 
 
 def multiples(assumed: Assumption | None, weights: float, caches: float) -> tuple[float, float]:
-    """Return how far weights + caches may be off, as factors on their sum (bytes or operations)."""
+    """Return the bounds of weights + caches, as factors on their sum (in bytes or operations)."""
     total = weights + caches
     if assumed is None or total <= 0:
         return 1.0, 1.0

@@ -1,9 +1,9 @@
-"""Fitted coefficients: engine version, then architecture, then GPU, then this machine.
+"""Look up fitted coefficients by engine version, architecture, GPU, and this machine.
 
-They are fitted by `python -m tools.rig.fit_coefficients` from measured tables and kept in
-data/coefficients.json. A GPU gets the newest set that has its architecture; an architecture without
-measurements gets the set of its relatives, else the pooled one, each with its own, wider,
-interval.
+`python -m tools.rig.fit_coefficients` fits them to measured tables and writes
+data/coefficients.json. A GPU gets the newest set that contains its architecture. An architecture
+without measurements gets the set of a related architecture, else the set pooled over all. These
+have wider intervals.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SAME_ENGINE = {"ollama": "llama.cpp", "lmstudio": "llama.cpp"}
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """The range of 8 of 10 unseen measurements, as factors on the estimated seconds."""
+    """An interval that holds 8 of 10 unseen measurements, as factors on the estimated seconds."""
 
     low: float
     high: float
@@ -38,7 +38,7 @@ class Coefficients:
 
     terms: Mapping[str, float]
     interval: Interval  # of the seconds
-    narrowed: Interval  # after one measurement on this very machine
+    narrowed: Interval  # after one measurement on this machine
     factor: float  # factor on the seconds of this GPU; 1 if it was not measured
     basis: tuple[Text, ...]
     sources: tuple[str, ...]
@@ -101,7 +101,7 @@ def choose(
 
 
 def _widest(versions: Sequence[Mapping[str, Any]], phase: str) -> Mapping[str, Any]:
-    """Of several engine versions, the one with the most rows."""
+    """Of several engine versions, return the one with the most rows."""
     return max(versions, key=lambda entry: int(entry[phase]["pooled"]["rows"]))
 
 

@@ -1,4 +1,4 @@
-"""Speak HTTP to a model server for `measure`, with limits on every answer."""
+"""Send HTTP requests to a model server for `measure`, with limits on every answer."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def open_endpoint(url: str, *, seconds: float = 300.0) -> Iterator[HttpEndpoint]
 class HttpEndpoint:
     """POSTs JSON to a server at `url`, such as http://127.0.0.1:8080.
 
-    A `/v1` at the end of `url` is removed. An answer may take `seconds` in all. One that stalls,
-    is too slow or too large raises MeasureError.
+    A `/v1` at the end of `url` is removed. An answer may take at most `seconds` in total. An answer
+    that stalls, is too slow or too large raises MeasureError.
     """
 
     def __init__(
@@ -48,7 +48,9 @@ class HttpEndpoint:
         self._clock = clock
 
     def post(self, path: str, body: Mapping[str, Any]) -> ServerAnswer:
-        """Send a JSON object. A refusal is an answer too; its body is empty if it is not JSON."""
+        """Send a JSON object and return the answer, also for an HTTP error. The body is empty if
+        it is not JSON.
+        """
         started = self._clock()
         timeout = httpx2.Timeout(self._seconds, connect=10.0)
         try:

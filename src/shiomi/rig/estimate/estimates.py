@@ -1,4 +1,4 @@
-"""All estimates for one model on one machine, each with its bounds and its basis. A missing
+"""Make all estimates for one model on one machine, each with its bounds and its basis. A missing
 estimate is listed with the reason and the remedy.
 """
 
@@ -46,10 +46,10 @@ def estimates(
     yen_per_kwh: float = 31.0,
     calibration: Calibration | None = None,
 ) -> Estimates:
-    """All terms of `model` on `machine`: decode, prefill, first_token, watts, yen, load.
+    """Estimate `model` on `machine`: decode, prefill, first_token, watts, yen, load.
 
-    Without a GPU the model is taken to lie in the system's memory. Raises RigError for an invalid
-    setting; unknown terms are in `missing`.
+    Without a GPU, the model is assumed to be in the system's memory. Raises RigError for an invalid
+    setting. Estimates that cannot be made are in `missing`.
     """
     quantisation_of(model, setting)
     if not machine.gpus:
@@ -101,7 +101,7 @@ def kv_by_kind(model: Model, setting: Setting) -> dict[str, Estimate]:
 
 
 def load_seconds(needed: Memory, machine: Machine) -> Estimate:
-    """Seconds to read the weights from the disk, the first time; later they may be cached.
+    """Return the seconds for reading the weights from the disk the first time, uncached.
 
     Raises MachineError if the disk's speed is not known.
     """
@@ -124,7 +124,7 @@ def load_seconds(needed: Memory, machine: Machine) -> Estimate:
 
 
 def _check(model: Model, machine: Machine, setting: Setting, yen_per_kwh: float) -> None:
-    """Raise where the setting means nothing for this model and machine."""
+    """Raise if the setting is not valid for this model and machine."""
     if setting.gpus is not None and not 1 <= setting.gpus <= len(machine.gpus):
         raise MachineError(f"{machine.name} has {len(machine.gpus)} GPU(s), not {setting.gpus}")
     if setting.experts_in_ram and not any(layer.experts for layer in model.layers):

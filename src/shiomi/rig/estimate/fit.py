@@ -1,9 +1,9 @@
-"""The models that run on a machine: their format, place, speed and context.
+"""Find the models that run on a machine, with their format, place, speed and context.
 
-Each model is tried in this order: whole on the fewest GPUs that hold it in four bits or more; with
-the experts of as few layers as possible in the system's memory, if that is fast enough; in fewer
-bits; whole in the system's memory.
-Of the formats that fit, the most exact one that meets the target speed is used, else the fastest.
+Each model is tried in this order: on the fewest GPUs that hold all of it in four bits or more; with
+the experts of as few layers as possible in the system's memory, if that is fast enough; on the GPUs
+in fewer bits; wholly in the system's memory. Among the formats that fit, the most exact one that
+meets the target speed is used. If none meets it, the fastest is used.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ __all__ = [
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
-# GiB of the system's memory for everything else, a desktop and a browser, in small machines less.
+# GiB of the system's memory for the desktop and a browser; less in small machines.
 SYSTEM_GIB = 4.0
-SYSTEM_SHARES = (0.1, 0.25)  # besides SYSTEM_GIB, and the most instead of it
+SYSTEM_SHARES = (0.1, 0.25)  # added to SYSTEM_GIB, and the upper limit in its place
 # Bits per weight of the layers; smaller formats lose too much quality for most people.
 EXACT_BITS = 4.0
 
@@ -74,7 +74,7 @@ class Runs:
     place: Place
     gpus: int  # used, the machine's first ones
     memory: Memory
-    usable: Estimate  # GiB of the GPUs used, or of the system's memory if the place is RAM
+    usable: Estimate  # GiB on the GPUs used, or in the system's memory if the place is RAM
     sure: bool  # that it fits
     fast: bool  # its lower bounds reach the floor
     decode: Estimate | None  # tok/s of all users, with their contexts full
@@ -85,7 +85,7 @@ class Runs:
 
 
 def usable_ram_gib(machine: Machine) -> float:
-    """GiB of the system's memory that a model may take; 0 where its size is not known."""
+    """Return the GiB of the system's memory that a model may take; 0 if the size is unknown."""
     if machine.memory_gib is None:
         return 0.0
     beside, most = SYSTEM_SHARES
@@ -100,7 +100,7 @@ def fit_models(
     floor: Floor | None = None,
     calibration: Calibration | None = None,
 ) -> list[Runs]:
-    """The models that run, largest first. Those for shorter contexts than needed are left out."""
+    """Return the models that run, largest first. Models for shorter contexts are left out."""
     setting, floor = setting or Setting(), floor or Floor()
     found = (
         fit_model(known, machine, setting, floor=floor, calibration=calibration) for known in models
@@ -118,11 +118,10 @@ def fit_model(
     calibration: Calibration | None = None,
     context: bool = True,
 ) -> Runs | None:
-    """How one model runs here; None: it does not.
+    """Return how one model runs here; None if it does not.
 
     `calibration` belongs to the GPUs of the machine. `context` False skips the search for the
-    longest context. Raises SettingError for a setting that means
-    nothing.
+    longest context. Raises SettingError for an invalid setting.
     """
     setting, floor = setting or Setting(), floor or Floor()
     machine = replace(machine, gpus=tuple(sorted(machine.gpus, key=_largest_first)))
@@ -159,7 +158,9 @@ def _largest_first(gpu: Gpu) -> tuple[float, float]:
 
 
 def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
-    """The most tokens, in steps of 256, for which `fits_with` holds; 0: none."""
+    """Return the largest number of tokens, in steps of 256, for which `fits_with` is true, else
+    0.
+    """
     if most <= LEAST_CONTEXT:
         return most if fits_with(most) else 0
     if fits_with(most):
@@ -198,7 +199,7 @@ class _Task:
     def best(self, formats: Sequence[str], place: Place, gpus: int) -> Runs | None:
         """Return the most exact format that fits in this place and is fast enough.
 
-        One that surely fits is preferred. If none is fast enough, return the fastest.
+        A format that surely fits is preferred. If none is fast enough, return the fastest.
         """
         found = []
         for quantisation in formats:
@@ -252,7 +253,8 @@ class _Task:
     def experts_in_ram(self, setting: Setting, gpus: int) -> tuple[Setting, int]:
         """Return the setting with the experts of the fewest layers in RAM, and their number.
 
-        The rest surely fits on the GPUs; if nothing does, the experts of all layers are in RAM.
+        With this setting the rest surely fits on the GPUs. If that is impossible, the experts of
+        all layers are in RAM.
         """
         layers = sum(bool(x.experts) for x in self.known.model.layers)
         few, enough = 0, layers
@@ -277,7 +279,9 @@ class _Task:
         return self.floor.read == 0 or (prefill is not None and prefill.low >= self.floor.read)
 
     def with_context(self, runs: Runs) -> Runs:
-        """Return the same with the longest context that fits, even if more experts are in RAM."""
+        """Return the same run with the longest context that fits, even if this moves more
+        experts to RAM.
+        """
         if not self.context:
             return runs
 

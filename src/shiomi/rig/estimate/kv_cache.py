@@ -1,7 +1,7 @@
-"""The cache of a model per token and user, by the kind of each layer and by engine.
+"""Compute the size of a model's caches from the kind of each layer and the engine.
 
 Per layer and user, for a context of n tokens:
-- full and grouped attention: n · heads · (key + value);
+- full and grouped attention: n · heads · (key + value) values;
 - sliding, llama.cpp: the window and one batch, in steps of 256 cells; vLLM up to 0.20: n, in pages
   as wide as the widest layer's;
 - latent: n · (rank + rotary), once, not per head;
@@ -52,7 +52,7 @@ def kv_cache_gib(
 ) -> Estimate:
     """GiB of all caches and states for `users` of `context` tokens each.
 
-    Raises SettingError if a setting means nothing to the engine.
+    Raises SettingError if the engine does not know a setting.
     """
     found = _kv_cache_gib(model, context, users=users, kv_dtype=kv_dtype, engine=engine)
     return found if model.assumed is None else assuming(found, model.assumed, model.assumed.caches)
@@ -61,7 +61,7 @@ def kv_cache_gib(
 def _kv_cache_gib(
     model: Model, context: int, *, users: int, kv_dtype: str, engine: str
 ) -> Estimate:
-    """The same without the doubt about assumed layers."""
+    """Do the same without widening the bounds for assumed layers."""
     value = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine=engine) / GIB
     if engine == "llama.cpp":
         return Estimate(
@@ -85,7 +85,9 @@ def _kv_cache_gib(
 
 
 def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: str) -> float:
-    """Bytes, by the rule of an engine; "capped": vLLM's pages with sliding layers capped."""
+    """Return the bytes by the rule of an engine. "capped" means vLLM's pages with sliding layers
+    cut to their window.
+    """
     rules = "vllm" if engine == "capped" else engine
     check_setting(context=context, users=users, engine=rules)
     width = TYPES[rules].get(kv_dtype.lower())

@@ -1,9 +1,9 @@
-"""One measurement on this very machine, and how it narrows every other estimate.
+"""Measure one model on this machine, and use the result to narrow all other estimates.
 
-A running server is asked to read a prompt and to write. llama.cpp's `/completion` and Ollama's
-`/api/generate` tell the times of both; of any other server with `/v1/completions` two answers of
-different length are timed, and their difference is the writing. Only the numbers of an answer are
-used.
+A running server is asked to read a prompt and to write an answer. llama.cpp's `/completion` and
+Ollama's `/api/generate` report the times of both. For any other server with `/v1/completions`, two
+answers of different length are timed, and the difference gives the speed of writing. Only the
+numbers in an answer are used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from shiomi.rig.model.model import Model
 __all__ = ["Endpoint", "Measurement", "ServerAnswer", "calibrate", "measure"]
 
 _LEAST_PROMPT = 64  # tokens; fewer are too few to measure the speed of reading
-# Largest accepted ratio to the estimate; a model half in RAM, or another model, is beyond it.
+# Largest accepted ratio to the estimate. Beyond it, it is another model or one half in RAM.
 _FARTHEST = 8.0
 _WORDS = "The tide comes in and goes out, and whoever watches it long enough can tell the hour. "
 _WORDS_TOKENS = 20  # about
@@ -41,7 +41,7 @@ class ServerAnswer:
 
 
 class Endpoint(Protocol):
-    """A server of a language model; `shiomi.rig.estimate.endpoint` has the one that speaks HTTP."""
+    """A server of a language model. `shiomi.rig.estimate.endpoint` implements it over HTTP."""
 
     def post(self, path: str, body: Mapping[str, Any]) -> ServerAnswer:
         """Send a JSON object to `path`. Raises MeasureError if the server does not answer."""
@@ -106,7 +106,7 @@ def calibrate(
     machine: Machine,
     setting: Setting,
 ) -> Calibration:
-    """Return what `measurement` of `model` says about all estimates for `machine`.
+    """Return the calibration of all estimates for `machine` by a measurement of `model`.
 
     Raises
     ------
@@ -143,7 +143,9 @@ def _factor(what: str, expected: float, measured: float, name: str) -> float:
 
 
 def _prompt(tokens: int, run: int) -> str:
-    """About as many tokens; the first words differ, so that no server has it in its cache."""
+    """Return a prompt of about this many tokens. Its first words differ each time, so that no
+    server has it in its cache.
+    """
     return f"{run}{run} seagulls. " + _WORDS * max(1, tokens // _WORDS_TOKENS)
 
 
@@ -201,7 +203,7 @@ def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | S
 
 
 def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
-    """Time a short answer and a long one; what the long one took more is its further tokens."""
+    """Time a short and a long answer. The extra time is that of the additional tokens."""
     answers = []
     for tokens in (max(1, write // 8), write):
         answer = endpoint.post(
@@ -220,7 +222,7 @@ def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run
         answers.append((answer, usage))
     (short, fewer), (long, more) = answers
     written = _number(more.get("completion_tokens")) - _number(fewer.get("completion_tokens"))
-    # The prompt's time is not known: the second request may have found it cached.
+    # The time of the prompt is unknown, as the second request may have used a cache.
     return _run(long, more.get("prompt_tokens"), math.nan, written, long.seconds - short.seconds)
 
 
@@ -241,7 +243,7 @@ def _run(
 
 
 def _number(value: object) -> float:
-    """Return a number as it is, and anything else as not a number."""
+    """Return a number unchanged, and NaN for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return math.nan
     return float(value) if abs(value) < 1e18 else math.nan

@@ -1,10 +1,10 @@
-"""A machine from a file: a dump of `detect --dump`, what `detect --json` prints, or a few lines.
+"""Read a machine from a file: output of `detect --dump` or `detect --json`, or a few lines.
 
 A few lines are enough:
 
     {"gpus": ["RTX 3090", "RTX 3090"], "memory_gib": 64, "memory_bandwidth_gb_s": 51.2}
 
-A GPU is a name, resolved exactly, or an object with the fields of `Gpu`.
+A GPU is given by its exact name or as an object with the fields of `Gpu`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_machine(path: Path) -> Machine:
 
 
 def parse_machine(said: object, *, name: str) -> Machine:
-    """The machine a JSON document describes; raises as `read_machine`."""
+    """Return the machine that a JSON document describes. Raises as `read_machine` does."""
     if not isinstance(said, Mapping):
         raise MachineError(f"a machine is an object, not a {type(said).__name__}")
     if "format" in said:

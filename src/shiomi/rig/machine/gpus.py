@@ -1,8 +1,8 @@
 """GPUs by exact name: a name resolves to one GPU, or the error lists the candidates.
 
-A name is taken apart into words ("RTX4090 Laptop 16GB" into rtx, 4090, laptop and 16 GiB). Makers'
-names are ignored. Every other word must match, so an RTX A1000 is not an A100 and a laptop's RTX
-4090 is not an RTX 4090.
+A name is split into words: "RTX4090 Laptop 16GB" becomes rtx, 4090, laptop and 16 GiB. Makers'
+names are ignored, and every other word must match. So an RTX A1000 is not an A100, and a laptop's
+RTX 4090 is not an RTX 4090.
 """
 
 from __future__ import annotations
@@ -38,12 +38,9 @@ _HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
 def find_gpu(name: str) -> Gpu:
     """Return the one GPU that `name` means.
 
-    Raises
-    ------
-    UnknownPartError
-        No GPU in data/gpus.csv has this name; the nearest names are listed.
-    AmbiguousPartError
-        Several have it (other memory, form or generation); they are listed.
+    Raises ------ UnknownPartError No GPU in data/gpus.csv has this name; the nearest names are
+    listed. AmbiguousPartError Several GPUs have this name (with other memory, form or generation);
+    they are listed.
     """
     words, memory = _words(name)
     if not words:
@@ -84,7 +81,7 @@ def known_gpus() -> tuple[Gpu, ...]:
 
 
 def _gpus_of(row: dict[str, str]) -> Iterable[tuple[Gpu, list[str]]]:
-    """Yield the GPUs of a row, each with every name that means it."""
+    """Yield the GPUs of a row, each with all its names."""
     sizes = row["memory_gib"].split("|")
     names = [row["name"], *(row["aliases"].split("|") if row["aliases"] else ())]
     for size in sizes:
@@ -112,7 +109,7 @@ def _index() -> dict[frozenset[str], tuple[Gpu, ...]]:
         for gpu, names in _gpus_of(row):
             for name in names:
                 words, _ = _words(name)
-                # A chip without a number of cores can be any variant, so it is ambiguous.
+                # A chip name without the number of cores fits every variant, so it is ambiguous.
                 without_cores = frozenset(w for w in words if not w.endswith("core"))
                 for key in {words, words - _SERIES, without_cores}:
                     index.setdefault(key, {})[gpu.name] = gpu
@@ -120,7 +117,7 @@ def _index() -> dict[frozenset[str], tuple[Gpu, ...]]:
 
 
 def _words(name: str) -> tuple[frozenset[str], float | None]:
-    """Take a name apart: its telling words, and the memory in GB it names."""
+    """Split a name into its distinguishing words and the memory in GB that it states."""
     text = unicodedata.normalize("NFKC", name[:_LONGEST_NAME]).translate(_HYPHENS).casefold()
     text = re.sub(r"\((?:tm|r)\)", " ", text)
     sizes = [float(size) for size in _MEMORY.findall(text)]
@@ -131,7 +128,7 @@ def _words(name: str) -> tuple[frozenset[str], float | None]:
 
 
 def _is_memory(gpu: Gpu, size: float) -> bool:
-    """Say whether `size` names the GPU's memory, in GiB or, as for an H200, in decimal GB."""
+    """Return whether `size` is the GPU's memory in GiB or, as for an H200, in decimal GB."""
     return math.isclose(gpu.memory_gib, size, abs_tol=0.6) or math.isclose(
         gpu.memory_gib * 2**30 / 1e9, size, abs_tol=0.6
     )
@@ -153,7 +150,9 @@ def _unknown(name: str, near: Iterable[Gpu]) -> UnknownPartError:
 
 
 def _nearest(name: str) -> list[str]:
-    """At most three names to offer: of GPUs whose words are all in `name`, or spelt alike."""
+    """Suggest at most three names: of GPUs whose words are all in `name`, or with similar
+    spelling.
+    """
     words, _ = _words(name)
     within = [key for key in _index() if key <= words and not key <= _SERIES]
     if within:
@@ -165,5 +164,5 @@ def _nearest(name: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """Without the makers' names, which would make all GPUs of one maker similar."""
+    """Remove makers' names, as they would make all GPUs of one maker look similar."""
     return " ".join(x for x in name.casefold().split() if x not in _SAYS_NOTHING)

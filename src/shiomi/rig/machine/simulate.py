@@ -1,9 +1,9 @@
 """A machine from one line: "RTX 3090 x2, 64 GB", "M4 Max 40-core, 64 GB", "64 GB DDR5-6000 2ch".
 
-Parts are separated by commas: GPUs by their exact names, with x2 or 2x for several; the system's
-memory as GB (or 2x16 GB), with its kind and channels where the bandwidth should be known; 80 GB/s
-for that bandwidth itself. "RTX 3090 64 GB RAM" needs no comma, as RAM or DDR says which memory is
-meant. An ambiguous name is an error that lists the GPUs.
+Commas separate the parts. A GPU is given by its exact name, with x2 or 2x for two. The system's
+memory is given in GB (or as 2x16 GB). Its bandwidth is computed from its kind and channels, or
+given directly, as in 80 GB/s. "RTX 3090 64 GB RAM" needs no comma, because RAM or DDR shows that
+the system's memory is meant. An ambiguous name is an error that lists the GPUs.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def simulated(text: str) -> Machine:
 
 
 def _items(text: str) -> Iterator[str]:
-    """Yield the parts of a description, with a GPU and the memory after it as two parts."""
+    """Yield the parts of a description. A GPU and the memory after it are two parts."""
     for item in filter(None, (x.strip() for x in _BETWEEN.split(text))):
         beside = _BESIDE.fullmatch(item)
         yield from (beside["gpu"], beside["memory"]) if beside else (item,)
@@ -139,7 +139,7 @@ def _counted(item: str) -> tuple[str, int]:
 
 
 def _sold(name: str, bare: str, memory: float | None) -> Gpu | None:
-    """Return the chip of a product that is sold with one number of cores, such as a Mac mini."""
+    """Return the chip of a product that has one variant only, such as a Mac mini."""
     if name == bare:
         return None
     sized = name if memory is None or _SIZE.search(name.casefold()) else f"{name} {memory:g} GB"
@@ -172,5 +172,5 @@ def _gpu(name: str, memory: float | None) -> Gpu:
         same = [x for x in gpus_called(sized) if x.unified and abs(x.memory_gib - (size or 0)) < 1]
         if not same or len({x.bandwidth_gb_s for x in same}) > 1:
             raise
-    # Variants that differ in cores only: the fewest, which read prompts slowest.
+    # If variants differ in cores only, take the fewest cores: the slowest at reading prompts.
     return min(same, key=lambda x: (x.fp16_tflops or 0.0, x.name))

@@ -1,7 +1,8 @@
-"""The parts that exist: an extract of BuildCores OpenDB (see ATTRIBUTION.md), without prices.
+"""The catalogue of computer parts, without prices: an extract of BuildCores OpenDB.
 
-One CSV file per category; `load_catalog(folder)` reads more rows of the same columns from your own
-folder, which replace shipped ones of the same id.
+The licence is in ATTRIBUTION.md. There is one CSV file per category. `load_catalog(folder)` also
+reads files with the same columns from your own folder. Their rows replace shipped rows with the
+same id.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class CatalogError(RigError):
 
 
 def normal_name(text: str) -> str:
-    """Names are compared without regard to width, case and runs of spaces."""
+    """Normalise a name for comparison: width, case and repeated spaces do not matter."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -55,7 +56,8 @@ class Catalog:
         return [part for part in self.parts.values() if isinstance(part, kind)]
 
     def find(self, name: str) -> Part:
-        """The part with this id, name or part number, or the one name that has all its words.
+        """Return the part with this id, name or part number, else the only name with all these
+        words.
 
         The maker's name is optional: "Ryzen 5 5500" is the AMD Ryzen 5 5500, not the 5500GT.
         Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
@@ -97,7 +99,7 @@ class Catalog:
 
 
 def load_catalog(folder: Path | None = None) -> Catalog:
-    """The shipped catalogue, and on top of it the files in `folder` that are there.
+    """Return the shipped catalogue, with rows added or replaced by the files in `folder`.
 
     Rows that cannot be read are skipped and named in `refused`. Raises CatalogError if a file is
     not a CSV with the columns of its category.
@@ -126,8 +128,8 @@ def _shipped() -> Catalog:
 def _doubt_odd_powers(catalog: Catalog) -> None:
     """Treat a card's power as unknown if it differs much from other cards with its chipset.
 
-    Factory settings move a card's power by a fifth; a 3060 Ti of 750 W is a mistake for the power
-    supply it recommends.
+    Factory settings change a card's power by up to a fifth. A 3060 Ti with 750 W is an error: 750
+    W is the power supply that its maker recommends.
     """
     powers: dict[str, list[float]] = {}
     cards = catalog.of(GraphicsCard)

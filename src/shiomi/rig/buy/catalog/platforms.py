@@ -1,9 +1,9 @@
-"""Features of chipsets and sockets by their makers' documents; the catalogue is checked against
-them.
+"""Limits of chipsets and sockets from their makers' documents, to check the catalogue.
 
-`platforms.csv`: the newest PCIe generation of a graphics slot, and, where one socket holds
-processors that do not run on every board of that socket, the architectures that do.
-`sockets.csv`: PCIe lanes of the processor that graphics slots can have, and other names.
+`platforms.csv` has the newest PCIe generation of a graphics slot. Some sockets hold processors that
+do not run on every board with that socket; for these it lists the architectures that run.
+`sockets.csv` has other names of each socket, and how many PCIe lanes of the processor the graphics
+slots can use.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def platform(chipset: str) -> Platform | None:
 
 
 def same_socket(name: str) -> str:
-    """One name for a socket that has several ("sTR4" and "TR4")."""
+    """Return the standard name of a socket that has several names ("sTR4" and "TR4")."""
     return _sockets()[0].get(name, name)
 
 

@@ -1,8 +1,8 @@
-"""One catalogue row → one typed part. A contradictory field becomes None, and the part gets a
-doubt.
+"""Turn one catalogue row into one typed part. A field that contradicts others becomes None, and the
+reason is added to the doubts of the part.
 
-An impossible zero (of a length or a power) counts as an empty field. So do connectors that are all
-zero on a card that needs one.
+A zero that is impossible, as for a length or a power, counts as an empty field. If all connector
+counts are zero although the card needs a power connector, they count as empty too.
 """
 
 from __future__ import annotations
@@ -75,8 +75,9 @@ def _list(text: str) -> tuple[str, ...]:
 
 
 def _number(row: Row, name: str, low: float, high: float, doubts: list[Text]) -> float | None:
-    """A field within [low, high]; None if empty or zero, None and a doubt if the value is
-    impossible."""
+    """Return a field within [low, high]. Return None if it is empty or zero. If the value is
+    impossible, return None and add a doubt.
+    """
     text = (row.get(name) or "").strip()
     if not text:
         return None
@@ -126,8 +127,9 @@ def _named(row: Row) -> _Named:
 
 
 def _connectors(row: Row, names: tuple[str, ...], doubts: list[Text]) -> list[int | None]:
-    """Counts. If some fields are stated, an empty one means 0; if all are empty, the counts are
-    unknown."""
+    """Return the connector counts. An empty field means 0 if another one is stated. If all are
+    empty, the counts are unknown.
+    """
     counts = [_count(row, name, 18, doubts) for name in names]
     if all(count is None for count in counts):
         return counts
@@ -277,7 +279,7 @@ def _supply(row: Row) -> Part:
     eight, vhpwr, v2x6 = _connectors(row, ("p62", "p12vhpwr", "p12v2x6"), doubts)
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if eight == 0 and not twelve:
-        # Every supply of this class has connectors; most rows with zeros were never filled in.
+        # Every supply of this class has connectors, so zeros mean that nobody filled in the row.
         doubts.append(reason("no_pcie_connector"))
         eight = twelve = None
     return PowerSupply(

@@ -1,8 +1,9 @@
-"""Detection of this machine: raw facts collected at the edge, and a pure function that reads them.
+"""Detect this machine: one function collects raw facts, and a pure function interprets them.
 
-`probe()` reads files of /proc and /sys, asks NVML and a few system tools, and returns a `Dump`,
-which is JSON and holds no serial numbers and no names of people. `machine_of(dump)` turns a dump of
-any machine into a `Machine`; `Machine.unknown` lists the facts that the dump lacks.
+`probe()` reads files of /proc and /sys, asks NVML and a few system tools, and returns a `Dump`. A
+dump can be written as JSON. It contains no serial numbers and no names of people.
+`machine_of(dump)` turns the dump of any machine into a `Machine`. `Machine.unknown` lists the facts
+that the dump lacks.
 """
 
 from shiomi.rig.machine.detect.dump import Dump, parse_dump

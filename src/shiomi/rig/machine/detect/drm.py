@@ -1,8 +1,8 @@
-"""AMD and Intel GPUs, by the kernel's files under /sys/class/drm.
+"""Detect AMD and Intel GPUs from the kernel's files under /sys/class/drm.
 
-A GPU is named by its PCI numbers: first as the machine's own libdrm names them, then by
-data/pci_gpus.csv. Integrated graphics do not count as a card, except if they are the main GPU of
-the machine (Strix Halo).
+The PCI numbers of a GPU give its name. They are looked up in the machine's libdrm first, then in
+data/pci_gpus.csv. Integrated graphics do not count as a card, unless they are the main GPU of the
+machine (Strix Halo).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CARD = re.compile(r"(/sys/class/drm/card\d{1,3}/device)/vendor")
 _HEX = re.compile(r"0x[0-9a-f]{2,8}")
 _VENDORS = {"0x1002": Vendor.AMD, "0x8086": Vendor.INTEL}
 _NVIDIA = "0x10de"
-_MOST_LENT_GIB = 4.0  # GiB that firmware usually reserves for graphics in a processor
+_MOST_LENT_GIB = 4.0  # GiB that firmware usually reserves for integrated graphics
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _paths(dump: Dump) -> list[str]:
 
 
 def drm_gpus(dump: Dump) -> list[Recognised]:
-    """Every AMD and Intel GPU, and notes on NVIDIA GPUs without an answering driver."""
+    """Return every AMD and Intel GPU, and notes on NVIDIA GPUs whose driver does not answer."""
     found = [_gpu(card, dump) for card in _cards(dump)]
     silent = sum(dump.files[f"{x}/vendor"].strip() == _NVIDIA for x in _paths(dump))
     if silent and dump.nvidia is None and not any("nvidia-smi" in x for x in dump.commands):
@@ -158,15 +158,16 @@ def _table() -> dict[tuple[Vendor, str, str], dict[str, str]]:
 
 
 def _looks_lent(card: _Card) -> bool:
-    """Whether an unknown GPU has less dedicated memory than shared memory: it is then not a
-    card."""
+    """Return whether an unknown GPU is integrated: it has less dedicated than shared memory."""
     if card.vendor is Vendor.INTEL:
-        return True  # every card of Intel's is in the table of PCI numbers
+        return True  # the table of PCI numbers has all of Intel's cards
     return card.vram is not None and card.vram <= _MOST_LENT_GIB and (card.shared or 0) > card.vram
 
 
 def _is_aperture_of(aperture: float | None, memory: float) -> bool:
-    """A region is the next power of two of the memory behind it, where all of it is mapped."""
+    """Estimate the memory behind a PCI region. If all memory is mapped, the region is the next
+    power of two.
+    """
     return aperture is not None and memory <= aperture < 2 * memory
 
 

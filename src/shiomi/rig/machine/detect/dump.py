@@ -1,4 +1,4 @@
-"""The raw facts of a machine, as they were read: texts of files, answers of programs, NVML's."""
+"""The raw facts of a machine: texts of files, output of programs, and answers of NVML."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Dump:
     disk_read_bytes_s: float | None = None  # measured on a file, if one was given
 
     def json(self) -> dict[str, Any]:
-        """As what json.dumps takes; `parse_dump` reads it again."""
+        """Return an object for json.dumps; `parse_dump` reads it back."""
         drivers = None
         if self.nvidia is not None:
             drivers = [
@@ -69,7 +69,7 @@ class Dump:
 def parse_dump(said: object) -> Dump:
     """The dump that a JSON document holds.
 
-    Raises MachineError if it is not a dump: another format, wrong types, or too large. Invalid
+    Raises MachineError if it is in another format, has wrong types, or is too large. Invalid
     numbers count as missing.
     """
     if not isinstance(said, Mapping) or said.get("format") != FORMAT:
@@ -145,7 +145,7 @@ def _nvidia(said: object) -> NvidiaFacts:
 
 
 def loaded(text: str) -> object:
-    """JSON of a text; None if it is none."""
+    """Decode a text as JSON; None if it is not JSON."""
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):

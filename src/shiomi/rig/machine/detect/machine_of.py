@@ -24,9 +24,8 @@ __all__ = ["machine_of"]
 def machine_of(dump: Dump) -> Machine:
     """Return the machine of a dump. Missing facts are None and listed in `unknown`.
 
-    GPUs are ordered as an engine would use them: the largest first, as drivers list them among
-    equals. Each is counted once and with its own memory; neither the largest nor a sum is taken
-    for the whole.
+    GPUs are ordered as an engine would use them: the largest first, and equal ones in the order of
+    the driver. Each GPU is listed once, with its own memory.
     """
     found = [*nvidia_gpus(dump), *drm_gpus(dump), *apple_gpus(dump)]
     gpus = tuple(sorted((x.gpu for x in found if x.gpu), key=lambda gpu: -gpu.memory_gib))
@@ -61,7 +60,7 @@ def machine_of(dump: Dump) -> Machine:
 def _memory(
     dump: Dump, memory: float | None, shared: Gpu | None, unknown: list[Text]
 ) -> tuple[float | None, float | None]:
-    """The system's memory and its bandwidth; the chip's if a chip shares the memory."""
+    """Return the system's memory and its bandwidth, or those of the chip that shares it."""
     if memory is None:
         unknown.append(reason("memory_not_told"))
     if shared is not None:

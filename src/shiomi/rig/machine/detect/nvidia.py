@@ -20,7 +20,7 @@ SMI_FIELDS = (
     "mig.mode.current",
 )
 SMI = f"nvidia-smi --query-gpu={','.join(SMI_FIELDS)} --format=csv,noheader,nounits"
-# The driver calls these by less than their whole names.
+# The driver shortens these names.
 _DRIVER_NAMES = {"NVIDIA H200": "H200 SXM", "NVIDIA H100 80GB HBM3": "H100 SXM5"}
 _ARCHITECTURES = {
     "6.0": "pascal-dc",
@@ -66,7 +66,7 @@ def _gpu(facts: NvidiaFacts) -> Recognised:
 
 
 def _smi(text: str) -> list[NvidiaFacts]:
-    """Lines of `SMI`; a field it does not know is "[N/A]" and the like."""
+    """Parse the lines of `SMI`. Unknown fields read "[N/A]" or similar."""
     found = []
     for row in csv.reader(text.splitlines(), skipinitialspace=True):
         if len(row) != len(SMI_FIELDS) or not row[0].strip():

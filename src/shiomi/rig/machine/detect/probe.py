@@ -1,4 +1,4 @@
-"""The edge: reads files, asks NVML and system tools, with bounds on time and size.
+"""Collect raw facts: read files, ask NVML and system tools, with limits on time and size.
 
 Nothing that identifies a person or a machine is kept: no serial numbers, host names, paths
 of a home or network addresses.
@@ -75,7 +75,7 @@ def probe(root: Path = Path("/"), *, disk: Path = Path()) -> Dump:
 
 
 def timed_reading(path: Path, *, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Bytes per second at which a large file is read, past the system's cache.
+    """Measure how fast a large file is read without the system's cache, in bytes per second.
 
     Raises MachineError if it cannot be read or is too small to measure.
     """
@@ -166,7 +166,7 @@ def _kept(text: str, begins: tuple[str, ...]) -> str:
 
 
 def _cpu_only(text: str) -> str:
-    """Keep the required fields of each processor; of the flags only "hypervisor"."""
+    """Keep the required fields of each processor, and of its flags only "hypervisor"."""
     blocks = []
     for block in text.split("\n\n"):
         lines = [x for x in block.splitlines() if x.split("\t")[0].strip(" :") in _CPU_KEYS]

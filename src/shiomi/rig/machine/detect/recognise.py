@@ -1,8 +1,8 @@
-"""Match a driver's facts to a GPU of the table, or build a GPU from these facts.
+"""Find the GPU of the table that a driver describes, or build a GPU from the driver's facts.
 
-The driver's memory decides between cards of one name (RTX 3060 of 8 and of 12 GB) and is the usable
-memory: if the table differs (a slice of a card, a faulty reading) the driver's
-figure is kept and the difference is said.
+If several cards have one name (RTX 3060 with 8 GB and with 12 GB), the memory size that the driver
+reports tells which one it is. That size is also the usable memory. If the table states another size
+(a slice of a card, a faulty reading), the driver's figure is kept and a note states the difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shiomi.rig.message import Text, reason
 
 __all__ = ["Recognised", "recognise"]
 
-# Share of a card's nominal memory: error correction takes a sixteenth, firmware a little more.
+# Reported share of a card's nominal memory: ECC takes a sixteenth, firmware a little more.
 _LEAST_SHARE, _MOST_SHARE = 0.85, 1.03
 
 
@@ -38,9 +38,9 @@ def recognise(
 ) -> Recognised:
     """The GPU that a driver calls `name`.
 
-    `bandwidth_gb_s`, `architecture` and `tdp_w` come from the driver, for a GPU that is not in the
-    table. A similar name never counts: an unlisted GPU is built from the driver's facts, or left
-    out.
+    `bandwidth_gb_s`, `architecture` and `tdp_w` come from the driver and are used if the table
+    lacks the GPU. A similar name never matches: a GPU that is not in the table is built from the
+    driver's facts, or left out.
     """
     called = [gpu for gpu in gpus_called(name) if gpu.vendor is vendor]
     if not called:
@@ -65,7 +65,7 @@ def recognise(
 
 
 def _measured(gpu: Gpu, memory_gib: float, tdp_w: float | None) -> Gpu:
-    """The GPU with this machine's power limit, unless that is invalid."""
+    """Return the GPU with this machine's power limit, unless the limit is invalid."""
     if tdp_w is None or (gpu.tdp_w is not None and not gpu.tdp_w / 4 <= tdp_w <= 2 * gpu.tdp_w):
         tdp_w = gpu.tdp_w
     return replace(gpu, memory_gib=memory_gib, tdp_w=tdp_w)

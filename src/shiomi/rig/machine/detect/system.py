@@ -1,4 +1,4 @@
-"""Processor, memory and what kind of system it is, by the texts of /proc, /sys and dmidecode."""
+"""Detect processor, memory and kind of system from /proc, /sys and dmidecode."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _SAYS_NOTHING = (
 )
 _KINDS = ("DDR3", "DDR4", "DDR5")  # 64 bits a channel; firmware reports soldered LPDDR in many ways
 _MOST_CHANNELS = 24  # two sockets of 12
-# Places that tell the channel: "Controller1-ChannelA-DIMM0", "P0 CHANNEL B", "CPU1_DIMM_C2".
+# Slot names that state the channel: "Controller1-ChannelA-DIMM0", "P0 CHANNEL B", "CPU1_DIMM_C2".
 _CHANNEL = re.compile(
     r"(?:(?P<before>(?:controller|cpu|node|proc|p)[ _]?\d+)[ _-]*)?"
     r"(?:channel[ _-]?(?P<channel>[a-p])|dimm[ _-]?(?P<dimm>[a-p])\d?)(?![a-z])",
@@ -51,7 +51,7 @@ _CHANNEL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class MemoryBus:
-    """The memory's modules, and the bandwidth that follows; None if it is unknown."""
+    """The memory modules and the bandwidth computed from them (None: unknown)."""
 
     modules: int
     kind: str | None
@@ -90,7 +90,7 @@ def cores(dump: Dump) -> int | None:
 
 
 def memory_gib(dump: Dump) -> tuple[float | None, Text]:
-    """The system's memory, and a note where a limit is set below it."""
+    """Return the system's memory, and a note if a lower limit is set."""
     total = number(sysctl(dump).get("hw.memsize"), 1e6, 2**50)
     found = re.search(
         r"^MemTotal:\s*(\d{1,15}) kB", dump.files.get("/proc/meminfo", ""), re.MULTILINE
@@ -168,7 +168,7 @@ def _rate(module: dict[str, str]) -> float | None:
 
 
 def _place(module: dict[str, str]) -> str | None:
-    """The channel a module is on; None if its place does not tell."""
+    """Return the channel of a module; None if its slot name does not state it."""
     for key in ("bank", "locator"):
         if found := _CHANNEL.search(module.get(key, "")):
             return f"{found['before'] or ''} {found['channel'] or found['dimm']}".casefold()

@@ -1,6 +1,7 @@
-"""How much memory a model takes, by part and engine, and whether it fits.
+"""Estimate how much memory a model takes, by part and engine, and whether it fits.
 
-All figures are GiB (2^30 bytes). GB, as GPUs and disks are sold, is 10^9 bytes and 7 % less.
+All figures are GiB (2^30 bytes). A GB, the unit in which disks are sold, is 10^9 bytes, which is 7
+% less.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ __all__ = [
 VISIBLE = 0.981  # of a card's memory, as CUDA reports it: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
 CONTEXT_GIB = 0.3  # GiB of CUDA itself, per GPU and process
 APPLE_SHARES = ((36.0, 2 / 3), (float("inf"), 3 / 4))  # recommendedMaxWorkingSetSize, by memory
-# Share of shared memory that counts as the GPU's. AMD: the most that Windows sets aside, and what
-# guides set on Linux, where the driver lends half. Intel: what its driver lends. GB10: CUDA may
-# take all of it, and the system needs some.
+# Share of shared memory that counts as the GPU's. AMD: the most that Windows reserves, and the
+# value that guides recommend on Linux, where the driver lends half by default. Intel: the share
+# that its driver lends. GB10: CUDA may take all of it, but the system needs some.
 SHARED = {Vendor.AMD: 0.75, Vendor.INTEL: 0.5, Vendor.NVIDIA: 0.9}
 _PAGES_PER_GIB = 2**18
 VLLM_BATCH = 8192  # tokens profiled at start
@@ -98,7 +99,7 @@ class _Parts:
 
 
 def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
-    """GiB of all weights, as in the file: exact where the model was read from one.
+    """Return the GiB of all weights as in the file; exact if the model was read from a file.
 
     `quantisation` None: the file's own. Raises SettingError if it is unknown.
     """
@@ -107,10 +108,11 @@ def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
 
 
 def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> Memory:
-    """Return what the model takes with all layers on `setting.gpus` GPUs (None: one).
+    """Return the memory of the model with all layers on `setting.gpus` GPUs (None: one).
 
-    llama.cpp leaves the embedding table in the system's memory, and with experts in RAM the routed
-    experts too (--cpu-moe), or a share of them (--n-cpu-moe). Raises SettingError.
+    llama.cpp keeps the embedding table in the system's memory. With experts in RAM it also keeps
+    there all routed experts (--cpu-moe) or a share of them (--n-cpu-moe). Raises SettingError if
+    the setting is invalid.
     """
     context, users, engine = setting.context, setting.users, setting.engine_name
     check_setting(context=context, users=users, engine=engine)
@@ -156,7 +158,7 @@ def usable_gib(gpu: Gpu) -> Estimate:
 
 
 def _shared_gib(gpu: Gpu) -> Estimate:
-    """The GPU's part of shared memory; its basis names the setting it needs."""
+    """Return the GPU's part of shared memory. The basis names the setting that it needs."""
     if gpu.vendor is Vendor.APPLE:
         share = next(share for most, share in APPLE_SHARES if gpu.memory_gib <= most)
         source = "llama.cpp issues 434, 1870, 3213: logs of recommendedMaxWorkingSetSize"
@@ -224,7 +226,7 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
 def _llama_cpp_buffers(
     model: Model, setting: Setting, flash_attention: bool, gpus: int
 ) -> Estimate:
-    """The compute buffer of each GPU: the widest point of the graph of one micro-batch.
+    """Estimate the compute buffer of each GPU: the most that the graph of one micro-batch needs.
 
     Checked against llama.cpp's log for Llama 3 8B: 258.5 MiB at 512 tokens, 296 at 4,096 and 560 at
     8,192 without flash attention.
@@ -253,7 +255,7 @@ def _llama_cpp_buffers(
 
 
 def _vllm_buffers(model: Model, gpus: int) -> Estimate:
-    """Activations of vLLM's profile run and its CUDA graphs."""
+    """Estimate the memory of vLLM's activations in its profile run, and of its CUDA graphs."""
     inner = max((layer.feed_forward for layer in model.layers), default=0)
     activations = VLLM_BATCH * (4 * model.hidden_size + 3 * inner) * 2 / GIB
     value = activations + gpus * VLLM_GRAPHS_GIB
@@ -268,7 +270,7 @@ def _vllm_buffers(model: Model, gpus: int) -> Estimate:
 
 
 def _sum(parts: Sequence[Estimate], rests: Text) -> Estimate:
-    """The sum; errors of parts are taken as independent."""
+    """Return the sum. The errors of the parts are assumed to be independent."""
     value = sum(part.value for part in parts)
     below = sum((part.value - part.low) ** 2 for part in parts) ** 0.5
     above = sum((part.high - part.value) ** 2 for part in parts) ** 0.5

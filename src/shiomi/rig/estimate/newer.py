@@ -1,10 +1,10 @@
-"""Changes of newer engines since the coefficients were fitted, and layers that those rows lack.
+"""Correct estimates for newer engines, and for kinds of layers that the fitted rows lack.
 
-The rows of 2024 only have Llama 3, the community's rows only dense models. Since then the
-engines launch a layer's work in less time (CUDA graphs) and unpack quantised weights faster, while
-layers with experts or states take longer per layer than dense ones. The changes are fitted on rows
-of other people (`python -m benchmarks.rig.people`) and are in `data/people.json`. An engine with a
-date ("llama.cpp@2024-05") is estimated without them.
+The coefficients rest on rows of 2024, which have only Llama 3, and on the community's rows, which
+have only dense models. Newer engines launch the work of a layer in less time (CUDA graphs) and
+unpack quantised weights faster. Layers with experts or states take longer than dense layers. These
+changes are fitted to rows of other people (`python -m benchmarks.rig.people`) and stored in
+`data/people.json`. If the engine is given with a date ("llama.cpp@2024-05"), they are not applied.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def people_table() -> dict[str, Any]:
 def newer_seconds(
     model: Model, gpu: Gpu, chosen: Coefficients, terms: Mapping[str, float], engine: str
 ) -> float:
-    """Return the seconds that a step takes longer, negative if shorter, than `chosen` says.
+    """Return the seconds to add to the step time of `chosen` (negative: newer engines are faster).
 
     `terms` are the unweighted terms of one decoding step.
     """
@@ -68,7 +68,9 @@ def added_seconds(
     layers: tuple[float, int, int],
     unpacking: float,
 ) -> float:
-    """Return the seconds to add; `layers`: seconds of all, how many have experts, and states."""
+    """Return the seconds to add. `layers`: seconds of all layers, number with experts, with
+    states.
+    """
     overhead, experts, linear = layers
     added = 0.0
     if old and vendor == "nvidia":

@@ -1,9 +1,10 @@
-"""Correct and bound estimates by measurements of other people on their own machines.
+"""Correct estimates, and set their bounds, by measurements of people on their own machines.
 
-The coefficients are of a few tables, each measured by one person with one version of an engine.
-`data/people.json` has, per kind of model and age of the coefficients, the usual ratio of measured
-to estimated, a factor per GPU type, and bounds that hold about eight of ten rows, with as many
-below as above (`python -m benchmarks.rig.people`). A measurement on the machine itself replaces
+The coefficients come from a few tables, each measured by one person with one version of an engine.
+`python -m benchmarks.rig.people` compares them with rows of other people and writes
+`data/people.json`. This file has the usual ratio of measured to estimated speed for each kind of
+model and age of the coefficients, and a factor per GPU type. It also has bounds that contain about
+eight of ten rows, with as many rows below as above. A measurement on the machine itself replaces
 the factor of its GPU type.
 """
 
@@ -29,7 +30,7 @@ KINDS = ("plain", "mixed", "experts")
 _READING = 4  # indices of a step's terms: weights, then caches of three kinds
 _OLD = "2024"
 _DOUBTS = {"experts", "everything"}  # weights in RAM, or an architecture that nobody measured
-# Bounds for one model on one machine, over other formats, contexts and prompts.
+# Bounds for one model on one machine with other formats, contexts and prompts.
 _REPEATS = (0.93, 1.08)
 
 
@@ -41,7 +42,7 @@ def kind_of(model: Model) -> str:
 
 
 def age_of(gpu: Gpu, phase: str) -> str:
-    """Return the year of the engine whose coefficients the GPU gets."""
+    """Return the year of the engine version on which the GPU's coefficients were fitted."""
     return _OLD if choose("llama.cpp", phase, gpu).version.startswith(_OLD) else "2026"
 
 
@@ -50,10 +51,10 @@ def fastest(
     gpus: Sequence[Gpu],
     setting: Setting,
 ) -> float:
-    """The tokens per second that no engine exceeds: all that a step reads, at full bandwidth.
+    """Return the physical limit of tokens per second: all bytes of a step at full bandwidth.
 
-    GPUs take turns, as in llama.cpp's split by layers; experts in RAM are left out.
-    If the model's layers are assumed, the smallest possible value is used.
+    GPUs work one after another, as in llama.cpp's split by layers. Experts in RAM are not counted.
+    If the model's layers are assumed, the fewest possible bytes are used.
     """
     total = sum(gpu.memory_gib for gpu in gpus)
     seconds = 0.0
@@ -74,14 +75,14 @@ def correction(
 ) -> tuple[float, float, float]:
     """Return the factor on the estimated speed, and the bounds around it.
 
-    `own` False leaves the factor of the GPU type out.
+    With `own` False, the factor of the GPU type is not applied.
     """
     table = people_table()[phase]
     kind = kind_of(model)
     factor = table["centres"][age_of(gpu, phase)][kind]
     known = table["gpus"].get(gpu.name)
     shared, rows = factor_of_rows(gpu.name) if phase == "decode" else (1.0, 0)
-    if rows:  # imported rows are of the same kind as the table's, and count as much
+    if rows:  # imported rows are like the rows of the table and have equal weight
         known = ((known or 1.0) * shared) ** 0.5 if known else shared
     low, high = table["unseen" if known is None else "measured"][kind]
     if known is not None and own:
@@ -100,9 +101,9 @@ def as_people_measure(
 ) -> Estimate:
     """Return the corrected estimate with bounds that hold on other people's machines.
 
-    `phase` is "decode" or "prefill"; an estimate in seconds is divided by the factor. `most` is the
-    physical limit. `calibration` is a measurement on this machine: a part of its deviation
-    also applies to other models.
+    `phase` is "decode" or "prefill". An estimate in seconds is divided by the factor instead of
+    multiplied. `most` is the physical limit. `calibration` is a measurement on this machine; a part
+    of its deviation also applies to other models.
     """
     table = people_table()
     factor, low, high = correction(model, gpu, phase)

@@ -1,9 +1,9 @@
-"""Whether a benchmark's row can be true: first by physics, then by other measurements.
+"""Check whether a benchmark's row can be true: first by physics, then by other measurements.
 
-A row is impossible if its weights and caches would have to be read faster than the memory allows,
-its products computed faster than the GPU can, its model is larger than the memory it is said to
-be in, or its figures contradict each other. It is doubtful where it is far faster, or more than
-twenty times slower, than such a GPU has been seen to be.
+A row is impossible in four cases: the weights and caches would be read faster than the memory
+allows; the products would be computed faster than the GPU can; the model is larger than the stated
+memory; or the figures contradict each other. A row is doubtful if its speed is far above other
+measurements of such a GPU, or more than twenty times below them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _FASTEST_SYSTEM_MEMORY = 150.0  # GB/s, more than two channels of the fastest DD
 _FASTER_WRITING = 1.6
 _FASTER_READING = 3.5
 _SLOWER = 20.0
-_CONTEXT_OF_SIZES = 512  # a longer prompt than this is read faster than an answer is written
+_CONTEXT_OF_SIZES = 512  # prompts longer than this are read faster than answers are written
 _SIZE = re.compile(r"(?<![a-z\d.])(?<!\d_)(\d{1,4}(?:\.\d{1,3})?)\s?b(?![a-z])", re.IGNORECASE)
 _ACTIVE = re.compile(r"(?<![a-z\d])a(\d{1,3}(?:\.\d{1,3})?)b(?![a-z])", re.IGNORECASE)
 
@@ -67,7 +67,7 @@ class Benchmark:
     depth: int = 0  # tokens in the context while the answer is written
     users: int = 1
     engine: str = "llama.cpp"
-    speculative: bool = False  # several tokens per step: reading the weights is not a bound
+    speculative: bool = False  # several tokens per step: reading the weights sets no limit
     offloaded: bool | None = None  # a part is in the system's memory; None: not reported
     tensor_parallel: bool = False  # all GPUs read at once, as vLLM's do
 
@@ -84,7 +84,7 @@ class Benchmark:
 
 
 def doubts(row: Benchmark) -> list[Doubt]:
-    """Return the reasons not to believe a row, the surest first; none: it may be true.
+    """Return the reasons not to believe a row, the surest first; empty if it may be true.
 
     Raises
     ------
@@ -100,9 +100,9 @@ def doubts(row: Benchmark) -> list[Doubt]:
 
 
 def sized_model(name: str, parameters: float, active: float | None = None) -> Model:
-    """Return a model of which only the size is known, for rows that do not give more.
+    """Return a model with only a size, for rows that state nothing else about the model.
 
-    Its caches and layers cost nothing, so that only the bounds that hold for any model are left.
+    Its caches and layers cost nothing, so only bounds that hold for every model are checked.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _of_numbers(row: Benchmark) -> Iterator[Doubt]:
 
 
 def _of_names(model: Model) -> Iterator[Doubt]:
-    """A name that says 7B belongs to a model of about seven billion parameters."""
+    """Check the size in the name: "7B" means about seven billion parameters."""
     sizes = [float(size) for size in _SIZE.findall(model.name)]
     said = max(sizes, default=0.0)
     if said and not 0.6 < model.parameters / 1e9 / said < 1.7:
@@ -168,7 +168,7 @@ def _of_memory(row: Benchmark) -> Iterator[Doubt]:
 def _of_physics(row: Benchmark) -> Iterator[Doubt]:
     gpus = len(row.gpus)
     if row.decode is not None and not row.speculative:
-        # GPUs that take turns read their shares one after another; the fastest bounds them.
+        # GPUs that take turns read their shares one after another; the fastest GPU gives the bound.
         terms = [
             decode_terms(row.model, gpu, row.setting, experts=not row.offloaded) for gpu in row.gpus
         ]
@@ -186,7 +186,7 @@ def _of_physics(row: Benchmark) -> Iterator[Doubt]:
 
 
 def _of_order(row: Benchmark) -> Iterator[Doubt]:
-    """One user's answer is not written faster than a long prompt is read: swapped columns."""
+    """Detect swapped columns: one user's answer written faster than a long prompt is read."""
     if row.decode is None or row.prefill is None or row.users > 1 or row.speculative:
         return
     if row.prompt >= _CONTEXT_OF_SIZES and row.decode > row.prefill and not row.offloaded:

@@ -1,10 +1,9 @@
-"""Watts at the wall while a model writes, and what a million tokens cost.
+"""Estimate the watts at the wall while a model writes, and the cost of a million tokens.
 
-A desktop with discrete GPUs draws host + share x TDP watts; both are fitted on one desktop's rows
-(`python -m tools.rig.fit_coefficients`). A layer split works on one GPU at a time: with several,
-one draws its share and each other one an assumed tenth of its TDP. A chip whose memory is shared
-with
-the system includes the host, so its TDP alone counts.
+A desktop with discrete GPUs draws host + share x TDP watts. `host` and `share` are fitted on the
+rows of one desktop (`python -m tools.rig.fit_coefficients`). If layers are split over several GPUs,
+one GPU works at a time. It draws its share, and each waiting GPU draws an assumed tenth of its TDP.
+A chip that shares its memory with the system includes the host, so only its TDP is counted.
 """
 
 from __future__ import annotations
@@ -60,7 +59,8 @@ def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
 def yen_per_million_tokens(watts: Estimate, speed: Estimate, *, yen_per_kwh: float) -> Estimate:
     """Return what the electricity of a million tokens costs, in yen.
 
-    The interval takes the worst and the best of both estimates, and so holds more than 80 %.
+    The interval combines the worst values, and the best values, of both estimates. It therefore
+    covers more than 80 % of cases.
     """
     if watts.unit != "W" or speed.unit != "tok/s":
         raise RigError(f"watts and tokens per second are needed, not {watts.unit}, {speed.unit}")

@@ -1,4 +1,4 @@
-"""An estimate is never a bare number: it carries its interval, its basis and its sources."""
+"""The type of all estimates: a value with its interval, its basis and its sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Estimate"]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A quantity with an 80 % interval: of unseen cases, 8 in 10 lie in [low, high]."""
+    """A quantity with an 80 % interval: 8 of 10 unseen cases lie in [low, high]."""
 
     value: float
     low: float

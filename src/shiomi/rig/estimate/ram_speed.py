@@ -1,9 +1,9 @@
-"""Speeds of weights in the system's memory: the whole model by the CPU, or the routed experts.
+"""Estimate speeds with weights in the system's memory: the whole model or its routed experts.
 
-Writing reads weights and caches from the memory; a CPU reaches 40 to 90 % of the bandwidth that is
-printed on the modules. Reading a prompt is bound by the CPU's arithmetic, or, with experts in RAM,
-by copying them to the GPU once per micro-batch. These shares are assumed, not fitted, so the bounds
-are wide.
+Each written token needs all weights and caches from the memory. A CPU reaches 40 to 90 % of the
+bandwidth that is printed on the modules. The speed of reading a prompt is limited by the CPU's
+arithmetic. With experts in RAM, it is limited by copying them to the GPU once per micro-batch.
+These shares are assumed, not fitted, so the bounds are wide.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COPY = (6.0, 18.0, 45.0)
 
 
 def write_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
-    """Return the tokens per second that the CPU writes for all users together.
+    """Return the tokens per second that the CPU writes, summed over all users.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def read_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
 
 
 def expert_seconds(model: Model, machine: Machine, setting: Setting) -> tuple[float, float, float]:
-    """Return the seconds of reading a step's experts from RAM: least, likely, most."""
+    """Return the seconds for reading a step's experts from RAM: least, likely, most."""
     bandwidth = _check(model, machine)
     quantisation = quantisation_of(model, setting)
     everything = weight_reads(model, quantisation, setting.users)

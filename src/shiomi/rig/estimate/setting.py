@@ -1,4 +1,4 @@
-"""How a model is run: all inputs of an estimate besides the model and the machine."""
+"""How a model is run: all inputs of an estimate except the model and the machine."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class Setting:
 
 
 def quantisation_of(model: Model, setting: Setting) -> str:
-    """Return the format of the weights; raise SettingError if neither of the two names it."""
+    """Return the format of the weights. Raises SettingError if neither the setting nor the model
+    states it.
+    """
     chosen = setting.quantisation or model.quantisation
     if chosen is None:
         raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")

@@ -1,8 +1,9 @@
-"""Speeds that others measured and shared: one JSON object a line, checked before they count.
+"""Speeds that other people measured: one JSON object per line, checked before use.
 
-A row names the GPU, how many, the model, format, engine and the two speeds. It has no name, no
-address, no path and no time of day. `believable` leaves out rows that contradict physics or are far
-from the estimate (`plausible`). The others give each GPU type a factor, drawn towards the table's.
+A row states the GPU and the number of GPUs, the model, the format, the engine and the two speeds.
+It contains no name, address, path or time of day. `believable` removes rows that contradict physics
+or are far from the estimate (`plausible`). The other rows give each GPU type a factor, which is
+shrunk towards the factor of the table.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _row(line: str, count: int) -> SharedRow:
 
 
 def believable(rows: Iterable[SharedRow]) -> tuple[list[SharedRow], list[str]]:
-    """Return the rows that can be true, and for each of the others the reason."""
+    """Return the plausible rows, and the reason for each rejected row."""
     models = known_models()
     kept, refused = [], []
     for row in rows:
@@ -115,9 +116,9 @@ def activate_rows(file: Path | None) -> None:
 
 
 def factor_of_rows(gpu: str) -> tuple[float, int]:
-    """Return how much faster than estimated a GPU type writes by the imported rows, and how many.
+    """Return the measured / estimated speed of a GPU type in the imported rows, and their number.
 
-    The factor is drawn towards 1 as if two rows of it were there.
+    The factor is shrunk towards 1 with the weight of two rows.
     """
     for file in _paths[:1]:
         if not _factors:

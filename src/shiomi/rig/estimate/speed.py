@@ -1,18 +1,18 @@
-"""Tokens per second of a language model on a machine, from what a step reads and computes.
+"""Estimate the tokens per second of a language model from the bytes and operations of a step.
 
 Decoding one token takes
 
     a W/BW + b KV/BW + c layers + d (GPUs - 1) + e 2 P users/FLOPS
 
-seconds: W the weights read, KV the caches (with a b each for grouped, ungrouped and latent ones),
-BW the memory's bandwidth, the last term the unpacking of quantised weights. A prompt of n tokens
-takes
+seconds. W are the bytes of weights read, KV those of the caches, and BW is the memory's bandwidth.
+Grouped, ungrouped and latent caches each have their own b. The last term is the unpacking of
+quantised weights. A prompt of n tokens takes
 
     (p 2 P n/FLOPS + q attention/FLOPS + w W/BW per micro-batch) x pipeline
 
-seconds; several GPUs work on consecutive micro-batches. The letters are fitted per architecture
-(`coefficients`); bytes and operations are counted (`traffic`). Weights in the system's memory are
-in `ram_speed`.
+seconds, where several GPUs work on consecutive micro-batches. The coefficients, in small letters,
+are fitted per architecture (`coefficients`). Bytes and operations are computed from the model
+(`traffic`). The module `ram_speed` covers weights in the system's memory.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ _SPECULATION = (1.4, 1.77, 2.2)
 
 
 def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
-    """Return the tokens per second that are written for all users together.
+    """Return the tokens per second that are written, summed over all users.
 
-    Assume that the model and its caches fit; `memory` checks that. `people` corrects and bounds
-    this by what other people measure.
+    The model and its caches are assumed to fit; `memory` checks this. `people` corrects the result
+    and sets its bounds by measurements of other people.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def prefill_speed(
 ) -> Estimate:
     """Return the tokens per second at which a prompt of `setting.prompt` tokens is read.
 
-    `depth` tokens are in the context before it. Raises as `decode_speed`.
+    `depth` tokens are in the context before the prompt. Raises as `decode_speed` does.
     """
     _check(model, depth)
     if setting.place is Place.RAM:
@@ -208,7 +208,7 @@ def decode_terms(
 def prefill_terms(
     model: Model, gpu: Gpu, setting: Setting, *, depth: int = 0, experts: float = 1.0
 ) -> tuple[float, ...]:
-    """Return the terms of reading a prompt on one GPU, in seconds, in the order of PREFILL_TERMS.
+    """Return the terms for reading a prompt on one GPU, in seconds, in the order of PREFILL_TERMS.
 
     `experts` is the share of the routed experts in the GPU's memory; the GPU computes with all.
     """
@@ -226,9 +226,9 @@ def prefill_terms(
 
 
 def pipeline_share(prompt: int, gpus: int, serial: float, micro_batch: int = 512) -> float:
-    """Return the share of one GPU's time that several need for consecutive micro-batches.
+    """Return the time of several GPUs on consecutive micro-batches, as a share of one GPU's time.
 
-    `serial` is the share of the work that the pipeline does not spread, from 0 to 1.
+    `serial` (0 to 1) is the share of the work that cannot be spread over the GPUs.
     """
     batches = max(1, prompt // micro_batch)
     return serial + (1 - serial) * (batches + gpus - 1) / (batches * gpus)
@@ -244,7 +244,9 @@ def _split_seconds(
 
 
 def _speculated(found: Estimate, setting: Setting) -> Estimate:
-    """Return the speed with drafted tokens. The smaller gain with several users is ignored."""
+    """Return the speed with speculative decoding. The gain is smaller with several users; this
+    is ignored.
+    """
     if not setting.speculation:
         return found
     least, likely, most = _SPECULATION
@@ -258,13 +260,15 @@ def _speculated(found: Estimate, setting: Setting) -> Estimate:
 
 
 def _shares(gpus: Sequence[Gpu]) -> list[float]:
-    """Return each GPU's share of the layers: by memory."""
+    """Return each GPU's share of the layers, in proportion to its memory."""
     total = sum(gpu.memory_gib for gpu in gpus)
     return [gpu.memory_gib / total for gpu in gpus]
 
 
 def _peak(gpu: Gpu) -> float:
-    """Return the FLOP/s of dense FP16 products, derived from the bandwidth if not listed."""
+    """Return the FLOP/s of dense FP16 products. If not listed, they are estimated from the
+    bandwidth.
+    """
     if gpu.fp16_tflops is not None:
         return gpu.fp16_tflops * 1e12
     return gpu.bandwidth_gb_s * 1e9 * _FLOP_PER_BYTE

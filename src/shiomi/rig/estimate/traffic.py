@@ -1,8 +1,9 @@
-"""The bytes read and operations computed by a step of a language model, on any machine.
+"""Count the bytes that a step of a language model reads, and its operations.
 
-A decoding step reads every weight that the step's tokens choose, once, and each user's cache. Of
-the embedding table only one row per token is read. A step of several users over a mixture
-of experts reads the union of their experts, E (1 - (1 - k/E)^users) of E where each chooses k.
+The figures do not depend on the machine. A decoding step reads each user's cache and, once, every
+weight that is needed for any token of the step. Only one row per token is read from the embedding
+table. In a mixture of E experts where each user's token chooses k, a step reads the union of the
+chosen experts, which is E (1 - (1 - k/E)^users) on average.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class CacheReads(NamedTuple):
 def weight_reads(
     model: Model, quantisation: str, tokens: int = 1, *, experts: float = 1.0
 ) -> float:
-    """Return the weights one step over `tokens` tokens reads, in GB (10^9 bytes).
+    """Return the weights that one step over `tokens` tokens reads, in GB (10^9 bytes).
 
     `experts` is the share of the routed experts that counts.
     """
@@ -49,7 +50,7 @@ def weight_reads(
 
 
 def chosen_experts(layer: Layer, tokens: int) -> float:
-    """Return how many of a layer's experts `tokens` tokens choose between them, on average."""
+    """Return the mean number of different experts of a layer that `tokens` tokens choose."""
     if not layer.experts:
         return 0.0
     unchosen = 1.0 - layer.chosen / layer.experts
@@ -57,7 +58,7 @@ def chosen_experts(layer: Layer, tokens: int) -> float:
 
 
 def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "f16") -> CacheReads:
-    """Return what one step reads of the caches with `depth` tokens in each user's context."""
+    """Return the cache bytes that one step reads with `depth` tokens in each user's context."""
     width = TYPES["llama.cpp"].get(kv_dtype.lower())
     if width is None:
         raise SettingError(
@@ -71,7 +72,7 @@ def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "
         if layer.kind is LayerKind.SLIDING and layer.window is not None:
             cells = min(depth, layer.window + MICRO_BATCH)  # masked cells are read too
         if layer.kind in (LayerKind.FULL, LayerKind.SLIDING):
-            # Without groups a kernel uses each key once, and is two times slower per byte.
+            # Without groups, a kernel uses each key only once and takes twice the time per byte.
             if layer.kv_heads * layer.key_dim >= model.hidden_size:
                 ungrouped += per_token * cells
             else:
@@ -85,7 +86,7 @@ def cache_reads(model: Model, depth: float, users: int = 1, *, kv_dtype: str = "
 def product_flops(model: Model, tokens: int, *, experts: float = 1.0) -> float:
     """Return the floating-point operations of all matrix products over `tokens` tokens.
 
-    The output projection is left out: while a prompt is read it is computed for one token only.
+    The output projection is not counted, as it is computed only for the last token of a prompt.
     """
     return (
         2.0
@@ -100,8 +101,8 @@ def product_flops(model: Model, tokens: int, *, experts: float = 1.0) -> float:
 def attention_flops(model: Model, tokens: int, depth: int = 0) -> float:
     """Return the operations of attention for `tokens` new tokens after `depth` earlier ones.
 
-    Counts 4 operations per hidden unit and pair of tokens (queries with keys, weights with
-    values), which is exact where the heads are together as wide as the model.
+    This counts 4 operations per hidden unit and pair of tokens: two for queries and keys, two for
+    weights and values. It is exact if all heads together are as wide as the model.
     """
     pairs = 0.0
     for layer in model.layers:
@@ -113,7 +114,7 @@ def attention_flops(model: Model, tokens: int, depth: int = 0) -> float:
 
 
 def _file_ratio(model: Model, quantisation: str, bits: Quantisation) -> float:
-    """The ratio of the file's size to its parameters times the usual bits; 1 if unknown."""
+    """Return file size / (parameters x usual bits of the format); 1 if unknown."""
     if not model.file_bytes or model.quantisation not in (None, quantisation):
         return 1.0
     dense = sum(layer.dense_parameters for layer in model.layers)

@@ -1,16 +1,20 @@
-"""Memory and time to train a vision transformer with LeJEPA: no teacher, no second encoder.
+"""Estimate memory and time for training a vision transformer with LeJEPA.
 
-The most that a step takes is the largest of these moments:
+LeJEPA has no teacher and no second encoder. The peak memory of a step is the largest of these
+moments:
 
 - the end of the forward pass: 12 bytes per parameter (weights and AdamW's two moments in 32 bits),
   2 more in mixed precision (16-bit copies of the matrices), and all saved activations;
-- between the backward passes of small and large views: 16, the copies, and the large views';
-- the end of the backward pass: 16 (gradients have come, activations have gone), and one block;
-- the optimiser's step: 20, as PyTorch's default for GPUs (foreach) copies one moment.
+- between the backward passes of small and large views: 16 bytes per parameter, the 16-bit copies,
+  and the saved activations of the large views;
+- the end of the backward pass: 16 bytes per parameter (with gradients; activations are freed), and
+  the activations of one block;
+- the optimiser's step: 20 bytes per parameter, as PyTorch's default for GPUs (foreach) copies one
+  moment.
 
-Activations are in proportion to tokens, layers and width (benchmarks/rig/training_memory.py). GiB
-are
-2^30 bytes. Time is operations by the peak rate times the share of it that is reached.
+Activations are proportional to tokens, layers and width (benchmarks/rig/training_memory.py). A GiB
+is 2^30 bytes. The time is the operations divided by the achieved rate, which is a share of the peak
+rate.
 """
 
 from __future__ import annotations
@@ -112,7 +116,7 @@ def training_memory(
     checkpointing: bool = False,
     projector_parameters: int = 0,
 ) -> Estimate:
-    """GiB that a step of `images` images takes at most, without what CUDA itself takes.
+    """Return the peak GiB of a step of `images` images, without the memory of CUDA itself.
 
     Raises SettingError if a number is out of range.
     """
@@ -151,7 +155,7 @@ def images_per_step(
     checkpointing: bool = False,
     projector_parameters: int = 0,
 ) -> int:
-    """How many images a step may take in `usable` GiB; 0: not even one."""
+    """Return the most images per step that fit in `usable` GiB; 0 if not even one fits."""
     views = views or Views()
     _check(shape, 1, views, projector_parameters)
     if not 0 <= usable < 2**20:  # also false for NaN
@@ -173,9 +177,10 @@ def training_days(
     views: Views | None = None,
     checkpointing: bool = False,
 ) -> Estimate:
-    """Days to go `epochs` times over `images` images, at a peak of `tflops` dense 16-bit TFLOPS.
+    """Return the days for `epochs` epochs of `images` images at a peak of `tflops` dense 16-bit
+    TFLOPS.
 
-    Raises SettingError if a number means nothing.
+    Raises SettingError if a number is out of range.
     """
     views = views or Views()
     _check(shape, images, views, 0)

@@ -1,8 +1,8 @@
-"""The uses of a machine: context, prompt, the lowest comfortable speeds, and what is best for each.
+"""The uses of a machine: context, prompt, lowest usable speeds, and the best model for each.
 
-Models are ordered by `worth`: the score of their answers (`shiomi.rig.model.quality`), minus the
-loss by the format, plus a bonus for speed above the floor. Models that are slower than the floor,
-or that may not fit, come last.
+Models are sorted by `worth`: the score of their answers (`shiomi.rig.model.quality`), minus the
+loss caused by the format, plus a bonus for speed above the floor. The floor is the lowest usable
+speed. Models that are slower, or that may not fit, come last.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ LEAST_USEFUL = 2048  # tokens of context
 
 _LEAST_BITS = 2.5
 _MOST_BONUS = 4.0  # the most points for speed above the floor
-# Points off for GPUs of which neither the architecture nor a related one was measured here: their
-# speed and how well engines support them are doubtful.
+# Points subtracted for a GPU if neither its architecture nor a related one was measured: its speed
+# and its support by engines are then uncertain.
 _UNMEASURED = 2.0
-_ALL_ARCHITECTURES = "everything"  # key of what such an estimate rests on
+_ALL_ARCHITECTURES = "everything"  # key of the basis of such an estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Use:
     floor: Floor
     purpose: str = "chat"
     facts: bool = True  # answers need facts, so that the model's size counts
-    language: str | None = None  # language that the makers must name, ISO 639
+    language: str | None = None  # language (ISO 639) that the model's makers must list
 
     def score(self, known: KnownModel, quality: Quality) -> tuple[float, bool]:
         """Return the score of a model for this use, and whether it is in the table."""
@@ -113,9 +113,9 @@ class Capability:
 
 
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
-    """Return the worth of a run: the score, and 1.5 points per doubling of the lower bound.
+    """Return the worth of a run: its score plus 1.5 points per doubling of the lower bound.
 
-    Two points are taken off if nobody measured the GPU's architecture or a related one.
+    Two points are subtracted if neither the GPU's architecture nor a related one was measured.
     """
     score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)
@@ -142,9 +142,9 @@ def best_for(
     *,
     calibration: Calibration | None = None,
 ) -> Capability | None:
-    """Return the usable model that is worth most; None if none is usable.
+    """Return the usable model with the highest worth; None if no model is usable.
 
-    `models` come with their scores, highest first, so that the search can stop early.
+    `models` are given with their scores, highest first, so that the search can stop early.
     """
     best: Capability | None = None
     for score, known in models:
@@ -168,9 +168,9 @@ Judge = Callable[[Machine], Capability | None]
 
 
 def judge_model(known: KnownModel, use: Use) -> Judge:
-    """Return a judge of machines for one model: a machine is worth its tokens per second.
+    """Return a function that rates machines by the tokens per second of one model.
 
-    The format is the one of the setting, else the model's own, else Q4_K_M.
+    The format is that of the setting, else that of the model's file, else Q4_K_M.
     """
     own = known.model.quantisation if known.model.file_bytes is not None else None
     usual = own or (known.quantisations or (USUAL_FORMAT,))[0]
@@ -186,10 +186,10 @@ def judge_model(known: KnownModel, use: Use) -> Judge:
 
 
 def _hopeless(known: KnownModel, machine: Machine, use: Use) -> bool:
-    """Return whether a model cannot be usable, from its size and the bandwidths alone.
+    """Return whether size and bandwidths alone show that a model cannot be usable.
 
-    No format has less than 2.5 bits per weight over the whole model, and nothing is written faster
-    than the active weights are read. Routed experts may be read from either memory.
+    Every format has at least 2.5 bits per weight over the whole model, and each token needs all
+    active weights to be read. Routed experts may be read from either memory.
     """
     model = known.model
     room = sum(gpu.memory_gib for gpu in machine.gpus)
@@ -210,7 +210,7 @@ def _hopeless(known: KnownModel, machine: Machine, use: Use) -> bool:
 def capability(
     models: Iterable[KnownModel], use: Use, quality: Quality | None = None
 ) -> list[tuple[float, KnownModel]]:
-    """Return the models that serve a use, the highest score first."""
+    """Return the models that are suitable for a use, the highest score first."""
     table = quality or quality_table()
     found = [(use.score(x, table)[0], x) for x in models if use.serves(x)]
     return sorted(found, key=lambda x: (-x[0], x[1].name))
@@ -224,7 +224,7 @@ def usable(runs: Runs) -> bool:
 def in_order(
     found: Iterable[Runs], use: Use | None = None, quality: Quality | None = None
 ) -> list[Runs]:
-    """Return the runs, those worth running first; unknown speeds are last."""
+    """Return the runs sorted by worth; runs with unknown speed are last."""
     use, quality = use or USES["chat"], quality or quality_table()
     return sorted(
         found,
@@ -241,9 +241,10 @@ def in_order(
 def close_fits(
     ordered: Sequence[Runs], machine: Machine, setting: Setting
 ) -> list[tuple[Runs, int]]:
-    """Return the best runs that are fast but may not fit, each with a context that surely fits.
+    """Return the best runs that are fast but may not fit, each with a context that would surely
+    fit.
 
-    `ordered` is from `in_order`. The context is 0 if none of at least LEAST_USEFUL tokens does.
+    `ordered` is from `in_order`. The context is 0 if less than LEAST_USEFUL tokens would fit.
     """
     found = []
     for runs in [x for x in ordered if x.fast and not x.sure and x.place is Place.GPU][

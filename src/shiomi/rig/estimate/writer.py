@@ -1,9 +1,8 @@
-"""The model for writing digests here: the best one that knows the language and finishes in time.
+"""Choose the model that writes digests here: the best one for the language that is fast enough.
 
-The caller states the work: a number of requests, each with a prompt and an answer. Time is reading
-the prompts and writing the answers, one request after the
-other,
-with one user's context filling.
+The caller states the work as a number of requests, each with a prompt and an answer. The time is
+that for reading all prompts and writing all answers. Requests run one after another, with one user
+whose context fills.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """A model that can do the work, how long it takes and what that costs."""
+    """A model that can do the work, its time and its cost."""
 
     runs: Runs
     seconds: Estimate
-    yen: Estimate | None  # None: what the machine draws is not known
+    yen: Estimate | None  # None: the power of the machine is not known
 
     @property
     def name(self) -> str:
@@ -70,11 +69,11 @@ def pick_writer(
     yen_per_kwh: float = 31.0,
     calibration: Calibration | None = None,
 ) -> list[Writer]:
-    """The models that write `language` (ISO 639, as "ja") within `deadline` seconds, best first.
+    """Return the models that write `language` (ISO 639, as "ja") within `deadline` seconds.
 
-    `models` None: the shipped ones. "In time" refers to the upper bound. The order is the same as
-    in `best`. Raise RigError with the reason if there is none, and SettingError for an
-    impossible deadline.
+    The best model is first, in the order of `best`. The upper bound of the time must meet the
+    deadline. `models` None means the shipped models. Raises RigError with the reason if there is no
+    such model, and SettingError if the deadline is impossible.
     """
     work = work or Work()
     if not (math.isfinite(deadline) and 0 < deadline <= 1e8):
@@ -150,7 +149,7 @@ def _seconds(runs: Runs, work: Work) -> Estimate | None:
 
 
 def _yen(machine: Machine, runs: Runs, seconds: Estimate, yen_per_kwh: float) -> Estimate | None:
-    """Of the electricity; None if what the machine draws is not known."""
+    """Return the cost of the electricity; None if the power of the machine is not known."""
     try:
         watts = wall_watts(machine, gpus=runs.gpus or None)
     except RigError:

@@ -4,12 +4,12 @@ RigError
 ├── ModelFileError      a GGUF header or config.json is broken, hostile or not understood
 ├── UnknownPartError    a GPU, CPU, part or model name is unknown
 ├── AmbiguousPartError  a name fits several; the message lists them
-├── MachineError        a machine description or dump says something that cannot be meant
-├── SettingError        a quantisation, cache type, context or engine that means nothing
-├── MeasureError        an endpoint gave no speed that can be used
-├── PlanError           a budget or wish that no build can meet
-├── UpdateError         a data file or shared row is not signed, damaged or out of range
-└── PriceError          a price file or shop's answer is not what it should be
+├── MachineError        a machine description or dump has an invalid value
+├── SettingError        a quantisation, cache type, context or engine is invalid
+├── MeasureError        a model server gave no usable speed
+├── PlanError           no build can meet the budget or the requirements
+├── UpdateError         a data file or shared row is unsigned, damaged or out of range
+└── PriceError          a price file or a shop's answer is invalid
 """
 
 from shiomi.rig.message import Text
@@ -29,9 +29,10 @@ __all__ = [
 
 
 class RigError(Exception):
-    """Base of all errors that a user of the rig reads; the text names the value and the remedy.
+    """Base class of all errors shown to users; the text names the value and the remedy.
 
-    `message` is a sentence in English, or a `Message` that `shiomi.rig.report.wording` words.
+    `message` is an English sentence, or a `Message` that `shiomi.rig.report.wording` turns into a
+    sentence.
     """
 
     def __init__(self, message: Text = "") -> None:

@@ -1,8 +1,9 @@
-"""The rig's tables: as shipped, or as an installed data file has them.
+"""The tables of the rig, from the package or from an installed data file.
 
-A data file is two lines of JSON: a header with the signer's key and the Ed25519 signature of the
-second line's bytes, and the payload: its date, its sources, the tables as text, and models. The
-first install names the key; later data files must have the same one.
+A data file has two lines of JSON. The first line is a header with the signer's public key and the
+Ed25519 signature of the second line's bytes. The second line is the payload: its date, its sources,
+the tables as text, and the models. The user gives the key with the first install; later data files
+must be signed by the same key.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ __all__ = [
 FORMAT = "shiomi-rig-data 1"
 MOST_BYTES = 20_000_000
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-SHIPPED = datetime.date(2026, 11, 29)  # the day the shipped tables were last read through
+SHIPPED = datetime.date(2026, 11, 29)  # the day of the last review of the shipped tables
 TABLES = {
     "gpus.csv": "shiomi.rig.machine",
     "pci_gpus.csv": "shiomi.rig.machine",
@@ -57,7 +58,7 @@ Reader = TypeVar("Reader", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class DataFile:
-    """An update: its day, where its tables are from, tables and models by file name."""
+    """An update: its day, the sources of its tables, and tables and models by file name."""
 
     date: datetime.date
     key: str  # base64 of the signer's 32 bytes
@@ -72,7 +73,7 @@ _caches: list[Callable[[], None]] = []
 
 
 def cached(reader: Reader) -> Reader:
-    """Cache what a reader makes of the tables until other tables are activated."""
+    """Cache a reader's result until other tables are activated."""
     kept = cache(reader)
     _caches.append(kept.cache_clear)
     return kept  # type: ignore[return-value]
@@ -170,7 +171,7 @@ def _parse(said: Any, signer: str) -> DataFile:
 def fetch(address: str) -> bytes:
     """Return what an https address answers; http is allowed on loopback only.
 
-    Raises UpdateError if it answers nothing that can be used.
+    Raises UpdateError if the answer is not usable.
     """
     import httpx2
 

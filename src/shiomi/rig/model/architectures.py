@@ -1,9 +1,9 @@
 """The known architectures, whose layers need no assumption.
 
-The table (data/architectures.csv) has one row for each: its names in config.json and in GGUF, and
-what tells the kinds of its layers: "full", that there is only full or latent attention, or "said",
-that its config and its tensors say them. Those whose attention slides by a rule of their own are in
-data/sliding_attention.csv.
+The table data/architectures.csv has one row per architecture, with its names in config.json and in
+GGUF. A column states how the kinds of its layers are known. "full" means that all layers have full
+or latent attention. "said" means that the config and the tensors state the kinds. Architectures
+with their own rule for sliding attention are in data/sliding_attention.csv.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def _table(format: Format) -> dict[str, str]:  # noqa: A002 - the word for it
 
 
 def is_known(architecture: str, format: Format) -> bool:  # noqa: A002
-    """Whether the architecture, by its name in files of this format, is in a table."""
+    """Return whether a table has the architecture under this name for this file format."""
     return architecture in _table(format) or sliding_pattern(architecture) is not None
 
 
 def kinds_must_be_said(architecture: str) -> bool:
-    """Whether it has several kinds of layers that only the config's fields name."""
+    """Return whether it has several kinds of layers that only the config's fields state."""
     return _table("config").get(architecture) == "said"

@@ -1,9 +1,9 @@
 """Assumptions about the layers of a model with unknown layers, and their possible error.
 
-A model of an unknown architecture is read as if every layer attended to the whole context. Read so,
-architectures that are known would take up to eight times the memory for their caches (Gemma 3 27B:
-81.4 GB for 10.4; unsloth PR 4757). If a feed-forward part has two matrices and three are assumed,
-the model comes out a quarter too large. The same margin covers other differences.
+For an unknown architecture, every layer is assumed to attend to the whole context. With this
+assumption, the caches of known architectures would come out up to eight times too large (Gemma 3
+27B: 81.4 GB for 10.4; unsloth PR 4757). A feed-forward part is assumed to have three matrices. If
+it has two, the model comes out a quarter too large. The same margin covers other differences.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from shiomi.rig.message import Message, basis
 __all__ = ["Assumption", "from_config", "from_header"]
 
 _CACHES = 1 / 8  # of the caches of full attention
-_SHAPE = (0.75, 1.25)  # of the weights that the shape comes to
+_SHAPE = (0.75, 1.25)  # of the weights computed from the shape
 _ODD = re.compile(r"[^\w.+-]")
 
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """A text, and the factors between which the true values lie."""
+    """An assumption as text, and the factors between which the true values lie."""
 
     message: Message  # part of the basis of each estimate that rests on it
     weights: tuple[float, float]
@@ -32,7 +32,7 @@ class Assumption:
 def from_config(architecture: str, *, known: bool, kinds_said: bool) -> Assumption | None:
     """The assumptions for a config.json.
 
-    `known`: the architecture is; `kinds_said`: what each layer is follows from its fields.
+    `known`: the architecture is known. `kinds_said`: the fields state the kind of each layer.
     """
     if known and kinds_said:
         return None
@@ -44,8 +44,9 @@ def from_config(architecture: str, *, known: bool, kinds_said: bool) -> Assumpti
 
 
 def from_header(architecture: str) -> Assumption:
-    """The assumptions for an unknown architecture in a GGUF file, whose tensors give its
-    weights."""
+    """Return the assumptions for an unknown architecture in a GGUF file. Its tensors give the
+    size of the weights.
+    """
     return _assumption("unknown_attention", architecture, (1.0, 1.0), (_CACHES, 1.0))
 
 

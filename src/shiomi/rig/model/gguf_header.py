@@ -1,8 +1,8 @@
-"""Read the header of a GGUF file; every length is checked before it is used.
+"""Read the header of a GGUF file. Every length is checked before it is used.
 
-Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3. Nothing of the
-weights is read. Vocabularies are skipped, not kept. No length beyond the file's end is allocated or
-read, and the size of the whole header is limited.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3. The weights are
+not read, and vocabularies are skipped. If a stated length goes beyond the end of the file, nothing
+is allocated or read for it. The size of the whole header is limited.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_HEADER = 128 * 2**20  # bytes; the largest vocabularies take about 20 MiB
 MAX_KEYS = 2**16
 MAX_TENSORS = 2**16
 MAX_NAME = 2**10  # bytes of a key or a tensor's name
-MAX_TEXT = 2**14  # bytes of a value that is kept; longer ones are walked over
+MAX_TEXT = 2**14  # bytes of a value that is kept; longer values are skipped
 MAX_KEPT = 2**12  # numbers of an array that is kept: one per layer
 MAX_STRINGS = 2**21  # of all arrays
 MAX_VALUES = 2**50  # of one tensor
@@ -224,7 +224,7 @@ class _Reader:
         return Tensor(name, shape, kind, offset)
 
     def check(self, tensors: tuple[Tensor, ...], metadata: Mapping[str, Value]) -> None:
-        """Raise where the tensors do not fit into what is left of the file."""
+        """Raise if the tensors do not fit into the rest of the file."""
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 1 or alignment > 2**20:
             raise self.error(f"has the alignment {alignment!r}; 32 is usual")

@@ -1,7 +1,8 @@
-"""A model's layers from the header of its GGUF file.
+"""Read a model's layers from the header of its GGUF file.
 
-The cache of a layer follows from its tensors (`ssm_*`: a state; `attn_kv_a_mqa`: a latent) and
-from the metadata, by the rules llama.cpp follows: src/llama-hparams.cpp and src/models/*.cpp.
+The names of a layer's tensors show the kind of its cache (`ssm_*`: a state; `attn_kv_a_mqa`: a
+latent vector). The metadata gives its size. The rules are those of llama.cpp: src/llama-hparams.cpp
+and src/models/*.cpp.
 """
 
 from __future__ import annotations
@@ -67,10 +68,10 @@ FILE_TYPES = {  # llama.cpp, enum llama_ftype
 
 
 def read_gguf(path: Path | str) -> Model:
-    """The model in a GGUF file, or in all files of a split one; only headers are read.
+    """Return the model in a GGUF file, or in all parts of a split file. Only headers are read.
 
-    Raises ModelFileError if a file is broken or hostile, a split's part is missing, or the
-    architecture is not a language model's.
+    Raises ModelFileError if a file is broken or hostile, if a part of a split file is missing, or
+    if it is not a language model.
     """
     headers = _all_parts(read_gguf_header(path))
     tensors = [tensor for header in headers for tensor in header.tensors]
@@ -101,7 +102,7 @@ def _all_parts(first: GgufHeader) -> list[GgufHeader]:
 
 @dataclass(frozen=True, slots=True)
 class _Metadata:
-    """Metadata of one architecture; every number is checked against its bounds."""
+    """The metadata of one architecture. Every number is checked against its bounds."""
 
     header: GgufHeader
 
@@ -132,7 +133,7 @@ class _Metadata:
         return value
 
     def per_layer(self, key: str, layers: int, default: int) -> list[int]:
-        """One number per layer, from an array or from one number for all."""
+        """Return one number per layer, from an array or from one number for all layers."""
         value = self.get(key)
         if not isinstance(value, tuple):
             return [self.integer(key, default)] * layers
@@ -236,7 +237,8 @@ def _kind(metadata: _Metadata, block: dict[str, Tensor], slides: bool) -> LayerK
     names = {name.split(".")[0] for name in block}
     state = any(name.startswith(("ssm_", "time_mix_", "shortconv")) for name in names)
     if "attn_kv_a_mqa" in names:
-        # Files from before the split of attn_kv_b are decompressed, and cached as full attention.
+        # For files from before the split of attn_kv_b, llama.cpp decompresses the latent vector and
+        # caches it as full attention.
         decompressed = metadata.get("attention.key_length_mla") is None
         return LayerKind.FULL if decompressed else LayerKind.LATENT
     if "attn_k" in names or ("attn_qkv" in names and not state):
@@ -268,8 +270,9 @@ def _window(metadata: _Metadata) -> int:
 
 
 def _shared(metadata: _Metadata, count: int) -> int:
-    """The number of last layers that reuse keys and values of earlier layers, if no key states
-    it."""
+    """Return how many of the last layers reuse keys and values of earlier layers, for files
+    without a key for it.
+    """
     return max(0, count - 20) if metadata.architecture == "gemma3n" else 0  # src/models/gemma3n.cpp
 
 

@@ -1,7 +1,7 @@
-"""The number of parameters and the cache of a transformer block, from the shape in its config.
+"""Compute the parameters and the cache of a transformer block from the shape in its config.
 
-Shapes follow the modelling files of Hugging Face transformers. Biases and norms below a thousandth
-of a block are left out.
+The shapes are those in the modelling files of Hugging Face transformers. Biases and norms are
+ignored if they are less than a thousandth of a block.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _latent(fields: Fields, hidden: int, heads: int) -> Attention:
 
 
 def linear(fields: Fields, kind: str) -> tuple[int, int]:
-    """Parameters and values of the state: gated delta net, Kimi's or RWKV's, or a convolution."""
+    """Count parameters and state values of a gated delta net, Kimi's, RWKV's or a convolution."""
     hidden = fields.integer("hidden_size")
     if kind == "rwkv":
         return _rwkv7(fields, hidden)
@@ -131,7 +131,7 @@ def linear(fields: Fields, kind: str) -> tuple[int, int]:
 
 
 def _kimi_delta(fields: Fields, hidden: int) -> tuple[int, int]:
-    """Kimi Linear: a delta net whose gates have a low rank, the width of a head."""
+    """Kimi Linear: a delta net with low-rank gates; the rank is the width of a head."""
     said = Fields(fields.mapping("linear_attn_config") or {}, fields.name)
     heads, size = said.integer("num_heads"), said.integer("head_dim")
     kernel, inner = said.integer("short_conv_kernel_size"), heads * size
@@ -171,7 +171,7 @@ def mamba(fields: Fields) -> tuple[int, int]:
 
 
 def feed_forward(fields: Fields, index: int, *, only: bool) -> FeedForward:
-    """The feed-forward part of layer `index`; `only`: the layer has nothing else."""
+    """Return the feed-forward part of layer `index`. `only`: the layer has no other part."""
     hidden = fields.integer("hidden_size", "n_embd", "d_model")
     model = fields.text("model_type")
     alone = model == "nemotron_h" or model in ("mamba", "mamba2", "falcon_mamba")

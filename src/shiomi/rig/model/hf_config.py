@@ -1,8 +1,9 @@
-"""The layers of a model from the config.json of its repository on Hugging Face.
+"""Read the layers of a model from the config.json of its repository on Hugging Face.
 
-Parameters are counted from the shape, as no config states them. A kind of layer that is not known
-here is refused by name. For an unknown architecture, or one without kinds of layers, the usual
-layers are assumed, and every estimate names the assumption (assumption.py).
+The number of parameters is computed from the shape, as no config states it. An unknown kind of
+layer is an error that names it. If the architecture is unknown, or the config does not state the
+kinds of layers, the usual layers are assumed. Every estimate then names the assumption
+(assumption.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["read_config"]
 MAX_CONFIG = 4 * 2**20  # bytes
 MAX_LAYERS = 1024
 MAX_CONTEXT = 2**31
-REFUSED = {  # and what is missing here
+REFUSED = {  # and the parts that are not supported
     "deepseek_v4": "the caches that compress_ratios compress and its grouped output projection",
     "minimax": "its lightning attention",
     "minimax_m1": "its lightning attention",
@@ -130,7 +131,7 @@ def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, 
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """JSON would keep the last of two equal keys, and either could be the right one."""
+    """Refuse equal keys. The JSON parser would keep the last one, but either could be right."""
     said: dict[str, object] = {}
     for key, value in pairs:
         if said.setdefault(key, value) != value:
@@ -144,7 +145,7 @@ def _tied(fields: Fields) -> bool:
 
 
 def _quantisation(fields: Fields) -> str | None:
-    """The name of the weights' format in data/bits_per_weight.csv; None: not said or not known."""
+    """Return the weights' format as in data/bits_per_weight.csv; None if missing or unknown."""
     said = fields.mapping("quantization_config")
     if said is None:
         kind = fields.optional_text("torch_dtype") or fields.optional_text("dtype")
@@ -195,7 +196,7 @@ def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
 
 
 def _usual_kinds(fields: Fields, count: int) -> list[str]:
-    """Attention in each layer, sliding where the architecture is known for it."""
+    """Return the attention of each layer; it is sliding if the architecture is known to do so."""
     return ["sliding" if slides else "attention" for slides in _sliding(fields, count)]
 
 

@@ -1,4 +1,4 @@
-"""The fields of a config.json; each is checked for plausible values before use."""
+"""Access to the fields of a config.json. Each value is checked for plausibility before use."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Models by name: one TOML file each in models/, or a GGUF file or config.json that you have.
+"""Find models by name (one TOML file each in models/), or read a GGUF file or config.json.
 
-A file says the name and aliases, since when the model is out, its licence, the languages its makers
-name, what it is made for, how many parameters are published, where all that is from, and under
-`[config]` the fields of its config.json. A user's folder of such files adds models, or replaces
-shipped models of the same name.
+A TOML file has the name and aliases of a model, its release date, its licence, the languages that
+its makers list, its purposes, the published number of parameters, and the source of these facts.
+The table `[config]` has the fields of its config.json. A user's folder of such files adds models,
+or replaces shipped models with the same name.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class KnownModel:
     aliases: tuple[str, ...] = ()
     released: str | None = None  # "2025-04"
     licence: str | None = None
-    languages: tuple[str, ...] = ()  # that its makers name, as ISO 639 codes; none: not known
+    languages: tuple[str, ...] = ()  # that its makers list, as ISO 639 codes; empty: not known
     purposes: tuple[str, ...] = ("chat",)
     quantisations: tuple[str, ...] = ()  # the only useful formats; empty: any
 
@@ -93,10 +93,10 @@ def _shipped() -> tuple[KnownModel, ...]:
 
 
 def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
-    """The one model that `name` means: a name, an alias, or the path of a GGUF or config.json.
+    """Return the model with this name or alias, or at this path of a GGUF file or config.json.
 
-    Raises UnknownPartError (with the nearest), AmbiguousPartError (with the list) or, of a file,
-    ModelFileError.
+    Raises UnknownPartError (with the nearest names), AmbiguousPartError (with the candidates) or,
+    for a file, ModelFileError.
     """
     if name.casefold().endswith((".gguf", ".json", ".toml")):
         return read_model_file(Path(name))
@@ -208,7 +208,7 @@ def _check(name: str, said: Mapping[str, Any]) -> None:
 
 
 def _names(known: KnownModel) -> set[str]:
-    """All its names, and the aliases also without the owner."""
+    """Return all its names, including the aliases without the owner of the repository."""
     names = (known.name, *known.aliases, *(x.rpartition("/")[2] for x in known.aliases))
     return {_plain(x) for x in names}
 

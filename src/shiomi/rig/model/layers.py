@@ -1,4 +1,4 @@
-"""Models by their layers, from the files people have: GGUF headers, config.json, catalogue rows."""
+"""Read models layer by layer from GGUF headers, config.json files or catalogue rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shiomi.rig.model.model import Model
 __all__ = ["check_parameters", "read_catalogue_row", "read_config", "read_gguf"]
 
 TOLERANCE = 0.2  # share of parameters for biases, norms and details of an architecture
-WHOLE = frozenset(  # architectures of which a catalogue's columns tell the whole shape
+WHOLE = frozenset(  # architectures whose whole shape is in a catalogue's columns
     (
         "cohere",
         "cohere2",
@@ -55,7 +55,8 @@ COLUMNS = {  # column of a catalogue -> field of a config.json
 
 
 def check_parameters(model: Model, claimed: int) -> None:
-    """Raise ModelFileError, with both figures, where a claimed count contradicts the shape.
+    """Raise ModelFileError with both figures if the stated number of parameters contradicts the
+    shape.
 
     Both a tied and an untied output are accepted, because catalogues do not state it.
     """
@@ -76,11 +77,11 @@ def check_parameters(model: Model, claimed: int) -> None:
 
 
 def read_catalogue_row(row: Mapping[str, str]) -> Model:
-    """The model of a catalogue's row, with the columns of COLUMNS, name and parameters_raw.
+    """Return the model of a catalogue row with the columns of COLUMNS, name and parameters_raw.
 
-    Such rows lack window, latent rank and kinds of layers, so full attention is used for the
-    caches. Raises ModelFileError if a field is missing or the parameters contradict
-    the shape.
+    Such rows do not state the window, the latent rank or the kinds of layers. So the caches are
+    computed for full attention. Raises ModelFileError if a field is missing or the parameters
+    contradict the shape.
     """
     name = row.get("name") or "a row without a name"
     config: dict[str, object] = {

@@ -11,7 +11,7 @@ __all__ = ["Layer", "LayerKind", "Model"]
 
 
 class LayerKind(StrEnum):
-    """How a layer attends, which decides its cache per token."""
+    """How a layer mixes tokens. It determines the cache per token."""
 
     FULL = "full"  # grouped-query and multi-head attention over the whole context
     SLIDING = "sliding"  # over the last `window` tokens
@@ -45,7 +45,7 @@ class Model:
 
     name: str
     architecture: str  # "llama", "qwen3moe", as GGUF's general.architecture
-    layers: tuple[Layer, ...] = field(hash=False)  # estimates of a model are cached by its hash
+    layers: tuple[Layer, ...] = field(hash=False)  # estimates are cached by this hash
     hidden_size: int
     vocabulary: int
     embedding_parameters: int  # the table a token is looked up in: one row is read per token

@@ -1,14 +1,14 @@
-"""How good a model's answers are, for a use: a dated table, and a rule for models that it lacks.
+"""Score the answers of a model for a use, from a dated table or, for other models, by a rule.
 
 `data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, each with its
-basis, date and source. A model that is not listed gets a score by rule: capacity is the geometric
-mean of all parameters and of the parameters read per token, and one year counts as a doubling of
-it. The rule was fitted by eye to the table, and subtracts three points because there is no
-published score.
+basis, date and source. The rule scores a model that is not listed by its capacity: the geometric
+mean of all its parameters and of the parameters read per token. One year of progress counts as a
+doubling of the capacity. The rule was fitted to the table by eye. It subtracts three points,
+because the model has no published score.
 
-The index measures reasoning and agents. Models below 32 B trail larger ones in facts at the same
-index (artificialanalysis.ai, sub-32b-open-weights, 2026-04-14). `knowledge` adds points for size
-where answers need facts; one point per doubling is a judgement.
+The index measures reasoning and work as an agent. At the same index, models below 32 B know fewer
+facts than larger models (artificialanalysis.ai, sub-32b-open-weights, 2026-04-14). So `knowledge`
+adds points for size in uses that need facts. One point per doubling is our judgement.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ _FIRST_YEAR = 2023
 _RULE = (34.4, 9.0, 4.0)  # (doublings, score, points per doubling)
 _MOST = 50.0
 _MOST_BYTES = 1_000_000
-# Points that a format of at least these bits per weight loses: 32 times the divergence from the
-# unquantised answers, as MiniMax-M2.7 shows it (0.025 at 4.9 bits, 0.051 at 3.8, 0.064 at 3.5, 0.12
-# at 2.8; huggingface.co/Goldkoron/MiniMax-M2.7). The factor is a judgement.
+# Points that a format with at least these bits per weight loses: 32 times the divergence from the
+# unquantised answers, as measured for MiniMax-M2.7 (0.025 at 4.9 bits, 0.051 at 3.8, 0.064 at 3.5,
+# 0.12 at 2.8; huggingface.co/Goldkoron/MiniMax-M2.7). The factor 32 is our judgement.
 _LOSSES = ((8.0, 0.0), (6.0, 0.2), (5.2, 0.5), (4.5, 0.8), (4.1, 1.4), (3.4, 2.0), (2.9, 3.8))
 _LARGEST_LOSS = 8.0
 _NO_KNOWLEDGE = 30e9  # parameters up to which nothing is added or taken off
@@ -77,13 +77,13 @@ def doublings(known: KnownModel) -> float:
 
 
 def knowledge(known: KnownModel) -> float:
-    """Return the points that a model's size adds where answers need facts."""
+    """Return the points that a model's size adds if answers need facts."""
     doubled = math.log2(max(1.0, known.model.parameters / _NO_KNOWLEDGE))
     return min(_MOST_KNOWLEDGE, doubled)
 
 
 def format_loss(quantisation: str) -> float:
-    """Return the points that answers lose by a format of the weights."""
+    """Return the points that answers lose through a format of the weights."""
     bits = find_quantisation(quantisation).dense_bits
     return next((loss for least, loss in _LOSSES if bits >= least), _LARGEST_LOSS)
 
@@ -95,7 +95,7 @@ def quality_table() -> Quality:
 
 
 def read_quality(path: Path) -> Quality:
-    """Return a table of the reader's own; raise ModelFileError if it is not one."""
+    """Return the user's own table. Raises ModelFileError if the file is not such a table."""
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES).decode("utf-8-sig")

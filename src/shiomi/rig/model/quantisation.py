@@ -1,8 +1,10 @@
-"""Real bits per weight, which differ from the name: Q4_K_M takes 4.89, not 4.
+"""The real bits per weight of each format. They differ from its name: Q4_K_M takes 4.89, not 4.
 
-One file mixes formats: the output projection and the embedding table have others than the layers,
-and weigh more in small models. So a quantisation has a figure for each of the three, and the size
-of any model follows from them. llama_8b_bits is the mean over Llama 3.1 8B, as tables print it.
+A file mixes several formats. The output projection and the embedding table have other formats than
+the layers, and they are a larger part of small models. So a quantisation has separate figures for
+the layers (experts and other weights), the embedding table and the output projection. The size of
+any model can be computed from them. `llama_8b_bits` is the mean number of bits per weight of Llama
+3.1 8B, the figure that published tables give.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class Quantisation:
 
 @cache
 def quantisations() -> dict[str, Quantisation]:
-    """All that are known, by name, smallest first (data/bits_per_weight.csv)."""
+    """Return all known formats by name, smallest first (data/bits_per_weight.csv)."""
     text = resources.files(__package__).joinpath("data/bits_per_weight.csv").read_text("utf-8")
     return {
         row["quantisation"]: Quantisation(

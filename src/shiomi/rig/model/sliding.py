@@ -1,8 +1,8 @@
-"""The layers with a sliding window, for models whose file does not name them.
+"""Find the layers with a sliding window for models whose file does not state them.
 
-The table (data/sliding_attention.csv) has one row per architecture: every `period`-th layer attends
-to everything, the first or the last of each group. Engines differ: those rows that llama.cpp does
-not cap have `llama_cpp_caps` = no, and their layers keep the whole context there.
+The table data/sliding_attention.csv has one row per architecture. Every `period`-th layer attends
+to the whole context; it is the first or the last layer of each group. Engines differ: for rows with
+`llama_cpp_caps` = no, llama.cpp keeps the whole context also in the sliding layers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def sliding_pattern(architecture: str) -> SlidingPattern | None:
 
 
 def sliding_layers(pattern: SlidingPattern, layers: int) -> list[bool]:
-    """For each layer, whether its attention slides."""
+    """Return for each layer whether its attention is sliding."""
     if pattern.period == 0:
         return [True] * layers
     full = 0 if pattern.dense_first else pattern.period - 1
@@ -56,6 +56,6 @@ def sliding_layers(pattern: SlidingPattern, layers: int) -> list[bool]:
 
 
 def capped_by_llama_cpp(architecture: str) -> bool:
-    """Whether llama.cpp keeps no more than the window of this architecture's sliding layers."""
+    """Return whether llama.cpp keeps only the window in this architecture's sliding layers."""
     pattern = sliding_pattern(architecture)
     return pattern is None or pattern.llama_cpp_caps

@@ -1,4 +1,4 @@
-"""One page with the best machine for every budget: readable without a script, offline."""
+"""Write one HTML page with the best machine for every budget. It works offline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def render_budget_page(
     running: Running,
     language: str = "ja",
 ) -> str:
-    """Return the page; `budget` and the use `shown` are those without a script."""
+    """Return the page. Without JavaScript it shows the answer for `budget` and the use `shown`."""
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -48,11 +48,11 @@ def render_budget_page(
     default = answers[_key(*shown)]
     within = [x for x in default if x["price"] <= budget]
     most = max((x["price"] for found in answers.values() for x in found), default=budget)
-    step = max(1, budget // _STEPS)  # so that the slider can be at the budget
+    step = max(1, budget // _STEPS)  # so that the slider can stop at the budget
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     source = resources.files(__package__).joinpath("templates/budget.html.j2")
     template = environment.from_string(source.read_text(encoding="utf-8"))
-    # Closing tags inside a script would end it; JSON allows the escape.
+    # A closing tag in the JSON would end the script, so it is escaped.
     data, drawn = (
         Markup(json.dumps(x, ensure_ascii=False).replace("<", "\\u003c"))  # noqa: S704
         for x in (answers, plots)

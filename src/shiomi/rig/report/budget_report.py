@@ -27,7 +27,9 @@ def money(amount: float, currency: str) -> str:
 
 
 def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, example: bool) -> str:
-    """The best machine, its model and parts, the frontier, and what 20 % more money changes."""
+    """Return the answer as text: the best machine, its model and parts, the cheaper
+    alternatives, and what 20 % more money changes.
+    """
 
     def phrase(key: str, **slots: object) -> str:
         return say(language, "budget", key, {k: str(v) for k, v in slots.items()})

@@ -1,4 +1,4 @@
-"""All terms of one model on one machine, as text and as JSON."""
+"""Print all estimates for one model on one machine, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMORY = ("weights", "kv", "buffers", "total", "host")
 def estimates_text(
     model: Model, machine: Machine, setting: Setting, found: Estimates, language: str = "en"
 ) -> str:
-    """A line for each term with its bounds, then what each rests on."""
+    """Return a line for each estimate with its bounds, then the basis of each."""
 
     def phrase(key: str, **slots: object) -> str:
         return say(language, "speed", key, {k: str(v) for k, v in slots.items()})

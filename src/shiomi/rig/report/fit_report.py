@@ -76,13 +76,12 @@ def fit_text(
     language: str = "en",
     columns: int | None = None,
 ) -> str:
-    """The table of models that run, at most `most` rows, and the best one for each purpose.
+    """Return the table of models that run, with at most `most` rows, and the best model per use.
 
-    `near`: models that fit closely, each with the longest context that surely fits.
-    `of`: how many models were tried. `columns` is the width of the terminal. If a row would be
-    wider, bounds are printed below their values and names are broken, so that 80 columns are
-    enough. None: no
-    limit.
+    `near`: models that only just fit, each with the longest context that surely fits. `of`: the
+    number of models that were tried. `columns` is the width of the terminal (None: no limit). If a
+    row would be wider, bounds are printed below their values and names are broken, so that 80
+    columns are enough.
     """
 
     def phrase(key: str, **slots: object) -> str:
@@ -150,7 +149,7 @@ def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
 
 
 def range_text(estimate: Estimate | None, nothing: str = "?") -> str:
-    """Value and bounds; never the value alone."""
+    """Format a value with its bounds; a value is never printed without them."""
     if estimate is None:
         return nothing
     return f"{figure(estimate.value)} ({figure(estimate.low)}-{figure(estimate.high)})"
@@ -238,7 +237,7 @@ def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
 
 
 def place_text(runs: Runs, language: str, *, short: bool = False) -> str:
-    """The place of the weights, with the number of GPUs or of layers whose experts are in RAM."""
+    """Describe the place of the weights: the number of GPUs, or of layers with experts in RAM."""
     count = runs.ram_layers if runs.place is Place.EXPERTS_IN_RAM else runs.gpus
     table = "place_short" if short else "place"
     return say(language, table, str(runs.place), {"count": str(count)})
@@ -278,7 +277,7 @@ def _notes(shown: Sequence[Runs], machine: Machine, language: str) -> list[str]:
 
 
 def _close(near: Sequence[tuple[Runs, int]], language: str) -> list[str]:
-    """Models that are good and fast but only just fit, and what makes room."""
+    """Return lines on good, fast models that only just fit, and on how to make room for them."""
     lines = []
     for x, context in near:
         slots = {

@@ -1,4 +1,4 @@
-"""Tables of plain text, aligned where Japanese takes two columns a character."""
+"""Format plain-text tables; Japanese characters count as two columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def text_width(text: str) -> int:
 def text_table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
     """Return rows as lines with equal columns. Columns in `right` are right-aligned.
 
-    A cell may have several lines, and its row then as many as its highest cell.
+    A cell may have several lines. A row has as many lines as its highest cell.
     """
     stacked = [line for row in rows for line in _lines_of(row)]
     widths = [max(map(text_width, column)) for column in zip(*stacked, strict=True)]
@@ -42,9 +42,9 @@ def _lines_of(row: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def wrapped(text: str, columns: int | None, *, indent: int = 2) -> list[str]:
-    """The text in lines of at most `columns`, the further ones indented; None: in one.
+    """Wrap the text to lines of at most `columns` (None: one line). Later lines are indented.
 
-    Broken at spaces and between Japanese characters; what has neither stays whole.
+    Lines break at spaces and between Japanese characters. Other text is not broken.
     """
     if columns is None or text_width(text) <= columns:
         return [text]
@@ -52,7 +52,7 @@ def wrapped(text: str, columns: int | None, *, indent: int = 2) -> list[str]:
 
 
 def filled(units: Iterable[str], columns: int, *, indent: int) -> list[str]:
-    """Lines of as many whole units as go into `columns`, the further ones indented."""
+    """Fill lines of at most `columns` with whole units. Later lines are indented."""
     lines = [""]
     for unit in units:
         if text_width(lines[-1] + unit) > columns and lines[-1].strip():
@@ -65,7 +65,7 @@ def filled(units: Iterable[str], columns: int, *, indent: int) -> list[str]:
 
 
 def figure(value: float) -> str:
-    """A figure, rounded to the digits that an estimate supports."""
+    """Format a figure with as many digits as the precision of an estimate justifies."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

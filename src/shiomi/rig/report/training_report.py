@@ -1,4 +1,4 @@
-"""Training vision transformers with LeJEPA on a machine: images per step, memory, days."""
+"""Report on training vision transformers with LeJEPA: images per step, memory, days."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TrainingRow:
 
     shape: Vit
     checkpointing: bool
-    images: int  # most images per step; 0: not even one fits
+    images: int  # largest number of images per step; 0: not even one fits
     memory: Estimate | None  # GiB of such a step
     days: Estimate | None  # None: the peak of the GPU is not known, or it does not fit
 
@@ -48,10 +48,12 @@ def training_rows(
     mixed_precision: bool = True,
     most_per_step: int = 1024,
 ) -> tuple[Gpu, list[TrainingRow]]:
-    """The GPU that limits the machine, and a row per encoder without and with checkpoints.
+    """Return the GPU that limits the machine, and for each encoder a row without and a row with
+    checkpoints.
 
-    With several GPUs each works on its own images and keeps all of the model, so the smallest
-    limits the step, and days are divided by their number. Raises MachineError without a GPU.
+    With several GPUs, each has a copy of the model and works on its own images. So the smallest GPU
+    limits the images per step, and the days are divided by the number of GPUs. Raises MachineError
+    if there is no GPU.
     """
     if not machine.gpus:
         raise MachineError(reason("no_gpu_to_train", machine=machine.name))
@@ -88,7 +90,7 @@ def training_rows(
 def _days(
     machine: Machine, shape: Vit, images: int, epochs: int, views: Views | None, checkpointing: bool
 ) -> Estimate | None:
-    """All GPUs together; None if the peak of one is not known."""
+    """Return the days with all GPUs working together; None if the peak of one is not known."""
     peaks = [gpu.fp16_tflops for gpu in machine.gpus]
     if None in peaks:
         return None

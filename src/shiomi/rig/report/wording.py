@@ -1,4 +1,4 @@
-"""Words for messages, in the reader's language: one TOML file per language, with the same keys."""
+"""Turn messages into sentences of a language. Each language has one TOML file with equal keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def wording(language: str) -> Mapping[str, Mapping[str, str]]:
 
 
 def say(language: str, table: str, key: str, slots: Mapping[str, str] | None = None) -> str:
-    """A phrase with its slots filled; the values are text and are not read as phrases."""
+    """Return a phrase with its slots filled. The values are inserted as plain text."""
     return wording(language)[table][key].format_map(dict(slots or {}))
 
 

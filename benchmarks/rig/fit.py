@@ -2,10 +2,10 @@
 
     python -m benchmarks.rig.fit [--llmfit PROGRAM]
 
-llmfit is the program that people would use instead (the package `llmfit`; its binary is found on
-the PATH, or given). Without it, only this project's figures are printed. `asked`
-gets its speeds by `llmfit plan` with a hardware profile that holds the GPU's true bandwidth and
-peak, for `benchmarks.rig.people`.
+llmfit is the program that people would use instead (the package `llmfit`). Its binary is searched
+on the PATH unless --llmfit names it. Without it, only this project's figures are printed. The
+function `asked` gets the speeds that `benchmarks.rig.people` needs. It runs `llmfit plan` with a
+hardware profile that states the GPU's true bandwidth and peak compute.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SLOW = 5.0  # tok/s
 
 
 def timed(call: Callable[[], object]) -> tuple[float, float]:
-    """Return medians of wall seconds and of CPU seconds, children included."""
+    """Return the medians of wall seconds and of CPU seconds, including child processes."""
     walls, cpus = [], []
     for _ in range(RUNS):
         own, children = (
@@ -86,7 +86,7 @@ def times(llmfit: str | None) -> None:
 
 
 def beaten(parts: str) -> list[str]:
-    """Return what is wrong with the first rows and the best for chat of a machine."""
+    """Return the faults of a machine's first rows and of its best model for chat."""
     models, machine, use = known_models(), simulated(parts), USES["chat"]
     found = in_order(fit_models(models, machine, use.setting, floor=use.floor), use)
     able = [x for x in found if usable(x) and x.decode is not None]
@@ -110,7 +110,7 @@ def beaten(parts: str) -> list[str]:
 
 
 def rows_first() -> None:
-    """Print the best for chat on each of 20 machines, and what is wrong with its first rows."""
+    """Print the best model for chat on each of 20 machines, and the faults of its first rows."""
     print(f"\nFirst rows on {len(FIT_MACHINES)} machines")
     for parts in FIT_MACHINES:
         use = USES["chat"]

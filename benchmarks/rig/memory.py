@@ -1,12 +1,13 @@
-"""The error of the rig's memory estimates: every measured cell next to the naive formula.
+"""The error of the rig's memory estimates, next to that of the naive formula.
 
     python benchmarks/rig/memory.py
 
-1. caches: the cells of kv_reference.csv (issues of six projects, each with its engine);
-2. weights: sizes of Llama 3 70B files, predicted from bits per weight measured on 8B files, beside
-   parameters times that same mean;
-3. out of memory: all configurations of xiongjiedai_llama3.csv, of which two do not fit;
-4. catalogues: how many rows of model_configs_llmfit contradict themselves.
+1. caches: each measured figure in kv_reference.csv (from issues of six projects, each with its
+   engine);
+2. weights: sizes of Llama 3 70B files, predicted from bits per weight that were measured on 8B
+   files, next to the number of parameters times the mean bits;
+3. out of memory: all configurations of xiongjiedai_llama3.csv, two of which do not fit;
+4. catalogues: the number of rows of model_configs_llmfit that contradict themselves.
 
 The data are in the folder named by SHIOMI_DATA, ../shared/data by default.
 """
@@ -80,7 +81,7 @@ class Cell:
 
 
 def cells() -> Iterator[Cell]:
-    """Every row that states a figure for a stated configuration."""
+    """Return every row that states both a figure and its configuration."""
     for row in table("kv_reference.csv"):
         name, quantity = row["model"], row["quantity"]
         if row["context"] == "max ctx of PR":

@@ -2,20 +2,21 @@
 
     python -m benchmarks.rig.people            prints; with --write, keeps
 
-The coefficients are fitted on tables of one person and one version of llama.cpp each. The rows here
-are of other people, engines of 2026, other models, drivers and backends: localmaxxing.com, as
-AlexsJones/llmfit keeps it, and speeds published from December 2025 to September 2026
-(measured_2026.csv). None of these rows was used for the coefficients. From them come, per kind of
-model and age
-of the coefficients: the usual ratio of measured to estimated, a factor per GPU type, the bounds.
-A whole GPU type is left out for the bounds of GPU types without rows. One configuration is a GPU, a
-model and a format; of repeats the median counts. Rows with a context above 32,768 tokens that a
-prompt does not fill are left out, as they may have been measured with it full. Rows of localmaxxing
-below 0.5 or above 1.7 times the estimate, of models below 1 B, or that need more than 85 % of the
-GPU's memory, are taken as misconfigured or as partly in RAM, and left out.
+The coefficients are fitted on a few tables, each of one person and one version of llama.cpp. The
+rows here are from other people, with engines of 2026 and other models, drivers and backends. They
+are from localmaxxing.com, as AlexsJones/llmfit stores it, and from speeds published between
+December 2025 and September 2026 (measured_2026.csv). None of these rows was used for the
+coefficients. They give, for each kind of model and age of the coefficients, the usual ratio of
+measured to estimated speed, a factor per GPU type, and the bounds. For the bounds of GPU types
+without rows, each whole GPU type is left out in turn. A configuration is a GPU, a model and a
+format; if it was measured several times, the median is used. Rows with a context above 32,768
+tokens that the prompt does not fill are left out, because the context may have been full when they
+were measured. Three kinds of rows of localmaxxing are left out as misconfigured or partly in RAM:
+speeds below 0.5 or above 1.7 times the estimate, models below 1 B, and models that need more than
+85 % of the GPU's memory.
 
-Writing: first what newer engines changed is fitted (`estimate/newer.py`), without the GPU type that
-is left out.
+For writing, the changes of newer engines are fitted first (`estimate/newer.py`), without the GPU
+type that is left out.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ LEAST_PROMPT = 256  # tokens; a shorter one is timed with its overheads
 
 
 NAMES = ("old_layers", "old_unpacking", "experts", "linear", "discrete_amd")
-START = np.array([0.7, 0.8, 30.0, 15.0, 1.0])  # what nobody's rows say is drawn towards these
+START = np.array([0.7, 0.8, 30.0, 15.0, 1.0])  # the fit is shrunk towards these values
 SPREAD = np.array([0.3, 0.3, 40.0, 20.0, 2.0])
 PRIOR = 0.2
 
@@ -109,7 +110,7 @@ def seconds(case: Case, changes: Changes) -> float:
 
 
 def changes_of(found: Sequence[Case]) -> Changes:
-    """Fit what newer engines changed; each GPU type counts as the root of its rows."""
+    """Fit the changes of newer engines. The weight of a GPU type is the square root of its rows."""
     from scipy.optimize import minimize
 
     weights = {gpu: sum(x.gpu == gpu for x in found) ** -0.5 for gpu in {x.gpu for x in found}}
@@ -154,7 +155,7 @@ def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
 
 
 def _deep(row: dict[str, str]) -> bool:
-    """Return whether the context may have been full, which the row does not say."""
+    """Return whether the context may have been full; the row does not state it."""
     return float(row["context"] or 0) > MOST_CONTEXT and float(row["prompt_tokens"] or 0) < 0.5 * (
         float(row["context"])
     )
@@ -199,7 +200,7 @@ def cases(phase: str) -> list[Case]:
 
 
 def _whole(known: KnownModel, gpu: Gpu, setting: Setting) -> bool:
-    """Return whether the model leaves room, so that none of its layers was in RAM."""
+    """Return whether the GPU has spare room for the model, so that no layer was in RAM."""
     needed = memory(known.model, replace(setting, context=max(1, setting.context)))
     return needed.total.value <= FULL * gpu.memory_gib
 
@@ -269,8 +270,9 @@ def _measured(phase: str) -> Iterator[Row]:
 
 
 def centre(found: Sequence[Case], kind: str, age: str) -> float:
-    """The usual share of a kind of model, and for prompts of an age. Groups with few rows are
-    shrunk towards 1."""
+    """Return the usual measured / estimated ratio of a kind of model, or for prompts of an age.
+    Groups with few rows are shrunk towards 1.
+    """
     if found[0].terms:
         shares = [x.share for x in found if x.kind == kind]
         return math.exp(sum(map(math.log, shares)) / (len(shares) + 3))
@@ -286,7 +288,7 @@ def factor(found: Sequence[Case], gpu: str) -> float:
 
 
 def bounds(shares: Sequence[float]) -> tuple[float, float]:
-    """Bounds as shares of the corrected estimate, with TAIL per cent beyond each."""
+    """Return bounds relative to the corrected estimate, with TAIL per cent of rows beyond each."""
     cuts = statistics.quantiles(sorted(shares), n=100, method="inclusive")
     return min(cuts[TAIL - 1], 1.0), max(cuts[-TAIL], 1.0)
 
@@ -297,7 +299,9 @@ def changed(found: Sequence[Case], changes: Changes) -> list[Case]:
 
 
 def residuals(found: Sequence[Case], *, unseen: bool) -> list[tuple[Case, float]]:
-    """Measured over corrected, with the row or the whole GPU type left out of every fit."""
+    """Return measured / corrected speed, with the row or its whole GPU type left out of every
+    fit.
+    """
     left = []
     fits: dict[str, Changes] = {}
     everything = changes_of(found) if found[0].terms else {}
@@ -321,7 +325,9 @@ Pair = tuple[str, float, float]  # GPU type; logarithms of the measured one's sh
 
 
 def beside(llmfit: str) -> None:
-    """Print the errors of llmfit's own program on the same configurations, GPU types left out."""
+    """Print the errors of the program llmfit on the same configurations, next to ours with the
+    GPU type left out.
+    """
     known = {x.name: x for x in known_models()}
     found = cases("decode")
     both = []
@@ -338,10 +344,10 @@ def beside(llmfit: str) -> None:
 
 
 def after_measuring(found: Sequence[Case]) -> dict[str, object]:
-    """The share of one measurement's factor that also holds for other models on the same GPU, and
-    the bounds.
+    """Return how much of one measurement's factor applies to other models on the same GPU, and the
+    bounds.
 
-    The printed figures are held out: weight and bounds come from the pairs of the other GPU types.
+    The printed figures are held out: the weight and the bounds come from pairs of other GPU types.
     """
     kept: dict[str, object] = {}
     for same in (True, False):
@@ -381,7 +387,7 @@ def _shared(pairs: Sequence[Pair]) -> tuple[float, float, float]:
 
 
 def table(phase: str) -> dict[str, object]:
-    """Everything that is kept of a phase."""
+    """Return everything that the table stores for a phase."""
     found = raw = cases(phase)
     gpus = sorted({x.gpu for x in found})
     kept: dict[str, object] = {"rows": len(found), "gpu_types": len(gpus)}

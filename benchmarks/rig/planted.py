@@ -2,10 +2,10 @@
 
     python -m benchmarks.rig.planted         which faults the checker finds
 
-An independent oracle: it reads the CSV files and implements every rule a second time, with margins
-if rules of thumb differ (a sound build's supply has half more than is drawn, a faulty one's less
-than is drawn), and draws only among rows that state what a rule needs. The oracle shares no code
-with `shiomi.rig`.
+This is an independent oracle. It reads the CSV files and implements every rule a second time. It
+keeps a margin for rules of thumb: in a sound build the supply gives half more than is drawn, in a
+faulty build less than is drawn. It uses only rows that state all values that a rule needs. The
+oracle shares no code with `shiomi.rig`.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def _dc(p: Planted, of_cpu: float) -> float:
 
 
 def _pins_short(p: Planted) -> bool:
-    """Whether no way of plugging feeds all cards; an adapter joins one 8-pin per 150 W."""
+    """Return whether the plugs cannot feed all cards. An adapter takes one 8-pin plug per 150 W."""
     pins, twelve = _plugs(p.parts["gpu"])
     supply = p.parts["psu"]
     adapters = max(0, twelve * p.cards - int(f(supply, "p12vhpwr")))
@@ -154,12 +154,14 @@ def _slots(p: Planted) -> float:
     return float(-(-f(p.parts["gpu"], "slots") // 1)) * p.cards
 
 
-# Each rule: whether it is broken, and whether it surely holds. In between no build is drawn.
+# Each rule: whether it is broken, and whether it surely holds. Builds in between are not used.
 Rule = tuple[Callable[[Planted], bool], Callable[[Planted], bool]]
 
 
 def _crowded(p: Planted) -> bool:
-    """Several cards in a row: two at most on these boards, all but the last over its positions."""
+    """Several cards in a row: at most two on these boards, and all but the last must lie on the
+    board.
+    """
     widths = -(-f(p.parts["gpu"], "slots") // 1)
     positions = {"Mini-ITX": 1, "Thin Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8}
     room = positions.get(p.parts["motherboard"]["ff"], 9)
@@ -246,7 +248,7 @@ _ABOUT: dict[str, tuple[str, ...]] = {
     "M.2 slots": ("motherboard",),
 }
 _CARDS = {"slots in the case": (2,), "slots on the board": (2, 3), "PCIe lanes": (3,)}
-# Other rules that a part with one fault may also break.
+# Further rules that a part may break together with the planted one.
 _BESIDES = {
     "PCIe lanes": {"slots on the board"},
     "supply wattage": {"transient headroom"},
@@ -296,7 +298,9 @@ def planted(count: int, seed: int) -> Iterator[Planted]:
 
 
 def main() -> None:
-    """Print what is refused for the right reason, and how many sound builds are refused."""
+    """Print how many builds are refused for the right reason, and how many sound ones are
+    refused.
+    """
     catalog = load_catalog()
     right: Counter[str] = Counter()
     drawn: Counter[str] = Counter()

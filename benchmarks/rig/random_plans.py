@@ -2,10 +2,10 @@
 
     python -m benchmarks.rig.random_plans [--plans 1000] [--seed 0]
 
-Each plan has random parts of the whole catalogue at random prices, a random budget, use, circuit
-and number of cards. The judge here shares no rule with the planner: it is written from the parts'
-figures alone. It prints how many plans were made and every impossible one; the exit status is 1 if
-there is any.
+Each plan uses random parts of the whole catalogue at random prices, and a random budget, use,
+circuit and number of cards. The judge here shares no rule with the planner: it uses only the
+figures of the parts. The script prints the number of plans and every impossible plan. The exit
+status is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def faults(answer: Answer, wish: Wish, budget: int, offers: Sequence[Offer]) -> 
 
 
 def model_faults(answer: Answer) -> Iterator[str]:
-    """Say if the model is larger than the memory, or written faster than its weights are read."""
+    """Report a model larger than the memory, or a speed above what reading the weights allows."""
     runs, machine = answer.capability.runs, answer.machine
     room = sum(x.memory_gib for x in machine.gpus)
     if not any(x.unified for x in machine.gpus):
@@ -182,7 +182,7 @@ def case_faults(
 def power_faults(
     cards: Sequence[GraphicsCard], cpu: Cpu, supply: PowerSupply, circuit: Circuit
 ) -> Iterator[str]:
-    """Say if the supply or the circuit gives less than is drawn, or lacks plugs."""
+    """Report a supply or circuit that gives less than is drawn, or a supply that lacks plugs."""
     drawn_w = sum(x.tdp_w or 999 for x in cards) + (cpu.tdp_w or 999) + 40
     if supply.watts is None or drawn_w > supply.watts:
         yield f"{drawn_w:.0f} W from a supply of {supply.watts} W"

@@ -1,10 +1,10 @@
-"""The error of the coefficients on the tables they were fitted on, with what is tested left out.
+"""The error of the fitted coefficients on rows of the same tables that were left out of the fit.
 
     python -m benchmarks.rig.speed
 
-Every figure is of rows whose GPU type (or model, if only one GPU was measured) had no part in the
-fit. `benchmarks.rig.people` has other people's rows, and llmfit on the same ones. Needs the tables
-under $SHIOMI_DATA/rig.
+Every figure is for rows whose GPU type was not used in the fit (or whose model was not, if only one
+GPU was measured). `benchmarks.rig.people` tests rows of other people, and llmfit on the same rows.
+The tables must be under $SHIOMI_DATA/rig.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def prefill(rows: list[Row]) -> list[tuple[Row, float]]:
 
 
 def depth() -> None:
-    """Writing after 32k to 64k tokens, where the speed at depth 0 was measured."""
+    """Compare speeds of writing after 32k to 64k tokens, given the measured speed at depth 0."""
     fitted = [row for row in read_strix() if row.phase == "decode"]
     rows = read_depths()
     good, ignored, textbook = [], [], []
@@ -153,7 +153,7 @@ def _whole(row: Row) -> float:
 
 
 def coverage_by_group(name: str, errors: Sequence[tuple[Row, float]]) -> None:
-    """The same with intervals as wide as the architecture's GPUs differ."""
+    """Do the same with intervals as wide as the differences between GPUs of the architecture."""
     sizes = normalised(errors)
     each = []
     for gpu in dict.fromkeys(gpu_name(row) for row, _ in sizes):
@@ -168,7 +168,7 @@ def coverage_by_group(name: str, errors: Sequence[tuple[Row, float]]) -> None:
 
 
 def coverage(name: str, errors: Sequence[tuple[Row, float]], key: Callable[[Row], str]) -> None:
-    """How many of a left-out GPU's rows lie in the 80 % interval that the others make."""
+    """Return the share of a left-out GPU's rows that lie in the 80 % interval of the other GPUs."""
     inside, each = [], []
     for value in dict.fromkeys(key(row) for row, _ in errors):
         low, high = interval(e for row, e in errors if key(row) != value)
@@ -237,7 +237,7 @@ KINDS = (
 
 
 def plausible(rows: Sequence[Row]) -> None:
-    """Print how many impossible rows are flagged, and how many measured rows are."""
+    """Print the shares of impossible rows and of measured rows that are flagged."""
     good = [_benchmark(row) for row in rows]
     draw = random.Random(20261124)
     print("\nImpossible rows planted into measured ones, and flagged")

@@ -3,13 +3,13 @@
     pip install torch==2.13.0
     python benchmarks/rig/training_memory.py [--large]
 
-Two measures of real steps on the CPU (forward, backward, AdamW), of a plain pre-norm ViT with
-scaled dot-product attention:
+The script runs real steps on the CPU (forward, backward, AdamW) of a plain pre-norm ViT with scaled
+dot-product attention. It measures two quantities:
 
-1. saved: what autograd keeps for the backward pass, by saved-tensor hooks, in bytes per token,
-   layer and width; parameters and their casts are left out;
-2. peak: the most that all tensors took at any time of the second step, by following every storage
-   that an operation returns.
+1. saved: the memory that autograd keeps for the backward pass, measured by saved-tensor hooks, in
+   bytes per token, layer and width; parameters and their casts are not counted;
+2. peak: the largest total size of all tensors during the second step, measured by tracking every
+   storage that an operation returns.
 
 `--large` adds ViT-L and ViT-H, which need about 12 GiB.
 """
@@ -120,7 +120,7 @@ class Measured:
 
 
 def measure(shape: Vit, images: int, views: Views, *, mixed: bool, checkpointed: bool) -> Measured:
-    """Two real steps; the second one, when AdamW's state is there, is measured."""
+    """Run two real steps, and measure the second one, when AdamW's state exists."""
     torch.manual_seed(0)
     encoder = Encoder(shape, checkpointed=checkpointed)
     optimiser = torch.optim.AdamW(encoder.parameters(), foreach=True)  # as on GPUs

@@ -2,9 +2,9 @@
 
     python -m tools.rig.fit_coefficients    writes rig/estimate/data/coefficients.json
 
-Reads the tables under $SHIOMI_DATA/rig (see its README for where each is from). Only the fitted
-coefficients ship. Every interval comes from residuals of rows whose GPU type was not in the fit (or
-whose model was not, if only one GPU was measured).
+This reads the tables under $SHIOMI_DATA/rig; the README there names the source of each. Only the
+fitted coefficients are shipped, not the tables. Every interval comes from the residuals of rows
+whose GPU type was left out of the fit (or whose model was, if only one GPU was measured).
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ def phase_table(
 ) -> dict[str, Any]:
     """Return the entry of coefficients.json for one phase of one engine version.
 
-    `key` is what is left out to make the intervals. `unseen` are log errors of groups that were
-    left out whole, `machine` those after one measurement (None: from these rows).
+    `key` names the group of rows that is left out to compute the intervals. `unseen` are the log
+    errors of groups that were left out as a whole. `machine` are the log errors after one
+    measurement (None: computed from these rows).
     """
     pooled, groups = fit_phase(rows, shrink)
     errors = left_out(rows, shrink, key)

@@ -1,9 +1,10 @@
-"""Write model files for models of a published table of configurations, where their shape agrees.
+"""Write model files from a published table of configurations, if shape and size agree.
 
     python -m tools.rig.models_from_table
 
 Reads $SHIOMI_DATA/rig/model_configs_llmfit_2026-05.csv (MIT; llmfit at 55fa5f5). Only architectures
-whose columns tell the whole shape are used, and a row whose parameters contradict it is skipped.
+whose whole shape is in the columns are used. A row is skipped if its number of parameters
+contradicts the shape.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Watts at the wall fitted to the rows of one desktop."""
+"""Fit the watts at the wall to the rows of one desktop."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def read_power() -> list[Power]:
 
 
 def fit_power(rows: Sequence[Power]) -> tuple[float, float]:
-    """Return host watts and watts per watt of TDP, least relative absolute deviations."""
+    """Return host watts and watts per watt of TDP, fitted by least absolute relative deviations."""
     tdp = np.array([row.tdp for row in rows])
     watts = np.array([row.watts for row in rows])
 

@@ -1,9 +1,9 @@
-"""Makes the shipped catalogue: `python -m tools.rig.refresh_catalog SOURCE [--out FOLDER]`.
+"""Build the shipped catalogue: `python -m tools.rig.refresh_catalog SOURCE [--out FOLDER]`.
 
-SOURCE is a checkout of buildcores-open-db at a commit whose README grants ODC-By 1.0, or a folder
-with `opendb_<category>.csv` files already reduced from one (`--reduced`). A later NOTICE of that
-project puts the data under CC BY-NC-SA 4.0, which this project cannot ship: such a checkout is
-refused. Note the commit in ATTRIBUTION.md.
+SOURCE is a checkout of buildcores-open-db at a commit whose README grants ODC-By 1.0. With
+`--reduced` it is a folder of `opendb_<category>.csv` files made from such a checkout. Later commits
+have a NOTICE that puts the data under CC BY-NC-SA 4.0, which this project cannot ship. Such a
+checkout is refused. Write the commit into ATTRIBUTION.md.
 """
 
 from __future__ import annotations
@@ -156,8 +156,9 @@ def from_reduced(source: Path, category: Category) -> Iterator[dict[str, str]]:
 
 
 def licence_fault(source: Path) -> str | None:
-    """The reason why this checkout may not be shipped; None if its README grants ODC-By and none
-    less."""
+    """Return the reason why the data of this checkout may not be shipped; None if its README
+    grants ODC-By and no file restricts it.
+    """
     texts = [
         file.read_text(encoding="utf-8")
         for name in ("README.md", "NOTICE.md", "LICENSE.txt", "LICENSE.md", "LICENSE")

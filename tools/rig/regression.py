@@ -1,4 +1,4 @@
-"""Coefficients fitted to rows of speeds, and how far off they are on rows left out of the fit."""
+"""Fit coefficients to rows of speeds, and measure their error on rows left out of the fit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ __all__ = [
 
 DECODE_SHRINK = 0.3  # weight of the pooled coefficients for an architecture
 PREFILL_SHRINK = 3.0
-# The start of the pooled fit. The unit of every term makes about 1 plausible.
+# The start of the pooled fit. Every term has a unit for which a coefficient of about 1 is
+# plausible.
 START = {"decode": (1.2, 1.2, 2.5, 2.5, 1.0, 1.0, 3.0), "prefill": (1.5, 2.0, 2.0, 1.0)}
 Vector = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -43,7 +44,7 @@ def predict(x: Vector, rows: Sequence[Row]) -> Vector:
 
 
 def _predictor(rows: Sequence[Row]) -> Callable[[Vector], Vector]:
-    """Return a function of the coefficients' logarithms; the terms are counted once."""
+    """Return a function of the coefficients' logarithms. The terms are computed only once."""
     terms = np.array([row.terms for row in rows])
     if rows[0].phase == "decode":
         return lambda x: np.asarray(terms @ np.exp(x))
@@ -59,8 +60,9 @@ def _predictor(rows: Sequence[Row]) -> Callable[[Vector], Vector]:
 def fit(rows: Sequence[Row], prior: Vector | None = None, shrink: float = 0.0) -> Vector:
     """Fit the coefficients' logarithms by robust least squares on the logarithm of the seconds.
 
-    A term that no row has stays at the prior. `shrink` is the weight of the prior, in units of a
-    row that is 5 % (decode) or 10 % (prefill) off for every e-fold of a coefficient.
+    If no row has a term, its coefficient stays at the prior. `shrink` is the weight of the prior:
+    with 1, a change of a coefficient by a factor of e costs as much as an error of 5 % (decode) or
+    10 % (prefill) in one row.
     """
     phase = rows[0].phase
     scale, weight = (0.03, 0.05) if phase == "decode" else (0.1, 0.1)
@@ -93,7 +95,7 @@ def left_out(
 ) -> list[tuple[Row, float]]:
     """Return each row with its log error in seconds, fitted without the rows that share its key.
 
-    `known_group` False leaves its whole group out too: the pooled coefficients judge it.
+    With `known_group` False, the whole group is left out too, and the pooled coefficients are used.
     """
     errors: list[tuple[Row, float]] = []
     for value in dict.fromkeys(key(row) for row in rows):
@@ -140,15 +142,15 @@ def normalised(errors: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
 def group_interval(errors: Sequence[tuple[Row, float]], group: str) -> list[float]:
     """Return the 80 % interval of a group as factors on the seconds: conformal, normalised.
 
-    The GPUs of some architectures resemble each other (Ada), of some they do not (Apple), and one
-    interval for all would be too wide for the first and too narrow for the others.
+    The GPUs of some architectures are alike (Ada), those of others differ (Apple). One interval for
+    all would be too wide for the former and too narrow for the latter.
     """
     far = float(np.quantile([z for _, z in normalised(errors)], 0.8)) * spread(errors, group)
     return [round(float(np.exp(-far)), 4), round(float(np.exp(far)), 4)]
 
 
 def gpu_name(row: Row) -> str:
-    """The GPU's type, whatever number of them."""
+    """Return the type of the GPU, without the number of GPUs."""
     return row.gpu.name
 
 
@@ -200,10 +202,11 @@ def after_one_measurement(errors: Sequence[tuple[Row, float]]) -> list[float]:
 
 
 def sound(rows: Sequence[Row]) -> list[Row]:
-    """Return the rows to fit on: without prompts that F16 reads at under half Q4_K_M's speed.
+    """Return the rows to fit on. Prompts read in F16 at less than half of Q4_K_M's speed are left
+    out.
 
-    On the A100 SXM and the L40S some do, where F16 is the faster on all other GPUs; something was
-    wrong there. They are left out of fits, never out of what is tested.
+    Such rows exist for the A100 SXM and the L40S. On all other GPUs F16 is faster, so these
+    measurements must be faulty. They are left out of the fits, but they stay in the test rows.
     """
     quantised = {
         (r.gpu.name, r.gpus, r.model.name, r.tokens): r.speed

@@ -1,6 +1,6 @@
-"""Measured speeds as rows to be fitted: each of the tables under $SHIOMI_DATA/rig that is used.
+"""Read the measured speeds in the tables under $SHIOMI_DATA/rig as rows for the fits.
 
-See the README there for where each table is from.
+The README there names the source of each table.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Row:
 
     @property
     def seconds(self) -> float:
-        """Measured: of a step, or of the whole prompt."""
+        """The measured seconds of a step, or of reading the whole prompt."""
         return (self.users if self.phase == "decode" else self.tokens) / self.speed
 
     @property
@@ -192,7 +192,7 @@ def read_community() -> list[Row]:
         "NVIDIA GeForce RTX 5070": "RTX 5070",
         "NVIDIA GeForce RTX 2080": "RTX 2080",
         "NVIDIA GeForce GTX 1050 Ti": "GTX 1050 Ti",
-        "Apple M4 Pro": "M4 Pro 16-core GPU 24 GB",  # the file does not tell the cores
+        "Apple M4 Pro": "M4 Pro 16-core GPU 24 GB",  # the file does not state the number of cores
     }
     rows = []
     for line in read_table("llmfit_community.csv"):
@@ -209,7 +209,7 @@ def read_community() -> list[Row]:
 
 
 def read_depths() -> list[Row]:
-    """kyuz0's curve of decoding speed at nine depths, four models, two settings of the machine."""
+    """kyuz0's decoding speeds at nine depths, for four models and two settings of the machine."""
     gpu = find_gpu("Radeon 8060S 128 GB")
     sizes = {
         "Qwen3.6-27B-Q8_0": 26.62, "Qwen3.6-35B-A3B-UD-Q4_K_XL": 21.27,

@@ -83,10 +83,10 @@ def read_rows(shared: Path, since: int, until: int) -> list[dict[str, Any]]:
 
 
 def read_front_page(shared: Path, since: int, until: int) -> dict[int, tuple[Reading, ...]]:
-    """Readings of the Hacker News front page by story, oldest first, repeats left out.
+    """Return the readings of the Hacker News front page by story, oldest first, without repeats.
 
-    A reading with the same counts as the one before is dropped, except the last one.
-    A story leaves the front page within days, so a week after `until` has all its readings.
+    A reading with the same counts as the previous reading is dropped, except the last one. A story
+    leaves the front page within days. So all its readings are made at most a week after `until`.
     """
     path = shared / "digest" / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet"
     table = pq.read_table(path)
@@ -105,12 +105,12 @@ def read_front_page(shared: Path, since: int, until: int) -> dict[int, tuple[Rea
 
 
 def submitted_by(front_page: dict[int, tuple[Reading, ...]]) -> dict[int, int]:
-    """The latest moment at which each story can have been submitted, unix seconds.
+    """Return the latest possible submission time of each story, in unix seconds.
 
-    Hacker News numbers its items in order of submission, so a story was there before every later
-    number that was seen. A story that came to the front page late has most of its delay taken off:
-    on the 535 stories whose time is known, 90 % are within 1.6 h of it, where the first reading
-    is within 21.4 h (`--times` measures it).
+    Hacker News numbers its items in order of submission. So a story was submitted before any item
+    with a higher number was first seen. This corrects most of the delay of a story that reached the
+    front page late. For the 535 stories with a known time, 90 % of these bounds are within 1.6 h of
+    it; 90 % of the first readings are within 21.4 h (`--times` measures it).
     """
     bounds: dict[int, int] = {}
     earliest: int | None = None
@@ -122,7 +122,7 @@ def submitted_by(front_page: dict[int, tuple[Reading, ...]]) -> dict[int, int]:
 
 
 def without_repeats(readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """The readings that differ from the one before, and the last."""
+    """Return the readings that differ from the previous one, and the last reading."""
     kept = [
         now
         for before, now in zip([None, *readings], readings, strict=False)
@@ -136,10 +136,10 @@ def without_repeats(readings: Sequence[Reading]) -> tuple[Reading, ...]:
 def to_thread(
     row: dict[str, Any], front_page: dict[int, tuple[Reading, ...]], submitted: dict[int, int]
 ) -> Thread | None:
-    """One row as a thread; None for a Hacker News story that was never seen on the front page.
+    """Return a row as a thread; None for a Hacker News story that was never on the front page.
 
-    Before 2020-11-17 the table has every story with two comments, afterwards only those of the
-    front page: leaving the others out makes the weeks comparable.
+    Before 2020-11-17 the table has every story with two comments, afterwards only stories of the
+    front page. The others are left out to make the weeks comparable.
     """
     community = COMMUNITIES[row["community"]]
     name = row["uid"].split(":", 1)[1]
@@ -167,7 +167,7 @@ def to_thread(
 
 
 def undated_reading(community: str, points: int, comments: int) -> Reading:
-    """A count with only an upper limit for its time.
+    """Return a count for whose time only an upper limit is known.
 
     Reddit shows 0 for every score of 0 or less, so a 0 there means unknown.
     """
@@ -176,12 +176,12 @@ def undated_reading(community: str, points: int, comments: int) -> Reading:
 
 
 def lightened(thread: Thread) -> Thread:
-    """The thread with its newest reading only, which is enough for comparisons."""
+    """Return the thread with its newest reading only. Comparisons need no other reading."""
     return replace(thread, readings=thread.readings[-1:])
 
 
 def earlier_titles(shared: Path, threads: Iterable[Thread]) -> Iterator[Thread]:
-    """Each thread once for each earlier title; the time of the title is unknown."""
+    """Return a thread for each earlier title. The time of an earlier title is unknown."""
     path = shared / "digest" / "linkbench" / "hn-retitled-2020-2022.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         titles = {row["id"]: row["titles"] for row in map(json.loads, lines)}

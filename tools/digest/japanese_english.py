@@ -3,9 +3,9 @@
     python tools/digest/japanese_english.py path/to/jamdict.db
 
 Sources: JMdict (EDRDG, CC BY-SA 3.0; as the database of the package jamdict-data 1.5) and
-glossary.toml. A line holds a word, the share of texts of 100 words that contain one of its stems by
-chance, and the stems. The texts are the r/LocalLLaMA threads of the shared data.
-Words that match more than 40 % of the texts are left out.
+glossary.toml. A line has a Japanese word, its English stems, and, between them, the share of texts
+of 100 words in which one of the stems occurs by chance. The texts are the r/LocalLLaMA threads of
+the shared data. Words that match more than 40 % of the texts are left out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Builds src/shiomi/digest/writing/plain_words.txt: common words of English prose.
+"""Build src/shiomi/digest/writing/plain_words.txt: common words of English prose.
 
-A word is plain when comments write it in small letters nearly always, inside a sentence, and many
-threads have it. Reads localllama.jsonl.gz of the shared data; only single words and their counts
-are used, no text is kept.
+A word is plain if many threads contain it, and if comments nearly always write it in small letters
+inside a sentence. The script reads localllama.jsonl.gz of the shared data. It uses only single
+words and their counts, and keeps no text.
 
     python tools/digest/plain_words.py ../shared/data
 """

@@ -4,12 +4,13 @@
     python tools/digest/train_judge.py --base MODEL [--out MODEL]
     python tools/digest/train_judge.py --minilm
 
-Run it with --minilm after each change of the features or of model.npz: it fits the second judge,
-which uses MiniLM too. `--base` is what tools/digest/train_linker.py wrote. Reads the labels of the
-training half of benchmarks/digest/data/same_story.jsonl, and all of same_story_more.jsonl and of
-linking_labelled.jsonl. The other half is for the published figures and is never read here. Two
-logistic regressions: one story or not, and tied (one story or related) or not. Their strength of
-regularisation was chosen by cross-validation over weeks.
+With --minilm it fits the second judge, which also uses MiniLM. Run this after each change of the
+features or of model.npz. `--base` is the file that tools/digest/train_linker.py wrote. The script
+reads the labels of the training half of benchmarks/digest/data/same_story.jsonl, and all labels of
+same_story_more.jsonl and linking_labelled.jsonl. The other half of same_story.jsonl is for the
+published figures and is never read here. A judge has two logistic regressions: one story or not,
+and tied (one story or related) or not. The strength of their regularisation was chosen by
+cross-validation over weeks.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ STRENGTH = 0.05
 
 
 def read_labels(half: str) -> list[dict[str, Any]]:
-    """The labelled pairs of one half; "train" has all pairs that are in neither half too."""
+    """Return the labelled pairs of one half. "train" also has all pairs that are in neither
+    half.
+    """
     rows = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == half]
     if half == "train":

@@ -5,23 +5,26 @@ Then run `python tools/digest/train_judge.py --base .cache/linker.npz`, which wr
     pip install torch==2.13.0 pyarrow
     python tools/digest/train_linker.py [--out model.npz] [--train-only] [--keep FOLDER]
 
-Reads threads.parquet of SHIOMI_DATA (default ../shared/data), and of it only threads created
-before 2020-06-24: none of those that are measured on, which are the queries of 2020-07..10 and
-all threads within a week of them. Structure, features and thresholds were chosen with
-`--train-only` (before 2019-07-24) by the window 2019-08..2020-06; only then were the weights
-fitted to both, because the years before 2019-08 hold no r/programming thread. Everything is
-seeded; `--keep` keeps trained encoders, for a run that was cut off or changes only the judge.
+The script reads threads.parquet of SHIOMI_DATA (default ../shared/data), but only threads created
+before 2020-06-24. So it reads none of the test threads, which are the queries of 2020-07..10 and
+all threads within a week of them. Structure, features and thresholds were chosen on the window
+2019-08..2020-06, after training with `--train-only` (threads before 2019-07-24). Then the weights
+were fitted to both periods, because the years before 2019-08 have no r/programming thread.
+Everything is seeded. `--keep` stores the trained encoders, for runs that were interrupted or that
+change only the judge.
 
-1. Encoder. Words and character 3- and 4-grams are hashed into two tables of 32,768 rows of 64;
-   a title is the sum of its rows. Trained so that two tellings of one story are nearer than all
-   others of the same weeks (InfoNCE in batches of neighbours in time). Two tellings are two titles
-   of one canonical URL, or a title and the words of its URL's path.
-2. Judge. Multilayer perceptrons over the features of pairs (features.py), trained on Lobsters and
-   r/programming threads against all Hacker News threads within 7 days: one story if one canonical
-   URL. Pairs of equal title and different URL are left out. It learns from the first and the last
-   third of the years, each as seen by an encoder and word frequencies of the other two: cosines of
-   pairs that an encoder was trained on are too good, and the words of next year's stories are new
-   to the frequencies too.
+1. Encoder. Words and character 3- and 4-grams are hashed into two tables of 32,768 rows with 64
+   dimensions. The vector of a title is the sum of its rows. The encoder is trained to place two
+   tellings of one story nearer to each other than to all other titles of the same weeks (InfoNCE in
+   batches of neighbours in time). Two tellings are two titles of one canonical URL, or a title and
+   the words of its URL's path.
+2. Judge. The judge consists of multilayer perceptrons over the features of pairs (features.py). It
+   is trained on pairs of a Lobsters or r/programming thread with each Hacker News thread within 7
+   days. A pair is one story if both have one canonical URL. Pairs with equal titles and different
+   URLs are left out. The judge learns from the first and the last third of the years. The encoder
+   and the word frequencies for each of these come from the other two thirds, for two reasons:
+   cosines of pairs on which an encoder was trained are too good, and in use, the words of future
+   stories are also new to the frequencies.
 """
 
 from __future__ import annotations
@@ -92,7 +95,7 @@ class Telling:
 
 
 def read_rows(end: int) -> list[Row]:
-    """Threads created before `end`, oldest first, without the weeks of the labels for tests."""
+    """Return threads created before `end`, oldest first, without the weeks of the test labels."""
     labels = [json.loads(line) for line in LABELS.read_text(encoding="utf-8").splitlines()]
     untouched = sorted({row["week"] for row in labels if row["half"] == "test"})
     table = pq.read_table(
@@ -113,10 +116,12 @@ def read_rows(end: int) -> list[Row]:
 
 
 def tellings(rows: Sequence[Row], rng: random.Random) -> list[Telling]:
-    """Titles of one page, and titles with the words of their URL; those alike are thinned out."""
+    """Return pairs of titles of one page, and of titles and URL words. Similar pairs are thinned
+    out.
+    """
     pages: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        if "/" in row.page:  # a home page is about something else every month
+        if "/" in row.page:  # the topic of a home page changes every month
             pages[row.page].append(row)
     found = []
     for group in pages.values():
@@ -201,7 +206,7 @@ class Bags(nn.Module):
 
 
 def train_encoder(pairs: Sequence[Telling], epochs: int) -> NDArray[np.float32]:
-    """The table of an encoder that brings the tellings of a story together."""
+    """Train an encoder that places the tellings of a story near each other; return its table."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     a, b = bag_ids([pair.a for pair in pairs]), bag_ids([pair.b for pair in pairs])
@@ -261,7 +266,7 @@ def inverse_frequency(rows: Sequence[Row]) -> NDArray[np.float32]:
 def labelled_pairs(
     rows: Sequence[Row], encoder: Encoder, since: int, until: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Features and labels of the threads of [since, until) with Hacker News around."""
+    """Return features and labels of threads in [since, until), paired with Hacker News threads."""
     chosen = [
         row
         for row in rows
@@ -290,7 +295,7 @@ def labelled_pairs(
 def train_judges(
     features: NDArray[np.float64], labels: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
-    """Arrays of JUDGES perceptrons with their mean for an output, written as one perceptron."""
+    """Return the arrays of one perceptron whose output is the mean of JUDGES perceptrons."""
     mean, scale = features.mean(axis=0), 1 / (features.std(axis=0) + 1e-6)
     x = torch.from_numpy(np.clip((features - mean) * scale, -6, 6)).float()
     judges = [train_judge(x, torch.from_numpy(labels), seed) for seed in range(JUDGES)]
@@ -300,7 +305,7 @@ def train_judges(
         biases = [layer.bias.detach().double() for layer in layers]
         if i == 0:  # all see the features
             weight, bias = torch.cat(weights), torch.cat(biases)
-        elif i < len(judges[0]) - 1:  # no perceptron uses another one's units
+        elif i < len(judges[0]) - 1:  # units of different perceptrons are not connected
             weight, bias = torch.block_diag(*weights), torch.cat(biases)
         else:
             weight, bias = torch.cat(weights, dim=1) / JUDGES, sum(biases) / JUDGES
@@ -332,7 +337,7 @@ def train_judge(
 
 
 def quantized(table: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float16]]:
-    """The table in 8 bits, and the size of a step of each row."""
+    """Return the table quantised to 8 bits, and the step size of each row."""
     steps = (np.abs(table).max(axis=1) / 127).astype(np.float16)
     divisor = np.where(steps == 0, 1, steps).astype(np.float32)[:, None]
     return np.clip(np.round(table / divisor), -127, 127).astype(np.int8), steps

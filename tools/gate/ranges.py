@@ -1,8 +1,8 @@
-"""Write `src/shiomi/gate/data/ranges/`: the networks that operators publish, one file a name.
+"""Write `src/shiomi/gate/data/ranges/`: the networks that operators publish, one file per name.
 
-The source is lord-alfred/ipranges (CC0-1.0), as it lies in the folder of real data. Not taken:
-`apple-proxy`, the exits of iCloud Private Relay, which are people; `duckassistbot` keeps its own
-file though it equals `duckduckbot`, since the two need not stay equal.
+The source is the copy of lord-alfred/ipranges (CC0-1.0) in the folder of real data. `apple-proxy`
+is not used: these are the exits of iCloud Private Relay, behind which are people. `duckassistbot`
+has its own file although it equals `duckduckbot` now, as the two may differ later.
 
     python tools/gate/ranges.py
 """

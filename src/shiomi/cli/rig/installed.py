@@ -1,4 +1,4 @@
-"""The reader's folder of the rig: the installed data file, its key, added models, others' rows."""
+"""The user's folder of the rig: the installed data file, its key, added models, imported rows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rig_folder() -> Path:
 
 
 def activate_installed(today: datetime.date) -> None:
-    """Use what is installed; say on stderr if the tables are older than 120 days."""
+    """Activate the installed data. Print a note on stderr if the tables are older than 120 days."""
     from shiomi.rig.estimate.shared_rows import activate_rows
     from shiomi.rig.tables import activate, data_date, open_signed
 
@@ -44,7 +44,7 @@ def activate_installed(today: datetime.date) -> None:
 
 
 def install(data: bytes, key: str | None) -> str:
-    """Read a whole data file to check it, keep it, and return its day.
+    """Check a whole data file, store it, and return its day.
 
     Raises UpdateError if it is not signed by the trusted key, or a table cannot be read.
     """
@@ -79,7 +79,7 @@ def _trusted(folder: Path) -> str | None:
 
 
 def _read_everything() -> None:
-    """Read every table and estimate once, so that a broken one is refused."""
+    """Read every table and make one estimate, so that a broken table is refused."""
     from shiomi.rig.buy.catalog import load_catalog
     from shiomi.rig.buy.prices import example_prices
     from shiomi.rig.buy.whole import example_machines

@@ -1,4 +1,4 @@
-"""The machine of a command: this one, one from a file, or a described one."""
+"""The machine that a command uses: this one, one from a file, or a described one."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def engine_options(command: Command) -> Command:
 
 
 def asked_use(name: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
-    """Return a use with the context, format, engine and floors that the options ask for."""
+    """Return a use with the context, format, engine and lowest usable speeds of the options."""
     from shiomi.rig.estimate.fit import Floor
     from shiomi.rig.estimate.use import find_use
 
@@ -181,7 +181,7 @@ def chosen_machine(
     memory_speed: float | None,
     gpu_share: float | None = None,
 ) -> Machine:
-    """Return the machine that the options name, else this machine."""
+    """Return the machine that the options describe, else this machine."""
     from shiomi.rig.machine.detect import machine_of, probe
     from shiomi.rig.machine.file import read_machine
     from shiomi.rig.machine.machine import lending
@@ -210,9 +210,10 @@ def _names_bandwidth(note: Text) -> bool:
 
 
 def terminal_columns() -> int | None:
-    """How wide the terminal is; None if the output is not a terminal: lines are then not wrapped.
+    """Return the width of the terminal. It is None if the output is not a terminal, and lines are
+    then not wrapped.
 
-    The environment's COLUMNS is heeded for both.
+    The environment variable COLUMNS overrides both.
     """
     if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         return None

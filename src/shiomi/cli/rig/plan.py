@@ -120,7 +120,7 @@ def _write_page(
     *,
     used_too: bool,
 ) -> None:
-    """Search every use with and without used parts, up to three times the budget."""
+    """Search for every use, with and without used parts, up to three times the budget."""
     from shiomi.cli.progress import progress
     from shiomi.rig.errors import PlanError
     from shiomi.rig.estimate.use import USES

@@ -34,14 +34,14 @@ __all__ = [
     "wish_options",
 ]
 
-_DOLLARS_BELOW = 20_000  # yen, which buy no machine
+_DOLLARS_BELOW = 20_000  # yen; no machine is this cheap
 _ANY_SPEED = 0.01  # tok/s
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Money(NamedTuple):
-    """An amount and its currency; None if it was not said."""
+    """An amount and its currency; the currency is None if it was not given."""
 
     amount: float
     currency: str | None
@@ -215,7 +215,7 @@ def searcher(
 
 
 def use_of(name: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
-    """Return the use; for one model any speed will do, unless a floor is given."""
+    """Return the use. For one requested model, any speed is accepted unless a floor is given."""
     from shiomi.rig.estimate.fit import Floor
 
     found = asked_use(name, write, read, options)

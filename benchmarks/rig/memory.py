@@ -1,4 +1,4 @@
-"""The error of the rig's memory estimates, next to that of the naive formula.
+"""Compare the rig's memory estimates and the naive formula with measured figures.
 
     python benchmarks/rig/memory.py
 

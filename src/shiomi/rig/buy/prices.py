@@ -1,9 +1,9 @@
 """Read prices from the user's file; each has a date and a shop. Prices are never guessed.
 
 The file is a CSV with the columns `part,price_jpy,date,shop,condition,stock,url`. `part` is a
-catalogue id, a name or a part number. `condition` is new or used, so a used part has a row of its
-own. `stock` is the number on offer, empty if unknown. Other columns are ignored, and so is a row
-without a price. `PRICE_FILE` is the header of a new, empty file.
+catalogue id, a name or a part number. `condition` is new or used; the same part new and used takes
+two rows. `stock` is the number on offer, empty if unknown. Other columns are ignored, and so is a
+row without a price. `PRICE_FILE` is the header of a new, empty file.
 """
 
 from __future__ import annotations

@@ -203,7 +203,7 @@ def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | S
 
 
 def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
-    """Time a short and a long answer. The extra time is that of the additional tokens."""
+    """Time a short and a long answer. The extra time is the time of the additional tokens."""
     answers = []
     for tokens in (max(1, write // 8), write):
         answer = endpoint.post(

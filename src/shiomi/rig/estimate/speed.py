@@ -4,9 +4,9 @@ Decoding one token takes
 
     a W/BW + b KV/BW + c layers + d (GPUs - 1) + e 2 P users/FLOPS
 
-seconds. W are the bytes of weights read, KV those of the caches, and BW is the memory's bandwidth.
-Grouped, ungrouped and latent caches each have their own b. The last term is the unpacking of
-quantised weights. A prompt of n tokens takes
+seconds. W are the bytes of weights read, KV the bytes of caches read, and BW is the memory's
+bandwidth. Grouped, ungrouped and latent caches each have their own b. The last term is the
+unpacking of quantised weights. A prompt of n tokens takes
 
     (p 2 P n/FLOPS + q attention/FLOPS + w W/BW per micro-batch) x pipeline
 

@@ -170,7 +170,7 @@ Judge = Callable[[Machine], Capability | None]
 def judge_model(known: KnownModel, use: Use) -> Judge:
     """Return a function that rates machines by the tokens per second of one model.
 
-    The format is that of the setting, else that of the model's file, else Q4_K_M.
+    The setting gives the format, else the model's file, else it is Q4_K_M.
     """
     own = known.model.quantisation if known.model.file_bytes is not None else None
     usual = own or (known.quantisations or (USUAL_FORMAT,))[0]

@@ -60,7 +60,7 @@ def machine_of(dump: Dump) -> Machine:
 def _memory(
     dump: Dump, memory: float | None, shared: Gpu | None, unknown: list[Text]
 ) -> tuple[float | None, float | None]:
-    """Return the system's memory and its bandwidth, or those of the chip that shares it."""
+    """Return size and bandwidth of the system's memory, or of a chip's shared memory."""
     if memory is None:
         unknown.append(reason("memory_not_told"))
     if shared is not None:

@@ -1,8 +1,9 @@
 """Find the GPU of the table that a driver describes, or build a GPU from the driver's facts.
 
-If several cards have one name (RTX 3060 with 8 GB and with 12 GB), the memory size that the driver
-reports tells which one it is. That size is also the usable memory. If the table states another size
-(a slice of a card, a faulty reading), the driver's figure is kept and a note states the difference.
+If several cards have one name (RTX 3060 with 8 GB and with 12 GB), the card is identified by the
+memory size that the driver reports. That size is also the usable memory. If the table states
+another size (a slice of a card, a faulty reading), the driver's figure is kept and a note states
+the difference.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@
     pretrain(PretrainConfig("photos"), "run")
     encoder = load_encoder("run")
 
-The names below are imported when they are first used, so that the errors can be had without torch.
+The names below are imported when they are first used, so that the error classes can be imported
+without torch.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Checks of the numbers a caller gives, made before torch sees them.
 
-Plain Python alone: nothing here reads a tensor, and torch.compile traces through it.
+The checks are plain Python: they never read a tensor, so torch.compile can trace through them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _LEAST, _MOST = -(2**63), 2**63 - 1  # largest int64
 
 
 def is_number(value: object) -> bool:
-    """Return whether `value` is a real number of Python or numpy, and not a bool."""
+    """Return whether `value` is a real number of Python or numpy. A bool is not one."""
     real = isinstance(value, int | float | np.integer | np.floating)
     return real and not isinstance(value, bool)
 

@@ -16,9 +16,9 @@ __all__ = ["atomic_file", "unwritable", "write_atomically"]
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place, on disk, only once it is complete.
+    """Open a temporary file that replaces the target on disk only once it is complete.
 
-    Raises RunError if it cannot be written; what was there before is then still there.
+    Raises RunError if it cannot be written; the previous file is then unchanged.
     """
     try:
         with atomic.atomic_file(path) as file:

@@ -1,4 +1,4 @@
-"""The samples of a step, each rank's part of them, and reading ahead in a thread."""
+"""Choose the samples of a step, split them over ranks, and read ahead in a thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shiomi.lejepa.errors import InputError
 
 __all__ = ["DataOrder", "endless", "read_ahead", "share"]
 
-_AHEAD = 2  # batches that are read while one is worked on
+_AHEAD = 2  # batches read ahead while the current one is in use
 _Read = TypeVar("_Read")
 
 
@@ -39,13 +39,13 @@ class DataOrder:
 
 
 def share(numbers: list[int], part: int, parts: int) -> list[int]:
-    """Return one of `parts` runs of `numbers`, as even as they can be."""
+    """Split `numbers` into `parts` contiguous runs of nearly equal length; return run `part`."""
     n = len(numbers)
     return numbers[n * part // parts : n * (part + 1) // parts]
 
 
 def endless(stream: Iterable[Any], skip: int) -> Iterator[Any]:
-    """Yield the batches of `stream` again and again, without the first `skip`."""
+    """Yield the batches of `stream` in an endless loop, without the first `skip` batches."""
     while True:
         empty = True
         for batch in stream:

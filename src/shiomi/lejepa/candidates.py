@@ -1,4 +1,4 @@
-"""Runs on disk as candidates of a selection."""
+"""Read runs from disk as candidates for a selection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shiomi.lejepa.selection import Candidate, Selection, rank_candidates
 
 __all__ = ["read_candidate", "select_runs"]
 
-_LAST = 0.1  # share of the steps whose mean loss is the final one
+_LAST = 0.1  # the final loss is the mean over this last share of the steps
 _SAME = (
     "images",
     "training.variant",

@@ -1,7 +1,7 @@
 """Checkpoints: written whole or not at all, with everything that a run needs to resume exactly.
 
-No state of a random generator is in them: order of the data, views, directions and dropout are
-functions of the seed and the step.
+A checkpoint has no state of a random generator, because none is needed: the order of the data, the
+views, the directions and the dropout are functions of the seed and the step.
 """
 
 from __future__ import annotations

@@ -15,12 +15,13 @@ from shiomi.lejepa.views import Augmentations, MultiCrop
 
 __all__ = ["PretrainConfig", "Speed", "Training", "differing", "flat", "from_json", "to_json"]
 
-_SMALL_SIDE = 64  # pixels of a global view up to which images are small
+_SMALL_SIDE = 64  # pixels; up to this side of a global view, images count as small
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """How a network is trained, whatever its inputs are. All of it shapes the weights."""
+    """Settings of the training of a network, for any kind of input. Each one affects the
+    weights."""
 
     steps: int | None = None
     """Steps of the optimiser; None: as many as `epochs` take."""
@@ -28,7 +29,8 @@ class Training:
     batch_size: int = 256
     """Samples per step, over all ranks and accumulated parts."""
     accumulate: int = 1
-    """Parts that a rank's share is worked through in; the loss is that of the whole."""
+    """Number of parts in which a rank computes its share; the loss is the loss of the whole
+    share."""
     lr: float = 2e-3
     final_lr: float = 1e-3
     """The last step's rate as a share of `lr`."""
@@ -94,7 +96,7 @@ class Training:
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How a training is computed. It changes the weights by rounding alone."""
+    """Settings of how a training is computed. They change the weights only by rounding."""
 
     compile: bool = False
     """The encoder by torch.compile."""
@@ -110,7 +112,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class PretrainConfig:
-    """An image encoder's run. A value of None is chosen from the images."""
+    """The settings of an image encoder's run. A value that is None is chosen from the images."""
 
     images: str
     encoder: str = "small"
@@ -174,7 +176,8 @@ class PretrainConfig:
                 raise InputError(f"{name} is {size} pixels; give 8 to 4096")
 
     def resolved(self, typical_side: int) -> PretrainConfig:
-        """Return this with nothing left None, for images whose shorter side is `typical_side`."""
+        """Return a copy with every None replaced, for images whose shorter side is
+        `typical_side`."""
         whole = self.global_size or max(8, min(224, typical_side))
         part = self.local_size or max(8, round(whole * 96 / 224 / 8) * 8)
         stored = self.stored_size or max(whole, min(typical_side, whole * 3 // 2))
@@ -212,7 +215,7 @@ class PretrainConfig:
 
 
 def to_json(config: PretrainConfig) -> str:
-    """Return the configuration as it is kept in a run's folder."""
+    """Return the configuration in the form that a run's folder keeps."""
     return json.dumps(dataclasses.asdict(config), indent=2) + "\n"
 
 

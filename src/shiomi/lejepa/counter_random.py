@@ -1,8 +1,8 @@
-"""Random numbers that depend on the place of use, not on earlier draws.
+"""Random numbers that depend on where they are used, not on earlier draws.
 
-A number is the hash of a seed and of counters (the step, the image, the view, …). So it is the
-same after a restart, on any rank and on any device, and no state of a generator is kept.
-The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014), once per counter.
+A number is the hash of a seed and of counters (the step, the image, the view, …). So the number is
+the same after a restart, on any rank and on any device. No generator state has to be kept. The hash
+is SplitMix64's finaliser (Steele, Lea, Flood 2014), once per counter.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Use(IntEnum):
 def uniform(
     *counters: int | NDArray[np.int64] | NDArray[np.uint64],
 ) -> NDArray[np.float64]:
-    """Return numbers in [0, 1), one per combination of the counters, which broadcast."""
+    """Return numbers in [0, 1), one per combination of the counters. The counters broadcast."""
     return (_hash(*counters) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -40,7 +40,7 @@ def key(*counters: int) -> int:
 
 def _hash(*counters: int | NDArray[np.int64] | NDArray[np.uint64]) -> NDArray[np.uint64]:
     state = np.zeros((), np.uint64)
-    with np.errstate(over="ignore"):  # wrapping is meant
+    with np.errstate(over="ignore"):  # overflow is intended
         for counter in counters:
             state = _mix((state ^ np.asarray(counter).astype(np.uint64)) + _GOLDEN)
     return state

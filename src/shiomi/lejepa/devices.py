@@ -1,4 +1,4 @@
-"""The device a process trains on, and the processes that train together."""
+"""Choose the device of a process, and join the processes that train together."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Place:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Return the device of that name; auto: CUDA, else MPS, else the CPU.
+    """Return the device with this name. "auto" means CUDA, else MPS, else the CPU.
 
     Raises InputError if the name is unknown or the device is missing.
     """
@@ -55,7 +55,7 @@ def pick_device(name: str = "auto") -> torch.device:
 def joined_ranks(device: str = "auto") -> Iterator[Place]:
     """Join the processes that `torchrun` started. Without torchrun there is one process.
 
-    A process group that exists already is used and left as it is.
+    An existing process group is used and not destroyed.
     """
     chosen = pick_device(device)
     if dist.is_available() and dist.is_initialized():
@@ -92,7 +92,7 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
 def undisturbed(device: torch.device, *, benchmark: bool = False) -> Iterator[None]:
     """Use repeatable kernels; restore the caller's random state and settings afterwards.
 
-    `benchmark`: cuDNN tries its algorithms and takes the fastest, which may differ at a restart.
+    `benchmark`: cuDNN times its algorithms and takes the fastest one. A restart may choose another.
     """
     before = torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark
     devices = [device] if device.type == "cuda" else []

@@ -1,8 +1,8 @@
-"""The features of any source of images, in batches. An interrupted call resumes.
+"""Compute the features of any source of images, in batches. An interrupted call can be resumed.
 
-Rows are collected in a file of their own until all are there, one record of D float32 per image of
-the source in its order, NaN for a damaged one. Its first line names the encoder and the source. A
-file of another encoder or source is started again.
+Rows are collected in a temporary file until all of them exist. The file has one record of D float32
+per image, in the order of the source; a damaged image has a record of NaN. Its first line names the
+encoder and the source. If it names another encoder or source, the file is started again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Progress = Callable[[int, int | None, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Embedder:
-    """An encoder and the sizes it is given images in."""
+    """An encoder and the image sizes that it expects."""
 
     encoder: nn.Module  # on its device, in evaluation mode
     size: int
@@ -45,7 +45,7 @@ class Embedder:
 
     @torch.no_grad()
     def __call__(self, pixels: Tensor, ratio: Tensor) -> Tensor:
-        """Return (N, D) float32 on the CPU of pixels (N, 3, stored, stored) uint8.
+        """Return features (N, D), float32 on the CPU, of pixels (N, 3, stored, stored) uint8.
 
         `ratio` (N,) is width / height of each image before it was stretched to a square. The
         encoder sees the largest square in the middle of the image.
@@ -80,7 +80,8 @@ class Embedded:
 def embedder(run: Path | str, device: str = "auto", encoder: nn.Module | None = None) -> Embedder:
     """Return the encoder of a run, with its image sizes, on its device.
 
-    `encoder` is a module of the same make, for a run that was given a module instead of a name.
+    If the run was given a module instead of a name, `encoder` must be a module of the same
+    architecture.
     Raises RunError if the run does not exist or has no weights, InputError if the device is
     missing.
     """
@@ -121,17 +122,17 @@ def embed_to_file(
     batch_size: int = 256,
     progress: Progress = lambda *_: None,
 ) -> Embedded:
-    """Write the features of `source` to `out`, .parquet or .npy; the same call goes on if stopped.
+    """Write the features of `source` to `out`, .parquet or .npy. The same call resumes if stopped.
 
     Finished features are kept in `.NAME.part` next to `out`. The features are mapped from that
-    file, not held in memory; where images are damaged, they are copied to leave those out.
+    file, not held in memory. If images are damaged, the features are copied without them.
 
     Raises
     ------
     DataError, InputError, NonFiniteError
-        As `embed_images`; or the ending of `out` is not known.
+        As for `embed_images`. Also InputError if the file name ending of `out` is unknown.
     RunError
-        `out` cannot be written; what was embedded is kept.
+        `out` cannot be written; the features computed so far are kept.
     """
     if out.suffix not in FORMATS:
         raise InputError(f"{out}: features are written as {' or '.join(FORMATS)}, not as this")
@@ -163,7 +164,8 @@ def embed_to_file(
 
 
 def _opened(part: Path, first_line: bytes) -> IO[bytes]:
-    """Open the file of an interrupted call, or start one if none has the same key."""
+    """Open the file of an interrupted call, or start a new file if there is none with the same
+    key."""
     if part.exists():
         file = part.open("r+b")
         if file.readline() == first_line:
@@ -177,7 +179,7 @@ def _opened(part: Path, first_line: bytes) -> IO[bytes]:
 def _blocks(
     embed: Embedder, source: Source, start: int, batch_size: int, progress: Progress
 ) -> Iterator[tuple[Tensor, Sequence[Unreadable]]]:
-    """Rows of the source from `start` on, NaN for damaged images; decoding runs one batch ahead."""
+    """Yield rows of the source from `start` on, NaN for damaged images; decode one batch ahead."""
     if batch_size < 1:
         raise InputError(f"the batch size must be >= 1, got {batch_size}")
     total, width = len(source), embed.width
@@ -207,7 +209,7 @@ def _blocks(
 
 
 def _embedded(rows: Tensor, source: Source, skipped: Sequence[Unreadable]) -> Embedded:
-    """Take out the rows of damaged images."""
+    """Remove the rows of damaged images."""
     damaged = torch.cat([block.isnan().all(1) for block in rows.split(65536)])
     told = {one.name: one for one in (*source.unreadable, *skipped)}
     for at in damaged.nonzero()[:, 0].tolist():

@@ -1,4 +1,4 @@
-"""Encoders: a small one for small images on a CPU, any of timm's, or a module of the user's.
+"""Encoders: a small one for small images on a CPU, any model of timm, or a module of the user.
 
 An image encoder takes (N, 3, H, W) in [0, 1] and returns (N, width). It normalises its input
 itself. The projector follows the encoder during training and is then discarded.
@@ -68,9 +68,10 @@ class ImageEncoder(nn.Module):
 class SmallConvNet(nn.Module):
     """A residual network for images of 32 to 64 pixels; it trains in minutes on two CPU cores.
 
-    A convolution of stride 2, `widths[0]` wide, then for each further width a residual block of
-    stride 2 with two 3 x 3 convolutions and batch normalisation; the mean over places is the
-    feature. A block at the first resolution would cost two fifths more (docs/lejepa/results.md).
+    The first layer is a convolution of stride 2 with `widths[0]` channels. For each further width
+    follows a residual block of stride 2 with two 3 x 3 convolutions and batch normalisation. The
+    feature is the mean over spatial positions. A block at the first resolution would cost two
+    fifths more time (docs/lejepa/results.md).
     """
 
     def __init__(self, widths: Sequence[int] = (24, 48, 96, 192)) -> None:
@@ -117,7 +118,8 @@ class Network(nn.Module):
         self.projector = projector
 
     def forward(self, groups: Sequence[Tensor], count: int) -> Tensor:
-        """Return (V, count, D) of groups of views, each (v * count, ...), view by view."""
+        """Return embeddings (V, count, D) of groups of views. Each group is (v * count, ...), view
+        by view."""
         features = [self.encoder(group) for group in groups]
         projected: Tensor = self.projector(torch.cat(features))
         return projected.view(-1, count, projected.shape[-1])
@@ -126,9 +128,9 @@ class Network(nn.Module):
 def build_encoder(name: str, size: int, drop_path: float = 0.0) -> nn.Module:
     """Return an untrained encoder for images of `size` pixels.
 
-    `name` is "small", "resnet18-cifar" (a 3 x 3 stem of stride 1, no pooling before the blocks, as
-    CIFAR-10 is trained with), `module:function` (an importable function without arguments that
-    returns an nn.Module on images in [0, 1]), or a model of timm such as "vit_small_patch8_224".
+    `name` is "small", "resnet18-cifar" (a stem of 3 x 3 and stride 1 without pooling, as usual for
+    CIFAR-10), `module:function` (an importable function without arguments that returns an nn.Module
+    on images in [0, 1]), or a model of timm such as "vit_small_patch8_224".
 
     Raises
     ------
@@ -154,11 +156,11 @@ def build_encoder(name: str, size: int, drop_path: float = 0.0) -> nn.Module:
 def projector(
     width: int, *, out: int = 64, hidden: int | None = None, layers: int = 3
 ) -> nn.Module:
-    """Return a perceptron (N, width) -> (N, out) with `layers` linear maps.
+    """Return a multilayer perceptron (N, width) -> (N, out) with `layers` linear maps.
 
-    `hidden` is the width between them; None: twice `width`, at most 2048.
-    Batch normalisation and ReLU are between them, as in the paper's table 4, in which three layers
-    are better than one. In its table 1 an output of 64 is better than 1024.
+    `hidden` is the width between the maps; None: twice `width`, at most 2048. Batch normalisation
+    and ReLU follow each map except the last. In the paper's table 4, three layers are better than
+    one; in its table 1, an output width of 64 is better than 1024.
 
     Raises InputError if a number is not positive.
     """
@@ -202,7 +204,7 @@ def _convolution(before: int, width: int, stride: int) -> nn.Sequential:
 def _imported(name: str) -> nn.Module:
     module_name, _, function = name.partition(":")
     here = str(Path.cwd())
-    sys.path.insert(0, here)  # a console script does not look in the current folder
+    sys.path.insert(0, here)  # a console script does not have the current folder in sys.path
     try:
         encoder = getattr(importlib.import_module(module_name), function)()
     except (ImportError, AttributeError) as error:

@@ -1,9 +1,11 @@
-"""The Epps-Pulley statistic: how far an empirical characteristic function is from a normal's.
+"""The Epps-Pulley statistic: the distance of an empirical characteristic function from a normal
+one.
 
     T = int |phi_N(t) - e^(-t^2/2)|^2 e^(-t^2/2) dt,     phi_N(t) = 1/N sum_n e^(i t u_n)
 
-by the trapezoidal rule at equally spaced knots (Epps and Pulley 1983; LeJEPA, arXiv 2511.08544,
-Algorithm 1). |.|^2 is even in t, so only the knots t >= 0 are computed, with doubled weights.
+The integral is computed by the trapezoidal rule at equally spaced knots (Epps and Pulley 1983;
+LeJEPA, arXiv 2511.08544, Algorithm 1). |.|^2 is even in t, so only the knots t >= 0 are computed,
+with doubled weights.
 """
 
 from __future__ import annotations
@@ -29,14 +31,15 @@ class EppsPulley:
     Parameters
     ----------
     knots
-        How many knots the trapezoidal rule has on `domain`, at least 2.
+        The number of knots of the trapezoidal rule on `domain`, at least 2.
     domain
-        (0, b): the half line, its integral doubled; (-b, b): the whole. The sums repeat in u with
-        period 2 pi / spacing: (0, 3) with 17 knots is blind to a shift by 33.5, (-5, 5) to one by
-        10.05.
+        (0, b): the half line, with the integral doubled. (-b, b): the whole line. The sums are
+        periodic in u with period 2 pi / spacing. With 17 knots, (0, 3) therefore does not see a
+        shift of the samples by 33.5, and (-5, 5) does not see a shift by 10.05.
     unbiased
-        False: the plug-in statistic of Algorithm 1 (a V-statistic), whose mean over N(0, 1) is not
-        0 but `floor` / N. True: the U-statistic, whose mean is int |phi_X - phi|^2 at every N.
+        False: the plug-in statistic of Algorithm 1 (a V-statistic). Its mean over samples from N(0,
+        1) is `floor` / N, not 0. True: the U-statistic. Its mean is int |phi_X - phi|^2 e^(-t^2/2)
+        dt at every N.
 
     Raises
     ------
@@ -76,7 +79,8 @@ class EppsPulley:
 
     @property
     def floor(self) -> float:
-        """N times the mean of the biased statistic over draws from N(0, 1), the same at every N.
+        """N times the mean of the biased statistic over draws from N(0, 1). It is the same at every
+        N.
 
         E|phi_N - phi|^2 = (1 - phi^2)/N; with the default knots 1.0525.
         """
@@ -85,19 +89,19 @@ class EppsPulley:
         )
 
     def sums(self, u: Tensor) -> Tensor:
-        """Return the sums over samples, which can be added over ranks: (K, V, 2, J) of u (K, V,
-        N)."""
+        """Return the sums (K, V, 2, J) over the samples of u (K, V, N). Those of several ranks can
+        be added."""
         return trigonometric_sums(u, spacing=self.spacing, knots=len(self.points), half=self.half)
 
     def from_sums(self, sums: Tensor, samples: Tensor | int) -> Tensor:
         """Return the statistic (K, V) from `sums` (K, V, 2, J) over `samples` samples."""
         rule = torch.tensor((self.points, self.weights), dtype=sums.dtype)
-        # Non-blocking, so that the host does not wait for the GPU.
+        # A non-blocking copy, so that the host does not wait for the GPU.
         points, weights = rule.to(sums.device, non_blocking=True).unbind()
         phi = torch.exp(-points.square() / 2)
         cosine, sine = (sums / samples).unbind(2)
         if self.unbiased:
-            # |phi_N|^2 without the N terms that pair a sample with itself.
+            # |phi_N|^2 without the N terms in which a sample is paired with itself.
             squared = (samples * (cosine.square() + sine.square()) - 1) / (samples - 1)
             distance = squared - 2 * phi * cosine + phi.square()
         else:
@@ -105,7 +109,8 @@ class EppsPulley:
         return (distance * weights).sum(-1)
 
     def fused(self, views: Tensor) -> bool:
-        """Return whether `of_slices` can compute embeddings `views` (V, N, D) of one process."""
+        """Return whether `of_slices` can be used for embeddings `views` (V, N, D). It needs a
+        single process."""
         return (
             views.dtype == torch.float32
             and views.device.type == "cpu"
@@ -119,7 +124,7 @@ class EppsPulley:
         """Return `factor` times the statistic's mean over slices and views: a scalar.
 
         views: (V, N, D) for which `fused` holds; drawn: (D, K). One kernel computes the value and
-        the derivative by the projections, a slice at a time.
+        its derivative with respect to the projections, one slice at a time.
         """
         value: Tensor = _OfSlices.apply(views, drawn, self, factor)  # type: ignore[no-untyped-call]
         return value
@@ -145,7 +150,7 @@ class _OfSlices(torch.autograd.Function):
             unbiased=statistic.unbiased,
             gradient=ctx.needs_input_grad[0],
         )
-        ctx.save_for_backward(views, drawn, u)  # u is the derivative now
+        ctx.save_for_backward(views, drawn, u)  # now u contains the derivative
         ctx.statistic, ctx.factor = statistic, factor
         return torch.tensor(factor * mean)
 
@@ -167,6 +172,6 @@ class _OfSlices(torch.autograd.Function):
 
 
 def _projected(views: Tensor, drawn: Tensor) -> Tensor:
-    """Return u (K, V, N), a slice's samples next to each other: (K, D) @ (D, V N)."""
+    """Return u (K, V, N) = (K, D) @ (D, V N), so that the samples of a slice are contiguous."""
     u = drawn.T @ views.reshape(-1, views.shape[2]).T
     return u.view(-1, *views.shape[:2])

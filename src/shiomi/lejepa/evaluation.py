@@ -1,7 +1,7 @@
-"""Evaluation during training: kNN and probe if there are labels; RankMe and retrieval always.
+"""Evaluate during training: RankMe and retrieval always, kNN and probe if there are labels.
 
-A fixed part of the images serves as queries. They are also trained on, because training sees no
-labels.
+A fixed part of the images is used as queries. Training uses these images too, which is fair because
+it sees no labels.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from shiomi.lejepa.views import resize
 __all__ = ["Evaluation", "embed_numbers"]
 
 _MOST = 6_000  # images embedded for an evaluation
-_ASKED = 1 / 6  # the share of these images that is classified by the rest
+_ASKED = 1 / 6  # share of these images that is classified with the help of the rest
 _PAIRS = 1_000  # images of which two views are compared
-_STEP = 1 << 40  # of the views' random numbers: no step of a training
+_STEP = 1 << 40  # for the views' random numbers; no training has this step
 _ROWS = 256  # images embedded at once
-_PENALTY = 1e-3  # penalty of the probe; choosing it each time takes six times as long
+_PENALTY = 1e-3  # fixed penalty of the probe; choosing it each time takes six times as long
 
 
 class Evaluation:
-    """Evaluates encoders on a fixed choice of images."""
+    """Evaluate encoders on a fixed selection of images."""
 
     def __init__(self, images: Images, config: PretrainConfig) -> None:
         self._images = images
@@ -50,15 +50,15 @@ class Evaluation:
         self._two = replace(config.crops(), global_views=2, local_views=0)
 
     def __call__(self, encoder: nn.Module, device: torch.device) -> dict[str, float]:
-        """Return rankme and retrieval, and knn and probe where labels allow them.
+        """Return rankme and retrieval, and also knn and probe if there are enough labels.
 
-        All but rankme are shares, 0 to 1.
+        All values except rankme are shares from 0 to 1.
         """
         features = embed_numbers(encoder, self._images, self._numbers, self._size, device)
         values = {"rankme": rankme(features), "retrieval": self._retrieval(encoder, device)}
         if self._images.labels is None:
             return values
-        chosen = self._images.labels[self._numbers]  # now: replacements for damaged files are known
+        chosen = self._images.labels[self._numbers]  # replacements are known now
         cut = max(1, int(len(features) * _ASKED))
         known, asked = features[cut:], features[:cut]
         labels = (chosen[cut:], chosen[:cut])
@@ -74,7 +74,8 @@ class Evaluation:
 
     @torch.no_grad()
     def _retrieval(self, encoder: nn.Module, device: torch.device) -> float:
-        """Return the retrieval of two global views, always the same ones."""
+        """Return the retrieval score of two global views. The views are the same in every
+        evaluation."""
         found = []
         for start in range(0, len(self._pairs), _ROWS):
             numbers = self._pairs[start : start + _ROWS]
@@ -89,7 +90,7 @@ class Evaluation:
 def embed_numbers(
     encoder: nn.Module, images: Images, numbers: list[int], size: int, device: torch.device
 ) -> Tensor:
-    """Return the features (N, width) of whole images by number, float32 on the CPU."""
+    """Return the features (N, width) of uncropped images with these numbers, float32 on the CPU."""
     rows = []
     for start in range(0, len(numbers), _ROWS):
         batch = images.batch(numbers[start : start + _ROWS])

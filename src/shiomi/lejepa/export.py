@@ -1,6 +1,6 @@
-"""A trained encoder for other programs: as safetensors, for timm, and as ONNX.
+"""Export a trained encoder for other programs: as safetensors, for timm, and as ONNX.
 
-The ONNX file is kept only if onnxruntime gives the same features.
+The ONNX file is kept only if onnxruntime computes the same features as torch.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from shiomi.lejepa.timm_models import timm_options
 __all__ = ["OnnxCheck", "check_onnx", "export_onnx", "export_timm", "save_encoder"]
 
 TOLERANCE = 1e-4
-_BATCHES = (1, 2, 5)  # rows of the test of the exported file
-_LARGEST = 1_900_000_000  # bytes; protobuf, and so a file in one piece, ends at 2 GiB
+_BATCHES = (1, 2, 5)  # batch sizes with which the exported file is tested
+_LARGEST = 1_900_000_000  # bytes; a single protobuf file is limited to 2 GiB
 
 
 def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Write the state of `encoder` to `path`, whole or not at all.
 
-    The same weights give the same bytes. They keep their dtype and are stored without a device. A
-    weight that
-    two names share is written under both, so that `encoder.load_state_dict` takes the file as it
-    is. `metadata` is written to the file's header: strings that describe the weights.
+    The same weights give the same bytes. They keep their dtype and are stored without a device. If
+    two names share a weight, it is written under both, so that `encoder.load_state_dict` accepts
+    the file. `metadata` is a dictionary of strings that describe the weights; it goes into the
+    file's header.
 
     Raises
     ------
     RunError
-        The file cannot be written; one that was there is still there.
+        The file cannot be written; an existing file is then unchanged.
     MissingError
         safetensors is not installed.
     """
@@ -64,10 +64,10 @@ def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | N
 
 
 def _repeatable(data: bytes) -> bytes:
-    """Sort the header's metadata, because the library writes them in random order.
+    """Sort the metadata in the header, because the library writes them in random order.
 
-    A file is the header's length (8 bytes, little-endian), a header of JSON padded with spaces to
-    a multiple of 8, and the tensors (huggingface.co/docs/safetensors, "Format").
+    A file consists of the header's length (8 bytes, little-endian), the header (JSON, padded with
+    spaces to a multiple of 8 bytes) and the tensors (huggingface.co/docs/safetensors, "Format").
     """
     end = 8 + int.from_bytes(data[:8], "little")
     header = json.loads(data[8:end])
@@ -78,12 +78,13 @@ def _repeatable(data: bytes) -> bytes:
 
 
 def export_timm(run: Path | str, path: Path) -> str:
-    """Write the weights of a run's timm encoder as timm names them; return lines that load them.
+    """Write the weights of a run's timm encoder under timm's names; return code that loads them.
 
     Raises
     ------
     InputError
-        The encoder of the run is not from timm, or `path` has an ending that timm reads otherwise.
+        The encoder of the run is not from timm, or timm would read the ending of `path` as another
+        format.
     RunError
         The run has no weights, or `path` cannot be written.
     """
@@ -113,7 +114,7 @@ def export_timm(run: Path | str, path: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OnnxCheck:
-    """How far onnxruntime's features are from torch's."""
+    """The differences between onnxruntime's features and torch's."""
 
     error: float
     """Largest difference of an entry, divided by the largest entry (or 1, where that is less)."""
@@ -126,22 +127,23 @@ def export_onnx(
 ) -> OnnxCheck:
     """Write `encoder` to `path` as ONNX with any number of rows, and check it with onnxruntime.
 
-    The file has one input, `images`, and one output, `features`. The encoder is left as it was:
-    what is exported is a copy, in evaluation mode, in float32, on the CPU. The file takes its
-    place only once it has passed.
+    The file has one input, `images`, and one output, `features`. The encoder is not modified: a
+    copy in evaluation mode, in float32 and on the CPU is exported. The file replaces an existing
+    one only after it has passed the check.
 
     Parameters
     ----------
     example
-        (N, ...) an input; only its shape behind the rows matters.
+        An input (N, ...); only its shape after N matters.
     tolerance
-        The largest difference, as OnnxCheck gives it.
+        The largest allowed difference, measured as in OnnxCheck.
 
     Raises
     ------
     RunError
-        The encoder cannot be exported, gives other features there, is too large for one file, or
-        the file cannot be written. A file from before then stays, and no new one is left.
+        The encoder cannot be exported or is too large for one file, onnxruntime computes other
+        features, or the file cannot be written. An existing file is then kept, and no new one
+        remains.
     MissingError
         onnx, onnxscript or onnxruntime is not installed.
     """
@@ -167,7 +169,7 @@ def export_onnx(
 
 
 def check_onnx(onnx: bytes | Path, encoder: nn.Module, shape: tuple[int, ...]) -> OnnxCheck:
-    """Compare an ONNX file with `encoder` on rows of uniform noise of `shape`, several batches.
+    """Compare an ONNX file with `encoder` on several batches of uniform noise with rows of `shape`.
 
     Raises RunError if onnxruntime cannot run it.
     """
@@ -193,13 +195,14 @@ def check_onnx(onnx: bytes | Path, encoder: nn.Module, shape: tuple[int, ...]) -
             worst = max(worst, (found - expected).abs().max().item() / scale)
     except RunError:
         raise
-    except Exception as error:  # onnxruntime's own classes derive from Exception alone
+    except Exception as error:  # onnxruntime's own error classes have no other base than Exception
         raise RunError(f"onnxruntime cannot run the exported encoder: {_first(error)}") from None
     return OnnxCheck(worst, _BATCHES)
 
 
 def _exported(encoder: nn.Module, example: Tensor) -> bytes:
-    """Return the file's bytes, by torch's exporter; the older one where the newer one fails."""
+    """Return the bytes of the file from torch's exporter. If the newer exporter fails, use the
+    older."""
     failures = []
     for dynamo in (True, False):
         options: dict[str, Any] = (

@@ -4,7 +4,7 @@
     x.npy        the features alone, (N, D) float32
     x.csv        beside x.npy: `name`, `label`, `class`, one line per row
 
-A parquet file or .npy from another program is read too if it has these columns.
+A parquet or .npy file from another program can also be read if it has these columns.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "Features", "read_features", "write_features"]
 
 FORMATS = (".parquet", ".npy")
-_ROWS = 16384  # written at once, a row group of parquet
+_ROWS = 16384  # rows written at once; one row group of parquet
 _LABELS = ("label", "labels", "class_id", "target")
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """N rows of D features, and what is known of each row."""
+    """N rows of D features, with the name, label and class of each row."""
 
     x: Tensor  # (N, D) float32
     names: Sequence[str]
@@ -50,7 +50,7 @@ class Features:
 
 
 def write_features(path: Path, features: Features) -> None:
-    """Write `features` as the ending of `path` says, whole or not at all.
+    """Write `features` in the format that the ending of `path` names, completely or not at all.
 
     Raises
     ------
@@ -94,7 +94,8 @@ def _write_npy(path: Path, features: Features) -> None:
     writer.writerow(("name", "label", "class"))
     for row in _rows(features):
         writer.writerow(["" if cell is None else cell for cell in row])
-    # Names first: without them, features would be read as rows without labels.
+    # The names are written first: without them, the features would be read as rows without
+    # labels.
     with atomic_file(path.with_suffix(".csv")) as file:
         file.write(text.getvalue().encode())
     with atomic_file(path) as file:
@@ -210,7 +211,7 @@ def _tensor(array: NDArray[Any]) -> Tensor:
 
 
 def _rows(features: Features) -> Iterator[tuple[str, int | None, str | None]]:
-    """Name, label and class of each row. Invalid UTF-8 bytes in names are replaced."""
+    """Yield name, label and class of each row. Invalid UTF-8 bytes in names are replaced."""
     classes = features.classes
     labels = [UNLABELLED] * len(features) if features.labels is None else features.labels.tolist()
     for name, label in zip(features.names, labels, strict=True):

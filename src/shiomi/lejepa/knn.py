@@ -1,8 +1,9 @@
-"""Weighted k-nearest-neighbour accuracy: how well frozen features tell classes apart.
+"""Compute the accuracy of a weighted k-nearest-neighbour classifier on frozen features.
 
-The classifier of Wu et al. 2018 (arXiv 1805.01978, section 3.4), as self-supervised learning
-reports it: the k most similar training rows by cosine vote with weight exp(similarity /
-temperature). The search is exact and works in blocks, so memory does not grow with N times M.
+This is the classifier of Wu et al. 2018 (arXiv 1805.01978, section 3.4), which papers on
+self-supervised learning use. The k training rows with the highest cosine similarity each cast a
+vote, with weight exp(similarity / temperature). The search is exact and works in blocks, so memory
+does not grow with N times M.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from shiomi.lejepa.labels import Labels, labelled
 
 __all__ = ["knn_accuracy", "knn_votes", "nearest"]
 
-_QUERIES, _KEYS = 1024, 16384  # rows of one block: 64 MiB of similarities in float32
+_QUERIES, _KEYS = 1024, 16384  # rows of one block; its similarities in float32 take 64 MiB
 
 
 def knn_accuracy(
@@ -28,7 +29,7 @@ def knn_accuracy(
     k: int = 20,
     temperature: float = 0.07,
 ) -> float:
-    """Return the share of test rows that their k nearest training rows classify rightly, 0 to 1.
+    """Return the share (0 to 1) of test rows that their k nearest training rows classify correctly.
 
     Parameters
     ----------
@@ -37,14 +38,16 @@ def knn_accuracy(
     train_y, test_y
         (N,) and (M,) whole numbers.
     k
-        Neighbours that vote; no more than N are used.
+        Number of neighbours that vote; at most N are used.
     temperature
-        Of the votes' weights; smaller lets the nearest decide.
+        Temperature of the votes' weights. The smaller it is, the more the nearest neighbours
+        decide.
 
     Raises
     ------
     InputError, DataError
-        As `shiomi.lejepa.labels.labelled`; or `k` or `temperature` is not positive.
+        As for `shiomi.lejepa.labels.labelled`. Also InputError if `k` or `temperature` is not
+        positive.
     """
     if temperature <= 0:
         raise InputError(f"a temperature of {temperature} weighs nothing; 0.07 is usual")
@@ -58,8 +61,8 @@ def nearest(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the cosine similarities and rows of each query's k nearest keys, best first.
 
     `queries` is (M, D), `keys` (N, D); both results are (M, min(k, N)), float32 and int64, on the
-    CPU. A row of zeros is similar to nothing (0). If several keys are equally similar, the choice
-    for the last place is not defined.
+    CPU. The similarity of a row of zeros to every row is 0. If several keys are tied for the last
+    place, any of them may be returned.
     """
     if k < 1:
         raise InputError(f"{k} neighbours cannot vote; give 1 or more")
@@ -85,7 +88,7 @@ def knn_votes(similarity: Tensor, labels: Tensor, classes: int, temperature: flo
     """Return (M, C) sums of exp(similarity / temperature) over neighbours of each class.
 
     `similarity` and `labels` are (M, k), labels in 0..C-1. Each row is scaled so that its largest
-    weight is 1, which changes no decision and cannot overflow.
+    weight is 1. This cannot overflow and does not change which class wins.
     """
     weights = ((similarity - similarity.amax(1, keepdim=True)) / temperature).exp()
     return similarity.new_zeros(len(similarity), classes).scatter_add_(1, labels, weights)

@@ -1,4 +1,5 @@
-"""Two labelled sets of features, from files or embedded here: what kNN and probe compare."""
+"""Get the two labelled sets of features that kNN and probe need, from files or by embedding
+images."""
 
 from __future__ import annotations
 
@@ -48,8 +49,9 @@ def labelled_sets(
     Parameters
     ----------
     train, test
-        Files as `shiomi.lejepa.features_file` reads them; with `run`, images in any of the forms
-        that pretraining takes. Without `test` a fifth of `train` is held out, class by class.
+        Files of features that `shiomi.lejepa.features_file` can read. With `run` they are images,
+        in any form that pretraining accepts. Without `test`, a fifth of each class of `train` is
+        held out.
     seed
         Of the held-out rows.
 

@@ -15,7 +15,7 @@ __all__ = ["Labelled", "Labels", "holdout", "labelled"]
 Labels = Tensor | Sequence[int | None]
 """(N,) whole numbers, one per row of features; any numbers, not only 0 to C-1."""
 
-_SHOWN = 5  # bad rows named in an error
+_SHOWN = 5  # most bad rows that an error message lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,16 @@ class Labelled:
 def labelled(train_x: Tensor, train_y: Labels, test_x: Tensor, test_y: Labels) -> Labelled:
     """Check features and labels and number the classes by the training labels.
 
-    A test row whose class does not occur in training is kept, and is always wrong.
+    A test row whose class does not occur in training is kept and always counts as wrong.
 
     Raises
     ------
     DataError
-        Labels are missing, no whole numbers, all of one class, or all different (ids).
+        Labels are missing, are not integers, are all of one class, or are all different (so they
+        are ids).
     InputError
-        Features are not matrices of one width, are not finite, or are not as many as labels.
+        Features are not matrices of the same width, are not finite, or have another number of rows
+        than there are labels.
     """
     features(train_x, "train")
     features(test_x, "test")
@@ -83,7 +85,7 @@ def features(x: Tensor, name: str) -> None:
 
 
 def holdout(y: Tensor, share: float, *, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Split rows into two, class by class: (kept, held out), as ascending row numbers.
+    """Split the rows of each class; return (kept, held out) as ascending row numbers.
 
     `share` of each class is held out, rounded down, so a class of one row is kept whole. The same
     `y`, `share` and `seed` give the same split on every machine.
@@ -95,7 +97,7 @@ def holdout(y: Tensor, share: float, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     by_class = shuffled[torch.argsort(y[shuffled], stable=True)]
     counts = torch.unique_consecutive(y[by_class], return_counts=True)[1]
     starts = counts.cumsum(0) - counts
-    rank = torch.arange(len(y)) - starts.repeat_interleave(counts)  # place within its class
+    rank = torch.arange(len(y)) - starts.repeat_interleave(counts)  # position within its class
     out = rank < (counts * share).floor().long().repeat_interleave(counts)
     return by_class[~out].sort().values, by_class[out].sort().values
 

@@ -1,4 +1,4 @@
-"""A lock on a file. The system releases it when the process ends in any way."""
+"""A file lock. The operating system releases it when the process ends, whatever the cause."""
 
 from __future__ import annotations
 

@@ -41,26 +41,27 @@ def lejepa_loss(
 ) -> LejepaLoss:
     """Return (1 - lam) prediction + lam sigreg of embedded views (V, N, D).
 
-    prediction = mean over views, samples and dimensions of (centre - embedding)^2, the centre being
-    the mean of the sample's global views; sigreg = mean over views of `sigreg` of that view. No
-    stop-gradient. Computed in float32 (float64 for float64), whatever autocast says.
+    prediction is the mean over views, samples and dimensions of (centre - embedding)^2, where the
+    centre is the mean of the sample's global views. sigreg is the mean of `sigreg` over the views.
+    There is no stop-gradient. Everything is computed in float32 (float64 for float64), also inside
+    autocast.
 
     Parameters
     ----------
     views
-        Embeddings (V, N, D), views of one sample at the same n. With a process group, this rank's
-        part of the batch; N may differ between ranks.
+        Embeddings (V, N, D). Row n of every view belongs to the same sample. With a process group,
+        this is the rank's own part of the batch; N may differ between ranks.
     global_views
-        The first so many of V are the global ones.
+        The number of global views, which come first among the V views.
     step
-        The global step, the same on every rank. With gradient accumulation any number that no
-        other micro-batch has; see docs/lejepa/objective.md on what accumulation means.
+        The global step, the same on every rank. With gradient accumulation, a number that no other
+        micro-batch has; docs/lejepa/objective.md explains the effect of accumulation.
     lam
         λ; None: the variant's own.
     variant
         A name in `VARIANTS` or a `Variant`.
     seed, group, check
-        As of `sigreg`.
+        As for `sigreg`.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Measurements of a run: pace and memory, as rows of CSV and for TensorBoard."""
+"""Measure a run's speed and memory, and write measurements to a CSV file and to TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ __all__ = ["Logger", "MetricsFile", "Pace", "peak_memory_mib", "read_metrics", "
 class MetricsFile:
     """A CSV file with one row per measured step.
 
-    Rows after `step` come from a process that was killed after its last checkpoint. They are
-    removed, because the same steps run again.
+    Rows after `step` were written after the last checkpoint by a process that was then killed. They
+    are removed, because these steps run again.
     """
 
     def __init__(self, path: Path, *, step: int) -> None:
@@ -50,14 +50,15 @@ class MetricsFile:
 
 
 class Logger(Protocol):
-    """What takes scalars: a SummaryWriter of TensorBoard, or an object with this one method."""
+    """A receiver of scalars: a SummaryWriter of TensorBoard, or any object with this method."""
 
     def add_scalar(self, tag: str, value: float, step: int) -> object:
-        """Keep `value` of `tag`, such as "train/loss", at a step."""
+        """Record `value` under `tag`, such as "train/loss", at a step."""
 
 
 def summary_writer(folder: Path, *, step: int) -> Any:
-    """Return a SummaryWriter that goes on after `step`; None if tensorboard is not installed."""
+    """Return a SummaryWriter that continues after `step`, or None if tensorboard is not
+    installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
@@ -69,7 +70,7 @@ def summary_writer(folder: Path, *, step: int) -> Any:
 
 
 class Pace:
-    """Speed and the time that is left, from the last steps of this process."""
+    """The speed and the remaining time, computed from the last steps of this process."""
 
     def __init__(self, step: int, steps: int, batch_size: int) -> None:
         self._steps, self._batch_size = steps, batch_size
@@ -94,7 +95,8 @@ class Pace:
 
 
 def read_metrics(path: Path) -> list[dict[str, float | None]]:
-    """Return the rows of a metrics file; an empty cell is None. A last row cut off is left out."""
+    """Return the rows of a metrics file. An empty cell is None; an incomplete last row is left
+    out."""
     rows: list[dict[str, Any]] = []
     text = path.read_text("utf-8")
     whole = text[: text.rfind("\n") + 1]
@@ -107,7 +109,7 @@ def read_metrics(path: Path) -> list[dict[str, float | None]]:
 
 
 def peak_memory_mib(device: Any) -> float:
-    """Return the most memory used so far: of the GPU on CUDA, else of this process."""
+    """Return the peak memory in MiB so far: of the GPU on CUDA, else of this process."""
     if device.type == "cuda":
         import torch
 

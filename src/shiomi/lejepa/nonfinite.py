@@ -1,4 +1,4 @@
-"""Detection of NaN or infinite embeddings before the optimizer uses them."""
+"""Detect NaN or infinite embeddings before the optimizer uses them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ __all__ = ["PendingCheck", "count_nonfinite", "raise_if_nonfinite"]
 
 
 def count_nonfinite(views: Tensor) -> Tensor:
-    """Return how many embeddings of each view hold a NaN or infinity: (V, N, D) to (V,)."""
+    """Return the number of embeddings with a NaN or infinity in each view: (V, N, D) to (V,)."""
     eager = not (torch.compiler.is_compiling() or transformed(views))
     if eager and views.device.type == "cpu" and math.isfinite(views.detach().sum().item()):
         return views.new_zeros(views.shape[0], dtype=torch.int64)
-    # x - x is 0 if x is finite, else NaN. This takes two passes; isfinite takes five.
+    # x - x is 0 if x is finite, else NaN. This reads memory twice; isfinite reads it five times.
     finite = views.detach()
     return (finite - finite).sum(-1).isnan().sum(-1)
 
@@ -42,11 +42,11 @@ def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:
 
 
 class PendingCheck:
-    """The check of a loss computed with `check=False`, without a stop of the GPU.
+    """The check of a loss that was computed with `check=False`. It does not make the GPU idle.
 
-    The constructor starts the copy of counts and loss to the host, before the backward pass is
-    queued; `raise_if_nonfinite`, called between `backward()` and the optimizer's step,
-    waits for the forward pass alone:
+    The constructor starts to copy counts and loss to the host, before the backward pass is queued.
+    `raise_if_nonfinite` is called between `backward()` and the optimizer's step. It waits only
+    until the forward pass is done:
 
         loss = lejepa_loss(views, global_views=2, step=step, check=False)
         pending = PendingCheck(loss.nonfinite, loss.samples, loss.total)
@@ -89,10 +89,11 @@ _checked.register_autograd(lambda _, grad: (grad, None, None))
 
 
 def checked(value: Tensor, counts: Tensor, samples: Tensor) -> Tensor:
-    """Return `value`, or raise NonFiniteError: while torch.compile traces, an operator, which it
-    keeps.
+    """Return `value`, or raise NonFiniteError. While torch.compile traces, the check is an
+    operator, which the compiled code keeps.
 
-    Inside torch.func's transforms and in forward mode nothing is checked: no value can be read.
+    Inside torch.func's transforms and in forward mode nothing is checked, because values cannot be
+    read there.
     """
     if transformed(value):
         return value

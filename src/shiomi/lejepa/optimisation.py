@@ -44,9 +44,10 @@ def learning_rate(
 def optimiser(
     network: nn.Module, training: Training, *, fused: bool = False
 ) -> torch.optim.Optimizer:
-    """Return AdamW or LARS; biases and the scales of normalisations do not decay.
+    """Return AdamW or LARS, without weight decay for biases and for the scales of normalisation
+    layers.
 
-    Raises MissingError if LARS is asked for and timm, whose LARS it is, cannot be imported.
+    Raises MissingError if LARS is requested and timm, which provides it, cannot be imported.
     """
     decaying = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]

@@ -1,8 +1,8 @@
-"""A network on several ranks: copied by DistributedDataParallel, or divided by FSDP2.
+"""Run a network on several ranks: replicated by DistributedDataParallel, or sharded by FSDP2.
 
-FSDP2 (torch's `fully_shard`) leaves each rank a part of the weights, the gradients and the state of
-the optimiser, and gathers the weights of a block while it is computed. A checkpoint has whole
-tensors in either case, so that a run may go on with another number of ranks.
+With FSDP2 (torch's `fully_shard`) each rank holds only a part of the weights, the gradients and the
+optimiser's state. The weights of a block are gathered while the block is computed. In both cases a
+checkpoint has whole tensors, so a run may be resumed with another number of ranks.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ __all__ = ["agreed", "data_parallel", "last_part", "load_whole", "shard", "whole
 
 # Steps between two checks of all ranks whether to stop; each check makes the GPUs wait.
 _AGREE_EVERY = 20
-_SYNC = "set_requires_gradient_sync"  # a method of networks that FSDP2 divides
+_SYNC = "set_requires_gradient_sync"  # a method that only networks sharded by FSDP2 have
 
 
 def data_parallel(network: nn.Module, place: Place) -> nn.Module:
-    """Return the network with gradients averaged over ranks; a divided one does so by itself."""
+    """Return the network with gradients averaged over ranks. A sharded network does that by
+    itself."""
     if place.ranks == 1 or hasattr(network, _SYNC):
         return network
     if place.device.type == "cuda":
@@ -37,7 +38,7 @@ def data_parallel(network: nn.Module, place: Place) -> nn.Module:
 
 
 def shard(network: Network, place: Place) -> Network:
-    """Divide `network` over the ranks in place: each of the encoder's `blocks`, then the rest."""
+    """Shard `network` over the ranks in place: each of the encoder's `blocks`, then the rest."""
     # Imported here: it takes a second, and few runs need it.
     fully_shard = importlib.import_module("torch.distributed.fsdp").fully_shard
     mesh = dist.device_mesh.init_device_mesh(place.device.type, (place.ranks,))
@@ -54,7 +55,8 @@ def shard(network: Network, place: Place) -> Network:
 
 
 def last_part(network: nn.Module, last: bool) -> None:
-    """Let the backward pass of an accumulated part average gradients only if it is the last."""
+    """During accumulation, average gradients over ranks only in the backward pass of the last
+    part."""
     if hasattr(network, _SYNC):
         getattr(network, _SYNC)(last)
     elif isinstance(network, DistributedDataParallel):
@@ -62,7 +64,7 @@ def last_part(network: nn.Module, last: bool) -> None:
 
 
 def whole(state: Any) -> Any:
-    """Return a state with divided tensors gathered; each rank must call it."""
+    """Return a state with sharded tensors gathered. Every rank must call this."""
     if isinstance(state, dict):
         return {key: whole(value) for key, value in state.items()}
     if isinstance(state, list):
@@ -71,7 +73,7 @@ def whole(state: Any) -> Any:
 
 
 def load_whole(network: nn.Module, optimiser: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load the whole states "network" and "optimiser" into a network that may be divided."""
+    """Load the complete states "network" and "optimiser" into a network that may be sharded."""
     own = network.state_dict()
     weights = {n: _like(own[n], v) if n in own else v for n, v in state["network"].items()}
     network.load_state_dict(weights)
@@ -84,7 +86,7 @@ def load_whole(network: nn.Module, optimiser: torch.optim.Optimizer, state: dict
 
 
 def _like(own: Any, value: Any) -> Any:
-    """Return `value`, divided as `own` if it is a tensor of the same shape."""
+    """Return `value`; if it is a tensor of the shape of `own`, shard it as `own` is sharded."""
     if hasattr(own, "placements") and isinstance(value, Tensor) and value.shape == own.shape:
         distribute = importlib.import_module("torch.distributed.tensor").distribute_tensor
         return distribute(value.to(own.device), own.device_mesh, own.placements)
@@ -92,7 +94,8 @@ def _like(own: Any, value: Any) -> Any:
 
 
 def agreed(wishes: list[bool], place: Place, step: int) -> list[bool]:
-    """Return for each wish whether a rank has it; on GPUs only every 20 steps."""
+    """Return for each request whether any rank made it. On GPUs the ranks are asked every 20
+    steps."""
     if place.ranks == 1:
         return wishes
     if place.device.type != "cpu" and step % _AGREE_EVERY:

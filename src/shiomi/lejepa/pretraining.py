@@ -1,4 +1,4 @@
-"""From images to an encoder: `pretrain`."""
+"""Train an encoder on images: `pretrain`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = ["Run", "pretrain"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run that has ended."""
+    """The result of a completed run."""
 
     folder: RunFolder
     config: PretrainConfig
@@ -71,40 +71,41 @@ def pretrain(
     observe: Callable[[Moment], None] = lambda _: None,
     evaluated: Callable[[int, dict[str, float]], None] = lambda *_: None,
 ) -> Run:
-    """Train an encoder on images, or go on where a run in `out` stopped.
+    """Train an encoder on images, or resume the run in `out`.
 
     Everything that affects the weights is in `config`. The other parameters do not affect them.
-    Under `torchrun`
-    every process calls this alike, and the first one writes.
+    Under `torchrun` every process makes the same call, and only the first one writes files.
 
     Parameters
     ----------
     out
-        The run's folder (`shiomi.lejepa.run_folder`), seen by all hosts.
+        The run's folder (`shiomi.lejepa.run_folder`). All hosts must have access to it.
     encoder
-        A module on images (N, 3, H, W) in [0, 1] that returns (N, width), in place of
-        `config.encoder`, initialised the same way at each start.
+        A module that takes images (N, 3, H, W) in [0, 1] and returns (N, width). It replaces
+        `config.encoder` and must be initialised the same way at each start.
     device
         auto, cpu, cuda, cuda:N or mps.
     cache, cache_gib
-        Where decoded images are kept (None: in `out`), and how many GiB they may take.
+        The folder for decoded images (None: in `out`), and its largest size in GiB.
     evaluations
-        How often features are evaluated, the end included; 0 leaves it out.
+        Number of evaluations during the run, including the one at the end; 0: none.
     speed
         torch.compile, fused AdamW, recomputed activations, FSDP2, cuDNN's benchmark mode.
     extras
-        Make encoder.onnx and report.html at the end; the weights are written in any case.
+        Whether to make encoder.onnx and report.html at the end. The weights are always written.
     logger
-        Gets every measurement, next to the TensorBoard files in `out`: see `metrics.Logger`.
+        Receives every measurement, in addition to the TensorBoard files in `out`: see
+        `metrics.Logger`.
     progress, announce, observe, evaluated
-        Called while data are read, once with what is about to be done, every `log_every` steps,
-        and after each evaluation; on the first rank.
+        Callbacks on the first rank. `progress` is called while data are read, `announce` once with
+        a line that describes the planned run, `observe` every `log_every` steps, and `evaluated`
+        after each evaluation.
 
     Raises
     ------
     DataError, InputError, MissingError, NonFiniteError, RunError
         See `shiomi.lejepa.errors`.
-    KeyboardInterrupt The run was asked to stop and is saved; the same call resumes it.
+    KeyboardInterrupt The run was interrupted and has been saved; the same call resumes it.
     """
     _check_options(checkpoint_seconds, log_every, evaluations, cache_gib)
     folder = RunFolder(Path(out))
@@ -222,13 +223,13 @@ def _finish(
     extras: bool,
     progress: Progress,
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Make the files that a run ends with; return them, and notes on what could not be made.
+    """Write the final files of a run; return them, and notes on those that could not be made.
 
-    The weights come first and must be written: RunError if they cannot. ONNX and the report are
-    written if `extras` is true. A run does not fail if ONNX cannot export the encoder.
+    The weights are written first; if that fails, RunError is raised. ONNX and the report are
+    written if `extras` is true. The run does not fail if the encoder cannot be exported to ONNX.
     """
     encoder.eval()
-    if not folder.encoder.exists():  # otherwise the run had already ended
+    if not folder.encoder.exists():  # otherwise the run was already complete
         save_encoder(encoder, folder.encoder, {"encoder": config.encoder})
     made, notes = [folder.encoder], []
     if not extras:
@@ -332,7 +333,8 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
 def _check_options(
     checkpoint_seconds: float, log_every: int, evaluations: int, cache_gib: float
 ) -> None:
-    """Raise InputError if a number is out of range; With NaN no checkpoint would ever be saved."""
+    """Raise InputError if a number is out of range. With NaN, for example, no checkpoint would be
+    saved."""
     given = {
         "checkpoint_seconds": (checkpoint_seconds, 0),
         "log_every": (log_every, 1),
@@ -345,7 +347,8 @@ def _check_options(
 
 
 def _check_count(count: int, config: PretrainConfig, how: str) -> None:
-    """Refuse too few images: first count the files, then the decoded images."""
+    """Raise an error if there are too few images: count the files first, then the decoded
+    images."""
     if count < 2:
         raise DataError(
             f"{config.images} holds {how} a single readable image; an encoder learns from what"
@@ -365,7 +368,7 @@ def _readable(images: Images) -> int:
 
 
 def _list_skipped(images: Images, folder: RunFolder, place: Place) -> None:
-    """Keep the list of damaged files, one per line with the reason."""
+    """Write the list of damaged files, one per line with the reason."""
     if place.first and images.skipped:
         lines = "".join(f"{one.name}\t{one.reason}\n" for one in images.skipped)
         write_atomically(folder.skipped, lines.encode("utf-8", "surrogateescape"))

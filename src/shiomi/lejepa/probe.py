@@ -1,9 +1,9 @@
-"""The linear probe: multinomial logistic regression on frozen features, solved, not trained.
+"""The linear probe: multinomial logistic regression on frozen features, solved to convergence.
 
-The problem is convex, so there is one answer; here it is found to a tolerance by L-BFGS, without a
-learning rate, a schedule or a random start. It is fast for any scale and correlation of the
-features, because the weights are optimised along the principal axes of the features, each scaled by
-1/sqrt(eigenvalue + penalty), where the Hessian's eigenvalues lie within p(1-p) and 1.
+The problem is convex, so it has one solution. L-BFGS finds it to a tolerance, without a learning
+rate, a schedule or a random start. It is fast for any scale and correlation of the features,
+because the weights are optimised along their principal axes. Each axis is scaled by
+1/sqrt(eigenvalue + penalty); in these axes, the Hessian's eigenvalues lie between p(1-p) and 1.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 
 _ROWS = 8192  # of a block
 _HELD_OUT = 0.2
-_CONSTANT = 1e-20  # a column whose variance is below this share of its mean squared is constant
-_STRONG = 0.1  # the penalty that is solved first, from zero weights
+_CONSTANT = 1e-20  # a column whose variance is below this share of its squared mean is constant
+_STRONG = 0.1  # the penalty that is solved first, starting from zero weights
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A fitted probe. Scores are `x @ weight.T + bias`, on the features as they came."""
+    """A fitted probe. Its scores are `x @ weight.T + bias`, where x are the original features."""
 
     weight: Tensor  # (C, D) float64
     bias: Tensor  # (C,) float64
@@ -45,7 +45,7 @@ class Probe:
         return x.double() @ self.weight.T + self.bias
 
     def predict(self, x: Tensor) -> Tensor:
-        """Return (N,) the most likely class of each row, 0..C-1."""
+        """Return the most likely class of each row, 0..C-1, as (N,)."""
         return torch.cat([self.scores(block).argmax(1) for block in x.split(_ROWS)])
 
 
@@ -58,11 +58,12 @@ def linear_probe(
     penalties: Sequence[float] = PENALTIES,
     seed: int = 0,
 ) -> float:
-    """Return the share of test rows that a linear classifier of the train rows gets right, 0 to 1.
+    """Fit a linear classifier to the train rows; return the share (0 to 1) of test rows it gets
+    right.
 
-    The penalty with the best accuracy on a fifth of the training rows, held out class by class, is
-    taken (of equals the one of smaller loss), and the classifier fitted to all of them. With one
-    penalty, or classes of so few rows that none can be held out, nothing is chosen.
+    A fifth of each class of the training rows is held out, and the penalty with the best accuracy
+    on these rows is chosen; a tie goes to the smaller loss. Then the classifier is fitted to all
+    training rows. If the classes have too few rows to hold any out, the middle penalty is used.
 
     Parameters
     ----------
@@ -71,14 +72,14 @@ def linear_probe(
     train_y, test_y
         (N,) and (M,) whole numbers.
     penalties
-        Of the squared weights, each above 0.
+        Penalties of the squared weights to choose from, each above 0.
     seed
-        Of the held-out rows; the same one gives the same answer.
+        Seed for the choice of held-out rows. The same seed gives the same result.
 
     Raises
     ------
     InputError, DataError
-        As `shiomi.lejepa.labels.labelled`; or a penalty is not above 0.
+        As for `shiomi.lejepa.labels.labelled`. Also InputError if a penalty is not above 0.
     """
     data = labelled(train_x, train_y, test_x, test_y)
     train = data.train_x.detach()
@@ -98,14 +99,14 @@ def fit_probe(
 ) -> Probe:
     """Minimise mean cross entropy + penalty / 2 * |W|^2 over W on standardised features.
 
-    `x` is (N, D), `y` (N,) with classes 0..C-1, each occurring; the bias is not penalised. `start`
-    is a probe of the same features, to begin from. Warns (RuntimeWarning) where `iterations` do
-    not bring the gradient below `tolerance`.
+    `x` is (N, D) and `y` is (N,) with classes 0..C-1, each of which must occur. The bias is not
+    penalised. The solver starts from `start`, a probe of the same features. It warns
+    (RuntimeWarning) if the gradient is not below `tolerance` after `iterations`.
     """
     if penalty <= 0:
         raise InputError(f"a penalty of {penalty} leaves the solution open; give one above 0")
     if start is None and penalty < _STRONG:
-        start = fit_probe(x, y, penalty=10 * penalty, tolerance=1e-3)  # quick, and near
+        start = fit_probe(x, y, penalty=10 * penalty, tolerance=1e-3)  # quick to solve, and close
     problem = _Problem(x, y, penalty, start)
     unknown = problem.start.requires_grad_(True)
     solver = torch.optim.LBFGS(
@@ -138,7 +139,7 @@ def fit_probe(
 
 
 def _choose(x: Tensor, y: Tensor, penalties: Sequence[float], seed: int) -> float:
-    """Return the penalty that does best on held-out rows, from the strongest to the weakest."""
+    """Return the penalty with the best result on held-out rows; try the strongest first."""
     if not penalties:
         raise InputError("no penalty to try; leave `penalties` out for the usual ones")
     kept, out = holdout(y, _HELD_OUT, seed=seed)
@@ -158,7 +159,8 @@ def _choose(x: Tensor, y: Tensor, penalties: Sequence[float], seed: int) -> floa
 
 
 class _Problem:
-    """The penalised likelihood in scaled axes: the unknown is (D + 1, C), its last row the bias."""
+    """The penalised likelihood in scaled axes. The unknown is (D + 1, C); its last row is the
+    bias."""
 
     def __init__(self, x: Tensor, y: Tensor, penalty: float, start: Probe | None) -> None:
         self.x, self.y = x, y.to(x.device)
@@ -194,7 +196,7 @@ class _Problem:
         return (loss / n + (penalised * unknown[:-1]).sum() / 2).item(), gradient
 
     def solution(self, unknown: Tensor) -> tuple[Tensor, Tensor]:
-        """Return weight (C, D) and bias (C,) on the features as they came."""
+        """Return weight (C, D) and bias (C,) for the original features."""
         weight = (self.map @ unknown[:-1]).T
         return weight, unknown[-1] - weight @ self.mean
 
@@ -212,7 +214,7 @@ class _Problem:
         return curvature / len(self.x)
 
     def _unknown(self, start: Probe | None) -> Tensor:
-        """Return where to begin: a probe of these features in this problem's axes, or zeros."""
+        """Return the starting point: a probe of these features in this problem's axes, or zeros."""
         x = self.x
         result = torch.zeros(x.shape[1] + 1, self.classes, dtype=torch.float64, device=x.device)
         if start is not None:

@@ -13,10 +13,11 @@ __all__ = ["product"]
 
 
 def product(a: Tensor, b: Tensor) -> Tensor:
-    """Return a @ b, (M, D) times (D, N); no gradient reaches `a`.
+    """Return a @ b, (M, D) times (D, N). Only `b` gets a gradient.
 
-    `backward()` called inside an autocast region computes the products of a plain `a @ b` in
-    bfloat16, whatever the forward pass did. Here they keep their type.
+    If `backward()` is called inside an autocast region, the gradient of a plain `a @ b` is computed
+    in bfloat16, whatever the type in the forward pass. Here it is computed in the type of the
+    inputs.
     """
     if torch.compiler.is_compiling() or transformed(b):
         return a @ b

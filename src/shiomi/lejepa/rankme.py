@@ -1,4 +1,4 @@
-"""RankMe: how many directions the features really use (Garrido et al., arXiv 2210.02885)."""
+"""RankMe: the effective rank of a matrix of features (Garrido et al., arXiv 2210.02885)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _EPSILON = 1e-7  # of the paper's equation 2, for float32 features
 def rankme(x: Tensor) -> float:
     """Return exp of the entropy of the normalised singular values of `x`, from 1 to min(N, D).
 
-    p_k = sigma_k / sum(sigma) + 1e-7, RankMe = exp(-sum p_k log p_k). The rows are not centred,
-    as in the paper, which uses 25,600 of them; with fewer than a few D rows it is limited by N.
+    p_k = sigma_k / sum(sigma) + 1e-7, RankMe = exp(-sum p_k log p_k). As in the paper, which uses
+    25,600 rows, the rows are not centred. If N is not at least a few times D, N limits the result.
 
     `x` is (N, D), floating. Raises InputError if it is not a finite matrix, or has only zeros.
     """

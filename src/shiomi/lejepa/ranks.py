@@ -1,8 +1,8 @@
-"""Sums over ranks that the gradient passes through.
+"""Differentiable sums over ranks.
 
-Each rank computes the loss of the joined batch. Backward, the gradients that the ranks hold for a
-sum are themselves summed, so that rank r gets W dL/dx_r of W ranks, and what DDP then makes of it,
-the mean over ranks, is the gradient that one process has on the joined batch.
+Each rank computes the loss of the joined batch. In the backward pass, the ranks' gradients with
+respect to a sum are summed too. With W ranks, rank r therefore gets W dL/dx_r. DDP then takes the
+mean over ranks, and the result is the gradient of one process on the joined batch.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ def rank_count(group: ProcessGroup | None = None) -> int:
     """Return the number of ranks at the time of the call: 1 without a process group.
 
     `group` None means all ranks, here and in every function with a `group`. Raises InputError if
-    this process
-    is not in the group: its batch is then not part of theirs.
+    this process is not in the group.
     """
     if not (dist.is_available() and dist.is_initialized()):
         return 1
@@ -40,9 +39,9 @@ def rank_count(group: ProcessGroup | None = None) -> int:
 def sum_over_ranks(
     tensors: Sequence[Tensor], group: ProcessGroup | None = None
 ) -> tuple[Tensor, ...]:
-    """Return each tensor's sum over ranks, all in one message; differentiable.
+    """Return each tensor's sum over ranks, differentiably. All tensors are sent in one message.
 
-    The tensors have one dtype, and on every rank the same shapes.
+    The tensors must have the same dtype, and the same shapes on every rank.
     """
     if rank_count(group) == 1:
         return tuple(tensors)
@@ -55,7 +54,7 @@ def sum_over_ranks(
 def gather_over_ranks(x: Tensor, group: ProcessGroup | None = None) -> Tensor:
     """Return x (..., N, D) of all ranks joined along N, in the order of ranks; differentiable.
 
-    N may differ between ranks. Reads the counts on the host.
+    N may differ between ranks. The counts are read on the host, which waits for the GPU.
     """
     if rank_count(group) == 1:
         return x

@@ -1,9 +1,9 @@
-"""Configurations as TOML: the published recipes by name, a file of the user's, and a run's own.
+"""Read configurations from TOML: a published recipe by name, a user's file, or a run's `run.toml`.
 
     shiomi lejepa pretrain photos --out run --recipe minimal --epochs 100
     shiomi lejepa pretrain photos --out again --config run/run.toml
 
-An option on the command line stands above the file, the file above the recipe.
+An option on the command line overrides the file, and the file overrides the recipe.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 
 def configured(*layers: Mapping[str, Any], where: str = "the configuration") -> PretrainConfig:
-    """Return the configuration of several layers of values, the later above the earlier.
+    """Return the configuration of several layers of values. Later layers override earlier ones.
 
-    A layer has the names of `PretrainConfig`, and tables `training` and `augmentations`.
+    A layer has the field names of `PretrainConfig`, and the tables `training` and `augmentations`.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def configured(*layers: Mapping[str, Any], where: str = "the configuration") -> 
 
 
 def to_toml(config: PretrainConfig) -> str:
-    """Return `config` as TOML, which `read_config_file` reads; what is None is left out."""
+    """Return `config` as TOML for `read_config_file`. Values that are None are left out."""
     tables: dict[str, list[str]] = {"": [], "training": [], "augmentations": []}
     for key, value in flat(config).items():
         table, _, name = key.rpartition(".")

@@ -5,7 +5,7 @@
     loss.backward()
 
 `shiomi.lejepa.lejepa_loss` computes the same numbers with fused kernels, on any number of ranks,
-and in 1/47 of the memory; tests compare the two.
+and with 1/47 of the memory. Tests compare the two.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def draw_directions(dim: int, count: int) -> Tensor:
 def sigreg(x: Tensor, directions: Tensor, *, knots: int = 17, limit: float = 3.0) -> Tensor:
     """Return SIGReg of embeddings x (N, D), a scalar (Algorithm 1).
 
-    Each column of `directions` (D, K) gives a one-dimensional sample. The Epps-Pulley statistic
-    compares its characteristic function with the one of N(0, 1) at knots on [-limit, limit].
+    The projection on each column of `directions` (D, K) is a one-dimensional sample. The
+    Epps-Pulley statistic compares the sample's characteristic function with the one of N(0, 1), at
+    knots on [-limit, limit].
     """
     t = torch.linspace(-limit, limit, 2 * knots - 1, dtype=x.dtype)
     normal = torch.exp(-t.square() / 2)

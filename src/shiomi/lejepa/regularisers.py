@@ -1,4 +1,4 @@
-"""Regularisers of whole embeddings, in place of a univariate statistic of their projections.
+"""Regularisers that can replace SIGReg's univariate statistic of projections.
 
 | class | source | what it compares |
 |---|---|---|
@@ -7,8 +7,8 @@
 | `SteinIMQ` | KerJEPA, its kernel Stein discrepancy | scores of N(0, I), inverse multiquadric |
 | `WeakSIGReg` | arXiv 2603.05924 | the covariance of a sketch |
 
-Each takes the embeddings of one view (N, D) and directions (D, K), and returns a scalar. With a
-process group the embeddings of all ranks are gathered first.
+Each class takes the embeddings of one view (N, D) and directions (D, K), and returns a scalar. With
+a process group, the embeddings of all ranks are gathered first.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ class Regulariser(ABC):
 
 @dataclass(frozen=True)
 class VISReg(Regulariser):
-    """centre + scale + shape, with the weights of the paper's best ImageNet-1k run: 1 each.
+    """centre + scale + shape. The weights are those of the paper's best ImageNet-1k run: 1 each.
 
-    Shape is the mean squared distance of sorted projections of standardised embeddings from the
-    quantiles of N(0, 1) at i / (N + 1). No gradient goes through the deviation it divides by, so
-    shape does not pull at the scale.
+    To compute shape, the embeddings are standardised, projected and sorted. Shape is the mean
+    squared distance of these projections from the quantiles of N(0, 1) at i / (N + 1). The standard
+    deviation of the standardisation gets no gradient, so shape does not change the scale.
     """
 
     centre: float = 1.0
@@ -52,7 +52,7 @@ class VISReg(Regulariser):
     def __call__(self, z: Tensor, directions: Tensor) -> Tensor:
         """Return centre, scale and shape losses, weighted and added."""
         mean = z.mean(0)
-        # The tiny number keeps the gradient finite at a collapse to one point.
+        # The tiny number keeps the gradient finite if all embeddings collapse to one point.
         std = ((z - mean).square().mean(0) + 1e-12).sqrt()
         centre, scale = mean.square().mean(), (1 - std).square().mean()
         projected = ((z - mean) / (std.detach() + 1e-4)) @ directions
@@ -64,11 +64,12 @@ class VISReg(Regulariser):
 
 @dataclass(frozen=True)
 class SlicedMMD(Regulariser):
-    """SIGReg's unbiased statistic averaged over all directions, in closed form.
+    """The mean of SIGReg's unbiased statistic over all directions, in closed form.
 
-    The squared maximum mean discrepancy from N(0, I) with the kernel 1F1(1/2; D/2; -|x - y|^2 / 2),
-    which is what e^(-(a (x - y))^2 / 2) is on average over directions a. Times sqrt(2 pi) it is
-    Epps-Pulley's integral over the whole line. The directions given are not used. N^2 D operations.
+    It is the squared maximum mean discrepancy from N(0, I) with the kernel 1F1(1/2; D/2; -|x - y|^2
+    / 2). This kernel is the mean of e^(-(a (x - y))^2 / 2) over directions a. Multiplied by sqrt(2
+    pi), the result is Epps-Pulley's integral over the whole line. The `directions` argument is
+    ignored. The cost is N^2 D operations.
     """
 
     def __call__(self, z: Tensor, directions: Tensor) -> Tensor:  # noqa: ARG002
@@ -86,8 +87,9 @@ class SlicedMMD(Regulariser):
 class SteinIMQ(Regulariser):
     """The kernel Stein discrepancy from N(0, I) with the kernel (1 + gamma |x - y|^2)^(-1/2).
 
-    The directions given are not used. N^2 D operations. The bandwidth is not the paper's: None is
-    1 / (2 D), so that two samples of N(0, I) are about one bandwidth apart in every dimension D.
+    The `directions` argument is ignored. The cost is N^2 D operations. The bandwidth is our choice,
+    not the paper's: gamma None means 1 / (2 D), so that two samples of N(0, I) are about one
+    bandwidth apart for every D.
     """
 
     gamma: float | None = None
@@ -118,8 +120,8 @@ class SteinIMQ(Regulariser):
 class WeakSIGReg(Regulariser):
     """The Frobenius norm of a sketch's covariance minus I.
 
-    The sketch is the embeddings' projection on K directions where D > K, else the embeddings. The
-    authors draw Gaussian directions of length about 1; ours have length 1.
+    If D > K, the sketch is the projection of the embeddings on K directions, else the embeddings
+    themselves. The authors draw Gaussian directions of length about 1; ours have length exactly 1.
     """
 
     def __call__(self, z: Tensor, directions: Tensor) -> Tensor:
@@ -135,7 +137,8 @@ class WeakSIGReg(Regulariser):
 def _averaged(s: Tensor, dim: int) -> Tensor:
     """Return the mean of exp(-s a_1^2) over unit vectors a of `dim` dimensions: 1F1(1/2; D/2; -s).
 
-    By Gauss's rule of 24 nodes in a_1. The function is even, so 12 terms are enough.
+    It is computed by a Gaussian quadrature with 24 nodes in a_1. The function is even, so 12 terms
+    are enough.
     """
     if dim == 1:
         return torch.exp(-s)
@@ -148,9 +151,11 @@ def _averaged(s: Tensor, dim: int) -> Tensor:
 
 @functools.cache
 def _gegenbauer(dim: int, count: int = 24) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return squares of the positive nodes, and weights, for (1 - t^2)^((dim - 3) / 2).
+    """Return the squared positive nodes and the weights of a quadrature for (1 - t^2)^((dim - 3) /
+    2).
 
-    By the eigenvalues of the Jacobi matrix (Golub and Welsch 1969). The weights add up to 1.
+    They are computed from the eigenvalues of the Jacobi matrix (Golub and Welsch 1969). The weights
+    add up to 1.
     """
     lam = (dim - 2) / 2
     k = np.arange(2, count, dtype=np.float64)

@@ -1,7 +1,7 @@
-"""How often an image is found again by another view of it: a score that needs no label.
+"""Retrieval: how often an image is found by another view of it. This score needs no labels.
 
-Of eight scores fixed beforehand it had the highest rank correlation with a linear probe over 159
-small trainings (docs/lejepa/results.md, "Choosing among runs without labels").
+Of eight scores that were fixed beforehand, it had the highest rank correlation with a linear probe,
+over 159 small trainings (docs/lejepa/results.md, "Choosing among runs without labels").
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ __all__ = ["retrieval"]
 def retrieval(a: Tensor, b: Tensor) -> float:
     """Return the share of rows whose most similar row in the other matrix has the same index.
 
-    `a` and `b` (N, D) are features of two views of the same N images; similarity is the cosine of
-    features without their common mean. 1 / N is chance. Raises InputError if the shapes differ or
-    are not (N, D).
+    `a` and `b` (N, D) are features of two views of the same N images. Similarity is the cosine of
+    the features after their common mean is subtracted. Chance level is 1 / N. Raises InputError if
+    the shapes differ or are not (N, D).
     """
     if a.shape != b.shape or a.ndim != 2 or not len(a):
         raise InputError(

@@ -83,7 +83,7 @@ class RunFolder:
         return self.path / "cache"
 
     def read_config(self) -> PretrainConfig:
-        """Return the settings of the run. Raises RunError if this is not the folder of a run."""
+        """Return the settings of the run. Raises RunError if this is not a run's folder."""
         try:
             return from_json(self.config.read_text("utf-8"))
         except FileNotFoundError:
@@ -92,10 +92,11 @@ class RunFolder:
             raise RunError(f"{self.config} cannot be read: {error}") from None
 
     def claim(self, config: PretrainConfig, images: str) -> None:
-        """Save `config` and the fingerprint of the images, or check that they match this run.
+        """Save `config` and the fingerprint of the images, or check that they match the existing
+        run.
 
         A run without a measured step accepts any options, because wrong options may have stopped
-        it. Raises RunError if they differ; the text names the differences.
+        it. For any other run, RunError is raised if they differ; the text names the differences.
         """
         if not (self.checkpoint.exists() or self.metrics.exists()):
             write_atomically(self.config, to_json(config).encode())
@@ -118,8 +119,8 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """Make the folder and lock it against other processes.
 
-        Raises RunError if another process holds it, it cannot be created, or it contains something
-        that is not a run.
+        Raises RunError if another process holds the lock, the folder cannot be created, or it
+        contains something that is not a run.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -145,12 +146,12 @@ class RunFolder:
 def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module:
     """Return the encoder of a run, ready to embed: in evaluation mode, on the CPU.
 
-    A run that has not ended gives the encoder of its last checkpoint.
+    For a run that has not ended, this is the encoder of its last checkpoint.
 
     Parameters
     ----------
     encoder
-        A module of the same make, for a run that was given a module instead of a name.
+        A module of the same architecture. It is needed if the run was given a module, not a name.
 
     Raises
     ------

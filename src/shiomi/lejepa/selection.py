@@ -1,8 +1,9 @@
-"""Choosing among training runs without a label.
+"""Choose among training runs without labels.
 
-By retrieval (`shiomi.lejepa.retrieval`) if all runs have measured it, else by the paper's criterion
-(arXiv 2511.08544, section 5.2 and equation 8): the final loss orders runs of one lambda. Across
-lambdas it does not, because lambda changes the loss itself. The loss divided by lambda ** 0.4 does.
+Runs are ordered by retrieval (`shiomi.lejepa.retrieval`) if all of them have measured it, else by
+the paper's criterion (arXiv 2511.08544, section 5.2 and equation 8). The final loss alone can only
+order runs with the same lambda, because lambda changes the loss itself. The criterion, loss /
+lambda ** 0.4, also orders runs with different lambdas.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from shiomi.lejepa.errors import InputError
 
 __all__ = ["ALPHA", "Candidate", "Selection", "criterion", "rank_candidates", "spearman"]
 
-ALPHA = 0.4  # equation 8's exponent, fixed by the paper's sweeps, not by ours
+ALPHA = 0.4  # exponent of equation 8; it comes from the paper's experiments, not from ours
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A run as the selection sees it."""
+    """The values of a run that the selection uses."""
 
     name: str
     loss: float  # mean total training loss at the end
@@ -31,19 +32,19 @@ class Candidate:
     rankme: float | None = None
     retrieval: float | None = None
     """Share of images found again by another view."""
-    knn: float | None = None  # accuracies, where labels exist; never used to rank
+    knn: float | None = None  # accuracies if labels exist; not used for ranking
     probe: float | None = None
     criterion: float = field(init=False)
     """Equation 8's loss / lambda ** ALPHA; smaller is better."""
 
     def __post_init__(self) -> None:
-        """Raise InputError if the loss or lambda ranks nothing."""
+        """Raise InputError if the loss or lambda cannot be used for ranking."""
         object.__setattr__(self, "criterion", criterion(self.loss, self.lam))
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Candidates in order, and notes on how far to trust the order."""
+    """The candidates in order, and notes on how far the order can be trusted."""
 
     ranked: tuple[Candidate, ...]
     agreement: dict[str, float]
@@ -53,10 +54,10 @@ class Selection:
 
 
 def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
-    """Return loss / lam ** alpha, by which runs of different lambda compare; smaller is better.
+    """Return loss / lam ** alpha, which can compare runs with different lambdas. Smaller is better.
 
-    `loss` is LeJEPA's total, (1 - lam) prediction + lam SIGReg; the unbiased SIGReg can bring it a
-    little below 0. Raises InputError if the loss is not finite, or `lam` is not above 0.
+    `loss` is LeJEPA's total, (1 - lam) prediction + lam SIGReg. With the unbiased SIGReg it can be
+    slightly negative. Raises InputError if the loss is not finite, or `lam` is not above 0.
     """
     if not math.isfinite(loss):
         raise InputError(f"a loss of {loss} ranks nothing; did the run diverge?")
@@ -66,11 +67,11 @@ def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
 
 
 def rank_candidates(candidates: Sequence[Candidate]) -> Selection:
-    """Return the candidates, the most promising first; equal ones by name.
+    """Return the candidates, the most promising first; ties are ordered by name.
 
-    The largest `retrieval` comes first if all have one, else the smallest criterion.
+    If all candidates have a `retrieval`, the largest comes first; else the smallest criterion.
 
-    Raises InputError if there is none.
+    Raises InputError if there are no candidates.
     """
     if not candidates:
         raise InputError("there is no run to choose from")
@@ -101,10 +102,11 @@ def _agreement(candidates: Sequence[Candidate]) -> dict[str, float]:
 
 
 def spearman(a: Sequence[float], b: Sequence[float]) -> float:
-    """Return the rank correlation of two sequences, ties at their mean rank, from -1 to 1.
+    """Return Spearman's rank correlation of two sequences, from -1 to 1. Tied values get their mean
+    rank.
 
-    Raises InputError if they differ in length, have fewer than 2 values, a NaN, or are all
-    the same.
+    Raises InputError if the lengths differ or are below 2, if there is a NaN, or if all values of a
+    sequence are equal.
     """
     if len(a) != len(b) or len(a) < 2:
         raise InputError(f"{len(a)} and {len(b)} values have no rank correlation; give 2 or more")

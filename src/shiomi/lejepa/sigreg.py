@@ -1,8 +1,8 @@
 """SIGReg: sketched isotropic Gaussian regularisation (arXiv 2511.08544, Algorithm 1).
 
-Embeddings are N(0, I) exactly where their projection on every direction is N(0, 1)
-(Cramér and Wold 1936). Each step draws directions, and a univariate statistic measures how far the
-projections are from N(0, 1).
+The distribution of embeddings is N(0, I) if and only if its projection on every direction is N(0,
+1) (Cramér and Wold 1936). In each step, random directions are drawn, and a univariate statistic
+measures how far the projections are from N(0, 1).
 """
 
 from __future__ import annotations
@@ -50,28 +50,29 @@ def sigreg(
 ) -> Tensor:
     """Return the mean over views and directions of `multiplier` x `statistic`: a scalar.
 
-    Computed in float32 (float64 for float64), whatever autocast says.
+    It is computed in float32 (float64 for float64), also inside autocast.
 
     Parameters
     ----------
     x
-        Embeddings (N, D), or (V, N, D): V views, each compared with N(0, I) separately. With a
-        process
-        group, this rank's part of the batch; N may differ between ranks.
+        Embeddings (N, D), or (V, N, D) for V views, each of which is compared with N(0, I)
+        separately. With a process group, this is the rank's own part of the batch; N may differ
+        between ranks.
     step
         The global step, the same on every rank: it decides the directions.
     slices
-        How many directions: K.
+        The number of directions, K.
     multiplier
-        "samples": N over all ranks, as in Algorithm 1. A number: that; 1 leaves the statistic bare.
-        None: N for Epps-Pulley, 256 for its unbiased form, 1 for any other.
+        The factor of the statistic. "samples": N over all ranks, as in Algorithm 1. A number: this
+        factor, where 1 gives the plain statistic. None: N for Epps-Pulley, 256 for its unbiased
+        form, 1 for any other statistic.
     seed
-        Another seed, another sequence of directions.
+        The seed of the sequence of directions.
     group
-        The ranks whose batch is one; None: all, where torch.distributed is initialised.
+        The ranks that share one batch. None: all ranks, if torch.distributed is initialised.
     check
-        Whether NaN and infinite embeddings raise at once. On CUDA that waits for the forward pass;
-        see `shiomi.lejepa.nonfinite.PendingCheck` for the way without.
+        Whether NaN and infinite embeddings raise an error immediately. On CUDA that waits for the
+        forward pass; `shiomi.lejepa.nonfinite.PendingCheck` avoids the wait.
 
     Raises
     ------
@@ -97,10 +98,10 @@ def sigreg(
 
 
 class SIGReg(nn.Module):
-    """`sigreg` with its options kept: `SIGReg(slices=1024)(x, step=step)`.
+    """`sigreg` as a module that stores the options: `SIGReg(slices=1024)(x, step=step)`.
 
-    Holds no parameters and no state: the directions are a function of the step. Ranks are asked
-    for at each call, so it may be made before `init_process_group`.
+    It has no parameters and no state, because the directions are a function of the step. The ranks
+    are looked up at each call, so the module may be created before `init_process_group`.
     """
 
     def __init__(
@@ -135,14 +136,14 @@ class SIGReg(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        """The options, for print(module)."""
+        """Return the options, for print(module)."""
         return f"slices={self.slices}, statistic={self.statistic}, multiplier={self.multiplier!r}"
 
 
 def as_views(x: Tensor, group: ProcessGroup | None = None) -> Tensor:
     """Return embeddings (N, D) or (V, N, D) as (V, N, D) in float32 or float64.
 
-    A rank may have no samples if others of `group` have some; a single process needs samples.
+    A rank may have no samples if another rank of `group` has some. A single process needs samples.
     """
     if x.dim() not in (2, 3) or not x.is_floating_point():
         raise InputError(
@@ -202,7 +203,7 @@ def joined(
         if isinstance(statistic, EppsPulley) and statistic.fused(views) and rank_count(group) == 1:
             of = float(views.shape[1]) if multiplier == "samples" else multiplier
             return statistic.of_slices(views, drawn, of), tuple(also)
-        # (K, D) @ (D, V N): a slice's samples lie side by side.
+        # (K, D) @ (D, V N), so that the samples of a slice are contiguous.
         u = product(drawn.T, views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
         if isinstance(statistic, EppsPulley):
             sums, *summed = sum_over_ranks((statistic.sums(u), *also), group)

@@ -1,8 +1,9 @@
-"""Directions onto which SIGReg projects the embeddings: new at each step, the same on every rank.
+"""Draw the directions on which SIGReg projects the embeddings: new at each step, equal on all
+ranks.
 
-LeJEPA's Algorithm 1 seeds a generator with the global step. A generator has a state, differs
-between CPU and CUDA, and cannot be traced by torch.compile; here each number is a function of
-(seed, step, slice, dimension) alone, so that every rank, device and restart draws the same.
+LeJEPA's Algorithm 1 seeds a generator with the global step. But a generator has a state, differs
+between CPU and CUDA, and cannot be traced by torch.compile. Here each number depends only on (seed,
+step, slice, dimension), so that every rank, device and restart draws the same directions.
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ def directions(
 ) -> Tensor:
     """Return `slices` directions drawn uniformly from the unit sphere, as columns: (dim, slices).
 
-    The same bits are drawn everywhere; logarithms and sines of devices differ in the last place.
+    The same random bits are drawn on every device, but logarithms and sines of different devices
+    differ in the last digit.
 
     Parameters
     ----------
     step
-        The global step. A tensor with one integer is read on its own device, so that a compiled
-        step neither recompiles nor waits for the host.
+        The global step. It may be a tensor with one integer, which is read on its own device, so
+        that a compiled step neither recompiles nor waits for the host.
     seed
-        Another seed, another sequence of directions.
+        The seed of the sequence of directions.
 
     Raises
     ------
@@ -65,7 +67,8 @@ def directions(
     device = torch.device(device)
     if isinstance(step, int) and _by_kernel(device, dtype):
         return cpu.directions(_mix(_mix(int(seed)) + step), dim, slices).T
-    # int64 products wrap alike on CPU and CUDA; other devices get what the CPU drew.
+    # int64 products overflow in the same way on CPU and CUDA, so both draw the same numbers. For
+    # other devices the numbers are drawn on the CPU and copied.
     drawn_on = device if device.type in ("cpu", "cuda") else torch.device("cpu")
     if isinstance(step, Tensor):
         counter = step.to(device=drawn_on, dtype=torch.int64).reshape(())
@@ -84,7 +87,7 @@ def _by_kernel(device: torch.device, dtype: torch.dtype) -> bool:
 @torch.library.custom_op("shiomi_lejepa::directions", mutates_args=())
 def _rows(step: Tensor, seed: int, dim: int, slices: int, double: bool) -> Tensor:
     if step.device.type == "cpu" and not double and cpu.available():
-        # In Python integers: a tensor of one element would take a tenth of the total time.
+        # Python integers are faster: with one-element tensors this would take a tenth of the time.
         return cpu.directions(_mix(_mix(seed) + int(step)), dim, slices)
     key = _mix(_mix(torch.full_like(step, seed)) + step)
     return _unit_rows(key, dim, slices, torch.float64 if double else torch.float32)
@@ -97,12 +100,13 @@ def _(step: Tensor, _seed: int, dim: int, slices: int, double: bool) -> Tensor:
 
 
 def _unit_rows(key: Tensor, dim: int, slices: int, dtype: torch.dtype) -> Tensor:
-    """Return (slices, dim) normal deviates by Box and Muller, each row of length 1."""
+    """Return (slices, dim) normal numbers, drawn by Box and Muller, with each row scaled to length
+    1."""
     half = (dim + 1) // 2
     slice_ = torch.arange(slices, device=key.device).unsqueeze(1)
     pair = torch.arange(half, device=key.device).unsqueeze(0)
     bits = _mix(key + ((pair << 32) + slice_) * _GOLDEN)  # (slices, half)
-    # 24 bits each: exact in float32, never 0.
+    # 24 bits each, so they are exact in float32. The radius is never 0.
     radius = (((bits >> 40) & 0xFFFFFF).to(dtype) + 0.5) * 2.0**-24
     angle = (bits & 0xFFFFFF).to(dtype) * (2.0**-24 * 2 * math.pi)
     radius = (-2 * radius.log()).sqrt()
@@ -113,7 +117,7 @@ def _unit_rows(key: Tensor, dim: int, slices: int, dtype: torch.dtype) -> Tensor
 
 
 def _mix(z: _Number) -> _Number:
-    """SplitMix64's finaliser. torch's >> keeps the sign; the masks make the shifts logical."""
+    """Apply SplitMix64's finaliser. torch's >> keeps the sign, so masks make the shifts logical."""
     z = _wrapped(z + _GOLDEN)
     z = _wrapped((z ^ ((z >> 30) & 0x3FFFFFFFF)) * _MIX_1)
     z = _wrapped((z ^ ((z >> 27) & 0x1FFFFFFFFF)) * _MIX_2)
@@ -121,5 +125,5 @@ def _mix(z: _Number) -> _Number:
 
 
 def _wrapped(z: _Number) -> _Number:
-    """Modulo 2^64, as tensors compute anyway."""
+    """Reduce an integer modulo 2^64. Tensors do that by themselves."""
     return z if isinstance(z, Tensor) else z & (1 << 64) - 1

@@ -1,11 +1,13 @@
-"""The other univariate tests of the paper, each a drop-in for `sigreg(statistic=...)`.
+"""The other univariate tests of the paper, each of which can be given to `sigreg(statistic=...)`.
 
-Each takes projections (N, K) and returns one statistic a slice, (K,), least for N(0, 1),
-differentiable in float32 and float64. They need all samples at once: with a process group the
-embeddings of all ranks are gathered, where Epps-Pulley sends sums alone. They are not multiplied by
-N: the first three and `jarque_bera` grow with N by themselves where samples are not normal.
+Each takes projections (N, K) and returns one statistic per slice, (K,). It is smallest for N(0, 1),
+and differentiable in float32 and float64. These statistics need all samples in one place: with a
+process group, the embeddings of all ranks are gathered, while Epps-Pulley only sends sums. They are
+not multiplied by N, because the first three and `jarque_bera` already grow with N if samples are
+not normal.
 
-The first three compare distribution functions with z_i, the i-th smallest of the N values Phi(u_n)
+The first three compare distribution functions. In their formulas, z_i is the i-th smallest of the N
+values Phi(u_n)
 (D'Agostino and Stephens 1986, table 4.2).
 
 | name | what it compares | blind to |
@@ -39,7 +41,7 @@ __all__ = [
 def anderson_darling(u: Tensor) -> Tensor:
     """Return A^2 = -N - 1/N sum_i (2i - 1) (ln z_i + ln(1 - z_(N+1-i))): u (N, K) to (K,).
 
-    Logarithms of the normal tails, finite however far out a sample lies.
+    It uses logarithms of the normal tails, which are finite for samples at any distance.
     """
     ordered = u.sort(dim=0).values
     samples = u.shape[0]
@@ -59,7 +61,7 @@ def cramer_von_mises(u: Tensor) -> Tensor:
 def watson(u: Tensor) -> Tensor:
     """Return U^2 = W^2 - N (mean z - 1/2)^2: u (N, K) to (K,).
 
-    Does not change where all z_i move around the circle together.
+    It does not change if all z_i are rotated by the same amount around the circle [0, 1).
     """
     return cramer_von_mises(u) - u.shape[0] * (_normal_cdf(u).mean(0) - 0.5).square()
 
@@ -74,10 +76,12 @@ def _normal_cdf(u: Tensor) -> Tensor:
 
 
 def shapiro_francia(u: Tensor) -> Tensor:
-    """Return 1 - W', W' the squared correlation of ordered samples and scores: u (N, K) to (K,).
+    """Return 1 - W', where W' is the squared correlation of ordered samples and scores: u (N, K) to
+    (K,).
 
-    Shapiro and Francia (1972). The scores are Blom's, Phi^-1((i - 3/8) / (N + 1/4)), for the
-    expected order statistics. Sees neither mean nor scale. Samples without variance give NaN.
+    Shapiro and Francia (1972). The scores are Blom's approximation of the expected order
+    statistics, Phi^-1((i - 3/8) / (N + 1/4)). The statistic does not depend on mean and scale.
+    Samples without variance give NaN.
     """
     samples = u.shape[0]
     ranks = torch.arange(1, samples + 1, dtype=torch.float64, device="cpu")
@@ -90,14 +94,15 @@ def shapiro_francia(u: Tensor) -> Tensor:
 
 
 def jarque_bera(u: Tensor, *, standard: bool = True) -> Tensor:
-    """Return N/6 (skewness^2 + (kurtosis - 3)^2 / 4), and more: u (N, K) to (K,).
+    """Return N/6 (skewness^2 + (kurtosis - 3)^2 / 4), plus a term if `standard`: u (N, K) to (K,).
 
-    Jarque and Bera (1980). That does not see mean and variance, so it alone lets embeddings
-    collapse or explode. With `standard` (the paper's extended form)
+    Jarque and Bera (1980). This formula does not depend on mean and variance, so with it alone
+    embeddings can collapse or explode. With `standard` (the paper's extended form), the term
 
         N mean^2 / variance + (N - 1) (variance - 1)^2 / 2
 
-    is added, with the biased variance. A slice without variance gives NaN, as it has no skewness.
+    is added, where the variance is the biased one. A slice without variance gives NaN, because its
+    skewness is undefined.
     """
     samples = u.shape[0]
     mean = u.mean(0)
@@ -115,9 +120,9 @@ def jarque_bera(u: Tensor, *, standard: bool = True) -> Tensor:
 def moments(u: Tensor, *, highest: int = 4) -> Tensor:
     """Return sum_p (mean u^p - E z^p)^2 / Var(z^p), z ~ N(0, 1): u (N, K) to (K,).
 
-    Raw moments, p = 1 to `highest`; E z^p = (p - 1)!! for even p. Dividing by the variance gives
-    every moment an expectation of 1/N over draws from N(0, 1). The paper shows why no finite number
-    of moments will do.
+    The sum is over raw moments, p = 1 to `highest`; E z^p = (p - 1)!! for even p and 0 for odd p.
+    Because of the division by the variance, each term has the expectation 1/N for samples from N(0,
+    1). The paper shows why no finite number of moments is enough.
     """
     total = torch.zeros_like(u[0])
     for p in range(1, highest + 1):
@@ -135,11 +140,12 @@ def _normal_moment(p: int) -> float:
 
 
 def entropy(u: Tensor, *, window: int | None = None) -> Tensor:
-    """Return the divergence from N(0, 1), in nats: u (N, K) to (K,).
+    """Return the Kullback-Leibler divergence from N(0, 1), in nats: u (N, K) to (K,).
 
-    Vasicek (1976): of all distributions with their variance, the normal has most entropy.
-    KL(X, N(0, 1)) = -h(X) + ln(2 pi)/2 + E X^2 / 2, with Vasicek's estimate of the entropy h, which
-    is biased downwards at small N, so that the divergence of normal samples is above 0.
+    Vasicek (1976): of all distributions with the same variance, the normal one has the largest
+    entropy. KL(X, N(0, 1)) = -h(X) + ln(2 pi)/2 + E X^2 / 2, where h is Vasicek's estimate of the
+    entropy. The estimate is biased downwards at small N, so the divergence of normal samples is
+    above 0.
     """
     cross = math.log(2 * math.pi) / 2 + u.square().mean(0) / 2
     return cross - vasicek_entropy(u, window=window)

@@ -20,7 +20,8 @@ class Wish:
 
 @contextmanager
 def stop_wished() -> Iterator[Wish]:
-    """Note SIGINT and SIGTERM instead of ending at once; outside the main thread, note nothing."""
+    """Record SIGINT and SIGTERM instead of ending at once. Outside the main thread this does
+    nothing."""
     wish = Wish()
     if threading.current_thread() is not threading.main_thread():
         yield wish

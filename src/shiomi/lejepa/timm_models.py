@@ -1,4 +1,5 @@
-"""Encoders from timm: import timm with any build of torch, create models, convert norms."""
+"""Use encoders from timm: import timm with any build of torch, create models, convert norm
+layers."""
 
 from __future__ import annotations
 
@@ -21,9 +22,9 @@ _DECLARED: list[torch.library.Library] = []  # a Library undeclares its operator
 def import_timm() -> ModuleType:
     """Return the timm module.
 
-    PyPI's torchvision does not import next to a CPU-only build of torch, because its compiled part
-    is built for another torch. timm needs only torchvision's Python part. So two operators are
-    declared (without an implementation) and the import is tried again.
+    PyPI's torchvision cannot be imported with a CPU-only build of torch, because its compiled part
+    was built for another torch. But timm only needs the Python part of torchvision. So this
+    function declares two operators without an implementation and imports again.
 
     Raises MissingError if timm or torchvision is not installed or cannot be imported.
     """
@@ -34,7 +35,7 @@ def import_timm() -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise _missing(error) from None
-    _forget("timm", "torchvision")  # modules of which only a part was executed
+    _forget("timm", "torchvision")  # modules that were only partly imported
     library = torch.library.Library("torchvision", "DEF")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
@@ -61,7 +62,7 @@ def timm_model(name: str, size: int, drop_path: float = 0.0) -> nn.Module:
 
 
 def timm_options(name: str, size: int | None) -> list[tuple[str, Any]]:
-    """Return the options, besides the name, that `timm_model` gives to timm.create_model."""
+    """Return the options that `timm_model` passes to timm.create_model in addition to the name."""
     return list(_built(import_timm(), name, size or 224)[1].items())
 
 
@@ -73,7 +74,7 @@ def _built(
     for options in ({**sized, "dynamic_img_size": True}, sized, more):
         try:
             body: nn.Module = timm.create_model(name, pretrained=False, num_classes=0, **options)
-        except TypeError:  # convolutional models have no image size
+        except TypeError:  # convolutional models have no option for the image size
             continue
         return body, options
     told = f" with {more}" if more else ""
@@ -81,10 +82,10 @@ def _built(
 
 
 def sync_batch_norms(network: nn.Module) -> nn.Module:
-    """Return `network` with batch normalisations that share statistics across ranks.
+    """Return `network` with batch normalisation layers that share statistics across ranks.
 
-    torch's converter replaces timm's `BatchNormAct2d` by a bare SyncBatchNorm and so drops the
-    activation. timm's converter keeps it.
+    torch's converter replaces timm's `BatchNormAct2d` by a plain SyncBatchNorm and so loses its
+    activation. timm's converter keeps the activation.
     """
     layers = sys.modules.get("timm.layers")
     if layers is not None:

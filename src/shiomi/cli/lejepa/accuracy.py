@@ -20,7 +20,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _sets_options(command: Command) -> Command:
-    """Adds what both commands read: TRAIN, TEST and how images become features."""
+    """Add the arguments that both commands share: TRAIN, TEST and how images become features."""
     options = (
         click.argument("train", type=click.Path(path_type=Path)),
         click.argument("test", type=click.Path(path_type=Path), required=False),

@@ -216,7 +216,7 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
 
 
 def stopped(out: Path) -> str:
-    """Say what is kept of a run that was interrupted, whatever it was doing."""
+    """Tell the user what is kept of an interrupted run, whatever the run was doing."""
     from shiomi.lejepa.run_folder import RunFolder
 
     if RunFolder(out).checkpoint.exists():
@@ -236,7 +236,8 @@ _OF_CONFIG = (
 
 
 def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
-    """Return what the options say, above the configuration file, above the recipe."""
+    """Return the configuration: options override the configuration file, which overrides the
+    recipe."""
     from shiomi.lejepa.recipes import configured, read_config_file, recipe
 
     layers: list[Mapping[str, Any]] = []
@@ -251,7 +252,7 @@ def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
 
 
 def _given(images: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what the user gave, not what click filled in."""
+    """Return the options that the user gave, without the defaults that click filled in."""
     context = click.get_current_context()
 
     def given(names: Iterable[str]) -> dict[str, Any]:

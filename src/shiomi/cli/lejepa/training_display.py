@@ -1,4 +1,5 @@
-"""Show a training on stderr: one live line on a terminal, otherwise a line now and then."""
+"""Show a training on stderr: one live line on a terminal, otherwise a new line from time to
+time."""
 
 from __future__ import annotations
 
@@ -22,10 +23,10 @@ class Display(Protocol):
     """The display of a training in progress."""
 
     def progress(self, done: int, total: int | None, what: str) -> None:
-        """Images were read, or the report goes on."""
+        """Show that more images were read, or that the report advanced."""
 
     def moment(self, moment: Moment) -> None:
-        """A step was done."""
+        """Show a completed step."""
 
     def say(self, text: str) -> None:
         """Print a message that stays visible."""
@@ -97,7 +98,7 @@ class _Terminal:
 
 
 def accuracies(values: dict[str, float]) -> str:
-    """Return what was evaluated in words: `knn 41.2%, probe 44.0%, RankMe 51.3`."""
+    """Return the evaluation as text: `knn 41.2%, probe 44.0%, RankMe 51.3`."""
     parts = [f"{name} {values[name]:.1%}" for name in ("knn", "probe") if name in values]
     if "rankme" in values:
         parts.append(f"RankMe {values['rankme']:.1f}")

@@ -5,8 +5,9 @@ The folder of a cache is named after its source and size, and holds
     pixels.u8     the images one behind the other, (3, S, S) uint8 each
     index.jsonl   a line per file of the source: {"ratio": r}, or {"skipped": why}
 
-Both grow together, so that a build that was killed goes on where it stopped. Pixels are written,
-not mapped, while it grows: a full disk is then an error and not a signal.
+Both files grow together, so that a killed build resumes where it stopped. While the cache grows,
+pixels are written with write(), not through a memory map: a full disk then raises an error instead
+of a signal that ends the process.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ _CHUNK = 512  # images decoded before they are written
 class CachedImages:
     """The images of a cache; see `shiomi.lejepa.data.images.Images`.
 
-    A damaged file keeps its number: the next readable image stands in for it, as it does in
-    `DecodedImages`, so that a run does not depend on what there was room for.
+    A damaged file keeps its number, and the next readable image replaces it. `DecodedImages` does
+    the same, so a run does not depend on whether there was room for a cache.
     """
 
     def __init__(self, folder: Path, source: Source, size: int) -> None:
@@ -79,13 +80,14 @@ class CachedImages:
 
 
 def _stand_ins(count: int, good: Sequence[int]) -> NDArray[np.int64]:
-    """Return for each number the next one in `good` (ascending), itself included, and around."""
+    """Return for each number the first one in `good` (ascending) that is not smaller. After the
+    last one the search starts again at the first."""
     places = np.searchsorted(good, np.arange(count)) % len(good)
     return np.asarray(good, dtype=np.int64)[places]
 
 
 def cache_bytes(source: Source, size: int) -> int:
-    """Return how large the cache of all images would be."""
+    """Return the size in bytes that a cache of all images would have."""
     return len(source) * 3 * size * size
 
 
@@ -97,7 +99,7 @@ def cache_folder(parent: Path, source: Source, size: int) -> Path:
 def cached_images(parent: Path, source: Source, size: int, progress: Progress) -> CachedImages:
     """Open the cache of `source` below `parent`; missing images are decoded first.
 
-    Of several processes one builds it, and the others wait for it.
+    If several processes open the same cache, one builds it and the others wait.
 
     Raises
     ------
@@ -168,7 +170,7 @@ class _Builder:
                         lines.append({"ratio": round(one.ratio, 6)})
                     else:
                         lines.append({"skipped": one.reason})
-                pixels.flush()  # pixels first, because a line of the index says that they are there
+                pixels.flush()  # before the index, whose lines state that pixels exist
                 index.write("".join(json.dumps(line) + "\n" for line in lines))
                 index.flush()
                 self.done = numbers.stop
@@ -176,7 +178,7 @@ class _Builder:
 
 
 def _read_index(folder: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of the index; a last one that was cut off is left out."""
+    """Return the complete lines of the index. A last line that was cut off is left out."""
     try:
         lines = (folder / "index.jsonl").read_text("utf-8").split("\n")[:-1]
     except FileNotFoundError:

@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST_IMAGE", "DecodeError", "Decoded", "decode", "image_shape", "quiet_decoder"]
 
-LARGEST_IMAGE = 89_478_485  # pixels; Pillow's own bound, above which it suspects a bomb
+LARGEST_IMAGE = 89_478_485  # pixels; above this, Pillow suspects a decompression bomb
 
 
 class DecodeError(ValueError):
-    """The bytes are not an image, or the image must not be decoded. Not fatal: the image is
-    skipped."""
+    """The bytes are not an image, or the image is too large to decode. The image is skipped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Decoded:
 
 
 def decode(data: bytes, size: int) -> Decoded:
-    """Return the image as RGB, turned as its EXIF says, resized to `size` x `size` pixels.
+    """Return the image as RGB, rotated by its EXIF orientation, resized to `size` x `size` pixels.
 
     The whole image is kept: crops are drawn in its own proportions (`shiomi.lejepa.views`).
 
@@ -47,7 +46,7 @@ def decode(data: bytes, size: int) -> Decoded:
 
     try:
         with _opened(data) as image:
-            image.draft("RGB", (size, size))  # a large JPEG is decoded at a half, quarter, eighth
+            image.draft("RGB", (size, size))  # decodes a large JPEG at 1/2, 1/4 or 1/8 of its size
             turned = ImageOps.exif_transpose(image)
             width, height = turned.size
             rgb = _as_rgb(turned)
@@ -74,9 +73,9 @@ def image_shape(data: bytes) -> tuple[int, int]:
 
 @contextmanager
 def quiet_decoder() -> Iterator[None]:
-    """Leave out Pillow's warnings about odd files; those that matter are skipped and listed.
+    """Suppress Pillow's warnings about odd files: a file that cannot be read is skipped and listed.
 
-    Not for use in several threads at once, as `warnings.catch_warnings`.
+    Like `warnings.catch_warnings`, this must not be used in several threads at once.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")

@@ -17,7 +17,7 @@ LARGEST_FILE = 512 * 2**20  # bytes; larger files such as videos and archives ar
 
 @dataclass(frozen=True, slots=True)
 class FolderSource:
-    """The files below `folder`, by name, hidden ones left out."""
+    """The files below `folder` in order of their names, without hidden files."""
 
     folder: Path
     names: list[str]
@@ -36,7 +36,7 @@ class FolderSource:
 
 
 def open_folder(folder: Path, *, use_labels: bool = True) -> FolderSource:
-    """List the files below `folder`, which need not be images; that shows when they are decoded.
+    """List the files below `folder`. Whether a file is an image is only checked when it is decoded.
 
     If every file is in a subfolder and there are two or more of them, the first-level
     subfolders are the classes, numbered in order of their names.

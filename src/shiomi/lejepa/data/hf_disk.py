@@ -1,7 +1,7 @@
-"""A Hugging Face data set as `Dataset.save_to_disk` writes it, read by pyarrow alone.
+"""Read a Hugging Face data set that `Dataset.save_to_disk` wrote. Only pyarrow is needed for it.
 
-The folder holds `state.json`, which lists the Arrow files, and `dataset_info.json`, which names
-the classes. A `DatasetDict` is a folder of such folders, named in `dataset_dict.json`.
+The folder holds `state.json`, which lists the Arrow files, and `dataset_info.json`, which names the
+classes. A `DatasetDict` is a folder of such folders; `dataset_dict.json` lists their names.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def open_hf_disk(
     use_labels: bool = True,
     columns: Columns = DETECTED,
 ) -> HfDiskSource:
-    """Open what `save_to_disk` wrote; of several splits the one named `split`.
+    """Open what `save_to_disk` wrote. If it has several splits, open the one named `split`.
 
     Raises DataError if it is damaged, has no such split or no images.
     """

@@ -1,4 +1,4 @@
-"""Decoded images of one size, by number: from a cache on disk, or decoded as they are asked for.
+"""Decoded images of one size, by number: from a cache on disk, or decoded on demand.
 
 Both give the same pixels, so a run does not depend on which of them is used.
 """
@@ -38,7 +38,7 @@ _ASKED = 64  # images whose headers are read to find the typical size
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Images as they were decoded."""
+    """Decoded images."""
 
     pixels: Tensor  # (N, 3, S, S) uint8, stretched to squares
     ratio: Tensor  # (N,) float32: width / height before the stretching
@@ -69,7 +69,7 @@ class Images(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Return how many files there are, damaged ones included."""
+        """Return the number of files, including damaged ones."""
         ...
 
     def batch(self, indices: Sequence[int]) -> Batch:
@@ -78,9 +78,9 @@ class Images(Protocol):
 
 
 class DecodedImages:
-    """Decodes when asked, with one thread per core.
+    """Images that are decoded on demand, with one thread per core.
 
-    A damaged image is listed, and the next readable one stands in for it, with its label.
+    A damaged image is listed, and the next readable image replaces it, with its own label.
     """
 
     def __init__(self, source: Source, size: int) -> None:
@@ -122,7 +122,7 @@ class DecodedImages:
 
 
 def read_one(source: Source, index: int, size: int) -> Decoded | Unreadable:
-    """Return an image of `source`, or why it gives none."""
+    """Return an image of `source`, or the reason why it cannot be read."""
     try:
         return decode(source.read(index), size)
     except (DecodeError, OSError, ValueError) as error:
@@ -133,7 +133,7 @@ def read_one(source: Source, index: int, size: int) -> Decoded | Unreadable:
 def typical_side(source: Source) -> int:
     """Return the median of the shorter sides of some images, in pixels.
 
-    Raises DataError if none of the requested images can be read: then hardly any can.
+    Raises DataError if none of the sampled images can be read: hardly any of the others can then.
     """
     step = max(1, len(source) // _ASKED)
     sides = []

@@ -1,4 +1,4 @@
-"""The images of a source: from a cache if they fit, else decoded as they are needed."""
+"""Load the images of a source: from a cache if they fit into one, else decoded on demand."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def load_images(
     Parameters
     ----------
     cache
-        The folder below which decoded images are kept; None keeps none.
+        The folder below which decoded images are kept; None: no cache.
     limit_gib
-        The largest cache; above it, or above half of the free disk, images are decoded each time
-        they are needed, which gives the same pixels and takes longer.
+        The largest size of the cache. If the cache would be larger, or larger than half of the free
+        disk, images are decoded each time they are needed. That takes longer and gives the same
+        pixels.
 
     Raises
     ------

@@ -1,5 +1,5 @@
-"""Open images of four kinds; the content of the path shows which kind. Labels may come from a
-file."""
+"""Open images of four kinds. The kind is found from the content of the path; labels may come from a
+separate file."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ def open_source(
 ) -> Source:
     """Open the images at `path`.
 
-    A file `*.parquet` or a folder of them; a file `*.tar` or a folder of them (webdataset); a
-    folder that `Dataset.save_to_disk` wrote; any other folder is one of image files.
+    The path is a file `*.parquet` or a folder of them, a file `*.tar` or a folder of them
+    (webdataset), or a folder that `Dataset.save_to_disk` wrote. Any other folder is read as a
+    folder of image files.
 
     Parameters
     ----------
     labels
-        A file with one class number per line, in place of what the data says itself.
+        A file with one class number per line. It replaces the labels of the data.
     use_labels
-        False leaves out all labels.
+        False: ignore all labels.
     columns
         Which columns of a parquet file or a data set on disk hold images and labels.
 
@@ -72,8 +73,8 @@ def _open(path: Path, *, use_labels: bool, columns: Columns) -> Source:
 def _read_labels(path: Path, source: Source) -> list[int]:
     """Return one class per image of `source`, from a file with one whole number per line.
 
-    The lines are in the order of the images (for a folder: of their names). An empty last line
-    is none; -1 is an image without a label.
+    The lines are in the order of the images (for a folder: of their names). An empty last line is
+    ignored; -1 marks an image without a label.
 
     Raises DataError if the file cannot be read, a line is not an integer, or the number of lines is
     not the number of images.
@@ -103,7 +104,7 @@ def _read_labels(path: Path, source: Source) -> list[int]:
 
 
 class _Relabelled:
-    """A source under other labels."""
+    """A source whose labels are replaced."""
 
     def __init__(self, source: Source, labels: list[int]) -> None:
         self.names = source.names

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ParquetSource", "open_parquet"]
 
-_GROUPS_KEPT = 4  # row groups held in memory; reading in order needs one
+_GROUPS_KEPT = 4  # row groups held in memory; reading rows in order needs only one
 
 
 class ParquetSource:

@@ -1,4 +1,4 @@
-"""Rows of a table as images: find the columns of bytes and labels, and read them.
+"""Read rows of a table as images: find the columns with image bytes and labels, and read them.
 
 Parquet files and Hugging Face data sets on disk share this. An image is bytes, or a struct of
 `bytes` and `path` as the `datasets` library writes it. A label is a whole number or a name.
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 _IMAGE_NAMES = ("image", "img", "jpg", "png", "bytes", "image_bytes")
-LARGEST_FILE = 1 << 28  # bytes of an encoded image that a row names
+LARGEST_FILE = 1 << 28  # bytes; the largest encoded image that a row may refer to by its path
 _LABEL_NAMES = ("label", "labels", "class", "target", "fine_label", "cls")
 
 
@@ -94,10 +94,10 @@ def label_column(schema: pa.Schema, wanted: str | None = None) -> str | None:
 
 
 def schema_classes(schema: pa.Schema, label: str | None) -> tuple[str, ...] | None:
-    """Return the names of the classes that the schema's metadata tells, or None.
+    """Return the names of the classes from the schema's metadata, or None.
 
-    Known are `datasets`' ClassLabel features (key `huggingface`) and a key `classes`, its names
-    joined by commas.
+    Two forms are read: the ClassLabel features of `datasets` (key `huggingface`), and a key
+    `classes` with the names joined by commas.
     """
     metadata: dict[bytes, bytes] = schema.metadata or {}
     try:
@@ -112,11 +112,13 @@ def schema_classes(schema: pa.Schema, label: str | None) -> tuple[str, ...] | No
 def number_labels(
     values: Sequence[Any], where: str, classes: tuple[str, ...] | None
 ) -> tuple[list[int], tuple[str, ...] | None]:
-    """Return whole numbers for labels given as whole numbers or names, and the classes' names.
+    """Convert labels, which are whole numbers or names, to numbers; return these and the classes'
+    names.
 
     Names are numbered in their order; None and negative numbers become UNLABELLED.
 
-    Raises DataError if a label is neither, or some are names and others numbers.
+    Raises DataError if a label is neither a whole number nor a name, or if some labels are names
+    and others are numbers.
     """
     given = [value for value in values if value is not None]
     if given and all(isinstance(value, str) for value in given):
@@ -135,16 +137,16 @@ def number_labels(
                 " leave the labels out with --no-labels, or mend the column"
             )
     if classes is not None and max(labels, default=0) >= len(classes):
-        classes = None  # too few names for the labels are ignored
+        classes = None  # names are ignored if there are fewer than the labels need
     return labels, classes
 
 
 def image_bytes(value: Any, folder: Path) -> bytes:
     """Return the bytes of one cell. A path in a cell is relative to `folder`.
 
-    Raises ValueError if the cell has no image, or its path leads out of `folder` or to something
-    other than a file of at most LARGEST_FILE bytes: a data set from elsewhere must not be able to
-    read /etc/passwd or /dev/zero.
+    Raises ValueError if the cell has no image, if its path leads out of `folder`, or if the path is
+    not a regular file of at most LARGEST_FILE bytes. A downloaded data set must not be able to read
+    /etc/passwd or /dev/zero.
     """
     if isinstance(value, dict):
         held = value.get("bytes")

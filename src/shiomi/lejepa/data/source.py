@@ -14,11 +14,12 @@ UNLABELLED = -1
 
 
 class Source(Protocol):
-    """An indexable set of encoded images. Nothing is decoded before it is asked for."""
+    """An indexable set of encoded images. It never decodes an image."""
 
     @property
     def names(self) -> Sequence[str]:
-        """The place of each image, for messages: a path below the folder, a member, a row."""
+        """The location of each image, for messages: a path below the folder, a tar member or a
+        row."""
         ...
 
     @property
@@ -28,7 +29,7 @@ class Source(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The names of classes 0, 1, …, where they have names."""
+        """The names of classes 0, 1, …, if the classes have names."""
         ...
 
     @property
@@ -37,7 +38,8 @@ class Source(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Return the number of images, damaged ones included: those show when they are decoded."""
+        """Return the number of images, including damaged ones, which are found only when
+        decoded."""
         ...
 
     def read(self, index: int) -> bytes:
@@ -47,7 +49,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file, member or row that gives no image."""
+    """A file, tar member or row from which no image can be read."""
 
     name: str
     reason: str

@@ -1,10 +1,11 @@
-"""Webdataset shards: tar files whose members of one key are one sample.
+"""Webdataset shards: tar files in which the members with the same key form one sample.
 
-The key of a sample is a member's path up to the first dot of its last part. `.jpg`, `.png` and the
-like hold an image, `.cls` the class as digits (github.com/webdataset/webdataset, "The WebDataset
-Format"). Each image is named by its path up to the last dot, so that `cat.0.jpg` and `cat.1.jpg`
-stay two images. The class of an image comes from its name, else from its key.
-Members are found by their headers and read in place, so any of them can be had in any order.
+The key of a sample is a member's path up to the first dot of its last part. Members such as `.jpg`
+and `.png` contain an image, `.cls` members the class as digits (github.com/webdataset/webdataset,
+"The WebDataset Format"). The name of an image is its path up to the last dot, so that `cat.0.jpg`
+and `cat.1.jpg` are two images. The class is the `.cls` member with the image's name; if there is
+none, the one with its key. Members are located by their headers and read in place, so they can be
+read in any order.
 """
 
 from __future__ import annotations

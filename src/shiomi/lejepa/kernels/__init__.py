@@ -1,4 +1,4 @@
-"""Sums of cosines and sines at equally spaced knots: one interface, three ways to compute it.
+"""Compute sums of cosines and sines at equally spaced knots: one interface, three implementations.
 
 | way | where | file |
 |---|---|---|
@@ -6,7 +6,7 @@
 | `cpu` | float32 on the CPU, where there is a C compiler | cpu.py, trigonometric_sums.c |
 | `triton` | float32 on CUDA, where Triton is installed | triton.py |
 
-Registered with torch as operators, so that torch.compile takes them whole.
+They are registered with torch as operators, so that torch.compile does not trace into them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 BACKENDS = ("auto", "plain", "cpu", "triton")
 _log = logging.getLogger("shiomi.lejepa")
-_TESTED_KNOTS = 64  # rounding errors of the recurrence grow with the square of their number
+_TESTED_KNOTS = 64  # the recurrence's rounding error grows with their square
 
 
 def trigonometric_sums(
@@ -42,9 +42,9 @@ def trigonometric_sums(
     """Return sum_n cos(t_j u_n) and sum_n sin(t_j u_n), differentiable in u.
 
     u: (K, V, N), float32 or float64. Returns (K, V, 2, J) with J = `knots` and t_j = j * spacing,
-    or (j + 1/2) * spacing where `half`. More than 64 knots are computed in float64. Inside
-    torch.func's transforms, in forward mode and for second derivatives the sums are made of torch's
-    own operators, which takes the memory of K V N J numbers.
+    or (j + 1/2) * spacing if `half`. More than 64 knots are computed in float64. Inside
+    torch.func's transforms, in forward mode and for second derivatives, the sums use torch's own
+    operators. That takes memory for K V N J numbers.
 
     Raises
     ------
@@ -61,8 +61,8 @@ def trigonometric_sums(
 
 
 def transformed(x: Tensor) -> bool:
-    """Whether torch.func or forward-mode differentiation follows `x`: operators of ours then have
-    no rule."""
+    """Return whether torch.func or forward mode differentiates `x`. Our operators have no rule for
+    that."""
     if torch.compiler.is_compiling():
         return False
     if inside_transform():
@@ -71,12 +71,13 @@ def transformed(x: Tensor) -> bool:
 
 
 def inside_transform() -> bool:
-    """Whether a transform of torch.func is running."""
+    """Return whether a transform of torch.func is running."""
     return torch._C._functorch.peek_interpreter_stack() is not None
 
 
 def _by_torch(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
-    """Return the sums by operators that torch differentiates in any mode and as often as asked."""
+    """Return the sums, computed by operators that torch can differentiate in any mode and to any
+    order."""
     angle = u.unsqueeze(-1) * _knots(u, spacing, knots, half)
     return torch.stack([angle.cos().sum(2), angle.sin().sum(2)], 2)
 
@@ -111,7 +112,8 @@ def choose_backend(u: Tensor, backend: str = "auto") -> str:
 
 @functools.cache
 def _triton_works(device: torch.device) -> bool:
-    """Whether a first sum is right: Triton needs a C compiler and a GPU that it knows."""
+    """Return whether a test sum is correct: Triton needs a C compiler and a GPU that it
+    supports."""
     if importlib.util.find_spec("triton") is None:
         return False
     try:
@@ -162,7 +164,7 @@ def _save(ctx: Any, inputs: Any, output: Tensor) -> None:  # noqa: ARG001
 
 def _gradient(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
     (u,) = ctx.saved_tensors
-    if torch.is_grad_enabled():  # create_graph: the gradient is differentiated again
+    if torch.is_grad_enabled():  # create_graph: the gradient itself will be differentiated
         t = _knots(u, ctx.spacing, grad.shape[-1], ctx.half)
         angle = u.unsqueeze(-1) * t
         of_cosine, of_sine = (grad * t).unsqueeze(2).unbind(3)

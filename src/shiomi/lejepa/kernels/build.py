@@ -1,11 +1,11 @@
-"""Compile a C source of this package with the machine's compiler at first use, and cache the
+"""Compile a C source of this package at first use, with the compiler of the machine, and cache the
 library.
 
-The library lies in the user's cache, named after everything it depends on: source, compiler, flags
-and processor. It is written under a temporary name and then renamed, so that processes that build
-at the same time do not conflict. The library is loaded only if this user owns the file and its
-folder and nobody else may write them. If there is no such folder, the library is built in a
-temporary folder for this process alone.
+The library is stored in the user's cache folder. Its name is a hash of everything it depends on:
+source, compiler, flags and processor. It is written under a temporary name and then renamed, so
+that processes that build at the same time do not conflict. The library is loaded only if this user
+owns the file and its folder, and nobody else may write to them. If no such folder exists, this
+process builds a library of its own in a temporary folder.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class BuildError(Exception):
 
 
 def load(source: str) -> ctypes.CDLL:
-    """Return the library of that C source, and build it if it is not in the cache.
+    """Return the library compiled from this C source. Build it if it is not in the cache.
 
     Raises
     ------
     BuildError
-        No compiler is found, it fails, or the system is Windows: owners of files are not checked
-        there, and a library in use cannot be replaced.
+        No compiler is found, the compiler fails, or the system is Windows, where file owners are
+        not checked and a library in use cannot be replaced.
     """
     if os.name == "nt":
         raise BuildError("the C kernels are not built on Windows")
@@ -60,7 +60,7 @@ def load(source: str) -> ctypes.CDLL:
         with contextlib.suppress(OSError):
             _build(compiler, text, kept / name)
             return _open(kept / name)
-    # Without a cache folder: on Linux and macOS a loaded library works after its file is deleted.
+    # No cache folder. On Linux and macOS a loaded library still works after its file is deleted.
     with _temporary_folder() as folder:
         try:
             _build(compiler, text, folder / name)
@@ -70,8 +70,8 @@ def load(source: str) -> ctypes.CDLL:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of built libraries, made where missing; None if no folder can be
-    trusted."""
+    """Return the folder of built libraries, and create it if it is missing. None: no folder is
+    safe."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
         # The specification says to ignore relative paths.
@@ -84,13 +84,14 @@ def cache_folder() -> Path | None:
 
 
 def _ours(status: os.stat_result, kind: object) -> bool:
-    """Whether it is of that kind, belongs to this user, and nobody else may write it."""
+    """Return whether the path is of this kind, belongs to this user, and nobody else may write to
+    it."""
     right_kind = kind(status.st_mode)  # type: ignore[operator]
     return right_kind and status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 def _open(path: Path) -> ctypes.CDLL:
-    """Load the library through the opened file whose owner was checked."""
+    """Load the library through the file descriptor whose owner was checked."""
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not _ours(os.fstat(handle), stat.S_ISREG):
@@ -105,7 +106,7 @@ def _open(path: Path) -> ctypes.CDLL:
 
 
 def _build(compiler: str, text: bytes, target: Path) -> None:
-    """Compile `text` to `target`; the file appears there complete or not at all."""
+    """Compile `text` to `target`. The file appears there only when it is complete."""
     handle, made = tempfile.mkstemp(dir=target.parent, prefix=target.stem, suffix=".tmp")
     os.close(handle)
     said = ""
@@ -139,7 +140,7 @@ def _compiler() -> str:
 
 
 def _key(text: bytes, compiler: str) -> str:
-    """A name for everything the library depends on."""
+    """Return a hash of everything that the library depends on."""
     status = Path(compiler).stat()
     made_of = (
         text.hex(), compiler, status.st_size, status.st_mtime_ns, _FLAGS, _TUNINGS, _processor()
@@ -148,8 +149,8 @@ def _key(text: bytes, compiler: str) -> str:
 
 
 def _processor() -> str:
-    """The processor features that -march=native reads: machines may share a cache over a
-    network."""
+    """Return the processor features that -march=native uses. Different machines may share a
+    cache."""
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith(("flags", "Features")):

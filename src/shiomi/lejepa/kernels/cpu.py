@@ -16,14 +16,14 @@ from shiomi.lejepa.kernels.build import BuildError, load
 __all__ = ["MOST_KNOTS", "available", "backward", "directions", "forward", "statistic"]
 
 MOST_KNOTS = 64  # as in the C source
-_PER_THREAD = 1 << 14  # elements; fewer are not worth a thread
+_PER_THREAD = 1 << 14  # elements; a thread is not worthwhile for fewer
 _log = logging.getLogger("shiomi.lejepa")
 
 _pointer, _int, _long, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
 
 
 def available() -> bool:
-    """Whether the kernels are available; the first call builds them."""
+    """Return whether the kernels are available. The first call builds them."""
     return _library() is not None
 
 
@@ -60,7 +60,8 @@ def statistic(
 ) -> float:
     """Return the mean Epps-Pulley statistic of the rows of contiguous u (K, V, N).
 
-    If `gradient`, u is overwritten with the derivative of each row's statistic by its samples.
+    If `gradient`, u is overwritten with the derivative of each row's statistic with respect to its
+    samples.
     """
     values = u.new_empty(u.shape[:2])
     mean: float = _kernels().shiomi_statistic(
@@ -82,7 +83,7 @@ def _floats(values: tuple[float, ...]) -> ctypes.Array[ctypes.c_float]:
 
 
 def directions(key: int, dim: int, slices: int) -> Tensor:
-    """Return (slices, dim) directions as `shiomi.lejepa.slicing` defines them for `key`."""
+    """Return directions (slices, dim) as `shiomi.lejepa.slicing` defines them for `key`."""
     rows = torch.empty((slices, dim), dtype=torch.float32)
     _kernels().shiomi_directions(
         key & (1 << 64) - 1, rows.data_ptr(), slices, dim, _threads(rows.numel())
@@ -107,7 +108,8 @@ def _kernels() -> ctypes.CDLL:
 
 @functools.cache
 def _library() -> ctypes.CDLL | None:
-    """The kernels, built at first use; None if that fails, with one warning."""
+    """Return the kernels, which are built at first use. If that fails, warn once and return
+    None."""
     try:
         library = _declared(load("trigonometric_sums.c"))
         if not _right(library):
@@ -138,14 +140,14 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
 
 
 def _openmp() -> int | None:
-    """The address of GOMP_parallel in the OpenMP runtime that torch has loaded, if it is GNU's."""
+    """Return the address of GOMP_parallel, if torch has loaded the OpenMP runtime of GNU."""
     with contextlib.suppress(AttributeError, OSError, TypeError):
         return ctypes.cast(ctypes.CDLL(None).GOMP_parallel, _pointer).value
     return None
 
 
 def _right(library: ctypes.CDLL) -> bool:
-    """Return whether one row equals the values of the C library's cosines and sines."""
+    """Return whether the kernel's sums of one row agree with the C library's cosines and sines."""
     u = [0.37 * n - 9 for n in range(45)]
     given = (_float * 45)(*u)
     sums = (_float * 6)()

@@ -1,11 +1,11 @@
-"""Sums of cosines and sines at equally spaced knots, in plain torch: on any device, always right.
+"""Compute sums of cosines and sines at equally spaced knots in plain torch, on any device.
 
-One cosine and one sine per (slice, sample); the other knots follow from
+One cosine and one sine per (slice, sample) are computed. The other knots follow from
 
     cos((j+1) a) = 2 cos a cos(j a) - cos((j-1) a)        (Chebyshev; the same for sines)
 
-and the gradient, a sum of sines and cosines of multiples of `a`, from Clenshaw's recurrence. Slices
-are taken a few at a time, so that nothing of size slices x samples x knots is ever held.
+The gradient is a sum of sines and cosines of multiples of `a` and comes from Clenshaw's recurrence.
+A few slices are processed at a time, so that no array of slices x samples x knots is needed.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from torch import Tensor
 
 __all__ = ["backward", "forward"]
 
-_CHUNK = 1 << 18  # elements processed at a time, so that they fit a core's cache
+_CHUNK = 1 << 18  # elements processed at a time; they fit into the cache of a core
 
 
 def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
     """Return sum_n cos(t_j u_n) and sum_n sin(t_j u_n).
 
     u: (K, V, N). Returns (K, V, 2, J) with J = `knots`, t_j = j * spacing, or (j + 1/2) * spacing
-    where `half`.
+    if `half`.
     """
     sums = u.new_empty((u.shape[0], u.shape[1], 2, knots))
     for part, out in zip(_chunks(u), sums.split(_rows(u)), strict=True):
@@ -58,7 +58,7 @@ def backward(u: Tensor, weights: Tensor, spacing: float, half: bool) -> Tensor:
         first = part * (spacing / 2 if half else spacing)
         cosine, sine = first.cos(), first.sin()
         twice = 2 - 4 * sine.square() if half else 2 * cosine
-        # cos(t_j u)' = -t_j sin(t_j u): p goes with the sines, q with the cosines.
+        # cos(t_j u)' = -t_j sin(t_j u), so p multiplies the sines and q the cosines.
         p0, p1 = _clenshaw(weight[:, :, 0], twice)
         q0, q1 = _clenshaw(weight[:, :, 1], twice)
         if half:

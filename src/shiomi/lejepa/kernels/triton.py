@@ -14,7 +14,7 @@ from torch import Tensor
 
 __all__ = ["backward", "forward"]
 
-_MOST_SAMPLES = 512  # of a program, 16 a thread: 120 registers on sm_90; 1024 would spill
+_MOST_SAMPLES = 512  # samples per program, 16 per thread: 120 registers on sm_90; 1024 would spill
 
 
 def forward(u: Tensor, spacing: float, knots: int, half: bool) -> Tensor:
@@ -59,13 +59,13 @@ def _pieces(samples: int) -> tuple[int, int]:
 
 @triton.jit
 def _cosine_sine(x):  # type: ignore[no-untyped-def]
-    """As in trigonometric_sums.c: libdevice's brings a slow path for huge angles into each use."""
+    """As in trigonometric_sums.c. libdevice's functions would add a slow path for huge angles."""
     k = tl.floor(x * 0.63661977236 + 0.5)
     quadrant = tl.minimum(tl.maximum(k, -1.0e9), 1.0e9).to(tl.int32)
     r = x - k * 1.5703125
     r = r - k * 4.837512969970703e-4
     r = r - k * 7.549789954891882e-8
-    r = tl.where(r > 0.8, 0.8, r)  # comparisons with NaN are false: it stays
+    r = tl.where(r > 0.8, 0.8, r)  # comparisons with NaN are false, so NaN is kept
     r = tl.where(r < -0.8, -0.8, r)
     z = r * r
     s = r + r * z * (-1.6666654611e-1 + z * (8.3321608736e-3 + z * -1.9515295891e-4))
@@ -128,7 +128,7 @@ def _backward_kernel(  # type: ignore[no-untyped-def]
     p1 = tl.zeros((BLOCK,), tl.float32)
     q0 = tl.zeros((BLOCK,), tl.float32)
     q1 = tl.zeros((BLOCK,), tl.float32)
-    for i in tl.static_range(KNOTS):  # Clenshaw's recurrence, from the last knot
+    for i in tl.static_range(KNOTS):  # Clenshaw's recurrence, starting at the last knot
         p = twice * p0 + (tl.load(weight + KNOTS - 1 - i) - p1)
         q = twice * q0 + (tl.load(weight + 2 * KNOTS - 1 - i) - q1)
         p1 = p0

@@ -1,4 +1,5 @@
-"""One offline HTML page on a run: curves, spectra, normality, neighbours, patches, settings."""
+"""Write one offline HTML page about a run: curves, spectra, normality, neighbours, patches,
+settings."""
 
 from __future__ import annotations
 
@@ -26,9 +27,10 @@ def write_report(
     out: Path | None = None,
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> Findings:
-    """Write the report of the run in `folder` to `out`, or into the run; return its facts.
+    """Write the report of the run in `folder` to `out`, or into the run's folder; return its facts.
 
-    `config` is the run's, with its sizes chosen. Raises RunError if it cannot be written.
+    `config` is the run's configuration, in which the sizes must not be None. Raises RunError if the
+    page cannot be written.
     """
     found = gather(folder, config, encoder, images, progress=progress)
     write_atomically(out or folder.report, render_page(found).encode())

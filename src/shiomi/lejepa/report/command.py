@@ -1,4 +1,4 @@
-"""The report of a run on disk."""
+"""Write the report of a run that is on disk."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ def report_run(
     Parameters
     ----------
     images
-        Shown in place of the run's own; labels are then those that they have themselves.
+        Images to show instead of the run's own. Their own labels are then used.
     out
-        The page; None: `report.html` in the run.
+        The path of the page; None: `report.html` in the run's folder.
 
     Raises
     ------
     RunError
         The run does not exist, it has no weights, or the page cannot be written.
     DataError
-        The images are not there any more, or cannot be read.
+        The images do not exist any more, or cannot be read.
     """
     folder = RunFolder(run)
     config = folder.read_config()

@@ -1,10 +1,9 @@
-"""Finer maps of patch features, from an image seen at several shifts.
+"""Compute finer maps of patch features by shifting the image several times.
 
-A convolutional network of stride 16 has 2 x 2 places in an image of 32 pixels: nothing to look at.
-If the image is shifted by a part of the stride, the network gives the features of the places
-between. Together the maps equal the output at a smaller stride, at the scale it was trained for,
-but for
-what it makes of the image's borders.
+For an image of 32 pixels, a convolutional network of stride 16 has only 2 x 2 spatial positions,
+too few to see anything. If the image is shifted by a fraction of the stride, the network computes
+the features of positions in between. Together these maps equal the output at a smaller stride,
+except near the borders. The image keeps the scale that the network was trained for.
 """
 
 from __future__ import annotations
@@ -16,14 +15,14 @@ from torch.nn.functional import pad
 
 __all__ = ["dense_map"]
 
-_PLACES = 8  # along a side, at least
+_PLACES = 8  # least number of spatial positions along a side
 
 
 def dense_map(patch_features: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Return patch features (N, C, H, W) of images (N, 3, S, S), with 8 x 8 places or more.
+    """Return patch features (N, C, H, W) of images (N, 3, S, S), with at least 8 x 8 positions.
 
-    `patch_features` gives (N, C, h, w). If h is 8 or more, that is the result. Else the image is
-    mirrored at its borders and shifted until there are 8 places.
+    `patch_features` returns (N, C, h, w). If h and w are at least 8, that is the result. Else the
+    image is mirrored at its borders and shifted often enough to give 8 positions.
     """
     plain = patch_features(images)
     height, width = plain.shape[2:]

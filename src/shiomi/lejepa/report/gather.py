@@ -1,4 +1,4 @@
-"""Everything the report shows of a run, computed: plain values, no markup."""
+"""Compute everything that the report shows of a run, as plain values without markup."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Rows = Sequence[Mapping[str, float | None]]
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A picture among the nearest of another one, or that one itself."""
+    """A picture in a row of neighbours: the query itself or one of its nearest neighbours."""
 
     picture: str  # data URI
     name: str
@@ -50,7 +50,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Patches:
-    """A picture and its patch features as colours, both data URIs."""
+    """A picture and its patch features shown as colours, both as data URIs."""
 
     picture: str
     colours: str
@@ -60,7 +60,7 @@ class Patches:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Vectors of one kind, as a whole."""
+    """A summary of all vectors of one kind, such as the features."""
 
     name: str
     width: int
@@ -83,7 +83,7 @@ class Findings:
     features: Space | None
     embedding: Space | None
     normal: Normality | None
-    neighbours: tuple[tuple[Neighbour, ...], ...]  # each: the query, then its nearest
+    neighbours: tuple[tuple[Neighbour, ...], ...]  # in each: the query, then its nearest
     patches: tuple[Patches, ...]
     skipped: tuple[tuple[str, str], ...]
     environment: dict[str, str]
@@ -98,10 +98,10 @@ def gather(
     *,
     progress: Callable[[int, int | None, str], None] = lambda *_: None,
 ) -> Findings:
-    """Return what the report shows of the run in `folder`.
+    """Return the facts that the report shows of the run in `folder`.
 
-    `encoder` is in evaluation mode, on the device that is to compute. A part that fails is left out
-    and noted, because an incomplete report is better than none.
+    `encoder` must be in evaluation mode and on the device to use. A part that fails is left out and
+    noted, because an incomplete report is better than no report.
     """
     look = _Look(folder, config, encoder.eval(), images)
     found = Findings(
@@ -126,7 +126,7 @@ def gather(
         look.embed(progress)
     except Exception as error:
         return replace(found, notes=(f"no features, so no pictures: {error}",))
-    # Not earlier, because damage is only found when an image is decoded.
+    # This comes last, because damage is only found when an image is decoded.
     found = replace(found, skipped=tuple((one.name, one.reason) for one in images.skipped))
     for name, part in look.parts().items():
         try:
@@ -164,7 +164,7 @@ class _Look:
             pixels = self.pixels(self.numbers[start : start + _ROWS])
             rows.append(self.encoder(pixels).float().cpu())
             progress(start + len(rows[-1]), len(self.numbers), "report")
-        # A damaged file shows another image's pixels: once is enough.
+        # A damaged file is replaced by another image, which must not be shown twice.
         first = {
             self.images.names[number]: at for at, number in reversed([*enumerate(self.numbers)])
         }
@@ -173,14 +173,14 @@ class _Look:
         self.features = torch.cat(rows)[kept]
 
     def pixels(self, numbers: Sequence[int]) -> Tensor:
-        """Return whole images (n, 3, size, size) in [0, 1] on the encoder's device."""
+        """Return uncropped images (n, 3, size, size) in [0, 1] on the encoder's device."""
         device = next((p.device for p in self.encoder.parameters()), torch.device("cpu"))
         batch = self.images.batch(numbers)
         return resize(Batch(batch.pixels.to(device), batch.ratio), self.size)
 
     @torch.no_grad()
     def embedded(self) -> Tensor:
-        """Return the projector's output: what the loss sees."""
+        """Return the projector's output, which is the input of the loss."""
         state = load_checkpoint(self.folder.checkpoint)
         if state is None:
             raise InputError("the projector is in the checkpoint, which is not there any more")

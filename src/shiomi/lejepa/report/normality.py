@@ -1,5 +1,5 @@
-"""How close an embedding is to a normal distribution along random directions, which is SIGReg's
-aim."""
+"""Measure how close an embedding is to a normal distribution along random directions. SIGReg is
+meant to make it close."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Normality:
-    """The statistic over many directions, and three of them in full."""
+    """The statistic over many directions, and three of the directions in detail."""
 
     samples: int
     floor: float
@@ -40,9 +40,9 @@ class Normality:
 
 
 def normality(z: Tensor, *, directions: int = _DIRECTIONS, seed: int = 0) -> Normality:
-    """Return how close (N, D) rows are to N(0, I) along `directions` random ones.
+    """Measure how close rows (N, D) are to N(0, I) along `directions` random directions.
 
-    The rows are taken as they are, neither centred nor scaled.
+    The rows are neither centred nor scaled.
     """
     z = z.detach().float().cpu()
     test = EppsPulley()

@@ -1,4 +1,5 @@
-"""The report as one HTML page: no script, nothing fetched, on a phone and in the dark."""
+"""Render the report as one HTML page without scripts or external files, also for phones and dark
+mode."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from shiomi.lejepa.report.svg import Series, figure, histogram, line_plot, quant
 
 __all__ = ["Plot", "plain_name", "render_page"]
 
-_MOST_POINTS = 240  # of a line; longer ones are averaged
+_MOST_POINTS = 240  # points of a line; longer lines are averaged
 _TABLE_ROWS = 12
 _SKIPPED = 200  # listed
 _LONGEST = 80  # characters of a name
@@ -35,7 +36,7 @@ class Plot:
 
 
 def render_page(found: Findings) -> str:
-    """Return the report of the facts, as HTML."""
+    """Return the HTML page of the facts."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(
@@ -58,13 +59,13 @@ def render_page(found: Findings) -> str:
 
 
 def plain_name(name: object) -> str:
-    """Return a file's name as one short line of visible characters, its end kept."""
+    """Return a file's name as one short line of visible characters. Its end is kept."""
     text = "".join(c if c.isprintable() else "\ufffd" for c in str(name))
     return text if len(text) <= _LONGEST else "\u2026" + text[1 - _LONGEST :]
 
 
 def _key_figures(found: Findings) -> list[tuple[str, str, str]]:
-    """Name, value and meaning of the figures a reader asks for first."""
+    """Return name, value and meaning of the most important figures."""
     last = found.evaluations[-1] if found.evaluations else {}
     first = found.evaluations[0] if len(found.evaluations) > 1 else {}
     metrics = found.metrics[-1] if found.metrics else {}
@@ -123,13 +124,13 @@ def _series(rows: Rows, key: str) -> Series:
 
 
 def _told(series: Series) -> str:
-    """One sentence for those who do not see the line."""
+    """Return one sentence that describes the line for readers who cannot see it."""
     first, last = series.points[0], series.points[-1]
     return f"{series.name}: from {figure(first[1])} to {figure(last[1])} at step {last[0]:,.0f}."
 
 
 def _shortened(series: Series) -> Series:
-    """Return at most `_MOST_POINTS` points, each the mean of a run of them."""
+    """Return the series with at most `_MOST_POINTS` points, each the mean of consecutive points."""
     points = series.points
     size = math.ceil(len(points) / _MOST_POINTS)
     if size <= 1:
@@ -140,7 +141,7 @@ def _shortened(series: Series) -> Series:
 
 
 def _picked(count: int) -> list[int]:
-    """Return up to `_TABLE_ROWS` places of `count`, first and last among them."""
+    """Return up to `_TABLE_ROWS` of `count` row numbers, including the first and the last."""
     if count <= _TABLE_ROWS:
         return list(range(count))
     return [round(i * (count - 1) / (_TABLE_ROWS - 1)) for i in range(_TABLE_ROWS)]

@@ -1,4 +1,4 @@
-"""Pictures inside the page: data URIs, a few kilobytes each."""
+"""Make the pictures inside the page, as data URIs of a few kilobytes each."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ def photograph(image: Tensor) -> str:
 
 
 def tiles(image: Tensor) -> str:
-    """Return a PNG of a small (3, h, w) in [0, 1] as a data URI, its pixels as squares."""
+    """Return a PNG of a small image (3, h, w) in [0, 1] as a data URI. Its pixels appear as
+    squares."""
     return _data_uri(image, "PNG", smooth=False)
 
 
 def principal_colours(patches: Tensor) -> Tensor:
-    """Return (N, 3, h, w) in [0, 1]: the three main components of patch features as colours.
+    """Return the three principal components of patch features as colours (N, 3, h, w) in [0, 1].
 
     `patches` is (N, C, h, w). The components are computed over all patches of all N images, so that
-    a colour means the same in every image; each is stretched from its 2nd to its 98th
-    percentile. With fewer than three channels the rest stays grey.
+    a colour means the same in every image. Each component is scaled so that its 2nd to 98th
+    percentile fill [0, 1]. If C is below three, the missing components are a constant grey.
     """
     n, _, height, width = patches.shape
     rows = patches.detach().double().permute(0, 2, 3, 1).flatten(0, 2)  # (N h w, C)

@@ -1,7 +1,8 @@
-"""Plots as inline SVG: sized by the page, coloured by its style sheet, no script.
+"""Draw plots as inline SVG without scripts. The page sets their size and its style sheet their
+colours.
 
-Every function returns a whole <svg> with a description for those who do not see it. Coordinates
-are in a box of WIDTH x HEIGHT units; the page scales it to a column.
+Every plotting function returns a complete <svg> with a description for readers who cannot see it.
+Coordinates are in a box of WIDTH x HEIGHT units, which the page scales to the width of a column.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__ = ["Series", "figure", "histogram", "line_plot", "quantile_plot"]
 WIDTH, HEIGHT = 480, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 14, 46
 _TICKS = 5
-_LEAST = 1e-9  # of the largest value: what is drawn on a logarithmic scale
+_LEAST = 1e-9  # share of the largest value; a logarithmic scale shows nothing smaller
 
 Points = Sequence[tuple[float, float]]
 
@@ -32,7 +33,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """Values of one axis to units of the box."""
+    """Convert values of one axis to units of the box."""
 
     low: float
     high: float
@@ -59,7 +60,7 @@ class _Scale:
 
 
 def figure(value: float) -> str:
-    """Return a number as a person writes it: three or four digits, no exponent where avoidable."""
+    """Format a number for readers: three or four digits, and an exponent only if necessary."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if abs(value) >= 10_000:
@@ -75,7 +76,8 @@ def line_plot(
     log_y: bool = False,
     reference: float | None = None,
 ) -> Markup:
-    """Return lines over a common x axis; `reference` is a horizontal dashed line."""
+    """Return a plot of lines over a common x axis. `reference` is drawn as a horizontal dashed
+    line."""
     drawn = [Series(one.name, _drawable(one.points, log_y)) for one in series]
     drawn = [one for one in drawn if one.points]
     if not drawn:
@@ -115,7 +117,7 @@ def histogram(
     span: float = 4.0,
     density: Callable[[float], float] | None = None,
 ) -> Markup:
-    """Return the density of `values` within +-`span` as bars, and `density` as a line over them.
+    """Return a plot of the density of `values` within +-`span` as bars, with `density` as a line.
 
     Values outside the range are counted in the outermost bars.
     """
@@ -203,7 +205,7 @@ def _drawable(points: Points, log: bool) -> list[tuple[float, float]]:
     finite = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
     if not log:
         return finite
-    # The numerical zeros of a spectrum would fill the whole plot.
+    # Otherwise the numerical zeros of a spectrum would take up most of the plot.
     least = max((y for _, y in finite), default=0.0) * _LEAST
     return [(x, y) for x, y in finite if y > least]
 

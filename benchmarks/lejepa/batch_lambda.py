@@ -1,12 +1,13 @@
-"""One lambda over batches of 64, 256 and 1,024: does the best lambda stay where it is?
+"""Train with batches of 64, 256 and 1,024: is the same lambda the best for all of them?
 
     nice -n 15 python -m benchmarks.lejepa.batch_lambda --minutes 15     126 trainings
     python -m benchmarks.lejepa.batch_lambda --report
 
-CIFAR-10 at 8 px (`small.py`), 400 steps of every batch, learning rate 1e-3 sqrt(batch / 64), seven
-lambdas, three seeds, unbiased and biased statistic. The claim (the best lambda of the unbiased
-statistic moves by at most one place of the grid from the smallest batch to the largest) was written
-down before the first run. The best lambda is the one with the best mean probe over seeds.
+The data are CIFAR-10 at 8 px (`small.py`). Each training has 400 steps, whatever the batch, and the
+learning rate 1e-3 sqrt(batch / 64). There are seven lambdas, three seeds, and the unbiased and the
+biased statistic. The best lambda is the one with the best mean probe accuracy over seeds. The claim
+was written down before the first run: from the smallest batch to the largest, the best lambda of
+the unbiased statistic moves by at most one place of the grid.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def settings() -> list[Small]:
 
 
 def report() -> None:
-    """Print the mean probe over seeds, and the place of the best lambda."""
+    """Print the mean probe accuracy over seeds, and the position of the best lambda."""
     found = stored(RAW).values()
     for variant in VARIANTS:
         print(f"\n{variant}: probe in %, mean of seeds (standard deviation)")

@@ -1,4 +1,5 @@
-"""CIFAR-10 as tensors, from `../shared/data` or SHIOMI_DATA; decoded once, kept in `.cache`."""
+"""Load CIFAR-10 as tensors from `../shared/data` or SHIOMI_DATA. It is decoded once and cached in
+`.cache`."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
-"""Configurations at random: accepted ones train a step, the others say the value and the remedy.
+"""Try random configurations. An accepted one must train a step; any other must give a helpful
+error.
 
     python -m benchmarks.lejepa.fuzz --count 10000 --seed 0
 
-Each configuration takes some settings at random, and of those most are plausible and some are not:
-wrong types, NaN, infinity, zero, the wrong sign, an unknown name. A finding is an error that is
-not of `shiomi.lejepa.errors`, one whose text lacks a value that was given or says no remedy, or a
-step with a loss that is not finite.
+Each configuration sets some options to random values. Most values are plausible. The others have a
+wrong type, are NaN, infinite or zero, have the wrong sign, or are an unknown name. A finding is one
+of three things: an error that is not of `shiomi.lejepa.errors`, an error whose text lacks the given
+value or a remedy, or a step whose loss is not finite.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ FIXED = {"global_size": 16, "local_size": 8, "stored_size": 16}
 
 
 def draw(choice: random.Random, odd: float) -> dict[str, dict[str, Any]]:
-    """Return settings of each table; a setting is not plausible with probability `odd`."""
+    """Return settings of each table. Each setting is implausible with probability `odd`."""
     found: dict[str, dict[str, Any]] = {}
     for table, settings in GOOD.items():
         taken = [name for name in settings if choice.random() < 0.3]
@@ -69,7 +70,7 @@ def draw(choice: random.Random, odd: float) -> dict[str, dict[str, Any]]:
 
 
 def attempt(given: dict[str, dict[str, Any]]) -> str:
-    """Return "trained", "refused", or what is wrong."""
+    """Return "trained", "refused", or a description of the finding."""
     try:
         training = Training(**{"steps": 1, "batch_size": 4, "slices": 8, **given["training"]})
         augmentations = Augmentations(**given["augmentations"])
@@ -78,7 +79,7 @@ def attempt(given: dict[str, dict[str, Any]]) -> str:
         ).resolved(24)
         loss = one_step(config)
     except NonFiniteError:
-        return "refused"  # the rate or the weights were too large, and the text names them
+        return "refused"  # allowed: the rate or the weights were too large, and the text names them
     except LejepaError as error:
         return told(str(error), given)
     except Exception as error:
@@ -90,7 +91,7 @@ def told(text: str, given: dict[str, dict[str, Any]]) -> str:
     """Return "refused" if the error names a value that was given and a remedy."""
     values = [value for table in given.values() for value in table.values()]
     named = any(str(value) in text or repr(value) in text for value in values)
-    named = named or re.search(r"views, not \d", text) is not None  # a sum of what was given
+    named = named or re.search(r"views, not \d", text) is not None  # a sum of the given values
     if named and any(word in text for word in REMEDIES):
         return "refused"
     return f"the text says {'no remedy' if named else 'no value'}: {text}"
@@ -123,13 +124,14 @@ def one_step(config: PretrainConfig) -> float:
         log_every=1,
     )
     if trainer.steps > 3:
-        return 0.0  # accepted, and longer than a fuzz has time for
+        return 0.0  # accepted, but a training of this length takes too long here
     trainer.run(lambda moment: losses.append(moment.loss))
     return losses[-1]
 
 
 def search(count: int, seed: int) -> tuple[int, int, dict[str, Any]]:
-    """Return how many trained and were refused, and the findings with their settings."""
+    """Return how many configurations trained and were refused, and the findings with their
+    settings."""
     torch.set_num_threads(1)
     trained = refused = 0
     findings: dict[str, Any] = {}

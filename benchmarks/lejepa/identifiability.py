@@ -1,20 +1,22 @@
-"""Identifiability (arXiv 2605.26379): are latents recovered up to a linear map, and which?
+"""Identifiability (arXiv 2605.26379): which latents are recovered up to a linear map?
 
     nice -n 15 python -m benchmarks.lejepa.identifiability --minutes 15
     python -m benchmarks.lejepa.identifiability --report
 
-The paper's claim: alignment and a Gaussian regulariser recover latents that move by a stationary
-transition with additive noise linearly if they are Gaussian, and only then. Here it holds if R^2 is
-at least .99 for Gaussian latents and lower for the others. Written down before the first run of the
-table; pilots in Gaussian worlds chose the mixing, the batch and the time.
+The paper claims: let latents move by a stationary transition with additive noise. Then alignment
+and a Gaussian regulariser recover the latents linearly if and only if they are Gaussian. Here the
+claim holds if R^2 is at least .99 for Gaussian latents and lower for the others. This was written
+down before the first run of the table; the mixing, the batch and the time were chosen in pilots in
+Gaussian worlds.
 
-A world has 2 latents of variance 1. Its transition is z' = z / 2 + noise, where the noise is what
-keeps the distribution: normal; 0 or Laplace (probability 1/4 and 3/4); uniform plus a fair step. An
-observation is twice a random rotation and a shear by 1.5 sin(1.5 x) of one half by the other. Two
-views are the observations of z and z'. The encoder is a perceptron 2-128-128-2. Each objective is
-trained for the same CPU time; its lambda is the better of two by R^2 in one Gaussian world.
-R^2 is of a linear regression of the latents on the embeddings, 5,000 samples to fit and 5,000 to
-test, mean over latents.
+A world has 2 latents of variance 1. Its transition is z' = z / 2 + noise. The noise is chosen so
+that z' has the distribution of z: normal noise for normal latents; for Laplace latents 0 with
+probability 1/4, else Laplace; for uniform latents a step of +-sqrt(3)/2 with equal probability. An
+observation is made by two rounds of a random rotation and a shear: half of the coordinates are
+moved by 1.5 sin(1.5 x) of the other half. The two views are the observations of z and z'. The
+encoder is a perceptron 2-128-128-2. Each objective is trained for the same CPU time. Its lambda is
+the better of two, by R^2 in one Gaussian world. R^2 is measured by a linear regression of the
+latents on the embeddings, with 5,000 samples to fit and 5,000 to test. It is the mean over latents.
 """
 
 from __future__ import annotations
@@ -39,11 +41,11 @@ from shiomi.lejepa.variants import named_variant
 
 RAW = Path(__file__).parent / "identifiability.jsonl"
 LATENTS, LAYERS, BATCH = 2, 2, 512
-SECONDS, LONG = 12.0, 30.0  # of CPU time: the table's trainings; long ones in Gaussian worlds
+SECONDS, LONG = 12.0, 30.0  # of CPU time: for the table; for the long trainings in Gaussian worlds
 WORLDS = ("gaussian", "laplace", "uniform")
 SEEDS, TUNING_SEED = range(3), 100
 LAMBDAS = {
-    "supervised": (1.0,),  # regression on the latents: what the encoder can reach
+    "supervised": (1.0,),  # regression on the latents: the best that the encoder can reach
     "default": (0.002, 0.02),
     "unbiased": (0.002, 0.02),
     "visreg": (0.5, 0.9),
@@ -73,14 +75,14 @@ def draw(world: str, n: int, generator: torch.Generator) -> Tensor:
 
 
 def moved(world: str, z: Tensor, generator: torch.Generator) -> Tensor:
-    """Return z / 2 + noise, of the same distribution as z."""
+    """Return z / 2 + noise, which has the same distribution as z."""
     if world == "gaussian":
         noise = math.sqrt(0.75) * draw(world, len(z), generator)
     elif world == "laplace":
         often = torch.rand(z.shape, generator=generator) < 0.75
         noise = draw(world, len(z), generator) * often
     else:
-        # A uniform on half the width, moved by half of it to one side.
+        # z / 2 is uniform on half the width; the step shifts it left or right by half of that.
         noise = (torch.rand(z.shape, generator=generator) < 0.5).float().mul(2).sub(1)
         noise = noise * math.sqrt(3) / 2
     return z / 2 + noise
@@ -111,7 +113,7 @@ class World:
 
 
 def train(trial: Trial) -> dict[str, Any]:
-    """Train for so many CPU seconds, and return R^2 of embeddings and of observations."""
+    """Train for the given CPU seconds, and return R^2 of embeddings and of observations."""
     torch.manual_seed(trial.seed)
     world = World(trial.world, trial.seed)
     layers: list[nn.Module] = []
@@ -202,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def report() -> None:
-    """Print R^2 for each objective and world: mean and least of the seeds."""
+    """Print R^2 for each objective and world: the mean and the least value over seeds."""
     every = [row for row in results() if row["seed"] != TUNING_SEED]
     rows = [row for row in every if key(row).seconds == SECONDS]
     print(

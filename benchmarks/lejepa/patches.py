@@ -2,9 +2,9 @@
 
     python -m benchmarks.lejepa.patches
 
-Filters are patches of 6 x 6 pixels drawn from training images, whitened; each image becomes the
-rectified responses of both signs, averaged in four quadrants. A linear probe and 20 nearest
-neighbours judge them as they judge the encoders: 20,000 train and 10,000 test images.
+The filters are whitened patches of 6 x 6 pixels, drawn from training images. The features of an
+image are the rectified responses of both signs, averaged in four quadrants. They are evaluated like
+the encoders, by a linear probe and 20 nearest neighbours, with 20,000 train and 10,000 test images.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def filters(images: Tensor, count: int, generator: torch.Generator) -> tuple[Ten
 def features(images: Tensor, kernels: Tensor, offsets: Tensor, threshold: float) -> Tensor:
     rows = []
     kernels = kernels.to(memory_format=torch.channels_last)
-    for part in images.split(25):  # larger parts take their time in page faults
+    for part in images.split(25):  # larger parts lose time to page faults
         pixels = part.to(torch.float32, memory_format=torch.channels_last) / 255
         made = conv2d(pixels, kernels, offsets).contiguous()
         signs = ((made - threshold).relu_(), made.neg_().sub_(threshold).relu_())

@@ -3,31 +3,34 @@
     nice -n 15 python -m benchmarks.lejepa.selection --minutes 20    162 trainings, 20 CPU minutes
     python -m benchmarks.lejepa.selection --report
 
-Pre-registered on 2026-11-29, before a score of any run was computed. (Seven pilot trainings showed
-the time of a step and the probes of four settings. None of the eight scores was looked at.)
+Pre-registered on 2026-11-29, before any score was computed for any run. (Seven pilot trainings had
+been run. They gave the time per step and the probe accuracies of four settings.)
 
-Runs: CIFAR-10 at 8 px (`small.py`), 3 lengths x 18 settings x 3 seeds = 162. The settings are every
-pair of lambda and learning rate; weight decay alternates between two values, so that each value of
-the two meets both. Truth: the accuracy of a linear probe on frozen encoder features.
+Runs: CIFAR-10 at 8 px (`small.py`), 3 lengths x 18 settings x 3 seeds = 162. The settings are all
+pairs of lambda and learning rate. Weight decay alternates between two values, so that each lambda
+and each learning rate occurs with both. Truth: the accuracy of a linear probe on frozen encoder
+features.
 
-Scores, higher means better. None needs a label or a training image's class:
+Scores; higher means better. None of them needs labels:
 
 - loss/lam^.4: minus the total loss over lambda^0.4 (arXiv 2511.08544, equation 8)
 - loss: minus the total loss of the last tenth of the steps
 - RankMe: of encoder features of 1,000 held-out images, one view each
-- LiDAR: (arXiv 2312.04000) of encoder features of the same images, ten views each, delta 1e-4
+- LiDAR (arXiv 2312.04000): of encoder features of the same images, ten views each, delta 1e-4
 - mutual information: of two views' features, as if both were jointly Gaussian: minus half the sum
   of log(1 - rho^2) over the canonical correlations of 16 principal components
 - retrieval: how often the nearest of 1,000 held-out second views is of the same image, by the
   cosine of centred encoder features, mean of both directions
 - learning rate alone, steps alone: the larger the better
 
-Reported for each length, pooled over lengths, and pooled inside one decade of learning rate (1e-3
-to 1e-2): Spearman's rank correlation with the probe, a 95 % interval from 1,000 bootstrap draws of
-settings (a setting comes with all its lengths and seeds), and the points of probe accuracy that are
-lost by choosing the best-scored run of a seed, mean over seeds. A claim about the paper's
-criterion holds if its pooled interval lies above .80, and fails if it lies below. `select` takes
-the score with the best pooled Spearman among those that a run can compute by itself.
+Three figures are reported for each score. The first is Spearman's rank correlation with the probe
+accuracy. The second is its 95 % interval from 1,000 bootstrap draws of settings, where a setting is
+drawn with all its lengths and seeds. The third is the loss from choosing by the score: how many
+points of probe accuracy the best-scored run of a seed is below the best run, mean over seeds. The
+figures are given for each length, pooled over lengths, and pooled inside one decade of learning
+rate (1e-3 to 1e-2). The claim about the paper's criterion holds if its pooled interval lies above
+.80, and fails if it lies below. `select` uses the score with the best pooled Spearman among those
+that a run can compute by itself.
 """
 
 from __future__ import annotations
@@ -121,7 +124,7 @@ def information(a: Tensor, b: Tensor, kept: int = 16) -> float:
 
 
 def report() -> None:
-    """Print each score with each set of runs."""
+    """Print the figures of each score for each set of runs."""
     runs = list(stored(RAW).values())
     decade = [run for run in runs if DECADE[0] <= run["lr"] <= DECADE[1]]
     sets = {f"{steps} steps": [r for r in runs if r["steps"] == steps] for steps in LENGTHS}
@@ -162,9 +165,9 @@ def interval(
 
 
 def lost(runs: list[dict[str, Any]], value: Callable[[dict[str, Any]], float]) -> float:
-    """Return by how many points the best-scored run is below the best one, mean over seeds.
+    """Return how many points the best-scored run is below the best run, as a mean over seeds.
 
-    Runs with equal scores count with their mean.
+    If several runs share the best score, their mean accuracy is used.
     """
     points = []
     for seed in {run["seed"] for run in runs}:

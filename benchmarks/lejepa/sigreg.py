@@ -1,16 +1,17 @@
-"""SIGReg's time and memory next to the usual formulation, eager and under torch.compile.
+"""Measure time and memory of SIGReg and of the usual formulation, eager and under torch.compile.
 
     python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
     python -m benchmarks.lejepa.sigreg --quick                ours and the GEMMs alone, in seconds
     python -m benchmarks.lejepa.sigreg --growth               and how time grows with N, K and D
 
-Forward and backward of N embeddings of D dimensions on K slices, 17 knots on [0, 3], float32, all
-in one process; rounds in turn, so that what else the machine does falls on all alike. On a busy
-machine `--threads 1 --clock cpu` counts the process's own CPU time, as threads that wait for a core
-to meet their fellows tell of the neighbours and not of the code. The eager
-formulation holds tensors of N x K x 17 (written from the paper; as MINIMAL and the official package
-compute). "GEMMs" are the two products alone that no formulation can do without. Peak memory is
-what the high-water mark of a fresh process rises by, above the embeddings.
+A measurement is one forward and backward pass for N embeddings of D dimensions on K slices, with 17
+knots on [0, 3], in float32 and in one process. The candidates take turns in every round, so that
+other load on the machine affects all of them equally. On a busy machine use `--threads 1 --clock
+cpu`, which counts the process's own CPU time: with several threads, the time spent waiting for a
+free core would be measured too. The eager formulation was written from the paper and has tensors of
+N x K x 17, like MINIMAL and the official package. "GEMMs" are only the two matrix products that
+every formulation needs. Peak memory is the rise of the high-water mark of a fresh process above the
+embeddings.
 """
 
 from __future__ import annotations
@@ -33,14 +34,15 @@ from shiomi.lejepa.kernels import choose_backend, trigonometric_sums
 from shiomi.lejepa.sigreg import sigreg
 from shiomi.lejepa.slicing import directions
 
-# The shape (N, D, K), and how many times the GEMMs SIGReg may take.
+# The shape (N, D, K), and the bar: how many times the GEMMs' time SIGReg may take.
 SHAPES = {(256, 64, 256): 3.0, (512, 128, 1024): 2.4, (4096, 256, 1024): 1.4}
 KNOTS, LIMIT = 17, 3.0
 BARS = {"eager": 20.0, "compiled": 3.0}
 
 
 def eager(x: Tensor, slices: int, drawn: Tensor | None = None) -> Tensor:
-    """N x K x T tensors of cosines and sines, averaged over samples, weighted."""
+    """Compute SIGReg with N x K x T tensors of cosines and sines, averaged over samples and
+    weighted."""
     if drawn is None:
         drawn = torch.randn(x.shape[1], slices, device=x.device, dtype=x.dtype)
         drawn = drawn / drawn.norm(dim=0)
@@ -58,7 +60,7 @@ def ours(x: Tensor, slices: int) -> Tensor:
 
 
 def plain(x: Tensor, slices: int) -> Tensor:
-    """Ours, with the plain-torch kernels."""
+    """Compute our SIGReg with the plain-torch kernels."""
     drawn = directions(x.shape[1], slices, step=1)
     grid = EppsPulley()
     u = (drawn.T @ x.T).unsqueeze(1)
@@ -91,7 +93,7 @@ CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 def in_turn(
     steps: dict[str, Callable[[], None]], rounds: int, clock: Callable[[], float]
 ) -> dict[str, float]:
-    """Median seconds of each, one after the other in every round."""
+    """Return the median seconds of each candidate. In every round they run one after the other."""
     taken: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step()
@@ -105,7 +107,7 @@ def in_turn(
 
 
 def gradient_error(x: Tensor, slices: int, *, autocast: bool = False) -> float:
-    """Relative error of ours against float64."""
+    """Return the relative error of our gradient against float64."""
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
         value = ours(x, slices)
     (gradient,) = torch.autograd.grad(value, x)
@@ -136,7 +138,7 @@ def _peak_here(name: str, n: int, d: int, k: int) -> float:
         )()
     x = torch.randn(n, d, requires_grad=True)
     step = gemms(x, k) if name == "GEMMs" else step_of(loss, x, k)
-    Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the memory in use now
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the current memory
     before = _status("VmHWM")
     step()
     return (_status("VmHWM") - before) / 1024
@@ -191,7 +193,8 @@ def compare(
 
 
 def growth(rounds: int, clock: Callable[[], float]) -> None:
-    """Print the time of ours over N, K and D, the others fixed, and the exponents."""
+    """Print our time for several N, K and D, changing one at a time, and the exponents of
+    growth."""
     base = {"N": 2048, "K": 1024, "D": 256}
     grown = {"N": (512, 8192), "K": (256, 4096), "D": (64, 1024)}
     for name, values in grown.items():

@@ -1,7 +1,7 @@
-"""CIFAR-10 at 8 pixels with views made once: trainings of a few CPU seconds each.
+"""Train on CIFAR-10 at 8 pixels with cached views, in a few CPU seconds per training.
 
-Views are made by `MultiCrop` from the 32 px images, 16 of each image, and kept in `.cache`. A
-training reads two of them for each image of a batch. The encoder is a perceptron with batch
+`MultiCrop` makes 16 views of each 32 px image once; they are kept in `.cache`. A training reads two
+of them for each image of a batch. The encoder is a perceptron with batch
 normalisation, 192-256-256-128; a projector of two layers follows. One result is one line of JSON.
 The losses of VICReg and SimCLR are lightly's (`pip install --no-deps lightly`).
 """
@@ -124,7 +124,8 @@ def _whitening(rows: Tensor) -> nn.Linear:
 
 
 def _loss(setting: Small) -> Callable[[Tensor, int], tuple[Tensor, ...]]:
-    """Return what makes the loss of two views (2, N, D) and a step, and LeJEPA's parts of it."""
+    """Return a function of two views (2, N, D) and a step. It returns the loss, and LeJEPA's two
+    terms."""
     if setting.variant not in ("vicreg", "simclr"):
         variant = dataclasses.replace(named_variant(setting.variant), slices=256)
         return lambda views, step: lejepa_loss(
@@ -136,7 +137,7 @@ def _loss(setting: Small) -> Callable[[Tensor, int], tuple[Tensor, ...]]:
             seed=setting.seed,
             check=False,
         )[:3]
-    import_timm()  # makes torchvision, which lightly imports, importable on any torch
+    import_timm()  # makes torchvision, which lightly imports, work with any build of torch
     losses = importlib.import_module("lightly.loss")
     if setting.variant == "simclr":
         loss = losses.NTXentLoss(temperature=setting.lam)
@@ -190,7 +191,7 @@ def accuracy(body: nn.Module, data: Cached) -> dict[str, float]:
 
 
 def stored(path: Path) -> dict[Small, dict[str, Any]]:
-    """Return the results in `path` by their setting; a torn last line is left out."""
+    """Return the results in `path` by their setting. An incomplete last line is left out."""
     found = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
@@ -216,7 +217,7 @@ def study(
 ) -> None:
     """Run a study's command line: train what has no result in `raw` yet, then report.
 
-    `settings` is asked again after each training, because it may depend on results.
+    `settings` is called again after each training, because it may depend on results.
     """
     parser = argparse.ArgumentParser(description=doc.split("\n", 1)[0])
     parser.add_argument("--report", action="store_true", help="print what there is")

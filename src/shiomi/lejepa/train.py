@@ -1,7 +1,8 @@
-"""The training loop: a network and a function that makes views. It does not depend on images.
+"""The training loop. It takes a network and a function that makes views, for any kind of data.
 
-Everything random is a function of the seed and the step, and the checkpoint has the rest. So a run
-that was killed ends with the same weights as an undisturbed run, on one rank or several.
+All random numbers are functions of the seed and the step, and the checkpoint contains all other
+state. So a run that was killed and resumed ends with the same weights as an uninterrupted run, on
+one rank or several.
 """
 
 from __future__ import annotations
@@ -57,12 +58,12 @@ class Moment:
     memory_mib: float
 
 
-_Part = tuple[list[int], Any]  # the samples' numbers, and the result of `prepare` for them
+_Part = tuple[list[int], Any]  # the numbers of the samples, and the result of `prepare` for them
 _Parts = list[_Part]
 
 
 class Trainer:
-    """A network in training: `run` it, and `run` it again after a restart."""
+    """Trains a network: call `run`, and after a restart call `run` again to resume."""
 
     def __init__(
         self,
@@ -80,31 +81,34 @@ class Trainer:
         speed: Speed = Speed(),  # noqa: B008 - frozen
         logger: Logger | None = None,
     ) -> None:
-        """Prepare to train, from `checkpoint` if it exists.
+        """Prepare the training, and load `checkpoint` if it exists.
 
         Parameters
         ----------
         network
-            Initialised alike on every rank; moved to the device.
+            The network, with the same initial weights on every rank. It is moved to the device.
         prepare, make_views
-            Read samples by number, and make views of them. Or, in place of the first, an iterable
-            of batches such as a DataLoader: each is this rank's share of `batch_size`, it begins
-            again when it ends, and a run that goes on reads past the batches it has seen.
+            Functions that read samples by number, and make views of them. `prepare` may also be an
+            iterable of batches such as a DataLoader. Each batch is then this rank's share of
+            `batch_size`. When the iterable ends, it is started again; a resumed run skips the
+            batches that were used before.
         count
-            The number of samples; None with an iterable, whose `training` must name the steps.
+            The number of samples. With an iterable it is None, and `training` must set `steps`.
         global_views
-            How many views, the first ones, are global.
+            The number of global views, which come first.
         checkpoint
-            The file to save to and go on from; None saves nothing.
+            The file to save to and resume from; None: nothing is saved.
         checkpoint_seconds
-            Between two checkpoints. Only how much is lost by a kill depends on it.
+            Time between two checkpoints. It only limits how much work is lost if the process is
+            killed.
         logger
-            Gets `add_scalar("train/loss", value, step)` and so on, on the first rank.
+            Receives `add_scalar("train/loss", value, step)` and the like, on the first rank.
 
         Raises
         ------
         InputError
-            There are fewer samples than a batch takes, or than ranks and parts.
+            There are fewer samples than a batch needs, or a batch is too small for the ranks and
+            parts.
         RunError
             The checkpoint is damaged.
         """
@@ -118,7 +122,7 @@ class Trainer:
         divided = shard(copy.deepcopy(network), self.place) if self._sharded else None
         if divided is None or self.place.first:
             network = network.to(self.place.device)
-        self.network = network  # a divided one is gathered into it for each evaluation and the end
+        self.network = network  # a sharded one is gathered into it to evaluate and at the end
         self._trained = divided or network
         self._prepare: Prepare | None = prepare if callable(prepare) else None
         self._batches: Iterable[Any] = () if callable(prepare) else prepare
@@ -131,7 +135,7 @@ class Trainer:
         self._log_every, self._logger = log_every, logger
         self._optimiser = optimiser(self._trained, training, fused=speed.fused)
         if speed.compile:
-            self._trained.encoder.compile()  # in place: names of weights stay
+            self._trained.encoder.compile()  # in place, so that weights keep their names
         self._go_on()
         self._parallel: nn.Module = self._trained
         self._bf16 = uses_bf16(training.precision, self.place.device)
@@ -143,11 +147,11 @@ class Trainer:
         evaluate: Callable[[int], None] = lambda _: None,
         evaluate_every: int | None = None,
     ) -> None:
-        """Train to the end; each rank gives the same `evaluate_every`.
+        """Train to the end. `evaluate_every` must be the same on each rank.
 
-        `observe` is called every `log_every` steps and at the end, on every rank; `evaluate` every
-        `evaluate_every` steps and at the end, on the first rank, with the network in evaluation
-        mode. After Ctrl-C or SIGTERM it saves the run and raises KeyboardInterrupt.
+        `observe` is called on every rank, every `log_every` steps and at the end. `evaluate` is
+        called on the first rank, every `evaluate_every` steps and at the end, with the network in
+        evaluation mode. After Ctrl-C or SIGTERM, the run is saved and KeyboardInterrupt is raised.
 
         Raises NonFiniteError if embeddings are NaN or infinite, RunError if a checkpoint
         cannot be written.
@@ -180,7 +184,7 @@ class Trainer:
 
     @contextmanager
     def _spread(self) -> Iterator[None]:
-        """Train on all ranks while this lasts.
+        """Train on all ranks inside this context.
 
         DistributedDataParallel must be deleted before the process group is destroyed. If it is the
         last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that has
@@ -193,7 +197,8 @@ class Trainer:
             self._parallel = self._trained
 
     def save(self) -> None:
-        """Write the checkpoint, on the first rank; a divided network is gathered by all."""
+        """Write the checkpoint on the first rank. All ranks take part in gathering a sharded
+        network."""
         if self._checkpoint is None or not (self.place.first or self._sharded):
             return
         state = {
@@ -206,7 +211,7 @@ class Trainer:
             save_checkpoint(self._checkpoint, state)
 
     def _go_on(self) -> None:
-        """Load the checkpoint, which the first rank reads."""
+        """Load the checkpoint, which only the first rank reads from disk."""
         if self._checkpoint is None:
             return
         state = load_checkpoint(self._checkpoint) if self.place.first else None
@@ -227,7 +232,7 @@ class Trainer:
             ) from None
 
     def _read(self, step: int) -> _Parts:
-        """Return this rank's share of a step, in parts."""
+        """Return this rank's share of the samples of a step, in parts."""
         training, place = self.training, self.place
         if self._prepare is None:
             first = step * training.batch_size
@@ -261,11 +266,12 @@ class Trainer:
         return loss
 
     def _accumulated(self, parts: _Parts) -> LejepaLoss:
-        """The gradient of the loss over all parts together, with the memory of one part.
+        """Compute the gradient of the loss of all parts together, with the memory of one part.
 
-        SIGReg looks at the whole batch, so a mean of the parts' losses is another loss. The
-        embeddings are made first without a graph, the loss is differentiated by them, and each
-        part is done again to carry that gradient on (Gao et al. 2021, arXiv 2101.06983).
+        SIGReg depends on the whole batch, so the mean of the parts' losses would be another loss.
+        First the embeddings of all parts are computed without a graph, and then the gradient of the
+        loss with respect to them. Finally each part is computed again, with a graph, to propagate
+        that gradient to the weights (Gao et al. 2021, arXiv 2101.06983).
         """
         buffers = [buffer.clone() for buffer in self._trained.buffers()]
         with torch.no_grad():
@@ -286,7 +292,7 @@ class Trainer:
         return loss
 
     def _embed(self, network: nn.Module, part: _Part, number: int) -> Tensor:
-        """Return (V, n, D) of one part; its dropout is a function of step, rank and part."""
+        """Return embeddings (V, n, D) of one part. Dropout is a function of step, rank and part."""
         numbers, prepared = part
         groups = self._make_views(prepared, numbers, self.step)
         place = self.place
@@ -336,7 +342,7 @@ class Trainer:
 
 
 def _recompute(encoder: nn.Module) -> None:
-    """Let an encoder of timm recompute its blocks in the backward pass."""
+    """Make an encoder from timm recompute its blocks in the backward pass, which saves memory."""
     for module in encoder.modules():
         switch = getattr(module, "set_grad_checkpointing", None)
         if switch is not None:

@@ -1,10 +1,9 @@
-"""The variants of LeJEPA in the paper and in five implementations, and the conversion of λ between
+"""The variants of LeJEPA in the paper and in five implementations, and how to convert λ between
 them.
 
-They differ in the knots, in what is multiplied by N, in whether views are pooled, in the centre of
-the prediction, and in how the two losses are mixed. A λ only has a meaning together with its
-variant:
-`convert_lam` returns the λ of another variant with an equal pull.
+They differ in the knots, in the factor N, in whether views are pooled, in the centre of the
+prediction, and in how the two losses are mixed. A λ only has a meaning together with its variant.
+`convert_lam` returns the λ of another variant for which SIGReg has the same relative strength.
 """
 
 from __future__ import annotations
@@ -30,17 +29,18 @@ __all__ = ["VARIANTS", "Variant", "convert_lam", "named_variant"]
 
 @dataclass(frozen=True)
 class Variant:
-    """What `lejepa_loss` computes.
+    """The options that define what `lejepa_loss` computes.
 
     Parameters
     ----------
     statistic, multiplier, slices
-        As of `sigreg`.
+        As for `sigreg`.
     flatten
-        True: all views are one batch of V N samples for SIGReg. False: each view separately.
+        True: SIGReg treats all views as one batch of V N samples. False: it treats each view
+        separately.
     centre
-        The target of an embedding: "global": the mean of the sample's global views
-        (Algorithm 2); "all": the mean of all its views; "pair": the other one of two views.
+        The target of an embedding: "global": the mean of the sample's global views (Algorithm 2);
+        "all": the mean of all its views; "pair": the other view, of two.
     mix
         "convex": (1 - lam) prediction + lam sigreg; "additive": prediction + lam sigreg.
     lam
@@ -93,9 +93,10 @@ VARIANTS = {
         mix="additive",
         lam=10.0,
     ),
-    # λ does not move with batch, world size and views; at 256 samples it is the default's.
+    # λ does not depend on batch, world size and views; at 256 samples it means the same as by
+    # default.
     "unbiased": Variant(statistic=EppsPulley(unbiased=True)),
-    # Other methods than LeJEPA: see `shiomi.lejepa.regularisers`.
+    # Methods other than LeJEPA: see `shiomi.lejepa.regularisers`.
     "visreg": Variant(statistic=VISReg(), slices=4096, lam=0.9),
     "kerjepa-mmd": Variant(statistic=SlicedMMD(), multiplier=float(REFERENCE_SAMPLES), slices=1),
     "kerjepa-ksd": Variant(statistic=SteinIMQ(), slices=1),
@@ -109,7 +110,7 @@ def named_variant(variant: str | Variant) -> Variant:
     Raises
     ------
     InputError
-        There is none.
+        There is no such variant.
     """
     if isinstance(variant, Variant):
         return variant
@@ -128,18 +129,18 @@ def convert_lam(
     views: int,
     global_views: int,
 ) -> float:
-    """Return the λ of `target` whose SIGReg pulls as hard against its prediction as in `source`.
+    """Return the λ of `target` that weighs SIGReg against prediction as `lam` does in `source`.
 
-    The ratio of the two gradients' norms is kept, for `samples` samples (over all ranks) of `views`
-    views of which the first `global_views` are global. SIGReg's factors are exact where all views
-    have one distribution, near N(0, I); the prediction's where a sample's views are its mean and
-    independent noise of one size.
+    The ratio of the norms of the two gradients is kept, for `samples` samples (over all ranks) of
+    `views` views, of which the first `global_views` are global. The factors of SIGReg are exact if
+    all views have the same distribution near N(0, I). The factors of the prediction are exact if
+    each view is the sample's mean plus independent noise of the same size.
 
     Raises
     ------
     InputError
-        A statistic is not EppsPulley, λ is outside its range, λ = 1 has no additive equal, or
-        `samples`, `views` or `global_views` is below 1.
+        A statistic is not EppsPulley, λ is outside its range, λ = 1 cannot be converted to an
+        additive variant, or `samples`, `views` or `global_views` is below 1.
     """
     check_whole("samples", samples, least=1)
     check_whole("views", views, least=1)
@@ -165,12 +166,12 @@ def convert_lam(
 
 
 def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:
-    """The norm of SIGReg's gradient, up to a factor that all variants share."""
+    """Return the norm of SIGReg's gradient, up to a factor that is the same for all variants."""
     statistic = variant.statistic
     if not isinstance(statistic, EppsPulley):
         raise InputError("λ is converted between Epps-Pulley statistics only; tune it for others")
-    # Near N(0, 1), phi_X - phi = -(s^2 - 1) t^2/2 phi: the statistic is proportional to int t^4
-    # phi^2 w.
+    # Near N(0, 1), phi_X - phi = -(s^2 - 1) t^2/2 phi, where s is the standard deviation. So the
+    # statistic is proportional to int t^4 phi^2 w.
     curvature = sum(
         w * t**4 * math.exp(-t * t)
         for t, w in zip(statistic.points, statistic.weights, strict=True)
@@ -181,7 +182,7 @@ def _sigreg_pull(variant: Variant, samples: int, views: int) -> float:
 
 
 def _prediction_pull(variant: Variant, views: int, global_views: int) -> float:
-    """The norm of the prediction's gradient, in units of 2 noise / (V sqrt(N D))."""
+    """Return the norm of the prediction's gradient, in units of 2 noise / (V sqrt(N D))."""
     if variant.centre == "pair":
         if views != 2:
             raise InputError(f"the centre 'pair' is of 2 views, not {views}")

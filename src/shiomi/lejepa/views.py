@@ -1,15 +1,15 @@
-"""Multi-crop views of a batch, made on the device by batched products of matrices.
+"""Make multi-crop views of a batch on the device, by batched matrix products.
 
-The augmentations are the paper's (arXiv 2511.08544, and the README of its code): a random
-resized crop, a mirror image, colour jitter, grey, blur, solarisation. Everything up to the last
-is linear, and so is done at once:
+The augmentations are the paper's (arXiv 2511.08544, and the README of its code): a random resized
+crop, a mirror image, colour jitter, grey, blur, solarisation. All of these except solarisation are
+linear, so they can be combined:
 
 - Crop, resizing with anti-aliasing, mirroring and blur are one matrix per side: a view is
   `rows @ image @ columns.T`, for each channel.
 - Brightness, contrast, saturation, hue and grey are one 3 x 4 matrix per image.
 
-Two things differ from a chain of torchvision's transforms for that reason: values are clipped to
-[0, 1] once, after all of them, and hue turns around the grey axis instead of in HSV.
+For this reason two things differ from a chain of torchvision's transforms. Values are clipped to
+[0, 1] only once, after all transforms, and hue is a rotation around the grey axis, not in HSV.
 
 All parameters are functions of (seed, step, image, view): see `shiomi.lejepa.counter_random`.
 """
@@ -40,8 +40,8 @@ __all__ = [
     "view_parameters",
 ]
 
-_LUMA = (0.299, 0.587, 0.114)  # weights of R, G, B in grey, ITU-R BT.601
-_REFERENCE_SIDE = 224  # pixels; the side for which the blur's width is given
+_LUMA = (0.299, 0.587, 0.114)  # weights of R, G, B in a grey value, ITU-R BT.601
+_REFERENCE_SIDE = 224  # pixels; side of a view for which the blur's sigma is given
 _DRAWS = 16  # random numbers per view
 _Floats = NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Augmentations:
     grey: float = 0.2
     blur: float = 0.5
     blur_sigma: tuple[float, float] = (0.1, 2.0)
-    """In pixels of a view of 224; scaled with the view's side."""
+    """In pixels, for a view of 224 pixels; it is scaled with the view's side."""
     solarize: float = 0.2
     """Probability of inverting what is brighter than a half."""
 
@@ -87,7 +87,7 @@ class Augmentations:
 
 @dataclass(frozen=True, slots=True)
 class MultiCrop:
-    """How many views of which size; the global ones come first."""
+    """The numbers and sizes of views. The global views come first."""
 
     global_views: int = 2
     global_size: int = 224
@@ -103,16 +103,16 @@ class MultiCrop:
     ) -> list[Tensor]:
         """Return views of images, as float32 in [0, 1] on the device of `batch.pixels`.
 
-        The first tensor is (global_views * N, 3, global_size, global_size), the second one
-        (local_views * N, 3, local_size, local_size), view by view; it is missing where there are
-        no local views. `numbers` tell the images apart, for their random numbers.
+        The first tensor is (global_views * N, 3, global_size, global_size), view by view. The
+        second is (local_views * N, 3, local_size, local_size); it is missing if there are no local
+        views. `numbers` are the numbers of the images, from which their random numbers are derived.
         """
         return self.render(batch.pixels, self.draw(batch.ratio, numbers, seed=seed, step=step))
 
     def draw(self, ratio: Tensor, numbers: Sequence[int], *, seed: int, step: int) -> Drawn:
         """Draw the parameters of all views of images whose width / height is `ratio` (N,).
 
-        On the CPU, in any thread: the one that reads may draw too.
+        This runs on the CPU and in any thread, so the thread that reads images can also draw.
         """
         kinds = (
             (0, self.global_views, self.global_size, self.global_scale),
@@ -136,8 +136,8 @@ class MultiCrop:
     def render(pixels: Tensor, drawn: Drawn) -> list[Tensor]:
         """Return the views, one tensor for each size, of `pixels` (N, 3, H, W) uint8.
 
-        The parameters are copied to the device of `pixels` in one piece; pin them to have the copy
-        made while the device works.
+        The parameters are copied to the device of `pixels` in a single copy. If they are pinned,
+        the copy runs while the device computes.
         """
         values = drawn.values.to(pixels.device, non_blocking=True)
         pixels = pixels.float().div_(255)
@@ -149,7 +149,8 @@ class MultiCrop:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The views of one size: how many, and how many of all are blurred and solarised."""
+    """The views of one size: their number, and how many images of all views are blurred and
+    solarised."""
 
     views: int
     size: int
@@ -168,13 +169,14 @@ class Drawn:
     groups: tuple[_Group, ...]
 
     def pinned(self) -> Drawn:
-        """Return this in page-locked memory."""
+        """Return a copy in page-locked memory."""
         return Drawn(self.values.pin_memory(), self.groups)
 
 
 @dataclass(frozen=True, slots=True)
 class ViewParameters:
-    """One view of each of N images. The crop is in shares of the image's width and height."""
+    """The parameters of one view of N images. Crops are in shares of the image's width and
+    height."""
 
     left: _Floats  # (N,)
     top: _Floats
@@ -182,8 +184,8 @@ class ViewParameters:
     height: _Floats
     flip: NDArray[np.bool_]
     colour: _Floats  # (N, 3, 3): linear part
-    contrast: _Floats  # (N, 3, 3): what the mean colour of the crop is multiplied with and added
-    sigma: _Floats  # (N,) of the blur, in pixels of a view of 224; 0 is none
+    contrast: _Floats  # (N, 3, 3): matrix for the crop's mean colour, which is then added
+    sigma: _Floats  # (N,) of the blur, in pixels for a view of 224 pixels; 0: no blur
     solarize: NDArray[np.bool_]
 
 
@@ -260,7 +262,7 @@ def _render(pixels: Tensor, values: Tensor, group: _Group) -> Tensor:
         blur = _blur(values[at, 23, None, None] * (size / _REFERENCE_SIDE), size)
         rows[at] = torch.matmul(blur, rows[at])
         columns[at] = torch.matmul(blur, columns[at])
-    # All views of an image are one product: (3 H, W) by (W, views * size).
+    # All views of an image are computed by one product: (3 H, W) by (W, views * size).
     beside = columns.view(views, n, size, width).permute(1, 3, 0, 2).reshape(n, width, -1)
     wide = torch.bmm(pixels.reshape(n, 3 * height, width), beside)
     wide = wide.view(n, 3, height, views, size).permute(3, 0, 2, 1, 4).reshape(-1, height, 3 * size)
@@ -278,7 +280,7 @@ def _render(pixels: Tensor, values: Tensor, group: _Group) -> Tensor:
 def resize(batch: Batch, size: int) -> Tensor:
     """Return the largest square in the middle of each image: (N, 3, size, size) in [0, 1].
 
-    Images are stored stretched to squares; `batch.ratio` undoes that, so shapes keep their form.
+    Stored images are stretched to squares. `batch.ratio` is used to undo that, so shapes are right.
     """
     pixels = batch.pixels.float().div_(255)
     ratio = batch.ratio.float()
@@ -297,8 +299,8 @@ def _crop(
 ) -> tuple[_Floats, _Floats, _Floats, _Floats]:
     """Return left, top, width and height (N,) as shares of the sides.
 
-    As torchvision's RandomResizedCrop, but what is larger than the image is cut to it instead of
-    drawn again: a draw that may be repeated takes a number of draws that is not known.
+    This is torchvision's RandomResizedCrop with one difference: a crop larger than the image is cut
+    to the image instead of drawn again, so that the number of random draws is fixed.
     """
     area = scale[0] + (scale[1] - scale[0]) * u[0]
     form = np.exp(np.log(ratio[0]) + (np.log(ratio[1]) - np.log(ratio[0])) * u[1])
@@ -309,7 +311,8 @@ def _crop(
 
 
 def _jitter(u: _Floats, a: Augmentations) -> tuple[_Floats, _Floats]:
-    """Return linear part and factor of the mean colour (N, 3, 3) of a jitter in random order."""
+    """Return a jitter in random order: its linear part and its matrix for the mean colour, (N, 3,
+    3)."""
     n = u.shape[1]
     grey = np.tile(np.array(_LUMA), (3, 1))
     eye = np.eye(3)
@@ -342,7 +345,8 @@ def _jitter(u: _Floats, a: Augmentations) -> tuple[_Floats, _Floats]:
 
 
 def _hue(turn: _Floats) -> _Floats:
-    """Return (N, 3, 3): colours turned by a share of a whole turn around the grey axis."""
+    """Return matrices (N, 3, 3) that rotate colours around the grey axis, by a share of a full
+    turn."""
     angle = 2 * np.pi * turn
     cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / np.sqrt(3)
@@ -353,10 +357,11 @@ def _hue(turn: _Floats) -> _Floats:
 def _resampling(
     start: Tensor, length: Tensor, source: int, size: int, flip: Tensor | None = None
 ) -> Tensor:
-    """Return (N, size, source): each row the weights of the source pixels in one pixel of a view.
+    """Return (N, size, source). Each row has the weights of the source pixels in one pixel of a
+    view.
 
-    A triangle as wide as the larger of one source and one view pixel, which is what Pillow and
-    torchvision call bilinear with anti-aliasing. All arguments are (N,).
+    The filter is a triangle as wide as the larger of a source pixel and a view pixel. Pillow and
+    torchvision call that bilinear with anti-aliasing. All arguments are (N,).
     """
     begin = (start * source)[:, None, None]
     step = (length * (source / size))[:, None, None]
@@ -372,7 +377,7 @@ def _resampling(
 
 
 def _blur(sigma: Tensor, size: int) -> Tensor:
-    """Return (N, size, size): Gaussian weights; `sigma` is (N, 1, 1), in pixels."""
+    """Return Gaussian weights (N, size, size). `sigma` is (N, 1, 1), in pixels."""
     at = torch.arange(size, dtype=torch.float32, device=sigma.device)
     distance = (at[:, None] - at[None, :]).square_()
     weights = torch.exp(-distance[None] / (2 * sigma.clamp(min=1e-3).square()))

@@ -1,4 +1,4 @@
-"""Print what twelve budgets buy, from the shipped example prices.
+"""Print the best machine for each of twelve budgets, with the shipped example prices.
 
 python -m benchmarks.rig.budgets
 """

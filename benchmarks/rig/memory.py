@@ -9,7 +9,7 @@
 3. out of memory: all configurations of xiongjiedai_llama3.csv, two of which do not fit;
 4. catalogues: the number of rows of model_configs_llmfit that contradict themselves.
 
-The data are in the folder named by SHIOMI_DATA, ../shared/data by default.
+The environment variable SHIOMI_DATA names the folder of the data (default ../shared/data).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def bge_reranker() -> Model:
 
 @dataclass(frozen=True)
 class Cell:
-    """A row of the reference and the estimate for it."""
+    """A measured figure of the reference, and the estimate for it."""
 
     row: dict[str, str]
     ours: float
@@ -128,7 +128,7 @@ def gpu_of(name: str) -> list[Gpu]:
 
 @dataclass(frozen=True)
 class Judged:
-    """One configuration that ran, or did not."""
+    """One configuration, and whether it ran."""
 
     row: dict[str, str]
     ran: bool
@@ -139,7 +139,7 @@ class Judged:
 
 
 def judged() -> list[Judged]:
-    """All configurations; llama.cpp of May 2024, without flash attention."""
+    """Return all configurations, which ran on llama.cpp of May 2024 without flash attention."""
     rows = []
     for row in table("xiongjiedai_llama3.csv"):
         size, quantisation = row["model"].split()

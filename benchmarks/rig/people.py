@@ -91,7 +91,7 @@ class Case:
 
 
 def seconds(case: Case, changes: Changes) -> float:
-    """The estimate of a step with what newer engines changed."""
+    """Return the estimated seconds of a step, including the changes of newer engines."""
     reading, layers, unpacking = case.terms
     experts, linear = case.layers
     return (
@@ -180,7 +180,7 @@ def _model(name: str, models: list[KnownModel]) -> KnownModel:
 
 
 def cases(phase: str) -> list[Case]:
-    """All configurations of a phase, "decode" or "prefill"; see the rules at the top."""
+    """Return all configurations of a phase ("decode" or "prefill") by the rules at the top."""
     groups: dict[tuple[str, str, str], list[tuple[float, Row]]] = defaultdict(list)
     for row in _measured(phase):
         gpu, known, quantisation, setting, measured, careful = row
@@ -206,7 +206,7 @@ def _whole(known: KnownModel, gpu: Gpu, setting: Setting) -> bool:
 
 
 def _terms(model: Model, gpu: Gpu, setting: Setting) -> tuple[float, float, float]:
-    """Seconds of reading, layers and unpacking by the coefficients."""
+    """Return the seconds for reading, layers and unpacking by the coefficients."""
     chosen = choose("llama.cpp", "decode", gpu)
     terms = dict(zip(DECODE_TERMS, decode_terms(model, gpu, setting), strict=True))
     worth = {x: chosen.factor * chosen.terms[x] * terms[x] for x in DECODE_TERMS}
@@ -282,7 +282,7 @@ def centre(found: Sequence[Case], kind: str, age: str) -> float:
 
 
 def factor(found: Sequence[Case], gpu: str) -> float:
-    """Return the residual factor of a GPU type after the centres, shrunk towards 1."""
+    """Return the factor of a GPU type that remains after the usual ratios, shrunk towards 1."""
     left = [math.log(x.share / centre(found, x.kind, x.age)) for x in found if x.gpu == gpu]
     return math.exp(sum(left) / (len(left) + 2))
 
@@ -294,7 +294,7 @@ def bounds(shares: Sequence[float]) -> tuple[float, float]:
 
 
 def changed(found: Sequence[Case], changes: Changes) -> list[Case]:
-    """The cases with shares of the estimates that the changes give; all, if none are needed."""
+    """Return the cases with their measured / estimated ratio after the changes of newer engines."""
     return [replace(x, share=seconds(x, changes) / x.measured) if x.terms else x for x in found]
 
 
@@ -380,7 +380,7 @@ def after_measuring(found: Sequence[Case]) -> dict[str, object]:
 
 
 def _shared(pairs: Sequence[Pair]) -> tuple[float, float, float]:
-    """Return the weight and the bounds of the rest."""
+    """Return the weight, and the bounds of the remaining errors."""
     weight = sum(a * b for _, a, b in pairs) / (sum(a * a for _, a, _ in pairs) or 1.0)
     weight = min(1.0, max(0.0, weight))
     return weight, *bounds([math.exp(b - weight * a) for _, a, b in pairs])
@@ -424,7 +424,7 @@ def table(phase: str) -> dict[str, object]:
 
 
 def main() -> None:
-    """Print both phases; with --write keep the table."""
+    """Print both phases. With --write, save the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--rows", action="store_true", help="print each configuration")

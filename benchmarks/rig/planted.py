@@ -1,4 +1,4 @@
-"""Builds that are sound, and builds with one planted fault, drawn from the catalogue's raw rows.
+"""Draw sound builds, and builds with one planted fault, from the raw rows of the catalogue.
 
     python -m benchmarks.rig.planted         which faults the checker finds
 
@@ -35,7 +35,7 @@ Rows = dict[str, list[Row]]
 
 @dataclass
 class Planted:
-    """A build as rows, and the check that has to refuse it (None: sound)."""
+    """A build as raw rows, and the check that must refuse it (None: a sound build)."""
 
     parts: dict[str, Row]
     cards: int
@@ -44,7 +44,7 @@ class Planted:
     amps: float = 15.0  # of a circuit of 100 V; what other devices on it leave
 
     def ids(self) -> list[str]:
-        """Catalogue ids, the card once per card."""
+        """Return the catalogue ids; the id of the card occurs once per card."""
         one = [row["id"] for kind, row in self.parts.items() if kind != "gpu"]
         return [*one, *[self.parts["gpu"]["id"]] * self.cards]
 
@@ -55,7 +55,7 @@ def f(row: Row, name: str) -> float:
 
 
 def load() -> Rows:
-    """Rows with all values that the rules need."""
+    """Return the rows that state all values that the rules need."""
     rows: Rows = {}
     for kind in ("gpu", "cpu", "motherboard", "ram", "storage", "psu", "case", "cooler"):
         with (PARTS / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
@@ -112,9 +112,10 @@ STATED: dict[str, Callable[[Row], bool]] = {
 
 
 def _generation(cpu: Row, board: Row) -> bool | None:
-    """Whether the board's chipset runs this generation; None if this oracle cannot tell.
+    """Return whether the board's chipset runs this generation; None if the oracle does not know.
 
-    LGA 1151 was two sockets in one: series 100 and 200 run 6000 and 7000, series 300 the rest.
+    LGA 1151 is the name of two different sockets. Chipsets of series 100 and 200 run processors
+    6000 and 7000; series 300 runs the later ones.
     """
     if cpu["socket"] == "LGA 1151":
         name = re.search(r"Core i\d[ -](\d)\d{3}[A-Z]*\b", cpu["name"])
@@ -258,12 +259,12 @@ FAULTS = tuple(RULES)
 
 
 def may_also(fault: str) -> set[str]:
-    """Checks that may refuse besides the planted one."""
+    """Return the checks that may refuse the build in addition to the planted one."""
     return _BESIDES.get(fault, set())
 
 
 def _draw(rows: Rows, rng: random.Random, fault: str | None) -> Planted:
-    """A build in which all rules hold but the planted one, which is broken."""
+    """Return a build that breaks the planted rule and no other."""
     while True:
         parts = {kind: rng.choice(of_kind) for kind, of_kind in rows.items()}
         cards = rng.choice(_CARDS.get(fault or "", (1,)))
@@ -291,7 +292,7 @@ def sound(count: int, seed: int) -> Iterator[Planted]:
 
 
 def planted(count: int, seed: int) -> Iterator[Planted]:
-    """Builds with one fault each, the kinds in turn."""
+    """Return builds with one fault each, cycling through the kinds of faults."""
     rng, rows = random.Random(seed), load()
     for index in range(count):
         yield _draw(rows, rng, FAULTS[index % len(FAULTS)])

@@ -1,4 +1,4 @@
-"""Draw random plans and look for one that cannot exist.
+"""Make random plans and look for impossible ones.
 
     python -m benchmarks.rig.random_plans [--plans 1000] [--seed 0]
 
@@ -62,7 +62,7 @@ MODELS = 24
 
 
 def drawn(catalog: Catalog, rng: random.Random) -> Prices:
-    """Random parts at random prices; parts with common sockets are drawn more often."""
+    """Return random parts at random prices. Parts with common sockets are drawn more often."""
     offers = []
     for kind, count in DRAWN.items():
         parts: list[Part] = sorted(catalog.of(kind), key=lambda x: x.id)
@@ -86,7 +86,7 @@ def same(socket: str) -> str:
 
 
 def faults(answer: Answer, wish: Wish, budget: int, offers: Sequence[Offer]) -> Iterator[str]:
-    """Every reason why a machine could not be bought, assembled, powered, or run its model."""
+    """Return all reasons why a machine cannot be bought, assembled or powered, or run its model."""
     yield from model_faults(answer)
     if answer.whole is not None:
         return
@@ -196,7 +196,7 @@ def power_faults(
 
 
 def main() -> None:
-    """Make the plans and judge every answer of their frontiers."""
+    """Make the plans, and judge every answer on their frontiers."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--plans", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

@@ -35,7 +35,7 @@ from shiomi.rig.model.model import LayerKind
 
 
 def line(name: str, ratios: Iterable[float]) -> None:
-    """Print the errors of estimated over measured speeds."""
+    """Print the errors of estimated relative to measured speeds."""
     off = np.abs(np.array(list(ratios)) - 1)
     middle, ninth = np.quantile(off, (0.5, 0.9))
     print(f"  {name:52s}{len(off):5d}{middle:9.1%}{ninth:9.1%}{off.max():9.0%}")
@@ -146,7 +146,7 @@ def batched() -> list[tuple[Row, float]]:
 
 
 def _whole(row: Row) -> float:
-    """Seconds of one layer's cache as if it attended fully."""
+    """Return the seconds for one layer's cache as if the layer had full attention."""
     layer = max(row.model.layers, key=_values)
     values = layer.kv_heads * (layer.key_dim + layer.value_dim) * 2 * row.depth
     return values / 1e9 / row.gpu.bandwidth_gb_s
@@ -196,7 +196,9 @@ def _benchmark(row: Row) -> Benchmark:
 
 
 def plant(row: Benchmark, kind: str, draw: random.Random) -> Benchmark | None:
-    """Return the row with a fault that makes it impossible; None if the kind does not apply."""
+    """Return the row with a fault that makes it impossible; None if this kind of fault does not
+    apply.
+    """
     if kind == "five to fifty times too fast":
         factor = draw.uniform(5, 50)
         return replace(

@@ -1,4 +1,4 @@
-"""The memory that one training step of a vision transformer keeps, next to the rig's estimate.
+"""Measure the memory of one training step of a vision transformer, and compare the estimate.
 
     pip install torch==2.13.0
     python benchmarks/rig/training_memory.py [--large]
@@ -55,7 +55,7 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A vision transformer that gives the class token; positions are cut for smaller views."""
+    """A vision transformer that returns the class token. Smaller views use fewer positions."""
 
     def __init__(self, shape: Vit, *, checkpointed: bool = False) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        """Run an operation and follow what it returns."""
+        """Run an operation and track the storages that it returns."""
         out = func(*args, **(kwargs or {}))
         for item in out if isinstance(out, (tuple, list)) else (out,):
             if isinstance(item, Tensor):

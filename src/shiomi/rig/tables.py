@@ -80,7 +80,7 @@ def cached(reader: Reader) -> Reader:
 
 
 def activate(update: DataFile | None, own_models: Path | None = None) -> None:
-    """Use the tables of an update, or the shipped ones, and the reader's own models."""
+    """Use the tables of an update, or the shipped tables, together with the user's own models."""
     _active[:] = [] if update is None else [update]
     _own_models[:] = [] if own_models is None else [own_models]
     for clear in _caches:
@@ -126,7 +126,7 @@ def sign(payload: Mapping[str, Any], private: bytes) -> bytes:
 def open_signed(data: bytes, *, key: str) -> DataFile:
     """Return the update in a data file.
 
-    Raises UpdateError if the file is not one, is signed by another key, or was changed.
+    Raises UpdateError if it is not a data file, is signed by another key, or was changed.
     """
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -169,7 +169,7 @@ def _parse(said: Any, signer: str) -> DataFile:
 
 
 def fetch(address: str) -> bytes:
-    """Return what an https address answers; http is allowed on loopback only.
+    """Download from an https address. Plain http is allowed only on loopback.
 
     Raises UpdateError if the answer is not usable.
     """

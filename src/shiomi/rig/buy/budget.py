@@ -66,7 +66,7 @@ class Answer:
 
     @property
     def worth(self) -> float:
-        """The value of the best model on it."""
+        """The worth of the best model on this machine."""
         return self.capability.worth
 
 
@@ -99,7 +99,7 @@ class BudgetPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """A set of cards with memory, before the rest of the build is known."""
+    """A set of cards with an amount of memory, before the other parts are chosen."""
 
     cards: int  # index of the candidate
     memory: int
@@ -216,7 +216,7 @@ def _frontier(found: Iterable[Answer]) -> tuple[Answer, ...]:
 
 
 class _Search:
-    """Collects answers and caches estimates, because many pairs have the same GPUs."""
+    """Collects answers. Estimates are cached, because many pairs have the same GPUs."""
 
     def __init__(self, use: Use, judge: Judge, limit: int, have: Build) -> None:
         self.use = use

@@ -1,4 +1,4 @@
-"""The cheapest compatible build with given parts, by integer programming over the catalogue.
+"""Find the cheapest compatible build that contains given parts, by integer programming.
 
 Each candidate has one binary variable, and exactly one candidate is chosen per category. A relation
 between two categories becomes one constraint per class of the first: "no more parts of this class
@@ -49,7 +49,7 @@ class Line:
 
     @property
     def price(self) -> int:
-        """Price of all pieces of the line."""
+        """The price of all pieces of the line."""
         return self.offer.price * self.quantity
 
 
@@ -69,7 +69,7 @@ class Problem:
 
     @classmethod
     def prepare(cls, choices: Candidates, wish: Wish) -> Problem:
-        """Prune the candidates, and set up everything that does not depend on the budget."""
+        """Remove useless candidates, and build the constraints that do not depend on the budget."""
         missing = [c for c, found in choices.items() if not found]
         if missing:
             raise PlanError(reason("nothing_meets", categories=_categories(missing)))
@@ -133,8 +133,9 @@ class Problem:
         seconds: float,
         fixed: Sequence[int] = (),
     ) -> tuple[list[int] | None, bool]:
-        """Indices of the chosen candidates (None: no solution), and whether they are proven
-        optimal."""
+        """Return the indices of the chosen candidates (None: no solution), and whether they are
+        proven optimal.
+        """
         import numpy
 
         try:

@@ -50,8 +50,7 @@ class Candidate:
         return self.price, tuple(part.id for part in self.parts)
 
     def watts(self) -> tuple[float, float, float]:
-        """(drawn, extra drawn at peak, supplied) in watts: the part's terms in the sums over a
-        build."""
+        """The watts that the part adds to the sums of a build: (drawn, extra at peak, supplied)."""
         drawn = given = 0.0
         cards = 0.0
         for part in self.parts:
@@ -82,7 +81,7 @@ class Candidate:
 
 @dataclass(slots=True)
 class Pairing:
-    """A relation over classes of candidates: which left class fits which right class."""
+    """A relation between two categories: which class of the left fits which class of the right."""
 
     relation: Relation
     left: dict[tuple[Any, bool], int]  # key → row

@@ -30,7 +30,7 @@ _MOST_KITS = 2
 
 
 def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
-    """The exact name of the card's GPU, with the memory if there are several sizes.
+    """Return the exact name of the card's GPU, with the memory size if there are several.
 
     `sizes` has the memory sizes of each chipset, from `memory_sizes`. The name is None if the
     memory of the card is not known.
@@ -44,7 +44,7 @@ def speed_name(card: GraphicsCard, sizes: dict[str, set[float]]) -> str | None:
 
 
 def memory_sizes(cards: Iterable[GraphicsCard]) -> dict[str, set[float]]:
-    """The sizes of memory that each chipset is sold with."""
+    """Return the memory sizes with which each chipset is sold."""
     sizes: dict[str, set[float]] = {}
     for card in cards:
         if card.vram_gb is not None:
@@ -62,7 +62,7 @@ def gather(
 ) -> Candidates:
     """All candidates that meet the requirements.
 
-    Raises PlanError if a price is for a part that the catalogue does not hold.
+    Raises PlanError if the part of a price is not in the catalogue.
     """
     offers: dict[str, list[Offer]] = {}
     for offer in prices.offers:

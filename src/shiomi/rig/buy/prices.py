@@ -72,8 +72,8 @@ def read_prices(
 ) -> Prices:
     """The offers of a price file.
 
-    A row that is not an offer is skipped and listed in `refused`. Raises PriceError if the file
-    cannot be read, lacks a column, or is too large.
+    An invalid row is skipped and listed in `refused`. Raises PriceError if the file cannot be read,
+    lacks a column, or is too large.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

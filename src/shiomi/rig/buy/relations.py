@@ -1,4 +1,4 @@
-"""The rules between two categories of parts, one function each.
+"""The rules between two categories of parts, each in one function.
 
 A relation uses only the key of a part: the few fields that matter for it. Parts with equal keys
 form a class, and the planner judges classes instead of parts. If a field is missing, the result is
@@ -308,7 +308,7 @@ def _widest(values: list[float | None]) -> float | None:
 
 
 def _covered(cards: tuple[GraphicsCard, ...]) -> Key:
-    """Case slots that the cards cover; each card takes a whole number."""
+    """Return the number of case slots that the cards cover; each card takes a whole number."""
     widths = [card.slot_width for card in cards]
     return None if None in widths else sum(math.ceil(w) for w in widths if w is not None)
 
@@ -367,8 +367,9 @@ def _cooler_key(coolers: tuple[Cooler, ...]) -> Key:
 def relations(*, shared_layers: bool = False) -> tuple[Relation, ...]:
     """All relations between two categories.
 
-    With `shared_layers` several cards work on each layer together (tensor parallelism, row split)
-    and need lanes; layer by layer (llama.cpp's default) they pass a few kB on per token.
+    With `shared_layers`, several cards compute each layer together (tensor parallelism, row split),
+    so they need PCIe lanes. With a split by layers (llama.cpp's default), a card passes on only a
+    few kB per token.
     """
     gpu, cpu, board, kit = Category.GPU, Category.CPU, Category.BOARD, Category.MEMORY
     case, supply, cooler = Category.CASE, Category.SUPPLY, Category.COOLER

@@ -158,7 +158,7 @@ def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
 
 @contextmanager
 def shop_client(seconds: float = 20.0) -> Iterator[httpx2.Client]:
-    """An HTTP client with a bound on time, for `collect_offers`."""
+    """Return an HTTP client with a time limit, for `collect_offers`."""
     import httpx2
 
     with httpx2.Client(timeout=seconds) as client:
@@ -218,7 +218,7 @@ def _plain(text: str) -> str:
 
 
 def _holds(name: str, number: str) -> bool:
-    """Whether a name contains a part number that is not part of a longer one."""
+    """Return whether a name contains the part number, but not inside a longer number."""
     tokens = re.findall(r"[0-9a-z]+", unicodedata.normalize("NFKC", name).casefold())
     for start in range(len(tokens)):
         joined = ""

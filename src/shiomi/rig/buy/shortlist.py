@@ -81,7 +81,7 @@ def who_runs(known: KnownModel, use: Use, catalog: Catalog, wish: Wish) -> list[
 
 
 def shortlist(catalog: Catalog, wish: Wish, chipsets: Iterable[str]) -> list[Part]:
-    """Parts for builds with one of `chipsets` (as `who_runs` names them), at most MOST.
+    """Return at most MOST parts for builds with one of `chipsets`, as returned by `who_runs`.
 
     Raises PlanError if the catalogue has no card with complete data for any of them.
     """

@@ -53,7 +53,7 @@ def example_machines(currency: str = "JPY") -> list[WholeMachine]:
 
 
 def read_machines(path: Path, currency: str = "JPY") -> list[WholeMachine]:
-    """Return the machines of a file; raise PriceError for a row that is wrong."""
+    """Return the machines of a file. Raises PriceError for an invalid row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             return _machines(file, str(path), currency)

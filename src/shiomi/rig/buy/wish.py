@@ -21,7 +21,7 @@ _RANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """The least a build must have. Speed is the objective, not a constraint.
+    """The minimum requirements for a build. Speed is the objective, not a constraint.
 
     Raises PlanError if a figure is outside the range of any real computer.
     """

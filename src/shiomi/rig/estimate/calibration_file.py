@@ -1,4 +1,4 @@
-"""A measurement on this machine, kept as JSON for the commands that estimate."""
+"""Read and write a measurement on this machine as JSON, for the commands that estimate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FACTORS = ("decode", "speed")
 
 
 def calibration_json(calibration: Calibration) -> dict[str, Any]:
-    """As what json.dumps takes; `read_calibration` reads it again."""
+    """Return an object for json.dumps; `read_calibration` reads it back."""
     return {"format": FORMAT, **asdict(calibration)}
 
 

@@ -84,7 +84,7 @@ def estimates(
 
 
 def kv_by_kind(model: Model, setting: Setting) -> dict[str, Estimate]:
-    """GiB of the caches and states by kind of layer, as llama.cpp keeps them."""
+    """Return the GiB of caches and states per kind of layer, as llama.cpp stores them."""
     if setting.engine_name == "vllm":
         return {}  # all kinds of layers share its pages
     found = {}

@@ -66,7 +66,7 @@ class Floor:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """A model that runs, and how. A speed that is not known is None."""
+    """A model that runs, with its setting and speeds. An unknown speed is None."""
 
     known: KnownModel
     model: Model
@@ -177,7 +177,7 @@ def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
 
 
 def _formats(known: KnownModel, setting: Setting) -> Sequence[str]:
-    """The formats to be tried, the most exact first."""
+    """Return the formats to try, the most exact first."""
     if setting.quantisation is not None:
         return (find_quantisation(setting.quantisation).name,)
     if known.model.file_bytes is not None and known.model.quantisation is not None:
@@ -251,7 +251,8 @@ class _Task:
         )
 
     def experts_in_ram(self, setting: Setting, gpus: int) -> tuple[Setting, int]:
-        """Return the setting with the experts of the fewest layers in RAM, and their number.
+        """Return the setting with the experts of as few layers as possible in RAM, and the number
+        of these layers.
 
         With this setting the rest surely fits on the GPUs. If that is impossible, the experts of
         all layers are in RAM.
@@ -273,7 +274,7 @@ class _Task:
         return replace(setting, ram_share=enough / layers), enough
 
     def _is_fast(self, decode: Estimate | None, prefill: Estimate | None) -> bool:
-        """Return whether the lower bounds reach the floor."""
+        """Return whether the lower bounds reach the lowest usable speeds."""
         if decode is None or decode.low < self.floor.write * self.setting.users:
             return False
         return self.floor.read == 0 or (prefill is not None and prefill.low >= self.floor.read)

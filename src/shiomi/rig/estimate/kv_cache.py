@@ -2,9 +2,9 @@
 
 Per layer and user, for a context of n tokens:
 - full and grouped attention: n · heads · (key + value) values;
-- sliding, llama.cpp: the window and one batch, in steps of 256 cells; vLLM up to 0.20: n, in pages
-  as wide as the widest layer's;
-- latent: n · (rank + rotary), once, not per head;
+- sliding: in llama.cpp, n is the window plus one batch, rounded up to 256 cells; in vLLM up to
+  0.20, n is the whole context, in pages as wide as those of the widest layer;
+- latent: n · (rank + rotary), stored once and not per head;
 - linear and state space: a state of fixed size.
 llama.cpp: src/llama-kv-cache-iswa.cpp. vLLM: v1/core/kv_cache_utils.py.
 """
@@ -50,7 +50,7 @@ def kv_cache_gib(
     kv_dtype: str = "f16",
     engine: str = "llama.cpp",
 ) -> Estimate:
-    """GiB of all caches and states for `users` of `context` tokens each.
+    """Return the GiB of all caches and states for `users` users with `context` tokens each.
 
     Raises SettingError if the engine does not know a setting.
     """

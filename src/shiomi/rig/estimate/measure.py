@@ -49,7 +49,7 @@ class Endpoint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Speeds of one model on one machine: the medians of several runs."""
+    """The speeds of one model on one machine, as medians of several runs."""
 
     decode: float  # tok/s
     prefill: float | None  # tok/s; None: the server does not tell, or had the prompt cached
@@ -70,7 +70,8 @@ class _Run:
 def measure(
     endpoint: Endpoint, *, model: str = "", prompt: int = 512, write: int = 128, runs: int = 3
 ) -> Measurement:
-    """Ask a server to read about `prompt` tokens and write `write`, `runs` times after a warm-up.
+    """Ask a server to read about `prompt` tokens and to write `write` tokens. This is done `runs`
+    times after a warm-up.
 
     `model` is the name that Ollama and others need; llama.cpp ignores it.
 

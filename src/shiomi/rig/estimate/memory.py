@@ -101,7 +101,7 @@ class _Parts:
 def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
     """Return the GiB of all weights as in the file; exact if the model was read from a file.
 
-    `quantisation` None: the file's own. Raises SettingError if it is unknown.
+    If `quantisation` is None, the format of the file is used. Raises SettingError if it is unknown.
     """
     parts = _parts(model, quantisation)
     return parts.estimate(parts.total)
@@ -176,7 +176,7 @@ def _shared_gib(gpu: Gpu) -> Estimate:
 
 
 def fits(needed: Estimate, gpus: Sequence[Gpu]) -> Fit:
-    """Whether `needed` GiB fit on the GPUs together."""
+    """Return whether `needed` GiB fit into the summed memory of the GPUs."""
     usable = _sum([usable_gib(gpu) for gpu in gpus], basis("all_gpus"))
     return Fit(
         fits=needed.value <= usable.value,

@@ -35,7 +35,7 @@ _REPEATS = (0.93, 1.08)
 
 
 def kind_of(model: Model) -> str:
-    """Return "plain" if every layer attends to everything, "experts", or "mixed" for the rest."""
+    """Return the kind of a model: "plain" (full attention in every layer), "experts" or "mixed"."""
     if any(layer.experts for layer in model.layers):
         return "experts"
     return "plain" if all(x.kind is LayerKind.FULL for x in model.layers) else "mixed"

@@ -53,7 +53,9 @@ def write_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
 
 
 def read_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
-    """Return the tokens per second at which the CPU reads a prompt: never slower than it writes."""
+    """Return the tokens per second at which the CPU reads a prompt; at least the speed of
+    writing.
+    """
     cores = machine.cores or _USUAL_CORES
     writes = write_on_cpu(model, machine, setting)
     work = product_flops(model, 1)
@@ -88,7 +90,7 @@ def expert_read_seconds(
 ) -> tuple[float, float, float]:
     """Return the seconds of copying experts to the GPU while a prompt is read.
 
-    Each micro-batch copies the experts that it chooses, which is nearly all of them.
+    Each micro-batch copies the experts that its tokens choose, which are nearly all experts.
     """
     _check(model, machine)
     quantisation = quantisation_of(model, setting)

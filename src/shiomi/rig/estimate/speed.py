@@ -187,8 +187,8 @@ def decode_terms(
 ) -> tuple[float, ...]:
     """Return the terms of one decoding step, in the order of DECODE_TERMS.
 
-    `experts` is the share of the routed experts that is on the GPUs. Units: seconds at the full
-    bandwidth or peak, 10 us per layer, 100 us per further GPU.
+    `experts` is the share of the routed experts that is on the GPUs. The units of the terms are
+    seconds at full bandwidth or peak, 10 us per layer, and 100 us per further GPU.
     """
     quantisation, users = quantisation_of(model, setting), setting.users
     weights = weight_reads(model, quantisation, users, experts=experts)
@@ -210,7 +210,8 @@ def prefill_terms(
 ) -> tuple[float, ...]:
     """Return the terms for reading a prompt on one GPU, in seconds, in the order of PREFILL_TERMS.
 
-    `experts` is the share of the routed experts in the GPU's memory; the GPU computes with all.
+    `experts` is the share of the routed experts in the GPU's memory. The GPU computes all experts,
+    also those in RAM.
     """
     quantisation, prompt = quantisation_of(model, setting), setting.prompt
     products = product_flops(model, prompt) / _peak(gpu)
@@ -280,7 +281,7 @@ def _dot(coefficients: Coefficients, terms: tuple[float, ...]) -> float:
 
 
 def _bounds(chosen: list[Coefficients]) -> tuple[float, float]:
-    """Return the interval's factors on the seconds; for several GPUs, the widest."""
+    """Return the interval as factors on the seconds. For several GPUs it is the widest interval."""
     return (
         min(1.0, *(c.interval.low for c in chosen)),
         max(1.0, *(c.interval.high for c in chosen)),

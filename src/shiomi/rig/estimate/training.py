@@ -4,7 +4,7 @@ LeJEPA has no teacher and no second encoder. The peak memory of a step is the la
 moments:
 
 - the end of the forward pass: 12 bytes per parameter (weights and AdamW's two moments in 32 bits),
-  2 more in mixed precision (16-bit copies of the matrices), and all saved activations;
+  in mixed precision another 2 (16-bit copies of the matrices), and all saved activations;
 - between the backward passes of small and large views: 16 bytes per parameter, the 16-bit copies,
   and the saved activations of the large views;
 - the end of the backward pass: 16 bytes per parameter (with gradients; activations are freed), and
@@ -79,7 +79,7 @@ VITS = {
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """How many views of each image a step takes (LeJEPA, arXiv 2511.08544: 2 large, 6 small)."""
+    """The views of each image in a step (LeJEPA, arXiv 2511.08544: 2 large, 6 small)."""
 
     large: int = 2
     small: int = 6
@@ -100,7 +100,7 @@ class Views:
 
 
 def vit(name: str) -> Vit:
-    """ViT-S, B, L or H by its letter or name; raises SettingError for another."""
+    """Return ViT-S, B, L or H by its letter or name. Raises SettingError for other names."""
     shape = VITS.get(name.upper().removeprefix("VIT-"))
     if shape is None:
         raise SettingError(f"The encoder {name[:40]!r} is not known; known are ViT-S, B, L and H")
@@ -219,7 +219,7 @@ def training_days(
 def _moments(
     shape: Vit, views: Views, mixed: bool, checkpointing: bool, projector: int
 ) -> list[tuple[float, float]]:
-    """Fixed bytes and bytes per image, for each moment that may need the most memory."""
+    """Return fixed bytes and bytes per image for each moment at which the memory may peak."""
     parameters = shape.parameters + projector
     across = views.tokens(shape) * shape.width
     largest = max(number * shape.tokens(side) for number, side in views.sides(shape)) * shape.width

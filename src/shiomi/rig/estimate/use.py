@@ -49,7 +49,9 @@ _ALL_ARCHITECTURES = "everything"  # key of the basis of such an estimate
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use with its setting and floor; `column` is the column of the quality table."""
+    """A use with its setting and lowest usable speeds. `column` is its column of the quality
+    table.
+    """
 
     name: str
     column: str
@@ -217,7 +219,7 @@ def capability(
 
 
 def usable(runs: Runs) -> bool:
-    """Return whether the model surely fits and is as fast as the floor by its lower bound."""
+    """Return whether the model surely fits and the lower bound of its speed reaches the floor."""
     return runs.fast and runs.sure
 
 
@@ -270,7 +272,9 @@ def best_per_use(
     *,
     calibration: Calibration | None = None,
 ) -> dict[str, Runs]:
-    """Return the best run for each use, as `plan` judges a machine; uses without one are absent."""
+    """Return the best run for each use, judged as in `plan`. Uses without a usable model are
+    absent.
+    """
     quality = quality_table()
     found = {
         name: best_for(

@@ -29,8 +29,8 @@ __all__ = ["Work", "Writer", "pick_writer"]
 class Work:
     """The work of the writer. The defaults are a weekly digest of eight topics in Japanese.
 
-    Each topic is one request; 12,000 characters of evidence are about 4,000 tokens, ten Japanese
-    sentences about 800.
+    Each topic is one request. Its 12,000 characters of evidence are about 4,000 tokens, and ten
+    Japanese sentences are about 800 tokens.
     """
 
     requests: int = 8

@@ -1,4 +1,4 @@
-"""GPUs by exact name: a name resolves to one GPU, or the error lists the candidates.
+"""Find GPUs by exact name. A name gives one GPU, or an error that lists the candidates.
 
 A name is split into words: "RTX4090 Laptop 16GB" becomes rtx, 4090, laptop and 16 GiB. Makers'
 names are ignored, and every other word must match. So an RTX A1000 is not an A100, and a laptop's
@@ -66,7 +66,9 @@ def find_gpu(name: str) -> Gpu:
 
 
 def gpus_called(name: str) -> tuple[Gpu, ...]:
-    """Every GPU with exactly this name, of any memory size; the name may include the size."""
+    """Return the GPUs with exactly this name, of all memory sizes unless the name states the
+    size.
+    """
     words, memory = _words(name)
     found = _index().get(words, ()) if words else ()
     fitting = tuple(gpu for gpu in found if memory is not None and _is_memory(gpu, memory))
@@ -102,7 +104,7 @@ def _gpus_of(row: dict[str, str]) -> Iterable[tuple[Gpu, list[str]]]:
 
 @cached
 def _index() -> dict[frozenset[str], tuple[Gpu, ...]]:
-    """Each set of words, and the GPUs with that name."""
+    """Return a table from the words of each name to the GPUs with that name."""
     table = table_text("gpus.csv")
     index: dict[frozenset[str], dict[str, Gpu]] = {}
     for row in csv.DictReader(table.splitlines()):

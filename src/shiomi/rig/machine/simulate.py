@@ -1,4 +1,4 @@
-"""A machine from one line: "RTX 3090 x2, 64 GB", "M4 Max 40-core, 64 GB", "64 GB DDR5-6000 2ch".
+"""Read a machine from one line, as "RTX 3090 x2, 64 GB" or "64 GB DDR5-6000 2ch".
 
 Commas separate the parts. A GPU is given by its exact name, with x2 or 2x for two. The system's
 memory is given in GB (or as 2x16 GB). Its bandwidth is computed from its kind and channels, or

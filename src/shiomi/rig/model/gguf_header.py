@@ -64,7 +64,7 @@ class Tensor:
 
     @property
     def size(self) -> int:
-        """Its bytes; the last block counts as full."""
+        """The size in bytes; an incomplete last block counts as a full block."""
         _, values, size = ggml_types()[self.type]
         return -(-self.values // values) * size
 
@@ -105,7 +105,7 @@ def read_gguf_header(path: Path | str) -> GgufHeader:
 
 
 class _Reader:
-    """A cursor over an open file that never goes beyond its end."""
+    """A cursor over an open file that never moves beyond the end."""
 
     def __init__(self, file: BinaryIO, path: Path, size: int) -> None:
         self.file = file
@@ -190,7 +190,7 @@ class _Reader:
             raise self.error(f"gives {key!r} the value type {kind}, which GGUF has not")
 
     def array(self, key: str) -> tuple[int, ...] | tuple[float, ...] | int:
-        """The numbers of a short array, else only its length."""
+        """Return the numbers of a short array; for a long array, only its length."""
         kind, length = self.number("<I"), self.number("<Q")
         if kind in SCALARS:
             width = struct.calcsize(SCALARS[kind])

@@ -79,7 +79,7 @@ def read_gguf(path: Path | str) -> Model:
 
 
 def _all_parts(first: GgufHeader) -> list[GgufHeader]:
-    """The headers of all parts of a split file."""
+    """Return the headers of all parts of a split file."""
     count = first.metadata.get("split.count", 1)
     if not isinstance(count, int) or not 0 <= count <= MAX_SPLITS:
         raise ModelFileError(f"{first.path} claims to be split into {count!r} files")
@@ -287,7 +287,9 @@ def _head_sizes(metadata: _Metadata, heads: int, kind: LayerKind) -> tuple[int, 
 
 
 def _state(metadata: _Metadata, block: dict[str, Tensor]) -> int:
-    """Values of a recurrent layer's state per sequence: n_embd_r + n_embd_s of llama.cpp."""
+    """Return the number of values in a recurrent layer's state, per sequence (n_embd_r +
+    n_embd_s of llama.cpp).
+    """
     width = metadata.integer("embedding_length")
     if any(name.startswith("shortconv") for name in block):
         return width * max(0, metadata.integer("shortconv.l_cache") - 1)

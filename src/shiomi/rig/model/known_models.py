@@ -188,7 +188,7 @@ def model_of(said: Mapping[str, Any], name: str) -> KnownModel:
 
 
 def _check(name: str, said: Mapping[str, Any]) -> None:
-    """Raise ModelFileError if a key is unknown, missing or of another type."""
+    """Raise ModelFileError if a key is unknown or missing, or if its value has the wrong type."""
     for key, value in said.items():
         if key not in _KEYS:
             hint = nearest(key, _KEYS)
@@ -214,6 +214,6 @@ def _names(known: KnownModel) -> set[str]:
 
 
 def _plain(name: str) -> str:
-    """Letters and digits in words: `Qwen3 8B`, `qwen3:8b` and `Qwen3-8B` are one name."""
+    """Normalise a name: `Qwen3 8B`, `qwen3:8b` and `Qwen3-8B` become equal."""
     text = unicodedata.normalize("NFKC", name[:200]).casefold()
     return " ".join(re.findall(r"[a-z0-9.]+", text))

@@ -1,1 +1,1 @@
-"""Text, JSON and pages; the only place with wording."""
+"""Output as text, JSON and HTML pages. All wording for users is in this package."""

@@ -141,7 +141,7 @@ def _parts(answer: Answer, currency: str, language: str) -> list[str]:
 
 
 def whole_text(whole: WholeMachine, language: str) -> str:
-    """How a whole machine is sold: condition, storage, date and source of its price."""
+    """Describe the offer of a whole machine: condition, storage, date and source of the price."""
     return say(
         language,
         "budget",

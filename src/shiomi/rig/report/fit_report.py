@@ -56,7 +56,7 @@ def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True
 
 
 def machine_json(machine: Machine) -> dict[str, Any]:
-    """The machine as what json.dumps takes; `parse_machine` reads it again."""
+    """Return the machine as an object for json.dumps; `parse_machine` reads it back."""
     return asdict(machine) | {
         "name": text_of(machine.name),
         "unknown": [text_of(x) for x in machine.unknown],
@@ -135,7 +135,7 @@ def fit_json(
 
 
 def estimate_json(estimate: Estimate | None) -> dict[str, Any] | None:
-    """An estimate with all it rests on."""
+    """Return an estimate with its whole basis."""
     if estimate is None:
         return None
     return {
@@ -183,7 +183,9 @@ def _json(runs: Runs) -> dict[str, Any]:
 def _table(
     shown: Sequence[Runs], language: str, *, stacked: bool, columns: int | None = None
 ) -> list[str]:
-    """The rows as lines; `stacked`: bounds are printed below their value, and names are broken."""
+    """Return the rows as lines. With `stacked`, bounds are below their values and names are
+    broken.
+    """
 
     def phrase(key: str) -> str:
         return say(language, "fit", key)
@@ -208,12 +210,12 @@ def _table(
 
 
 def _broken(name: str, room: int) -> str:
-    """A model's name in lines of at most `room`, broken behind hyphens."""
+    """Break a model's name after hyphens into lines of at most `room` columns."""
     return "\n".join(filled(re.findall(r"[^-]*-|[^-]+", name), room, indent=1))
 
 
 def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
-    """Each cell in two parts: the figure and its bounds."""
+    """Return each cell in two parts: the figure and its bounds."""
     needed = runs.memory.total.value
     if runs.place is Place.RAM:
         needed += runs.memory.host.value

@@ -16,7 +16,7 @@ _UNIT = re.compile(rf"\s+|[（「『({_WIDE}][、。）」』)]*|[^\s{_WIDE}]+[�
 
 
 def text_width(text: str) -> int:
-    """Columns that a terminal gives the text."""
+    """Return the number of terminal columns that the text takes."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 

@@ -108,7 +108,7 @@ def _days(
 def training_text(
     gpu: Gpu, number: int, rows: Sequence[TrainingRow], images: int, epochs: int, language: str
 ) -> str:
-    """The rows as a table, and what they rest on."""
+    """Return the rows as a table, with their basis."""
 
     def phrase(key: str, **slots: object) -> str:
         return say(language, "training", key, {k: str(v) for k, v in slots.items()})

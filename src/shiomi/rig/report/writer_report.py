@@ -17,7 +17,7 @@ _SHOWN = 5
 
 
 def writers_text(writers: Sequence[Writer], language: str = "en") -> str:
-    """The best one, what it rests on, and the next ones."""
+    """Return the best writer with its basis, and the next best ones."""
 
     def phrase(key: str, **slots: object) -> str:
         return say(language, "writer", key, {k: str(v) for k, v in slots.items()})

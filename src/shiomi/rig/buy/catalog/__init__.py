@@ -45,7 +45,7 @@ def _words(part: Part) -> int:
 
 @dataclass(slots=True)
 class Catalog:
-    """Parts by id, and by name and part number."""
+    """The parts, indexed by id, by name and by part number."""
 
     parts: dict[str, Part] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # messages about rows that could not be read

@@ -60,7 +60,7 @@ def _sockets() -> tuple[dict[str, str], dict[str, int | None]]:
 
 
 def platform(chipset: str) -> Platform | None:
-    """The chipset's limits; None if the table lacks it."""
+    """Return the limits of a chipset; None if the table lacks it."""
     return _platforms().get(chipset)
 
 
@@ -70,5 +70,5 @@ def same_socket(name: str) -> str:
 
 
 def graphics_lanes(socket: str) -> int | None:
-    """Lanes the processor has for graphics slots; None if the table lacks them."""
+    """Return the processor's PCIe lanes for graphics slots; None if the table lacks them."""
     return _sockets()[1].get(same_socket(socket))

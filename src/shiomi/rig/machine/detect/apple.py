@@ -1,4 +1,4 @@
-"""A Mac with Apple's own chip, by sysctl and system_profiler."""
+"""Detect a Mac with Apple's own chip, using sysctl and system_profiler."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROFILER = "system_profiler -json SPDisplaysDataType"  # only the keys of the ch
 
 
 def sysctl(dump: Dump) -> Mapping[str, str]:
-    """The values of sysctl by name; empty on other systems."""
+    """Return the values of sysctl by name; empty on other systems."""
     pairs = (line.partition(":") for line in dump.commands.get(SYSCTL, "").splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs if value.strip()}
 

@@ -40,7 +40,7 @@ _MOST_LENT_GIB = 4.0  # GiB that firmware usually reserves for integrated graphi
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """One card's PCI numbers in lower case, without 0x, and its memory in GiB."""
+    """A card's PCI numbers (in lower case, without 0x) and its memory in GiB."""
 
     vendor: Vendor
     device: str
@@ -116,7 +116,9 @@ def _gpu(card: _Card, dump: Dump) -> Recognised:
 
 
 def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
-    """The larger of the memory reserved by firmware and the memory the driver may use."""
+    """Return the larger of the memory that the firmware reserves and the memory that the driver
+    may use.
+    """
     known = [x for x in (card.vram, card.shared) if x is not None]
     if not known:
         return recognise(name, card.vendor, memory_gib=None)
@@ -133,7 +135,7 @@ def _unified(name: str, card: _Card, called: list[Gpu]) -> Recognised:
 
 
 def _named(card: _Card, dump: Dump) -> tuple[str, bool]:
-    """The name ("" if unknown), and whether it is integrated in a processor."""
+    """Return the name ("" if unknown), and whether the GPU is integrated in a processor."""
     table = _table()
     row = table.get((card.vendor, card.device, card.revision)) or table.get(
         (card.vendor, card.device, "")
@@ -179,7 +181,7 @@ def _gib(text: str) -> float | None:
 
 
 def _aperture(resource: str) -> float | None:
-    """GiB of the second region: `resource` has lines of start, end and flags."""
+    """Return the GiB of the second PCI region. `resource` has lines of start, end and flags."""
     lines = resource.splitlines()
     if len(lines) < 3:
         return None

@@ -1,4 +1,4 @@
-"""Turn a dump into a machine: a pure function, for dumps of any machine."""
+"""Turn a dump of any machine into a `Machine`, by a pure function."""
 
 from __future__ import annotations
 

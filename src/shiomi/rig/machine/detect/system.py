@@ -74,7 +74,7 @@ def cpu_name(dump: Dump) -> str | None:
 
 
 def cores(dump: Dump) -> int | None:
-    """Physical cores if known, else the cores this process may use."""
+    """Return the physical cores if known, else the cores that this process may use."""
     told = number(sysctl(dump).get("hw.physicalcpu"), 1, 4096)
     if told is not None:
         return int(told)
@@ -136,7 +136,7 @@ def product(dump: Dump) -> Text:
 
 
 def memory_bus(dump: Dump) -> MemoryBus:
-    """Modules, channels and bandwidth; the note lists missing facts."""
+    """Return modules, channels, bandwidth, and a note that lists missing facts."""
     modules = _udev_modules(dump.files.get(UDEV_DMI, "")) or _dmidecode_modules(
         dump.commands.get(DMIDECODE, "")
     )
@@ -160,7 +160,7 @@ _ABSENT = ("", "0", "no module installed", "unknown")
 
 
 def _rate(module: dict[str, str]) -> float | None:
-    """Million transfers per second: the configured rate, else the rated one."""
+    """Return the million transfers per second: the configured rate, else the rated one."""
     for key in ("configured", "speed"):
         if found := re.match(r"\d{3,5}", module.get(key, "")):
             return number(found[0], 200, 20_000)

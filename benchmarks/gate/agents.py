@@ -1,4 +1,4 @@
-"""AI agents of 2026 by name, and honest agents denied, by lists that others publish as packages.
+"""Count the AI agents that the gate recognises by name, and the honest agents that it denies.
 
     mkdir lists && cd lists
     pip download --no-deps crawler-user-agents==1.67.0 fake-useragent==2.2.0
@@ -6,13 +6,13 @@
     npm pack ua-parser-js@2.0.10 top-user-agents@2.1.138
     python -m benchmarks.gate.agents lists
 
-None of these packages is part of this project. The bots that they call AI are put together by name,
-and split in two by a hash of the name. Nobody looked at the second half while our lists were made,
-and this script does not print its names. "Named" is a client of an AI purpose, or a mixed one
-(search
-and AI at once). "Kept out" is that, or an unnamed bot or library, which the default policy
-challenges. Honest agents are browsers, feed readers, previews and monitors: "denied" is a refusal
-by the default policy.
+The agents come from lists of 2026 that others publish as packages; none of these packages is part
+of this project. The bots that the lists call AI are grouped by name, and split into two halves by a
+hash of the name. Nobody looked at the second half while our lists were made, and this script does
+not print its names. A bot is "named" if its client has an AI purpose, or a mixed one (search and AI
+at once). It is "kept out" if it is named, or if it is an unnamed bot or library, which the default
+policy challenges. Honest agents are browsers, feed readers, previews and monitors. They are
+"denied" if the default policy refuses them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class DeviceDetector:
                         self.files[stem] = yaml.load(file, Loader=yaml.CSafeLoader) or []
 
     def bots(self, *categories: str) -> dict[str, list[str]]:
-        """Agents by bot, of bots in a category that begins with one of these."""
+        """Return agents by bot, for bots whose category begins with one of these texts."""
         found: dict[str, list[str]] = defaultdict(list)
         for entry in self.files["bots"]:
             if str(entry["bot"].get("category", "")).startswith(categories):
@@ -63,7 +63,7 @@ class DeviceDetector:
         return found
 
     def browsers(self, *stems: str) -> list[str]:
-        """Agents of browsers, in the files whose names begin with one of these."""
+        """Return agents of browsers, from files whose names begin with one of these texts."""
         return [
             entry["user_agent"]
             for stem, entries in self.files.items()
@@ -74,12 +74,12 @@ class DeviceDetector:
 
 
 def found(folder: Path, pattern: str) -> Path:
-    """The one file of this name.
+    """Return the one file whose name matches the pattern.
 
     Raises
     ------
     SystemExit
-        There is none.
+        There is no such file.
     """
     files = sorted(folder.glob(pattern))
     if not files:
@@ -88,7 +88,7 @@ def found(folder: Path, pattern: str) -> Path:
 
 
 def crawlers(folder: Path) -> list[dict[str, Any]]:
-    """The entries of crawler-user-agents."""
+    """Return the entries of crawler-user-agents."""
     with zipfile.ZipFile(found(folder, "crawler_user_agents-*.whl")) as archive:
         name = next(one for one in archive.namelist() if one.endswith("user-agents.json"))
         entries: list[dict[str, Any]] = json.loads(archive.read(name))
@@ -96,7 +96,7 @@ def crawlers(folder: Path) -> list[dict[str, Any]]:
 
 
 def ua_parser(folder: Path) -> list[str]:
-    """The names that ua-parser-js calls AI assistants and AI crawlers."""
+    """Return the names that ua-parser-js lists as AI assistants and AI crawlers."""
     with tarfile.open(found(folder, "ua-parser-js-*.tgz")) as archive:
 
         def text(name: str) -> str:
@@ -113,7 +113,7 @@ def ua_parser(folder: Path) -> list[str]:
 
 
 def ai_agents(folder: Path, detector: DeviceDetector) -> dict[str, list[str]]:
-    """User-Agents by the bot's name, in lower case and without signs."""
+    """Return User-Agents by the bot's name, in lower case and without punctuation."""
     agents: dict[str, list[str]] = defaultdict(list)
     for name, lines in detector.bots("AI ").items():
         agents[_plain(name)] += lines
@@ -130,12 +130,12 @@ def _plain(name: str) -> str:
 
 
 def looked_at(name: str) -> bool:
-    """Whether a bot is in the half whose names may be read."""
+    """Return whether a bot is in the half whose names may be read."""
     return sha256(name.encode()).digest()[0] % 2 == 0
 
 
 def recognised(groups: Mapping[str, Sequence[str]], agents: UserAgents, *, show: bool) -> None:
-    """Print how many bots are named, and kept out, by all of their agents."""
+    """Print how many bots are named and kept out; all of a bot's agents must be."""
     named = kept = 0
     for name, lines in sorted(groups.items()):
         purposes = {agents.client(line).purpose for line in lines}

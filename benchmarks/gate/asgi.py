@@ -2,16 +2,16 @@
 
     python -m benchmarks.gate.asgi [--rounds N] [--seconds S]
 
-One uvicorn with one worker (uvloop, httptools) per row, an application that answers 1 KB, wrk as
-the client with User-Agents of real browsers. The figure is the worker's own CPU time
-(/proc/PID/schedstat) by the number of answers, since throughput on a shared machine swings. Rows
-take turns within every round; a cell is the median of the rounds, and what is bracketed is the
-median of the differences to the row's own base in the same round.
+Each row runs one uvicorn with one worker (uvloop, httptools) and an application that answers 1 KB.
+wrk is the client and sends User-Agents of real browsers. The figure is the worker's own CPU time
+(/proc/PID/schedstat) divided by the number of answers, because throughput on a shared machine
+varies. Rows take turns within every round. A cell is the median of the rounds. The number in
+brackets is the median of the differences to the row's base in the same round.
 
 The gate has all its patterns, prefixes and buckets. "Cookie": browsers that passed the challenge.
 "Counted": a policy that only counts browsers. "Any agent": no User-Agent comes twice. Needs wrk and
 $SHIOMI_DATA/gate. fastapi-guard 8.1.2 has no row: it first tries every given pattern in a separate
-process, and refuses ours where the machine is busy.
+process, and rejects ours if the machine is busy.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Row:
 
     name: str
     factory: str
-    base: str = ""  # the factory that its difference is taken to
+    base: str = ""  # the factory of the row that is subtracted
     load: str = "cookie"  # or "any"
 
 
@@ -69,7 +69,8 @@ ROWS = (
 
 
 def policy(action: Action) -> Policy:
-    """The default policy with budgets that never end, for a load of one address."""
+    """Return the default policy with budgets that are never used up, for a load from one
+    address."""
     given = Policy()
     browser = PurposeRule(action, action, "people")
     endless = Budget(_ENDLESS, _ENDLESS, _ENDLESS, None)
@@ -82,7 +83,7 @@ def policy(action: Action) -> Policy:
 
 
 async def raw_app(scope: Any, receive: Any, send: Any) -> None:
-    """The least an application can be."""
+    """The smallest possible application."""
     if scope["type"] == "lifespan":
         for _ in range(2):
             kind = (await receive())["type"]
@@ -157,7 +158,8 @@ def slowapi_base() -> Any:
 
 
 def wrk_script(folder: Path, load: str, agents: Sequence[str], *, page: str = "/") -> Path:
-    """A script for wrk: the agents in turn, with their cookies, or never one twice."""
+    """Return a script for wrk: the agents in turn with their cookies, or never the same agent
+    twice."""
     signer = Signer(Cookie(keys=(_KEY,)), b"")
     lines = []
     for agent in agents:
@@ -185,7 +187,7 @@ def wrk_script(folder: Path, load: str, agents: Sequence[str], *, page: str = "/
 
 
 def start_seconds() -> tuple[float, float]:
-    """CPU seconds in which the gate is imported and made, compared with an import of asyncio
+    """Return the CPU seconds to import the gate and to create it, less an import of asyncio
     alone."""
     code = (
         "import time; import asyncio, logging, concurrent.futures.thread\n"
@@ -237,7 +239,7 @@ def main() -> None:
 
 
 def served(row: Row, folder: Path) -> Any:
-    """The row's server, to be started."""
+    """Return the row's server, not yet started."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "uvicorn", f"benchmarks.gate.asgi:{row.factory}", "--factory"),

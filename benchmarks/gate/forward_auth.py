@@ -2,11 +2,11 @@
 
     python -m benchmarks.gate.forward_auth [--rounds N] [--seconds S]
 
-nginx with one worker serves a page of 1 KB and asks `shiomi gate serve`, both as the docs install
-them: the printed configuration, a state in a file, the default loop and parser of uvicorn. wrk
-sends 500 browsers with the challenge's cookie. A figure is the time of both servers on the CPU
-(/proc/PID/schedstat) by the number of answers. The last row is the service under asyncio and h11.
-Needs nginx, wrk and $SHIOMI_DATA/gate.
+nginx with one worker serves a page of 1 KB and asks `shiomi gate serve`. Both are installed as in
+the docs: the printed configuration, a state in a file, uvicorn's default loop and parser. wrk sends
+requests of 500 browsers that have the challenge's cookie. A figure is the CPU time of both servers
+(/proc/PID/schedstat) divided by the number of answers. The last row is the service under asyncio
+and h11. Needs nginx, wrk and $SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PLAIN = "location / { root {folder}; }"
 
 
 def service(folder: Path, *, plain: bool) -> tuple[list[str], int]:
-    """The command of the service, and its port."""
+    """Return the command of the service, and its port."""
     script = folder / f"service-{plain}.py"
     hidden = "import sys; sys.modules['uvloop'] = sys.modules['httptools'] = None\n"
     script.write_text((hidden if plain else "") + _SERVICE, encoding="utf-8")

@@ -1,15 +1,15 @@
 """Throw broken and hostile requests, cookies and policy files at the gate for a bounded time.
 
 These must hold for every input:
-- nothing raises but PolicyError, and that only for a policy file;
-- a training crawler by name gets no page, whatever else it sends, but what is always served;
-- nobody without the cookie gets a page that a browser would have to show the cookie for;
-- a response's headers are printable ASCII, and lead to no other site;
+- nothing raises an exception, except PolicyError for a policy file;
+- a client named like a training crawler gets no page except those that are always served;
+- no client without the cookie gets a page for which a browser needs the cookie;
+- a response's headers are printable ASCII, and never lead to another site;
 - no verdict takes longer than a tenth of a second of CPU time, and memory stays bounded.
 
     python benchmarks/gate/fuzz.py [--seconds 60] [--seed 1]
 
-The first failure is printed with the seed that makes it again, and the exit code is 1.
+The first failure is printed with the seed that reproduces it, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     prepared, state = PreparedPolicy(Policy()), MemoryState(clients=10_000)
-    decide(Request.make(), prepared, state, NOW)  # reads the tables, which the times are without
+    decide(Request.make(), prepared, state, NOW)  # loads the tables, which is not measured
     end = time.monotonic() + arguments.seconds
     counts: dict[str, int] = {}
     slowest, done, before = 0.0, 0, _memory()

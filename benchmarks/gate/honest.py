@@ -3,10 +3,11 @@
     python -m benchmarks.gate.honest
 
 Programs that are installed run themselves: git, pip, apt, npm, cargo, go, skopeo, curl, wget,
-newsboat, cadaver, and clients in Python. The others are requests as these programs send them
-("recorded", `tests/gate/honest.py`). All go over loopback to the sites of `benchmarks/gate/sites`.
-A recorded request is through if the site answered it (404 too), and not the gate. Then AI
-crawlers ask for the same path. A site that misses a Debian package is left out, and named.
+newsboat, cadaver, and clients in Python. Requests of other programs are sent as those programs send
+them ("recorded", `tests/gate/honest.py`). All requests go over loopback to the sites of
+`benchmarks/gate/sites`. A recorded request counts as let through if the site answered it and not
+the gate; a 404 of the site counts too. Then AI crawlers request the same path. If a Debian package
+is missing, its site is left out, and the output says so.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ _MORE = (
 
 
 def real_programs() -> dict[str, tuple[tuple[str, str], ...]]:
-    """Return shell lines by site: (name, line); $URL is the site, and each runs in a new folder."""
+    """Return shell lines by site: (name, line). $URL is the site; each line runs in a new
+    folder."""
     cargo = (
         'mkdir src && touch src/lib.rs && printf \'[package]\\nname="x"\\nversion="0.1.0"\\n'
         'edition="2021"\\n[dependencies]\\ntestpkg={version="1",registry="r"}\\n\' > Cargo.toml'
@@ -146,8 +148,8 @@ def real_programs() -> dict[str, tuple[tuple[str, str], ...]]:
 
 
 def recorded() -> Iterator[Program]:
-    """The requests that are sent as a program would send them."""
-    real = {"mediawiki", "wordpress", "cgit"}  # whose recorded paths are of other installations
+    """Yield the requests that are sent as a program would send them."""
+    real = {"mediawiki", "wordpress", "cgit"}  # their recorded paths belong to other installations
     yield from (one for one in HONEST if one.preset not in real)
     for name, agent, preset, path, method in _MORE:
         yield Program(name, agent, path, preset, method)
@@ -178,7 +180,7 @@ def ask(port: int, program: Program, agent: str, peer: str) -> tuple[bool, int]:
 
 
 def main() -> None:
-    """Print what was not through, and the counts."""
+    """Print what was not let through, and the counts."""
     ran = sent = through = paths = denied = 0
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o755)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.gate.in_process
 
-500 browsers with their cookies come in turn, 40 pages each, a page of 1 KB. Each row is the least
-of 120 rounds, less the least of the application alone.
+In each round, 500 browsers with their cookies send one request each, for 40 different pages of 1
+KB. Each row is the minimum of 120 rounds, less the minimum of the application alone.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ async def receive() -> dict[str, Any]:
 
 
 async def send(_message: Any) -> None:
-    """Take what is sent."""
+    """Discard the message."""
 
 
 def scopes(state: State) -> list[dict[str, Any]]:
-    """Return a request of each browser, from networks of their own."""
+    """Return one request of each browser, each from a different network."""
     made = []
     for number in range(BROWSERS):
         chrome = f"Chrome/{100 + number % 50}.0.0.{number}"

@@ -1,7 +1,7 @@
 """Shared by the server benchmarks: real User-Agents, sent by wrk, and CPU times.
 
-Throughput on a shared machine swings threefold, so what counts is the server's own time on the CPU
-(/proc/PID/task/*/schedstat) by the number of answers. Needs wrk and $SHIOMI_DATA/gate.
+Throughput on a shared machine varies threefold. So the measure is the server's own CPU time
+(/proc/PID/task/*/schedstat) divided by the number of answers. Needs wrk and $SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def asked(doc: str | None) -> tuple[argparse.Namespace, list[str]]:
 
 
 def loads(log: Path) -> dict[str, list[str]]:
-    """User-Agents by name of the load."""
+    """Return the User-Agents of each load, by its name."""
     entries = json.loads((DATA / "crawler-user-agents" / "crawler-user-agents.json").read_text())
     crawlers = [one for entry in entries for one in entry["instances"] if one.isprintable()]
     tests = (DATA / "uap-core" / "test_ua.yaml").read_text(encoding="utf-8")
@@ -65,14 +65,14 @@ def loads(log: Path) -> dict[str, list[str]]:
 
 
 def frequent_agents(log: Path) -> list[str]:
-    """The 100 agents that come most often in an access log."""
+    """Return the 100 most frequent agents of an access log."""
     with gzip.open(log, "rt", encoding="utf-8", errors="replace") as lines:
         agents = (found[1] for line in lines if (found := re.search(r'"([^"]*)"$', line)))
         return [agent for agent, _ in Counter(agents).most_common(100)]
 
 
 def wrk_script(folder: Path, name: str, agents: Sequence[str], port: int) -> Path:
-    """A script for wrk that sends the agents one after the other."""
+    """Return a script for wrk that sends the agents one after the other."""
     path = folder / f"{port}-{len(agents)}-{name.split()[-1]}.lua"
     quoted = ",".join(json.dumps(agent, ensure_ascii=False) for agent in agents)
     path.write_text(
@@ -95,7 +95,8 @@ def microseconds(
     connections: int = 16,
     refusals: bool = False,
 ) -> float:
-    """CPU time per answer, of the server and all its processes, under the load of `wrk`."""
+    """Return the CPU time per answer of the server and all its processes under the load of
+    `wrk`."""
     before = spent(running)
     answers = wrk(
         running, script, seconds=seconds, page=page, connections=connections, refusals=refusals
@@ -117,7 +118,7 @@ def wrk(
     Raises
     ------
     RuntimeError
-        Nothing was answered, or something other than the page without `refusals`.
+        Nothing was answered, or `refusals` is False and an answer was not the page.
     """
     said = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script, f"{running.url}{page}"],
@@ -132,7 +133,7 @@ def wrk(
 
 
 def spent(running: Server) -> float:
-    """Microseconds on the CPU so far."""
+    """Return the CPU microseconds so far."""
     return sum(
         int(path.read_text().split()[0]) / 1000
         for process in _family(running.process.pid)
@@ -141,6 +142,6 @@ def spent(running: Server) -> float:
 
 
 def _family(process: int) -> list[int]:
-    """A process and its children."""
+    """Return a process and its children."""
     below = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     return [process, *(one for child in below for one in _family(int(child)))]

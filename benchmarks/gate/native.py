@@ -2,11 +2,11 @@
 
     python -m benchmarks.gate.native [--rounds N]
 
-Each server proxies to one nginx that answers everything, first with nothing compiled, then with
-the default policy (`--challenge-as budget`, budgets too wide to refuse); both take turns. Counted
-is the time on the CPU of all threads of the server's processes (/proc), by the number of answers to
-wrk, which sends real browsers' User-Agents. nginx itself: `benchmarks.gate.nginx`. Needs the
-servers, wrk and $SHIOMI_DATA/gate.
+Each server proxies to one nginx that answers everything. It runs without a policy and with the
+compiled default policy (`--challenge-as budget`, with budgets too large to refuse), in turns. The
+figure is the CPU time of all threads of the server's processes (/proc) divided by the number of
+answers to wrk, which sends real browsers' User-Agents. For nginx itself see
+`benchmarks.gate.nginx`. Needs the servers, wrk and $SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
     python -m benchmarks.gate.nginx [--rounds N] [--seconds S]
 
-One nginx with one worker per configuration, a page of 1 KB from disk, wrk as the client with
-User-Agents of real lists. Throughput on a shared machine swings threefold, so what counts is the
-worker's own time on the CPU (/proc/PID/schedstat) by the number of answers. The configurations take
-turns; that time too grows with what else the machine does, so the least of all rounds is printed
-first, the medians below. In brackets: what is more than plain nginx. Needs nginx, wrk and
-$SHIOMI_DATA/gate.
+Each configuration runs in one nginx with one worker, which serves a page of 1 KB from disk. wrk is
+the client and sends User-Agents of real lists. Throughput on a shared machine varies threefold. So
+the figure is the worker's own CPU time (/proc/PID/schedstat) divided by the number of answers. The
+configurations take turns. CPU time also grows with the load of the machine, so the minimum of all
+rounds is printed first, and the medians below. The number in brackets is the difference to plain
+nginx. Needs nginx, wrk and $SHIOMI_DATA/gate.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ http {{
 
 
 def open_policy() -> Policy:
-    """Clients that are not refused pass uncounted, as with a list of names."""
+    """Return a policy under which clients that are not refused pass uncounted, as with a list of
+    names."""
     allow = PurposeRule(Action.ALLOW, Action.ALLOW)
     purposes = {
         purpose: PurposeRule(Action.DENY, Action.DENY) if "ai-" in purpose else allow
@@ -54,7 +55,7 @@ def open_policy() -> Policy:
 
 
 def counting_policy() -> Policy:
-    """The default policy, its budgets so wide that wrk is counted and never refused."""
+    """Return the default policy with budgets so large that wrk is counted and never refused."""
     wide = Rate(600_000_000, 60.0, 1_000_000)
     budgets = {
         name: Budget(*(None if rate is None else wide for rate in levels(budget)))
@@ -64,12 +65,13 @@ def counting_policy() -> Policy:
 
 
 def levels(budget: Budget) -> tuple[Rate | None, ...]:
-    """The rates of a budget's levels."""
+    """Return the rates of a budget's levels."""
     return budget.address, budget.prefix, budget.network, budget.all
 
 
 def configurations(frequent: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """(name, files) of every configuration; "http.conf" and "server.conf" are included."""
+    """Yield (name, files) of every configuration; "http.conf" and "server.conf" are included by
+    nginx."""
     yield "plain nginx", {"http.conf": "", "server.conf": ""}
     theirs = (DATA / "ai.robots.txt" / "nginx-block-ai-bots.conf").read_text()
     yield "ai.robots.txt's list", {"http.conf": "", "server.conf": theirs}

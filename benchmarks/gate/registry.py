@@ -1,4 +1,4 @@
-"""A site for programs, small and real enough for them: indexes, packages, DAV, events, sockets.
+"""A small site that real programs accept: package indexes, packages, DAV, events, sockets.
 
 It makes a wheel, a Debian package, an npm package, a crate, a Go module and a container image, and
 answers pip, apt, npm, cargo, go and skopeo as their registries do. Any other path is a page.

@@ -3,8 +3,8 @@
 MediaWiki (SQLite), WordPress (MariaDB) and cgit with git-http-backend come from Debian's packages
 and run under nginx, php-fpm and fcgiwrap; nginx asks `shiomi gate serve` with the printed
 configuration. Django runs under gunicorn with four workers, FastAPI under uvicorn, both with the
-middleware. Registries, repositories of packages and files are one small application
-(`benchmarks/gate/registry.py`) under nginx.
+middleware. One small application under nginx (`benchmarks/gate/registry.py`) serves the registries,
+package repositories and files.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def site(name: str, folder: Path) -> Iterator[int]:
     """Run a site behind the gate with its preset ("" is the default policy); yield its port."""
     folder.mkdir(parents=True)
     text = preset_text(name) if name else default_policy_text()
-    policy = folder / "gate.toml"  # the runner says in X-Forwarded-For who sends a request
+    policy = folder / "gate.toml"  # the runner gives the sender of a request in X-Forwarded-For
     policy.write_text(text.replace("trusted = []", 'trusted = ["127.0.0.0/8"]', 1))
     environment = {"GATE_POLICY": str(policy), "SHIOMI_GATE_STATE": str(folder / "gate.state")}
     with ExitStack() as stack:

@@ -1,10 +1,11 @@
-"""Measure the state: memory of a million clients, time of a take, and how exact workers are.
+"""Measure the state: memory for a million clients, time to take a token, and exactness of workers.
 
     python -m benchmarks.gate.state
 
-Times are CPU seconds of this process by the number of takes, so that other work on the machine
-counts little. Beside ours: `limits`, which slowapi and Flask-Limiter keep their budgets in, a plain
-dict, and SQLite in WAL mode for the file that workers share. Needs redis-server for its row.
+Times are CPU time of this process divided by the number of calls of `take`, so that other work on
+the machine has little effect. Three alternatives are measured for comparison: `limits`, which
+slowapi and Flask-Limiter use for their budgets; a plain dict; and SQLite in WAL mode, in place of
+the file that workers share. Needs redis-server for its row.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ def main() -> None:
 
 
 def memory(name: str) -> None:
-    """Print the MB of a million clients with one budget each, and how many are remembered."""
+    """Print the memory in MB of a million clients with one budget each, and how many are still
+    stored."""
     draw = random.Random(1)
     keys = [draw.getrandbits(63) - (1 << 62) or 1 for _ in range(CLIENTS)]
     held = _resident()
@@ -73,7 +75,7 @@ def memory(name: str) -> None:
 
 
 def times(folder: Path) -> None:
-    """Print the microseconds of one take, of 1,000 clients in turn and of ever new ones."""
+    """Print the microseconds of one `take`, for 1,000 clients in turn and for new clients only."""
     print(f"\n{'CPU us per take':34}{'1,000 in turn':>14}{'always new':>12}")
     memory_state = MemoryState()
     file_state = FileState(folder / "gate.state")

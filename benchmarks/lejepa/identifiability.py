@@ -3,8 +3,9 @@
     nice -n 15 python -m benchmarks.lejepa.identifiability --minutes 15
     python -m benchmarks.lejepa.identifiability --report
 
-The paper claims: let latents move by a stationary transition with additive noise. Then alignment
-and a Gaussian regulariser recover the latents linearly if and only if they are Gaussian. Here the
+The paper's claim is about latents that move by a stationary transition with additive noise.
+Alignment and a Gaussian regulariser recover such latents linearly if and only if they are Gaussian.
+Here the
 claim holds if R^2 is at least .99 for Gaussian latents and lower for the others. This was written
 down before the first run of the table; the mixing, the batch and the time were chosen in pilots in
 Gaussian worlds.

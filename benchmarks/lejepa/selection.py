@@ -17,10 +17,10 @@ Scores; higher means better. None of them needs labels:
 - loss: minus the total loss of the last tenth of the steps
 - RankMe: of encoder features of 1,000 held-out images, one view each
 - LiDAR (arXiv 2312.04000): of encoder features of the same images, ten views each, delta 1e-4
-- mutual information: of two views' features, as if both were jointly Gaussian: minus half the sum
-  of log(1 - rho^2) over the canonical correlations of 16 principal components
-- retrieval: how often the nearest of 1,000 held-out second views is of the same image, by the
-  cosine of centred encoder features, mean of both directions
+- mutual information: of the features of two views, computed as for a joint Gaussian: minus half the
+sum of log(1 - rho^2) over the canonical correlations of 16 principal components
+- retrieval: how often the nearest of 1,000 held-out second views belongs to the same image, by the
+cosine of centred encoder features; the mean of both directions
 - learning rate alone, steps alone: the larger the better
 
 Three figures are reported for each score. The first is Spearman's rank correlation with the probe

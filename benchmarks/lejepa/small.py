@@ -42,9 +42,9 @@ TRAIN, HELD_OUT, TEST = 10_000, 1_000, 5_000
 class Cached(NamedTuple):
     """Images and views at 8 px, uint8, as rows (3 * 8 * 8)."""
 
-    views: Tensor  # (10000, 16, 192): of the training images
-    held_out: Tensor  # (1000, 16, 192): of images no training sees
-    train_x: Tensor  # (10000, 192): the same training images, whole
+    views: Tensor  # (10000, 16, 192): views of the training images
+    held_out: Tensor  # (1000, 16, 192): views of images that no training uses
+    train_x: Tensor  # (10000, 192): the same training images, uncropped
     train_y: Tensor
     test_x: Tensor  # (5000, 192)
     test_y: Tensor
@@ -60,9 +60,10 @@ class Small:
     lr: float = 2e-3
     weight_decay: float = 1e-2
     lam: float = 0.05
-    """The method's own weight: λ; of SimCLR the temperature, of VICReg the two larger weights."""
+    """The method's own weight: λ of LeJEPA, the temperature of SimCLR, the two larger weights of
+    VICReg."""
     variant: str = "minimal"
-    """LeJEPA's, or vicreg or simclr."""
+    """A variant of LeJEPA, or vicreg or simclr."""
     out: int = 32
     whitened: bool = False
     """Whether a frozen first layer whitens the pixels."""

@@ -28,7 +28,8 @@ _SAME = (
     "global_size",
     "global_scale",
 )
-"""What the scores depend on besides the features' quality; also all augmentations."""
+"""Settings that change the scores directly, not through the quality of features. All augmentations
+are also such settings."""
 
 
 def select_runs(paths: Sequence[Path]) -> Selection:

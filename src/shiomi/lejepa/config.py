@@ -24,29 +24,29 @@ class Training:
     weights."""
 
     steps: int | None = None
-    """Steps of the optimiser; None: as many as `epochs` take."""
+    """Number of optimiser steps; None: the steps of `epochs`."""
     epochs: float = 100
     batch_size: int = 256
     """Samples per step, over all ranks and accumulated parts."""
     accumulate: int = 1
-    """Number of parts in which a rank computes its share; the loss is the loss of the whole
+    """Number of parts in which a rank computes its share. The loss is still that of the whole
     share."""
     lr: float = 2e-3
     final_lr: float = 1e-3
-    """The last step's rate as a share of `lr`."""
+    """The learning rate of the last step, as a share of `lr`."""
     optimiser: str = "adamw"
     """adamw, or lars (momentum 0.9, trust coefficient 1e-3)."""
     clip: float | None = None
-    """Largest norm of the gradient; None: not clipped."""
+    """The largest norm of the gradient; larger gradients are clipped. None: no clipping."""
     weight_decay: float = 5e-2
     warmup: float = 0.05
-    """Share of the steps."""
+    """Share of the steps during which the learning rate rises."""
     variant: str = "default"
-    """Of the objective: a name in `shiomi.lejepa.variants.VARIANTS`."""
+    """Variant of the objective: a name in `shiomi.lejepa.variants.VARIANTS`."""
     lam: float | None = None
-    """Weight of SIGReg; None: the variant's own."""
+    """Weight of SIGReg, λ; None: the variant's default."""
     slices: int | None = None
-    """Directions per step; None: the variant's own."""
+    """Number of directions per step; None: the variant's default."""
     precision: str = "auto"
     """fp32, bf16, or auto: bf16 on CUDA, else fp32."""
     seed: int = 0
@@ -81,7 +81,7 @@ class Training:
 
     @property
     def objective(self) -> Variant:
-        """The variant with this configuration's λ and number of slices."""
+        """Return the variant with this configuration's λ and number of slices."""
         variant = named_variant(self.variant)
         return dataclasses.replace(
             variant,
@@ -90,7 +90,7 @@ class Training:
         )
 
     def steps_for(self, count: int) -> int:
-        """Return the steps of a run on `count` samples; an incomplete last batch is dropped."""
+        """Return the number of steps for `count` samples. An incomplete last batch is dropped."""
         return self.steps or max(1, int(self.epochs * (count // self.batch_size)))
 
 
@@ -99,15 +99,16 @@ class Speed:
     """Settings of how a training is computed. They change the weights only by rounding."""
 
     compile: bool = False
-    """The encoder by torch.compile."""
+    """Compile the encoder with torch.compile."""
     fused: bool = False
-    """AdamW in one kernel."""
+    """Run AdamW as one fused kernel."""
     recompute: bool = False
-    """Activations of timm's encoders block by block, a second time in the backward pass."""
+    """Recompute the activations of each block of a timm encoder in the backward pass, to save
+    memory."""
     shard: bool = False
-    """Weights, gradients and the optimiser's state divided over the ranks (FSDP2)."""
+    """Divide the weights, the gradients and the optimiser's state over the ranks (FSDP2)."""
     benchmark: bool = False
-    """The fastest of cuDNN's algorithms; a restart may take others."""
+    """Let cuDNN time its algorithms and use the fastest; a restart may use others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,30 +118,31 @@ class PretrainConfig:
     images: str
     encoder: str = "small"
     drop_path: float = 0.0
-    """Probability that a residual branch is left out; of encoders from timm."""
+    """Probability that a residual branch is left out. Only encoders from timm support it."""
     labels: str | None = None
     use_labels: bool = True
     image_column: str | None = None
-    """Of a parquet file or a data set on disk; None: found by its type."""
+    """The column of images in a parquet file or a data set on disk; None: found by its type."""
     label_column: str | None = None
     training: Training = field(default_factory=Training)
     projector_width: int = 64
     projector_hidden: int | None = None
-    """None: twice the encoder's width, at most 2048."""
+    """Width between the projector's layers; None: twice the encoder's width, at most 2048."""
     projector_layers: int = 3
     stored_size: int | None = None
-    """Side of the decoded images; None: 1.5 global views, or their own side where smaller."""
+    """Side of the decoded images; None: 1.5 times the global views, or the images' own side if
+    smaller."""
     global_views: int = 2
     global_size: int | None = None
-    """None: the images' own side, at most 224."""
+    """Side of a global view; None: the images' own side, at most 224."""
     global_scale: tuple[float, float] = (0.3, 1.0)
     local_views: int | None = None
-    """None: 6, and of small images none: a part of 16 pixels shows an encoder little, and costs."""
+    """None: 6, but 0 for small images: a local view of 16 pixels shows little and costs time."""
     local_size: int | None = None
-    """None: 96/224 of the global size."""
+    """Side of a local view; None: 96/224 of the global size."""
     local_scale: tuple[float, float] = (0.05, 0.3)
     augmentations: Augmentations | None = None
-    """None: the paper's; of small images without blur and solarisation."""
+    """None: the paper's augmentations; for small images without blur and solarisation."""
 
     def __post_init__(self) -> None:
         """Raise InputError if the views are out of range."""
@@ -198,7 +200,7 @@ class PretrainConfig:
         )
 
     def crops(self) -> MultiCrop:
-        """Return the function that makes the views; the sizes must be chosen before."""
+        """Return the function that makes the views. No size may be None."""
         whole, part = self.global_size, self.local_size
         local, augmentations = self.local_views, self.augmentations
         if whole is None or part is None or local is None or augmentations is None:

@@ -38,9 +38,10 @@ class Embedder:
 
     encoder: nn.Module  # on its device, in evaluation mode
     size: int
-    """Pixels of a side of the encoder's input."""
+    """Side of the encoder's input, in pixels."""
     stored: int
-    """Pixels of a side to which images are decoded, as in training; then resized to `size`."""
+    """Side to which images are decoded, as in training, in pixels. They are then resized to
+    `size`."""
     device: torch.device
 
     @torch.no_grad()
@@ -61,7 +62,8 @@ class Embedder:
         )
 
     def key(self, source: Source) -> str:
-        """Return the key of these features: the encoder and the fingerprint of `source`."""
+        """Return the key of these features: a hash of the encoder and of the fingerprint of
+        `source`."""
         digest = hashlib.sha256(f"square {self.size} {self.stored} {fingerprint(source)}".encode())
         for name, value in self.encoder.state_dict().items():
             digest.update(name.encode())

@@ -37,9 +37,9 @@ class EppsPulley:
         periodic in u with period 2 pi / spacing. With 17 knots, (0, 3) therefore does not see a
         shift of the samples by 33.5, and (-5, 5) does not see a shift by 10.05.
     unbiased
-        False: the plug-in statistic of Algorithm 1 (a V-statistic). Its mean over samples from N(0,
-        1) is `floor` / N, not 0. True: the U-statistic. Its mean is int |phi_X - phi|^2 e^(-t^2/2)
-        dt at every N.
+        False: the plug-in statistic of Algorithm 1 (a V-statistic). For samples from N(0, 1) its
+        mean is `floor` / N, not 0. True: the U-statistic. At every N, its mean is int |phi_X -
+        phi|^2 e^(-t^2/2) dt.
 
     Raises
     ------
@@ -51,13 +51,13 @@ class EppsPulley:
     domain: tuple[float, float] = (0.0, 3.0)
     unbiased: bool = False
     spacing: float = field(init=False, repr=False, compare=False)
-    """Distance of two knots."""
+    """Distance between neighbouring knots."""
     half: bool = field(init=False, repr=False, compare=False)
-    """Whether the knots lie at odd multiples of spacing / 2: none at 0."""
+    """Whether the knots are at odd multiples of spacing / 2, so that no knot is at 0."""
     points: tuple[float, ...] = field(init=False, repr=False, compare=False)
-    """The knots t >= 0, ascending: J of them."""
+    """The J knots t >= 0, ascending."""
     weights: tuple[float, ...] = field(init=False, repr=False, compare=False)
-    """Trapezoidal weights of `points`, doubled for t < 0, times the window e^(-t^2/2)."""
+    """Trapezoidal weights of `points` times the window e^(-t^2/2), doubled to account for t < 0."""
 
     def __post_init__(self) -> None:
         low, high = self.domain
@@ -89,7 +89,7 @@ class EppsPulley:
         )
 
     def sums(self, u: Tensor) -> Tensor:
-        """Return the sums (K, V, 2, J) over the samples of u (K, V, N). Those of several ranks can
+        """Return the sums (K, V, 2, J) over the samples of u (K, V, N). Sums of several ranks can
         be added."""
         return trigonometric_sums(u, spacing=self.spacing, knots=len(self.points), half=self.half)
 
@@ -166,7 +166,7 @@ class _OfSlices(torch.autograd.Function):
         with torch.autocast("cpu", enabled=False):
             share = ctx.factor * grads[0].item() / (slopes.shape[0] * slopes.shape[1])
             flat = slopes.view(slopes.shape[0], -1)
-            # addmm scales inside the product.
+            # addmm applies the scale inside the product.
             result = torch.addmm(views.new_empty(()), flat.T, drawn.T, beta=0, alpha=share)
         return result.view(views.shape), None, None, None
 

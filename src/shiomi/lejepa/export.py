@@ -117,9 +117,10 @@ class OnnxCheck:
     """The differences between onnxruntime's features and torch's."""
 
     error: float
-    """Largest difference of an entry, divided by the largest entry (or 1, where that is less)."""
+    """Largest difference of an entry, divided by the largest entry, or by 1 if that entry is below
+    1."""
     batches: tuple[int, ...]
-    """Rows that were tried."""
+    """Batch sizes that were tried."""
 
 
 def export_onnx(

@@ -94,8 +94,7 @@ def _write_npy(path: Path, features: Features) -> None:
     writer.writerow(("name", "label", "class"))
     for row in _rows(features):
         writer.writerow(["" if cell is None else cell for cell in row])
-    # The names are written first: without them, the features would be read as rows without
-    # labels.
+    # Names are written first: without them, features would be read as rows without labels.
     with atomic_file(path.with_suffix(".csv")) as file:
         file.write(text.getvalue().encode())
     with atomic_file(path) as file:

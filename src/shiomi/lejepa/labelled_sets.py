@@ -31,7 +31,7 @@ class LabelledSets:
     test_x: Tensor
     test_y: Tensor
     notes: tuple[str, ...]
-    """What was left out, and how the sets were parted."""
+    """Notes on what was left out, and on how the sets were split."""
 
 
 def labelled_sets(
@@ -53,7 +53,7 @@ def labelled_sets(
         in any form that pretraining accepts. Without `test`, a fifth of each class of `train` is
         held out.
     seed
-        Of the held-out rows.
+        Seed for the choice of held-out rows.
 
     Raises
     ------

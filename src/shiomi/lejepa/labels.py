@@ -13,9 +13,9 @@ from shiomi.lejepa.errors import DataError, InputError
 __all__ = ["Labelled", "Labels", "holdout", "labelled"]
 
 Labels = Tensor | Sequence[int | None]
-"""(N,) whole numbers, one per row of features; any numbers, not only 0 to C-1."""
+"""(N,) integers, one per row of features. Any integers are allowed, not only 0 to C-1."""
 
-_SHOWN = 5  # most bad rows that an error message lists
+_SHOWN = 5  # how many bad rows an error message lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Labelled:
 
 
 def labelled(train_x: Tensor, train_y: Labels, test_x: Tensor, test_y: Labels) -> Labelled:
-    """Check features and labels and number the classes by the training labels.
+    """Check features and labels, and number the classes that occur in the training labels.
 
     A test row whose class does not occur in training is kept and always counts as wrong.
 

@@ -23,7 +23,7 @@ class LejepaLoss(NamedTuple):
     prediction: Tensor
     sigreg: Tensor
     nonfinite: Tensor
-    """(V,): how many embeddings of each view hold a NaN or infinity; for `PendingCheck`."""
+    """(V,): the number of embeddings with a NaN or infinity in each view, for `PendingCheck`."""
     samples: Tensor
     """N over all ranks."""
 
@@ -57,7 +57,7 @@ def lejepa_loss(
         The global step, the same on every rank. With gradient accumulation, a number that no other
         micro-batch has; docs/lejepa/objective.md explains the effect of accumulation.
     lam
-        λ; None: the variant's own.
+        λ; None: the variant's default.
     variant
         A name in `VARIANTS` or a `Variant`.
     seed, group, check

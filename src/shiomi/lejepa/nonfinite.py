@@ -24,8 +24,9 @@ def count_nonfinite(views: Tensor) -> Tensor:
 
 
 def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:
-    """Raise NonFiniteError if `counts` (V,), of `samples` embeddings each, are not all 0, or if the
-    loss `value` is not finite.
+    """Raise NonFiniteError if a count is not 0 or the loss `value` is not finite.
+
+    `counts` (V,) has the number of bad embeddings of each view, among `samples` embeddings.
     """
     found = [(view, int(count)) for view, count in enumerate(counts.tolist()) if count]
     if found:

@@ -15,8 +15,8 @@ from shiomi.lejepa.timm_models import import_timm
 __all__ = ["FINAL_SHARE", "learning_rate", "optimiser"]
 
 FINAL_SHARE = 1e-3
-"""The last step's rate as a share of the base: relative, so that it never rises (arXiv 2511.08544
-states lr/1000; an absolute 1e-3 would double a base of 5e-4)."""
+"""The learning rate of the last step, as a share of the base rate. arXiv 2511.08544 states lr/1000.
+The value is relative so that the rate never rises: an absolute 1e-3 would double a base of 5e-4."""
 
 
 def learning_rate(

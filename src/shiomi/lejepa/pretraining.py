@@ -43,13 +43,13 @@ class Run:
     images: int
     skipped: int
     moment: Moment | None
-    """The last step; None if the run had ended before."""
+    """The last step; None if the run was already complete."""
     evaluation: dict[str, float]
-    """The last values of what was evaluated."""
+    """The values of the last evaluation."""
     files: tuple[Path, ...]
-    """What was made at the end."""
+    """The files made at the end."""
     notes: tuple[str, ...]
-    """What could not be made, and why."""
+    """Notes on files that could not be made, with the reason."""
 
 
 def pretrain(
@@ -363,7 +363,7 @@ def _check_count(count: int, config: PretrainConfig, how: str) -> None:
 
 
 def _readable(images: Images) -> int:
-    """Return how many images are not known to be damaged."""
+    """Return the number of images that are not known to be damaged."""
     return len(set(images.names))
 
 

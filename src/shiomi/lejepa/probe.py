@@ -22,7 +22,7 @@ from shiomi.lejepa.labels import Labels, holdout, labelled
 __all__ = ["PENALTIES", "Probe", "fit_probe", "linear_probe"]
 
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
-"""Tried on held-out rows. Of the mean loss: scikit-learn's C is 1 / (N penalty)."""
+"""The penalties to try. They refer to the mean loss: scikit-learn's C is 1 / (N penalty)."""
 
 _ROWS = 8192  # of a block
 _HELD_OUT = 0.2
@@ -100,7 +100,7 @@ def fit_probe(
     """Minimise mean cross entropy + penalty / 2 * |W|^2 over W on standardised features.
 
     `x` is (N, D) and `y` is (N,) with classes 0..C-1, each of which must occur. The bias is not
-    penalised. The solver starts from `start`, a probe of the same features. It warns
+    penalised. The solver starts from `start`, a probe of the same features. The function warns
     (RuntimeWarning) if the gradient is not below `tolerance` after `iterations`.
     """
     if penalty <= 0:

@@ -30,12 +30,12 @@ class Recipe:
 
     name: str
     about: str
-    """Data, encoder and the accuracy that was reported."""
+    """Data, encoder and reported accuracy."""
     source: str
     not_stated: tuple[str, ...]
-    """Settings that no public text states; the defaults hold."""
+    """Settings that no public text states; the defaults are used for them."""
     values: Mapping[str, Any]
-    """As `configured` takes them."""
+    """Values in the form that `configured` takes."""
 
 
 def recipe_names() -> tuple[str, ...]:

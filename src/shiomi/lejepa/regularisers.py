@@ -66,9 +66,9 @@ class VISReg(Regulariser):
 class SlicedMMD(Regulariser):
     """The mean of SIGReg's unbiased statistic over all directions, in closed form.
 
-    It is the squared maximum mean discrepancy from N(0, I) with the kernel 1F1(1/2; D/2; -|x - y|^2
-    / 2). This kernel is the mean of e^(-(a (x - y))^2 / 2) over directions a. Multiplied by sqrt(2
-    pi), the result is Epps-Pulley's integral over the whole line. The `directions` argument is
+    It is the squared maximum mean discrepancy from N(0, I). The kernel, 1F1(1/2; D/2; -|x - y|^2 /
+    2), is the mean of e^(-(a (x - y))^2 / 2) over directions a. The discrepancy times sqrt(2 pi) is
+    Epps-Pulley's integral over the whole line. The `directions` argument is
     ignored. The cost is N^2 D operations.
     """
 
@@ -151,8 +151,7 @@ def _averaged(s: Tensor, dim: int) -> Tensor:
 
 @functools.cache
 def _gegenbauer(dim: int, count: int = 24) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return the squared positive nodes and the weights of a quadrature for (1 - t^2)^((dim - 3) /
-    2).
+    """Return the squared positive nodes and the weights for (1 - t^2)^((dim - 3) / 2).
 
     They are computed from the eigenvalues of the Jacobi matrix (Golub and Welsch 1969). The weights
     add up to 1.

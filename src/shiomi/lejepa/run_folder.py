@@ -1,12 +1,12 @@
 """The folder of a run: its files, and how to open it.
 
-config.json           what the run was told, sizes chosen
+config.json           the run's settings, with all sizes chosen
 run.toml              the same, to be given to another run with --config
-checkpoint/last.pt    all that is needed to go on
+checkpoint/last.pt    everything that is needed to resume
 metrics.csv           the loss and its parts, every few steps
-evaluations.csv       kNN, probe, RankMe as training went
+evaluations.csv       kNN, probe and RankMe during training
 tensorboard/          the same for TensorBoard
-skipped.txt           files that gave no image, and why
+skipped.txt           files from which no image could be read, and why
 encoder.safetensors   the trained encoder, at the end; also encoder.onnx and report.html
 cache/                decoded images; may be deleted
 lock                  held by the process that trains

@@ -31,7 +31,7 @@ class Candidate:
     lam: float
     rankme: float | None = None
     retrieval: float | None = None
-    """Share of images found again by another view."""
+    """Share of images that are found by another view of them."""
     knn: float | None = None  # accuracies if labels exist; not used for ranking
     probe: float | None = None
     criterion: float = field(init=False)
@@ -48,7 +48,8 @@ class Selection:
 
     ranked: tuple[Candidate, ...]
     agreement: dict[str, float]
-    """Rank correlation with the probe, sign so that 1 is agreement, where 3 or more have one."""
+    """Rank correlation of each score with the probe, if 3 or more runs have one. 1 is full
+    agreement, whether large or small scores are better."""
     ranked_by: str = "criterion"
     notes: tuple[str, ...] = ()
 

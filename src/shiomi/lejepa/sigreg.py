@@ -27,14 +27,14 @@ from shiomi.lejepa.slicing import directions
 __all__ = ["SIGReg", "Statistic", "sigreg"]
 
 Statistic = EppsPulley | Regulariser | Callable[[Tensor], Tensor]
-"""EppsPulley, a function of projections (N, K) to their statistics (K,), 0 for N(0, 1), or a
+"""EppsPulley, a function from projections (N, K) to statistics (K,) that are 0 for N(0, 1), or a
 Regulariser of the embeddings themselves."""
 
 Multiplier = Literal["samples"] | float
-"""What a statistic is multiplied by: N over all ranks, or a number."""
+"""The factor of a statistic: N over all ranks, or a number."""
 
 REFERENCE_SAMPLES = 256
-"""N at which the unbiased statistic weighs as the biased one does."""
+"""The N at which the unbiased statistic has the same weight as the biased one."""
 
 
 def sigreg(

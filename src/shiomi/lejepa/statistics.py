@@ -7,8 +7,7 @@ not multiplied by N, because the first three and `jarque_bera` already grow with
 not normal.
 
 The first three compare distribution functions. In their formulas, z_i is the i-th smallest of the N
-values Phi(u_n)
-(D'Agostino and Stephens 1986, table 4.2).
+values Phi(u_n) (D'Agostino and Stephens 1986, table 4.2).
 
 | name | what it compares | blind to |
 |---|---|---|
@@ -76,8 +75,7 @@ def _normal_cdf(u: Tensor) -> Tensor:
 
 
 def shapiro_francia(u: Tensor) -> Tensor:
-    """Return 1 - W', where W' is the squared correlation of ordered samples and scores: u (N, K) to
-    (K,).
+    """Return 1 - W', W' the squared correlation of ordered samples and scores: u (N, K) to (K,).
 
     Shapiro and Francia (1972). The scores are Blom's approximation of the expected order
     statistics, Phi^-1((i - 3/8) / (N + 1/4)). The statistic does not depend on mean and scale.

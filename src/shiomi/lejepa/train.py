@@ -37,9 +37,9 @@ from shiomi.lejepa.stopping import stop_wished
 __all__ = ["MakeViews", "Moment", "Prepare", "Trainer"]
 
 Prepare = Callable[[Sequence[int], int], Any]
-"""Reads the samples of these numbers for a step; called ahead of time in a separate thread."""
+"""Reads the samples with these numbers for a step. It is called in advance, in another thread."""
 MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
-"""Called with what was read, the samples' numbers and the step: groups of views (v * n, ...)."""
+"""Takes the read samples, their numbers and the step; returns groups of views (v * n, ...)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Moment:
     """The state of a run after a step."""
 
     step: int
-    """Steps done."""
+    """Number of completed steps."""
     steps: int
     lr: float
     loss: float

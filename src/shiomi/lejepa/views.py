@@ -54,7 +54,8 @@ class Augmentations:
     """Width / height of a crop, log-uniform."""
     flip: float = 0.5
     jitter: float = 0.8
-    """Probability of colour jitter; its parts are as torchvision's ColorJitter means them."""
+    """Probability of colour jitter. Its strengths have the same meaning as in torchvision's
+    ColorJitter."""
     brightness: float = 0.4
     contrast: float = 0.4
     saturation: float = 0.2
@@ -64,7 +65,7 @@ class Augmentations:
     blur_sigma: tuple[float, float] = (0.1, 2.0)
     """In pixels, for a view of 224 pixels; it is scaled with the view's side."""
     solarize: float = 0.2
-    """Probability of inverting what is brighter than a half."""
+    """Probability of solarisation, which inverts values above 1/2."""
 
     def __post_init__(self) -> None:
         """Raise InputError if a value is out of range."""
@@ -92,7 +93,7 @@ class MultiCrop:
     global_views: int = 2
     global_size: int = 224
     global_scale: tuple[float, float] = (0.3, 1.0)
-    """Share of the image's area, uniform."""
+    """Range of a crop's share of the image's area, drawn uniformly."""
     local_views: int = 6
     local_size: int = 96
     local_scale: tuple[float, float] = (0.05, 0.3)
@@ -149,8 +150,7 @@ class MultiCrop:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The views of one size: their number, and how many images of all views are blurred and
-    solarised."""
+    """The number and size of some views, and how many of their images are blurred and solarised."""
 
     views: int
     size: int
@@ -164,8 +164,8 @@ class Drawn:
 
     values: Tensor
     """(views * N, 26) float32: left, top, width and height of the crop; flip; colour (9); contrast
-    (9); sigma; and, in the first rows, the numbers of the views that are blurred and solarised.
-    The host knows how many: no device is waited for."""
+    (9); sigma; and two columns of row numbers. Their first entries are the rows to blur and the
+    rows to solarise. The host knows how many there are, so it need not wait for the device."""
     groups: tuple[_Group, ...]
 
     def pinned(self) -> Drawn:

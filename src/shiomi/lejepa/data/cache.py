@@ -1,6 +1,6 @@
 """A cache of decoded images: one file of pixels, mapped into memory, and an index.
 
-The folder of a cache is named after its source and size, and holds
+The name of a cache's folder is derived from its source and size. The folder contains
 
     pixels.u8     the images one behind the other, (3, S, S) uint8 each
     index.jsonl   a line per file of the source: {"ratio": r}, or {"skipped": why}
@@ -92,7 +92,7 @@ def cache_bytes(source: Source, size: int) -> int:
 
 
 def cache_folder(parent: Path, source: Source, size: int) -> Path:
-    """Return the folder, below `parent`, of the cache of this source at this size."""
+    """Return the folder below `parent` for the cache of this source at this size."""
     return parent / f"images-{fingerprint(source)}-{size}"
 
 

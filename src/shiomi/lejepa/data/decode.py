@@ -40,7 +40,8 @@ def decode(data: bytes, size: int) -> Decoded:
 
     The whole image is kept: crops are drawn in its own proportions (`shiomi.lejepa.views`).
 
-    Raises DecodeError if it is truncated, no image, or has more than LARGEST_IMAGE pixels.
+    Raises DecodeError if the image is truncated or has more than LARGEST_IMAGE pixels, or if the
+    bytes are not an image.
     """
     from PIL import Image, ImageOps
 

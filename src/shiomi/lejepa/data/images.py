@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 Progress = Callable[[int, int | None, str], None]
-"""Called with (done, total or None, what is being done)."""
+"""Called with (done, total or None, name of the activity)."""
 
 _ASKED = 64  # images whose headers are read to find the typical size
 
@@ -57,7 +57,7 @@ class Images(Protocol):
 
     @property
     def labels(self) -> Tensor | None:
-        """(N,) int64, UNLABELLED where an image has none; None: there are none at all."""
+        """(N,) int64, UNLABELLED for an image without a label. None: no image has a label."""
         ...
 
     @property
@@ -65,7 +65,7 @@ class Images(Protocol):
 
     @property
     def skipped(self) -> Sequence[Unreadable]:
-        """The files found damaged so far."""
+        """The damaged files that were found so far."""
         ...
 
     def __len__(self) -> int:

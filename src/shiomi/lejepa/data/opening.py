@@ -1,5 +1,5 @@
-"""Open images of four kinds. The kind is found from the content of the path; labels may come from a
-separate file."""
+"""Open images of four kinds. The path's content shows the kind. Labels may come from a separate
+file."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def _open(path: Path, *, use_labels: bool, columns: Columns) -> Source:
 def _read_labels(path: Path, source: Source) -> list[int]:
     """Return one class per image of `source`, from a file with one whole number per line.
 
-    The lines are in the order of the images (for a folder: of their names). An empty last line is
+    The lines are in the order of the images; for a folder, that is the order of their names. An
+    empty last line is
     ignored; -1 marks an image without a label.
 
     Raises DataError if the file cannot be read, a line is not an integer, or the number of lines is

@@ -35,7 +35,7 @@ _LABEL_NAMES = ("label", "labels", "class", "target", "fine_label", "cls")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns of a table to read; None: found by type and name."""
+    """The columns of a table to read. A column that is None is found by type and name."""
 
     image: str | None = None
     label: str | None = None
@@ -47,7 +47,8 @@ DETECTED = Columns()
 def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> str:
     """Return the column with images, `wanted` if it is given.
 
-    Raises DataError if no column or several columns qualify, or `wanted` does not.
+    Raises DataError if no column has image bytes, if several have and none has a usual name, or if
+    `wanted` has none.
     """
     import pyarrow as pa
 
@@ -115,7 +116,7 @@ def number_labels(
     """Convert labels, which are whole numbers or names, to numbers; return these and the classes'
     names.
 
-    Names are numbered in their order; None and negative numbers become UNLABELLED.
+    Names are numbered in sorted order. None and negative numbers become UNLABELLED.
 
     Raises DataError if a label is neither a whole number nor a name, or if some labels are names
     and others are numbers.

@@ -10,7 +10,7 @@ from typing import Protocol
 __all__ = ["UNLABELLED", "Source", "Unreadable", "fingerprint"]
 
 UNLABELLED = -1
-"""The label of an image that has none, in a source where others have one."""
+"""The label of an image without a label, in a source where other images have labels."""
 
 
 class Source(Protocol):
@@ -24,7 +24,8 @@ class Source(Protocol):
 
     @property
     def labels(self) -> Sequence[int] | None:
-        """A class per image, UNLABELLED if it has none; None: the source has no labels."""
+        """The class of each image, or UNLABELLED if an image has no label. None: the source has no
+        labels."""
         ...
 
     @property

@@ -22,7 +22,7 @@ from shiomi.lejepa.errors import DataError
 __all__ = ["WebDatasetSource", "open_webdataset"]
 
 _IMAGES = ("jpg", "jpeg", "png", "webp", "ppm", "pgm", "pbm", "bmp", "tif", "tiff", "gif", "img")
-_LONGEST_LABEL = 32  # bytes of a .cls member
+_LONGEST_LABEL = 32  # bytes of a .cls member that are read
 
 
 @dataclass(frozen=True, slots=True)

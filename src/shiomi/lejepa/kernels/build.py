@@ -1,11 +1,11 @@
 """Compile a C source of this package at first use, with the compiler of the machine, and cache the
 library.
 
-The library is stored in the user's cache folder. Its name is a hash of everything it depends on:
-source, compiler, flags and processor. It is written under a temporary name and then renamed, so
-that processes that build at the same time do not conflict. The library is loaded only if this user
-owns the file and its folder, and nobody else may write to them. If no such folder exists, this
-process builds a library of its own in a temporary folder.
+The library is stored in the user's cache folder. Its name is a hash of its source, compiler, flags
+and processor. It is written under a temporary name and then renamed, so that processes that build
+at the same time do not conflict. The library is loaded only if this user owns the file and its
+folder, and nobody else may write to them. If no such folder exists, this process builds a library
+of its own in a temporary folder.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _build(compiler: str, text: bytes, target: Path) -> None:
 
 def _compiler() -> str:
     named = os.environ.get("CC", "").split()
-    # A CC with arguments ("ccache gcc") is for build systems and is ignored.
+    # A $CC with arguments ("ccache gcc") is meant for build systems and is ignored.
     for name in (*named[:1], *_COMPILERS) if len(named) == 1 else _COMPILERS:
         found = shutil.which(name)
         if found:

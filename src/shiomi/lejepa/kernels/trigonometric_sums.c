@@ -1,7 +1,7 @@
 // Sums of cosines and sines at equally spaced knots, their gradient, and the directions of slices.
 //
-// One sine and cosine per (slice, sample); the other knots by Chebyshev's recurrence, the gradient
-// by Clenshaw's. Written with the vector types that GCC and Clang share, so that one source serves
+// Computes one sine and cosine per (slice, sample), other knots by Chebyshev's recurrence, gradients
+// by Clenshaw's. Written with vector types that both GCC and Clang have, so that one source fits
 // SSE, AVX2, AVX-512 and NEON, and needs no vector library for its sines.
 #include <math.h>
 #include <pthread.h>
@@ -16,7 +16,7 @@
 #define GROUP 4                  // vectors in flight: enough to hide an FMA's latency
 #define SAMPLES (GROUP * LANES)  // samples of one group
 #define MOST_KNOTS 64
-#define FLUSH 64  // groups added up in float before they go into doubles
+#define FLUSH 64  // groups added up in float before they are added to doubles
 #define MOST_THREADS 256
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
@@ -58,7 +58,7 @@ static inline void sine_cosine(vec x, vec *sine, vec *cosine) {
 }
 
 static inline double lanes_sum(vec v) {
-  double sum[4] = {0};  // four sums, which do not wait for each other
+  double sum[4] = {0};  // four independent sums, which do not wait for each other
   for (int i = 0; i < LANES; i++) sum[i % 4] += v[i];
   return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
@@ -102,7 +102,7 @@ static void forward_row(const float *u, int64_t samples, float scale, int half, 
     for (int group = 0; group < FLUSH && done < samples; group++, done += SAMPLES) {
       if (done + SAMPLES <= samples) {
         forward_group(u + done, scale, half, knots, sums);
-      } else {  // the rest, filled up with zeros, whose cosines are 1 and are taken off again
+      } else {  // the rest, padded with zeros, whose cosines of 1 are subtracted again
         float rest[SAMPLES] = {0};
         memcpy(rest, u + done, (samples - done) * sizeof(float));
         padded = SAMPLES - (int)(samples - done);
@@ -135,7 +135,7 @@ static inline void backward_group(const float *u, float scale, int half, int kno
     sine_cosine(load(u + g * LANES) * scale, &sine[g], &cosine[g]);
     twice[g] = half ? 2.0f - 4.0f * sine[g] * sine[g] : 2.0f * cosine[g];
   }
-  clenshaw(twice, weights, knots, b0, b1);  // the cosines' weights go with sines
+  clenshaw(twice, weights, knots, b0, b1);  // the cosines' weights multiply sines
   for (int g = 0; g < GROUP; g++) result[g] = -sine[g] * (half ? b0[g] + b1[g] : b1[g]);
   clenshaw(twice, weights + knots, knots, b0, b1);
   for (int g = 0; g < GROUP; g++) {
@@ -160,7 +160,7 @@ static void backward_row(const float *u, int64_t samples, float scale, float spa
   }
 }
 
-// The Epps-Pulley statistic of one row, whose samples are replaced by its derivative if asked for.
+// The Epps-Pulley statistic of one row. If requested, its derivative overwrites the samples.
 struct statistic {
   const float *wanted, *weights;  // of the knots t >= 0: the normal's phi(t), and the rule's
   int unbiased, gradient;
@@ -174,7 +174,7 @@ static float statistic_row(float *u, int64_t samples, float scale, float spacing
   for (int j = 0; j < knots; j++) {
     double phi = s->wanted[j], w = s->weights[j];
     double cosine = sums[j] / n, sine = sums[knots + j] / n;
-    // The unbiased one leaves out the terms that pair a sample with itself.
+    // The unbiased statistic leaves out the terms that pair a sample with itself.
     double squared = again * (cosine * cosine + sine * sine) - (s->unbiased ? 1 / (n - 1) : 0);
     total += w * (squared - 2 * phi * cosine + phi * phi);
     slopes[j] = (float)(2 * w * (again * cosine - phi) / n);
@@ -257,7 +257,7 @@ enum task { FORWARD, BACKWARD, STATISTIC, DIRECTIONS };
 struct work {
   enum task task;
   int64_t rows, chunk;
-  int64_t next;  // the first row that nobody has taken
+  int64_t next;  // the first row that no thread has taken
   const float *u, *grad;
   float *out;
   int64_t samples;  // of a row; of a direction, its dimensions
@@ -283,7 +283,7 @@ static void run_row(const struct work *w, int64_t row) {
     directions_row(w->key, row, w->samples, w->out + row * w->samples);
 }
 
-// What every thread does until no row is left: one that is held up leaves its rows to the others.
+// Every thread does this until no row is left. If a thread is slow, the others take more rows.
 static void take_rows(void *argument) {
   struct work *w = argument;
   int64_t first;
@@ -296,7 +296,7 @@ static void *take_rows_in_thread(void *argument) {
 }
 
 // GOMP_parallel of the OpenMP runtime that torch has loaded, or NULL. After a matrix product its
-// threads stay awake for a while, in wait of the next; threads of our own would have to share the
+// threads keep spinning for a while to wait for more work; our own threads would have to share the
 // cores with them.
 typedef void (*parallel_region)(void (*body)(void *), void *argument, unsigned threads,
                                 unsigned flags);

@@ -1,8 +1,8 @@
 """The kernels in Triton, for CUDA; float32.
 
 One program handles one slice of one view, or a piece of a slice. It keeps the samples in registers
-during the recurrence and reads and writes each sample once. Sums of pieces are added up afterwards
-in a fixed order, so that a run repeats bit for bit.
+during the recurrence, so each sample is read and written only once. Sums of pieces are added up
+afterwards in a fixed order, so that a run repeats bit for bit.
 """
 
 from __future__ import annotations

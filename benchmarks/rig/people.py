@@ -52,7 +52,7 @@ from shiomi.rig.model.quantisation import find_quantisation
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
 OUT = ROOT / "src" / "shiomi" / "rig" / "estimate" / "data" / "people.json"
-SIZES = {  # a memory size for rows without one; no speed depends on it
+SIZES = {  # memory size of rows that state none; no speed depends on it
     "Radeon 8060S": "Radeon 8060S 128 GB",
     "M1 Ultra 48-core": "M1 Ultra 48-core 64 GB",
     "M4 10-core": "M4 10-core 16 GB",
@@ -63,8 +63,8 @@ MEMORY = {"RTX 3060": " 12 GB", "RTX 3080": " 10 GB", "RTX 4060 Ti": ""}  # as t
 BATCHES = ("", "1", "256", "512", "1024", "2048", "4096")  # users, or llama.cpp's -b
 MOST_CONTEXT = 32_768
 FULL = 0.85  # of the GPU's memory
-TAIL = 8  # per cent of the configurations beyond each bound
-LEAST_PROMPT = 256  # tokens; a shorter one is timed with its overheads
+TAIL = 8  # per cent of configurations beyond each bound
+LEAST_PROMPT = 256  # tokens; the time of shorter ones is mostly overhead
 
 
 NAMES = ("old_layers", "old_unpacking", "experts", "linear", "discrete_amd")
@@ -81,13 +81,13 @@ class Case:
     model: str
     kind: str
     age: str
-    share: float  # measured tokens per second over estimated ones
+    share: float  # measured / estimated tokens per second
     terms: tuple[float, ...] = ()  # of writing: reading, layers, unpacking
     measured: float = 0.0  # seconds
     layers: tuple[int, int] = (0, 0)  # with experts, with states
     vendor: str = ""
     quantisation: str = ""
-    covered: bool = False  # the coefficients were fitted on such layers
+    covered: bool = False  # the fitted rows had such layers
 
 
 def seconds(case: Case, changes: Changes) -> float:

@@ -41,7 +41,7 @@ class Planted:
     cards: int
     fault: str | None
     shared_layers: bool = False
-    amps: float = 15.0  # of a circuit of 100 V; what other devices on it leave
+    amps: float = 15.0  # of a 100 V circuit, left over by other devices
 
     def ids(self) -> list[str]:
         """Return the catalogue ids; the id of the card occurs once per card."""
@@ -123,7 +123,7 @@ def _generation(cpu: Row, board: Row) -> bool | None:
         if name is None or series is None:
             return None
         return (int(name[1]) <= 7) == (int(series[1]) <= 2)
-    if cpu["socket"] == "LGA 1200":  # the two that never ran the 11th generation
+    if cpu["socket"] == "LGA 1200":  # these two do not run the 11th generation
         return "Rocket" not in cpu["arch"] or board["chipset"] not in ("Intel H410", "Intel B460")
     return True
 
@@ -228,7 +228,7 @@ RULES: dict[str, Rule] = {
     "M.2 slots": _pair("storage", "motherboard", lambda _, b: int(b["m2"]) < 1),
 }
 
-# The parts that a rule concerns. One of them is drawn again until the rule is broken.
+# The parts that a rule compares. One of them is drawn again until the rule is broken.
 _ABOUT: dict[str, tuple[str, ...]] = {
     "socket": ("motherboard",),
     "chipset": ("motherboard", "cpu"),

@@ -89,11 +89,11 @@ class BudgetPlan:
     use: Use
     best: Answer
     frontier: tuple[Answer, ...]  # cheapest first; each has a higher worth than all cheaper ones
-    more: Answer | None  # what 20 % more money buys; None: nothing better
+    more: Answer | None  # the best machine for 20 % more money; None: no better one
     proven: bool
     tried: int  # pairs of cards and memory, and whole machines
     seconds: float
-    left_out: tuple[str, ...] = ()  # whole machines with less memory or storage than asked for
+    left_out: tuple[str, ...] = ()  # whole machines with less memory or storage than required
     model: str | None = None  # the requested model; None: the most capable one
 
 

@@ -76,7 +76,7 @@ class Problem:
         holds = relations(shared_layers=wish.shared_layers)
         kept = choices
         pairs: list[Pairing] = []
-        for _ in range(2):  # after the first round, more of the remaining candidates are alike
+        for _ in range(2):  # the first round makes more candidates comparable
             pairs = pairings(kept, holds, allow_unknown=wish.allow_unknown)
             kept = {category: prune(found, pairs) for category, found in kept.items()}
             if not all(kept.values()):

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Candidate", "Pairing", "pairings", "prune"]
 
-# Only a power supply gets here, and only if unknowns are allowed. The plan tells the user to check
-# it.
+# This happens only for a power supply, if unknowns are allowed. The plan lists it as a thing to
+# check.
 _UNKNOWN_WATTS = 1e5
 
 
@@ -34,7 +34,7 @@ class Candidate:
     category: Category
     parts: tuple[Part, ...]
     offers: tuple[Offer, ...]  # one per part
-    owned: bool = False  # one of the parts is owned: its unknown fields do not exclude it
+    owned: bool = False  # a part is owned: its unknown fields do not exclude it
     speed: Estimate | None = None  # tokens per second of a set of cards
     # Further values that must be equal for one candidate to dominate another.
     worth: tuple[float, ...] = ()

@@ -98,7 +98,7 @@ class Board(Part):
     memory_type: str | None = None
     memory_slots: int | None = None
     memory_max_gb: float | None = None
-    x16_slots: int | None = None  # of that size; how many lanes are wired is not stated
+    x16_slots: int | None = None  # slots of that size; the number of wired lanes is unknown
     pcie_generation: float | None = None  # of the first slot
     m2_slots: int | None = None
 

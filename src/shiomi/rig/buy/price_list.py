@@ -18,7 +18,7 @@ from shiomi.rig.errors import PriceError
 
 __all__ = ["Ask", "fetch_prices", "write_template"]
 
-_MARK = "no offer"  # value of the column `shop` if the part was searched for and not found
+_MARK = "no offer"  # value of the column `shop` if the search did not find the part
 
 
 def write_template(parts: Iterable[Part], file: TextIO) -> int:

@@ -33,7 +33,7 @@ __all__ = [
 
 COLUMNS = ("part", "price_jpy", "date", "shop", "condition", "stock", "url")
 PRICE_FILE = ",".join(COLUMNS) + "\n"
-MOST_YEN = 100_000_000  # more than any part or build of this catalogue costs
+MOST_YEN = 100_000_000  # more than the price of any part or build
 _MOST_ROWS = 200_000
 
 

@@ -32,7 +32,7 @@ __all__ = ["ADAPTER_WATTS", "Judgement", "Outcome", "Relation", "relations"]
 # Watts of one 8-pin PCIe connector (PCI Express CEM); an adapter joins several.
 ADAPTER_WATTS = 150.0
 LANES_PER_CARD = 8  # cards that share every layer exchange activations for each token and layer
-# In this order, each size has the mounting holes of the smaller ones.
+# Sorted so that each size also has the mounting holes of the smaller sizes.
 _SIZES = ("Mini-ITX", "Micro ATX", "ATX")
 _SAME_SIZE = {"Thin Mini-ITX": "Mini-ITX"}
 _SMALL_CASES = ("Mini ITX", "HTPC", "Slim")
@@ -179,7 +179,7 @@ def _positions(widths: tuple[int, ...] | None, form_factor: str | None) -> Judge
     positions = _POSITIONS.get(_SAME_SIZE.get(form_factor or "", form_factor or ""))
     if positions is None:
         return _unknown(Check.PCIE_SLOTS, "positions")
-    need = sum(widths[1:]) + 1  # the widest is the last and may overhang the board
+    need = sum(widths[1:]) + 1  # the widest card is the last and may overhang the board
     if need > positions:
         return _refused(
             Check.PCIE_SLOTS, "positions", have=len(widths), need=need, positions=positions
@@ -230,7 +230,7 @@ def _plugs(cards: tuple[GraphicsCard, ...]) -> Key:
         if card.six_pin is None or card.eight_pin is None or card.twelve_volt is None:
             plugs.append(None)
         elif card.twelve_volt and card.tdp_w is None:
-            plugs.append(None)  # how many 8-pin connectors its adapter joins is not known
+            plugs.append(None)  # the number of 8-pin connectors of its adapter is unknown
         else:
             watts = card.tdp_w if card.twelve_volt and card.tdp_w else 0.0
             plugs.append((card.six_pin, card.eight_pin, card.twelve_volt, watts))

@@ -260,7 +260,7 @@ def _ask(shop: Shop, client: httpx2.Client, keyword: str) -> Mapping[str, Any]:
                 if len(body) > _MOST_BYTES:
                     raise PriceError(f"{shop.name} answered with more than {_MOST_BYTES} bytes")
             status = response.status_code
-    # The exception's text could contain the address, and so the key.
+    # The text of the exception may contain the address, which contains the key.
     except httpx2.HTTPError as error:
         raise PriceError(
             f"{shop.name} could not be asked ({type(error).__name__}); check the network"

@@ -23,11 +23,11 @@ __all__ = [
     "efficiency",
 ]
 
-BASE_WATTS = 75.0  # board, memory, drives, fans; an allowance
+BASE_WATTS = 75.0  # allowance for board, memory, drives and fans
 SUSTAINED_SHARE = 0.8  # usable share of the rating for hours; usual practice
 PEAK_RATIO = 1.6  # millisecond peaks of a card, relative to its rated power; since 2020
-TRANSIENT_SHARE = 1.2  # of the rating, before the weakest supplies' protection trips
-CONTINUOUS_SHARE = 0.8  # of a circuit, for a load of hours; usual practice for wiring
+TRANSIENT_SHARE = 1.2  # of the rating; above it, the protection of weak supplies trips
+CONTINUOUS_SHARE = 0.8  # usable share of a circuit for hours; usual practice
 
 # Efficiency at full load at 115 V that each 80 PLUS grade requires, lowest first.
 _GRADES = (

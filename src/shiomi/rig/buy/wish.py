@@ -31,7 +31,7 @@ class Wish:
     vram_gb: float = 0.0  # GiB of all cards together
     cores: int = 6
     most_gpus: int = 2
-    shared_layers: bool = False  # several cards work on each layer together and need lanes
+    shared_layers: bool = False  # cards compute each layer together and need PCIe lanes
     used: bool = True  # used parts may be taken
     memory_by_cards: bool = False  # 32 GB with cards of more than 16 GiB together
     allow_unknown: bool = False  # parts with incomplete catalogue rows may be taken

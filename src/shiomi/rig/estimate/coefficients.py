@@ -49,9 +49,9 @@ class Coefficients:
 class Calibration:
     """The result of one measurement on this machine."""
 
-    decode: float  # measured over estimated speed of writing, after the correction of its kind
-    prefill: float | None  # the same for reading; None: the server gave no prompt time
-    kind: str  # of the model that was measured, as `people.kind_of`
+    decode: float  # measured / estimated speed of writing, after the correction by kind
+    prefill: float | None  # the same for reading; None: no prompt time was given
+    kind: str  # of the measured model, as returned by `people.kind_of`
     speed: float  # tok/s that were measured
     model: str  # name and format
 

@@ -24,7 +24,7 @@ from shiomi.rig.model.model import LayerKind, Model
 __all__ = ["Estimates", "estimates", "kv_by_kind", "load_seconds"]
 
 _PHASES = {"decode": "decode", "prefill": "prefill", "first_token": "prefill"}
-_LOADING = (0.9, 1.4)  # factors on size / disk speed, for work besides reading
+_LOADING = (0.9, 1.4)  # factors on size / disk speed, for work other than reading
 
 
 @dataclass(slots=True)

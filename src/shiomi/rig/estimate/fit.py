@@ -41,7 +41,7 @@ LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
 # GiB of the system's memory for the desktop and a browser; less in small machines.
 SYSTEM_GIB = 4.0
-SYSTEM_SHARES = (0.1, 0.25)  # added to SYSTEM_GIB, and the upper limit in its place
+SYSTEM_SHARES = (0.1, 0.25)  # shares of the memory: added to SYSTEM_GIB, limit of SYSTEM_GIB
 # Bits per weight of the layers; smaller formats lose too much quality for most people.
 EXACT_BITS = 4.0
 
@@ -77,9 +77,9 @@ class Runs:
     usable: Estimate  # GiB on the GPUs used, or in the system's memory if the place is RAM
     sure: bool  # that it fits
     fast: bool  # its lower bounds reach the floor
-    decode: Estimate | None  # tok/s of all users, with their contexts full
+    decode: Estimate | None  # tok/s summed over all users, with full contexts
     prefill: Estimate | None  # tok/s
-    context: int  # tokens of each user that fit, at most what it was trained for
+    context: int  # tokens per user that fit, at most the trained context
     note: Text = ""  # why a speed is not known
     ram_layers: int = 0  # layers whose experts are in RAM; llama.cpp --n-cpu-moe
 
@@ -329,7 +329,7 @@ def speeds(
     )
 
 
-_memory = lru_cache(maxsize=8192)(memory)  # a planner asks the same of hundreds of machines
+_memory = lru_cache(maxsize=8192)(memory)  # a planner repeats this for hundreds of machines
 
 
 def _fits(

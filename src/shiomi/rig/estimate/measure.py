@@ -24,7 +24,7 @@ from shiomi.rig.model.model import Model
 
 __all__ = ["Endpoint", "Measurement", "ServerAnswer", "calibrate", "measure"]
 
-_LEAST_PROMPT = 64  # tokens; fewer are too few to measure the speed of reading
+_LEAST_PROMPT = 64  # tokens; with fewer, the speed of reading cannot be measured
 # Largest accepted ratio to the estimate. Beyond it, it is another model or one half in RAM.
 _FARTHEST = 8.0
 _WORDS = "The tide comes in and goes out, and whoever watches it long enough can tell the hour. "
@@ -52,7 +52,7 @@ class Measurement:
     """The speeds of one model on one machine, as medians of several runs."""
 
     decode: float  # tok/s
-    prefill: float | None  # tok/s; None: the server does not tell, or had the prompt cached
+    prefill: float | None  # tok/s; None: not reported, or the prompt was cached
     prompt_tokens: int
     written_tokens: int
     runs: int

@@ -52,7 +52,7 @@ class Memory:
     kv: Estimate  # caches and states
     buffers: Estimate  # GiB of the engine's compute buffers
     total: Estimate  # on the GPUs
-    host: Estimate  # in the system's memory: embedding table, experts kept there
+    host: Estimate  # in the system's memory: embedding table and experts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class _Parts:
     spread: float  # relative error of the sum
     basis: Text
     source: str
-    assumed: Assumption | None  # parameters of the shape; None: the bytes come from a file
+    assumed: Assumption | None  # parameters of the shape; None: sizes are from a file
 
     @property
     def total(self) -> float:

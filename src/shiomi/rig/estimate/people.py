@@ -29,7 +29,7 @@ __all__ = ["KINDS", "age_of", "as_people_measure", "correction", "fastest", "kin
 KINDS = ("plain", "mixed", "experts")
 _READING = 4  # indices of a step's terms: weights, then caches of three kinds
 _OLD = "2024"
-_DOUBTS = {"experts", "everything"}  # weights in RAM, or an architecture that nobody measured
+_DOUBTS = {"experts", "everything"}  # weights in RAM, or an unmeasured architecture
 # Bounds for one model on one machine with other formats, contexts and prompts.
 _REPEATS = (0.93, 1.08)
 

@@ -24,12 +24,12 @@ from shiomi.rig.model.model import Layer, LayerKind, Model
 
 __all__ = ["Benchmark", "Doubt", "Verdict", "doubts", "sized_model"]
 
-# The greatest shares seen: 0.89 of the bandwidth (L40S, 8B F16), 0.75 of the peak (M2 Ultra).
+# The largest measured shares: 0.89 of the bandwidth (L40S, 8B F16), 0.75 of the peak (M2 Ultra).
 _MOST_OF_BANDWIDTH = 0.97
 _MOST_OF_PEAK = 0.95
 _MOST_OF_MEMORY = 1.03  # llama.cpp leaves the embedding table in the system's memory
-# Of 306 rows whose GPU type was left out of the fit, one wrote more than 1.4 times as fast as
-# estimated, and prompts were read up to 2.3 times as fast.
+# In 306 rows whose GPU type was left out of the fit, the speed of writing was once more than 1.4
+# times the estimate. The speed of reading was up to 2.3 times the estimate.
 _FASTEST_SYSTEM_MEMORY = 150.0  # GB/s, more than two channels of the fastest DDR5
 _FASTER_WRITING = 1.6
 _FASTER_READING = 3.5
@@ -64,7 +64,7 @@ class Benchmark:
     decode: float | None = None  # of all users together
     prefill: float | None = None
     prompt: int = 512
-    depth: int = 0  # tokens in the context while the answer is written
+    depth: int = 0  # tokens in the context while writing
     users: int = 1
     engine: str = "llama.cpp"
     speculative: bool = False  # several tokens per step: reading the weights sets no limit
@@ -113,7 +113,7 @@ def sized_model(name: str, parameters: float, active: float | None = None) -> Mo
     if not (math.isfinite(parameters) and 1e3 <= active <= parameters < 1e14):
         raise RigError(f"{name}: {active} of {parameters} parameters cannot be meant")
     total, read = int(parameters), int(active)
-    # Two experts of which one is chosen, so that a step reads `read` of `total` parameters.
+    # Two experts, one of which is chosen, so that a step reads `read` of `total` parameters.
     layer = Layer(
         LayerKind.NONE,
         dense_parameters=max(0, 2 * read - total),

@@ -18,7 +18,7 @@ class Estimate:
     high: float
     unit: str  # "tok/s", "GiB", "s", "W", "JPY/Mtok"
     basis: tuple[Text, ...] = ()  # the basis of the estimate
-    sources: tuple[str, ...] = ()  # where the coefficients and figures are from
+    sources: tuple[str, ...] = ()  # sources of the coefficients and figures
 
     def __post_init__(self) -> None:
         """Raise ValueError if the interval does not contain the value, or a field is not a

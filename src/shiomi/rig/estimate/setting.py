@@ -20,7 +20,7 @@ class Place(StrEnum):
     """The place of the weights."""
 
     GPU = "gpu"
-    EXPERTS_IN_RAM = "experts in RAM"  # llama.cpp --cpu-moe, or of some layers: --n-cpu-moe
+    EXPERTS_IN_RAM = "experts in RAM"  # llama.cpp --cpu-moe; for some layers --n-cpu-moe
     RAM = "RAM"
 
 
@@ -31,13 +31,13 @@ class Setting:
     quantisation: str | None = None  # None: the file's own, or chosen by the caller
     context: int = 8192  # tokens in each user's context
     users: int = 1
-    prompt: int = 512  # tokens of the prompt whose reading is timed
+    prompt: int = 512  # tokens of the prompt, for the speed of reading
     gpus: int | None = None  # number of GPUs, the machine's first ones; None: all
     place: Place = Place.GPU
     ram_share: float = 1.0  # share of the routed experts in RAM, with Place.EXPERTS_IN_RAM
     kv_dtype: str = "f16"
     engine: str = "llama.cpp"  # or "ollama", "vllm"; "llama.cpp@2024-05" fixes the version
-    micro_batch: int = 512  # tokens computed at once while a prompt is read; llama.cpp -ub
+    micro_batch: int = 512  # tokens computed at once in reading; llama.cpp -ub
     tensor_split: bool = False  # every GPU works on every layer; llama.cpp -sm tensor
     speculation: bool = False  # tokens are drafted and verified together (MTP, draft model)
 

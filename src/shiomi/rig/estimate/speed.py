@@ -52,12 +52,12 @@ __all__ = [
 DECODE_TERMS = ("weights", "cache", "ungrouped", "latent", "layers", "hops", "unpacking")
 PREFILL_TERMS = ("products_f16", "products_quantised", "attention", "weights")
 _UNQUANTISED = {"F16", "BF16", "F32"}
-# FLOP per byte of bandwidth, for a GPU whose peak is not listed.
+# FLOP per byte of bandwidth, to estimate the peak of a GPU if it is not listed.
 _FLOP_PER_BYTE = 150.0
-# Two exchanges between the GPUs per layer with -sm tensor, in seconds: two RTX 5060 Ti went from
-# 22.1 to 37.1 tok/s with it (docs/rig/results.md).
+# Seconds per layer for the two exchanges between the GPUs with -sm tensor. With it, the speed of
+# two RTX 5060 Ti rose from 22.1 to 37.1 tok/s (docs/rig/results.md).
 _EXCHANGE = 80e-6
-# Gain of speculative decoding: 53 paired rows of one public table, p10, median and p90.
+# Gain of speculative decoding: p10, median and p90 of 53 paired rows in one public table.
 _SPECULATION = (1.4, 1.77, 2.2)
 
 

@@ -37,9 +37,9 @@ __all__ = [
 
 GIB = 2**30
 SAVED = {True: 36.1, False: 64.1}  # bytes per token, layer and width; mixed precision or not
-REMEMBERED = 4.0  # bytes of a checkpoint, per token, layer and width: the residual stream, 32 bits
+REMEMBERED = 4.0  # bytes of a checkpoint (32-bit residual stream) per token, layer and width
 AROUND = 27.0  # bytes per token and width: patches, last norm, temporaries of the backward pass
-AROUND_LAST = 20.0  # the same for the last block of the backward pass
+AROUND_LAST = 20.0  # the same, for the last block of the backward pass
 MFU = (0.2, 0.35, 0.5)  # share of the peak rate: low, usual, high; not measured here
 SOURCE = (
     "benchmarks/rig/training_memory.py, torch 2.13, saved tensors and live storages of real steps"
@@ -235,7 +235,7 @@ def _moments(
         (16.0 * parameters, last),
         (20.0 * parameters, 0.0),
     ]
-    # The backward pass is done for the small views, but not for the large ones.
+    # At this moment the backward pass is done for the small views, but not for the large views.
     if len(views.sides(shape)) > 1:
         waiting = largest * shape.depth * (REMEMBERED if checkpointing else block)
         copies = 0.0 if checkpointing else copies

@@ -40,7 +40,7 @@ _MOST_CLOSE = 3
 LEAST_USEFUL = 2048  # tokens of context
 
 _LEAST_BITS = 2.5
-_MOST_BONUS = 4.0  # the most points for speed above the floor
+_MOST_BONUS = 4.0  # maximum points for speed above the floor
 # Points subtracted for a GPU if neither its architecture nor a related one was measured: its speed
 # and its support by engines are then uncertain.
 _UNMEASURED = 2.0
@@ -58,7 +58,7 @@ class Use:
     setting: Setting
     floor: Floor
     purpose: str = "chat"
-    facts: bool = True  # answers need facts, so that the model's size counts
+    facts: bool = True  # answers need facts, so the model's size counts
     language: str | None = None  # language (ISO 639) that the model's makers must list
 
     def score(self, known: KnownModel, quality: Quality) -> tuple[float, bool]:

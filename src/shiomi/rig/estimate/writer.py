@@ -85,7 +85,7 @@ def pick_writer(
         raise RigError(
             reason("no_writer_of", language=repr(language[:20]), known=", ".join(spoken))
         )
-    # The writing speed needed for the answers, so that no format is chosen that is too slow.
+    # The writing speed that the answers need, so that formats which are too slow are not chosen.
     pace = max(0.01, work.requests * work.answer_tokens / deadline)
     setting = Setting(context=work.prompt_tokens + work.answer_tokens, prompt=work.prompt_tokens)
     running = fit_models(able, machine, setting, floor=Floor(write=pace), calibration=calibration)

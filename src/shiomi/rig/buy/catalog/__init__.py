@@ -48,7 +48,7 @@ class Catalog:
     """The parts, indexed by id, by name and by part number."""
 
     parts: dict[str, Part] = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)  # messages about rows that could not be read
+    refused: list[str] = field(default_factory=list)  # messages on rows that could not be read
     _names: dict[str, list[str]] | None = None
 
     def of(self, kind: type[P]) -> list[P]:

@@ -150,7 +150,7 @@ def _gpu(row: Row) -> Part:
             vram = None
     tdp = _number(row, "tdp_w", 15, 1000, doubts)
     six, eight, vhpwr, v2x6 = _connectors(row, ("p6", "p8", "p12vhpwr", "p12v2x6"), doubts)
-    # Some rows state both names of the same 12 V socket, a few in addition to 8-pin sockets.
+    # Some rows state one 12 V socket under both its names, a few rows next to 8-pin sockets.
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if not (six or eight or twelve) and six is not None and (tdp is None or tdp > SLOT_WATTS):
         doubts.append(reason("no_connector"))

@@ -25,8 +25,8 @@ __all__ = [
     "product",
 ]
 
-DMIDECODE = "dmidecode -t 17"  # needs root; only size, kind, speed, widths and places are kept
-UDEV_DMI = "/run/udev/data/+dmi:id"  # the same, written by udev since systemd 248, for everybody
+DMIDECODE = "dmidecode -t 17"  # needs root; only size, kind, speed, widths and slot names are kept
+UDEV_DMI = "/run/udev/data/+dmi:id"  # the same facts from udev since systemd 248, for all users
 DMI = ("/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name")
 CGROUP_LIMITS = (
     "/sys/fs/cgroup/memory.max",
@@ -39,7 +39,7 @@ _SAYS_NOTHING = (
     "to be filled by o.e.m.",
     "default string",
 )
-_KINDS = ("DDR3", "DDR4", "DDR5")  # 64 bits a channel; firmware reports soldered LPDDR in many ways
+_KINDS = ("DDR3", "DDR4", "DDR5")  # channels of 64 bits; firmware reports soldered LPDDR variously
 _MOST_CHANNELS = 24  # two sockets of 12
 # Slot names that state the channel: "Controller1-ChannelA-DIMM0", "P0 CHANNEL B", "CPU1_DIMM_C2".
 _CHANNEL = re.compile(

@@ -67,7 +67,7 @@ print(json.dumps(figures))
 
 
 def shifted_threads() -> Iterator[bytes]:
-    """The real threads as lines of JSON, then endless copies that are shifted in time."""
+    """Yield the real threads as lines of JSON, then endless copies that are shifted in time."""
     import pyarrow.parquet as pq
 
     names = ["uid", "community", "t", "title", "url", "score", "comments"]
@@ -83,7 +83,7 @@ def shifted_threads() -> Iterator[bytes]:
 
 
 def _thread(row: dict[str, Any], copy: int) -> dict[str, Any]:
-    """A row of the table as `shiomi import` reads it."""
+    """Return a row of the table in the form that `shiomi import` reads."""
     family, _, name = row["uid"].partition(":")
     created = row["t"] + copy * (UNTIL - SINCE)
     reading = {"time": max(created, READ_AT), "points": row["score"], "comments": row["comments"]}

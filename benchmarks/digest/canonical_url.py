@@ -133,7 +133,7 @@ def drawn(*uids: str) -> bytes:
 
 
 def entry(one: Row, other: Row) -> str:
-    """A line of the list of verdicts; the reader fills in `same`."""
+    """Return a line for the list of verdicts, in which the reader fills in `same`."""
     return (
         json.dumps(
             {

@@ -75,7 +75,7 @@ def subwords(texts: Sequence[str]) -> Tokenizer:
 
 
 def padded(rows: Sequence[Sequence[int]]) -> Tensor:
-    """Pieces (N, L <= LONGEST), padded with 0."""
+    """Return pieces of shape (N, L <= LONGEST), padded with 0."""
     width = max(1, min(LONGEST, max(map(len, rows))))
     made = np.zeros((len(rows), width), np.int64)
     for n, row in enumerate(rows):
@@ -91,7 +91,7 @@ def crop(pieces: list[int], draw: random.Random) -> list[int]:
 
 
 def pretrain(encoder: TitleTransformer, a: Pieces, b: Pieces, steps: int) -> None:
-    """Train with LeJEPA: one crop of each of the two texts."""
+    """Train with LeJEPA; the two views are one crop of each text."""
 
     def prepare(numbers: Sequence[int], step: int) -> list[Tensor]:
         draw = random.Random(step)

@@ -100,7 +100,7 @@ def kept() -> None:
 
 
 def all_alike(chosen: Sequence[Thread]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Pairs within a week that have a word in common or a cosine of .15, block by block."""
+    """Yield in blocks the pairs within a week that have a word in common or a cosine of .15."""
     model = shipped_model()
     titles = Encoder(model.table, model.frequency).encode([thread.title for thread in chosen])
     created = np.array([thread.created for thread in chosen])

@@ -70,7 +70,7 @@ class Task:
 
     @property
     def titles(self) -> list[str]:
-        """Of the candidates, then of the queries."""
+        """Return the titles of the candidates, then of the queries."""
         return [row["title"] for row in (*self.candidates, *self.queries)]
 
 
@@ -142,7 +142,7 @@ def minilm(task: Task, window: str) -> Ranking:
 
 
 def minilm_vectors(window: str) -> dict[str, NDArray[np.float32]]:
-    """Vectors of all threads of the window by uid; cached in .cache, because they take minutes."""
+    """Return vectors by uid for the window's threads; cached in .cache, as they take minutes."""
     kept = CACHE / f"minilm-{window}.npz"
     if not kept.exists():
         rows = read("threads", window)
@@ -183,7 +183,7 @@ def shiomi(task: Task, rivals: float = 0.0) -> Ranking:
 
 
 def best_other(thread: Integers, odds: Floats) -> Floats:
-    """For each pair, the best odds among the other pairs of its thread; -6 without one."""
+    """Return for each pair the best odds among the other pairs of its thread; -6 if it has none."""
     order = np.lexsort((-odds, thread))
     first = np.flatnonzero(np.diff(thread[order], prepend=-1))
     group = np.cumsum(np.isin(np.arange(len(order)), first)) - 1
@@ -314,7 +314,7 @@ def judged_pairs(
 
 
 def threads_of(rows: list[dict[str, Any]]) -> tuple[list[Thread], list[Thread]]:
-    """The two threads of each labelled pair."""
+    """Return the two threads of each labelled pair."""
     import pyarrow.parquet as pq
 
     columns = ["uid", "community", "t", "title", "url"]
@@ -349,7 +349,7 @@ def labelled_row(
     merged: NDArray[np.bool_] | None,
     tied: NDArray[np.bool_] | None,
 ) -> str:
-    """Figures with intervals of a bootstrap over weeks."""
+    """Return the figures with intervals of a bootstrap over weeks."""
     labels = np.array([row["label"] for row in rows])
     across = np.array([row["across"] for row in rows])
     weight = np.array([row["weight"] for row in rows])

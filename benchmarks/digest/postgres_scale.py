@@ -85,7 +85,7 @@ def imports(lines: Path, folder: Path, server: PostgresServer) -> None:
 
 
 async def pages(engines: dict[str, Location]) -> None:
-    """Print the times of searches and stories, the engines in turn."""
+    """Print the times of searches and stories, with the engines in turn."""
     sites = {name: create_app(Config(archive=location)) for name, location in engines.items()}
     with Archive.open(engines["SQLite"], create=False, read_only=True) as archive:
         found = islice(archive.threads(0, archive.newest() or 0), STORIES)

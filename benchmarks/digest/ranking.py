@@ -38,7 +38,7 @@ def points(thread: Thread) -> float:
 
 
 def z_scores(threads: Iterable[Thread]) -> Score:
-    """(points - mean) / deviation of the thread's community."""
+    """Return (points - mean) / standard deviation, both of the thread's community."""
     held: dict[str, list[float]] = defaultdict(list)
     for thread in threads:
         held[thread.community].append(points(thread))
@@ -47,7 +47,7 @@ def z_scores(threads: Iterable[Thread]) -> Score:
 
 
 def kolmogorov_smirnov(one: Sequence[float], other: Sequence[float]) -> float:
-    """The greatest distance of two empirical distributions."""
+    """Return the greatest distance of two empirical distributions."""
     a, b = sorted(one), sorted(other)
     return max(
         abs(bisect.bisect_right(a, x) / len(a) - bisect.bisect_right(b, x) / len(b)) for x in a + b
@@ -55,7 +55,7 @@ def kolmogorov_smirnov(one: Sequence[float], other: Sequence[float]) -> float:
 
 
 def spearman(one: Sequence[float], other: Sequence[float]) -> float:
-    """Rank correlation; ties at their mean rank."""
+    """Return the rank correlation; tied values get their mean rank."""
     return statistics.correlation(_ranks(one), _ranks(other))
 
 
@@ -65,7 +65,7 @@ def _ranks(values: Sequence[float]) -> list[float]:
 
 
 def comparability(memory: Memory, weeks: Sequence[Week]) -> None:
-    """(a) Kolmogorov-Smirnov distance between communities, mean over weeks."""
+    """(a) Print the Kolmogorov-Smirnov distance between communities, as a mean over weeks."""
     gaps: dict[str, list[float]] = defaultdict(list)
     for week in weeks:
         window = read_window(memory, week, as_of=AS_OF, weeks=8)
@@ -101,7 +101,7 @@ def created_times() -> dict[int, float]:
 
 
 def front_page() -> list[Thread]:
-    """Front-page stories of 2021 with their readings over time."""
+    """Return front-page stories of 2021 with their readings over time."""
     table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
     created = created_times()
     readings: dict[int, list[Reading]] = defaultdict(list)

@@ -45,7 +45,7 @@ class Memory:
 
 
 def real_threads() -> tuple[Memory, dict[str, str]]:
-    """All 427,504 threads, and the canonical URL of each uid that has one."""
+    """Return all 427,504 threads, and the canonical URL of each uid that has one."""
     table = pq.read_table(DATA / "threads.parquet").to_pydict()
     names = ("uid", "community", "t", "title", "url", "canon", "score", "comments")
     threads, canon = [], {}
@@ -62,7 +62,7 @@ def real_threads() -> tuple[Memory, dict[str, str]]:
 
 
 def stories(memory: Memory, canon: dict[str, str], week: Week) -> list[Story]:
-    """The week's threads, grouped by canonical URL with threads of the week before."""
+    """Group the threads of the week and the week before by canonical URL."""
     groups: dict[str, list[Thread]] = defaultdict(list)
     for thread in memory.threads(week.before().start, week.end):
         groups[canon.get(thread.uid, thread.uid)].append(thread)

@@ -193,7 +193,7 @@ def _report(
 
 
 def _processor(process: subprocess.Popen[bytes]) -> float:
-    """Milliseconds that the threads of the process have run."""
+    """Return the milliseconds of processor time of the process's threads."""
     tasks = Path(f"/proc/{process.pid}/task").iterdir()
     return sum(int((one / "schedstat").read_text("ascii").split()[0]) for one in tasks) / 1e6
 
@@ -206,7 +206,7 @@ def _memory(process: subprocess.Popen[bytes]) -> str:
 
 @contextmanager
 def serving(kind: str, where: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A server of this file's application `kind`."""
+    """Start a server of this file's application `kind`; yield its address and its process."""
     port = free_port()
     command = [sys.executable, __file__, "serve", kind, str(where), str(port)]
     base = f"http://127.0.0.1:{port}"
@@ -253,7 +253,7 @@ def application(kind: str, where: Path) -> Any:
 
 
 async def ask(app: Any, target: str, headers: Headers) -> Answer:
-    """The status, the headers and the body of the answer to one request."""
+    """Return the status, the headers and the body of the answer to one request."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1",
@@ -275,7 +275,7 @@ async def ask(app: Any, target: str, headers: Headers) -> Answer:
 
 
 async def page(config: Path, last: str = "2020-12-13") -> None:
-    """Print microseconds of a digest's page, and requests a second under wrk."""
+    """Print the microseconds of a digest's page, and its requests per second under wrk."""
     with tempfile.TemporaryDirectory() as name:
         own = Path(name) / "shiomi.toml"
         shutil.copy(config, own)

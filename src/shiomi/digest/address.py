@@ -26,7 +26,7 @@ _SECRET = re.compile(r"(ssl)?password=", re.IGNORECASE)
 
 
 class PostgresAddress:
-    """A postgresql:// address, as libpq reads it. `str()` is the address without its password."""
+    """A postgresql:// address in libpq's syntax. `str()` is the address without its password."""
 
     __slots__ = ("_shown", "conninfo")
 
@@ -70,7 +70,7 @@ Location = Path | PostgresAddress
 
 
 def parse_location(text: str, folder: Path = Path()) -> Location:
-    """The location that `text` names; a relative path is taken from `folder`.
+    """Return the location that `text` names; a relative path is taken from `folder`.
 
     Raises ConfigError for an address that cannot be parsed.
     """

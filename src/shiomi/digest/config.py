@@ -95,9 +95,9 @@ def parse_config(text: str, *, folder: Path = Path()) -> Config:
 
 
 def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) -> str:
-    """The secret: `value` itself, or the content of the variable or file that it names.
+    """Return the secret: `value`, or the content of the variable or file that it names.
 
-    `key` is its key in shiomi.toml. Raises ConfigError if there is no such variable or file.
+    `key` is the secret's key in shiomi.toml. Raises ConfigError if the variable or file is missing.
     """
     if value.startswith(_ENVIRONMENT):
         variable = value.removeprefix(_ENVIRONMENT)
@@ -115,7 +115,7 @@ def secret(key: str, value: str, environment: Mapping[str, str] = os.environ) ->
 
 
 def holds_secret(config: Config) -> bool:
-    """Whether shiomi.toml itself contains a secret."""
+    """Return whether shiomi.toml itself contains a secret."""
     if isinstance(config.archive, PostgresAddress) and config.archive.holds_password:
         return True
     reddit = config.sources.reddit

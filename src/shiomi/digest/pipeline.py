@@ -37,7 +37,7 @@ from shiomi.digest.writing.titles import NamedThreads
 __all__ = ["Progress", "link_new", "make_digest", "site_files"]
 
 NAMED = 10  # most other threads per topic that share a name with its story
-_STAMP = ".shiomi"  # next to the pages: the versions they were rendered with
+_STAMP = ".shiomi"  # a file next to the pages, with the versions that rendered them
 
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, what is being done)."""
@@ -121,7 +121,7 @@ def _rank(archive: Archive, store: DigestStore, plan: Plan, window: Window) -> l
     found = stories(archive, week.start, week.end, as_of=plan.as_of)
     return rank(
         archive,
-        [story.until(week.end) for story in found],  # later threads belong to the next week
+        [story.until(week.end) for story in found],  # later threads belong to a later week
         week,
         as_of=plan.as_of,
         published=store.published_uids(week),
@@ -184,7 +184,7 @@ class _Making:
         return tuple(topics)
 
     def background(self, one: Ranked, names: NamedThreads) -> Background:
-        """Earlier titles of the story's threads, and threads of the week to compare with."""
+        """Return earlier titles of the story's threads, and threads of the week for comparison."""
         earlier = {
             thread.uid: [
                 title for _, title in self.archive.titles(thread.uid) if title != thread.title
@@ -234,7 +234,7 @@ class _Making:
         )
 
     def kept(self, shape: type[Part], key: str, write: Callable[[], Part]) -> Part:
-        """The part from an interrupted run, or a new one, which is stored.
+        """Return the part that an interrupted run stored, or write and store a new one.
 
         A topic that the model failed to write is not stored, so the next run tries it again.
         """

@@ -36,7 +36,7 @@ class CollectConfig:
     # A URL or e-mail address for the User-Agent, so that an operator can reach you.
     contact: str = ""
     days: int = 8  # how far back a first collection looks
-    budget_seconds: float = 300.0  # the longest one source may take
+    budget_seconds: float = 300.0  # the longest time for one source
     stale_hours: float = 36.0  # `shiomi status` ends with 4 if a feed was last read longer ago
 
 
@@ -63,11 +63,11 @@ class LobstersConfig:
 
 @dataclass(frozen=True, slots=True)
 class RedditConfig:
-    """[sources.reddit]; without client_id the feeds are read, and counts are unknown."""
+    """[sources.reddit]; without client_id, Shiomi reads the feeds, which show no counts."""
 
     enabled: bool = True
     subreddits: tuple[str, ...] = ("LocalLLaMA", "MachineLearning", "programming")
-    feed_token: str = ""  # of a member, from https://www.reddit.com/prefs/feeds/
+    feed_token: str = ""  # a member's token, from https://www.reddit.com/prefs/feeds/
     user: str = ""  # the member's name, sent with the token
     client_id: str = ""  # or "env:NAME", "file:PATH": see secret()
     client_secret: str = ""  # or "env:NAME"
@@ -89,7 +89,7 @@ class ArxivConfig:
 
 @dataclass(frozen=True, slots=True)
 class ArticlesConfig:
-    """[sources.articles]: the text of the pages that the week's best threads point at."""
+    """[sources.articles]: the text of the pages that the week's best threads link to."""
 
     enabled: bool = True
     most: int = 30  # pages fetched per collection, best threads first
@@ -114,7 +114,7 @@ class ScheduleConfig:
     """[schedule]: when `shiomi run` acts, as cron lines in the local time of `timezone`."""
 
     collect: str = "17 */6 * * *"
-    digest: str = "30 7 * * mon"  # of the seven whole days before that moment; "": never
+    digest: str = "30 7 * * mon"  # the digest of the seven whole days before; "": never
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +134,14 @@ class NotifyConfig:
     digest: bool = True
     watch: bool = True  # a watched subject rises
     failure: bool = True  # a feed fails
-    failures: int = 4  # failed readings in a row before a message is sent
+    failures: int = 4  # number of failed readings in a row before a message is sent
 
 
 @dataclass(frozen=True, slots=True)
 class WriterConfig:
-    """[writer]: an OpenAI-compatible endpoint, or a model that is started for the time of writing.
+    """[writer]: an OpenAI-compatible endpoint, or a local model that runs during writing.
 
-    Without either the digest is written without a model.
+    If neither is set, the digest is written without a model.
     """
 
     endpoint: str = ""  # "http://127.0.0.1:8080/v1"
@@ -184,12 +184,12 @@ class WatchConfig:
     """[[watch]]: a named subject followed over weeks."""
 
     name: str = ""  # "Rust"; with `known`, its name
-    terms: tuple[str, ...] = ()  # any of these, as a whole word, in a title or text
+    terms: tuple[str, ...] = ()  # a title or text must have one of these as a whole word
     rises_by: float = 2.0  # alert when a week has this many times the usual number of threads
-    also: tuple[str, ...] = ()  # if any are given: the text must also have one of these words
-    never: tuple[str, ...] = ()  # the text may have none of these words
+    also: tuple[str, ...] = ()  # if given, the text must also have one of these words
+    never: tuple[str, ...] = ()  # the text must have none of these words
     description: str = ""  # one line for people: what the subject is
-    known: str = ""  # the name of a subject in watch/subjects.toml, whose words are added
+    known: str = ""  # the name of a subject in watch/subjects.toml, which supplies its words
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +206,13 @@ class SourcesConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Everything shiomi.toml may say; the fields carry the file's own names."""
+    """All settings of shiomi.toml; the fields have the names of the keys."""
 
     archive: Location = Path("shiomi.sqlite3")
     out: Path = Path("public")
     language: str = "ja"
     timezone: str = "Asia/Tokyo"
-    site: str = ""  # where the digests are published, for feeds: "https://example.org/digest/"
+    site: str = ""  # the address of the published digests, for feeds: "https://example.org/digest/"
     collect: CollectConfig = CollectConfig()
     sources: SourcesConfig = SourcesConfig()
     writer: WriterConfig = WriterConfig()

@@ -47,7 +47,7 @@ class Story:
     def of(
         cls, threads: Iterable[Thread], links: Iterable[Link] = (), related: Iterable[str] = ()
     ) -> Story:
-        """A story of these threads in any order."""
+        """Make a story of these threads, which may be in any order."""
         ordered = tuple(sorted(threads, key=lambda t: (t.created, t.uid)))
         return cls(
             ordered,

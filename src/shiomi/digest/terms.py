@@ -10,7 +10,7 @@ from importlib.resources import files
 
 __all__ = ["Term", "bare_title", "normalized", "phrases", "stop_words", "words"]
 
-MOST = 1000  # characters of a title that are read: a hostile one may be 10 kB long
+MOST = 1000  # only so many characters of a title are read; a hostile title may have 10 kB
 
 _LABELS = re.compile(
     r"^\s*(?:(?:show|ask|tell|launch)\s+hn\s*[:\-–—]\s*|\[[A-Za-z]{1,12}\]\s*)+"
@@ -18,7 +18,7 @@ _LABELS = re.compile(
     r"|\|\s*hacker\s+news\s*$",
     re.IGNORECASE,
 )
-# most titles have no label and no date, and this check is cheaper than searching for each
+# most titles have no label or date, and this check is cheaper than searching for each label
 _MAY_HAVE_LABEL = re.compile(r"[\[(|]|(?:19|20)\d\d|^\s*(?:show|ask|tell|launch)\s", re.IGNORECASE)
 _DATES = re.compile(
     r"\b(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -39,7 +39,7 @@ _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word or phrase of a title: its key for counting, and how it was written."""
+    """A word or phrase of a title, with its key for counting and its spelling."""
 
     key: str  # for counting, variants of spelling together: "opensource" for "Open-Source"
     surface: str  # as written: "Apple M1"
@@ -60,7 +60,7 @@ def normalized(text: str) -> str:
 
 
 def bare_title(title: str) -> str:
-    """The title without labels and dates: "Show HN: X (2019) [pdf]" is "X"."""
+    """Return the title without labels and dates: "Show HN: X (2019) [pdf]" is "X"."""
     text = title[:MOST]
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
@@ -70,7 +70,7 @@ def bare_title(title: str) -> str:
 
 
 def words(title: str) -> list[Term | None]:
-    """The words of a title in order; None replaces a word that names nothing.
+    """Return the words of a title in order; None replaces a word that names nothing.
 
     Latin words keep the marks that belong to a name (C++, C#, .NET, Node.js, GPT-3). A run of
     katakana or of kanji is one word. A number that is not a year is a word, because it may be a
@@ -96,7 +96,7 @@ def words(title: str) -> list[Term | None]:
 
 
 def _names(key: str) -> bool:
-    """Whether a word can name something: at least two letters, or C, R or D, or a version
+    """Return whether a word can name something: at least two letters, or C, R or D, or a version
     number."""
     if len(key) == 1:
         return key in {"c", "r", "d"} or key.isdigit()
@@ -127,7 +127,7 @@ def _phrase(run: list[Term]) -> Term:
 
 
 def _joined(surfaces: list[str]) -> str:
-    """Join words: a space between Latin words, none next to kana or kanji."""
+    """Join words, with spaces between Latin words and no space next to kana or kanji."""
     text = surfaces[0]
     for surface in surfaces[1:]:
         wide = any("\u3040" <= letter <= "\u9fff" for letter in (text[-1], surface[0]))

@@ -36,15 +36,15 @@ class PassageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A thread's counts as its community showed them at one moment.
+    """The counts of a thread that its community showed at one moment.
 
-    None means the community did not show the number: unknown, never 0.
+    None means that the community did not show the count. It is unknown, not 0.
     """
 
     time: int  # unix seconds, UTC
     points: int | None
     comments: int | None
-    exact: bool = True  # False: read at `time` or earlier (a data set that states only its date)
+    exact: bool = True  # False: read at `time` or earlier (the data set states only its date)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text of a thread that may be quoted, and its page. Carries no user name."""
+    """A text of a thread that may be quoted, and its page. It has no user name."""
 
     kind: PassageKind
     text: str  # plain text: no markup, no entities
@@ -109,7 +109,7 @@ _LABELS = {
 
 
 def community_label(community: str) -> str:
-    """The usual name of a community: "Hacker News", "Reddit (r/LocalLLaMA)"."""
+    """Return the usual name of a community: "Hacker News", "Reddit (r/LocalLLaMA)"."""
     family, _, part = community.partition("/")
     if family == "reddit":
         return f"Reddit (r/{part})"

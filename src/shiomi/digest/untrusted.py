@@ -30,7 +30,7 @@ _LINK_SAFE = "/?#@:!$&()*+,;=-._~%"
 
 
 def clean(text: str) -> str:
-    """`text` as one line of visible NFC characters. Idempotent; never raises."""
+    """Return `text` as one line of visible NFC characters. Idempotent; never raises."""
     text = text[:_LONGEST]
     if not text.isascii():
         text = unicodedata.normalize("NFC", "".join(map(_visible, text)))
@@ -75,7 +75,7 @@ def _drop_loose_joiners(text: str) -> str:
 
 
 def _shapes(character: str, *, marks: bool = False) -> bool:
-    """Return whether a joiner next to this character has a meaning."""
+    """Return whether a joiner next to this character has an effect."""
     if not character or character in _JOINERS:
         return False
     if marks and (unicodedata.combining(character) == 9 or character == "\ufe0f"):
@@ -129,7 +129,7 @@ def safe_link(url: str | None) -> str | None:
 
 
 def language_of(text: str) -> str | None:
-    """The language of `text` for screen readers: "ja", "en", or None if unknown.
+    """Return the language of `text` for screen readers: "ja", "en", or None if unknown.
 
     The communities write English. Kana mean Japanese. Han characters without kana are ambiguous.
     """

@@ -10,7 +10,7 @@ from shiomi.digest.errors import WeekError
 
 __all__ = ["Week"]
 
-# Far enough inside the range of `date`, so that no sum below overflows.
+# These limits are inside the range of `date`, so that no sum below overflows.
 _FIRST, _LAST = 1900, 9000
 
 
@@ -32,16 +32,16 @@ class Week:
 
     @property
     def start(self) -> int:
-        """Unix seconds of the first moment of the week."""
+        """The first moment of the week, in unix seconds."""
         return self._midnight(self.last - timedelta(days=6))
 
     @property
     def end(self) -> int:
-        """Unix seconds of the first moment after the week."""
+        """The first moment after the week, in unix seconds."""
         return self._midnight(self.last + timedelta(days=1))
 
     def before(self, weeks: int = 1) -> Week:
-        """The week that ends `weeks` weeks earlier. Raises WeekError if there is none."""
+        """Return the week that ends `weeks` weeks earlier. Raises WeekError if there is none."""
         try:
             last = self.last - timedelta(weeks=weeks)
         except OverflowError:
@@ -50,7 +50,7 @@ class Week:
 
     @classmethod
     def containing(cls, moment: int, zone: str = "Asia/Tokyo") -> Week:
-        """The week whose last day is the local day of `moment` (unix seconds).
+        """Return the week whose last day is the local day of `moment` (unix seconds).
 
         Raises WeekError if the year is not from 1900 to 9000.
         """

@@ -149,7 +149,7 @@ class _Record:
                 *self.crosspost)  # fmt: skip
 
     def merge(self, one: SeenThread) -> bool:
-        """Merge an observation. Return True if more changed than times and readings."""
+        """Merge an observation. Return True if anything other than times and readings changed."""
         thread, seen, dated, titles = one
         before = self.dated and self.dated[1:], self.url[1], self.tags[1], self.crosspost[1]
         given = (dated, _RANKS[thread.state], thread.created, storable(thread.link))
@@ -329,6 +329,6 @@ def _greater(a: int | None, b: int | None) -> int | None:
 
 
 def _weight(passages: Iterable[Said]) -> tuple[object, ...]:
-    """A sort key: longer passages are greater, and different ones are never equal."""
+    """Return a sort key: longer passages are greater, and different passages are never equal."""
     listed = [(text, link, points is not None, points or 0) for text, link, points in passages]
     return sum(len(one[0]) for one in listed), listed

@@ -28,7 +28,7 @@ _BATCH = 500  # threads loaded at once
 
 
 class Archive:
-    """Every thread, every count and every digest. Used by one thread of one process.
+    """All threads, counts and digests. Use an object in one thread of one process.
 
     Other processes may read and write the same archive. A finished transaction survives `kill -9`
     and a power cut. Every method raises ArchiveError if the archive is damaged, locked for long,
@@ -81,7 +81,7 @@ class Archive:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All writes inside succeed together or not at all. May be nested."""
+        """Make all writes inside succeed together or not at all. May be nested."""
         database = self.database
         nested = database.in_transaction
         with database.explaining():
@@ -111,7 +111,7 @@ class Archive:
         return self.add_seen((thread, seen) for thread in threads)
 
     def add_seen(self, threads: Iterable[tuple[Thread, int]]) -> Added:
-        """Like `add`, for threads with individual times of observation."""
+        """Like `add`, but each thread has its own time of observation."""
         with self.transaction():
             return add_threads(
                 self.database, (SeenThread(thread, seen, seen) for thread, seen in threads)
@@ -142,7 +142,7 @@ class Archive:
             yield from batch
 
     def get_many(self, uids: Iterable[str], *, as_of: int | None = None) -> dict[str, Thread]:
-        """The known ones of these threads, by uid, in the given order."""
+        """Return by uid, in the given order, the threads that the archive has."""
         wanted = list(dict.fromkeys(map(storable, uids)))
         found: dict[str, Thread] = {}
         for start in range(0, len(wanted), _BATCH):
@@ -156,7 +156,8 @@ class Archive:
         return found
 
     def pending(self, limit: int) -> list[tuple[int, Thread]]:
-        """Up to `limit` threads that are not linked yet, by key `n`, oldest key first."""
+        """Return up to `limit` threads that are not linked yet, with their keys `n`, smallest key
+        first."""
         with self.database.explaining():
             keys = [
                 n
@@ -169,7 +170,7 @@ class Archive:
             return list(zip(keys, load_threads(self.database, keys), strict=True))
 
     def reading(self, uid: str, as_of: int) -> Reading | None:
-        """The newest reading at `as_of` or before, also of a thread without a title."""
+        """Return the newest reading at or before `as_of`, even if the thread has no title."""
         with self.database.explaining():
             row = self.database.execute(
                 "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
@@ -238,7 +239,7 @@ class Archive:
         return self.database.size()
 
     def limit(self, seconds: float) -> None:
-        """From now on, stop queries that run longer, with ArchiveBusyError."""
+        """Stop all later queries that run longer than this, with ArchiveBusyError."""
         self.database.limit(seconds)
 
     def change_token(self) -> tuple[object, ...]:

@@ -100,8 +100,8 @@ def restore(copy: Path, path: Path, *, replace: bool = False) -> None:
 
 
 def _put_to_rest(path: Path) -> None:
-    """Merge the write-ahead log of an archive into its file, so that it cannot be applied to the
-    new file.
+    """Merge the write-ahead log of the old archive into its file, so that the log is not applied to
+    the new file.
 
     Raises ArchiveError if another process uses the archive. A damaged archive is moved aside.
     """

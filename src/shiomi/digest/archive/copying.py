@@ -104,7 +104,7 @@ def copy_archive(
 
 
 def hash_content(database: Database, progress: Callable[[int], None] = lambda _: None) -> str:
-    """The SHA-256 of all rows of `TABLES`, in the order of their keys, as hexadecimal digits.
+    """Return the SHA-256 (hexadecimal) of all rows of `TABLES` in the order of their keys.
 
     Each row is hashed as a JSON array, its columns in alphabetical order. Equal contents have
     equal hashes, whatever the engine.
@@ -170,7 +170,7 @@ def _count(database: Database, table: str) -> int:
 
 
 def _last_key(database: Database, table: str) -> Row | None:
-    """The greatest key, or None for an empty table."""
+    """Return the greatest key, or None for an empty table."""
     keys = TABLES[table]
     order = ", ".join(f"{key} DESC" for key in keys)
     row: Row | None = database.execute(
@@ -182,7 +182,7 @@ def _last_key(database: Database, table: str) -> Row | None:
 def _batches(
     database: Database, table: str, columns: Sequence[str], after: Row | None
 ) -> Iterator[list[Row]]:
-    """The rows whose key is greater than `after`, in the order of their keys."""
+    """Yield the rows whose key is greater than `after`, in the order of their keys."""
     keys = TABLES[table]
     places = [columns.index(key) for key in keys]
     marks = ", ".join("?" * len(keys))

@@ -46,7 +46,7 @@ class CorrectionStore:
             return bool(removed.rowcount)
 
     def all(self) -> list[Correction]:
-        """Every correction, the oldest first."""
+        """Return every correction, the oldest first."""
         with self._database.explaining():
             rows = self._database.execute(
                 "SELECT a, b, kind, time FROM correction ORDER BY time, a, b"

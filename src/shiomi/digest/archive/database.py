@@ -59,13 +59,13 @@ class Database(Protocol):
         """Open a transaction whose statements all read the state of one moment."""
 
     def new_keys(self, table: str, number: int) -> list[int]:
-        """Reserve keys `n` for so many new rows."""
+        """Reserve keys `n` for `number` new rows."""
 
     def load(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Insert new rows with their keys, and add their texts to the full-text index."""
 
     def finish_load(self) -> None:
-        """Do what is necessary after the last `load`, before other rows are inserted."""
+        """Finish loading: call it after the last `load` and before other rows are inserted."""
 
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int
@@ -76,16 +76,17 @@ class Database(Protocol):
         """
 
     def limit(self, seconds: float) -> None:
-        """Stop each later statement that runs longer, with ArchiveBusyError."""
+        """Stop each later statement that runs longer than this, with ArchiveBusyError."""
 
     def change_token(self) -> tuple[object, ...]:
-        """A value that differs after every commit of another connection, and is cheap to read."""
+        """Return a value that changes with every commit of another connection and is cheap to
+        read."""
 
     def time(self, here: float) -> int:
         """Return unix seconds by the clock that all users share; `here` is this machine's time."""
 
     def size(self) -> int:
-        """Bytes on disk."""
+        """Return the size on disk in bytes."""
 
     def close(self) -> None:
         """Close the connection. Closing twice does no harm."""

@@ -79,7 +79,7 @@ class DigestStore:
             )
 
     def finish(self, digest: Digest, explanation: str) -> None:
-        """Store the digest in place of an earlier one of its week, and delete its plan."""
+        """Store the digest, replacing an earlier one of its week, and delete its plan."""
         key = self._key(digest.week)
         uids = {thread.uid for topic in digest.topics for thread in topic.story.threads}
         with self._archive.transaction():
@@ -95,7 +95,7 @@ class DigestStore:
             execute("DELETE FROM digest_plan WHERE last = ? AND language = ?", key)
 
     def finished(self, week: Week) -> Digest | None:
-        """The complete digest of `week`. Raises ArchiveError if it cannot be read."""
+        """Return the complete digest of `week`. Raises ArchiveError if it cannot be read."""
         row = self._archive.database.execute(
             "SELECT document FROM digest WHERE last = ? AND language = ?", self._key(week)
         ).fetchone()
@@ -109,7 +109,7 @@ class DigestStore:
         return "" if row is None else str(row[0])
 
     def all(self) -> list[Digest]:
-        """All complete digests, newest week first. Raises ArchiveError."""
+        """Return all complete digests, newest week first. Raises ArchiveError."""
         rows = self._archive.database.execute(
             "SELECT last, document FROM digest WHERE language = ? ORDER BY last DESC",
             (self._language,),
@@ -117,14 +117,14 @@ class DigestStore:
         return [self._digest(last, document) for last, document in rows]
 
     def weeks(self) -> list[str]:
-        """The last days of the weeks with a complete digest, newest first."""
+        """Return the last day of each week with a complete digest, newest first."""
         rows = self._archive.database.execute(
             "SELECT last FROM digest WHERE language = ? ORDER BY last DESC", (self._language,)
         )
         return [last for (last,) in rows]
 
     def document(self, last: str) -> bytes | None:
-        """The stored JSON of the digest whose week ends on `last` (ISO), or None."""
+        """Return the stored JSON of the digest whose week ends on `last` (ISO), or None."""
         with self._archive.database.explaining():
             row = self._archive.database.execute(
                 "SELECT document FROM digest WHERE last = ? AND language = ?",
@@ -133,7 +133,7 @@ class DigestStore:
         return None if row is None else bytes(row[0])
 
     def documents(self, limit: int, offset: int = 0) -> list[tuple[str, bytes]]:
-        """The last day and the stored JSON of complete digests, newest week first."""
+        """Return the last day and the stored JSON of complete digests, newest week first."""
         with self._archive.database.explaining():
             rows = self._archive.database.execute(
                 "SELECT last, document FROM digest WHERE language = ?"
@@ -143,7 +143,7 @@ class DigestStore:
         return [(last, bytes(document)) for last, document in rows]
 
     def telling(self, uids: Iterable[str]) -> list[str]:
-        """The last days of the digests with any of the threads, newest first."""
+        """Return the last days of the digests that have any of the threads, newest first."""
         found: set[str] = set()
         with self._archive.database.explaining():
             for uid in uids:

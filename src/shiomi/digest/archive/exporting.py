@@ -60,7 +60,7 @@ def export_threads(
 
 
 def export_lines(archive: Archive, since: int = 0, until: int = FOREVER) -> Iterator[bytes]:
-    """The threads created in [since, until), by (created, uid), each as one line of JSON."""
+    """Yield the threads created in [since, until), ordered by (created, uid), as lines of JSON."""
     batch: list[Thread] = []
     for thread in archive.threads(since, until):
         batch.append(thread)

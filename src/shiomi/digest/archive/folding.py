@@ -19,7 +19,7 @@ _PIECE = re.compile(r".{1,2000}(?=[\s、。,.]|\Z)|.{1,2000}", re.DOTALL)
 
 
 def folded(text: str) -> str:
-    """The text in NFKC and case folded: ＡＩ as ai, ｱｯﾌﾟﾙ as アップル, Ü as ü."""
+    """Return the text in NFKC and case-folded: ＡＩ as ai, ｱｯﾌﾟﾙ as アップル, Ü as ü."""
     if text.isascii():
         return text.lower()
     return "".join(normalized(piece) for piece in _PIECE.findall(text))

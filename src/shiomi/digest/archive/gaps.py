@@ -40,7 +40,7 @@ def week_gaps(
 
 
 def _days(week: Week) -> Iterable[tuple[str, Span]]:
-    """The local days of the week, ISO dates, and their [start, end) in unix seconds."""
+    """Yield the local days of the week as ISO dates, with their [start, end) in unix seconds."""
     zone = ZoneInfo(week.zone)
     first = week.last - timedelta(days=6)
     for number in range(7):
@@ -53,6 +53,6 @@ def _days(week: Week) -> Iterable[tuple[str, Span]]:
 
 
 def _missing(span: Span, covered: Iterable[Span]) -> int:
-    """Seconds of `span` outside the disjoint spans `covered`."""
+    """Return the seconds of `span` that are outside the disjoint spans `covered`."""
     start, end = span
     return end - start - sum(max(0, min(end, b) - max(start, a)) for a, b in covered)

@@ -47,7 +47,7 @@ class ImportReport:
     already: bool = False  # it had been imported before; nothing was done now
 
     def text(self) -> str:
-        """The report in lines for a person."""
+        """Return the report as lines of text."""
         added = self.added
         lines = [
             f"{self.path}: {self.rows:,} rows ({self.shape}); {added.new:,} new threads,"
@@ -157,7 +157,7 @@ class _ImportRun:
 
 
 def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
-    """The rows of the next transaction, and whether they are the last."""
+    """Return the rows of the next transaction, and whether they are the last."""
     batch: list[Row | BadRow] = []
     size = 0
     for row in rows:
@@ -171,7 +171,7 @@ def _batch(rows: Iterator[Row | BadRow]) -> tuple[list[Row | BadRow], bool]:
 def _recognise(
     path: str, rows: Iterator[Row | BadRow], name: str | None
 ) -> tuple[Shape, Iterator[Row | BadRow]]:
-    """Return the shape of the first row with a known one, and all rows."""
+    """Return the shape of the first row whose shape is known, and all rows."""
     if name is not None:
         shape = next((shape for shape in SHAPES if shape.name == name), None)
         if shape is None:

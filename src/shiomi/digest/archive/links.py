@@ -45,7 +45,7 @@ class LinkStore:
         self._database = archive.database
 
     def count_pending(self) -> int:
-        """How many threads are not linked yet."""
+        """Return the number of threads that are not linked yet."""
         with self._database.explaining():
             (total,) = self._database.execute(
                 "SELECT count(*) FROM thread WHERE linked = 0 AND created IS NOT NULL"
@@ -53,7 +53,8 @@ class LinkStore:
         return int(total)
 
     def oldest_pending(self, span: int, limit: int) -> list[PendingThread]:
-        """The oldest threads not linked yet: at most `limit`, created within `span` seconds."""
+        """Return the oldest unlinked threads: at most `limit`, all created within `span`
+        seconds."""
         with self._database.explaining():
             rows = self._database.execute(
                 "SELECT n, created, title, url, crosspost_of, community || ':' || id FROM thread"
@@ -69,7 +70,8 @@ class LinkStore:
         return self._database, *self._database.change_token()
 
     def linked_between(self, first: int, last: int) -> list[tuple[int, str, int]]:
-        """(key, title, time) of the linked threads created in [first, last], unix seconds."""
+        """Return (key, title, time) of the linked threads created in [first, last], unix
+        seconds."""
         with self._database.explaining():
             rows: list[tuple[int, str, int]] = self._database.execute(
                 "SELECT n, title, created FROM thread"
@@ -79,7 +81,7 @@ class LinkStore:
         return rows
 
     def linked(self, keys: Iterable[int]) -> list[LinkedThread]:
-        """The linked threads among these keys, by key."""
+        """Return the linked threads among these keys, by key."""
         with self._database.explaining():
             rows = self._database.execute(
                 "SELECT n, created, title, url, community"
@@ -143,7 +145,7 @@ class LinkStore:
             many("UPDATE thread SET linked = ? WHERE n = ?", [(mark, n) for (n,) in ns])
 
     def add(self, links: Iterable[LinkRow]) -> None:
-        """Store links; a link that is there already gets the new kind and score."""
+        """Store links; an existing link gets the new kind and score."""
         with self._database.explaining():
             self._database.executemany(
                 "INSERT INTO link (a, b, kind, score) VALUES (?, ?, ?, ?) ON CONFLICT (a, b)"
@@ -168,7 +170,7 @@ class LinkStore:
         return [key for (key,) in found]
 
     def created_between(self, since: int, until: int, *, as_of: int | None = None) -> list[int]:
-        """Keys of the threads created in [since, until) and not after `as_of`."""
+        """Return the keys of the threads created in [since, until), and not after `as_of`."""
         limit = min(until, (_FOREVER if as_of is None else as_of) + 1)
         with self._database.explaining():
             rows = self._database.execute(
@@ -177,7 +179,7 @@ class LinkStore:
         return [n for (n,) in rows]
 
     def keys_of(self, uids: Iterable[str]) -> list[int]:
-        """Keys of the threads with these uids; unknown uids are left out."""
+        """Return the keys of the threads with these uids; unknown uids are left out."""
         from shiomi.digest.archive.loading import find_keys
 
         with self._database.explaining():
@@ -206,7 +208,7 @@ class LinkStore:
         return keys, rows
 
     def uids(self, keys: Iterable[int]) -> dict[int, str]:
-        """The uid of each key."""
+        """Return the uid of each key."""
         with self._database.explaining():
             return dict(
                 self._database.execute(

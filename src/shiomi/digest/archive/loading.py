@@ -18,7 +18,7 @@ _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def find_keys(database: Database, uids: Iterable[str]) -> dict[str, int]:
-    """The key `n` of each uid in the archive, also of threads without a title."""
+    """Return the key `n` of each uid in the archive, also of threads without a title."""
     pairs = [
         (community, id_)
         for community, found, id_ in (uid.partition(":") for uid in dict.fromkeys(uids))
@@ -34,7 +34,7 @@ def find_keys(database: Database, uids: Iterable[str]) -> dict[str, int]:
 
 
 def load_threads(database: Database, keys: Sequence[int], as_of: int | None = None) -> list[Thread]:
-    """The threads with these keys `n`, in this order, with readings up to `as_of`.
+    """Return the threads with these keys `n`, in this order, with readings up to `as_of`.
 
     Threads without a title are left out.
     """
@@ -88,7 +88,7 @@ def _places(database: Database, wanted: object, as_of: int | None) -> dict[int, 
 
 
 def load_passages(database: Database, keys: Sequence[int]) -> dict[int, list[Passage]]:
-    """The passages of the threads with these keys, by key."""
+    """Return the passages of the threads with these keys, by key."""
     found: dict[int, list[Passage]] = defaultdict(list)
     rows = database.execute(
         "SELECT thread, kind, position, text, link, points FROM passage"

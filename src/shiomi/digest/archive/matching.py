@@ -47,7 +47,7 @@ MARKS = {code: 0xE000 + code for code in range(128) if not chr(code).isalnum() a
 
 @dataclass(frozen=True, slots=True)
 class SearchFilters:
-    """Which threads a search is about; None: all."""
+    """The filters of a search; None means no filter."""
 
     since: int | None = None  # created at this moment or later, unix seconds
     until: int | None = None  # created before it
@@ -120,7 +120,7 @@ def short_words(text: str) -> str:
 def texts_to_index(
     table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> Iterator[tuple[object, str]]:
-    """The key and the folded text of each row of `title` or `passage`."""
+    """Yield the key and the folded text of each row of `title` or `passage`."""
     names = ("n", "title" if table == "title" else "text", "folded")
     key, text, flat = (columns.index(one) for one in names)
     for row in rows:
@@ -147,7 +147,7 @@ def conditions(
 def newest(
     found: Mapping[int, Candidate], spread: Mapping[int, Candidate], most: int
 ) -> list[Candidate]:
-    """The newest of the candidates; those with all words in one text come first."""
+    """Return the newest candidates; those with all words in one text come first."""
     rest = (spread[n] for n in spread.keys() - found.keys())
     both = (sorted(some, key=lambda one: -one.created) for some in (found.values(), rest))
     return list(chain.from_iterable(both))[:most]
@@ -158,7 +158,7 @@ def keep(
     rows: Iterable[tuple[Candidate, str]],
     words: Sequence[str] = (),
 ) -> None:
-    """Add the threads whose text has all the words."""
+    """Add the threads whose texts have all the words."""
     for one, text in rows:
         if all(occurs(folded(text), word) for word in words):
             found.setdefault(one.n, one)

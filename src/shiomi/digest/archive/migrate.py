@@ -27,7 +27,7 @@ class Migration:
 
 
 def shipped_migrations(engine: str = "") -> tuple[Migration, ...]:
-    """The migrations of this program, in order. A number may be missing.
+    """Return the migrations of this program, in order. A number may be missing.
 
     `engine` is "" for SQLite, or "postgres".
     """
@@ -120,7 +120,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
 
 
 def _statements(sql: str) -> Iterator[str]:
-    """The statements of a script, one by one: `executescript` would end the transaction."""
+    """Yield the statements of a script one by one, because `executescript` ends the transaction."""
     statement = ""
     for line in sql.splitlines(keepends=True):
         statement += line

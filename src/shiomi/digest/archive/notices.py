@@ -49,7 +49,7 @@ class NoticeStore:
             )
 
     def interrupted(self) -> list[str]:
-        """The keys of messages whose sending was interrupted, in order."""
+        """Return the keys of messages whose sending was interrupted, in order."""
         rows = self._archive.database.execute(
             "SELECT key FROM notice WHERE state = 'sending' ORDER BY key"
         ).fetchall()

@@ -91,7 +91,7 @@ class OutcomeStore:
         return spans
 
     def last_error(self, community: str, start: int, *, as_of: int) -> str | None:
-        """The latest error of `community` in (start, as_of], or None if there was none."""
+        """Return the latest error of `community` in (start, as_of], or None if there was none."""
         row = self._archive.database.execute(
             "SELECT error FROM outcome WHERE community = ? AND error IS NOT NULL"
             " AND time > ? AND time <= ? ORDER BY time DESC, feed LIMIT 1",
@@ -100,7 +100,7 @@ class OutcomeStore:
         return None if row is None else str(row[0])
 
     def states(self) -> list[FeedState]:
-        """Every feed that was ever read, by community and feed."""
+        """Return every feed that was ever read, by community and feed."""
         rows = self._archive.database.execute(
             "SELECT community, feed, max(CASE WHEN error IS NULL THEN time END) AS success,"
             " max(time) AS last FROM outcome GROUP BY community, feed ORDER BY community, feed"

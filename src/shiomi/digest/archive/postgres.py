@@ -70,7 +70,7 @@ class _Bool(Int8Dumper):
 
 @lru_cache(1024)
 def _translated(statement: str) -> bytes:
-    """The statement with psycopg's placeholders."""
+    """Return the statement with psycopg's placeholders."""
     return statement.replace("%", "%%").replace("?", "%s").encode()
 
 
@@ -142,7 +142,7 @@ class PostgresDatabase:
         return cursor
 
     def keys(self, values: Iterable[int]) -> list[int]:
-        """The keys as a list."""
+        """Return the keys as a list."""
         return list(values)
 
     def explaining(self) -> AbstractContextManager[None]:
@@ -209,7 +209,7 @@ class PostgresDatabase:
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int
     ) -> list[Candidate]:
-        """The newest threads that probably have all the words."""
+        """Return the newest threads that probably have all the words."""
         return newest_matches(self.execute, words, filters, most)
 
     def limit(self, seconds: float) -> None:
@@ -231,12 +231,12 @@ class PostgresDatabase:
         return tuple(row)
 
     def time(self, here: float) -> int:  # noqa: ARG002 - the clock of this machine is not used
-        """The time of the server: all machines share one clock."""
+        """Return the time of the server: all machines share one clock."""
         (now,) = self.execute("SELECT extract(epoch FROM clock_timestamp())::bigint").fetchone()
         return int(now)
 
     def size(self) -> int:
-        """Bytes of the tables and their indexes."""
+        """Return the size of the tables and their indexes in bytes."""
         (size,) = self.execute(
             "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class"
             " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace"
@@ -300,7 +300,7 @@ class PostgresDatabase:
             raise
 
     def _missing(self, *, create: bool) -> set[int]:
-        """The numbers of the migrations to apply. Raises ArchiveError if there is no archive."""
+        """Return the numbers of the migrations to apply. Raises ArchiveError without an archive."""
         comment, tables = self.execute(
             "SELECT obj_description(to_regclass('migration'), 'pg_class'), (SELECT count(*)"
             " FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace)"
@@ -324,7 +324,7 @@ class PostgresDatabase:
 
 
 def _explained(error: psycopg.Error, name: str) -> ArchiveError:
-    """The error in words a user can act on."""
+    """Return an error message with a remedy."""
     text = " ".join(str(error).split())
     code = error.sqlstate or ""
     if isinstance(error, errors.QueryCanceled):

@@ -40,7 +40,7 @@ Execute = Callable[..., Any]
 def newest_matches(
     execute: Execute, words: Sequence[str], filters: SearchFilters, most: int
 ) -> list[Candidate]:
-    """The newest threads that probably have all the words: `Database.newest_matches`."""
+    """Return the newest threads that probably have all the words: `Database.newest_matches`."""
     found: dict[int, Candidate] = {}
     spread: dict[int, Candidate] = {}
     keep(found, _by_time(execute, words, filters, max(LATEST, 2 * most)), words)
@@ -60,7 +60,7 @@ def _like(word: str) -> str:
 def _by_time(
     execute: Execute, words: Sequence[str], filters: SearchFilters, latest: int
 ) -> Iterator[tuple[Candidate, str]]:
-    """The threads created last whose title may have the words, each with its title.
+    """Yield the threads created last whose title may have the words, each with its title.
 
     A title that is not ASCII may have a word in another width, which is checked later.
     """

@@ -131,7 +131,7 @@ def post_state(title: str, text: str | None, removed_by: str | None) -> ThreadSt
 
 
 def post_link(subreddit: str, post: str, permalink: str | None) -> str:
-    """The address at which the post is read."""
+    """Return the address at which the post is read."""
     path = permalink or ""
     if not _PERMALINK.fullmatch(path):
         path = f"/r/{subreddit}/comments/{post}/"
@@ -139,7 +139,7 @@ def post_link(subreddit: str, post: str, permalink: str | None) -> str:
 
 
 def points_at_itself(url: str, post: str) -> bool:
-    """Whether the post links to its own page."""
+    """Return whether the post links to its own page."""
     try:
         return f"/comments/{post}" in urlsplit(url).path
     except ValueError:
@@ -147,10 +147,10 @@ def points_at_itself(url: str, post: str) -> bool:
 
 
 def is_quotable(text: str) -> bool:
-    """Whether the text was written by a person and still exists."""
+    """Return whether the text was written by a person and still exists."""
     return text.strip() not in _GONE and _BOT not in text
 
 
 def without_users(text: str) -> str:
-    """The text with every mention of a user as "u/…": no user name is stored."""
+    """Return the text with every mention of a user as "u/…": no user name is stored."""
     return _MENTION.sub("u/…", text)

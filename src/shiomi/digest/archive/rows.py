@@ -78,7 +78,7 @@ def open_rows(path: Path, skip: int = 0) -> Iterator[Row | BadRow]:
 
 
 def cannot_read(path: Path, error: Exception) -> ImportFileError:
-    """The error for a file that cannot be opened."""
+    """Return the error for a file that cannot be opened."""
     reason = getattr(error, "strerror", None) or str(error)
     return ImportFileError(
         f"{one_line(str(path))} cannot be read: {reason}; what was read is kept, and importing it"

@@ -149,7 +149,7 @@ def _found(text: str, words: Sequence[str]) -> list[float]:
 
 
 def _excerpt(text: str, words: Sequence[str], around: int = 80) -> str:
-    """The original text around the first of the words, cut between words."""
+    """Return the original text around the first word that occurs, cut at word boundaries."""
     flat = folded(text)
     place, word = next(((flat.find(x), x) for x in words if x in flat), (0, ""))
     start = max(0, place_before_folding(text, place) - around)

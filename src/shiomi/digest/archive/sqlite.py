@@ -72,7 +72,7 @@ class SqliteDatabase:
         return cls(connection, name)
 
     def keys(self, values: Iterable[int]) -> str:
-        """The keys as a JSON array."""
+        """Return the keys as a JSON array."""
         return f"[{','.join(map(str, values))}]"
 
     @contextmanager
@@ -97,7 +97,7 @@ class SqliteDatabase:
         self.execute("BEGIN")
 
     def new_keys(self, table: str, number: int) -> list[int]:
-        """The keys after the greatest one."""
+        """Return the keys after the greatest one."""
         (last,) = self.execute(f"SELECT coalesce(max(n), 0) FROM {table}").fetchone()
         return list(range(last + 1, last + number + 1))
 
@@ -123,7 +123,7 @@ class SqliteDatabase:
     def newest_matches(
         self, words: Sequence[str], filters: SearchFilters, most: int
     ) -> list[Candidate]:
-        """The newest threads that probably have all the words, in bounded time."""
+        """Return the newest threads that probably have all the words, in bounded time."""
         return newest_matches(self.execute, words, filters, most)
 
     def limit(self, seconds: float) -> None:
@@ -145,11 +145,11 @@ class SqliteDatabase:
         return state.st_ino, state.st_dev, version
 
     def time(self, here: float) -> int:
-        """The clock of this machine: an SQLite file serves one machine."""
+        """Return this machine's time, because an SQLite file serves only one machine."""
         return int(here)
 
     def size(self) -> int:
-        """Bytes of the file and its write-ahead log."""
+        """Return the size of the file and its write-ahead log in bytes."""
         if self.name == ":memory:":
             return 0
         files = (Path(self.name), Path(f"{self.name}-wal"))

@@ -39,7 +39,7 @@ _COMMUNITY = "+thread.community"  # the unary plus keeps the order of the index 
 def newest_matches(
     execute: Execute, words: Sequence[str], filters: SearchFilters, most: int
 ) -> list[Candidate]:
-    """The newest threads that probably have all the words: `Database.newest_matches`."""
+    """Return the newest threads that probably have all the words: `Database.newest_matches`."""
     query = _Query.of(words)
     examined = max(FILTERED if filters.any or not query.indexed else EXAMINED, 2 * most)
     chosen = conditions(filters, community=_COMMUNITY)
@@ -92,7 +92,7 @@ class _Query:
         return bool(self.trigrams or self.shorts)
 
     def index(self, kind: str) -> tuple[str, str]:
-        """The table to ask and the query."""
+        """Return the table to ask and the query."""
         if self.shorts:
             return f"{kind}_short", self.shorts
         return f"{kind}_text", self.trigrams if kind == "title" else self.phrases
@@ -103,7 +103,7 @@ def _quoted(text: str) -> str:
 
 
 def _in_one(execute: Execute, kind: str, query: _Query, examined: int) -> list[tuple[int, str]]:
-    """The threads with all words in one title or passage, and that title ("" for a passage)."""
+    """Return threads with all words in one title or passage, and that title ("" for a passage)."""
     table, asked = query.index(kind)
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
     return execute(
@@ -127,7 +127,7 @@ def _threads(
 
 
 def _more(execute: Execute, query: _Query, examined: int) -> bool:
-    """Whether more titles match than were looked at."""
+    """Return whether more titles match than were looked at."""
     table, asked = query.index("title")
     rows = execute(
         f"SELECT 1 FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
@@ -139,7 +139,7 @@ def _more(execute: Execute, query: _Query, examined: int) -> bool:
 def _in_several(
     execute: Execute, words: Sequence[str], chosen: Condition
 ) -> Iterator[tuple[Candidate, str]]:
-    """The newest threads with the rarest of the words in any text."""
+    """Return the newest threads with the rarest of the words in any text."""
     rarest: list[int] | None = None
     for word in words:
         query = _Query.of([word])
@@ -163,7 +163,7 @@ def _in_several(
 def _by_time(
     execute: Execute, filters: SearchFilters, examined: int
 ) -> Iterator[tuple[Candidate, str]]:
-    """The threads created last that pass the filter, each with its title."""
+    """Yield the threads created last that pass the filter, each with its title."""
     condition, values = conditions(filters, points=False, community=_COMMUNITY)
     if filters.community is not None and _is_small(execute, filters.community, examined):
         condition = condition.replace(_COMMUNITY, "thread.community")

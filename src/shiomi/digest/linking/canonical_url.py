@@ -153,7 +153,7 @@ def _punycode(host: str) -> str | None:
 
 
 def _public_address(host: str) -> str | None:
-    """A public IP address in its normal form."""
+    """Return a public IP address in its normal form."""
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
@@ -164,7 +164,7 @@ def _public_address(host: str) -> str | None:
 
 
 def _wrapped(parts: _Parts, rules: UrlRules) -> str | None:
-    """The address that a cache, an archive or a redirect wraps, or None."""
+    """Return the address that a cache, an archive or a redirect wraps, or None."""
     host, path, query, fragment = parts
     name = host.partition(":")[0]
     if name.endswith(".translate.goog"):
@@ -321,7 +321,7 @@ _MEANINGLESS = re.compile(
 
 
 def _says_nothing(name: str) -> bool:
-    """Whether a parameter was added only to submit an address again: ?1, ?hi, ?2019, a Unix
+    """Return whether a parameter was added only to submit an address again: ?1, ?hi, ?2019, a Unix
     time."""
     return _MEANINGLESS.fullmatch(name) is not None
 

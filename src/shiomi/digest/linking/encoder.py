@@ -109,7 +109,7 @@ class Encoder:
         self._vectors = self._sum.copy()  # (v, d), as in Titles
 
     def encode(self, titles: Sequence[str]) -> Titles:
-        """The titles as arrays, in the same order."""
+        """Return the titles as arrays, in the same order."""
         owner, flat, n = self._words(titles)
         column = np.arange(len(flat)) - np.searchsorted(owner, owner)
         rows = np.zeros((n, WIDTH), np.int32)
@@ -142,7 +142,7 @@ class Encoder:
         )
 
     def sketch(self, titles: Sequence[str]) -> Sketches:
-        """The titles as sketches, in the same order; faster than encode()."""
+        """Return the titles as sketches, in the same order; faster than encode()."""
         owner, rows, n = self._words(titles)
         key = self._hash[rows]
         weight = self._frequency[key & (len(self._frequency) - 1)].astype(np.float32)
@@ -163,7 +163,10 @@ class Encoder:
     def _unit_sums(
         self, owner: NDArray[np.int64], rows: NDArray[np.integer[Any]], n: int
     ) -> NDArray[np.int8]:
-        """Vectors of n titles; owner (m,), ascending, is the title of each word in rows (m,)."""
+        """Return the vectors of n titles.
+
+        `owner` (m,), ascending, is the title of each word; `rows` (m,) is its row.
+        """
         vector = np.zeros((n, self._table.shape[1]), np.int8)
         for start in range(0, n, _SUMMED):
             first, last = np.searchsorted(owner, [start, start + _SUMMED])

@@ -20,7 +20,7 @@ FEATURES = (
     "word_cosine",  # cosine of their words, weighted by inverse document frequency
     "covered_less",  # weight of the shared words / weight of the lighter title
     "covered_more",  # of the heavier
-    "soft_less",  # the same, where each word counts by its nearest word in the other title
+    "soft_less",  # the same, but each word counts by its similarity to the nearest word there
     "soft_more",
     "soft_least_less",  # similarity of the lighter title's rarest words to the other title
     "soft_least_more",
@@ -52,7 +52,8 @@ _CHUNK = 512  # pairs at once; more do not fit into the caches of a processor
 def pair_features(
     titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p, f)."""
+    """Return the features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p,
+    f)."""
     found = np.zeros((len(left), len(FEATURES)))
     words = (titles.weights > 0).sum(axis=1)
     longest = np.maximum(words[left], words[right])

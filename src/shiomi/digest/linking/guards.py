@@ -55,8 +55,8 @@ _WORDS = {
 
 @lru_cache(maxsize=1 << 15)
 def _facts(title: str) -> tuple[frozenset[object], ...]:
-    """Parts, versions, years, months, and whether it is a reply: as sets, to be compared."""
-    years_of_page = _PAGE_YEAR.sub(" ", title)  # "(2014)" says when a page was written
+    """Return the parts, versions, years, months and whether it is a reply, as comparable sets."""
+    years_of_page = _PAGE_YEAR.sub(" ", title)  # "(2014)" is the year in which the page was written
     text = normal_title(years_of_page)
     parts = frozenset(_ordinal(found) for found in _PART.findall(text))
     parts |= {int(one or other) for one, other in _SIGN.findall(title)}
@@ -74,12 +74,12 @@ def _ordinal(found: str) -> int:
 
 
 def _differ(a: frozenset[object], b: frozenset[object]) -> bool:
-    """Whether both sets have values, and none in common."""
+    """Return whether both sets have values, and none in common."""
     return bool(a) and bool(b) and not a & b
 
 
 def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
-    """Whether versions differ: "3.8" and "3.9" do; "1.45" may be short for "1.45.2"."""
+    """Return whether versions differ: "3.8" and "3.9" do; "1.45" may be short for "1.45.2"."""
     return (
         bool(a)
         and bool(b)
@@ -121,12 +121,12 @@ def _later_piece(title: str) -> bool:
 
 
 def is_part(title: str) -> bool:
-    """Whether a title says that it is a numbered part."""
+    """Return whether the title marks a numbered part."""
     return bool(_facts(title)[0])
 
 
 def one_is_folded(a: Thread, b: Thread) -> bool:
-    """Whether one of two threads has the other's title.
+    """Return whether one of two threads has the other's title.
 
     Lobsters can fold one story into another. The data then has the folded story's address with the
     other story's title.

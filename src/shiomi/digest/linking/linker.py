@@ -86,7 +86,7 @@ class Linker:
     def _near(
         self, titles: Sequence[str], created: Integers, fresh: NDArray[np.bool_]
     ) -> tuple[Integers, Integers]:
-        """The candidate pairs as places in `titles`."""
+        """Return the candidate pairs as indices into `titles`."""
         near = NearTitles(self._encoder)
         for mask in (~fresh, fresh):
             rows = np.flatnonzero(mask).tolist()
@@ -123,7 +123,7 @@ class Linker:
         return chances, release_of_project(of_pages)
 
     def contributions(self, a: Thread, b: Thread) -> dict[str, float]:
-        """The contribution of each input to the log odds that two threads are one story.
+        """Return the contribution of each input to the log odds that two threads are one story.
 
         The inputs are the log odds of one page, FEATURES, PAGE_FEATURES and, if MiniLM is used for
         this pair, MEANING; a usual pair has 0.
@@ -193,7 +193,8 @@ class Linker:
         left: Integers,
         right: Integers,
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
-        """The judged ties among the pairs (left[k], right[k]) of these threads; see links()."""
+        """Yield the judged ties among the pairs (left[k], right[k]) of these threads; see
+        links()."""
         for encoded, one, other, places, features in self._encoded(titles, created, left, right):
             worth = np.flatnonzero(self._model.logit(features) >= _WORTH)
             if not len(worth):

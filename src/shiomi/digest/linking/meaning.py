@@ -92,7 +92,7 @@ class SentenceEncoder:
         self._known: dict[str, Floats] = {}
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """The vectors of the texts: (n, 384)."""
+        """Return the vectors of the texts: (n, 384)."""
         new = sorted({text for text in texts if text not in self._known})
         if len(self._known) + len(new) > _CACHED:
             self._known.clear()
@@ -120,7 +120,7 @@ class SentenceEncoder:
 
 
 def _installed() -> Path:
-    """The file of weights of the extra. The package itself is not imported."""
+    """Return the file of weights of the extra. The package itself is not imported."""
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise LinkingError(_missing(_PACKAGE))
@@ -136,7 +136,7 @@ def meaning_features(
     a: Sequence[Page],
     b: Sequence[Page],
 ) -> Doubles:
-    """The MEANING of pairs of threads: (p, 4)."""
+    """Return the MEANING of pairs of threads: (p, 4)."""
     n = len(a)
     titles = encoder.encode([title for title, _ in (*a, *b)]).astype(np.float64)
     slugs = [slug_words(canonical_url(url) or "") if url else "" for _, url in (*a, *b)]
@@ -188,7 +188,7 @@ class MeaningJudge:
     def judge(
         self, chances: Doubles, inputs: Doubles, a: Sequence[Page], b: Sequence[Page]
     ) -> Doubles:
-        """The probabilities of one story, and of at least related: (p, 2).
+        """Return the probabilities of one story, and of at least related: (p, 2).
 
         `chances` (p, 2) are the default judge's probabilities. They are returned unchanged for
         pairs that are not open. `inputs` (p, i) are INPUTS.
@@ -210,7 +210,7 @@ class MeaningJudge:
     def _scaled(
         self, inputs: Doubles, rows: NDArray[np.int64], a: Sequence[Page], b: Sequence[Page]
     ) -> Doubles:
-        """The scaled inputs of the open pairs (r, k); a usual pair has 0."""
+        """Return the scaled inputs of the open pairs (r, k); a usual pair has 0."""
         meaning = meaning_features(self.encoder, [a[k] for k in rows], [b[k] for k in rows])
         chosen = [INPUTS.index(name) for name in self.inputs[: -len(MEANING)]]
         joined = np.hstack([inputs[rows][:, chosen], meaning])
@@ -229,5 +229,5 @@ def _open(chances: Doubles, a: Sequence[Page], b: Sequence[Page]) -> NDArray[np.
 
 
 def _latin(title: str) -> bool:
-    """Whether most characters are ASCII: MiniLM knows English."""
+    """Return whether most characters are ASCII, because MiniLM understands only English."""
     return 2 * sum(map(str.isascii, title)) > len(title)

@@ -33,7 +33,7 @@ class Model:
     scale: Doubles  # (k,)
     weights: tuple[Doubles, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
     biases: tuple[Doubles, ...]
-    story_mean: Doubles  # (k + l + 1,): of the logit, features of titles, features of pages
+    story_mean: Doubles  # (k + l + 1,): for the logit, features of titles, features of pages
     story_scale: Doubles
     story_weight: Doubles  # (k + l + 1, 2): of "one story", and of "one story or related"
     story_bias: Doubles  # (2,)
@@ -41,7 +41,7 @@ class Model:
     def story_probability(
         self, features: NDArray[np.float64], pages: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The probabilities that each pair is one story, and is at least related: (p, 2)."""
+        """Return the probabilities that each pair is one story, and is at least related: (p, 2)."""
         scaled = self.story_inputs(features, pages)
         logit = np.clip(scaled @ self.story_weight + self.story_bias, -30, 30)
         probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
@@ -50,23 +50,23 @@ class Model:
     def story_inputs(
         self, features: NDArray[np.float64], pages: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The scaled inputs of the two regressions: (p, 1 + k + l); a usual pair has 0."""
+        """Return the scaled inputs of the two regressions: (p, 1 + k + l); a usual pair has 0."""
         inputs = self.raw_inputs(features, pages)
         return _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
 
     def raw_inputs(
         self, features: NDArray[np.float64], pages: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The inputs of the two regressions, not scaled: (p, 1 + k + l)."""
+        """Return the inputs of the two regressions, not scaled: (p, 1 + k + l)."""
         return np.hstack([self.logit(features)[:, None], features, pages])
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probability that each pair points at one page: (p, k) to (p,), 4 digits."""
+        """Return the probability that each pair points at one page: (p, k) to (p,), 4 digits."""
         probability: Doubles = np.round(1 / (1 + np.exp(-self.logit(features))), 4)
         return probability
 
     def logit(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The log odds that each pair points at one page: (p, k) to (p,).
+        """Return the log odds that each pair points at one page: (p, k) to (p,).
 
         Layers and weights are rounded to multiples of 1/GRID. So sums are exact in float64, in
         whatever order BLAS adds.
@@ -85,7 +85,7 @@ def _on_grid(values: Doubles) -> Doubles:
 
 @cache
 def shipped_model() -> Model:
-    """The model that ships with the package. Raises LinkingError."""
+    """Return the model that ships with the package. Raises LinkingError."""
     with as_file(files(__package__) / "model.npz") as path:
         return load_model(path)
 

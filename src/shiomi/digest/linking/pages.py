@@ -133,7 +133,7 @@ def read_pages(
     urls: Sequence[str | None],
     communities: Sequence[str],
 ) -> Pages:
-    """The pages of threads with these titles and addresses; None and "" are text posts."""
+    """Return the pages of threads with these titles and addresses; None and "" are text posts."""
     keys = [canonical_url(url) or "" if url else "" for url in urls]
     facts = [_facts(key) for key in keys]
     slugs = [slug_words(key) for key in keys]
@@ -165,7 +165,7 @@ def read_pages(
 
 
 def _day(url: str) -> int:
-    """The date in an address, as days; 0 without one. Months count as 31 days."""
+    """Return the date in an address, as days; 0 without one. Months count as 31 days."""
     found = _DATE.search(url)
     if not found:
         return 0
@@ -217,7 +217,7 @@ def _facts(page: str) -> _Facts:
 
 @lru_cache(maxsize=1 << 14)
 def _site(host: str) -> tuple[str, str, int]:
-    """The domain, its label, and the kind of site."""
+    """Return the domain, its label, and the kind of site."""
     domain, label = _domain(host)
     return domain, label, _kind(host, domain)
 
@@ -252,7 +252,7 @@ def _domain(host: str) -> tuple[str, str]:
 def page_features(
     titles: Titles, pages: Pages, left: Integers, right: Integers, covered: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Features of the pairs (left[i], right[i]): (p, f).
+    """Return the features of the pairs (left[i], right[i]): (p, f).
 
     `covered` (p, 2) is the share of each title that the other title has (features.py).
     """

@@ -49,13 +49,13 @@ class LinkReport:
 
 
 def url_key(url: str | None) -> int | None:
-    """A 64-bit key of the page's canonical URL; None without a URL."""
+    """Return a 64-bit key of the page's canonical URL; None without a URL."""
     page = canonical_url(url) if url else None
     return None if page is None else _key(page)
 
 
 def title_key(title: str) -> int:
-    """A 64-bit key of the folded title."""
+    """Return a 64-bit key of the folded title."""
     return _key(normal_title(title))
 
 

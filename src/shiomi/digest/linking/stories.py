@@ -35,7 +35,7 @@ _EXACT = frozenset({LinkKind.CANONICAL_URL, LinkKind.CROSSPOST})
 
 
 def stories(archive: Archive, since: int, until: int, *, as_of: int | None = None) -> list[Story]:
-    """The stories with at least one thread created in [since, until), unix seconds.
+    """Return the stories with at least one thread created in [since, until), unix seconds.
 
     Each story has all its threads, also older and newer ones, and the uids of related threads. With
     `as_of`, later threads and readings are left out. Stories are ordered by their earliest thread.
@@ -46,7 +46,7 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
 
 
 def story_of(archive: Archive, uid: str, *, as_of: int | None = None) -> Story | None:
-    """The story that the thread `uid` belongs to, or None if the archive has no such thread."""
+    """Return the story of the thread `uid`, or None if the archive has no such thread."""
     seeds = LinkStore(archive).keys_of([uid])
     found = [
         story
@@ -57,7 +57,7 @@ def story_of(archive: Archive, uid: str, *, as_of: int | None = None) -> Story |
 
 
 def _stories_of(archive: Archive, seeds: list[int], as_of: int | None) -> list[Story]:
-    """The stories that hold at least one of the threads with these keys."""
+    """Return the stories that hold at least one of the threads with these keys."""
     store = LinkStore(archive)
     keys, rows, corrections = _corrected_closure(archive, store, seeds, as_of)
     uids = store.uids(keys | {n for row in rows for n in row[:2]})

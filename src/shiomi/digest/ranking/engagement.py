@@ -122,7 +122,7 @@ def _on_ladder(values: tuple[float, ...], hours: float) -> float:
 
 @lru_cache(maxsize=8192)
 def _foreseen(survival: float, reliability: float) -> float:
-    """The expected final survival, from the survival at an age with this reliability."""
+    """Return the expected final survival, from the survival at an age with this reliability."""
     if reliability >= 1 or not 0 < survival < 1:
         return survival
     return 1 - _NORMAL.cdf(reliability * -_NORMAL.inv_cdf(survival))
@@ -164,7 +164,7 @@ class Engagement:
         }
 
     def standing(self, thread: Thread, *, as_of: int | None = None) -> Standing:
-        """The position of `thread`, by its newest known counts up to `as_of`."""
+        """Return the position of `thread`, by its newest known counts up to `as_of`."""
         moment = self.as_of if as_of is None else min(as_of, self.as_of)
         survival: dict[str, float] = {}
         readings: dict[str, Reading] = {}
@@ -185,7 +185,8 @@ class Engagement:
         return Standing(total / weights if weights else TYPICAL, survival, readings, compared)
 
     def _by_place(self, thread: Thread, place: Place) -> Standing:
-        """The position of a thread without counts, by its place among the best of a week."""
+        """Return the position of a thread without counts, from its place in the list of the week's
+        best."""
         times = self._created.get(thread.community, [])
         week = bisect_right(times, place.time) - bisect_left(times, place.time - 7 * 86400)
         size = max(week, LISTED)

@@ -93,7 +93,7 @@ def rank(
 
 
 def leading(ranked: Iterable[Ranked], most: int) -> list[Ranked]:
-    """The first `most` stories that are not left out."""
+    """Return the first `most` stories that are not left out."""
     return [item for item in ranked if item.demoted is None][:most]
 
 
@@ -116,7 +116,7 @@ def explain(ranked: Sequence[Ranked], most: int, *, others: int = 8) -> str:
 
 
 def _heading(item: Ranked) -> str:
-    """The title for a terminal: one line without escape codes or bidi controls."""
+    """Return the title for a terminal: one line without escape codes or bidi controls."""
     return shorten(clean(item.story.threads[0].title), 200)
 
 
@@ -143,7 +143,7 @@ def _order(item: Ranked) -> tuple[float, str]:
 
 
 def _present(story: Story, week: Week) -> list[Thread]:
-    """The threads that count for a story this week: alive, and no older than the week before."""
+    """Return the threads that count for a story: live, and from this week or the week before."""
     since = week.before().start
     return [t for t in story.threads if t.state is ThreadState.LIVE and t.created >= since]
 
@@ -209,7 +209,7 @@ def _threads(story: Story, week: Week, now: Collection[str]) -> list[Reason]:
 
 
 def _without_text(story: Story) -> Reason | None:
-    """Why a story with only images is left out: it has no text to read or quote."""
+    """Return a reason if a story has only images, so that there is no text to read or quote."""
     if not all(_is_image(thread) and not _has_text(thread) for thread in story.threads):
         return None
     return Reason("no_text", DEMOTION, "an image without text")
@@ -258,7 +258,7 @@ class _Earlier:
                 self.by_key.setdefault(key, []).append(thread)
 
     def repeat(self, story: Story) -> Reason | None:
-        """Why `story` repeats an earlier week; None if it does not."""
+        """Return why `story` repeats an earlier week; None if it does not."""
         seen = {t.uid: t for t in story.threads if t.created < self.start}
         recurring: dict[str, Thread] = {}
         for thread in story.threads:
@@ -294,7 +294,7 @@ class _Earlier:
 
 
 def _keys(thread: Thread) -> list[str]:
-    """The keys that identify a thread in a later week: its address and its title."""
+    """Return the keys that identify a thread in a later week: its address and its title."""
     keys = []
     page = canonical_url(thread.url) if thread.url else None
     if page and urlsplit(page).path.strip("/"):  # a home page has many stories
@@ -339,7 +339,7 @@ def _lowered(item: Ranked, reason: Reason | None) -> Ranked:
 def _likeness(
     story: Story, above: Story, vectors: dict[str, dict[str, float]], ids: dict[str, set[str]]
 ) -> Reason | None:
-    """Why `story` is below `above`, or None if they have nothing in common."""
+    """Return why `above` lowers `story`, or None if they have nothing in common."""
     if ids[above.id].intersection(story.related) or ids[story.id].intersection(above.related):
         return Reason("near_duplicate", DEMOTION, f"related to {above.id}")
     one, other = vectors[story.id], vectors[above.id]
@@ -352,14 +352,14 @@ def _likeness(
 
 
 def _rarity(window: Window) -> dict[str, float]:
-    """Inverse document frequency of the words of titles, in this week."""
+    """Return the inverse document frequency of the words in this week's titles."""
     seen = Counter(key for t in window.now for key in {p.key for p in phrases(t.title, 1)})
     size = len(window.now) + 1
     return {key: math.log(size / count) for key, count in seen.items()}
 
 
 def _vector(story: Story, weights: dict[str, float]) -> dict[str, float]:
-    """Unit vector of the words of a story's titles."""
+    """Return the unit vector of the words of a story's titles."""
     rarest = max(weights.values(), default=1.0)
     keys = {p.key for thread in story.threads for p in phrases(thread.title, 1)}
     vector = {key: weights.get(key, rarest) for key in sorted(keys)}

@@ -18,13 +18,14 @@ class ThreadSource(Protocol):
     def threads(
         self, since: int, until: int, *, as_of: int | None = None, community: str | None = None
     ) -> Iterator[Thread]:
-        """Threads created in [since, until), by (created, uid), with readings up to `as_of`."""
+        """Yield threads created in [since, until), by (created, uid), with readings up to
+        `as_of`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Threads by week of creation, as known at `as_of`."""
+    """Threads grouped by week of creation, in their state at `as_of`."""
 
     week: Week
     as_of: int  # unix seconds; no later reading or thread is in here
@@ -47,10 +48,10 @@ class Window:
 
 
 def read_window(archive: ThreadSource, week: Week, *, as_of: int, weeks: int) -> Window:
-    """The threads of `week` and of up to `weeks` weeks before it, in one pass over the archive.
+    """Read the threads of `week` and of up to `weeks` weeks before it in one pass.
 
-    The window begins with the first week that has a thread: earlier weeks are unknown, not empty.
-    Raises ValueError if `weeks` is negative.
+    The window begins with the first week that has a thread, because earlier weeks are unknown, not
+    empty. Raises ValueError if `weeks` is negative.
     """
     if weeks < 0:
         raise ValueError(f"weeks is {weeks}; a window looks back 0 weeks or more")
@@ -68,7 +69,7 @@ def read_window(archive: ThreadSource, week: Week, *, as_of: int, weeks: int) ->
 
 
 def newest_known(thread: Thread, count: str, as_of: int) -> Reading | None:
-    """The newest reading up to `as_of` that shows the `count` ("points" or "comments")."""
+    """Return the newest reading up to `as_of` that shows the `count` ("points" or "comments")."""
     for reading in reversed(thread.readings):
         if reading.time <= as_of and getattr(reading, count) is not None:
             return reading

@@ -25,7 +25,7 @@ __all__ = [
 
 
 class UnusableAnswerError(SourceError):
-    """An unusable answer; a second request may give a usable one."""
+    """An unusable answer; another request may give a usable one."""
 
 
 class ChangedApiError(SourceError):
@@ -41,7 +41,7 @@ class WebPageError(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. Header names are lower case."""
+    """The answer to one request. Header names are lower case."""
 
     url: str
     status: int
@@ -65,7 +65,7 @@ class Answer:
             return self.body.decode(self._charset(), "replace")
 
     def json(self) -> Any:
-        """The decoded body.
+        """Return the decoded body.
 
         Raises WebPageError for a web page, UnusableAnswerError for anything else that is not JSON.
         """
@@ -95,7 +95,7 @@ class Answer:
 
 
 def web_page(answer: Answer, wanted: str) -> WebPageError:
-    """The error for a web page in place of `wanted` ("data", "a feed")."""
+    """Return the error for a web page in place of `wanted` ("data", "a feed")."""
     return WebPageError(
         f"{answer.url[:200]} answered with a web page instead of {wanted}{excerpt(answer)}; "
         "this address is probably blocked; wait, or look at it in a browser"

@@ -29,7 +29,7 @@ _TAG = re.compile(r"<[A-Za-z]")
 
 
 class NoArticleError(SourceError):
-    """The page gives no article; the text says why."""
+    """The page has no article; the message gives the reason."""
 
 
 def check_extractor() -> None:

@@ -71,7 +71,7 @@ Vet = Callable[[str], None]
 
 
 def best_threads(threads: Iterable[Thread], most: int) -> list[Thread]:
-    """The threads whose articles are worth fetching, at most `most`, best first.
+    """Return the threads whose articles are worth fetching, at most `most`, best first.
 
     Threads are ordered within their own community, by points, then comments. So each community gets
     a share by its size. These are left out: text posts, threads that are not live or already have

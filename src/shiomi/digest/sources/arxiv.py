@@ -82,7 +82,7 @@ class Arxiv:
             ) from error
 
     def _announced(self, http: Http) -> tuple[tuple[Thread, ...], int]:
-        """The papers announced today, without replacements of older ones."""
+        """Return the papers announced today, without replacements of older ones."""
         if not self.config.categories:
             return (), 0
         url = f"{self.config.feed_endpoint}/{'+'.join(self.config.categories)}"
@@ -164,7 +164,7 @@ def thread_of_entry(entry: Element) -> Thread | None:
 
 
 def thread_of_announcement(entry: Element) -> Thread | None:
-    """A paper of the daily feed as a thread; None for a damaged entry."""
+    """Convert a paper of the daily feed to a thread; None for a damaged entry."""
     return _paper(entry, _OAI, child_text(entry, f"{ATOM}summary").partition("Abstract:")[2])
 
 
@@ -185,5 +185,5 @@ def _paper(entry: Element, ids: re.Pattern[str], abstract: str) -> Thread | None
 
 
 def _minute(moment: int) -> str:
-    """A moment as the API's date filters write it: YYYYMMDDHHMM, in UTC."""
+    """Format a time for the API's date filters: YYYYMMDDHHMM, in UTC."""
     return datetime.fromtimestamp(moment, UTC).strftime("%Y%m%d%H%M")

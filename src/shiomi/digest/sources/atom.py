@@ -33,7 +33,7 @@ def check_is_feed(answer: Answer) -> None:
 
 
 def read_feed(answer: Answer) -> Element:
-    """The <feed> of an answer.
+    """Return the <feed> of an answer.
 
     Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed.
     """
@@ -50,6 +50,6 @@ def read_feed(answer: Answer) -> Element:
 
 
 def child_text(element: Element, tag: str) -> str:
-    """All text inside the first child `tag` (with its namespace in braces), or ""."""
+    """Return all text in the first child `tag` (written with its namespace in braces), or ""."""
     child = element.find(tag)
     return "" if child is None else "".join(child.itertext()).strip()

@@ -66,7 +66,7 @@ class Wall:
     words: int
 
     def stands(self, page: Page, headers: Mapping[str, str]) -> bool:
-        """Whether this page is the wall."""
+        """Return whether this page is the wall."""
         if any(pattern.search(headers.get(name, "")) for name, pattern in self.header):
             return True
         if page.words + words_in(page.noscript) > self.words:
@@ -119,7 +119,7 @@ def _unnamed(page: Page) -> str | None:
 
 
 def _written(page: Page) -> bool:
-    """Whether the page has features of articles and discussions that walls lack.
+    """Return whether the page has features of articles and discussions that walls lack.
 
     A form with an e-mail field belongs to a newsletter; a form with a password field to a wall.
     """
@@ -128,7 +128,7 @@ def _written(page: Page) -> bool:
 
 @cache
 def load_walls() -> tuple[Wall, ...]:
-    """The walls that ship with Shiomi, from bot_walls.toml."""
+    """Return the walls that ship with Shiomi, from bot_walls.toml."""
     table = resources.files(__package__).joinpath("bot_walls.toml").read_text(encoding="utf-8")
     return tuple(_wall(entry) for entry in tomllib.loads(table)["wall"])
 

@@ -70,7 +70,7 @@ class CollectReport:
 
     @property
     def exit_code(self) -> int:
-        """0 complete; 1 every source failed; 3 some did; 130 interrupted."""
+        """0: all sources are complete; 1: all failed; 3: some failed; 130: interrupted."""
         failed = sum(source.error is not None for source in self.sources)
         if self.interrupted:
             return 130
@@ -79,7 +79,7 @@ class CollectReport:
         return 1 if failed == len(self.sources) else 3
 
     def text(self) -> str:
-        """The report for a reader: one line for each source."""
+        """Return the report for a reader: one line for each source."""
         lines = [
             f"{one.name}: {one.threads:,} threads ({one.new:,} new, {one.changed:,} changed), "
             f"{one.readings:,} readings, {one.requests:,} requests, {one.seconds:.0f} s"
@@ -112,8 +112,8 @@ class _RunState(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A batch that a source's thread hands to the calling thread, or, with `batch` None, its
-    end."""
+    """A batch that a source's thread sends to the calling thread. If `batch` is None, it has
+    ended."""
 
     name: str
     batch: Batch | None
@@ -147,7 +147,7 @@ class _Collecting:
 
 
 def enabled_sources(settings: Config) -> dict[str, Callable[[], Source]]:
-    """A factory for each enabled source, by name. Raises ConfigError for a [[feed]]."""
+    """Return a factory for each enabled source, by name. Raises ConfigError for a [[feed]]."""
     config = settings.sources
     known: dict[str, tuple[bool, Callable[[], Source]]] = {
         "hackernews": (config.hackernews.enabled, lambda: HackerNews(config.hackernews)),
@@ -172,7 +172,7 @@ def enabled_sources(settings: Config) -> dict[str, Callable[[], Source]]:
 
 
 def _from_package(point: EntryPoint, table: Mapping[str, object]) -> Source:
-    """The source of an installed package, made from its table in shiomi.toml."""
+    """Return the source of an installed package, made from its table in shiomi.toml."""
     try:
         source: Source = point.load()(table)
     except DigestError:
@@ -270,7 +270,8 @@ def _next_run(stored: str | None, now: int, days: int) -> _RunState:
 
 
 def _supervise(work: _Collecting) -> bool:
-    """Start the workers and archive what they send until all have ended; True after Ctrl-C."""
+    """Start the workers and archive their batches until all have ended. Return True after
+    Ctrl-C."""
     interrupted = False
     given_up = float("inf")
     for worker in work.workers.values():

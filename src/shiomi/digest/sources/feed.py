@@ -106,8 +106,7 @@ class Feed:
 
 
 def entries_of_json(answer: Answer, path: str, name: str = "feed") -> list[Entry]:
-    """The objects of a JSON answer, at `path`. Raises SourceError if the value there is not a
-    list."""
+    """Return the objects at `path` of a JSON answer. Raises SourceError if they are not a list."""
     found = value_at(answer.json(), path)
     if not isinstance(found, list):
         raise SourceError(
@@ -118,7 +117,7 @@ def entries_of_json(answer: Answer, path: str, name: str = "feed") -> list[Entry
 
 
 def entries_of_feed(answer: Answer) -> list[Entry]:
-    """The entries of an RSS or Atom answer, dates as unix seconds.
+    """Return the entries of an RSS or Atom answer, dates as unix seconds.
 
     Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed.
     """
@@ -178,7 +177,7 @@ def thread_of_fields(entry: Entry, settings: FeedSettings, time: int) -> Thread 
 
 
 def value_at(value: Any, path: str) -> Any:
-    """The value at a dotted path, or None."""
+    """Return the value at a dotted path, or None."""
     path, _, part = path.partition(":")
     for step in filter(None, path.split(".")):
         if isinstance(value, list):

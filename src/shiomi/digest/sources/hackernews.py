@@ -61,7 +61,7 @@ class _Hit(msgspec.Struct):
 
 
 class _StoryItem(msgspec.Struct):
-    """An item of Firebase. Deleted ones have no title and no score; an absent count is unknown."""
+    """A Firebase item. A deleted item has no title and no score; a missing count is unknown."""
 
     id: Count
     time: Moment
@@ -143,7 +143,7 @@ class HackerNews:
             raise failed
 
     def _is_stale(self, http: Http, hits: Sequence[Any], start: int, until: int) -> bool:
-        """Whether the front page has stories of [start, until) that the search has missed.
+        """Return whether the front page has stories of [start, until) that the search has missed.
 
         The front page is read only if the newest hit is older than six hours.
         """
@@ -168,7 +168,7 @@ class HackerNews:
         return False
 
     def _search(self, http: Http, start: int, end: int) -> list[Any]:
-        """All hits created in [start, end)."""
+        """Return all hits created in [start, end)."""
         hits: list[Any] = []
         page, pages = 0, 1
         while page < pages:

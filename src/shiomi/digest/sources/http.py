@@ -91,7 +91,7 @@ def user_agent(contact: str) -> str:
 
 
 def new_client(*, trust_env: bool = True) -> httpx2.Client:
-    """A client with one connection, bounded waits, and no memory of cookies."""
+    """Return a client with one connection, limited waits, and no stored cookies."""
     return httpx2.Client(
         timeout=httpx2.Timeout(20.0, connect=10.0),
         limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
@@ -163,7 +163,7 @@ class Http:
         }
 
     def redact(self, text: str) -> str:
-        """`text` without the secrets that were sent with requests."""
+        """Return `text` without the secrets that were sent with requests."""
         for value in self.secrets:
             text = text.replace(value, "…")
         return text

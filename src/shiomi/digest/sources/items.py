@@ -53,7 +53,7 @@ def read_cursor(cursor: str | None, shape: type[T]) -> T | None:
 
 
 def write_cursor(place: msgspec.Struct) -> str:
-    """The position of a run as JSON, for `read_cursor`."""
+    """Write the position of a run as JSON, for `read_cursor`."""
     return msgspec.json.encode(place).decode()
 
 
@@ -63,7 +63,7 @@ def shown_points(thread: Thread) -> int:
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` can be a thread's id: short, and safe in an address."""
+    """Return whether `text` can be a thread's id: short, and safe in an address."""
     return _ID.fullmatch(text) is not None and ".." not in text
 
 

@@ -36,13 +36,13 @@ class FeedSettings:
 
 @cache
 def known_feeds() -> Mapping[str, Mapping[str, Any]]:
-    """The settings that are shipped, by name."""
+    """Return the settings that are shipped, by name."""
     text = (files("shiomi.digest.sources") / "feeds.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
 def feed_settings(feed: FeedConfig) -> FeedSettings:
-    """The settings of one [[feed]]. Raises ConfigError naming the key."""
+    """Return the settings of one [[feed]]. Raises ConfigError naming the key."""
     if not feed.known:
         settings = FeedSettings(
             feed.name, feed.url, feed.format or "feed", feed.pages or 1, feed.min_points,
@@ -87,7 +87,7 @@ def _known(feed: FeedConfig) -> FeedSettings:
 
 
 def enabled_communities(config: Config) -> dict[str, str]:
-    """Every community that shiomi.toml enables, and the name of its source."""
+    """Return every community that shiomi.toml enables, and the name of its source."""
     sources = config.sources
     found: dict[str, str] = {}
     if sources.hackernews.enabled:

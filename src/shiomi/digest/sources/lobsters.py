@@ -135,7 +135,7 @@ class Lobsters:
 
 
 def _stories(answer: Answer) -> list[Any]:
-    """The stories of a page; empty if it has not changed since it was last read."""
+    """Return the stories of a page; none if the page has not changed since the last read."""
     if answer.not_modified:
         return []
     stories = answer.json()
@@ -145,7 +145,8 @@ def _stories(answer: Answer) -> list[Any]:
 
 
 def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
-    """A story as a thread, read at `time`, with its best `comments`; None for a damaged one."""
+    """Convert a story, read at `time`, to a thread with its best `comments`; None if it is
+    damaged."""
     story = read_item(raw, _Story)
     if story is None or not is_id(story.short_id) or not one_line(story.title):
         return None
@@ -185,5 +186,5 @@ def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
 
 
 def _said(markup: str) -> str:
-    """Plain text without names of mentioned users."""
+    """Return the plain text without the names of mentioned users."""
     return plain_text(_MENTION.sub("@…", markup[:200_000]))

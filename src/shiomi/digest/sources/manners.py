@@ -38,9 +38,9 @@ def backoff(attempt: int, rng: random.Random, *, base: float = 1.0, longest: flo
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds that a Retry-After header (RFC 9110, 10.2.3) asks for; None without a readable one.
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3); None if it is not readable.
 
-    `headers` has lower-case names; `now` is unix seconds, for the form with a date.
+    `headers` has lower-case names. `now` (unix seconds) is needed if the header is a date.
     """
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
@@ -55,7 +55,7 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def rate_limit_wait(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds until the next request, from x-ratelimit-remaining and x-ratelimit-reset.
+    """Return the seconds until the next request, from x-ratelimit-remaining and x-ratelimit-reset.
 
     The remaining requests are spread evenly over the time until the reset, as Reddit asks. If none
     remains, the wait lasts until the reset. `reset` may be seconds from now or unix seconds.

@@ -32,7 +32,7 @@ _GAPS = re.compile(r"\n{3,}")
 
 
 def plain_text(markup: str) -> str:
-    """The visible text of this HTML; an empty line separates paragraphs.
+    """Return the visible text of this HTML; an empty line separates paragraphs.
 
     Scripts, styles and comments are left out. At most the first 200,000 characters are read.
     """
@@ -86,7 +86,7 @@ def _break(name: str) -> str:
 
 
 def _after_comment(markup: str, opening: int) -> int:
-    """The end of the comment, declaration or processing instruction at `opening`."""
+    """Return the end of the comment, declaration or processing instruction at `opening`."""
     mark = "-->" if markup.startswith("<!--", opening) else ">"
     found = markup.find(mark, opening + 2)
     return len(markup) if found < 0 else found + len(mark)

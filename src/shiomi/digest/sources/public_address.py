@@ -35,7 +35,7 @@ class UnresolvedError(SourceError):
 
 
 def resolve(host: str) -> list[str]:
-    """The IP addresses of a host name. Raises OSError if it has none."""
+    """Return the IP addresses of a host name. Raises OSError if it has none."""
     return [str(info[4][0]) for info in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
@@ -105,7 +105,7 @@ _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291, 2.5.5.1
 
 
 def _inner(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address inside an IPv6 address, in any of its forms."""
+    """Return the IPv4 address inside an IPv6 address, in any of its forms."""
     if isinstance(ip, ipaddress.IPv4Address):
         return None
     if ip in _NAT64 or ip in _COMPATIBLE:

@@ -209,7 +209,7 @@ class Reddit:
                 self._renew(http)
 
     def _renew(self, http: Http) -> bool:
-        """Fetch a token if there is none; True where it was fetched now."""
+        """Fetch a token if there is none. Return True if it was fetched now."""
         if self._token and http.clock() < self._expires:
             return False
         answer = http.fetch(
@@ -252,7 +252,7 @@ def _explained(error: RefusedError) -> RefusedError:
 
 
 def thread_of_post(raw: Any, time: int) -> Thread | None:
-    """A submission (the `data` of a "t3") as a thread, read at `time`; None for a damaged one."""
+    """Convert a submission (the `data` of a "t3"), read at `time`, to a thread; None if damaged."""
     post = read_item(raw, RedditPost)
     if post is None or not is_id(post.id) or not is_subreddit(post.subreddit):
         return None
@@ -302,7 +302,7 @@ def _link(permalink: str | None, otherwise: str) -> str:
 
 
 def _children(listing: Any) -> tuple[list[dict[str, Any]], str]:
-    """The children of a Listing, and the start of its next page ("" for the end)."""
+    """Return the children of a Listing, and the start of its next page ("" for the end)."""
     data = listing.get("data") if isinstance(listing, dict) else None
     children = data.get("children") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(children, list):
@@ -326,6 +326,6 @@ def _threads(children: Sequence[dict[str, Any]], time: int) -> tuple[list[Thread
 
 
 def reddit_user_agent(contact: str) -> str:
-    """`<platform>:<app ID>:<version> (by <contact>)`, as Reddit's API rules ask."""
+    """Return `<platform>:<app ID>:<version> (by <contact>)`, as Reddit's API rules require."""
     by = f" (by {contact})" if contact else ""
     return f"{sys.platform}:shiomi:{shiomi.__version__}{by}"

@@ -63,7 +63,7 @@ class _Turns(msgspec.Struct, omit_defaults=True):
 
 
 class RedditFeeds:
-    """The feeds of the configured subreddits: "new" and the "top" of the week of each."""
+    """The feeds of the configured subreddits: for each, "new" and the "top" of the week."""
 
     name = "reddit"
 
@@ -174,7 +174,7 @@ class RedditFeeds:
         )
 
     def _is_refused(self, error: SourceError) -> bool:
-        """Whether the next feed would be refused for the same reason."""
+        """Return whether the next feed would be refused for the same reason."""
         refused = isinstance(error, RefusedError) and error.status in {401, 403}
         return refused and not self.config.feed_token
 
@@ -192,7 +192,7 @@ class RedditFeeds:
         return text
 
     def _comments(self, http: Http, turns: _Turns, subreddit: str, post: str) -> Batch:
-        """The comments of one thread, from its feed."""
+        """Return the comments of one thread, from its feed."""
         del turns.best[0]
         threads: tuple[Thread, ...] = ()
         skipped = 0
@@ -222,7 +222,7 @@ class RedditFeeds:
 
 
 def comments_of_feed(entries: list[Element], most: int) -> tuple[Passage, ...]:
-    """The first `most` comments of a thread's feed that can be quoted."""
+    """Return the first `most` comments of a thread's feed that can be quoted."""
     passages: list[Passage] = []
     for entry in entries:
         if len(passages) == most:
@@ -241,7 +241,7 @@ def comments_of_feed(entries: list[Element], most: int) -> tuple[Passage, ...]:
 
 
 def thread_of_entry(entry: Element) -> Thread | None:
-    """An entry of a subreddit's feed as a thread without counts; None for a damaged one.
+    """Convert an entry of a subreddit's feed to a thread without counts; None if it is damaged.
 
     Only the text between Reddit's own markers is kept, because the other content names the user.
     """

@@ -66,7 +66,7 @@ def _normal(path: str) -> str:
 
 
 def _matches(rule: str, path: str) -> bool:
-    """Whether the rule matches from the beginning of the path; linear for each "*"."""
+    """Whether the rule matches from the beginning of the path, in linear time for each "*"."""
     anchored = rule.endswith("$")
     pieces = rule.removesuffix("$").split("*")
     if not path.startswith(pieces[0]):

@@ -27,7 +27,7 @@ class Batch:
 
 
 class Source(Protocol):
-    """One community, or several behind one API. All its state is in the cursor and the memory."""
+    """One community, or several with one API. All state of a source is in the cursor and memory."""
 
     @property
     def name(self) -> str:

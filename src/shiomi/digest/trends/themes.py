@@ -142,8 +142,8 @@ def is_size(surface: str) -> bool:
 
 
 def _is_name(surface: str) -> bool:
-    """Whether it is written like a name: with a capital or a digit, or in a script without
-    capitals."""
+    """Return whether a term is written like a name: with a capital or digit, or in a script without
+    case."""
     if is_size(surface):
         return False
     return any(c.isupper() or c.isdigit() or (c.isalpha() and c.lower() == c.upper())
@@ -179,7 +179,7 @@ def themes(
 
 
 def _worth(term: WeighedTerm, strength: Sequence[float]) -> float:
-    """Worth of a term: its significance, the engagement of its stories, and whether it is a
+    """Return the worth of a term, from its z, its stories' engagement, and how often it is a
     name."""
     interest = math.fsum(min(strength[place], 3.0) for place in term.stories)
     return term.z * math.log1p(interest) * (0.15 + 0.85 * term.named**2)
@@ -237,7 +237,8 @@ class Company:
     """
 
     def __init__(self, titles: Sequence[frozenset[str]]) -> None:
-        """`titles` are sets of keys of single words, of this week and the weeks before."""
+        """Count words in `titles`: one set of word keys per title of this week and the weeks
+        before."""
         self.titles = titles
         self.frequency = Counter(key for title in titles for key in title)
         self._known: dict[tuple[str, ...], dict[str, float]] = {}
@@ -276,7 +277,7 @@ def _square(vector: Mapping[str, float]) -> float:
 def _one_thing(
     theme: Sequence[WeighedTerm], term: WeighedTerm, total: int, company: Company
 ) -> bool:
-    """Whether `term` has the same subject as a theme, whose leading term comes first."""
+    """Return whether `term` has the same subject as a theme, whose leading term comes first."""
     lead = theme[0]
     common = len(term.stories & lead.stories)
     chance = len(term.stories) * len(lead.stories) / total

@@ -122,7 +122,7 @@ def _strength(item: Ranked) -> float:
 
 
 def _terms_of(story: Story) -> list[Term]:
-    """Each term of the story's titles once."""
+    """Return each term of the story's titles once."""
     return list({t.key: t for thread in story.threads for t in phrases(thread.title)}.values())
 
 
@@ -197,7 +197,7 @@ def _name(
 
 
 def _capitalised(surface: str) -> bool:
-    """Whether each word begins like a name, or is in a script without capitals."""
+    """Return whether each word begins like a name, or is in a script without capitals."""
     return all(word[0].upper() == word[0] for word in surface.split())
 
 

@@ -47,7 +47,8 @@ def _tones() -> dict[str, float]:
 
 
 def tone(text: str) -> float:
-    """Words of praise minus words of objection; a negation before a word reverses it."""
+    """Return the words of praise minus the words of objection; a negation reverses the next
+    word."""
     tones = _tones()
     folded = normalized(text[:LONGEST]).replace("’", "'")
     total = 0.0

@@ -107,8 +107,8 @@ def parse_prefix(text: str) -> Prefix:
 
 
 def _packed(text: str) -> bytes:
-    """The address as written. An IPv4-mapped address stays 16 bytes, because its prefix counts 128
-    bits."""
+    """Return the address as written. An IPv4-mapped address keeps its 16 bytes, because its prefix
+    length counts all 128 bits."""
     try:
         return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
     except (OSError, ValueError):
@@ -134,7 +134,7 @@ def parse_prefixes(text: str, *, where: str) -> list[Prefix]:
 
 
 class RangeTable:
-    """Named sets of networks, and which of them hold an address.
+    """Named sets of networks; finds the sets that contain an address.
 
     Parameters
     ----------
@@ -155,13 +155,13 @@ class RangeTable:
         self._ipv6 = _buckets(*_pieces(lists, 16), 16)
 
     def names_of(self, packed: bytes) -> frozenset[str]:
-        """Return the names of all ranges that hold the packed address."""
+        """Return the names of all ranges that contain the packed address."""
         starts, owners = (self._ipv4 if len(packed) == 4 else self._ipv6)[packed[0]]
         return owners[bisect_right(starts, packed) - 1]
 
     def lookup(self, text: str) -> frozenset[str]:
-        """Return the names of all ranges that hold the address; an empty set if it is not an
-        address."""
+        """Return the names of all ranges that contain the address; an empty set if the text is not
+        an address."""
         packed = parse_address(text)
         return _NOWHERE if packed is None else self.names_of(packed)
 
@@ -194,7 +194,7 @@ def _pieces(
 
 
 def _buckets(starts: list[bytes], owners: list[frozenset[str]], width: int) -> list[_Bucket]:
-    """Group the pieces by their first byte. That halves the time of one long bisection."""
+    """Group the pieces by their first byte, which halves the time of one long bisection."""
     buckets: list[_Bucket] = [([], []) for _ in range(256)]
     owner = _NOWHERE
     piece = 0

@@ -131,7 +131,8 @@ class GateMiddleware:
         if not (added or bare or head):
             return send
 
-        # Not a coroutine, which would take longer: it returns what the application awaits.
+        # This is not a coroutine, because that is slower: it returns an object that the application
+        # awaits.
         def sent(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
@@ -147,7 +148,8 @@ class GateMiddleware:
         return sent
 
     async def _robots(self, scope: Scope, receive: Receive) -> Response | None:
-        """The application's own robots.txt with the gate's rules; None if it has none."""
+        """Return the application's robots.txt merged with the gate's rules; None if it has no
+        robots.txt."""
         status, body = 404, b""
 
         async def kept(message: Message) -> None:
@@ -240,7 +242,8 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response
 
 
 class _LinkedSend:
-    """A `send` that puts the trap's link into a page. Not a coroutine, which would take longer."""
+    """A `send` that puts the trap's link into a page. It is not a coroutine, because that is
+    slower."""
 
     __slots__ = ("_added", "_link", "_placing", "_send", "_start")
 

@@ -134,7 +134,8 @@ def client_address(
 
 
 def _forwarded(hop: str) -> bytes | None:
-    """The address in the `for=` of one element of a Forwarded header (RFC 7239, section 6)."""
+    """Return the address in the `for=` of one element of a Forwarded header (RFC 7239, section
+    6)."""
     for pair in hop.split(";"):
         name, _, value = pair.partition("=")
         if name.strip().lower() == "for":

@@ -1,4 +1,5 @@
-"""Read the policy of Anubis or go-away, and write the parts that a policy of the gate can express.
+"""Convert a policy of Anubis or go-away into a policy of the gate, as far as the gate can express
+it.
 
 Both are YAML. Rules on paths and on addresses are carried over. Rules on User-Agents are not,
 because the gate has its own lists. A rule that refuses only clients that the default policy also

@@ -70,8 +70,7 @@ class Gatekeeper:
         Where budgets and bans are kept. None: in this process's memory, which is right only for a
         server of one process.
     tables
-        The tables that tell which client a User-Agent or an address belongs to; None: the package's
-        lists.
+        The tables that map User-Agents and addresses to clients; None: the package's lists.
     resolver
         Confirms crawlers by reverse DNS (`identity/reverse_dns.py`); None: DNS is not used.
     metrics

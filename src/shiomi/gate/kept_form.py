@@ -1,4 +1,4 @@
-"""A form that a browser sent before it had the cookie: the challenge's page keeps it.
+"""Keep a form that a browser sent before it had the cookie, in the challenge's page.
 
 The page contains the form's fields. Its button or its script sends them to the challenge. The
 challenge sets the cookie and answers 307, so the browser then sends the form to its original

@@ -123,7 +123,7 @@ class TrapLink:
 
 
 def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers of an answer whose body is left out."""
+    """Return the headers of an answer that is sent without its body."""
     kept = [one for one in headers if one[0].lower() not in (b"content-length", b"content-type")]
     return [*kept, (b"content-length", b"0")]
 

@@ -34,7 +34,7 @@ _BROWSER_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A request, who sent it, the steps to the verdict, and the verdict."""
+    """A request, its client, the steps to the verdict, and the verdict."""
 
     request: Request
     identity: Identity

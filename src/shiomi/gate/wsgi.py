@@ -100,7 +100,8 @@ class GateMiddleware:
         return _drained(answer) if bare else answer
 
     def _robots(self, environ: WSGIEnvironment) -> Response | None:
-        """The application's own robots.txt with the gate's rules; None if it has none."""
+        """Return the application's robots.txt merged with the gate's rules; None if it has no
+        robots.txt."""
         said: list[str] = []
         written: list[bytes] = []
 

@@ -1,4 +1,4 @@
-"""The decision: what becomes of one request under a policy."""
+"""The decision: find the verdict on one request under a policy."""
 
 from shiomi.gate.decision.decision import decide
 from shiomi.gate.decision.prepared_policy import PreparedPolicy

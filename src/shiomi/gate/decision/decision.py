@@ -220,7 +220,7 @@ def _without_cookie(case: _Case, known: KnownClient) -> Decision:
 
 
 def _preflight(request: Request) -> bool:
-    """Whether the request is a CORS preflight (Fetch Standard, 3.3.2)."""
+    """Return whether the request is a CORS preflight (Fetch Standard, 3.3.2)."""
     headers = request.headers
     return (
         request.method == "OPTIONS"
@@ -230,7 +230,7 @@ def _preflight(request: Request) -> bool:
 
 
 def _own_page(case: _Case, known: KnownClient) -> Decision:
-    """The gate's own pages, below `challenge.path`."""
+    """Return the answer for one of the gate's own pages, below `challenge.path`."""
     request, prepared, state, clients, identity, now, note = case
     policy, signer = prepared.policy, clients.signer
     trapped = in_trap(policy, request.path)

@@ -14,7 +14,7 @@ __all__ = ["Decision", "Ruled", "Verdict", "allowed"]
 
 
 class Verdict(StrEnum):
-    """The verdicts on a request, the least strict first."""
+    """The possible verdicts on a request, the least strict first."""
 
     ALLOW = "allow"  # the site answers
     ANSWER = "answer"  # the gate answers: robots.txt, the cookie, the trap's first page
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 class Decision(NamedTuple):
-    """The verdict on a request and why.
+    """The verdict on a request and the reason for it.
 
     An adapter sends `response` if there is one; else it passes the request on and adds
     `headers` to the site's answer.

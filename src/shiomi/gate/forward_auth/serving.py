@@ -52,7 +52,7 @@ class Service:
     state: str = "memory"  # as `open_state` takes it
     clients: int = 1_000_000
     on_damage: Literal["refuse", "rebuild"] = "refuse"
-    servers: tuple[str, ...] = LOOPBACK  # who may ask
+    servers: tuple[str, ...] = LOOPBACK  # servers that may use it
     dns: bool = True
     tables: Path | None = None  # the folder that `shiomi gate update` writes
     refusals: Path | None = None  # a file that gets a line of JSON for each refusal

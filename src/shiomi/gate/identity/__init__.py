@@ -1,4 +1,4 @@
-"""Identity: who a client says it is, and whether that is true."""
+"""Identity: the client that a request claims to be from, and whether the claim is true."""
 
 from shiomi.gate.identity.identity import (
     Identity,

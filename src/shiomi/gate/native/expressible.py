@@ -1,8 +1,8 @@
 """A table of the policy features that each server's configuration cannot express.
 
 The table is used by every compiler, the command's output, the comment at the top of each file and
-the tests that compare verdicts. For every feature that is not listed, the verdict must be the same
-as that of `decide`.
+the tests that compare verdicts. For every feature that is not listed, a server's verdict must equal
+the verdict of `decide`.
 """
 
 from __future__ import annotations

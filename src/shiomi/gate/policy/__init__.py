@@ -1,4 +1,4 @@
-"""The policy: the action for each client; its file, its path patterns, and its contradictions."""
+"""The policy: the action for each client, the policy file, path patterns, and contradictions."""
 
 from shiomi.gate.policy.policy import (
     ALWAYS_SERVED,

@@ -5,10 +5,9 @@
 
 The paper's claim is about latents that move by a stationary transition with additive noise.
 Alignment and a Gaussian regulariser recover such latents linearly if and only if they are Gaussian.
-Here the
-claim holds if R^2 is at least .99 for Gaussian latents and lower for the others. This was written
-down before the first run of the table; the mixing, the batch and the time were chosen in pilots in
-Gaussian worlds.
+Here, the claim holds if R^2 is at least .99 for Gaussian latents and lower for the others. This was
+written down before the first run of the table; the mixing, the batch and the time were chosen in
+pilots in Gaussian worlds.
 
 A world has 2 latents of variance 1. Its transition is z' = z / 2 + noise. The noise is chosen so
 that z' has the distribution of z: normal noise for normal latents; for Laplace latents 0 with
@@ -161,7 +160,7 @@ def r_squared(x: Tensor, x_test: Tensor, z: Tensor, z_test: Tensor) -> float:
 
 
 def trials() -> list[Trial]:
-    """Return the tuning trials, then the trials of the chosen lambdas."""
+    """Return the tuning trials, and then the trials with the chosen lambdas."""
     tuning = [Trial(m, lam, "gaussian", TUNING_SEED) for m in LAMBDAS for lam in LAMBDAS[m]]
     found = {key(row): row["r2"] for row in results()}
     chosen: list[Trial] = []
@@ -173,7 +172,7 @@ def trials() -> list[Trial]:
             chosen += [Trial(method, lam, w, s) for w, s in product(WORLDS, SEEDS)]
             if method != "supervised":
                 long += [Trial(method, lam, "gaussian", s, LONG) for s in SEEDS]
-    long.sort(key=lambda trial: trial.method != "visreg")  # the nearest to the bar comes first
+    long.sort(key=lambda trial: trial.method != "visreg")  # visreg was nearest to the bar
     return tuning + long + chosen
 
 

@@ -1,4 +1,4 @@
-"""CIFAR-10 without learning: whitened random patches as filters (Coates and Ng 2011).
+"""Classify CIFAR-10 without learned features: random patches as filters (Coates and Ng 2011).
 
     python -m benchmarks.lejepa.patches
 

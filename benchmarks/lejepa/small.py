@@ -1,9 +1,9 @@
 """Train on CIFAR-10 at 8 pixels with cached views, in a few CPU seconds per training.
 
 `MultiCrop` makes 16 views of each 32 px image once; they are kept in `.cache`. A training reads two
-of them for each image of a batch. The encoder is a perceptron with batch
-normalisation, 192-256-256-128; a projector of two layers follows. One result is one line of JSON.
-The losses of VICReg and SimCLR are lightly's (`pip install --no-deps lightly`).
+of them for each image of a batch. The encoder is a perceptron 192-256-256-128 with batch
+normalisation. A projector of two layers follows. Each result is one line of JSON. The losses of
+VICReg and SimCLR come from the package lightly (`pip install --no-deps lightly`).
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Centred(nn.Module):
 
 
 def _whitening(rows: Tensor) -> nn.Linear:
-    """Return a frozen layer that gives the principal components of rows (N, 192) variance 1."""
+    """Return a frozen layer that maps rows (N, 192) to principal components of variance 1."""
     x = _Centred()(rows).double()
     values, axes = torch.linalg.eigh(x.T.cov())
     weight = ((axes * (values + 1e-2).rsqrt()).T).float()
@@ -216,7 +216,7 @@ def study(
     score: Callable[[nn.Module, Cached], dict[str, float]] = lambda *_: {},
     arguments: Sequence[str] | None = None,
 ) -> None:
-    """Run a study's command line: train what has no result in `raw` yet, then report.
+    """Run a study from the command line: train settings without a result in `raw`, then report.
 
     `settings` is called again after each training, because it may depend on results.
     """

@@ -1,4 +1,4 @@
-"""Checks of the numbers a caller gives, made before torch sees them.
+"""Check the numbers that a caller passes, before torch uses them.
 
 The checks are plain Python: they never read a tensor, so torch.compile can trace through them.
 """
@@ -21,7 +21,7 @@ def is_number(value: object) -> bool:
 
 
 def check_whole(name: str, value: object, *, least: int = _LEAST) -> None:
-    """Raise InputError if `value` is not an integer from `least` to 2^63 - 1, or is a bool."""
+    """Raise InputError unless `value` is an integer from `least` to 2^63 - 1. A bool is not one."""
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not (whole and least <= value <= _MOST):  # type: ignore[operator] # whole says it is one
         allowed = "that fits 64 bits" if least == _LEAST else f"of at least {least}"

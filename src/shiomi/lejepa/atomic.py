@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, even if the power fails."""
+"""Write files completely or not at all, even if the power fails."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` to `path`. Raises RunError as `atomic_file`."""
+    """Write `data` to `path` atomically. Raises RunError if it cannot be written."""
     with atomic_file(path) as file:
         file.write(data)
 
 
 def unwritable(path: Path, error: Exception) -> str:
-    """Return the error for a `path` that cannot be written: the reason, the free space, and the
+    """Return an error for a `path` that cannot be written, with the reason, free space and
     remedy."""
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     try:

@@ -20,7 +20,7 @@ _Read = TypeVar("_Read")
 
 
 class DataOrder:
-    """The samples of each step: each sample once per epoch, in an order that depends on the
+    """The samples of each step. Each sample occurs at most once per epoch, in an order given by the
     seed."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
@@ -60,7 +60,7 @@ def endless(stream: Iterable[Any], skip: int) -> Iterator[Any]:
 
 @contextmanager
 def read_ahead(read: Callable[[int], _Read], steps: Iterable[int]) -> Iterator[Iterator[_Read]]:
-    """Return what `read` gives for each of `steps`, read two steps ahead in a thread."""
+    """Return an iterator over `read(step)` for `steps`. A thread reads two steps ahead."""
     with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
         todo = iter(steps)
         ahead = [thread.submit(read, step) for step in islice(todo, _AHEAD)]

@@ -57,7 +57,7 @@ def select_runs(paths: Sequence[Path]) -> Selection:
 
 
 def read_candidate(folder: RunFolder) -> Candidate:
-    """Return a run's final loss (mean of the last tenth of its steps), λ, and last evaluation.
+    """Return a run's final loss (the mean over the last tenth of its steps), λ and last evaluation.
 
     Raises RunError if it is not a run or has no measured loss.
     """
@@ -91,7 +91,7 @@ def _folders(path: Path) -> list[RunFolder]:
 
 
 def _differences(folders: Sequence[RunFolder]) -> list[str]:
-    """Name the settings that differ between the runs and change the scores directly."""
+    """List the settings that differ between the runs and that change the scores directly."""
     configs = [flat(folder.read_config()) for folder in folders]
     notes = []
     drawn = sorted({key for one in configs for key in one if key.startswith("augmentations.")})

@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, with everything that a run needs to resume exactly.
+"""Write checkpoints atomically, with everything that a run needs to resume exactly.
 
 A checkpoint has no state of a random generator, because none is needed: the order of the data, the
 views, the directions and the dropout are functions of the seed and the step.

@@ -19,7 +19,7 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 class Use(IntEnum):
-    """The purpose of a generator: the stream id of the counter-based generator."""
+    """The purposes of random numbers. Each is a stream id of the counter-based generator."""
 
     DATA_ORDER = 1
     NETWORK = 2
@@ -34,7 +34,7 @@ def uniform(
 
 
 def key(*counters: int) -> int:
-    """Return a seed in [0, 2**63) for a generator, from counters."""
+    """Hash counters to a seed in [0, 2**63) for a generator."""
     return int(_hash(*counters)) >> 1
 
 

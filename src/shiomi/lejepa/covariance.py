@@ -10,7 +10,7 @@ from torch import Tensor
 
 __all__ = ["Moments", "covariance_eigenvalues", "mean_and_covariance", "singular_values"]
 
-_ROWS = 8192  # of a block
+_ROWS = 8192  # rows of a block
 
 Moments = tuple[Tensor, Tensor]
 """Mean (D,) and covariance (D, D), float64."""

@@ -26,7 +26,7 @@ class Place:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes files and prints."""
+        """Return whether this is the process that writes files and prints messages."""
         return self.rank == 0
 
 
@@ -90,7 +90,8 @@ def uses_bf16(precision: str, device: torch.device) -> bool:
 
 @contextmanager
 def undisturbed(device: torch.device, *, benchmark: bool = False) -> Iterator[None]:
-    """Use repeatable kernels; restore the caller's random state and settings afterwards.
+    """Use repeatable kernels inside this context, then restore the caller's random state and
+    settings.
 
     `benchmark`: cuDNN times its algorithms and takes the fastest one. A restart may choose another.
     """

@@ -73,7 +73,7 @@ class Embedder:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The images that were embedded, and those that failed."""
+    """The features of the embedded images, and the images that failed."""
 
     features: Features
     skipped: tuple[Unreadable, ...]
@@ -83,9 +83,8 @@ def embedder(run: Path | str, device: str = "auto", encoder: nn.Module | None = 
     """Return the encoder of a run, with its image sizes, on its device.
 
     If the run was given a module instead of a name, `encoder` must be a module of the same
-    architecture.
-    Raises RunError if the run does not exist or has no weights, InputError if the device is
-    missing.
+    architecture. Raises RunError if the run does not exist or has no weights, InputError if the
+    device is missing.
     """
     from shiomi.lejepa.devices import pick_device
 
@@ -216,7 +215,7 @@ def _embedded(rows: Tensor, source: Source, skipped: Sequence[Unreadable]) -> Em
     told = {one.name: one for one in (*source.unreadable, *skipped)}
     for at in damaged.nonzero()[:, 0].tolist():
         name = source.names[at]
-        # Damaged images found in an earlier call.
+        # These damaged images were found by an earlier call.
         told.setdefault(name, Unreadable(name, "no readable image"))
     if damaged.all():
         reasons = "; ".join(f"{one.name}: {one.reason}" for one in list(told.values())[:3])

@@ -1,7 +1,8 @@
 """Encoders: a small one for small images on a CPU, any model of timm, or a module of the user.
 
 An image encoder takes (N, 3, H, W) in [0, 1] and returns (N, width). It normalises its input
-itself. The projector follows the encoder during training and is then discarded.
+itself. During training, the projector is applied to the encoder's output; afterwards it is
+discarded.
 """
 
 from __future__ import annotations
@@ -193,7 +194,7 @@ def feature_width(encoder: nn.Module, example: Tensor) -> int:
 
 
 def feature_channels(body: nn.Module, features: Tensor) -> int:
-    """Return the number of feature channels that `body` declares."""
+    """Return the number of feature channels from the attribute that `body` declares."""
     return int(getattr(body, "num_features", features.shape[1]))
 
 

@@ -58,7 +58,7 @@ def knn_accuracy(
 
 
 def nearest(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the cosine similarities and rows of each query's k nearest keys, best first.
+    """Return the similarities and row numbers of the k keys nearest to each query, best first.
 
     `queries` is (M, D), `keys` (N, D); both results are (M, min(k, N)), float32 and int64, on the
     CPU. The similarity of a row of zeros to every row is 0. If several keys are tied for the last
@@ -85,7 +85,7 @@ def nearest(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def knn_votes(similarity: Tensor, labels: Tensor, classes: int, temperature: float) -> Tensor:
-    """Return (M, C) sums of exp(similarity / temperature) over neighbours of each class.
+    """Return (M, C): for each class, the sum of exp(similarity / temperature) over its neighbours.
 
     `similarity` and `labels` are (M, k), labels in 0..C-1. Each row is scaled so that its largest
     weight is 1. This cannot overflow and does not change which class wins.

@@ -24,7 +24,7 @@ _HELD_OUT = 0.2
 
 @dataclass(frozen=True, slots=True)
 class LabelledSets:
-    """Rows to learn from and rows to be judged on."""
+    """A set of rows to learn from, and a set of rows to test on."""
 
     train_x: Tensor
     train_y: Tensor

@@ -1,4 +1,4 @@
-"""Features with labels, checked for use in an evaluation."""
+"""Check features and labels for an evaluation, and hold out rows."""
 
 from __future__ import annotations
 

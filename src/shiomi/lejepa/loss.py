@@ -73,7 +73,7 @@ def lejepa_loss(
     chosen = named_variant(variant)
     lam = chosen.lam if lam is None else lam
     check_lam(lam, chosen)
-    lam = float(lam)  # numpy's numbers do not multiply tensors
+    lam = float(lam)  # a number of numpy cannot be multiplied by a tensor
     if views.dim() != 3:
         raise InputError(f"views of shape {tuple(views.shape)}: give (V, N, D)")
     check_whole("global_views", global_views)

@@ -21,7 +21,7 @@ from shiomi.lejepa.timm_models import sync_batch_norms
 
 __all__ = ["agreed", "data_parallel", "last_part", "load_whole", "shard", "whole"]
 
-# Steps between two checks of all ranks whether to stop; each check makes the GPUs wait.
+# Steps between two exchanges of stop requests among ranks; each exchange makes the GPUs wait.
 _AGREE_EVERY = 20
 _SYNC = "set_requires_gradient_sync"  # a method that only networks sharded by FSDP2 have
 
@@ -39,7 +39,7 @@ def data_parallel(network: nn.Module, place: Place) -> nn.Module:
 
 def shard(network: Network, place: Place) -> Network:
     """Shard `network` over the ranks in place: each of the encoder's `blocks`, then the rest."""
-    # Imported here: it takes a second, and few runs need it.
+    # Imported here because the import takes a second and few runs need it.
     fully_shard = importlib.import_module("torch.distributed.fsdp").fully_shard
     mesh = dist.device_mesh.init_device_mesh(place.device.type, (place.ranks,))
     if place.device.type == "cuda":

@@ -24,7 +24,7 @@ __all__ = ["PENALTIES", "Probe", "fit_probe", "linear_probe"]
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 """The penalties to try. They refer to the mean loss: scikit-learn's C is 1 / (N penalty)."""
 
-_ROWS = 8192  # of a block
+_ROWS = 8192  # rows of a block
 _HELD_OUT = 0.2
 _CONSTANT = 1e-20  # a column whose variance is below this share of its squared mean is constant
 _STRONG = 0.1  # the penalty that is solved first, starting from zero weights
@@ -172,7 +172,7 @@ class _Problem:
         curvature = self._curvature(start) * self.scale * self.scale[:, None]
         values, axes = torch.linalg.eigh(curvature)
         step = (values.clamp(min=0) + penalty).rsqrt()  # (D,)
-        self.penalties = penalty * step.square()  # of an unknown in its own axis
+        self.penalties = penalty * step.square()  # penalties of the unknowns in the scaled axes
         self.to_standard = axes * step  # (D, D): unknowns to weights of standardised features
         self.map = self.scale[:, None] * self.to_standard  # to weights of centred features
         self.start = self._unknown(start)
@@ -201,7 +201,7 @@ class _Problem:
         return weight, unknown[-1] - weight @ self.mean
 
     def _curvature(self, start: Probe | None) -> Tensor:
-        """Return the mean over rows and classes of p (1 - p) x x^T (D, D), x centred."""
+        """Return the mean over rows and classes of p (1 - p) x x^T, where x is centred: (D, D)."""
         curvature = self.x.new_zeros(self.x.shape[1], self.x.shape[1], dtype=torch.float64)
         for rows in self.x.split(_ROWS):
             if start is None:

@@ -110,7 +110,7 @@ class SteinIMQ(Regulariser):
         squares = (norms[:, None] + norms[None] - 2 * products).clamp(min=0)
         base = 1 + gamma * squares
         kernel = base.rsqrt()
-        first = -gamma / 2 * kernel / base  # derivatives by |x - y|^2
+        first = -gamma / 2 * kernel / base  # derivatives with respect to |x - y|^2
         second = -1.5 * gamma * first / base
         stein = products * kernel + 2 * first * (squares - dim) - 4 * squares * second
         return (stein.sum() - stein.diagonal().sum()) / (n * (n - 1))

@@ -16,7 +16,7 @@ from shiomi.lejepa.errors import InputError, MissingError
 
 __all__ = ["import_timm", "sync_batch_norms", "timm_model", "timm_options"]
 
-_DECLARED: list[torch.library.Library] = []  # a Library undeclares its operators when it is freed
+_DECLARED: list[torch.library.Library] = []  # a freed Library removes its operators
 
 
 def import_timm() -> ModuleType:

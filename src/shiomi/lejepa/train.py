@@ -153,8 +153,8 @@ class Trainer:
         called on the first rank, every `evaluate_every` steps and at the end, with the network in
         evaluation mode. After Ctrl-C or SIGTERM, the run is saved and KeyboardInterrupt is raised.
 
-        Raises NonFiniteError if embeddings are NaN or infinite, RunError if a checkpoint
-        cannot be written.
+        Raises NonFiniteError if embeddings are NaN or infinite, and RunError if a checkpoint cannot
+        be written.
         """
         saved = time.monotonic()
         clock = Pace(self.step, self.steps, self.training.batch_size)
@@ -188,7 +188,7 @@ class Trainer:
 
         DistributedDataParallel must be deleted before the process group is destroyed. If it is the
         last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that has
-        to free a tensor then waits for the GIL without end.
+        to free a tensor then waits for the GIL forever.
         """
         self._parallel = data_parallel(self._trained, self.place)
         try:

@@ -42,7 +42,7 @@ __all__ = [
 
 _LUMA = (0.299, 0.587, 0.114)  # weights of R, G, B in a grey value, ITU-R BT.601
 _REFERENCE_SIDE = 224  # pixels; side of a view for which the blur's sigma is given
-_DRAWS = 16  # random numbers per view
+_DRAWS = 16  # random numbers that each view needs
 _Floats = NDArray[np.float64]
 
 
@@ -111,7 +111,7 @@ class MultiCrop:
         return self.render(batch.pixels, self.draw(batch.ratio, numbers, seed=seed, step=step))
 
     def draw(self, ratio: Tensor, numbers: Sequence[int], *, seed: int, step: int) -> Drawn:
-        """Draw the parameters of all views of images whose width / height is `ratio` (N,).
+        """Draw the parameters of all views of images with width / height `ratio` (N,).
 
         This runs on the CPU and in any thread, so the thread that reads images can also draw.
         """
@@ -199,7 +199,8 @@ def view_parameters(
     step: int,
     view: int,
 ) -> ViewParameters:
-    """Draw the parameters of view `view` of images whose width / height is `ratio` (N,)."""
+    """Draw the parameters of one view, number `view`, of images with width / height `ratio`
+    (N,)."""
     a = augmentations
     draw = np.arange(_DRAWS)[:, None]
     u = uniform(seed, step, view, np.asarray(numbers, np.int64)[None], draw)  # (_DRAWS, N)

@@ -33,7 +33,7 @@ from shiomi.lejepa.locking import locked
 
 __all__ = ["CachedImages", "cache_bytes", "cache_folder", "cached_images"]
 
-_CHUNK = 512  # images decoded before they are written
+_CHUNK = 512  # images that are decoded and then written together
 
 
 class CachedImages:
@@ -97,7 +97,7 @@ def cache_folder(parent: Path, source: Source, size: int) -> Path:
 
 
 def cached_images(parent: Path, source: Source, size: int, progress: Progress) -> CachedImages:
-    """Open the cache of `source` below `parent`; missing images are decoded first.
+    """Decode images that are missing in the cache of `source` below `parent`, and open the cache.
 
     If several processes open the same cache, one builds it and the others wait.
 

@@ -29,10 +29,10 @@ class DecodeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """An image stretched to a square; `ratio` undoes the stretching."""
+    """An image stretched to a square. `ratio` is needed to undo the stretching."""
 
     pixels: NDArray[np.uint8]  # (3, S, S), RGB
-    ratio: float  # width / height before
+    ratio: float  # width / height before stretching
 
 
 def decode(data: bytes, size: int) -> Decoded:
@@ -102,7 +102,7 @@ def _opened(data: bytes) -> Image:
 def _as_rgb(image: Any) -> Image:
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more, which convert() clips
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits or more: convert() clips
         values = np.asarray(image, dtype=np.float64)
         top = 65535.0 if values.max(initial=0) > 255 else 255.0
         eight = np.clip(values * (255.0 / top), 0, 255).astype(np.uint8)

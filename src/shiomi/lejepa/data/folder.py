@@ -38,8 +38,8 @@ class FolderSource:
 def open_folder(folder: Path, *, use_labels: bool = True) -> FolderSource:
     """List the files below `folder`. Whether a file is an image is only checked when it is decoded.
 
-    If every file is in a subfolder and there are two or more of them, the first-level
-    subfolders are the classes, numbered in order of their names.
+    If there are two or more first-level subfolders and every file is in one of them, they are the
+    classes, numbered in order of their names.
 
     Raises DataError if the folder cannot be listed or holds no file.
     """

@@ -27,7 +27,7 @@ __all__ = ["HfDiskSource", "open_hf_disk"]
 
 
 class HfDiskSource:
-    """The rows of a data set on disk; its Arrow files stay mapped, not read."""
+    """The rows of a data set on disk. Its Arrow files are mapped into memory, not read at once."""
 
     def __init__(
         self, folder: Path, *, use_labels: bool = True, columns: Columns = DETECTED
@@ -85,7 +85,7 @@ def open_hf_disk(
 ) -> HfDiskSource:
     """Open what `save_to_disk` wrote. If it has several splits, open the one named `split`.
 
-    Raises DataError if it is damaged, has no such split or no images.
+    Raises DataError if the data set is damaged, or has no such split or no images.
     """
     if (folder / "dataset_dict.json").is_file():
         splits = _json(folder / "dataset_dict.json").get("splits", [])

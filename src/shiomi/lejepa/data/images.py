@@ -1,6 +1,6 @@
 """Decoded images of one size, by number: from a cache on disk, or decoded on demand.
 
-Both give the same pixels, so a run does not depend on which of them is used.
+Both ways give the same pixels, so a run does not depend on which one is used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 Progress = Callable[[int, int | None, str], None]
 """Called with (done, total or None, name of the activity)."""
 
-_ASKED = 64  # images whose headers are read to find the typical size
+_ASKED = 64  # number of images whose headers are read to find the typical size
 
 
 @dataclass(frozen=True, slots=True)

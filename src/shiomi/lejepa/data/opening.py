@@ -74,8 +74,7 @@ def _read_labels(path: Path, source: Source) -> list[int]:
     """Return one class per image of `source`, from a file with one whole number per line.
 
     The lines are in the order of the images; for a folder, that is the order of their names. An
-    empty last line is
-    ignored; -1 marks an image without a label.
+    empty last line is ignored. -1 marks an image without a label.
 
     Raises DataError if the file cannot be read, a line is not an integer, or the number of lines is
     not the number of images.

@@ -80,7 +80,7 @@ class ParquetSource:
             return column
 
     def _index(self, path: Path, use_labels: bool) -> list[Any]:
-        """Add the rows of `path` and return their labels as stored."""
+        """Add the rows of `path` to the index, and return their labels as stored."""
         try:
             file = _pyarrow_parquet().ParquetFile(path)
         except (OSError, ValueError) as error:

@@ -1,7 +1,8 @@
 """Read rows of a table as images: find the columns with image bytes and labels, and read them.
 
-Parquet files and Hugging Face data sets on disk share this. An image is bytes, or a struct of
-`bytes` and `path` as the `datasets` library writes it. A label is a whole number or a name.
+This is used for parquet files and for Hugging Face data sets on disk. An image is bytes, or a
+struct of `bytes` and `path` as the `datasets` library writes it. A label is a whole number or a
+name.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ DETECTED = Columns()
 
 
 def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> str:
-    """Return the column with images, `wanted` if it is given.
+    """Return the name of the column with images: `wanted`, if given.
 
     Raises DataError if no column has image bytes, if several have and none has a usual name, or if
     `wanted` has none.
@@ -81,7 +82,7 @@ def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> st
 
 
 def label_column(schema: pa.Schema, wanted: str | None = None) -> str | None:
-    """Return the column of labels, `wanted` if it is given; or None.
+    """Return the name of the column with labels: `wanted`, if given. Return None if there is none.
 
     Raises DataError if the column `wanted` is missing.
     """

@@ -35,7 +35,7 @@ class Source(Protocol):
 
     @property
     def unreadable(self) -> Sequence[Unreadable]:
-        """Parts that contain no image, such as the rest of a truncated shard."""
+        """Parts that cannot be read, such as the rest of a truncated shard."""
         ...
 
     def __len__(self) -> int:

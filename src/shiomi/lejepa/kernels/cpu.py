@@ -1,4 +1,4 @@
-"""The C kernels of trigonometric_sums.c, called through ctypes; float32 on the CPU."""
+"""Call the C kernels of trigonometric_sums.c through ctypes, for float32 on the CPU."""
 
 from __future__ import annotations
 

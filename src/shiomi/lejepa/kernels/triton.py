@@ -1,8 +1,8 @@
-"""The kernels in Triton, for CUDA; float32.
+"""The kernels in Triton, for float32 on CUDA.
 
 One program handles one slice of one view, or a piece of a slice. It keeps the samples in registers
-during the recurrence, so each sample is read and written only once. Sums of pieces are added up
-afterwards in a fixed order, so that a run repeats bit for bit.
+during the recurrence, so each sample is read and written only once. The sums of the pieces are then
+added in a fixed order, so that a run is repeatable bit for bit.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Neighbour:
     name: str
     group: str | None  # its class
     similarity: float = 1.0
-    alike: bool | None = None  # of the query's class; None if one of them has no class
+    alike: bool | None = None  # whether it has the query's class; None if one of them has no class
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Patches:
     picture: str
     colours: str
     name: str
-    grid: tuple[int, int]  # patches high, wide
+    grid: tuple[int, int]  # height and width in patches
 
 
 @dataclass(frozen=True, slots=True)

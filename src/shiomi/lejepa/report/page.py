@@ -19,13 +19,13 @@ __all__ = ["Plot", "plain_name", "render_page"]
 
 _MOST_POINTS = 240  # points of a line; longer lines are averaged
 _TABLE_ROWS = 12
-_SKIPPED = 200  # listed
-_LONGEST = 80  # characters of a name
+_SKIPPED = 200  # number of files that are listed
+_LONGEST = 80  # most characters of a name
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot with its legend and the table behind it."""
+    """A plot with its legend and a table of its values."""
 
     title: str
     svg: Markup

@@ -119,7 +119,7 @@ def histogram(
 ) -> Markup:
     """Return a plot of the density of `values` within +-`span` as bars, with `density` as a line.
 
-    Values outside the range are counted in the outermost bars.
+    Values outside this range are counted in the outermost bars.
     """
     counts = [0] * bins
     width = 2 * span / bins

@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
 CACHE = ROOT / ".cache"
 WEEK = 7 * 86400
-DEPTH = 50  # candidates of a query that are ranked for AP
+DEPTH = 50  # the best so many candidates of a query are ranked for AP
 RESAMPLES = 300
 WINDOWS = {  # first and last moment of the queries
     "test2020": (1_593_561_600, 1_604_188_800),  # 2020-07-01 .. 2020-11-01

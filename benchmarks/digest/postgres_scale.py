@@ -102,7 +102,7 @@ async def pages(engines: dict[str, Location]) -> None:
                     taken = (time.perf_counter() - begun) * 1e3
                     if status != 200:
                         print(f"{name} answered {status} to {target}")
-                    if number:  # the first round reads from the disk
+                    if number:  # the first round is not counted, because it reads from the disk
                         times[name].append(taken)
                         slowest[name] = max(slowest[name], (taken, target))
         for name, taken_all in times.items():

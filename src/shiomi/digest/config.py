@@ -73,7 +73,7 @@ _FEED_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}(/[A-Za-z0-9._-]{1,100}
 
 
 def load_config(path: Path) -> Config:
-    """Read shiomi.toml. Relative paths in it are taken from its own folder.
+    """Read shiomi.toml. Relative paths in it start at its folder.
 
     Raises ConfigError naming the key, the value and the nearest known key.
     """
@@ -85,7 +85,7 @@ def load_config(path: Path) -> Config:
 
 
 def parse_config(text: str, *, folder: Path = Path()) -> Config:
-    """Turn the text of a shiomi.toml into a Config. Raises ConfigError."""
+    """Parse the text of a shiomi.toml into a Config. Raises ConfigError."""
     document = load_toml(text, ConfigError)
     reader = _Reader(folder)
     config: Config = reader.table(Config, document, "")
@@ -126,7 +126,8 @@ def holds_secret(config: Config) -> bool:
 
 
 class _Reader(TableReader):
-    """Raises ConfigError at the first problem. Relative paths start in `folder`."""
+    """Reads tables, and raises ConfigError at the first problem. Relative paths start at
+    `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -165,7 +166,7 @@ class _Reader(TableReader):
 
 
 def _with_packages(table: Mapping[str, object]) -> dict[str, object]:
-    """[sources] with the tables of installed packages under "packages"."""
+    """Return [sources], with the tables of installed packages moved to "packages"."""
     found = {point.name for point in entry_points(group="shiomi.sources")} - _BUILT_IN
     others = {name: one for name, one in table.items() if name in found}
     rest = {name: one for name, one in table.items() if name not in others and name != "packages"}
@@ -173,7 +174,7 @@ def _with_packages(table: Mapping[str, object]) -> dict[str, object]:
 
 
 def _check(config: Config) -> None:
-    """Refuse values of the right type that are out of range."""
+    """Raise ConfigError for values that have the right type but are out of range."""
     if config.language not in language_codes():
         known = " or ".join(f'"{code}"' for code in language_codes())
         raise ConfigError(f"language {config.language!r} is not known here; write {known}")

@@ -16,29 +16,29 @@ __all__ = ["Digest", "Gap", "Origin", "Reason", "Sentence", "Subject", "Topic", 
 class Origin(StrEnum):
     """The writer of a sentence."""
 
-    TEMPLATE = "template"  # a fixed sentence of the language file, its slots filled by code
+    TEMPLATE = "template"  # a sentence of the language file whose slots code has filled
     MODEL = "model"  # a language model, after grounding
     QUOTE = "quote"  # the source's own words, printed as 原文引用
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence of the digest and where it is from."""
+    """One sentence of the digest, with its origin and evidence."""
 
     text: str  # plain text, never markup
     origin: Origin
-    evidence: tuple[str, ...] = ()  # uids of the threads it rests on
-    link: str | None = None  # for a quotation: the page it is quoted from
+    evidence: tuple[str, ...] = ()  # uids of the threads that support the sentence
+    link: str | None = None  # for a quotation: the quoted page
     readings: tuple[Reading, ...] = ()  # threads whose numbers the sentence prints
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One part of why a story was chosen: `--explain` prints it."""
+    """One of the reasons for choosing a story; `--explain` prints it."""
 
     name: str  # "hackernews:45944441 engagement", "communities", "repeat"
-    value: float  # what it added to the score
-    text: str  # a text with the figures behind it
+    value: float  # the amount it adds to the score
+    text: str  # an explanation with the figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Topic:
 
     story: Story
     title: str
-    link: str  # the discussion the heading points at
+    link: str  # the discussion that the heading links to
     attention: tuple[Sentence, ...]  # 注目ポイント
     technical: tuple[Sentence, ...]  # 技術的内容
     implications: tuple[Sentence, ...]  # 開発者への示唆
@@ -84,7 +84,7 @@ class Gap:
     community: str
     days: tuple[str, ...]  # local days not read, YYYY-MM-DD
     missing: bool  # nothing of the week was read
-    reason: str  # the last error; "" if nothing was asked
+    reason: str  # the last error; "" if no request was made
 
 
 @dataclass(frozen=True, slots=True)

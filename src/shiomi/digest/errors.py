@@ -25,7 +25,7 @@ __all__ = [
 
 
 class DigestError(Exception):
-    """Base of all errors for users of the digest; the text names the value and the remedy."""
+    """Base of all errors that users of the digest see. The text names the value and the remedy."""
 
 
 class ConfigError(DigestError):
@@ -60,4 +60,4 @@ class WeekError(DigestError, ValueError):
 
 
 class WriterError(DigestError):
-    """A language model's server failed or returned what cannot be used."""
+    """The server of a language model failed or returned something unusable."""

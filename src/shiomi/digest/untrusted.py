@@ -57,7 +57,7 @@ def _visible(character: str) -> str:
     if category in ("Cc", "Cf") or ord(character) & 0xFFFE == 0xFFFE:
         return ""  # bidi controls, zero-width characters, tags, noncharacters
     if character in "\u115f\u1160\u3164\uffa0\u2800" or 0xFDD0 <= ord(character) <= 0xFDEF:
-        return ""  # fillers that print as nothing; noncharacters
+        return ""  # invisible fillers; noncharacters
     if 0xE0100 <= ord(character) <= 0xE01EF:
         return ""  # variation selectors that can carry hidden bytes
     return character
@@ -123,7 +123,7 @@ def safe_link(url: str | None) -> str | None:
     name = f"[{host}]" if ":" in host else host
     rest = quote(parts._replace(scheme="", netloc="").geturl(), safe=_LINK_SAFE)
     rest = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", rest)
-    # "//evil.example" left over after an empty host would name another host
+    # if "//evil.example" remained after an empty host, it would name another host
     link = f"{parts.scheme}://{name}{f':{port}' if port is not None else ''}/{rest.lstrip('/')}"
     return link if len(link) <= _LONGEST_LINK else None
 

@@ -37,7 +37,7 @@ _BATCH = 1_000  # threads whose records are in memory
 _STATES = tuple(ThreadState)  # from live to removed
 _RANKS = {str(state): rank for rank, state in enumerate(_STATES)}
 _FACTS = "seen, state, created, link, url_seen, url, tags_seen, tags, crosspost_seen, crosspost_of"
-_CREATED, _LINKED_BY = 3, (0, 6, 10)  # places in `facts`: created; title, url, crosspost_of
+_CREATED, _LINKED_BY = 3, (0, 6, 10)  # indices in `facts`: created; title, url, crosspost_of
 _COLUMNS = {  # of the rows that are inserted
     "thread": ("n", "community", "id", "title", *_FACTS.split(", ")),
     "title": ("n", "thread", "title", "first", "last", "folded"),
@@ -78,7 +78,7 @@ class Added:
     new: int = 0
     changed: int = 0  # known threads with a new title, url, state, tag or passage
     unchanged: int = 0  # known threads; readings may have been added
-    readings: int = 0  # new readings, or more counts for known ones
+    readings: int = 0  # new readings, and known readings with a new count
 
     def __add__(self, other: Added) -> Added:
         return Added(
@@ -126,13 +126,13 @@ class _Record:
     id: str
     n: int = 0  # 0: not in the archive yet
     title: str = ""  # the current one
-    dated: Dated | None = None  # None: the archive has no more than its uid
+    dated: Dated | None = None  # None: the archive has only its uid
     url: Stamped = (None, None)
     tags: Stamped = (None, None)
     crosspost: Stamped = (None, None)
     titles: dict[str, tuple[int, int]] = field(default_factory=dict)  # text: (last, first) seen
     passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)  # kind: seen, texts
-    # The state in the archive, to write what differs:
+    # The state in the archive, so that only differences are written:
     stored: tuple[object, ...] = ()
     stored_titles: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # last, first, n
     stored_passages: dict[str, tuple[int, list[Said]]] = field(default_factory=dict)
@@ -236,7 +236,7 @@ def _read_texts(database: Database, by_key: dict[int, _Record]) -> None:
 
 
 def _write(database: Database, records: Sequence[_Record]) -> int:
-    """Write what differs from the archive; return the number of new readings."""
+    """Write all differences to the archive; return the number of new readings."""
     new: Statements = {table: [] for table in _COLUMNS}
     known: Statements = {}
     unknown = [record for record in records if not record.n]
@@ -269,7 +269,7 @@ def _write(database: Database, records: Sequence[_Record]) -> int:
     return number
 
 
-# a text post may be a link in disguise
+# a text post may in fact be a link
 _RELINK_POST = "UPDATE thread SET linked = 0 WHERE n = ? AND url IS NULL"
 
 

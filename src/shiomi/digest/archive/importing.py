@@ -28,7 +28,7 @@ Progress = Callable[[int, int | None, str], None]
 """Called with (rows done, rows in all or None, what is being done)."""
 
 _BATCH = 5000  # rows in a transaction
-_BATCH_BYTES = 32 * 2**20  # bytes of its rows, which are all in memory with their threads
+_BATCH_BYTES = 32 * 2**20  # bytes of rows in a transaction, which are all in memory
 _PROBED = 1000  # rows that are checked for a known shape
 _NAMED = 20  # bad rows with a message
 
@@ -76,7 +76,7 @@ def import_file(
     the file cannot be read or its shape is unknown.
     """
     path = Path(path)
-    name = one_line(str(path))  # a name need not be UTF-8
+    name = one_line(str(path))  # the name of a file may not be UTF-8
     rows = open_rows(path)
     key = _digest(path)
     row = archive.database.execute(

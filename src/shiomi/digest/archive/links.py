@@ -120,7 +120,7 @@ class LinkStore:
         return rows
 
     def forget_others(self, mark: int) -> None:
-        """Make all threads pending if they were linked by another judge than `mark`."""
+        """Make all threads pending that a judge other than `mark` has linked."""
         with self._database.explaining():
             known = self._database.execute(
                 "SELECT linked FROM thread WHERE linked != 0 LIMIT 1"

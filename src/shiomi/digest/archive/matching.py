@@ -68,7 +68,7 @@ class Candidate:
     created: int
     uid: str
     title: str  # the current one
-    points: int = 0  # the most ever read; 0 if none was. Read by search.py
+    points: int = 0  # the most points ever read, 0 if unknown; search.py sets it
 
 
 def is_short(word: str) -> bool:

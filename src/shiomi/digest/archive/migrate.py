@@ -42,10 +42,10 @@ def shipped_migrations(engine: str = "") -> tuple[Migration, ...]:
 def migrate(
     connection: sqlite3.Connection, name: str, migrations: tuple[Migration, ...] | None = None
 ) -> None:
-    """Apply what is not yet applied, each migration in one transaction.
+    """Apply all missing migrations, each in one transaction.
 
     A migration may call `kept_folding(text)` and `short_words(text)`, registered by this module.
-    `connection` is in autocommit mode; `name` is what errors call the archive. Raises ArchiveError
+    `connection` is in autocommit mode; `name` is the archive's name in errors. Raises ArchiveError
     if the file is another program's, or was made by a newer version of this one.
     """
     if migrations is None:
@@ -103,7 +103,7 @@ def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
             "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
         )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        # another process may have applied it before we had the lock
+        # another process may have applied it before this one got the lock
         claimed = connection.execute(
             "INSERT OR IGNORE INTO migration VALUES (?, ?)", (migration.number, migration.name)
         ).rowcount

@@ -9,7 +9,7 @@ __all__ = ["NoticeStore"]
 
 
 class NoticeStore:
-    """The notifications that an archive knows of, by a key that names subject and address."""
+    """The notifications recorded in an archive. Their key consists of subject and address."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive

@@ -22,7 +22,7 @@ class Outcome:
     """The outcome of one reading of one feed."""
 
     community: str
-    feed: str = ""  # "new", "top"; "" when the community has one feed
+    feed: str = ""  # "new", "top"; "" if the community has only one feed
     since: int | None = None  # threads created since then are complete; None: not known
     error: str | None = None  # None: the feed was read
 
@@ -46,7 +46,7 @@ class OutcomeStore:
         self._archive = archive
 
     def record(self, source: str, time: int, outcomes: Iterable[Outcome]) -> None:
-        """Keep outcomes of `source` that ended at `time` (unix seconds)."""
+        """Store the outcomes of readings of `source` that ended at `time` (unix seconds)."""
         with self._archive.transaction():
             execute = self._archive.database.execute
             for one in outcomes:
@@ -67,7 +67,7 @@ class OutcomeStore:
         return None if row is None or row[0] is None else int(row[0])
 
     def first_time(self) -> int | None:
-        """When the first reading ended, or None if nothing was ever collected."""
+        """Return when the first reading ended; None if nothing was ever collected."""
         row = self._archive.database.execute("SELECT min(time) FROM outcome").fetchone()
         return None if row is None or row[0] is None else int(row[0])
 

@@ -36,7 +36,7 @@ __all__ = ["PostgresDatabase"]
 
 _OLDEST = 15
 _WAIT = 30  # seconds that a writer waits for another one
-_DEFAULTS = {  # of the connection; the address may set others
+_DEFAULTS = {  # connection parameters; the address may override them
     "application_name": "shiomi",
     "connect_timeout": "10",
     "keepalives_idle": "30",
@@ -44,7 +44,7 @@ _DEFAULTS = {  # of the connection; the address may set others
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",  # milliseconds
 }
-# The server notices in a minute if this machine is gone, and ends its transaction.
+# If this machine disappears, the server notices it within a minute and ends its transaction.
 _SESSION = (
     f"SET lock_timeout = '{_WAIT}s'; SET tcp_keepalives_idle = 30;"
     " SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; SET jit = off"
@@ -62,7 +62,7 @@ class _Text(StrDumperUnknown):
 
 
 class _Bool(Int8Dumper):
-    """True as 1: SQLite has no type for truth, so the columns are integers."""
+    """Convert True to 1. SQLite has no boolean type, so the columns are integers."""
 
     def dump(self, obj: Any) -> bytes | bytearray | memoryview | None:
         return b"1" if obj else b"0"
@@ -98,7 +98,7 @@ class PostgresDatabase:
         name = str(address)
         try:
             given: dict[str, Any] = conninfo_to_dict(address.conninfo)
-        except psycopg.Error:  # its text quotes parts of the address
+        except psycopg.Error:  # the error's text quotes parts of the address
             raise ArchiveError(
                 f"archive {name}: libpq cannot read this address; write"
                 " postgresql://user@host/database"
@@ -213,7 +213,8 @@ class PostgresDatabase:
         return newest_matches(self.execute, words, filters, most)
 
     def limit(self, seconds: float) -> None:
-        """Stop statements that run longer; the clock starts with each statement."""
+        """Stop statements that run longer. The time is measured from the start of each
+        statement."""
         if seconds != self._limit:
             self.execute(f"SET statement_timeout = {max(1, round(seconds * 1000))}")
             self._limit = seconds

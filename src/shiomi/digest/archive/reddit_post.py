@@ -31,7 +31,7 @@ _GONE = frozenset({"[deleted]", "[removed]", ""})
 _GONE_TITLE = "[deleted by user]"
 _BY_AUTHOR = frozenset({"deleted", "author"})  # values of removed_by_category
 _BOT = "I am a bot, and this action was performed automatically"
-# ASCII on both sides: Japanese writes no space about a name.
+# Only an ASCII letter or digit before it prevents a match: Japanese has no spaces around names.
 _MENTION = re.compile(
     r"(?:(?<![A-Za-z0-9_/])/?|(?<=reddit\.com/))u(?:ser)?/[A-Za-z0-9_-]{3,}", re.IGNORECASE
 )
@@ -47,7 +47,7 @@ class _Parent(msgspec.Struct):
 
 
 class RedditPost(msgspec.Struct, kw_only=True):
-    """The fields of a submission that are read. The author is not: no user name is stored."""
+    """The fields of a submission that are read. The author is left out; no user name is stored."""
 
     id: str
     title: str

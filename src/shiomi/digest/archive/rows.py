@@ -25,7 +25,7 @@ LONGEST_LINE = 8 * 2**20  # bytes; longer lines are refused
 class Row:
     """One line of JSON."""
 
-    number: int  # from 1; lines are counted with the empty ones
+    number: int  # number of the line, from 1; empty lines count
     content: bytes
 
     @property

@@ -23,7 +23,7 @@ from shiomi.digest.thread import Passage, Thread
 
 __all__ = ["Hit", "query_words", "search_threads"]
 
-MOST_WORDS = 32  # further words of a query are ignored: each costs a search
+MOST_WORDS = 32  # more words of a query are ignored, because each costs a search
 CANDIDATES = 1000  # if more threads match, only the newest are ranked
 
 _WORD = re.compile(r'"([^"]*\S[^"]*)"(?!\S)|(\S+)')
@@ -108,7 +108,7 @@ class _Match:
 
     rank: float
     text: str
-    within: bool = False  # of the text, only the part with the words is shown
+    within: bool = False  # True: only the part of the text with the words is shown
 
 
 def _match(
@@ -122,7 +122,7 @@ def _match(
 
     `current` is the result of `occurs` for each word in its current title.
     """
-    # less than one word in a title, so that points only break ties
+    # this is less than the weight of one word in a title, so points only break ties
     rank = 0.5 * (1 - 1 / (1 + math.log1p(max(thread.points, 0))))
     rank += 2 * sum(current) / len(words)
     if all(current):

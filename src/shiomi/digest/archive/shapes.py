@@ -71,9 +71,9 @@ class ThreadLine(msgspec.Struct):
     crosspost_of: str | None = None
     readings: tuple[Reading, ...] = ()
     passages: tuple[Passage, ...] = ()
-    seen: Moment | None = None  # absent: when it was last read, or else created
+    seen: Moment | None = None  # if absent: when it was last read, else when it was created
     titles: tuple[tuple[Moment, Moment, str], ...] = ()  # (first seen, last seen, title)
-    dated: Moment | None = None  # when created, link and state were seen, where not at `seen`
+    dated: Moment | None = None  # when created, link and state were seen, if not at `seen`
 
 
 def _own(row: ThreadLine, _read_at: int) -> SeenThread:

@@ -40,7 +40,7 @@ class SqliteDatabase:
 
     @classmethod
     def open(cls, path: Path | str, *, create: bool = True, read_only: bool = False) -> Self:
-        """Open the file and migrate it. With `read_only`, never write it and never migrate it.
+        """Open the file and migrate it. With `read_only`, the file is not written and not migrated.
 
         Raises ArchiveError as `Archive.open` describes.
         """
@@ -127,7 +127,7 @@ class SqliteDatabase:
         return newest_matches(self.execute, words, filters, most)
 
     def limit(self, seconds: float) -> None:
-        """Stop statements that run longer. The clock starts with this call."""
+        """Stop statements that run longer. The time is measured from this call."""
         end = time.monotonic() + seconds
         self.connection.set_progress_handler(lambda: time.monotonic() > end, 20_000)
 

@@ -29,7 +29,7 @@ from shiomi.digest.archive.matching import (
 __all__ = ["newest_matches"]
 
 EXAMINED = 2_000  # matches looked at without a filter
-FILTERED = 3_000  # with a filter, or with marks alone, which no index has
+FILTERED = 3_000  # matches looked at with a filter, or for words of only marks, which no index has
 SPREAD = 300  # threads looked at for words that occur in different texts
 
 Execute = Callable[..., sqlite3.Cursor]
@@ -71,8 +71,8 @@ class _Query:
     """The words as queries for the two indexes. The query is empty if it has no indexed word."""
 
     def __init__(self, trigrams: str, phrases: str, shorts: str) -> None:
-        self.trigrams = trigrams  # for titles, whose index knows no positions
-        self.phrases = phrases  # for passages, whose index does
+        self.trigrams = trigrams  # for titles, whose index has no positions
+        self.phrases = phrases  # for passages, whose index has positions
         self.shorts = shorts  # only if there is no longer word
 
     @classmethod

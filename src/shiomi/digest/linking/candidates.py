@@ -18,7 +18,7 @@ from shiomi.digest.linking.encoder import STEPS, Encoder
 
 __all__ = ["NEAR", "NearTitles"]
 
-NEAR = 7 * 86400  # seconds: threads further apart are never judged one story by their titles
+NEAR = 7 * 86400  # seconds; threads further apart are never compared by their titles
 _BLOCK = 1024  # rows whose pairs are found at once
 _PRODUCTS = 4096  # pairs whose vectors are multiplied at once
 _LAST = (1 << 32) - 1  # the latest time in seconds that the index can store

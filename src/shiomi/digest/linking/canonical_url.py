@@ -22,7 +22,7 @@ from shiomi.digest.linking.url_rules import Site, UrlRules, Wrapper, load_url_ru
 
 __all__ = ["LONGEST", "canonical_url"]
 
-LONGEST = 4096  # characters; browsers and communities refuse longer ones, and so does a key
+LONGEST = 4096  # characters; longer addresses have no key (browsers refuse them too)
 
 _Parts = tuple[str, str, str, str]  # host with its port, raw path, raw query, raw fragment
 
@@ -100,7 +100,7 @@ def _split(url: str, rules: UrlRules) -> _Parts | None:
     url = url.strip(_NOISE_AT_THE_ENDS)
     if not url.isprintable():
         url = _SURROGATES.sub("\ufffd", url.translate(_LINE_BREAKS))
-    if "&amp;" in url or "&AMP;" in url:  # communities hand out addresses escaped for HTML
+    if "&amp;" in url or "&AMP;" in url:  # communities publish addresses that are escaped for HTML
         url = _AMPERSAND.sub("&", url)
     match = _ADDRESS.fullmatch(url)
     if match is None:
@@ -203,7 +203,7 @@ def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | Non
 
 def _key(parts: _Parts, rules: UrlRules) -> str | None:
     """Return the normal form of an address that is not a wrapper, with its site's rewrites."""
-    for _ in range(4):  # the new site can have other rules
+    for _ in range(4):  # a rewrite can lead to a site with other rules
         host, raw_path, raw_query, raw_fragment = parts
         site = _site(host, rules)
         path = _path(raw_path)
@@ -237,7 +237,7 @@ _NO_SITE = Site()
 
 
 def _rewritten(host: str, path: str, target: str, site: Site) -> str:
-    """Host and target after the first rewrite of the site that matches."""
+    """Return host and target after the first matching rewrite of the site."""
     for pattern, replacement in site.rewrite:
         match = pattern.fullmatch(target)
         if match:

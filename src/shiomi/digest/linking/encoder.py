@@ -21,9 +21,9 @@ __all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches"
 
 WIDTH = 20  # only the first so many words of a title are compared
 NO_JOIN = -2  # join of the last word; differs from the padding of words, so the two never match
-STEPS = 127  # a vector of length 1 has the length 127 in the arrays
-RARE = 5.0  # inverse document frequency from which a word is rare: 1 title of 150
-INDEXED = 4.3  # the same, from which a word is indexed (candidates.py): 1 title of 75
+STEPS = 127  # vectors are scaled to this length in the arrays
+RARE = 5.0  # a word with at least this inverse document frequency is rare: in 1 title of 150
+INDEXED = 4.3  # with at least this one it is indexed (candidates.py): in 1 title of 75
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -40,7 +40,7 @@ class Titles:
     """n titles. Rows are padded with word -1, join NO_JOIN, weight 0, vector 0."""
 
     words: Integers  # (n, WIDTH): hash of each word
-    joins: Integers  # (n, WIDTH): hash of each word written together with the next
+    joins: Integers  # (n, WIDTH): hash of each word joined with the next word
     weights: Floats  # (n, WIDTH): inverse document frequency
     rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
     rare: Integers  # (n, 6): hashes of the rarest of its rare words; -1 as padding

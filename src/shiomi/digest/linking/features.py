@@ -36,7 +36,7 @@ FEATURES = (
     "words_less",
     "words_more",
     "numbers_shared",
-    "numbers_differ",  # both have numbers that the other lacks
+    "numbers_differ",  # each has a number that the other lacks
     "years_differ",
     "first_same",  # the first words are the same
     "hours",  # log(1 + hours between them)
@@ -46,7 +46,7 @@ FEATURES = (
 GRID = 1024  # features are multiples of 1/GRID, so that sums are exact (see encoder.py)
 
 
-_CHUNK = 512  # pairs at once; more do not fit into the caches of a processor
+_CHUNK = 512  # pairs compared at once; more do not fit into a processor's caches
 
 
 def pair_features(

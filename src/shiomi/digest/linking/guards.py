@@ -111,7 +111,7 @@ def apart(a: str, b: str) -> str | None:
         if differ(x, y):
             return name
     if _facts(a)[0] != _facts(b)[0] and (_later_piece(a) or _later_piece(b)):
-        return "part"  # "Part 2" against a title without a part; part 1 is often left out
+        return "part"  # one title is "Part 2" and the other has no part; "part 1" is often left out
     return None
 
 

@@ -46,9 +46,9 @@ class Linker:
 
     @classmethod
     def load(cls, encoder: str = "") -> Self:
-        """With the model that ships with the package, and MiniLM if `encoder` is "minilm".
+        """Load the shipped model, and MiniLM too if `encoder` is "minilm".
 
-        Raises LinkingError, also without the extra.
+        Raises LinkingError, for example if the extra is not installed.
         """
         return cls(shipped_model(), MeaningJudge.load() if encoder else None)
 
@@ -225,6 +225,6 @@ def _pages(threads: Sequence[Thread]) -> list[Page]:
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:
-    """SAME_STORY if it is probable enough and no guard applies, else RELATED."""
+    """Return SAME_STORY if that is probable enough and no guard applies, else RELATED."""
     same = score >= SAME_STORY and not release and apart(a, b) is None
     return LinkKind.SAME_STORY if same else LinkKind.RELATED

@@ -62,7 +62,7 @@ Doubles = NDArray[np.float64]
 
 
 class SentenceEncoder:
-    """MiniLM: texts to vectors of length 1. It caches the vectors of texts."""
+    """MiniLM, which maps texts to vectors of length 1. The vectors are cached."""
 
     def __init__(self, weights: Path | None = None) -> None:
         """Load the weights, by default those of the extra. Raises LinkingError."""
@@ -202,7 +202,7 @@ class MeaningJudge:
     def contributions(
         self, chances: Doubles, inputs: Doubles, a: Sequence[Page], b: Sequence[Page]
     ) -> dict[str, float]:
-        """What each input adds to the log odds of one pair; {} if it is not open."""
+        """Return the part of each input in the log odds of a pair; {} if the pair is not open."""
         rows = _open(chances, a, b)
         added = self._scaled(inputs, rows, a, b) * self.weight[:, 0]
         return dict(zip(self.inputs, added[0].tolist(), strict=True)) if len(rows) else {}

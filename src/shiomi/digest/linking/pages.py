@@ -89,7 +89,7 @@ _NUMBERED = re.compile(r"\d")
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The pages of n threads. A hash of nothing is 0."""
+    """The pages of n threads. A missing value has the hash 0."""
 
     host: Integers
     domain: Integers

@@ -40,7 +40,7 @@ def normal_title(title: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_mark(character: str) -> bool:
-    # Combining marks go (café = cafe), but not the Japanese voicing marks: か is not が.
+    # Drop combining marks (café = cafe), but not the Japanese voicing marks: か is not が.
     return unicodedata.category(character) == "Mn" and character not in "\u3099\u309a"
 
 
@@ -83,7 +83,7 @@ def _pairs(word: str) -> list[str]:
 
 @lru_cache(maxsize=1 << 17)
 def word_hash(word: str) -> int:
-    """CRC-32 of the word's UTF-8: the same on every machine and in every process."""
+    """Return the CRC-32 of the word's UTF-8, which is the same on every machine."""
     return zlib.crc32(word.encode("utf-8", "surrogatepass"))
 
 

@@ -17,13 +17,13 @@ __all__ = ["Site", "UrlRules", "Wrapper", "load_url_rules", "parse_url_rules"]
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The rules for the addresses of some hosts; the fields have the names of the file."""
+    """The rules for the addresses of some hosts. The fields have the names of the file's keys."""
 
     name: str = ""
     keep: frozenset[str] | None = None  # None: all parameters but the tracking ones
     drop: frozenset[str] = frozenset()
     lower: int = 0
-    fragment: bool | None = None  # None: as the table [fragments] says
+    fragment: bool | None = None  # None: the table [fragments] decides
     rewrite: tuple[tuple[re.Pattern[str], str], ...] = ()  # the group \1 is written {1}
     examples: tuple[tuple[str, str], ...] = ()
 
@@ -41,7 +41,7 @@ class Wrapper:
 
 @dataclass(frozen=True, slots=True)
 class UrlRules:
-    """Everything canonical_url() looks up. Keys of sites and wrappers: "host" or ".parent"."""
+    """All data of canonical_url(). Sites and wrappers have the keys "host" or ".parent"."""
 
     drop: frozenset[str]
     drop_short: frozenset[str]

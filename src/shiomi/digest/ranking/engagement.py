@@ -109,7 +109,8 @@ def grown(hours: float) -> float:
 
 
 def reliable(hours: float) -> float:
-    """How well a reading at this age predicts the final count: a correlation, in [0.74, 1]."""
+    """Return how well a reading at this age predicts the final count: a correlation in [0.74,
+    1]."""
     return _on_ladder(RELIABLE, hours)
 
 
@@ -129,7 +130,7 @@ def _foreseen(survival: float, reliability: float) -> float:
 
 
 class Engagement:
-    """The distributions of counts in each community, by age, as known at `as_of`."""
+    """The distributions of counts by community and age, from what was known at `as_of`."""
 
     def __init__(self, threads: Iterable[Thread], *, as_of: int) -> None:
         """Compute the distributions from `threads`, which should cover several weeks."""

@@ -36,7 +36,7 @@ class ChangedApiError(SourceError):
 
 
 class WebPageError(SourceError):
-    """A web page where data was expected: a block page, a bot wall, a login form."""
+    """A web page instead of data, such as a block page, a bot wall or a login form."""
 
 
 @dataclass(frozen=True, slots=True)

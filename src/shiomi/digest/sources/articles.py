@@ -112,7 +112,7 @@ def _engagement(thread: Thread) -> tuple[int, int, str]:
 
 @dataclass(slots=True)
 class Articles:
-    """A source whose answers are the articles of known threads; see source.Source."""
+    """A source that fetches the articles of known threads; see source.Source."""
 
     threads: tuple[Thread, ...]
     vet: Vet = refuse_private

@@ -134,7 +134,7 @@ class Arxiv:
                 "start": start,
                 "max_results": size,
             },
-            allow=(400,),  # an error that says in its <entry> what is wrong
+            allow=(400,),  # an error whose <entry> states the reason
         )
 
 

@@ -38,7 +38,7 @@ __all__ = [
 
 FEWEST = 3  # an alert needs at least this many threads
 CHANCE = 0.05  # an alert needs a number of threads this improbable in a usual week
-MENTIONS = 2  # comments that must name the subject if the title and text do not
+MENTIONS = 2  # so many comments must name the subject if title and text do not
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af々"
 
@@ -51,7 +51,7 @@ class CommunityStrength:
     threads: int  # new ones this week
     usual: float  # threads per week in the weeks before
     strength: float  # sum of its threads' engagement percentiles, each in [0, 1]
-    unknown: int = 0  # threads whose counts are unknown: not in `strength`
+    unknown: int = 0  # threads with unknown counts, which are not in `strength`
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class SubjectEvidence:
     threads: tuple[Thread, ...]  # new this week, the strongest first
     counts: tuple[int, ...]  # threads per week, oldest first, this week last
     communities: tuple[CommunityStrength, ...]  # the strongest first
-    # One per community at most; () below two communities.
+    # At most one per community; () if there are fewer than two communities.
     quotes: tuple[SideQuote, ...]
     rising: bool
     usual: float  # threads per week in the weeks before

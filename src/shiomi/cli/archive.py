@@ -23,10 +23,10 @@ def archive() -> None:
 def copy(source: str, target: str, replace: bool, json: bool) -> None:
     """Copy everything from one archive to another, and compare both.
 
-    FROM and TO are paths of SQLite files or postgresql:// addresses. Stop `shiomi run` before. An
-    interrupted copy continues where it stopped. Afterwards both contents have the same SHA-256,
-    which is printed. Other users of this machine can see a password on the command line: use
-    PGPASSWORD or a password file.
+    FROM and TO are paths of SQLite files or postgresql:// addresses. Stop `shiomi run` first. An
+    interrupted copy continues where it stopped. At the end both archives have the same SHA-256,
+    which is printed. Other users of this machine can see a password that is on the command line.
+    Use PGPASSWORD or a password file instead.
 
     \b
     Example:

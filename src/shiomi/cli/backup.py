@@ -17,10 +17,10 @@ __all__ = ["backup", "restore"]
 @json_option
 @click.pass_context
 def backup(context: click.Context, path: Path, force: bool, json: bool) -> None:
-    """Copy the archive to PATH, also while it is in use.
+    """Copy the archive to PATH, even while it is in use.
 
-    The copy is one compact file with all threads, readings, links and digests. It is checked
-    before it gets its name. `shiomi restore` puts it back.
+    The copy is one compact file with all threads, readings, links and digests. It is checked before
+    it gets its name. `shiomi restore` puts it back.
 
     \b
     Example:
@@ -47,10 +47,10 @@ def backup(context: click.Context, path: Path, force: bool, json: bool) -> None:
 @json_option
 @click.pass_context
 def restore(context: click.Context, path: Path, force: bool, json: bool) -> None:
-    """Put a copy made by `shiomi backup` in the place of the archive.
+    """Replace the archive with a copy made by `shiomi backup`.
 
-    The copy is checked first, and the old archive stays until the new one is complete. Stop
-    `shiomi run` before. A copy of an earlier version is migrated at its first use.
+    Stop `shiomi run` first. The copy is checked, and the old archive is kept until the new one is
+    complete. A copy of an earlier version is migrated at its first use.
 
     \b
     Example:

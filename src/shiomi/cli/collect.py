@@ -21,11 +21,11 @@ _ARTICLES = "articles"
 def collect(context: click.Context, only: tuple[str, ...], json: bool) -> None:
     """Fetch new threads and new counts from the configured communities.
 
-    You can repeat or interrupt it at any time: every batch is stored with the place to resume from.
-    Each source keeps to its community's limits and to its own time budget; one
-    that fails does not stop the others, and is named at the end (exit code 3, or 1 when all
-    failed). If [sources.articles] is enabled, the pages that the best threads link to are read too,
-    if their robots.txt allows it.
+    You can repeat or interrupt it at any time, because every batch is stored with the position to
+    resume from. Each source respects the limits of its community and its own time budget. A source
+    that fails does not stop the others. It is named at the end, and the exit code is 3, or 1 if all
+    sources failed. If [sources.articles] is enabled, the pages that the best threads link to are
+    also read, if their robots.txt allows it.
 
     \b
     Examples:

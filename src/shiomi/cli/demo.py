@@ -32,11 +32,11 @@ __all__ = ["demo"]
 )
 @json_option
 def demo(out: Path, language: str, json: bool) -> None:
-    """Build two digests of two real weeks that ship with Shiomi; no network, no model.
+    """Build digests of two real weeks that ship with Shiomi; no network, no model.
 
-    Imports the threads of Hacker News, Lobsters and r/programming, links the same stories
-    across communities, ranks them, writes two digests, and renders Markdown, HTML, feeds and
-    JSON. Also writes a configuration file, so that you can try the other commands on the data.
+    Imports the threads of Hacker News, Lobsters and r/programming, links the same stories across
+    communities, ranks them, writes two digests, and renders Markdown, HTML, feeds and JSON. Also
+    writes a configuration file, so that you can try the other commands on the data.
 
     \b
     Example:

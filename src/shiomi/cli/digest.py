@@ -49,11 +49,11 @@ def digest(
     explain: bool,
     json: bool,
 ) -> None:
-    """Write the week as a digest: link, rank, write, render into the configured `out`.
+    """Write the digest of a week: link, rank, write, and render into the configured `out`.
 
     The week is the seven local days that end with --week. An interrupted digest continues where it
-    stopped, with the same result byte for byte. A finished digest is only rendered. Counts are
-    printed with the time they were read, and 不明 where unknown.
+    stopped, with the same result byte for byte. If the digest is already finished, it is only
+    rendered. Counts are printed with the time they were read; an unknown count is 不明.
 
     \b
     Examples:
@@ -153,11 +153,11 @@ def _cost(account: Account) -> str:
 def check(context: click.Context, file: Path, facts: Path | None, every: bool, json: bool) -> None:
     """Report each fact in a digest that the archive contradicts.
 
-    FILE is Markdown in this format, also when it was written elsewhere. If the archive holds the
-    digest of that week, every link, time, percentage, number and quotation is compared with it.
-    A count is compared with the readings of its thread. If it is another thread's number, that
-    thread is named. A thread that was never read proves nothing, and is counted as unknown.
-    Ends with 4 when something is contradicted.
+    FILE is Markdown in this format, and need not be written by Shiomi. If the archive has the
+    digest of that week, every link, time, percentage, number and quotation is compared with it. A
+    count is compared with the readings of its thread. If it is the number of another thread, that
+    thread is named. A count is unknown if its thread was never read. Ends with 4 if anything is
+    contradicted.
 
     \b
     Example:

@@ -30,8 +30,8 @@ def export(
 ) -> None:
     """Write threads, with all their readings and titles, as JSON Lines.
 
-    `shiomi import` reads the file back to the same archive. Use it to move to another machine, for
-    other programs, or as a copy. A name that ends with .gz is compressed.
+    `shiomi import` makes the same archive from the file. Use it to move to another machine, for
+    other programs, or as a copy. If the name ends with .gz, the file is compressed.
 
     \b
     Example:

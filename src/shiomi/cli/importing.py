@@ -28,10 +28,9 @@ def import_(
 ) -> None:
     """Read threads and readings from files into the archive.
 
-    Reads JSON Lines, plain or gzip: threads as `shiomi export` writes them, or posts as Reddit's
-    API names them; the fields show which. A line that cannot be read is counted, named and
-    skipped. You can import a file again: it changes nothing. After an interruption the import
-    continues.
+    Reads JSON Lines, plain or gzip. A line is a thread as `shiomi export` writes it, or a post with
+    the fields of Reddit's API; the fields show which. A line that cannot be read is counted, named
+    and skipped. To import a file again changes nothing. An interrupted import continues.
 
     \b
     Examples:

@@ -36,9 +36,9 @@ def init(
 ) -> None:
     """Write a commented shiomi.toml.
 
-    Every key is in it with its default and its purpose, so that the file itself is the
-    reference. It may hold secrets, so that only you can read it (mode 0600). Nothing else is
-    touched, and nothing is fetched unless you choose to install a model.
+    The file has every key with its default and its purpose, so it is also the reference. Only you
+    can read it (mode 0600), because it may contain secrets. Nothing else is changed, and nothing is
+    downloaded unless you choose to install a model.
 
     \b
     Examples:

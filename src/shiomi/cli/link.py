@@ -14,7 +14,7 @@ __all__ = ["link"]
 
 
 def _two_ids(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the context and two threads, a and b."""
+    """Add two arguments, the threads a and b, to a command, and pass it the context."""
     one = click.argument("a", metavar="ID")
     return one(click.argument("b", metavar="ID")(click.pass_context(command)))
 
@@ -23,8 +23,8 @@ def _two_ids(command: Callable[..., None]) -> Callable[..., None]:
 def link() -> None:
     """See why threads are one story, and correct it for good.
 
-    An ID is the address of a thread, as a digest and `shiomi search` show it, or its community
-    and number: hackernews:25345428, lobsters:mqid59, reddit/programming:k9a1ur.
+    An ID is the address of a thread, as a digest or `shiomi search` shows it. It can also be the
+    community with the thread's id: hackernews:25345428, lobsters:mqid59, reddit/programming:k9a1ur.
 
     \b
     Examples:
@@ -84,9 +84,10 @@ def undo(context: click.Context, a: str, b: str) -> None:
 @json_option
 @click.pass_context
 def why(context: click.Context, uid: str, json: bool) -> None:
-    """Show the threads of a story, and why each two of them are tied.
+    """Show the threads of a story, and for each tie between two of them the reasons.
 
-    Numbers in front of a reason are log odds: above 0 it speaks for one story, below 0 against.
+    The number in front of a reason is its log odds. Above 0 the reason speaks for one story, below
+    0 against it.
     """
     from shiomi.digest.linking import Linker, reasons, stories
 
@@ -174,7 +175,7 @@ _ADDRESSES = (
 
 
 def _uid(text: str) -> str:
-    """The uid of a thread, given as it is or by the thread's address."""
+    """Return the uid of a thread, which is given as a uid or as an address."""
     for address, uid in _ADDRESSES:
         if match := address.match(text):
             return uid.format(*match.groups())

@@ -127,7 +127,7 @@ def local_day(config: Config, day: datetime) -> int:
 
 
 def thread_lines(thread: Thread, timezone: str) -> list[str]:
-    """Return a thread as lines: day and title, community and link, counts and their time."""
+    """Return a thread as lines: day and title, community and link, counts with their time."""
     from datetime import datetime
     from zoneinfo import ZoneInfo
 

@@ -17,9 +17,10 @@ __all__ = ["run"]
 def run(context: click.Context, once: bool) -> None:
     """Collect on a schedule, make and publish the digest, notify, answer probes.
 
-    Works by [schedule], [run] and [notify] of shiomi.toml until SIGTERM or Ctrl-C, which let the
-    request at hand end. SIGHUP reads shiomi.toml again. A digest that was missed while the program
-    was not running is made at the next start. /healthz and /metrics are served on [run] probe.
+    The settings are [schedule], [run] and [notify] of shiomi.toml. On SIGTERM or Ctrl-C it finishes
+    the current request and stops. On SIGHUP it reads shiomi.toml again. If a digest was due while
+    the program was not running, it is made at the next start. /healthz and /metrics are served on
+    [run] probe.
 
     \b
     Examples:

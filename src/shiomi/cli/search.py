@@ -46,7 +46,7 @@ def search(
 ) -> None:
     """Find threads by their words, Japanese or English.
 
-    The search covers every title a thread ever had, and its stored texts. All words must occur;
+    Searches all titles that a thread ever had, and its stored texts. All words must occur, and
     "quoted words" must be adjacent. The query has no other syntax. A Japanese word of the glossary
     also finds English threads.
 

@@ -76,8 +76,8 @@ def serve(
 ) -> None:  # fmt: skip
     """Serve the digests, stories, search and feeds as a web site, behind the gate.
 
-    Reads the archive that `shiomi collect`, `digest` and `run` write, and never writes it.
-    Stops at SIGTERM or Ctrl-C, after the requests under way. /healthz is for probes.
+    It only reads the archive, which `shiomi collect`, `digest` and `run` write. On SIGTERM or
+    Ctrl-C it finishes the requests that have begun, and stops. /healthz is for probes.
 
     \b
     Examples:

@@ -23,11 +23,11 @@ __all__ = ["status"]
 @json_option
 @click.pass_context
 def status(context: click.Context, json: bool) -> None:
-    """Show what the archive holds and how fresh it is.
+    """Show what the archive contains and how fresh it is.
 
-    Threads and the newest reading of each community, threads not linked yet, for each feed the
-    last success and the failures since, and the finished digests. Ends with 4 if a feed that
-    shiomi.toml enables was last read longer ago than [collect] stale_hours.
+    Shows the threads and the newest reading of each community, the threads that are not linked yet,
+    and the finished digests. For each feed it shows the last success and the failures since then.
+    Ends with 4 if an enabled feed was last read longer ago than [collect] stale_hours.
     """
     import time
     from zoneinfo import ZoneInfo

@@ -35,8 +35,8 @@ def watch(
 ) -> None:
     """Show the subjects of shiomi.toml: new threads, their counts and communities.
 
-    NAMES selects some of them. A subject rises if the week has more threads than the weeks
-    before by the factor `rises_by`, and more than chance explains.
+    NAMES selects some of the subjects. A subject rises if the week has `rises_by` times as many
+    threads as the weeks before, and if chance does not explain the difference.
 
     \b
     Examples:

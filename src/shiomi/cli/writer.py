@@ -36,9 +36,10 @@ def writer() -> None:
 def check(context: click.Context, json: bool) -> None:
     """Ask the configured model for one short topic and report what it can do.
 
-    Prints server, model, context, whether the model thinks, whether the JSON schema holds, the
-    speed and the minutes a digest takes. If it fails: the server's own message and the remedy.
-    Without [writer] in shiomi.toml it lists the servers found on this machine.
+    Prints the server, the model, the context size, whether the model thinks, whether the server
+    accepts the JSON schema, the speed, and the minutes that a digest takes. If the model fails,
+    prints the server's message and the remedy. Without [writer] in shiomi.toml it lists the servers
+    found on this machine.
 
     \b
     Example:
@@ -80,12 +81,12 @@ def install(
     memory_speed: float | None,
     json: bool,
 ) -> None:
-    """Get a model that writes on this machine, and use it.
+    """Download a model that writes on this machine, and use it.
 
     Picks the best model of the catalogue that surely writes a digest here within
     writer.budget_seconds. Downloads it from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN) into
-    writer.models, checks its SHA-256, and sets `model = "local"` in shiomi.toml. Interrupted, the
-    same command continues. Nothing is downloaded before you agree.
+    writer.models, checks its SHA-256, and sets `model = "local"` in shiomi.toml. If it is
+    interrupted, run the same command again to continue. Nothing is downloaded before you agree.
 
     \b
     Examples:

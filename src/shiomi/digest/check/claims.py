@@ -83,7 +83,7 @@ _POINTS = (
     r"|likes?\b|票|スコア"
 )
 _COMMENTS = r"(?:(?:技術的|活発|建設的)な?)?(?:コメント|議論|返信|comments?\b|replies\b)"
-_NOT_A_COUNT = (  # "10ポイント改善": percentage points; "2つのポイント" has no unit directly behind
+_NOT_A_COUNT = (  # "10ポイント改善" means percentage points; "2つのポイント" is not a count
     r"(?!\s{0,3}(?:向上|改善|上昇|低下|増|減|上回|下回|高|低|差|の差|以内|アップ|ダウン|上げ|下げ|out\b|higher|lower))"
 )
 _COUNTED = re.compile(
@@ -261,7 +261,7 @@ class _Sentence:
             return (_uid(linked),), None
         counted = self._item.counted
         heading = tuple(uid for uid in counted if uid in self._item.heading)
-        # The nearest community name before the number, else the first one after it.
+        # The nearest community name before the number, else the first name after it.
         found = _last_before(self._communities, position) or _first_from(self._communities, 0)
         if found is None:
             return heading or counted, None

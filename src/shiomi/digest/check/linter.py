@@ -70,7 +70,7 @@ class CheckReport:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """The report as JSON text."""
+        """Return the report as JSON text."""
         document = {**msgspec.to_builtins(self), "counts": self.counts()}
         return msgspec.json.format(msgspec.json.encode(document)).decode() + "\n"
 

@@ -44,7 +44,7 @@ class Language:
         return f"{value:,}"
 
     def moment(self, time: int, zone: str) -> str:
-        """Unix seconds as local time with its zone: "2020-12-06 09:00 JST"."""
+        """Return Unix seconds as local time with its zone: "2020-12-06 09:00 JST"."""
         local = datetime.fromtimestamp(time, ZoneInfo(zone))
         name = local.tzname() or zone
         # The time zone database writes "+03" for zones that have no abbreviation.

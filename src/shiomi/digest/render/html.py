@@ -40,7 +40,7 @@ def render_html(
 
 
 def render_index(digests: Iterable[Digest], language: Language) -> str:
-    """The page that lists all digests, newest first."""
+    """Return the page that lists all digests, newest first."""
     pages = sorted((lay_out(one, language) for one in digests), key=lambda p: p.date, reverse=True)
     return templates().get_template("index.html.j2").render(page_context(language), pages=pages)
 

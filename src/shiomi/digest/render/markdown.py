@@ -44,7 +44,7 @@ def _escape_block(found: re.Match[str]) -> str:
 
 
 def render_markdown(digest: Digest, language: Language) -> str:
-    """The digest as CommonMark text that ends with a newline."""
+    """Return the digest as CommonMark text that ends with a newline."""
     return _Markdown(language).page(lay_out(digest, language))
 
 

@@ -57,7 +57,7 @@ def _without_scripts(value: Any) -> Any:
 
 
 def parse_json(text: str | bytes) -> Digest:
-    """The digest that `render_json` printed. Raises DigestError naming what is wrong.
+    """Return the digest in the JSON of `render_json`. Raises DigestError, which names the fault.
 
     For other programs, which read the published JSON. Shiomi itself reads digests from the archive.
     """

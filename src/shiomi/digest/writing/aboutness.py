@@ -79,7 +79,7 @@ class Vocabulary:
         self._tokens = frozenset(whole) | parts
         self._begin = frozenset(token[:5] for token in self._tokens if len(token) >= 4)
         words = re.findall(r"[a-z][a-z']+", self.text)
-        # katakana hears a k in "epoch" and no r in "server"; オープンウェイト is "open-weight"
+        # エポック ("epoch") has a k, サーバー ("server") no r; オープンウェイト is "open-weight"
         hard = (word.replace("ch", "k") for word in words if "ch" in word)
         soft = [re.sub(r"r(?=[^aeiouy])", "", word) for word in words]
         self._skeletons = frozenset(map(skeleton, {*words, *hard, *soft}))
@@ -108,7 +108,8 @@ class Vocabulary:
         return max(len(self.text.split()), 1)
 
     def chance(self, in_100_words: float) -> float:
-        """Return the chance of finding a word in these texts if they are about something else."""
+        """Return the chance that these texts contain a word although they are about something
+        else."""
         chance: float = 1 - (1 - in_100_words) ** (self.words / 100)
         return min(max(chance, LEAST), MOST)
 
@@ -130,7 +131,7 @@ class _Told:
 
 
 def support(text: str, subject: Vocabulary, language: str, *, advice: bool = False) -> float | None:
-    """Return the log likelihood ratio of "about the evidence" to "about something else".
+    """Return the log likelihood ratio: the text is "about the evidence" or "about something else".
 
     Return None if the sentence has no comparable word.
     """
@@ -167,7 +168,7 @@ def _told(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
 
 
 def stems_of(text: str, *, chance: float) -> Iterator[tuple[str, re.Pattern[str]]]:
-    """Yield the words of the table in a Japanese sentence, each with its English stems.
+    """Yield the words of a Japanese sentence that are in the table, each with its English stems.
 
     Leaves out words that occur in any story. Leaves out a word, too, if 100 words of other evidence
     contain one of its stems with more than this `chance`.

@@ -193,7 +193,7 @@ class ChatClient:
                 text = f"no whole answer in {seconds:.0f} s"
                 raise _PassingError("timeout", text, attempts=1) from None
             raise _PassingError("cut", f"the answer broke off: {error}") from None
-        if self._watchdog.bit:  # its end can look like the end of the answer
+        if self._watchdog.bit:  # a cut stream can look complete
             raise _PassingError("timeout", f"no whole answer in {seconds:.0f} s", attempts=1)
         if response.status_code != 200:
             self._refused(response, content)

@@ -163,7 +163,7 @@ def _swapped(text: str, evidence: str) -> Iterator[str]:
 
 
 def _bound(text: str) -> list[tuple[str, str]]:
-    """Return each number of a sentence with the Latin name before it, folded."""
+    """Return each number of a sentence with the nearest Latin name before it, both folded."""
     flat = folded(text)
     found, name, last = [], "", 0
     for match in _NAME_OR_NUMBER.finditer(flat):

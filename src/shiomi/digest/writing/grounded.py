@@ -88,7 +88,8 @@ def _is_said(text: str, said: Collection[str]) -> bool:
 
 
 def _is_copied(text: str, example: str) -> bool:
-    """Whether the sentence repeats the worked example of the prompt, as small models do."""
+    """Return whether the sentence copies a part of the prompt's worked example, as small models
+    do."""
     return any(
         text[place : place + COPIED] in example for place in range(max(len(text) - COPIED, 0))
     )

@@ -1,4 +1,4 @@
-"""Quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
+"""Find quotations that help a reader to act: a remedy, a deadline, a licence, an objection.
 
 Each rule of signs.toml is a pattern. A sentence of the source that matches it is quoted as the
 evidence. Without a match nothing is stated.

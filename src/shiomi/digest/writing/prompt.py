@@ -1,4 +1,4 @@
-"""The prompt: numbered evidence as lines of JSON, a worked example, and the slots to fill.
+"""Build the prompt: numbered evidence as lines of JSON, a worked example, and the slots to fill.
 
 Each line is one JSON object. So the text of a thread cannot leave its string and act as a part of
 the prompt. Passages with signs of an injection are left out; titles are shown as they are. Counts

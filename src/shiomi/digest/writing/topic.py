@@ -29,7 +29,7 @@ ENOUGH = 2  # with so many sentences of a model, a topic needs no quotation
 class Background:
     """Former titles of threads, and other threads of the week."""
 
-    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # uid to its former titles
+    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # former titles, by uid
     peers: Sequence[Thread] = ()  # the week's threads in the community of the heading's thread
     named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name in the heading
 

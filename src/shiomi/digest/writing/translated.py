@@ -171,7 +171,7 @@ def back_messages(language: Language, text: str) -> list[dict[str, str]]:
 def unfaithful(original: Original, text: str, confidence: float | None) -> str:
     """Return the reason to reject a Japanese translation of the sentence, or "" to keep it.
 
-    `confidence` is the mean log probability of its tokens, None if the server gives none.
+    `confidence` is the mean log probability of its tokens, or None if the server does not give it.
     """
     source = original.text
     if confidence is not None and confidence < SURE:
@@ -185,7 +185,7 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
         return "a word that was not translated"
     held = Holding((text,))
     names = [word for word in _words(source) if _is_name(word, source)]
-    if original.slot == "gloss":  # Capitals There Name Nothing
+    if original.slot == "gloss":  # capitals in a headline do not mark names
         names = [word for word in names if word.casefold() not in plain or word.isupper()]
     if lost := [one for one in names if not held.holds_name(one)]:
         return f"lost: {', '.join(lost)}"

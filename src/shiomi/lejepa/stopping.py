@@ -12,7 +12,7 @@ __all__ = ["Wish", "stop_wished"]
 
 
 class Wish:
-    """A flag that tells whether this process was asked to stop."""
+    """A flag: whether this process was asked to stop."""
 
     def __init__(self) -> None:
         self.made = False

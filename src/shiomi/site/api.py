@@ -55,7 +55,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One endpoint of the API."""
+    """One endpoint of the API, with its description for OpenAPI."""
 
     path: str
     summary: str

@@ -1,4 +1,4 @@
-"""The site as an ASGI application: routes, queries and pages."""
+"""The site as an ASGI application: it maps routes to queries and pages."""
 
 from __future__ import annotations
 

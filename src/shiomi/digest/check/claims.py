@@ -27,7 +27,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One number as the digest states it."""
+    """One number that the digest states, and what it is about."""
 
     line: int  # from 1
     text: str  # as written: "1,900以上の支持"
@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The content of a digest's text."""
+    """What was read from a digest's text: its date, claims and linked threads."""
 
     date: date | None
     claims: tuple[Claim, ...]

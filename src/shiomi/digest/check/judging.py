@@ -18,7 +18,7 @@ __all__ = ["Checked", "ReadingTime", "Verdict", "counts_read", "judge"]
 
 
 class Verdict(StrEnum):
-    """The archive's verdict on a number."""
+    """The verdict on a number, by the archive's readings."""
 
     CONFIRMED = "confirmed"  # a reading shows the number, or it is between two readings
     POSSIBLE = "possible"  # the readings neither show nor exclude the number

@@ -116,7 +116,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """One comparable word of a sentence."""
+    """One comparable word of a sentence, and whether the evidence contains it."""
 
     found: bool
     chance: float  # chance of finding the word if the sentence is about something else

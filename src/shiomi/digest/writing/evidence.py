@@ -22,7 +22,7 @@ MOST_RELATED = 5  # related threads that are printed and whose titles are eviden
 
 
 class ItemKind(StrEnum):
-    """The kind of a piece of evidence."""
+    """The kind of text that an item contains."""
 
     TITLE = "title"
     POST = "post"

@@ -33,7 +33,7 @@ PARTS = {
 
 @dataclass(slots=True)
 class Grounded:
-    """The kept sentences of a draft."""
+    """The kept sentences of a draft, by part of the topic, and the rejected ones."""
 
     attention: list[Sentence] = field(default_factory=list)
     technical: list[Sentence] = field(default_factory=list)

@@ -48,7 +48,7 @@ def listed_title(thread: Thread, language: Language) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Statements:
-    """The facts of one story."""
+    """States the facts of one story as sentences."""
 
     evidence: Evidence
     language: Language

@@ -1,4 +1,4 @@
-"""Read facts from titles: the kind of news, sums and dates, and what other threads add."""
+"""Read facts from titles: the kind of news, sums, dates, and what titles of other threads add."""
 
 from __future__ import annotations
 

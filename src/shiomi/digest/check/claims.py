@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What was read from a digest's text: its date, claims and linked threads."""
+    """The facts read from a digest's text: its date, claims and linked threads."""
 
     date: date | None
     claims: tuple[Claim, ...]

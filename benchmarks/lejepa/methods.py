@@ -22,7 +22,7 @@ from benchmarks.lejepa.small import Small, stored, study
 
 RAW = Path(__file__).parent / "methods.jsonl"
 SEEDS, TUNING_SEED, STEPS = range(5), 100, 1_200
-RATES = (5e-4, 1e-3, 2e-3)
+RATES = (1e-3, 2e-3, 5e-3)
 T_975 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}  # of Student's t, by the number of seeds
 UNTRAINED = Small(steps=0, batch_size=128)
 METHODS = {

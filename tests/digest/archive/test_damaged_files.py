@@ -128,15 +128,6 @@ def every_column(name: str) -> dict[str, object]:
             "passages": [{"kind": "post", "text": "t", "link": "l", "points": 1}],
             "seen": 5, "titles": [[1, 2, "S"]], "dated": 5,
         },
-        "table": {
-            "uid": "hn:1", "community": "hn", "t": 5, "title": "T", "score": 1, "comments": 1,
-            "url": "u", "tags": "a",
-        },
-        "bench": {"uid": "hn:1", "c": "hn", "t": 5, "title": "T", "url": "u", "p": 1, "n": 1},
-        "titles": {"id": 1, "final": "T", "titles": ["S"], "url": "u"},
-        "daily": {"id": 1, "date": "2025-01-01", "title": "T", "score": 1, "url": "u"},
-        "counts": {"t": 5, "id": 1, "rank": 1, "points": 1, "comments": 1.0},
-        "places": {"id": 1, "rank": 1, "read_time": "2019-08-30 08:15:41"},
         "reddit": {
             "id": "a", "title": "T", "subreddit": "rust", "permalink": "/r/rust/comments/a/t/",
             "created_utc": 5.0, "score": 1, "num_comments": 1, "selftext": "s", "url": "u",
@@ -148,10 +139,7 @@ def every_column(name: str) -> dict[str, object]:
 
 @pytest.mark.slow
 @settings(max_examples=120)
-@given(
-    st.sampled_from(["own", "table", "bench", "titles", "daily", "counts", "places", "reddit"]),
-    st.data(),
-)
+@given(st.sampled_from(["own", "reddit"]), st.data())
 def test_one_wrong_field_costs_at_most_its_row(name: str, data: st.DataObject) -> None:
     row = every_column(name)
     good = msgspec.json.encode(row)

@@ -1,4 +1,4 @@
-"""Measure the shipped subject AI規制, or MiniLM instead, on threads of 2025-26 labelled twice.
+"""Measure how well the shipped subject AI規制, or MiniLM, finds threads of 2025-26.
 
     python benchmarks/digest/watch_labelled.py [--list] [--minilm]
 
@@ -42,7 +42,7 @@ def f1(found: Bools, gold: Bools) -> float:
 
 
 def by_meaning(titles: list[str], words: Bools, gold: Bools, even: Bools, description: str) -> None:
-    """Print figures for similarity, each with the threshold that is best on the odd lines."""
+    """Print the figures of each way to compare, at its best threshold on the odd lines."""
     from shiomi.digest.linking.meaning import SentenceEncoder
 
     encoder = SentenceEncoder()

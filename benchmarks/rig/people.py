@@ -1,4 +1,4 @@
-"""Compare estimates with rows of other people; write estimate/data/people.json.
+"""Compare estimates with speeds that other people measured; write estimate/data/people.json.
 
     python -m benchmarks.rig.people            prints; with --write, keeps
 
@@ -7,13 +7,13 @@ rows here are from other people, with engines of 2026 and other models, drivers 
 are from localmaxxing.com, as AlexsJones/llmfit stores it, and from speeds published between
 December 2025 and September 2026 (measured_2026.csv). None of these rows was used for the
 coefficients. They give, for each kind of model and age of the coefficients, the usual ratio of
-measured to estimated speed, a factor per GPU type, and the bounds. For the bounds of GPU types
-without rows, each whole GPU type is left out in turn. A configuration is a GPU, a model and a
-format; if it was measured several times, the median is used. Rows with a context above 32,768
-tokens that the prompt does not fill are left out, because the context may have been full when they
-were measured. Three kinds of rows of localmaxxing are left out as misconfigured or partly in RAM:
-speeds below 0.5 or above 1.7 times the estimate, models below 1 B, and models that need more than
-85 % of the GPU's memory.
+measured to estimated speed, a factor per GPU type, and the bounds. To find the bounds for GPU types
+that nobody measured, all rows of one GPU type are left out, one type after the other. A
+configuration is a GPU, a model and a format; if it was measured several times, the median is used.
+Rows with a context above 32,768 tokens that the prompt does not fill are left out, because the
+context may have been full when they were measured. Three kinds of rows of localmaxxing are left out
+as misconfigured or partly in RAM: speeds below 0.5 or above 1.7 times the estimate, models below 1
+B, and models that need more than 85 % of the GPU's memory.
 
 For writing, the changes of newer engines are fitted first (`estimate/newer.py`), without the GPU
 type that is left out.

@@ -112,7 +112,7 @@ def left_out(
 
 
 def interval(errors: Iterable[float]) -> list[float]:
-    """Return the conformal 80 % interval of log errors as factors on the estimated seconds."""
+    """Return two factors; the estimated seconds times these are the conformal 80 % interval."""
     ordered = np.sort([-e for e in errors])
     count = len(ordered)
     low = max(0, int(np.floor(0.1 * (count + 1))) - 1)

@@ -75,7 +75,7 @@ def shiomi(context: click.Context, config: Path) -> None:
       1  failed; the message names the value and the fix
       2  wrong usage
       3  done, but a part is missing; the part is named
-      4  found a problem or a rise (digest check, watch --alert)
+      4  found a problem or a rise (digest check, status, watch --alert)
       130  interrupted; finished work is kept, the same command continues
     """
     context.obj = config

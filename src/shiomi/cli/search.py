@@ -85,6 +85,9 @@ def search(
         for line in lines:
             echo(line)
     if not hits:
+        japanese = not query.isascii() and not pairs
+        hint = "; the glossary has no English for it, so try English words" if japanese else ""
         click.echo(
-            "no thread has these words; `shiomi status` shows what the archive holds", err=True
+            f"no thread has these words{hint}; `shiomi status` shows what the archive holds",
+            err=True,
         )

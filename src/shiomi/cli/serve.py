@@ -104,7 +104,7 @@ def serve(
         dns=dns,
     )
     where = f"unix:{unix_socket}" if unix_socket else f"http://{host}:{port}/"
-    guard = "behind the gate" if gate else "without a gate"
+    guard = "behind the gate (curl gets a challenge; --no-gate: none)" if gate else "without a gate"
     run(
         service,
         host=host,

@@ -144,7 +144,7 @@ class _Passing:
         return self._start_response(status, [*headers, *self._added], exc_info)
 
     def pages(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
-        """Yield the application's chunks, with the link in its place."""
+        """Yield the application's chunks, with the link inserted before the end of the page."""
         try:
             for chunk in chunks:
                 if self._held is not None and not chunk:

@@ -25,7 +25,7 @@ from shiomi.lejepa.views import resize
 __all__ = ["Evaluation", "embed_numbers"]
 
 _MOST = 6_000  # images embedded for an evaluation
-_ASKED = 1 / 6  # share of these images that are classified by means of the others
+_ASKED = 1 / 6  # share of these images that are classified; the others are the reference set
 _PAIRS = 1_000  # images of which two views are compared
 _STEP = 1 << 40  # for the views' random numbers; no training has this step
 _ROWS = 256  # images embedded at once

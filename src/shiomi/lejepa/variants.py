@@ -129,7 +129,7 @@ def convert_lam(
     views: int,
     global_views: int,
 ) -> float:
-    """Return the λ of `target` that weighs SIGReg against prediction as `lam` does in `source`.
+    """Return the λ that gives SIGReg in `target` the weight that `lam` gives it in `source`.
 
     The ratio of the norms of the two gradients is kept, for `samples` samples (over all ranks) of
     `views` views, of which the first `global_views` are global. The factors of SIGReg are exact if

@@ -38,6 +38,13 @@ def _terms() -> dict[str, tuple[str, ...]]:
     return terms
 
 
+def _english(word: str) -> tuple[str, ...]:
+    """Return the English words of a Japanese term, with or without a long vowel at its end."""
+    key, terms = normalized(word), _terms()
+    short = key.removesuffix("ー")
+    return terms.get(key) or terms.get(short) or terms.get(short + "ー") or ()
+
+
 def translations(query: str) -> list[Translation]:
     """Return English queries for a query with Japanese terms of the glossary; [] if it has no such
     term.
@@ -45,7 +52,7 @@ def translations(query: str) -> list[Translation]:
     The n-th query uses the n-th English word of each term, or the term's last word if it has fewer.
     """
     words = query_words(query)
-    found = {word: _terms()[key] for word in words if (key := normalized(word)) in _terms()}
+    found = {word: english for word in words if (english := _english(word))}
     if not found:
         return []
     queries: dict[str, Translation] = {}

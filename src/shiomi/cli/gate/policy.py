@@ -97,4 +97,4 @@ def _write(file: Path, preset: str | None, *, force: bool, json: bool) -> None:
     if json:
         as_json({"file": file})
     else:
-        click.echo(f"wrote {file}; next: shiomi gate try /some/page --as gptbot")
+        click.echo(f"wrote {file}; next: shiomi gate try /some/page --as gptbot --policy {file}")

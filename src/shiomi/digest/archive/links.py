@@ -92,7 +92,7 @@ class LinkStore:
         return [LinkedThread(*row) for row in rows]
 
     def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
-        """Return by key the posts' own texts that have at most 2,000 characters."""
+        """Return the text of each post, by key, if it has at most 2,000 characters."""
         found: dict[int, str] = {}
         with self._database.explaining():
             rows = self._database.execute(

@@ -138,7 +138,7 @@ def _grouped(node: _Node, lookaround: bool) -> str:
 
 
 def _dispatch(branches: Sequence[tuple[str, str]], lookaround: bool) -> str:
-    """Return the branches, with a class of the first characters ahead of every few branches."""
+    """Return the branches in small groups, each behind a class of its first characters."""
     if len(branches) <= _LEAF or not lookaround:
         return "|".join(text for _, text in branches)
     size = -(-len(branches) // _BRANCHES)

@@ -49,7 +49,7 @@ def usage(policy: Policy) -> Usage:
 
 
 def _said(pairs: dict[str, bool | None], yes: str, no: str) -> str:
-    """Return `a=yes, b=no` for the uses with a statement."""
+    """Return text like `a=yes, b=no`, with the uses that are allowed or refused."""
     said = {name: yes if value else no for name, value in pairs.items() if value is not None}
     return ", ".join(f"{name}={value}" for name, value in said.items())
 

@@ -30,7 +30,7 @@ KINDS = ("plain", "mixed", "experts")
 _READING = 4  # indices of a step's terms: weights, then caches of three kinds
 _OLD = "2024"
 _DOUBTS = {"experts", "everything"}  # weights in RAM, or an unmeasured architecture
-# Bounds for one model on one machine with other formats, contexts and prompts.
+# Bounds for a model that was measured on this machine with another format, context or prompt.
 _REPEATS = (0.93, 1.08)
 
 

@@ -46,7 +46,8 @@ def test_every_named_client_is_tried_as_itself_or_as_the_text() -> None:
 
 def test_the_steps_say_what_was_looked_at() -> None:
     found = tried(user_agent="GPTBot/1.2")
-    assert [step for step, _ in found.steps] == ["who", "path", "cookie", "revoked", "action"]
+    steps = ["address", "who", "path", "cookie", "revoked", "action"]
+    assert [step for step, _ in found.steps] == steps
     assert found.decision.verdict is Verdict.DENY
 
 

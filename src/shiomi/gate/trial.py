@@ -88,7 +88,7 @@ def trial(
     identity = identify(request, tables)
     if proven is not None:
         identity = identity._replace(verified=proven, by="this trial")
-    steps = [("who", _who(identity)), ("path", _path(request))]
+    steps = [("address", text_of(packed)), ("who", _who(identity)), ("path", _path(request))]
     prepared = PreparedPolicy(policy)
     decision = decide(
         request, prepared, state, now, identity=identity, note=lambda *step: steps.append(step)

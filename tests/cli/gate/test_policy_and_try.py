@@ -80,7 +80,7 @@ def test_a_trial_uses_the_policy_that_lies_there(run: Run, tmp_path: Path) -> No
 def test_a_trial_speaks_json(run: Run) -> None:
     told = json.loads(run("try", "/x", "--as", "curl/8", "--header", "Accept: a", "--json").stdout)
     assert (told["verdict"], told["status"], told["client"]) == ("challenge", 403, "curl")
-    assert [step["step"] for step in told["steps"]][:2] == ["who", "path"]
+    assert [step["step"] for step in told["steps"]][:3] == ["address", "who", "path"]
 
 
 def test_a_header_that_is_none_says_so(run: Run) -> None:

@@ -13,7 +13,7 @@ OWN = """# 海外コミュニティ動向 - 2020-12-13
 
 ### [A linker](https://news.ycombinator.com/item?id=1)
 - **出典**: Hacker News（元記事: [example.org](https://example.org/linker)）
-- **注目ポイント**: 「The linker keeps an index of symbols.」（原文引用: [example.org](https://example.org/linker)）企業の買収（$27.7 billion＝277億ドル）の話題です。Hacker Newsでの反応は最近のスレッドの上位2.3%で、最初の投稿はLobsters（2020-12-07 22:07 JST）です。
+- **注目ポイント**: 「The linker keeps an index of symbols.」（原文引用: [example.org](https://example.org/linker)）企業の買収（$27.7 billion＝277億ドル）の話題です。Hacker Newsでの反応（ポイントとコメント）は最近のスレッドの上位2.3%で、最初の投稿はLobsters（2020-12-07 22:07 JST）です。
 - **技術的内容**: 報道記事（example.org）です。Lobstersでのタグは c、plt＝言語の理論と設計 です。別のタイトルは「A linker」（Lobsters）です。GCC の代わりを扱うとタイトルにあります。タイトルにある数値は 15% です。
 - **開発者への示唆**: 終了・期限（2021年末）：「It will end at the end of 2021.」（原文引用: [example.org](https://example.org/linker)）
 
@@ -56,7 +56,7 @@ def test_a_changed_fact_differs_from_the_archives_digest(before: str, after: str
 ENGLISH = """# Overseas community watch - 2020-12-13
 
 ### [A linker](https://news.ycombinator.com/item?id=1)
-- **Why it stands out**: It is about a takeover ($27.7 billion). “The linker keeps an index.” (quoted from [example.org](https://example.org/linker)) Its response on Lobsters is in the top 4 % of recent threads.
+- **Why it stands out**: It is about a takeover ($27.7 billion). “The linker keeps an index.” (quoted from [example.org](https://example.org/linker)) Its response (points and comments) on Lobsters is in the top 4 % of recent threads.
 - **Technical content**: A news article (example.org). Its tags on Lobsters: c, plt (language theory). Other titles: “The old linker” (Lobsters).
 - **What it means for developers**: An end or a deadline (the end of 2021): “It will end at the end of 2021.” (quoted from [example.org](https://example.org/linker))
 """  # noqa: E501

@@ -230,7 +230,8 @@ def test_a_process_answers_probes_holds_the_lease_and_ends_on_sigterm(
         opener.open(f"http://{found[1]}/other", timeout=60)
     process.send_signal(signal.SIGHUP)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=15) == 0
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
 
 
 @pytest.mark.process
@@ -249,6 +250,6 @@ def test_a_process_that_was_killed_leaves_no_lease_to_wait_for(
     again = start(path)
     line_with(again, "running")
     again.send_signal(signal.SIGTERM)
-    assert again.wait(timeout=15) == 0
+    assert again.wait(timeout=60) == 0
     assert again.stderr is not None
     again.stderr.close()

@@ -83,7 +83,18 @@ class Service:
             if once:
                 return
             if not self.stopping.is_set():
-                (self.wait or self.stopping.wait)(_TICK)
+                (self.wait or self._wait)(_TICK)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait until the time is over or a signal came.
+
+        It wakes each second: the kernel may give a second signal to another thread, and Python runs
+        its handler only when the main thread wakes.
+        """
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.stopping.wait(1.0) or self.reload.is_set():
+                return
 
     def stop(self, *_: object) -> None:
         """Stop after the current request, part of a digest, or message."""

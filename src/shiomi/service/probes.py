@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
+from shiomi.background_server import background_server
 from shiomi.digest.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,22 +50,15 @@ def probes(address: str, snapshot: Snapshot) -> Iterator[str]:
     if not address:
         yield ""
         return
-    host, _, port = address.rpartition(":")
     handler = type("Handler", (_Handler,), {"snapshot": snapshot})
-    try:
-        server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f'run.probe {address!r} cannot be used: {error}; set another port, or "" for none'
-        ) from None
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
-    thread.start()
-    try:
-        yield f"{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with contextlib.ExitStack() as stack:
+        try:
+            used = stack.enter_context(background_server(address, handler))
+        except (OSError, OverflowError) as error:
+            raise ConfigError(
+                f'run.probe {address!r} cannot be used: {error}; set another port, or "" for none'
+            ) from None
+        yield used
 
 
 class _Handler(BaseHTTPRequestHandler):

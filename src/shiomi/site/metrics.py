@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import json
 import tempfile
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shiomi.background_server import background_server
 from shiomi.gate.metrics import CONTENT_TYPE, Metrics, prometheus_text
 from shiomi.site.errors import SiteError
 
@@ -52,26 +52,20 @@ class SavesMetrics:
 def metrics_server(address: str) -> Iterator[Path]:
     """Answer `/metrics` on `address` ("127.0.0.1:9465") until the block ends.
 
-    `folder` is the folder in which the workers save their counts. Raises SiteError if the address
+    Yields the folder in which the workers save their counts. Raises SiteError if the address
     cannot be used.
     """
-    host, _, port = address.rpartition(":")
-    with tempfile.TemporaryDirectory(prefix="shiomi-metrics-") as name:
-        handler = type("Handler", (_Handler,), {"folder": Path(name)})
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shiomi-metrics-")))
+        handler = type("Handler", (_Handler,), {"folder": folder})
         try:
-            server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)
+            stack.enter_context(background_server(address, handler))
         except (OSError, OverflowError, ValueError) as error:
             raise SiteError(
                 f"--metrics {address!r} cannot be used: {error}; give a free address such as"
                 " 127.0.0.1:9465"
             ) from None
-        server.daemon_threads = True
-        with server:
-            threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
-            try:
-                yield Path(name)
-            finally:
-                server.shutdown()
+        yield folder
 
 
 class _Handler(BaseHTTPRequestHandler):

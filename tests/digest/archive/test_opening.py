@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from shiomi.digest.archive import Archive
+from shiomi.digest.archive import Archive, LinkStore
+from shiomi.digest.archive.digests import DigestStore
+from shiomi.digest.archive.notices import NoticeStore
+from shiomi.digest.archive.outcomes import OutcomeStore
 from shiomi.digest.errors import ArchiveError
 from tests.digest.archive.conftest import MakeThread
 
@@ -97,6 +101,29 @@ def test_a_damaged_archive_is_told_so_when_the_damage_is_met(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        ("digest", lambda archive: DigestStore(archive, "ja").weeks()),
+        ("outcome", lambda archive: OutcomeStore(archive).states()),
+        ("notice", lambda archive: NoticeStore(archive).interrupted()),
+        ("link", lambda archive: LinkStore(archive).closure([1])),
+    ],
+)
+def test_each_store_explains_the_errors_of_the_engine(
+    tmp_path: Path, table: str, read: Callable[[Archive], object]
+) -> None:
+    path = tmp_path / "a.sqlite3"
+    Archive.open(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"DROP TABLE {table}")
+    with (
+        Archive.open(path) as archive,
+        pytest.raises(ArchiveError, match=rf"{path}: no such table: {table}; nothing committed"),
+    ):
+        read(archive)
+
+
 def test_a_file_that_may_not_be_written_is_told_so(tmp_path: Path, make: MakeThread) -> None:
     path = tmp_path / "a.sqlite3"
     filled(path, make)

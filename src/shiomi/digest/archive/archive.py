@@ -84,23 +84,22 @@ class Archive:
         """Make all writes inside succeed together or not at all. May be nested."""
         database = self.database
         nested = database.in_transaction
-        with database.explaining():
-            if nested:
-                database.execute("SAVEPOINT nested")
-            else:
-                database.begin()
-            try:
-                yield
-                database.execute("RELEASE SAVEPOINT nested" if nested else "COMMIT")
-            except BaseException:
-                # If the disk is full, SQLite has already ended the transaction.
-                if database.in_transaction:
-                    if nested:
-                        database.execute("ROLLBACK TO SAVEPOINT nested")
-                        database.execute("RELEASE SAVEPOINT nested")
-                    else:
-                        database.execute("ROLLBACK")
-                raise
+        if nested:
+            database.execute("SAVEPOINT nested")
+        else:
+            database.begin()
+        try:
+            yield
+            database.execute("RELEASE SAVEPOINT nested" if nested else "COMMIT")
+        except BaseException:
+            # If the disk is full, SQLite has already ended the transaction.
+            if database.in_transaction:
+                if nested:
+                    database.execute("ROLLBACK TO SAVEPOINT nested")
+                    database.execute("RELEASE SAVEPOINT nested")
+                else:
+                    database.execute("ROLLBACK")
+            raise
 
     def add(self, threads: Iterable[Thread], *, seen: int) -> Added:
         """Merge threads seen at `seen` (unix seconds) into the archive, in one transaction.
@@ -134,11 +133,9 @@ class Archive:
             query += " AND community = ?"
             values.append(community)
         query += " ORDER BY created, community || ':' || id"
-        with self.database.explaining():
-            keys = array("q", (n for (n,) in self.database.execute(query, values)))
+        keys = array("q", (n for (n,) in self.database.execute(query, values)))
         for start in range(0, len(keys), _BATCH):
-            with self.database.explaining():
-                batch = load_threads(self.database, keys[start : start + _BATCH].tolist(), as_of)
+            batch = load_threads(self.database, keys[start : start + _BATCH].tolist(), as_of)
             yield from batch
 
     def get_many(self, uids: Iterable[str], *, as_of: int | None = None) -> dict[str, Thread]:
@@ -147,47 +144,42 @@ class Archive:
         found: dict[str, Thread] = {}
         for start in range(0, len(wanted), _BATCH):
             batch = wanted[start : start + _BATCH]
-            with self.database.explaining():
-                keys = find_keys(self.database, batch)
-                threads = load_threads(
-                    self.database, [keys[uid] for uid in batch if uid in keys], as_of
-                )
+            keys = find_keys(self.database, batch)
+            threads = load_threads(
+                self.database, [keys[uid] for uid in batch if uid in keys], as_of
+            )
             found.update((thread.uid, thread) for thread in threads)
         return found
 
     def pending(self, limit: int) -> list[tuple[int, Thread]]:
         """Return up to `limit` threads that are not linked yet, with their keys `n`, smallest key
         first."""
-        with self.database.explaining():
-            keys = [
-                n
-                for (n,) in self.database.execute(
-                    "SELECT n FROM thread WHERE linked = 0 AND created IS NOT NULL"
-                    " ORDER BY n LIMIT ?",
-                    (limit,),
-                )
-            ]
-            return list(zip(keys, load_threads(self.database, keys), strict=True))
+        keys = [
+            n
+            for (n,) in self.database.execute(
+                "SELECT n FROM thread WHERE linked = 0 AND created IS NOT NULL ORDER BY n LIMIT ?",
+                (limit,),
+            )
+        ]
+        return list(zip(keys, load_threads(self.database, keys), strict=True))
 
     def reading(self, uid: str, as_of: int) -> Reading | None:
         """Return the newest reading at or before `as_of`, even if the thread has no title."""
-        with self.database.explaining():
-            row = self.database.execute(
-                "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
-                " WHERE community = ? AND id = ? AND time <= ?"
-                " ORDER BY time DESC, exact DESC LIMIT 1",
-                (*storable(uid).partition(":")[::2], as_of),
-            ).fetchone()
+        row = self.database.execute(
+            "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
+            " WHERE community = ? AND id = ? AND time <= ?"
+            " ORDER BY time DESC, exact DESC LIMIT 1",
+            (*storable(uid).partition(":")[::2], as_of),
+        ).fetchone()
         return None if row is None else Reading(row[0], row[1], row[2], bool(row[3]))
 
     def titles(self, uid: str) -> list[tuple[int, str]]:
         """Return every title the thread was seen with and when it was first seen, oldest first."""
-        with self.database.explaining():
-            rows = self.database.execute(
-                "SELECT first, title.title FROM title JOIN thread ON thread = thread.n"
-                " WHERE community = ? AND id = ? ORDER BY first, last, title.title",
-                storable(uid).partition(":")[::2],
-            ).fetchall()
+        rows = self.database.execute(
+            "SELECT first, title.title FROM title JOIN thread ON thread = thread.n"
+            " WHERE community = ? AND id = ? ORDER BY first, last, title.title",
+            storable(uid).partition(":")[::2],
+        ).fetchall()
         return [(first, title) for first, title in rows]
 
     def search(
@@ -207,16 +199,14 @@ class Archive:
         `since` and `until` bound the time of creation, in unix seconds. The first `offset` hits are
         skipped. If more than 1,000 threads have the words, only about the newest 1,000 are ranked.
         """
-        with self.database.explaining():
-            filters = SearchFilters(since, until, community, min_points)
-            return search_threads(self.database, query, filters, limit=limit, offset=offset)
+        filters = SearchFilters(since, until, community, min_points)
+        return search_threads(self.database, query, filters, limit=limit, offset=offset)
 
     def cursor(self, source: str) -> str | None:
         """Return the collection cursor of `source`."""
-        with self.database.explaining():
-            row = self.database.execute(
-                "SELECT cursor FROM source WHERE name = ?", (source,)
-            ).fetchone()
+        row = self.database.execute(
+            "SELECT cursor FROM source WHERE name = ?", (source,)
+        ).fetchone()
         return None if row is None else str(row[0])
 
     def set_cursor(self, source: str, cursor: str, *, collected: int | None = None) -> None:
@@ -253,13 +243,12 @@ class Archive:
         """Return the communities that have threads, in order; one index look-up for each."""
         found: list[str] = []
         execute = self.database.execute
-        with self.database.explaining():
-            (name,) = execute("SELECT min(community) FROM thread").fetchone()
-            while name is not None:
-                found.append(str(name))
-                (name,) = execute(
-                    "SELECT min(community) FROM thread WHERE community > ?", (name,)
-                ).fetchone()
+        (name,) = execute("SELECT min(community) FROM thread").fetchone()
+        while name is not None:
+            found.append(str(name))
+            (name,) = execute(
+                "SELECT min(community) FROM thread WHERE community > ?", (name,)
+            ).fetchone()
         return found
 
     def time(self, here: float) -> int:
@@ -272,15 +261,13 @@ class Archive:
 
     def newest(self) -> int | None:
         """Return when a source last delivered threads, else when the newest thread was created."""
-        with self.database.explaining():
-            (collected,) = self.database.execute("SELECT max(collected) FROM source").fetchone()
-            if collected is None:
-                (collected,) = self.database.execute(
-                    "SELECT max(created) FROM thread WHERE created IS NOT NULL"
-                ).fetchone()
+        (collected,) = self.database.execute("SELECT max(collected) FROM source").fetchone()
+        if collected is None:
+            (collected,) = self.database.execute(
+                "SELECT max(created) FROM thread WHERE created IS NOT NULL"
+            ).fetchone()
         return None if collected is None else int(collected)
 
     def status(self) -> ArchiveStatus:
         """Return the contents of the archive and their freshness."""
-        with self.database.explaining():
-            return read_status(self.database)
+        return read_status(self.database)

@@ -33,8 +33,7 @@ def back_up(archive: Archive, path: Path) -> int:
         part.unlink(missing_ok=True)
         descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         os.close(descriptor)
-        with database.explaining():
-            database.execute("VACUUM INTO ?", (str(part),))
+        database.execute("VACUUM INTO ?", (str(part),))
         check_copy(part)
         _sync(part)
         part.replace(path)
@@ -113,8 +112,7 @@ def _put_to_rest(path: Path) -> None:
             if holder is not None:
                 raise ArchiveError(f"`shiomi run` uses {path} ({holder}); stop it first")
             LeaseStore(archive).release("run", "restore")
-            with archive.database.explaining():
-                mode = archive.database.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+            mode = archive.database.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
             if mode != "delete":
                 raise ArchiveError(f"another process uses {path}; stop it first")
     except ArchiveError as error:

@@ -47,22 +47,20 @@ class CorrectionStore:
 
     def all(self) -> list[Correction]:
         """Return every correction, the oldest first."""
-        with self._database.explaining():
-            rows = self._database.execute(
-                "SELECT a, b, kind, time FROM correction ORDER BY time, a, b"
-            ).fetchall()
+        rows = self._database.execute(
+            "SELECT a, b, kind, time FROM correction ORDER BY time, a, b"
+        ).fetchall()
         return [Correction(*row) for row in rows]
 
     def about(self, uids: Iterable[str]) -> set[Correction]:
         """Return the corrections that name at least one of these threads."""
         wanted = msgspec.json.encode([[uid] for uid in sorted(uids)]).decode()
         found: set[Correction] = set()
-        with self._database.explaining():
-            for column in ("a", "b"):
-                rows = self._database.execute(
-                    f"SELECT a, b, kind, time FROM {self._database.wanted_texts}"
-                    f" CROSS JOIN correction WHERE correction.{column} = wanted.value ->> 0",
-                    (wanted,),
-                ).fetchall()
-                found |= {Correction(*row) for row in rows}
+        for column in ("a", "b"):
+            rows = self._database.execute(
+                f"SELECT a, b, kind, time FROM {self._database.wanted_texts}"
+                f" CROSS JOIN correction WHERE correction.{column} = wanted.value ->> 0",
+                (wanted,),
+            ).fetchall()
+            found |= {Correction(*row) for row in rows}
         return found

@@ -8,8 +8,7 @@ an attribute here. Only modules of this package use a Database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -19,7 +18,10 @@ __all__ = ["Database"]
 
 
 class Database(Protocol):
-    """One connection to one archive, in autocommit mode. Used by one thread."""
+    """One connection to one archive, in autocommit mode. Used by one thread.
+
+    Every method raises ArchiveError with a remedy, and so do the methods of a cursor.
+    """
 
     @property
     def name(self) -> str:
@@ -37,16 +39,11 @@ class Database(Protocol):
     def wanted_texts(self) -> str:
         """SQL for a table called `wanted`, whose column `value` is a JSON array of texts."""
 
-    @property
-    def execute(self) -> Callable[..., Any]:
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Any:
         """Run one statement with its values; the result is a DB-API cursor."""
 
-    @property
-    def executemany(self) -> Callable[..., Any]:
+    def executemany(self, statement: str, values: Iterable[Sequence[object]]) -> Any:
         """Run one statement once for each sequence of values."""
-
-    def explaining(self) -> AbstractContextManager[None]:
-        """Turn the engine's errors into ArchiveError with a remedy."""
 
     @property
     def in_transaction(self) -> bool:

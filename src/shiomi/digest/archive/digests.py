@@ -125,33 +125,30 @@ class DigestStore:
 
     def document(self, last: str) -> bytes | None:
         """Return the stored JSON of the digest whose week ends on `last` (ISO), or None."""
-        with self._archive.database.explaining():
-            row = self._archive.database.execute(
-                "SELECT document FROM digest WHERE last = ? AND language = ?",
-                (storable(last), self._language),
-            ).fetchone()
+        row = self._archive.database.execute(
+            "SELECT document FROM digest WHERE last = ? AND language = ?",
+            (storable(last), self._language),
+        ).fetchone()
         return None if row is None else bytes(row[0])
 
     def documents(self, limit: int, offset: int = 0) -> list[tuple[str, bytes]]:
         """Return the last day and the stored JSON of complete digests, newest week first."""
-        with self._archive.database.explaining():
-            rows = self._archive.database.execute(
-                "SELECT last, document FROM digest WHERE language = ?"
-                " ORDER BY last DESC LIMIT ? OFFSET ?",
-                (self._language, limit, offset),
-            ).fetchall()
+        rows = self._archive.database.execute(
+            "SELECT last, document FROM digest WHERE language = ?"
+            " ORDER BY last DESC LIMIT ? OFFSET ?",
+            (self._language, limit, offset),
+        ).fetchall()
         return [(last, bytes(document)) for last, document in rows]
 
     def telling(self, uids: Iterable[str]) -> list[str]:
         """Return the last days of the digests that have any of the threads, newest first."""
         found: set[str] = set()
-        with self._archive.database.explaining():
-            for uid in uids:
-                rows = self._archive.database.execute(
-                    "SELECT last FROM digest_thread WHERE uid = ? AND language = ?",
-                    (uid, self._language),
-                )
-                found.update(last for (last,) in rows)
+        for uid in uids:
+            rows = self._archive.database.execute(
+                "SELECT last FROM digest_thread WHERE uid = ? AND language = ?",
+                (uid, self._language),
+            )
+            found.update(last for (last,) in rows)
         return sorted(found, reverse=True)
 
     def read(self, last: str, document: bytes) -> Digest:

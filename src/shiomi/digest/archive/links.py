@@ -46,23 +46,21 @@ class LinkStore:
 
     def count_pending(self) -> int:
         """Return the number of threads that are not linked yet."""
-        with self._database.explaining():
-            (total,) = self._database.execute(
-                "SELECT count(*) FROM thread WHERE linked = 0 AND created IS NOT NULL"
-            ).fetchone()
+        (total,) = self._database.execute(
+            "SELECT count(*) FROM thread WHERE linked = 0 AND created IS NOT NULL"
+        ).fetchone()
         return int(total)
 
     def oldest_pending(self, span: int, limit: int) -> list[PendingThread]:
         """Return the oldest unlinked threads: at most `limit`, all created within `span`
         seconds."""
-        with self._database.explaining():
-            rows = self._database.execute(
-                "SELECT n, created, title, url, crosspost_of, community || ':' || id FROM thread"
-                " WHERE linked = 0 AND created IS NOT NULL AND created <="
-                " (SELECT min(created) FROM thread WHERE linked = 0 AND created IS NOT NULL) + ?"
-                " ORDER BY created, n LIMIT ?",
-                (span, limit),
-            ).fetchall()
+        rows = self._database.execute(
+            "SELECT n, created, title, url, crosspost_of, community || ':' || id FROM thread"
+            " WHERE linked = 0 AND created IS NOT NULL AND created <="
+            " (SELECT min(created) FROM thread WHERE linked = 0 AND created IS NOT NULL) + ?"
+            " ORDER BY created, n LIMIT ?",
+            (span, limit),
+        ).fetchall()
         return [PendingThread(*row) for row in rows]
 
     def state(self) -> tuple[object, ...]:
@@ -72,34 +70,30 @@ class LinkStore:
     def linked_between(self, first: int, last: int) -> list[tuple[int, str, int]]:
         """Return (key, title, time) of the linked threads created in [first, last], unix
         seconds."""
-        with self._database.explaining():
-            rows: list[tuple[int, str, int]] = self._database.execute(
-                "SELECT n, title, created FROM thread"
-                " WHERE linked != 0 AND created BETWEEN ? AND ?",
-                (first, last),
-            ).fetchall()
+        rows: list[tuple[int, str, int]] = self._database.execute(
+            "SELECT n, title, created FROM thread WHERE linked != 0 AND created BETWEEN ? AND ?",
+            (first, last),
+        ).fetchall()
         return rows
 
     def linked(self, keys: Iterable[int]) -> list[LinkedThread]:
         """Return the linked threads among these keys, by key."""
-        with self._database.explaining():
-            rows = self._database.execute(
-                "SELECT n, created, title, url, community"
-                f" FROM {self._database.wanted} CROSS JOIN thread"
-                " WHERE n = wanted.value AND linked != 0 AND created IS NOT NULL ORDER BY n",
-                (self._database.keys(sorted(keys)),),
-            ).fetchall()
+        rows = self._database.execute(
+            "SELECT n, created, title, url, community"
+            f" FROM {self._database.wanted} CROSS JOIN thread"
+            " WHERE n = wanted.value AND linked != 0 AND created IS NOT NULL ORDER BY n",
+            (self._database.keys(sorted(keys)),),
+        ).fetchall()
         return [LinkedThread(*row) for row in rows]
 
     def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
         """Return the text of each post, by key, if it has at most 2,000 characters."""
         found: dict[int, str] = {}
-        with self._database.explaining():
-            rows = self._database.execute(
-                f"SELECT thread, text FROM {self._database.wanted} CROSS JOIN passage"
-                " WHERE thread = wanted.value AND kind = 'post' ORDER BY thread, position",
-                (self._database.keys(sorted(keys)),),
-            ).fetchall()
+        rows = self._database.execute(
+            f"SELECT thread, text FROM {self._database.wanted} CROSS JOIN passage"
+            " WHERE thread = wanted.value AND kind = 'post' ORDER BY thread, position",
+            (self._database.keys(sorted(keys)),),
+        ).fetchall()
         for n, text in rows:
             found[n] = f"{found[n]}\n{text}" if n in found else text
         return {n: text for n, text in found.items() if len(text) <= _SHORT}
@@ -109,81 +103,74 @@ class LinkStore:
 
         Each is (key of its URL, time, key), in ascending order.
         """
-        with self._database.explaining():
-            rows: list[tuple[int, int, int]] = self._database.execute(
-                "SELECT thread_key.url, created, n"
-                f" FROM {self._database.wanted} CROSS JOIN thread_key CROSS JOIN thread"
-                " WHERE thread_key.url = wanted.value AND n = thread_key.thread AND linked != 0"
-                " AND created BETWEEN ? AND ? ORDER BY 1, 2, 3",
-                (self._database.keys(sorted(pages)), first, last),
-            ).fetchall()
+        rows: list[tuple[int, int, int]] = self._database.execute(
+            "SELECT thread_key.url, created, n"
+            f" FROM {self._database.wanted} CROSS JOIN thread_key CROSS JOIN thread"
+            " WHERE thread_key.url = wanted.value AND n = thread_key.thread AND linked != 0"
+            " AND created BETWEEN ? AND ? ORDER BY 1, 2, 3",
+            (self._database.keys(sorted(pages)), first, last),
+        ).fetchall()
         return rows
 
     def forget_others(self, mark: int) -> None:
         """Make all threads pending that a judge other than `mark` has linked."""
-        with self._database.explaining():
-            known = self._database.execute(
-                "SELECT linked FROM thread WHERE linked != 0 LIMIT 1"
-            ).fetchone()
-            if known and known[0] != mark:
-                self._database.execute("UPDATE thread SET linked = 0 WHERE linked != 0")
+        known = self._database.execute(
+            "SELECT linked FROM thread WHERE linked != 0 LIMIT 1"
+        ).fetchone()
+        if known and known[0] != mark:
+            self._database.execute("UPDATE thread SET linked = 0 WHERE linked != 0")
 
     def begin_batch(self, keys: Iterable[tuple[int, int | None, int]], mark: int = 1) -> None:
         """Mark threads as linked: delete their links and store (n, key of the URL, key of the
         title)."""
         rows = list(keys)
         ns = [(n,) for n, *_ in rows]
-        with self._database.explaining():
-            many = self._database.executemany
-            many("DELETE FROM link WHERE a = ?", ns)
-            many("DELETE FROM link WHERE b = ?", ns)
-            many(
-                "INSERT INTO thread_key (thread, url, title) VALUES (?, ?, ?) ON CONFLICT (thread)"
-                " DO UPDATE SET url = excluded.url, title = excluded.title",
-                rows,
-            )
-            many("UPDATE thread SET linked = ? WHERE n = ?", [(mark, n) for (n,) in ns])
+        many = self._database.executemany
+        many("DELETE FROM link WHERE a = ?", ns)
+        many("DELETE FROM link WHERE b = ?", ns)
+        many(
+            "INSERT INTO thread_key (thread, url, title) VALUES (?, ?, ?) ON CONFLICT (thread)"
+            " DO UPDATE SET url = excluded.url, title = excluded.title",
+            rows,
+        )
+        many("UPDATE thread SET linked = ? WHERE n = ?", [(mark, n) for (n,) in ns])
 
     def add(self, links: Iterable[LinkRow]) -> None:
         """Store links; an existing link gets the new kind and score."""
-        with self._database.explaining():
-            self._database.executemany(
-                "INSERT INTO link (a, b, kind, score) VALUES (?, ?, ?, ?) ON CONFLICT (a, b)"
-                " DO UPDATE SET kind = excluded.kind, score = excluded.score",
-                list(links),
-            )
+        self._database.executemany(
+            "INSERT INTO link (a, b, kind, score) VALUES (?, ?, ?, ?) ON CONFLICT (a, b)"
+            " DO UPDATE SET kind = excluded.kind, score = excluded.score",
+            list(links),
+        )
 
     def crossposts(self, n: int, origin: str | None, uid: str) -> list[int]:
         """Return the linked threads that `n` was crossposted from or that were crossposted from
         `n`."""
         found = []
-        with self._database.explaining():
-            if origin is not None:
-                found = self._database.execute(
-                    "SELECT n FROM thread WHERE community = ? AND id = ? AND linked != 0"
-                    " AND created IS NOT NULL AND n != ?",
-                    (*origin.partition(":")[::2], n),
-                ).fetchall()
-            found += self._database.execute(
-                "SELECT n FROM thread WHERE crosspost_of = ? AND linked != 0 AND n != ?", (uid, n)
+        if origin is not None:
+            found = self._database.execute(
+                "SELECT n FROM thread WHERE community = ? AND id = ? AND linked != 0"
+                " AND created IS NOT NULL AND n != ?",
+                (*origin.partition(":")[::2], n),
             ).fetchall()
+        found += self._database.execute(
+            "SELECT n FROM thread WHERE crosspost_of = ? AND linked != 0 AND n != ?", (uid, n)
+        ).fetchall()
         return [key for (key,) in found]
 
     def created_between(self, since: int, until: int, *, as_of: int | None = None) -> list[int]:
         """Return the keys of the threads created in [since, until), and not after `as_of`."""
         limit = min(until, (_FOREVER if as_of is None else as_of) + 1)
-        with self._database.explaining():
-            rows = self._database.execute(
-                "SELECT n FROM thread WHERE created >= ? AND created < ?", (since, limit)
-            ).fetchall()
+        rows = self._database.execute(
+            "SELECT n FROM thread WHERE created >= ? AND created < ?", (since, limit)
+        ).fetchall()
         return [n for (n,) in rows]
 
     def keys_of(self, uids: Iterable[str]) -> list[int]:
         """Return the keys of the threads with these uids; unknown uids are left out."""
         from shiomi.digest.archive.loading import find_keys
 
-        with self._database.explaining():
-            return list(find_keys(self._database, uids).values())
+        return list(find_keys(self._database, uids).values())
 
     def closure(
         self, seeds: Iterable[int], *, as_of: int | None = None
@@ -209,35 +196,32 @@ class LinkStore:
 
     def uids(self, keys: Iterable[int]) -> dict[int, str]:
         """Return the uid of each key."""
-        with self._database.explaining():
-            return dict(
-                self._database.execute(
-                    "SELECT n, community || ':' || thread.id"
-                    f" FROM {self._database.wanted} CROSS JOIN thread WHERE n = wanted.value",
-                    (self._database.keys(sorted(keys)),),
-                ).fetchall()
-            )
+        return dict(
+            self._database.execute(
+                "SELECT n, community || ':' || thread.id"
+                f" FROM {self._database.wanted} CROSS JOIN thread WHERE n = wanted.value",
+                (self._database.keys(sorted(keys)),),
+            ).fetchall()
+        )
 
     def created_by(self, keys: Iterable[int], as_of: int | None) -> list[int]:
         """Keep the threads that are known and were created by `as_of`."""
-        with self._database.explaining():
-            rows = self._database.execute(
-                f"SELECT n FROM {self._database.wanted} CROSS JOIN thread"
-                " WHERE n = wanted.value AND created <= ?",
-                (self._database.keys(sorted(keys)), _FOREVER if as_of is None else as_of),
-            ).fetchall()
+        rows = self._database.execute(
+            f"SELECT n FROM {self._database.wanted} CROSS JOIN thread"
+            " WHERE n = wanted.value AND created <= ?",
+            (self._database.keys(sorted(keys)), _FOREVER if as_of is None else as_of),
+        ).fetchall()
         return [n for (n,) in rows]
 
     def _ties(self, frontier: Sequence[int], last: int) -> list[LinkRow]:
         database = self._database
         found: list[LinkRow] = []
-        with database.explaining():
-            for one, other in (("a", "b"), ("b", "a")):
-                found += database.execute(
-                    f"SELECT a, b, kind, score FROM {database.wanted}"
-                    " CROSS JOIN link CROSS JOIN thread"
-                    f" WHERE link.{one} = wanted.value AND thread.n = link.{other}"
-                    " AND thread.created <= ?",
-                    (database.keys(frontier), last),
-                ).fetchall()
+        for one, other in (("a", "b"), ("b", "a")):
+            found += database.execute(
+                f"SELECT a, b, kind, score FROM {database.wanted}"
+                " CROSS JOIN link CROSS JOIN thread"
+                f" WHERE link.{one} = wanted.value AND thread.n = link.{other}"
+                " AND thread.created <= ?",
+                (database.keys(frontier), last),
+            ).fetchall()
         return found

@@ -1,31 +1,37 @@
-"""The parts of search that both engines share: filters, candidates, and matching of words."""
+"""The parts of search that both engines share: filters, candidates, and matching of words.
+
+`keep` and `newest` collect the candidates of a search. `latest`, `of_keys` and `rarest` find them.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.folding import folded
 
 __all__ = [
     "FIELDS",
     "MARKS",
-    "POINTS",
     "Candidate",
     "Condition",
     "SearchFilters",
     "conditions",
     "is_short",
     "keep",
+    "latest",
     "newest",
     "occurs",
+    "of_keys",
+    "rarest",
     "short_words",
     "texts_to_index",
 ]
 
-POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
+_POINTS = "EXISTS (SELECT 1 FROM reading WHERE thread = thread.n AND points >= ?)"
 FIELDS = "thread.n, created, community || ':' || thread.id, thread.title"  # of a Candidate
 
 Condition = tuple[str, list[object]]  # SQL, and its values
@@ -136,12 +142,63 @@ def conditions(
         ("thread.created >= ?", filters.since),
         ("thread.created < ?", filters.until),
         (f"{community} = ?", filters.community),
-        (POINTS, filters.points if points else None),
+        (_POINTS, filters.points if points else None),
     ):
         if value is not None:
             found.append(condition)
             values.append(value)
     return " AND ".join(found), values
+
+
+def latest(
+    database: Database,
+    filters: SearchFilters,
+    condition: Condition,
+    limit: int,
+    also: Condition = ("TRUE", []),
+) -> Iterator[tuple[Candidate, str]]:
+    """Yield the `limit` threads created last that pass `condition`, each with its title.
+
+    Of these threads, those without the points of the filter or without `also` are left out.
+    """
+    tests = [also]
+    if filters.points is not None:
+        tests.append((_POINTS, [filters.points]))
+    for fields in database.execute(
+        f"SELECT {FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
+        f" WHERE {condition[0]} ORDER BY created DESC LIMIT ?) AS thread"
+        f" WHERE {' AND '.join(sql for sql, _ in tests)}",
+        [*condition[1], limit, *chain.from_iterable(values for _, values in tests)],
+    ):
+        yield Candidate(*fields), fields[3]
+
+
+def of_keys(
+    database: Database, keys: Iterable[int], condition: Condition
+) -> Iterator[tuple[Candidate, str]]:
+    """Yield the threads with these keys that pass the condition, each with "" for its text."""
+    for fields in database.execute(
+        f"SELECT {FIELDS} FROM {database.wanted} CROSS JOIN thread"
+        f" WHERE thread.n = wanted.value AND {condition[0]}",
+        [database.keys(keys), *condition[1]],
+    ):
+        yield Candidate(*fields), ""
+
+
+def rarest(
+    words: Iterable[str], most: int, find: Callable[[str, int], set[int] | None]
+) -> set[int]:
+    """Return the threads that have the rarest of the words.
+
+    `find(word, limit)` returns up to `limit` threads with the word, or None if it has no index for
+    the word. At most `most` threads are looked at for a word.
+    """
+    found: set[int] | None = None
+    for word in words:
+        keys = find(word, most if found is None else len(found) + 1)
+        if keys is not None and (found is None or len(keys) < len(found)):
+            found = keys
+    return found or set()
 
 
 def newest(

@@ -12,7 +12,16 @@ from shiomi.digest.archive.folding import kept_folding
 from shiomi.digest.archive.matching import short_words
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
-__all__ = ["APPLICATION_ID", "Migration", "check_migrated", "migrate", "shipped_migrations"]
+__all__ = [
+    "APPLICATION_ID",
+    "Migration",
+    "check_migrated",
+    "migrate",
+    "missing_migrations",
+    "no_archive",
+    "not_migrated",
+    "shipped_migrations",
+]
 
 APPLICATION_ID = 0x5348494F  # "SHIO": marks an SQLite file as an archive
 
@@ -48,31 +57,27 @@ def migrate(
     `connection` is in autocommit mode; `name` is the archive's name in errors. Raises ArchiveError
     if the file is another program's, or was made by a newer version of this one.
     """
-    if migrations is None:
-        migrations = shipped_migrations()
-    applied = _applied(connection, name)
-    refuse_newer(applied, migrations, name)
+    migrations = shipped_migrations() if migrations is None else migrations
+    missing = missing_migrations(_applied(connection, name), migrations, name)
     connection.create_function("kept_folding", 1, kept_folding, deterministic=True)
     connection.create_function("short_words", 1, short_words, deterministic=True)
     for migration in migrations:
-        if migration.number not in applied:
+        if migration.number in missing:
             _apply(connection, migration)
 
 
 def check_migrated(connection: sqlite3.Connection, name: str) -> None:
     """Raise ArchiveBusyError if a migration is missing, ArchiveError if the file is newer."""
-    migrations = shipped_migrations()
-    applied = _applied(connection, name)
-    refuse_newer(applied, migrations, name)
-    missing = [migration.number for migration in migrations if migration.number not in applied]
+    missing = missing_migrations(_applied(connection, name), shipped_migrations(), name)
     if missing:
-        raise ArchiveBusyError(
-            f"archive {name} has no migration {missing[0]:04d} yet; `shiomi status` applies it"
-        )
+        raise not_migrated(name, missing)
 
 
-def refuse_newer(applied: set[int], migrations: Sequence[Migration], name: str) -> None:
-    """Raise ArchiveError if the archive has a migration that this program does not know."""
+def missing_migrations(applied: set[int], migrations: Sequence[Migration], name: str) -> set[int]:
+    """Return the numbers of the migrations that an archive lacks.
+
+    Raises ArchiveError if the archive has a migration that this program does not know.
+    """
     known = {migration.number for migration in migrations}
     newer = sorted(applied - known)
     if newer:
@@ -81,6 +86,22 @@ def refuse_newer(applied: set[int], migrations: Sequence[Migration], name: str) 
             f" program knows up to {max(known, default=0):04d}); upgrade Shiomi, or name another"
             " file as `archive` in shiomi.toml"
         )
+    return known - applied
+
+
+def not_migrated(name: str, missing: set[int]) -> ArchiveBusyError:
+    """Return the error for an archive that may only be read but must be migrated first."""
+    return ArchiveBusyError(
+        f"archive {name} has no migration {min(missing):04d} yet; `shiomi status` applies it"
+    )
+
+
+def no_archive(name: str) -> ArchiveError:
+    """Return the error for an archive that does not exist and may not be created."""
+    return ArchiveError(
+        f"there is no archive at {name}; `shiomi collect` or `shiomi import` makes one, or set"
+        " `archive` in shiomi.toml"
+    )
 
 
 def _applied(connection: sqlite3.Connection, name: str) -> set[int]:

@@ -6,10 +6,8 @@ Each method corresponds to the method of the same name in sqlite.py.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from functools import lru_cache
 from typing import Any, Self
 
@@ -21,14 +19,14 @@ from psycopg.types.numeric import Int8Dumper
 from psycopg.types.string import StrDumperUnknown
 
 from shiomi.digest.address import PostgresAddress
-from shiomi.digest.archive.matching import (
-    Candidate,
-    SearchFilters,
-    short_words,
-    texts_to_index,
+from shiomi.digest.archive import postgres_search
+from shiomi.digest.archive.matching import short_words, texts_to_index
+from shiomi.digest.archive.migrate import (
+    missing_migrations,
+    no_archive,
+    not_migrated,
+    shipped_migrations,
 )
-from shiomi.digest.archive.migrate import refuse_newer, shipped_migrations
-from shiomi.digest.archive.postgres_search import newest_matches
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
@@ -80,6 +78,7 @@ class PostgresDatabase:
     listed = "(SELECT unnest(?::bigint[]))"
     wanted = "unnest(?::bigint[]) AS wanted (value)"
     wanted_texts = "jsonb_array_elements(?::jsonb) AS wanted (value)"
+    newest_matches = postgres_search.newest_matches
 
     def __init__(self, connection: psycopg.Connection[Any], name: str) -> None:
         self._connection = connection
@@ -145,10 +144,6 @@ class PostgresDatabase:
         """Return the keys as a list."""
         return list(values)
 
-    def explaining(self) -> AbstractContextManager[None]:
-        """Do nothing, because each statement already explains its errors."""
-        return contextlib.nullcontext()
-
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open; a lost connection has none."""
@@ -205,12 +200,6 @@ class PostgresDatabase:
                 f"SELECT setval(pg_get_serial_sequence('{table}', 'n'), max(n)) FROM {table}"
             )
         self.execute("ANALYZE")
-
-    def newest_matches(
-        self, words: Sequence[str], filters: SearchFilters, most: int
-    ) -> list[Candidate]:
-        """Return the newest threads that probably have all the words."""
-        return newest_matches(self.execute, words, filters, most)
 
     def limit(self, seconds: float) -> None:
         """Stop statements that run longer. The time is measured from the start of each
@@ -277,10 +266,7 @@ class PostgresDatabase:
         if not missing:
             return
         if read_only:
-            raise ArchiveBusyError(
-                f"archive {self.name} has no migration {min(missing):04d} yet; `shiomi status`"
-                " applies it"
-            )
+            raise not_migrated(self.name, missing)
         self.begin()
         try:
             missing = self._missing(create=create)  # another process may have applied it
@@ -316,12 +302,8 @@ class PostgresDatabase:
                 " database for the archive"
             )
         elif not create:
-            raise ArchiveError(
-                f"there is no archive at {self.name}; `shiomi collect` or `shiomi import` makes"
-                " one, or set `archive` in shiomi.toml"
-            )
-        refuse_newer(applied, migrations, self.name)
-        return {one.number for one in migrations} - applied
+            raise no_archive(self.name)
+        return missing_migrations(applied, migrations, self.name)
 
 
 def _explained(error: psycopg.Error, name: str) -> ArchiveError:

@@ -10,73 +10,59 @@ touches them, except in the titles of the threads created last.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from shiomi.digest.archive.matching import (
-    FIELDS,
-    POINTS,
-    Candidate,
-    Condition,
-    SearchFilters,
-    conditions,
-    keep,
-    newest,
-    short_words,
-)
+from shiomi.digest.archive import matching
+from shiomi.digest.archive.database import Database
+from shiomi.digest.archive.matching import FIELDS, Candidate, Condition, SearchFilters, short_words
 
 __all__ = ["newest_matches"]
 
 LATEST = 10_000  # threads
 EXAMINED = 3_000  # matching titles or passages
-FILTERED = 20_000  # with a filter
+FILTERED = 20_000  # matching titles or passages, with a filter
 SPREAD = 1_000  # threads looked at for words that occur in different texts
 
 _THREE = re.compile(r"[^\W_]{3}")
 
-Execute = Callable[..., Any]
-
 
 def newest_matches(
-    execute: Execute, words: Sequence[str], filters: SearchFilters, most: int
+    database: Database, words: Sequence[str], filters: SearchFilters, most: int
 ) -> list[Candidate]:
     """Return the newest threads that probably have all the words: `Database.newest_matches`."""
     found: dict[int, Candidate] = {}
     spread: dict[int, Candidate] = {}
-    keep(found, _by_time(execute, words, filters, max(LATEST, 2 * most)), words)
+    chosen = matching.conditions(filters)
+    by_time = matching.latest(
+        database,
+        filters,
+        matching.conditions(filters, points=False),
+        max(LATEST, 2 * most),
+        _may_have(words),
+    )
+    matching.keep(found, by_time, words)
     if len(found) < most:
-        for kind in ("title", "passage"):
-            checked = words if kind == "title" else ()
-            keep(found, _in_one(execute, kind, words, filters, most), checked)
+        examined = max(FILTERED if filters.any else EXAMINED, most)
+        for kind, checked in (("title", words), ("passage", ())):
+            matching.keep(found, _in_one(database, kind, words, chosen, examined), checked)
         if len(words) > 1 and len(found) < most:
-            keep(spread, _in_several(execute, words, filters))
-    return newest(found, spread, most)
+            several = matching.rarest(words, SPREAD, lambda *word: _having(database, *word))
+            matching.keep(spread, matching.of_keys(database, several, chosen))
+    return matching.newest(found, spread, most)
 
 
 def _like(word: str) -> str:
     return "%" + re.sub(r"([\\%_])", r"\\\1", word) + "%"
 
 
-def _by_time(
-    execute: Execute, words: Sequence[str], filters: SearchFilters, latest: int
-) -> Iterator[tuple[Candidate, str]]:
-    """Yield the threads created last whose title may have the words, each with its title.
+def _may_have(words: Sequence[str]) -> Condition:
+    """Return the condition that a title may have the words.
 
     A title that is not ASCII may have a word in another width, which is checked later.
     """
-    condition, values = conditions(filters, points=False)
     likes = " AND ".join(["title ILIKE ?"] * len(words))
-    query = (
-        f"SELECT {FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
-        f" WHERE {condition} ORDER BY created DESC LIMIT ?) AS thread"
-        f" WHERE ({likes} OR octet_length(title) > char_length(title))"
-    )
-    values += [latest, *map(_like, words)]
-    if filters.points is not None:
-        query += f" AND {POINTS}"
-        values.append(filters.points)
-    for fields in execute(query, values):
-        yield Candidate(*fields), fields[3]
+    sql = f"({likes} OR octet_length(title) > char_length(title))"
+    return sql, [_like(word) for word in words]
 
 
 def _in_index(kind: str, words: Sequence[str]) -> Condition:
@@ -94,17 +80,16 @@ def _in_index(kind: str, words: Sequence[str]) -> Condition:
 
 
 def _in_one(
-    execute: Execute, kind: str, words: Sequence[str], filters: SearchFilters, most: int
+    database: Database, kind: str, words: Sequence[str], chosen: Condition, examined: int
 ) -> Iterator[tuple[Candidate, str]]:
-    """Return the threads with all words in one title or passage, and that title ("" for a
+    """Yield the threads with all words in one title or passage, and that title ("" for a
     passage)."""
     indexed, given = _in_index(kind, words)
     if not indexed:
         return
-    condition, values = conditions(filters)
+    condition, values = chosen
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
-    examined = max(FILTERED if filters.any else EXAMINED, most)
-    for *fields, shown in execute(
+    for *fields, shown in database.execute(
         f"SELECT {FIELDS}, shown FROM (SELECT one.n, one.thread, {text} AS shown"
         f" FROM {kind} AS one WHERE {indexed} ORDER BY one.n DESC LIMIT ?) AS one"
         f" JOIN thread ON thread.n = one.thread WHERE {condition}",
@@ -113,30 +98,15 @@ def _in_one(
         yield Candidate(*fields), shown
 
 
-def _in_several(
-    execute: Execute, words: Sequence[str], filters: SearchFilters
-) -> Iterator[tuple[Candidate, str]]:
-    """Return the threads that have the rarest of the words in any of their texts."""
-    rarest: list[int] | None = None
-    for word in words:
-        keys: set[int] = set()
-        for kind in ("title", "passage"):
-            indexed, given = _in_index(kind, [word])
-            if not indexed:
-                break
-            limit = SPREAD if rarest is None else len(rarest) + 1
-            keys |= {
-                thread
-                for (thread,) in execute(
-                    f"SELECT thread FROM {kind} AS one WHERE {indexed} LIMIT ?", (*given, limit)
-                )
-            }
-        else:
-            if rarest is None or len(keys) < len(rarest):
-                rarest = list(keys)
-    condition, values = conditions(filters)
-    for fields in execute(
-        f"SELECT {FIELDS} FROM thread WHERE n IN (SELECT unnest(?::bigint[])) AND {condition}",
-        (rarest or [], *values),
-    ):
-        yield Candidate(*fields), ""
+def _having(database: Database, word: str, limit: int) -> set[int] | None:
+    """Return threads with the word in any text; None if no index has the word."""
+    found: set[int] = set()
+    for kind in ("title", "passage"):
+        indexed, given = _in_index(kind, [word])
+        if not indexed:
+            return None
+        rows = database.execute(
+            f"SELECT thread FROM {kind} AS one WHERE {indexed} LIMIT ?", (*given, limit)
+        )
+        found.update(thread for (thread,) in rows)
+    return found

@@ -5,38 +5,57 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from shiomi.digest.archive.matching import (
-    Candidate,
-    SearchFilters,
-    short_words,
-    texts_to_index,
-)
-from shiomi.digest.archive.migrate import check_migrated, migrate
-from shiomi.digest.archive.sqlite_search import newest_matches
+from shiomi.digest.archive import sqlite_search
+from shiomi.digest.archive.matching import short_words, texts_to_index
+from shiomi.digest.archive.migrate import check_migrated, migrate, no_archive
 from shiomi.digest.errors import ArchiveBusyError, ArchiveError
 
 __all__ = ["SqliteDatabase"]
 
-_JSON = "json_each(?)"
+
+def _explaining(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method of a cursor raise ArchiveError instead of sqlite3.Error."""
+
+    @wraps(method)
+    def explained(cursor: _Cursor, *values: object) -> Any:
+        try:
+            return method(cursor, *values)
+        except sqlite3.Error as error:
+            raise _explained(error, cursor.name) from error
+
+    return explained
+
+
+class _Cursor(sqlite3.Cursor):
+    def __init__(self, connection: sqlite3.Connection, name: str) -> None:
+        super().__init__(connection)
+        self.name = name
+
+    execute = _explaining(sqlite3.Cursor.execute)
+    executemany = _explaining(sqlite3.Cursor.executemany)
+    fetchone = _explaining(sqlite3.Cursor.fetchone)
+    fetchall = _explaining(sqlite3.Cursor.fetchall)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        return iter(self.fetchone, None)
 
 
 class SqliteDatabase:
     """One SQLite file. A finished transaction survives `kill -9` and a power cut."""
 
-    listed = f"(SELECT value FROM {_JSON})"
-    wanted = f"{_JSON} AS wanted"
+    listed = "(SELECT value FROM json_each(?))"
+    wanted = "json_each(?) AS wanted"
     wanted_texts = wanted
+    newest_matches = sqlite_search.newest_matches
 
     def __init__(self, connection: sqlite3.Connection, name: str) -> None:
         self.connection = connection
         self.name = name
-        self.execute = connection.execute
-        self.executemany = connection.executemany
 
     @classmethod
     def open(cls, path: Path | str, *, create: bool = True, read_only: bool = False) -> Self:
@@ -71,17 +90,17 @@ class SqliteDatabase:
             raise
         return cls(connection, name)
 
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Any:
+        """Run one statement."""
+        return _Cursor(self.connection, self.name).execute(statement, values)
+
+    def executemany(self, statement: str, values: Iterable[Sequence[object]]) -> Any:
+        """Run one statement for each sequence of values."""
+        return _Cursor(self.connection, self.name).executemany(statement, values)
+
     def keys(self, values: Iterable[int]) -> str:
         """Return the keys as a JSON array."""
         return f"[{','.join(map(str, values))}]"
-
-    @contextmanager
-    def explaining(self) -> Iterator[None]:
-        """Turn sqlite3.Error into ArchiveError."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise _explained(error, self.name) from error
 
     @property
     def in_transaction(self) -> bool:
@@ -120,12 +139,6 @@ class SqliteDatabase:
     def finish_load(self) -> None:
         """Do nothing."""
 
-    def newest_matches(
-        self, words: Sequence[str], filters: SearchFilters, most: int
-    ) -> list[Candidate]:
-        """Return the newest threads that probably have all the words, in bounded time."""
-        return newest_matches(self.execute, words, filters, most)
-
     def limit(self, seconds: float) -> None:
         """Stop statements that run longer. The time is measured from this call."""
         end = time.monotonic() + seconds
@@ -140,8 +153,7 @@ class SqliteDatabase:
             state = os.stat(self.name)  # noqa: PTH116 - called for every request
         except OSError as error:
             raise ArchiveBusyError(f"archive {self.name}: {error.strerror}") from error
-        with self.explaining():
-            (version,) = self.execute("PRAGMA data_version").fetchone()
+        (version,) = self.execute("PRAGMA data_version").fetchone()
         return state.st_ino, state.st_dev, version
 
     def time(self, here: float) -> int:
@@ -183,10 +195,7 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
         )
     if not path.exists():
         if not create:
-            raise ArchiveError(
-                f"there is no archive at {path}; `shiomi collect` or `shiomi import` makes one, or"
-                " set `archive` in shiomi.toml"
-            )
+            raise no_archive(str(path))
         if not path.parent.is_dir():
             raise ArchiveError(
                 f"archive {path} cannot be made: {path.parent} is not a directory; make it first,"

@@ -8,20 +8,16 @@ created last are examined too.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
+from shiomi.digest.archive import matching
+from shiomi.digest.archive.database import Database
 from shiomi.digest.archive.folding import folded
 from shiomi.digest.archive.matching import (
-    FIELDS,
     MARKS,
-    POINTS,
     Candidate,
     Condition,
     SearchFilters,
-    conditions,
-    keep,
-    newest,
     occurs,
     short_words,
 )
@@ -32,39 +28,42 @@ EXAMINED = 2_000  # matches looked at without a filter
 FILTERED = 3_000  # matches looked at with a filter, or for words of only marks, which no index has
 SPREAD = 300  # threads looked at for words that occur in different texts
 
-Execute = Callable[..., sqlite3.Cursor]
 _COMMUNITY = "+thread.community"  # the unary plus keeps the order of the index by time
 
 
 def newest_matches(
-    execute: Execute, words: Sequence[str], filters: SearchFilters, most: int
+    database: Database, words: Sequence[str], filters: SearchFilters, most: int
 ) -> list[Candidate]:
     """Return the newest threads that probably have all the words: `Database.newest_matches`."""
     query = _Query.of(words)
     examined = max(FILTERED if filters.any or not query.indexed else EXAMINED, 2 * most)
-    chosen = conditions(filters, community=_COMMUNITY)
+    chosen = matching.conditions(filters, community=_COMMUNITY)
     found: dict[int, Candidate] = {}
     spread: dict[int, Candidate] = {}
     complete = False
     if query.indexed:
-        titles = _in_one(execute, "title", query, examined)
+        titles = _in_one(database, "title", query, examined)
         complete = len(titles) < examined
         keys = dict.fromkeys(
             thread for thread, text in titles if all(occurs(folded(text), word) for word in words)
         )
         # Reading a thread costs a page of the file. So without a filter, only threads that will be
         # ranked are read.
-        keep(found, _threads(execute, list(keys)[: None if filters.any else most], chosen))
+        read = list(keys)[: None if filters.any else most]
+        matching.keep(found, matching.of_keys(database, read, chosen))
         if complete and filters.any:
-            complete = not _more(execute, query, examined)
+            complete = not _more(database, query, examined)
         if len(found) < most:
-            passages = _in_one(execute, "passage", query, examined)
-            keep(found, _threads(execute, dict.fromkeys(one[0] for one in passages), chosen))
+            passages = dict.fromkeys(n for n, _ in _in_one(database, "passage", query, examined))
+            matching.keep(found, matching.of_keys(database, passages, chosen))
             if len(words) > 1:
-                keep(spread, _in_several(execute, words, chosen))
+                several = matching.rarest(words, SPREAD, lambda *word: _having(database, *word))
+                matching.keep(spread, matching.of_keys(database, several, chosen))
     if not complete:
-        keep(found, _by_time(execute, filters, examined), words)
-    return newest(found, spread, most)
+        condition = _of_small_community(database, filters, examined)
+        latest = matching.latest(database, filters, condition, examined)
+        matching.keep(found, latest, words)
+    return matching.newest(found, spread, most)
 
 
 class _Query:
@@ -102,87 +101,46 @@ def _quoted(text: str) -> str:
     return '"{}"'.format(text.replace('"', '""'))
 
 
-def _in_one(execute: Execute, kind: str, query: _Query, examined: int) -> list[tuple[int, str]]:
+def _in_one(database: Database, kind: str, query: _Query, examined: int) -> list[tuple[int, str]]:
     """Return threads with all words in one title or passage, and that title ("" for a passage)."""
     table, asked = query.index(kind)
     text = "coalesce(one.folded, one.title)" if kind == "title" else "''"
-    return execute(
+    rows: list[tuple[int, str]] = database.execute(
         f"SELECT one.thread, {text} FROM (SELECT rowid AS r FROM {table} WHERE {table} MATCH ?"
         f" ORDER BY rowid DESC LIMIT ?) CROSS JOIN {kind} AS one ON one.n = r",
         (asked, examined),
     ).fetchall()
+    return rows
 
 
-def _threads(
-    execute: Execute, keys: Iterable[int], chosen: Condition
-) -> Iterator[tuple[Candidate, str]]:
-    """Return the threads that pass the filter."""
-    condition, values = chosen
-    for fields in execute(
-        f"SELECT {FIELDS} FROM json_each(?) AS wanted CROSS JOIN thread"
-        f" ON thread.n = wanted.value WHERE {condition}",
-        (f"[{','.join(map(str, keys))}]", *values),
-    ):
-        yield Candidate(*fields), ""
-
-
-def _more(execute: Execute, query: _Query, examined: int) -> bool:
+def _more(database: Database, query: _Query, examined: int) -> bool:
     """Return whether more titles match than were looked at."""
     table, asked = query.index("title")
-    rows = execute(
+    rows = database.execute(
         f"SELECT 1 FROM {table} WHERE {table} MATCH ? ORDER BY rowid DESC LIMIT 1 OFFSET ?",
         (asked, examined),
     )
     return rows.fetchone() is not None
 
 
-def _in_several(
-    execute: Execute, words: Sequence[str], chosen: Condition
-) -> Iterator[tuple[Candidate, str]]:
-    """Return the newest threads with the rarest of the words in any text."""
-    rarest: list[int] | None = None
-    for word in words:
-        query = _Query.of([word])
-        if not query.indexed:
-            continue
-        keys = {
-            thread
-            for kind in ("title", "passage")
-            for (thread,) in execute(
-                f"SELECT thread FROM (SELECT rowid AS r FROM {query.index(kind)[0]}"
-                f" WHERE {query.index(kind)[0]} MATCH ? ORDER BY rowid DESC LIMIT ?)"
-                f" CROSS JOIN {kind} AS one ON one.n = r",
-                (query.index(kind)[1], SPREAD if rarest is None else len(rarest) + 1),
-            )
-        }
-        if rarest is None or len(keys) < len(rarest):
-            rarest = list(keys)
-    return _threads(execute, rarest or (), chosen)
+def _having(database: Database, word: str, limit: int) -> set[int] | None:
+    """Return the newest threads with the word in any text; None if no index has the word."""
+    query = _Query.of([word])
+    if not query.indexed:
+        return None
+    kinds = ("title", "passage")
+    return {thread for kind in kinds for thread, _ in _in_one(database, kind, query, limit)}
 
 
-def _by_time(
-    execute: Execute, filters: SearchFilters, examined: int
-) -> Iterator[tuple[Candidate, str]]:
-    """Yield the threads created last that pass the filter, each with its title."""
-    condition, values = conditions(filters, points=False, community=_COMMUNITY)
-    if filters.community is not None and _is_small(execute, filters.community, examined):
-        condition = condition.replace(_COMMUNITY, "thread.community")
-        condition = condition.replace("thread.created", "+thread.created")
-    query = (
-        f"SELECT {FIELDS} FROM (SELECT n, created, community, id, title FROM thread"
-        f" WHERE {condition} ORDER BY created DESC LIMIT ?) AS thread"
-    )
-    values.append(examined)
-    if filters.points is not None:
-        query += f" WHERE {POINTS}"
-        values.append(filters.points)
-    for fields in execute(query, values):
-        yield Candidate(*fields), fields[3]
-
-
-def _is_small(execute: Execute, community: str, examined: int) -> bool:
-    (rows,) = execute(
-        "SELECT count(*) FROM (SELECT 1 FROM thread WHERE community = ? LIMIT ?)",
-        (community, examined),
-    ).fetchone()
-    return bool(rows < examined)
+def _of_small_community(database: Database, filters: SearchFilters, examined: int) -> Condition:
+    """Return the filter without points. In a small community it does not use the index by time."""
+    condition, values = matching.conditions(filters, points=False, community=_COMMUNITY)
+    if filters.community is not None:
+        (rows,) = database.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM thread WHERE community = ? LIMIT ?)",
+            (filters.community, examined),
+        ).fetchone()
+        if rows < examined:
+            condition = condition.replace(_COMMUNITY, "thread.community")
+            condition = condition.replace("thread.created", "+thread.created")
+    return condition, values

@@ -100,7 +100,6 @@ def test_a_damaged_archive_is_told_so_when_the_damage_is_met(
         read_all()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 @pytest.mark.parametrize(
     ("table", "read"),
     [
@@ -124,6 +123,7 @@ def test_each_store_explains_the_errors_of_the_engine(
         read(archive)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_file_that_may_not_be_written_is_told_so(tmp_path: Path, make: MakeThread) -> None:
     path = tmp_path / "a.sqlite3"
     filled(path, make)

@@ -23,7 +23,6 @@ from shiomi.rig.buy.parts import (
     PowerSupply,
 )
 from shiomi.rig.buy.prices import Offer, Prices
-from shiomi.rig.estimate.quantity import Estimate
 
 DAY = datetime.date(2026, 1, 1)
 
@@ -155,12 +154,9 @@ def priced(catalog: Catalog, yen: dict[str, int] | None = None) -> Prices:
     return Prices([Offer(x, (yen or {}).get(x, 10_000), DAY, "synthetic") for x in catalog.parts])
 
 
-def speed(name: str, count: int) -> Estimate | None:
-    """A speed of nothing but the name, synthetic; none for cards called unknown."""
-    if "unknown" in name:
-        return None
-    value = 10.0 + sum(map(ord, name)) % 50 + 5.0 * (count - 1)
-    return Estimate(value, value - 1, value + 1, "tok/s", ("synthetic",))
+def speed(name: str, count: int) -> float:
+    """A synthetic speed of a name and a number; 0 for cards called unknown."""
+    return 0.0 if "unknown" in name else 10.0 + sum(map(ord, name)) % 50 + 5.0 * (count - 1)
 
 
 def random_parts(rng: random.Random) -> list[Part]:
@@ -216,14 +212,14 @@ def best_by_trying(catalog: Catalog, prices: Prices, budget: int) -> tuple[float
         for cards in (1, 2):
             build = [*parts, *[card] * (cards - 1)]
             total = sum(yen[x.id] for x in build)
-            estimate = speed(card.chipset, cards)
-            if total > budget or estimate is None:
+            value = speed(card.chipset, cards)
+            if total > budget or not value:
                 continue
             found = check_build(Build.of(build))
             if any(isinstance(x, Refusal) for x in found):
                 continue
             if any(isinstance(x, Unknown) and not x.always for x in found):
                 continue
-            if best is None or (-estimate.value, total) < (-best[0], best[1]):
-                best = estimate.value, total
+            if best is None or (-value, total) < (-best[0], best[1]):
+                best = value, total
     return best

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 
-from shiomi.rig.buy.build import Line, Problem
+from shiomi.rig.buy.build import Line, Problem, lines_of
 from shiomi.rig.buy.catalog import Catalog
-from shiomi.rig.buy.choices import gather, memory_sizes, speed_name
+from shiomi.rig.buy.choices import gather
 from shiomi.rig.buy.parts import Build, Category
 from shiomi.rig.buy.prices import Condition, Offer, Prices
 from shiomi.rig.buy.wish import Wish
@@ -29,22 +30,27 @@ from tests.rig.planning import (
     supply,
 )
 
-WISH = Wish(memory_gb=32, storage_gb=1000, cores=6, most_gpus=2)
+WISH = Wish(memory_gb=32, storage_gb=1000, most_gpus=2)
 
 
 def fastest(
     budget: int, wish: Wish, catalog: Catalog, prices: Prices, have: Build | None = None
 ) -> tuple[float, int, tuple[Line, ...]] | None:
     """(speed, yen, lines) of the fastest build, and of those the cheapest."""
-    problem = Problem.prepare(gather(wish, catalog, prices, speed, have), wish)
+    choices = gather(wish, catalog, prices, have or Build())
+    choices[Category.GPU] = [
+        replace(x, worth=(speed(x.parts[0].chipset, len(x.parts)),))  # type: ignore[attr-defined]
+        for x in choices[Category.GPU]
+    ]
+    problem = Problem.prepare(choices, wish)
     found = []
     for index, cards in enumerate(problem.kept):
-        if cards.category is Category.GPU and cards.speed is not None:
+        if cards.category is Category.GPU and cards.worth != (0.0,):
             picked, proven = problem.cheapest((index,), budget, 30.0)
             assert proven
             if picked is not None:
-                lines = problem.lines(picked)
-                found.append((cards.speed.value, sum(x.price for x in lines), lines))
+                lines = lines_of(picked)
+                found.append((cards.worth[0], sum(x.price for x in lines), lines))
     return max(found, key=lambda x: (x[0], -x[1]), default=None)
 
 
@@ -148,8 +154,8 @@ def test_a_gpu_is_named_with_its_memory_only_where_there_are_several_sizes() -> 
         gpu("c", chipset="GeForce RTX 3070 LHR", vram_gb=8.0),
         gpu("d", chipset="GeForce RTX 3090", vram_gb=None),
     ]
-    sizes = memory_sizes(cards)
-    assert [speed_name(x, sizes) for x in cards] == [
+    catalog = catalog_of(*cards)
+    assert [catalog.gpu_name(x) for x in cards] == [
         "GeForce RTX 4060 Ti 16 GB",
         "GeForce RTX 4060 Ti 8 GB",
         "GeForce RTX 3070",
@@ -159,7 +165,7 @@ def test_a_gpu_is_named_with_its_memory_only_where_there_are_several_sizes() -> 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"memory_gb": math.nan}, {"cores": 0}, {"most_gpus": 100}, {"vram_gb": -1}, {"storage_gb": 0}],
+    [{"memory_gb": math.nan}, {"most_gpus": 100}, {"storage_gb": 0}],
 )
 def test_a_wish_out_of_range_is_named(wrong: dict[str, float]) -> None:
     with pytest.raises(PlanError, match=next(iter(wrong))):

@@ -1,23 +1,27 @@
 """Find the best machine for a budget: a build of parts or a whole machine.
 
 Every set of graphics cards is combined with every amount of memory. Whole machines are taken as
-they are sold. For each, `best_for` finds the model with the highest worth at a usable speed. If the
-user asks for one model, the worth of a machine is its tokens per second with that model. Integer
-programming then finds the cheapest compatible build for each pair of cards and memory. A pair is
-skipped only if a machine of the same worth costs no more than a lower bound of the pair's price. So
-the result is proven to be optimal.
+they are sold. For each of these machines, `best_for` finds the model with the highest worth at a
+usable speed. If the user asks for one model, the worth of a machine is its tokens per second with
+that model. Integer programming then finds the cheapest compatible build for each pair of cards and
+memory.
+
+The price of each part has a minimum, so the price of a pair has a lower bound. A pair is skipped if
+a machine with at least the same worth was found that costs no more than this lower bound. Skipped
+pairs therefore cannot be better, and the result is proven to be optimal.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from shiomi.rig.buy.build import Line, Problem, build_watts
+from shiomi.rig.buy.build import Line, Problem, build_watts, lines_of
 from shiomi.rig.buy.candidates import Candidate
 from shiomi.rig.buy.catalog import Catalog
-from shiomi.rig.buy.choices import gather, memory_sizes, speed_name
+from shiomi.rig.buy.choices import gather
 from shiomi.rig.buy.compatibility import check_build
 from shiomi.rig.buy.findings import Finding, Refusal
 from shiomi.rig.buy.parts import Build, Category, GraphicsCard, MemoryKit
@@ -27,17 +31,9 @@ from shiomi.rig.buy.whole import WholeMachine
 from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import MachineError, PlanError
 from shiomi.rig.estimate.power import wall_watts
-from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.estimate.use import (
-    Capability,
-    Judge,
-    Use,
-    best_for,
-    capability,
-    judge_model,
-)
-from shiomi.rig.machine.gpus import find_gpu
-from shiomi.rig.machine.machine import Machine
+from shiomi.rig.estimate.use import Capability, Judge, Use, best_for, capability, judge_model
+from shiomi.rig.machine.gpus import listed_gpu
+from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.message import reason
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quality import Quality, quality_table
@@ -138,7 +134,7 @@ def plan_budget(
     start = clock()
     limit = int(budget * MORE)
     judge = _judge(models, use, quality or quality_table(), model)
-    search = _Search(use, judge, limit, have or Build())
+    search = _Search(use, judge, limit)
     left_out = []
     for whole in machines if have is None else ():
         if whole.price > limit or (whole.condition is Condition.USED and not wish.used):
@@ -148,7 +144,7 @@ def plan_budget(
         else:
             search.whole(whole)
     if prices.offers:
-        search.parts(wish, catalog, prices)
+        search.parts(wish, catalog, prices, have or Build())
     within = [x for x in search.found if x.price <= budget]
     if not within:
         raise _nothing(search, budget, currency, left_out, model)
@@ -190,14 +186,8 @@ def _nothing(
 ) -> PlanError:
     cheapest = min((x.price for x in search.found), default=None)
     if cheapest is not None:
-        return PlanError(
-            reason(
-                "budget_too_small",
-                budget=f"{budget:,}",
-                cheapest=f"{cheapest:,}",
-                currency=currency,
-            )
-        )
+        amounts = {"budget": f"{budget:,}", "cheapest": f"{cheapest:,}"}
+        return PlanError(reason("budget_too_small", **amounts, currency=currency))
     if search.lacking is not None:
         return search.lacking
     if left_out:
@@ -216,13 +206,12 @@ def _frontier(found: Iterable[Answer]) -> tuple[Answer, ...]:
 
 
 class _Search:
-    """Collects answers. Estimates are cached, because many pairs have the same GPUs."""
+    """Collects the answers of a search."""
 
-    def __init__(self, use: Use, judge: Judge, limit: int, have: Build) -> None:
+    def __init__(self, use: Use, judge: Judge, limit: int) -> None:
         self.use = use
         self.judge = judge
         self.limit = limit
-        self.have = have
         self.found: list[Answer] = []
         self.proven = True
         self.tried = 0
@@ -238,10 +227,10 @@ class _Search:
                 Answer(whole.machine, best, whole.price, whole.idle_w, load, whole=whole)
             )
 
-    def parts(self, wish: Wish, catalog: Catalog, prices: Prices) -> None:
+    def parts(self, wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> None:
         """Add the cheapest build for each pair of cards and memory that may improve the result."""
         try:
-            problem = _problem(wish, catalog, prices, self.have)
+            problem = _problem(wish, catalog, prices, have)
         except PlanError as error:  # a whole machine may still be an answer
             self.lacking = error
             return
@@ -257,78 +246,68 @@ class _Search:
                 self.found.append(_answer(problem, picked, pair.machine, best))
 
     def _pairs(self, problem: Problem, catalog: Catalog) -> list[_Pair]:
-        sizes = memory_sizes(catalog.of(GraphicsCard))
-        cheapest = {
-            category: min(x.price for x in problem.kept if x.category is category)
-            for category in Category
-        }
+        """Return all pairs that the budget may allow, sorted by the lower bound of the price."""
+        of = {c: [(i, x) for i, x in enumerate(problem.kept) if x.category is c] for c in Category}
+        pairs = []
         rest = sum(
-            price
-            for category, price in cheapest.items()
+            min(x.price for _, x in found)
+            for category, found in of.items()
             if category not in (Category.GPU, Category.MEMORY)
         )
-        pairs = []
-        for index, cards in enumerate(problem.kept):
-            if cards.category is not Category.GPU:
+        for (i, cards), (j, memory) in itertools.product(of[Category.GPU], of[Category.MEMORY]):
+            least = cards.price + memory.price + rest
+            if least > self.limit:
                 continue
-            for place, memory in enumerate(problem.kept):
-                least = cards.price + memory.price + rest
-                if memory.category is not Category.MEMORY or least > self.limit:
-                    continue
-                machine = _machine(cards, memory, sizes)
-                vram = sum(x.memory_gib for x in machine.gpus)
-                if _memory(memory)[0] >= problem.wish.memory_beside(vram):
-                    pairs.append(_Pair(index, place, least, machine))
+            machine = _machine(cards, memory, catalog)
+            vram = sum(x.memory_gib for x in machine.gpus)
+            if _memory(memory)[0] >= problem.wish.memory_beside(vram):
+                pairs.append(_Pair(i, j, least, machine))
         return sorted(pairs, key=lambda x: (x.least, x.cards, x.memory))
 
 
 def _problem(wish: Wish, catalog: Catalog, prices: Prices, have: Build) -> Problem:
-    """Return the possible builds, one entry per distinct pair of cards and memory."""
-    sizes = memory_sizes(catalog.of(GraphicsCard))
-
-    def known(name: str, count: int) -> Estimate:
-        del count
-        find_gpu(name)  # raises UnknownPartError or AmbiguousPartError, and the card is left out
-        return Estimate(1.0, 1.0, 1.0, "tok/s")
-
-    choices = gather(wish, catalog, prices, known, have)
-    names: dict[str, int] = {}
+    """Return the possible builds. Only equal sets of GPUs, and equal memory, are comparable."""
+    choices = gather(wish, catalog, prices, have)
+    kinds: dict[str, int] = {}
     cards = []
     for x in choices[Category.GPU]:
-        first = x.parts[0]
-        name = speed_name(first, sizes) if isinstance(first, GraphicsCard) else None
-        kind = names.setdefault(f"{len(x.parts)} x {name}", len(names))
-        cards.append(replace(x, worth=(float(kind), -float(kind))))
+        gpu = _gpu(x, catalog)
+        if gpu is not None:
+            kind = kinds.setdefault(f"{len(x.parts)} x {gpu.name}", len(kinds))
+            cards.append(replace(x, worth=(float(kind), -float(kind))))
     choices[Category.GPU] = cards
     choices[Category.MEMORY] = [replace(x, worth=_memory(x)) for x in choices[Category.MEMORY]]
     return Problem.prepare(choices, wish)
 
 
+def _gpu(cards: Candidate, catalog: Catalog) -> Gpu | None:
+    """Return the GPU of a set of cards; None if it is not in the table of GPUs."""
+    first = cards.parts[0]
+    name = catalog.gpu_name(first) if isinstance(first, GraphicsCard) else None
+    return None if name is None else listed_gpu(name)
+
+
 def _memory(candidate: Candidate) -> tuple[float, float]:
     """Return the GB of memory and its dual-channel GB/s (0 if the rate is unknown)."""
     kits = [x for x in candidate.parts if isinstance(x, MemoryKit)]
-    size = sum(x.capacity_gb for x in kits)
+    modules = sum(x.modules for x in kits)
     rate = float(min((x.speed or 0) for x in kits))
-    if sum(x.modules for x in kits) > _CHANNELS and kits[0].type == "DDR5":
+    if modules > _CHANNELS and kits[0].type == "DDR5":
         rate = min(rate, _FOUR_MODULES)
-    channels = min(_CHANNELS, sum(x.modules for x in kits))
-    return size, channels * rate * 8 / 1000
+    return sum(x.capacity_gb for x in kits), min(_CHANNELS, modules) * rate * 8 / 1000
 
 
-def _machine(cards: Candidate, memory: Candidate, sizes: dict[str, set[float]]) -> Machine:
-    first = cards.parts[0]
-    assert isinstance(first, GraphicsCard)
-    name = speed_name(first, sizes) or first.chipset
+def _machine(cards: Candidate, memory: Candidate, catalog: Catalog) -> Machine:
+    gpu = _gpu(cards, catalog)
+    assert gpu is not None
     size, rate = _memory(memory)
     count = len(cards.parts)
     kind = next((x.type for x in memory.parts if isinstance(x, MemoryKit)), "")
     several = f" x{count}" if count > 1 else ""
-    return Machine(
-        f"{name}{several}, {size:g} GB {kind}",
-        (find_gpu(name),) * count,
-        size,
-        rate or None,
-    )
+    first = cards.parts[0]
+    assert isinstance(first, GraphicsCard)
+    name = f"{catalog.gpu_name(first)}{several}, {size:g} GB {kind}"
+    return Machine(name, (gpu,) * count, size, rate or None)
 
 
 def _load_watts(machine: Machine, otherwise: float) -> float:
@@ -342,7 +321,7 @@ def _load_watts(machine: Machine, otherwise: float) -> float:
 def _answer(
     problem: Problem, picked: Sequence[Candidate], machine: Machine, best: Capability
 ) -> Answer:
-    lines = problem.lines(picked)
+    lines = lines_of(picked)
     build = Build.of(line.part for line in lines for _ in range(line.quantity))
     wish = problem.wish
     checks = check_build(build, circuit=wish.circuit, shared_layers=wish.shared_layers)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shiomi.extras import needs_extra
 from shiomi.rig.buy.candidates import Candidate, Pairing, pairings, prune
@@ -31,10 +31,7 @@ from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import PlanError
 from shiomi.rig.message import Message, category, reason
 
-if TYPE_CHECKING:
-    import numpy
-
-__all__ = ["Line", "Problem", "build_watts"]
+__all__ = ["Line", "Problem", "build_watts", "lines_of"]
 
 _NO_SOLVER = needs_extra("planning", "SciPy", "rig")
 
@@ -59,7 +56,7 @@ def _categories(found: Iterable[Category]) -> Message:
 
 @dataclass(slots=True)
 class Problem:
-    """The remaining candidates, and the matrix of constraints."""
+    """The candidates that may be in an optimal build, and the matrix of constraints."""
 
     wish: Wish
     kept: list[Candidate]
@@ -111,62 +108,41 @@ class Problem:
     def cheapest(
         self, fixed: Sequence[int], most: float, seconds: float
     ) -> tuple[list[Candidate] | None, bool]:
-        """Return the cheapest build with the candidates in `fixed`, and whether it is proven
-        optimal.
+        """Return the cheapest build with the candidates in `fixed`, and whether this is proven.
 
-        The build is None if every build with these candidates costs more than `most`.
+        The build is None if every build with these candidates costs more than `most`. Raises
+        PlanError if no build was found within `seconds`.
         """
         import numpy
-
-        prices = numpy.array([float(x.price) for x in self.kept])
-        chosen, proven = self._solve(prices, [(prices, most)], seconds, fixed)
-        return (None if chosen is None else [self.kept[i] for i in chosen]), proven
-
-    def lines(self, picked: Iterable[Candidate]) -> tuple[Line, ...]:
-        """Return the list of parts of chosen candidates."""
-        return _lines(picked)
-
-    def _solve(
-        self,
-        cost: numpy.ndarray[Any, Any],
-        limits: Sequence[tuple[numpy.ndarray[Any, Any], float]],
-        seconds: float,
-        fixed: Sequence[int] = (),
-    ) -> tuple[list[int] | None, bool]:
-        """Return the indices of the chosen candidates (None: no solution), and whether they are
-        proven optimal.
-        """
-        import numpy
-
-        try:
-            from scipy.optimize import Bounds, LinearConstraint, milp
-        except ImportError:
-            raise PlanError(_NO_SOLVER) from None
+        from scipy.optimize import Bounds, LinearConstraint, milp
 
         count = len(self.kept)
+        prices = numpy.array([float(x.price) for x in self.kept])
         one = numpy.array([[x.category is c for x in self.kept] for c in Category], dtype=float)
-        constraints = [
-            LinearConstraint(one, 1.0, 1.0),
-            LinearConstraint(self.rows, -numpy.inf, numpy.array(self.upper)),
-            *(LinearConstraint(row, -numpy.inf, limit) for row, limit in limits),
-        ]
         least = numpy.zeros(count)
         least[list(fixed)] = 1.0
         result = milp(
-            cost,
+            prices,
             integrality=numpy.ones(count),
             bounds=Bounds(least, numpy.ones(count)),
-            constraints=constraints,
+            constraints=[
+                LinearConstraint(one, 1.0, 1.0),
+                LinearConstraint(self.rows, -numpy.inf, numpy.array(self.upper)),
+                LinearConstraint(prices, -numpy.inf, most),
+            ],
             options={"mip_rel_gap": 0.0, "time_limit": max(0.1, seconds)},
         )
-        if result.x is None:
-            if result.status == 1:  # the time ran out without any solution
-                raise PlanError(reason("not_in_time", seconds=f"{seconds:.0f}"))
-            return None, result.status == 2
-        return [i for i in range(count) if result.x[i] > 0.5], result.status == 0
+        if result.x is not None:
+            return [
+                x for x, n in zip(self.kept, result.x, strict=True) if n > 0.5
+            ], not result.status
+        if result.status == 1:  # the time limit was reached without any solution
+            raise PlanError(reason("not_in_time", seconds=f"{seconds:.0f}"))
+        return None, result.status == 2
 
 
-def _lines(picked: Iterable[Candidate]) -> tuple[Line, ...]:
+def lines_of(picked: Iterable[Candidate]) -> tuple[Line, ...]:
+    """Return the list of parts of chosen candidates."""
     lines: dict[tuple[str, Offer], Line] = {}
     for candidate in picked:
         for part, offer in zip(candidate.parts, candidate.offers, strict=True):
@@ -177,18 +153,16 @@ def _lines(picked: Iterable[Candidate]) -> tuple[Line, ...]:
 
 
 def _cover_rows(pair: Pairing, kept: Sequence[Candidate]) -> list[Any]:
-    """One row per distinct set of partners: (parts that need a partner) - (partners) <= 0."""
+    """Return one row per distinct set of partners: (parts that need one) - (partners) <= 0."""
     import numpy
 
     lefts: dict[bytes, Any] = {}
     partners: dict[bytes, Any] = {}
-    right = numpy.array(
-        [pair.right_column(x) if x.category is pair.relation.right else -1 for x in kept]
-    )
+    right = numpy.array([pair.place(x) if x.category is pair.relation.right else -1 for x in kept])
     for index, candidate in enumerate(kept):
         if candidate.category is not pair.relation.left:
             continue
-        allowed = pair.allowed[pair.left_row(candidate)]
+        allowed = pair.allowed[pair.place(candidate)]
         goes = numpy.where(right >= 0, allowed[right], False)
         if goes[right >= 0].all():
             continue

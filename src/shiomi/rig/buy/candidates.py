@@ -1,8 +1,9 @@
 """Candidates for each category of parts, without those that no optimal build needs.
 
 A candidate fills one category of a build: one CPU, one or more kits of memory, or a set of cards.
-Candidate A dominates candidate B if A costs no more, draws no more power, fits all parts that B
-fits, and has at least the same worth. Removing dominated candidates does not change the optimum.
+Candidate A dominates candidate B if A costs no more than B, draws no more power, fits all parts
+that B fits, and has at least the same worth. Removing dominated candidates does not change the
+optimum.
 """
 
 from __future__ import annotations
@@ -11,38 +12,39 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from shiomi.rig.buy.findings import Unknown
 from shiomi.rig.buy.parts import Category, Cpu, GraphicsCard, Part, PowerSupply
-from shiomi.rig.buy.prices import Offer
-from shiomi.rig.buy.relations import Outcome, Relation
+from shiomi.rig.buy.prices import Condition, Offer
+from shiomi.rig.buy.relations import Relation
 from shiomi.rig.buy.wattage import cpu_watts, efficiency
-from shiomi.rig.estimate.quantity import Estimate
 
 if TYPE_CHECKING:
     import numpy
 
 __all__ = ["Candidate", "Pairing", "pairings", "prune"]
 
-# This happens only for a power supply, if unknowns are allowed. The plan lists it as a thing to
-# check.
+# For a power supply of unknown power, if unknown facts are allowed. The plan lists it as a thing
+# to check.
 _UNKNOWN_WATTS = 1e5
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Parts that fill a category, their offers, and their worth."""
+    """Parts that fill a category, and their offers."""
 
     category: Category
     parts: tuple[Part, ...]
     offers: tuple[Offer, ...]  # one per part
-    owned: bool = False  # a part is owned: its unknown fields do not exclude it
-    speed: Estimate | None = None  # tokens per second of a set of cards
-    # Further values that must be equal for one candidate to dominate another.
+    # Further values. One candidate dominates another only if it is at least as good in each.
     worth: tuple[float, ...] = ()
     price: int = field(init=False)
+    owned: bool = field(init=False)  # the user has one of the parts: unknown fields are accepted
 
     def __post_init__(self) -> None:
-        """Add up the price."""
+        """Add up the price, and find out whether a part is owned."""
         object.__setattr__(self, "price", sum(offer.price for offer in self.offers))
+        owned = any(offer.condition is Condition.OWN for offer in self.offers)
+        object.__setattr__(self, "owned", owned)
 
     @property
     def order(self) -> tuple[int, tuple[str, ...]]:
@@ -50,33 +52,30 @@ class Candidate:
         return self.price, tuple(part.id for part in self.parts)
 
     def watts(self) -> tuple[float, float, float]:
-        """The watts that the part adds to the sums of a build: (drawn, extra at peak, supplied)."""
-        drawn = given = 0.0
-        cards = 0.0
-        for part in self.parts:
-            if isinstance(part, GraphicsCard):
-                cards += part.tdp_w or 0.0
-            elif isinstance(part, Cpu):
-                drawn += cpu_watts(part) or 0.0
-            elif isinstance(part, PowerSupply):
-                given += _UNKNOWN_WATTS if part.watts is None else part.watts
-        return drawn, cards, given
+        """Return the watts for the sums of a build: processor, graphics cards, power supply."""
+        known = [_watts(part) for part in self.parts]
+        total = sum(x or 0.0 for x in known)
+        if self.category is Category.SUPPLY:
+            return 0.0, 0.0, _UNKNOWN_WATTS if None in known else total
+        return (0.0, total, 0.0) if self.category is Category.GPU else (total, 0.0, 0.0)
 
     def efficiency(self) -> float:
-        """Watts that a power supply gives; 0 for all other parts."""
+        """Return the efficiency of a power supply; 0 for all other parts."""
         part = self.parts[0]
         return efficiency(part) if isinstance(part, PowerSupply) else 0.0
 
     def power_known(self) -> bool:
-        """Whether the part states all values that are summed over a build."""
-        for part in self.parts:
-            if isinstance(part, GraphicsCard) and part.tdp_w is None:
-                return False
-            if isinstance(part, Cpu) and cpu_watts(part) is None:
-                return False
-            if isinstance(part, PowerSupply) and part.watts is None:
-                return False
-        return True
+        """Return whether all parts state the watts that are summed over a build."""
+        return None not in map(_watts, self.parts)
+
+
+def _watts(part: Part) -> float | None:
+    """Return what a part draws or, for a supply, gives; None if unknown, 0 for small parts."""
+    if isinstance(part, GraphicsCard):
+        return part.tdp_w
+    if isinstance(part, Cpu):
+        return cpu_watts(part)
+    return part.watts if isinstance(part, PowerSupply) else 0.0
 
 
 @dataclass(slots=True)
@@ -88,22 +87,14 @@ class Pairing:
     right: dict[tuple[Any, bool], int]  # key → column
     allowed: numpy.ndarray[Any, Any]  # (left, right), bool
 
-    def left_row(self, candidate: Candidate) -> int:
-        """The row of a candidate of the left category."""
-        return self.left[_key(self.relation.left_key, candidate)]
-
-    def right_column(self, candidate: Candidate) -> int:
-        """The column of a candidate of the right category."""
+    def place(self, candidate: Candidate) -> int:
+        """Return the row if the category of the candidate is on the left, else the column."""
+        if candidate.category is self.relation.left:
+            return self.left[_key(self.relation.left_key, candidate)]
         return self.right[_key(self.relation.right_key, candidate)]
 
-    def place(self, candidate: Candidate) -> int:
-        """The row if the category of the candidate is on the left, else the column."""
-        if candidate.category is self.relation.left:
-            return self.left_row(candidate)
-        return self.right_column(candidate)
-
     def partners(self, category: Category, place: int) -> numpy.ndarray[Any, Any]:
-        """Return one bool per class of the other side: whether the class at this index fits it."""
+        """Return one bool per class of the other side: whether it fits the class at `place`."""
         return self.allowed[place] if category is self.relation.left else self.allowed[:, place]
 
 
@@ -119,8 +110,8 @@ def pairings(
 ) -> list[Pairing]:
     """Judge every class of one category with every class of another.
 
-    An unknown relation counts as incompatible. There are three exceptions: unknowns are allowed,
-    one of the parts is owned, or the fact is in no catalogue.
+    If a fact is unknown, the two classes count as incompatible. There are three exceptions: unknown
+    facts are allowed, one of the parts is owned, or no catalogue contains the fact.
     """
     import numpy
 
@@ -140,16 +131,16 @@ def pairings(
         for (left_key, left_owned), row in left.items():
             for (right_key, right_owned), column in right.items():
                 judged = relation.judge(left_key, right_key)
-                lowest = Outcome.CHECK
-                if allow_unknown or left_owned or right_owned:
-                    lowest = Outcome.UNKNOWN
-                allowed[row, column] = judged is None or judged.outcome >= lowest
+                lenient = allow_unknown or left_owned or right_owned
+                allowed[row, column] = judged is None or (
+                    isinstance(judged, Unknown) and (lenient or judged.always)
+                )
         found.append(Pairing(relation, left, right, allowed))
     return found
 
 
 def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Candidate]:
-    """The candidates of one category that are not dominated and that fit at least one partner."""
+    """Return the candidates of one category that fit something and that no other one dominates."""
     import numpy
 
     profiles = []
@@ -159,8 +150,7 @@ def prune(candidates: Sequence[Candidate], pairs: Sequence[Pairing]) -> list[Can
         own = [pair for pair in pairs if category in (pair.relation.left, pair.relation.right)]
         classes = tuple(pair.place(candidate) for pair in own)
         drawn, cards, given = candidate.watts()
-        speed = candidate.speed.value if candidate.speed else 0.0
-        worth = (-drawn, -cards, given, candidate.efficiency(), speed, *candidate.worth)
+        worth = (-drawn, -cards, given, candidate.efficiency(), *candidate.worth)
         if (classes, worth) in alike:  # an earlier candidate costs no more
             continue
         alike.add((classes, worth))

@@ -5,10 +5,11 @@ unknown, the result is never "fits".
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from shiomi.rig.buy.findings import Finding, Refusal, Unknown
+from shiomi.rig.buy.findings import Finding, Refusal
 from shiomi.rig.buy.parts import Build, Category, Cpu, GraphicsCard, Part, PowerSupply
-from shiomi.rig.buy.relations import Judgement, Outcome, Relation, relations
+from shiomi.rig.buy.relations import relations
 from shiomi.rig.buy.wattage import Circuit, check_power
 
 __all__ = ["check_build"]
@@ -31,10 +32,10 @@ def check_build(
     circuit: Circuit | None = None,
     shared_layers: bool = False,
 ) -> list[Finding]:
-    """Return all refusals, then all unknowns, of the given parts. A missing part is not a fault.
+    """Return all refusals, then all unknown facts, of the given parts. Parts may be missing.
 
     `shared_layers` means that all graphics cards compute each layer together. Raises PlanError if
-    there are two parts of a kind, such as a CPU, of which a computer has only one.
+    there are two parts of a category that may have only one, such as two CPUs.
     """
     build = parts if isinstance(parts, Build) else Build.of(parts)
     found: list[Finding] = []
@@ -43,26 +44,16 @@ def check_build(
         if left and right:
             judged = relation.judge(relation.left_key(left), relation.right_key(right))
             if judged is not None:
-                found.append(_finding(judged, relation, left, right))
+                named = (
+                    (_SLOT_NAMES[relation.left], _name(left)),
+                    (_SLOT_NAMES[relation.right], _name(right)),
+                )
+                found.append(replace(judged, slots=(*named, *judged.slots)))
     for supply in build.only(PowerSupply):
         cpu = next(iter(build.only(Cpu)), None)
         cards = build.only(GraphicsCard)
         found += check_power(cards, cpu, supply, circuit or Circuit())
     return sorted(found, key=lambda x: not isinstance(x, Refusal))
-
-
-def _finding(
-    judged: Judgement, relation: Relation, left: tuple[Part, ...], right: tuple[Part, ...]
-) -> Finding:
-    names = {
-        _SLOT_NAMES[relation.left]: _name(left),
-        _SLOT_NAMES[relation.right]: _name(right),
-    }
-    slots = (*names.items(), *judged.slots)
-    if judged.outcome is Outcome.REFUSED:
-        return Refusal(judged.check, judged.phrase, slots)
-    always = judged.outcome is Outcome.CHECK
-    return Unknown(judged.check, judged.phrase, slots, always=always)
 
 
 def _name(parts: tuple[Part, ...]) -> str:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from shiomi.rig.message import Message
 
-__all__ = ["Check", "Finding", "Refusal", "Unknown"]
+__all__ = ["Check", "Finding", "Refusal", "Unknown", "refused", "unknown"]
 
 
 class Check(StrEnum):
@@ -61,3 +61,17 @@ class Unknown(Finding):
     """
 
     always: bool = False
+
+
+def refused(check: Check, phrase: str, **slots: object) -> Refusal:
+    """Return a refusal. Numbers in the slots are formatted as text."""
+    return Refusal(check, phrase, _texts(slots))
+
+
+def unknown(check: Check, phrase: str, *, always: bool = False, **slots: object) -> Unknown:
+    """Return an unknown fact. Numbers in the slots are formatted as text."""
+    return Unknown(check, phrase, _texts(slots), always=always)
+
+
+def _texts(slots: dict[str, object]) -> tuple[tuple[str, str], ...]:
+    return tuple((k, f"{v:g}" if isinstance(v, float) else str(v)) for k, v in slots.items())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shiomi.rig.buy.findings import Check, Finding, Refusal, Unknown
+from shiomi.rig.buy.findings import Check, Finding, refused, unknown
 from shiomi.rig.buy.parts import Cpu, GraphicsCard, PowerSupply
 
 __all__ = [
@@ -78,52 +78,38 @@ def check_power(
     cards: Sequence[GraphicsCard], cpu: Cpu | None, supply: PowerSupply, circuit: Circuit
 ) -> list[Finding]:
     """Return the findings on wattage, peaks and the circuit. Unknown values are not summed."""
-    found: list[Finding] = []
     known = [(card.name, card.tdp_w) for card in cards]
     if cpu is not None:
         known.append((cpu.name, cpu_watts(cpu)))
     known.append((supply.name, supply.watts))
-    found += [_unknown("power", part=name) for name, watts in known if watts is None]
+    found: list[Finding] = [
+        unknown(Check.SUPPLY, "power", part=name) for name, watts in known if watts is None
+    ]
     gpu_w = sum(card.tdp_w or 0.0 for card in cards)
     other_w = BASE_WATTS + ((cpu_watts(cpu) or 0.0) if cpu is not None else 0.0)
-    if supply.watts is not None:
-        found += _check_supply(supply.name, supply.watts, gpu_w, other_w)
-        if circuit.volts < 110 and supply.watts > 1300:
-            found.append(
-                _always("hundred_volt", supply=supply.name, watts=supply.watts, volts=circuit.volts)
-            )
+    rated, volts = supply.watts, circuit.volts
+    if rated is not None:
+        found += _check_supply(supply.name, rated, gpu_w, other_w)
+        if volts < 110 and rated > 1300:
+            slots = {"supply": supply.name, "watts": rated, "volts": volts}
+            found.append(unknown(Check.CIRCUIT, "hundred_volt", always=True, **slots))
     if not supply.efficiency:
-        found.append(_always("efficiency", supply=supply.name))
+        found.append(unknown(Check.CIRCUIT, "efficiency", always=True, supply=supply.name))
     wall = (gpu_w + other_w) / efficiency(supply)
-    figures = {"have": f"{wall:.0f}", "volts": f"{circuit.volts:g}", "amps": f"{circuit.amps:g}"}
+    figures = {"have": f"{wall:.0f}", "volts": volts, "amps": circuit.amps}
     if wall > circuit.watts:
-        slots = tuple({**figures, "need": f"{circuit.watts:g}"}.items())
-        found.append(Refusal(Check.CIRCUIT, "circuit", slots))
+        found.append(refused(Check.CIRCUIT, "circuit", **figures, need=circuit.watts))
     elif wall > CONTINUOUS_SHARE * circuit.watts:
-        found.append(Unknown(Check.CIRCUIT, "continuous", tuple(figures.items()), always=True))
+        found.append(unknown(Check.CIRCUIT, "continuous", always=True, **figures))
     return found
 
 
 def _check_supply(name: str, rated: float, gpu_w: float, other_w: float) -> list[Finding]:
-    found: list[Finding] = []
-    for check, phrase, have, need in (
-        (Check.SUPPLY, "supply", gpu_w + other_w, SUSTAINED_SHARE * rated),
-        (Check.TRANSIENT, "transient", PEAK_RATIO * gpu_w + other_w, TRANSIENT_SHARE * rated),
-    ):
-        if have > need:
-            slots = {"have": f"{have:.0f}", "need": f"{need:.0f}", "watts": f"{rated:g}"}
-            found.append(Refusal(check, phrase, (("supply", name), *slots.items())))
-    return found
-
-
-def _unknown(phrase: str, **slots: object) -> Unknown:
-    return Unknown(Check.SUPPLY, phrase, tuple((k, _text(v)) for k, v in slots.items()))
-
-
-def _always(phrase: str, **slots: object) -> Unknown:
-    texts = tuple((k, _text(v)) for k, v in slots.items())
-    return Unknown(Check.CIRCUIT, phrase, texts, always=True)
-
-
-def _text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return [
+        refused(check, phrase, supply=name, have=f"{have:.0f}", need=f"{need:.0f}", watts=rated)
+        for check, phrase, have, need in (
+            (Check.SUPPLY, "supply", gpu_w + other_w, SUSTAINED_SHARE * rated),
+            (Check.TRANSIENT, "transient", PEAK_RATIO * gpu_w + other_w, TRANSIENT_SHARE * rated),
+        )
+        if have > need
+    ]

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from shiomi.rig.buy.wattage import Circuit
 from shiomi.rig.errors import PlanError
 
-__all__ = ["Wish"]
+__all__ = ["LEAST_CORES", "Wish"]
 
+LEAST_CORES = 6  # of the processor of a build
 _RANGES = {
     "memory_gb": (1.0, 8192.0),
     "storage_gb": (1.0, 1_000_000.0),
-    "vram_gb": (0.0, 4096.0),
-    "cores": (1, 512),
     "most_gpus": (1, 8),
 }
 
@@ -28,8 +27,6 @@ class Wish:
 
     memory_gb: float = 32.0
     storage_gb: float = 1000.0
-    vram_gb: float = 0.0  # GiB of all cards together
-    cores: int = 6
     most_gpus: int = 2
     shared_layers: bool = False  # cards compute each layer together and need PCIe lanes
     used: bool = True  # used parts may be taken
@@ -38,7 +35,7 @@ class Wish:
     circuit: Circuit = field(default_factory=Circuit)
 
     def memory_beside(self, vram_gib: float) -> float:
-        """Return the GB of memory that a build with these cards needs at least.
+        """Return the fewest GB of memory for a build whose cards have `vram_gib` together.
 
         Guides recommend 32 GB with a 24 GB card. A model's file passes through the memory while it
         loads, and the system and a browser need memory too.
@@ -50,6 +47,9 @@ class Wish:
         for name, (low, high) in _RANGES.items():
             value = getattr(self, name)
             if not (math.isfinite(value) and low <= value <= high):
-                raise PlanError(f"{name} {value!r} is not from {low:g} to {high:g}")
-        if not (0 < self.circuit.volts <= 500 and 0 < self.circuit.amps <= 200):
-            raise PlanError(f"{self.circuit} is no circuit of a home or office")
+                raise PlanError(f"{name} must be {low:g} to {high:g}, got {value!r}")
+        volts, amps = self.circuit.volts, self.circuit.amps
+        if not (0 < volts <= 500 and 0 < amps <= 200):
+            raise PlanError(
+                f"a circuit must have at most 500 V and 200 A, got {volts:g} V and {amps:g} A"
+            )

@@ -18,7 +18,7 @@ from shiomi.rig.errors import AmbiguousPartError, UnknownPartError
 from shiomi.rig.machine.machine import Gpu, Vendor
 from shiomi.rig.tables import cached, table_text
 
-__all__ = ["find_gpu", "gpus_called", "known_gpus"]
+__all__ = ["find_gpu", "gpus_called", "known_gpus", "listed_gpu"]
 
 _LONGEST_NAME = 200
 _MOST_LISTED = 12
@@ -63,6 +63,14 @@ def find_gpu(name: str) -> Gpu:
     if len(found) > 1:
         raise _ambiguous(name, found)
     return found[0]
+
+
+def listed_gpu(name: str) -> Gpu | None:
+    """Return the one GPU that `name` means; None if it means none or several."""
+    try:
+        return find_gpu(name)
+    except (UnknownPartError, AmbiguousPartError):
+        return None
 
 
 def gpus_called(name: str) -> tuple[Gpu, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import re
 import statistics
 import unicodedata
 from dataclasses import dataclass, field, replace
@@ -50,10 +51,27 @@ class Catalog:
     parts: dict[str, Part] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)  # messages on rows that could not be read
     _names: dict[str, list[str]] | None = None
+    _sizes: dict[str, set[float]] | None = None  # GB of the cards with each chipset
 
     def of(self, kind: type[P]) -> list[P]:
-        """All parts of a type."""
+        """Return all parts of a type."""
         return [part for part in self.parts.values() if isinstance(part, kind)]
+
+    def gpu_name(self, card: GraphicsCard) -> str | None:
+        """Return the exact name of a card's GPU; None if the memory of the card is not known.
+
+        The name ends with the memory size if the chipset is sold with several sizes.
+        """
+        if self._sizes is None:
+            self._sizes = {}
+            for x in self.of(GraphicsCard):
+                if x.vram_gb is not None:
+                    self._sizes.setdefault(_without_size(x.chipset), set()).add(x.vram_gb)
+        if card.vram_gb is None:
+            return None
+        chipset = _without_size(card.chipset)
+        several = len(self._sizes.get(chipset, ())) > 1
+        return f"{chipset} {card.vram_gb:g} GB" if several else chipset
 
     def find(self, name: str) -> Part:
         """Return the part with this id, name or part number, else the only name with all these
@@ -98,6 +116,11 @@ class Catalog:
         return self._names
 
 
+def _without_size(chipset: str) -> str:
+    """Remove the memory size and "LHR" from a chipset's name. LHR does not slow down models."""
+    return re.sub(r" \d+ GB$", "", chipset).removesuffix(" LHR")
+
+
 def load_catalog(folder: Path | None = None) -> Catalog:
     """Return the shipped catalogue, with rows added or replaced by the files in `folder`.
 
@@ -108,7 +131,7 @@ def load_catalog(folder: Path | None = None) -> Catalog:
     catalog = Catalog(dict(shipped.parts), list(shipped.refused))
     if folder is not None:
         if not folder.is_dir():
-            raise CatalogError(f"{folder} is no folder; make it, with files such as gpu.csv in it")
+            raise CatalogError(f"{folder} is not a folder; it must hold files such as gpu.csv")
         for category in Category:
             if (folder / f"{category}.csv").is_file():
                 _read(catalog, category, folder / f"{category}.csv")
@@ -157,7 +180,7 @@ def _read(catalog: Catalog, category: Category, file: Traversable | Path) -> Non
         raise CatalogError(f"{file} cannot be read as a CSV file in UTF-8: {error}") from error
     for line, row in enumerate(rows, start=2):
         if None in row or None in row.values():
-            catalog.refused.append(f"{category} line {line}: another number of fields")
+            catalog.refused.append(f"{category} line {line} has a different number of fields")
             continue
         try:
             part = read_row(category, row)

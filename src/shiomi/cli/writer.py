@@ -190,6 +190,7 @@ def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) 
 
 def _remedy(fault: str, models: tuple[str, ...] | None, model: str) -> str:
     there = f"models there: {', '.join(models)}" if models else "the server lists no models"
+    larger = "choose a larger instruct model (`shiomi writer install --list`)"
     return {
         "no_model": f"set writer.model to a model of the server ({there}), or load {model!r} there",
         "key": "set writer.api_key to a key that the server accepts",
@@ -198,6 +199,8 @@ def _remedy(fault: str, models: tuple[str, ...] | None, model: str) -> str:
         "loading": "wait until the server has loaded the model",
         "context": "give the model a larger context (Ollama: num_ctx, llama.cpp: -c 8192)",
         "thinking": "choose a model that does not think, or switch thinking off in the server",
-        "not_json": "choose a larger instruct model; this one does not keep to JSON",
-        "shape": "choose a larger instruct model; this one does not keep to the form",
+        "not_json": f"this model does not answer in JSON; {larger}",
+        "shape": f"this model does not keep to the form; {larger}",
+        "ungrounded": f"this model is too weak; {larger}",
+        "weak": f"this model is too weak; {larger}",
     }.get(fault, f"see the server's log ({there})")

@@ -130,15 +130,18 @@ class SmallModel:
     Asked for English, it gives `back`, or the sentence that it was asked for last.
     """
 
-    def __init__(self, text: str, logprob: float, back: str = "") -> None:
+    def __init__(
+        self, text: str, logprob: float, back: str = "", *, parameters: int = 1_500_000_000
+    ) -> None:
         self.text, self.logprob, self.back = text, logprob, back
+        self.parameters, self.reason = parameters, "stop"
         self.now = 0.0  # seconds; an answer takes three
         self.asked: list[str] = []
         self.bodies: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if request.url.path.endswith("/models"):
-            meta = {"n_params": 1_500_000_000}
+            meta = {"n_params": self.parameters}
             return httpx2.Response(200, json={"data": [{"id": "small", "meta": meta}]})
         if request.url.path.endswith("/props"):
             settings = {"n_ctx": 8192}
@@ -153,30 +156,35 @@ class SmallModel:
             self.asked.append(asked)
         choice = {
             "message": {"content": text},
-            "finish_reason": "stop",
+            "finish_reason": self.reason,
             "logprobs": {"content": [{"token": "x", "logprob": self.logprob}]},
         }
         return httpx2.Response(200, json={"choices": [choice]})
 
 
-def written(model: SmallModel) -> list[str]:
-    story = evidence("hackernews:25246050")
+STORY = "hackernews:25246050"
+
+
+def writer(model: SmallModel) -> ModelWriter:
     client = httpx2.Client(transport=httpx2.MockTransport(model))
-    config = WriterConfig("http://127.0.0.1:9/v1", "small")
-    with ModelWriter(config, client=client) as writer:
-        grounded = writer.write(story, JA)
+    return ModelWriter(WriterConfig("http://127.0.0.1:9/v1", "small"), client=client)
+
+
+def written(model: SmallModel) -> list[str]:
+    with writer(model) as asked:
+        grounded = asked.write(evidence(STORY), JA)
     return [one.text for one in (*grounded.attention, *grounded.technical)] if grounded else []
 
 
 def test_a_small_model_gets_one_sentence_at_a_time_and_no_schema() -> None:
-    model = SmallModel("分かりません。", -0.1)
+    model = SmallModel("それは何かの一つの文で、よく分かりません。", -0.1)
     written(model)
-    assert model.asked == [one.text for one in candidates(evidence("hackernews:25246050"))]
+    assert model.asked == [one.text for one in candidates(evidence(STORY))]
     assert all("response_format" not in body and body["logprobs"] for body in model.bodies)
 
 
 def test_the_title_comes_first() -> None:
-    story = evidence("hackernews:25246050")
+    story = evidence(STORY)
     first, *rest = candidates(story)
     assert (first.slot, first.text) == ("gloss", story.heading.title)
     assert all(one.slot != "gloss" for one in rest)
@@ -200,6 +208,48 @@ def test_a_translation_that_means_something_else_is_not_printed_and_is_counted()
     model = SmallModel(DWARFS, -0.1, "The weather is not good in the north today.")
     assert not written(model)
     assert len(model.bodies) > len(model.asked)
+
+
+def looping(model: SmallModel) -> None:
+    model.text, model.reason = "モデルのモデルの" * 40, "length"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "loops", "requests"),
+    [
+        (135_000_000, True, 4),  # four answers in a row that are cut
+        (1_500_000_000, False, 2 * len(candidates(evidence(STORY)))),  # two topics, all rejected
+        (8_000_000_000, True, 3),  # all slots, all slots with more tokens, the first slot alone
+        (8_000_000_000, False, 4),  # no JSON, asked once more; two topics
+    ],
+)
+def test_a_model_that_is_too_weak_is_given_up_early_with_one_note(
+    parameters: int, loops: bool, requests: int
+) -> None:
+    model = SmallModel("それは何かの一つの文で、よく分かりません。", -0.1, parameters=parameters)
+    if loops:
+        looping(model)
+    with writer(model) as asked:
+        assert [asked.write(evidence(STORY), JA) for _ in range(4)] == [None] * 4
+        assert len(model.bodies) == requests
+        (note,) = [one for one in asked.notes if JA.phrase("writing.fault_weak") in one]
+        assert asked.problem
+    assert note.count(evidence(STORY).heading.title[:20]) == 4
+
+
+def test_a_model_that_wrote_one_sentence_is_asked_for_every_topic() -> None:
+    model = SmallModel(DWARFS, -0.1)
+    with writer(model) as asked:
+        assert asked.write(evidence(STORY), JA)
+        model.logprob = -0.9
+        before = len(model.bodies)
+        assert [asked.write(evidence(STORY), JA) for _ in range(3)] == [None] * 3
+    assert len(model.bodies) - before == 3 * len(candidates(evidence(STORY)))
+
+
+def test_an_emoji_of_a_title_does_not_reach_the_translation() -> None:
+    thread = Thread("lobsters", "x", "🚀 DwarFS 0.3 released!", 1, "https://lobste.rs/s/x")
+    assert [one.text for one in candidates(gather(Story.of([thread])))] == ["DwarFS 0.3 released!"]
 
 
 def test_the_minutes_of_a_digest_follow_the_requests_of_a_small_model() -> None:

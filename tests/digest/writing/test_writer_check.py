@@ -75,6 +75,14 @@ def test_a_failure_is_told_with_the_servers_message_and_the_remedy(
     assert name != "no model" or "qwen3:8b" in said
 
 
+def test_a_model_without_one_usable_sentence_is_called_too_weak(tmp_path: Path) -> None:
+    weak = completion(json.dumps(ANSWER | {"lead": [], "technical": []}))
+    with serving(lambda h, b: h.reply(200, weak)) as server:
+        code, said = run(tmp_path, server.endpoint)
+    assert code == Exit.FAILED
+    assert "this model is too weak" in said
+
+
 def test_a_port_where_nothing_listens_is_told_as_such(tmp_path: Path) -> None:
     code, said = run(tmp_path, "http://127.0.0.1:9/v1")
     assert code == Exit.FAILED

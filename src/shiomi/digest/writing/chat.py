@@ -86,10 +86,17 @@ class Usage:
 class Account:
     """Cost and result of writing a digest, for the command line to print."""
 
-    total: Usage = field(default_factory=Usage)
     topics: dict[str, Usage] = field(default_factory=dict)  # by story id
     kept: int = 0  # sentences of the model that their evidence supports
     dropped: int = 0
+
+    @property
+    def total(self) -> Usage:
+        """Return the costs of all topics together."""
+        found = Usage()
+        for usage in self.topics.values():
+            found.add(usage)
+        return found
 
 
 class ChatClient:

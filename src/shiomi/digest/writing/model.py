@@ -6,6 +6,7 @@ digest gets a note.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -22,31 +23,21 @@ from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Completio
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
 from shiomi.digest.writing.local.server import running
-from shiomi.digest.writing.prompt import SLOTS, Draft, DraftClaim, Fallen, messages, schema, shown
+from shiomi.digest.writing.prompt import SLOTS, Draft, Fallen, messages, schema, shown
 from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
-from shiomi.digest.writing.translated import (
-    MOST_TOKENS,
-    agrees,
-    back_messages,
-    candidates,
-    kept_enough,
-    sentence_of,
-    translates,
-    translation_messages,
-    unfaithful,
-)
+from shiomi.digest.writing.translated import MOST_TOKENS, translate, translates
 
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
-PATIENCE = 2  # topics in a row that fail by timeouts or server errors before the model is skipped
+PATIENCE = 2  # topics in a row that fail before the model is given up
 SIZES = (12_000, 4_000, 1_200)  # characters of evidence; if one does not fit, the next is tried
 SMALLEST = 1_200
 CHARACTERS = 2.5  # lower bound of characters per token in English evidence
 OVERHEAD = 2_600  # tokens of the instructions, the example and the answer
 _FINAL = frozenset(
-    {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local"}
+    {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local", "weak"}
 )
 _PASSING = frozenset({"timeout", "server", "cut"})
 
@@ -92,7 +83,7 @@ class ModelWriter:
         self._chat = self._chat_with(config)
         self._started = not config.local
         self._topic, self._heading, self._began = "", "", 0.0  # the current topic
-        self._deadline: float | None = None  # set when the first topic is requested
+        self._deadline = math.inf  # set when the first topic is requested
         self._row = 0  # topics in a row that failed
         self._given_up: str | None = None
         self._language: Language | None = None
@@ -177,7 +168,7 @@ class ModelWriter:
         self._topic, self._began = evidence.story.id, self._clock()
         self._heading = said_title(evidence.heading.title, 40)
         usage = self.account.topics.setdefault(self._topic, Usage())
-        before = Usage(usage.requests, usage.prompt_tokens, usage.completion_tokens, usage.seconds)
+        requests = usage.requests
         try:
             draft, items, wrong = self._draft(evidence, language, usage)
             grounded = ground(draft, evidence, items, language)
@@ -185,40 +176,34 @@ class ModelWriter:
                 second = self._repaired(grounded, items, language, usage)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
-            grounded.fallen += wrong
-            self._row = 0
-            # a small model gets no request for a story without plain sentences
-            if not grounded.kept and usage.requests > before.requests:
-                self._fail("ungrounded")
         except ChatError as error:
             if self._given_up is None:
                 self.problem = str(error)
             self._fail(error.fault)
             return None
-        finally:
-            self.account.total.add(
-                Usage(
-                    usage.requests - before.requests,
-                    usage.prompt_tokens - before.prompt_tokens,
-                    usage.completion_tokens - before.completion_tokens,
-                    usage.seconds - before.seconds,
-                )
-            )
+        grounded.fallen += wrong
         seconds = self._clock() - self._began
         self._tell(TopicProgress(self._heading, usage.completion_tokens, seconds, grounded.kept))
         self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
         self.account.dropped += len(grounded.fallen)
-        return grounded if grounded.kept else None
+        if grounded.kept:
+            self._row = 0
+            return grounded
+        # a small model gets no request for a story without plain sentences
+        if usage.requests > requests:
+            self.problem = f"none of its {len(grounded.fallen)} sentences is supported by evidence"
+            self._fail("ungrounded")
+        return None
 
     def _fail(self, fault: str) -> None:
+        """Record that the model failed on a topic, and give it up if it will fail again."""
         self._failed.append((self._heading, fault))
-        if fault in _FINAL:
+        self._row += 1
+        if fault in _FINAL or (self._row >= PATIENCE and fault in _PASSING):
             self._given_up = fault
-        elif fault in _PASSING:
-            self._row += 1
-            if self._row >= PATIENCE:
-                self._given_up = fault
+        elif self._row >= PATIENCE and not self.account.kept:
+            self._given_up = "weak"
 
     def _draft(
         self, evidence: Evidence, language: Language, usage: Usage
@@ -230,11 +215,16 @@ class ModelWriter:
         if self._given_up is not None:
             raise ChatError(self._given_up, "the model was given up for this digest")
         self._start()
-        if self._deadline is None:
+        if self._deadline == math.inf:
             self._deadline = self._clock() + self._config.budget_seconds
         sizes = self._sizes()
         if self._is_small(language):
-            draft, wrong = self._translated(evidence, language, usage)
+
+            def answer(said: Sequence[dict[str, str]]) -> Completion:
+                ends = self._deadline
+                return self._chat.complete(said, None, usage, deadline=ends, most=MOST_TOKENS)
+
+            draft, wrong = translate(evidence, language, answer)
             return draft, evidence.items, wrong
         while True:
             items = shown(evidence, sizes[0])
@@ -251,42 +241,6 @@ class ModelWriter:
         """Return whether the model only translates single sentences."""
         return translates(self._facts.parameters if self._facts else None, language.code)
 
-    def _translated(
-        self, evidence: Evidence, language: Language, usage: Usage
-    ) -> tuple[Draft, list[Fallen]]:
-        """Translate sentences of the sources until enough are kept.
-
-        Return the draft and the rejected translations.
-
-        Raises ChatError.
-        """
-        found: dict[str, list[DraftClaim]] = {}
-        kept: list[str] = []
-        fallen = []
-        deadline = self._deadline if self._deadline is not None else self._clock()
-
-        def answer(messages: list[dict[str, str]]) -> Completion:
-            return self._chat.complete(messages, None, usage, deadline=deadline, most=MOST_TOKENS)
-
-        for original in candidates(evidence):
-            said = answer(translation_messages(language, original.text))
-            text = sentence_of(said.text)
-            why = unfaithful(original, text, said.confidence) if said.whole else "cut"
-            if not why:
-                back = sentence_of(answer(back_messages(language, text)).text)
-                why = "" if agrees(original.text, back) else f"it means: {back}"
-            if why:
-                fallen.append(Fallen(original.slot, text, why))
-                continue
-            slot = "lead" if original.slot == "technical" and "lead" not in kept else original.slot
-            if original.voiced:
-                text = language.phrase(f"writing.voiced_{original.voiced}", text=text)
-            found.setdefault(slot, []).append(DraftClaim(text, [original.item.number]))
-            kept.append(slot)
-            if kept_enough(kept):
-                break
-        return Draft(**found), fallen
-
     def _sizes(self) -> tuple[int, ...]:
         """Return the sizes of evidence to try, in characters, limited to what the server's context
         can hold."""
@@ -299,17 +253,17 @@ class ModelWriter:
         return tuple(sorted({min(size, fits) for size in SIZES}, reverse=True))
 
     def _in_steps(self, items: Sequence[Item], language: Language, usage: Usage) -> Draft:
-        """Ask for one slot at a time. A slot that fails stays empty. Raises ChatError if all slots
-        fail."""
+        """Ask for one slot at a time. A slot that fails stays empty.
+
+        Raises ChatError if the first slot fails.
+        """
         found: dict[str, Any] = {}
-        fault: ChatError | None = None
         for slot in SLOTS:
             try:
                 found[slot] = getattr(self._ask(items, language, usage, (slot,)), slot)
-            except ChatError as error:
-                fault = error
-        if not found and fault is not None:
-            raise fault
+            except ChatError:
+                if not found:
+                    raise
         return Draft(**found)
 
     def _ask(
@@ -322,14 +276,14 @@ class ModelWriter:
     ) -> Draft:
         """Return the draft of some slots. If the answer has the wrong form, ask once more."""
         asked = schema(slots, [item.number for item in items])
-        deadline = self._deadline if self._deadline is not None else self._clock()
         again = False
         while True:
             said = messages(items, language, slots, fallen=fallen, again=again)
             try:
-                answer = self._chat.complete(said, asked, usage, deadline=deadline)
-                if not answer.whole and len(slots) > 1:
-                    raise ChatError("cut_short", "the answer was cut at the limit of tokens")
+                answer = self._chat.complete(said, asked, usage, deadline=self._deadline)
+                if not answer.whole:
+                    fault = "cut_short" if len(slots) > 1 else "weak"
+                    raise ChatError(fault, "the answer was cut at the limit of tokens")
                 return parse_draft(answer.text)
             except ChatError as error:
                 if error.fault not in ("not_json", "shape", "too_long") or again:

@@ -10,10 +10,11 @@ back into an English sentence with the same content.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shiomi.digest.languages import Language
+from shiomi.digest.writing.chat import ChatError, Completion
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind
 from shiomi.digest.writing.extract import extract, is_chat, tokens
 from shiomi.digest.writing.names import (
@@ -22,6 +23,7 @@ from shiomi.digest.writing.names import (
     latin_words,
     plain_words,
 )
+from shiomi.digest.writing.prompt import Draft, DraftClaim, Fallen
 from shiomi.digest.writing.sentences import is_japanese, is_quotable, sentences
 
 __all__ = [
@@ -32,8 +34,8 @@ __all__ = [
     "back_messages",
     "candidates",
     "is_plain",
-    "kept_enough",
     "sentence_of",
+    "translate",
     "translates",
     "translation_messages",
     "unfaithful",
@@ -44,6 +46,7 @@ MOST_TRIES = 8  # sentences tried for one topic, including the title
 MOST_TOLD = 5  # of these, sentences from the source
 REQUESTS = 8  # measured for one topic by benchmarks/digest/writing_with_model.py
 ENOUGH = 3  # kept sentences after which a topic is done
+MOST_UNUSABLE = 4  # answers in a row without a Japanese sentence; then the model is given up
 SHORTEST, LONGEST = 5, 22  # words
 SURE = -0.5  # least mean log probability of a token
 SAME = 5  # words are compared by this many first letters
@@ -62,7 +65,7 @@ _LEADING = re.compile(  # words that can be removed from the beginning
     re.IGNORECASE,
 )
 _IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # small models read it as a place
-_ASIDE = re.compile(r"\s*\([^()]*\)")
+_ASIDE = re.compile(r"\s*\([^()]*\)|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+\s*")  # 🚀
 _FIRST_PERSON = re.compile(r"\b(?:I|we|my|our|me|us)\b", re.IGNORECASE)
 _SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b", re.IGNORECASE)
 _NEGATION = re.compile(
@@ -90,6 +93,42 @@ class Original:
 def translates(parameters: int | None, language: str) -> bool:
     """Return whether a model of this size only translates single sentences."""
     return language == "ja" and parameters is not None and parameters < SMALL
+
+
+def translate(
+    evidence: Evidence,
+    language: Language,
+    answer: Callable[[Sequence[dict[str, str]]], Completion],
+) -> tuple[Draft, list[Fallen]]:
+    """Translate sentences of the sources until enough translations are kept.
+
+    Return the draft and the rejected translations. Raises ChatError, also if several answers in a
+    row are not Japanese sentences.
+    """
+    found: dict[str, list[DraftClaim]] = {}
+    fallen = []
+    kept = unusable = 0
+    for original in candidates(evidence):
+        said = answer(translation_messages(language, original.text))
+        text = sentence_of(said.text)
+        why = unfaithful(original, text, said.confidence) if said.whole else "cut"
+        unusable = unusable + 1 if why in ("cut", "form") else 0
+        if unusable >= MOST_UNUSABLE:
+            raise ChatError("weak", f"{unusable} answers in a row are not Japanese sentences")
+        if not why:
+            back = sentence_of(answer(back_messages(language, text)).text)
+            why = "" if agrees(original.text, back) else f"it means: {back}"
+        if why:
+            fallen.append(Fallen(original.slot, text, why))
+            continue
+        slot = "lead" if original.slot == "technical" and "lead" not in found else original.slot
+        if original.voiced:
+            text = language.phrase(f"writing.voiced_{original.voiced}", text=text)
+        found.setdefault(slot, []).append(DraftClaim(text, [original.item.number]))
+        kept += 1
+        if kept >= ENOUGH:
+            break
+    return Draft(**found), fallen
 
 
 def candidates(evidence: Evidence) -> list[Original]:
@@ -120,7 +159,7 @@ def _original(slot: str, text: str, item: Item) -> Original:
 
 
 def _tidied(sentence: str) -> str:
-    """Return a sentence without text in brackets and without introductory words."""
+    """Return a sentence without text in brackets, emoji and introductory words."""
     text = _LEADING.sub("", _ASIDE.sub("", sentence))
     return text[:1].upper() + text[1:]
 
@@ -225,8 +264,3 @@ def sentence_of(answer: str) -> str:
     """Return the first line of a model's answer, without quotation marks around it."""
     line = next(iter(answer.strip().splitlines()), "")
     return line.strip().strip("「」\"'")
-
-
-def kept_enough(kept: Sequence[str]) -> bool:
-    """Return whether a topic has enough sentences; `kept` are their slots."""
-    return len(kept) >= ENOUGH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import httpx2
 
@@ -68,10 +68,10 @@ def try_writer(
     evidence = gather(Story.of([thread]))
     with ModelWriter(config, client=client, clock=clock, tell=tell) as writer:
         grounded = writer.write(evidence, language)
-        total, fault = writer.account.total, writer.fault
-        first = replace(total)
+        first, fault = writer.account.total, writer.fault
         if writer.translates and fault in (None, "ungrounded"):
             writer.write(evidence, language)  # now the server has the instructions in its cache
+        total = writer.account.total
     tokens = max(total.completion_tokens, 1)
     speed = tokens / max(total.seconds, 0.001)
     if writer.translates:  # a digest has short requests, too, as many as REQUESTS for each topic
@@ -80,9 +80,8 @@ def try_writer(
     else:  # includes the time for the prompt, which also grows in a real topic
         share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
         seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
-    failed = fault if grounded is None and fault != "ungrounded" else None
     return Trial(
-        fault=failed,
+        fault=fault,
         message=writer.problem,
         translates=writer.translates,
         thinks=writer.thinks,

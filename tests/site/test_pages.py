@@ -105,6 +105,20 @@ def test_a_japanese_word_finds_english_threads_and_says_so(client: TestClient) -
     assert "脆弱性 → vulnerability" in text
 
 
+def test_a_story_in_two_communities_is_one_hit(client: TestClient) -> None:
+    text = client.get("/search", params={"q": "openssl"}).text
+    assert len(re.findall(r'<a href="/story/([^"]+)"', text)) == 1
+    assert '同じ話題: <a href="https://example.org/a" rel="ugc nofollow">Lobsters</a>' in text
+    assert (
+        'The same story: <a href="https://example.org/a"'
+        in client.get("/en/search", params={"q": "openssl"}).text
+    )
+    (hit,) = client.get("/api/v1/search", params={"q": "openssl"}).json()["hits"]
+    assert hit["thread"]["community"] == "hackernews"
+    assert [(one["community"], one["passages"]) for one in hit["elsewhere"]] == [("lobsters", [])]
+    assert client.get("/search.atom", params={"q": "openssl"}).text.count("<entry>") == 1
+
+
 def test_a_search_is_filtered_and_goes_on_page_by_page(client: TestClient) -> None:
     def found(**asked: int | str) -> list[str]:
         text = client.get("/search", params={"q": "compilers", **asked}).text

@@ -26,7 +26,7 @@ __all__ = ["search"]
     default=20,
     show_default=True,
     type=click.IntRange(1, 1000),
-    help="Most threads shown.",
+    help="Most stories shown.",
 )
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d"]), help="Only threads of this day or later."
@@ -44,18 +44,21 @@ def search(
     community: str | None,
     json: bool,
 ) -> None:
-    """Find threads by their words, Japanese or English.
+    """Find stories by their words, Japanese or English.
 
     Searches all titles that a thread ever had, and its stored texts. All words must occur, and
     "quoted words" must be adjacent. The query has no other syntax. A Japanese word of the glossary
-    also finds English threads.
+    also finds English threads. Threads about the same story, in one or more communities, are shown
+    together.
 
     \b
     Examples:
       shiomi search "open source models"
       shiomi search 規制 --since 2026-11-01 --json
     """
-    from shiomi.site.glossary import find
+    from functools import partial
+
+    from shiomi.site.finding import find_stories
 
     config = configuration(context)
     with opened(config, read_only=True) as archive:
@@ -63,14 +66,13 @@ def search(
             raise click.ClickException(
                 f"--community {community!r} has no thread here; allowed: {', '.join(known)}"
             )
-        hits, pairs = find(
-            archive,
-            query,
-            limit=limit,
+        chosen = partial(
+            archive.search,
             since=local_day(config, since) if since else None,
             until=local_day(config, until) if until else None,
             community=community,
         )
+        hits, pairs = find_stories(archive, query, limit=limit, search=chosen)
     hits = hits[:limit]
     if json:
         as_json(hits)
@@ -82,6 +84,8 @@ def search(
         lines = thread_lines(hit.thread, config.timezone)
         if hit.snippet not in hit.thread.title:  # an earlier title, or text of the thread
             lines.insert(1, f"            {hit.snippet}")
+        for thread in hit.elsewhere:
+            lines += thread_lines(thread, config.timezone)[1:]
         for line in lines:
             echo(line)
     if not hits:

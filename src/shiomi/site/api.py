@@ -99,7 +99,7 @@ OPERATIONS = (
     Operation("/api/v1/stories/{uid}", "The story of a thread", queries.StoryPage, _story),
     Operation(
         "/api/v1/search",
-        "Find threads by their words",
+        "Find stories by their words",
         queries.SearchPage,
         _search,
         ("q", "community", "since", "until", "points", "page"),

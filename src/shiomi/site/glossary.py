@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 
-from shiomi.digest.archive import Archive, Hit
 from shiomi.digest.archive.search import query_words
 from shiomi.digest.terms import normalized
 
-__all__ = ["Translation", "find", "translations"]
+__all__ = ["Translation", "translations"]
 
 MOST = 3  # English words that are tried for one Japanese term
 
@@ -61,41 +60,6 @@ def translations(query: str) -> list[Translation]:
         text = " ".join(_quoted(pairs.get(word, word)) for word in words)
         queries.setdefault(text, Translation(text, tuple(pairs.items())))
     return list(queries.values())
-
-
-def find(
-    archive: Archive,
-    query: str,
-    *,
-    limit: int,
-    since: int | None = None,
-    until: int | None = None,
-    community: str | None = None,
-    min_points: int | None = None,
-) -> tuple[list[Hit], tuple[tuple[str, str], ...]]:
-    """Return the hits, at least `limit` if there are so many, and the translated terms.
-
-    A translated term is a pair: the Japanese term, and the English word that is also searched for.
-    """
-    tried: list[tuple[str, tuple[tuple[str, str], ...]]] = [(query, ())]
-    tried += [(one.query, one.pairs) for one in translations(query)]
-    hits: dict[str, Hit] = {}
-    pairs: dict[tuple[str, str], None] = {}
-    for text, translated in tried:
-        found = archive.search(
-            text,
-            limit=limit,
-            since=since,
-            until=until,
-            community=community,
-            min_points=min_points,
-        )
-        for hit in found:
-            hits.setdefault(hit.thread.uid, hit)
-        pairs |= dict.fromkeys(translated)
-        if len(hits) >= limit and translated:
-            break
-    return list(hits.values()), tuple(pairs)
 
 
 def _quoted(word: str) -> str:

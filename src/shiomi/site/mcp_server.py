@@ -39,7 +39,9 @@ def create_server(config: Config) -> MCPServer:
         min_points: int = 0,
         page: int = 1,
     ) -> Any:
-        """Find threads by their words. Japanese words of the glossary find English threads too.
+        """Find stories by their words. Japanese words of the glossary find English threads too.
+
+        A hit is one story: `thread` fits best, `elsewhere` has its threads in other communities.
 
         All words must occur; "quoted words" must be adjacent. `since` and `until` are days like
         2020-12-13. A page has 20 hits.

@@ -14,7 +14,6 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 
-from shiomi.digest.archive import Hit
 from shiomi.digest.config import Config
 from shiomi.digest.document import Digest, Origin, Sentence, Topic, Trend
 from shiomi.digest.languages import Language, load_language
@@ -24,6 +23,7 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import PassageKind, Thread, community_label
 from shiomi.digest.untrusted import clean, language_of, shorten
 from shiomi.digest.week import Week
+from shiomi.site.finding import StoryHit
 from shiomi.site.queries import (
     PAGE,
     SearchPage,
@@ -62,6 +62,7 @@ class _Listed:
     """A hit of a search, ready to be shown."""
 
     source: ThreadRow
+    elsewhere: tuple[ThreadRow, ...]  # the other threads of the story
     posted: str
     snippet: str  # "" if the title was found
     snippet_lang: str | None
@@ -325,15 +326,17 @@ class Pages:
             ties.append((text, self._say("render.comma").join(said)))
         return ties
 
-    def _hits(self, hits: Sequence[Hit]) -> list[_Listed]:
+    def _hits(self, hits: Sequence[StoryHit]) -> list[_Listed]:
         listed = []
         for hit in hits:
-            source = self._laid_out(Story((hit.thread,))).topics[0].sources[0]
+            story = Story((hit.thread, *hit.elsewhere))
+            source, *elsewhere = self._laid_out(story).topics[0].sources
             snippet = "" if hit.snippet in hit.thread.title else clean(hit.snippet)
             lang = language_of(snippet)
             listed.append(
                 _Listed(
                     source,
+                    tuple(elsewhere),
                     self._moment(hit.thread.created),
                     snippet,
                     None if lang == self.code else lang,

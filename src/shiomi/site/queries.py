@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import lru_cache
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
-from shiomi.digest.archive import Archive, Hit
+from shiomi.digest.archive import Archive
 from shiomi.digest.archive.digests import DigestStore
 from shiomi.digest.archive.outcomes import FeedState, OutcomeStore
 from shiomi.digest.archive.status import CommunityStatus, SourceStatus
@@ -20,7 +20,7 @@ from shiomi.digest.linking.stories import story_of
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
 from shiomi.site.errors import BadRequestError
-from shiomi.site.glossary import find
+from shiomi.site.finding import StoryHit, find_stories
 
 __all__ = [
     "PAGE",
@@ -67,10 +67,10 @@ class SearchPage:
     """One page of a search."""
 
     request: SearchRequest
-    hits: tuple[Hit, ...]
+    hits: tuple[StoryHit, ...]
     more: bool  # whether there is a next page
     translated: tuple[tuple[str, str], ...] = ()  # ("脆弱性", "vulnerability"): also searched
-    digests: tuple[str, ...] = ()  # last days of the digests that contain one of these threads
+    digests: tuple[str, ...] = ()  # last days of the digests that contain one of these stories
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,21 +149,22 @@ def parse_search(values: dict[str, str]) -> SearchRequest:
 
 
 def search(archive: Archive, request: SearchRequest, zone: str, language: str) -> SearchPage:
-    """Find threads, best first. Japanese terms of the glossary also find English threads."""
+    """Find stories, best first. Japanese terms of the glossary also find English threads."""
     if not request.q:
         return SearchPage(request, (), more=False)
-    hits, pairs = find(
-        archive,
-        request.q,
-        limit=request.page * PAGE + 1,
+    chosen = partial(
+        archive.search,
         since=_midnight(request.since, zone),
         until=_midnight(request.until, zone),
         community=request.community,
         min_points=request.points,
     )
+    hits, pairs = find_stories(archive, request.q, limit=request.page * PAGE + 1, search=chosen)
     start = (request.page - 1) * PAGE
     shown = hits[start : start + PAGE]
-    digests = DigestStore(archive, language).telling(hit.thread.uid for hit in shown)
+    digests = DigestStore(archive, language).telling(
+        thread.uid for hit in shown for thread in (hit.thread, *hit.elsewhere)
+    )
     return SearchPage(
         request,
         tuple(shown),

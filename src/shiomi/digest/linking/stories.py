@@ -26,7 +26,7 @@ from shiomi.digest.linking.guards import apart, one_is_folded
 from shiomi.digest.story import Link, LinkKind, Story
 from shiomi.digest.thread import Thread
 
-__all__ = ["LINKED", "SPAN", "agglomerate", "stories", "story_of"]
+__all__ = ["LINKED", "SPAN", "agglomerate", "stories", "stories_of", "story_of"]
 
 SPAN = 14 * 86400  # seconds from the first to the last thread of a story
 LINKED = 0.4  # two groups are joined if the mean score between them is at least this
@@ -47,13 +47,14 @@ def stories(archive: Archive, since: int, until: int, *, as_of: int | None = Non
 
 def story_of(archive: Archive, uid: str, *, as_of: int | None = None) -> Story | None:
     """Return the story of the thread `uid`, or None if the archive has no such thread."""
-    seeds = LinkStore(archive).keys_of([uid])
-    found = [
-        story
-        for story in _stories_of(archive, seeds, as_of)
-        if any(thread.uid == uid for thread in story.threads)
-    ]
+    found = stories_of(archive, [uid], as_of=as_of)
     return found[0] if found else None
+
+
+def stories_of(archive: Archive, uids: Iterable[str], *, as_of: int | None = None) -> list[Story]:
+    """Return the stories of these threads, ordered by their earliest thread. Each story occurs
+    once; a thread that the archive does not have is left out."""
+    return _stories_of(archive, LinkStore(archive).keys_of(uids), as_of)
 
 
 def _stories_of(archive: Archive, seeds: list[int], as_of: int | None) -> list[Story]:

@@ -43,6 +43,11 @@ RIGHT = [
         "現在、学習モデルはランダムな文を出力していますが、1800年代の文のように感じられます。",
         -0.43,
     ),
+    (  # a name in kanji
+        "Most of the trending models on Hugging Face are from China.",
+        "Hugging Faceのトレンドモデルのほとんどは中国から来ています。",
+        -0.35,
+    ),
     (
         "If it's a MoE, Q3 would run on 64GB system RAM.",
         "MoEの場合は、64GBのシステムRAMでQ3が動作します。",
@@ -70,6 +75,7 @@ WRONG = [
         "ノクトuaの冷却器は静かですが、U12S-3647はまだ高価です。",
         -0.35,
     ),
+    ("Only Mistral?", "Only Mistral?", -0.10),  # not translated
     (  # Chinese
         "Previously led multimodal post-training at OpenAl.",
         "以前、OpenAlで多模態の後学習を手伝ったです。",

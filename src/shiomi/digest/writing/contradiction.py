@@ -36,8 +36,9 @@ _NAME_OR_NUMBER = re.compile(
     re.ASCII,
 )
 _QUOTED = re.compile(r"[“「『\"][^“”「」『』\"]*[”」』\"]")
-_UNBOUND = re.compile(
+_UNBOUND = re.compile(  # negations that deny nothing
     r"no longer limited|not limited|n't limited|not (?:only|just)|n't (?:only|just)"
+    r"|why (?:not|don't)|\bif (?:not|\w+ (?:not|\w+n't))|(?:not|n't) (?:afraid|mind|worr)"
 )
 _CLAUSE = re.compile(r"[,;:.()!?\n—–]|\b(?:but|although|though|while|because|and)\b")
 
@@ -114,7 +115,7 @@ def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
     """Yield the words that occur in the evidence only under a negation, for a sentence without
     one."""
     found: dict[str, list[bool]] = {}
-    for row in best:
+    for row in (_UNBOUND.sub("", one) for one in best):
         covered = _covered(row)
         for name, pattern in _patterns(text):
             for match in pattern.finditer(row):

@@ -73,7 +73,7 @@ _UNITS = (
     ("ms", r"\s?(?:ミリ秒|ms\b|milliseconds?\b)"),
     ("second", r"\s?(?:秒|seconds?\b|secs?\b|s\b)"),
     ("minute", r"\s?(?:分間?|minutes?\b|mins?\b)"),
-    ("hour", r"[\s-]?(?:時間|hours?\b|hrs?\b)"),
+    ("hour", r"[\s-]?(?:時間|hours?\b|hrs?\b|h\b)"),
     ("day", r"[\s-]?(?:日間?|days?\b)"),
     ("week", r"[\s-]?(?:週間?|weeks?\b)"),
     ("month", r"[\s-]?(?:[かカヶケ]月|月|months?\b)"),
@@ -148,6 +148,8 @@ def held_quantities(text: str) -> dict[str, set[str | None]]:
     for match in _ONE_PERIOD.finditer(flat):  # "a week ago", "per month", "daily"
         unit = match[1] or _ADVERBS[match[2]]
         found.setdefault("1", set()).add(unit)
+    for digit in re.findall(r"\b([234])x (?:less|fewer|smaller|lower)\b", flat):
+        found.setdefault({"2": "half", "3": "third", "4": "quarter"}[digit], {None})
     if re.search(r"\bquad\b", flat):
         found.setdefault("4", {None})
     for word in re.findall(r"[a-z]+", flat):

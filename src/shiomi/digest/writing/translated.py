@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shiomi.digest.languages import Language
+from shiomi.digest.writing.aboutness import stems_of
 from shiomi.digest.writing.chat import ChatError, Completion
 from shiomi.digest.writing.evidence import Evidence, Item, ItemKind
 from shiomi.digest.writing.extract import extract, is_chat, tokens
@@ -78,6 +79,7 @@ _ODD = re.compile(  # mixed scripts, Chinese words, remarks to the reader
 )
 _ENDING = re.compile(r"(?<=..)(?:ing|ed|es|e)$")
 _FIGURE = re.compile(r"\d+(?:\.\d+)?")
+_HIRAGANA = re.compile(r"[\u3041-\u3096]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
     source = original.text
     if confidence is not None and confidence < SURE:
         return f"not sure: {confidence:.2f}"
-    if _ODD.search(text) or not 0.2 < len(text) / len(source) < 1.1:
+    if not _HIRAGANA.search(text) or _ODD.search(text) or not 0.2 < len(text) / len(source) < 1.1:
         return "form"
     if original.slot != "gloss" and not _ENDED.search(text):
         return "end"
@@ -225,8 +227,13 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
     held = Holding((text,))
     names = [word for word in _words(source) if _is_name(word, source)]
     if original.slot == "gloss":  # capitals in a headline do not mark names
-        names = [word for word in names if word.casefold() not in plain or word.isupper()]
-    if lost := [one for one in names if not held.holds_name(one)]:
+        names = [word for word in names if not _is_common(word.casefold()) or word.isupper()]
+    stems = [pattern for _, pattern in stems_of(text, chance=1.0)]
+    if lost := [
+        one
+        for one in names
+        if not held.holds_name(one) and not any(stem.match(one.casefold()) for stem in stems)
+    ]:
         return f"lost: {', '.join(lost)}"
     return "" if set(_FIGURE.findall(source)) <= set(_FIGURE.findall(text)) else "a number is lost"
 

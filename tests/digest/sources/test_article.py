@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.digest.errors import SourceError
-from shiomi.digest.sources.article import LONGEST, NoArticleError, decode_page, read_article
+from shiomi.digest.sources.article import LONGEST, NoArticleError, read_article
+from shiomi.digest.sources.decoding import decoded
 from shiomi.digest.thread import PassageKind
 
 URL = "https://example.org/a"
@@ -73,13 +74,13 @@ def test_what_is_no_article_is_refused_with_the_reason(
 )
 def test_a_page_is_decoded_as_its_author_meant(codec: str, content_type: str, meta: str) -> None:
     page = f"<html><head>{meta}</head><body><p>潮は石をひとつずつ覆った。</p>"
-    assert decode_page(page.encode(codec), content_type) == page
+    assert decoded(page.encode(codec), content_type) == page
 
 
 def test_a_page_in_an_unknown_encoding_is_still_text() -> None:
-    assert "tide" in decode_page(b"<p>tide \xff\xfe</p>", "text/html; charset=no-such")
-    assert decode_page(b"caf\xe9", "text/html; charset=latin1") == "café"
-    assert decode_page(b"a\xff", "text/html; charset=base64") == "aÿ"
+    assert "tide" in decoded(b"<p>tide \xff\xfe</p>", "text/html; charset=no-such")
+    assert decoded(b"caf\xe9", "text/html; charset=latin1") == "café"
+    assert decoded(b"a\xff", "text/html; charset=base64") == "aÿ"
 
 
 def test_missing_software_is_no_fault_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from email.message import Message
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.bot_wall import bot_wall
+from shiomi.digest.sources.decoding import decoded
 from shiomi.digest.sources.plain_text import plain_text
 
 __all__ = [
@@ -55,14 +55,8 @@ class Answer:
         return self.status == 304
 
     def text(self) -> str:
-        """Decode the body by its BOM, as UTF-8, or by the stated charset. Never raises."""
-        for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-            if self.body.startswith(mark):
-                return self.body.decode(encoding, "replace")
-        try:
-            return self.body.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            return self.body.decode(self._charset(), "replace")
+        """Decode the body as decoding.py describes. Never raises."""
+        return decoded(self.body, self.headers.get("content-type", ""))
 
     def json(self) -> Any:
         """Return the decoded body.
@@ -82,16 +76,6 @@ class Answer:
             return msgspec.json.decode(self.text())
         except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
             raise UnusableAnswerError(f"an answer that is not JSON ({error})") from None
-
-    def _charset(self) -> str:
-        message = Message()
-        message["content-type"] = self.headers.get("content-type", "")
-        charset = message.get_content_charset() or "latin-1"
-        try:
-            "".encode(charset)
-        except (LookupError, ValueError):  # unknown, or not a character encoding
-            return "latin-1"
-        return charset
 
 
 def web_page(answer: Answer, wanted: str) -> WebPageError:

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 
 from shiomi.digest.errors import SourceError
 from shiomi.digest.sources.bot_wall import bot_wall
+from shiomi.digest.sources.decoding import decoded
 from shiomi.digest.sources.page import words_in
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.thread import Passage, PassageKind
 
-__all__ = ["LONGEST", "NoArticleError", "check_extractor", "decode_page", "read_article"]
+__all__ = ["LONGEST", "NoArticleError", "check_extractor", "read_article"]
 
 LONGEST = 2_000_000  # bytes; larger pages are refused, because extraction is slow
 _MOST_TAGS = 30_000  # trafilatura's time grows with the elements, not the bytes
@@ -24,7 +25,6 @@ _MOST_CHARACTERS = 30_000
 _FEWEST_WORDS = 25
 
 _HTML = ("text/html", "application/xhtml+xml", "")
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w:.-]{2,40})""", re.IGNORECASE)
 _TAG = re.compile(r"<[A-Za-z]")
 
 
@@ -58,7 +58,7 @@ def read_article(
         raise NoArticleError(f"{url[:200]} is {media[:80]!r}, not a web page")
     if len(html) > LONGEST:
         raise NoArticleError(f"{url[:200]} has {len(html):,} bytes; at most {LONGEST:,} are read")
-    text = html if isinstance(html, str) else decode_page(html, lower.get("content-type", ""))
+    text = html if isinstance(html, str) else decoded(html, lower.get("content-type", ""))
     if not media and not re.search(
         r"<(?:!doctype|html|head|body|article|p)\b", text[:5000], re.IGNORECASE
     ):
@@ -70,39 +70,6 @@ def read_article(
     if words_in(" ".join(paragraphs)) < _FEWEST_WORDS:
         raise NoArticleError(f"{url[:200]} shows fewer than {_FEWEST_WORDS} words of an article")
     return tuple(Passage(PassageKind.ARTICLE, text, url) for text in paragraphs)
-
-
-def decode_page(body: bytes, content_type: str = "") -> str:
-    """Decode a page by its byte order mark, as UTF-8, or by the stated charset. Never raises."""
-    for mark, encoding in (
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-        (b"\xef\xbb\xbf", "utf-8-sig"),
-    ):
-        if body.startswith(mark):
-            return body.decode(encoding, "replace")
-    stated = re.search(r"charset\s*=\s*[\"']?\s*([\w:.-]{2,40})", content_type, re.IGNORECASE)
-    meta = _CHARSET.search(body[:4096])
-    charset = stated[1] if stated else meta[1].decode("ascii", "replace") if meta else ""
-    for encoding in ("utf-8", charset):  # valid UTF-8 is always read as UTF-8
-        try:
-            return body.decode(_WEB_NAMES.get(encoding.lower(), encoding) or "cp1252")
-        except (UnicodeError, LookupError, ValueError):
-            continue
-    name = _WEB_NAMES.get(charset.lower(), charset) or "cp1252"
-    try:
-        return body.decode(name, "replace")
-    except (UnicodeError, LookupError, ValueError):
-        return body.decode("cp1252", "replace")
-
-
-# The encodings that browsers use for these names: WHATWG Encoding Standard, section 4.2.
-_WEB_NAMES = {
-    "iso-8859-1": "cp1252", "latin1": "cp1252", "latin-1": "cp1252", "ascii": "cp1252",
-    "us-ascii": "cp1252", "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932",
-    "x-sjis": "cp932", "gb2312": "gb18030", "gbk": "gb18030", "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949", "big5": "big5hkscs", "iso-8859-9": "cp1254", "tis-620": "cp874",
-}  # fmt: skip
 
 
 def _paragraphs(html: str, url: str) -> list[str]:

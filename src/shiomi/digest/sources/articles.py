@@ -32,7 +32,6 @@ from shiomi.digest.sources.collect import CollectReport, Progress, SourceReport,
 from shiomi.digest.sources.http import (
     Http,
     RefusedError,
-    StoppedError,
     UnreachableError,
     new_client,
 )
@@ -149,8 +148,6 @@ class Articles:
             passages: tuple[Passage, ...] = ()
             try:
                 passages = self._article(http, thread.url)
-            except StoppedError:
-                raise
             except (
                 UnreachableError,
                 UnresolvedError,

@@ -18,10 +18,10 @@ import msgspec
 
 from shiomi.digest.config import ArxivConfig
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources import items
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
-from shiomi.digest.sources.http import Http, StoppedError, UnreachableError
-from shiomi.digest.sources.items import is_id, read_cursor, unix_time, write_cursor
+from shiomi.digest.sources.http import Http, UnreachableError
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.sources.source import Batch
@@ -66,13 +66,9 @@ class Arxiv:
         none."""
         try:
             yield from self._query(http, since, until, cursor)
-        except StoppedError:
-            raise
         except UnreachableError as error:
             try:
                 threads, skipped = self._announced(http)
-            except StoppedError:
-                raise
             except SourceError as second:
                 raise SourceError(f"{error}; nor the daily feed: {second}") from second
             yield Batch(threads, "", skipped)
@@ -87,24 +83,23 @@ class Arxiv:
             return (), 0
         url = f"{self.config.feed_endpoint}/{'+'.join(self.config.categories)}"
         entries = http.fetch(url, read_feed).findall(f"{ATOM}entry")
-        read = [
+        threads, skipped = items.valid(
             thread_of_announcement(entry)
             for entry in entries
             if not child_text(entry, _ANNOUNCE_TYPE).startswith("replace")
-        ]
-        found = {thread.id: thread for thread in read if thread is not None}
-        return tuple(found.values()), read.count(None)
+        )
+        return tuple({thread.id: thread for thread in threads}.values()), skipped
 
     def _query(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
-        place = read_cursor(cursor, _ArxivCursor) or _ArxivCursor()
+        place = items.read_cursor(cursor, _ArxivCursor) or _ArxivCursor()
         most = self.config.max_results
         while self.config.categories and place.start < most:
             size = min(_SLICE, most - place.start)
             entries, total = self._slice(http, since, until, place.start, size)
-            read = [thread_of_entry(entry) for entry in entries]
+            threads, skipped = items.valid(map(thread_of_entry, entries))
             place.start += size
-            within = tuple(t for t in read if t is not None and since <= t.created < until)
-            yield Batch(within, write_cursor(place), read.count(None))
+            within = tuple(one for one in threads if since <= one.created < until)
+            yield Batch(within, items.write_cursor(place), skipped)
             if place.start >= total or not entries:
                 return
 
@@ -171,8 +166,8 @@ def thread_of_announcement(entry: Element) -> Thread | None:
 def _paper(entry: Element, ids: re.Pattern[str], abstract: str) -> Thread | None:
     found = ids.fullmatch(child_text(entry, f"{ATOM}id"))
     title = one_line(child_text(entry, f"{ATOM}title"))
-    created = unix_time(child_text(entry, f"{ATOM}published"))
-    if found is None or not is_id(found["id"]) or not title or created is None:
+    created = items.unix_time(child_text(entry, f"{ATOM}published"))
+    if found is None or not items.is_id(found["id"]) or not title or created is None:
         return None
     link = f"https://arxiv.org/abs/{found['id']}"
     abstract = one_line(abstract)

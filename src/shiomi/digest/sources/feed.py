@@ -25,15 +25,15 @@ import feedparser
 
 from shiomi.digest.archive.outcomes import Outcome
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources import items
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError
 from shiomi.digest.sources.atom import check_is_feed
 from shiomi.digest.sources.http import Http
-from shiomi.digest.sources.items import is_id, shown_points, unix_time, web_url
 from shiomi.digest.sources.known_feeds import FeedSettings
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
 from shiomi.digest.sources.source import Batch
-from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
+from shiomi.digest.thread import Thread
 from shiomi.digest.untrusted import shorten
 
 __all__ = ["Feed", "entries_of_feed", "entries_of_json", "thread_of_fields", "value_at"]
@@ -74,10 +74,9 @@ class Feed:
         for page in range(int(cursor or 1), last + 1):
             url = settings.url.replace("{page}", str(page))
             entries = http.fetch(url, self._entries, conditional=True)
-            read = [
+            threads, skipped = items.valid(
                 thread_of_fields(entry, settings, http.now()) for entry in (entries or ())[:_MOST]
-            ]
-            threads = [thread for thread in read if thread is not None]
+            )
             if entries and not threads:
                 raise SourceError(
                     f"{self.name}: no entry of {url[:200]} has an id, a title, a link and a date; "
@@ -86,13 +85,13 @@ class Feed:
             within = tuple(
                 thread
                 for thread in threads
-                if since <= thread.created and shown_points(thread) >= settings.min_points
+                if since <= thread.created and items.shown_points(thread) >= settings.min_points
             )
             if threads:
                 oldest = max(since, min(thread.created for thread in threads))
             done = page == last or not entries
             outcomes = (Outcome(self.name, since=oldest),) if done else ()
-            yield Batch(within, str(page + 1), read.count(None), outcomes)
+            yield Batch(within, str(page + 1), skipped, outcomes)
             if done:
                 return
 
@@ -155,24 +154,22 @@ def thread_of_fields(entry: Entry, settings: FeedSettings, time: int) -> Thread 
         return _filled(entry, fields[name], settings.of) if name in fields else None
 
     stated = value("id")
-    link = web_url(_text(value("link")))
+    link = items.web_url(_text(value("link")))
     title = one_line(plain_text(_text(value("title"))))
     created = _moment(value("created"))
     if not _text(stated) or link is None or not title or created is None:
         return None
-    points, comments = _count(value("points")), _count(value("comments"))
     text = plain_text(_text(value("text")))[:_LONGEST_TEXT]
-    known = points is not None or comments is not None
     return Thread(
         settings.name,
         _identity(_text(stated)),
         shorten(title, _LONGEST_TITLE),
         created,
         link,
-        web_url(_text(value("url"))) or link,
+        items.web_url(_text(value("url"))) or link,
         _tags(value("tags")),
-        readings=(Reading(time, points, comments),) if known else (),
-        passages=(Passage(PassageKind.POST, text, link),) if text and text != title else (),
+        readings=items.readings_of(time, _count(value("points")), _count(value("comments"))),
+        passages=() if text == title else items.post_passages(text, link),
     )
 
 
@@ -215,13 +212,13 @@ def _tags(value: Any) -> tuple[str, ...]:
 
 def _identity(stated: str) -> str:
     """Return the id, or its fingerprint if it cannot be part of an address."""
-    return stated if is_id(stated) else hashlib.sha256(stated.encode()).hexdigest()[:20]
+    return stated if items.is_id(stated) else hashlib.sha256(stated.encode()).hexdigest()[:20]
 
 
 def _moment(value: Any) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if 0 < value < 2**36 else None
-    return unix_time(_text(value))
+    return items.unix_time(_text(value))
 
 
 def _count(value: Any) -> int | None:

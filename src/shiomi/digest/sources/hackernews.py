@@ -17,17 +17,9 @@ import msgspec
 
 from shiomi.digest.config import HackerNewsConfig
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources import items
 from shiomi.digest.sources.answer import ChangedApiError
-from shiomi.digest.sources.http import Http, StoppedError
-from shiomi.digest.sources.items import (
-    Count,
-    Moment,
-    read_cursor,
-    read_item,
-    shown_points,
-    web_url,
-    write_cursor,
-)
+from shiomi.digest.sources.http import Http
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
 from shiomi.digest.sources.source import Batch
@@ -51,27 +43,27 @@ class _Hit(msgspec.Struct):
     """A search result of Algolia."""
 
     id: str = msgspec.field(name="objectID")
-    created: Moment = msgspec.field(name="created_at_i")
+    created: items.Moment = msgspec.field(name="created_at_i")
     title: str
     url: str | None = None
     text: str | None = msgspec.field(name="story_text", default=None)
-    points: Count | None = None
-    comments: Count | None = msgspec.field(name="num_comments", default=None)
+    points: items.Count | None = None
+    comments: items.Count | None = msgspec.field(name="num_comments", default=None)
     tags: list[str] = msgspec.field(name="_tags", default_factory=list)
 
 
 class _StoryItem(msgspec.Struct):
     """A Firebase item. A deleted item has no title and no score; a missing count is unknown."""
 
-    id: Count
-    time: Moment
+    id: items.Count
+    time: items.Moment
     type: str = "story"
     title: str = ""
     url: str | None = None
     text: str | None = None
-    score: Count | None = None
-    descendants: Count | None = None
-    kids: list[Count] = []
+    score: items.Count | None = None
+    descendants: items.Count | None = None
+    kids: list[items.Count] = []
     dead: bool = False
     deleted: bool = False
 
@@ -97,14 +89,12 @@ class HackerNews:
 
     def collect(self, http: Http, since: int, until: int, cursor: str | None) -> Iterator[Batch]:
         """Yield the newest day first: all its stories, then the best ones with comments."""
-        place = read_cursor(cursor, _SearchCursor) or _SearchCursor(until)
+        place = items.read_cursor(cursor, _SearchCursor) or _SearchCursor(until)
         failed: SourceError | None = None
         while True:
             if failed is None:
                 try:
                     yield from self._read(http, place)
-                except StoppedError:
-                    raise
                 # Continue the search: a story without comments also counts.
                 except SourceError as error:
                     failed = error
@@ -113,13 +103,9 @@ class HackerNews:
             start = max(since, place.before - _DAY)
             try:
                 hits = self._search(http, start, place.before)
-            except StoppedError:
-                raise
             except SourceError as error:
                 try:
                     yield from self._read_front_page(http, since, until, failed)
-                except StoppedError:
-                    raise
                 except SourceError as second:
                     raise SourceError(f"{error}; nor the front-page lists: {second}") from second
                 raise SourceError(
@@ -129,10 +115,10 @@ class HackerNews:
                 yield from self._read_front_page(http, since, until, failed, stale=True)
                 place.stale = True
             threads, skipped = _threads(hits, http.now())
-            ranked = sorted(threads, key=lambda thread: (-shown_points(thread), thread.id))
+            ranked = sorted(threads, key=lambda thread: (-items.shown_points(thread), thread.id))
             place.before = start
             place.best = [thread.id for thread in ranked[:_BEST]]
-            yield Batch(tuple(threads), write_cursor(place), skipped)
+            yield Batch(tuple(threads), items.write_cursor(place), skipped)
         if place.stale and failed is None:
             failed = SourceError(
                 f"{self.name}: the search index stands still: it lacks stories of the front page; "
@@ -162,7 +148,7 @@ class HackerNews:
                 thread is not None
                 and thread.state is ThreadState.LIVE
                 and start <= thread.created < until - 3600
-                and shown_points(thread) >= self.config.min_points
+                and items.shown_points(thread) >= self.config.min_points
             ):
                 return True
         return False
@@ -201,7 +187,7 @@ class HackerNews:
             while ids:
                 threads, skipped = self._items(http, ids[:_BATCH], comments)
                 del ids[:_BATCH]
-                yield Batch(threads, write_cursor(place), skipped)
+                yield Batch(threads, items.write_cursor(place), skipped)
 
     def _items(
         self, http: Http, ids: Sequence[str], comments: int
@@ -209,12 +195,13 @@ class HackerNews:
         threads, skipped = [], 0
         for story in ids:
             raw = http.get_json(f"{self.config.endpoint}/item/{story}.json")
-            item = read_item(raw, _StoryItem)
+            item = items.read_item(raw, _StoryItem)
             thread = thread_of_item(raw, http.now())
             if item is None or thread is None:
                 skipped += raw is not None  # null: there is no such item, or not yet
             elif (
-                thread.state is ThreadState.LIVE and shown_points(thread) >= self.config.min_points
+                thread.state is ThreadState.LIVE
+                and items.shown_points(thread) >= self.config.min_points
             ):
                 said = self._comments(http, item.kids, comments)
                 threads.append(replace(thread, passages=(*thread.passages, *said)))
@@ -229,7 +216,9 @@ class HackerNews:
         for kid in kids[: 2 * most]:
             if len(passages) == most:
                 break
-            item = read_item(http.get_json(f"{self.config.endpoint}/item/{kid}.json"), _StoryItem)
+            item = items.read_item(
+                http.get_json(f"{self.config.endpoint}/item/{kid}.json"), _StoryItem
+            )
             if item is None or item.dead or item.deleted:
                 continue
             if text := plain_text(item.text or ""):
@@ -262,23 +251,23 @@ class HackerNews:
                 if since <= thread.created < until
                 and (
                     thread.state is not ThreadState.LIVE
-                    or shown_points(thread) >= self.config.min_points
+                    or items.shown_points(thread) >= self.config.min_points
                 )
             )
-            cursor = write_cursor(_SearchCursor(until, stale=True)) if stale else ""
+            cursor = items.write_cursor(_SearchCursor(until, stale=True)) if stale else ""
             yield Batch(within, cursor, batch.skipped)  # the next run searches again
 
 
 def thread_of_hit(raw: Any, time: int) -> Thread | None:
     """Convert a search result of Algolia, read at `time`, to a thread; None if it is not a
     story."""
-    hit = read_item(raw, _Hit)
+    hit = items.read_item(raw, _Hit)
     if hit is None or not (hit.id.isascii() and hit.id.isdigit()) or not one_line(hit.title):
         return None
     kind = next((tag for tag in hit.tags if tag in {"job", "poll"}), "story")
     return _thread(
         int(hit.id), hit.title, int(hit.created), hit.url, hit.text, kind,
-        readings=_readings(time, hit.points, hit.comments),
+        readings=items.readings_of(time, hit.points, hit.comments),
     )  # fmt: skip
 
 
@@ -287,7 +276,7 @@ def thread_of_item(raw: Any, time: int) -> Thread | None:
 
     A deleted story has no title, so the title of its thread is empty.
     """
-    item = read_item(raw, _StoryItem)
+    item = items.read_item(raw, _StoryItem)
     if item is None or item.id <= 0 or item.type not in {"story", "job", "poll"}:
         return None
     state = ThreadState.LIVE
@@ -299,7 +288,7 @@ def thread_of_item(raw: Any, time: int) -> Thread | None:
         return None
     return _thread(
         item.id, item.title, int(item.time), item.url, item.text, item.type, state,
-        readings=_readings(time, item.score, item.descendants),
+        readings=items.readings_of(time, item.score, item.descendants),
     )  # fmt: skip
 
 
@@ -321,19 +310,13 @@ def _thread(
     tags += [f"{word}_hn" for word in ("ask", "show", "launch", "tell") if
              title.lower().startswith(f"{word} hn:")]  # fmt: skip
     return Thread(
-        _COMMUNITY, str(number), title, created, link, web_url(url), tuple(tags), state,
+        _COMMUNITY, str(number), title, created, link, items.web_url(url), tuple(tags), state,
         readings=readings,
-        passages=(Passage(PassageKind.POST, own, link),) if own else (),
+        passages=items.post_passages(own, link),
     )  # fmt: skip
-
-
-def _readings(time: int, points: int | None, comments: int | None) -> tuple[Reading, ...]:
-    """Return one reading, or none if the community shows no count at all."""
-    return () if points is None and comments is None else (Reading(time, points, comments),)
 
 
 def _threads(hits: Sequence[Any], time: int) -> tuple[list[Thread], int]:
     """Return the hits as threads, each story once, and the number of invalid hits."""
-    read = [thread_of_hit(hit, time) for hit in hits]
-    threads = {thread.id: thread for thread in read if thread is not None}
-    return list(threads.values()), read.count(None)
+    threads, skipped = items.valid(thread_of_hit(hit, time) for hit in hits)
+    return list({thread.id: thread for thread in threads}.values()), skipped

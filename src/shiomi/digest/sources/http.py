@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import httpx2
 
 import shiomi
-from shiomi.digest.errors import ConfigError, SourceError
+from shiomi.digest.errors import ConfigError, DigestError, SourceError
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError, excerpt
 from shiomi.digest.sources.manners import Manners, backoff, rate_limit_wait, retry_after
 from shiomi.digest.sources.watchdog import Watchdog
@@ -57,8 +57,8 @@ class RefusedError(SourceError):
         self.status = status
 
 
-class StoppedError(SourceError):
-    """The user interrupted collecting."""
+class StoppedError(DigestError):
+    """The user interrupted collecting. Not a SourceError: no source may catch it and go on."""
 
 
 class _FaultError(Exception):
@@ -106,8 +106,8 @@ class Http:
     """Sends one source's requests, politely.
 
     Every method may raise RefusedError (the error status is permanent), UnreachableError (all
-    attempts failed, the time is over, or the circuit breaker is open) or StoppedError. Each is a
-    SourceError whose text names the address, the reason and the remedy.
+    attempts failed, the time is over, or the circuit breaker is open) or StoppedError. The text of
+    each error names the address, the reason and the remedy.
     """
 
     name: str  # of the source, for messages
@@ -181,7 +181,6 @@ class Http:
         self,
         url: str,
         *,
-        params: Mapping[str, str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         allow: tuple[int, ...] = (),
         conditional: bool = False,
@@ -194,12 +193,7 @@ class Http:
         again.
         """
         return self.fetch(
-            url,
-            lambda answer: answer,
-            params=params,
-            headers=headers,
-            allow=allow,
-            conditional=conditional,
+            url, lambda answer: answer, headers=headers, allow=allow, conditional=conditional
         )
 
     def get_json(

@@ -4,22 +4,27 @@ the item invalid."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from shiomi.digest.thread import Thread
+from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
 
 __all__ = [
     "Count",
     "Moment",
+    "best_of",
     "is_id",
+    "post_passages",
     "read_cursor",
     "read_item",
+    "readings_of",
     "shown_points",
     "unix_time",
+    "valid",
     "web_url",
     "write_cursor",
 ]
@@ -60,6 +65,35 @@ def write_cursor(place: msgspec.Struct) -> str:
 def shown_points(thread: Thread) -> int:
     """Return the points, for ordering only; a thread without shown points is last."""
     return (thread.reading.points if thread.reading else None) or 0
+
+
+def valid(read: Iterable[Thread | None]) -> tuple[list[Thread], int]:
+    """Return the threads without None, and the number of None: items that were not valid."""
+    found = list(read)
+    return [thread for thread in found if thread is not None], found.count(None)
+
+
+def readings_of(time: int, points: int | None, comments: int | None) -> tuple[Reading, ...]:
+    """Return one reading, or none if the community shows no count at all."""
+    return () if points is None and comments is None else (Reading(time, points, comments),)
+
+
+def post_passages(text: str, link: str) -> tuple[Passage, ...]:
+    """Return a thread's own text as its passages; an empty text gives none."""
+    return (Passage(PassageKind.POST, text, link),) if text else ()
+
+
+def best_of(
+    known: Iterable[tuple[int, str]], threads: Iterable[Thread], most: int
+) -> list[tuple[int, str]]:
+    """Return (points, id) of the best threads, best first: at most `most`.
+
+    `known` is the result for earlier threads. A thread without a reading is left out.
+    """
+    points = {id_: score for score, id_ in known}
+    points |= {thread.id: shown_points(thread) for thread in threads if thread.readings}
+    ranked = sorted(points.items(), key=lambda one: (-one[1], one[0]))
+    return [(score, id_) for id_, score in ranked[:most]]
 
 
 def is_id(text: str) -> bool:

@@ -7,27 +7,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from shiomi.digest.config import LobstersConfig
+from shiomi.digest.sources import items
 from shiomi.digest.sources.answer import Answer, ChangedApiError
 from shiomi.digest.sources.http import Http, RefusedError
-from shiomi.digest.sources.items import (
-    Count,
-    is_id,
-    read_cursor,
-    read_item,
-    unix_time,
-    web_url,
-    write_cursor,
-)
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
 from shiomi.digest.sources.source import Batch
-from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
+from shiomi.digest.thread import Passage, PassageKind, Thread
 
 __all__ = ["Lobsters", "thread_of_story"]
 
@@ -49,8 +40,8 @@ class _Story(msgspec.Struct):
     created_at: str
     title: str
     url: str | None = None  # "" for a text post
-    score: Count | None = None
-    comment_count: Count | None = None
+    score: items.Count | None = None
+    comment_count: items.Count | None = None
     description: str | None = None  # HTML
     comments_url: str | None = None
     short_id_url: str | None = None
@@ -62,7 +53,7 @@ class _ShownComment(msgspec.Struct):
     comment: str  # HTML
     url: str | None = None
     short_id_url: str | None = None
-    score: Count | None = None
+    score: items.Count | None = None
     is_deleted: bool = False
     is_moderated: bool = False
 
@@ -93,24 +84,21 @@ class Lobsters:
         cursor: str | None,
     ) -> Iterator[Batch]:
         """Yield the newest threads first, one page per batch, until a page ends before `since`."""
-        place = read_cursor(cursor, _NewestCursor) or _NewestCursor()
+        place = items.read_cursor(cursor, _NewestCursor) or _NewestCursor()
         last = self.config.pages
         while place.page <= last:
             answer = http.fetch(self._page(place.page), _stories, conditional=True)
-            read = [thread_of_story(raw, http.now()) for raw in answer]
-            threads = [thread for thread in read if thread is not None]
+            threads, skipped = items.valid(thread_of_story(raw, http.now()) for raw in answer)
             if (answer and not threads) or any(thread.created < since for thread in threads):
                 last = place.page
             within = tuple(thread for thread in threads if since <= thread.created)
-            place.best += [(thread.readings[-1].points or 0, thread.id)
-                           for thread in within if thread.readings]  # fmt: skip
-            place.best = sorted(set(place.best), key=lambda one: (-one[0], one[1]))[:_BEST]
+            place.best = items.best_of(place.best, within, _BEST)
             place.page = self.config.pages + 1 if place.page == last else place.page + 1
-            yield Batch(within, write_cursor(place), read.count(None))
+            yield Batch(within, items.write_cursor(place), skipped)
         while self.config.comments > 0 and place.best:
-            threads_, skipped = self._with_comments(http, [id_ for _, id_ in place.best[:_BATCH]])
+            commented, skipped = self._with_comments(http, [id_ for _, id_ in place.best[:_BATCH]])
             del place.best[:_BATCH]
-            yield Batch(threads_, write_cursor(place), skipped)
+            yield Batch(commented, items.write_cursor(place), skipped)
 
     def _page(self, page: int) -> str:
         endpoint = self.config.endpoint
@@ -147,23 +135,20 @@ def _stories(answer: Answer) -> list[Any]:
 def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
     """Convert a story, read at `time`, to a thread with its best `comments`; None if it is
     damaged."""
-    story = read_item(raw, _Story)
-    if story is None or not is_id(story.short_id) or not one_line(story.title):
+    story = items.read_item(raw, _Story)
+    if story is None or not items.is_id(story.short_id) or not one_line(story.title):
         return None
-    created = unix_time(story.created_at)
+    created = items.unix_time(story.created_at)
     if created is None:
         return None
-    link = web_url(story.comments_url) or f"https://lobste.rs/s/{story.short_id}"
+    link = items.web_url(story.comments_url) or f"https://lobste.rs/s/{story.short_id}"
     own = _said(story.description or "")
-    readings: tuple[Reading, ...] = ()
-    if story.score is not None or story.comment_count is not None:
-        readings = (Reading(time, story.score, story.comment_count),)
-    thread = Thread(
-        _COMMUNITY, story.short_id, one_line(story.title), created, link, web_url(story.url),
-        tuple(one_line(tag) for tag in story.tags), readings=readings,
-        passages=(Passage(PassageKind.POST, own, link),) if own else (),
+    return Thread(
+        _COMMUNITY, story.short_id, one_line(story.title), created, link, items.web_url(story.url),
+        tuple(one_line(tag) for tag in story.tags),
+        readings=items.readings_of(time, story.score, story.comment_count),
+        passages=(*items.post_passages(own, link), *_best(story.comments, link, comments)),
     )  # fmt: skip
-    return replace(thread, passages=thread.passages + _best(story.comments, link, comments))
 
 
 def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
@@ -171,14 +156,16 @@ def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
 
     Comments with equal scores keep the order of the list.
     """
-    read = [comment for raw in comments if (comment := read_item(raw, _ShownComment)) is not None]
+    read = [
+        comment for raw in comments if (comment := items.read_item(raw, _ShownComment)) is not None
+    ]
     standing = [c for c in read if not (c.is_deleted or c.is_moderated) and _said(c.comment)]
     standing.sort(key=lambda comment: -(comment.score or 0))
     return tuple(
         Passage(
             PassageKind.COMMENT,
             _said(comment.comment),
-            web_url(comment.url) or web_url(comment.short_id_url) or link,
+            items.web_url(comment.url) or items.web_url(comment.short_id_url) or link,
             comment.score,
         )
         for comment in standing[:most]

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
+from shiomi.digest.sources.plain_text import after_comment
+
 __all__ = ["LONGEST", "Page", "look_at", "words_in"]
 
 LONGEST = 600_000  # characters of a page looked at
@@ -17,43 +19,13 @@ _LONGEST_CODE = 200_000  # characters of it kept as code
 
 # Linear time: quantifiers are possessive (*+), and an unclosed tag drops the rest of the page.
 _TAG = re.compile(r"""<(/?)([A-Za-z][^\s/>]*+)((?:=\s*+(?:"[^"]*+"|'[^']*+')|[^>])*+)>""")
-_SILENT = (
-    "script",
-    "style",
-    "template",
-    "svg",
-    "title",
-    "noscript",
-    "iframe",
-    "textarea",
-    "select",
-)
+_SILENT = ("script", "style", "template", "svg", "title",
+           "noscript", "iframe", "textarea", "select")  # fmt: skip
 _END = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*+>?", re.IGNORECASE) for name in _SILENT}
-_INLINE = frozenset(
-    {
-        "a",
-        "abbr",
-        "b",
-        "bdi",
-        "cite",
-        "code",
-        "em",
-        "font",
-        "i",
-        "kbd",
-        "mark",
-        "q",
-        "s",
-        "small",
-        "span",
-        "strong",
-        "sub",
-        "sup",
-        "tt",
-        "u",
-        "wbr",
-    }
-)
+_INLINE = frozenset({
+    "a", "abbr", "b", "bdi", "cite", "code", "em", "font", "i", "kbd", "mark", "q", "s", "small",
+    "span", "strong", "sub", "sup", "tt", "u", "wbr",
+})  # fmt: skip
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _SPACE = re.compile(r"\s+")
@@ -111,7 +83,7 @@ def _scan(html: str, silent: tuple[str, ...]) -> _Seen:
         seen.text.append(html[position:opening])
         following = html[opening + 1 : opening + 3].lstrip("/")[:1]
         if following in ("!", "?"):
-            position = _after_declaration(html, opening)
+            position = after_comment(html, opening)
         elif not (following.isascii() and following.isalpha()):
             seen.text.append("<")  # a bare "<", as in "a < b"
             position = opening + 1
@@ -139,12 +111,6 @@ def _take(seen: _Seen, tag: re.Match[str], html: str) -> int:
     end = _END[name].search(html, tag.end())
     seen.silent[name].append(html[tag.end() : end.start() if end else len(html)])
     return end.end() if end else len(html)
-
-
-def _after_declaration(html: str, opening: int) -> int:
-    mark = "-->" if html.startswith("<!--", opening) else ">"
-    end = html.find(mark, opening + 2)
-    return len(html) if end < 0 else end + len(mark)
 
 
 def _read(pieces: list[str] | str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 
-__all__ = ["one_line", "plain_text"]
+__all__ = ["after_comment", "one_line", "plain_text"]
 
 _LONGEST = 200_000  # characters of HTML read
 _UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -50,8 +50,8 @@ def plain_text(markup: str) -> str:
             break
         following = markup[opening + 1 : opening + 3]
         if following[:1] in {"!", "?"} or (following[:1] == "/" and not following[1:2].isalpha()):
-            position = _after_comment(markup, opening)
-        elif not following.lstrip("/")[:1].isascii() or not following.lstrip("/")[:1].isalpha():
+            position = after_comment(markup, opening)
+        elif not re.match("/?[A-Za-z]", following):
             parts.append("<")  # a bare "<", as in "a < b"
             position = opening + 1
         else:
@@ -85,7 +85,7 @@ def _break(name: str) -> str:
     return "\n" if name in _LINES else ""
 
 
-def _after_comment(markup: str, opening: int) -> int:
+def after_comment(markup: str, opening: int) -> int:
     """Return the end of the comment, declaration or processing instruction at `opening`."""
     mark = "-->" if markup.startswith("<!--", opening) else ">"
     found = markup.find(mark, opening + 2)

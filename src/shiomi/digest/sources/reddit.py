@@ -28,9 +28,9 @@ from shiomi.digest.archive.reddit_post import (
 )
 from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources import items
 from shiomi.digest.sources.answer import Answer, ChangedApiError
 from shiomi.digest.sources.http import Http, RefusedError
-from shiomi.digest.sources.items import Count, is_id, read_cursor, read_item, web_url, write_cursor
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line, plain_text
 from shiomi.digest.sources.source import Batch
@@ -58,7 +58,7 @@ class _T1Comment(msgspec.Struct):
     author: str | None = None
     body_html: str | None = None
     permalink: str | None = None
-    score: Count | None = None
+    score: items.Count | None = None
     score_hidden: bool = False
     stickied: bool = False
 
@@ -106,7 +106,7 @@ class Reddit:
     ) -> Iterator[Batch]:
         """Read one subreddit after the other. If one fails, the next is still read."""
         names = list(self.config.subreddits)
-        place = read_cursor(cursor, _ListingCursor)
+        place = items.read_cursor(cursor, _ListingCursor)
         if place is None or (place.subreddit and place.subreddit not in names):
             if not names:
                 return
@@ -128,7 +128,7 @@ class Reddit:
                 outcome = Outcome(community, error=str(error))
             following = names[number + 1] if number + 1 < len(names) else ""
             place = _ListingCursor(following, failed=place.failed)
-            yield Batch((), write_cursor(place), outcomes=(outcome,))
+            yield Batch((), items.write_cursor(place), outcomes=(outcome,))
         if place.failed:
             yield Batch((), "")  # the next run tries them again
             raise SourceError("; ".join(place.failed))
@@ -144,10 +144,7 @@ class Reddit:
                 ]
                 place.rank += len(threads)
             within = tuple(thread for thread in threads if since <= thread.created)
-            scored = {(t.readings[-1].points or 0, t.id) for t in within if t.readings}
-            best = {id_: score for score, id_ in [*place.best, *sorted(scored)]}
-            place.best = sorted(((s, i) for i, s in best.items()), key=lambda o: (-o[0], o[1]))
-            del place.best[_BEST:]
+            place.best = items.best_of(place.best, within, _BEST)
             older = any(thread.created < since for thread in threads)
             place.page += 1
             if after and place.page < _PAGES and not (place.listing == "new" and older):
@@ -157,12 +154,12 @@ class Reddit:
                     place.oldest = min(thread.created for thread in threads)
                 place.listing = "top" if place.listing == "new" else "comments"
                 place.after, place.page = "", 0
-            yield Batch(within, write_cursor(place), skipped)
+            yield Batch(within, items.write_cursor(place), skipped)
         while self.config.comments > 0 and place.best:
             ids = [id_ for _, id_ in place.best[:_BATCH]]
             commented, skipped = self._with_comments(http, ids)
             del place.best[:_BATCH]
-            yield Batch(commented, write_cursor(place), skipped)
+            yield Batch(commented, items.write_cursor(place), skipped)
 
     def _listing(self, http: Http, place: _ListingCursor) -> tuple[list[Thread], int, str]:
         """Read a page of a listing. Return threads, number skipped, and start of the next page."""
@@ -228,7 +225,7 @@ class Reddit:
             raise RefusedError("reddit: no access token was given", 401)
         lasts = answer.get("expires_in")
         self._token = token
-        # A minute early, so that the token is valid until the request ends.
+        # A minute early, so that the token is items.valid until the request ends.
         self._expires = http.clock() + (lasts if isinstance(lasts, int) else 3600) - 60
         return True
 
@@ -253,8 +250,8 @@ def _explained(error: RefusedError) -> RefusedError:
 
 def thread_of_post(raw: Any, time: int) -> Thread | None:
     """Convert a submission (the `data` of a "t3"), read at `time`, to a thread; None if damaged."""
-    post = read_item(raw, RedditPost)
-    if post is None or not is_id(post.id) or not is_subreddit(post.subreddit):
+    post = items.read_item(raw, RedditPost)
+    if post is None or not items.is_id(post.id) or not is_subreddit(post.subreddit):
         return None
     if post.created_utc <= 0:
         return None
@@ -263,7 +260,7 @@ def thread_of_post(raw: Any, time: int) -> Thread | None:
     if not title:
         return None
     own = said(post.selftext or "", post.selftext_html)
-    return thread_from_post(post, time, title=title, own=own, url=web_url(post.url))
+    return thread_from_post(post, time, title=title, own=own, url=items.web_url(post.url))
 
 
 def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
@@ -273,13 +270,16 @@ def comments_of_listing(listing: Any, most: int) -> tuple[Passage, ...]:
     for child in _children(listing)[0]:
         if len(passages) >= most:
             break
-        comment = read_item(child.get("data"), _T1Comment) if child.get("kind") == "t1" else None
+        comment = (
+            items.read_item(child.get("data"), _T1Comment) if child.get("kind") == "t1" else None
+        )
         if comment is None or comment.stickied or comment.author == "AutoModerator":
             continue  # pinned by moderators: about the rules, not the subject
         text = said(comment.body, comment.body_html)
         if text:
             points = None if comment.score_hidden else comment.score
-            link = _link(comment.permalink, "")
+            path = comment.permalink or ""
+            link = items.web_url(f"{_SITE}{path}" if path.startswith("/") else None) or _SITE
             passages.append(Passage(PassageKind.COMMENT, text, link, points))
     return tuple(passages)
 
@@ -294,11 +294,6 @@ def said(source: str, rendered: str | None) -> str:
     else:
         text = plain_markdown(source)
     return without_users(text) if is_quotable(text) else ""
-
-
-def _link(permalink: str | None, otherwise: str) -> str:
-    path = permalink if permalink and permalink.startswith("/") else otherwise
-    return web_url(f"{_SITE}{path}") or _SITE
 
 
 def _children(listing: Any) -> tuple[list[dict[str, Any]], str]:
@@ -321,8 +316,7 @@ def _threads(children: Sequence[dict[str, Any]], time: int) -> tuple[list[Thread
         if child.get("kind") == "t3"
         and not (isinstance(data := child.get("data"), dict) and data.get("promoted"))
     ]
-    read = [thread_of_post(post, time) for post in posts]
-    return [thread for thread in read if thread is not None], read.count(None)
+    return items.valid(thread_of_post(post, time) for post in posts)
 
 
 def reddit_user_agent(contact: str) -> str:

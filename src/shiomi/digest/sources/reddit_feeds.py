@@ -19,9 +19,9 @@ from shiomi.digest.archive.outcomes import Outcome
 from shiomi.digest.archive.reddit_post import is_subreddit, points_at_itself
 from shiomi.digest.config import RedditConfig, secret
 from shiomi.digest.errors import SourceError
+from shiomi.digest.sources import items
 from shiomi.digest.sources.atom import ATOM, Element, child_text, read_feed
-from shiomi.digest.sources.http import Http, RefusedError, StoppedError
-from shiomi.digest.sources.items import is_id, read_cursor, unix_time, web_url, write_cursor
+from shiomi.digest.sources.http import Http, RefusedError
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.plain_text import one_line
 from shiomi.digest.sources.reddit import check_subreddits, reddit_user_agent, said
@@ -98,19 +98,19 @@ class RedditFeeds:
             url = self._url(name)
             http.reserve(url)
             turns.tried[name] = http.now()
-            yield Batch((), write_cursor(turns), memory=write_cursor(turns))
+            yield Batch((), items.write_cursor(turns), memory=items.write_cursor(turns))
             yield self._read(http, turns, url, since)
         while turns.best:
             subreddit, post = turns.best[0]
             yield self._comments(http, turns, subreddit, post)
-        failed, ended = turns.failed, write_cursor(turns)
+        failed, ended = turns.failed, items.write_cursor(turns)
         turns.failed, turns.run = [], 0  # a run that begins in the same second asks again
-        yield Batch((), ended, memory=write_cursor(turns))
+        yield Batch((), ended, memory=items.write_cursor(turns))
         if failed:
             raise SourceError("; ".join(failed))
 
     def _turns(self, cursor: str | None, until: int) -> _Turns:
-        turns = read_cursor(cursor, _Turns) or _Turns()
+        turns = items.read_cursor(cursor, _Turns) or _Turns()
         feeds = [f"{one} {listing}" for one in self.config.subreddits for listing in ("new", "top")]
         if turns.run != until:
             turns.tried = {name: turns.tried.get(name, 0) for name in feeds}
@@ -143,8 +143,6 @@ class RedditFeeds:
                 conditional=True,
                 secret=self._secret(),
             )
-        except StoppedError:
-            raise
         except SourceError as error:
             reason = self._explained(http, error)
             del turns.due[0]
@@ -152,12 +150,11 @@ class RedditFeeds:
             outcomes = [Outcome(community, listing, error=reason)]
             if http.seconds_left <= 0 or self._is_refused(error):
                 outcomes += self._given_up(turns, reason)
-            written = write_cursor(turns)
+            written = items.write_cursor(turns)
             return Batch((), written, outcomes=tuple(outcomes), memory=written)
         entries = [] if feed is None else feed.findall(f"{ATOM}entry")
         now = http.now()
-        read = [thread_of_entry(entry) for entry in entries]
-        threads = [thread for thread in read if thread is not None]
+        threads, skipped = items.valid(map(thread_of_entry, entries))
         if listing == "top":
             threads = [replace(one, place=Place(now, n)) for n, one in enumerate(threads, 1)]
         within = tuple(thread for thread in threads if since <= thread.created)
@@ -168,10 +165,8 @@ class RedditFeeds:
             turns.best += [(subreddit, thread.id) for thread in within[:_BEST]]
         del turns.due[0]
         covered = turns.since.get(name, since) if listing == "new" else None
-        written = write_cursor(turns)
-        return Batch(
-            within, written, read.count(None), (Outcome(community, listing, covered),), written
-        )
+        written = items.write_cursor(turns)
+        return Batch(within, written, skipped, (Outcome(community, listing, covered),), written)
 
     def _is_refused(self, error: SourceError) -> bool:
         """Return whether the next feed would be refused for the same reason."""
@@ -203,8 +198,6 @@ class RedditFeeds:
                 headers={"User-Agent": reddit_user_agent(http.contact)},
                 secret=self._secret(),
             )
-        except StoppedError:
-            raise
         except SourceError as error:
             if not (isinstance(error, RefusedError) and error.status in {404, 410}):
                 turns.failed.append(http.redact(str(error)))
@@ -217,7 +210,7 @@ class RedditFeeds:
                 if thread is not None and thread.id == post
             )
             skipped = int(not threads)
-        written = write_cursor(turns)
+        written = items.write_cursor(turns)
         return Batch(threads, written, skipped, memory=written)
 
 
@@ -234,7 +227,7 @@ def comments_of_feed(entries: list[Element], most: int) -> tuple[Passage, ...]:
         name = "" if author is None else child_text(author, f"{ATOM}name")
         text = said("", own[1]) if own and not name.endswith("/AutoModerator") else ""
         alternate = entry.find(f"{ATOM}link")
-        link = web_url("" if alternate is None else alternate.get("href", ""))
+        link = items.web_url("" if alternate is None else alternate.get("href", ""))
         if text and link:
             passages.append(Passage(PassageKind.COMMENT, text, link))
     return tuple(passages)
@@ -250,15 +243,15 @@ def thread_of_entry(entry: Element) -> Thread | None:
     subreddit = "" if category is None else category.get("term", "")
     title = one_line(child_text(entry, f"{ATOM}title"))
     stated = child_text(entry, f"{ATOM}published") or child_text(entry, f"{ATOM}updated")
-    created = unix_time(stated)
-    if kind or not is_id(post) or not is_subreddit(subreddit) or not title or created is None:
+    created = items.unix_time(stated)
+    if kind or not items.is_id(post) or not is_subreddit(subreddit) or not title or created is None:
         return None
     alternate = entry.find(f"{ATOM}link")
-    link = web_url("" if alternate is None else alternate.get("href", ""))
+    link = items.web_url("" if alternate is None else alternate.get("href", ""))
     link = link or f"{_SITE}/r/{subreddit}/comments/{post}/"
     content = child_text(entry, f"{ATOM}content")
     target, own_part = _LINKED.search(content), _OWN.search(content)
-    url = web_url(html.unescape(target[1])) if target else None
+    url = items.web_url(html.unescape(target[1])) if target else None
     own = said("", own_part[1]) if own_part else ""
     return Thread(
         f"reddit/{subreddit}",
@@ -267,5 +260,5 @@ def thread_of_entry(entry: Element) -> Thread | None:
         created,
         link,
         None if url and points_at_itself(url, post) else url,
-        passages=(Passage(PassageKind.POST, own, link),) if own else (),
+        passages=items.post_passages(own, link),
     )

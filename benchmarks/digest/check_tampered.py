@@ -71,9 +71,7 @@ KINDS: dict[str, tuple[str, Change | str]] = {
     "thread named": (r"「(\w+)(?=[^」]*」（[^）]*JST）(?:。|です|があ|も投))", "「No"),
     "explained tag": (r"＝(\w+)", "＝図書館"),
     "glossed date": (r"（(20\d\d)年末）", "（2031年末）"),
-    "share of comments": (r"コメントの(\d+)%", _number),
-    "share of talk": (r"コメントの(?:多|少な)さが今週のスレッドの上位(\d+)%", _number),
-    "talk": (r"コメントの多さ", "コメントの少なさ"),
+    "most comments": (r"最も多いのは(?:Lobsters|Hacker News)", "最も多いのはarXiv"),
 }  # fmt: skip
 
 

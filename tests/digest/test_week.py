@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shiomi.digest.document import Digest
-from shiomi.digest.errors import DigestError, WeekError
-from shiomi.digest.render import parse_json, render_json
+from shiomi.digest.errors import WeekError
 from shiomi.digest.week import Week
 
 DAY = 86400
@@ -50,9 +48,3 @@ def test_a_moment_outside_the_calendar_is_refused_by_name(moment: int) -> None:
 def test_a_week_too_far_before_is_refused(weeks: int) -> None:
     with pytest.raises(WeekError):
         Week(date(2025, 11, 16)).before(weeks)
-
-
-def test_a_document_of_such_a_week_is_refused_as_any_other_wrong_value() -> None:
-    text = render_json(Digest(Week(date(2025, 11, 16)), "ja", 0, (), ()))
-    with pytest.raises(DigestError, match="no week ends on 0001-01-01"):
-        parse_json(text.replace("2025-11-16", "0001-01-01"))

@@ -184,7 +184,7 @@ class _Making:
         return tuple(topics)
 
     def background(self, one: Ranked, names: NamedThreads) -> Background:
-        """Return earlier titles of the story's threads, and threads of the week for comparison."""
+        """Return earlier titles of the story's threads, and threads of the week with its names."""
         earlier = {
             thread.uid: [
                 title for _, title in self.archive.titles(thread.uid) if title != thread.title
@@ -192,10 +192,8 @@ class _Making:
             for thread in one.story.threads
         }
         uids = {*one.story.related, *(thread.uid for thread in one.story.threads)}
-        heading = gather(one.story).heading
-        peers = [one for one in self.window.now if one.community == heading.community]
-        named = names.others(heading, uids)
-        return Background(earlier, peers, named[:NAMED])
+        named = names.others(gather(one.story).heading, uids)
+        return Background(earlier, named[:NAMED])
 
     def trends(self, ranked: Sequence[Ranked]) -> tuple[Trend, ...]:
         found = find_trends(

@@ -86,7 +86,8 @@ def _shapes(character: str, *, marks: bool = False) -> bool:
 def shorten(text: str, limit: int) -> str:
     """Return `text` cut to at most `limit` characters; if something was cut, the last one is "…".
 
-    Never cuts between a letter and its accent or inside a joined emoji.
+    The cut is after a word if the second half has a blank. It is never between a letter and its
+    accent or inside a joined emoji.
     """
     if len(text) <= limit:
         return text
@@ -98,7 +99,8 @@ def shorten(text: str, limit: int) -> str:
         or 0x1F3FB <= ord(text[end]) <= 0x1F3FF
     ):
         end -= 1
-    return text[:end].rstrip() + "…"
+    word = text.rfind(" ", limit // 2, end + 1)
+    return text[: end if word < 0 else word].rstrip() + "…"
 
 
 def safe_link(url: str | None) -> str | None:

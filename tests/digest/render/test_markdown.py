@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from shiomi.digest.document import Digest, Gap
+from shiomi.digest.document import Digest, Gap, Origin, Sentence
 from shiomi.digest.languages import Language, load_language
 from shiomi.digest.render import render_atom, render_html, render_markdown
 from shiomi.digest.render.markdown import escape_markdown
@@ -79,6 +79,17 @@ def test_quotations_are_marked_and_linked(sample: Digest, ja: Language, en: Lang
     quote = "They want a moat, and they want the state to dig it."
     assert f"「{quote}」（原文引用: [Reddit (r/LocalLLaMA)](https://" in render_markdown(sample, ja)
     assert f"“{quote}” (quoted from [Reddit (r/LocalLLaMA)](https://" in render_markdown(sample, en)
+
+
+def test_a_title_in_a_sentence_links_to_its_thread(sample: Digest, ja: Language) -> None:
+    thread = sample.topics[0].story.threads[0]
+    sentence = Sentence(f"ほかに「{thread.title}」があります。", Origin.TEMPLATE, (thread.uid,))
+    digest = replace(sample, topics=(replace(sample.topics[0], attention=(sentence,)),))
+    assert f"ほかに「[{thread.title}]({thread.link})」があります。" in render_markdown(digest, ja)
+    page = render_html(digest, ja)
+    assert (
+        f'ほかに「<a href="{thread.link}" rel="ugc nofollow" lang="en">{thread.title}</a>」' in page
+    )
 
 
 def test_an_unknown_count_is_said_to_be_unknown(sample: Digest, ja: Language) -> None:

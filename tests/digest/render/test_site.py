@@ -9,7 +9,8 @@ from pathlib import Path
 from shiomi.digest.document import Digest
 from shiomi.digest.languages import Language
 from shiomi.digest.publishing import publish
-from shiomi.digest.render import parse_json, render_site
+from shiomi.digest.render import render_site
+from tests.digest.render.test_structured import parse_json
 
 
 def weeks(sample: Digest) -> list[Digest]:

@@ -6,15 +6,18 @@ import json
 import re
 from collections.abc import Callable
 
-import pytest
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.digest.document import Digest
-from shiomi.digest.errors import DigestError
-from shiomi.digest.render import parse_json, render_json
+from shiomi.digest.render import render_json
 
 MakeDigest = Callable[[str, str], Digest]
+
+
+def parse_json(text: str) -> Digest:
+    return msgspec.convert(json.loads(text)["digest"], Digest)
 
 
 def test_a_digest_comes_back_whole(sample: Digest) -> None:
@@ -42,25 +45,9 @@ def test_any_text_comes_back_and_nothing_unseen_stands_in_the_file(
 
 def test_a_lone_surrogate_becomes_the_replacement_character(hostile: MakeDigest) -> None:
     printed = render_json(hostile("a\ud800b", "https://a.example/"))
-    assert parse_json(printed.encode()).topics[0].title == "a\ufffdb"
+    assert parse_json(printed).topics[0].title == "a\ufffdb"
 
 
 def test_an_address_that_runs_a_script_is_left_out(hostile: MakeDigest) -> None:
     printed = render_json(hostile("a", "javascript:alert(1)"))
     assert "javascript:" not in printed
-    parse_json(printed)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "not a digest"),
-        ("{", "not a digest"),
-        ('{"schema": "shiomi.digest/9", "digest": {}}', "'shiomi.digest/9'"),
-        ('{"schema": "shiomi.digest/1", "digest": {"week": 1}}', r"\$\.week"),
-        (b"\xff\xfe", "not a digest"),
-    ],
-)
-def test_what_is_no_digest_is_refused_with_the_reason(text: str | bytes, said: str) -> None:
-    with pytest.raises(DigestError, match=said):
-        parse_json(text)

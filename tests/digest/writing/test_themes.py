@@ -53,9 +53,9 @@ def test_a_trend_tells_this_weeks_threads_beside_the_weeks_before() -> None:
 def test_a_trend_opens_with_the_leading_thread_and_its_counts_and_names_other_titles() -> None:
     told = trend(1, 3)
     assert told.startswith(
-        "コミュニティごとの基準で反応が最も強かったのは「CentOS Stream, take 1」"
+        "反応が最も強かったのは「CentOS Stream, take 1」"
         "（Hacker News、41ポイント・1件のコメント、"
-        "2020-12-13 09:00 JST 時点）です。"
+        "2020-12-13 09:00 JST 時点）です（ポイントとコメント数を各コミュニティ内で比較）。"
     )
     assert "ほかに「Rocky Linux, take 3" in told
 
@@ -77,7 +77,7 @@ def subject(threads: tuple[Thread, ...], quotes: tuple[SideQuote, ...] = ()) -> 
 
 def test_a_subject_tells_its_week_and_quotes_communities_side_by_side() -> None:
     quotes = tuple(
-        SideQuote(t.community, t, t.passages[0], "contrast")
+        SideQuote(t.community, t, t.passages[0], contrast=True)
         for t in (thread("hackernews", 1, VOICES[0]), thread("lobsters", 3, VOICES[1]))
     )
     written = write_subject(subject(THREADS, quotes), JA, WEEK)
@@ -100,6 +100,6 @@ def test_a_subject_without_threads_says_so() -> None:
 def test_one_voice_alone_is_not_set_side_by_side() -> None:
     one = thread("hackernews", 1, VOICES[0])
     written = write_subject(
-        subject(THREADS, (SideQuote("hackernews", one, one.passages[0], "order"),)), JA
+        subject(THREADS, (SideQuote("hackernews", one, one.passages[0]),)), JA, WEEK
     )
     assert all(sentence.origin is Origin.TEMPLATE for sentence in written.sentences)

@@ -7,7 +7,7 @@ value is a phrase. Its slots have the form `{name}`. If the text that fills a sl
 
 from __future__ import annotations
 
-import string
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +17,8 @@ from zoneinfo import ZoneInfo
 
 from shiomi.digest.errors import ConfigError
 from shiomi.digest.thread import Reading
-from shiomi.toml_file import load_toml, nearest
 
-__all__ = ["Language", "language_codes", "load_language", "parse_language", "slots_of"]
+__all__ = ["Language", "language_codes", "load_language", "parse_language"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +31,9 @@ class Language:
     def phrase(self, key: str, /, **slots: object) -> str:
         """Return the phrase `key` with its slots filled.
 
-        Raises LookupError for a key or slot that the language does not have.
+        Raises KeyError, which names the missing phrase or slot.
         """
-        try:
-            return self._said(key).format(**slots)
-        except KeyError as error:
-            raise LookupError(f"{self.code}: {key} needs the slot {error.args[0]!r}") from None
+        return self.phrases[key].format(**slots)
 
     def number(self, value: int) -> str:
         """ "1,023"."""
@@ -90,13 +86,6 @@ class Language:
             return self.phrase(f"counts.one_{what}")
         return self.phrase(f"counts.{what}s", count=self.number(count))
 
-    def _said(self, key: str) -> str:
-        try:
-            return self.phrases[key]
-        except KeyError:
-            hint = nearest(key, self.phrases)
-            raise LookupError(f"the language {self.code} has no phrase {key}; {hint}") from None
-
 
 def language_codes() -> tuple[str, ...]:
     """The codes of the languages that ship, in order."""
@@ -114,37 +103,9 @@ def load_language(code: str) -> Language:
 
 
 def parse_language(code: str, text: str) -> Language:
-    """Return the language of a TOML text. Raises ConfigError, which names the wrong key."""
-    tables = load_toml(text, ConfigError, f"{code}.toml")
-    phrases = {}
-    for name, table in tables.items():
-        if not isinstance(table, dict):
-            raise ConfigError(f"{code}.toml: {name} must stand in a table, like [render]")
-        for key, value in table.items():
-            phrases[f"{name}.{key}"] = _checked(f"{code}.toml: {name}.{key}", value)
+    """Return the language of a TOML text that has a table of phrases for each package."""
+    tables = tomllib.loads(text)
+    phrases = {
+        f"{name}.{key}": said for name, table in tables.items() for key, said in table.items()
+    }
     return Language(code, phrases)
-
-
-def slots_of(phrase: str) -> frozenset[str]:
-    """Return the slots of a phrase: {"count"} for "{count} points".
-
-    Raises ValueError for a slot of any other form than `{name}`.
-    """
-    slots = set()
-    for _, name, spec, conversion in string.Formatter().parse(phrase):
-        if name is None:
-            continue
-        if not name.isidentifier() or spec or conversion:
-            raise ValueError(f"{{{name}}} is no plain slot; write {{name}}")
-        slots.add(name)
-    return frozenset(slots)
-
-
-def _checked(key: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise ConfigError(f"{key} must be a phrase; got {value!r}")
-    try:
-        slots_of(value)
-    except ValueError as error:
-        raise ConfigError(f"{key}: {error}") from None
-    return value

@@ -4,10 +4,9 @@ from shiomi.digest.render.feeds import render_atom, render_json_feed
 from shiomi.digest.render.html import render_html, render_index
 from shiomi.digest.render.markdown import render_markdown
 from shiomi.digest.render.site import render_site
-from shiomi.digest.render.structured import parse_json, render_json
+from shiomi.digest.render.structured import render_json
 
 __all__ = [
-    "parse_json",
     "render_atom",
     "render_html",
     "render_index",

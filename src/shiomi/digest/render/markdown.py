@@ -132,9 +132,9 @@ class _Markdown:
         return said or self._say("render.nothing")
 
     def sentence(self, line: Line) -> str:
-        text = escape_markdown(line.text)
         if line.quoted_from is None:
-            return text
+            return "".join(map(self.link, line.parts))
+        text = escape_markdown(line.text)
         return self._say("render.quoted", text=text, source=self.link(line.quoted_from))
 
     def join(self, parts: Iterable[str]) -> str:

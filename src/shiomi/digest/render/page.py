@@ -5,8 +5,9 @@ Markdown, HTML and the feeds all print this page. So every text from the network
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ class Line:
     text: str
     lang: str | None = None
     quoted_from: Anchor | None = None
+    parts: tuple[Anchor, ...] = ()  # the same text, in which titles of threads are links
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,30 +167,34 @@ class _Layout:
         return self.language.phrase("render.gap_days", community=community, days=days)
 
     def topic(self, number: int, topic: Topic) -> TopicPage:
-        heading = self.title(topic.title, topic.link, _TITLE)
+        sources = tuple(map(self.source, topic.story.threads))
+        related = tuple(map(self.source, topic.related))
+        rows = (*sources, *related)
         return TopicPage(
             number=number,
-            heading=heading,
+            heading=self.title(topic.title, topic.link, _TITLE),
             article=_article(topic),
-            sources=tuple(map(self.source, topic.story.threads)),
-            attention=self.lines(topic.attention),
-            technical=self.lines(topic.technical),
-            implications=self.lines(topic.implications),
-            related=tuple(map(self.source, topic.related)),
+            sources=sources,
+            attention=self.lines(topic.attention, rows),
+            technical=self.lines(topic.technical, rows),
+            implications=self.lines(topic.implications, rows),
+            related=related,
         )
 
     def theme(self, theme: Trend | Subject) -> ThemeBlock:
         name = shorten(clean(theme.name), _TITLE) or self.language.phrase("render.untitled")
+        threads = tuple(map(self.source, theme.threads[:_LISTED]))
         return ThemeBlock(
             name=name,
             lang=self.foreign(name),
-            lines=self.lines(theme.sentences),
-            threads=tuple(map(self.source, theme.threads[:_LISTED])),
+            lines=self.lines(theme.sentences, threads),
+            threads=threads,
             counts=theme.counts,
             rising=isinstance(theme, Subject) and theme.rising,
         )
 
-    def lines(self, sentences: Sequence[Sentence]) -> tuple[Line, ...]:
+    def lines(self, sentences: Sequence[Sentence], rows: Sequence[ThreadRow]) -> tuple[Line, ...]:
+        titles = {row.title.text: row.title for row in reversed(rows) if row.title.href}
         laid_out = []
         for sentence in sentences:
             text = shorten(clean(sentence.text), _SENTENCE)
@@ -196,7 +202,7 @@ class _Layout:
                 continue
             quoted_from = self.quoted_from(sentence) if sentence.origin is Origin.QUOTE else None
             lang = self.foreign(text) if quoted_from else None
-            laid_out.append(Line(text, lang, quoted_from))
+            laid_out.append(Line(text, lang, quoted_from, _linked(text, titles)))
         return tuple(laid_out)
 
     def quoted_from(self, sentence: Sentence) -> Anchor:
@@ -255,6 +261,14 @@ class _Layout:
         """Return the language of `text` if it differs from the page's."""
         lang = language_of(text)
         return None if lang == self.digest.language else lang
+
+
+def _linked(text: str, titles: Mapping[str, Anchor]) -> tuple[Anchor, ...]:
+    """Return the parts of a sentence; each title of `titles` in quotation marks is a link."""
+    pattern = "|".join(re.escape(title) for title in sorted(titles, key=len, reverse=True))
+    found = re.split(rf"(?<=[「“])({pattern})(?=[」”])", text) if titles else [text]
+    return tuple(titles.get(part, Anchor(part, None)) if n % 2 else Anchor(part, None)
+                 for n, part in enumerate(found) if part)  # fmt: skip
 
 
 def _community(community: str) -> str:

@@ -1,4 +1,4 @@
-"""Write and read a digest as JSON, with a version of the format."""
+"""Write a digest as JSON, with the version of the format."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import msgspec
 
 from shiomi.digest.document import Digest
-from shiomi.digest.errors import DigestError
 
-__all__ = ["SCHEMA", "parse_json", "render_json"]
+__all__ = ["SCHEMA", "render_json"]
 
 SCHEMA = "shiomi.digest/1"  # the version increases if older programs would misread the format
 
@@ -20,14 +19,7 @@ _UNSEEN = re.compile(
     "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e0fff]"
 )
-
-
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-
-
-class _Envelope(msgspec.Struct):
-    schema: str
-    digest: msgspec.Raw
 
 
 def render_json(digest: Digest) -> str:
@@ -54,20 +46,6 @@ def _without_scripts(value: Any) -> Any:
         if isinstance(address, str) and not _WEB.match(address):
             cleaned[name] = None if name == "url" else ""
     return cleaned
-
-
-def parse_json(text: str | bytes) -> Digest:
-    """Return the digest in the JSON of `render_json`. Raises DigestError, which names the fault.
-
-    For other programs, which read the published JSON. Shiomi itself reads digests from the archive.
-    """
-    try:
-        envelope = msgspec.json.decode(text, type=_Envelope)
-        if envelope.schema != SCHEMA:
-            raise DigestError(f"this digest is {envelope.schema!r}; this program reads {SCHEMA!r}")
-        return msgspec.json.decode(envelope.digest, type=Digest)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise DigestError(f"this is not a digest as {SCHEMA} JSON: {error}") from None
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -1,16 +1,16 @@
 """Side by side: one passage from each community about a subject, as written there.
 
-Passages of opposite tone in two communities are preferred ("contrast"). Otherwise each community's
-best rated passage is used ("rating"), or its earliest if no ratings are known ("order"). Tone
-is a count of words from a small list, so a contrast is a reason to quote two passages together
-and not a claim about what either community thinks.
+Passages of opposite tone in two communities are preferred. Otherwise the best rated passage of each
+community is used, or the earliest passage if no ratings are known. Tone is a count of words from a
+small list. So a contrast is a reason to quote two passages together, and not a claim about what
+either community thinks.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
@@ -31,8 +31,8 @@ class SideQuote:
     community: str
     thread: Thread  # the thread the passage belongs to
     passage: Passage
-    chosen_by: str  # "contrast", "rating" or "order"
     tone: float = 0.0  # words of praise minus words of objection
+    contrast: bool = False  # the tone of another quote is the opposite
 
 
 @lru_cache(maxsize=1)
@@ -80,14 +80,14 @@ def side_by_side(
             if not SHORTEST <= len(passage.text) <= LONGEST:
                 continue
             if titled or about(passage.text):
-                quote = SideQuote(thread.community, thread, passage, "", tone(passage.text))
+                quote = SideQuote(thread.community, thread, passage, tone(passage.text))
                 candidates.setdefault(thread.community, []).append(quote)
     if len(candidates) < 2:
         return ()
     ordered = {name: sorted(found, key=lambda q: _order(q, about)) for name, found in
                sorted(candidates.items())}  # fmt: skip
     pair = _contrast(list(ordered.values()))
-    rest = [_rated(found[0]) for name, found in ordered.items()
+    rest = [found[0] for name, found in ordered.items()
             if name not in {quote.community for quote in pair}]  # fmt: skip
     rest.sort(key=lambda q: (_order(q, about), q.community))
     return (*pair, *rest)[:most]
@@ -109,11 +109,6 @@ def _order(quote: SideQuote, about: Callable[[str], bool]) -> tuple[bool, bool, 
     )
 
 
-def _rated(quote: SideQuote) -> SideQuote:
-    by = "order" if quote.passage.points is None else "rating"
-    return SideQuote(quote.community, quote.thread, quote.passage, by, quote.tone)
-
-
 def _contrast(candidates: list[list[SideQuote]]) -> tuple[SideQuote, ...]:
     """Return the two passages of different communities with the most opposed tones; or ().
 
@@ -132,7 +127,7 @@ def _contrast(candidates: list[list[SideQuote]]) -> tuple[SideQuote, ...]:
                 key = -abs(one.tone - other.tone), apart, one.passage.link, other.passage.link
                 if best is None or (key[1], key[0], *key[2:]) < (best[1], best[0], *best[2:]):
                     best, pair = key, tuple(sorted((one, other), key=lambda q: -q.tone))
-    return tuple(SideQuote(q.community, q.thread, q.passage, "contrast", q.tone) for q in pair)
+    return tuple(replace(quote, contrast=True) for quote in pair)
 
 
 def _extreme(quotes: list[SideQuote], sign: float) -> SideQuote:

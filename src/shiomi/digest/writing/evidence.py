@@ -89,16 +89,6 @@ class Evidence:
         wanted = set(numbers)
         return tuple(item for item in self.items if item.number in wanted)
 
-    def counts(self) -> Iterator[tuple[Thread, Reading | None]]:
-        """Return the leading thread of each community with its newest reading, in the story's
-        order."""
-        leading: dict[str, Thread] = {}
-        for thread in self.threads:
-            held = leading.get(thread.community)
-            if held is None or _weight(thread) > _weight(held):
-                leading[thread.community] = thread
-        return ((thread, thread.reading) for thread in leading.values())
-
 
 def gather(story: Story, related: Sequence[Thread] = ()) -> Evidence:
     """Return the evidence of a story: its titles, its passages, then the titles of `related`
@@ -147,23 +137,11 @@ def _passages(threads: Sequence[Thread]) -> Iterator[_Found]:
                     yield kind, text, thread, passage.link, passage.points
 
 
-def _weight(thread: Thread) -> tuple[int, int]:
-    """Return the sort key for the leading thread of a community: points, then comments; unknown
-    last."""
-    points, comments = _known(thread)
-    return points, comments
+def _prominence(thread: Thread) -> tuple[object, ...]:
+    """Return a sort key: threads with a title, then most comments, then most points.
 
-
-def _prominence(thread: Thread) -> tuple[bool, int, int, int, str]:
-    points, comments = _known(thread)
-    return not thread.title.strip(), -comments, -points, thread.created, thread.uid
-
-
-def _known(thread: Thread) -> tuple[int, int]:
-    """Return the last points and comments for sorting; an unknown count is -1,000,000."""
-    reading = thread.reading
-    unknown = -1_000_000
-    if reading is None:
-        return unknown, unknown
-    points, comments = reading.points, reading.comments
-    return unknown if points is None else points, unknown if comments is None else comments
+    Unknown counts come last.
+    """
+    reading = thread.reading or Reading(0, None, None)
+    counts = (-1_000_000 if n is None else n for n in (reading.comments, reading.points))
+    return not thread.title.strip(), *(-n for n in counts), thread.created, thread.uid

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from shiomi.digest.document import Origin, Reason, Sentence
 from shiomi.digest.languages import Language
 from shiomi.digest.thread import Reading, Thread, community_label
+from shiomi.digest.untrusted import clean, shorten
 from shiomi.digest.writing.evidence import Evidence
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import kind_of, slug_of
-from shiomi.digest.writing.sentences import visible
-from shiomi.digest.writing.titles import adding, differing, happening, near, share_of_talk, stated
+from shiomi.digest.writing.titles import adding, differing, happening, near, stated
 
 __all__ = ["Statements", "listed_title", "said_title"]
 
@@ -26,18 +26,13 @@ UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
 WORTH_SAYING = 25.0  # a percentage is mentioned only if the thread is in the top 25 %
 OTHER_TITLES = 2  # other titles of a story that are listed, without the heading
 DISCUSSED = 5  # least comments of a related thread that is mentioned
-TITLE = 100  # characters of a title inside a sentence
+TITLE = 100  # characters of a title inside a sentence or list
 ENGAGEMENT = " engagement"  # suffix of the ranking reason that contains a thread's strength
 
 
 def said_title(title: str, most: int = TITLE) -> str:
-    """Return a title for use inside a sentence: visible characters on one line, cut after a
-    word."""
-    text = " ".join(visible(title, 1_000).split())
-    if len(text) <= most:
-        return text
-    head = text[: most - 1]
-    return (head[: head.rfind(" ")] if " " in head[most // 2 :] else head).rstrip() + "…"
+    """Return a title for use inside a sentence. The page links titles that are cut like this."""
+    return shorten(clean(title), most)
 
 
 def listed_title(thread: Thread, language: Language) -> str:
@@ -155,7 +150,6 @@ class Statements:
         self,
         related: Sequence[Thread],
         named: Sequence[tuple[str, Thread]],
-        peers: Sequence[Thread],
         since: int,
     ) -> Sentence:
         """State one fact about the story.
@@ -176,7 +170,7 @@ class Statements:
         for name, thread in named:
             if any(differing(heading.title, [thread], 1)):
                 return self._titled("same_name", thread, name=name)
-        return self._discussed(heading, peers)
+        return self._discussed(heading)
 
     def _stated(self, rule: str, thread: Thread, words: str) -> Sentence:
         return self._say(f"stated_{rule}", [thread], words=self._with_gloss(words))
@@ -186,26 +180,15 @@ class Statements:
         time = self.language.moment(thread.created, self.zone)
         return self._say(key, [thread], (), community=community, title=title, time=time, **slots)
 
-    def _discussed(self, heading: Thread, peers: Sequence[Thread]) -> Sentence:
-        """State that the discussion is long or short relative to its points, or in which community
-        it is."""
-        label, reading = community_label(heading.community), heading.reading
-        if reading is None or not reading.comments:
-            return self._say("thread_at", [heading], community=label)
-        if (share := share_of_talk(heading, peers)) is not None:
-            key, percent = ("long_talk", share) if share <= 50 else ("short_talk", 100 - share)
-            if percent <= WORTH_SAYING:
-                percent = max(percent, 1)
-                return self._say(key, [heading], community=label, percent=percent)
-        shares: Counter[str] = Counter()
+    def _discussed(self, heading: Thread) -> Sentence:
+        """State in which community the discussion is."""
+        if not _comments(heading):
+            return self._say("thread_at", [heading], community=community_label(heading.community))
+        talk: Counter[str] = Counter()
         for thread in self.evidence.threads:
-            shares[thread.community] += _comments(thread)
-        community, most = shares.most_common(1)[0]
-        if len(shares) == 1:
-            return self._say("discussed_at", [heading], community=label)
-        percent = round(100 * most / shares.total())
-        label = community_label(community)
-        return self._say("discussed_most", community=label, percent=percent)
+            talk[thread.community] += _comments(thread)
+        key = "discussed_at" if len(talk) == 1 else "discussed_most"
+        return self._say(key, [heading], community=community_label(talk.most_common(1)[0][0]))
 
     def _with_gloss(self, word: str, key: str = "") -> str:
         gloss = self.language.phrases.get(key) or glossed(word, self.language)
@@ -248,7 +231,8 @@ class Statements:
         if not engaged or engaged[0].name != f"{leading.uid}{ENGAGEMENT}":
             return None
         percent = 100 * 10 ** -engaged[0].value
-        if leading.reading is None or percent > WORTH_SAYING:
+        reading = leading.reading
+        if reading is None or None in (reading.points, reading.comments) or percent > WORTH_SAYING:
             return None
         return f"{percent:.2g}" if percent >= 0.1 else "0.1"
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from shiomi.digest.document import Origin, Sentence, Subject
 from shiomi.digest.languages import Language
 from shiomi.digest.thread import community_label
-from shiomi.digest.watch import SideQuote as SideQuote
-from shiomi.digest.watch import SubjectEvidence
+from shiomi.digest.watch import SideQuote, SubjectEvidence
 from shiomi.digest.week import Week
 from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.extract import extract
@@ -20,13 +19,11 @@ from shiomi.digest.writing.trend import leading_sentence, per_week
 __all__ = ["write_subject"]
 
 
-def write_subject(
-    subject: SubjectEvidence, language: Language, week: Week | None = None
-) -> Subject:
-    """Return the subject's week in sentences. Without a `week`, times are in UTC."""
+def write_subject(subject: SubjectEvidence, language: Language, week: Week) -> Subject:
+    """Return the subject's week in sentences."""
     return Subject(
         name=subject.name,
-        sentences=tuple(_sentences(subject, language, week.zone if week else "UTC")),
+        sentences=tuple(_sentences(subject, language, week.zone)),
         threads=subject.threads,
         counts=subject.counts,
         rising=subject.rising,
@@ -66,7 +63,7 @@ def _sentences(subject: SubjectEvidence, language: Language, zone: str) -> Itera
     yield leading_sentence(subject.threads[0], language, zone, "watch")
     quotes = [sentence for quote in subject.quotes for sentence in _quoted(quote)]
     if len(quotes) > 1:
-        contrast = any(quote.chosen_by == "contrast" for quote in subject.quotes)
+        contrast = any(quote.contrast for quote in subject.quotes)
         yield say("contrast" if contrast else "voices")
         yield from quotes
 

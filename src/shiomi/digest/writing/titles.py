@@ -13,10 +13,9 @@ from shiomi.digest.writing.glosses import date_in
 from shiomi.digest.writing.sentences import is_instruction, visible
 from shiomi.digest.writing.tables import signs
 
-__all__ = ["NamedThreads", "adding", "differing", "happening", "near", "share_of_talk", "stated"]
+__all__ = ["NamedThreads", "adding", "differing", "happening", "near", "stated"]
 
 NEW_WORDS = 2  # content words that a differing title must add
-READ = 30  # least points of a thread whose comments are compared
 RARE = 0.004  # largest share of recent titles that may contain a rare name
 NAMED = 0.9  # least share of a name's uses with a capital, outside headlines
 _MARKED = re.compile(r"[A-Z].*[A-Z]|\d")  # "MIDI", "AppGet": not a person or place
@@ -135,23 +134,6 @@ class NamedThreads:
             for thread in sorted(self._by_name[name], key=lambda t: (-_comments(t), t.uid))
         ]
         return [row for row in found if row[1].uid not in without]
-
-
-def share_of_talk(thread: Thread, peers: Iterable[Thread]) -> int | None:
-    """Return the percentage of `peers` that have more comments per point than the thread.
-
-    Threads with less than READ points or without comments are not compared. Return None if the
-    thread is one of them, or if fewer than 20 others remain.
-    """
-    talk = {
-        one.uid: one.reading.comments / (one.reading.points or 1)
-        for one in (*peers, thread)
-        if one.reading and one.reading.comments and (one.reading.points or 0) >= READ
-    }
-    mine = talk.pop(thread.uid, None)
-    if mine is None or len(talk) < 20:
-        return None
-    return round(100 * sum(other > mine for other in talk.values()) / len(talk))
 
 
 def _is_headline(words: Sequence[str]) -> bool:

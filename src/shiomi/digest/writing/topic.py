@@ -30,7 +30,6 @@ class Background:
     """Former titles of threads, and other threads of the week."""
 
     earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # former titles, by uid
-    peers: Sequence[Thread] = ()  # the week's threads in the community of the heading's thread
     named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name in the heading
 
 
@@ -54,14 +53,21 @@ def write_topic(
     heading = evidence.heading
     around = background or Background()
     attention, technical = parts.attention_and_technical(related, around)
+    implications = parts.implications(related, around)
+    cited = {uid for one in (*attention, *technical, *implications) for uid in one.evidence}
+    own = {thread.uid for thread in ranked.story.threads}
+    others = {t.uid: t for _, t in around.named if t.uid in cited} | {t.uid: t for t in related}
+    listed = sorted(
+        (t for t in others.values() if t.uid not in own), key=lambda t: t.uid not in cited
+    )
     return Topic(
         story=ranked.story,
         title=heading.title,
         link=heading.link,
         attention=tuple(attention),
         technical=tuple(technical),
-        implications=tuple(parts.implications(related, around)),
-        related=tuple(related[:MOST_RELATED]),
+        implications=tuple(implications),
+        related=tuple(listed[:MOST_RELATED]),  # threads that a sentence names come first
         score=ranked.score,
         reasons=ranked.reasons,
     )
@@ -146,7 +152,7 @@ class _Parts:
         voice = best_comment(self._own, about=self._about, without=self._quoted)
         if voice is not None:
             return self._pointed(Pointer("voice", (voice,)))
-        return [self._statements.fact(related, around.named, around.peers, self._since)]
+        return [self._statements.fact(related, around.named, self._since)]
 
     def _pointed(self, pointer: Pointer) -> list[Sentence]:
         uids = tuple(dict.fromkeys(quote.item.uid for quote in pointer.quotes))

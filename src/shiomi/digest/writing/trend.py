@@ -22,13 +22,16 @@ OTHER_TITLES = 2  # titles listed after the leading thread
 QUOTED = 3  # leading stories of a theme; one of them is quoted
 
 
-def write_trend(trend: TrendEvidence, language: Language, week: Week | None = None) -> Trend:
-    """Return the trend, with its name as the titles write it. Without a `week`, times are in
-    UTC."""
+def write_trend(trend: TrendEvidence, language: Language, week: Week) -> Trend:
+    """Return the trend, with its name as the titles write it. Threads that a sentence names come
+    first."""
+    sentences = tuple(_sentences(trend, language, week.zone))
+    of_all = len(trend.threads)  # sentences on all threads name none of them
+    named = {uid for one in sentences if len(one.evidence) < of_all for uid in one.evidence}
     return Trend(
         name=trend.name,
-        sentences=tuple(_sentences(trend, language, week.zone if week else "UTC")),
-        threads=trend.threads,
+        sentences=sentences,
+        threads=tuple(sorted(trend.threads, key=lambda thread: thread.uid not in named)),
         counts=trend.counts,
     )
 
@@ -51,9 +54,10 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
         leading = [one.heading for one in stories]
         yield leading_sentence(leading[0], language, zone, "trends")
         yield from _quoted(stories, trend.name)
-        others = differing(leading[0].title, leading[1:], OTHER_TITLES)
-        if titles := [listed_title(thread, language) for thread in others]:
-            yield say("also", titles=comma.join(titles))
+        if others := list(differing(leading[0].title, leading[1:], OTHER_TITLES)):
+            titles = comma.join(listed_title(thread, language) for thread in others)
+            text = language.phrase("trends.also", titles=titles)
+            yield Sentence(text, Origin.TEMPLATE, tuple(thread.uid for thread in others))
     count, before = len(trend.threads), trend.counts[:-1]
     peak = max(before, default=0)
     key = "plain" if not before else "more" if peak else "new"  # early weeks may be missing

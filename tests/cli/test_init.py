@@ -7,6 +7,7 @@ import pty
 import stat
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -109,3 +110,20 @@ def test_on_a_terminal_it_asks(
     config = load_config(tmp_path / "shiomi.toml")
     assert config.collect.contact == "me@example.org"
     assert config.writer.model == model
+
+
+def test_the_file_is_commented_in_the_language_of_the_digest(tmp_path: Path) -> None:
+    files = {}
+    for language in ("ja", "en"):
+        path = tmp_path / language / "shiomi.toml"
+        path.parent.mkdir()
+        done = CliRunner().invoke(shiomi, ["-c", str(path), "init", "--language", language])
+        assert done.exit_code == Exit.DONE, done.output
+        text = path.read_text(encoding="utf-8")
+        assert load_config(path).language == language
+        keys = (line.partition("=")[0].strip("# ") for line in text.splitlines() if "=" in line)
+        files[language] = tomllib.loads(text), [key for key in keys if key.isidentifier()]
+        assert ("ダイジェスト" in text) == (language == "ja")
+    (japanese, rows), (english, others) = files.values()
+    assert {**japanese, "language": "en"} == english
+    assert rows == others  # the keys in comments, too

@@ -13,6 +13,13 @@ __all__ = ["init"]
 
 
 @click.command()
+@click.option(
+    "--language",
+    type=click.Choice(["ja", "en"]),
+    default="ja",
+    show_default=True,
+    help="The language of the digest and of the file's comments.",
+)
 @click.option("--force", is_flag=True, help="Replace an existing shiomi.toml.")
 @click.option(
     "--contact",
@@ -29,6 +36,7 @@ __all__ = ["init"]
 @click.pass_context
 def init(
     context: click.Context,
+    language: str,
     force: bool,
     contact: str | None,
     writer: str | None,
@@ -43,6 +51,7 @@ def init(
     \b
     Examples:
       shiomi init --contact you@example.org && shiomi collect && shiomi digest
+      shiomi init --language en             an English digest
       shiomi init --writer found            the model of Ollama, llama.cpp, LM Studio or vLLM
       shiomi init --writer install          the best model that this machine runs
     """
@@ -56,7 +65,9 @@ def init(
 
     from shiomi.atomic import write_atomically
 
-    text = files("shiomi.cli").joinpath("shiomi.toml").read_text(encoding="utf-8")
+    name = "shiomi.toml" if language == "en" else f"shiomi.{language}.toml"
+    text = files("shiomi.cli").joinpath(name).read_text(encoding="utf-8")
+    text = text.replace('language = "ja"', f'language = "{language}"', 1)
     asking = sys.stdin is not None and sys.stdin.isatty()
     if contact is None and asking:
         contact = click.prompt(

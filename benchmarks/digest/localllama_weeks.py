@@ -34,23 +34,24 @@ DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" /
 SETTLED = 3 * 86_400  # assumed seconds from creation to the reading of the counts
 
 
-def localllama_threads() -> Iterator[Thread]:
-    """Yield the threads that were not removed."""
+def localllama_threads(*, replies: bool = True) -> Iterator[Thread]:
+    """Yield the threads that were not removed. Sources read only comments on the post itself, so
+    `replies` to other comments can be left out."""
     with gzip.open(DATA / "localllama.jsonl.gz", "rt", encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
             if not row["removed_by_category"]:
-                yield _thread(row)
+                yield _thread(row, replies)
 
 
-def _thread(row: dict[str, Any]) -> Thread:
+def _thread(row: dict[str, Any], replies: bool) -> Thread:
     link = f"https://www.reddit.com{row['permalink']}"
     passages = []
     if text := plain_markdown(row["selftext"]):
         passages.append(Passage(PassageKind.POST, text, link))
     for comment in row["top_comments"]:
         text = plain_markdown(comment["body"] or "")
-        if text and text not in ("[deleted]", "[removed]"):
+        if text and text not in ("[deleted]", "[removed]") and (replies or not comment["depth"]):
             at = f"{link}{comment['id']}/"
             passages.append(Passage(PassageKind.COMMENT, text, at, comment["score"]))
     reading = Reading(
@@ -71,7 +72,8 @@ def _thread(row: dict[str, Any]) -> Thread:
 def archive_of_localllama() -> Archive:
     """Return an archive in memory that holds every thread."""
     archive = Archive.open(":memory:")
-    archive.add_seen((thread, thread.created + SETTLED) for thread in localllama_threads())
+    threads = localllama_threads(replies=False)
+    archive.add_seen((thread, thread.created + SETTLED) for thread in threads)
     return archive
 
 

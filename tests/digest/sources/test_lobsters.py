@@ -58,7 +58,11 @@ def test_a_recorded_story_is_read_whole() -> None:
     post, *comments = thread.passages
     assert post.kind is PassageKind.POST
     assert "<" not in post.text.replace("<https", "")
-    assert [comment.points for comment in comments] == [17, 8, 7]
+    assert [comment.points for comment in comments] == [
+        17,
+        8,
+        5,
+    ]  # the comment with 7 points is a reply
     assert comments[0].link.endswith("#c_ncdsfc")
 
 

@@ -108,6 +108,7 @@ class _RedditComment(msgspec.Struct):
     id: Id
     body: str
     score: Count | None = None
+    parent_id: str = "t3_"  # begins with "t3_" if the comment answers the post itself
 
 
 class _RedditPost(RedditPost, kw_only=True):
@@ -132,10 +133,10 @@ def _reddit_post(row: _RedditPost, read_at: int) -> SeenThread:
 
 
 def _reddit_comments(row: _RedditPost, link: str) -> Iterator[Passage]:
-    """Yield the comments that still exist, without their authors."""
+    """Yield the comments on the post itself that still exist, without their authors."""
     for comment in row.top_comments:
         said = plain_markdown(comment.body) if is_quotable(comment.body) else ""
-        if said:
+        if said and comment.parent_id.startswith("t3_"):
             at = f"{link.rstrip('/')}/{comment.id}/"
             yield Passage(PassageKind.COMMENT, said, at, comment.score)
 

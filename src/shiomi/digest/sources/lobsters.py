@@ -56,6 +56,7 @@ class _ShownComment(msgspec.Struct):
     score: items.Count | None = None
     is_deleted: bool = False
     is_moderated: bool = False
+    parent_comment: str | None = None  # None: the comment answers the story itself
 
 
 class _NewestCursor(msgspec.Struct, omit_defaults=True):
@@ -154,12 +155,14 @@ def thread_of_story(raw: Any, time: int, *, comments: int = 0) -> Thread | None:
 def _best(comments: Sequence[Any], link: str, most: int) -> tuple[Passage, ...]:
     """Return the comments with the highest scores, without deleted and moderated ones.
 
-    Comments with equal scores keep the order of the list.
+    Answers to other comments are left out, because a reader would take them as statements about
+    the story. Comments with equal scores keep the order of the list.
     """
     read = [
         comment for raw in comments if (comment := items.read_item(raw, _ShownComment)) is not None
     ]
-    standing = [c for c in read if not (c.is_deleted or c.is_moderated) and _said(c.comment)]
+    own = [c for c in read if not (c.is_deleted or c.is_moderated or c.parent_comment)]
+    standing = [c for c in own if _said(c.comment)]
     standing.sort(key=lambda comment: -(comment.score or 0))
     return tuple(
         Passage(

@@ -6,8 +6,7 @@
    engine);
 2. weights: sizes of Llama 3 70B files, predicted from bits per weight that were measured on 8B
    files, next to the number of parameters times the mean bits;
-3. out of memory: all configurations of xiongjiedai_llama3.csv, two of which do not fit;
-4. catalogues: the number of rows of model_configs_llmfit that contradict themselves.
+3. out of memory: all configurations of xiongjiedai_llama3.csv, two of which do not fit.
 
 The environment variable SHIOMI_DATA names the folder of the data (default ../shared/data).
 """
@@ -18,17 +17,14 @@ import csv
 import json
 import os
 import re
-import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shiomi.rig.errors import ModelFileError
 from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, kv_bytes, memory, weights_gib
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Gpu, Vendor
-from shiomi.rig.model.layers import read_catalogue_row, read_config
+from shiomi.rig.model.hf_config import read_config
 from shiomi.rig.model.model import Layer, LayerKind, Model
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +152,7 @@ def judged() -> list[Judged]:
 
 
 def main() -> None:
-    """Print the four tables."""
+    """Print the three tables."""
     print("1. Caches (bar: 5 %)")
     print(f"{'model':38}{'engine':30}{'measured':>12}{'naive':>10}{'ours':>12}{'error':>8}")
     for cell in cells():
@@ -187,30 +183,6 @@ def main() -> None:
     right = sum(r.ran == r.fits for r in rows)
     print(f"judged right: {right} of {len(rows)}; sure of {sum(r.sure for r in rows)}")
     print(f"wrong and sure: {sum(r.sure and r.ran != r.fits for r in rows)}")
-    catalogue()
-
-
-def catalogue() -> None:
-    """Read every row of a catalogue; print how many are refused and why."""
-    verdicts: Counter[str] = Counter()
-    shown = []
-    begun = time.perf_counter()
-    rows = table("model_configs_llmfit_2026-05.csv")
-    for row in rows:
-        try:
-            read_catalogue_row(row)
-            verdicts["agrees with its shape"] += 1
-        except ModelFileError as error:
-            text = str(error)
-            kinds = {"one of the two": "contradicts its shape", "whole shape": "shape not whole"}
-            kind = next((v for k, v in kinds.items() if k in text), "field missing or unknown")
-            verdicts[kind] += 1
-            if kind == "contradicts its shape":
-                shown.append(text)
-    seconds = time.perf_counter() - begun
-    print(f"\n4. {len(rows)} catalogue rows in {seconds:.2f} s: {dict(verdicts)}")
-    for text in shown[:: max(1, len(shown) // 12)]:
-        print("  ", text)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""Draw sound builds, and builds with one planted fault, from the raw rows of the catalogue.
+"""Judge builds by rules that share no code with `shiomi.rig`, and plant faults into sound builds.
 
-    python -m benchmarks.rig.planted         which faults the checker finds
+    python -m benchmarks.rig.planted         which planted faults the checker finds
 
-This is an independent oracle. It reads the CSV files and implements every rule a second time. It
-keeps a margin for rules of thumb: in a sound build the supply gives half more than is drawn, in a
-faulty build less than is drawn. It uses only rows that state all values that a rule needs. The
-oracle shares no code with `shiomi.rig`.
+The rules here read the CSV files of the catalogue and are written a second time. For rules of thumb
+they keep a margin: the supply of a sound build gives 1.5 times what the parts draw, the supply of a
+faulty build less than that. Only rows that state all values that a rule needs are drawn.
 """
 
 from __future__ import annotations
@@ -25,10 +24,11 @@ from shiomi.rig.buy.wattage import Circuit
 
 SEEDS = range(5)
 
-__all__ = ["FAULTS", "Planted", "planted", "sound"]
+__all__ = ["FAULTS", "RULES", "Planted", "every_row", "may_also", "planted", "sound"]
 
 PARTS = Path(__file__).parents[2] / "src/shiomi/rig/buy/catalog/parts"
 SOCKETS = ("LGA 1151", "LGA 1200", "LGA 1700", "LGA 1851", "AM4", "AM5")
+WORKSTATION = {"sTRX4", "TR4", "sTR5", "LGA 2066", "LGA 2011-3", "LGA 2011"}
 Row = dict[str, str]
 Rows = dict[str, list[Row]]
 
@@ -40,8 +40,10 @@ class Planted:
     parts: dict[str, Row]
     cards: int
     fault: str | None
+    kits: int = 1
     shared_layers: bool = False
-    amps: float = 15.0  # of a 100 V circuit, left over by other devices
+    volts: float = 100.0
+    amps: float = 15.0  # that other devices leave
 
     def ids(self) -> list[str]:
         """Return the catalogue ids; the id of the card occurs once per card."""
@@ -54,13 +56,18 @@ def f(row: Row, name: str) -> float:
     return float(row[name] or 0)
 
 
+def every_row() -> Rows:
+    """Return all rows of the catalogue by category."""
+    rows: Rows = {}
+    for kind in STATED:
+        with (PARTS / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
+            rows[kind] = list(csv.DictReader(file))
+    return rows
+
+
 def load() -> Rows:
     """Return the rows that state all values that the rules need."""
-    rows: Rows = {}
-    for kind in ("gpu", "cpu", "motherboard", "ram", "storage", "psu", "case", "cooler"):
-        with (PARTS / f"{kind}.csv").open(encoding="utf-8", newline="") as file:
-            rows[kind] = [row for row in csv.DictReader(file) if STATED[kind](row)]
-    return rows
+    return {kind: [x for x in rows if STATED[kind](x)] for kind, rows in every_row().items()}
 
 
 def _plugs(row: Row) -> tuple[int, int]:
@@ -128,14 +135,15 @@ def _generation(cpu: Row, board: Row) -> bool | None:
     return True
 
 
+def _same(socket: str) -> str:
+    """Return one name of a socket that has two."""
+    return "TR4" if socket == "sTR4" else socket
+
+
 def _x16(board: Row) -> int:
     return sum(
         int(x.split("x ")[0]) for x in board["pcie"].split("|") if x.rsplit(" x", 1)[1] == "16"
     )
-
-
-def _modules(kit: Row) -> int:
-    return int(f(kit, "modules"))
 
 
 def _dc(p: Planted, of_cpu: float) -> float:
@@ -160,13 +168,14 @@ Rule = tuple[Callable[[Planted], bool], Callable[[Planted], bool]]
 
 
 def _crowded(p: Planted) -> bool:
-    """Several cards in a row: at most two on these boards, and all but the last must lie on the
-    board.
+    """Return whether the cards find no room in a row: all but the last must lie on the board, and
+    a mainstream board takes two.
     """
     widths = -(-f(p.parts["gpu"], "slots") // 1)
     positions = {"Mini-ITX": 1, "Thin Mini-ITX": 1, "Micro ATX": 4, "ATX": 7, "EATX": 8}
     room = positions.get(p.parts["motherboard"]["ff"], 9)
-    return p.cards > 2 or (p.cards > 1 and widths * (p.cards - 1) + 1 > room)
+    mainstream = _same(p.parts["motherboard"]["socket"]) not in WORKSTATION
+    return (p.cards > 2 and mainstream) or (p.cards > 1 and widths * (p.cards - 1) + 1 > room)
 
 
 def _plain(broken: Callable[[Planted], bool]) -> Rule:
@@ -182,7 +191,7 @@ def _largest_cpu(p: Planted) -> float:
 
 
 RULES: dict[str, Rule] = {
-    "socket": _pair("cpu", "motherboard", lambda c, b: c["socket"] != b["socket"]),
+    "socket": _pair("cpu", "motherboard", lambda c, b: _same(c["socket"]) != _same(b["socket"])),
     "chipset": (
         lambda p: (
             p.parts["cpu"]["socket"] == p.parts["motherboard"]["socket"]
@@ -196,11 +205,19 @@ RULES: dict[str, Rule] = {
             or p.parts["motherboard"]["ram_type"] not in p.parts["cpu"]["mem_types"]
         )
     ),
-    "memory count": _pair("ram", "motherboard", lambda k, b: _modules(k) > f(b, "ram_slots")),
-    "memory capacity": _pair(
-        "ram", "motherboard", lambda k, b: f(k, "capacity_gb") > f(b, "ram_max_gb")
+    "memory count": _plain(
+        lambda p: f(p.parts["ram"], "modules") * p.kits > f(p.parts["motherboard"], "ram_slots")
     ),
-    "form factor": _pair("motherboard", "case", lambda b, c: b["ff"] not in c["mb"].split("|")),
+    "memory capacity": _plain(
+        lambda p: (
+            f(p.parts["ram"], "capacity_gb") * p.kits > f(p.parts["motherboard"], "ram_max_gb")
+        )
+    ),
+    "form factor": _pair(
+        "motherboard",
+        "case",
+        lambda b, c: b["ff"].removeprefix("Thin ") not in c["mb"].split("|"),
+    ),
     "graphics card length": _pair(
         "gpu", "case", lambda g, c: f(g, "length_mm") > f(c, "gpu_max_mm")
     ),
@@ -213,14 +230,16 @@ RULES: dict[str, Rule] = {
         lambda p: 1.5 * _dc(p, _largest_cpu(p)) <= f(p.parts["psu"], "watt"),
     ),
     "circuit": (
-        lambda p: _dc(p, 1.0) > 100 * p.amps,
-        lambda p: _dc(p, _largest_cpu(p)) < 75 * p.amps,
+        lambda p: _dc(p, 1.0) > p.volts * p.amps,
+        lambda p: _dc(p, _largest_cpu(p)) < 0.75 * p.volts * p.amps,
     ),
     "supply size": _pair(
         "psu", "case", lambda s, c: f(s, "length_mm") > (f(c, "psu_max_mm") or 1000)
     ),
     "cooler socket": _pair(
-        "cooler", "cpu", lambda k, c: c["socket"] not in k["sockets"].split("|")
+        "cooler",
+        "cpu",
+        lambda k, c: _same(c["socket"]) not in map(_same, k["sockets"].split("|")),
     ),
     "cooler height": _pair(
         "cooler", "case", lambda k, c: f(k, "height_mm") > f(c, "cooler_max_mm")

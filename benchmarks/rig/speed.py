@@ -9,7 +9,6 @@ The tables must be under $SHIOMI_DATA/rig.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -28,10 +27,8 @@ from tools.rig.regression import (
 )
 from tools.rig.rows import Row, read_depths, read_llama3, read_spark, read_strix
 
-from shiomi.rig.estimate.plausible import Benchmark, doubts, sized_model
 from shiomi.rig.estimate.traffic import cache_reads
-from shiomi.rig.machine.gpus import find_gpu
-from shiomi.rig.model.model import LayerKind
+from shiomi.rig.model.model import Layer, LayerKind
 
 
 def line(name: str, ratios: Iterable[float]) -> None:
@@ -46,18 +43,16 @@ def head(text: str) -> None:
     print(f"\n{text}\n  {'':52s}{'rows':>5s}{'median':>9s}{'p90':>9s}{'most':>9s}")
 
 
-def ours(errors: Sequence[tuple[Row, float]], only: Callable[[Row], bool]) -> list[float]:
-    """Estimated over measured speed."""
+Only = Callable[[Row], bool]
+
+
+def ours(errors: Sequence[tuple[Row, float]], only: Only = lambda _: True) -> list[float]:
+    """Return estimated over measured speeds of the rows that `only` accepts."""
     return [float(np.exp(-e)) for row, e in errors if only(row)]
 
 
-def always(_: Row) -> bool:
-    """Every row."""
-    return True
-
-
 def single(row: Row) -> bool:
-    """One GPU."""
+    """Return whether the row is of one GPU."""
     return row.gpus == 1
 
 
@@ -65,11 +60,11 @@ def decode(rows: list[Row]) -> list[tuple[Row, float]]:
     """Writing by one user."""
     errors = left_out(rows, DECODE_SHRINK, gpu_name)
     head("Decode, Llama 3 on 15 GPU types, each left out")
-    line("shiomi.rig, architecture", ours(errors, always))
+    line("shiomi.rig, architecture", ours(errors))
     line("bandwidth / bytes", (1 / (r.terms[0] + r.terms[1]) / r.speed for r in rows))
     line("  one GPU: shiomi.rig", ours(errors, single))
     unknown = left_out(rows, DECODE_SHRINK, lambda r: r.group, known_group=False)
-    line("shiomi.rig, whole architecture left out", ours(unknown, always))
+    line("shiomi.rig, whole architecture left out", ours(unknown))
     return errors
 
 
@@ -82,7 +77,7 @@ def prefill(rows: list[Row]) -> list[tuple[Row, float]]:
         "half the peak, one GPU",
         (0.5 / sum(r.terms[:2]) * r.tokens / r.speed for r in rows if single(r)),
     )
-    line("shiomi.rig, all", ours(errors, always))
+    line("shiomi.rig, all", ours(errors))
     return errors
 
 
@@ -112,15 +107,12 @@ def depth() -> None:
         ("full attention in every layer", textbook),
     ):
         line(name, (m / e for m, e in zip(measured, some, strict=True)))
-    line("shiomi.rig, no run of the model (llama-bench rows)", _strix(fitted))
+    unseen = ours(left_out(fitted, DECODE_SHRINK, model_name), lambda row: row.depth >= 32_768)
+    line("shiomi.rig, no run of the model (llama-bench rows)", unseen)
 
 
-def _values(layer: object) -> int:
-    return int(getattr(layer, "kv_heads", 0)) * int(getattr(layer, "key_dim", 0))
-
-
-def _strix(rows: list[Row]) -> list[float]:
-    return ours(left_out(rows, DECODE_SHRINK, model_name), lambda row: row.depth >= 32_768)
+def _values(layer: Layer) -> int:
+    return layer.kv_heads * layer.key_dim
 
 
 def batched() -> list[tuple[Row, float]]:
@@ -153,105 +145,35 @@ def _whole(row: Row) -> float:
 
 
 def coverage_by_group(name: str, errors: Sequence[tuple[Row, float]]) -> None:
-    """Do the same with intervals as wide as the differences between GPUs of the architecture."""
+    """Print how many rows lie within an interval as wide as their architecture's GPUs differ.
+
+    The width comes from the other GPU types.
+    """
     sizes = normalised(errors)
-    each = []
+    hits = {}
     for gpu in dict.fromkeys(gpu_name(row) for row, _ in sizes):
         most = np.quantile([z for row, z in sizes if row.gpu.name != gpu], 0.8)
-        each.append([z <= most for row, z in sizes if row.gpu.name == gpu])
-    inside = [hit for own in each for hit in own]
-    shares = [float(np.mean(own)) for own in each]
+        hits[gpu] = [bool(z <= most) for row, z in sizes if row.gpu.name == gpu]
+    covered(name, hits)
+
+
+def coverage(name: str, errors: Sequence[tuple[Row, float]]) -> None:
+    """Print how many rows of each model lie in the 80 % interval of the other models."""
+    hits = {}
+    for model in dict.fromkeys(model_name(row) for row, _ in errors):
+        low, high = interval(e for row, e in errors if model_name(row) != model)
+        hits[model] = [low <= np.exp(-e) <= high for row, e in errors if model_name(row) == model]
+    covered(name, hits)
+
+
+def covered(name: str, hits: dict[str, list[bool]]) -> None:
+    """Print the share of rows that an interval holds, over all rows and by what was left out."""
+    inside = [hit for own in hits.values() for hit in own]
+    shares = [float(np.mean(own)) for own in hits.values()]
     print(
         f"  {name:52s}{len(inside):5d}{np.mean(inside):9.1%}"
         f"   by what is left out: {min(shares):.0%} to {max(shares):.0%}"
     )
-
-
-def coverage(name: str, errors: Sequence[tuple[Row, float]], key: Callable[[Row], str]) -> None:
-    """Return the share of a left-out GPU's rows that lie in the 80 % interval of the other GPUs."""
-    inside, each = [], []
-    for value in dict.fromkeys(key(row) for row, _ in errors):
-        low, high = interval(e for row, e in errors if key(row) != value)
-        own = [low <= np.exp(-e) <= high for row, e in errors if key(row) == value]
-        inside += own
-        each.append(float(np.mean(own)))
-    print(
-        f"  {name:52s}{len(inside):5d}{np.mean(inside):9.1%}"
-        f"   by what is left out: {min(each):.0%} to {max(each):.0%}"
-    )
-
-
-def _benchmark(row: Row) -> Benchmark:
-    reads = row.phase == "prefill"
-    return Benchmark(
-        (row.gpu,) * row.gpus,
-        row.model,
-        row.quantisation,
-        decode=None if reads else row.speed,
-        prefill=row.speed if reads else None,
-        prompt=row.tokens if reads else 512,
-        depth=row.depth + (0 if reads else row.tokens // 2),
-        users=row.users,
-    )
-
-
-def plant(row: Benchmark, kind: str, draw: random.Random) -> Benchmark | None:
-    """Return the row with a fault that makes it impossible; None if this kind of fault does not
-    apply.
-    """
-    if kind == "five to fifty times too fast":
-        factor = draw.uniform(5, 50)
-        return replace(
-            row,
-            decode=row.decode and row.decode * factor,
-            prefill=row.prefill and row.prefill * factor,
-        )
-    if kind == "no number":
-        bad = draw.choice([0.0, -12.5, float("nan"), float("inf")])
-        return replace(row, decode=bad) if row.decode else replace(row, prefill=bad)
-    if row.decode is None:
-        return None
-    if kind == "columns swapped":
-        return replace(row, decode=row.decode * 30, prefill=row.decode)
-    if kind == "mixture recorded as dense":
-        return replace(row, model=sized_model("Qwen3-30B-A3B", 30.5e9))
-    if kind == "parameters contradict the name":
-        return replace(row, model=sized_model(draw.choice(["Olmo-3-7B", "Llama-3-70B"]), 528e3))
-    if kind == "another GPU's speed" and row.gpus[0].bandwidth_gb_s > 700:
-        return replace(row, gpus=(find_gpu("RTX 4060"),))
-    if kind == "a small model's speed" and row.model.name == "Llama-3-8B":
-        return replace(row, model=sized_model("Llama-3-70B", 70.6e9), decode=row.decode * 2)
-    if kind == "does not fit" and row.gpus[0].memory_gib <= 48:
-        return replace(row, model=sized_model("Llama-3.1-405B", 405e9), offloaded=False)
-    return None
-
-
-KINDS = (
-    "five to fifty times too fast",
-    "no number",
-    "columns swapped",
-    "mixture recorded as dense",
-    "parameters contradict the name",
-    "another GPU's speed",
-    "a small model's speed",
-    "does not fit",
-)
-
-
-def plausible(rows: Sequence[Row]) -> None:
-    """Print the shares of impossible rows and of measured rows that are flagged."""
-    good = [_benchmark(row) for row in rows]
-    draw = random.Random(20261124)
-    print("\nImpossible rows planted into measured ones, and flagged")
-    found = total = 0
-    for kind in KINDS:
-        planted = [p for row in good if (p := plant(row, kind, draw)) is not None]
-        flagged = sum(bool(doubts(row)) for row in planted)
-        found, total = found + flagged, total + len(planted)
-        print(f"  {kind:52s}{len(planted):5d}{flagged / len(planted):9.1%}")
-    print(f"  {'all':52s}{total:5d}{found / total:9.1%}")
-    wrong = sum(bool(doubts(row)) for row in good)
-    print(f"  {'measured rows flagged':52s}{len(good):5d}{wrong / len(good):9.2%}")
 
 
 def main() -> None:
@@ -265,11 +187,10 @@ def main() -> None:
     coverage_by_group("decode", writing)
     coverage_by_group("prefill", reading)
     strix = [row for row in read_strix() if row.phase == "decode"]
-    coverage("decode, Strix Halo", left_out(strix, DECODE_SHRINK, model_name), model_name)
-    coverage("decode, DGX Spark, 1 to 4 users", users, model_name)
+    coverage("decode, Strix Halo", left_out(strix, DECODE_SHRINK, model_name))
+    coverage("decode, DGX Spark, 1 to 4 users", users)
     head("Watts at the wall, one desktop, 7 GPU types, each left out")
     line("host + share of TDP", np.exp(power_left_out(read_power())))
-    plausible([*rows, *read_strix(), *read_spark(), *read_depths()])
 
 
 if __name__ == "__main__":

@@ -164,7 +164,7 @@ def main() -> None:
         "engines": {"llama.cpp": engine_tables()},
         "power": power_table(),
     }
-    path = ROOT / "src" / "shiomi" / "rig" / "data" / "coefficients.json"
+    path = ROOT / "src/shiomi/rig/estimate/data/coefficients.json"
     path.write_text(json.dumps(table, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size} bytes")
 

@@ -22,81 +22,50 @@ from shiomi.rig.buy.parts import Category
 
 OUT = Path(__file__).parents[2] / "src/shiomi/rig/buy/catalog/parts"
 FOLDERS = {
-    Category.GPU: "GPU",
-    Category.CPU: "CPU",
-    Category.BOARD: "Motherboard",
-    Category.MEMORY: "RAM",
-    Category.STORAGE: "Storage",
-    Category.SUPPLY: "PSU",
-    Category.CASE: "PCCase",
-    Category.COOLER: "CPUCooler",
-}
+    Category.GPU: "GPU", Category.CPU: "CPU", Category.BOARD: "Motherboard",
+    Category.MEMORY: "RAM", Category.STORAGE: "Storage", Category.SUPPLY: "PSU",
+    Category.CASE: "PCCase", Category.COOLER: "CPUCooler",
+}  # fmt: skip
 REDUCED = {Category.STORAGE: "storage_nvme"}
 
-# Column → path in the JSON record. What needs more than a look-up is in `special`.
+# Columns and their paths in the JSON record. `from_record` adds what needs more than a look-up.
 PATHS: dict[Category, dict[str, str]] = {
     Category.GPU: {
-        "chipset": "chipset",
-        "vram_gb": "memory",
-        "length_mm": "length",
-        "slots": "total_slot_width",
-        "tdp_w": "tdp",
-        "p6": "power_connectors.pcie_6_pin",
-        "p8": "power_connectors.pcie_8_pin",
-        "p12vhpwr": "power_connectors.pcie_12VHPWR",
+        "chipset": "chipset", "vram_gb": "memory", "length_mm": "length",
+        "slots": "total_slot_width", "tdp_w": "tdp", "p6": "power_connectors.pcie_6_pin",
+        "p8": "power_connectors.pcie_8_pin", "p12vhpwr": "power_connectors.pcie_12VHPWR",
         "p12v2x6": "power_connectors.pcie_12V_2x6",
     },
     Category.CPU: {
-        "socket": "socket",
-        "arch": "microarchitecture",
-        "cores": "cores.total",
-        "tdp_w": "specifications.tdp",
-        "ppt_w": "specifications.ppt",
+        "socket": "socket", "arch": "microarchitecture", "cores": "cores.total",
+        "tdp_w": "specifications.tdp", "ppt_w": "specifications.ppt",
         "mem_max_gb": "specifications.memory.maxSupport",
-        "mem_types": "specifications.memory.types",
-        "mem_ch": "specifications.memory.channels",
+        "mem_types": "specifications.memory.types", "mem_ch": "specifications.memory.channels",
     },
     Category.BOARD: {
-        "socket": "socket",
-        "ff": "form_factor",
-        "chipset": "chipset",
-        "ram_type": "memory.ram_type",
-        "ram_slots": "memory.slots",
-        "ram_max_gb": "memory.max",
+        "socket": "socket", "ff": "form_factor", "chipset": "chipset",
+        "ram_type": "memory.ram_type", "ram_slots": "memory.slots", "ram_max_gb": "memory.max",
     },
     Category.MEMORY: {
-        "type": "ram_type",
-        "speed": "speed",
-        "capacity_gb": "capacity",
-        "modules": "modules.quantity",
-        "ff": "form_factor",
-        "reg": "registered",
+        "type": "ram_type", "speed": "speed", "capacity_gb": "capacity",
+        "modules": "modules.quantity", "ff": "form_factor", "reg": "registered",
     },
     Category.STORAGE: {"capacity_gb": "capacity", "ff": "form_factor", "iface": "interface"},
     Category.SUPPLY: {
-        "watt": "wattage",
-        "ff": "form_factor",
-        "eff": "efficiency_rating",
-        "length_mm": "length",
-        "p62": "connectors.pcie_6_plus_2_pin",
-        "p12vhpwr": "connectors.pcie_12vhpwr",
+        "watt": "wattage", "ff": "form_factor", "eff": "efficiency_rating", "length_mm": "length",
+        "p62": "connectors.pcie_6_plus_2_pin", "p12vhpwr": "connectors.pcie_12vhpwr",
         "p12v2x6": "connectors.pcie_12v_2x6",
     },
     Category.CASE: {
-        "ff": "form_factor",
-        "mb": "supported_motherboard_form_factors",
-        "gpu_max_mm": "max_video_card_length",
-        "cooler_max_mm": "max_cpu_cooler_height",
-        "psu_max_mm": "max_power_supply_length",
-        "slots": "expansion_slots",
+        "ff": "form_factor", "mb": "supported_motherboard_form_factors",
+        "gpu_max_mm": "max_video_card_length", "cooler_max_mm": "max_cpu_cooler_height",
+        "psu_max_mm": "max_power_supply_length", "slots": "expansion_slots",
     },
     Category.COOLER: {
-        "sockets": "cpu_sockets",
-        "height_mm": "height",
-        "water": "water_cooled",
+        "sockets": "cpu_sockets", "height_mm": "height", "water": "water_cooled",
         "rad_mm": "radiator_size",
     },
-}
+}  # fmt: skip
 
 
 def at(record: Any, path: str) -> Any:

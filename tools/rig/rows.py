@@ -10,14 +10,15 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-
-from tools.rig.measured_models import MEASURED
 
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.estimate.speed import decode_terms, prefill_terms
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Gpu
+from shiomi.rig.model.hf_config import read_config
+from shiomi.rig.model.known_models import find_model, known_models
 from shiomi.rig.model.model import Model
 
 __all__ = [
@@ -34,6 +35,36 @@ __all__ = [
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
+CATALOGUE = {  # name in the tables: name in the catalogue of models
+    "Llama-3-8B": "llama3:8b", "Llama-3-70B": "llama3:70b",
+    "Llama-3.2-1B": "Llama-3.2-1B-Instruct", "Llama-3.2-3B": "Llama-3.2-3B-Instruct",
+    "Qwen2.5-7B": "Qwen2.5-7B-Instruct", "Qwen2.5-14B": "Qwen2.5-Coder-14B-Instruct",
+    "Qwen3-4B": "Qwen3-4B-Instruct-2507", "Qwen3-30B-A3B": "Qwen3-30B-A3B-Instruct-2507",
+    "gemma-3-4b": "Gemma-3-4B-it",
+    **{x: x for x in (
+        "Qwen3-1.7B", "Qwen3-8B", "Qwen3-14B", "gpt-oss-20b", "gpt-oss-120b", "gemma-4-26B-A4B-it",
+        "gemma-4-31B-it", "Qwen3.6-27B", "Qwen3.6-35B-A3B", "Qwen3.5-122B-A10B", "GLM-4.7-Flash",
+    )},
+}  # fmt: skip
+OTHERS = {  # not in the catalogue: layers, width, inner width, heads, key heads, vocabulary
+    "llama-2-7b": (32, 4096, 11_008, 32, 32, 32_000),
+    "Ministral-3-14B": (40, 5120, 16_384, 32, 8, 131_072),
+}
+
+
+@cache
+def measured_models() -> dict[str, Model]:
+    """Return the models of the tables, by their names there."""
+    known = known_models()
+    found = {x: replace(find_model(y, known).model, name=x) for x, y in CATALOGUE.items()}
+    for name, (layers, width, inner, heads, keys, words) in OTHERS.items():
+        config = {
+            "model_type": "llama", "num_hidden_layers": layers, "hidden_size": width,
+            "intermediate_size": inner, "num_attention_heads": heads, "num_key_value_heads": keys,
+            "head_dim": 128, "vocab_size": words,
+        }  # fmt: skip
+        found[name] = read_config(config, name=name)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +117,7 @@ def read_table(name: str) -> Iterable[dict[str, str]]:
 
 def read_llama3() -> list[Row]:
     """XiongjieDai's table: Llama 3 8B and 70B on 15 GPU types, one to eight of each."""
-    models = {"8B": MEASURED["Llama-3-8B"], "70B": MEASURED["Llama-3-70B"]}
+    models = {"8B": measured_models()["Llama-3-8B"], "70B": measured_models()["Llama-3-70B"]}
     rows = []
     for line in read_table("xiongjiedai_llama3.csv"):
         if not re.fullmatch(r"[\d.]+", line["tps"]):
@@ -94,20 +125,10 @@ def read_llama3() -> list[Row]:
         name, _, count = line["gpu"].partition(" * ")
         gpu = find_gpu(name)
         size, quantisation = line["model"].split()
-        rows.append(
-            Row(
-                gpu,
-                "apple" if gpu.unified else gpu.architecture,
-                int(count or 1),
-                models[size],
-                quantisation,
-                "decode" if line["test"] == "tg" else "prefill",
-                int(line["n"]),
-                0,
-                1,
-                float(line["tps"]),
-            )
-        )
+        group = "apple" if gpu.unified else gpu.architecture
+        phase = "decode" if line["test"] == "tg" else "prefill"
+        place = (gpu, group, int(count or 1), models[size], quantisation)
+        rows.append(Row(*place, phase, int(line["n"]), 0, 1, float(line["tps"])))
     return rows
 
 
@@ -121,47 +142,28 @@ def read_spark() -> list[Row]:
         "gemma3-4b-q4_0": ("gemma-3-4b", "Q4_0"),
     }
     gpu = find_gpu("GB10")
-    return [
-        Row(
-            gpu,
-            gpu.architecture,
-            1,
-            MEASURED[names[line["model"]][0]],
-            names[line["model"]][1],
-            "decode",
-            32,
-            int(line["prompt"]),
-            int(line["batch"]),
-            float(line["decode_tps_total"]),
-        )
-        for line in read_table("dgx_spark_batched_decode.csv")
-    ]
+    rows = []
+    for line in read_table("dgx_spark_batched_decode.csv"):
+        name, quantisation = names[line["model"]]
+        place = (gpu, gpu.architecture, 1, measured_models()[name], quantisation, "decode", 32)
+        speed = float(line["decode_tps_total"])
+        rows.append(Row(*place, int(line["prompt"]), int(line["batch"]), speed))
+    return rows
 
 
-def read_strix(environment: str = "rocm-7_2_3") -> list[Row]:
+def read_strix() -> list[Row]:
     """kyuz0's tables of the Strix Halo, at depths of 0, 32k and 64k, with flash attention."""
     gpu = find_gpu("Radeon 8060S 128 GB")
     rows = []
     for line in read_table("strix_halo_llamabench.csv"):
-        name = next((n for n in MEASURED if line["model_clean"].startswith(n)), None)
+        name = next((n for n in measured_models() if line["model_clean"].startswith(n)), None)
         test = re.fullmatch(r"(tg|pp)(\d+)(?: @ d(\d+))?", line["test"])
-        if line["env"] != environment or not line["tps_mean"] or name is None or test is None:
+        if line["env"] != "rocm-7_2_3" or not line["tps_mean"] or name is None or test is None:
             continue
         model, quantisation = _from_file(name, line["quant"], float(line["file_size_gib"]))
-        rows.append(
-            Row(
-                gpu,
-                gpu.architecture,
-                1,
-                model,
-                quantisation,
-                "decode" if test[1] == "tg" else "prefill",
-                int(test[2]),
-                int(test[3] or 0),
-                1,
-                float(line["tps_mean"]),
-            )
-        )
+        phase = "decode" if test[1] == "tg" else "prefill"
+        place = (gpu, gpu.architecture, 1, model, quantisation, phase)
+        rows.append(Row(*place, int(test[2]), int(test[3] or 0), 1, float(line["tps_mean"])))
     return rows
 
 
@@ -169,7 +171,9 @@ def _from_file(name: str, quantisation: str, size_gib: float) -> tuple[Model, st
     """Return the model with the file's true size, and the nearest quantisation with known bits."""
     usual = {"Q8_K_XL": "Q8_0", "Q4_K_XL": "Q4_K_M", "Q5_K_XL": "Q5_K_M", "MXFP4": "MXFP4_MOE"}
     quantisation = usual.get(quantisation, quantisation)
-    model = replace(MEASURED[name], file_bytes=round(size_gib * 2**30), quantisation=quantisation)
+    model = replace(
+        measured_models()[name], file_bytes=round(size_gib * 2**30), quantisation=quantisation
+    )
     return model, quantisation
 
 
@@ -199,7 +203,7 @@ def read_community() -> list[Row]:
         name = known.get(line["model"].removesuffix("-Q4_K_M.gguf"))
         if name is None or line["provider"] != "llamacpp" or line["hardwareName"] not in gpus:
             continue
-        gpu, model = find_gpu(gpus[line["hardwareName"]]), MEASURED[name]
+        gpu, model = find_gpu(gpus[line["hardwareName"]]), measured_models()[name]
         if model.parameters * 4.9 / 8 > 0.85 * gpu.memory_gib * 2**30:
             continue  # a part was in the system's memory
         tokens = int(float(line["avgOutputTokens"] or 200))
@@ -219,20 +223,8 @@ def read_depths() -> list[Row]:
     for line in read_table("strix_halo_depth_curve.csv"):
         if line["series"] != "generation":
             continue
-        name = next(n for n in MEASURED if line["model"].startswith(n))
+        name = next(n for n in measured_models() if line["model"].startswith(n))
         model, quantisation = _from_file(name, line["quant"], sizes[line["model"]])
-        rows.append(
-            Row(
-                gpu,
-                line["profile"],
-                1,
-                model,
-                quantisation,
-                "decode",
-                128,
-                int(line["starting_depth"]),
-                1,
-                float(line["mean"]),
-            )
-        )
+        place = (gpu, line["profile"], 1, model, quantisation, "decode", 128)
+        rows.append(Row(*place, int(line["starting_depth"]), 1, float(line["mean"])))
     return rows

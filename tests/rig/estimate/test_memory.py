@@ -25,7 +25,7 @@ from shiomi.rig.estimate.memory import (
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.machine.machine import Gpu, Vendor, lending
 from shiomi.rig.machine.simulate import simulated
-from shiomi.rig.model.layers import read_config
+from shiomi.rig.model.hf_config import read_config
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation, quantisations
 from shiomi.rig.report.wording import texts_of

@@ -18,8 +18,9 @@ from shiomi.rig.estimate.use import USES, judge_model
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.architectures import is_known
+from shiomi.rig.model.gguf_model import read_gguf
+from shiomi.rig.model.hf_config import read_config
 from shiomi.rig.model.known_models import KnownModel, known_models
-from shiomi.rig.model.layers import read_config, read_gguf
 from shiomi.rig.model.model import Model
 from shiomi.rig.report.estimates_report import estimates_json, estimates_text
 from shiomi.rig.report.fit_report import fit_json, fit_text

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shiomi.rig.errors import ModelFileError
 from shiomi.rig.model import gguf_header
 from shiomi.rig.model.gguf_header import read_gguf_header
-from shiomi.rig.model.layers import read_gguf
+from shiomi.rig.model.gguf_model import read_gguf
 from tests.rig.gguf_files import BLOCKS, attention, feed_forward, llama, outer, write_gguf
 
 

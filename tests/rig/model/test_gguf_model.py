@@ -13,7 +13,7 @@ from shiomi.rig.errors import ModelFileError
 from shiomi.rig.estimate.memory import kv_bytes, memory, weights_gib
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.model.gguf_header import ggml_types, read_gguf_header
-from shiomi.rig.model.layers import read_gguf
+from shiomi.rig.model.gguf_model import read_gguf
 from shiomi.rig.model.model import LayerKind
 from tests.rig.gguf_files import Keys, attention, experts, feed_forward, llama, outer, write_gguf
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import tracemalloc
 from collections import Counter
@@ -14,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.rig.errors import ModelFileError
-from shiomi.rig.model.layers import check_parameters, read_catalogue_row, read_config
-from shiomi.rig.model.model import Layer, LayerKind, Model
+from shiomi.rig.model.hf_config import check_parameters, read_config
+from shiomi.rig.model.model import LayerKind
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "data" / "rig" / "configs.json").read_text("utf-8")
@@ -199,73 +198,12 @@ def test_any_value_in_any_field_is_read_or_refused(name: str, changes: dict[str,
     assert 0 < model.parameters < 2**80
 
 
-ROW = {
-    "name": "allenai/Olmo-3-7B-Instruct",
-    "parameters_raw": "7297482752",
-    "architecture": "olmo3",
-    "context_length": "524288",
-    "num_hidden_layers": "32",
-    "hidden_size": "4096",
-    "num_attention_heads": "32",
-    "num_key_value_heads": "32",
-    "head_dim": "128",
-    "vocab_size": "100278",
-    "num_experts": "",
-    "active_experts": "",
-    "moe_intermediate_size": "11008",
-    "shared_expert_intermediate_size": "",
-}
-
-
-def test_a_catalogue_row_that_agrees_with_its_shape_is_a_model() -> None:
-    assert read_catalogue_row(ROW).parameters == pytest.approx(7.3e9, rel=0.01)
-
-
-def test_a_7b_model_listed_with_528k_is_refused_by_name_with_both_figures() -> None:
-    with pytest.raises(ModelFileError, match=r"Olmo-3-7B.*528\.4 K.*7\.298 B") as error:
-        read_catalogue_row({**ROW, "parameters_raw": "528384"})
-    assert "config.json" in str(error.value)
-
-
-def test_packed_weights_counted_as_parameters_are_refused() -> None:
-    row = {**ROW, "name": "nvidia/Qwen3-30B-A3B-NVFP4", "parameters_raw": "15583623168"}
-    row |= {"architecture": "qwen3_moe", "num_hidden_layers": "48", "hidden_size": "2048"}
-    row |= {"num_key_value_heads": "4", "vocab_size": "151936", "num_experts": "128"}
-    row |= {"active_experts": "8", "moe_intermediate_size": "768"}
-    with pytest.raises(ModelFileError, match=r"NVFP4 is listed with 15\.58 B.* 30\.53 B"):
-        read_catalogue_row(row)
-
-
-@pytest.mark.parametrize("value", ["", "-1", "7e9", "NaN", "９", "9" * 40])
-def test_a_row_with_a_number_that_is_none_is_refused(value: str) -> None:
-    with pytest.raises(ModelFileError, match="Olmo-3-7B"):
-        read_catalogue_row({**ROW, "parameters_raw": value})
-
-
-def test_a_row_without_its_feed_forward_width_cannot_be_checked() -> None:
-    with pytest.raises(ModelFileError, match="cannot be checked"):
-        read_catalogue_row({**ROW, "moe_intermediate_size": ""})
-
-
-def test_a_shape_that_the_row_does_not_tell_whole_is_said_so() -> None:
-    model = Model("m", "nemotron_h", (Layer(LayerKind.NONE, dense_parameters=10**6),), 8, 8, 64, 0)
-    with pytest.raises(ModelFileError, match="does not tell the whole shape of a nemotron_h"):
-        check_parameters(model, 10**8)
-
-
-@pytest.mark.slow
-def test_no_row_of_a_real_catalogue_fails_otherwise(shared_data: Path) -> None:
-    path = shared_data / "rig" / "model_configs_llmfit_2026-05.csv"
-    verdicts: Counter[str] = Counter()
-    with path.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            try:
-                read_catalogue_row(row)
-                verdicts["read"] += 1
-            except ModelFileError as error:
-                verdicts["wrong" if "one of the two" in str(error) else "other"] += 1
-    assert verdicts["read"] > 1200
-    assert verdicts["wrong"] > 40
+@pytest.mark.parametrize("claimed", [528_384, 4_500_000_000])
+def test_parameters_that_contradict_the_shape_are_refused_with_both_figures(claimed: int) -> None:
+    model = read_config(LLAMA, name="8B")
+    check_parameters(model, 8_030_261_248)
+    with pytest.raises(ModelFileError, match=r"8B is listed with .* has 8\.03e\+09"):
+        check_parameters(model, claimed)
 
 
 def test_kimi_linear_counts_its_delta_layers_latent_layers_and_experts() -> None:

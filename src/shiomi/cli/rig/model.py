@@ -43,8 +43,8 @@ def add(source: str, name: str | None, json: bool) -> None:
       shiomi rig model add ~/models/mine/config.json --name Mine-8B
     """
     from shiomi.rig.errors import ModelFileError
+    from shiomi.rig.model.hf_config import check_parameters
     from shiomi.rig.model.known_models import model_of
-    from shiomi.rig.model.layers import check_parameters
 
     path = Path(source).expanduser()
     if path.exists() or source.endswith(".json"):

@@ -90,20 +90,13 @@ def believable(rows: Iterable[SharedRow]) -> tuple[list[SharedRow], list[str]]:
     for row in rows:
         try:
             gpu, known = find_gpu(row.gpu), find_model(row.model, models)
-            found = doubts(
-                Benchmark(
-                    (gpu,) * row.gpus,
-                    known.model,
-                    row.quantisation,
-                    decode=row.decode,
-                    prefill=row.prefill,
-                )
-            )
+            gpus = (gpu,) * row.gpus
+            found = doubts(Benchmark(gpus, known.model, row.quantisation, row.decode, row.prefill))
         except RigError as error:
             refused.append(f"{row.model} on {row.gpu}: {error}")
             continue
         if found:
-            refused.append(f"{row.model} at {row.decode:g} tok/s on {row.gpu}: {found[0].reason}")
+            refused.append(f"{row.model} at {row.decode:g} tok/s on {row.gpu}: {found[0]}")
         else:
             kept.append(row)
     return kept, refused

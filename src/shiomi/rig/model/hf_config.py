@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from shiomi.rig.errors import ModelFileError
@@ -21,11 +21,12 @@ from shiomi.rig.model.hf_fields import Fields
 from shiomi.rig.model.model import Layer, LayerKind, Model
 from shiomi.rig.model.sliding import sliding_layers, sliding_pattern
 
-__all__ = ["read_config"]
+__all__ = ["check_parameters", "read_config"]
 
 MAX_CONFIG = 4 * 2**20  # bytes
 MAX_LAYERS = 1024
 MAX_CONTEXT = 2**31
+TOLERANCE = 0.2  # share of parameters for biases, norms and details of an architecture
 REFUSED = {  # and the parts that are not supported
     "deepseek_v4": "the caches that compress_ratios compress and its grouped output projection",
     "minimax": "its lightning attention",
@@ -36,30 +37,18 @@ REFUSED = {  # and the parts that are not supported
     "zamba": "the blocks that its layers share",
     "zamba2": "the blocks that its layers share",
 }
-KINDS = {  # names in layer_types, layers_block_type and hybrid_override_pattern
-    "full_attention": "attention",
-    "attention": "attention",
-    "full": "attention",
-    "indexed_attention": "attention",  # DeepSeek sparse attention
-    "*": "attention",
-    "sliding_attention": "sliding",
-    "chunked_attention": "sliding",
+# Kinds of layers, by their names in layer_types, layers_block_type and hybrid_override_pattern.
+# "indexed_attention" is DeepSeek's sparse attention.
+KINDS = {
+    **dict.fromkeys(("full_attention", "attention", "full", "indexed_attention", "*"), "attention"),
+    **dict.fromkeys(("sliding_attention", "chunked_attention"), "sliding"),
+    **dict.fromkeys(("mamba", "mamba2", "M"), "mamba"),
+    **dict.fromkeys(("mlp", "moe", "-", "E"), "mlp"),
     "linear_attention": "linear",
     "conv": "conv",
-    "mamba": "mamba",
-    "mamba2": "mamba",
-    "M": "mamba",
-    "mlp": "mlp",
-    "moe": "mlp",
-    "-": "mlp",
-    "E": "mlp",
 }
-
-
-WHOLLY = {  # all layers are of one kind
-    "mamba": "mamba",
-    "mamba2": "mamba",
-    "falcon_mamba": "mamba",
+WHOLLY = {  # the kind of all layers of an architecture
+    **dict.fromkeys(("mamba", "mamba2", "falcon_mamba"), "mamba"),
     "falcon_h1": "both",
     "rwkv7": "rwkv",
 }
@@ -107,6 +96,22 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
             kinds_said=stated is not None or (known and not kinds_must_be_said(architecture)),
         ),
     )
+
+
+def check_parameters(model: Model, claimed: int) -> None:
+    """Raise ModelFileError with both figures if the stated number of parameters contradicts the
+    shape.
+
+    Both a tied and an untied output are accepted, because the number may be of either.
+    """
+    tied = model.parameters - model.output_parameters
+    untied = tied + (model.output_parameters or model.embedding_parameters)
+    if not tied * (1 - TOLERANCE) <= claimed <= untied * (1 + TOLERANCE):
+        raise ModelFileError(
+            f"{model.name} is listed with {claimed:.4g} parameters, but its shape"
+            f" ({len(model.layers)} layers of width {model.hidden_size}) has"
+            f" {model.parameters:.4g}: one of the two is wrong or incomplete"
+        )
 
 
 def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -217,62 +222,45 @@ def _sliding(fields: Fields, count: int) -> list[bool]:
     return sliding_layers(known, count)
 
 
-@dataclass(frozen=True, slots=True)
-class _Mixing:
-    """The parameters and cache of a layer's token mixer."""
-
-    kind: LayerKind
-    parameters: int
-    kv_heads: int = 0
-    key_dim: int = 0
-    value_dim: int = 0
-    window: int | None = None
-    state_values: int = 0
-    latent_dim: int = 0
-
-
-def _mixing(fields: Fields, index: int, kind: str) -> _Mixing:
+def _mixer(fields: Fields, index: int, kind: str) -> Layer:
+    """Return a layer with only its token mixer."""
     if kind == "mlp":
-        return _Mixing(LayerKind.NONE, 0)
+        return Layer(LayerKind.NONE)
     if kind in ("linear", "conv", "mamba", "kda", "rwkv"):
         parameters, state = mamba(fields) if kind == "mamba" else linear(fields, kind)
-        return _Mixing(LayerKind.LINEAR, parameters, state_values=state)
+        return Layer(LayerKind.LINEAR, dense_parameters=parameters, state_values=state)
     shape = attention(fields, index, slides=kind == "sliding")
-    count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
-    shared = fields.integer("num_kv_shared_layers", default=0)
     if shape.latent_dim:
-        return _Mixing(LayerKind.LATENT, shape.parameters, latent_dim=shape.latent_dim)
+        parameters = shape.parameters
+        return Layer(LayerKind.LATENT, dense_parameters=parameters, latent_dim=shape.latent_dim)
+    window = None
     if kind == "sliding":
         known = sliding_pattern(fields.text("model_type"))
         fixed = known.window if known is not None else None
         window = fields.integer(
             "sliding_window", "attention_chunk_size", "window_size", default=fixed, most=MAX_CONTEXT
         )
+    count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
+    shared = fields.integer("num_kv_shared_layers", default=0)
     beside, state = mamba(fields) if kind == "both" else (0, 0)  # Falcon-H1: next to attention
-    return _Mixing(
+    return Layer(
         LayerKind.SLIDING if kind == "sliding" else LayerKind.FULL,
-        shape.parameters + beside,
+        dense_parameters=shape.parameters + beside,
         kv_heads=shape.kv_heads if index < count - shared else 0,
         key_dim=shape.key_dim,
         value_dim=shape.value_dim,
-        window=window if kind == "sliding" else None,
+        window=window,
         state_values=state,
     )
 
 
 def _layer(fields: Fields, index: int, kind: str) -> Layer:
-    mixing = _mixing(fields, index, kind)
+    mixer = _mixer(fields, index, kind)
     block = feed_forward(fields, index, only=kind == "mlp")
     norms = fields.integer("hidden_size", "n_embd", "d_model") * 2
-    return Layer(
-        kind=mixing.kind,
-        kv_heads=mixing.kv_heads,
-        key_dim=mixing.key_dim,
-        value_dim=mixing.value_dim,
-        window=mixing.window,
-        state_values=mixing.state_values,
-        latent_dim=mixing.latent_dim,
-        dense_parameters=mixing.parameters + block.dense + norms,
+    return replace(
+        mixer,
+        dense_parameters=mixer.dense_parameters + block.dense + norms,
         expert_parameters=block.expert,
         experts=block.experts,
         chosen=block.chosen,

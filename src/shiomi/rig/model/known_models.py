@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from shiomi.rig.errors import AmbiguousPartError, ModelFileError, UnknownPartError
-from shiomi.rig.model.layers import check_parameters, read_config, read_gguf
+from shiomi.rig.model.gguf_model import read_gguf
+from shiomi.rig.model.hf_config import check_parameters, read_config
 from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation
 from shiomi.rig.tables import models_folder, table_models

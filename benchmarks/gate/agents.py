@@ -30,10 +30,9 @@ from typing import Any
 
 import yaml
 
-from shiomi.gate.identity.crawler_lists import AI_PURPOSES
 from shiomi.gate.identity.user_agents import UserAgents, user_agents
 from shiomi.gate.policy import Action, Policy
-from shiomi.gate.purpose import Purpose
+from shiomi.gate.purpose import AI_PURPOSES, Purpose
 
 _NAMED = {*AI_PURPOSES, Purpose.MIXED}
 _HONEST = ("feed-reader", "social-preview", "monitoring")

@@ -16,8 +16,8 @@ from shiomi.gate.addresses import text_of
 from shiomi.gate.client_address import TrustedProxies
 from shiomi.gate.decision import PreparedPolicy, decide
 from shiomi.gate.identity import Tables, load_tables
+from shiomi.gate.identity.published_ranges import range_lists
 from shiomi.gate.identity.user_agents import Client
-from shiomi.gate.native.compile import shipped_ranges
 from shiomi.gate.policy import Policy
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
@@ -155,7 +155,7 @@ def _address(draw: random.Random, client: Client | None) -> str:
     return text_of((int.from_bytes(packed, "big") | host).to_bytes(len(packed), "big"))
 
 
-_ranges = cache(shipped_ranges)
+_ranges = cache(range_lists)
 
 
 @cache

@@ -133,14 +133,14 @@ def test_a_network_of_embedded_addresses_holds_the_plain_ones(text: str, written
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("192.0.2.1/24", "bits are set behind the first 24"),
+        ("192.0.2.1/24", "all bits after the first 24"),
         ("192.0.2.0/33", "0 to 32"),
         ("192.0.2.0/-1", "0 to 32"),
         ("192.0.2.0/", "0 to 32"),
         ("2001:db8::/129", "0 to 128"),
         ("192.0.2.0/" + "9" * 5000, "0 to 32"),
-        ("example.org", "no IPv4 or IPv6 address"),
-        ("x" * 100_000, "no IPv4 or IPv6 address"),
+        ("example.org", "not an IPv4 or IPv6 address"),
+        ("x" * 100_000, "not an IPv4 or IPv6 address"),
     ],
 )
 def test_a_wrong_line_is_named_with_its_number(line: str, says: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shiomi.gate.addresses import parse_address, text_of
-from shiomi.gate.client_address import HEADERS, TrustedProxies, client_address
+from shiomi.gate.client_address import HEADERS, TrustedProxies
 from shiomi.gate.errors import PolicyError
 from shiomi.gate.request import Request
 
@@ -15,7 +15,7 @@ PROXY = TrustedProxies(("10.0.0.0/8", "2001:db8::/32", "unix"))
 
 
 def client(peer: str | None, value: str, proxies: TrustedProxies = PROXY) -> str:
-    found = client_address(peer, {proxies.header.encode(): value.encode()}, proxies)
+    found = proxies.client(peer, {proxies.header.encode(): value.encode()})
     return text_of(found) if found else ""
 
 
@@ -67,8 +67,8 @@ def test_a_header_with_one_address_counts_only_with_one() -> None:
 
 
 def test_a_trusted_proxys_own_request_is_its_own() -> None:
-    assert client_address("10.0.0.1", {}, PROXY) == parse_address("10.0.0.1")
-    assert client_address(None, {}, PROXY) == b""
+    assert PROXY.client("10.0.0.1", {}) == parse_address("10.0.0.1")
+    assert PROXY.client(None, {}) == b""
 
 
 def test_the_scheme_is_a_trusted_proxys_to_say() -> None:
@@ -93,8 +93,8 @@ def test_an_unknown_header_names_those_there_are() -> None:
 def test_no_text_is_an_error_nor_makes_a_stranger_a_proxy(value: str, header: str) -> None:
     proxies = TrustedProxies(("10.0.0.0/8",), header)
     headers = {header.encode(): value.encode("latin-1", "replace")}
-    assert client_address("192.0.2.7", headers, proxies) == parse_address("192.0.2.7")
-    assert len(client_address("10.0.0.1", headers, proxies)) in (0, 4, 16)
+    assert proxies.client("192.0.2.7", headers) == parse_address("192.0.2.7")
+    assert len(proxies.client("10.0.0.1", headers)) in (0, 4, 16)
 
 
 @given(st.ip_addresses().map(str), st.lists(st.ip_addresses().map(str), max_size=5))
@@ -105,5 +105,5 @@ def test_what_a_client_writes_before_the_proxys_word_is_not_read(
     value = ", ".join([*written, own])
     trusted = parse_address(own) == parse_address("10.0.0.1")
     if not trusted:
-        found = client_address("10.0.0.1", {b"x-forwarded-for": value.encode()}, proxies)
+        found = proxies.client("10.0.0.1", {b"x-forwarded-for": value.encode()})
         assert found == parse_address(own)

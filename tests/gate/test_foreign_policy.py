@@ -151,5 +151,5 @@ def test_status_says_that_the_service_does_not_answer(
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(gate, ["status", "--url", "http://127.0.0.1:1"])
     assert done.exit_code == 1
-    assert "policy    the default policy: good" in done.output
+    assert "policy    the default policy: no errors" in done.output
     assert "http://127.0.0.1:1 does not answer" in done.output

@@ -8,6 +8,7 @@ own tables next to the result. The browsers of uap-core are used only in tests.
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -35,8 +36,8 @@ def main() -> None:
     crawlers = SOURCE / "crawler-user-agents" / "crawler-user-agents.json"
     robots = SOURCE / "ai.robots.txt" / "robots.json"
     patterns = join_patterns(
-        parse_crawlers(crawlers.read_text(encoding="utf-8"), where=crawlers.name),
-        parse_ai_robots(robots.read_text(encoding="utf-8"), where=robots.name),
+        parse_crawlers(json.loads(crawlers.read_text(encoding="utf-8")), where=crawlers.name),
+        parse_ai_robots(json.loads(robots.read_text(encoding="utf-8")), where=robots.name),
     )
     TARGET.write_text(format_patterns(patterns, origins=ORIGINS), encoding="utf-8")
     for purpose, count in Counter(pattern.client.purpose for pattern in patterns).most_common():

@@ -26,6 +26,7 @@ __all__ = [
     "parse_address",
     "parse_prefix",
     "parse_prefixes",
+    "prefix_text",
     "text_of",
 ]
 
@@ -98,7 +99,7 @@ def parse_prefix(text: str) -> Prefix:
         raise ValueError(f"{text[:80]!r}: the part after / must be a number from 0 to {bits}")
     length = int(length_text)
     if int.from_bytes(packed, "big") & ((1 << (bits - length)) - 1):
-        raise ValueError(f"{text[:80]!r}: bits are set behind the first {length}")
+        raise ValueError(f"{text[:80]!r}: all bits after the first {length} must be 0")
     if packed[:12] in (_MAPPED, _NAT64) and length >= 96:
         return packed[12:], length - 96
     if bits == 128 and packed[:2] == _SIX_TO_FOUR and length >= 16:
@@ -112,7 +113,12 @@ def _packed(text: str) -> bytes:
     try:
         return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
     except (OSError, ValueError):
-        raise ValueError(f"{text[:80]!r} is no IPv4 or IPv6 address") from None
+        raise ValueError(f"{text[:80]!r} is not an IPv4 or IPv6 address") from None
+
+
+def prefix_text(prefix: Prefix) -> str:
+    """Return a network as `parse_prefix` reads it: "192.0.2.0/24"."""
+    return f"{text_of(prefix[0])}/{prefix[1]}"
 
 
 def parse_prefixes(text: str, *, where: str) -> list[Prefix]:

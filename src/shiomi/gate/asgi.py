@@ -4,8 +4,7 @@
     app.add_middleware(GateMiddleware, policy="gate.toml")  # Starlette, FastAPI
 
 It depends only on the ASGI specification 3.0, not on a framework. Bodies are streamed in both
-directions. The body of a refused request is not read, unless it is a form that the challenge's page
-keeps.
+directions. Of refused requests, only a form that the challenge's page keeps is read.
 """
 
 from __future__ import annotations
@@ -89,35 +88,26 @@ class GateMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
-        if kind == "http":
-            request = Request.from_asgi(scope, self._proxies)
-            decision = self._judge_at_once(request)
-            if decision is None:
-                decision = await self.gatekeeper.judge_fully(request)
-            if decision.response is None:
-                sent = self._passed(request, decision, send)
-                await self._app(scope, receive, sent)
-            elif decision.reason == "file" and request.path == "/robots.txt":
-                response = await self._robots(scope, receive) or decision.response
-                await send_response(send, response, head=request.method == "HEAD")
-            elif keeps_form(request, decision):
-                body = await _body(receive)
-                await send_response(
-                    send, self.gatekeeper.keep_form(request, body) or decision.response
-                )
-            else:
-                await self._slow.send(send, receive, decision.response, request.method == "HEAD")
-        elif kind == "websocket":
-            request = Request.from_asgi(scope, self._proxies)
-            decision = self._judge_at_once(request)
-            if decision is None:
-                decision = await self.gatekeeper.judge_fully(request)
-            if decision.response is None:
-                await self._app(scope, receive, send)
-            else:
-                await _refuse_websocket(scope, receive, send, decision.response)
-        else:  # lifespan, and other types of the specification
+        if kind not in ("http", "websocket"):  # lifespan, and other types of the specification
             await self._app(scope, receive, send)
+            return
+        request = Request.from_asgi(scope, self._proxies)
+        decision = self._judge_at_once(request)
+        if decision is None:
+            decision = await self.gatekeeper.judge_fully(request)
+        if decision.response is None:
+            sent = self._passed(request, decision, send) if kind == "http" else send
+            await self._app(scope, receive, sent)
+        elif kind == "websocket":
+            await _refuse_websocket(scope, receive, send, decision.response)
+        elif decision.reason == "file" and request.path == "/robots.txt":
+            response = await self._robots(scope, receive) or decision.response
+            await send_response(send, response, head=request.method == "HEAD")
+        elif keeps_form(request, decision):
+            kept = self.gatekeeper.keep_form(request, await _body(receive))
+            await send_response(send, kept or decision.response)
+        else:
+            await self._slow.send(send, receive, decision.response, request.method == "HEAD")
 
     def _passed(self, request: Request, decision: Decision, send: Send) -> Send:
         """Return a `send` that adds the gate's headers and the trap's link."""
@@ -131,8 +121,7 @@ class GateMiddleware:
         if not (added or bare or head):
             return send
 
-        # This is not a coroutine, because that is slower: it returns an object that the application
-        # awaits.
+        # Not a coroutine, because that is slower: it returns an object that the application awaits.
         def sent(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
@@ -148,8 +137,7 @@ class GateMiddleware:
         return sent
 
     async def _robots(self, scope: Scope, receive: Receive) -> Response | None:
-        """Return the application's robots.txt merged with the gate's rules; None if it has no
-        robots.txt."""
+        """Return the application's robots.txt merged with the gate's rules; None without one."""
         status, body = 404, b""
 
         async def kept(message: Message) -> None:
@@ -178,8 +166,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 class _Tarpit:
-    """Sends refusals slowly to a limited number of clients; further clients get the refusal at
-    once."""
+    """Sends refusals slowly, to a limited number of clients at a time; to others at once."""
 
     def __init__(self, connections: int) -> None:
         self._free = connections
@@ -227,8 +214,7 @@ async def _disconnected(receive: Receive) -> None:
 
 
 async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
-    """Refuse the WebSocket handshake: with an HTTP response if the server can, else by closing it
-    (403)."""
+    """Refuse the WebSocket handshake with an HTTP response, or close it (403)."""
     message = await receive()
     if message["type"] != "websocket.connect":
         return
@@ -242,8 +228,7 @@ async def _refuse_websocket(scope: Scope, receive: Receive, send: Send, response
 
 
 class _LinkedSend:
-    """A `send` that puts the trap's link into a page. It is not a coroutine, because that is
-    slower."""
+    """A `send` that puts the trap's link into a page. Not a coroutine, because that is slower."""
 
     __slots__ = ("_added", "_link", "_placing", "_send", "_start")
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 from shiomi.gate.addresses import RangeTable, parse_address, parse_prefix
 from shiomi.gate.errors import PolicyError
 
-__all__ = ["HEADERS", "UNKNOWN", "TrustedProxies", "client_address"]
+__all__ = ["HEADERS", "UNKNOWN", "TrustedProxies"]
 
 HEADERS = ("x-forwarded-for", "forwarded", "x-real-ip", "cf-connecting-ip", "true-client-ip")
 UNKNOWN = b""  # the address of a client whose address is unknown; no address rule matches it
@@ -46,7 +46,7 @@ class TrustedProxies:
 
     def __init__(self, trusted: tuple[str, ...] = (), header: str = "x-forwarded-for") -> None:
         if header not in HEADERS:
-            raise PolicyError(f"header {header!r} is not known; one of {', '.join(HEADERS)}")
+            raise PolicyError(f"header must be one of {', '.join(HEADERS)}, got {header!r}")
         prefixes = []
         for text in trusted:
             if text == "unix":
@@ -56,20 +56,19 @@ class TrustedProxies:
             except ValueError as error:
                 raise PolicyError(f"trusted: {error}") from None
             if prefix[1] == 0:
-                raise PolicyError(f"trusted: {text} trusts every client to say who it is")
+                raise PolicyError(f"trusted: {text} would trust the headers of every client")
             prefixes.append(prefix)
         self.any = bool(trusted)
         self.header = header
         self._name = header.encode()
         self._unix = "unix" in trusted
         self._table = RangeTable({"trusted": prefixes})
-        self.known: dict[str, bytes] = {}  # addresses of recent peers
-        self._trusted: dict[str | None, bool] = {}  # and whether they are
-        self._clients: dict[tuple[str | None, bytes], bytes] = {}  # clients behind them
+        self.known: dict[str, bytes] = {}  # packed addresses of recent peers
+        self._trusted: dict[str | None, bool] = {}  # whether recent peers are trusted
+        self._clients: dict[tuple[str | None, bytes], bytes] = {}  # clients of recent peers
 
     def trusts(self, peer: str | None) -> bool:
-        """Return whether the other end of the connection is a trusted proxy; None is a Unix
-        socket."""
+        """Return whether this end of a connection is a trusted proxy; None is a Unix socket."""
         if not self.any:
             return False
         trusted = self._trusted.get(peer)
@@ -79,16 +78,18 @@ class TrustedProxies:
         return trusted
 
     def client(self, peer: str | None, headers: Mapping[bytes, bytes]) -> bytes:
-        """Return the client's packed address, or UNKNOWN if the proxy's header holds no valid
-        address.
+        """Return the client's packed address, or UNKNOWN if it cannot be determined.
 
         `peer` is the other end of the connection. If the header is missing, `peer` is the client.
         """
         address = UNKNOWN
         if peer:
             known = self.known.get(peer)
-            address = self._parsed(peer) if known is None else known
-        if not self.any or not self.trusts(peer):
+            if known is None:
+                known = parse_address(peer) or UNKNOWN
+                _keep(self.known, peer, known)
+            address = known
+        if not self.trusts(peer):
             return address
         value = headers.get(self._name)
         if value is None:
@@ -113,11 +114,6 @@ class TrustedProxies:
                 break
         return client
 
-    def _parsed(self, peer: str) -> bytes:
-        address = parse_address(peer) or UNKNOWN
-        _keep(self.known, peer, address)
-        return address
-
 
 def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     if len(kept) >= _REMEMBERED:
@@ -125,17 +121,8 @@ def _keep(kept: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     kept[key] = value
 
 
-def client_address(
-    peer: str | None, headers: Mapping[bytes, bytes], proxies: TrustedProxies
-) -> bytes:
-    """Return the packed address of the client behind `peer`, or UNKNOWN if it cannot be
-    determined."""
-    return proxies.client(peer, headers)
-
-
 def _forwarded(hop: str) -> bytes | None:
-    """Return the address in the `for=` of one element of a Forwarded header (RFC 7239, section
-    6)."""
+    """Return the address in the `for=` of one element of a Forwarded header (RFC 7239, 6)."""
     for pair in hop.split(";"):
         name, _, value = pair.partition("=")
         if name.strip().lower() == "for":

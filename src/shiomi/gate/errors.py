@@ -1,35 +1,30 @@
 """The errors of the gate, as one tree.
 
 GateError
-├── PolicyError    a policy has an unknown key, a wrong value or contradicts itself; says where
-├── DataError      a file of patterns, address ranges or robots.txt cannot be read
+├── PolicyError    a policy has an unknown key, a wrong value or a contradiction; names the line
+├── DataError      a file of patterns, address ranges, keys or robots.txt cannot be read
 ├── StateError     the shared state cannot be opened or reached
-├── CompileError   a policy cannot be written for that server
-└── MissingError   a library that is needed is not installed; the text says how to get it
+├── CompileError   a policy cannot be written as a server's configuration
+└── MissingError   a required library is not installed; names the extra that contains it
 """
 
 __all__ = ["CompileError", "DataError", "GateError", "MissingError", "PolicyError", "StateError"]
 
 
 class GateError(Exception):
-    """Base of all errors for users of the gate; the text names the value and the remedy."""
+    """The base of all errors of the gate. The text names the wrong value and what is allowed."""
 
 
-class PolicyError(GateError):
-    """A policy has an unknown key, a wrong value or contradicts itself; says where."""
+class PolicyError(GateError): ...
 
 
-class DataError(GateError):
-    """A file of patterns, address ranges or robots.txt cannot be read."""
+class DataError(GateError): ...
 
 
-class StateError(GateError):
-    """The shared state cannot be opened or reached."""
+class StateError(GateError): ...
 
 
-class CompileError(GateError):
-    """A policy cannot be written for that server."""
+class CompileError(GateError): ...
 
 
-class MissingError(GateError, ImportError):
-    """A required library is not installed. The message explains how to install it."""
+class MissingError(GateError, ImportError): ...

@@ -1,9 +1,8 @@
-"""Convert a policy of Anubis or go-away into a policy of the gate, as far as the gate can express
-it.
+"""Convert a policy of Anubis or go-away into a policy of the gate.
 
 Both are YAML. Rules on paths and on addresses are carried over. Rules on User-Agents are not,
-because the gate has its own lists. A rule that refuses only clients that the default policy also
-refuses is not needed. Everything else is reported as not carried over: weights, thresholds,
+because the gate has its own lists. A rule is also left out if it refuses only clients that the
+default policy refuses. Everything else is reported as not carried over: weights, thresholds,
 countries, networks by number (ASN), expressions on other headers, the choice of challenge, storage.
 """
 
@@ -21,6 +20,7 @@ from shiomi.gate.addresses import parse_prefix
 from shiomi.gate.errors import DataError, MissingError, PolicyError
 from shiomi.gate.identity import Tables
 from shiomi.gate.policy import Action, Policy, default_policy_text, parse_policy
+from shiomi.gate.text_file import read_text
 
 __all__ = ["Imported", "import_policy"]
 
@@ -34,7 +34,7 @@ _PATH = re.compile(r'path\.(startsWith|endsWith|contains)\("([^"\\]+)"\)|path\s*
 _NETWORK = re.compile(r'remoteAddress\.network\("([^"\\]+)"\)')
 _ACTIONS = {
     "ALLOW": "allow", "PASS": "allow", "DENY": "deny", "BLOCK": "deny", "DROP": "deny",
-    "CHALLENGE": "challenge",
+    "CHALLENGE": "challenge", "CHECK": "challenge",
 }  # fmt: skip
 
 
@@ -47,8 +47,8 @@ class Imported:
     text
         The default policy and the rules that were carried over, as TOML.
     carried, covered, missing
-        Names of three groups of rules: those that were written, those that the default policy
-        already contains, and those that could not be carried over, each with the reason.
+        The names of the rules that were written, of those that the default policy already contains,
+        and of those that could not be carried over, with the reason.
     """
 
     text: str = ""
@@ -72,19 +72,14 @@ def import_policy(kind: str, path: Path, tables: Tables) -> Imported:
     except ImportError:
         raise MissingError(needs_extra("shiomi gate import", "yaml", "gate")) from None
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        document = yaml.safe_load(read_text(path))
+    except (yaml.YAMLError, RecursionError) as error:
         raise DataError(f"{path} is not valid YAML: {error}") from None
     key = {"anubis": "bots", "go-away": "rules"}[kind]
     if not isinstance(document, dict) or not isinstance(document.get(key), list):
         raise DataError(f"{path} is not a policy of {kind}: it has no list {key!r}")
     writer = _Writer(tables)
-    if kind == "anubis":
-        writer.anubis(document)
-    else:
-        writer.go_away(document)
+    (writer.anubis if kind == "anubis" else writer.go_away)(document)
     done = writer.done
     done.text = "\n".join([default_policy_text(), *writer.lines]) + "\n"
     try:
@@ -95,8 +90,7 @@ def import_policy(kind: str, path: Path, tables: Tables) -> Imported:
 
 
 class _Writer:
-    """Writes rules as TOML in their order, because in both formats the first matching rule
-    counts."""
+    """Writes rules as TOML, in their order: in both formats, the first matching rule counts."""
 
     def __init__(self, tables: Tables) -> None:
         self.lines: list[str] = []
@@ -114,17 +108,12 @@ class _Writer:
             if brought := str(rule.get("import", "")):
                 self._brought(brought)
                 continue
-            tests = {
-                name
-                for name in rule
-                if name not in ("name", "action", "challenge", "weight") and rule[name]
-            }
-            self._rule(
-                str(rule.get("name", "unnamed")), str(rule.get("action", "")).upper(), rule, tests
-            )
+            others = ("name", "action", "challenge", "weight")
+            tests = {name for name in rule if name not in others and rule[name]}
+            self._rule(str(rule.get("name", "unnamed")), rule.get("action"), rule, tests)
         for name in document:
             if name != "bots" and document[name]:
-                self.done.missing.append((str(name), "there is no such setting here"))
+                self._miss(str(name), "the gate has no such setting")
 
     def go_away(self, document: dict[str, Any]) -> None:
         for name, listed in (document.get("networks") or {}).items():
@@ -133,31 +122,30 @@ class _Writer:
         for rule in document["rules"]:
             if not isinstance(rule, dict):
                 continue
-            action = str(rule.get("action", "")).upper()
-            action = {"CHECK": "CHALLENGE"}.get(action, action)
             # Conditions are alternatives.
             conditions = [str(one) for one in rule.get("conditions") or ()]
             rules = {"expression": " || ".join(conditions)} if conditions else {}
             name = str(rule.get("name", "unnamed"))
-            self._rule(name, action, rules, set(rules))
+            self._rule(name, rule.get("action"), rules, set(rules))
             if rule.get("children"):
-                self.done.missing.append((f"{name}, children", "rules below rules"))
+                self._miss(f"{name}, children", "the gate has no rules inside rules")
         for name in ("challenges", "challenge-templates", "conditions"):
             if document.get(name):
-                self.done.missing.append((name, "the gate has one challenge, and no expressions"))
+                self._miss(name, "the gate has one challenge, and no expressions")
 
     def _brought(self, name: str) -> None:
         if name.startswith(_COVERED):
             self.done.covered.append(name)
         else:
-            self.done.missing.append((name, "a file that is brought along; import it by itself"))
+            self._miss(name, "another file; import that file separately")
 
-    def _rule(self, name: str, action: str, rule: dict[str, Any], tests: set[str]) -> None:
-        written = _ACTIONS.get(action)
+    def _rule(self, name: str, action: object, rule: dict[str, Any], tests: set[str]) -> None:
+        written = _ACTIONS.get(str(action).upper())
         if written is None:
             return self._miss(name, f"action {action or 'none'}")
         if len(tests) != 1:
-            return self._miss(name, f"tests {', '.join(sorted(tests)) or 'nothing'} together")
+            together = ", ".join(sorted(tests))
+            return self._miss(name, f"combines {together}" if tests else "has no condition")
         test = tests.pop()
         value = rule[test]
         if test == "path_regex":
@@ -168,7 +156,7 @@ class _Writer:
             return self._agents(name, written, str(value))
         if test == "expression":
             return self._expression(name, written, value)
-        return self._miss(name, f"tests {test}")
+        return self._miss(name, f"the condition {test}")
 
     def _miss(self, name: str, why: str) -> None:
         self.done.missing.append((name, why))
@@ -176,7 +164,7 @@ class _Writer:
     def _expression(self, name: str, action: str, value: Any) -> None:
         if isinstance(value, dict):
             if list(value) != ["any"]:
-                return self._miss(name, "an expression that joins tests")
+                return self._miss(name, "an expression with several conditions")
             value = " || ".join(map(str, value["any"]))
         patterns: list[str] = []
         addresses: list[str] = []
@@ -191,7 +179,7 @@ class _Writer:
             else:
                 return self._miss(name, f"the expression {part.strip()[:80]}")
         if patterns and addresses:
-            return self._miss(name, "tests paths and addresses together")
+            return self._miss(name, "combines paths and addresses")
         if addresses:
             return self._addresses(name, action, addresses)
         return self._paths(name, action, patterns)
@@ -205,7 +193,9 @@ class _Writer:
             self.done.covered.append(name)
             return None
         self._seen.update(fresh)
-        what = ['action = "deny"'] if action == "deny" else ["challenge = false", _PROGRAMS]
+        what = ['action = "deny"']
+        if action != "deny":
+            what = ["challenge = false", 'budget = "programs"']
         self.lines += ["", f"# {_comment(name)}", "[[path]]", f"match = {json.dumps(fresh)}", *what]
         self.done.carried.append(name)
         return None
@@ -219,7 +209,7 @@ class _Writer:
                 self._miss(name, f"the address {address}")
         named = [address for prefix, address in good if prefix[1]]
         if not named:
-            return self._miss(name, "every address")
+            return self._miss(name, "applies to every address")
         short = re.sub(r"[^a-z0-9-]+", "-", name.lower()).strip("-") or "network"
         while short in self._names:
             short += "-more"
@@ -241,15 +231,11 @@ class _Writer:
         return self._miss(name, f"User-Agents: {regex[:80]}")
 
     def _ruling(self, agent: str) -> Action | None:
-        """Return the default policy's action for a client of this name; None if no list has the
-        name."""
+        """Return the default policy's action for a client; None if no list has its name."""
         client = self._tables.agents.client(f"{agent}/1.0")
         if client.name.startswith("unnamed") or not client.name:
             return None
         return self._policy.purposes[client.purpose].unverified
-
-
-_PROGRAMS = 'budget = "programs"'
 
 
 def globs(regex: str) -> list[str] | None:
@@ -275,8 +261,7 @@ def globs(regex: str) -> list[str] | None:
 
 
 def _parts(body: str) -> Iterator[list[str] | None]:
-    """Yield the alternatives at each place of an expression; None for a place that is not
-    understood."""
+    """Yield the alternatives at each place of an expression; None for an unknown place."""
     at = 0
     while at < len(body):
         if body.startswith((".*", ".+"), at):
@@ -331,8 +316,8 @@ def _comment(text: str) -> str:
 def summary(done: Imported) -> Iterable[str]:
     """Yield lines with the result of each rule."""
     yield f"carried over: {len(done.carried)} rules"
-    yield f"in the default policy already: {len(done.covered)} rules"
+    yield f"already in the default policy: {len(done.covered)} rules"
     if done.missing:
         yield f"not carried over: {len(done.missing)}"
         yield from (f"  {name}: {why}" for name, why in done.missing)
-    yield "An allowed path stays closed to crawlers that the policy denies by name."
+    yield "Crawlers that the policy denies by name are denied on allowed paths too."

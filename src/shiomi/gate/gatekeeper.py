@@ -1,8 +1,7 @@
 """Gatekeeper: a policy with its clock, state, DNS resolver and metrics. Every adapter uses one.
 
 `decide` is a pure function. The gatekeeper adds the clock, the state, the proofs of identity and
-the counts. If one of these fails, the policy's `on_failure` decides; the client never gets a server
-error.
+the counts. If one of these fails, the policy's `on_failure` decides.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from shiomi.gate.client_address import TrustedProxies
-from shiomi.gate.decision import Decision, PreparedPolicy, Verdict, decide
+from shiomi.gate.decision import REFUSED, Decision, PreparedPolicy, Verdict, decide
 from shiomi.gate.decision.again import again, remember
 from shiomi.gate.errors import StateError
 from shiomi.gate.identity import Identity, Resolver, Tables, identify, load_tables
@@ -29,7 +28,7 @@ from shiomi.gate.metrics import Metrics, prometheus_text
 from shiomi.gate.pages import preferred_language
 from shiomi.gate.policy import Action, Policy, load_policy
 from shiomi.gate.purpose import Purpose
-from shiomi.gate.refusal_log import REFUSED, RefusalLog
+from shiomi.gate.refusal_log import RefusalLog
 from shiomi.gate.request import Request
 from shiomi.gate.response import Response
 from shiomi.gate.signals import own_files, own_headers
@@ -45,12 +44,10 @@ Confirm = Callable[[bytes, Sequence[str]], bool | None]
 
 _log = logging.getLogger(__name__)
 
-_THREADS = 16  # threads that query a state over the network
 _REMEMBERED = 4096  # pages whose trap link is cached
 _LONGEST_REMEMBERED = 400  # characters of path and Accept-Language in that cache
-# The most requests that wait for such a thread; further requests are answered as if the state had
-# failed.
-_WAITING = 1000
+_THREADS = 16  # threads that query a state over the network
+_WAITING = 1000  # the most requests that wait for a thread; for further ones the state has failed
 
 _NO_ANSWER = Response(
     503,
@@ -67,8 +64,7 @@ class Gatekeeper:
     policy
         A policy, or the path of its file, which is read once; None: the default policy.
     state
-        Where budgets and bans are kept. None: in this process's memory, which is right only for a
-        server of one process.
+        Where budgets and bans are kept. None: in memory, for a server of one process only.
     tables
         The tables that map User-Agents and addresses to clients; None: the package's lists.
     resolver
@@ -128,8 +124,7 @@ class Gatekeeper:
         Parameters
         ----------
         state
-            As for `shiomi.gate.asgi.GateMiddleware`; None: the state that the workers of this site
-            share.
+            See `shiomi.gate.asgi.GateMiddleware`.
         data
             The folder that `shiomi gate update` writes.
         """
@@ -147,17 +142,8 @@ class Gatekeeper:
 
         `confirm` queries DNS. Without it, clients that only DNS can prove stay unproven.
         """
-        begun = time.perf_counter()
-        try:
-            decision = self._again(request)
-            if decision is None:
-                identity = identify(request, self.tables, weigh=self._weigh)
-                if identity.pending and confirm is not None:
-                    identity = _answered(identity, confirm(request.address, identity.pending))
-                decision = self._decide(request, identity, None)
-        except Exception:
-            decision = self._failed(request)
-        self._counted(request, decision, begun)
+        decision = self._judged(request, confirm or (lambda *_: None))
+        assert decision is not None
         return decision
 
     def judge_at_once(self, request: Request) -> Decision | None:
@@ -165,14 +151,18 @@ class Gatekeeper:
 
         Never raises an Exception. In an event loop nearly every request takes this path.
         """
-        if self._threads is not None:
-            return None
+        return None if self._threads is not None else self._judged(request, None)
+
+    def _judged(self, request: Request, confirm: Confirm | None) -> Decision | None:
+        """Return the verdict; without `confirm`, None if the resolver has to be asked."""
         begun = time.perf_counter()
         try:
             decision = self._again(request)
             if decision is None:
                 identity = identify(request, self.tables, weigh=self._weigh)
-                if identity.pending and self._resolver is not None:
+                if identity.pending and confirm is not None:
+                    identity = _answered(identity, confirm(request.address, identity.pending))
+                elif identity.pending and self._resolver is not None:
                     return None
                 decision = self._decide(request, identity, None)
         except Exception:
@@ -181,8 +171,7 @@ class Gatekeeper:
         return decision
 
     async def judge_fully(self, request: Request, *, state: State | None = None) -> Decision:
-        """Return the verdict; query DNS if the client cannot be proven otherwise. Never raises an
-        Exception.
+        """Return the verdict; query DNS if needed. Never raises an Exception.
 
         A state that blocks is queried in a thread. Every wait has a time limit. `state` replaces
         the gatekeeper's own state, for a request that was already counted.
@@ -216,22 +205,17 @@ class Gatekeeper:
             return b""
         token = clients.of(request).trap_token(request, clients.signer, self._clock())
         key = (request.path, request.headers.get(b"accept-language"))
-        around = self._around_token.get(key)
-        if around is None:
-            around = self._link_around(request)
+        parts = self._around_token.get(key)
+        if parts is None:
+            language = preferred_language(request.header("accept-language"))
+            link = trap_link(self.policy, "TOKEN", page_name(request.path), language)
+            before, _, after = link.encode("ascii", "xmlcharrefreplace").partition(b"TOKEN")
+            parts = before, after
             if len(request.path) + len(key[1] or b"") <= _LONGEST_REMEMBERED:
                 if len(self._around_token) >= _REMEMBERED:
                     self._around_token = {}
-                self._around_token[key] = around
-        return around[0] + token + around[1]
-
-    def _link_around(self, request: Request) -> tuple[bytes, bytes]:
-        """Return the two parts of a page's link, before and after the token, in the client's
-        language."""
-        language = preferred_language(request.header("accept-language"))
-        link = trap_link(self.policy, "TOKEN", page_name(request.path), language)
-        before, _, after = link.encode("ascii", "xmlcharrefreplace").partition(b"TOKEN")
-        return before, after
+                self._around_token[key] = parts
+        return parts[0] + token + parts[1]
 
     def keep_form(self, request: Request, body: bytes) -> Response | None:
         """Return the challenge's page that keeps a form; None if it cannot be kept."""
@@ -282,18 +266,14 @@ class Gatekeeper:
             return Decision(Verdict.ANSWER, "file", client.purpose, client.name, response=file)
         state = state or self.state
         decision = decide(request, self._prepared, state, self._clock(), identity=identity)
-        # Results of DNS, of a signature or of other headers are valid only for this request.
+        # A proof by DNS, by signature or by other headers is valid only for this request.
         by_name = self._by_name and identity.by != "dns" and not identity.pending
         if by_name and decision.verdict is Verdict.ALLOW:
             remember(request, self._prepared, state, identity)
         return decision
 
     async def _decide_in_thread(
-        self,
-        threads: ThreadPoolExecutor,
-        request: Request,
-        identity: Identity,
-        state: State | None,
+        self, threads: ThreadPoolExecutor, request: Request, identity: Identity, state: State | None
     ) -> Decision:
         if self._waiting >= _WAITING:
             return self._on_failure()
@@ -316,8 +296,7 @@ class Gatekeeper:
 
 
 def _answered(identity: Identity, confirmed: bool | None) -> Identity:
-    """Return the identity updated by the answer of DNS; `confirmed` is None if there was no
-    answer."""
+    """Return the identity updated by the answer of DNS; None means that there was no answer."""
     if confirmed is None:
         return identity
     return identity._replace(verified=confirmed, by="dns", pending=())

@@ -52,15 +52,11 @@ class Metrics:
         _add(self._verdicts, (verdict, purpose, reason), ("other",) * 3, count)
         _add(self._clients, (client, verdict), ("other",) * 2, count)
 
-    def _settle(self) -> None:
+    def snapshot(self) -> dict[str, Any]:
+        """Return all counts as JSON values, which `prometheus_text` adds up for all workers."""
         again, self._again = self._again, {}
         for decision, (count,) in again.values():
             self._add(decision, count)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return all counts as JSON values, to be saved and added to the counts of other
-        workers."""
-        self._settle()
         return {
             "verdicts": [[*labels, count] for labels, count in self._verdicts.items()],
             "clients": [[*labels, count] for labels, count in self._clients.items()],
@@ -76,8 +72,8 @@ class Metrics:
         fresh.replace(path)
 
     def saved_by_others(self, folder: Path) -> list[dict[str, Any]]:
-        """Return the snapshots of the other workers, also of ended ones, so that counts never
-        decrease."""
+        """Return the snapshots of all other workers. Ended workers are included, so that counts
+        never decrease."""
         found = []
         for path in sorted(folder.glob("*.json")):
             if path.stem != str(os.getpid()):
@@ -108,7 +104,7 @@ def prometheus_text(
     lines = [
         *_series(
             "shiomi_gate_requests_total",
-            "Requests by verdict, by what the client is for, and by what decided.",
+            "Requests by verdict, by the client's purpose, and by the reason.",
             ("verdict", "purpose", "reason"),
             verdicts,
         ),
@@ -122,7 +118,7 @@ def prometheus_text(
     ]
     if entries is not None:
         lines += [
-            "# HELP shiomi_gate_state_entries What the state holds, estimated.",
+            "# HELP shiomi_gate_state_entries Estimated number of entries in the state.",
             "# TYPE shiomi_gate_state_entries gauge",
             f'shiomi_gate_state_entries{{kind="bucket"}} {entries[0]}',
             f'shiomi_gate_state_entries{{kind="ban"}} {entries[1]}',

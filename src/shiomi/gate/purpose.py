@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["Purpose"]
+__all__ = ["AI_PURPOSES", "Purpose"]
 
 
 class Purpose(StrEnum):
@@ -19,4 +19,8 @@ class Purpose(StrEnum):
     MONITOR = "monitor"  # asks whether a site is up
     TOOL = "tool"  # git, docker, pip, apt, npm, ...; let in only by a path rule
     LIBRARY = "library"  # HTTP libraries, other robots and unknown clients
-    BROWSER = "browser"  # says it is a browser that a person sits at
+    BROWSER = "browser"  # says that it is a browser used by a person
+
+
+AI_PURPOSES = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
+"""The purposes of clients that fetch pages for a language model."""

@@ -19,13 +19,11 @@ import time
 from pathlib import Path
 
 from shiomi.gate.addresses import text_of
-from shiomi.gate.decision import Decision, Verdict
+from shiomi.gate.decision import Decision
 from shiomi.gate.errors import GateError
 from shiomi.gate.request import Request
 
-__all__ = ["REFUSED", "RefusalLog", "refusal_line"]
-
-REFUSED = (Verdict.DENY, Verdict.TARPIT, Verdict.LIMIT)
+__all__ = ["RefusalLog", "refusal_line"]
 
 _log = logging.getLogger(__name__)
 _LONGEST = 500  # characters of a path or User-Agent
@@ -81,7 +79,7 @@ def _as_json(line: dict[str, str]) -> str:
 
 
 def _as_text(line: dict[str, str]) -> str:
-    """Return the values as one line; values that a client chooses are quoted as in JSON."""
+    """Return the values as one line; path and User-Agent are quoted as in JSON."""
     *words, path, agent = line.values()
     quoted = (json.dumps(text, ensure_ascii=False) for text in (path, agent))
     return " ".join([*(word.replace(" ", "_") or "-" for word in words), *quoted])

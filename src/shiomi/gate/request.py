@@ -56,8 +56,7 @@ class Request(NamedTuple):
         scheme: str = "http",
         proxies: TrustedProxies = _NO_PROXIES,
     ) -> Request:
-        """Return the request with this target (RFC 9112, 3.2), in the form that one server sends to
-        another.
+        """Return the request with this target (RFC 9112, 3.2).
 
         Parameters
         ----------
@@ -180,7 +179,6 @@ def normalise(path: str) -> str:
 
     Doubled slashes are merged, dot segments resolved, parameters of segments (";") dropped, and
     backslashes replaced by slashes. The result begins with "/", except for the "*" of `OPTIONS *`.
-    Case is kept.
     """
     if (
         (  # most paths need no change

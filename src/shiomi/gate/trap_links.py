@@ -129,8 +129,7 @@ def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 
 def _places(status: int, headers: Headers) -> tuple[int, int] | None:
-    """Return the indices of the length and the ETag in the headers (-1 if missing), or None if the
-    page gets no link."""
+    """Return the indices of length and ETag in the headers (-1: missing); None: no link here."""
     if status not in (200, 404):
         return None
     html, length_at, etag_at = False, -1, -1
@@ -150,8 +149,7 @@ def _places(status: int, headers: Headers) -> tuple[int, int] | None:
 
 
 def _weak(headers: Headers, etag_at: int) -> Headers:
-    """Return a copy of the headers with a weak ETag, because the page differs from the site's
-    own."""
+    """Return a copy of the headers with a weak ETag, because the link changes the page."""
     copy = list(headers)
     if etag_at >= 0 and copy[etag_at][1].startswith(b'"'):
         name, value = copy[etag_at]

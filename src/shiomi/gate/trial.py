@@ -60,8 +60,7 @@ def trial(
     Parameters
     ----------
     proven
-        True or False: assume that the client's claim is proven or disproven. None: check its
-        address.
+        Whether to assume that the client's claim is proven or disproven; None: check its address.
     passed
         Whether the client has passed the challenge before and sends the cookie.
 
@@ -73,7 +72,7 @@ def trial(
     scheme, host, target = _split(url)
     packed = parse_address(address)
     if packed is None:
-        raise GateError(f"{address[:80]!r} is no IPv4 or IPv6 address")
+        raise GateError(f"{address[:80]!r} is not an IPv4 or IPv6 address")
     sent = [("Host", host), ("User-Agent", user_agent), *headers]
     if user_agent == BROWSER:
         given = {name.lower() for name, _ in headers}
@@ -123,9 +122,9 @@ def _split(url: str) -> tuple[str, str, str]:
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
     except ValueError as error:
-        raise GateError(f"{url[:80]!r} is no URL: {error}") from None
+        raise GateError(f"{url[:80]!r} is not a URL: {error}") from None
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise GateError(f"{url[:80]!r} is no web address; give http, https or a path")
+        raise GateError(f"must be an http or https URL, or a path, got {url[:80]!r}")
     return parts.scheme, parts.netloc, (parts.path or "/") + (f"?{parts.query}" * bool(parts.query))
 
 
@@ -133,7 +132,7 @@ def _who(identity: Identity) -> str:
     client = identity.client
     operator = f" of {client.operator}" if client.operator else ""
     truth = {True: "proven", False: "disproven", None: "not proven"}[identity.verified]
-    weight = f", headers that do not fit weigh {identity.weight}" if identity.weight else ""
+    weight = f", weight of inconsistent headers {identity.weight}" if identity.weight else ""
     return f"{client.name}{operator}: {client.purpose} ({truth}, by {identity.by}{weight})"
 
 

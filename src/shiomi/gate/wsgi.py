@@ -6,7 +6,7 @@
 It depends only on PEP 3333, not on a framework. Bodies are streamed in both directions.
 
 WSGI does not distinguish "-" and "_" in header names. So a server behind a proxy must drop names
-with "_" (nginx and gunicorn do), or a client could overwrite the headers of the proxy.
+with "_", as nginx and gunicorn do. Otherwise a client could replace the headers of the proxy.
 """
 
 from __future__ import annotations
@@ -69,17 +69,14 @@ class GateMiddleware:
         gatekeeper = self.gatekeeper
         request = Request.from_wsgi(environ, gatekeeper.proxies)
         decision = gatekeeper.judge(request, confirm=self._confirm)
+        response = decision.response
         if decision.reason == "file" and request.path == "/robots.txt":
-            response = self._robots(environ) or decision.response
-            if response is not None:
-                return _answer(response, request, start_response)
-        if keeps_form(request, decision):
+            response = self._robots(environ) or response
+        elif keeps_form(request, decision):
             body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-            response = gatekeeper.keep_form(request, body)
-            if response is not None:
-                return _answer(response, request, start_response)
-        if decision.response is not None:
-            return _answer(decision.response, request, start_response)
+            response = gatekeeper.keep_form(request, body) or response
+        if response is not None:
+            return _answer(response, request, start_response)
         added = [*gatekeeper.headers, *decision.headers]
         if self._links and TrapLink.wanted(request):
             passing = _Passing(start_response, added, TrapLink(gatekeeper.trap_link, request))
@@ -100,8 +97,7 @@ class GateMiddleware:
         return _drained(answer) if bare else answer
 
     def _robots(self, environ: WSGIEnvironment) -> Response | None:
-        """Return the application's robots.txt merged with the gate's rules; None if it has no
-        robots.txt."""
+        """Return the application's robots.txt merged with the gate's rules; None without one."""
         said: list[str] = []
         written: list[bytes] = []
 
@@ -110,11 +106,7 @@ class GateMiddleware:
             return written.append
 
         try:
-            answer = self._app({**environ, "REQUEST_METHOD": "GET"}, start)
-            written += answer
-            close = getattr(answer, "close", None)
-            if close is not None:
-                close()
+            written += _closing(self._app({**environ, "REQUEST_METHOD": "GET"}, start))
         except Exception:
             _log.exception("the application failed to answer /robots.txt")
             return None
@@ -125,7 +117,7 @@ class GateMiddleware:
 class _Passing:
     """One answer of the application, with the trap's link if it belongs there.
 
-    The server's `start_response` is called when the first chunk shows whether it belongs there.
+    The server's `start_response` is called after the first chunk, which shows whether it does.
     """
 
     def __init__(self, start_response: StartResponse, added: _Headers, link: TrapLink) -> None:
@@ -145,24 +137,15 @@ class _Passing:
 
     def pages(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         """Yield the application's chunks, with the link inserted before the end of the page."""
-        try:
-            for chunk in chunks:
-                if self._held is not None and not chunk:
-                    continue
-                yield self._passed(chunk)
-            if self._held is not None:  # an empty page
-                self._begun(b"")
-            if self._placing:
-                yield self._link.next(b"", last=True)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
-
-    def _passed(self, chunk: bytes) -> bytes:
-        if self._held is not None:
-            return self._begun(chunk)
-        return self._link.next(chunk, last=False) if self._placing else chunk
+        for chunk in _closing(chunks):
+            if self._held is None:
+                yield self._link.next(chunk, last=False) if self._placing else chunk
+            elif chunk:
+                yield self._begun(chunk)
+        if self._held is not None:  # an empty page
+            self._begun(b"")
+        if self._placing:
+            yield self._link.next(b"", last=True)
 
     def _begun(self, chunk: bytes) -> bytes:
         assert self._held is not None
@@ -229,9 +212,13 @@ def _text(headers: Sequence[tuple[bytes, bytes]]) -> _Headers:
 
 def _drained(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Run the application to its end and discard its output."""
+    return (b"" for _ in _closing(chunks))
+
+
+def _closing(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the application's chunks, and then close the application's iterator (PEP 3333)."""
     try:
-        for _ in chunks:
-            yield b""
+        yield from chunks
     finally:
         close = getattr(chunks, "close", None)
         if close is not None:

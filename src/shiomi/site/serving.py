@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shiomi import uvicorn_server
 from shiomi.digest.config import load_config
 from shiomi.gate.errors import GateError
 from shiomi.site.errors import SiteError
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["Service", "application", "serve"]
 
 _SERVICE = "SHIOMI_SERVE"  # workers are new processes; they read this environment variable
-_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def serve(
     GateError for wrong files.
     """
     try:
-        import uvicorn
+        import uvicorn  # noqa: F401 - reported here if missing
 
         service.app()  # so an error is reported once, not by each worker
     except ModuleNotFoundError as error:
@@ -80,28 +79,17 @@ def serve(
         ) from None
     except GateError as error:
         raise SiteError(str(error)) from error
-    if unix_socket is None:
-        _check_address(host, port)
     with contextlib.ExitStack() as stack:
         if metrics:
             from shiomi.site.metrics import metrics_server
 
             service = replace(service, metrics=stack.enter_context(metrics_server(metrics)))
         os.environ[_SERVICE] = json.dumps(asdict(service), default=str)
+        listening = uvicorn_server.listen(host, port, unix_socket, SiteError)
         begin()
-        uvicorn.run(
-            f"{__name__}:application",
-            factory=True,
-            host=host,
-            port=port,
-            uds=None if unix_socket is None else str(unix_socket),
-            workers=workers,
-            access_log=False,
-            log_level="warning",
-            proxy_headers=False,  # the gate reads these headers, but only from trusted proxies
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_SECONDS,
-        )
+        uvicorn_server.run(f"{__name__}:application", listening, workers=workers)
+        if unix_socket is not None:
+            unix_socket.unlink(missing_ok=True)
 
 
 def application() -> ASGIApp:
@@ -111,16 +99,3 @@ def application() -> ASGIApp:
         given[key] = Path(given[key]) if given[key] else None
     given["proxies"] = tuple(given["proxies"])
     return Service(**given).app()
-
-
-def _check_address(host: str, port: int) -> None:
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise SiteError(
-            f"cannot listen on {host}:{port}: {reason}; choose another --host or --port"
-        ) from None

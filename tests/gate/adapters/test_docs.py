@@ -124,7 +124,7 @@ def test_the_page_for_forward_auth_protects_a_site(front: str, tmp_path: Path) -
             if "--print-config" in command:
                 ours = command.replace("serve", f"serve --port {service.port}")
                 run(ours.replace(":8000", f":{site.port}"), tmp_path)
-        assert (tmp_path / "gate.yml").read_text().startswith("# The gate before a site")
+        assert (tmp_path / "gate.yml").read_text().startswith("# The gate in front of a site")
         if front == "nginx":
             (block,) = blocks("gate/forward-auth.md", "nginx")
             lines = block.replace("listen 80;", "").partition("{")[2].rpartition("}")[0]

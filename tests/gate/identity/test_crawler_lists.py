@@ -17,13 +17,14 @@ from shiomi.gate.identity.crawler_lists import (
 )
 from shiomi.gate.identity.user_agents import Pattern, UserAgents, parse_patterns, read_patterns
 from shiomi.gate.purpose import Purpose
+from shiomi.gate.text_file import parse_json
 
 PATTERNS = read_patterns()
 AI = {Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH}
 
 
 def crawlers(*entries: object) -> list[Pattern]:
-    return parse_crawlers(json.dumps(entries), where="list.json")
+    return parse_crawlers(list(entries), where="list.json")
 
 
 def test_the_tags_of_a_pattern_say_what_it_is_for() -> None:
@@ -49,7 +50,7 @@ def test_a_client_our_table_knows_keeps_its_purpose_whatever_the_lists_say() -> 
     joined = UserAgents(
         join_patterns(
             crawlers({"pattern": "ChatGPT-User", "tags": ["ai-crawler"]}),
-            parse_ai_robots('{"Applebot": {}, "facebookexternalhit": {}, "NewBot": {}}', where="r"),
+            parse_ai_robots({"Applebot": {}, "facebookexternalhit": {}, "NewBot": {}}, where="r"),
         )
     )
     assert joined.client("ChatGPT-User/1.0").purpose is Purpose.USER_FETCH
@@ -69,8 +70,8 @@ def test_what_is_written_is_read_alike() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no JSON"),
-        ("[" * 100_000, "no JSON"),
+        ("", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ("{}", "a list of patterns"),
         ("[]", "a list of patterns"),
         ("[3]", "entry 1"),
@@ -79,14 +80,14 @@ def test_what_is_written_is_read_alike() -> None:
         ('[{"pattern": ""}]', "entry 1"),
         ('[{"pattern": "a", "tags": 3}]', "entry 1"),
         ('[{"pattern": "(?=a)"}]', "entry 1"),
-        ('[{"pattern": ".*"}]', "found in everything"),
-        ('[{"pattern": "a?"}]', "found in everything"),
+        ('[{"pattern": ".*"}]', "matches every text"),
+        ('[{"pattern": "a?"}]', "matches every text"),
         ('[{"pattern": "a", "instances": 3}]', "entry 1"),
     ],
 )
 def test_a_wrong_list_is_refused_with_the_entry(text: str, says: str) -> None:
     with pytest.raises(DataError, match=r"^list\.json") as caught:
-        parse_crawlers(text, where="list.json")
+        parse_crawlers(parse_json(text, "list.json"), where="list.json")
     assert says in str(caught.value)
     assert len(str(caught.value)) < 400
 
@@ -94,7 +95,7 @@ def test_a_wrong_list_is_refused_with_the_entry(text: str, says: str) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"a\\nb": {}}', '{"": {}}'])
 def test_a_wrong_list_of_names_is_refused(text: str) -> None:
     with pytest.raises(DataError, match=r"^robots\.json"):
-        parse_ai_robots(text, where="robots.json")
+        parse_ai_robots(parse_json(text, "robots.json"), where="robots.json")
 
 
 def test_the_shipped_file_is_what_the_script_makes(shared_data: Path) -> None:
@@ -102,8 +103,8 @@ def test_the_shipped_file_is_what_the_script_makes(shared_data: Path) -> None:
     crawler_list = lists / "crawler-user-agents" / "crawler-user-agents.json"
     ai_robots = lists / "ai.robots.txt" / "robots.json"
     made = join_patterns(
-        parse_crawlers(crawler_list.read_text(encoding="utf-8"), where="crawlers"),
-        parse_ai_robots(ai_robots.read_text(encoding="utf-8"), where="robots"),
+        parse_crawlers(json.loads(crawler_list.read_text(encoding="utf-8")), where="crawlers"),
+        parse_ai_robots(json.loads(ai_robots.read_text(encoding="utf-8")), where="robots"),
     )
     assert made == read_patterns()
 

@@ -57,8 +57,8 @@ def test_a_false_bingbot_is_refused_where_nobody_asks_dns() -> None:
 
 def test_gptbot_from_the_wrong_address_is_a_gptbot_that_lies() -> None:
     identity = identify(request("GPTBot/1.2"), TABLES)
-    assert identity.lies
-    assert identity.purpose is Purpose.AI_TRAINING
+    assert identity.verified is False
+    assert identity.client.purpose is Purpose.AI_TRAINING
 
 
 def test_whom_nothing_can_prove_is_neither_true_nor_false() -> None:
@@ -82,7 +82,7 @@ def test_a_signature_proves_more_than_the_user_agent_says() -> None:
     tables = Tables(TABLES.agents, TABLES.ranges, lambda _: signer)
     signed = identify(request(FIREFOX, ELSEWHERE, ("Signature-Input", "sig=()")), tables)
     assert signed == Identity(signer, True, "signature")
-    assert identify(request(FIREFOX), tables).purpose is Purpose.BROWSER
+    assert identify(request(FIREFOX), tables).client.purpose is Purpose.BROWSER
 
 
 def test_keys_in_the_operators_folder_are_trusted(tmp_path: Path) -> None:

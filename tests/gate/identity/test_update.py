@@ -95,22 +95,22 @@ def test_both_real_lists_give_what_the_package_ships(shared_data: Path, tmp_path
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("a.json", "", "no JSON"),
-        ("a.json", '{"prefixes": [', "no JSON"),
-        ("a.json", "[" * 100_000, "no JSON"),
-        ("a.json", "3", "neither"),
-        ("a.json", {}, "neither"),
-        ("a.json", {"prefixes": 3}, "neither"),
+        ("a.json", "", "not valid JSON"),
+        ("a.json", '{"prefixes": [', "not valid JSON"),
+        ("a.json", "[" * 100_000, "not valid JSON"),
+        ("a.json", "3", "must be"),
+        ("a.json", {}, "must be"),
+        ("a.json", {"prefixes": 3}, "must be"),
         ("a.json", [{"pattern": "("}], "entry 1"),
         ("bing.json", {"prefixes": [{}]}, "prefix 1"),
         ("bing.json", {"prefixes": [None]}, "prefix 1"),
         ("bing.json", {"prefixes": [{"ipv4Prefix": 3}]}, "prefix 1"),
         ("bing.json", {"prefixes": [{"ipv4Prefix": "192.0.2.0/24"}, {"ipv4Prefix": "x"}]},
          "prefix 2"),
-        ("bing.json", {"prefixes": []}, "no network"),
-        ("bing.json", {"prefixes": [{"ipv4Prefix": "0.0.0.0/0"}]}, "too much of the internet"),
-        ("bing.txt", "2000::/3\n", "too much of the internet"),
-        ("bing.txt", "", "no network"),
+        ("bing.json", {"prefixes": []}, "has no network"),
+        ("bing.json", {"prefixes": [{"ipv4Prefix": "0.0.0.0/0"}]}, "too large to belong"),
+        ("bing.txt", "2000::/3\n", "too large to belong"),
+        ("bing.txt", "", "has no network"),
         ("bing.txt", "192.0.2.0/24\n\nexample.org\n", "line 3"),
         ("bing.txt", "<!DOCTYPE html>\n<html>", "line 1"),
         ("whose.txt", "192.0.2.0/24\n", "NAME="),
@@ -130,13 +130,13 @@ def test_a_file_with_anything_wrong_in_it_is_refused_and_nothing_is_written(
 
 @pytest.mark.parametrize("name", ["../openai", "Open AI", "a/b", "a\0b", ".."])
 def test_a_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
-    with pytest.raises(DataError, match="small letters"):
+    with pytest.raises(DataError, match="lower-case letters"):
         refresh(tmp_path / "data", Source(put(tmp_path, "c.txt", "203.0.113.1\n"), name))
 
 
 def test_files_that_are_no_text_or_not_there_are_named(tmp_path: Path) -> None:
     (tmp_path / "bing.txt").write_bytes(b"192.0.2.0/24\n\xff")
-    with pytest.raises(DataError, match=r"bing\.txt: no UTF-8 at byte 13"):
+    with pytest.raises(DataError, match=r"bing\.txt: byte 13 is not UTF-8"):
         refresh(tmp_path / "data", tmp_path / "bing.txt")
     with pytest.raises(DataError, match=r"missing\.txt"):
         refresh(tmp_path / "data", tmp_path / "missing.txt")

@@ -44,7 +44,7 @@ def purpose(agent: str) -> Purpose:
 
 
 def test_the_package_carries_more_patterns_than_the_list_it_is_made_from() -> None:
-    assert len(AGENTS) > 1498
+    assert len(AGENTS.patterns) > 1498
 
 
 @pytest.mark.parametrize(
@@ -182,13 +182,6 @@ def test_memory_stays_bounded_whatever_comes() -> None:
 
 def test_an_agent_asked_for_again_is_answered_alike() -> None:
     assert AGENTS.client(FIREFOX) is AGENTS.client(FIREFOX)
-
-
-def test_all_patterns_found_in_an_agent_can_be_seen_the_winner_first() -> None:
-    names = [pattern.client.name for pattern in AGENTS.matching("Googlebot/2.1 GPTBot/1.0")]
-    assert names[0] == AGENTS.client("Googlebot/2.1 GPTBot/1.0").name == "GPTBot"
-    assert "Googlebot" in names
-    assert AGENTS.matching("") == []
 
 
 def test_a_pattern_that_re2_cannot_take_is_named() -> None:

@@ -190,5 +190,5 @@ def test_a_log_that_breaks_off_is_reported_as_far_as_it_goes(log: Path, tmp_path
     broken.write_bytes(gzip.compress(log.read_bytes() * 100)[:-20])
     done = CliRunner().invoke(report, [str(broken)])
     assert done.exit_code == Exit.PARTLY
-    assert "Broken off" in done.stdout
+    assert "Read only up to an error" in done.stdout
     assert "GPTBot" in done.stdout

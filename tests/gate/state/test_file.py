@@ -188,7 +188,7 @@ def test_a_damaged_file_is_refused_or_moved_aside_as_was_chosen(
     assert path.read_bytes() == damaged
     with caplog.at_level(logging.WARNING):
         state = FileState(path, clients=100, on_damage="rebuild")
-    assert "begun anew without its bans" in caplog.text
+    assert "a new file has no bans" in caplog.text
     assert path.with_name("gate.state.damaged").read_bytes() == damaged
     assert state.take(((1, 1.0, 0.0),), NOW) == 0.0
     state.close()
@@ -241,7 +241,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_made_file(path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
-        with pytest.raises(StateError, match=r"no room for .* give fewer than 100,000 clients"):
+        with pytest.raises(StateError, match=r"no room for .* use fewer than 100,000 clients"):
             FileState(path, clients=100_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -249,7 +249,7 @@ def test_a_full_disk_is_said_and_leaves_no_half_made_file(path: Path) -> None:
 
 
 def test_a_place_that_cannot_hold_it_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StateError, match=r"absent.*folder that exists"):
+    with pytest.raises(StateError, match=r"absent.*folder must exist"):
         FileState(tmp_path / "absent" / "gate.state")
     with pytest.raises(StateError, match="cannot be opened"):
         FileState(tmp_path)
@@ -279,7 +279,7 @@ def test_a_closed_state_says_so(path: Path) -> None:
 
 
 def test_wrong_choices_are_named(path: Path) -> None:
-    with pytest.raises(StateError, match="give 1 or more"):
+    with pytest.raises(StateError, match="at least 1 client"):
         FileState(path, clients=0)
     with pytest.raises(StateError, match="'perhaps'"):
         FileState(path, on_damage="perhaps")  # type: ignore[arg-type]

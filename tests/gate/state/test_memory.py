@@ -65,12 +65,12 @@ def test_threads_together_are_given_the_budget_and_no_more() -> None:
 
 @pytest.mark.parametrize("clients", [0, -1])
 def test_a_state_for_nobody_is_refused(clients: int) -> None:
-    with pytest.raises(StateError, match="give 1 or more"):
+    with pytest.raises(StateError, match="at least 1 client"):
         MemoryState(clients=clients)
 
 
 def test_a_state_larger_than_any_machine_says_so() -> None:
-    with pytest.raises(StateError, match="give fewer"):
+    with pytest.raises(StateError, match="smaller number"):
         MemoryState(clients=10**17)
 
 

@@ -45,25 +45,25 @@ _USE = {
     "--output",
     "folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The folder to write to, and to leave there.  [default: gate-SERVER]",
+    help="The folder to write to; the server reads the files there.  [default: gate-SERVER]",
 )
 @click.option(
     "--policy",
     "file",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="The policy.  [default: gate.toml where there is one, else the default policy]",
+    help="The policy.  [default: gate.toml if it exists, else the default policy]",
 )
 @click.option(
     "--challenge-as",
     type=click.Choice(["budget", "deny", "tarpit", "service"]),
-    help="What becomes of whoever the policy challenges, as no server can do that by itself."
-    " `service`: `shiomi gate serve` runs behind nginx and does.",
+    help="What to do with clients that the policy challenges, because no server can do that alone."
+    " `service`: nginx asks `shiomi gate serve`, which challenges them.",
 )
 @click.option(
     "--frequent",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     metavar="ACCESS.log",
-    help="An access log, for its most frequent User-Agents to be looked up first (nginx).",
+    help="An access log: nginx looks up its most frequent User-Agents first, for speed.",
 )
 @data_option
 @json_option
@@ -76,10 +76,10 @@ def compile_(
     data: Path | None,
     json: bool,
 ) -> None:
-    """Write a policy as SERVER's own configuration, with no further service to run.
+    """Write a policy as the configuration of SERVER, which then needs no other service.
 
-    The output and the top of each file list the policy features that the server lacks.
-    The files name each other by their folder: write them where they will stay.
+    The output and the top of each file list what the server cannot do. The files contain the path
+    of their folder, so write them to the place where the server will read them.
 
     \b
     Examples:
@@ -106,7 +106,7 @@ def compile_(
 
 
 def _agents(log: Path) -> list[str]:
-    """The most frequent User-Agents of an access log."""
+    """Return the most frequent User-Agents of an access log."""
     from shiomi.gate.native.frequent import most_frequent
     from shiomi.gate.report.access_log import Reading, read_hits
 
@@ -138,6 +138,6 @@ def _say(compiled: Compiled, folder: Path, *, json: bool) -> None:
     click.echo(f"{folder}: {', '.join(sorted(compiled.files))}")
     for line in use:
         click.echo(f"  {line}")
-    complain(f"of the policy, {compiled.server} cannot say:")
+    complain(f"what {compiled.server} cannot do:")
     for gap in compiled.gaps:
         click.echo(f"  {gap.name}: {gap.text}", err=True)

@@ -21,14 +21,14 @@ __all__ = ["import_"]
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("gate.toml"),
     show_default=True,
-    help="The policy to write. A file that exists is not overwritten.",
+    help="The policy file to write; it must not exist.",
 )
 @data_option
 @json_option
 def import_(kind: str, file: Path, output: Path, data: Path | None, json: bool) -> None:
     """Write the policy of Anubis or go-away as a policy of the gate.
 
-    Rules on paths and addresses are carried over. The command lists each rule that could not be.
+    Rules on paths and addresses are carried over. The command lists every other rule.
 
     \b
     Examples:

@@ -17,11 +17,11 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def data_option(command: Command) -> Command:
-    """Adds --data."""
+    """Add the option --data."""
     return click.option(
         "--data",
         type=click.Path(path_type=Path, file_okay=False, exists=True),
-        help="The folder that `shiomi gate update` writes.  [default: what the package holds]",
+        help="The folder that `shiomi gate update` writes.  [default: the lists of the package]",
     )(command)
 
 

@@ -31,27 +31,27 @@ _PRESETS = (
 @click.option(
     "--check",
     is_flag=True,
-    help="Check FILE instead: unknown keys, wrong values, rules that contradict each other.",
+    help="Check FILE instead: report unknown keys, wrong values and contradictions.",
 )
-@click.option("--force", is_flag=True, help="Write over a FILE that is there already.")
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 @click.option(
     "--for",
     "preset",
     type=click.Choice(_PRESETS),
-    help="Add the rules on paths that this kind of site needs for its programs.",
+    help="Add rules for the paths that programs use on this kind of site.",
 )
 @json_option
 def policy(file: Path, check: bool, force: bool, preset: str | None, json: bool) -> None:
-    """Write the default policy into FILE with comments, or check one.
+    """Write the default policy to FILE, with comments, or check a policy.
 
-    It has every key with its default and its purpose, so the file itself is the reference. FILE
-    defaults to gate.toml; - is standard output.
+    The file contains every key with its default and an explanation, so it is also the reference.
+    FILE is gate.toml by default; - means standard output.
 
     \b
     Examples:
       shiomi gate policy                       write gate.toml
       shiomi gate policy --for forgejo         the same, open to git, packages and the API
-      shiomi gate policy --check gate.toml     all that is wrong with it, by line
+      shiomi gate policy --check gate.toml     list every error with its line
     """
     if check:
         _check(file, json=json)
@@ -73,7 +73,7 @@ def _check(file: Path, *, json: bool) -> None:
     if json:
         as_json({"file": file, "problems": []})
         return
-    click.echo(f"{file}: good")
+    click.echo(f"{file}: no errors")
     for purpose, rule in found.purposes.items():
         unverified = "" if rule.unverified is rule.action else f"; unproven: {rule.unverified}"
         click.echo(f"  {purpose:<14} {rule.action}{unverified}")
@@ -90,7 +90,7 @@ def _write(file: Path, preset: str | None, *, force: bool, json: bool) -> None:
         with file.open("w" if force else "x", encoding="utf-8") as out:
             out.write(text)
     except FileExistsError:
-        click.echo(f"{file} is there already; --force writes over it", err=True)
+        click.echo(f"{file} exists; --force overwrites it", err=True)
         raise click.exceptions.Exit(Exit.FAILED) from None
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None

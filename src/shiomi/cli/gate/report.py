@@ -20,20 +20,20 @@ __all__ = ["report"]
     "--policy",
     "file",
     type=click.Path(path_type=Path),
-    help="What to judge by.  [default: gate.toml where there is one, else the default policy]",
+    help="The policy.  [default: gate.toml if it exists, else the default policy]",
 )
 @data_option
 @click.option(
     "--per-gb",
     type=click.FloatRange(min=0),
-    help="What a GB of traffic costs you, in any currency; the report then shows costs.",
+    help="The price of one GB of traffic, in any currency; the report then shows costs.",
 )
 @click.option(
     "--top",
     type=click.IntRange(min=1),
     default=20,
     show_default=True,
-    help="How many clients and suspects are shown.",
+    help="How many clients, and how many suspects, to show.",
 )
 @click.option(
     "--html",
@@ -50,13 +50,13 @@ def report(
     html: Path | None,
     json: bool,
 ) -> None:
-    """Report who crawls the site, what it costs, and how the policy would have treated them.
+    """Report who crawls the site, the cost, and what the policy would have done.
 
-    Reads access logs of nginx and Apache, common or combined, gzipped or not, oldest first, in
-    one pass. First come clients that the policy would perhaps wrongly refuse: clients that behave
-    like people, and search engines, previews, archives and feed readers. Verdicts are
-    counted with the log's own times, so budgets run as they would have. The report assumes that
-    browsers pass the challenge and all others fail. Nothing is looked up in DNS.
+    The command reads access logs of nginx and Apache (common or combined format, gzipped or not) in
+    one pass. The report begins with clients that the policy would refuse, perhaps wrongly: clients
+    that behave like people, and search engines, previews, archives and feed readers. Budgets are
+    computed with the times in the log. The report assumes that browsers pass the challenge and that
+    all other clients fail. DNS is not used.
 
     \b
     Examples:

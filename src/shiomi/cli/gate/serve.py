@@ -18,7 +18,7 @@ _SERVERS = ("nginx", "nginx-http", "caddy", "traefik")
     "--policy",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The policy.  [default: gate.toml where there is one, else the default policy]",
+    help="The policy.  [default: gate.toml if it exists, else the default policy]",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
@@ -32,7 +32,7 @@ _SERVERS = ("nginx", "nginx-http", "caddy", "traefik")
     "--socket",
     "unix_socket",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A Unix socket to listen on, in place of an address.",
+    help="A Unix socket to listen on, instead of an address.",
 )
 @click.option(
     "--state",
@@ -45,7 +45,7 @@ _SERVERS = ("nginx", "nginx-http", "caddy", "traefik")
     default=1_000_000,
     show_default=True,
     type=click.IntRange(1),
-    help="How many clients a new state remembers; 64 bytes each.",
+    help="How many clients a new state file has room for; each takes 64 bytes.",
 )
 @click.option(
     "--on-damage",
@@ -59,33 +59,34 @@ _SERVERS = ("nginx", "nginx-http", "caddy", "traefik")
     default=1,
     show_default=True,
     type=click.IntRange(1, 256),
-    help="How many processes answer; they share the state.",
+    help="The number of processes; they share the state.",
 )
 @click.option(
     "--server",
     "servers",
     multiple=True,
     metavar="ADDRESS",
-    help="A web server that may ask; repeat it.  [default: this machine]",
+    help="A web server that may use the service; may be repeated.  [default: this machine]",
 )
-@click.option("--dns/--no-dns", default=True, show_default=True, help="Ask reverse DNS.")
+@click.option(
+    "--dns/--no-dns", default=True, show_default=True, help="Use reverse DNS to verify crawlers."
+)
 @click.option(
     "--refusals",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A file for one line per refused request: JSON in NAME.jsonl, text in any other.",
+    help="A file that gets one line per refused request: JSON if it ends in .jsonl, else text.",
 )
 @data_option
 @click.option(
     "--print-config",
     type=click.Choice(_SERVERS),
-    help="Print what to add to the web server's configuration, and end.",
+    help="Print the lines for the configuration of this web server, and exit.",
 )
 @click.option(
     "--site",
     default="",
     metavar="HOST:PORT",
-    help="Where your site listens, for --print-config. Without it nginx's own locations serve the"
-    " site.",
+    help="The address of your site, for --print-config; not needed if nginx itself is the site.",
 )
 def serve(
     file: Path | None,
@@ -103,11 +104,11 @@ def serve(
     print_config: str | None,
     site: str,
 ) -> None:
-    """Answer a web server that asks about every request (auth_request, forward auth).
+    """Run the service that a web server asks about every request (auth_request, forward auth).
 
-    SIGTERM or Ctrl-C stops it after the requests under way. SIGHUP reads the policy and the lists
-    again; if one of them is wrong, the old ones stay in use. /metrics is for Prometheus, /health
-    for a monitor.
+    SIGTERM or Ctrl-C stops the service after the current requests. On SIGHUP it reads the policy
+    and the lists again; if there is an error in them, the old ones stay in use. /metrics is for
+    Prometheus, /health for a monitor.
 
     \b
     Examples:

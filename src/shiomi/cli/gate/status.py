@@ -21,13 +21,15 @@ __all__ = ["status"]
     type=click.Path(path_type=Path, dir_okay=False),
     help="The policy.  [default: gate.toml if it exists, else the default policy]",
 )
-@click.option("--url", default="http://127.0.0.1:9292", show_default=True, help="The service.")
+@click.option(
+    "--url", default="http://127.0.0.1:9292", show_default=True, help="The address of the service."
+)
 @data_option
 @json_option
 def status(file: Path | None, url: str, data: Path | None, json: bool) -> None:
-    """Show whether the policy is right, the lists are recent and the service answers.
+    """Show whether the policy has errors, how old the lists are, and whether the service answers.
 
-    The exit status is 1 if the policy is wrong or the service does not answer.
+    The exit status is 1 if the policy has an error or the service does not answer.
     """
     found = _policy(policy_path(file)) | _lists(data) | _service(url)
     failed = bool(found["problems"]) or not found["answers"]
@@ -90,8 +92,8 @@ def _service(url: str) -> dict[str, Any]:
 
 def _lines(found: dict[str, Any], url: str) -> list[str]:
     wrong = [f"  {problem}" for problem in found["problems"]]
-    lines = [f"policy    {found['policy']}: {'wrong' if wrong else 'good'}", *wrong]
-    lines.append(f"lists     {found['lists']}, the oldest of {found['oldest']}")
+    lines = [f"policy    {found['policy']}: {'has errors' if wrong else 'no errors'}", *wrong]
+    lines.append(f"lists     {found['lists']}, the oldest from {found['oldest']}")
     if found["stale"]:
         old = ", ".join(found["stale"])
         lines.append(f"          older than {found['stale_days']} days: {old}")

@@ -24,7 +24,7 @@ __all__ = ["try_"]
     default="browser",
     show_default=True,
     metavar="CLIENT",
-    help="A bot's name (gptbot), browser, or a whole User-Agent.",
+    help="The name of a bot (gptbot), browser, or a whole User-Agent.",
 )
 @click.option(
     "--from",
@@ -32,23 +32,29 @@ __all__ = ["try_"]
     default="192.0.2.1",
     show_default=True,
     metavar="ADDRESS",
-    help="Where the request comes from; published address ranges are looked up.",
+    help="The client's address; it is looked up in the published ranges.",
 )
 @click.option(
     "--proven/--disproven",
     default=None,
-    help="Take the client's word for proven or disproven, as reverse DNS or a signature would.",
+    help="Assume that the client's claim was proven or disproven by DNS or a signature.",
 )
-@click.option("--passed", is_flag=True, help="The client has passed the challenge before.")
-@click.option("--method", default="GET", show_default=True, help="The request's method.")
 @click.option(
-    "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A further header; often."
+    "--passed", is_flag=True, help="Assume that the client has passed the challenge before."
+)
+@click.option("--method", default="GET", show_default=True, help="The method of the request.")
+@click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    help="A further header; may be repeated.",
 )
 @click.option(
     "--policy",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The policy.  [default: gate.toml where there is one, else the default policy]",
+    help="The policy.  [default: gate.toml if it exists, else the default policy]",
 )
 @data_option
 @json_option
@@ -66,7 +72,7 @@ def try_(
 ) -> None:
     """Show what the policy does to one request, and why, step by step.
 
-    URL is a page's address or only its path. No network request is made.
+    URL is the address of a page, or only its path. No request is sent.
 
     \b
     Examples:
@@ -102,7 +108,7 @@ def try_(
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise click.BadParameter(f"{text!r} is no header; write 'Name: value'")
+        raise click.BadParameter(f"a header must be 'Name: value', got {text!r}")
     return name.strip(), value.strip()
 
 

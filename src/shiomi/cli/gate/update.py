@@ -18,19 +18,19 @@ __all__ = ["update"]
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("gate-data"),
     show_default=True,
-    help="The folder to write into; the other commands read it.",
+    help="The folder to write to; other commands read it with the same option.",
 )
 @click.option(
     "--key",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="An Ed25519 public key in PEM: FILE.sig must hold the signature of each FILE.",
+    help="A file with an Ed25519 public key (PEM): each FILE needs a valid signature in FILE.sig.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--dry-run", is_flag=True, help="Only show what would change.")
 @json_option
 def update(files: tuple[str, ...], data: Path, key: Path | None, dry_run: bool, json: bool) -> None:
-    """Read newer patterns and address ranges from files that you downloaded.
+    """Read newer patterns and address ranges from files that you have downloaded.
 
-    Nothing is fetched by this command. It recognises a file by its contents:
+    The command itself downloads nothing. It recognises each file by its content:
 
     \b
       crawler-user-agents.json   of github.com/monperrus/crawler-user-agents
@@ -38,9 +38,9 @@ def update(files: tuple[str, ...], data: Path, key: Path | None, dry_run: bool, 
       ranges as JSON             as Google, Bing, OpenAI and Amazon publish them
       networks, one a line       192.0.2.0/24 or 2001:db8::/32; # begins a comment
 
-    Ranges are called what their file is called: googlebot.json holds those of "googlebot". For any
-    other file say the name: openai=gptbot.json. Several files may have the same name. Other lists
-    do not change. If a file has an error, the message names the place, and no file is written.
+    The name of a file of ranges is the name of the ranges: googlebot.json has the ranges
+    "googlebot". For any other file, write the name before it: openai=gptbot.json. Several files may
+    have the same name. Other lists do not change. If a file has an error, nothing is written.
 
     \b
     Examples:

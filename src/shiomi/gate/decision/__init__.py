@@ -2,6 +2,6 @@
 
 from shiomi.gate.decision.decision import decide
 from shiomi.gate.decision.prepared_policy import PreparedPolicy
-from shiomi.gate.decision.verdict import Decision, Verdict
+from shiomi.gate.decision.verdict import REFUSED, Decision, Verdict
 
-__all__ = ["Decision", "PreparedPolicy", "Verdict", "decide"]
+__all__ = ["REFUSED", "Decision", "PreparedPolicy", "Verdict", "decide"]

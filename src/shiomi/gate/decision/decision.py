@@ -49,10 +49,10 @@ from shiomi.gate.trap import caught, deeper, in_trap
 __all__ = ["decide"]
 
 _POSING = frozenset(("hints-disagree", "foreign-client-hints"))
-_RENEWED_SECONDS = 30 * 86_400.0  # after a cookie expires, during which a POST still renews it
+_RENEWED_SECONDS = 30 * 86_400.0  # how long after its end a cookie lets a POST through
 
 Note = Callable[[str, str], None]
-"""Is told each step of a decision and what it came to, for `shiomi gate try`."""
+"""A function that gets the name and the result of each step, for `shiomi gate try`."""
 
 
 class _Case(NamedTuple):
@@ -61,14 +61,21 @@ class _Case(NamedTuple):
     request: Request
     prepared: PreparedPolicy
     state: State
-    clients: KnownClients
     identity: Identity
     now: float
-    note: Note | None
+    note: Note
 
     @property
     def policy(self) -> Policy:
         return self.prepared.policy
+
+    @property
+    def clients(self) -> KnownClients:
+        return self.prepared.clients(self.state.secret)
+
+    @property
+    def whom(self) -> tuple[Purpose, str]:
+        return self.identity.client.purpose, self.identity.client.name
 
 
 def decide(
@@ -78,9 +85,9 @@ def decide(
     now: float,
     *,
     identity: Identity | None = None,
-    note: Note | None = None,
+    note: Note = lambda *_: None,
 ) -> Decision:
-    """Return the verdict on a request. No request makes it raise.
+    """Return the verdict on a request. Never raises, whatever the request contains.
 
     Parameters
     ----------
@@ -100,57 +107,47 @@ def decide(
     path = request.path
     special = path.startswith(prepared.special)  # one comparison for most paths
     if special and path == request.spelling and always_served(path):
-        if note is not None:
-            note("always served", path)
+        note("always served", path)
         return allowed("always-served", identity)
+    case = _Case(request, prepared, state, identity, now, note)
     try:
-        clients = prepared.clients(state.secret)
-        known = clients.of(request)
+        known = case.clients.of(request)
         passed = known.passed(state, now)
         until = state.revoked(known.keys, now)
-        if note is not None:
-            note("cookie", "good" if passed else "none that is good")
-            note("revoked", f"until {_utc(until)}" if until else "no")
+        note("cookie", "valid" if passed else "no valid one")
+        note("revoked", f"until {_utc(until)}" if until else "no")
         if until and (
             identity.client.purpose is not Purpose.BROWSER
             or (known.cookies and state.revoked(known.cookies, now))
         ):
-            case = _Case(request, prepared, state, clients, identity, now, note)
             return _revoked(case, "revoked", until)
         if special and path.startswith(policy.challenge.path):
-            case = _Case(request, prepared, state, clients, identity, now, note)
             return _own_page(case, known)
-        ruled = _ruled(request, prepared, identity, note)
+        ruled = _ruled(case)
         # Same browser and address as a banned client, but perhaps another person.
         alike = until > 0.0 and not ruled.spared
         if ruled.free and not alike:
             return ruled.passed
         if ruled.refused:
-            case = _Case(request, prepared, state, clients, identity, now, note)
             return _refuse(case, Verdict(ruled.action), ruled.reason)
         stranger = (ruled.challenged or alike) and not passed
         if ruled.free and not stranger:
             return ruled.passed
         budget = policy.challenge.budget if stranger else ruled.budget
         wait = state.take(known.charges[budget], now)
-        if note is not None:
-            note(
-                "budget", f"{budget}: {f'used up for {wait:.0f} s' if wait else 'one token taken'}"
-            )
+        note("budget", f"{budget}: {f'used up for {wait:.0f} s' if wait else 'one token taken'}")
         if not wait and not stranger:
             return ruled.passed
-        case = _Case(request, prepared, state, clients, identity, now, note)
         if stranger and request.method in ("GET", "HEAD"):
             return _challenged(case, "revoked" if alike else ruled.reason, wait, button=alike)
         return _limited(case, wait) if wait else _without_cookie(case, known)
     except StateError as error:
-        return _without_state(request, prepared, state, now, identity, note, error)
+        return _without_state(case, error)
 
 
-def _ruled(
-    request: Request, prepared: PreparedPolicy, identity: Identity, note: Note | None = None
-) -> Ruled:
+def _ruled(case: _Case) -> Ruled:
     """Return the policy's ruling on the client at this path, for any spelling of the path."""
+    request, prepared, _, identity, _, note = case
     network = prepared.networks.rule(request.address) if prepared.policy.networks else None
     ruled = prepared.ruled(identity, prepared.paths.find(request.path, request.query), network)
     if request.spelling != request.path:
@@ -158,55 +155,45 @@ def _ruled(
         other = prepared.ruled(identity, rule, network)
         if other.action.narrower(ruled.action) is not ruled.action:
             ruled = other
-    if note is not None:
-        note("action", f"{ruled.action}, by {ruled.reason}")
+    note("action", f"{ruled.action}, by {ruled.reason}")
     return ruled
 
 
-def _without_state(
-    request: Request,
-    prepared: PreparedPolicy,
-    state: State,
-    now: float,
-    identity: Identity,
-    note: Note | None,
-    error: StateError,
-) -> Decision:
+def _without_state(case: _Case, error: StateError) -> Decision:
     """Return the verdict if the state fails, as `on_failure` says."""
-    if note is not None:
-        note("state", str(error))
-    stand_in = _NoState(state)
-    if prepared.policy.on_failure is Action.ALLOW:
-        return decide(request, prepared, stand_in, now, identity=identity, note=note)
-    clients = prepared.clients(stand_in.secret)
-    case = _Case(request, prepared, stand_in, clients, identity, now, note)
+    request, prepared, state, identity, now, note = case
+    note("state", str(error))
+    if case.policy.on_failure is Action.ALLOW:
+        return decide(request, prepared, _NoState(state), now, identity=identity, note=note)
     return _refuse(case, Verdict.DENY, "failure", status=503, retry_after=60.0)
 
 
 def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decision:
-    """Return the challenge for a client that needs the cookie. The page has only the button if
-    `button` is set, if the client has to wait, or if the browser seems to be false."""
+    """Return the challenge for a client that needs the cookie.
+
+    The page has only the button if `button` is set, if the budget is used up (`wait`), or if the
+    User-Agent seems to be false.
+    """
     by_itself = not (wait or button or _poses(case.request, case.identity))
     signer = case.clients.signer
     response = challenge(case.request, case.policy, signer, case.now, by_itself=by_itself)
-    whom = _whom(case.identity)
-    return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *whom, wait, response)
+    return Decision(Verdict.CHALLENGE, "budget" if wait else reason, *case.whom, wait, response)
 
 
 def _poses(request: Request, identity: Identity) -> bool:
     """Return whether a browser's client hints and its User-Agent name different browsers.
 
-    Automated browsers with a false User-Agent do this. So do extensions that change it; their user
-    presses the button once.
+    That is so for automated browsers with a false User-Agent. It is also so for people with an
+    extension that changes the User-Agent; they have to press the button once.
     """
     return identity.client.purpose is Purpose.BROWSER and bool(_POSING & set(misfits(request)))
 
 
 def _without_cookie(case: _Case, known: KnownClient) -> Decision:
-    """Return the answer to a client without the required cookie if its method cannot get a page.
+    """Return the answer to a POST or similar request without the required cookie.
 
-    A CORS preflight, with which a browser asks whether it may send a request to another site, never
-    has cookies. A request with a recently expired cookie is not lost: it is let through, and the
+    A browser sends a CORS preflight before a request to another site, always without cookies. So a
+    preflight is let through. A request with a recently expired cookie is let through too, and the
     answer sets a new cookie.
     """
     if _preflight(case.request):
@@ -231,8 +218,8 @@ def _preflight(request: Request) -> bool:
 
 def _own_page(case: _Case, known: KnownClient) -> Decision:
     """Return the answer for one of the gate's own pages, below `challenge.path`."""
-    request, prepared, state, clients, identity, now, note = case
-    policy, signer = prepared.policy, clients.signer
+    request, prepared, state, _, now, note = case
+    policy, signer = prepared.policy, case.clients.signer
     trapped = in_trap(policy, request.path)
     if (
         trapped
@@ -242,7 +229,7 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
         until = now + policy.trap.ban_hours * 3600.0
         state.revoke(known.keys, until, now)
         return _revoked(case, "trap", until)
-    if request.path == enter_path(policy):  # not counted: its tokens were given by the challenge
+    if request.path == enter_path(policy):  # not counted, because the challenge was counted
         response, reason = enter(request, policy, signer, state, now)
     elif wait := state.take(known.charges[policy.challenge.budget], now):
         return _limited(case, wait)
@@ -251,19 +238,20 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
     else:
         response = _page_response(case, "missing", 404)
         reason = "missing"
-    if note is not None:
-        note("own page", reason)
-    return Decision(Verdict.ANSWER, reason, *_whom(identity), response=response)
+    note("own page", reason)
+    return Decision(Verdict.ANSWER, reason, *case.whom, response=response)
 
 
 def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
-    """Return whether visits to the trap count: not for proven clients that the policy allows, nor
-    for clients that need the cookie and do not have it."""
-    identity = case.identity
-    action = _ruled(case.request, case.prepared, identity).action
+    """Return whether this visit to the trap counts.
+
+    It does not for proven clients that the policy allows, nor for clients that need the cookie and
+    do not have it.
+    """
+    action = _ruled(case._replace(note=lambda *_: None)).action
     if action is Action.CHALLENGE:
         return known.passed(case.state, case.now)
-    return action is not Action.ALLOW or identity.verified is not True
+    return action is not Action.ALLOW or case.identity.verified is not True
 
 
 def _trap_page(case: _Case) -> Response:
@@ -275,14 +263,14 @@ def _trap_page(case: _Case) -> Response:
 def _revoked(case: _Case, reason: str, until: float) -> Decision:
     verdict = Verdict(case.policy.trap.action)
     response = _page_response(case, "revoked", 403, time=_utc(until))
-    return _slow(case, Decision(verdict, reason, *_whom(case.identity), until - case.now, response))
+    return _slow(case, Decision(verdict, reason, *case.whom, until - case.now, response))
 
 
 def _limited(case: _Case, wait: float) -> Decision:
     seconds = math.ceil(wait)
     headers = [("Retry-After", str(seconds))]
     response = _page_response(case, "limit", 429, headers, seconds=seconds)
-    return Decision(Verdict.LIMIT, "budget", *_whom(case.identity), wait, response)
+    return Decision(Verdict.LIMIT, "budget", *case.whom, wait, response)
 
 
 def _refuse(
@@ -291,7 +279,7 @@ def _refuse(
     kind = reason if reason in ("method", "failure") else "deny"
     headers = [("Retry-After", f"{retry_after:.0f}")] if retry_after else []
     response = _page_response(case, kind, status, headers)
-    return _slow(case, Decision(verdict, reason, *_whom(case.identity), retry_after, response))
+    return _slow(case, Decision(verdict, reason, *case.whom, retry_after, response))
 
 
 def _page_response(
@@ -306,7 +294,7 @@ def _page_response(
     return respond(status, _page(kind, language, case.policy.contact, said), headers)
 
 
-@lru_cache(maxsize=256)  # a flood of refusals gets the same few pages
+@lru_cache(maxsize=256)  # most refusals get the same few pages
 def _page(kind: str, language: str, contact: str, values: tuple[tuple[str, object], ...]) -> Page:
     paragraphs = (f"{kind}_text", "contact") if contact else (f"{kind}_text",)
     filled = {**dict(values), "contact": contact}
@@ -318,10 +306,6 @@ def _slow(case: _Case, decision: Decision) -> Decision:
         return decision
     response = decision.response._replace(seconds=float(case.policy.tarpit.seconds))
     return decision._replace(response=response)
-
-
-def _whom(identity: Identity) -> tuple[Purpose, str]:
-    return identity.client.purpose, identity.client.name
 
 
 def _utc(seconds: float) -> str:

@@ -10,7 +10,7 @@ from shiomi.gate.policy import Action
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.response import Response
 
-__all__ = ["Decision", "Ruled", "Verdict", "allowed"]
+__all__ = ["REFUSED", "Decision", "Ruled", "Verdict", "allowed"]
 
 
 class Verdict(StrEnum):
@@ -22,6 +22,10 @@ class Verdict(StrEnum):
     LIMIT = "limit"  # a budget is used up: 429
     TARPIT = "tarpit"  # refused, slowly
     DENY = "deny"  # refused
+
+
+REFUSED = (Verdict.DENY, Verdict.TARPIT, Verdict.LIMIT)
+"""The verdicts that refuse a request."""
 
 
 class Decision(NamedTuple):
@@ -41,8 +45,7 @@ class Decision(NamedTuple):
 
 
 class Ruled(NamedTuple):
-    """The policy's ruling on a client at a path, computed in advance because each request needs
-    it."""
+    """The policy's ruling on a client at a path, with all that a request needs of it."""
 
     action: Action
     budget: str

@@ -1,14 +1,14 @@
 """Forward auth: the gate as a service that a web server asks about every request.
 
-    GET /auth     Caddy `forward_auth`, Traefik `forwardAuth`: 2xx lets through; any other answer is
-                  the client's, page, cookie and all.
-    GET /ask      nginx `auth_request`: 204 lets through, 403 does not. Everything else is in
-    headers. X-Gate-Trap is the trap's link for a page of HTML. After a
-                  refusal nginx fetches the page that the client gets:
-    GET /answer   the page, with the verdict's headers brought back, so that nothing counts twice.
+    GET /auth     Caddy `forward_auth`, Traefik `forwardAuth`: 2xx lets the request through. Any
+                  other answer is sent to the client as it is, with its page and cookie.
+    GET /ask      nginx `auth_request`: 204 lets the request through, 403 does not. The header
+                  X-Gate-Trap is the trap's link for a page of HTML. After a refusal, nginx fetches
+                  the page for the client:
+    GET /answer   the page for the verdict that nginx sends back in headers. It counts nothing.
     GET /metrics  Prometheus.
     GET /health   204.
-    else          the gate's own pages and files (`/.gate/`, /robots.txt), with the client's path.
+    else          the gate's own pages and files (`/.gate/`, /robots.txt), at the client's path.
 
 The client's request is in the headers X-Forwarded-Method and X-Forwarded-Uri, or for nginx in
 X-Original-Method and X-Original-URI. They are trusted only from the web servers named to the
@@ -87,22 +87,22 @@ class ForwardAuth:
         if path == "/health":
             return _short(204)
         if not self._servers.trusts(peer):
-            return _short(403, f"{peer} is none of the servers that may ask; see --server\n")
+            return _short(403, f"{peer} may not use this service; see the option --server\n")
         if path == "/metrics":
-            return _text(self._metrics())
+            return _short(200, self._metrics(), media_type=CONTENT_TYPE)
         if path in ("/auth", "/ask", "/answer"):
             return await self._asked(scope, peer, path)
         headers = _headers(scope)
         request = self._request(scope, peer, scope["method"], _target(scope), headers)
         decision = await self._judge(request)
-        return decision.response or _short(404, "no page of the gate's\n")
+        return decision.response or _short(404, "the gate has no such page\n")
 
     async def _asked(self, scope: Scope, peer: str | None, path: str) -> Response:
         headers = _headers(scope)
         method = headers.get(_ASKED[0]) or headers.get(_ASKED[2])
         target = headers.get(_ASKED[1]) or headers.get(_ASKED[3])
         if not method or not target:
-            return _short(400, "X-Forwarded-Method and X-Forwarded-Uri are missing\n")
+            return _short(400, "the headers X-Forwarded-Method and X-Forwarded-Uri are required\n")
         verdict, waited = headers.get(b"x-gate-verdict", b""), headers.get(b"x-gate-wait", b"")
         request = self._request(scope, peer, method.decode("latin-1"), target, headers)
         if path == "/answer":
@@ -125,8 +125,7 @@ class ForwardAuth:
         return await self.gatekeeper.judge_fully(request) if decision is None else decision
 
     async def _page(self, request: Request, verdict: str, wait: float) -> Response:
-        """Return the page for a verdict that was already given, without counting the request
-        again."""
+        """Return the page for a verdict that was already given and counted."""
         if verdict == Verdict.LIMIT:
             wait = max(wait, 0.001)
         elif verdict != Verdict.CHALLENGE:
@@ -190,22 +189,24 @@ class _Settled:
 
 
 def _refusing(response: Response) -> Response:
-    """Return the response with a status that no server takes as permission: a policy's challenge
-    may have the status 200."""
+    """Return the response, with 403 in place of the status 200 that a challenge may have.
+
+    A web server takes 200 as permission.
+    """
     return response if response.status >= 300 else response._replace(status=403)
 
 
-def _short(status: int, text: str = "", headers: tuple[tuple[str, str], ...] = ()) -> Response:
+def _short(
+    status: int,
+    text: str = "",
+    headers: tuple[tuple[str, str], ...] = (),
+    media_type: str = "text/plain",
+) -> Response:
     body = text.encode("utf-8", "replace")
     if status == 204:
         return Response(status, headers, b"")
     length = ("Content-Length", str(len(body)))
-    return Response(status, (("Content-Type", "text/plain"), length, *headers), body)
-
-
-def _text(text: str) -> Response:
-    body = text.encode()
-    return Response(200, (("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(body)))), body)
+    return Response(status, (("Content-Type", media_type), length, *headers), body)
 
 
 def _headers(scope: Scope) -> _Headers:

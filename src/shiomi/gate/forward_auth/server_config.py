@@ -27,8 +27,7 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
     gate
         Where the service listens: "127.0.0.1:9292", or "unix:/run/gate.sock".
     site
-        Where the site listens: "127.0.0.1:8000". "" (only nginx): the server's own locations serve
-        the site.
+        Where the site listens: "127.0.0.1:8000". "" for nginx: the site is in nginx's locations.
 
     Raises
     ------
@@ -37,10 +36,10 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
     """
     writers = {"nginx": _nginx, "nginx-http": _nginx_http, "caddy": _caddy, "traefik": _traefik}
     if server not in writers:
-        raise CompileError(f"{server!r} has no forward auth here; one of {', '.join(writers)}")
+        raise CompileError(f"server must be one of {', '.join(writers)}, got {server!r}")
     for address in (gate, site):
         if set(address) & set("\"'`{};# \t\n\\$"):
-            raise CompileError(f"{address!r} is no address; write HOST:PORT or unix:/PATH")
+            raise CompileError(f"an address must be HOST:PORT or unix:/PATH, got {address!r}")
     if not site and not server.startswith("nginx"):
         site = "127.0.0.1:8000"
     return writers[server](policy, gate, site)
@@ -48,7 +47,7 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
 
 def _nginx_http(policy: Policy, gate: str, site: str) -> str:  # noqa: ARG001
     return f"""\
-# The gate's service, for the `http` block: a file in /etc/nginx/conf.d/.
+# The gate's service, for the `http` block: put this file into /etc/nginx/conf.d/.
 # Made by `shiomi gate serve --print-config nginx-http`.
 
 upstream shiomi_gate {{
@@ -66,16 +65,16 @@ map $http_upgrade $shiomi_connection {{
 def _nginx(policy: Policy, gate: str, site: str) -> str:  # noqa: ARG001
     if policy.on_failure is Action.ALLOW:
         if not site:
-            raise CompileError('on_failure = "allow" needs --site HOST:PORT, where nginx then asks')
+            raise CompileError('on_failure = "allow" needs --site HOST:PORT, the site without gate')
         down = f"    proxy_pass http://{site};"
-        failing = "is not asked for: on_failure = allow"
+        failing = "the site answers without the gate (on_failure = allow)"
     else:
         down = (
             "    default_type text/plain;\n"
             "    add_header Retry-After 60 always;\n"
             '    return 503 "Try again shortly.\\n";'
         )
-        failing = "is refused: on_failure = deny"
+        failing = "every request gets 503 (on_failure = deny)"
     client = """\
     proxy_http_version 1.1;
     proxy_set_header Connection "";
@@ -97,11 +96,12 @@ def _nginx(policy: Policy, gate: str, site: str) -> str:  # noqa: ARG001
         f"add_header {name} {_quoted(value)} always;\n" for name, value in own_headers(policy)
     )
     return f"""\
-# The gate before a site, by auth_request: include this in an existing `server {{ }}`.
-# Made by `shiomi gate serve --print-config nginx`; it needs what --print-config nginx-http prints.
-# It holds for every location that does not say `auth_request off`. $gate_trap is the trap's link
-# for a page: hand it to the application (proxy_set_header X-Gate-Trap $gate_trap), which puts it
-# before the last </body>.
+# The gate in front of a site, by auth_request: include this file in an existing `server {{ }}`.
+# Made by `shiomi gate serve --print-config nginx`. It also needs the file that
+# `--print-config nginx-http` prints.
+# It applies to every location without `auth_request off`. $gate_trap is the trap's link for a page.
+# Pass it to the application (proxy_set_header X-Gate-Trap $gate_trap), which puts it before the
+# last </body>.
 
 auth_request /gate-ask;
 auth_request_set $gate_verdict $upstream_http_x_gate_verdict;
@@ -110,7 +110,7 @@ auth_request_set $gate_trap $upstream_http_x_gate_trap;
 auth_request_set $gate_cookie $upstream_http_set_cookie;
 add_header Set-Cookie $gate_cookie;
 error_page 403 = @gate_answer;
-error_page 500 = @gate_down;  # what auth_request makes of a service that does not answer
+error_page 500 = @gate_down;  # auth_request answers 500 if the service does not answer
 {headers}{_nginx_site(site)}
 location = /gate-ask {{
     internal;
@@ -119,8 +119,8 @@ location = /gate-ask {{
 {asked}
 }}
 
-# The page for a client that is refused or challenged; the verdict is passed on, so that it counts
-# once.
+# The page for a client that is refused or challenged. The verdict is sent back to the service, so
+# that the request counts only once.
 location @gate_answer {{
     auth_request off;
     rewrite ^ /answer break;
@@ -131,7 +131,7 @@ location @gate_answer {{
 {asked}
 }}
 
-# A service that does not answer {failing}.
+# If the service does not answer, {failing}.
 location @gate_down {{
     auth_request off;
 {down}
@@ -147,8 +147,7 @@ location ^~ {policy.challenge.path} {{
 
 
 def _nginx_site(site: str) -> str:
-    """Return a location for a site that listens elsewhere; "" if the server has its own
-    locations."""
+    """Return a location that passes every request to the site; "" without a site."""
     if not site:
         return ""
     return f"""
@@ -169,8 +168,8 @@ location / {{
 
 def _nginx_file(path: str, file: Response) -> str:
     """Return a location for a file that nginx itself serves, also while the service is down."""
-    lines, pieces = file.body.decode("utf-8").splitlines(keepends=True), [""]
-    for line in lines:
+    pieces = [""]
+    for line in file.body.decode("utf-8").splitlines(keepends=True):
         if len(pieces[-1]) + len(line) > _LONGEST_NGINX:
             pieces.append("")
         pieces[-1] += line
@@ -195,7 +194,7 @@ def _media_type(file: Response) -> str:
 def _quoted(text: str) -> str:
     """Return a string in nginx's syntax, in which `$` always begins a variable."""
     if "$" in text:
-        raise CompileError(f"nginx cannot be told {text!r}: take the dollar sign out of the policy")
+        raise CompileError(f"nginx cannot contain {text!r}: remove the dollar sign from the policy")
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
@@ -204,10 +203,10 @@ def _caddy(policy: Policy, gate: str, site: str) -> str:
     gate = gate.replace("unix:", "unix/", 1)
     if policy.on_failure is Action.ALLOW:
         down = f"            reverse_proxy {site}"
-        failing = "is not asked for: on_failure = allow"
+        failing = "the site answers without the gate (on_failure = allow)"
     else:
         down = '            header Retry-After 60\n            respond "Try again shortly." 503'
-        failing = "is refused: on_failure = deny"
+        failing = "every request gets 503 (on_failure = deny)"
     files = "".join(
         f"""\
     handle {path} {{
@@ -219,8 +218,8 @@ def _caddy(policy: Policy, gate: str, site: str) -> str:
     )
     headers = "".join(f"    header +{name} `{value}`\n" for name, value in own_headers(policy))
     return f"""\
-# The gate before a site, by forward_auth; made by `shiomi gate serve --print-config caddy`.
-# `import` it inside the site's block.
+# The gate in front of a site, by forward_auth; made by `shiomi gate serve --print-config caddy`.
+# `import` this file inside the site's block.
 
 route {{
 {headers}    # The gate's own pages.
@@ -231,12 +230,12 @@ route {{
         forward_auth {gate} {{
             uri /auth
         }}
-        # Your site. Whatever else serves pages goes here as well.
+        # Your site. Put every other directive that serves pages here too.
         reverse_proxy {site}
     }}
 }}
 
-# A service that does not answer {failing}.
+# If the service does not answer, {failing}.
 handle_errors {{
     @down expression {{err.status_code}} in [502, 503, 504]
     route @down {{
@@ -248,12 +247,12 @@ handle_errors {{
 
 def _traefik(policy: Policy, gate: str, site: str) -> str:
     if gate.startswith("unix:"):
-        raise CompileError("Traefik asks by HTTP only: let the service listen on HOST:PORT")
+        raise CompileError("Traefik cannot use a Unix socket: the service must listen on HOST:PORT")
     own = " || ".join(
         [f"PathPrefix(`{policy.challenge.path}`)", *(f"Path(`{p}`)" for p in own_files(policy))]
     )
     failing = (
-        "\n# A service that does not answer is a refusal (500), whatever on_failure says here."
+        "\n# If the service does not answer, Traefik answers 500 and ignores on_failure."
         if policy.on_failure is Action.ALLOW
         else ""
     )
@@ -262,8 +261,8 @@ def _traefik(policy: Policy, gate: str, site: str) -> str:
     says = "".join(f"          {name}: '{value}'\n" for name, value in headers)
     added = f"    shiomi-gate-says:\n      headers:\n        customResponseHeaders:\n{says}"
     return f"""\
-# The gate before a site, by forwardAuth; made by `shiomi gate serve --print-config traefik`.
-# A file of Traefik's file provider. The trap's link has to be in the site's own pages.{failing}
+# The gate in front of a site, by forwardAuth; made by `shiomi gate serve --print-config traefik`.
+# A file for Traefik's file provider. The site must put the trap's link into its pages.{failing}
 http:
   middlewares:
     shiomi-gate:

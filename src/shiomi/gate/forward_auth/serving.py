@@ -17,9 +17,11 @@ import sys
 import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from shiomi import uvicorn_server
 from shiomi.extras import needs_extra
 from shiomi.gate.errors import GateError, MissingError, StateError
 from shiomi.gate.forward_auth.forward_auth import LOOPBACK, ForwardAuth
@@ -40,8 +42,6 @@ _log = logging.getLogger(__name__)
 _SERVICE = "SHIOMI_GATE_SERVICE"  # workers inherit the environment, however they are started
 _SAVE_SECONDS = 1.0  # seconds between two writes of a worker's counts
 _KEEP_ALIVE_SECONDS = 75  # longer than a web server keeps its connections to this service
-_BACKLOG = 2048
-_STOP_SECONDS = 10  # for requests under way when the service is stopped
 
 
 @dataclass(frozen=True)
@@ -65,21 +65,17 @@ class Service:
         GateError
             The policy is wrong, or the state cannot be opened.
         """
-        tables = load_tables(self.tables)
         policy = Policy() if self.policy is None else load_policy(self.policy)
-        resolver = ReverseDns() if self.dns else None
-        refusals = None if self.refusals is None else RefusalLog(self.refusals)
-        if before is not None:
-            return Gatekeeper(
-                policy,
-                state=before.state,
-                tables=tables,
-                resolver=resolver,
-                metrics=before.metrics,
-                refusals=refusals,
-            )
-        state = open_state(self.state, clients=self.clients, on_damage=self.on_damage)
-        return Gatekeeper(policy, state=state, tables=tables, resolver=resolver, refusals=refusals)
+        if before is None:
+            state = open_state(self.state, clients=self.clients, on_damage=self.on_damage)
+        return Gatekeeper(
+            policy,
+            state=state if before is None else before.state,
+            tables=load_tables(self.tables),
+            resolver=ReverseDns() if self.dns else None,
+            metrics=None if before is None else before.metrics,
+            refusals=None if self.refusals is None else RefusalLog(self.refusals),
+        )
 
 
 def serve(
@@ -93,7 +89,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT, and then finish the requests under way.
 
-    SIGHUP reads the policy and the lists again, in every worker. If one of them is wrong, that is
+    On SIGHUP every worker reads the policy and the lists again. If there is an error in them, it is
     logged and the old ones stay in use. A socket that systemd passes (`LISTEN_FDS`) is used in
     place of an address, and systemd is notified when the service is ready (`NOTIFY_SOCKET`).
 
@@ -104,59 +100,31 @@ def serve(
     GateError
         The policy is wrong, the state cannot be opened or shared, or the address is taken.
     """
-    try:
-        import uvicorn
-    except ImportError:
-        raise MissingError(needs_extra("shiomi gate serve", "uvicorn", "gate-serve")) from None
+    if find_spec("uvicorn") is None:
+        raise MissingError(needs_extra("shiomi gate serve", "uvicorn", "gate-serve"))
     if workers > 1 and service.state == "memory":
         raise StateError(
-            f"{workers} workers cannot share the memory of one; "
-            "give --state a file, or redis://HOST:PORT/0"
+            f"{workers} workers need a shared state: --state must be a file or redis://HOST:PORT/0"
         )
     warn_if_stale(service.tables, datetime.datetime.now(datetime.UTC).date())
     service.gatekeeper().close()  # so that an error is reported here once, not by every worker
-    config = uvicorn.Config(
-        f"{__name__}:application",
-        factory=True,
-        host=host,
-        port=port,
-        uds=None if unix_socket is None else str(unix_socket),
-        workers=workers,
-        lifespan="on",
-        access_log=False,
-        log_level=log_level,
-        proxy_headers=False,  # `ForwardAuth` reads them itself, from the servers it trusts
-        server_header=False,
-        date_header=False,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_STOP_SECONDS,
-    )
     with tempfile.TemporaryDirectory(prefix="shiomi-gate-") as run:
         passed = _passed_socket()
         where = "the socket of systemd" if passed else str(unix_socket or f"http://{host}:{port}")
         given = {**asdict(service), "run": run, "where": where}
         os.environ[_SERVICE] = json.dumps(given, default=str)
-        listening = passed or _bound(host, port, unix_socket)
-        if workers == 1:
-            uvicorn.Server(config).run([listening])
-        else:
-            _supervisor()(config, [listening]).run()
-        listening.close()
+        uvicorn_server.run(
+            f"{__name__}:application",
+            passed or uvicorn_server.listen(host, port, unix_socket, GateError),
+            workers=workers,
+            hup_workers=True,
+            lifespan="on",
+            log_level=log_level,
+            date_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        )
         if unix_socket is not None and not passed:
             unix_socket.unlink(missing_ok=True)
-
-
-def _supervisor() -> Any:
-    """Return uvicorn's supervisor of workers, changed to reload them in place."""
-    from uvicorn.supervisors import Multiprocess
-
-    class Supervisor(Multiprocess):
-        def handle_hup(self) -> None:
-            for process in self.processes:
-                if process.pid is not None:
-                    os.kill(process.pid, signal.SIGHUP)
-
-    return Supervisor
 
 
 def _passed_socket() -> socket.socket | None:
@@ -164,31 +132,6 @@ def _passed_socket() -> socket.socket | None:
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or not os.environ.get("LISTEN_FDS"):
         return None
     return socket.socket(fileno=3)
-
-
-def _bound(host: str, port: int, unix_socket: Path | None) -> socket.socket:
-    """Return a listening socket: from now on, connections wait until a worker answers."""
-    where = f"{host}:{port}"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if unix_socket is not None:
-        where, family = str(unix_socket), socket.AF_UNIX
-        unix_socket.unlink(missing_ok=True)
-    bound = socket.socket(family)
-    try:
-        if unix_socket is not None:
-            bound.bind(where)
-            unix_socket.chmod(0o666)
-        else:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            bound.bind((host, port))
-        bound.listen(_BACKLOG)
-        bound.set_inheritable(True)
-    except OSError as error:
-        bound.close()
-        raise GateError(
-            f"{where} cannot be listened on: {error.strerror}; choose another"
-        ) from error
-    return bound
 
 
 def notify(state: str) -> None:
@@ -200,7 +143,7 @@ def notify(state: str) -> None:
         try:
             sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
         except OSError as error:
-            _log.warning("systemd cannot be told %s: %s", state, error.strerror)
+            _log.warning("systemd cannot be notified of %s: %s", state, error.strerror)
 
 
 def application() -> _Worker:
@@ -241,10 +184,10 @@ class _Worker:
         try:
             self._gatekeeper = self._service.gatekeeper(before=old)
         except GateError as error:
-            _log.error("the old policy stays in use: %s", error)
+            _log.error("the new policy has an error, so the old policy stays in use: %s", error)
             return
         self._app = self._made()
-        _log.warning("read %s again", self._service.policy or "the lists")
+        _log.warning("%s was read again", self._service.policy or "the folder of lists")
 
     def _made(self) -> ForwardAuth:
         return ForwardAuth(
@@ -258,7 +201,7 @@ class _Worker:
         except OSError:
             return
         by = self._service.policy or "the default policy"
-        sys.stderr.write(f"the gate answers on {self._where}, by {by}\n")
+        sys.stderr.write(f"the gate answers on {self._where}, with {by}\n")
         sys.stderr.flush()
         notify("READY=1")
 
@@ -273,5 +216,5 @@ class _Worker:
     def _save(self) -> None:
         try:
             self._gatekeeper.metrics.save(self._run)
-        except OSError as error:  # a full disk only loses the counts of other workers
+        except OSError as error:  # on a full disk, only counts are lost
             _log.warning("counts cannot be written to %s: %s", self._run, error.strerror)

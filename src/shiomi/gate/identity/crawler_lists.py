@@ -7,17 +7,15 @@ client is listed there, else from the list's tags. Only patterns and names are k
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 
 from shiomi.gate.errors import DataError
 from shiomi.gate.identity.user_agents import UNKNOWN, Client, Pattern, UserAgents, parse_patterns
-from shiomi.gate.purpose import Purpose
+from shiomi.gate.purpose import AI_PURPOSES, Purpose
 
 __all__ = [
-    "AI_PURPOSES",
     "format_patterns",
     "join_patterns",
     "own_tables",
@@ -33,8 +31,6 @@ _PURPOSES = {
     "social-preview": Purpose.LINK_PREVIEW,
     "search-engine": Purpose.SEARCH_ENGINE,
 }
-AI_PURPOSES = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)
-"""What a client fetches for where a language model is behind it."""
 
 
 def own_tables() -> tuple[list[Pattern], frozenset[str], list[Pattern]]:
@@ -50,17 +46,16 @@ def own_tables() -> tuple[list[Pattern], frozenset[str], list[Pattern]]:
     )
 
 
-def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
+def parse_crawlers(entries: object, *, where: str) -> list[Pattern]:
     """Return the patterns of `crawler-user-agents.json`, each with the purpose given by its tags.
 
     Raises
     ------
     DataError
-        It is not such a file; the message names `where` and the entry.
+        The JSON value `entries` is not such a list; the message names `where` and the entry.
     """
-    entries = _json(text, where)
     if not isinstance(entries, list) or not entries:
-        raise DataError(f"{where}: a list of patterns is needed, as crawler-user-agents.json has")
+        raise DataError(f"{where}: must be a list of patterns, like crawler-user-agents.json")
     patterns = []
     for number, entry in enumerate(entries, 1):
         regex, tags, agents = _entry(entry, f"{where}, entry {number}")
@@ -76,46 +71,44 @@ def parse_crawlers(text: str, *, where: str) -> list[Pattern]:
 def _entry(entry: object, where: str) -> tuple[str, list[object], list[str]]:
     """Return the pattern, tags and examples of one entry."""
     if not isinstance(entry, dict):
-        raise DataError(f"{where}: an object with a pattern is needed, got {entry!r:.80}")
+        raise DataError(f"{where}: must be an object with a pattern, got {entry!r:.80}")
     regex, tags = entry.get("pattern"), entry.get("tags", [])
     if not isinstance(regex, str) or not _one_line(regex):
-        raise DataError(f"{where}: a pattern in one line is needed, got {regex!r:.120}")
+        raise DataError(f"{where}: the pattern must be a text of one line, got {regex!r:.120}")
     examples = entry.get("instances", [])
     if not isinstance(tags, list) or not isinstance(examples, list):
-        raise DataError(f"{where}: tags and instances are lists")
+        raise DataError(f"{where}: tags and instances must be lists")
     return regex, tags, [example for example in examples if isinstance(example, str)]
 
 
-def parse_ai_robots(text: str, *, where: str) -> list[Pattern]:
+def parse_ai_robots(entries: object, *, where: str) -> list[Pattern]:
     """Return a pattern for every name in ai.robots.txt's `robots.json`.
 
     Raises
     ------
     DataError
-        It is not such a file; the message names `where`.
+        The JSON value `entries` is not such an object; the message names `where`.
     """
-    entries = _json(text, where)
     if not isinstance(entries, dict) or not entries:
-        raise DataError(f"{where}: an object of names is needed, as robots.json has")
+        raise DataError(f"{where}: must be an object with names as keys, like robots.json")
     patterns = []
     for name in entries:
         if not _one_line(name):
-            raise DataError(f"{where}: {name[:80]!r} is no name of a crawler")
+            raise DataError(f"{where}: the name of a crawler must be one line, got {name[:80]!r}")
         regex = rf"\b{re.escape(name)}\b"
         patterns.append(Pattern(regex, Client(name, Purpose.AI_TRAINING)))
     return patterns
 
 
 def _at_a_word(regex: str, agents: list[str]) -> str:
-    """Return the pattern anchored at the beginning of a word, unless one of its examples
-    contradicts it.
+    """Return the pattern anchored at the start of a word, unless its examples contradict that.
 
-    The list's patterns are case-sensitive and ours are not: without the anchor, `NING\\/` would
-    match Lightning/1.0.
+    Our patterns ignore case and the list's do not. Without the anchor, `NING\\/` would match
+    Lightning/1.0.
     """
     client = Client("", Purpose.LIBRARY)
     if UserAgents([Pattern(regex, client)]).client(" ") is client:
-        raise DataError(f"the pattern {regex[:120]!r} is found in everything")
+        raise DataError(f"the pattern {regex[:120]!r} matches every text")
     if not regex[0].isalnum():
         return f"(?:{regex})" if regex[0] in "#!" else regex  # these begin no line of the file
     narrow = rf"\b(?:{regex})" if "|" in regex else rf"\b{regex}"
@@ -123,20 +116,12 @@ def _at_a_word(regex: str, agents: list[str]) -> str:
     return narrow if all(asked.client(agent) is client for agent in agents) else regex
 
 
-def _json(text: str, where: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: no JSON: {error}") from None
-
-
 def _one_line(text: str) -> bool:
     return bool(text) and text.isprintable()
 
 
 def _name(regex: str) -> str:
-    """Return a readable name for a pattern: "wget" for `[wW]get`, "Googlebot" for
-    `Googlebot\\/`."""
+    """Return a readable name for a pattern: "wget" for `[wW]get`."""
     text = re.sub(r"\[([a-z])([A-Z])\]|\[([A-Z])([a-z])\]", lambda m: m[1] or m[3], regex)
     text = re.sub(r"\[\\s\\S\]\*|\\d\+?|\\s", " ", text)
     return " ".join(text.replace("\\", "").strip("^$ /(").split()) or regex
@@ -164,8 +149,7 @@ def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> 
 
 
 def _by_kind(patterns: list[Pattern]) -> list[Pattern]:
-    """Sort patterns with a purpose first, because a feed reader often also names its HTTP
-    library."""
+    """Sort patterns with a purpose first: a feed reader often also names its HTTP library."""
     return sorted(patterns, key=lambda pattern: pattern.client.purpose is Purpose.LIBRARY)
 
 

@@ -54,16 +54,6 @@ class Identity(NamedTuple):
     weight: int = 0
     pending: tuple[str, ...] = ()
 
-    @property
-    def purpose(self) -> Purpose:
-        """Return the purpose that the client claims, whether true or false."""
-        return self.client.purpose
-
-    @property
-    def lies(self) -> bool:
-        """Return whether the claim was checked and is false."""
-        return self.verified is False
-
 
 class Resolver(Protocol):
     """A resolver that confirms a client's address by DNS (`reverse_dns.py`)."""
@@ -134,8 +124,7 @@ def identify(request: Request, tables: Tables, *, weigh: bool = True) -> Identit
     Parameters
     ----------
     weigh
-        Whether to compute the weight of a browser's headers; a policy that does not use it saves
-        the time.
+        Whether to compute the weight of a browser's headers, which takes time.
     """
     if tables.signed_by is not None and b"signature-input" in request.headers:
         signer = tables.signed_by(request)

@@ -3,8 +3,7 @@
 The files are in one folder. `NAME.json` holds the keys of the client that the patterns call NAME
 ("ChatGPT-User.json"). It is either the JWK set (RFC 7517) that the client's operator publishes
 under `/.well-known/http-message-signatures-directory`, or a signature agent card that contains the
-keys. For a client without a pattern, the member `gate-purpose` gives its purpose. If the folder has
-a `registry.txt` with the URLs of cards, one per line, cards that it does not list are refused.
+keys. For a client without a pattern, the member `gate-purpose` gives its purpose.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ from shiomi.extras import needs_extra
 from shiomi.gate.errors import DataError, MissingError
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.purpose import Purpose
+from shiomi.gate.text_file import parse_json, read_text
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-__all__ = ["TrustedKey", "keys_of", "parse_registry", "read_keys", "thumbprint"]
+__all__ = ["TrustedKey", "keys_of", "read_keys", "thumbprint"]
 
-_BIGGEST = 1 << 20  # bytes of a file of keys
 _SALT = 64  # bytes of salt in rsa-pss-sha512 (RFC 9421, 3.3.1)
 
 
@@ -75,37 +74,20 @@ def read_keys(folder: Path, clients: Iterable[Client]) -> dict[str, TrustedKey]:
     Raises
     ------
     DataError
-        A file cannot be read or is not a set of keys, or its client is unknown. The message names
-        the file.
+        A file is not readable or not a set of keys, or its client is unknown. The message names it.
     MissingError
         cryptography is not installed.
     """
     by_name = {client.name.lower(): client for client in reversed(list(clients))}
-    registry = folder / "registry.txt"
-    cards = parse_registry(_read(registry)) if registry.exists() else None
     keys: dict[str, TrustedKey] = {}
     for path in sorted(folder.glob("*.json")):
-        try:
-            document = json.loads(_read(path))
-        except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}: no JSON: {error}") from None
+        document = parse_json(read_text(path), str(path))
         if not isinstance(document, dict):
-            raise DataError(f"{path}: an object is needed, a JWK set or a signature agent card")
-        if cards is not None and "client_id" in document and document["client_id"] not in cards:
-            raise DataError(f"{path}: its client_id is not in {registry.name}")
+            raise DataError(f"{path}: must be an object: a JWK set or a signature agent card")
         client = _client(document, path, by_name)
         for key in keys_of(document, client, where=str(path)):
             keys[key.thumbprint] = key
     return keys
-
-
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > _BIGGEST:
-            raise DataError(f"{path}: larger than {_BIGGEST} bytes; no set of keys is")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}") from None
 
 
 def _client(document: Mapping[str, Any], path: Path, by_name: Mapping[str, Client]) -> Client:
@@ -114,14 +96,15 @@ def _client(document: Mapping[str, Any], path: Path, by_name: Mapping[str, Clien
         try:
             return Client(path.stem, Purpose(purpose))
         except ValueError:
+            known = ", ".join(Purpose)
             raise DataError(
-                f"{path}: gate-purpose {purpose!r} is none of {', '.join(Purpose)}"
+                f"{path}: gate-purpose is {purpose!r}; must be one of {known}"
             ) from None
     client = by_name.get(path.stem.lower())
     if client is None:
         raise DataError(
-            f"{path}: no pattern has a client called {path.stem!r}; name the file as `shiomi gate "
-            'try` names the client, or add "gate-purpose"'
+            f"{path}: no pattern has a client called {path.stem!r}; give the file the name that "
+            '`shiomi gate try` shows for the client, or add "gate-purpose" to it'
         )
     return client
 
@@ -141,8 +124,8 @@ def keys_of(document: Mapping[str, Any], client: Client, *, where: str) -> list[
     inside = document.get("jwks", document)
     jwks = inside.get("keys") if isinstance(inside, Mapping) else None
     if not isinstance(jwks, list):
-        raise DataError(f"{where}: no list of keys; a card's jwks_uri is never fetched, so put the "
-                        "keys themselves into the file")  # fmt: skip
+        raise DataError(f"{where}: no list of keys; put the keys themselves into the file, because "
+                        "a card's jwks_uri is never fetched")  # fmt: skip
     keys = []
     for number, jwk in enumerate(jwks, 1):
         try:
@@ -174,10 +157,3 @@ def _key(jwk: Mapping[str, Any], client: Client) -> TrustedKey | None:
 
 def _decoded(text: str) -> bytes:
     return urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-def parse_registry(text: str) -> list[str]:
-    """Return the URLs listed in a registry of signature agent cards, one per line; `#` begins a
-    comment."""
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
-    return [line for line in lines if line]

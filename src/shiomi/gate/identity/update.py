@@ -9,17 +9,15 @@ sees either the old file or the new one.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from shiomi.atomic import write_atomically
-from shiomi.gate.addresses import Prefix, parse_prefix, parse_prefixes, text_of
+from shiomi.gate.addresses import Prefix, parse_prefix, parse_prefixes, prefix_text
 from shiomi.gate.errors import DataError
 from shiomi.gate.identity.crawler_lists import (
-    AI_PURPOSES,
     format_patterns,
     join_patterns,
     own_tables,
@@ -28,10 +26,11 @@ from shiomi.gate.identity.crawler_lists import (
 )
 from shiomi.gate.identity.published_ranges import published_ranges
 from shiomi.gate.identity.user_agents import Pattern, UserAgents, read_patterns
+from shiomi.gate.purpose import AI_PURPOSES
+from shiomi.gate.text_file import parse_json, read_text
 
 __all__ = ["Change", "Source", "Update", "read_update", "write_update"]
 
-_BIGGEST = 64 << 20  # bytes of a file
 _SHORTEST = {4: 8, 16: 16}  # bits of the shortest prefix: no crawler has a larger network
 _PREFIX_KEYS = ("ipv4Prefix", "ipv6Prefix", "ip_prefix", "ipv6_prefix")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
@@ -69,13 +68,12 @@ def read_update(sources: Iterable[Source]) -> Update:
     Raises
     ------
     DataError
-        A file cannot be read, is of an unknown kind, or has an error. The message names the file
-        and the place.
+        A file cannot be read, is of an unknown kind, or has an error. The message names the place.
     """
     update = Update()
     known = published_ranges().names
     for source in sources:
-        text = _read(source.path)
+        text = read_text(source.path)
         if source.path.suffix == ".json" or text.lstrip()[:1] in ("{", "["):
             _take_json(update, source, text, known)
         else:
@@ -84,48 +82,31 @@ def read_update(sources: Iterable[Source]) -> Update:
     return update
 
 
-def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > _BIGGEST:
-            raise DataError(f"{path}: larger than {_BIGGEST >> 20} MiB; no list of this kind is")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: no UTF-8 at byte {error.start}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from None
-
-
 def _take_json(update: Update, source: Source, text: str, known: frozenset[str]) -> None:
     where = str(source.path)
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: no JSON: {error}") from None
+    document = parse_json(text, where)
     if isinstance(document, list):
-        update.crawlers = parse_crawlers(text, where=where)
+        update.crawlers = parse_crawlers(document, where=where)
         update.origins.setdefault("crawlers", []).append(source.path.name)
     elif isinstance(document, dict) and isinstance(document.get("prefixes"), list):
         entries = [*document["prefixes"], *document.get("ipv6_prefixes", [])]
         _take_ranges(update, source, list(_prefixes(entries, where)), known)
-    elif isinstance(document, dict) and document and _all_objects(document.values()):
-        update.ai_robots = parse_ai_robots(text, where=where)
+    elif isinstance(document, dict) and all(isinstance(one, dict) for one in document.values()):
+        update.ai_robots = parse_ai_robots(document, where=where)
         update.origins.setdefault("ai_robots", []).append(source.path.name)
     else:
         raise DataError(
-            f"{where}: neither crawler-user-agents.json (a list), nor ai.robots.txt's robots.json "
-            '(an object of objects), nor ranges (an object with "prefixes")'
+            f"{where}: the file must be crawler-user-agents.json (a list), robots.json of "
+            'ai.robots.txt (an object of objects), or ranges (an object with "prefixes")'
         )
-
-
-def _all_objects(values: Iterable[object]) -> bool:
-    return all(isinstance(value, dict) for value in values)
 
 
 def _prefixes(entries: Sequence[Any], where: str) -> Iterable[Prefix]:
     for number, entry in enumerate(entries, 1):
         texts = [entry[key] for key in _PREFIX_KEYS if key in entry] if entry else []
         if len(texts) != 1 or not isinstance(texts[0], str):
-            raise DataError(f"{where}, prefix {number}: one of {', '.join(_PREFIX_KEYS)} is needed")
+            keys = ", ".join(_PREFIX_KEYS)
+            raise DataError(f"{where}, prefix {number}: must have exactly one of {keys}")
         try:
             yield parse_prefix(texts[0])
         except ValueError as error:
@@ -138,18 +119,19 @@ def _take_ranges(
     name = source.name or source.path.stem.lower()
     if not source.name and name not in known:
         raise DataError(
-            f"{source.path}: whose ranges these are is not clear from the file's name; write "
-            f"NAME={source.path}, NAME one of {', '.join(sorted(known))}, or one of your own"
+            f"{source.path}: the name of the file does not show who owns these ranges; write "
+            f"NAME={source.path}, where NAME is your own or one of {', '.join(sorted(known))}"
         )
     if not name or not _NAME.issuperset(name):
-        raise DataError(f"{name!r}: a name of ranges has small letters, digits, - and _ only")
+        raise DataError(
+            f"name of ranges {name!r}: may have only lower-case letters, digits, - and _"
+        )
     if not prefixes:
-        raise DataError(f"{source.path}: no network in it")
-    for packed, length in prefixes:
-        if length < _SHORTEST[len(packed)]:
+        raise DataError(f"{source.path}: the file has no network")
+    for prefix in prefixes:
+        if prefix[1] < _SHORTEST[len(prefix[0])]:
             raise DataError(
-                f"{source.path}: {text_of(packed)}/{length} is too much of the internet to be one "
-                "operator's"
+                f"{source.path}: {prefix_text(prefix)} is too large to belong to one operator"
             )
     update.ranges.setdefault(name, []).extend(prefixes)
     update.origins.setdefault(f"ranges/{name}", []).append(source.path.name)
@@ -162,13 +144,13 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
     ----------
     date
         The day when the files were made, which is written into them.
-    dry Only report the changes.
+    dry
+        Whether to only report the changes.
 
     Raises
     ------
     DataError
-        The patterns do not compile, the folder's present files cannot be read, or it cannot be
-        written to.
+        The patterns do not compile, or the folder cannot be read or written.
     MissingError
         google-re2 is not installed.
     """
@@ -182,14 +164,17 @@ def write_update(update: Update, folder: Path, *, date: str, dry: bool = False) 
         origins = {"made by": f"shiomi gate update, {date}", "from": ", ".join(names)}
         files["user_agents.tsv"] = format_patterns(after, origins=origins)
         changes.append(Change("patterns", len(before), len(after)))
-    had = _sizes(folder) if update.ranges else {}
+    had = published_ranges(folder / "ranges").sizes if update.ranges else {}
     for name, prefixes in sorted(update.ranges.items()):
-        lines = sorted({f"{text_of(packed)}/{length}" for packed, length in prefixes})
+        lines = sorted(set(map(prefix_text, prefixes)))
         origin = ", ".join(update.origins[f"ranges/{name}"])
         files[f"ranges/{name}.txt"] = "\n".join([f"# {name}: {origin}, {date}", *lines, ""])
         changes.append(Change(f"ranges/{name}", had.get(name, 0), len(lines)))
-    if not dry:
-        _put(files, folder)
+    try:
+        for name, text in () if dry else files.items():
+            write_atomically(folder / name, text)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be written to: {error.strerror}") from None
     return changes
 
 
@@ -201,16 +186,3 @@ def _patterns(update: Update, before: Sequence[Pattern]) -> list[Pattern]:
     crawlers = kept if update.crawlers is None else update.crawlers
     ai_robots = kept if update.ai_robots is None else update.ai_robots
     return join_patterns(crawlers, [p for p in ai_robots if p.client.purpose in AI_PURPOSES])
-
-
-def _sizes(folder: Path) -> Mapping[str, int]:
-    return published_ranges(folder / "ranges").sizes
-
-
-def _put(files: Mapping[str, str], folder: Path) -> None:
-    """Write the files, each whole or not at all."""
-    try:
-        for name, text in files.items():
-            write_atomically(folder / name, text)
-    except OSError as error:
-        raise DataError(f"{folder} cannot be written to: {error.strerror}") from None

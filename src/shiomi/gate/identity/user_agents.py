@@ -18,7 +18,8 @@ from pathlib import Path
 
 from shiomi.extras import needs_extra
 from shiomi.gate.errors import DataError, MissingError
-from shiomi.gate.purpose import Purpose
+from shiomi.gate.purpose import AI_PURPOSES, Purpose
+from shiomi.gate.text_file import read_text
 
 __all__ = [
     "NO_AGENT",
@@ -75,10 +76,10 @@ class Pattern:
 
 
 UNKNOWN = Client("unknown client", Purpose.LIBRARY)
-"""What no pattern knows: no browser, no bot by name or shape."""
+"""A client that matches no pattern."""
 
 NO_AGENT = Client("no User-Agent", Purpose.LIBRARY)
-"""What sent no User-Agent, or an empty one."""
+"""A client that sent no User-Agent, or an empty one."""
 
 _OVERLONG = Client("over-long User-Agent", Purpose.LIBRARY)
 
@@ -106,12 +107,8 @@ class UserAgents:
         self._young: dict[str, Client] = {}
         self._old: dict[str, Client] = {}
 
-    def __len__(self) -> int:
-        return len(self.patterns)
-
     def client(self, agent: str | None) -> Client:
-        """Return the client that the User-Agent names, or the one its form suggests; never
-        fails."""
+        """Return the client that the User-Agent names or suggests by its form; never fails."""
         if not agent:
             return NO_AGENT
         known = self._young.get(agent)
@@ -122,12 +119,6 @@ class UserAgents:
             if len(agent) <= _LONGEST_REMEMBERED:
                 self._remember(agent, known)
         return known
-
-    def matching(self, agent: str) -> list[Pattern]:
-        """Return every pattern that matches the agent; the one with the highest priority is
-        first."""
-        found = self._set.Match(agent.encode("utf-8", "replace")) or ()
-        return [self.patterns[number] for number in sorted(found)]
 
     def _remember(self, agent: str, client: Client) -> None:
         """Cache the client in the young generation; a full young generation becomes the old one."""
@@ -140,16 +131,13 @@ class UserAgents:
         if len(agent) <= _LONGEST:
             return self._match(agent) or UNKNOWN
         client = self._match(f"{agent[:_LONGEST]} {agent[-_LONGEST:]}")
-        if client is not None and client.purpose in _AI:
+        if client is not None and client.purpose in AI_PURPOSES:
             return client
         return _OVERLONG  # no honest client sends a User-Agent of this length
 
     def _match(self, agent: str) -> Client | None:
         found = self._set.Match(agent.encode("utf-8", "replace"))
         return self._clients[min(found)] if found else None
-
-
-_AI = {Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH}
 
 
 def _compiled(regexes: Sequence[str]):  # type: ignore[no-untyped-def]  # re2 has no types
@@ -166,26 +154,18 @@ def _compiled(regexes: Sequence[str]):  # type: ignore[no-untyped-def]  # re2 ha
         try:
             asked.Add(regex)
         except re2.error as error:
-            raise DataError(f"the pattern {regex[:120]!r} is none of RE2's: {error}") from None
+            raise DataError(f"the pattern {regex[:120]!r} is not valid for RE2: {error}") from None
     asked.Compile()
     return asked
 
 
 def user_agents(folder: Path | None = None) -> UserAgents:
-    """Return the patterns of the package, or those `shiomi gate update` wrote into `folder`.
-
-    Raises
-    ------
-    MissingError
-        google-re2 is not installed.
-    DataError
-        The file cannot be read, or a line of it is wrong.
-    """
+    """Return the patterns of `read_patterns`, compiled; errors as there and in `UserAgents`."""
     return UserAgents(read_patterns(folder))
 
 
 def read_patterns(folder: Path | None = None) -> list[Pattern]:
-    """Return the patterns as `user_agents` takes them, uncompiled.
+    """Return the patterns of the package, or those that `shiomi gate update` wrote into `folder`.
 
     Raises
     ------
@@ -196,16 +176,12 @@ def read_patterns(folder: Path | None = None) -> list[Pattern]:
     if path is None or not path.exists():
         shipped = resources.files("shiomi.gate") / "data" / "user_agents.tsv"
         return parse_patterns(shipped.read_text(encoding="utf-8"), where="user_agents.tsv")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {error}") from None
-    return parse_patterns(text, where=str(path))
+    return parse_patterns(read_text(path), where=str(path))
 
 
 def parse_patterns(text: str, *, where: str) -> list[Pattern]:
-    """Return the patterns of a text with one pattern per line; `#` at a line's start begins a
-    comment.
+    """Return the patterns of a text with one pattern per line. Lines that begin with `#` or `!` are
+    skipped.
 
     The columns are separated by tabs: pattern, name, purpose, operator, ranges, DNS suffixes. "-"
     means none; the last two columns may hold several values, separated by commas.
@@ -224,8 +200,8 @@ def parse_patterns(text: str, *, where: str) -> list[Pattern]:
                 client = Client(name, Purpose(purpose), "" if operator == "-" else operator, verify)
             except ValueError as error:
                 raise DataError(
-                    f"{where}, line {number}: six columns parted by tabs are needed, the third a "
-                    f"purpose: {error}"
+                    f"{where}, line {number}: must have six columns separated by tabs, with a "
+                    f"purpose in the third: {error}"
                 ) from None
             patterns.append(Pattern(regex, client))
     return patterns

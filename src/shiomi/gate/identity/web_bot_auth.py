@@ -13,9 +13,8 @@ The gate never fetches keys: a client's request must not make the gate send a re
 `Signature-Agent` may be the string of the early drafts or the dictionary of the later ones. Its URL
 is not fetched, because the keys are known beforehand.
 
-Checking an Ed25519 signature takes about 80 microseconds, so valid ones are cached until they
-expire. Anyone who sees a signature can replay it until it expires. To prevent this,
-`replay="refuse"` requires a nonce in each signature and accepts each nonce once per process.
+Checking an Ed25519 signature takes about 80 microseconds, so valid signatures are cached until they
+expire. Anyone who sees a signature can replay it until it expires.
 """
 
 from __future__ import annotations
@@ -23,25 +22,33 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any
 
+from shiomi.extras import needs_extra
+from shiomi.gate.errors import MissingError
 from shiomi.gate.identity.signature_keys import TrustedKey
-from shiomi.gate.identity.structured_fields import (
-    InnerList,
-    Item,
-    Parameters,
-    parse_dictionary,
-    serialise,
-)
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.request import Request
 
-__all__ = ["WebBotAuth", "parse_signature_agent", "signature_base"]
+try:
+    import http_sf
+except ImportError:
+    raise MissingError(needs_extra("Web Bot Auth", "http_sf", "gate")) from None
+
+__all__ = ["WebBotAuth", "parse_dictionary", "signature_base"]
+
+Parameters = dict[str, Any]
+Covered = tuple[list[tuple[Any, Parameters]], Parameters]
+"""The components that a signature covers, each with its parameters, and the signature's parameters
+(an inner list of RFC 9651)."""
 
 _TAG = "web-bot-auth"
 _LONGEST_HEADER = 8192  # characters of Signature-Input and of Signature
 _MOST_SIGNATURES = 4  # signatures of one request that are checked
 _MOST_COMPONENTS = 32
+_SKEW = 60.0  # seconds by which a bot's clock may differ
+_LONGEST = 86_400.0  # the most seconds between `created` and `expires`; the drafts advise one day
+_REMEMBERED = 8192  # valid signatures that are cached; the oldest are dropped first
 
 
 class WebBotAuth:
@@ -51,36 +58,16 @@ class WebBotAuth:
     ----------
     keys
         The keys that are trusted, by thumbprint.
-    skew
-        Seconds by which a bot's clock may differ.
-    longest
-        The most seconds between `created` and `expires`; one day, as the drafts advise.
-    replay
-        "allow": a signature is valid until it expires. "refuse": each nonce is accepted once.
-    remembered
-        How many valid signatures are cached; the oldest are dropped first.
     clock
         Unix seconds.
     """
 
     def __init__(
-        self,
-        keys: Mapping[str, TrustedKey],
-        *,
-        skew: float = 60.0,
-        longest: float = 86_400.0,
-        replay: Literal["allow", "refuse"] = "allow",
-        remembered: int = 8192,
-        clock: Callable[[], float] = time.time,
+        self, keys: Mapping[str, TrustedKey], *, clock: Callable[[], float] = time.time
     ) -> None:
         self._keys = keys
-        self._skew = skew
-        self._longest = longest
-        self._refuse = replay == "refuse"
-        self._most = remembered
         self._clock = clock
-        self._good: OrderedDict[tuple[str, bytes, str], float] = OrderedDict()
-        self._nonces: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._good: OrderedDict[tuple[str, bytes, str], None] = OrderedDict()
 
     def signer(self, request: Request) -> Client | None:
         """Return the signer of the request's valid signature; None if it has none. Never raises."""
@@ -94,20 +81,18 @@ class WebBotAuth:
         except ValueError:
             return None
         for label, covered in list(inputs.items())[:_MOST_SIGNATURES]:
-            value = values.get(label)
-            if isinstance(covered, InnerList) and isinstance(value, Item):
-                key = self._key_of(request, covered, value.value)
+            if isinstance(covered[0], list) and label in values:
+                key = self._key_of(request, covered, values[label][0])
                 if key is not None:
                     return key.client
         return None
 
-    def _key_of(self, request: Request, covered: InnerList, signature: object) -> TrustedKey | None:
-        parameters = covered.parameters
+    def _key_of(self, request: Request, covered: Covered, signature: object) -> TrustedKey | None:
+        parameters = covered[1]
         if parameters.get("tag") != _TAG or not isinstance(signature, bytes):
             return None
         key = self._keys.get(str(parameters.get("keyid")))
-        now = self._clock()
-        if key is None or not self._in_time(parameters, key, now):
+        if key is None or not _in_time(parameters, key, self._clock()):
             return None
         if parameters.get("alg", key.algorithm) != key.algorithm:
             return None
@@ -121,56 +106,43 @@ class WebBotAuth:
         if known not in self._good:
             if not key.verifies(signature, base.encode("latin-1")):
                 return None
-            _remember(self._good, known, float(parameters["expires"]), self._most)
-        return key if self._first_time(parameters, key, now) else None
-
-    def _in_time(self, parameters: Parameters, key: TrustedKey, now: float) -> bool:
-        created, expires = parameters.get("created"), parameters.get("expires")
-        if type(created) is not int or type(expires) is not int:
-            return False
-        if not created < expires <= created + self._longest:
-            return False
-        if created > now + self._skew or expires < now - self._skew:
-            return False
-        return key.not_before <= now + self._skew and now - self._skew < key.expires
-
-    def _first_time(self, parameters: Parameters, key: TrustedKey, now: float) -> bool:
-        """Return whether the nonce is new, and store it; always True if nonces are not checked."""
-        if not self._refuse:
-            return True
-        nonce = parameters.get("nonce")
-        if not isinstance(nonce, str) or not nonce:
-            return False
-        used = (key.thumbprint, nonce)
-        if self._nonces.get(used, 0.0) + self._skew >= now:
-            return False
-        while self._nonces and next(iter(self._nonces.values())) + self._skew < now:
-            self._nonces.popitem(last=False)
-        if len(self._nonces) >= self._most:
-            return False  # if it were forgotten too early, it could be used again
-        self._nonces[used] = float(parameters["expires"])
-        return True
+            self._good[known] = None
+            if len(self._good) > _REMEMBERED:
+                self._good.popitem(last=False)
+        return key
 
 
-def _remember(
-    kept: OrderedDict[tuple[str, bytes, str], float],
-    key: tuple[str, bytes, str],
-    until: float,
-    most: int,
-) -> None:
-    kept[key] = until
-    while len(kept) > most:
-        kept.popitem(last=False)
+def parse_dictionary(text: str) -> dict[str, Any]:
+    """Return the members of a structured dictionary (RFC 9651): (value or items, parameters).
+
+    Raises
+    ------
+    ValueError
+        The text is not a dictionary.
+    """
+    members: dict[str, Any] = http_sf.parse(text.encode("latin-1"), tltype="dictionary")  # type: ignore[assignment]
+    return members
 
 
-def _covers_enough(request: Request, covered: InnerList) -> bool:
-    names = {item.value for item in covered.items}
+def _in_time(parameters: Parameters, key: TrustedKey, now: float) -> bool:
+    created, expires = parameters.get("created"), parameters.get("expires")
+    if type(created) is not int or type(expires) is not int:
+        return False
+    if not created < expires <= created + _LONGEST:
+        return False
+    if created > now + _SKEW or expires < now - _SKEW:
+        return False
+    return key.not_before <= now + _SKEW and now - _SKEW < key.expires
+
+
+def _covers_enough(request: Request, covered: Covered) -> bool:
+    names = {str(value) for value, _ in covered[0]}
     if not names & {"@authority", "@target-uri"}:
         return False
     return b"signature-agent" not in request.headers or "signature-agent" in names
 
 
-def signature_base(request: Request, covered: InnerList) -> str:
+def signature_base(request: Request, covered: Covered) -> str:
     """Return the text that is signed (RFC 9421, 2.5), one line for each covered component.
 
     Raises
@@ -179,22 +151,28 @@ def signature_base(request: Request, covered: InnerList) -> str:
         A component does not exist in requests, was not sent, is named twice, or has a parameter
         that is not supported here (`sf`, `bs`, `tr`, `req`).
     """
-    if len(covered.items) > _MOST_COMPONENTS:
+    components, _ = covered
+    if len(components) > _MOST_COMPONENTS:
         raise ValueError(f"more than {_MOST_COMPONENTS} components")
     lines: dict[str, str] = {}
-    for item in covered.items:
-        identifier = serialise(item)
-        if identifier in lines or not isinstance(item.value, str):
-            raise ValueError(f"{identifier!r} twice, or no name")
-        lines[identifier] = _component(request, item.value, item.parameters)
-    lines['"@signature-params"'] = serialise(covered)
+    for value, parameters in components:
+        identifier = _written((value, parameters))
+        if identifier in lines or not isinstance(value, str):
+            raise ValueError(f"{identifier!r} is listed twice, or is not a string")
+        lines[identifier] = _component(request, value, parameters)
+    lines['"@signature-params"'] = _written(covered)
     return "\n".join(f"{identifier}: {value}" for identifier, value in lines.items())
+
+
+def _written(member: Any) -> str:
+    """Return a member in its canonical form (RFC 9651, 4.1)."""
+    return http_sf.ser([member])
 
 
 def _component(request: Request, name: str, parameters: Parameters) -> str:
     if name.startswith("@"):
         if parameters:
-            raise ValueError(f"{name} with parameters")
+            raise ValueError(f"{name} must not have parameters")
         return _derived(request, name)
     if name != name.lower() or name.encode() not in request.headers:
         raise ValueError(f"the header {name} was not sent")
@@ -202,11 +180,11 @@ def _component(request: Request, name: str, parameters: Parameters) -> str:
     if not parameters:
         return value.strip()
     if set(parameters) != {"key"}:
-        raise ValueError(f"{name} in a way that is not known")
+        raise ValueError(f"{name}: only the parameter key is supported")
     member = parse_dictionary(value).get(str(parameters["key"]))
     if member is None:
         raise ValueError(f"{name} has no member {parameters['key']!r}")
-    return serialise(member)
+    return _written(member)
 
 
 def _derived(request: Request, name: str) -> str:
@@ -230,32 +208,9 @@ def _derived(request: Request, name: str) -> str:
         case "@target-uri":
             return f"{request.scheme}://{_authority(request)}{target}"
         case _:
-            raise ValueError(f"{name} is no component of a request")
+            raise ValueError(f"{name} is not a component of a request")
 
 
 def _authority(request: Request) -> str:
     """Return the host in lower case, without the scheme's default port (RFC 9421, 2.2.3)."""
     return request.host.lower().removesuffix(":443" if request.scheme == "https" else ":80")
-
-
-def parse_signature_agent(text: str) -> list[tuple[str, str, str]]:
-    """Return the entries of `Signature-Agent`: label, URI and type of each.
-
-    In the early drafts the header is one string, which gets the label "".
-
-    Raises
-    ------
-    ValueError
-        It is neither a string nor a dictionary of strings.
-    """
-    if text.lstrip().startswith('"'):
-        text = f"sig={text.strip()}"
-        entries = [("", member) for member in parse_dictionary(text).values()]
-    else:
-        entries = list(parse_dictionary(text).items())
-    found = []
-    for label, member in entries:
-        if not isinstance(member, Item) or not isinstance(member.value, str):
-            raise ValueError(f"Signature-Agent: {label!r} is no string")
-        found.append((label, str(member.value), str(member.parameters.get("type", "directory"))))
-    return found

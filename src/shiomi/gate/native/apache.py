@@ -8,9 +8,7 @@ match wins.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
-from shiomi.gate.addresses import Prefix, text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import (
     REQUEST_LINE,
@@ -65,15 +63,14 @@ def quoted(text: str) -> str:
         The text contains a control character, or `${`, which Apache would take for a variable.
     """
     if "${" in text or any(ord(character) < 0x20 for character in text):
-        raise CompileError(f"Apache's configuration cannot hold {text[:80]!r}")
+        raise CompileError(f"Apache's configuration cannot contain {text[:80]!r}")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _regex(pattern: str, *, negated: bool = False) -> str:
-    """Return a pattern for mod_rewrite, which parses its own lines and leaves backslashes
-    unchanged.
+    """Return a pattern as a word for mod_rewrite, which leaves backslashes unchanged.
 
-    The brackets are needed because a leading "=", "-" or "!" would have a special meaning.
+    The pattern is in a group, because a leading "=", "-" or "!" has a special meaning.
     """
     return f'"{"!" if negated else ""}(?:{tame(pattern)})"'
 
@@ -115,29 +112,25 @@ def _agents(plan: Plan) -> Iterator[str]:
 
 def _ranges(plan: Plan) -> Iterator[str]:
     for kind, verified in plan.verified.items():
-        every = [one for name in verified.ranges for one in plan.ranges[name]]
         yield f"RewriteCond %{{ENV:gate_kind}} ={kind}"
-        yield from _inside(every)
+        yield from _inside(plan.ranges[kind])
         yield _set("kind", verified.inside)
         yield f"RewriteCond %{{ENV:gate_kind}} ={kind}"
         yield _set("kind", verified.outside)
 
 
-def _inside(prefixes: Sequence[Prefix]) -> Iterator[str]:
+def _inside(networks: Sequence[str]) -> Iterator[str]:
     """Yield conditions that the client's address is in one of the networks."""
-    written = iter(dict.fromkeys(f"{text_of(network)}/{length}" for network, length in prefixes))
-    parts = []
-    while some := list(islice(written, _NETWORKS)):
-        parts.append(" || ".join(f"-R '{network}'" for network in some))
-    for place, part in enumerate(parts):
-        more = " [OR]" if place + 1 < len(parts) else ""
+    for start in range(0, len(networks), _NETWORKS):
+        part = " || ".join(f"-R '{network}'" for network in networks[start : start + _NETWORKS])
+        more = " [OR]" if start + _NETWORKS < len(networks) else ""
         yield f'RewriteCond expr "{part}"{more}'
 
 
 def _networks(plan: Plan) -> Iterator[str]:
     rest = len(plan.networks)
-    for number, prefixes in enumerate(plan.networks.values()):
-        yield from _inside(prefixes)
+    for number, networks in enumerate(plan.networks.values()):
+        yield from _inside(networks)
         yield _set("network", f"n{number}", skip=rest)
         rest -= 1
     yield _set("network", "n")
@@ -186,7 +179,7 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
     if not files:
         return
     if "%" in folder or "$" in folder:
-        raise CompileError(f"Apache cannot rewrite to {folder!r}: take a plainer name")
+        raise CompileError(f"Apache cannot rewrite to {folder!r}: the name must not have % or $")
     for file in files:
         place = quoted(f"{folder}/{file.name}")
         yield f"RewriteRule {_regex(decoded_regex([file.path]))} {place} [L]"

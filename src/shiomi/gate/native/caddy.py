@@ -6,9 +6,8 @@ grows with the number of alternatives that are active at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import decoded_regex
 from shiomi.gate.native.plan import Plan, path_word
@@ -21,10 +20,9 @@ __all__ = ["caddy_files"]
 
 
 def caddy_files(plan: Plan, *, folder: str) -> dict[str, str]:
-    """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and the site's
-    files.
+    """Return the files by name: `gate.caddy`, which defines the snippet `(gate)`, and robots.txt.
 
-    Parameters and errors are those described in `nginx_files`.
+    Parameters and errors are the same as those of `nginx_files`.
     """
     lines = [
         "(gate) {",
@@ -47,7 +45,7 @@ def quoted(text: str) -> str:
         The text cannot be written in a Caddyfile, where only a quotation mark can be escaped.
     """
     if any(ord(character) < 0x20 or character in '"\\{}' for character in text):
-        raise CompileError(f"a Caddyfile cannot hold {text[:80]!r}")
+        raise CompileError(f"a Caddyfile cannot contain {text[:80]!r}")
     return f'"{text}"'
 
 
@@ -123,23 +121,18 @@ def _paths(plan: Plan) -> Iterator[str]:
 
 def _networks(plan: Plan) -> Iterator[str]:
     yield "vars gate_network n"
-    for number, prefixes in reversed(list(enumerate(plan.networks.values()))):
-        yield f"@gate_network{number} remote_ip {_addresses(prefixes)}"
+    for number, networks in reversed(list(enumerate(plan.networks.values()))):
+        yield f"@gate_network{number} remote_ip {' '.join(networks)}"
         yield f"vars @gate_network{number} gate_network n{number}"
     yield "vars gate_class {http.vars.gate_kind}"
     for kind, verified in plan.verified.items():
-        every = [one for name in verified.ranges for one in plan.ranges[name]]
         yield f'@gate_{kind} expression `{{http.vars.gate_kind}} == "{kind}"`'
         yield f"vars @gate_{kind} gate_class {verified.outside}"
         yield f"@gate_{kind}_proven {{"
         yield f'    expression `{{http.vars.gate_kind}} == "{kind}"`'
-        yield f"    remote_ip {_addresses(every)}"
+        yield f"    remote_ip {' '.join(plan.ranges[kind])}"
         yield "}"
         yield f"vars @gate_{kind}_proven gate_class {verified.inside}"
-
-
-def _addresses(prefixes: Sequence[tuple[bytes, int]]) -> str:
-    return " ".join(dict.fromkeys(f"{text_of(network)}/{length}" for network, length in prefixes))
 
 
 def _verdicts(plan: Plan) -> Iterator[str]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
-from shiomi.gate.addresses import Prefix, parse_prefixes
 from shiomi.gate.errors import CompileError
-from shiomi.gate.identity.published_ranges import read_ranges
+from shiomi.gate.identity.published_ranges import range_lists
 from shiomi.gate.identity.user_agents import UserAgents, read_patterns
 from shiomi.gate.native.apache import apache_files
 from shiomi.gate.native.caddy import caddy_files
@@ -17,10 +15,12 @@ from shiomi.gate.native.expressible import SERVERS, Gap, gaps
 from shiomi.gate.native.frequent import frequent_agents
 from shiomi.gate.native.haproxy import haproxy_files
 from shiomi.gate.native.nginx import LONGEST_REGEX, nginx_files
-from shiomi.gate.native.plan import Plan, make_plan, without_challenge
+from shiomi.gate.native.plan import make_plan, without_challenge
 from shiomi.gate.policy import Action, Policy
 
-__all__ = ["Compiled", "compile_policy", "shipped_ranges"]
+__all__ = ["Compiled", "compile_policy"]
+
+_WRITERS = {"apache": apache_files, "caddy": caddy_files, "haproxy": haproxy_files}
 
 
 @dataclass(frozen=True)
@@ -56,28 +56,27 @@ def compile_policy(
         if the policy challenges clients and `service` is False.
     service
         Whether requests that are not refused here go on to `shiomi gate serve` (nginx only). Then
-        nginx refuses only clients that no proof could save, and counts no requests.
+        nginx refuses only clients that every proof would leave refused, and counts no requests.
     frequent
-        Frequent User-Agents, which are looked up before any pattern is tried; None: the package's
-        list.
+        User-Agents to look up before any pattern is tried; None: the package's list.
     data
         The folder that `shiomi gate update` wrote; None: the package's patterns and ranges.
 
     Raises
     ------
-    CompileError The server is unknown, cannot express the policy, or `challenge` is needed and
-    missing.
+    CompileError
+        The server is unknown, cannot express the policy, or `challenge` is needed and missing.
     DataError
         A file of patterns or ranges cannot be read.
     MissingError
         google-re2 is not installed.
     """
     if server not in SERVERS:
-        raise CompileError(f"no compiler for {server!r}; there is one for {', '.join(SERVERS)}")
+        raise CompileError(f"server must be one of {', '.join(SERVERS)}, got {server!r}")
     if service and server != "nginx":
         raise CompileError(
-            f"{server}'s own configuration does not go together with the service; use `shiomi gate"
-            " serve --print-config` alone where it knows the server, or say budget or deny"
+            f"only nginx can be combined with the service, not {server}; for Caddy use `shiomi gate"
+            " serve --print-config caddy` alone, or choose --challenge-as budget or deny"
         )
     said = gaps(server, policy, service=service)
     if not service:
@@ -88,12 +87,15 @@ def compile_policy(
     plan = make_plan(
         policy,
         patterns,
-        shipped_ranges(data),
+        range_lists(None if data is None else data / "ranges"),
         frequent=[(agent, agents.client(agent)) for agent in known],
         limit=LONGEST_REGEX,
         certain=service,
     )
-    files = _written(server, plan, folder, service)
+    if server == "nginx":
+        files = nginx_files(plan, folder=folder, service=service)
+    else:
+        files = _WRITERS[server](plan, folder=folder)
     head = _head(server, said)
     marked = {
         name: head + text if name.endswith((".conf", ".caddy", ".cfg")) else text
@@ -108,40 +110,19 @@ def _instead(server: str, policy: Policy, challenge: Action | None) -> Action:
         return challenge
     if challenge is None and not any(gap.name == "challenge" for gap in gaps(server, policy)):
         return Action.DENY  # nobody is
-    service = ", or --challenge-as service to have it run behind" if server == "nginx" else ""
+    service = ", or --challenge-as service to run the service behind it" * (server == "nginx")
     raise CompileError(
-        f"the policy challenges clients, which {server} cannot do by itself: say --challenge-as"
+        f"the policy challenges clients, and {server} alone cannot do that: choose --challenge-as"
         f" budget to let them through within their budget, or --challenge-as deny{service}"
     )
-
-
-def _written(server: str, plan: Plan, folder: str, service: bool) -> Mapping[str, str]:
-    if server == "nginx":
-        return nginx_files(plan, folder=folder, service=service)
-    if server == "caddy":
-        return caddy_files(plan, folder=folder)
-    if server == "haproxy":
-        return haproxy_files(plan, folder=folder)
-    return apache_files(plan, folder=folder)
 
 
 def _head(server: str, said: Iterable[Gap]) -> str:
     """Return the comment at the top of a file: where it comes from and what it does not do."""
     lines = [
-        f"Written by `shiomi gate compile {server}` from a policy; change that and write it anew.",
-        "Of the policy this cannot say:",
+        f"Written by `shiomi gate compile {server}` from a policy. To change it, change the policy"
+        " and compile again.",
+        f"What {server} cannot do:",
         *(f"- {gap.name}: {gap.text}" for gap in said),
     ]
     return "".join(f"# {line}\n" for line in lines) + "\n"
-
-
-def shipped_ranges(data: Path | None = None) -> dict[str, list[Prefix]]:
-    shipped = resources.files("shiomi.gate") / "data" / "ranges"
-    ranges = {
-        entry.name.removesuffix(".txt"): parse_prefixes(
-            entry.read_text(encoding="ascii"), where=entry.name
-        )
-        for entry in shipped.iterdir()
-        if entry.name.endswith(".txt")
-    }
-    return ranges | ({} if data is None else read_ranges(data / "ranges"))

@@ -1,8 +1,7 @@
 """A table of the policy features that each server's configuration cannot express.
 
-The table is used by every compiler, the command's output, the comment at the top of each file and
-the tests that compare verdicts. For every feature that is not listed, a server's verdict must equal
-the verdict of `decide`.
+The command prints these features, and the top of each file lists them. For all other features, a
+server's verdict must equal the verdict of `decide`, and tests compare the two.
 """
 
 from __future__ import annotations
@@ -69,51 +68,51 @@ GAPS = (
     Gap(
         "challenge",
         _ALL,
-        "no server can challenge by itself: who would be challenged is let through within a budget,"
-        " or refused, as the command was told",
+        "clients that would be challenged are let through within a budget, or refused, as"
+        " --challenge-as says",
         lambda policy: Action.CHALLENGE in _actions(policy),
     ),
     Gap(
         "trap",
         _ALL,
-        "no trap and no bans: its pages are the site's to answer, and nobody is revoked",
+        "there is no trap, and no client is banned",
         lambda policy: policy.trap.enabled,
     ),
     Gap(
         "dns",
         _ALL,
-        "no reverse DNS: a client that only DNS could prove counts as unverified",
+        "reverse DNS is not used: a client that only DNS could prove counts as unverified",
     ),
-    Gap("signatures", _ALL, "no Web Bot Auth: a signed request counts as any other"),
+    Gap("signatures", _ALL, "Web Bot Auth is not checked: a signature has no effect"),
     Gap(
         "weight",
         _ALL,
-        "how well a browser's headers fit together is not weighed",
+        "a browser's inconsistent headers have no effect",
         lambda policy: policy.purposes[Purpose.BROWSER].unverified is Action.BUDGET,
     ),
     Gap(
         "budgets",
         frozenset({"apache", "caddy"}),
-        "requests cannot be counted: whoever has a budget is let through without one",
+        "requests are not counted: a client with a budget is let through without a limit",
         _counts,
     ),
     Gap(
         "network-budget",
         frozenset({"haproxy"}),
-        "a request can be counted in three places: the bucket of its network is left out",
+        "a request is counted in three buckets at most: the bucket of its network is left out",
         lambda policy: _counts(policy) and _networks(policy),
     ),
     Gap(
         "token-bucket",
         frozenset({"haproxy"}),
-        "a bucket becomes a sliding window: at most its burst in the time that takes to refill,"
-        " refused requests counted too",
+        "a bucket becomes a sliding window: `burst` requests per refill period; refused requests"
+        " are counted too",
         _counts,
     ),
     Gap(
         "retry-after",
         frozenset({"nginx", "haproxy"}),
-        "Retry-After is a fixed number, the time in which the slowest bucket gives one token",
+        "Retry-After is a fixed number: the seconds in which the slowest bucket adds one token",
         _counts,
     ),
     Gap(
@@ -125,20 +124,20 @@ GAPS = (
     Gap(
         "proxies",
         frozenset({"caddy"}),
-        "Caddy 2.6 takes a client's address from the connection alone: behind a proxy nobody is"
-        " proven by a published range",
+        "Caddy 2.6 takes a client's address from the connection alone: behind a proxy, published"
+        " ranges prove no client",
         lambda policy: bool(policy.proxies.trusted),
     ),
     Gap(
         "proxy-chain",
         frozenset({"haproxy"}),
-        "of a chain of proxies only the nearest one's word is read",
+        "in a chain of proxies, only the address from the nearest proxy is used",
         lambda policy: bool(policy.proxies.trusted),
     ),
     Gap(
         "two-agents",
         frozenset({"nginx"}),
-        "of several User-Agent headers nginx before 1.23 reads the first",
+        "if a request has several User-Agent headers, nginx before 1.23 reads only the first",
     ),
     Gap(
         "long-agents",
@@ -148,14 +147,14 @@ GAPS = (
     Gap(
         "path-parameters",
         _ALL,
-        "a path is not read as Java and Windows servers read it: nothing is dropped after ; and"
-        " \\ is no slash, but that /.well-known/ with either is not always served",
+        "a path is not read as Java and Windows servers read it: the text after ; stays, and \\ is"
+        " not a slash (but a path in /.well-known/ with either of them is not always served)",
         lambda policy: bool(policy.rules),
     ),
     Gap(
         "queries",
         _ALL,
-        "a pattern with a query, like *?go-get=1, is left out",
+        "a path pattern with a query, like *?go-get=1, is left out",
         _queries,
     ),
     Gap(
@@ -166,25 +165,20 @@ GAPS = (
     Gap(
         "trailing-dot",
         frozenset({"caddy"}),
-        "a path that ends in /. or /.. is taken without its last slash",
+        "if a path ends in /. or /.., the slash before it is dropped",
     ),
-    Gap("pages", _ALL, "a refusal is the server's own page, in one language"),
-    Gap(
-        "failure",
-        _ALL,
-        "there is no state that could fail: on_failure has no meaning",
-    ),
+    Gap("pages", _ALL, "a refused client gets the server's own error page, in one language"),
+    Gap("failure", _ALL, "on_failure has no effect, because there is no state that could fail"),
 )
-"""Every gap there is. A gap that makes a verdict differ is one the corpus leaves out by name."""
+"""All gaps."""
 
 
 _SERVED = frozenset({"signatures", "two-agents", "long-agents"})
-"""What stays with a service behind the server: the server looks first, at the User-Agent alone."""
+"""Gaps that remain with a service behind the server, which refuses some clients by User-Agent."""
 
 
 def gaps(server: str, policy: Policy, *, service: bool = False) -> list[Gap]:
-    """Return the features of this policy that the server cannot express, alone or with a
-    service."""
+    """Return the features of this policy that the server does not have."""
     return [
         gap
         for gap in GAPS

@@ -7,9 +7,8 @@ into a frontend, tables to load with a second `-f`, and maps that the rules read
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from shiomi.gate.addresses import Prefix, text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, Outcome, Plan, path_word
@@ -26,8 +25,7 @@ _MOST_DOTS = 6  # ".." segments that are resolved
 
 
 def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
-    """Return the files by name: frontend.cfg, tables.cfg, *.map and the files that the site
-    publishes.
+    """Return the files by name: frontend.cfg, tables.cfg, *.map and robots.txt.
 
     `folder` is the path from which HAProxy will read the files.
 
@@ -37,7 +35,10 @@ def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
         The folder's name, or a value, cannot be written for HAProxy.
     """
     if any(character in folder for character in " \t\"'\\#\n(),"):
-        raise CompileError(f"HAProxy cannot read files from {folder!r}: take a plainer name")
+        raise CompileError(
+            f"HAProxy cannot read files from {folder!r}: the name must not have blanks, quotation "
+            "marks, brackets, commas, # or \\"
+        )
     frontend = [
         *_client(plan),
         *_agent(folder),
@@ -72,8 +73,7 @@ def _client(plan: Plan) -> Iterator[str]:
 
 
 def _agent(folder: str) -> Iterator[str]:
-    """Yield the lookup of the User-Agent's kind; several headers are joined as `decide` joins
-    them."""
+    """Yield the lookup of the User-Agent's kind; several headers are joined as in `decide`."""
     agent = "req.fhdr(user-agent,{})"
     yield f"http-request deny deny_status 403 if {{ req.fhdr_cnt(user-agent) gt {_MOST_AGENTS} }}"
     # A format is used so that a request without the header has an empty agent instead of none.
@@ -195,7 +195,7 @@ def _tables(plan: Plan) -> Iterator[str]:
 def _headers(policy: Policy) -> Iterator[str]:
     for name, value in own_headers(policy):
         if any(character in value for character in "\"'\\%\n"):
-            raise CompileError(f"HAProxy cannot send the header {name}: {value!r}")
+            raise CompileError(f"HAProxy cannot send this value in the header {name}: {value!r}")
         yield f'http-after-response set-header {name} "{value}"'
 
 
@@ -217,20 +217,9 @@ def _maps(plan: Plan) -> dict[str, str]:
         "verdicts.map": [(key, outcome.name) for key, outcome in plan.rows],
         "narrower.map": [(key, outcome.name) for key, outcome in plan.pairs],
     }
-    files = {name: "".join(_row(*row) for row in rows) for name, rows in maps.items()}
-    for kind, verified in plan.verified.items():
-        files[f"{kind}.lst"] = _addresses(
-            one for name in verified.ranges for one in plan.ranges[name]
-        )
-    for number, prefixes in enumerate(plan.networks.values()):
-        files[f"network{number}.lst"] = _addresses(prefixes)
-    return files
-
-
-def _addresses(prefixes: Iterable[Prefix]) -> str:
-    return "".join(dict.fromkeys(f"{text_of(network)}/{length}\n" for network, length in prefixes))
-
-
-def _row(key: str, value: str) -> str:
-    """Return a line of a map, in which the key ends at the first blank and `#` begins a comment."""
-    return f"{key} {value}\n"
+    files = {
+        name: "".join(f"{key} {value}\n" for key, value in rows) for name, rows in maps.items()
+    }
+    lists = {f"{kind}.lst": networks for kind, networks in plan.ranges.items()}
+    lists |= {f"network{n}.lst": some for n, some in enumerate(plan.networks.values())}
+    return files | {name: "\n".join([*some, ""]) for name, some in lists.items()}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from shiomi.gate.addresses import text_of
 from shiomi.gate.errors import CompileError
 from shiomi.gate.native.path_regex import ODD, always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import Plan, path_word
@@ -22,9 +21,8 @@ from shiomi.gate.signals import own_headers
 __all__ = ["LONGEST_REGEX", "nginx_files"]
 
 LONGEST_REGEX = 3900
-"""Characters; nginx reads no word of more than 4,096 bytes, quotation and `\\` included."""
+"""Characters; a word in nginx's configuration has at most 4,096 bytes, with quotes and `\\`."""
 
-_LONGEST_AGENT = 1024  # characters; no honest client sends more
 _ZONE_MEGABYTES = 8  # size of each limit_req zone, enough for about 64,000 clients
 _REFUSAL_BYTES = 400  # size of nginx's own 403 response, including its headers
 
@@ -50,8 +48,7 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
             'nginx cannot read the header "forwarded"; let the proxy set x-forwarded-for'
         )
     levels = [] if service else _levels(plan)
-    http = [*_agents(plan), *_ranges(plan), *_paths(plan), *_outcomes(plan)]
-    http += [*_zones(plan, levels)]
+    http = [*_agents(plan), *_ranges(plan), *_paths(plan), *_outcomes(plan), *_zones(plan, levels)]
     server = [*_proxies(plan), *_refusals(plan)]
     if not service:
         server += [*_headers(plan.policy), *_files(plan.policy, folder), *_limits(levels)]
@@ -69,7 +66,9 @@ def quoted(text: str) -> str:
     """
     word = '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if len(word.encode()) > 4090:
-        raise CompileError(f"nginx reads no word of {len(word)} characters: {text[:60]!r}...")
+        raise CompileError(
+            f"nginx reads words of at most 4,090 bytes, not {len(word)}: {text[:60]!r}..."
+        )
     return word
 
 
@@ -80,13 +79,8 @@ def _regex(pattern: str, *, case: bool = False) -> str:
 
 def _key(text: str) -> str:
     """Return a `map` key that is plain text, even if it begins with a special character."""
-    special = text.startswith(("~", "\\")) or text in (
-        "default",
-        "hostnames",
-        "include",
-        "volatile",
-    )
-    return quoted("\\" + text if special else text)
+    special = ("default", "hostnames", "include", "volatile")
+    return quoted("\\" + text if text.startswith(("~", "\\")) or text in special else text)
 
 
 def _map(source: str, name: str, rows: Iterable[tuple[str, str]], default: str) -> Iterator[str]:
@@ -115,19 +109,10 @@ def _agents(plan: Plan) -> Iterator[str]:
 
 
 def _ranges(plan: Plan) -> Iterator[str]:
-    """Yield the lookup of the published ranges that contain the address, for kinds that need
-    them."""
+    """Yield the lookup of the client's address in the published ranges and in the networks."""
     rows = []
     for kind, verified in plan.verified.items():
-        yield f"geo $shiomi_in_{kind} {{"
-        yield "    default 0;"
-        written = dict.fromkeys(
-            f"{text_of(network)}/{length}"
-            for name in verified.ranges
-            for network, length in plan.ranges[name]
-        )
-        yield from (f"    {network} 1;" for network in written)
-        yield "}"
+        yield from _geo(f"shiomi_in_{kind}", plan.ranges[kind])
         rows.append((kind, f"$shiomi_{kind}"))
         yield from _map(
             f"$shiomi_in_{kind}", f"shiomi_{kind}", [("1", verified.inside)], verified.outside
@@ -135,18 +120,21 @@ def _ranges(plan: Plan) -> Iterator[str]:
     yield from _map("$shiomi_kind", "shiomi_class", rows, "$shiomi_kind")
     if plan.networks:
         for number, networks in enumerate(plan.networks.values()):
-            yield f"geo $shiomi_network_{number} {{"
-            yield "    default 0;"
-            yield from (f"    {text_of(one)}/{length} 1;" for one, length in networks)
-            yield "}"
+            yield from _geo(f"shiomi_network_{number}", networks)
         source = "".join(f"$shiomi_network_{number}" for number in range(len(plan.networks)))
         rows = [(f'"~^0{{{number}}}1"', f"n{number}") for number in range(len(plan.networks))]
         yield from _map(f'"{source}"', "shiomi_network", rows, "n")
 
 
+def _geo(name: str, networks: Iterable[str]) -> Iterator[str]:
+    yield f"geo ${name} {{"
+    yield "    default 0;"
+    yield from (f"    {network} 1;" for network in networks)
+    yield "}"
+
+
 def _paths(plan: Plan) -> Iterator[str]:
-    """Yield the lookup of the first matching rule, for the resolved path and for the path as
-    sent."""
+    """Yield the lookup of the first matching rule, for the path both resolved and as sent."""
     rows = [
         (_regex(regex, case=True), path_word(number))
         for number, rule in sorted(plan.rules.items())
@@ -187,23 +175,20 @@ def _outcomes(plan: Plan) -> Iterator[str]:
 
 
 def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
-    """Yield the buckets: a zone, and a key that is empty for clients that the budget does not
-    count."""
+    """Yield a zone for each bucket, with a key that is empty for requests it does not count."""
     used = {level for _, level, _ in levels}
     binary = "$binary_remote_addr"
-    mapped = r"\x00{10}\xff\xff"
-    if "address" in used:
-        rows = [(rf'"~(?s)^(?:{mapped})?(?<shiomi_ip>.{{4}})$"', "$shiomi_ip")]
-        rows += [('"~(?s)^(?<shiomi_ip64>.{8}).{8}$"', "$shiomi_ip64")]
-        yield from _map(binary, "shiomi_address", rows, binary)
-    if "prefix" in used:
-        rows = [(rf'"~(?s)^(?:{mapped})?(?<shiomi_ip24>.{{3}}).$"', "$shiomi_ip24")]
-        rows += [('"~(?s)^(?<shiomi_ip48>.{6}).{10}$"', "$shiomi_ip48")]
-        yield from _map(binary, "shiomi_prefix", rows, binary)
+    # Bytes of the address that are the key: of IPv4, perhaps mapped to IPv6, and of IPv6.
+    for level, name, v4, v6 in (
+        ("address", "address", 4, 8), ("prefix", "prefix", 3, 6), ("network", "near", 2, 4),
+    ):  # fmt: skip
+        if level in used:
+            ip4, ip6 = f"shiomi_ip{v4 * 8}", f"shiomi_ipv6_{v6 * 8}"
+            end = f".{{{4 - v4}}}" if v4 < 4 else ""
+            four = rf'"~(?s)^(?:\x00{{10}}\xff\xff)?(?<{ip4}>.{{{v4}}}){end}$"'
+            six = f'"~(?s)^(?<{ip6}>.{{{v6}}}).{{{16 - v6}}}$"'
+            yield from _map(binary, f"shiomi_{name}", [(four, f"${ip4}"), (six, f"${ip6}")], binary)
     if "network" in used:
-        rows = [(rf'"~(?s)^(?:{mapped})?(?<shiomi_ip16>.{{2}})..$"', "$shiomi_ip16")]
-        rows += [('"~(?s)^(?<shiomi_ip32>.{4}).{12}$"', "$shiomi_ip32")]
-        yield from _map(binary, "shiomi_near", rows, binary)
         named = [(f"n{number}", f"n{number}") for number in range(len(plan.networks))]
         source = "$shiomi_network" if plan.networks else "n"
         yield from _map(source, "shiomi_group", named, "$shiomi_near")
@@ -247,7 +232,8 @@ def _rate(rate: Rate) -> str:
     per_minute = math.floor(rate.amount * 60 / rate.seconds + 1e-9)
     if per_minute < 1:
         raise CompileError(
-            f"nginx counts no fewer than one a minute, not {rate.amount} in {rate.seconds:.0f} s"
+            "the smallest rate of nginx is 1 request per minute, the policy has "
+            f"{rate.amount} in {rate.seconds:.0f} s"
         )
     return f"{per_minute}r/m"
 

@@ -16,10 +16,10 @@ from shiomi.gate.policy.paths import is_glob
 __all__ = ["ODD", "REQUEST_LINE", "always_sent", "decoded_regex", "sent_regex"]
 
 ODD = r"^[^?#]*?(?:[%\x3b\x5c]|//|/\.)"
-"""Matches what was sent where it may differ from what it is resolved to."""
+"""Matches a path as sent that servers may resolve to different paths."""
 
 REQUEST_LINE = r"^[^ ]+ (?:[a-zA-Z][a-zA-Z0-9+.-]*://[^/?# ]*)?"
-"""What stands before the path in a request line: "GET " or "GET http://host"."""
+"""Matches the text before the path in a request line: "GET " or "GET http://host"."""
 
 _PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/-_~")
 
@@ -34,8 +34,7 @@ def decoded_regex(patterns: Iterable[str]) -> str:
 
 
 def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
-    """Return an expression that matches a request target if a pattern matches its path, decoded
-    once.
+    """Return an expression that matches a request target by its path, decoded once.
 
     `start` is the anchored text before the path: REQUEST_LINE if a whole request line is matched.
     """
@@ -44,10 +43,9 @@ def sent_regex(patterns: Iterable[str], *, start: str = "^") -> str:
 
 
 def always_sent(*, start: str = "^") -> str:
-    """Return an expression for targets in ALWAYS_SERVED that no server would resolve to another
-    path.
+    """Return an expression for targets in ALWAYS_SERVED that every server reads as the same path.
 
-    This includes servers that drop parameters (";"), take "\\" for "/", or decode twice.
+    Some servers drop parameters (";"), take "\\" for "/", or decode twice.
     """
     slash, dot = _sent(ord("/")), _sent(ord("."))
     plain = r"(?:[^?# %\x3b\x5c]|%(?!25|3[bB]|5[cC]))"

@@ -30,8 +30,7 @@ _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
 
 @dataclass(slots=True)
 class _Node:
-    """Patterns that share a beginning: the branches by next character, and the rest of each pattern
-    that branches no further."""
+    """Patterns that share a beginning: branches by the next character, and rests of patterns."""
 
     children: dict[str, _Node] = field(default_factory=dict)
     tails: list[str] = field(default_factory=list)  # "" where a pattern ends here
@@ -51,9 +50,8 @@ class _Node:
 def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[str]:
     """Return PCRE2 expressions that together match the same as `patterns`, ignoring case.
 
-    `limit` is the most characters in one expression after escaping; None puts all patterns into one
-    expression. A single pattern that is longer is returned unchanged; the caller has to check
-    whether it fits.
+    `limit` is the most characters in one expression after escaping; None: all patterns are put into
+    one expression. A single pattern that is longer is returned unchanged.
     """
     found = [
         f"{where}(?:{piece})"
@@ -64,10 +62,9 @@ def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[s
 
 
 def plain_trie_regex(patterns: Iterable[str]) -> str:
-    """Return one expression as `trie_regexes` does, for engines that cannot look ahead or behind.
+    """Return one expression like those of `trie_regexes`, without lookahead and lookbehind.
 
-    RE2 does not need a trie. Go's engine follows all branches at once, and a trie has fewer of
-    them.
+    Go's engine needs this. It follows all branches at once, and a trie has fewer branches.
     """
     return "|".join(
         f"{where}(?:{_emit(root, lookaround=False)})"
@@ -107,8 +104,7 @@ def _pieces(node: _Node, limit: int | None) -> Iterator[str]:
 
 
 def _length(regex: str) -> int:
-    """Return the length after escaping in the longest way: `\\` doubled, blanks and such by
-    number."""
+    """Return the length if `\\` is doubled and each character of _BY_NUMBER is written as \\xHH."""
     return len(regex) + regex.count("\\") + 4 * sum(map(regex.count, _BY_NUMBER))
 
 
@@ -244,8 +240,7 @@ def _choices(rest: str) -> tuple[list[str] | None, str]:
 
 
 def _class_length(rest: str) -> int:
-    """Return the length of the class at the start of `rest`; if "]" is first in it, it is a
-    member."""
+    """Return the length of the class at the start of `rest`. A "]" at its beginning is a member."""
     place = 2 if rest[1:2] == "^" else 1
     place += rest[place : place + 1] == "]"
     while place < len(rest) and rest[place] != "]":
@@ -264,8 +259,7 @@ def _closing(rest: str) -> int:
 
 
 def _alternatives(pattern: str) -> list[str]:
-    """Return the parts of the pattern between its top-level `|`, not those inside groups and
-    classes."""
+    """Return the parts of the pattern between those `|` that are outside groups and classes."""
     cuts, depth = [-1], 0
     for place, character in _operators(pattern):
         depth += {"(": 1, ")": -1}.get(character, 0)

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from shiomi.gate.addresses import Prefix, parse_prefix
+from shiomi.gate.addresses import Prefix, parse_prefix, prefix_text
 from shiomi.gate.decision.ruling import ruling
 from shiomi.gate.errors import CompileError
 from shiomi.gate.identity import Identity
@@ -28,10 +28,10 @@ from shiomi.gate.purpose import Purpose
 __all__ = ["ALWAYS", "ELSEWHERE", "Outcome", "Plan", "make_plan", "path_word", "without_challenge"]
 
 ALWAYS = -1
-"""The number of the rule for paths that nobody is refused."""
+"""The number of the rule for paths that are always served."""
 
 ELSEWHERE = -2
-"""The number that stands for all paths without a rule."""
+"""The number for all paths that no rule matches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A kind of client whose class depends on its address."""
+    """A kind of client whose class depends on whether its address is in one of the ranges."""
 
-    ranges: tuple[str, ...]
+    ranges: tuple[str, ...]  # their names
     inside: str
     outside: str
 
@@ -69,11 +69,11 @@ class Plan:
     agents
         Tables from User-Agent to kind. A kind is the name of a class or of an entry in `verified`.
     ranges
-        The networks of the published ranges in use, by name.
+        The networks of each entry in `verified`, as texts.
     rules
         Path patterns by number. The first match counts; ALWAYS comes before all of them.
     networks
-        The [[network]] rules; the first one that contains the address counts.
+        The networks of each [[network]] rule, as texts; the first rule that matches counts.
     verdicts
         Verdicts by (name of the network or "", class, number of the path rule or ELSEWHERE).
     """
@@ -81,9 +81,9 @@ class Plan:
     policy: Policy
     agents: AgentTables
     verified: Mapping[str, Verified]
-    ranges: Mapping[str, Sequence[Prefix]]
+    ranges: Mapping[str, Sequence[str]]
     rules: Mapping[int, tuple[str, ...]]
-    networks: Mapping[str, Sequence[Prefix]]
+    networks: Mapping[str, Sequence[str]]
     verdicts: Mapping[tuple[str, str, int], Outcome]
 
     @property
@@ -93,11 +93,10 @@ class Plan:
 
     @property
     def rows(self) -> list[tuple[str, Outcome]]:
-        """Return the verdicts by "NETWORK:CLASS:PATH", in words that are valid in every server's
-        configuration.
+        """Return the verdicts by "NETWORK:CLASS:PATH"; the words are valid for every server.
 
-        NETWORK is n0, n1, ..., or n for all other addresses. PATH is p0, p1, ..., p for all other
-        paths, or always.
+        NETWORK is n0, n1 and so on, or n for all other addresses. PATH is p0, p1 and so on, p for
+        all other paths, or always.
         """
         words = {"": "n"} | {name: f"n{number}" for number, name in enumerate(self.networks)}
         return [
@@ -107,7 +106,7 @@ class Plan:
 
     @property
     def pairs(self) -> list[tuple[str, Outcome]]:
-        """Return the stricter of two outcomes, by "ONE:OTHER"."""
+        """Return the stricter outcome of each pair, by "ONE:OTHER"."""
         return [
             (f"{one.name}:{other.name}", one.narrower(other))
             for one in self.outcomes
@@ -173,8 +172,8 @@ def make_plan(
     limit
         The most characters in one regular expression of the server's configuration.
     certain
-        Whether each verdict is the most permissive that the client could get with any proof. A
-        service behind the server then need not be asked about requests that it refuses.
+        Whether to use the most permissive verdict that a client could get with any proof. A server
+        in front of the service then refuses only what the service would refuse too.
     """
     tables = _Tables(policy, {} if certain else ranges, certain)
     agents = agent_tables(
@@ -184,18 +183,16 @@ def make_plan(
         frequent=frequent,
         limit=limit,
     )
-    used = {name for one in tables.verified.values() for name in one.ranges}
-    networks = {rule.name: _prefixes(rule) for rule in policy.networks}
+    inside = {
+        kind: list(
+            dict.fromkeys(prefix_text(one) for name in verified.ranges for one in ranges[name])
+        )
+        for kind, verified in tables.verified.items()
+    }
+    networks = {rule.name: _networks(rule) for rule in policy.networks}
     rules = {number: tuple(rule.match) for number, rule in enumerate(policy.rules)}
-    return Plan(
-        policy,
-        agents,
-        tables.verified,
-        {name: ranges[name] for name in sorted(used)},
-        {ALWAYS: ALWAYS_SERVED, **rules},
-        networks,
-        tables.verdicts,
-    )
+    rules[ALWAYS] = ALWAYS_SERVED
+    return Plan(policy, agents, tables.verified, inside, rules, networks, tables.verdicts)
 
 
 class _Tables:
@@ -215,8 +212,7 @@ class _Tables:
         self._networks += policy.networks
 
     def kind(self, client: Client) -> str:
-        """Return the kind of a client: its class, or two classes between which its address
-        decides."""
+        """Return the kind of a client: its class, or a pair of classes that its address selects."""
         verify = client.verify
         named = tuple(name for name in verify.ranges if name in self._ranges)
         unproven = False if named else None
@@ -227,13 +223,7 @@ class _Tables:
         if inside == outside:
             return inside
         verified = Verified(named, inside, outside)
-        return self._kinds.setdefault(verified, self._keep(verified))
-
-    def _keep(self, verified: Verified) -> str:
-        known = self._kinds.get(verified)
-        if known is not None:
-            return known
-        name = f"v{len(self._kinds) + 1}"
+        name = self._kinds.setdefault(verified, f"v{len(self._kinds) + 1}")
         self.verified[name] = verified
         return name
 
@@ -266,8 +256,8 @@ class _Tables:
         return Outcome(action, budget if counted else "")
 
 
-def _prefixes(rule: NetworkRule) -> list[Prefix]:
+def _networks(rule: NetworkRule) -> list[str]:
     try:
-        return [parse_prefix(text) for text in rule.addresses]
+        return list(dict.fromkeys(prefix_text(parse_prefix(text)) for text in rule.addresses))
     except ValueError as error:
         raise CompileError(f"network {rule.name!r}: {error}") from None

@@ -21,13 +21,13 @@ class SiteFile:
 
 
 def site_files(policy: Policy) -> list[SiteFile]:
-    """Return the files made from the policy: robots.txt and tdmrep.json, if the policy serves
-    them."""
-    files = []
-    for path, response in own_files(policy).items():
-        kind = next((value for name, value in response.headers if name == "Content-Type"), "")
-        media_type = kind.partition(";")[0].strip() or "text/plain"
-        files.append(
-            SiteFile(path, path.rpartition("/")[2], media_type, response.body.decode("utf-8"))
+    """Return robots.txt and tdmrep.json, if the policy serves them."""
+    return [
+        SiteFile(
+            path,
+            path.rpartition("/")[2],
+            dict(response.headers)["Content-Type"].partition(";")[0],
+            response.body.decode("utf-8"),
         )
-    return files
+        for path, response in own_files(policy).items()
+    ]

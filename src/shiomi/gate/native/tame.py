@@ -15,13 +15,11 @@ _AS_IT_IS = re.compile(r"\\[pPx]\{.*|\\[^\"'#`%;{} ]|\{.+|[^\x00-\x7f]+")
 
 
 def tame(pattern: str) -> str:
-    """Return an expression that matches the same and has only visible characters that need no
-    quoting.
+    """Return an expression that matches the same texts and needs no quoting.
 
-    Quotation marks, blanks, `#`, `;`, `%` and literal braces are written by their numbers
-    (`\\x22`), which PCRE2, RE2 and Go all understand. A remaining brace belongs to a repetition or
-    a class, so the expression contains no `{$NAME}`, `${NAME}` or `{name}` that a server would
-    replace.
+    Quotation marks, blanks, `#`, `;`, `%` and literal braces are written as numbers (`\\x22`), as
+    PCRE2, RE2 and Go allow. The braces that remain belong to repetitions and classes. So the
+    expression has no `{$NAME}`, `${NAME}` or `{name}`, which a server would replace.
 
     Raises
     ------
@@ -29,7 +27,7 @@ def tame(pattern: str) -> str:
         The pattern contains a control character.
     """
     if any(ord(character) < 0x20 or character == "\x7f" for character in pattern):
-        raise CompileError(f"the pattern {pattern[:80]!r} holds a control character")
+        raise CompileError(f"a pattern must not have control characters, got {pattern[:80]!r}")
     return _SPECIAL.sub(_written, pattern)
 
 

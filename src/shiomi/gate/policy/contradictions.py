@@ -25,8 +25,7 @@ Problem = tuple[str, str]  # the key in the policy file, and what is wrong with 
 def contradictions(policy: Policy, written_budgets: frozenset[str]) -> list[Problem]:
     """Return the contradictions, each as a key and a message.
 
-    `written_budgets` are the budgets that the file defines itself. If none of the rules uses one of
-    them, that is a mistake.
+    `written_budgets` are the budgets that the file defines; each of them must be used by a rule.
     """
     return [
         *_purposes(policy),
@@ -43,8 +42,8 @@ def _purposes(policy: Policy) -> Iterator[Problem]:
         if rule.unverified.narrower(rule.action) is not rule.unverified:
             yield (
                 f"purpose.{purpose}.unverified",
-                f'"{rule.unverified}" lets more through than action = "{rule.action}", which is'
-                " for those that proved who they are",
+                f'"{rule.unverified}" must not let more through than action = "{rule.action}",'
+                " which is for proven clients",
             )
 
 
@@ -57,7 +56,7 @@ def _paths(policy: Policy) -> Iterator[Problem]:
     for number, rule in enumerate(policy.paths):
         key = f"path[{number}]"
         if not rule.match:
-            yield f"{key}.match", "names no path; nothing can match it"
+            yield f"{key}.match", "must name at least one path"
         for pattern in rule.match:
             if wrong := malformed(pattern):
                 yield f"{key}.match", f'"{pattern}" {wrong}'
@@ -65,11 +64,14 @@ def _paths(policy: Policy) -> Iterator[Problem]:
             if any(covers(always, pattern) for always in ALWAYS_SERVED):
                 yield f"{key}.match", f'"{pattern}" is always served, whatever a rule says'
             if covers(policy.challenge.path + "*", pattern):
-                yield f"{key}.match", f'"{pattern}" is among the gate\'s own pages'
+                yield f"{key}.match", f'"{pattern}" is one of the gate\'s own pages'
             for earlier, index in seen:
                 if covers(earlier, pattern):
-                    where = "this rule" if index == number else f"path[{index}], which comes first"
-                    yield f"{key}.match", f'"{pattern}" is never reached: "{earlier}" of {where}'
+                    where = "this rule" if index == number else f"path[{index}]"
+                    yield (
+                        f"{key}.match",
+                        f'"{pattern}" is never used: "{earlier}" of {where} is first',
+                    )
                     break
             seen.append((pattern, number))
         said = [rule.action, *rule.purposes.values()]
@@ -88,7 +90,7 @@ def _networks(policy: Policy) -> Iterator[Problem]:
             yield f"{key}.name", f'"{rule.name}" is {"taken" if rule.name else "empty"}; name it'
         names.add(rule.name)
         if not rule.addresses:
-            yield f"{key}.addresses", "names no address; nothing can match it"
+            yield f"{key}.addresses", "must name at least one address"
         for text in rule.addresses:
             try:
                 prefix = parse_prefix(text)
@@ -96,7 +98,10 @@ def _networks(policy: Policy) -> Iterator[Problem]:
                 yield f"{key}.addresses", str(error)
                 continue
             if prefix[1] == 0 and rule.action is Action.ALLOW:
-                yield f"{key}.addresses", f'{text} with action = "allow" lets everybody through'
+                yield (
+                    f"{key}.addresses",
+                    f'{text} with action = "allow" would let everybody through',
+                )
             owner = owners.setdefault(prefix, rule.name)
             if owner != rule.name:
                 yield f"{key}.addresses", f'{text} belongs to network "{owner}" already'
@@ -109,19 +114,17 @@ def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
     used |= {"challenge.budget": policy.challenge.budget}
     for key, name in used.items():
         if name not in policy.budgets:
-            yield key, f"there is no [budget.{name}]; there are {', '.join(policy.budgets)}"
+            yield key, f"must be one of {', '.join(policy.budgets)}, or define [budget.{name}]"
     for name in sorted(written - _DEFAULT_BUDGETS - set(used.values())):
-        yield f"budget.{name}", "is used by no purpose, path, feeds or challenge"
+        yield f"budget.{name}", "is not used by any purpose, path, feeds, programs or challenge"
     for name, budget in policy.budgets.items():
         yield from _levels(name, budget)
 
 
 def _levels(name: str, budget: Budget) -> Iterator[Problem]:
-    """Yield each wider level that allows less than a narrower one, so that the narrower limit is
-    never reached."""
-    levels = ("address", "prefix", "network", "all")
+    """Yield each wider level whose limit is below that of a narrower level."""
     given: list[tuple[str, Rate]] = []
-    for level in levels:
+    for level in ("address", "prefix", "network", "all"):
         rate: Rate | None = getattr(budget, level)
         if rate is None:
             continue
@@ -129,7 +132,7 @@ def _levels(name: str, budget: Budget) -> Iterator[Problem]:
             if rate.interval > other.interval or rate.burst < other.burst:
                 yield (
                     f"budget.{name}.{level}",
-                    f"gives less than {narrower} does, whose bucket could never be used up",
+                    f"must not allow less than {narrower}, which is a part of it",
                 )
                 break
         given.append((level, rate))
@@ -153,25 +156,26 @@ def _numbers(policy: Policy) -> Iterator[Problem]:
         table, _, name = key.partition(".")
         value = getattr(getattr(policy, table), name)
         if not least <= value <= most:
-            yield key, f"is {value}; give a number from {least} to {most:,}"
+            yield key, f"must be a number from {least} to {most:,}, got {value}"
 
 
 def _rest(policy: Policy) -> Iterator[Problem]:
     challenge, robots, signals = policy.challenge, policy.robots, policy.signals
     if not _OWN_PATH.fullmatch(challenge.path) or "/./" in challenge.path or ".." in challenge.path:
-        yield "challenge.path", f'"{challenge.path}" is no folder; write it like "/.gate/"'
+        yield "challenge.path", f'must be a folder like "/.gate/", got "{challenge.path}"'
     elif challenge.path.startswith("/.well-known/"):
-        yield "challenge.path", "is below /.well-known/, which is always served by the site"
+        yield "challenge.path", "must not be below /.well-known/, which the site always serves"
     if challenge.status not in (200, 403, 429, 503):
-        yield "challenge.status", f"is {challenge.status}; one of 403, 429, 503, 200"
-    if challenge.other_methods not in (Action.DENY, Action.BUDGET):
-        yield "challenge.other_methods", f'"{challenge.other_methods}": one of deny, budget'
-    if policy.trap.action not in (Action.DENY, Action.TARPIT):
-        yield "trap.action", f'"{policy.trap.action}" lets the trapped go on; one of deny, tarpit'
-    if policy.on_failure not in (Action.DENY, Action.ALLOW):
-        yield "on_failure", f'"{policy.on_failure}" needs what failed; one of deny, allow'
+        yield "challenge.status", f"must be 403, 429, 503 or 200, got {challenge.status}"
+    for key, value, allowed in (
+        ("challenge.other_methods", challenge.other_methods, (Action.DENY, Action.BUDGET)),
+        ("trap.action", policy.trap.action, (Action.DENY, Action.TARPIT)),
+        ("on_failure", policy.on_failure, (Action.DENY, Action.ALLOW)),
+    ):
+        if value not in allowed:
+            yield key, f'must be {" or ".join(allowed)}, got "{value}"'
     if not _COOKIE_NAME.fullmatch(policy.cookie.name):
-        yield "cookie.name", f'"{policy.cookie.name[:64]}" is no name of a cookie'
+        yield "cookie.name", f'"{policy.cookie.name[:64]}" is not a valid name for a cookie'
     if len(set(policy.cookie.keys)) != len(policy.cookie.keys):
         yield "cookie.keys", "names one key twice"
     try:
@@ -182,12 +186,12 @@ def _rest(policy: Policy) -> Iterator[Problem]:
         yield "robots.serve", "is false, so sitemaps, disallow, license and file have no effect"
     for pattern in robots.disallow:
         if not pattern.startswith("/") or not pattern.isprintable():
-            yield "robots.disallow", f'"{pattern[:80]}" is no path; it begins with "/"'
+            yield "robots.disallow", f'a path must begin with "/", got "{pattern[:80]}"'
     for url in (*robots.sitemaps, *filter(None, [signals.tdm_policy, robots.license])):
         if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url:
             key = "signals.tdm_policy" if url == signals.tdm_policy else "robots.sitemaps"
-            yield key, f'"{url[:80]}" is no URL; write it whole, "https://..."'
+            yield key, f'must be a whole URL, "https://...", got "{url[:80]}"'
     if signals.tdm_policy and not signals.tdm_reservation:
-        yield "signals.tdm_policy", "is said nowhere, as tdm_reservation is false"
+        yield "signals.tdm_policy", "has no effect, because tdm_reservation is false"
     if not policy.contact.isprintable():
-        yield "contact", "holds a line break or a control character"
+        yield "contact", "must not have a line break or a control character"

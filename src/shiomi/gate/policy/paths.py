@@ -94,8 +94,7 @@ def _matcher(pattern: str) -> Matches:
 
 
 def _glob_matches(parts: Sequence[str], path: str) -> bool:
-    """Return whether the parts occur in order, the first at the start and the last at the end of
-    the path."""
+    """Return whether the path has these parts in order, from its start to its end."""
     first, *middle = parts
     if not middle:
         return path == first
@@ -117,10 +116,10 @@ def is_glob(pattern: str) -> bool:
 
 
 def always_served(path: str) -> bool:
-    """Return whether ALWAYS_SERVED contains this path, so that it is refused to nobody.
+    """Return whether this path is in ALWAYS_SERVED.
 
-    A path that is encoded twice does not count: in an application that decodes twice it could be
-    another page.
+    A path that is encoded twice is not, because an application that decodes twice may serve another
+    page there.
     """
     return path in ALWAYS_SERVED or (path.startswith(_FOLDERS) and "%" not in path)
 
@@ -131,13 +130,13 @@ def malformed(pattern: str) -> str:
     if not path.startswith(("/", "*")):
         return 'must begin with "/" or "*"'
     if "**" in path or path.count("*") > _MOST_STARS:
-        return f"may have up to {_MOST_STARS} single *"
+        return f"may have at most {_MOST_STARS} *, each between other characters"
     if mark and (not query or "*" in query):
-        return "has a query that is empty or holds *; write the whole query, like ?go-get=1"
+        return "must have a whole query without *, like ?go-get=1"
     if "//" in path or "/./" in f"{path}/" or "/../" in f"{path}/":
-        return "matches no path, as // and dot segments are resolved before"
+        return "matches no path, because // and dot segments are resolved first"
     if any(ord(character) < 0x21 for character in unquote(pattern)):
-        return "holds a blank or a control character"
+        return "must not have a blank or a control character"
     return ""
 
 

@@ -21,7 +21,6 @@ __all__ = [
     "Budget",
     "Challenge",
     "Cookie",
-    "Feeds",
     "NetworkRule",
     "PathRule",
     "Policy",
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 ALWAYS_SERVED = ("/robots.txt", "/.well-known/*")
-"""Patterns of paths that nobody is ever refused, as rules for robots and humans stand there."""
+"""Patterns of paths that are served to everybody, because they hold rules for robots and people."""
 
 
 class Action(StrEnum):
@@ -71,15 +70,13 @@ class Rate:
 
     @property
     def ahead(self) -> float:
-        """Return the seconds by which a bucket may run ahead of its refill rate (GCRA's burst
-        tolerance)."""
+        """Return the seconds by which a bucket may be ahead of its rate (GCRA's tolerance)."""
         return self.interval * (self.burst - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """[budget.NAME]: each level has a bucket that must give a token; None: that level does not
-    count."""
+    """[budget.NAME]: the rate of each level; None: the level does not count requests."""
 
     address: Rate | None = None  # an IPv4 address, or a /64 of IPv6
     prefix: Rate | None = None  # a /24, or a /48 of IPv6
@@ -110,79 +107,29 @@ class PathRule:
     budget: str = ""  # which budget counts here; "": the purpose's budget
 
 
-@dataclass(frozen=True, slots=True)
-class Feeds:
-    """[feeds]: paths that are read by programs other than browsers, and so are never challenged.
-
-    A client that would be challenged is counted by the budget; a denied client stays denied.
-    """
-
-    match: tuple[str, ...] = (
-        "*.rss",
-        "*.atom",
-        "*/feed",
-        "*/feed/",
-        "*/rss",
-        "*/rss/",
-        "*/atom",
-        "*/atom.xml",
-        "*/feed.xml",
-        "*/feed.json",
-        "*/rss.xml",
-        "*/index.xml",
-    )
-    budget: str = "feeds"
+_PROGRAMS = """
+    */info/refs */git-upload-pack */git-receive-pack */info/lfs/* /v2/ /v2/*/manifests/*
+    /v2/*/blobs/* /v2/*/tags/list */simple/*/ *.whl */dists/* *.deb */repodata/* *.rpm */-/*.tgz
+    */@v/* */@latest *.crate */webhook */webhook/* */webhooks */webhooks/* /hooks/*
+    /remote.php/* /dav/* /caldav/* /carddav/* /webdav/* */manifest.json *.webmanifest
+    /favicon.ico /apple-touch-icon* /browserconfig.xml /opensearch.xml /sitemap*.xml *.mp3 *.m4a
+    *.ogg *.opus
+"""
+_FEEDS = """
+    *.rss *.atom */feed */feed/ */rss */rss/ */atom */atom.xml */feed.xml */feed.json */rss.xml
+    */index.xml
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """[programs]: paths for programs that cannot pass a challenge.
+    """[programs] and [feeds]: paths for clients that are not browsers and cannot pass a challenge.
 
     A client that would be challenged is counted by the budget; a denied client stays denied.
     """
 
-    match: tuple[str, ...] = (
-        "*/info/refs",
-        "*/git-upload-pack",
-        "*/git-receive-pack",
-        "*/info/lfs/*",
-        "/v2/",
-        "/v2/*/manifests/*",
-        "/v2/*/blobs/*",
-        "/v2/*/tags/list",
-        "*/simple/*/",
-        "*.whl",
-        "*/dists/*",
-        "*.deb",
-        "*/repodata/*",
-        "*.rpm",
-        "*/-/*.tgz",
-        "*/@v/*",
-        "*/@latest",
-        "*.crate",
-        "*/webhook",
-        "*/webhook/*",
-        "*/webhooks",
-        "*/webhooks/*",
-        "/hooks/*",
-        "/remote.php/*",
-        "/dav/*",
-        "/caldav/*",
-        "/carddav/*",
-        "/webdav/*",
-        "*/manifest.json",
-        "*.webmanifest",
-        "/favicon.ico",
-        "/apple-touch-icon*",
-        "/browserconfig.xml",
-        "/opensearch.xml",
-        "/sitemap*.xml",
-        "*.mp3",
-        "*.m4a",
-        "*.ogg",
-        "*.opus",
-    )
-    budget: str = "programs"
+    match: tuple[str, ...]
+    budget: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,8 +256,8 @@ class Policy:
 
     purposes: Mapping[Purpose, PurposeRule] = field(default_factory=_default_purposes)
     paths: tuple[PathRule, ...] = ()
-    programs: Programs = Programs()
-    feeds: Feeds = Feeds()
+    programs: Programs = Programs(tuple(_PROGRAMS.split()), "programs")
+    feeds: Programs = Programs(tuple(_FEEDS.split()), "feeds")
     networks: tuple[NetworkRule, ...] = ()
     budgets: Mapping[str, Budget] = field(default_factory=_default_budgets)
     challenge: Challenge = Challenge()
@@ -325,8 +272,7 @@ class Policy:
 
     @cached_property
     def rules(self) -> tuple[PathRule, ...]:
-        """Return all rules on paths in the order in which they are tried: [[path]], [programs],
-        [feeds]."""
+        """Return all rules on paths in their order: [[path]], [programs], [feeds]."""
         rules = [
             PathRule(one.match, challenge=False, budget=one.budget)
             for one in (self.programs, self.feeds)
@@ -336,8 +282,7 @@ class Policy:
 
     @cached_property
     def weighs(self) -> bool:
-        """Return whether a browser's inconsistent headers can change its verdict under this
-        policy."""
+        """Return whether the inconsistent headers of a browser can change its verdict."""
         rule = self.purposes[Purpose.BROWSER]
         actions = [rule.unverified]
         actions += [path.action for path in self.paths if path.action]

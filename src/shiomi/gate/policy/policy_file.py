@@ -1,8 +1,8 @@
 """Read a policy from a TOML file. An invalid value is an error that names its line.
 
 All problems of a file are reported together, each with its line. An unknown key is reported with
-the nearest known one. A contradiction is an error even if it is harmless, because the operator must
-have meant something else.
+the nearest known key. A contradiction is an error even if it is harmless: it shows that the
+operator meant something else.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def preset_text(name: str) -> str:
         No preset has this name.
     """
     if name not in presets():
-        raise PolicyError(f"there is no preset {name!r}; {nearest(name, presets())}")
+        raise PolicyError(f"preset {name!r} does not exist; {nearest(name, presets())}")
     file = resources.files("shiomi.gate") / "data" / "presets" / f"{name}.toml"
     return f"{default_policy_text()}\n{file.read_text(encoding='utf-8')}"
 
@@ -73,7 +73,7 @@ def load_policy(path: Path, environment: Mapping[str, str] = os.environ) -> Poli
     Raises
     ------
     PolicyError
-        It cannot be read or is contradictory. The message names every place.
+        The file cannot be read, or has an error. The message names every place.
     """
     text = read_settings_text(path, f"shiomi gate policy {path}", PolicyError)
     try:
@@ -162,10 +162,7 @@ class _Reader(TableReader):
     def _items(self, table: object, key: str) -> Iterable[tuple[str, object]]:
         if isinstance(table, dict):
             return table.items()
-        self.wrong(
-            key,
-            f"must be a table for each name, written [{key}.NAME]; got {self.shown(key, table)}",
-        )
+        self.wrong(key, f"must be tables like [{key}.NAME], got {self.shown(key, table)}")
         return ()
 
     def value(self, hint: Any, value: object, key: str, default: Any = None) -> Any:
@@ -182,7 +179,7 @@ class _Reader(TableReader):
     def _action(self, value: object, key: str) -> Action:
         if isinstance(value, str) and value in set(Action):
             return Action(value)
-        self.wrong(key, f"{self.shown(key, value)} is no action; {nearest(str(value), Action)}")
+        self.wrong(key, f"{self.shown(key, value)} is not an action; {nearest(str(value), Action)}")
         return Action.DENY
 
     def _actions(self, value: object, key: str) -> Mapping[Purpose, Action]:
@@ -199,9 +196,8 @@ class _Reader(TableReader):
             return None
         match = _RATE.fullmatch(value) if isinstance(value, str) else None
         if match is None or not int(match[1]) or (match[3] and not int(match[3])):
-            self.wrong(
-                key, f'{self.shown(key, value)} is no rate; write "60/minute, burst 20", or "off"'
-            )
+            shown = self.shown(key, value)
+            self.wrong(key, f'must be a rate like "60/minute, burst 20", or "off", got {shown}')
             return None
         amount = int(match[1])
         return Rate(amount, _SECONDS[match[2]], int(match[3] or amount))
@@ -210,10 +206,10 @@ class _Reader(TableReader):
         if text.startswith(_ENVIRONMENT):
             variable = text.removeprefix(_ENVIRONMENT)
             if variable not in self._environment:
-                self.wrong(key, f"names the environment variable {variable}, not set here")
+                self.wrong(key, f"names the environment variable {variable}, which is not set")
             text = self._environment.get(variable, "x" * 32)
         if len(text) < 32:
-            self.wrong(key, "is shorter than 32 characters; `openssl rand -hex 32` makes one")
+            self.wrong(key, "must have at least 32 characters; `openssl rand -hex 32` makes one")
         return text
 
     def wrong(self, key: str, what: str) -> None:

@@ -149,8 +149,7 @@ def _lines(raw: IO[bytes]) -> Iterator[bytes]:
 
 
 def _blocks(raw: IO[bytes]) -> Iterator[bytes]:
-    """Yield the file's content, unpacked if it is gzip. All intact data is returned before an
-    error."""
+    """Yield the file's content, unpacked if it is gzip; before an error, all intact data."""
     start = raw.read(2)
     raw.seek(0)
     if start != b"\x1f\x8b":

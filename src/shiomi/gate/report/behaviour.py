@@ -57,7 +57,7 @@ class Behaviour:
         if self.files_of_a_page >= _FEW and self.pages:
             told.append(f"fetched {self.files_of_a_page:,} files of its pages ({self.pages:,})")
         if self.unchanged:
-            told.append(f"keeps a cache (status 304 {self.unchanged:,} times)")
+            told.append(f"keeps a cache ({self.unchanged:,} answers with status 304)")
         if self.followed:
             told.append(f"followed links ({self.followed:,})")
         return told

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from html import escape
 from importlib import resources
 
 from shiomi.gate.report.access_log import Reading
 from shiomi.gate.report.plots import requests_over_time, traffic_by_client
 from shiomi.gate.report.summary import ClientRow, Summary, Suspect
-from shiomi.gate.report.text import addresses_text, printable, size_text, verdict_text
+from shiomi.gate.report.text import (
+    NO_SUSPECTS,
+    addresses_text,
+    did_text,
+    log_lines,
+    printable,
+    size_text,
+    verdict_text,
+)
 
 __all__ = ["report_page"]
 
@@ -27,11 +34,12 @@ def report_page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="robots" content="noindex"><title>Who crawls this site</title>'
         f"<style>{style}</style></head><body><main><h1>Who crawls this site</h1>",
-        *_about(summary, reading, per_gb),
+        *(f"<p>{_text(line)}</p>" for line in log_lines(summary, reading, per_gb)),
     ]
     if summary.requests:
         purposes = summary.by_purpose()
         names = [row.purpose for row in purposes]
+        by_traffic = sorted(summary.clients, key=lambda row: -row.bytes)
         parts += [
             "<h2>Kept out, perhaps wrongly</h2>",
             *_suspects(summary.suspects, top),
@@ -41,50 +49,25 @@ def report_page(
             "<h2>By purpose</h2>",
             _table(purposes, summary, "Purpose", per_gb),
             "<h2>Traffic, and what the policy would have done</h2>",
-            f"<figure>{traffic_by_client(_by_traffic(summary.clients))}",
+            f"<figure>{traffic_by_client(by_traffic[:_BARS])}",
             "<figcaption>"
             + _legend((n, n) for n in ("passed", "challenged", "limited", "refused"))
             + "</figcaption></figure>",
             f"<h2>The {min(top, len(summary.clients))} clients with most requests</h2>",
             _table(summary.clients[:top], summary, "Client", per_gb),
-            "<p class=note>Addresses are told apart up to 20,000 per client. “Challenged” is the "
-            "page that a browser passes by itself, once. Whoever says it is a browser is taken to "
-            "pass it, all others to fail.</p>",
+            "<p class=note>At most 20,000 addresses are counted per client. “Challenged”: the "
+            "client gets a small page first, which a browser passes automatically, once. The report"
+            " assumes that clients that claim to be a browser pass, and that all others fail.</p>",
         ]
     return "\n".join((*parts, "</main></body></html>\n"))
 
 
-def _about(summary: Summary, reading: Reading, per_gb: float | None) -> list[str]:
-    if not summary.requests:
-        parts = ["<p>No request was found in the log.</p>"]
-    else:
-        cost = "" if per_gb is None else f", cost {summary.bytes / 1e9 * per_gb:,.2f}"
-        parts = [
-            f"<p>{summary.requests:,} requests, {size_text(summary.bytes)}{cost}, from "
-            f"{_when(summary.begins)} to {_when(summary.ends)} UTC.</p>"
-        ]
-    if reading.bad_lines:
-        samples = "".join(f"<li><code>{_text(sample)}</code>" for sample in reading.bad_samples)
-        parts.append(
-            f"<p>{reading.bad_lines:,} of {reading.lines:,} lines are no log lines:</p>"
-            f"<ul>{samples}</ul>"
-        )
-    if reading.without_user_agent:
-        parts.append(
-            f"<p>{reading.without_user_agent:,} lines have no User-Agent (common format) and count "
-            "as unknown clients.</p>"
-        )
-    parts += (f"<p>Broken off: {_text(one)}.</p>" for one in reading.broken_files)
-    return parts
-
-
 def _suspects(suspects: Sequence[Suspect], top: int) -> list[str]:
     if not suspects:
-        return ["<p>Nobody who looks like a person, or like a client most sites want.</p>"]
+        return [f"<p>{NO_SUSPECTS}</p>"]
     rows = "".join(
         f"<li><b>{_text(one.name)}</b> from <code>{_text(addresses_text(one))}</code>: "
-        + (f"refused {one.refused:,}" if one.refused else f"challenged {one.challenged:,}")
-        + f" of {one.requests:,} requests (<i>{_text(one.reason)}</i>); "
+        f"{did_text(one)} of {one.requests:,} requests (<i>{_text(one.reason)}</i>); "
         f"{_text('; '.join(one.signs))}.<br><code>{_text(one.user_agent or 'no User-Agent')}</code>"
         for one in suspects[:top]
     )
@@ -119,13 +102,5 @@ def _legend(entries: Iterable[tuple[str, str]]) -> str:
     )
 
 
-def _by_traffic(clients: Sequence[ClientRow]) -> list[ClientRow]:
-    return sorted(clients, key=lambda row: -row.bytes)[:_BARS]
-
-
 def _text(text: str) -> str:
     return escape(printable(text, 300))
-
-
-def _when(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"

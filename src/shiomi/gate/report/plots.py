@@ -43,7 +43,7 @@ def requests_over_time(hours: Mapping[int, Counter[Purpose]], purposes: Sequence
     for hour, counts in hours.items():
         bars.setdefault(hour // step, Counter()).update(counts)
     begin, count = first // step, last // step - first // step + 1
-    top = max(sum(bar.values()) for bar in bars.values())
+    top = max(bar.total() for bar in bars.values())
     height, inner = 240, 240 - _TOP - _BOTTOM
     wide = (_WIDTH - _LEFT - _RIGHT) / count
     shapes = []
@@ -51,14 +51,9 @@ def requests_over_time(hours: Mapping[int, Counter[Purpose]], purposes: Sequence
         x = _LEFT + (number - begin) * wide
         y = float(height - _BOTTOM)
         for purpose in purposes:
-            tall = bar[purpose] / top * inner
-            if not tall:
-                continue
-            y -= tall
-            shapes.append(
-                f'<rect class="p-{purpose}" x="{x:.1f}" y="{y:.1f}" '
-                f'width="{max(wide - 0.6, 0.6):.1f}" height="{tall:.1f}"/>'
-            )
+            if tall := bar[purpose] / top * inner:
+                y -= tall
+                shapes.append(_rect(f"p-{purpose}", x, y, max(wide - 0.6, 0.6), tall))
     per = f"{step} hours" if step < 48 else f"{step // 24} days"
     per = {1: "hour", 24: "day"}.get(step, per)
     base = height - _BOTTOM
@@ -91,11 +86,14 @@ def traffic_by_client(rows: Sequence[ClientRow]) -> str:
         for name in ("passed", "challenged", "limited", "refused"):
             wide = row.bytes / top * _WIDTH * shares[name] / row.requests
             if wide:
-                shapes.append(
-                    f'<rect class="{name}" x="{x:.1f}" y="{y + 12}" width="{wide:.1f}" height="9"/>'
-                )
+                shapes.append(_rect(name, x, y + 12, wide, 9))
             x += wide
     return _svg(height, "Traffic by client; colours: what the policy would have done", shapes)
+
+
+def _rect(name: str, x: float, y: float, width: float, height: float) -> str:
+    at = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
+    return f'<rect class="{name}" {at}/>'
 
 
 def _svg(height: int, label: str, shapes: Sequence[str]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from shiomi.gate.report.access_log import Reading
-from shiomi.gate.report.summary import ClientRow, Summary
+from shiomi.gate.report.summary import ClientRow, Summary, Suspect
 
 __all__ = ["structured"]
 
@@ -20,33 +21,13 @@ def structured(summary: Summary, reading: Reading, per_gb: float | None = None) 
         The cost of a GB (10^9 bytes) of traffic; None: costs are null.
     """
     return {
-        "log": {
-            "lines": reading.lines,
-            "bad_lines": reading.bad_lines,
-            "bad_samples": reading.bad_samples,
-            "without_user_agent": reading.without_user_agent,
-            "broken_files": reading.broken_files,
-        },
+        "log": asdict(reading),
         "begins": _moment(summary.begins),
         "ends": _moment(summary.ends),
         "requests": summary.requests,
         "bytes": summary.bytes,
         "cost": _cost(summary.bytes, per_gb),
-        "suspects": [
-            {
-                "addresses": list(one.addresses),
-                "address_count": one.address_count,
-                "user_agent": one.user_agent,
-                "client": one.name,
-                "purpose": one.purpose,
-                "requests": one.requests,
-                "refused": one.refused,
-                "challenged": one.challenged,
-                "reason": one.reason,
-                "signs": list(one.signs),
-            }
-            for one in summary.suspects
-        ],
+        "suspects": [_suspect(one) for one in summary.suspects],
         "purposes": [_row(row, per_gb) for row in summary.by_purpose()],
         "clients": [_row(row, per_gb) for row in summary.clients],
         "hours": [
@@ -55,6 +36,11 @@ def structured(summary: Summary, reading: Reading, per_gb: float | None = None) 
         ],
         "clients_not_followed_to_the_end": summary.forgotten,
     }
+
+
+def _suspect(one: Suspect) -> dict[str, Any]:
+    fields = asdict(one)
+    return {"client" if name == "name" else name: value for name, value in fields.items()}
 
 
 def _row(row: ClientRow, per_gb: float | None) -> dict[str, Any]:

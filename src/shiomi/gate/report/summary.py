@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from shiomi.gate.cookie import Signer
-from shiomi.gate.decision import PreparedPolicy, Verdict, decide
+from shiomi.gate.decision import REFUSED, PreparedPolicy, Verdict, decide
 from shiomi.gate.identity import Tables, identify
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.policy import Policy
@@ -25,7 +25,6 @@ from shiomi.gate.state import State
 
 __all__ = ["ClientRow", "Summary", "Suspect", "summarise"]
 
-REFUSED = (Verdict.DENY, Verdict.TARPIT, Verdict.LIMIT)
 _WANTED = (Purpose.SEARCH_ENGINE, Purpose.LINK_PREVIEW, Purpose.ARCHIVE, Purpose.FEED_READER)
 _MOST_CLIENTS = 5_000  # names with rows of their own; later ones share a row
 _MOST_ADDRESSES = 20_000  # different addresses counted per client
@@ -160,11 +159,11 @@ def summarise(
         elif decision.verdict is Verdict.CHALLENGE:
             behaviour.challenged += 1
             behaviour.reason = decision.reason
-            if identity.purpose is Purpose.BROWSER:
+            if decision.purpose is Purpose.BROWSER:
                 behaviour.cookie = f"{policy.cookie.name}={signer.cookie(request, now)}"
         row = _row(rows, identity.client)
-        row.note(hit, decision.verdict, lies=identity.lies)
-        _note_time(summary, hit, identity.purpose)
+        row.note(hit, decision.verdict, lies=identity.verified is False)
+        _note_time(summary, hit, decision.purpose)
     summary.clients = sorted(rows.values(), key=lambda row: (-row.requests, row.name))
     summary.suspects = _suspects(behaviours, tables)[:_MOST_SUSPECTS]
     summary.forgotten = behaviours.forgotten
@@ -203,23 +202,12 @@ def _suspects(behaviours: Behaviours, tables: Tables) -> list[Suspect]:
     found: dict[tuple[str, str, str], Suspect] = {}
     for (address, agent), behaviour in behaviours.items():
         client = tables.agents.client(agent)
-        if not behaviour.refused and not behaviour.challenged:
-            continue
         signs = _signs(client.purpose, behaviour)
-        if not signs:
+        if not signs or not (behaviour.refused or behaviour.challenged):
             continue
-        one = Suspect(
-            (address,),
-            1,
-            agent,
-            client.name,
-            client.purpose,
-            behaviour.requests,
-            behaviour.refused,
-            behaviour.challenged,
-            behaviour.reason,
-            signs,
-        )
+        counts = (behaviour.requests, behaviour.refused, behaviour.challenged)
+        whom = (agent, client.name, client.purpose)
+        one = Suspect((address,), 1, *whom, *counts, behaviour.reason, signs)
         wanted = client.purpose in _WANTED
         key = (client.name, "", "") if wanted else (client.name, address, agent)
         found[key] = _together(found[key], one) if key in found else one

@@ -11,7 +11,10 @@ from shiomi.gate.report.access_log import Reading
 from shiomi.gate.report.summary import ClientRow, Summary, Suspect
 
 __all__ = [
+    "NO_SUSPECTS",
     "addresses_text",
+    "did_text",
+    "log_lines",
     "no_log_text",
     "printable",
     "report_text",
@@ -27,6 +30,7 @@ _WORDS = {
     Verdict.TARPIT: "slowed",
     Verdict.DENY: "refused",
 }
+NO_SUSPECTS = "No client that looks like a person, or that most sites want, would be kept out."
 _COMMON = '  192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET /page HTTP/1.1" 200 4523'
 _NAME = 28  # characters of a client's name that are shown
 
@@ -35,7 +39,7 @@ def report_text(
     summary: Summary, reading: Reading, *, top: int = 20, per_gb: float | None = None
 ) -> list[str]:
     """Return the lines of the report: the files read, suspects, purposes, and the `top` clients."""
-    lines = _about_the_log(summary, reading, per_gb)
+    lines = log_lines(summary, reading, per_gb)
     if not summary.requests:
         return lines
     lines += ["", *_suspects(summary, top)]
@@ -48,15 +52,14 @@ def report_text(
 
 
 def no_log_text(reading: Reading) -> str:
-    """Return the message for files that are not access logs: the first line and the known
-    formats."""
+    """Return the message for files that are not access logs."""
     return f"""\
-nothing that was read is an access log; the first line is
+no line of an access log was found; the first line is
   {printable(reading.bad_samples[0])}
-name a log that nginx or Apache wrote, common or combined, gzipped or not; its lines look like
+a log must be from nginx or Apache (common or combined format, gzipped or not), with lines like
 {_COMMON}
 {_COMMON} "REFERER" "USER AGENT"
-with or without HOST:PORT in front and further fields behind"""
+HOST:PORT may come before them, and further fields after them"""
 
 
 def size_text(size: float) -> str:
@@ -69,8 +72,7 @@ def size_text(size: float) -> str:
 
 
 def verdict_text(row: ClientRow) -> str:
-    """Return the outcomes of a client's requests, most permissive first: "passed 90, refused
-    10"."""
+    """Return what became of a client's requests: "passed 90, refused 10"."""
     counts = ((word, row.verdicts[verdict]) for verdict, word in _WORDS.items())
     return ", ".join(f"{word} {count:,}" for word, count in counts if count)
 
@@ -88,25 +90,33 @@ def printable(text: str, longest: int = 120) -> str:
     return "".join(c if unicodedata.category(c)[0] not in "CZ" or c == " " else "�" for c in cut)
 
 
-def _about_the_log(summary: Summary, reading: Reading, per_gb: float | None) -> list[str]:
-    lines = []
+def did_text(suspect: Suspect) -> str:
+    """Return what the policy would have done to a suspect: "refused 3"."""
+    if suspect.refused:
+        return f"refused {suspect.refused:,}"
+    return f"challenged {suspect.challenged:,}"
+
+
+def log_lines(summary: Summary, reading: Reading, per_gb: float | None) -> list[str]:
+    """Return lines about the log: its size and period, and the lines that could not be read."""
+    lines = ["No request was found in the log."]
     if summary.requests:
         cost = "" if per_gb is None else f", cost {summary.bytes / 1e9 * per_gb:,.2f}"
-        lines.append(
+        lines = [
             f"{summary.requests:,} requests, {size_text(summary.bytes)}{cost}, "
             f"{_when(summary.begins)} to {_when(summary.ends)} UTC"
-        )
-    else:
-        lines.append("No request was found in the log.")
+        ]
     if reading.bad_lines:
-        lines.append(f"{reading.bad_lines:,} of {reading.lines:,} lines are no log lines:")
+        lines.append(
+            f"{reading.bad_lines:,} of {reading.lines:,} lines are not lines of an access log:"
+        )
         lines += (f"  {printable(sample)}" for sample in reading.bad_samples)
     if reading.without_user_agent:
         lines.append(
-            f"Lines without a User-Agent (common format): {reading.without_user_agent:,}. They "
-            "count as unknown clients; log the combined format to tell them apart."
+            f"{reading.without_user_agent:,} lines have no User-Agent (common format). They count "
+            "as unknown clients; log the combined format to see which clients they are."
         )
-    lines += (f"Broken off: {printable(one)}" for one in reading.broken_files)
+    lines += (f"Read only up to an error: {printable(one, 300)}" for one in reading.broken_files)
     if summary.forgotten:
         lines.append(
             f"{summary.forgotten:,} clients were not followed to the end; suspects may be missing."
@@ -116,18 +126,17 @@ def _about_the_log(summary: Summary, reading: Reading, per_gb: float | None) -> 
 
 def _suspects(summary: Summary, top: int) -> list[str]:
     if not summary.suspects:
-        return ["Nobody who looks like a person, or like a client you want, would be kept out."]
+        return [NO_SUSPECTS]
     lines = ["Would be kept out, perhaps wrongly (look at these first)"]
     for one in summary.suspects[:top]:
-        did = f"refused {one.refused:,}" if one.refused else f"challenged {one.challenged:,}"
         lines.append(
-            f"  {printable(one.name, _NAME)} from {printable(addresses_text(one))}: {did} of "
-            f"{one.requests:,} ({one.reason})"
+            f"  {printable(one.name, _NAME)} from {printable(addresses_text(one))}: "
+            f"{did_text(one)} of {one.requests:,} requests ({one.reason})"
         )
         lines.append(f"    {printable(one.user_agent) or 'no User-Agent'}")
         lines.append(f"    {'; '.join(one.signs)}")
     if len(summary.suspects) > top:
-        lines.append(f"  and {len(summary.suspects) - top} more; --top shows them")
+        lines.append(f"  and {len(summary.suspects) - top} more; --top shows more of them")
     return lines
 
 

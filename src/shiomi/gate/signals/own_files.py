@@ -1,5 +1,4 @@
-"""The files that the gate serves for its site, and the headers that it adds to the site's
-answers."""
+"""The files that the gate serves for its site: robots.txt and tdmrep.json."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ from shiomi.gate.identity.user_agents import Client, read_patterns
 from shiomi.gate.policy import Policy
 from shiomi.gate.response import Response
 from shiomi.gate.signals.robots_txt import robots_txt
-from shiomi.gate.signals.usage import signal_headers, tdmrep
+from shiomi.gate.signals.usage import tdmrep
 
-__all__ = ["own_files", "own_headers"]
+__all__ = ["own_files"]
 
 _CACHE = ("Cache-Control", "max-age=3600")
 
@@ -48,16 +47,9 @@ def own_files(
     return files
 
 
-def own_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
-    """Return the headers that state the permitted uses of the site's pages."""
-    return signal_headers(policy)
-
-
 def _read(file: str) -> str:
-    if not file:
-        return ""
     try:
-        return Path(file).read_text(encoding="utf-8", errors="replace")
+        return Path(file).read_text(encoding="utf-8", errors="replace") if file else ""
     except OSError as error:
         raise DataError(f"robots.file: {file} cannot be read: {error.strerror}") from None
 

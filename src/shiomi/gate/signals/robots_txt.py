@@ -41,8 +41,7 @@ def robots_txt(policy: Policy, clients: Iterable[Client], site: str = "") -> byt
         The clients of the patterns; the file lists those that the policy refuses.
     site
         The site's own robots.txt. Its rules are kept, except for crawlers that the policy refuses.
-        The gate's own rules are added to each of its groups, because a crawler reads only one
-        group.
+        A crawler reads only one group, so the gate's rules are added to each group.
     """
     lines = ["# Made by Shiomi from the policy of this site."]
     if policy.contact:
@@ -78,8 +77,7 @@ def _site_groups(
 ) -> tuple[list[tuple[list[str], list[str]]], list[str]]:
     """Return the groups of a site's robots.txt (names, rules), and its lines outside any group.
 
-    Crawlers that the policy refuses are removed. Lines before the first User-agent, comments and
-    invalid lines are left out.
+    Refused crawlers, comments, and lines that are invalid or before any User-agent are left out.
     """
     groups: list[tuple[list[str], list[str]]] = []
     others: list[str] = []
@@ -112,8 +110,7 @@ def _challenges(policy: Policy) -> bool:
 
 
 def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], list[str]]:
-    """Return the names of refused crawlers by their rules: one group for all with the same
-    rules."""
+    """Return the names of refused crawlers, grouped by their rules."""
     # Of several clients with one name, the first one in the patterns counts.
     first: dict[str, Client] = {}
     for client in clients:
@@ -133,8 +130,7 @@ def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], 
 
 
 def _opened(policy: Policy, purpose: Purpose) -> Iterator[str]:
-    """Yield the paths that rules open to a purpose, up to the first rule that closes paths, because
-    the first match counts."""
+    """Yield the paths that rules open to a purpose, up to the first rule that closes a path."""
     for rule in policy.paths:
         action = rule.purposes.get(purpose, rule.action)
         if action in _REFUSED:
@@ -152,6 +148,5 @@ def _pattern(written: str) -> str:
 
 
 def _ascii(text: str) -> str:
-    """Return the text as one line of ASCII, percent-encoded, so that it cannot begin a new
-    record."""
+    """Return the text percent-encoded, as one line of ASCII that cannot begin a new record."""
     return quote(text, safe=_SAFE)

@@ -20,12 +20,11 @@ from typing import NamedTuple
 from shiomi.gate.policy import Action, Policy
 from shiomi.gate.purpose import Purpose
 
-__all__ = ["Usage", "content_signal", "content_usage", "signal_headers", "tdmrep", "usage"]
+__all__ = ["Usage", "content_signal", "content_usage", "own_headers", "tdmrep", "usage"]
 
 
 class Usage(NamedTuple):
-    """The permitted uses of pages: True, False, or None if the policy neither permits nor forbids a
-    use."""
+    """The permitted uses of pages; None: the policy neither permits nor forbids the use."""
 
     train: bool | None  # to train generative models
     answer: bool | None  # as input to a model that answers
@@ -33,7 +32,7 @@ class Usage(NamedTuple):
 
 
 def usage(policy: Policy) -> Usage:
-    """Return the permitted uses, from the policy's actions for clients that prove their purpose."""
+    """Return the permitted uses, from the policy's actions for proven clients."""
 
     def may(purpose: Purpose) -> bool | None:
         action = policy.purposes[purpose].action
@@ -41,11 +40,7 @@ def usage(policy: Policy) -> Usage:
             return True
         return None if action is Action.CHALLENGE else False
 
-    return Usage(
-        may(Purpose.AI_TRAINING),
-        may(Purpose.AI_SEARCH),
-        may(Purpose.SEARCH_ENGINE),
-    )
+    return Usage(may(Purpose.AI_TRAINING), may(Purpose.AI_SEARCH), may(Purpose.SEARCH_ENGINE))
 
 
 def _said(pairs: dict[str, bool | None], yes: str, no: str) -> str:
@@ -70,7 +65,7 @@ def content_signal(policy: Policy) -> str:
     return _said({"search": use.search, "ai-input": use.answer, "ai-train": use.train}, "yes", "no")
 
 
-def signal_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
+def own_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
     """Return the headers to be added to the site's answers."""
     signals, use = policy.signals, usage(policy)
     headers = []

@@ -1,8 +1,7 @@
 """State: the token buckets and bans that the gate keeps between requests.
 
 All entries are stored under 64-bit keys, which the gate makes with the state's `secret`
-(`keys.py`). So no address or User-Agent is ever stored, and an attacker cannot predict which keys
-share a place.
+(`keys.py`). So no address or User-Agent is ever stored, and the keys cannot be predicted.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from typing import Protocol
 __all__ = ["Charge", "State"]
 
 Charge = tuple[int, float, float]
-"""One token of a bucket: its key, the seconds in which one token comes back, and the seconds the
-bucket may be ahead of that (one token's seconds times all tokens of a full bucket but one)."""
+"""One token of a bucket: (key, interval, ahead). One token is added per `interval` seconds. The
+bucket may be `ahead` seconds ahead of this rate: `interval` times the burst minus one."""
 
 
 class State(Protocol):
@@ -26,8 +25,7 @@ class State(Protocol):
 
     @property
     def blocking(self) -> bool:
-        """Return whether calls wait for a network; if so, call them in a thread, not in an event
-        loop."""
+        """Return whether calls wait for a network, so that an event loop must use a thread."""
         ...
 
     @property
@@ -38,7 +36,7 @@ class State(Protocol):
     def take(self, charges: Sequence[Charge], now: float) -> float:
         """Take one token from every bucket, or from none.
 
-        Returns 0.0 if the tokens were taken, else the seconds until all of them will be available.
+        Returns 0.0 if the tokens were taken, else the seconds until all will be available.
         """
         ...
 

@@ -6,10 +6,9 @@ used for packets as "virtual scheduling"), and expires when it is full again. So
 an empty place, and no clean-up is needed.
 
 An entry takes 16 bytes: a hash and a time. The memory is allocated once and never grows. It is an
-anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). An entry
-can lie in one of WAYS neighbouring places. If all of them hold valid entries, the entry that
-expires first is dropped. Among clients with the same budget, that is usually the one seen least
-recently.
+anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). The hash
+selects WAYS neighbouring places for its entry. If all of them hold valid entries, the entry that
+expires first is dropped; usually this is the client that was seen least recently.
 """
 
 from __future__ import annotations
@@ -17,15 +16,36 @@ from __future__ import annotations
 from collections.abc import Iterable
 from mmap import mmap
 
-__all__ = ["ENTRY_BYTES", "WAYS", "DeadlineTable"]
+from shiomi.gate.errors import StateError
+from shiomi.gate.state import Charge
+
+__all__ = ["ENTRY_BYTES", "WAYS", "DeadlineTable", "table_bytes"]
 
 ENTRY_BYTES = 16
-WAYS = 16  # places for a hash; with 60 % of all places taken, 1 in 500 finds none free
+WAYS = 16  # if 60 % of all places are taken, a new entry finds a free place 499 times in 500
+
+# A client has two entries, for its address and its network, and there are more places than entries:
+# in a nearly full table, a new entry would displace another one too early.
+_PLACES_PER_CLIENT = 3.3
+_BANS_PER_CLIENT = 1 / 16
+
+
+def table_bytes(clients: int) -> tuple[int, int]:
+    """Return the sizes in bytes of the tables of buckets and bans for so many clients.
+
+    Raises
+    ------
+    StateError
+        `clients` is less than 1.
+    """
+    if clients < 1:
+        raise StateError(f"a state must have room for at least 1 client, got {clients}")
+    buckets, bans = int(clients * _PLACES_PER_CLIENT), int(clients * _BANS_PER_CLIENT)
+    return (buckets + WAYS) * ENTRY_BYTES, (bans + WAYS) * ENTRY_BYTES
 
 
 class DeadlineTable:
-    """A table in a buffer that is zeroed or holds an earlier table; the buffer's size is the
-    table's.
+    """A table that fills a buffer; the buffer contains zeros or an earlier table.
 
     Hashes are signed 64-bit integers other than 0, and must not be predictable by an attacker.
     Times are seconds of the caller's clock. The table has no lock; the caller must lock it.
@@ -49,12 +69,10 @@ class DeadlineTable:
         """Store a time for a hash, replacing any earlier one."""
         self._store(self._find(hash64, now), hash64, time)
 
-    def take(self, charges: Iterable[tuple[int, float, float]], now: float) -> float:
+    def take(self, charges: Iterable[Charge], now: float) -> float:
         """Take one token from every bucket, or from none; return the seconds to wait, 0.0 if taken.
 
-        A charge is (hash, interval, ahead). `interval` is the seconds in which one token is added.
-        `ahead` is the seconds by which the bucket may run ahead of its refill rate: `interval`
-        times the burst minus one.
+        See `shiomi.gate.state.Charge` for the three numbers.
         """
         hashes, times, span = self._hashes, self._times, self._span
         wait = 0.0
@@ -84,7 +102,7 @@ class DeadlineTable:
                 self._store(at, hash64, time)
         return 0.0
 
-    def add(self, charges: Iterable[tuple[int, float, float]], count: int, now: float) -> None:
+    def add(self, charges: Iterable[Charge], count: int, now: float) -> None:
         """Count tokens that were already given, even if the buckets are empty."""
         for hash64, interval, _ in charges:
             self.put(hash64, max(self.get(hash64, now), now) + count * interval, now)
@@ -102,8 +120,7 @@ class DeadlineTable:
         self._times.release()
 
     def _find(self, hash64: int, now: float) -> int:
-        """Return the place of the hash's time, or if it has none, minus the place that it should
-        take."""
+        """Return the index of the hash's time, or minus the index at which to store a new one."""
         hashes = self._hashes
         at = hash64 % self._span & -2
         there = hashes[at]

@@ -29,7 +29,7 @@ from typing import Literal
 
 from shiomi.gate.errors import StateError
 from shiomi.gate.state import Charge
-from shiomi.gate.state.deadlines import ENTRY_BYTES, WAYS, DeadlineTable
+from shiomi.gate.state.deadlines import ENTRY_BYTES, DeadlineTable, table_bytes
 
 __all__ = ["FileState"]
 
@@ -43,11 +43,11 @@ _DIGEST_BYTES = 16
 _LAST_BAN = 128
 _PAGE = 4096
 
-_PLACES_PER_CLIENT = 3.3  # see state.memory
-_BANS_PER_CLIENT = 1 / 16
 _LOCK_SECONDS = 0.25  # a lock is held for microseconds; a longer wait means a stopped worker
-_OWED_PART = 256  # 1/256 of a bucket's burst may be written later, but
-_OWED_SECONDS = 0.25  # at most this many seconds later
+# A worker may give 1/256 of a large bucket's burst before it writes these tokens to the file, and
+# must write them after a quarter of a second.
+_OWED_PART = 256
+_OWED_SECONDS = 0.25
 _MOST_DEBTS = 4096
 _TRY = LOCK_EX | LOCK_NB
 _LOOK_SECONDS = 1.0  # seconds between checks whether the mapped file is still in place
@@ -95,12 +95,11 @@ class FileState:
         clients: int = 1_000_000,
         on_damage: Literal["refuse", "rebuild"] = "refuse",
     ) -> None:
-        if clients < 1:
-            raise StateError(f"a state for {clients} clients remembers nothing; give 1 or more")
         if on_damage not in ("refuse", "rebuild"):
-            raise StateError(f'on_damage is "refuse" or "rebuild", not {on_damage!r}')
+            raise StateError(f'on_damage must be "refuse" or "rebuild", got {on_damage!r}')
         self._path = Path(path)
         self._clients = clients
+        self._sizes = table_bytes(clients)
         self._on_damage = on_damage
         self._threads = threading.Lock()
         self._debts: dict[int, _Debt] = {}  # by the id of the charges
@@ -112,8 +111,8 @@ class FileState:
     def take(self, charges: Sequence[Charge], now: float) -> float:
         """Take one token from every bucket, or from none; see `State.take`.
 
-        A worker may write a few tokens of a large bucket later: at most 1/256 of its burst, and at
-        most 0.25 s later. So each worker may admit that much more than the budget.
+        A worker may give 1/256 of a large bucket's burst before it writes these tokens to the file.
+        So each worker may admit that much more than the budget.
         """
         debt = self._debts.get(id(charges))
         if debt is not None and debt.count < debt.most and now < debt.until:
@@ -139,8 +138,7 @@ class FileState:
                 flock(self._fd, LOCK_UN)
 
     def _may_owe(self, debt: _Debt | None, charges: Sequence[Charge], now: float) -> None:
-        """Allow the next few tokens of these buckets to be written later; call while holding the
-        lock."""
+        """Allow the next few tokens of these buckets to be written later; needs the lock."""
         if now >= self._settle_at:
             self._settle(self._debts.values(), now)
             self._settle_at = now + _OWED_SECONDS
@@ -212,8 +210,8 @@ class FileState:
         self._threads.release()
 
     def _look(self) -> None:
-        """Check that the file was not replaced or truncated while in use: access to lost pages
-        kills the process."""
+        """Open the file again if it was replaced or truncated; access to lost pages would kill the
+        process."""
         if self._fd < 0:
             raise StateError(f"{self._path}: this state was closed")
         mine = os.fstat(self._fd)
@@ -224,7 +222,7 @@ class FileState:
         if there is None or (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino):
             _log.warning("%s was removed or replaced while in use; opening it again", self._path)
         elif mine.st_size < self._size:
-            _log.warning("%s was cut short while in use; opening it again", self._path)
+            _log.warning("%s was truncated while in use; opening it again", self._path)
         else:
             self._look_at = monotonic() + _LOOK_SECONDS
             return
@@ -236,7 +234,7 @@ class FileState:
             fd = _opened(self._path)
             try:
                 if not _lock(fd, seconds=5.0):  # another worker may be making the file
-                    raise StateError(f"{self._path}: locked by a process that does not let go")
+                    raise StateError(f"{self._path}: another process holds the lock")
                 try:
                     same = os.path.samestat(os.fstat(fd), self._path.stat())
                 except FileNotFoundError:
@@ -257,7 +255,7 @@ class FileState:
         """Create or check the file; return False if it was renamed because it was damaged."""
         size = os.fstat(fd).st_size
         header = os.pread(fd, _PAGE, 0)
-        if not any(header) and size in (0, sum(_sizes(self._clients)) + _PAGE):
+        if not any(header) and size in (0, sum(self._sizes) + _PAGE):
             self._make(fd)  # new, or the process that made it was killed
             return True
         damage = _damage(header, size)
@@ -265,18 +263,18 @@ class FileState:
             return True
         if self._on_damage == "refuse":
             raise StateError(
-                f'{self._path} {damage}; move it away, or choose on_damage = "rebuild", '
-                "which starts anew without its bans"
+                f'{self._path} {damage}; move the file away, or use on_damage = "rebuild", '
+                "which creates a new file without the old bans"
             )
         aside = self._path.with_name(self._path.name + ".damaged")
         self._path.replace(aside)
         _log.warning(
-            "%s %s; moved to %s, and begun anew without its bans", self._path, damage, aside
+            "%s %s; it was moved to %s, and a new file has no bans", self._path, damage, aside
         )
         return False
 
     def _make(self, fd: int) -> None:
-        buckets, bans = _sizes(self._clients)
+        buckets, bans = self._sizes
         size = _PAGE + buckets + bans
         try:
             # Allocate all blocks now: a hole without a block would later raise SIGBUS, not an
@@ -286,17 +284,12 @@ class FileState:
             os.ftruncate(fd, 0)
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise StateError(
-                    f"{self._path}: no room for {size / 1e6:,.1f} MB ({error.strerror}); "
-                    f"free it, or give fewer than {self._clients:,} clients"
+                    f"{self._path}: no room for {size / 1e6:,.1f} MB ({error.strerror}); free "
+                    f"some space, or use fewer than {self._clients:,} clients"
                 ) from error
             raise
-        header = _HEADER.pack(
-            _MAGIC,
-            1.5,
-            buckets // ENTRY_BYTES,
-            bans // ENTRY_BYTES,
-            secrets.token_bytes(32),
-        )
+        places = (buckets // ENTRY_BYTES, bans // ENTRY_BYTES)
+        header = _HEADER.pack(_MAGIC, 1.5, *places, secrets.token_bytes(32))
         os.pwrite(fd, header + _digest(header), 0)
         os.fsync(fd)
 
@@ -350,8 +343,8 @@ def _opened(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise StateError(
-            f"{path}: cannot be opened or made ({error.strerror}); the state is a file that the "
-            "server's user may write, in a folder that exists"
+            f"{path} cannot be opened or created ({error.strerror}); the folder must exist, and "
+            "the server's user must be able to write there"
         ) from error
 
 
@@ -372,14 +365,6 @@ def _lock(fd: int, seconds: float = _LOCK_SECONDS) -> bool:
     return False
 
 
-def _sizes(clients: int) -> tuple[int, int]:
-    """Return the sizes in bytes of the tables of buckets and bans."""
-    return (
-        (int(clients * _PLACES_PER_CLIENT) + WAYS) * ENTRY_BYTES,
-        (int(clients * _BANS_PER_CLIENT) + WAYS) * ENTRY_BYTES,
-    )
-
-
 def _digest(header: bytes) -> bytes:
     return blake2b(header, digest_size=_DIGEST_BYTES).digest()
 
@@ -388,7 +373,7 @@ def _damage(header: bytes, size: int) -> str | None:
     """Return what is wrong with a file of this header and size, as text that follows its name."""
     fixed, digest = header[: _HEADER.size], header[_HEADER.size : _HEADER.size + _DIGEST_BYTES]
     if not fixed.startswith(_MAGIC):
-        return "is no state of the gate, or one of another version"
+        return "is not a state of the gate, or is one of another version"
     if digest != _digest(fixed):
         return "is damaged at its beginning"
     _, order, buckets, bans, _ = _HEADER.unpack(fixed)

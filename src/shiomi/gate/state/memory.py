@@ -15,14 +15,10 @@ from mmap import mmap
 
 from shiomi.gate.errors import StateError
 from shiomi.gate.state import Charge
-from shiomi.gate.state.deadlines import ENTRY_BYTES, WAYS, DeadlineTable
+from shiomi.gate.state.deadlines import DeadlineTable, table_bytes
 
 __all__ = ["MemoryState"]
 
-# A client has two entries: its address and its network. There are more places than entries, because
-# in a nearly full table a new entry would displace another too early.
-_PLACES_PER_CLIENT = 3.3
-_BANS_PER_CLIENT = 1 / 16
 _IN_USE = 8192  # buckets in the dict, about 1 MB
 
 
@@ -43,11 +39,8 @@ class MemoryState:
     blocking = False
 
     def __init__(self, *, clients: int = 1_000_000, secret: bytes | None = None) -> None:
-        if clients < 1:
-            raise StateError(f"a state for {clients} clients remembers nothing; give 1 or more")
         self.secret = secrets.token_bytes(32) if secret is None else secret
-        self._buckets = _table(clients, _PLACES_PER_CLIENT)
-        self._bans = _table(clients, _BANS_PER_CLIENT)
+        self._buckets, self._bans = map(_table, table_bytes(clients))
         self._in_use: dict[int, float] = {}
         self._spilled = False
         self._banned = False
@@ -110,11 +103,10 @@ class MemoryState:
         self._in_use.clear()
 
 
-def _table(clients: int, per_client: float) -> DeadlineTable:
-    size = (int(clients * per_client) + WAYS) * ENTRY_BYTES
+def _table(size: int) -> DeadlineTable:
     try:
         return DeadlineTable(mmap(-1, size))  # takes memory page by page, when written to
     except (OSError, OverflowError) as error:
         raise StateError(
-            f"no memory for {clients:,} clients ({size / 1e6:,.0f} MB); give fewer"
+            f"no memory for a state of {size / 1e6:,.0f} MB; use a smaller number of clients"
         ) from error

@@ -73,7 +73,7 @@ def shared_state(
 
 
 def _folders(environment: Mapping[str, str]) -> Iterator[tuple[Path, bool]]:
-    """Yield the folders to try, and whether other users can write to the parent folder."""
+    """Yield each folder to try, and whether other users can write to its parent folder."""
     if given := environment.get("STATE_DIRECTORY"):
         yield Path(given.partition(":")[0]), False
     if home := environment.get("XDG_STATE_HOME"):

@@ -130,8 +130,7 @@ class ValkeyState:
 
     @property
     def secret(self) -> bytes:
-        """Return the secret that the server stores; the first process that asks for it creates
-        it."""
+        """Return the secret that the server stores; the first process creates it."""
         if self._secret is None:
             self._secret = self._ask(self._shared_secret)
         return self._secret
@@ -169,7 +168,7 @@ class ValkeyState:
         self._client.set(name, secrets.token_bytes(32), nx=True)
         kept = self._client.get(name)
         if not isinstance(kept, bytes) or len(kept) < 16:
-            raise StateError(f"{self._url}: the key {name} holds no secret; delete it")
+            raise StateError(f"{self._url}: the key {name} is not a secret of the gate; delete it")
         return kept
 
     def _ask(self, question: Any, *arguments: Any) -> Any:
@@ -193,8 +192,7 @@ class ValkeyState:
         try:
             return question(*arguments)
         except (RedisError, OSError) as error:
-            # Any error counts as an outage, also an error of the script: read-only replica, full
-            # memory.
+            # Errors of the script count as an outage too: a read-only replica, or full memory.
             self._ask_again = time.monotonic() + self._pause
             said = f"{self._url}: {error or type(error).__name__}"
             if self._down is None:
@@ -223,7 +221,7 @@ def _client(url: str, timeout: float, connections: int) -> Redis:
         )
     except ValueError as error:
         raise StateError(
-            f"{url.rpartition('@')[2]!r} is no address of a server ({error}); "
-            "write redis://HOST:PORT/0"
+            f"the address of a server must be like redis://HOST:PORT/0, got "
+            f"{url.rpartition('@')[2]!r} ({error})"
         ) from error
     return Redis(connection_pool=pool)

@@ -1,0 +1,99 @@
+"""Run a web application under uvicorn, in one process or several."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import Any
+
+__all__ = ["listen", "run"]
+
+_BACKLOG = 2048
+_STOP_SECONDS = 10  # for requests under way when the server is stopped
+
+
+def listen(
+    host: str, port: int, unix_socket: Path | None, error_type: type[Exception]
+) -> socket.socket:
+    """Return a listening socket: from now on, connections wait until a worker answers.
+
+    Raises
+    ------
+    error_type
+        The address cannot be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    where = f"{host}:{port}"
+    if unix_socket is not None:
+        where, family = str(unix_socket), socket.AF_UNIX
+        unix_socket.unlink(missing_ok=True)
+    bound = socket.socket(family)
+    try:
+        if unix_socket is not None:
+            bound.bind(where)
+            unix_socket.chmod(0o666)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, port))
+        bound.listen(_BACKLOG)
+        bound.set_inheritable(True)
+    except (OSError, OverflowError) as error:
+        bound.close()
+        reason = getattr(error, "strerror", None) or error
+        options = "--socket" if unix_socket is not None else "--host or --port"
+        raise error_type(f"cannot listen on {where}: {reason}; choose another {options}") from error
+    return bound
+
+
+def run(
+    application: str,
+    listening: socket.socket,
+    *,
+    workers: int = 1,
+    hup_workers: bool = False,
+    **options: Any,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests that have begun.
+
+    If the application cannot start, the exit status is 3.
+
+    Parameters
+    ----------
+    application
+        "module:function" that returns the ASGI application; each worker calls it.
+    hup_workers
+        Whether to pass SIGHUP on to the workers, instead of restarting them.
+    options
+        Further settings of `uvicorn.Config`.
+    """
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    class Supervisor(Multiprocess):
+        def handle_hup(self) -> None:
+            for process in self.processes if hup_workers else ():
+                if process.pid is not None:
+                    os.kill(process.pid, signal.SIGHUP)
+            if not hup_workers:
+                super().handle_hup()
+
+    config = uvicorn.Config(
+        application,
+        factory=True,
+        workers=workers,
+        access_log=False,
+        proxy_headers=False,  # the gate reads these headers, and only from trusted proxies
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        **{"log_level": "warning", **options},
+    )
+    server = uvicorn.Server(config)
+    if workers > 1:
+        Supervisor(config, [listening]).run()
+    else:
+        server.run([listening])
+    listening.close()
+    if workers == 1 and not server.started:
+        raise SystemExit(3)

@@ -36,6 +36,8 @@ FEED = 20  # digests in a feed
 _CACHED = 512  # contents in the cache
 _YEAR = 31_536_000
 
+Answer = Callable[[Request, Archive], Content]
+
 
 class _DayConvertor(StringConvertor):
     regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -44,9 +46,9 @@ class _DayConvertor(StringConvertor):
 register_url_convertor("day", _DayConvertor())
 
 
-def create_app(config: Config, *, readers: Readers | None = None) -> Starlette:
+def create_app(config: Config) -> Starlette:
     """Return the site without its gate, which serving.py adds."""
-    readers = readers or Readers(config.archive)
+    readers = Readers(config.archive)
     rooms = [_Room(config, readers, code) for code in LANGUAGES]
     own = next(room for room in rooms if room.pages.code == config.language)
     routes = [route for room in rooms for route in room.routes("" if room is own else None)]
@@ -93,87 +95,49 @@ class _Room:
     def routes(self, prefix: str | None) -> list[BaseRoute]:
         """Return the routes under `prefix`. None means the code of the language."""
         start = f"/{self.pages.code}" if prefix is None else prefix
+        kept: dict[str, Answer] = {  # answers that change only with the archive
+            "/": self._issues,
+            "/{last:day}": self._digest,
+            "/{last:day}.md": partial(self._file, kind="md"),
+            "/{last:day}.json": partial(self._file, kind="json"),
+            "/atom.xml": partial(self._feed, kind="atom"),
+            "/feed.json": partial(self._feed, kind="json"),
+            "/watch": self._subjects,
+            "/trends": self._trends,
+            "/sources": self._sources,
+            "/feeds": self._feeds,
+        }
+        made: dict[str, Answer] = {  # answers that are made for each request
+            "/story/{uid:path}": self._story,
+            "/search": self._search,
+            "/search.atom": partial(self._search, feed=True),
+            "/watch/{name:path}.atom": partial(self._subject, feed=True),
+            "/watch/{name:path}": self._subject,
+        }
         return [
-            Route(f"{start}/", self.issues),
-            Route(f"{start}/{{last:day}}", self.digest),
-            Route(f"{start}/{{last:day}}.html", self.moved),
-            Route(f"{start}/{{last:day}}.md", partial(self.file, kind="md")),
-            Route(f"{start}/{{last:day}}.json", partial(self.file, kind="json")),
-            Route(f"{start}/index.html", self.moved),
-            Route(f"{start}/atom.xml", partial(self.feed, kind="atom")),
-            Route(f"{start}/feed.json", partial(self.feed, kind="json")),
-            Route(f"{start}/story/{{uid:path}}", self.story),
-            Route(f"{start}/search", self.search),
-            Route(f"{start}/search.atom", self.search_feed),
-            Route(f"{start}/watch", self.subjects),
-            Route(f"{start}/watch/{{name:path}}.atom", self.subject_feed),
-            Route(f"{start}/watch/{{name:path}}", self.subject),
-            Route(f"{start}/trends", self.trends),
-            Route(f"{start}/sources", self.sources),
-            Route(f"{start}/feeds", self.feeds),
-        ]
+            *(Route(f"{start}{path}", partial(self._from_cache, make))
+              for path, make in kept.items()),
+            *(Route(f"{start}{path}", partial(self._answer, make)) for path, make in made.items()),
+            Route(f"{start}/{{last:day}}.html", self._moved),
+            Route(f"{start}/index.html", self._moved),
+        ]  # fmt: skip
 
-    async def digest(self, request: Request) -> Response:
-        last = request.path_params["last"]
-        return await self._kept(request, ("digest", last), partial(self._digest, last))
-
-    async def issues(self, request: Request) -> Response:
-        number = queries.parse_search({"page": request.query_params.get("page", "")}).page
-        return await self._kept(request, ("issues", number), partial(self._issues, number))
-
-    async def file(self, request: Request, kind: str) -> Response:
-        last = request.path_params["last"]
-        return await self._kept(request, (kind, last), partial(self._file, last, kind))
-
-    async def feed(self, request: Request, kind: str) -> Response:
-        return await self._kept(request, ("feed", kind), partial(self._feed, kind))
-
-    async def moved(self, request: Request) -> Response:
+    async def _moved(self, request: Request) -> Response:
         last = request.path_params.get("last", "")
         return RedirectResponse(f"{self.pages.base}/{last}", 301)
 
-    async def story(self, request: Request) -> Response:
-        uid = request.path_params["uid"]
-        return respond(request, await self._readers.run(partial(self._story, uid)))
+    async def _answer(self, make: Answer, request: Request) -> Response:
+        return respond(request, await self._readers.run(partial(make, request)))
 
-    async def search(self, request: Request) -> Response:
-        asked = queries.parse_search(dict(request.query_params))
-        return respond(request, await self._readers.run(partial(self._search, asked)))
-
-    async def search_feed(self, request: Request) -> Response:
-        asked = queries.parse_search(dict(request.query_params))
-        return respond(request, await self._readers.run(partial(self._search_feed, asked)))
-
-    async def subjects(self, request: Request) -> Response:
-        return await self._kept(request, "subjects", self._subjects)
-
-    async def subject(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        return respond(request, await self._readers.run(partial(self._subject, name, feed=False)))
-
-    async def subject_feed(self, request: Request) -> Response:
-        name = request.path_params["name"]
-        return respond(request, await self._readers.run(partial(self._subject, name, feed=True)))
-
-    async def trends(self, request: Request) -> Response:
-        return await self._kept(request, "trends", self._trends)
-
-    async def sources(self, request: Request) -> Response:
-        return await self._kept(request, "sources", self._sources)
-
-    async def feeds(self, request: Request) -> Response:
-        return await self._kept(request, "feeds", self._feeds)
-
-    async def _kept(
-        self, request: Request, key: object, make: Callable[[Archive], Content]
-    ) -> Response:
+    async def _from_cache(self, make: Answer, request: Request) -> Response:
         """Answer from the cache if the archive has not changed since."""
         token = self._readers.token()
+        key = request.url.path, _page(request)
         kept = self._content.get(key)
         if kept is None or kept[0] != token:
             if len(self._content) >= _CACHED:
                 self._content.clear()
-            kept = token, await self._readers.run(make)
+            kept = token, await self._readers.run(partial(make, request))
             self._content[key] = kept
         return respond(request, kept[1])
 
@@ -183,7 +147,8 @@ class _Room:
             return self.pages.code
         return self._config.language
 
-    def _digest(self, last: str, archive: Archive) -> Content:
+    def _digest(self, request: Request, archive: Archive) -> Content:
+        last = request.path_params["last"]
         language = self._language(archive)
         digest = queries.read_digest(archive, last, language)
         if digest is None:
@@ -195,7 +160,8 @@ class _Room:
         page = self.pages.digest(digest, older, newer)
         return Content.of(page, HTML, modified=digest.as_of)
 
-    def _issues(self, number: int, archive: Archive) -> Content:
+    def _issues(self, request: Request, archive: Archive) -> Content:
+        number = _page(request)
         language = self._language(archive)
         store = DigestStore(archive, language)
         found = store.documents(ISSUES + 1, (number - 1) * ISSUES)
@@ -205,7 +171,8 @@ class _Room:
         page = self.pages.issues(digests, number, more=len(found) > ISSUES)
         return Content.of(page, HTML, modified=max((one.as_of for one in digests), default=None))
 
-    def _file(self, last: str, kind: str, archive: Archive) -> Content:
+    def _file(self, request: Request, archive: Archive, *, kind: str) -> Content:
+        last = request.path_params["last"]
         digest = queries.read_digest(archive, last, self._language(archive))
         if digest is None:
             raise HTTPException(404)
@@ -214,7 +181,7 @@ class _Room:
         text = render_markdown(digest, load_language(digest.language))
         return Content.of(text, "text/markdown; charset=utf-8", modified=digest.as_of)
 
-    def _feed(self, kind: str, archive: Archive) -> Content:
+    def _feed(self, _: Request, archive: Archive, *, kind: str) -> Content:
         code = self._language(archive)
         digests = queries.newest_digests(archive, code, FEED)
         language = load_language(code)
@@ -226,28 +193,29 @@ class _Room:
         feed = render_json_feed(digests, language, site=site)
         return Content.of(feed, "application/feed+json", modified=modified)
 
-    def _story(self, uid: str, archive: Archive) -> Content:
+    def _story(self, request: Request, archive: Archive) -> Content:
+        uid = request.path_params["uid"]
         found = queries.story(archive, uid, self._language(archive))
         if found is None:
             raise HTTPException(404)
         newest = [one.readings[-1].time for one in found.story.threads if one.readings]
         return Content.of(self.pages.story(found), HTML, modified=max(newest, default=None))
 
-    def _search(self, asked: queries.SearchRequest, archive: Archive) -> Content:
-        found = queries.search(archive, asked, self.pages.zone, self._language(archive))
-        page = self.pages.search(found, archive.communities())
-        return Content.of(page, HTML, modified=archive.newest())
-
-    def _search_feed(self, asked: queries.SearchRequest, archive: Archive) -> Content:
+    def _search(self, request: Request, archive: Archive, *, feed: bool = False) -> Content:
+        asked = queries.parse_search(dict(request.query_params))
         found = queries.search(archive, asked, self.pages.zone, self._language(archive))
         newest = archive.newest()
-        return Content.of(self.pages.search_feed(found, updated=newest), ATOM, modified=newest)
+        if feed:
+            return Content.of(self.pages.search_feed(found, updated=newest), ATOM, modified=newest)
+        page = self.pages.search(found, archive.communities())
+        return Content.of(page, HTML, modified=newest)
 
-    def _subjects(self, archive: Archive) -> Content:
+    def _subjects(self, _: Request, archive: Archive) -> Content:
         found = queries.subject_weeks(archive, self._language(archive))
         return Content.of(self.pages.subjects(found), HTML, modified=archive.newest())
 
-    def _subject(self, name: str, archive: Archive, *, feed: bool) -> Content:
+    def _subject(self, request: Request, archive: Archive, *, feed: bool = False) -> Content:
+        name = request.path_params["name"]
         weeks = queries.subject_weeks(archive, self._language(archive), name).get(name)
         if weeks is None:
             raise HTTPException(404)
@@ -257,17 +225,22 @@ class _Room:
             return Content.of(text, ATOM, modified=newest)
         return Content.of(self.pages.subject(name, weeks), HTML, modified=newest)
 
-    def _trends(self, archive: Archive) -> Content:
+    def _trends(self, _: Request, archive: Archive) -> Content:
         weeks = queries.trend_weeks(archive, self._language(archive))
         return Content.of(self.pages.trends(weeks), HTML, modified=archive.newest())
 
-    def _sources(self, archive: Archive) -> Content:
+    def _sources(self, _: Request, archive: Archive) -> Content:
         return Content.of(self.pages.sources(queries.sources(archive)), HTML,
                           modified=archive.newest())  # fmt: skip
 
-    def _feeds(self, archive: Archive) -> Content:
+    def _feeds(self, _: Request, archive: Archive) -> Content:
         subjects = queries.subject_weeks(archive, self._language(archive))
         return Content.of(self.pages.feeds(subjects), HTML, modified=archive.newest())
+
+
+def _page(request: Request) -> int:
+    """Return the page of a list that the query string names."""
+    return queries.parse_search({"page": request.query_params.get("page", "")}).page
 
 
 async def _health(readers: Readers, _: Request) -> Response:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -32,11 +31,8 @@ Result = TypeVar("Result")
 class Readers:
     """Runs queries in threads. Each thread has its own connection."""
 
-    def __init__(
-        self, location: Location | str, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, location: Location | str) -> None:
         self._location = location
-        self._clock = clock
         self._lock = threading.Lock()
         self._free: list[tuple[object, Archive]] = []  # (identity of the file, archive)
         self._watch: Archive | None = None
@@ -65,10 +61,6 @@ class Readers:
         finally:
             self._waiting -= 1
 
-    def now(self, query: Callable[[Archive], Result]) -> Result:
-        """Return the result of `query`, run in the calling thread."""
-        return self._with_archive(query)
-
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._forget_watch()
@@ -79,15 +71,19 @@ class Readers:
 
     def _with_archive(self, query: Callable[[Archive], Result]) -> Result:
         identity, archive = self._take()
-        archive.limit(SECONDS)
+        lost = False
         try:
-            result = query(archive)
-        except BaseException:
-            archive.close()
+            archive.limit(SECONDS)
+            return query(archive)
+        except ArchiveError:
+            lost = True
             raise
-        with self._lock:
-            self._free.append((identity, archive))
-        return result
+        finally:
+            if lost:
+                archive.close()
+            else:
+                with self._lock:
+                    self._free.append((identity, archive))
 
     def _take(self) -> tuple[object, Archive]:
         with self._lock:

@@ -75,14 +75,9 @@ def kept() -> None:
         key=lambda thread: (thread.created, thread.uid),
     )
     linker = Linker.load()
-    columns = (
-        [t.title for t in chosen],
-        np.array([t.created for t in chosen], np.int64),
-        np.ones(len(chosen), bool),
-        [t.url for t in chosen],
-        [t.community for t in chosen],
-    )
-    found = {(min(i, j), max(i, j)): kind for i, j, kind, _ in linker.links(*columns)}
+    created = np.array([t.created for t in chosen], np.int64)
+    looked_at = linker.pairs([t.title for t in chosen], created, np.ones(len(chosen), bool))
+    found = {(min(i, j), max(i, j)) for i, j, *_ in linker.ties(chosen, *looked_at)}
     every: dict[tuple[int, int], LinkKind] = {}
     for left, right in all_alike(chosen):
         a, b = [chosen[i] for i in left], [chosen[j] for j in right]

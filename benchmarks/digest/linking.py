@@ -164,13 +164,10 @@ def shiomi(task: Task, rivals: float = 0.0) -> Ranking:
     count = len(task.candidates)
     created = np.array([row["t"] for row in (*task.candidates, *task.queries)])
     order = np.argsort(created, kind="stable")
-    titles = task.titles
-    blocks = list(
-        Linker.load().near_odds([titles[k] for k in order], created[order], order >= count)
-    )
-    a = order[np.concatenate([block[0] for block in blocks])]
-    b = order[np.concatenate([block[1] for block in blocks])]
-    odds = np.concatenate([block[2] for block in blocks])
+    linker, titles, times = Linker.load(), task.titles, created[order]
+    i, j = linker.pairs([titles[k] for k in order], times, order >= count)
+    odds = linker.odds([titles[k] for k in order], times, i, j)
+    a, b = order[i], order[j]
     a, b = np.maximum(a, b), np.minimum(a, b)
     across = (a >= count) & (b < count)
     odds, a, b = odds[across], a[across], b[across]
@@ -271,7 +268,10 @@ def labelled() -> None:
     rows = [row for row in rows if row["half"] == "test"]
     a, b = threads_of(rows)
     judged = {name: judged_pairs(Linker.load(name), a, b) for name in ("", "minilm")}
-    by_title = Linker.load().score(a, b)
+    titles = [thread.title for thread in (*a, *b)]
+    created = np.array([thread.created for thread in (*a, *b)], np.int64)
+    pair = np.arange(len(a))
+    by_title = 1 / (1 + np.exp(-Linker.load().odds(titles, created, pair, pair + len(a))))
     before = np.array(
         [
             score >= 0.98 and apart(x.title, y.title) is None

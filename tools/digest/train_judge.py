@@ -26,10 +26,11 @@ from sklearn.linear_model import LogisticRegression
 from train_linker import DATA, LABELS, SHIPPED  # type: ignore[import-not-found]
 
 from shiomi.digest.linking.encoder import Encoder
-from shiomi.digest.linking.features import FEATURES, pair_features
+from shiomi.digest.linking.features import COVERED, FEATURES, pair_features
 from shiomi.digest.linking.meaning import INPUTS, MEANING, SentenceEncoder, meaning_features
 from shiomi.digest.linking.model import Model
 from shiomi.digest.linking.pages import PAGE_FEATURES, page_features, read_pages
+from shiomi.digest.thread import Thread
 
 MORE = [LABELS.parent / name for name in ("same_story_more.jsonl", "linking_labelled.jsonl")]
 STRENGTH = 0.05
@@ -47,39 +48,35 @@ def read_labels(half: str) -> list[dict[str, Any]]:
     return rows
 
 
-def with_threads(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The first and the second thread of each pair."""
+def with_threads(rows: list[dict[str, Any]]) -> tuple[list[Thread], list[Thread]]:
+    """Return the first and the second thread of each pair."""
     wanted = {uid for row in rows for uid in (row["a"], row["b"])}
     columns = ["uid", "community", "t", "title", "url"]
     table = pq.read_table(DATA / "digest/threads.parquet", columns=columns).to_pylist()
-    threads = {row["uid"]: row for row in table if row["uid"] in wanted}
+    threads = {
+        row["uid"]: Thread(row["community"], row["uid"], row["title"], row["t"], "", row["url"])
+        for row in table
+        if row["uid"] in wanted
+    }
     return [threads[row["a"]] for row in rows], [threads[row["b"]] for row in rows]
 
 
-def inputs(model: Model, rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
-    """The features of titles and of pages of the labelled pairs."""
-    a, b = with_threads(rows)
-    both = a + b
+def inputs(model: Model, rows: list[dict[str, Any]]) -> np.ndarray:
+    """Return the inputs of the judge for the labelled pairs: (p, 1 + k + l)."""
+    both = [thread for side in with_threads(rows) for thread in side]
     encoder = Encoder(model.table, model.frequency)
-    titles = encoder.encode([row["title"] for row in both])
-    pages = read_pages(
-        encoder,
-        [row["title"] for row in both],
-        [row["url"] for row in both],
-        [row["community"] for row in both],
-    )
-    i = np.arange(len(a))
-    j = i + len(a)
-    created = np.array([row["t"] for row in both], np.int64)
+    titles = encoder.encode([thread.title for thread in both])
+    i = np.arange(len(rows))
+    j = i + len(rows)
+    created = np.array([thread.created for thread in both], np.int64)
     features = pair_features(titles, i, j, created[i] - created[j])
-    covered = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
-    return features, page_features(titles, pages, i, j, features[:, covered])
+    of_pages = page_features(titles, read_pages(encoder, both), i, j, features[:, COVERED])
+    return np.hstack([model.logit(features)[:, None], features, of_pages])
 
 
 def meaning(rows: list[dict[str, Any]]) -> np.ndarray:
     """The cosines of MiniLM of the labelled pairs: (p, 4)."""
-    a, b = ([(row["title"], row["url"]) for row in side] for side in with_threads(rows))
-    return meaning_features(SentenceEncoder(), a, b)
+    return meaning_features(SentenceEncoder(), *with_threads(rows))
 
 
 def base_model(arrays: dict[str, np.ndarray]) -> Model:
@@ -114,8 +111,7 @@ def main() -> None:
         arrays = {name: stored[name] for name in stored.files}
     model = base_model(arrays)
     rows = read_labels("train")
-    features, of_pages = inputs(model, rows)
-    x = model.raw_inputs(features, of_pages)
+    x = inputs(model, rows)
     if options.minilm:
         x = np.hstack([x, meaning(rows)])
     mean, scale = x.mean(axis=0), 1 / (x.std(axis=0) + 1e-6)

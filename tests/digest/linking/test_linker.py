@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,12 @@ from hypothesis import strategies as st
 
 from shiomi.digest.errors import LinkingError
 from shiomi.digest.linking import Linker, reasons
+from shiomi.digest.linking import model as model_module
+from shiomi.digest.linking.features import GRID
 from shiomi.digest.linking.linker import SAME_STORY, kind_of
-from shiomi.digest.linking.model import load_model
+from shiomi.digest.linking.model import SLACK, load_model, shipped_model
 from shiomi.digest.story import LinkKind
+from shiomi.digest.thread import Thread
 from tests.digest.linking.conftest import make_thread
 
 any_title = st.text(st.characters(exclude_categories=()), max_size=40)
@@ -30,13 +35,13 @@ any_title = st.text(st.characters(exclude_categories=()), max_size=40)
 )  # fmt: skip
 def test_one_story_told_twice_is_more_probable_than_not(linker: Linker, a: str, b: str) -> None:
     pair = [make_thread("hackernews:1", a)], [make_thread("lobsters:2", b, day=0.2)]
-    assert linker.score(*pair)[0] > 0.5
+    assert linker.judge(*pair)[0][0, 0] > 0.5
 
 
 def test_two_stories_with_one_common_word_are_not_one(linker: Linker) -> None:
     a = [make_thread("hackernews:1", "Firefox 70 — a bountiful release for all")]
     b = [make_thread("lobsters:2", "Dramatically reduced power usage in Firefox", day=0.2)]
-    assert linker.score(a, b)[0] < SAME_STORY
+    assert linker.judge(a, b)[0][0, 0] < SAME_STORY
 
 
 @pytest.mark.slow
@@ -48,11 +53,11 @@ def test_the_score_is_a_function_of_the_pair_alone_and_of_no_order(
     linker = Linker.load()
     a = [make_thread("hackernews:1", one) for one, _, _ in pairs]
     b = [make_thread("lobsters:2", two, day=day) for _, two, day in pairs]
-    together = linker.score(a, b)
+    together = linker.judge(a, b)[0]
     assert np.isfinite(together).all()
     assert ((together >= 0) & (together <= 1)).all()
-    assert np.allclose(together, linker.score(b, a), atol=1e-5)
-    alone = [Linker.load().score([x], [y])[0] for x, y in zip(a, b, strict=True)]
+    assert np.allclose(together, linker.judge(b, a)[0], atol=1e-5)
+    alone = [Linker.load().judge([x], [y])[0][0] for x, y in zip(a, b, strict=True)]
     assert np.allclose(together, alone, atol=1e-5)
 
 
@@ -62,7 +67,7 @@ def test_the_score_is_a_function_of_the_pair_alone_and_of_no_order(
 def test_a_hostile_title_is_judged_like_any_other(linker: Linker, title: str) -> None:
     hostile = [make_thread("hackernews:1", title)]
     plain = [make_thread("lobsters:2", "A plain title")]
-    assert 0 <= linker.score(hostile, plain)[0] < 0.5
+    assert 0 <= linker.judge(hostile, plain)[0][0, 0] < 0.5
 
 
 @pytest.mark.parametrize(
@@ -106,15 +111,38 @@ def test_reasons_name_what_moved_the_judgement_strongest_first(linker: Linker) -
     assert "kickstarter" in titles.text
 
 
-def test_lists_of_different_lengths_are_refused(linker: Linker) -> None:
-    with pytest.raises(ValueError, match="1 threads against 0"):
-        linker.score([make_thread("hackernews:1", "a")], [])
-
-
 def test_a_guarded_pair_is_related_at_most() -> None:
     assert kind_of("Sizes, part 1", "Sizes, part 2", 0.999) is LinkKind.RELATED
     assert kind_of("Sizes", "Sizes", 0.999) is LinkKind.SAME_STORY
     assert kind_of("Sizes", "Sizes", SAME_STORY - 0.01) is LinkKind.RELATED
+
+
+def test_the_error_of_single_precision_is_less_than_the_slack() -> None:
+    model = shipped_model()
+    error = np.full(len(model.mean), 0.5 / GRID)  # the rounding of each exact layer
+    for weight in model.weights:
+        error = np.abs(weight).T @ error + 0.5 / GRID
+    assert error[0] < SLACK
+
+
+@pytest.mark.slow
+def test_the_cheap_step_loses_no_tie_of_a_month(
+    shared_data: Path, linker: Linker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gzip.open(shared_data / "digest/linkbench/threads-dev.jsonl.gz", "rt") as file:
+        rows = [json.loads(line) for line in file]
+    rows = [row for row in rows if 0 <= row["t"] - 1_580_000_000 < 30 * 86400]
+    threads = [
+        Thread(row["c"], row["uid"], row["title"], row["t"], "https://example.org/", row["url"])
+        for row in rows
+    ]
+    created = np.array([thread.created for thread in threads], np.int64)
+    everything = np.ones(len(threads), np.bool_)
+    pairs = linker.pairs([thread.title for thread in threads], created, everything)
+    with_step = list(linker.ties(threads, *pairs))
+    assert len(with_step) > 1000
+    monkeypatch.setattr(model_module, "SLACK", 1e9)
+    assert list(linker.ties(threads, *pairs)) == with_step
 
 
 def test_a_missing_model_is_named_with_the_remedy(tmp_path: Path) -> None:

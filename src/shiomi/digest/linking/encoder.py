@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.linking.title import ngram_hashes, normal_title, word_hash
+from shiomi.digest.linking.wording import mark
 
 __all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches", "Titles"]
 
@@ -45,6 +46,7 @@ class Titles:
     rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
     rare: Integers  # (n, 6): hashes of the rarest of its rare words; -1 as padding
     numbers: NDArray[np.int8]  # (n, WIDTH): 0 a word, 1 a number, 2 a year
+    marks: NDArray[np.int64]  # (n,): bits of the kinds of events and the cues (wording.py)
     vector: Floats  # (n, d): length STEPS, whole numbers; 0 for a title without words
     vectors: Floats  # (v, d): of single words, also of length STEPS
 
@@ -61,6 +63,7 @@ class Titles:
             rows=self.rows[rows],
             rare=self.rare[rows],
             numbers=self.numbers[rows],
+            marks=self.marks[rows],
             vector=self.vector[rows],
         )
 
@@ -105,6 +108,7 @@ class Encoder:
         self._bytes: list[bytes] = [b""]
         self._hash = np.array([-1], np.int64)
         self._number = np.zeros(1, np.int8)
+        self._mark = np.zeros(1, np.int64)
         self._sum = np.zeros((1, self._table.shape[1]), np.float32)  # (v, d), not unit length
         self._vectors = self._sum.copy()  # (v, d), as in Titles
 
@@ -137,6 +141,7 @@ class Encoder:
             rows=rows,
             rare=rare,
             numbers=self._number[rows],
+            marks=np.bitwise_or.reduce(self._mark[rows], axis=1),
             vector=self._unit_sums(owner, flat, n).astype(np.float32),
             vectors=self._vectors,
         )
@@ -194,9 +199,9 @@ class Encoder:
         self._bytes += [word.encode("utf-8", "surrogatepass") for word in new]
         self._row.update(zip(new, range(first, first + len(new)), strict=True))
         self._hash = np.concatenate([self._hash, np.array(hashes, np.int64)])
-        self._number = np.concatenate(
-            [self._number, np.array([_kind(word) for word in new], np.int8)]
-        )
+        kinds = np.array([_kind(word) for word in new], np.int8)
+        self._number = np.concatenate([self._number, kinds])
+        self._mark = np.concatenate([self._mark, np.array([mark(word) for word in new], np.int64)])
         self._sum = np.concatenate([self._sum, found])
         self._vectors = np.concatenate([self._vectors, _unit(found)])
 

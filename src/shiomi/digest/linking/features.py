@@ -5,15 +5,20 @@ Each feature depends only on the two threads, not on their order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from shiomi.digest.linking.encoder import NO_JOIN, STEPS, Titles
 
-__all__ = ["FEATURES", "GRID", "pair_features"]
+__all__ = ["COVERED", "FEATURES", "GRID", "feature_chunks", "pair_features"]
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
+
+_T = TypeVar("_T", bound=np.generic)
 
 FEATURES = (
     "cosine",  # cosine of the titles' vectors
@@ -43,10 +48,10 @@ FEATURES = (
 )
 
 
+COVERED = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
 GRID = 1024  # features are multiples of 1/GRID, so that sums are exact (see encoder.py)
 
-
-_CHUNK = 512  # pairs compared at once; more do not fit into a processor's caches
+CHUNK = 512  # pairs that are compared at once; more do not fit into the caches of a processor
 
 
 def pair_features(
@@ -55,90 +60,101 @@ def pair_features(
     """Return the features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p,
     f)."""
     found = np.zeros((len(left), len(FEATURES)))
+    for chunk, features in feature_chunks(titles, left, right, seconds):
+        found[chunk] = features
+    return found
+
+
+def feature_chunks(
+    titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
+) -> Iterator[tuple[Integers, NDArray[np.float64]]]:
+    """Yield the features (c, f) of at most CHUNK pairs at a time, with the places of these pairs.
+
+    The pairs come in the order of their longer title's length, so that chunks have little padding.
+    """
     words = (titles.weights > 0).sum(axis=1)
     longest = np.maximum(words[left], words[right])
     order = np.argsort(longest, kind="stable")
-    for start in range(0, len(left), _CHUNK):
-        chunk = order[start : start + _CHUNK]
+    rank = np.empty(len(titles), np.int64)
+    by_weight = np.lexsort((titles.words.sum(axis=1), titles.weights.sum(axis=1)))
+    rank[by_weight] = np.arange(len(titles))
+    swap = rank[left] > rank[right]
+    light, heavy = np.where(swap, right, left), np.where(swap, left, right)
+    hours = np.log1p(np.abs(seconds) / 3600)
+    for start in range(0, len(left), CHUNK):
+        chunk = order[start : start + CHUNK]
         width = max(int(longest[chunk].max()), 3)
-        found[chunk] = _features(titles.narrowed(width), left[chunk], right[chunk], seconds[chunk])
-    return found
+        columns = _columns(titles.narrowed(width), light[chunk], heavy[chunk])
+        stacked = np.array([*columns, hours[chunk]], np.float64).T
+        yield chunk, np.round(stacked * GRID) / GRID
 
 
-def _features(
-    titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    swap = titles.weights[left].sum(axis=1) > titles.weights[right].sum(axis=1)
-    left, right = np.where(swap, right, left), np.where(swap, left, right)
-    a, b = titles.words[left], titles.words[right]
-    wa, wb = titles.weights[left], titles.weights[right]
-    a_in_b, b_in_a = _matches(titles, left, right, a, b, wa, wb)
-    pairs = _common(titles.joins[left], titles.joins[right])
+def _columns(titles: Titles, left: Integers, right: Integers) -> list[NDArray[np.generic]]:
+    """Return FEATURES without the last one; left[i] is the lighter title.
+
+    In all arrays of words the last axis is the pair: then numpy handles many pairs at once.
+    """
+    a, b = (_by_word(titles.words, rows) for rows in (left, right))
+    wa, wb = (_by_word(titles.weights, rows) for rows in (left, right))
+    ja, jb = (_by_word(titles.joins, rows) for rows in (left, right))
+    na, nb = (_by_word(titles.numbers, rows) for rows in (left, right))
+    a_in_b, b_in_a = _matches(a, b, ja, jb)
+    a_in_b &= wa > 0
+    b_in_a &= wb > 0
     soft_a, soft_b = _soft(titles, left, right, a_in_b, b_in_a)
-    la, lb = wa.sum(axis=1), wb.sum(axis=1)
+    la, lb = wa.sum(axis=0), wb.sum(axis=0)
     shared = wa * a_in_b
-    top = -np.sort(-shared, axis=1)[:, :2]
-    missing_a, missing_b = wa * ~a_in_b, wb * ~b_in_a
-    squared = np.sqrt((wa**2).sum(axis=1)) * np.sqrt((wb**2).sum(axis=1))
-    na, nb = titles.numbers[left], titles.numbers[right]
-    columns = [
+    top = _largest(shared, 2)
+    squared = np.sqrt((wa**2).sum(axis=0)) * np.sqrt((wb**2).sum(axis=0))
+    return [
         (titles.vector[left] * titles.vector[right]).sum(axis=1) / STEPS**2,
-        _ratio((shared**2).sum(axis=1), squared),
-        _ratio(shared.sum(axis=1), la),
-        _ratio((wb * b_in_a).sum(axis=1), lb),
-        _ratio((wa * soft_a).sum(axis=1), la),
-        _ratio((wb * soft_b).sum(axis=1), lb),
-        _least(wa, soft_a),
-        _least(wb, soft_b),
-        top[:, 0],
-        top[:, 1],
-        shared.sum(axis=1),
-        a_in_b.sum(axis=1),
-        missing_a.max(axis=1),
-        missing_b.max(axis=1),
-        pairs.sum(axis=1),
+        _ratio((shared**2).sum(axis=0), squared),
+        _ratio(shared.sum(axis=0), la),
+        _ratio((wb * b_in_a).sum(axis=0), lb),
+        _ratio((wa * soft_a).sum(axis=0), la),
+        _ratio((wb * soft_b).sum(axis=0), lb),
+        _largest(wa * (1 - soft_a), 3).sum(axis=0),
+        _largest(wb * (1 - soft_b), 3).sum(axis=0),
+        top[0],
+        top[1],
+        shared.sum(axis=0),
+        a_in_b.sum(axis=0),
+        (wa * ~a_in_b).max(axis=0),
+        (wb * ~b_in_a).max(axis=0),
+        ((ja[:, None] == jb).any(axis=1) & (ja != NO_JOIN)).sum(axis=0),
         la,
         lb,
-        (wa > 0).sum(axis=1),
-        (wb > 0).sum(axis=1),
-        ((na > 0) & a_in_b).sum(axis=1),
-        ((na == 1) & ~a_in_b).any(axis=1) & ((nb == 1) & ~b_in_a).any(axis=1),
-        ((na == 2) & ~a_in_b).any(axis=1) & ((nb == 2) & ~b_in_a).any(axis=1),
-        (a[:, 0] == b[:, 0]) & (wa[:, 0] > 0),
-        np.log1p(np.abs(seconds) / 3600),
+        (wa > 0).sum(axis=0),
+        (wb > 0).sum(axis=0),
+        ((na > 0) & a_in_b).sum(axis=0),
+        ((na == 1) & ~a_in_b).any(axis=0) & ((nb == 1) & ~b_in_a).any(axis=0),
+        ((na == 2) & ~a_in_b).any(axis=0) & ((nb == 2) & ~b_in_a).any(axis=0),
+        (a[0] == b[0]) & (wa[0] > 0),
     ]
-    stacked = np.stack([np.asarray(column, np.float64) for column in columns], axis=1)
-    return np.round(stacked * GRID) / GRID
+
+
+def _by_word(array: NDArray[_T], rows: Integers) -> NDArray[_T]:
+    """Return these rows of an array as columns: (w, n)."""
+    return np.ascontiguousarray(array[rows].T)
 
 
 def _matches(
-    titles: Titles,
-    left: Integers,
-    right: Integers,
-    a: NDArray[np.int32],
-    b: NDArray[np.int32],
-    wa: Floats,
-    wb: Floats,
+    a: NDArray[np.int32], b: NDArray[np.int32], ja: NDArray[np.int32], jb: NDArray[np.int32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which words occur in the other title, even if written together or apart there."""
-    equal = a[:, :, None] == b[:, None, :]
-    ja, jb = titles.joins[left], titles.joins[right]
-    a_as_join = a[:, :, None] == jb[:, None, :]  # "miragejs" in "mirage js"
-    b_as_join = b[:, :, None] == ja[:, None, :]
-    a_in_b = equal.any(axis=2) | a_as_join.any(axis=2)
-    b_in_a = equal.any(axis=1) | b_as_join.any(axis=2)
-    joined = b_as_join.any(axis=1)  # two adjacent words of a that are one word of b: both match
-    a_in_b |= joined
-    a_in_b[:, 1:] |= joined[:, :-1]
-    joined = a_as_join.any(axis=1)
-    b_in_a |= joined
-    b_in_a[:, 1:] |= joined[:, :-1]
-    return a_in_b & (wa > 0), b_in_a & (wb > 0)
+    """Return which words occur in the other title, even if written together or apart there.
 
-
-def _common(a: NDArray[np.int32], b: NDArray[np.int32]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (a[:, :, None] == b[:, None, :]).any(axis=2) & (a != NO_JOIN)
-    return found
+    `a` and `b` are the words, `ja` and `jb` the joins: (w, n).
+    """
+    equal = a[:, None] == b
+    a_as_join = a[:, None] == jb  # "miragejs" in "mirage js"
+    b_as_join = ja[:, None] == b
+    a_in_b = equal.any(axis=1) | a_as_join.any(axis=1)
+    b_in_a = equal.any(axis=0) | b_as_join.any(axis=0)
+    # two adjacent words of a that are one word of b: both match
+    for found, joined in ((a_in_b, b_as_join.any(axis=1)), (b_in_a, a_as_join.any(axis=0))):
+        found |= joined
+        found[1:] |= joined[:-1]
+    return a_in_b, b_in_a
 
 
 def _soft(
@@ -152,17 +168,17 @@ def _soft(
     there."""
     va = titles.vectors[titles.rows[left]]
     vb = titles.vectors[titles.rows[right]]
-    near = np.matmul(va, vb.transpose(0, 2, 1)) / np.float32(STEPS**2)
-    soft_a = np.where(a_in_b, 1, np.maximum(near.max(axis=2), 0))
-    soft_b = np.where(b_in_a, 1, np.maximum(near.max(axis=1), 0))
-    return soft_a.astype(np.float32), soft_b.astype(np.float32)
+    near = np.ascontiguousarray(np.matmul(va, vb.transpose(0, 2, 1)).transpose(1, 2, 0))
+    steps = np.float32(STEPS**2)
+    soft_a = np.where(a_in_b, np.float32(1), np.maximum(near.max(axis=1), 0) / steps)
+    soft_b = np.where(b_in_a, np.float32(1), np.maximum(near.max(axis=0), 0) / steps)
+    return soft_a, soft_b
 
 
-def _least(weights: Floats, soft: Floats) -> Floats:
-    """Return the weighted distance of the three words whose best match is least similar."""
-    lack = weights * (1 - soft)
-    total: Floats = -np.sort(-lack, axis=1)[:, :3].sum(axis=1)
-    return total
+def _largest(values: Floats, count: int) -> Floats:
+    """Return the largest `count` values of each column, in descending order."""
+    found: Floats = -np.sort(-values, axis=0)[:count]
+    return found
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

@@ -13,7 +13,7 @@ from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.title import normal_title
 from shiomi.digest.thread import Thread
 
-__all__ = ["NEGATIONS", "apart", "is_part", "one_is_folded"]
+__all__ = ["apart", "is_part", "one_is_folded"]
 
 _MONTHS = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec"
 _MONTH = re.compile(
@@ -91,8 +91,6 @@ def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
     )
 
 
-# negation words: a feature of the judge is whether only one of the titles has one
-NEGATIONS = frozenset({"not", "never", "cant", "dont", "isnt", "wont"})
 _GUARDS: tuple[tuple[str, Callable[[frozenset[object], frozenset[object]], bool]], ...] = (
     ("part", _differ),
     ("version", _versions_differ),
@@ -122,7 +120,7 @@ def _later_piece(title: str) -> bool:
 
 def is_part(title: str) -> bool:
     """Return whether the title marks a numbered part."""
-    return bool(_facts(title)[0])
+    return bool(_SIGN.search(title) or _PART.search(normal_title(title)))
 
 
 def one_is_folded(a: Thread, b: Thread) -> bool:

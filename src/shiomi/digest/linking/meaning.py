@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from shiomi.digest.errors import LinkingError
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.features import FEATURES, GRID
-from shiomi.digest.linking.pages import PAGE_FEATURES, slug_words
+from shiomi.digest.linking.pages import PAGE_FEATURES, Linkable, slug_words
 from shiomi.extras import needs_extra
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "MEANING",
     "OPEN",
     "MeaningJudge",
-    "Page",
     "SentenceEncoder",
     "meaning_features",
 ]
@@ -53,9 +52,6 @@ _DIMENSIONS = 384
 _LONGEST = 64  # subwords of a text that are read
 _BATCH = 32
 _CACHED = 1 << 14  # texts whose vectors are kept
-
-Page = tuple[str, str | None]
-"""The title and the address of a thread."""
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -133,13 +129,13 @@ def _missing(package: str) -> str:
 
 def meaning_features(
     encoder: SentenceEncoder,
-    a: Sequence[Page],
-    b: Sequence[Page],
+    a: Sequence[Linkable],
+    b: Sequence[Linkable],
 ) -> Doubles:
     """Return the MEANING of pairs of threads: (p, 4)."""
     n = len(a)
-    titles = encoder.encode([title for title, _ in (*a, *b)]).astype(np.float64)
-    slugs = [slug_words(canonical_url(url) or "") if url else "" for _, url in (*a, *b)]
+    titles = encoder.encode([one.title for one in (*a, *b)]).astype(np.float64)
+    slugs = [slug_words(canonical_url(one.url or "") or "") for one in (*a, *b)]
     paths = encoder.encode(slugs).astype(np.float64)
     paths[[not slug for slug in slugs]] = 0
     whole = titles + paths
@@ -186,7 +182,7 @@ class MeaningJudge:
         return cls(encoder, names, **{k: v.astype(np.float64) for k, v in arrays.items()})
 
     def judge(
-        self, chances: Doubles, inputs: Doubles, a: Sequence[Page], b: Sequence[Page]
+        self, chances: Doubles, inputs: Doubles, a: Sequence[Linkable], b: Sequence[Linkable]
     ) -> Doubles:
         """Return the probabilities of one story, and of at least related: (p, 2).
 
@@ -200,7 +196,7 @@ class MeaningJudge:
         return judged
 
     def contributions(
-        self, chances: Doubles, inputs: Doubles, a: Sequence[Page], b: Sequence[Page]
+        self, chances: Doubles, inputs: Doubles, a: Sequence[Linkable], b: Sequence[Linkable]
     ) -> dict[str, float]:
         """Return the part of each input in the log odds of a pair; {} if the pair is not open."""
         rows = _open(chances, a, b)
@@ -208,7 +204,7 @@ class MeaningJudge:
         return dict(zip(self.inputs, added[0].tolist(), strict=True)) if len(rows) else {}
 
     def _scaled(
-        self, inputs: Doubles, rows: NDArray[np.int64], a: Sequence[Page], b: Sequence[Page]
+        self, inputs: Doubles, rows: NDArray[np.int64], a: Sequence[Linkable], b: Sequence[Linkable]
     ) -> Doubles:
         """Return the scaled inputs of the open pairs (r, k); a usual pair has 0."""
         meaning = meaning_features(self.encoder, [a[k] for k in rows], [b[k] for k in rows])
@@ -217,13 +213,13 @@ class MeaningJudge:
         return np.clip((joined - self.mean) * self.scale, -6, 6)
 
 
-def _open(chances: Doubles, a: Sequence[Page], b: Sequence[Page]) -> NDArray[np.int64]:
+def _open(chances: Doubles, a: Sequence[Linkable], b: Sequence[Linkable]) -> NDArray[np.int64]:
     """Return the pairs to encode: probable enough, in Latin script, and not about one page."""
     found = [
         k
         for k in np.flatnonzero(chances[:, 0] >= OPEN).tolist()
-        if (_latin(a[k][0]) and _latin(b[k][0]))
-        and (not a[k][1] or not b[k][1] or canonical_url(a[k][1]) != canonical_url(b[k][1]))
+        if (_latin(a[k].title) and _latin(b[k].title))
+        and (not a[k].url or not b[k].url or canonical_url(a[k].url) != canonical_url(b[k].url))
     ]
     return np.array(found, np.int64)
 

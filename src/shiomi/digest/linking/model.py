@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import as_file, files
@@ -15,9 +16,10 @@ from shiomi.digest.errors import LinkingError
 from shiomi.digest.linking.features import FEATURES, GRID
 from shiomi.digest.linking.pages import PAGE_FEATURES
 
-__all__ = ["FORMAT", "Model", "load_model", "shipped_model"]
+__all__ = ["FORMAT", "SLACK", "Model", "load_model", "shipped_model"]
 
 FORMAT = 2  # version of model.npz
+SLACK = 0.05  # largest error of log odds in single precision; a test computes the bound
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -38,32 +40,45 @@ class Model:
     story_weight: Doubles  # (k + l + 1, 2): of "one story", and of "one story or related"
     story_bias: Doubles  # (2,)
 
-    def story_probability(
-        self, features: NDArray[np.float64], pages: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the probabilities that each pair is one story, and is at least related: (p, 2)."""
-        scaled = self.story_inputs(features, pages)
-        logit = np.clip(scaled @ self.story_weight + self.story_bias, -30, 30)
+    def story_probability(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probabilities that each pair is one story, and is at least related: (p, 2).
+
+        `inputs` (p, 1 + k + l) are the log odds of one page, the features of titles and of pages.
+        """
+        logit = np.clip(self.story_inputs(inputs) @ self.story_weight + self.story_bias, -30, 30)
         probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
         return probability
 
-    def story_inputs(
-        self, features: NDArray[np.float64], pages: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the scaled inputs of the two regressions: (p, 1 + k + l); a usual pair has 0."""
-        inputs = self.raw_inputs(features, pages)
+    def story_inputs(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the inputs scaled for the two regressions, in the same shape; a usual pair has
+        0."""
         return _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
 
-    def raw_inputs(
-        self, features: NDArray[np.float64], pages: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        """Return the inputs of the two regressions, not scaled: (p, 1 + k + l)."""
-        return np.hstack([self.logit(features)[:, None], features, pages])
+    def reaching(
+        self, floor: float, chunks: Iterable[tuple[NDArray[np.int64], Doubles]]
+    ) -> tuple[NDArray[np.int64], Doubles, Doubles]:
+        """Return the pairs whose log odds of one page reach `floor`.
 
-    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the probability that each pair points at one page: (p, k) to (p,), 4 digits."""
-        probability: Doubles = np.round(1 / (1 + np.exp(-self.logit(features))), 4)
-        return probability
+        `chunks` are places of pairs (c,) and their features (c, k). The result holds the places
+        (p,) in ascending order, the log odds (p,) and the features (p, k). The log odds are first
+        estimated in single precision, with an error below SLACK. The exact log odds, which take
+        longer, are computed only for the pairs whose estimate is high enough.
+        """
+        weights = [(w.astype(np.float32), b.astype(np.float32)) for w, b in self._layers()]
+        found: list[tuple[NDArray[np.int64], Doubles, Doubles]] = []
+        for place, features in chunks:
+            hidden = self._scaled(features).astype(np.float32)
+            for weight, bias in weights[:-1]:
+                hidden = np.maximum(hidden @ weight + bias, 0)
+            estimate = (hidden @ weights[-1][0] + weights[-1][1])[:, 0]
+            rows = np.flatnonzero(estimate >= floor - SLACK)
+            found.append((place[rows], self.logit(features[rows]), features[rows]))
+        if not found:
+            return np.empty(0, np.int64), np.empty(0), np.empty((0, len(self.mean)))
+        places, odds, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        rows = np.flatnonzero(odds >= floor)
+        rows = rows[np.argsort(places[rows])]
+        return places[rows], odds[rows], features[rows]
 
     def logit(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log odds that each pair points at one page: (p, k) to (p,).
@@ -71,11 +86,17 @@ class Model:
         Layers and weights are rounded to multiples of 1/GRID. So sums are exact in float64, in
         whatever order BLAS adds.
         """
-        hidden = _on_grid(np.clip((features - self.mean) * self.scale, -6, 6))
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
+        hidden = _on_grid(self._scaled(features))
+        for weight, bias in self._layers()[:-1]:
             hidden = np.maximum(_on_grid(hidden @ weight + bias), 0)
         logit: Doubles = np.clip((hidden @ self.weights[-1] + self.biases[-1])[:, 0], -30, 30)
         return logit
+
+    def _scaled(self, features: Doubles) -> Doubles:
+        return np.clip((features - self.mean) * self.scale, -6, 6)
+
+    def _layers(self) -> list[tuple[Doubles, Doubles]]:
+        return list(zip(self.weights, self.biases, strict=True))
 
 
 def _on_grid(values: Doubles) -> Doubles:

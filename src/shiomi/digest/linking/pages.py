@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 from urllib.parse import unquote
 
 import numpy as np
@@ -17,12 +18,13 @@ from numpy.typing import NDArray
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.encoder import STEPS, Encoder, Titles
 from shiomi.digest.linking.features import GRID
-from shiomi.digest.linking.guards import NEGATIONS, is_part
+from shiomi.digest.linking.guards import is_part
 from shiomi.digest.linking.title import normal_title, word_hash
-from shiomi.digest.linking.wording import load_wording, marks
+from shiomi.digest.linking.wording import load_wording
 
 __all__ = [
     "PAGE_FEATURES",
+    "Linkable",
     "Pages",
     "page_features",
     "read_pages",
@@ -87,6 +89,24 @@ _SLUG_WORD = re.compile(r"[A-Za-z]+|\d+(?:\.\d+)*")
 _NUMBERED = re.compile(r"\d")
 
 
+class Linkable(Protocol):
+    """The parts of a thread that the linker reads."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def url(self) -> str | None:
+        """The address; None and "" for a text post."""
+
+    @property
+    def community(self) -> str: ...
+
+    @property
+    def created(self) -> int:
+        """Unix seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """The pages of n threads. A missing value has the hash 0."""
@@ -99,11 +119,7 @@ class Pages:
     kind: NDArray[np.int8]  # 0 none of these, 1 code, 2 media, 3 social, 4 no page, 5 news
     community: Integers
     version: NDArray[np.bool_]  # the title has a version number
-    future: NDArray[np.bool_]  # the title speaks of the future
-    comment: NDArray[np.bool_]  # the title has a word of commentary
-    negated: NDArray[np.bool_]
     part: NDArray[np.bool_]  # the title is a numbered part
-    events: NDArray[np.int64]  # bits of the kinds of events
     day: Integers  # the date in the address, in days; 0 without one
     author: Integers
     path: Integers  # of the whole path, if it is specific
@@ -127,21 +143,10 @@ def slug_words(page: str) -> str:
     return " ".join(found) if sum(len(w) > 1 and w.isalpha() for w in found) >= 2 else ""
 
 
-def read_pages(
-    encoder: Encoder,
-    titles: Sequence[str],
-    urls: Sequence[str | None],
-    communities: Sequence[str],
-) -> Pages:
-    """Return the pages of threads with these titles and addresses; None and "" are text posts."""
-    keys = [canonical_url(url) or "" if url else "" for url in urls]
+def read_pages(encoder: Encoder, threads: Sequence[Linkable]) -> Pages:
+    """Return the pages of the threads."""
+    keys = [canonical_url(thread.url) or "" if thread.url else "" for thread in threads]
     facts = [_facts(key) for key in keys]
-    slugs = [slug_words(key) for key in keys]
-    folded = [normal_title(title) for title in titles]
-    bits = np.array([marks(text) for text in folded], np.int64).reshape(len(titles))
-    in_slugs = np.array([marks(normal_title(slug)) for slug in slugs], np.int64)
-    future = len(load_wording().events)
-    events = (1 << future) - 1
     return Pages(
         host=np.array([one.host for one in facts], np.int64),
         domain=np.array([one.domain for one in facts], np.int64),
@@ -149,18 +154,14 @@ def read_pages(
         name=np.array([one.name for one in facts], np.int64),
         home=np.array([one.home for one in facts], np.bool_),
         kind=np.array([one.kind for one in facts], np.int8),
-        community=np.array([word_hash(name) for name in communities], np.int64),
-        version=np.array([bool(_VERSION.search(title)) for title in titles], np.bool_),
-        future=(bits >> future) & 1 > 0,
-        comment=(bits >> (future + 1)) & 1 > 0,
-        negated=np.array([not NEGATIONS.isdisjoint(text.split()) for text in folded], np.bool_),
-        part=np.array([is_part(title) for title in titles], np.bool_),
-        events=(bits | in_slugs.reshape(len(titles))) & events,
-        day=np.array([_day(url or "") for url in urls], np.int64),
+        community=np.array([word_hash(thread.community) for thread in threads], np.int64),
+        version=np.array([bool(_VERSION.search(one.title)) for one in threads], np.bool_),
+        part=np.array([is_part(thread.title) for thread in threads], np.bool_),
+        day=np.array([_day(thread.url or "") for thread in threads], np.int64),
         author=np.array([one.author for one in facts], np.int64),
         path=np.array([one.path for one in facts], np.int64),
-        parts=np.array([one.parts for one in facts], np.int64).reshape(len(titles), _PARTS),
-        slugs=encoder.encode(slugs),
+        parts=np.array([one.parts for one in facts], np.int64).reshape(len(threads), _PARTS),
+        slugs=encoder.encode([one.slug for one in facts]),
     )
 
 
@@ -186,6 +187,7 @@ class _Facts:
     author: int = 0
     path: int = 0
     parts: tuple[int, ...] = (0,) * _PARTS
+    slug: str = ""  # slug_words()
 
 
 @lru_cache(maxsize=1 << 14)
@@ -212,6 +214,7 @@ def _facts(page: str) -> _Facts:
         path=word_hash(path.lower()) if len(path) > 8 else 0,
         parts=tuple(word_hash(part.lower()) for part in segments[:_PARTS])
         + (0,) * (_PARTS - len(segments)),
+        slug=slug_words(page),
     )
 
 
@@ -233,6 +236,7 @@ def _sites(kind: str) -> frozenset[str]:
     return load_wording().sites[kind]
 
 
+@lru_cache(maxsize=1 << 14)
 def _joined(text: str) -> str:
     return "".join(normal_title(text).split())
 
@@ -273,6 +277,9 @@ def page_features(
     kind_a, kind_b = pages.kind[a], pages.kind[b]
     own = np.minimum(_own(slugs, titles, a), _own(slugs, titles, b))
     equal = covered.min(axis=1) >= 1
+    last = len(load_wording().events)
+    events = (titles.marks | slugs.marks) & ((1 << last) - 1)
+    future, comment, negated = ((titles.marks >> last + k & 1).astype(np.bool_) for k in range(3))
     words = np.minimum((titles.weights[a] > 0).sum(axis=1), (titles.weights[b] > 0).sum(axis=1))
     columns = [
         same_host,
@@ -301,14 +308,14 @@ def page_features(
         own,
         equal * (1 - own),
         pages.version[a] ^ pages.version[b],
-        pages.comment[a] ^ pages.comment[b],
+        comment[a] ^ comment[b],
         np.minimum(words, 8),
         (kind_a == 5) ^ (kind_b == 5),
         (kind_a == 5) & (kind_b == 5),
         ((kind_a == 5) & (kind_b == 5)) * _rarest_shared(titles, a, b),
         (words <= 3) & (covered.max(axis=1) >= 1) & ~equal,
-        np.minimum(np.bitwise_count(pages.events[a] & pages.events[b]), 3),
-        (pages.events[a] != 0) & (pages.events[b] != 0) & (pages.events[a] & pages.events[b] == 0),
+        np.minimum(np.bitwise_count(events[a] & events[b]), 3),
+        (events[a] != 0) & (events[b] != 0) & (events[a] & events[b] == 0),
         np.where(
             (pages.day[a] != 0) & (pages.day[b] != 0),
             np.minimum(np.abs(pages.day[a] - pages.day[b]), 8),
@@ -317,10 +324,10 @@ def page_features(
         (pages.author[a] == pages.author[b]) & (pages.author[a] != 0),
         (pages.path[a] == pages.path[b]) & (pages.path[a] != 0),
         same_host * _shared_parts(pages.parts[a], pages.parts[b]),
-        pages.future[a] ^ pages.future[b],
-        pages.future[a] & pages.future[b],
-        pages.comment[a] & pages.comment[b],
-        pages.negated[a] ^ pages.negated[b],
+        future[a] ^ future[b],
+        future[a] & future[b],
+        comment[a] & comment[b],
+        negated[a] ^ negated[b],
         _word_swapped(titles, a, b),
         pages.part[a] ^ pages.part[b],
     ]

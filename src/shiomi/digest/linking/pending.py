@@ -126,14 +126,8 @@ def _by_judge(
     threads = with_pages(store, store.linked(np.unique(np.stack([left, right])).tolist()))
     keys = np.array([thread.n for thread in threads], np.int64)
     known = np.isin(left, keys) & np.isin(right, keys)
-    for i, j, kind, score in linker.ties(
-        [thread.title for thread in threads],
-        np.array([thread.created for thread in threads], np.int64),
-        [thread.url for thread in threads],
-        [thread.community for thread in threads],
-        np.searchsorted(keys, left[known]),
-        np.searchsorted(keys, right[known]),
-    ):
+    i_of, j_of = (np.searchsorted(keys, side[known]) for side in (left, right))
+    for i, j, kind, score in linker.ties(threads, i_of, j_of):
         yield _link(threads[i].n, threads[j].n, kind, score)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from shiomi.digest.linking.features import FEATURES
 from shiomi.digest.linking.linker import Linker
 from shiomi.digest.linking.meaning import MEANING
 from shiomi.digest.linking.pages import PAGE_FEATURES
 from shiomi.digest.linking.title import normal_title
-from shiomi.digest.linking.wording import load_wording, marks
+from shiomi.digest.linking.wording import load_wording, mark
 from shiomi.digest.thread import Thread
 
 __all__ = ["TieReason", "reasons"]
@@ -67,10 +69,14 @@ def _text(group: str, a: Thread, b: Thread, odds: float) -> str:
         common = sorted(word for word in {*one.split()} & {*other.split()} if len(word) > 2)
         return f"{text}; words in both: {', '.join(common) or 'none'}"
     if group == "event":
-        both = marks(one) & marks(other)
+        both = _marks(one) & _marks(other)
         kinds = [name for bit, name in enumerate(load_wording().events) if both >> bit & 1]
         return f"{text}: {', '.join(kinds)}" if kinds else text
     return text
+
+
+def _marks(text: str) -> int:
+    return reduce(or_, map(mark, text.split()), 0)
 
 
 _TEXTS = {  # for one story, and against it

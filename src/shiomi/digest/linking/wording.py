@@ -6,13 +6,13 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
 from shiomi.digest.errors import LinkingError
 
-__all__ = ["Wording", "load_wording", "marks"]
+__all__ = ["Wording", "load_wording", "mark"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Wording:
     """The tables as plain data."""
 
     sites: Mapping[str, frozenset[str]]  # hosts by kind: "code", "media", "social", "news", ...
-    events: tuple[str, ...]  # names of the kinds of events, in the order of the bits of marks()
+    events: tuple[str, ...]  # names of the kinds of events, in the order of the bits of mark()
     words: Mapping[str, re.Pattern[str]]  # a pattern for one word, per kind of event, then per cue
 
 
@@ -42,18 +42,11 @@ def _pattern(words: Any) -> re.Pattern[str]:
     return re.compile("|".join(re.escape(word).replace(r"\*", r"\w*") for word in words.split()))
 
 
-@lru_cache(maxsize=1 << 16)
-def _mark(word: str) -> int:
+def mark(word: str) -> int:
+    """Return as bits which kinds of events and which cues a word of a folded title names.
+
+    Bit i is `Wording.events[i]`; the cues "future", "comment" and "not" come after the last of
+    them.
+    """
     patterns = load_wording().words.values()
     return sum(1 << bit for bit, pattern in enumerate(patterns) if pattern.fullmatch(word))
-
-
-def marks(text: str) -> int:
-    """Return as bits which kinds of events and which cues a folded text (normal_title) has.
-
-    Bit i is `Wording.events[i]`; the cues "future" and "comment" come after the last of them.
-    """
-    found = 0
-    for word in text.split():
-        found |= _mark(word)
-    return found

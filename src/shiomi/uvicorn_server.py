@@ -71,6 +71,8 @@ def run(
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
+    from shiomi.tolerant_http import TolerantProtocol
+
     class Supervisor(Multiprocess):
         def handle_hup(self) -> None:
             for process in self.processes if hup_workers else ():
@@ -82,6 +84,7 @@ def run(
     config = uvicorn.Config(
         application,
         factory=True,
+        http=TolerantProtocol,
         workers=workers,
         access_log=False,
         proxy_headers=False,  # the gate reads these headers, and only from trusted proxies

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from pathlib import Path
 
@@ -53,6 +54,34 @@ def test_feed_readers_and_probes_are_not_challenged(served: str) -> None:
     assert httpx2.get(f"{served}/atom.xml", headers=agent).status_code == 200
     assert httpx2.get(f"{served}/healthz").text == "ok\n"
     assert "GPTBot" in httpx2.get(f"{served}/robots.txt").text
+
+
+def test_an_address_in_raw_utf_8_is_answered_and_a_broken_request_gets_a_reason(
+    served: str,
+) -> None:
+    def answer(line: str) -> str:
+        host, _, port = served.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), 30) as connection:
+            headers = "Host: x\r\nUser-Agent: newsboat/2.30\r\nConnection: close\r\n\r\n"
+            connection.sendall(f"{line}\r\n{headers}".encode())
+            return b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+
+    found = answer("GET /search.atom?q=脆弱性 HTTP/1.1")
+    assert found.startswith("HTTP/1.1 200")
+    assert "A critical vulnerability in OpenSSL" in found
+    assert answer("GET /脆 HTTP/1.1").startswith("HTTP/1.1 4")
+    refused = answer("GET /\x01 HTTP/1.1")
+    assert refused.startswith("HTTP/1.1 400")
+    assert "percent-encode them" in refused
+
+
+def test_only_the_first_line_of_a_request_is_percent_encoded() -> None:
+    from shiomi.tolerant_http import percent_encoded
+
+    rest = "\r\nX: é\r\n\r\nGET /é".encode()
+    assert percent_encoded("GET /é?q=潮".encode() + rest) == b"GET /%C3%A9?q=%E6%BD%AE" + rest
+    for data in (b"", b"GET / HTTP/1.1" + rest, "é GET /é".encode(), b"\xff" * 100):
+        assert percent_encoded(data) == data
 
 
 def test_search_is_counted_by_a_budget(served: str) -> None:

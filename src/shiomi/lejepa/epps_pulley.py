@@ -20,6 +20,7 @@ from torch import Tensor
 from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.kernels import cpu, transformed, trigonometric_sums
+from shiomi.lejepa.products import product
 
 __all__ = ["EppsPulley"]
 
@@ -140,7 +141,9 @@ class _OfSlices(torch.autograd.Function):
     def forward(
         ctx: Any, views: Tensor, drawn: Tensor, statistic: EppsPulley, factor: float
     ) -> Tensor:
-        u = _projected(views, drawn)
+        # With `out`, autocast does not change the type of a product.
+        u = views.new_empty(drawn.shape[1], *views.shape[:2])
+        torch.mm(drawn.T, views.reshape(-1, views.shape[2]).T, out=u.view(u.shape[0], -1))
         mean = cpu.statistic(
             u,
             statistic.points,
@@ -159,19 +162,14 @@ class _OfSlices(torch.autograd.Function):
         views, drawn, slopes = ctx.saved_tensors
         if torch.is_grad_enabled():  # create_graph: the gradient is differentiated again
             statistic = ctx.statistic
-            sums = statistic.sums(_projected(views, drawn))
+            u = product(drawn.T, views.reshape(-1, views.shape[2]).T)
+            sums = statistic.sums(u.view(-1, *views.shape[:2]))
             value = statistic.from_sums(sums, views.shape[1]).mean() * ctx.factor
             (again,) = torch.autograd.grad(value, views, grads[0], create_graph=True)
             return again, None, None, None
-        with torch.autocast("cpu", enabled=False):
-            share = ctx.factor * grads[0].item() / (slopes.shape[0] * slopes.shape[1])
-            flat = slopes.view(slopes.shape[0], -1)
-            # addmm applies the scale inside the product.
-            result = torch.addmm(views.new_empty(()), flat.T, drawn.T, beta=0, alpha=share)
-        return result.view(views.shape), None, None, None
-
-
-def _projected(views: Tensor, drawn: Tensor) -> Tensor:
-    """Return u (K, V, N) = (K, D) @ (D, V N), so that the samples of a slice are contiguous."""
-    u = drawn.T @ views.reshape(-1, views.shape[2]).T
-    return u.view(-1, *views.shape[:2])
+        share = ctx.factor * grads[0].item() / (slopes.shape[0] * slopes.shape[1])
+        result = torch.empty_like(views, memory_format=torch.contiguous_format)
+        # addmm applies the scale inside the product.
+        flat, out = slopes.view(slopes.shape[0], -1), result.view(-1, views.shape[2])
+        torch.addmm(out, flat.T, drawn.T, beta=0, alpha=share, out=out)
+        return result, None, None, None

@@ -9,7 +9,7 @@ from torch.distributed import ProcessGroup
 
 from shiomi.lejepa.arguments import check_whole
 from shiomi.lejepa.errors import InputError
-from shiomi.lejepa.nonfinite import checked, count_nonfinite
+from shiomi.lejepa.nonfinite import checked
 from shiomi.lejepa.sigreg import as_views, joined
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
 
@@ -81,12 +81,10 @@ def lejepa_loss(
         raise InputError(f"{global_views} of {views.shape[0]} views are global; give 1 or more")
     views = as_views(views, group)
     squares = _squares(views, global_views, chosen)
-    counts = count_nonfinite(views).to(views.dtype)
-    samples = views.new_full((), views.shape[1])
-    pooled = views.reshape(1, -1, views.shape[2]) if chosen.flatten else views
-    value, (squares, counts, samples, _) = joined(
-        pooled,
-        also=(squares, counts, samples, samples.new_full((), pooled.shape[1])),
+    value, bad, samples, (squares,) = joined(
+        views,
+        flatten=chosen.flatten,
+        also=(squares,),
         step=step,
         slices=chosen.slices,
         statistic=chosen.statistic,
@@ -97,8 +95,8 @@ def lejepa_loss(
     prediction = squares / (samples * (views.shape[0] * views.shape[2]))
     total = (1 - lam if chosen.mix == "convex" else 1) * prediction + lam * value
     if check:
-        total = checked(total, counts, samples)
-    return LejepaLoss(total, prediction, value, counts.detach(), samples)
+        total = checked(total, bad, samples)
+    return LejepaLoss(total, prediction, value, bad.detach(), samples)
 
 
 def _squares(views: Tensor, global_views: int, variant: Variant) -> Tensor:

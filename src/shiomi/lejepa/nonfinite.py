@@ -14,13 +14,11 @@ __all__ = ["PendingCheck", "count_nonfinite", "raise_if_nonfinite"]
 
 
 def count_nonfinite(views: Tensor) -> Tensor:
-    """Return the number of embeddings with a NaN or infinity in each view: (V, N, D) to (V,)."""
-    eager = not (torch.compiler.is_compiling() or transformed(views))
-    if eager and views.device.type == "cpu" and math.isfinite(views.detach().sum().item()):
-        return views.new_zeros(views.shape[0], dtype=torch.int64)
+    """Return the number of embeddings with a NaN or infinity in each view: (V, N, D) to (V,), of
+    the type of `views`."""
     # x - x is 0 if x is finite, else NaN. This reads memory twice; isfinite reads it five times.
     finite = views.detach()
-    return (finite - finite).sum(-1).isnan().sum(-1)
+    return (finite - finite).sum(-1).isnan().sum(-1).to(views.dtype)
 
 
 def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:

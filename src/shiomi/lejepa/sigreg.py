@@ -82,11 +82,8 @@ def sigreg(
     NonFiniteError
         An embedding is NaN or infinite; the text says in which view and how many.
     """
-    views = as_views(x, group)
-    counts = count_nonfinite(views)
-    value, (bad, samples) = joined(
-        views,
-        also=(counts.to(views.dtype), views.new_full((), views.shape[1])),
+    value, bad, samples, _ = joined(
+        as_views(x, group),
         step=step,
         slices=slices,
         statistic=statistic,
@@ -173,43 +170,57 @@ def check_multiplier(multiplier: object) -> None:
 def joined(
     views: Tensor,
     *,
-    also: Sequence[Tensor],
+    flatten: bool = False,
+    also: Sequence[Tensor] = (),
     step: int | Tensor,
     slices: int,
     statistic: Statistic,
     multiplier: Multiplier | None,
     seed: int,
     group: ProcessGroup | None,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Return SIGReg of the joined batch of all ranks, and the tensors in `also` summed over ranks.
+) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, ...]]:
+    """Return SIGReg of the joined batch of all ranks, and three sums over ranks: the number of NaN
+    or infinite embeddings in each view (V,), the number of samples, and the tensors in `also`.
 
-    views: (V, N, D) float32 or float64. The last of `also` is this rank's N.
+    views: (V, N, D) float32 or float64. `flatten`: treat them as one view of V N samples.
     """
     check_multiplier(multiplier)
     multiplier = default_multiplier(statistic) if multiplier is None else multiplier
-    if not isinstance(statistic, EppsPulley):
-        views = gather_over_ranks(views, group)
-    elif statistic.unbiased and views.shape[1] == 1 and rank_count(group) == 1:
-        raise InputError("one sample has no unbiased statistic; give 2 or more")
+    pooled = views.reshape(1, -1, views.shape[2]) if flatten else views
+    samples = views.new_full((), views.shape[1])
+    alone = rank_count(group) == 1
+
+    def factor(count: float | Tensor) -> float | Tensor:
+        return count * (views.shape[0] if flatten else 1) if multiplier == "samples" else multiplier
+
+    if isinstance(statistic, EppsPulley):
+        if statistic.unbiased and pooled.shape[1] == 1 and alone:
+            raise InputError("one sample has no unbiased statistic; give 2 or more")
+        if alone and statistic.fused(pooled):
+            drawn = directions(views.shape[2], slices, step=step, seed=seed)
+            value = statistic.of_slices(pooled, drawn, float(factor(views.shape[1])))
+            # One NaN or infinity makes the value NaN.
+            finite = math.isfinite(value.item())
+            bad = views.new_zeros(views.shape[0]) if finite else count_nonfinite(views)
+            return value, bad, samples, tuple(also)
+    sums = (count_nonfinite(views), samples, *also)
     with torch.autocast(views.device.type, enabled=False):
         drawn = directions(
             views.shape[2], slices, step=step, seed=seed, device=views.device, dtype=views.dtype
         )
+        if not isinstance(statistic, EppsPulley):
+            pooled = gather_over_ranks(pooled, group)
         if isinstance(statistic, Regulariser):
-            summed = list(sum_over_ranks(also, group))
-            value = torch.stack([statistic(view, drawn) for view in views])
-            factor = summed[-1] if multiplier == "samples" else multiplier
-            return value.mean() * factor, tuple(summed)
-        if isinstance(statistic, EppsPulley) and statistic.fused(views) and rank_count(group) == 1:
-            of = float(views.shape[1]) if multiplier == "samples" else multiplier
-            return statistic.of_slices(views, drawn, of), tuple(also)
+            bad, samples, *summed = sum_over_ranks(sums, group)
+            value = torch.stack([statistic(view, drawn) for view in pooled])
+            return value.mean() * factor(samples), bad, samples, tuple(summed)
         # (K, D) @ (D, V N), so that the samples of a slice are contiguous.
-        u = product(drawn.T, views.reshape(-1, views.shape[2]).T).view(slices, *views.shape[:2])
+        u = product(drawn.T, pooled.reshape(-1, views.shape[2]).T).view(slices, *pooled.shape[:2])
         if isinstance(statistic, EppsPulley):
-            sums, *summed = sum_over_ranks((statistic.sums(u), *also), group)
-            value = statistic.from_sums(sums, summed[-1])
+            of_knots, bad, samples, *summed = sum_over_ranks((statistic.sums(u), *sums), group)
+            count = samples * views.shape[0] if flatten else samples
+            value = statistic.from_sums(of_knots, count)
         else:
-            summed = list(sum_over_ranks(also, group))
-            value = torch.stack([statistic(u[:, view].T) for view in range(views.shape[0])])
-        factor = summed[-1] if multiplier == "samples" else multiplier
-        return value.mean() * factor, tuple(summed)
+            bad, samples, *summed = sum_over_ranks(sums, group)
+            value = torch.stack([statistic(u[:, view].T) for view in range(pooled.shape[0])])
+        return value.mean() * factor(samples), bad, samples, tuple(summed)

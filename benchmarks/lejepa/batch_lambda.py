@@ -17,7 +17,8 @@ import statistics
 from itertools import product
 from pathlib import Path
 
-from benchmarks.lejepa.small import Small, stored, study
+from benchmarks.lejepa.small import Small, trained
+from benchmarks.lejepa.study import results, study
 
 RAW = Path(__file__).parent / "batch_lambda.jsonl"
 BATCHES = (64, 256, 1024)
@@ -40,7 +41,7 @@ def settings() -> list[Small]:
 
 def report() -> None:
     """Print the mean probe accuracy over seeds, and the position of the best lambda."""
-    found = stored(RAW).values()
+    found = results(RAW, Small).values()
     for variant in VARIANTS:
         print(f"\n{variant}: probe in %, mean of seeds (standard deviation)")
         print("batch  " + "".join(f"{lam:>14g}" for lam in LAMBDAS) + "   best")
@@ -60,4 +61,4 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    study(__doc__, RAW, settings, report)
+    study(__doc__, RAW, settings, trained, report)

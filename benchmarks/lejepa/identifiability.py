@@ -21,19 +21,17 @@ latents on the embeddings, with 5,000 samples to fit and 5,000 to test. It is th
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import json
 import math
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.lejepa.study import results, study
 from torch import Tensor, nn
 
 from shiomi.lejepa import lejepa_loss
@@ -143,7 +141,6 @@ def train(trial: Trial) -> dict[str, Any]:
     with torch.no_grad():
         embeddings = [encoder(world.observed(z)) for z in (fit, test)]
     return {
-        **dataclasses.asdict(trial),
         "steps": step,
         "cpu_seconds": round(spent, 1),
         "r2": r_squared(embeddings[0], embeddings[1], fit, test),
@@ -162,7 +159,7 @@ def r_squared(x: Tensor, x_test: Tensor, z: Tensor, z_test: Tensor) -> float:
 def trials() -> list[Trial]:
     """Return the tuning trials, and then the trials with the chosen lambdas."""
     tuning = [Trial(m, lam, "gaussian", TUNING_SEED) for m in LAMBDAS for lam in LAMBDAS[m]]
-    found = {key(row): row["r2"] for row in results()}
+    found = {trial: row["r2"] for trial, row in results(RAW, Trial).items()}
     chosen: list[Trial] = []
     long: list[Trial] = []
     for method, lams in LAMBDAS.items():
@@ -176,37 +173,10 @@ def trials() -> list[Trial]:
     return tuning + long + chosen
 
 
-def results() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
-
-
-def key(row: dict[str, Any]) -> Trial:
-    names = [field.name for field in dataclasses.fields(Trial)]
-    return Trial(**{name: row[name] for name in names if name in row})
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--minutes", type=float, default=15.0, help="stop after so many")
-    parser.add_argument("--report", action="store_true", help="print what there is")
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    until = time.monotonic() + 60 * given.minutes
-    while not given.report and time.monotonic() < until:
-        done = {key(row) for row in results()}
-        todo = [trial for trial in trials() if trial not in done]
-        if not todo:
-            break
-        row = train(todo[0])
-        with RAW.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-    report()
-
-
 def report() -> None:
     """Print R^2 for each objective and world: the mean and the least value over seeds."""
-    every = [row for row in results() if row["seed"] != TUNING_SEED]
-    rows = [row for row in every if key(row).seconds == SECONDS]
+    every = [(one, row) for one, row in results(RAW, Trial).items() if one.seed != TUNING_SEED]
+    rows = [row for trial, row in every if trial.seconds == SECONDS]
     print(
         f"{'objective':12s} {'lambda':>6s} {'steps':>7s}  " + "  ".join(f"{w:>15s}" for w in WORLDS)
     )
@@ -227,7 +197,7 @@ def report() -> None:
         linear = {w: [r["r2_observed"] for r in rows if r["world"] == w] for w in WORLDS}
         print("observations", {w: round(statistics.fmean(v), 3) for w, v in linear.items() if v})
     for method in LAMBDAS:
-        long = [r for r in every if key(r).seconds == LONG and r["method"] == method]
+        long = [row for one, row in every if one.seconds == LONG and one.method == method]
         if long:
             mean = statistics.fmean(r["r2"] for r in long)
             told = ", ".join(f"{r['r2']:.4f} after {r['steps']} steps" for r in long)
@@ -235,4 +205,4 @@ def report() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    study(__doc__, RAW, trials, train, report)

@@ -18,7 +18,8 @@ from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from benchmarks.lejepa.small import Small, stored, study
+from benchmarks.lejepa.small import Small, trained
+from benchmarks.lejepa.study import results, study
 
 RAW = Path(__file__).parent / "methods.jsonl"
 SEEDS, TUNING_SEED, STEPS = range(5), 100, 1_200
@@ -42,7 +43,7 @@ def tuning(name: str) -> list[Small]:
 
 def chosen() -> dict[str, Small]:
     """Return each method with the best kNN of its tuning trainings, if all of them are done."""
-    done, found = stored(RAW), {}
+    done, found = results(RAW, Small), {}
     for name in METHODS:
         tried = tuning(name)
         if all(one in done for one in tried):
@@ -63,7 +64,7 @@ def settings() -> list[Small]:
 
 def report() -> None:
     """Print accuracies, and how far LeJEPA is ahead over equal seeds with a 95 % interval."""
-    rows = stored(RAW)
+    rows = results(RAW, Small)
     print("method        lr  weight  seeds   kNN  probe  CPU s   LeJEPA ahead: kNN, probe")
     methods = chosen()
     for name, method in methods.items():
@@ -94,4 +95,4 @@ def interval(values: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    study(__doc__, RAW, settings, report)
+    study(__doc__, RAW, settings, trained, report)

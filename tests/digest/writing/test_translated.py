@@ -109,6 +109,11 @@ BACK = [
         "If nobody was waiting for Llama 4 Behemoth, it was gone.",
         False,
     ),
+    (  # 120Bです
+        "The OpenAI Open weight model might be 120B",
+        "The OpenAI open weight model is 120B.",
+        False,
+    ),
     (
         "All the popular public benchmarks are nearly worthless for a model's general ability.",
         "Most general public benchmarks are not close to the capabilities of the model.",
@@ -203,6 +208,12 @@ def test_a_title_that_is_no_sentence_to_translate_is_left_out(title: str) -> Non
 
 
 DWARFS = "DwarFSは高い圧縮率を重視した、読み取り専用のファイルシステムです。"
+
+
+def test_of_two_sentences_the_second_is_left_out_because_it_has_no_subject() -> None:
+    kept = written(SmallModel(DWARFS + "さらに速く動きます。", -0.1))
+    assert kept
+    assert not any("さらに" in one for one in kept)
 
 
 def test_a_translation_that_the_model_was_not_sure_of_is_not_printed() -> None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 from shiomi.digest.writing.aboutness import Vocabulary, stems_of, support
 from shiomi.digest.writing.extract import tokens
@@ -35,6 +35,11 @@ _NAME_OR_NUMBER = re.compile(
     r"(?P<name>[a-z][a-z0-9.+-]*(?: [a-z0-9][a-z0-9.+-]*)*)|(?P<number>\d[\d,.]*\d|\d)",
     re.ASCII,
 )
+# With one of these a Japanese sentence is not read as an affirmation.
+_NEGATIVE = re.compile(
+    r"ない|なかっ|なく|なし|ません|ぬ[。、]|ず[、に]|ず。|おらず|終了|廃止|停止|失敗|不足|欠|禁止|制限|困難|難|避け|やめ|断念|拒|反対|疑|批判|"
+    r"懸念|慎重|異論|否定|劣|失望|期待外れ|悪|無[^料]|未|非|不|以外|より|だけ|のみ|しか|まで|以前|できる?か|か。|という指摘|代わり|残念|待"
+)
 _QUOTED = re.compile(r"[“「『\"][^“”「」『』\"]*[”」』\"]")
 _UNBOUND = re.compile(  # negations that deny nothing
     r"no longer limited|not limited|n't limited|not (?:only|just)|n't (?:only|just)"
@@ -43,36 +48,15 @@ _UNBOUND = re.compile(  # negations that deny nothing
 _CLAUSE = re.compile(r"[,;:.()!?\n—–]|\b(?:but|although|though|while|because|and)\b")
 
 
-@dataclass(frozen=True, slots=True)
-class _Signs:
-    """One sign: patterns for it in both languages."""
-
-    name: str
-    said: re.Pattern[str]  # in the Japanese sentence
-    unsaid: re.Pattern[str]  # parts of the Japanese sentence that look like the sign but are not
-    needs: re.Pattern[str]  # must be in the evidence if the sentence has the sign
-    against: re.Pattern[str] | None  # must be there, too; None: a missing `needs` is enough
-    whole: bool  # whether `needs` is searched in all cited evidence
-
-
 @lru_cache(maxsize=1)
-def _tables() -> tuple[tuple[_Signs, ...], re.Pattern[str]]:
-    path = files("shiomi.digest.writing").joinpath("polarity.toml")
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
-    found = []
-    for row in data["sign"]:
-        against = row.get("against")
-        found.append(
-            _Signs(
-                row["name"],
-                re.compile(row["said"]),
-                re.compile(row.get("unsaid", r"(?!)")),
-                re.compile(row["needs"]),
-                re.compile(against) if against else None,
-                row.get("whole", False),
-            )
-        )
-    return tuple(found), re.compile(data["negative"])
+def _signs() -> list[dict[str, Any]]:
+    """Return the signs of polarity.toml, with compiled patterns."""
+    text = files("shiomi.digest.writing").joinpath("polarity.toml").read_text(encoding="utf-8")
+    patterns = ("said", "unsaid", "needs", "against")
+    return [
+        {key: re.compile(value) if key in patterns else value for key, value in sign.items()}
+        for sign in tomllib.loads(text)["sign"]
+    ]
 
 
 def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
@@ -85,16 +69,16 @@ def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
     best = _supporting(text, texts)
     if not best:
         return
-    signs, negative = _tables()
     near, whole = (_UNBOUND.sub("", one) for one in ("\n".join(best), folded(evidence)))
-    for sign in signs:
-        if not sign.said.search(sign.unsaid.sub("・", text)):
+    for sign in _signs():
+        claim = sign["unsaid"].sub("・", text) if "unsaid" in sign else text
+        if not sign["said"].search(claim) or sign["needs"].search(
+            whole if sign.get("whole") else near
+        ):
             continue
-        if sign.needs.search(whole if sign.whole else near):
-            continue
-        if sign.against is None or sign.against.search(near):
-            yield sign.name
-    if not negative.search(text):
+        if "against" not in sign or sign["against"].search(near):
+            yield sign["name"]
+    if not _NEGATIVE.search(text):
         yield from _negated(text, best)
 
 

@@ -32,7 +32,8 @@ __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
 PATIENCE = 2  # topics in a row that fail before the model is given up
-SIZES = (12_000, 4_000, 1_200)  # characters of evidence; if one does not fit, the next is tried
+# Characters of evidence. If one does not fit, the next is tried.
+SIZES: tuple[int, ...] = (12_000, 4_000, 1_200)
 SMALLEST = 1_200
 CHARACTERS = 2.5  # lower bound of characters per token in English evidence
 OVERHEAD = 2_600  # tokens of the instructions, the example and the answer

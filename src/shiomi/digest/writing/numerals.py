@@ -254,7 +254,7 @@ def _figures(text: str) -> Iterator[Quantity]:
             yield Quantity(digits.replace(",", ""), unit, match.group())
             continue
         if kanji:
-            value = _mixed(digits, kanji)
+            value = _sum(digits + kanji)
         elif scale:
             value *= _SCALES[scale.lower()]
         elif suffix:
@@ -271,11 +271,11 @@ def _value(digits: str) -> Decimal | None:
         return None
 
 
-def _mixed(digits: str, kanji: str) -> Decimal:
-    """Return the value of figures with kanji scales: 1万2千, 1.5億."""
+def _sum(number: str) -> Decimal:
+    """Return the value of a number with kanji: 百四十五, 一四五, 三万, 1万2千, 1.5億."""
     total = section = Decimal(0)
-    current: Decimal | None = _value(digits)
-    for token in re.findall(rf"{_DIGITS}|.", kanji):
+    current: Decimal | None = None
+    for token in re.findall(rf"{_DIGITS}|.", number):
         if token[0].isdigit():
             current = _value(token)
         elif token in _KANJI:
@@ -284,7 +284,7 @@ def _mixed(digits: str, kanji: str) -> Decimal:
             section += (Decimal(1) if current is None else current) * _SMALL[token]
             current = None
         else:
-            total += (section + (current or Decimal(0))) * _LARGE[token]
+            total += ((section + (current or Decimal(0))) or Decimal(1)) * _LARGE[token]
             section, current = Decimal(0), None
     return total + section + (current or Decimal(0))
 
@@ -301,7 +301,7 @@ def _kanji(text: str) -> Iterator[Quantity]:
             and text[end : end + 1] not in tuple("位件票割")
         ):
             continue  # 一行 and 一社 mean "a line" and "a company"; a duration has a unit
-        value = _kanji_value(run)
+        value = _sum(run)
         if text[end : end + 1] == "割":
             value, unit = value * 10, "percent"
         yield Quantity(_plain(value), unit, run)
@@ -314,22 +314,6 @@ def _kanji(text: str) -> Iterator[Quantity]:
     for word, number in _HIRAGANA.items():
         if word in text:
             yield Quantity(str(number), None, word)
-
-
-def _kanji_value(run: str) -> Decimal:
-    """Return the value of a number in kanji alone: 百四十五, 一四五, 三万."""
-    total = section = Decimal(0)
-    current: Decimal | None = None
-    for token in run:
-        if token in _KANJI:
-            current = (current or Decimal(0)) * 10 + _KANJI[token]
-        elif token in _SMALL:
-            section += (Decimal(1) if current is None else current) * _SMALL[token]
-            current = None
-        else:
-            total += ((section + (current or Decimal(0))) or Decimal(1)) * _LARGE[token]
-            section, current = Decimal(0), None
-    return total + section + (current or Decimal(0))
 
 
 def _words(text: str) -> Iterator[Quantity]:

@@ -72,6 +72,9 @@ _SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b", re.IGNORECASE)
 _NEGATION = re.compile(
     r"\b(?:not|no|never|none|nobody|nothing|without|neither|cannot)\b|n['’]t\b", re.IGNORECASE
 )
+_HEDGE = re.compile(
+    r"\b(?:might|may|could|probably|perhaps|maybe|likely|possibly)\b", re.IGNORECASE
+)
 _ENDED = re.compile(r"(?:です|ます|ません|ました|でした|ましょう)[。！]?$")
 _ODD = re.compile(  # mixed scripts, Chinese words, remarks to the reader
     r"[ァ-ヶー][a-z]|[A-Za-z][ァ-ヶー]?[A-Z]{3}\b(?<=[a-z][A-Z]{3})|多模|智能|推理|閉源|开|后|权|华|态|拔|贪|ください|あなた"
@@ -123,6 +126,7 @@ def translate(
         if why:
             fallen.append(Fallen(original.slot, text, why))
             continue
+        text = sentences(text)[0]  # a second sentence has lost its subject
         slot = "lead" if original.slot == "technical" and "lead" not in found else original.slot
         if original.voiced:
             text = language.phrase(f"writing.voiced_{original.voiced}", text=text)
@@ -217,7 +221,12 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
     source = original.text
     if confidence is not None and confidence < SURE:
         return f"not sure: {confidence:.2f}"
-    if not _HIRAGANA.search(text) or _ODD.search(text) or not 0.2 < len(text) / len(source) < 1.1:
+    first = sentences(text)[:1]
+    if (
+        not any(map(_HIRAGANA.search, first))
+        or _ODD.search(text)
+        or not 0.2 < len(text) / len(source) < 1.1
+    ):
         return "form"
     if original.slot != "gloss" and not _ENDED.search(text):
         return "end"
@@ -240,8 +249,9 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
 
 def agrees(source: str, back: str) -> bool:
     """Return whether a translation back into English has the same content as the sentence."""
-    if bool(_NEGATION.search(source)) != bool(_NEGATION.search(back)):
-        return False
+    for words in (_NEGATION, _HEDGE):
+        if bool(words.search(source)) != bool(words.search(back)):
+            return False
     one, other = _content(source), _content(back)
     least = AGREED if len(one) >= FEWEST else 1.0
     return 2 * len(one & other) >= least * (len(one) + len(other)) > 0

@@ -9,6 +9,7 @@ not at ../shared/data.
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import os
 import sys
@@ -60,7 +61,7 @@ def _thread(row: dict[str, Any], replies: bool) -> Thread:
     return Thread(
         "reddit/LocalLLaMA",
         row["id"],
-        row["title"],
+        html.unescape(row["title"]),
         int(row["created_utc"]),
         link,
         None if row["is_self"] else row["url"],

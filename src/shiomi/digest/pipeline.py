@@ -30,13 +30,11 @@ from shiomi.digest.sources.known_feeds import enabled_communities
 from shiomi.digest.trends import TrendEvidence, find_trends
 from shiomi.digest.watch import watch_subject
 from shiomi.digest.week import Week
-from shiomi.digest.writing import Background, ModelWriter, write_subject, write_topic, write_trend
+from shiomi.digest.writing import ModelWriter, write_subject, write_topic, write_trend
 from shiomi.digest.writing.evidence import gather
-from shiomi.digest.writing.titles import NamedThreads
 
 __all__ = ["Progress", "link_new", "make_digest", "site_files"]
 
-NAMED = 10  # most other threads per topic that share a name with its story
 _STAMP = ".shiomi"  # a file next to the pages, with the versions that rendered them
 
 Progress = Callable[[int, int | None, str], None]
@@ -164,36 +162,26 @@ class _Making:
         related = self.archive.get_many(sorted(uids), as_of=self.plan.as_of)
 
         topics: list[Topic] = []
-        names = NamedThreads(self.window.all, self.window.now)
 
         def write(one: Ranked) -> Topic:
             tied = [related[uid] for uid in one.story.related if uid in related]
             threads = [thread for thread in tied if thread.created < self.plan.week.end]
+            heading = gather(one.story).heading
+            titles = (title for _, title in self.archive.titles(heading.uid))
+            earlier = [title for title in titles if title != heading.title]
             return write_topic(
                 one,
                 threads,
                 self.language,
                 self.plan.week,
                 writer=self.writer,
-                background=self.background(one, names),
+                earlier=earlier,
             )
 
         for number, one in enumerate(chosen):
             self.progress(number, len(chosen), "writing topics")
             topics.append(self.kept(Topic, one.story.id, partial(write, one)))
         return tuple(topics)
-
-    def background(self, one: Ranked, names: NamedThreads) -> Background:
-        """Return earlier titles of the story's threads, and threads of the week with its names."""
-        earlier = {
-            thread.uid: [
-                title for _, title in self.archive.titles(thread.uid) if title != thread.title
-            ]
-            for thread in one.story.threads
-        }
-        uids = {*one.story.related, *(thread.uid for thread in one.story.threads)}
-        named = names.others(gather(one.story).heading, uids)
-        return Background(earlier, named[:NAMED])
 
     def trends(self, ranked: Sequence[Ranked]) -> tuple[Trend, ...]:
         found = find_trends(

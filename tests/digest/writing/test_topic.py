@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import pytest
@@ -16,12 +17,11 @@ from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 from shiomi.digest.untrusted import clean
 from shiomi.digest.week import Week
-from shiomi.digest.writing import Background, write_topic
+from shiomi.digest.writing import write_topic
 from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import host_of, kind_of, slug_of
 from shiomi.digest.writing.pointers import best_comment, find_pointer
-from shiomi.digest.writing.titles import NamedThreads
 from tests.digest.writing.independent import ungrounded
 from tests.digest.writing.sample import threads
 
@@ -47,10 +47,10 @@ def topic(
     language: str = "ja",
     reasons: tuple[Reason, ...] = (),
     related: tuple[Thread, ...] = (),
-    background: Background | None = None,
+    earlier: Sequence[str] = (),
 ) -> Topic:
     ranked = Ranked(Story.of(parts), 1.0, reasons)
-    return write_topic(ranked, related, load_language(language), WEEK, background=background)
+    return write_topic(ranked, related, load_language(language), WEEK, earlier=earlier)
 
 
 def said(written: Topic) -> str:
@@ -157,6 +157,11 @@ POINTERS = [
     ("licence", SOURCE, "The weights and the code are released under the MIT license.", "MIT"),
     ("price", SOURCE, "The hosted linker for teams is priced at $20 per month.", "$20"),
     ("requirement", SOURCE, "The smallest version of the model runs in 6 GB of memory.", "6 GB"),
+    ("licence", COMMENT, "The linker has a modified MIT license with a clause on revenue.", "MIT"),
+    ("correction", COMMENT, "This linker with an Index was not written by the Chrome team.", ""),
+    ("setup", COMMENT, "Use --no-index if the linker should not keep its Symbols in memory.", ""),
+    ("availability", SOURCE, "The linker is now available on Debian and on Fedora Linux.", ""),
+    ("limit", COMMENT, "The linker with an Index of symbols does not support Windows yet.", ""),
     ("measured", SOURCE, "A change of one file in a large program links 40 times faster.", ""),
     ("advice", SOURCE, "You should keep the index of symbols next to the program itself.", ""),
     (
@@ -210,7 +215,47 @@ def test_without_a_rule_a_highly_rated_comment_is_quoted() -> None:
         gather(Story.of([thread("lobsters", passages=passages)])).passages, about=""
     )
     assert found is not None
-    assert found.text == high
+    assert (found.name, found.quotes[0].text) == ("voice", high)
+
+
+def test_without_a_statement_a_question_of_a_comment_is_quoted() -> None:
+    said = "Has anybody tried the linker with programs of many million lines?"
+    passages = (Passage(COMMENT, f"Wow! {said}", "https://lobste.rs/c/1", 3),)
+    written = topic(thread("lobsters", passages=passages, title="A linker for large programs"))
+    assert written.implications[0].text == "コメントで出ている質問："
+    assert written.implications[1].text == said
+
+
+def test_only_a_question_that_asks_for_something_is_quoted() -> None:
+    said = "You do realize that the linker for large programs is absolutely useless?"
+    passages = (Passage(COMMENT, said, "https://lobste.rs/c/1", 3),)
+    written = topic(thread("lobsters", passages=passages, title="A linker for large programs"))
+    assert all(one.origin is Origin.TEMPLATE for one in written.implications)
+
+
+def test_comments_answer_a_question_in_other_words() -> None:
+    said = "Most of us use Mold because it is small and well documented."
+    passages = (Passage(COMMENT, said, "https://lobste.rs/c/1", 3),)
+    for title, quoted in (("What do you link with?", True), ("I link my programs", False)):
+        written = topic(thread("lobsters", passages=passages, title=title))
+        assert (said in "".join(one.text for one in written.technical)) is quoted
+
+
+def test_a_part_of_a_joined_name_puts_a_comment_on_the_subject() -> None:
+    said = "The Voxtral models recognise Spanish and French without any further settings."
+    passages = (Passage(COMMENT, said, "https://lobste.rs/c/1", 3),)
+    written = topic(thread("lobsters", passages=passages, title="mistralai/Voxtral-Mini-3B-2507"))
+    assert [one.text for one in written.technical if one.origin is Origin.QUOTE] == [said]
+
+
+def test_a_comment_that_repeats_a_quotation_is_not_quoted() -> None:
+    text = "The linker keeps an index of symbols so that a change rebuilds only what it touches."
+    passages = (
+        Passage(PassageKind.POST, text, "https://lobste.rs/s/1"),
+        Passage(COMMENT, text.removesuffix("."), "https://lobste.rs/c/1", 9),
+    )
+    written = topic(thread("lobsters", passages=passages))
+    assert said(written).count("keeps an index") == 1
 
 
 def test_a_title_alone_tells_what_happened_and_a_sum_is_written_in_japanese() -> None:
@@ -227,8 +272,8 @@ def test_a_title_alone_tells_what_happened_and_a_sum_is_written_in_japanese() ->
 def test_titles_of_other_threads_earlier_titles_and_the_address_add_facts() -> None:
     one = thread("hackernews", Reading(NINE, 90, 50), url="https://a.org/why-our-builds-were-slow")
     other = thread("lobsters", title="Incremental linking of Chromium explained")
-    around = Background({one.uid: ["Linking in a tenth of a second"]})
-    told = "".join(s.text for s in topic(one, other, background=around).technical)
+    earlier = ["Linking in a tenth of a second"]
+    told = "".join(s.text for s in topic(one, other, earlier=earlier).technical)
     assert "別のタイトルは「Incremental linking of Chromium explained」（Lobsters）です" in told
     assert "Hacker Newsでは初め「Linking in a tenth of a second」というタイトルでした" in told
     assert "アドレスには「why our builds were slow」とあります" in told
@@ -269,18 +314,17 @@ def test_a_title_gives_a_date_a_replaced_product_or_a_number(title: str, told: s
     assert told in topic(thread("hackernews", title=title)).implications[0].text
 
 
-def test_a_thread_of_the_week_with_the_same_rare_name_is_named() -> None:
-    row = ["Why we use Zig and not Rust", "A new compiler in Zigbee style", "We tried to use ZigPy",
-           "Notes on ZigPy and zinc", "My year with ZigPy", "How ZigPy resolves names"]  # fmt: skip
-    threads = [thread("lobsters", id=str(n), title=title) for n, title in enumerate(row)]
-    heading = thread("hackernews", title="ZigPy cc")
-    named = NamedThreads([*threads, heading], threads).others(heading, {"lobsters:2"})
-    assert [name for name, _ in named] == ["ZigPy"] * 3
-    written = topic(heading, background=Background(named=named))
-    assert (
-        "同じ週に「ZigPy」を挙げたスレッドに「How ZigPy resolves names"
-        in written.implications[0].text
+def test_a_repository_or_model_to_which_a_post_links_is_named_and_linked() -> None:
+    url = "https://huggingface.co/PowerInfer/SmallThinker-21BA3B-Instruct"
+    post = Passage(
+        PassageKind.POST, f"https://preview.redd.it/x.png\n\n{url}.", "https://r.example"
     )
+    written = topic(thread("lobsters", passages=(post,), title="A new small model"))
+    assert written.implications[0].text == (
+        "投稿が挙げるページ：公開されたモデル 「PowerInfer/SmallThinker-21BA3B-Instruct」 です。"
+    )
+    page = render_markdown(Digest(WEEK, "ja", NINE, (written,), ()), JA)
+    assert f"「[PowerInfer/SmallThinker-21BA3B-Instruct]({url})」" in page
 
 
 def test_the_last_fact_is_the_community_with_most_comments() -> None:

@@ -25,6 +25,7 @@ _TITLE = 200  # characters of a title that are shown; the link is kept
 _LISTED_TITLE = 100  # the same for a title in a list of threads
 _SENTENCE = 2_000
 _UNCOUNTED = frozenset({"arxiv"})  # they have no votes and comments, so no count is "unknown"
+_BRACKETED = re.compile("[「“]([^「」“”]+)[」”]")
 _LISTED = 6  # threads shown under a trend or a subject
 
 
@@ -200,6 +201,9 @@ class _Layout:
             text = shorten(clean(sentence.text), _SENTENCE)
             if not text:
                 continue
+            named = _BRACKETED.search(text) if sentence.link else None
+            if named:  # a sentence that names a page
+                titles = {**titles, named[1]: Anchor(named[1], safe_link(sentence.link))}
             quoted_from = self.quoted_from(sentence) if sentence.origin is Origin.QUOTE else None
             lang = self.foreign(text) if quoted_from else None
             laid_out.append(Line(text, lang, quoted_from, _linked(text, titles)))

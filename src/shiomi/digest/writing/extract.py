@@ -39,18 +39,19 @@ _POINTS_BACK = re.compile(
     r"^(?:it|this|that|these|those|they|he|she|but|and|so|or|then|however|therefore|also|which|such"
     r"|because|thus|instead|here|there|again|still|yet|well|lol|i mean"
     r"|just|sorry|plus|oh|more like|hoping|secondly|aka|yeah|regarding|except|either|maybe"
-    r"|didn[’']t"
+    r"|didn[’']t|since then|finally|at th(?:at|e) time|another"
     r"|それ|これ|また|しかし|そして|だから|なので)\b",
     re.IGNORECASE,
 )
 _CHAT = re.compile(  # moods, jokes and remarks on the discussion itself
     r"\b(?:lol|lulz|haha\w*|wow|dude|bro|freak|fuck\w*|shit\w*|bitch\w*|crap|damn|hell|jk|imho|tbh|op"
     r"|guys|cheers|popcorn|hype train|jok(?:e|ing)|memes?|bullshit|awesome|funny|localllama"
-    r"|blown away|oh boy|grandma"
+    r"|blown away|oh boy|grandma|curious|would be (?:nice|cool)|looking forward|waiting for|imagine"
+    r"|shout ?out|well done|full (?:article|post|story|write-?up)"
     r"|subreddit|this sub|(?:my|last|this|your) (?:last |previous )?(?:post|thread|comment)"
     r"|these (?:kinds of )?comments|waiter|aka)\b|!{2,}|\.{3}$|[\U0001f600-\U0001f64f🤣🤡💀🤔]"
     r"|\bI (?:hope|wish|love|hate|bet|can[’']t wait|am excited)\b|\b(?:above|below|here)\)$"
-    r"|^\(|->|^love to\b|^edit(?:ed)?\b"
+    r"|^\(|->|^love to\b|^edit(?:ed)?\b|^here(?: (?:is|are)|[’']s)\b"
     r"|^with the (?:rapid|recent|growing)\b|\bremarkable progress\b",
     re.IGNORECASE,
 )
@@ -139,9 +140,15 @@ def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
             if place < len(row) and len(quotes) < MOST_SENTENCES:
                 item, sentence = row[place]
                 text = shortened(_LEADING.sub("", sentence))
-                if text is not None and text not in without and not is_chat(text):
+                if text is not None and not is_chat(text) and not _repeats(text, without):
                     quotes.setdefault(text, Quote(text, item))
     return list(quotes.values())
+
+
+def _repeats(text: str, others: Collection[str]) -> bool:
+    """Return whether one of the texts contains the other, as a quotation in a comment does."""
+    bare = text.rstrip(".…")
+    return any(bare in other or other.rstrip(".…") in text for other in others)
 
 
 @lru_cache(maxsize=512)

@@ -21,6 +21,7 @@ __all__ = ["Pointer", "best_comment", "find_pointer", "on_subject"]
 
 _SOURCE = frozenset({ItemKind.POST, ItemKind.ARTICLE, ItemKind.ABSTRACT})
 _COMMENT = frozenset({ItemKind.COMMENT})
+_FROM = {"source": (_SOURCE,), "comment": (_COMMENT,), "any": (_SOURCE, _COMMENT)}
 
 FREQUENT = 12  # most frequent words of the source; a comment on its subject shares one of them
 LEAST_WORDS = 8  # words of a comment's sentence
@@ -30,6 +31,12 @@ _PRAISE = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"n[’']t\b|\b(?:not|no|never|without|would)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"(?:^|[,;:] )(?:how|what|which|does|has|have|is there|are there|can|could|any(?:one|body)?"
+    r"|when)\b"
+    r"(?!.*\b(?:really|realize|even|gonna|the point)\b).*\?$",
+    re.IGNORECASE,
+)
 RATED = 12  # `best_comment` quotes one of the comments with most points
 
 
@@ -37,7 +44,7 @@ RATED = 12  # `best_comment` quotes one of the comments with most points
 class Pointer:
     """Quotations, with the rule that found them."""
 
-    name: str  # a rule of signs.toml, or "dispute"
+    name: str  # a rule of signs.toml, "dispute", "voice" or "question"
     quotes: tuple[Quote, ...]
     focus: str = ""  # the version, date, licence, price or size that the first quotation names
 
@@ -45,7 +52,7 @@ class Pointer:
 @dataclass(frozen=True, slots=True)
 class _Rule:
     name: str
-    kinds: frozenset[ItemKind]
+    kinds: tuple[frozenset[ItemKind], ...]  # in the order in which they are searched
     pattern: re.Pattern[str]
     focus: re.Pattern[str] | None
 
@@ -55,7 +62,7 @@ def _rules() -> tuple[_Rule, ...]:
     return tuple(
         _Rule(
             name,
-            _SOURCE if row["from"] == "source" else _COMMENT,
+            _FROM[row["from"]],
             re.compile(row["pattern"], 0 if row.get("cased") else re.IGNORECASE),
             re.compile(row["focus"], 0 if row.get("cased") else re.IGNORECASE)
             if "focus" in row
@@ -74,8 +81,10 @@ def find_pointer(
     comment of the opposite opinion, if there is one.
     """
     subject = _subject(items, about)
-    for rule in _rules():
-        found = on_subject(list(_matching(items, rule)), subject)
+    for rule, kinds in [(one, kinds) for one in _rules() for kinds in one.kinds]:
+        found = on_subject(list(_matching(items, rule, kinds)), subject)
+        if len(rule.kinds) > 1:  # a long text also has such sentences on other subjects
+            found = [item for item in found if not subject or _words(subject) & _words(item.text)]
         if not (quotes := extract(found, most=1, about=about, without=without)):
             continue
         quote = quotes[0]
@@ -92,7 +101,7 @@ def _support(
     items: Sequence[Item], objection: Quote, subject: str, about: str, without: Collection[str]
 ) -> Quote | None:
     """Return a sentence of another comment that praises the subject of `objection`."""
-    shared = set(tokens(objection.text)) & set(tokens(subject))
+    shared = _words(objection.text) & _words(subject)
     others = [
         replace(item, text=said)
         for item in items
@@ -101,7 +110,7 @@ def _support(
         if _PRAISE.search(said)
         and not _NEGATION.search(said)
         and not _objects(said)
-        and shared & set(tokens(said))
+        and shared & _words(said)
         and _tells(said)
     ]
     quotes = extract(others, most=1, about=about, without={*without, objection.text})
@@ -110,13 +119,25 @@ def _support(
 
 def best_comment(
     items: Sequence[Item], *, about: str, without: Collection[str] = ()
-) -> Quote | None:
-    """Return a sentence of a highly rated comment that shares a word with the subject."""
+) -> Pointer | None:
+    """Return a statement ("voice") of a highly rated comment, else a question of such a comment.
+
+    The statement shares a word with the subject, the question one with `about`. Return None if
+    there is no such sentence.
+    """
     rated = [item for item in items if item.kind is ItemKind.COMMENT]
     rated.sort(key=lambda item: (-(item.points or 0), item.number))
-    telling = on_subject(rated[:RATED], _subject(items, about))
-    quotes = extract(telling, most=1, about=about, without=without)
-    return quotes[0] if quotes else None
+    subject = _subject(items, about)
+    asked = [
+        replace(item, text=said)
+        for item in rated[:RATED]
+        for said in sentences(item.text)
+        if _ASKS.search(said) and len(said.split()) >= LEAST_WORDS and _words(said) & _words(about)
+    ]  # fmt: skip
+    for name, found in (("voice", on_subject(rated[:RATED], subject)), ("question", asked)):
+        if quotes := extract(found, most=1, about=about, without=without):
+            return Pointer(name, tuple(quotes))
+    return None
 
 
 def _objects(sentence: str) -> bool:
@@ -124,32 +145,46 @@ def _objects(sentence: str) -> bool:
 
 
 def _subject(items: Sequence[Item], about: str) -> str:
-    """Return the title and the most frequent words of the texts other than comments."""
+    """Return the title and the most frequent words of the texts other than comments.
+
+    Of a title that is a question, only the title is returned: comments answer it in other words.
+    """
+    if about.rstrip().endswith("?"):
+        return about
     source = Counter(t for item in items if item.kind in _SOURCE for t in tokens(item.text))
     frequent = sorted(source, key=lambda token: (-source[token], token))[:FREQUENT]
     return " ".join([about, *frequent])
+
+
+def _words(text: str) -> set[str]:
+    """Return the content words, and the parts of joined words: "Voxtral" of "Voxtral-Mini-3B"."""
+    found = tokens(text)
+    return {*found, *(part for word in found for part in re.split("[-_.]", word) if len(part) > 3)}
 
 
 def _tells(sentence: str, facts: bool = True) -> bool:
     """Return whether a comment's sentence makes a statement. With `facts` it must have a name or
     number."""
     return (
-        not sentence.endswith("?")
+        not sentence.rstrip("!").endswith("?")
         and (is_japanese(sentence) or len(sentence.split()) >= LEAST_WORDS)
         and (states_fact(sentence) or not facts)
     )
 
 
 def on_subject(items: Sequence[Item], about: str, *, facts: bool = True) -> list[Item]:
-    """Return the items; of comments only the statements that share a word with `about`."""
-    wanted = set(tokens(about))
+    """Return the items; of comments only the statements that share a word with `about`.
+
+    If `about` is a question, the statements need not share a word with it.
+    """
+    wanted = set() if about.rstrip().endswith("?") else _words(about)
     found = []
     for item in items:
         if item.kind is ItemKind.COMMENT:
             said = [
                 one
                 for one in sentences(item.text)
-                if (not wanted or wanted.intersection(tokens(one))) and _tells(one, facts)
+                if (not wanted or wanted & _words(one)) and _tells(one, facts)
             ]
             item = replace(item, text="\n\n".join(said))
         if item.text:
@@ -157,10 +192,10 @@ def on_subject(items: Sequence[Item], about: str, *, facts: bool = True) -> list
     return found
 
 
-def _matching(items: Sequence[Item], rule: _Rule) -> Iterator[Item]:
+def _matching(items: Sequence[Item], rule: _Rule, kinds: frozenset[ItemKind]) -> Iterator[Item]:
     """Yield each matching sentence as a separate item."""
     for item in items:
-        if item.kind in rule.kinds:
+        if item.kind in kinds:
             for sentence in sentences(item.text):
                 if rule.pattern.search(sentence):
                     yield replace(item, text=sentence)

@@ -31,6 +31,7 @@ _OPENING, _CLOSING = "「『（(【", "」』）)】"
 _LIST_ITEM = re.compile(r"^\s*(?:[-*•‣·–]|\d{1,2}[.)]|\(\d{1,2}\))\s+")
 _QUOTED = re.compile(r"^\s*(?:>|&gt;|\|)")
 _CODE = re.compile(r"^(?:\t| {4,})\S|^\s*(?:\$|#!|>>>|//|/\*|\}|import |def |sudo )")
+_TORN = re.compile(r"[:：]$|\b(?:is|are|was|the|an?|of|with|and|or|to|for)$")  # a heading, a part
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+|\bwww\.\S+|\S+@\S+\.\w+", re.IGNORECASE)
 
 
@@ -119,10 +120,11 @@ def is_quotable(sentence: str) -> bool:
         or is_instruction(sentence)
     ):
         return False
-    if _ADDRESS.search(sentence):
+    if _ADDRESS.search(sentence) or _TORN.search(sentence):
         return False
     letters = sum(character.isalpha() for character in sentence)
-    if letters < 0.6 * len(sentence):
+    digits = sum(character.isdigit() for character in sentence)  # names and versions have some
+    if letters < 0.6 * (len(sentence) - digits):
         return False  # tables, code, rows of emoji
     capitals = sum(character.isupper() for character in sentence)
     if capitals > 0.5 * letters:

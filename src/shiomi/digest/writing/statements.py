@@ -15,7 +15,7 @@ from shiomi.digest.document import Origin, Reason, Sentence
 from shiomi.digest.languages import Language
 from shiomi.digest.thread import Reading, Thread, community_label
 from shiomi.digest.untrusted import clean, shorten
-from shiomi.digest.writing.evidence import Evidence
+from shiomi.digest.writing.evidence import Evidence, ItemKind
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import kind_of, slug_of
 from shiomi.digest.writing.titles import adding, differing, happening, near, stated
@@ -27,6 +27,8 @@ WORTH_SAYING = 25.0  # a percentage is mentioned only if the thread is in the to
 OTHER_TITLES = 2  # other titles of a story that are listed, without the heading
 DISCUSSED = 5  # least comments of a related thread that is mentioned
 TITLE = 100  # characters of a title inside a sentence or list
+PROJECT = ("repository", "release", "issue", "model")  # kinds of linked pages that are named
+_WEB = re.compile(r"https?://[^\s()<>\[\]\"“”]+[\w/]")
 ENGAGEMENT = " engagement"  # suffix of the ranking reason that contains a thread's strength
 
 
@@ -130,32 +132,40 @@ class Statements:
             self.language.phrase(f"writing.pointer_{name}", focus=said), Origin.TEMPLATE, uids
         )
 
-    def added(
-        self, related: Sequence[Thread], named: Sequence[tuple[str, Thread]]
-    ) -> Sentence | None:
+    def added(self, related: Sequence[Thread]) -> Sentence | None:
         """State a date or a replaced product from a title, or what the title of another thread
         adds."""
         heading = self.evidence.heading
         for rule in ("licence", "date", "replaces"):
             if found := stated([heading, *self.evidence.threads], rule):
                 return self._stated(rule, *found)
-        others = [one for one in related if one.uid != heading.uid]
-        others += [thread for _, thread in named if _comments(thread) >= DISCUSSED]
-        if rule_and_thread := adding(heading.title, self._titles, others):
+        if rule_and_thread := adding(heading.title, self._titles, related):
             name, thread = rule_and_thread
             return self._titled(f"title_{name}", thread)
+        return self._linked()
+
+    def _linked(self) -> Sentence | None:
+        """State the first repository, release, issue or model to which a post links."""
+        known = {thread.url for thread in self.evidence.threads}
+        for item in self.evidence.own_passages:
+            for url in _WEB.findall(item.text) if item.kind is ItemKind.POST else ():
+                found = kind_of(replace(self.evidence.heading, url=url, title=""))
+                if found and found[0] in PROJECT and url not in known:
+                    page = self.language.phrase("writing.linked_name", name=found[1])
+                    page = self.language.phrase(f"writing.about_{found[0]}", name=page)
+                    said = self.language.phrase("writing.linked", page=page)
+                    return Sentence(said, Origin.TEMPLATE, (item.uid,), url)
         return None
 
     def fact(
         self,
         related: Sequence[Thread],
-        named: Sequence[tuple[str, Thread]],
         since: int,
     ) -> Sentence:
         """State one fact about the story.
 
         The first fact that exists is used: a number in a title, an earlier thread, another title
-        with a discussion, a thread with the same name, or a fact about the discussion.
+        with a discussion, or the community with most comments.
         """
         heading = self.evidence.heading
         number = stated([heading], "number")
@@ -167,18 +177,15 @@ class Statements:
             return self._titled("before", before[0])
         if others := list(differing(heading.title, tied, 1)):
             return self._titled("follows", others[0])
-        for name, thread in named:
-            if any(differing(heading.title, [thread], 1)):
-                return self._titled("same_name", thread, name=name)
         return self._discussed(heading)
 
     def _stated(self, rule: str, thread: Thread, words: str) -> Sentence:
         return self._say(f"stated_{rule}", [thread], words=self._with_gloss(words))
 
-    def _titled(self, key: str, thread: Thread, **slots: object) -> Sentence:
+    def _titled(self, key: str, thread: Thread) -> Sentence:
         community, title = community_label(thread.community), said_title(thread.title)
         time = self.language.moment(thread.created, self.zone)
-        return self._say(key, [thread], (), community=community, title=title, time=time, **slots)
+        return self._say(key, [thread], (), community=community, title=title, time=time)
 
     def _discussed(self, heading: Thread) -> Sentence:
         """State in which community the discussion is."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from shiomi.digest.document import Origin, Sentence, Topic
 from shiomi.digest.languages import Language
@@ -18,19 +18,11 @@ from shiomi.digest.writing.pointers import Pointer, best_comment, find_pointer, 
 from shiomi.digest.writing.sentences import sentences
 from shiomi.digest.writing.statements import Statements
 
-__all__ = ["Background", "write_topic"]
+__all__ = ["write_topic"]
 
 QUOTES = 2  # quotations under 技術的内容 in a topic without a model
 OPENING = 3  # first sentences of a source that may open a topic
 ENOUGH = 2  # with so many sentences of a model, a topic needs no quotation
-
-
-@dataclass(frozen=True, slots=True)
-class Background:
-    """Former titles of threads, and other threads of the week."""
-
-    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)  # former titles, by uid
-    named: Sequence[tuple[str, Thread]] = ()  # threads of the week with a name in the heading
 
 
 def write_topic(
@@ -40,26 +32,22 @@ def write_topic(
     week: Week,
     *,
     writer: ModelWriter | None = None,
-    background: Background | None = None,
+    earlier: Sequence[str] = (),
 ) -> Topic:
     """Return the topic of a ranked story.
 
-    `related` are threads that are linked to the story. Without a `writer`, or if it fails, the
+    `related` are threads that are linked to the story, and `earlier` are former titles of the
+    heading's thread. Without a `writer`, or if it fails, the
     topic is a reading list: quotations and facts.
     """
     evidence = gather(ranked.story, related)
     written = writer.write(evidence, language) if writer is not None else None
     parts = _Parts(evidence, language, week, ranked, written or Grounded())
     heading = evidence.heading
-    around = background or Background()
-    attention, technical = parts.attention_and_technical(related, around)
-    implications = parts.implications(related, around)
+    attention, technical = parts.attention_and_technical(related, earlier)
+    implications = parts.implications(related)
     cited = {uid for one in (*attention, *technical, *implications) for uid in one.evidence}
-    own = {thread.uid for thread in ranked.story.threads}
-    others = {t.uid: t for _, t in around.named if t.uid in cited} | {t.uid: t for t in related}
-    listed = sorted(
-        (t for t in others.values() if t.uid not in own), key=lambda t: t.uid not in cited
-    )
+    listed = sorted(related, key=lambda thread: thread.uid not in cited)
     return Topic(
         story=ranked.story,
         title=heading.title,
@@ -98,7 +86,7 @@ class _Parts:
         self._pointer: Pointer | None = None
 
     def attention_and_technical(
-        self, related: Sequence[Thread], background: Background
+        self, related: Sequence[Thread], earlier: Sequence[str]
     ) -> tuple[list[Sentence], list[Sentence]]:
         """Return the sentences of 注目ポイント, content before counts, and of 技術的内容.
 
@@ -110,7 +98,7 @@ class _Parts:
         lead = list(self._grounded.attention)
         if not self._enough and not lead:
             lead = self._quote(self._openings(), 1)
-        technical = self._technical(related, background)
+        technical = self._technical(related, earlier)
         if not technical:
             lead, technical = [], lead
         if not self._grounded.attention:
@@ -124,11 +112,10 @@ class _Parts:
             if extract(self._own, most=1, about=self._about, without=quoted):
                 self._pointer, self._quoted = found, quoted
 
-    def _technical(self, related: Sequence[Thread], background: Background) -> list[Sentence]:
+    def _technical(self, related: Sequence[Thread], earlier: Sequence[str]) -> list[Sentence]:
         """Return the model's sentences, or the kind of page with quotations."""
         if self._enough and self._grounded.technical:
             return list(self._grounded.technical)
-        earlier = background.earlier.get(self._evidence.heading.uid, ())
         found = [*self._statements.page(earlier), *self._grounded.technical]
         if not self._enough:
             found += self._quote(on_subject(self._own, self._about), QUOTES)
@@ -139,20 +126,20 @@ class _Parts:
             found += [] if found else [self._statements.no_text()]
         return found
 
-    def implications(self, related: Sequence[Thread], around: Background) -> list[Sentence]:
+    def implications(self, related: Sequence[Thread]) -> list[Sentence]:
         """Return the model's implication, else a pointer with its evidence, else one fact."""
         if self._grounded.implications:
             return list(self._grounded.implications)
         pointer = self._pointer or find_pointer(self._own, about=self._about, without=self._quoted)
         if pointer is not None:
             return self._pointed(pointer)
-        added = self._statements.added(related, around.named)
+        added = self._statements.added(related)
         if added is not None:
             return [added]
         voice = best_comment(self._own, about=self._about, without=self._quoted)
         if voice is not None:
-            return self._pointed(Pointer("voice", (voice,)))
-        return [self._statements.fact(related, around.named, self._since)]
+            return self._pointed(voice)
+        return [self._statements.fact(related, self._since)]
 
     def _pointed(self, pointer: Pointer) -> list[Sentence]:
         uids = tuple(dict.fromkeys(quote.item.uid for quote in pointer.quotes))
@@ -160,9 +147,13 @@ class _Parts:
         return [label, *map(quotation, pointer.quotes)]
 
     def _openings(self) -> list[Item]:
-        """Return the items other than comments, each with only its first sentences."""
+        """Return the items other than comments, each with only its first sentences, without
+        questions."""
         return [
-            replace(item, text="\n\n".join(sentences(item.text)[:OPENING]))
+            replace(
+                item,
+                text="\n\n".join(s for s in sentences(item.text)[:OPENING] if s[-1] not in "?？"),
+            )
             for item in self._own
             if item.kind is not ItemKind.COMMENT
         ]

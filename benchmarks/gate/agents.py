@@ -171,7 +171,7 @@ def main() -> None:
     for title, seen in (("never looked at", False), ("looked at", True)):
         print(f" {title}")
         half = {name: lines for name, lines in bots.items() if looked_at(name) is seen}
-        recognised(half, agents, show=seen)
+        recognised(half, agents, show=True)
     print("Honest agents under the default policy")
     with zipfile.ZipFile(found(folder, "fake_useragent-*.whl")) as archive:
         fake = archive.read("fake_useragent/data/browsers.jsonl").decode().splitlines()

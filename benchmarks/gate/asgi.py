@@ -16,10 +16,6 @@ process, and rejects ours if the machine is busy.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -29,7 +25,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.gate.load import asked, microseconds
+from benchmarks.gate.load import asked, microseconds, wrk_script
 
 from shiomi.gate.asgi import GateMiddleware
 from shiomi.gate.cookie import Signer
@@ -37,8 +33,7 @@ from shiomi.gate.identity import load_tables
 from shiomi.gate.policy import Action, Budget, Cookie, Policy, PurposeRule, Rate
 from shiomi.gate.purpose import Purpose
 from shiomi.gate.request import Request
-from tests.gate.servers import ROOT, Server, server
-from tests.loopback import free_port
+from tests.gate.servers import Server, python_server
 
 _WORDS = b"x" * 1024
 _KEY = "the benchmark's key"
@@ -157,54 +152,11 @@ def slowapi_base() -> Any:
     return _slowapi("SlowAPIMiddleware")
 
 
-def wrk_script(folder: Path, load: str, agents: Sequence[str], *, page: str = "/") -> Path:
-    """Return a script for wrk: the agents in turn with their cookies, or never the same agent
-    twice."""
-    signer = Signer(Cookie(keys=(_KEY,)), b"")
-    lines = []
-    for agent in agents:
-        asked = Request.make(peer="127.0.0.1", headers=[("User-Agent", agent)])
-        cookie = f"shiomi-gate={signer.cookie(asked, time.time())}"
-        lines.append(f"{{{json.dumps(agent, ensure_ascii=False)}, {json.dumps(cookie)}}}")
-    headers = (
-        '["Host"]="localhost", ["Accept"]="text/html", ["Accept-Language"]="ja,en;q=0.5", '
-        '["Accept-Encoding"]="gzip, deflate"'
-    )
-    made = f'wrk.format("GET", "{page}", {{["User-Agent"]=a[1], ["Cookie"]=a[2], {headers}}})'
-    fresh = f'wrk.format("GET", "{page}", {{["User-Agent"]=agents[i][1] .. " x/" .. n, {headers}}})'
-    path = folder / f"{load}.lua"
-    path.write_text(
-        f"local agents = {{{','.join(lines)}}}\nlocal requests, i, n = {{}}, 0, os.time() * 1000\n"
-        f"init = function() for k, a in ipairs(agents) do requests[k] = {made} end end\n"
-        + (
-            f"request = function() i = i % #agents + 1; n = n + 1; return {fresh} end\n"
-            if load == "any"
-            else "request = function() i = i % #requests + 1; return requests[i] end\n"
-        ),
-        encoding="utf-8",
-    )
-    return path
-
-
-def start_seconds() -> tuple[float, float]:
-    """Return the CPU seconds to import the gate and to create it, less an import of asyncio
-    alone."""
-    code = (
-        "import time; import asyncio, logging, concurrent.futures.thread\n"
-        "begun = time.process_time()\n"
-        "from shiomi.gate.asgi import GateMiddleware\n"
-        "imported = time.process_time()\n"
-        "GateMiddleware(None)\n"
-        "print(imported - begun, time.process_time() - imported)"
-    )
-    runs = []
-    for _ in range(5):
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        )
-        imported, made = map(float, done.stdout.split())
-        runs.append((imported, made))
-    return median(run[0] for run in runs), median(run[1] for run in runs)
+def cookies(agents: Sequence[str]) -> list[str]:
+    """Return a valid Cookie header for each agent."""
+    signer, now = Signer(Cookie(keys=(_KEY,)), b""), time.time()
+    clients = [Request.make(peer="127.0.0.1", headers=[("User-Agent", one)]) for one in agents]
+    return [f"shiomi-gate={signer.cookie(client, now)}" for client in clients]
 
 
 def main() -> None:
@@ -214,46 +166,37 @@ def main() -> None:
     print(
         f"{len(tables.agents.patterns):,} patterns, {sum(tables.ranges.sizes.values()):,} prefixes"
     )
-    imported, made = start_seconds()
-    print(f"start: {imported:.2f} s of CPU to import, {made:.2f} s to make; bar 0.3 s together")
     taken: dict[Row, list[float]] = {}
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary)
-        scripts = {load: wrk_script(folder, load, agents) for load in ("cookie", "any")}
+        scripts = {
+            "cookie": wrk_script(folder / "cookie.lua", agents, cookies=cookies(agents), page="/"),
+            "any": wrk_script(folder / "any.lua", agents, page="/", fresh=True),
+        }
         running: dict[str, Server] = {}
         for row in ROWS:
             if row.factory not in running:
-                started = served(row, folder)
-                running[row.factory] = stack.enter_context(started)
+                running[row.factory] = stack.enter_context(
+                    python_server(
+                        f"benchmarks.gate.asgi:{row.factory}",
+                        folder,
+                        options=(
+                            "--factory",
+                            "--no-access-log",
+                            "--loop",
+                            "uvloop",
+                            "--http",
+                            "httptools",
+                        ),
+                    )
+                )
         for number in range(arguments.rounds + 1):
             for row in ROWS:
-                spent = microseconds(
-                    running[row.factory],
-                    scripts[row.load],
-                    seconds=arguments.seconds,
-                    page="/",
-                )
+                script, seconds = scripts[row.load], arguments.seconds
+                spent = microseconds(running[row.factory], script, seconds=seconds, page="/")
                 if number:  # the first round warms up
                     taken.setdefault(row, []).append(spent)
     show(ROWS, taken)
-
-
-def served(row: Row, folder: Path) -> Any:
-    """Return the row's server, not yet started."""
-    port = free_port()
-    command = [
-        *(sys.executable, "-m", "uvicorn", f"benchmarks.gate.asgi:{row.factory}", "--factory"),
-        *("--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"),
-        *("--no-access-log", "--loop", "uvloop", "--http", "httptools"),
-    ]
-    path = os.pathsep.join([str(folder), str(ROOT / "src"), str(ROOT)])
-    return server(
-        command,
-        port=port,
-        log=folder / f"{row.factory}.log",
-        cwd=folder,
-        environment={"PYTHONPATH": path},
-    )
 
 
 def show(rows: Sequence[Row], taken: dict[Row, list[float]]) -> None:

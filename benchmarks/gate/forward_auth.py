@@ -17,8 +17,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 
-from benchmarks.gate.asgi import policy, wrk_script
-from benchmarks.gate.load import asked, spent, wrk
+from benchmarks.gate.asgi import cookies, policy
+from benchmarks.gate.load import asked, spent, wrk, wrk_script
 
 from shiomi.gate.forward_auth.server_config import forward_auth_config
 from shiomi.gate.policy import Action
@@ -58,7 +58,7 @@ def main() -> None:
         folder = Path(temporary)
         folder.chmod(0o755)
         (folder / "1k.html").write_text("x" * 1024, encoding="utf-8")
-        script = wrk_script(folder, "cookie", agents, page="/1k.html")
+        script = wrk_script(folder / "cookie.lua", agents, cookies=cookies(agents))
         plain = _PLAIN.replace("{folder}", str(folder))
         rows: dict[str, tuple[Server, ...]] = {}
         rows["nginx alone"] = (stack.enter_context(nginx(folder / "plain", server_block=plain)),)
@@ -76,7 +76,7 @@ def main() -> None:
         for number in range(arguments.rounds + 1):
             for name, servers in rows.items():
                 before = [spent(one) for one in servers]
-                answers = wrk(servers[0], script, seconds=arguments.seconds, page="/1k.html")
+                answers = wrk(servers[0], script, seconds=arguments.seconds)
                 after = [spent(one) for one in servers]
                 if number:  # the first round warms up
                     each = tuple((b - a) / answers for a, b in zip(before, after, strict=True))

@@ -16,32 +16,36 @@ import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from shiomi.gate.identity.user_agents import user_agents
 from shiomi.gate.purpose import Purpose
 from tests.gate.servers import ROOT, Server, needs
 
 __all__ = [
-    "DATA",
-    "asked",
-    "frequent_agents",
-    "loads",
-    "microseconds",
-    "spent",
-    "wrk",
+    "DATA", "LOG", "asked", "frequent_agents", "loads", "microseconds", "spent", "wrk",
     "wrk_script",
-]
+]  # fmt: skip
 
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "gate"
+LOG = DATA / "access-log-2015-anonymised.log.gz"
+_REQUEST = """wrk.format("GET", "{page}", {{["User-Agent"]=a[1]{fresh}, ["Cookie"]=a[2],
+["Host"]="localhost", ["Accept"]="text/html", ["Accept-Language"]="ja,en;q=0.5",
+["Accept-Encoding"]="gzip, deflate"}})"""
+_SCRIPT = """
+local agents, requests, i, n = {{{agents}}}, {{}}, 0, os.time() * 1000
+init = function() for k, a in ipairs(agents) do requests[k] = {made} end end
+request = function() i = i % #agents + 1; n = n + 1; local a = agents[i]; return {sent} end
+"""
 
 
 def asked(doc: str | None) -> tuple[argparse.Namespace, list[str]]:
     """Return --rounds and --seconds of a script, and the User-Agents of 500 browsers."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--seconds", type=int, default=2)
     needs("wrk")
-    browsers = loads(DATA / "access-log-2015-anonymised.log.gz")["500 browsers"]
+    browsers = loads(LOG)["500 browsers"]
     return parser.parse_args(), [agent.strip() for agent in browsers if agent.isascii()]
 
 
@@ -64,43 +68,39 @@ def loads(log: Path) -> dict[str, list[str]]:
     }
 
 
-def frequent_agents(log: Path) -> list[str]:
+def frequent_agents(log: Path = LOG) -> list[str]:
     """Return the 100 most frequent agents of an access log."""
     with gzip.open(log, "rt", encoding="utf-8", errors="replace") as lines:
         agents = (found[1] for line in lines if (found := re.search(r'"([^"]*)"$', line)))
         return [agent for agent, _ in Counter(agents).most_common(100)]
 
 
-def wrk_script(folder: Path, name: str, agents: Sequence[str], port: int) -> Path:
-    """Return a script for wrk that sends the agents one after the other."""
-    path = folder / f"{port}-{len(agents)}-{name.split()[-1]}.lua"
-    quoted = ",".join(json.dumps(agent, ensure_ascii=False) for agent in agents)
-    path.write_text(
-        f"local agents = {{{quoted}}}\nlocal requests, i = {{}}, 0\n"
-        "init = function() for n, a in ipairs(agents) do"
-        ' requests[n] = wrk.format("GET", "/1k.html", {["User-Agent"]=a, ["Host"]="localhost"})'
-        " end end\n"
-        "request = function() i = i % #requests + 1; return requests[i] end\n",
-        encoding="utf-8",
+def wrk_script(
+    path: Path,
+    agents: Sequence[str],
+    *,
+    cookies: Sequence[str] | None = None,
+    page: str = "/1k.html",
+    fresh: bool = False,
+) -> Path:
+    """Write a script for wrk that sends the agents one after the other, each with its cookie.
+
+    `fresh`: each agent gets a different end each time, so that no agent is sent twice.
+    """
+    pairs = zip(agents, cookies or [""] * len(agents), strict=True)
+    listed = ",".join(
+        f"{{{json.dumps(one, ensure_ascii=False)}, {json.dumps(cookie)}}}" for one, cookie in pairs
     )
+    made = _REQUEST.format(page=page, fresh="")
+    sent = _REQUEST.format(page=page, fresh=' .. " x/" .. n') if fresh else "requests[i]"
+    path.write_text(_SCRIPT.format(agents=listed, made=made, sent=sent), encoding="utf-8")
     return path
 
 
-def microseconds(
-    running: Server,
-    script: Path,
-    *,
-    seconds: float = 1.0,
-    page: str = "/1k.html",
-    connections: int = 16,
-    refusals: bool = False,
-) -> float:
-    """Return the CPU time per answer of the server and all its processes under the load of
-    `wrk`."""
+def microseconds(running: Server, script: Path, **load: Any) -> float:
+    """Return the CPU time per answer of the server and its children under the load of `wrk`."""
     before = spent(running)
-    answers = wrk(
-        running, script, seconds=seconds, page=page, connections=connections, refusals=refusals
-    )
+    answers = wrk(running, script, **load)
     return (spent(running) - before) / answers
 
 
@@ -108,9 +108,8 @@ def wrk(
     running: Server,
     script: Path,
     *,
-    seconds: float = 1.0,
+    seconds: int = 1,
     page: str = "/1k.html",
-    connections: int = 16,
     refusals: bool = False,
 ) -> int:
     """Send wrk's load, and return the number of answers.
@@ -121,7 +120,7 @@ def wrk(
         Nothing was answered, or `refusals` is False and an answer was not the page.
     """
     said = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "-s", script, f"{running.url}{page}"],
+        ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", script, f"{running.url}{page}"],
         capture_output=True,
         text=True,
         check=False,

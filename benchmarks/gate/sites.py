@@ -103,17 +103,8 @@ def _php(folder: Path) -> Iterator[None]:
 
 def _mediawiki(folder: Path, stack: ExitStack) -> str:
     install = "/usr/share/mediawiki/maintenance/install.php"
-    words: list[str | Path] = [
-        "--dbtype",
-        "sqlite",
-        "--dbpath",
-        folder / "db",
-        "--dbname",
-        "w",
-        "--confpath",
-        folder,
-    ]
-    words += ["--scriptpath", "/mediawiki", "--server", "http://localhost"]
+    words = ["--dbtype", "sqlite", "--dbpath", str(folder / "db"), "--dbname", "w", "--confpath"]
+    words += [str(folder), "--scriptpath", "/mediawiki", "--server", "http://localhost"]
     _run("php", install, *words, "--pass", "a-Long-pass-1", "Wiki", "Admin", folder=folder)
     stack.enter_context(_php(folder))
     return _PHP.format(root="/usr/share", folder=folder)

@@ -1,4 +1,4 @@
-"""Measure the state: memory for a million clients, time to take a token, and exactness of workers.
+"""Measure the state: memory for a million clients and time to take a token.
 
     python -m benchmarks.gate.state
 
@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -48,7 +47,6 @@ def main() -> None:
         print(f"{name:34}{megabytes:>8}{remembered:>13}")
     with tempfile.TemporaryDirectory() as temporary:
         times(Path(temporary))
-        workers(Path(temporary))
 
 
 def memory(name: str) -> None:
@@ -98,42 +96,6 @@ def times(folder: Path) -> None:
         print(f"{'ValkeyState, the client alone':34}{_timed(take, 3000, 1000):>14.2f}", end="")
         print(f"{_timed(take, 3000, 3000):>12.2f}")
         state.close()
-
-
-def workers(folder: Path) -> None:
-    """Print how many tokens of one budget four processes get, and how many are left after
-    SIGKILL."""
-    path, budget = folder / "shared.state", 20_000
-    FileState(path, clients=10_000).close()
-    code = (
-        f"from shiomi.gate.state.file import FileState\nstate = FileState({str(path)!r})\n"
-        f"input()\ncharge = ((7, 1e6, 1e6 * {budget - 1}.0),)\n"
-        f"given = sum(state.take(charge, {NOW}) == 0.0 for _ in range({budget // 2}))\n"
-        f"state.revoke([5], {NOW + 3600}, {NOW})\nprint(given, flush=True)\ninput()\n"
-    )
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        )
-        for _ in range(4)
-    ]
-    given = 0
-    for one in running:
-        one.stdin.write("\n")  # type: ignore[union-attr]
-        one.stdin.flush()  # type: ignore[union-attr]
-    for one in running:
-        given += int(one.stdout.readline())  # type: ignore[union-attr]
-        one.send_signal(signal.SIGKILL)
-        one.communicate()
-    state = FileState(path)
-    kept = state.revoked([5], NOW) > 0
-    state.close()
-    print(f"\n4 workers, a budget of {budget:,}: {given / budget:.4f} times admitted; bar 1.02")
-    print(f"the ban after SIGKILL of all: {'kept' if kept else 'LOST'}")
 
 
 def _taken(state: State, levels: int = 1) -> _Take:

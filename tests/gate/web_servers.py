@@ -15,7 +15,7 @@ from tests.loopback import free_port
 
 __all__ = ["apache", "apache_modules", "caddy", "haproxy", "nginx", "origin", "write_files"]
 
-_NGINX = """daemon off; {user} worker_processes 1; pcre_jit on;
+_NGINX = """daemon off; {user} worker_processes 1; pcre_jit {jit};
 pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 512; }}
 http {{
@@ -40,23 +40,32 @@ def write_files(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def nginx_config(folder: Path, port: int, *, http: str, server: str) -> Path:
+def nginx_config(folder: Path, port: int, *, http: str, server: str, jit: bool = True) -> Path:
     """Write a whole configuration around what stands in its http and server blocks."""
     user = "user root;" if os.geteuid() == 0 else ""
     path = folder / "nginx.conf"
     path.write_text(
-        _NGINX.format(folder=folder, port=port, user=user, http=http, server=server),
+        _NGINX.format(
+            folder=folder,
+            port=port,
+            user=user,
+            http=http,
+            server=server,
+            jit="on" if jit else "off",
+        ),
         encoding="utf-8",
     )
     return path
 
 
 @contextmanager
-def nginx(folder: Path, *, http: str = "", server_block: str = _ORIGIN) -> Iterator[Server]:
+def nginx(
+    folder: Path, *, http: str = "", server_block: str = _ORIGIN, jit: bool = True
+) -> Iterator[Server]:
     """Run nginx."""
     program, port = needs("nginx"), free_port()
     folder.mkdir(parents=True, exist_ok=True)
-    path = nginx_config(folder, port, http=http, server=server_block)
+    path = nginx_config(folder, port, http=http, server=server_block, jit=jit)
     command: list[str | Path] = [program, "-p", folder, "-c", path]
     with server(command, port=port, log=folder / "nginx.log") as running:
         yield running
@@ -81,14 +90,8 @@ def haproxy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
         + f"    default_backend site\nbackend site\n    server one {site}\n"
     )
     (folder / "haproxy.cfg").write_text(text, encoding="utf-8")
-    command: list[str | Path] = [
-        program,
-        "-db",
-        "-f",
-        folder / "haproxy.cfg",
-        "-f",
-        compiled / "tables.cfg",
-    ]
+    files = ("-f", folder / "haproxy.cfg", "-f", compiled / "tables.cfg")
+    command: list[str | Path] = [program, "-db", *files]
     with server(command, port=port, log=folder / "haproxy.log") as running:
         yield running
 
@@ -105,14 +108,8 @@ def caddy(folder: Path, *, site: str, compiled: Path) -> Iterator[Server]:
         f"    import gate\n    reverse_proxy {site}\n}}\n",
         encoding="utf-8",
     )
-    command: list[str | Path] = [
-        program,
-        "run",
-        "--adapter",
-        "caddyfile",
-        "--config",
-        folder / "Caddyfile",
-    ]
+    file = ("--adapter", "caddyfile", "--config", folder / "Caddyfile")
+    command: list[str | Path] = [program, "run", *file]
     homes = {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     log = folder / "caddy.log"
     with server(command, port=port, log=log, environment=homes) as running:

@@ -86,4 +86,4 @@ def test_a_trial_speaks_json(run: Run) -> None:
 def test_a_header_that_is_none_says_so(run: Run) -> None:
     done = run("try", "/x", "--header", "nonsense")
     assert done.exit_code == Exit.USAGE
-    assert "write 'Name: value'" in done.output
+    assert "must be 'Name: value'" in done.output

@@ -4,7 +4,7 @@
 
 Stories 1 to 54 were used to improve grounding; stories from 55 on are held out. A crossed sentence
 is a correct sentence that is compared with the evidence of the next story. --list prints the
-sentences with the wrong verdict.
+sentences of stories 1 to 54 with the wrong verdict.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,76 +22,48 @@ from benchmarks.digest.localllama_weeks import localllama_threads
 
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Thread
-from shiomi.digest.writing.evidence import Item, gather
+from shiomi.digest.writing.evidence import gather
 from shiomi.digest.writing.grounding import faults, unquoted
 
 SENTENCES = Path(__file__).parent / "data" / "grounding_sentences.jsonl"
 
 
-@dataclass(frozen=True)
-class Row:
-    """A sentence with its verdict."""
-
-    kind: str
-    story: int
-    digits: bool
-    text: str
-    why: str | None  # the first fault, None if it is kept
-
-
-def rows() -> list[Row]:
-    """Judge every sentence, and every correct one also against the next story."""
+def judged() -> Iterator[tuple[str, dict[str, Any], str | None]]:
+    """Yield (kind, sentence, first fault or None) for every sentence, correct ones also crossed."""
     written: list[dict[str, Any]] = [json.loads(line) for line in SENTENCES.open(encoding="utf-8")]
     ids = {one["story"]: one["id"] for one in written}
     threads = {t.id: t for t in localllama_threads() if t.id in ids.values()}
     order = sorted(ids)
-    found = []
     for one in written:
-        here = threads[one["id"]]
-        found.append(_judged(one, one["kind"], here))
+        yield one["kind"], one, _fault(one, threads[one["id"]])
         if one["kind"] == "clean":
             other = order[(order.index(one["story"]) + 1) % len(order)]
-            found.append(_judged(one, "crossed", threads[ids[other]]))
-    return found
+            yield "crossed", one, _fault(one, threads[ids[other]])
 
 
-def _judged(one: dict[str, Any], kind: str, thread: Thread) -> Row:
+def _fault(one: dict[str, Any], thread: Thread) -> str | None:
     items = gather(Story.of([thread])).items
-    cited = cited_items(items, one["evidence"])
-    advice = one["slot"] == "implications"
-    text = unquoted(one["text"], cited)
-    found = next(faults(text, cited, "ja", advice=advice, story=items), None)
-    why = None if found is None else f"{found.kind}: {found.text}"
-    return Row(kind, one["story"], one["digits"], one["text"], why)
-
-
-def cited_items(items: tuple[Item, ...], numbers: list[int]) -> tuple[Item, ...]:
-    """Return the items cited. The writer was shown only comments of 60 to 700 characters."""
+    # the writer was shown only comments of 60 to 700 characters
     shown = [i for i in items if i.kind.value != "comment" or 60 <= len(i.text) <= 700]
-    return tuple(shown[number - 1] for number in numbers if number <= len(shown)) or items[:2]
-
-
-def is_held_out(story: int) -> bool:
-    """Return whether a story was not used to improve grounding."""
-    return story > 54
+    cited = [shown[n - 1] for n in one["evidence"] if n <= len(shown)] or items[:2]
+    text, advice = unquoted(one["text"], cited), one["slot"] == "implications"
+    found = next(faults(text, cited, "ja", advice=advice, story=items), None)
+    return f"{found.kind}: {found.text}" if found else None
 
 
 def main() -> None:
     """Print how many of each kind are kept."""
-    table: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in rows():
-        half = "held out" if is_held_out(row.story) else "tuned"
-        table[row.kind, half].append(row)
-        table[f"{row.kind}, {'with' if row.digits else 'no'} digits", half].append(row)
-    print(f"{'sentences':24} {'half':9} {'kept':>5} {'of':>4} {'share':>7}")
-    for (kind, half), group in sorted(table.items()):
-        kept = sum(row.why is None for row in group)
-        print(f"{kind:24} {half:9} {kept:5} {len(group):4} {kept / len(group):7.1%}")
-    if "--list" in sys.argv:
-        kind = sys.argv[sys.argv.index("--list") + 1]
-        for row in (row for half in ("tuned",) for row in table[kind, half]):
-            if (row.why is None) != (kind == "clean"):
-                print(f"{row.story}\t{row.why}\t{row.text}")
+    listed = sys.argv[2] if sys.argv[1:2] == ["--list"] else ""
+    table: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for kind, one, why in judged():
+        half = "held out" if one["story"] > 54 else "tuned"
+        digits = "with digits" if one["digits"] else "no digits"
+        for name in (kind, f"{kind}, {digits}"):
+            table[name, half].append(why is None)
+        if kind == listed and half == "tuned" and (why is None) != (kind == "clean"):
+            print(one["story"], why, one["text"], sep="\t")
+    for (name, half), kept in sorted(table.items()):
+        print(f"{name:24} {half:9} {sum(kept):4} of {len(kept):4} {sum(kept) / len(kept):7.1%}")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from shiomi.cli.output import as_json, configuration, echo, json_option
 
 if TYPE_CHECKING:
     from shiomi.digest.config import Config, WriterConfig
-    from shiomi.digest.writing.local.catalogue import Rated
 
 __all__ = ["writer"]
 
@@ -94,13 +93,13 @@ def install(
       shiomi writer install --dry-run
       shiomi writer install --model Qwen3-8B --yes
     """
-    from shiomi.cli.writer_setup import chosen, install_model, listed, rated_here
+    from shiomi.cli.writer_setup import chosen, facts, install_model, listed, rated_here
 
     config = configuration(context)
     machine, rated = rated_here(config, memory_speed)
     if show:
         if json:
-            as_json([_row(one) for one in rated])
+            as_json([facts(one) for one in rated])
             return
         for line in listed(rated):
             echo(line)
@@ -115,21 +114,6 @@ def install(
     done = install_model(config, one, path, dry_run=dry_run, yes=yes, quiet=json, sha256=sha256)
     if json:
         as_json(done)
-
-
-def _row(one: Rated) -> dict[str, Any]:
-    return {
-        "model": one.offer.name,
-        "licence": one.offer.known.licence,
-        "repository": one.offer.repository,
-        "file": one.offer.file,
-        "bytes": one.offer.bytes,
-        "bytes_exact": one.offer.exact,
-        "sha256": one.offer.sha256 or None,
-        "sha256_source": one.offer.source or None,
-        "tokens_per_second": one.speed and round(one.speed.value, 1),
-        "minutes_per_digest": one.seconds and round(one.seconds.value / 60, 1),
-    }
 
 
 def _offered() -> dict[str, Any]:

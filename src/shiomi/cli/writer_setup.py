@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from shiomi.digest.writing.local.catalogue import Rated
     from shiomi.rig.machine.machine import Machine
 
-__all__ = ["chosen", "install_model", "listed", "rated_here", "set_writer"]
+__all__ = ["chosen", "facts", "install_model", "listed", "rated_here", "set_writer"]
 
 
 def set_writer(text: str, endpoint: str, model: str) -> str | None:
@@ -98,6 +98,22 @@ def listed(rated: list[Rated]) -> list[str]:
     return text_table(rows, right=(1, 2, 3))
 
 
+def facts(one: Rated) -> dict[str, Any]:
+    """Return an offer as JSON."""
+    return {
+        "model": one.offer.name,
+        "licence": one.offer.known.licence,
+        "repository": one.offer.repository,
+        "file": one.offer.file,
+        "bytes": one.offer.bytes,
+        "bytes_exact": one.offer.exact,
+        "sha256": one.offer.sha256 or None,
+        "sha256_source": one.offer.source or None,
+        "tokens_per_second": one.speed and round(one.speed.value, 1),
+        "minutes_per_digest": one.seconds and round(one.seconds.value / 60, 1),
+    }
+
+
 def install_model(
     config: Config,
     one: Rated,
@@ -117,35 +133,31 @@ def install_model(
     offer, folder = one.offer, config.writer.models
     remote = ask_hub(offer)
     expected = pinned(offer, remote, folder / offer.file, sha256)
-    facts: dict[str, Any] = {
-        "model": offer.name,
-        "licence": offer.known.licence,
-        "repository": offer.repository,
+    done = facts(one) | {
         "file": str(folder / offer.file),
         "bytes": remote.bytes,
+        "bytes_exact": True,
         "sha256": expected,
         "free_bytes": free_bytes(folder),
-        "tokens_per_second": round(one.speed.value, 1) if one.speed else None,
-        "minutes_per_digest": round(one.seconds.value / 60, 1) if one.seconds else None,
         "in_time": one.done_in(config.writer.budget_seconds),
     }
     if not quiet:
-        _describe(facts, config)
+        _describe(done, config)
     if dry_run:
-        return facts | {"downloaded": False}
+        return done | {"downloaded": False}
     if not yes:
         if not (sys.stdin and sys.stdin.isatty()):
             raise click.UsageError("nothing is downloaded without being asked for: add --yes")
         click.confirm("Download it?", abort=True, err=True)
     fetched = download(offer, remote, folder, expected, quiet=quiet)
-    facts |= {"downloaded": fetched, "in_use": _use(config, path)}
+    done |= {"downloaded": fetched, "in_use": _use(config, path)}
     if not quiet:
         echo(f"{'got' if fetched else 'already have'} {folder / offer.file}, SHA-256 verified")
-        if facts["in_use"]:
+        if done["in_use"]:
             echo("next: shiomi writer check")
         else:
             echo(f'to use it, set endpoint = "" and model = "local" under [writer] in {path}')
-    return facts
+    return done
 
 
 def _use(config: Config, path: Path) -> bool:
@@ -161,18 +173,18 @@ def _use(config: Config, path: Path) -> bool:
     return changed is not None
 
 
-def _describe(facts: dict[str, Any], config: Config) -> None:
-    speed, minutes = facts["tokens_per_second"], facts["minutes_per_digest"]
-    echo(f"model    {facts['model']}, licence {facts['licence']}")
-    echo(f"from     {facts['repository']}")
-    echo(f"to       {facts['file']}")
-    echo(f"size     {facts['bytes'] / 1e9:.2f} GB; {facts['free_bytes'] / 1e9:.1f} GB are free")
+def _describe(done: dict[str, Any], config: Config) -> None:
+    speed, minutes = done["tokens_per_second"], done["minutes_per_digest"]
+    echo(f"model    {done['model']}, licence {done['licence']}")
+    echo(f"from     {done['repository']}")
+    echo(f"to       {done['file']}")
+    echo(f"size     {done['bytes'] / 1e9:.2f} GB; {done['free_bytes'] / 1e9:.1f} GB are free")
     if speed is None or minutes is None:
         echo("speed    it does not fit into this machine's memory, or its speed is not known")
         return
     topics = config.digest.topics
     echo(f"speed    about {speed:g} tokens/s, {minutes:g} minutes for {topics} topics (estimate)")
-    if not facts["in_time"]:
+    if not done["in_time"]:
         budget = config.writer.budget_seconds
         echo(f"note     this may take longer than writer.budget_seconds = {budget:.0f}")
 

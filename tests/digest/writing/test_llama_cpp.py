@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx2
 import pytest
 import xllamacpp
 
@@ -88,7 +89,8 @@ def test_noise_in_the_form_asked_for_does_not_pass_grounding(tmp_path: Path) -> 
         part["minItems"] = 1
     with llama_cpp(tmp_path, context=8192) as endpoint:
         config = WriterConfig(endpoint, "tiny", "", 60.0, 300.0)
-        with closing(ChatClient(config, sleep=lambda seconds: None)) as chat:
+        with httpx2.Client() as client:
+            chat = ChatClient(config, client=client, sleep=lambda seconds: None)
             deadline = time.monotonic() + 120.0
             for _ in range(5):
                 with suppress(ChatError):  # cut, or not of the form after all

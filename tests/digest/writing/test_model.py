@@ -155,6 +155,12 @@ FAULTS: dict[str, tuple[Behaviour, str]] = {
     "a flood": (lambda h, b: h.reply(200, b" " * 4_200_000), "fault_too_long"),
     "a giant text": (lambda h, b: h.reply(200, completion("{" + "x" * 90_000)), "fault_too_long"),
     "deep nesting": (lambda h, b: h.reply(200, b'{"choices":' + b"[" * 90_000), "fault_not_json"),
+    "a stream without end": (lambda h, b: h.stream(*pieces("{}")[:2], end=False), "fault_cut"),
+    "an error in a stream": (
+        lambda h, b: h.stream({"error": {"code": 500, "message": "out of memory"}}),
+        "fault_server",
+    ),
+    "a stream of prose": (lambda h, b: h.stream(*pieces("今週の話題です。")), "fault_not_json"),
 }  # fmt: skip
 
 
@@ -550,24 +556,6 @@ def test_a_streamed_answer_is_read_whole_and_its_tokens_are_told() -> None:
     assert counts[-1] == len(events)
     assert (told[-1].kept, told[-1].title[:9]) == (4, "Zero-clic")
     assert str(told[-1]).endswith("4 sentences kept")
-
-
-STREAMS: dict[str, tuple[Behaviour, str]] = {
-    "no end": (lambda h, b: h.stream(*pieces("{}")[:2], end=False), "fault_cut"),
-    "an error": (
-        lambda h, b: h.stream({"error": {"code": 500, "message": "out of memory"}}),
-        "fault_server",
-    ),
-    "no JSON": (lambda h, b: h.stream(*pieces("今週の話題です。")), "fault_not_json"),
-}
-
-
-@pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_that_fails_ends_in_a_complete_topic_and_a_note(name: str) -> None:
-    behave, fault = STREAMS[name]
-    with serving(behave) as server, writer(server.endpoint) as model:
-        complete(topic(model))
-    assert JA.phrase(f"writing.{fault}") in model.notes[0]
 
 
 def test_a_server_that_does_not_stream_is_asked_for_the_whole() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -82,19 +83,28 @@ WRONG = [
         -0.30,
     ),
 ]
-
-
 ITEM = Item(1, ItemKind.POST, "", "lobsters:1", "lobsters", "https://lobste.rs/s/1")
 
 
-@pytest.mark.parametrize(("source", "text", "confidence"), RIGHT)
-def test_a_right_translation_is_kept(source: str, text: str, confidence: float) -> None:
-    assert unfaithful(Original("technical", source, ITEM, ""), text, confidence) == ""
+@pytest.mark.parametrize("row", RIGHT + WRONG)
+def test_a_right_translation_is_kept_and_a_wrong_one_left_out(row: tuple[str, str, float]) -> None:
+    source, text, confidence = row
+    why = unfaithful(Original("technical", source, ITEM, ""), text, confidence)
+    assert (why == "") is (row in RIGHT)
 
 
-@pytest.mark.parametrize(("source", "text", "confidence"), WRONG)
-def test_a_wrong_translation_is_left_out(source: str, text: str, confidence: float) -> None:
-    assert unfaithful(Original("technical", source, ITEM, ""), text, confidence)
+def test_of_69_judged_translations_seven_right_ones_and_a_wrong_one_are_kept() -> None:
+    """A language model judged each translation of titles and sentences of r/LocalLLaMA."""
+    lines = (Path(__file__).parent / "data" / "translations.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    faithful = [
+        row for row in rows
+        if not unfaithful(Original(row["slot"], row["source"], ITEM, ""), row["text"],
+                          row["confidence"])
+    ]  # fmt: skip
+    kept = [row for row in faithful if row["back"] and agrees(row["source"], row["back"])]
+    counts = [(sum(row["right"] for row in some), len(some)) for some in (rows, faithful, kept)]
+    assert counts == [(16, 69), (12, 25), (7, 8)]
 
 
 # Sentences, and what the same model made of its own translation.

@@ -28,11 +28,12 @@ from shiomi.digest.writing.tables import listed_words
 
 __all__ = ["Vocabulary", "stems_of", "support"]
 
-# A sentence on the same subject finds a word with probability chance + lift * (1 - chance).
+# If both are about the same subject, the evidence has a word of the sentence with the probability
+# chance + lift * (1 - chance).
 LIFT_OF_LATIN = 0.7
 LIFT = 0.35  # the same for words that need a translation
 LIFT_OF_ADVICE = 0.2  # the same for advice, which adds other words
-CHANCE_OF_LATIN = 0.02  # probability of finding a word by chance in 100 words of evidence
+CHANCE_OF_LATIN = 0.02  # probability that 100 words about something else have the word
 CHANCE_OF_FIGURE = 0.05  # the same for a number of two or more digits
 CHANCES_OF_LOANWORD = (0.5, 0.5, 0.25, 0.1, 0.03)  # of a loanword, by its number of consonants
 LEAST, MOST = 0.005, 0.95  # bounds of the chance in a whole text

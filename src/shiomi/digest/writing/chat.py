@@ -106,7 +106,7 @@ class ChatClient:
         self,
         config: WriterConfig,
         *,
-        client: httpx2.Client | None = None,
+        client: httpx2.Client,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         tell: Callable[[int], None] = lambda _: None,
@@ -114,8 +114,7 @@ class ChatClient:
         """`tell` is called for each token of an answer, with the number of tokens so far."""
         self._config, self._tell = config, tell
         self._key = secret("writer.api_key", config.api_key)
-        self._client = self.client = client or httpx2.Client()
-        self._clock, self._sleep = clock, sleep
+        self._client, self._clock, self._sleep = client, clock, sleep
         self._watchdog = Watchdog()
         # what to send; a parameter that the server refuses is dropped
         self._formats = ["json_schema", "json_object", ""]
@@ -125,10 +124,6 @@ class ChatClient:
         self._no_thinking = dict(_NO_THINKING)
         self.thinks = False  # whether an answer contained reasoning
         self.schema_kept = True  # whether the server has accepted a JSON schema so far
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
     def complete(
         self,

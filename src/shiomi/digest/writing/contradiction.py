@@ -1,8 +1,8 @@
 """Find contradictions between a Japanese sentence and its English evidence, without a model.
 
 The sentence is compared with the evidence sentences that support it best. These signs are compared:
-negation, opposites ("faster" and 遅い), "only", "all", and which number belongs to which name. A
-sign is used only if it is clear, so most contradictions are not found.
+negation, opposites ("faster" and 遅い), "only", "all", and which number belongs to which name. Most
+contradictions have none of these signs and are not found.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ __all__ = ["contradictions"]
 
 MOST_SENTENCES = 80  # sentences of the evidence that are compared
 NEAR = 1.5  # largest difference in log likelihood from the best supporting sentence
-MOST_NEAR = 3  # supporting sentences that are used
-REACH = 5  # words after a negation that it negates
-CHANCE = 0.1  # largest chance that other evidence contains a translated word
+MOST_NEAR = 3  # sentences of the evidence that are used
+REACH = 5  # a negation applies to at most this many words after it
+CHANCE = 0.1  # a word that other evidence contains more often than this is not compared
 
 _NOT = re.compile(
     r"\b(?:not|no|never|neither|nor|without|cannot|none|nothing|nobody|hardly|unable|no longer"
@@ -96,8 +96,7 @@ def _supporting(text: str, texts: Sequence[str]) -> list[str]:
 
 
 def _negated(text: str, best: Sequence[str]) -> Iterator[str]:
-    """Yield the words that occur in the evidence only under a negation, for a sentence without
-    one."""
+    """Yield the words of the sentence that the evidence only has after a negation."""
     found: dict[str, list[bool]] = {}
     for row in (_UNBOUND.sub("", one) for one in best):
         covered = _covered(row)

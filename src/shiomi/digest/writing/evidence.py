@@ -6,7 +6,7 @@ community, together with the time it was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -83,11 +83,6 @@ class Evidence:
         It is the thread with most comments; then points, then the earlier creation decide.
         """
         return min(self.threads, key=_prominence)
-
-    def cited(self, numbers: Iterable[int]) -> tuple[Item, ...]:
-        """Return the items with these numbers; unknown numbers are ignored."""
-        wanted = set(numbers)
-        return tuple(item for item in self.items if item.number in wanted)
 
 
 def gather(story: Story, related: Sequence[Thread] = ()) -> Evidence:

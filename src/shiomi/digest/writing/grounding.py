@@ -1,9 +1,8 @@
 """Grounding: keep a model's sentence only if its cited evidence supports its claims.
 
-Pure and strict: a claim without support in the evidence is rejected. A sentence is rejected if it
-contains a quantity, name, quotation or address that its cited evidence does not contain. It is also
-rejected for markup, hidden characters, words of an injection, or a language other than the
-digest's, and if it is about something else than its evidence. A rejected sentence is left out.
+A sentence is rejected if it contains a quantity, name, quotation or address that its cited
+evidence does not contain. It is also rejected for markup, hidden characters, instructions to the
+reader, or another language than the digest's, and if it is not about the subject of its evidence.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ from shiomi.digest.writing.numerals import (
 )
 from shiomi.digest.writing.sentences import is_instruction, is_japanese
 
-__all__ = ["Fault", "faults", "is_grounded", "unquoted"]
+__all__ = ["Fault", "faults", "unquoted"]
 
 LONGEST = {"ja": 240}
 LONGEST_LATIN = 420
 SHORTEST = {"ja": 8}
 SHORTEST_LATIN = 20
-# A sentence with a lower log likelihood ratio counts as off the subject. Advice is compared
-# with the whole story. Set by benchmarks/digest/grounding_unseen.py on its odd stories.
+# A sentence with a lower log likelihood ratio is not about its evidence. Advice is compared with
+# the whole story. Chosen with benchmarks/digest/grounding_unseen.py.
 SUPPORT, SUPPORT_OF_ADVICE = 1.4, 0.3
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp", "So", "Mn", "Me"})
@@ -86,18 +85,6 @@ class Fault:
 
     kind: str  # "number", "name", "quotation", "address", "markup", "hidden", "language", ...
     text: str  # the part of the sentence with the fault
-
-
-def is_grounded(
-    text: str,
-    cited: Sequence[Item],
-    language: str,
-    *,
-    advice: bool = False,
-    story: Sequence[Item] = (),
-) -> bool:
-    """Return whether a model's sentence may be printed; see `faults`."""
-    return next(faults(text, cited, language, advice=advice, story=story), None) is None
 
 
 def faults(

@@ -133,7 +133,8 @@ class ModelWriter:
     @property
     def translates(self) -> bool:
         """Return whether the model is so small that it only translates single sentences."""
-        return self._language is not None and self._is_small(self._language)
+        size = self._facts.parameters if self._facts else None
+        return self._language is not None and translates(size, self._language.code)
 
     @property
     def thinks(self) -> bool:
@@ -173,7 +174,7 @@ class ModelWriter:
         try:
             draft, items, wrong = self._draft(evidence, language, usage)
             grounded = ground(draft, evidence, items, language)
-            if self._config.repair and grounded.fallen and not self._is_small(language):
+            if self._config.repair and grounded.fallen and not self.translates:
                 second = self._repaired(grounded, items, language, usage)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
@@ -219,7 +220,7 @@ class ModelWriter:
         if self._deadline == math.inf:
             self._deadline = self._clock() + self._config.budget_seconds
         sizes = self._sizes()
-        if self._is_small(language):
+        if self.translates:
 
             def answer(said: Sequence[dict[str, str]]) -> Completion:
                 ends = self._deadline
@@ -238,15 +239,11 @@ class ModelWriter:
                     raise
                 sizes = sizes[1:]
 
-    def _is_small(self, language: Language) -> bool:
-        """Return whether the model only translates single sentences."""
-        return translates(self._facts.parameters if self._facts else None, language.code)
-
     def _sizes(self) -> tuple[int, ...]:
         """Return the sizes of evidence to try, in characters, limited to what the server's context
         can hold."""
         if self._facts is None:
-            self._facts = ask_server(self._config, client=self._chat.client)
+            self._facts = ask_server(self._config, client=self._client)
         context = self._facts.context
         if context is None:
             return SIZES

@@ -1,4 +1,4 @@
-"""Find names, quotations and words in prose, and check whether a text contains them.
+"""Find the names, quotations and words of a text, and check whether another text has them.
 
 The evidence of a sentence must contain its names. Names are Latin words in Japanese prose,
 capitalised words in English prose, names in katakana, and text between quotation marks.

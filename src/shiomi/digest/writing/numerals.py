@@ -1,4 +1,4 @@
-"""Find quantities in prose in any notation: digits of any script, kanji, words, 1.5万, 10k.
+"""Find the quantities of a text: in digits of any script, kanji, words, or as 1.5万 and 10k.
 
 Grounding uses this for both the claims of a model's sentence and its evidence. A number inside a
 name ("M1", "HTTP/2", "3D") belongs to the name and is ignored here.
@@ -129,8 +129,8 @@ def quantities(text: str) -> list[Quantity]:
 def held_quantities(text: str) -> dict[str, set[str | None]]:
     """Return the values that the evidence `text` contains, each with its units.
 
-    Some forms count in evidence but not in a claim: numbers inside names and addresses ("10tk/s",
-    "pull/15012"), ordinals ("5th"), month names, and words for one and two.
+    Some forms are read in evidence, but not in a claim: numbers inside names and addresses
+    ("10tk/s", "pull/15012"), ordinals ("5th"), month names, and words for one and two.
     """
     found: dict[str, set[str | None]] = {}
     text = re.sub(r"\b[A-Za-z]{2,}-\d{4}-\d{3,}\b", " ", text)  # such as CVE-2020-1234

@@ -36,7 +36,6 @@ class ServerFacts:
     kind: str = "OpenAI-compatible server"
     models: tuple[str, ...] | None = None  # None: the server does not list its models
     context: int | None = None  # tokens that one request may use
-    thinks: bool | None = None  # whether the model can think
     parameters: int | None = None
 
 
@@ -64,7 +63,7 @@ def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> 
     if parts.hostname in ("127.0.0.1", "localhost", "::1") or context is None:
         props = _json(client, "GET", f"{root}/props", headers)
         if size := _number(_at(props, "default_generation_settings", "n_ctx")):
-            return ServerFacts("llama.cpp server", models, size, None, _parameters(listed))
+            return ServerFacts("llama.cpp server", models, size, _parameters(listed))
         shown = _json(client, "POST", f"{root}/api/show", headers, {"model": config.model})
         if isinstance(_at(shown, "model_info"), dict):
             return _ollama(shown, models)
@@ -92,10 +91,8 @@ def _ollama(shown: Any, models: tuple[str, ...] | None) -> ServerFacts:
         name, _, value = line.strip().partition(" ")
         if name == "num_ctx" and value.strip().isdigit():
             given = int(value)
-    capabilities = shown.get("capabilities")
-    thinks = "thinking" in capabilities if isinstance(capabilities, list) else None
     size = _number(info.get("general.parameter_count"))
-    return ServerFacts("Ollama", models, min(given, trained or given), thinks, size)
+    return ServerFacts("Ollama", models, min(given, trained or given), size)
 
 
 def _parameters(listed: Any) -> int | None:

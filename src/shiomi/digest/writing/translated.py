@@ -1,10 +1,10 @@
 """Choose sentences for a small model to translate, and check its translations.
 
-A model of less than 4 billion parameters inverts relations when it writes from many items. It
-translates single sentences better. So it gets the title, and then one plain sentence of the source
-at a time. A translation is used only if all of these hold. The model was sure of its words (mean
-log probability). The translation has the names and numbers of the sentence. The model translates it
-back into an English sentence with the same content.
+If a model of less than 4 billion parameters writes from many texts, it often states the opposite
+of what a text says. It translates single sentences better. So it gets the title, and then one plain
+sentence of the source at a time. A translation is used only if all of these hold. The model was
+sure of its words (mean log probability). The translation has the names and numbers of the sentence.
+The model translates it back into an English sentence with the same content.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ __all__ = [
 
 SMALL = 4_000_000_000  # parameters; larger models write from all items together
 MOST_TRIES = 8  # sentences tried for one topic, including the title
-MOST_TOLD = 5  # of these, sentences from the source
+MOST_TOLD = 5  # sentences of the source among these; the others are of comments
 REQUESTS = 8  # measured for one topic by benchmarks/digest/writing_with_model.py
 ENOUGH = 3  # kept sentences after which a topic is done
 MOST_UNUSABLE = 4  # answers in a row without a Japanese sentence; then the model is given up
 SHORTEST, LONGEST = 5, 22  # words
 SURE = -0.5  # least mean log probability of a token
 SAME = 5  # words are compared by this many first letters
-FEWEST = 4  # content words; with fewer, all must agree
+FEWEST = 4  # if a sentence has fewer content words, all must agree
 AGREED = 0.82  # least F1 of the content words of a sentence and its translation back
 MOST_TOKENS = 110
 
@@ -197,8 +197,7 @@ def _is_common(word: str) -> bool:
 
 
 def translation_messages(language: Language, sentence: str) -> list[dict[str, str]]:
-    """Return the messages that ask for a translation. For all sentences only the last message
-    differs."""
+    """Return the messages that ask for a translation. Only the last one depends on the sentence."""
     found = [{"role": "system", "content": language.phrase("writing.translate").strip()}]
     for line in language.phrase("writing.translate_examples").strip().splitlines():
         source, _, target = line.partition(" => ")
@@ -208,8 +207,7 @@ def translation_messages(language: Language, sentence: str) -> list[dict[str, st
 
 
 def back_messages(language: Language, text: str) -> list[dict[str, str]]:
-    """Return the messages that ask for the English of a translation; they begin like the ones
-    above."""
+    """Return the messages that ask for a translation back into English."""
     return translation_messages(language, language.phrase("writing.translate_back", text=text))
 
 

@@ -1,4 +1,4 @@
-"""Try the configured model on one small story: what works, and how fast."""
+"""Let the configured model write about one small story, and measure what works and how fast."""
 
 from __future__ import annotations
 

@@ -241,8 +241,8 @@ def test_a_real_small_model_without_a_template_answers(
     models = tmp_path / "models"
     installed(package.assemble(models / "gemma.gguf"), when=1)
     monkeypatch.setenv("LLAMA_ARG_THREADS", "1")
-    with running(config(models)) as reachable:
-        chat = ChatClient(reachable)
+    with running(config(models)) as reachable, httpx2.Client() as client:
+        chat = ChatClient(reachable, client=client)
         usage = Usage()
         said = [{"role": "user", "content": "SquashBox 2.1 is a read-only file system."}]
         schema = {
@@ -251,7 +251,6 @@ def test_a_real_small_model_without_a_template_answers(
             "required": ["kind"],
         }
         answer = chat.complete(said, schema, usage, deadline=time.monotonic() + 300)
-        chat.close()
     assert json.loads(answer.text)["kind"] in ("file system", "browser")
     assert usage.prompt_tokens > len("SquashBox 2.1 is a read-only file system.") / 6  # it was read
     assert servers() == []

@@ -72,6 +72,13 @@ Location = Path | PostgresAddress
 def parse_location(text: str, folder: Path = Path()) -> Location:
     """Return the location that `text` names; a relative path is taken from `folder`.
 
-    Raises ConfigError for an address that cannot be parsed.
+    Raises ConfigError for an address that cannot be parsed or is of another database.
     """
-    return PostgresAddress(text) if _SCHEME.match(text) else folder / text
+    if _SCHEME.match(text):
+        return PostgresAddress(text)
+    scheme, found, _ = text.partition("://")
+    if found:
+        raise ConfigError(
+            f"archive must be a path or a postgresql:// address, got one with {scheme[:20]!r}"
+        )
+    return folder / text

@@ -428,3 +428,35 @@ def test_names_that_a_terminal_does_not_show_cost_their_row(
     report = import_file(archive, save(*named, good))
     assert (report.rows, report.bad) == (1, 2)
     assert report.text().replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            '[{"community": "a"}]',
+            r"it is one JSON array; `jq -c '.\[\]'` writes its items as lines",
+        ),
+        ("[\n{}\n]", "it is one JSON array"),
+        ("{" * 100_000, "its fields are of no known shape"),
+    ],
+)
+def test_a_file_that_is_not_json_lines_gets_a_reason(
+    tmp_path: Path, content: str, told: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    with Archive.open(":memory:") as archive, pytest.raises(ImportFileError, match=told):
+        import_file(archive, path)
+
+
+def test_a_wrong_name_is_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    row = {"community": "a b", "id": "1", "title": "t", "created": 1, "link": "x"}
+    path.write_text(json.dumps(row))
+    with Archive.open(":memory:") as archive:
+        report = import_file(archive, path)
+    assert report.problems == (
+        "row 1: Expected `str` of 1 to 200 characters without spaces and controls"
+        " - at `$.community`",
+    )

@@ -13,7 +13,7 @@ from shiomi.digest.archive import Archive, LinkStore
 from shiomi.digest.archive.digests import DigestStore
 from shiomi.digest.archive.notices import NoticeStore
 from shiomi.digest.archive.outcomes import OutcomeStore
-from shiomi.digest.errors import ArchiveError
+from shiomi.digest.errors import ArchiveError, ConfigError
 from tests.digest.archive.conftest import MakeThread
 
 
@@ -26,6 +26,13 @@ def test_a_missing_archive_is_made_only_when_asked(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"there is no archive at .*shiomi collect"):
         Archive.open(tmp_path / "a.sqlite3", create=False)
     assert not (tmp_path / "a.sqlite3").exists()
+
+
+def test_a_device_and_another_database_are_no_archive() -> None:
+    with pytest.raises(ArchiveError, match="/dev/null is a device or a pipe; name a file"):
+        Archive.open("/dev/null")
+    with pytest.raises(ConfigError, match="a postgresql:// address, got one with 'mysql'"):
+        Archive.open("mysql://host/database")
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.archive.folding import folded
+from shiomi.digest.archive.matching import occurs
 from shiomi.digest.archive.search import query_words
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread
 from tests.digest.archive.conftest import MANY, Empty, MakeThread
@@ -269,3 +270,25 @@ def test_a_title_is_found_by_any_part_of_it_of_three_characters_or_more(
     with empty() as archive:
         archive.add([thread], seen=1)
         assert [hit.thread.id for hit in archive.search(part)] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "found"),
+    [
+        ("rust in rusty", "rust", 1.0),
+        ("rusty trust", "rust", 0.8),
+        ("c++ and go", "c++", 1.0),
+        ("c++11", "c++", 1.0),
+        ("xc++", "c++", 0.8),
+        ("good", "go", 0.0),
+        ("let's go", "go", 1.0),
+        ("ai規制の話", "規制", 1.0),
+        ("rag規制ai", "ai", 1.0),
+        ("x" * 1_000_000, "xxxx", 0.8),  # a million places, none of them a whole word
+        ("", "a", 0.0),
+    ],
+)
+def test_a_word_occurs_as_a_whole_or_within_longer_words(
+    text: str, word: str, found: float
+) -> None:
+    assert occurs(text, word) == found

@@ -8,6 +8,7 @@ import resumes there. A file that was imported completely is recognised by its c
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -31,6 +32,7 @@ _BATCH = 5000  # rows in a transaction
 _BATCH_BYTES = 32 * 2**20  # bytes of rows in a transaction, which are all in memory
 _PROBED = 1000  # rows that are checked for a known shape
 _NAMED = 20  # bad rows with a message
+_PATTERN = re.compile(r"matching regex '.*'(?= - at)", re.DOTALL)  # of `Id` and `Name` in shapes.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,9 @@ def _recognise(
         return shape, rows
     bad: list[BadRow] = []
     columns: frozenset[str] = frozenset()
+    first: Row | BadRow | None = None
     for row in islice(rows, _PROBED):
+        first = first or row
         if isinstance(row, BadRow):
             bad.append(row)
             continue
@@ -195,6 +199,8 @@ def _recognise(
             f"{path} is of no known shape; its fields are: {have}. Known are{_known_shapes()}"
         )
     problem = f" ({bad[0].problem})" if bad else ""
+    if bad and isinstance(first, Row) and first.content.startswith(b"["):
+        problem = " (it is one JSON array; `jq -c '.[]'` writes its items as lines)"
     raise ImportFileError(
         f"{path} has no row that can be read{problem}; it must be UTF-8 text with one JSON"
         f" object per line, plain or gzip. Known are{_known_shapes()}"
@@ -225,4 +231,5 @@ def _digest(path: Path) -> str:
 
 
 def _brief(error: Exception) -> str:
-    return one_line(str(error))[:200] or type(error).__name__
+    text = _PATTERN.sub("of 1 to 200 characters without spaces and controls", str(error))
+    return one_line(text)[:200] or type(error).__name__

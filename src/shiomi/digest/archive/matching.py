@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from shiomi.digest.archive.database import Database
@@ -36,6 +37,7 @@ FIELDS = "thread.n, created, community || ':' || thread.id, thread.title"  # of 
 
 Condition = tuple[str, list[object]]  # SQL, and its values
 
+_ALPHANUMERIC = re.compile("[A-Za-z0-9]")
 _SHORT = re.compile(r"\b[a-z0-9]{1,2}(?![a-z0-9])", re.ASCII)
 _MARKED = re.compile(r"\b[a-z0-9][#+]", re.ASCII)  # c#
 # These words are so frequent that searching the newest threads (`_by_time`) is enough.
@@ -88,22 +90,19 @@ def occurs(flat: str, word: str) -> float:
 
     A short word (`is_short`) does not count inside a longer word.
     """
-    part = 0.0
-    start = flat.find(word)
-    while start >= 0:
-        end = start + len(word)
-        before, after = flat[max(start - 1, 0) : start], flat[end : end + 1]
-        if not (_alphanumeric(before) and _alphanumeric(word[0])) and not (
-            _alphanumeric(after) and _alphanumeric(word[-1])
-        ):
-            return 1.0
-        part = 0.0 if is_short(word) else 0.8
-        start = flat.find(word, start + 1)
-    return part
+    if word not in flat:
+        return 0.0
+    if _as_whole_word(word).search(flat):
+        return 1.0
+    return 0.0 if is_short(word) else 0.8
 
 
-def _alphanumeric(character: str) -> bool:
-    return character.isascii() and character.isalnum()
+@lru_cache(1024)
+def _as_whole_word(word: str) -> re.Pattern[str]:
+    """Return a pattern for the word with no Latin letter or digit next to its own."""
+    before = r"(?<![A-Za-z0-9])" if _ALPHANUMERIC.match(word[0]) else ""
+    after = r"(?![A-Za-z0-9])" if _ALPHANUMERIC.match(word[-1]) else ""
+    return re.compile(before + re.escape(word) + after)
 
 
 def short_words(text: str) -> str:

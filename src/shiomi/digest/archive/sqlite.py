@@ -202,6 +202,8 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
                 " or set `archive` in shiomi.toml"
             )
         return
+    if not path.is_file():
+        raise ArchiveError(f"archive {path} is a device or a pipe; name a file")
     if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK):
         needed = "read" if read_only else "read and written"
         raise ArchiveError(f"archive {path} may not be {needed}; change its permissions")

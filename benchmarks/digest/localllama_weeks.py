@@ -1,19 +1,21 @@
 """Load r/LocalLLaMA threads with texts into an archive in memory, and write weekly digests.
 
-    python benchmarks/digest/localllama_weeks.py 2025-07-20 2025-07-27
+    python benchmarks/digest/localllama_weeks.py [--topics FIRST LAST] 2025-07-20 2025-07-27
 
-Prints the Markdown of each week, written without a model. Set SHIOMI_DATA if the shared data is
-not at ../shared/data.
+Prints the Markdown of each week, written without a model. --topics prints only the topics with
+these ranks: the digests of users have the first 8, so further ones can be held out. Set
+SHIOMI_DATA if the shared data is not at ../shared/data.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import html
 import json
 import os
-import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -78,18 +80,27 @@ def archive_of_localllama() -> Archive:
     return archive
 
 
-def digest_of(archive: Archive, last: date, *, writer: ModelWriter | None = None) -> Digest:
+def digest_of(
+    archive: Archive, last: date, *, writer: ModelWriter | None = None, topics: int = 8
+) -> Digest:
     """Return the digest of the week that ends on `last`."""
-    config = Config()
+    config = replace(Config(), digest=replace(Config().digest, topics=topics))
     week = Week(last)
     return make_digest(archive, config, week, as_of=week.end + SETTLED, writer=writer, again=True)
 
 
 def main() -> None:
     """Print the digests of the weeks given."""
+    reader = argparse.ArgumentParser()
+    reader.add_argument("weeks", nargs="*", default=["2025-07-20", "2025-07-27"])
+    reader.add_argument("--topics", nargs=2, type=int, default=[1, 8])
+    given = reader.parse_args()
+    first, last = given.topics
     with archive_of_localllama() as archive:
-        for day in sys.argv[1:] or ["2025-07-20", "2025-07-27"]:
-            print(render_markdown(digest_of(archive, date.fromisoformat(day)), load_language("ja")))
+        for day in given.weeks:
+            made = digest_of(archive, date.fromisoformat(day), topics=last)
+            shown = replace(made, topics=made.topics[first - 1 :])
+            print(render_markdown(shown, load_language("ja")))
 
 
 if __name__ == "__main__":

@@ -162,6 +162,12 @@ POINTERS = [
     ("setup", COMMENT, "Use --no-index if the linker should not keep its Symbols in memory.", ""),
     ("availability", SOURCE, "The linker is now available on Debian and on Fedora Linux.", ""),
     ("limit", COMMENT, "The linker with an Index of symbols does not support Windows yet.", ""),
+    (
+        "warning",
+        COMMENT,
+        "Keep in mind that an Index of symbols doubles the size of files.",
+        "",
+    ),
     ("measured", SOURCE, "A change of one file in a large program links 40 times faster.", ""),
     ("advice", SOURCE, "You should keep the index of symbols next to the program itself.", ""),
     (
@@ -231,6 +237,13 @@ def test_only_a_question_that_asks_for_something_is_quoted() -> None:
     passages = (Passage(COMMENT, said, "https://lobste.rs/c/1", 3),)
     written = topic(thread("lobsters", passages=passages, title="A linker for large programs"))
     assert all(one.origin is Origin.TEMPLATE for one in written.implications)
+
+
+def test_a_quotation_does_not_repeat_the_title() -> None:
+    title = "A linker that keeps an Index of symbols for large programs"
+    passages = (Passage(COMMENT, f"{title}.", "https://lobste.rs/c/1", 3),)
+    written = topic(thread("lobsters", passages=passages, title=title))
+    assert title not in said(written)
 
 
 def test_comments_answer_a_question_in_other_words() -> None:

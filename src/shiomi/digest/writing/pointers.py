@@ -31,9 +31,8 @@ _PRAISE = re.compile(
     re.IGNORECASE,
 )
 _NEGATION = re.compile(r"n[’']t\b|\b(?:not|no|never|without|would)\b", re.IGNORECASE)
-_ASKS = re.compile(
-    r"(?:^|[,;:] )(?:how|what|which|does|has|have|is there|are there|can|could|any(?:one|body)?"
-    r"|when)\b"
+_ASKS = re.compile(  # a question that asks for something, not a rhetorical one
+    r"(?:^|[,;:] )(?:how|what|which|does|has|have|is there|are there|can|could|any(?:one|body)?)\b"
     r"(?!.*\b(?:really|realize|even|gonna|the point)\b).*\?$",
     re.IGNORECASE,
 )

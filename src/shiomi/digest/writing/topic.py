@@ -76,12 +76,9 @@ class _Parts:
         self._own, self._since = evidence.own_passages, week.start
         self._about = evidence.heading.title
         self._statements = Statements(evidence, language, week.zone, ranked.reasons)
-        self._quoted = {
-            one.text
-            for one in (*grounded.attention, *grounded.technical)
-            if one.origin is Origin.QUOTE
-        }
         said = (*grounded.attention, *grounded.technical)
+        # a quotation repeats neither another one nor the title
+        self._quoted = {self._about, *(one.text for one in said if one.origin is Origin.QUOTE)}
         self._enough = sum(one.origin is Origin.MODEL for one in said) >= ENOUGH
         self._pointer: Pointer | None = None
 
@@ -119,9 +116,9 @@ class _Parts:
         found = [*self._statements.page(earlier), *self._grounded.technical]
         if not self._enough:
             found += self._quote(on_subject(self._own, self._about), QUOTES)
-            if not self._quoted:
+            if self._quoted <= {self._about}:
                 found += self._quote(on_subject(self._own, self._about, facts=False), 1)
-        if not self._quoted and not self._grounded.technical:
+        if self._quoted <= {self._about} and not self._grounded.technical:
             found += self._statements.around(() if found else related)
             found += [] if found else [self._statements.no_text()]
         return found

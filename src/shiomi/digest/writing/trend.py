@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from shiomi.digest.document import Origin, Sentence, Trend
 from shiomi.digest.languages import Language
@@ -49,9 +49,8 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
     def say(key: str, **slots: object) -> Sentence:
         return Sentence(language.phrase(f"trends.{key}", **slots), Origin.TEMPLATE, uids)
 
-    if trend.stories:
-        stories = [gather(story) for story in trend.stories]
-        leading = [one.heading for one in stories]
+    stories = [gather(story) for story in trend.stories]
+    if leading := [one for story in stories if (one := _shown(story, uids)) is not None]:
         yield leading_sentence(leading[0], language, zone, "trends")
         yield from _quoted(stories, trend.name)
         if others := list(differing(leading[0].title, leading[1:], OTHER_TITLES)):
@@ -70,6 +69,12 @@ def _sentences(trend: TrendEvidence, language: Language, zone: str) -> Iterator[
             for community, n in where.most_common()
         ]
         yield say("communities", communities=comma.join(rows))
+
+
+def _shown(story: Evidence, uids: Collection[str]) -> Thread | None:
+    """Return the thread of a story that the page links: its heading's, else the first."""
+    shown = [thread for thread in (story.heading, *story.threads) if thread.uid in uids]
+    return shown[0] if shown else None
 
 
 def _quoted(stories: Sequence[Evidence], name: str) -> Iterator[Sentence]:

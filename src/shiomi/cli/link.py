@@ -123,6 +123,7 @@ _REASONS = {
     "joined": "joined by hand",
     "same_story": "judged one story by titles and addresses",
     "related": "judged related",
+    "named": "one is a post that names the other's page",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from shiomi import __version__
@@ -89,7 +89,13 @@ def link_new(
 
     Raises LinkingError if its extra is not installed, and ArchiveError.
     """
-    return link_pending(archive, Linker.load(config.link.encoder), progress=progress)
+    return link_pending(archive, _linker(config.link.encoder), progress=progress)
+
+
+@lru_cache(maxsize=1)
+def _linker(encoder: str) -> Linker:
+    # kept, so that a process that keeps its archive open keeps the indexed titles too
+    return Linker.load(encoder)
 
 
 def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:

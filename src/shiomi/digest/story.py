@@ -12,13 +12,19 @@ __all__ = ["Link", "LinkKind", "Story"]
 
 
 class LinkKind(StrEnum):
-    """The kind of a link between two threads. RELATED links stories without merging them."""
+    """The kind of a link between two threads."""
 
     CANONICAL_URL = "canonical_url"
     CROSSPOST = "crosspost"
     JOINED = "joined"  # joined by a person: `shiomi link join`
     SAME_STORY = "same_story"  # judged by the linking model
     RELATED = "related"  # a reply, a part two, the same subject
+    NAMED = "named"  # one is a text post that names the other's page
+
+    @property
+    def merges(self) -> bool:
+        """Whether threads with such a link are one story, and not only related."""
+        return self not in (LinkKind.RELATED, LinkKind.NAMED)
 
 
 @dataclass(frozen=True, slots=True)

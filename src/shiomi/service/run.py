@@ -70,20 +70,24 @@ class Service:
     _collected: int | None = None  # time of the last collection; None: read it from the archive
     _failed: dict[Week, int] = field(default_factory=dict)  # when to try a failed digest again
     _clocks: tuple[float, float] = (0.0, 0.0)
+    _archive: Archive | None = None  # open between rounds
     _told: float = 0.0  # time of the last log line about the model's progress
 
     def loop(self, *, once: bool = False) -> None:
         """Do due tasks until stopped. With `once`, do only the tasks that are due now."""
-        while not self.stopping.is_set():
-            self._look_at_the_clock()
-            if self.reload.is_set():
-                self.reload.clear()
-                self._read_settings()
-            self._act()
-            if once:
-                return
-            if not self.stopping.is_set():
-                (self.wait or self._wait)(_TICK)
+        try:
+            while not self.stopping.is_set():
+                self._look_at_the_clock()
+                if self.reload.is_set():
+                    self.reload.clear()
+                    self._read_settings()
+                self._act()
+                if once:
+                    return
+                if not self.stopping.is_set():
+                    (self.wait or self._wait)(_TICK)
+        finally:
+            self._close()
 
     def _wait(self, seconds: float) -> None:
         """Wait until the time is over or a signal came.
@@ -103,20 +107,33 @@ class Service:
             raise KeyboardInterrupt
 
     def _act(self) -> None:
-        """Do all due tasks once, in an order in which a crash loses nothing."""
+        """Do all due tasks once, in an order in which a crash loses nothing.
+
+        The archive stays open until a round fails. So the titles that linking has indexed stay in
+        memory.
+        """
         try:
-            with Archive.open(self.config.archive) as archive:
-                if not self._published:
-                    self._publish_newest(archive)
-                prompt = self._due_digests(archive, late=False)
-                self._make(archive, prompt)
-                if not self.stopping.is_set() and self._collecting_is_due(archive):
-                    self._collect(archive)
-                if not self.stopping.is_set():
-                    self._make(archive, self._due_digests(archive, late=True))
-                self._tell(archive)
+            if self._archive is None:
+                self._archive = Archive.open(self.config.archive)
+            archive = self._archive
+            if not self._published:
+                self._publish_newest(archive)
+            prompt = self._due_digests(archive, late=False)
+            self._make(archive, prompt)
+            if not self.stopping.is_set() and self._collecting_is_due(archive):
+                self._collect(archive)
+            if not self.stopping.is_set():
+                self._make(archive, self._due_digests(archive, late=True))
+            self._tell(archive)
         except DigestError as error:
+            self._close()
             LOG.error("this round failed; it is tried again", extra={"error": str(error)})
+
+    def _close(self) -> None:
+        """Close the archive. The next round opens it again."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
 
     # Collecting
 

@@ -202,7 +202,7 @@ def story_ties(story: Story) -> tuple[StoryTie, ...]:
     order = {uid: place for place, uid in enumerate(threads)}
     strongest: dict[int, Link] = {}
     for link in sorted(story.links, key=lambda one: (-one.score, one.kind, one.a)):
-        if link.a in order and link.b in order:
+        if link.kind.merges and link.a in order and link.b in order:
             strongest.setdefault(max(order[link.a], order[link.b]), link)
     ties = []
     for _, link in sorted(strongest.items())[:MOST_TIES]:

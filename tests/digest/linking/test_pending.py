@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiomi.digest.archive import Archive
+from shiomi.digest.archive import Archive, LinkStore
+from shiomi.digest.archive.leases import LeaseStore
 from shiomi.digest.linking import Linker, link_pending, stories
 from shiomi.digest.linking.pending import SAME_PAGE
 from shiomi.digest.thread import Thread
@@ -143,6 +144,35 @@ def test_portions_linked_by_two_processes_in_turn_give_the_links_of_one(
             archive.add(threads[start : start + 9], seen=1_700_000_000)
             link_pending(archive, own, batch=7)
         assert _links(first) == _links(one)
+
+
+def test_titles_stay_indexed_while_another_process_only_takes_a_lease(
+    tmp_path: Path, linker: Linker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "archive.sqlite3"
+    read: list[int] = []
+    linked_between = LinkStore.linked_between
+
+    def counted(store: LinkStore, first: int, last: int) -> list[tuple[int, str, int]]:
+        rows = linked_between(store, first, last)
+        read.extend(n for n, *_ in rows)
+        return rows
+
+    monkeypatch.setattr(LinkStore, "linked_between", counted)
+    with Archive.open(path) as archive, Archive.open(path) as other:
+        archive.add([make_thread("hackernews:1", "Plundervolt breaks SGX")], seen=1_700_000_000)
+        link_pending(archive, linker)
+        read.clear()
+        LeaseStore(other).take("run", "host 1 x", now=1, seconds=9)
+        archive.add([make_thread("lobsters:1", "Plundervolt breaks SGX")], seen=1_700_000_000)
+        link_pending(archive, linker)
+        assert 1 not in read
+        assert len(_links(archive)) == 1
+        other.add([make_thread("lobsters:2", "Plundervolt breaks SGX")], seen=1_700_000_000)
+        link_pending(other, Linker.load())
+        archive.add([make_thread("lobsters:3", "Plundervolt breaks SGX")], seen=1_700_000_000)
+        link_pending(archive, linker)
+        assert len(_links(archive)) == 6
 
 
 def test_a_new_title_of_a_linked_thread_is_found_by_later_threads(

@@ -6,7 +6,7 @@ import pytest
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.linking import Linker, link_pending, stories
-from shiomi.digest.linking.post import only_address
+from shiomi.digest.linking.post import named_pages, only_address
 from shiomi.digest.thread import Passage, PassageKind, Thread
 from tests.digest.linking.conftest import make_thread
 
@@ -70,3 +70,31 @@ def test_a_text_that_arrives_later_is_read(archive: Archive, linker: Linker) -> 
     archive.add([_post("reddit/LocalLLaMA:1", "Look!", _PAGE)], seen=1_700_000_100)
     assert link_pending(archive, linker).threads == 1
     assert len(stories(archive, 1_600_000_000, 1_600_000_001)) == 1
+
+
+@pytest.mark.parametrize("post_first", [True, False])
+def test_a_longer_post_is_related_to_a_thread_about_a_page_that_it_names(
+    archive: Archive, linker: Linker, post_first: bool
+) -> None:
+    post = _post("reddit/LocalLLaMA:1", "My first evening with it", f"I tried {_PAGE}. " * 9)
+    link = make_thread("hackernews:2", "Open models by OpenAI", url=f"{_PAGE}/?utm_source=x")
+    for thread in (post, link) if post_first else (link, post):
+        archive.add([thread], seen=1_700_000_000)
+        link_pending(archive, linker)
+    one, other = stories(archive, 1_600_000_000, 1_600_000_001)
+    assert one.related == ("reddit/LocalLLaMA:1",)
+    assert other.related == ("hackernews:2",)
+
+
+def test_two_posts_that_name_one_page_are_not_tied(archive: Archive, linker: Linker) -> None:
+    text = f"There is much to say about {_PAGE}. " * 9
+    posts = [_post(f"reddit/LocalLLaMA:{n}", t, text) for n, t in enumerate(("Look", "Knitting"))]
+    archive.add(posts, seen=1_700_000_000)
+    link_pending(archive, linker)
+    assert all(not one.related for one in stories(archive, 1_600_000_000, 1_600_000_001))
+
+
+def test_a_list_of_many_pages_names_none() -> None:
+    pages = [f"https://example.org/{n}" for n in range(4)]
+    assert named_pages(f"{pages[0]}/, {pages[1]} and http://www.example.org/1") == tuple(pages[:2])
+    assert named_pages(" ".join(pages)) == ()

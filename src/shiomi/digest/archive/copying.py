@@ -30,7 +30,7 @@ TABLES = {
     "source": ("name",),
     "import": ("file",),
     "link": ("a", "b"),
-    "thread_key": ("thread",),
+    "thread_page": ("url", "thread"),
     "digest_plan": ("last", "language"),
     "digest_part": ("last", "language", "kind", "key"),
     "digest": ("last", "language"),

@@ -1,4 +1,4 @@
-"""The ties between threads, and the keys by which identical pages and titles are found."""
+"""The ties between threads, and the pages of threads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ __all__ = ["LinkRow", "LinkStore", "LinkedThread", "PendingThread"]
 LinkRow = tuple[int, int, str, float]
 """(key of one thread, key of the other, kind, score), the smaller key first."""
 
-_SHORT = 2_000  # characters of a text post that may be a link in disguise
 _FOREVER = (1 << 62) - 1
-_RELATED = "related"  # the kind of link that does not join two threads into one story
+_LOOSE = ("related", "named")  # the kinds of link that do not join two threads into one story
 
 
 class PendingThread(NamedTuple):
@@ -63,10 +62,6 @@ class LinkStore:
         ).fetchall()
         return [PendingThread(*row) for row in rows]
 
-    def state(self) -> tuple[object, ...]:
-        """Return a value that stays equal on one connection until another connection commits."""
-        return self._database, *self._database.change_token()
-
     def linked_between(self, first: int, last: int) -> list[tuple[int, str, int]]:
         """Return (key, title, time) of the linked threads created in [first, last], unix
         seconds."""
@@ -87,7 +82,7 @@ class LinkStore:
         return [LinkedThread(*row) for row in rows]
 
     def post_texts(self, keys: Iterable[int]) -> dict[int, str]:
-        """Return the text of each post, by key, if it has at most 2,000 characters."""
+        """Return the text of each post, by key."""
         found: dict[int, str] = {}
         rows = self._database.execute(
             f"SELECT thread, text FROM {self._database.wanted} CROSS JOIN passage"
@@ -96,21 +91,24 @@ class LinkStore:
         ).fetchall()
         for n, text in rows:
             found[n] = f"{found[n]}\n{text}" if n in found else text
-        return {n: text for n, text in found.items() if len(text) <= _SHORT}
+        return found
 
-    def of_pages(self, pages: Iterable[int], first: int, last: int) -> list[tuple[int, int, int]]:
-        """Return the linked threads about these pages that were created in [first, last].
+    def of_pages(
+        self, pages: Iterable[int], first: int, last: int
+    ) -> list[tuple[int, int, int, bool]]:
+        """Return the linked threads with these pages that were created in [first, last].
 
-        Each is (key of its URL, time, key), in ascending order.
+        Each is (key of the page, time, key of the thread, whether the thread is about the page and
+        does not only name it), in ascending order.
         """
-        rows: list[tuple[int, int, int]] = self._database.execute(
-            "SELECT thread_key.url, created, n"
-            f" FROM {self._database.wanted} CROSS JOIN thread_key CROSS JOIN thread"
-            " WHERE thread_key.url = wanted.value AND n = thread_key.thread AND linked != 0"
+        rows = self._database.execute(
+            "SELECT thread_page.url, created, n, own"
+            f" FROM {self._database.wanted} CROSS JOIN thread_page CROSS JOIN thread"
+            " WHERE thread_page.url = wanted.value AND n = thread_page.thread AND linked != 0"
             " AND created BETWEEN ? AND ? ORDER BY 1, 2, 3",
             (self._database.keys(sorted(pages)), first, last),
         ).fetchall()
-        return rows
+        return [(page, created, n, bool(own)) for page, created, n, own in rows]
 
     def forget_others(self, mark: int) -> None:
         """Make all threads pending that a judge other than `mark` has linked."""
@@ -120,20 +118,21 @@ class LinkStore:
         if known and known[0] != mark:
             self._database.execute("UPDATE thread SET linked = 0 WHERE linked != 0")
 
-    def begin_batch(self, keys: Iterable[tuple[int, int | None, int]], mark: int = 1) -> None:
-        """Mark threads as linked: delete their links and store (n, key of the URL, key of the
-        title)."""
-        rows = list(keys)
-        ns = [(n,) for n, *_ in rows]
-        many = self._database.executemany
-        many("DELETE FROM link WHERE a = ?", ns)
-        many("DELETE FROM link WHERE b = ?", ns)
-        many(
-            "INSERT INTO thread_key (thread, url, title) VALUES (?, ?, ?) ON CONFLICT (thread)"
-            " DO UPDATE SET url = excluded.url, title = excluded.title",
-            rows,
+    def begin_batch(
+        self, threads: Sequence[int], pages: Iterable[tuple[int, int, int]], mark: int = 1
+    ) -> None:
+        """Mark threads as linked: delete their links, and replace their pages.
+
+        `pages` are (key of a page, key of its thread, 1 if the thread is about it, else 0).
+        """
+        database = self._database
+        keys = database.keys(threads)
+        for table, column in (("link", "a"), ("link", "b"), ("thread_page", "thread")):
+            database.execute(f"DELETE FROM {table} WHERE {column} IN {database.listed}", (keys,))
+        database.executemany(
+            "INSERT INTO thread_page (url, thread, own) VALUES (?, ?, ?)", list(pages)
         )
-        many("UPDATE thread SET linked = ? WHERE n = ?", [(mark, n) for (n,) in ns])
+        database.execute(f"UPDATE thread SET linked = ? WHERE n IN {database.listed}", (mark, keys))
 
     def add(self, links: Iterable[LinkRow]) -> None:
         """Store links; an existing link gets the new kind and score."""
@@ -189,7 +188,7 @@ class LinkStore:
             reached: set[int] = set()
             for row in self._ties(sorted(frontier), last):
                 rows.add(row)
-                if row[2] != _RELATED:
+                if row[2] not in _LOOSE:
                     reached |= {row[0], row[1]}
             frontier = reached - keys
         return keys, rows

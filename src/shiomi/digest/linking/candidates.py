@@ -48,7 +48,7 @@ class NearTitles:
     def clear(self) -> None:
         """Forget all titles."""
         self.span: tuple[int, int] | None = None  # the caller's: the period with all titles
-        self.token: object = None  # set by the caller: the state of the archive
+        self.batch: str | None = None  # the caller's: the last batch of the archive with these rows
         self.key = np.empty(0, np.int64)
         self.created = np.empty(0, np.int64)
         self._total = np.empty(0, np.float32)  # (n,): weight of all words

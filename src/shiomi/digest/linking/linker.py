@@ -40,8 +40,9 @@ class Linker:
         self._meaning = meaning
         self._encoder = Encoder(model.table, model.frequency)
         self.near = NearTitles(self._encoder)
-        # the mark in the archive of threads that this judge has linked; 0 means "not linked yet"
-        self.mark = 1 if meaning is None else 2
+        # the mark in the archive of threads that this judge has linked; 0 means "not linked yet".
+        # Give both judges a new mark if linking finds other ties: then all threads are linked again
+        self.mark = 3 if meaning is None else 4
 
     @classmethod
     def load(cls, encoder: str = "") -> Self:

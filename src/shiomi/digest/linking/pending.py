@@ -9,7 +9,7 @@ on the batches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
@@ -23,16 +23,19 @@ from shiomi.digest.archive.links import LinkedThread, LinkRow, PendingThread
 from shiomi.digest.linking.candidates import NEAR, NearTitles
 from shiomi.digest.linking.canonical_url import canonical_url
 from shiomi.digest.linking.linker import Linker
-from shiomi.digest.linking.post import only_address
-from shiomi.digest.linking.title import normal_title
+from shiomi.digest.linking.post import named_pages, only_address
 from shiomi.digest.story import LinkKind
 
-__all__ = ["SAME_PAGE", "LinkReport", "link_pending", "title_key", "url_key"]
+__all__ = ["SAME_PAGE", "LinkReport", "link_pending"]
 
 SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are one story
 
+_LATEST = "link: latest batch"  # name of the cursor in the archive
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
 _SPARE = 4096  # titles out of range that may stay, so that not every batch copies the others
+
+_SAME_PAGE_TIE = LinkKind.CANONICAL_URL, 1.0
+_NAMED_TIE = LinkKind.NAMED, 0.0  # the probability of one story is not known
 
 _T = TypeVar("_T", PendingThread, LinkedThread)
 
@@ -48,18 +51,14 @@ class LinkReport:
     batches: int
 
 
-def url_key(url: str | None) -> int | None:
+def _url_key(url: str | None) -> int | None:
     """Return a 64-bit key of the page's canonical URL; None without a URL."""
     page = canonical_url(url) if url else None
-    return None if page is None else _key(page)
+    return None if page is None else _hash(page)
 
 
-def title_key(title: str) -> int:
-    """Return a 64-bit key of the folded title."""
-    return _key(normal_title(title))
-
-
-def _key(text: str) -> int:
+def _hash(text: str) -> int:
+    """Return a 64-bit hash."""
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
@@ -81,37 +80,44 @@ def link_pending(
     done = links = batches = 0
     while True:
         with archive.transaction():
-            state = store.state()
-            if linker.near.token != state:
+            latest = archive.cursor(_LATEST)
+            if linker.near.batch != latest:  # another process has linked threads
                 linker.near.clear()
-            linker.near.token = None  # until the batch is committed
-            size, written = _link_batch(store, linker, batch)
-        linker.near.token = state
-        if not size:
+            linker.near.batch = None  # until the batch is committed
+            pending = store.oldest_pending(_SPAN, batch)
+            if pending:
+                links += _link_batch(store, linker, pending)
+                latest = f"{_hash(f'{latest} {pending}'):x}"
+                archive.set_cursor(_LATEST, latest)
+        linker.near.batch = latest
+        if not pending:
             return LinkReport(done, links, batches)
-        done, links, batches = done + size, links + written, batches + 1
+        done, batches = done + len(pending), batches + 1
         if progress is not None:
             progress(done, max(total, done), "linking")
 
 
-def _link_batch(store: LinkStore, linker: Linker, batch: int) -> tuple[int, int]:
-    """Link one batch in the caller's transaction. Return the number of threads and of links."""
-    pending = store.oldest_pending(_SPAN, batch)
-    if not pending:
-        return 0, 0
-    pending = with_pages(store, pending)
-    pages = {one.n: url_key(one.url) for one in pending}
-    keys = ((one.n, pages[one.n], title_key(one.title)) for one in pending)
-    store.begin_batch(keys, linker.mark)
+def _link_batch(store: LinkStore, linker: Linker, pending: list[PendingThread]) -> int:
+    """Link one batch in the caller's transaction. Return the number of links."""
+    texts = store.post_texts(one.n for one in pending if one.url is None)
+    pending = with_pages(pending, texts)
+    pages = {(page, one.n): 1 for one in pending if (page := _url_key(one.url)) is not None}
+    for n, text in texts.items():
+        for page in map(_hash, named_pages(text)):
+            pages.setdefault((page, n), 0)
+    ns = [one.n for one in pending]
+    store.begin_batch(ns, ((*page, own) for page, own in pages.items()), linker.mark)
+    of_pages = list(_by_page(store, pending, {page for page, _ in pages}))
     found: dict[tuple[int, int], LinkRow] = {}
     for link in (
+        *(link for link in of_pages if link[2] == LinkKind.NAMED),
         *_by_judge(store, linker, pending),
-        *_by_page(store, pending, pages),
+        *(link for link in of_pages if link[2] != LinkKind.NAMED),
         *_by_crosspost(store, pending),
     ):
-        found[link[:2]] = link  # exact links come last and replace the others
+        found[link[:2]] = link  # exact links replace judged ones, which replace names
     store.add(sorted(found.values()))
-    return len(pending), len(found)
+    return len(found)
 
 
 def _by_judge(
@@ -123,7 +129,9 @@ def _by_judge(
     near.add(*zip(*((one.n, one.title, one.created) for one in pending), strict=True))
     left, right = (near.key[rows] for rows in near.pairs(first))
     # a thread that is pending again is judged when its turn comes
-    threads = with_pages(store, store.linked(np.unique(np.stack([left, right])).tolist()))
+    threads = store.linked(np.unique(np.stack([left, right])).tolist())
+    texts = store.post_texts(one.n for one in threads if one.url is None)
+    threads = with_pages(threads, texts)
     keys = np.array([thread.n for thread in threads], np.int64)
     known = np.isin(left, keys) & np.isin(right, keys)
     i_of, j_of = (np.searchsorted(keys, side[known]) for side in (left, right))
@@ -131,9 +139,11 @@ def _by_judge(
         yield _link(threads[i].n, threads[j].n, kind, score)
 
 
-def with_pages(store: LinkStore, threads: list[_T]) -> list[_T]:
-    """Return the threads. If a text post only contains a link, it gets that link as its address."""
-    texts = store.post_texts(one.n for one in threads if one.url is None)
+def with_pages(threads: list[_T], texts: Mapping[int, str]) -> list[_T]:
+    """Return the threads. If a text post only contains a link, it gets that link as its address.
+
+    `texts` are the texts of the posts, by the keys of the threads.
+    """
     return [
         one._replace(url=only_address(texts[one.n])) if one.n in texts else one for one in threads
     ]
@@ -163,18 +173,21 @@ def _read_around(store: LinkStore, near: NearTitles, pending: Sequence[PendingTh
 
 
 def _by_page(
-    store: LinkStore, pending: Sequence[PendingThread], pages: Mapping[int, int | None]
+    store: LinkStore, pending: Sequence[PendingThread], pages: Collection[int]
 ) -> Iterable[LinkRow]:
-    wanted = {page for page in pages.values() if page is not None}
-    rows = store.of_pages(wanted, pending[0].created - SAME_PAGE, pending[-1].created + SAME_PAGE)
+    """Yield the ties between threads about one page, and between such a thread and a post that
+    names the page."""
+    fresh = {one.n for one in pending}
+    rows = store.of_pages(pages, pending[0].created - SAME_PAGE, pending[-1].created + SAME_PAGE)
     for _, group in groupby(rows, key=itemgetter(0)):
         of_page = list(group)
-        for k, (_, created, a) in enumerate(of_page):
-            for _, later, b in of_page[k + 1 :]:
+        for k, (_, created, a, own) in enumerate(of_page):
+            for _, later, b, other_own in of_page[k + 1 :]:
                 if later - created > SAME_PAGE:
                     break
-                if a in pages or b in pages:
-                    yield _link(a, b, LinkKind.CANONICAL_URL, 1.0)
+                if (own or other_own) and (a in fresh or b in fresh):
+                    both = own and other_own
+                    yield _link(a, b, *(_SAME_PAGE_TIE if both else _NAMED_TIE))
 
 
 def _by_crosspost(store: LinkStore, pending: Sequence[PendingThread]) -> Iterable[LinkRow]:

@@ -1,4 +1,4 @@
-"""Text posts that are in fact links: an address and a few words."""
+"""The pages that a text post names, and whether the post is only a link to one of them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,38 @@ import re
 
 from shiomi.digest.linking.canonical_url import canonical_url
 
-__all__ = ["only_address"]
+__all__ = ["named_pages", "only_address"]
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\[\]()]+")
 _AFTER = ".,;:!?*_`~"  # punctuation of the sentence, not part of the address
 _CUT = ("...", "\u2026")  # Hacker News truncates long addresses
 _IMAGES = re.compile(r"https?://(?:(?:i|v|preview)\.redd\.it|(?:[\w-]+\.)?imgur\.com)/")
-_FEW = 12  # words next to the address
+_FEW = 12  # words next to the address of a post that is only a link
+_MOST = 3  # pages; a post with more of them is a list, and none of them is its subject
+
+
+def named_pages(text: str) -> tuple[str, ...]:
+    """Return the canonical URLs of the pages that a text names; () if there are more than three.
+
+    Truncated addresses and addresses of images and videos on Reddit and Imgur do not count.
+    """
+    found = _addresses(text)
+    pages = sorted({page for address in found if (page := canonical_url(address))})
+    return tuple(pages) if len(pages) <= _MOST else ()
 
 
 def only_address(text: str) -> str | None:
-    """Return the address if a text names one page and has at most 12 other words, else None.
-
-    Addresses of images and videos on Reddit and Imgur do not count as pages.
-    """
-    addresses = _ADDRESS.findall(text)
-    if any(address.endswith(_CUT) for address in addresses):
-        return None
-    found = [address.rstrip(_AFTER) for address in addresses if not _IMAGES.match(address)]
-    if len({canonical_url(address) for address in found}) != 1:
+    """Return the address if a text names one page and has at most 12 other words, else None."""
+    found = _addresses(text)
+    truncated = any(address.endswith(_CUT) for address in _ADDRESS.findall(text))
+    if truncated or len({canonical_url(address) for address in found}) != 1:
         return None
     return found[0] if len(_ADDRESS.sub(" ", text).split()) <= _FEW else None
+
+
+def _addresses(text: str) -> list[str]:
+    return [
+        address.rstrip(_AFTER)
+        for address in _ADDRESS.findall(text)
+        if not address.endswith(_CUT) and not _IMAGES.match(address)
+    ]

@@ -129,7 +129,7 @@ def agglomerate(
         if link.a in threads and link.b in threads:
             grouping.tie(link.a, link.b, link.score)
     for link in ties:
-        if link.kind is not LinkKind.RELATED and link.a in threads and link.b in threads:
+        if link.kind.merges and link.a in threads and link.b in threads:
             grouping.join(link)
     inside: dict[str, list[Link]] = defaultdict(list)
     related: dict[str, set[str]] = defaultdict(set)

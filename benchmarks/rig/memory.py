@@ -21,7 +21,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, kv_bytes, memory, weights_gib
+from shiomi.rig.estimate.kv_cache import kv_bytes
+from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, memory, weights_gib
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Gpu, Vendor
 from shiomi.rig.model.hf_config import read_config

@@ -48,6 +48,17 @@ def test_detect_prints_what_the_page_shows_of_that_machine() -> None:
     assert machine_text(machine_of(parse_dump(dump))) == shown
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["memory", "plan", "speed"])
+def test_the_python_of_a_page_runs(page: str) -> None:
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    code = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert code
+    for block in code:
+        if "HttpEndpoint" not in block:  # it needs a model server
+            exec(block, {})
+
+
 def test_every_command_named_on_the_page_exists() -> None:
     named = set(re.findall(r"shiomi rig ([a-z]+)", TEXT))
     group = shiomi.commands["rig"]

@@ -111,8 +111,10 @@ def test_detect_measures_the_disk_on_a_file(run: Any, tmp_path: Path) -> None:
 def test_fit_shows_models_with_bounds_and_the_best_of_them(run: Any) -> None:
     done = run("fit", *PC)
     assert done.exit_code == Exit.DONE
-    assert re.search(r"Qwen3.6-27B +Q\d_\w+ +[12] GPU +\d+\.\d +\d+\.\d \(\d", done.output)
-    assert "Best for each use" in done.output
+    assert re.search(
+        r"Qwen3.6-27B +Q\d_\w+ +\d\d\.\d +[12] GPU +\d+\.\d +\d+\.\d \(\d", done.output
+    )
+    assert "Best model for each use" in done.output
     assert len(run("fit", *PC, "--all").output) > len(done.output)
     assert "用途ごとの最良" in run("fit", *PC, "--lang", "ja").output
 
@@ -165,20 +167,20 @@ def test_fit_says_where_nothing_runs(run: Any) -> None:
         (("fit", "--simulate", "RTX 3060"), "could be any of"),
         (("fit", "--simulate", "RTX 3091"), "nearest known"),
         (("fit", "--simulate", ""), "names no part"),
-        (("fit", *PC, "--context", "0"), "means nothing"),
-        (("fit", *PC, "--users", "-1"), "means nothing"),
+        (("fit", *PC, "--context", "0"), "context must be"),
+        (("fit", *PC, "--users", "-1"), "users must be"),
         (("fit", *PC, "--speed", "nan"), "speeds must be"),
         (("fit", *PC, "--quantisation", "Q4_X"), "not known"),
         (("speed", "qwen3", *PC), "could be any of"),
         (("speed", "qwen9:1b", *PC), "no model"),
         (("speed", "no.gguf", *PC), "cannot be read"),
-        (("speed", "qwen3:8b", *PC, "--engine", "abacus"), "not known"),
+        (("speed", "qwen3:8b", *PC, "--engine", "abacus"), "engine must be"),
         (("writer", *PC, "--language", "tlh"), "no model is known to write"),
-        (("writer", *PC, "--deadline", "0"), "means nothing"),
-        (("train", *PC, "--epochs", "0"), "mean nothing"),
-        (("train", "G", *PC), "not known"),
+        (("writer", *PC, "--deadline", "0"), "deadline must be"),
+        (("train", *PC, "--epochs", "0"), "epochs must be"),
+        (("train", "G", *PC), "must be ViT-S"),
         (("check", "a part that is none"), "no part"),
-        (("measure", "nonsense", "--model", "qwen3:8b", *PC), "is no address"),
+        (("measure", "nonsense", "--model", "qwen3:8b", *PC), "url must be"),
         (("measure", "http://127.0.0.1:9", "--model", "qwen3:8b", *PC), "no answer"),
     ],
 )
@@ -311,10 +313,10 @@ def test_from_a_model_to_prices_to_a_plan_and_an_upgrade(run: Any, tmp_path: Pat
     assert run("prices", *model, "-o", "prices.csv").exit_code == Exit.DONE
     again = run("prices", *model, "-o", "prices.csv")
     assert again.exit_code == Exit.FAILED
-    assert "not written over" in again.output
+    assert "not overwritten" in again.output
     empty = run("plan", "--budget", "300000", *model, "--prices", "prices.csv")
     assert empty.exit_code == Exit.FAILED
-    assert "holds no price yet" in empty.output
+    assert "has no price yet" in empty.output
     filled(tmp_path / "prices.csv")
     args = ("--budget", "300000", *model, "--prices", "prices.csv")
     done = run("plan", *args, "--lang", "ja")

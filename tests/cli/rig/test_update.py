@@ -87,7 +87,7 @@ def test_a_file_of_another_signer_or_with_a_broken_table_changes_nothing(
     kept = (fresh_account / "data.json").read_bytes()
     broken = data_file(tmp_path / "b.json", gpus_csv=table_text("gpus.csv")[:300] + ",x\nb,c")
     assert "cannot be used" in str(rig("update", broken).exception)
-    assert "not the trusted one" in str(rig("update", good, "--key", "other").exception)
+    assert "not the trusted key" in str(rig("update", good, "--key", "other").exception)
     assert (fresh_account / "data.json").read_bytes() == kept
 
 

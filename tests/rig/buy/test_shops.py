@@ -13,8 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
+from shiomi.rig.buy.parts import Part
 from shiomi.rig.buy.prices import Condition, Offer
-from shiomi.rig.buy.shops import Rakuten, Shop, Yahoo, collect_offers
+from shiomi.rig.buy.shops import Rakuten, Shop, Yahoo, offers_of
 from shiomi.rig.errors import PriceError
 from tests.loopback import QuietHandler, loopback
 from tests.rig.planning import cpu, gpu
@@ -60,11 +61,11 @@ def serving(answer: Any = None, *, status: int = 200, body: bytes = b"") -> Iter
         yield server
 
 
-def collect(shop: Shop, *parts: Any) -> tuple[list[Offer], list[str]]:
+def collect(shop: Shop, part: Part = CARD) -> list[Offer]:
     with httpx2.Client(trust_env=False) as client:
-        return collect_offers(
-            parts or (CARD,), shop, client, today=TODAY, sleep=lambda _: None, pause=0
-        )
+        offers = offers_of(part, shop, client, today=TODAY)
+    assert offers is not None
+    return offers
 
 
 def yahoo(server: Server) -> Yahoo:
@@ -83,8 +84,7 @@ def test_yahoo_gives_the_cheapest_new_and_used_hit_that_holds_the_part_number() 
     )
     answer["hits"] = answer["hits"][1:]
     with serving(answer) as server:
-        offers, skipped = collect(yahoo(server))
-    assert skipped == []
+        offers = collect(yahoo(server))
     assert {x.condition: x.price for x in offers} == {
         Condition.USED: 25_000,
         Condition.NEW: 41_000,
@@ -103,7 +103,7 @@ def test_rakuten_is_read_in_both_format_versions(wrapped: bool) -> None:
     ]
     answer = {"Items": [{"Item": x} for x in items] if wrapped else items, "count": 3}
     with serving(answer) as server:
-        offers, _ = collect(Rakuten("id", "key", url=server.url))
+        offers = collect(Rakuten("id", "key", url=server.url))
     assert [(x.price, x.condition) for x in offers] == [(43_000, "new"), (30_000, "used")]
     assert server.queries[0]["accessKey"] == ["key"]
 
@@ -134,7 +134,10 @@ def test_a_refusal_names_the_shop_and_the_remedy_and_never_the_key(
     ],
 )
 def test_an_answer_that_is_none_is_an_error(body: bytes) -> None:
-    with serving(body=body) as server, pytest.raises(PriceError, match=r"answered with|shape"):
+    with (
+        serving(body=body) as server,
+        pytest.raises(PriceError, match=r"answered with|unknown format"),
+    ):
         collect(yahoo(server))
 
 
@@ -152,12 +155,11 @@ def test_absurd_prices_and_addresses_that_are_not_https_are_not_taken() -> None:
         yahoo_hit("RTX3060-E12G", 40_000, url="javascript:alert(1)"),
     )
     with serving(answer) as server:
-        offers, _ = collect(yahoo(server))
+        offers = collect(yahoo(server))
     assert [(x.price, x.url) for x in offers] == [(40_000, "")]
 
 
-def test_a_part_without_a_number_to_search_for_is_skipped_and_said_so() -> None:
-    with serving(yahoo_answer()) as server:
-        offers, skipped = collect(yahoo(server), cpu())
-    assert (offers, server.queries) == ([], [])
-    assert "no part number" in skipped[0]
+def test_a_part_without_a_number_to_search_for_is_skipped() -> None:
+    with serving(yahoo_answer()) as server, httpx2.Client(trust_env=False) as client:
+        assert offers_of(cpu(), yahoo(server), client, today=TODAY) is None
+    assert server.queries == []

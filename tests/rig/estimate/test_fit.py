@@ -37,6 +37,7 @@ QWEN_8B = find_model("qwen3:8b", MODELS)
 LLAMA_70B = find_model("llama3.3:70b", MODELS)
 GPT_OSS = find_model("gpt-oss-120b", MODELS)
 MOE = find_model("qwen3.6:35b-a3b", MODELS)
+CHAT = USES["chat"]
 
 
 def test_a_small_model_gets_the_most_exact_format_on_the_fewest_gpus() -> None:
@@ -89,8 +90,8 @@ def test_what_only_just_fits_is_named_with_a_context_that_surely_fits() -> None:
         if context:
             setting = Setting(quantisation=runs.quantisation, context=context)
             assert fits(memory(runs.model, setting).total, machine.gpus).sure
-    text = fit_text(machine, ordered, {}, Setting(), Floor(), near=near, of=len(MODELS))
-    assert near[0][0].known.name in text.partition("Just about fits")[2]
+    text = fit_text(machine, ordered, {}, CHAT, near=near, of=len(MODELS))
+    assert near[0][0].known.name in text.partition("Only just fits")[2]
 
 
 def test_without_a_gpu_a_model_runs_from_ram_at_an_assumed_share_of_its_bandwidth() -> None:
@@ -206,7 +207,7 @@ def test_a_need_that_means_nothing_is_refused(setting: dict[str, float]) -> None
 def test_a_machine_of_nothing_runs_nothing() -> None:
     machine = Machine("nothing")
     assert fit_models(MODELS, machine) == []
-    text = fit_text(machine, [], {}, Setting(), Floor(), of=len(MODELS))
+    text = fit_text(machine, [], {}, CHAT, of=len(MODELS))
     assert f"0 of {len(MODELS)} models run" in text
 
 
@@ -246,13 +247,13 @@ def test_the_table_has_every_row_bounds_and_what_it_rests_on(language: str) -> N
     need = Setting()
     runs = fit_models(MODELS, machine, need)
     best = best_per_use(MODELS, machine, USES)
-    text = fit_text(machine, runs, best, need, Floor(), of=len(MODELS), language=language)
+    text = fit_text(machine, runs, best, CHAT, of=len(MODELS), language=language)
     for x in runs:
         assert x.known.name in text
     bases = [x.decode.basis for x in runs if x.decode is not None and x.place is Place.GPU]
     assert bases
     assert all(texts_of(x, language) in text for x in bases)
-    short = fit_text(machine, runs, best, need, Floor(), of=len(MODELS), most=3, language=language)
+    short = fit_text(machine, runs, best, CHAT, of=len(MODELS), most=3, language=language)
     assert f"{len(runs) - 3}" in short
     assert machine.gpus[0].name in machine_text(machine, language)
     assert machine_text(Machine("x", unknown=("a thing",)), language).count("a thing") == 1
@@ -265,7 +266,7 @@ def test_the_table_fits_a_terminal_of_80_columns_and_leaves_nothing_out(language
     runs = fit_models(MODELS, machine, need)
     best = best_per_use(MODELS, machine, USES)
     wide, narrow = (
-        fit_text(machine, runs, best, need, Floor(), of=50, language=language, columns=columns)
+        fit_text(machine, runs, best, CHAT, of=50, language=language, columns=columns)
         for columns in (None, 80)
     )
     assert max(map(text_width, narrow.splitlines())) <= 80 < max(map(text_width, wide.splitlines()))
@@ -278,9 +279,10 @@ def test_the_json_has_every_estimate_with_bounds_basis_and_sources() -> None:
     machine = simulated("RTX 3090, 64 GB")
     need = Setting()
     runs = fit_models(MODELS, machine, need)
-    said = fit_json(machine, runs, {}, need)
+    said = fit_json(machine, runs, {}, CHAT)
     assert len(said["models"]) == len(runs)
     for row in said["models"]:
         assert set(row["memory"]) == {"value", "low", "high", "unit", "basis", "sources"}
         assert row["source"]
         assert row["decode"] or row["note"]
+        assert 0 <= row["score"] <= 100

@@ -80,7 +80,7 @@ def test_parameters_are_those_published() -> None:
 
 def test_an_encoder_is_found_by_its_letter_or_name_and_never_guessed() -> None:
     assert vit("ViT-L") is vit("l") is VITS["L"]
-    with pytest.raises(SettingError, match="'ViT-G' is not known"):
+    with pytest.raises(SettingError, match="got 'ViT-G'"):
         vit("ViT-G")
 
 
@@ -130,14 +130,12 @@ def test_days_are_operations_by_the_rate() -> None:
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"images": 0}, "images: 0 means nothing"),
-        ({"images": -5}, "images: -5"),
-        ({"images": 1.5}, "images: 1.5"),
-        ({"images": 10**20}, "images: 1"),
-        ({"views": Views(0, 0)}, "without views"),
-        ({"views": Views(-1, 0)}, "large views: -1"),
-        ({"views": Views(2, 6, 8)}, "pixels of a small view: 8"),
-        ({"projector_parameters": -1}, "projector parameters: -1"),
+        ({"images": 0}, "images must be .* got 0"),
+        ({"images": 1.5}, "got 1.5"),
+        ({"images": 10**20}, "got 1"),
+        ({"views": Views(0, 0)}, "at least one view"),
+        ({"views": Views(-1, 0)}, "large views must be .* got -1"),
+        ({"views": Views(2, 6, 8)}, "pixels of a small view must be .* got 8"),
     ],
     ids=str,
 )
@@ -148,7 +146,7 @@ def test_a_step_that_means_nothing_is_refused(settings: dict[str, Any], reason: 
 
 @pytest.mark.parametrize("usable", [-1.0, float("nan"), float("inf")])
 def test_memory_that_cannot_be_is_refused(usable: float) -> None:
-    with pytest.raises(SettingError, match="mean nothing"):
+    with pytest.raises(SettingError, match="memory must be"):
         images_per_step(vit("S"), usable)
 
 
@@ -158,5 +156,5 @@ def test_memory_that_cannot_be_is_refused(usable: float) -> None:
     ids=str,
 )
 def test_time_that_cannot_be_is_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match="mean nothing"):
+    with pytest.raises(SettingError, match="must be"):
         training_days(vit("S"), 10**6, **{"epochs": 100, "tflops": 80.0, **settings})

@@ -39,8 +39,8 @@ def tensor(name: str, shape: tuple[int, ...], kind: int = 1, offset: int = 0) ->
 
 HUGE = 2**62
 HOSTILE = {
-    "empty": (b"", "no GGUF file"),
-    "another format": (b"PK\x03\x04" + bytes(100), "no GGUF file"),
+    "empty": (b"", "not a GGUF file"),
+    "another format": (b"PK\x03\x04" + bytes(100), "not a GGUF file"),
     "only a magic": (b"GGUF", "cut short"),
     "version 1": (header(version=1), "version 1"),
     "big-endian": (b"GGUF" + struct.pack(">IQQ", 3, 0, 0), "big-endian"),
@@ -59,8 +59,11 @@ HOSTILE = {
     "no name": (header(key("", 0, b"1")), "empty"),
     "no dimension": (header(tensors=(tensor("t", ()),)), "0 dimensions"),
     "many dimensions": (header(tensors=(tensor("t", (1,) * 9),)), "9 dimensions"),
-    "a width of 0": (header(tensors=(tensor("t", (0, 4)),)), "cannot be"),
-    "a product beyond 64 bits": (header(tensors=(tensor("t", (2**40, 2**40)),)), "cannot be"),
+    "a width of 0": (header(tensors=(tensor("t", (0, 4)),)), "impossible shape"),
+    "a product beyond 64 bits": (
+        header(tensors=(tensor("t", (2**40, 2**40)),)),
+        "impossible shape",
+    ),
     "an unknown format": (header(tensors=(tensor("t", (4,), kind=99),)), "type 99"),
     "a tensor beyond the file": (header(tensors=(tensor("t", (2**20,)),)), "cut short"),
     "an offset beyond the file": (header(tensors=(tensor("t", (4,), 1, HUGE),)), "cut short"),
@@ -68,7 +71,7 @@ HOSTILE = {
         header(key("general.alignment", 4, bytes(4)), tensors=(tensor("t", (4,)),)),
         "alignment 0",
     ),
-    "two tensors alike": (header(tensors=(tensor("t", (1,)), tensor("t", (1,)))), "alike"),
+    "two tensors alike": (header(tensors=(tensor("t", (1,)), tensor("t", (1,)))), "same name"),
 }
 
 

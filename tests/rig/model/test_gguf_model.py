@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from shiomi.rig.errors import ModelFileError
-from shiomi.rig.estimate.memory import kv_bytes, memory, weights_gib
+from shiomi.rig.estimate.kv_cache import kv_bytes
+from shiomi.rig.estimate.memory import memory, weights_gib
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.model.gguf_header import ggml_types, read_gguf_header
 from shiomi.rig.model.gguf_model import read_gguf

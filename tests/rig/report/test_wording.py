@@ -13,7 +13,7 @@ import pytest
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.coefficients import Calibration
 from shiomi.rig.estimate.estimates import estimates
-from shiomi.rig.estimate.fit import Floor, fit_models
+from shiomi.rig.estimate.fit import fit_models
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.use import USES, best_per_use
 from shiomi.rig.estimate.writer import pick_writer
@@ -100,7 +100,7 @@ def test_what_runs_on_a_machine_is_told_in_japanese_alone(parts: str) -> None:
     runs = fit_models(known_models(), machine, need)
     best = best_per_use(known_models(), machine, USES)
     assert_japanese(machine_text(machine, "ja"))
-    assert_japanese(fit_text(machine, runs, best, need, Floor(), of=50, language="ja"))
+    assert_japanese(fit_text(machine, runs, best, USES["chat"], of=50, language="ja"))
 
 
 @pytest.mark.slow

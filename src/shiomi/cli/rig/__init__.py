@@ -28,11 +28,11 @@ __all__ = ["rig"]
 def rig() -> None:
     """Plan a local-AI computer: what runs on it, how fast, what to buy.
 
-    An estimate is never a bare number: it has bounds, a basis and sources.
+    Each estimate has bounds, a basis and sources.
 
     \b
-    Two questions:
-      shiomi rig fit                      what does this machine run?
+    Begin with:
+      shiomi rig fit                      which models run on this machine?
       shiomi rig plan --budget 300000     what should I buy?
     """
     activate_installed(datetime.date.today())  # noqa: DTZ011 - the reader's day

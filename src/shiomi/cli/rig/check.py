@@ -15,10 +15,12 @@ __all__ = ["check"]
 
 @click.command()
 @click.argument("parts", nargs=-1, required=True)
-@click.option("--volts", default=100.0, show_default=True, help="Of the wall's circuit.")
-@click.option("--amps", default=15.0, show_default=True, help="Of the wall's circuit.")
+@click.option("--volts", default=100.0, show_default=True, help="Volts of the wall's circuit.")
+@click.option("--amps", default=15.0, show_default=True, help="Amperes of the wall's circuit.")
 @click.option(
-    "--shared-layers", is_flag=True, help="Several cards share each layer and need lanes."
+    "--shared-layers",
+    is_flag=True,
+    help="All cards compute each layer together and need PCIe lanes.",
 )
 @click.option(
     "--parts",
@@ -39,9 +41,9 @@ def check(
 ) -> None:
     """Check whether parts fit together in one computer.
 
-    PARTS are names, part numbers or ids of the catalogue. Name a part twice for two units.
+    PARTS are names, part numbers or ids of the catalogue. Give a part twice for two pieces.
     Incompatible parts are refused with the reason. If the catalogue lacks a fact, the result is
-    "unknown, check", never "fits". Ends with 4 when something is refused.
+    "unknown, check", never "fits". The exit status is 4 if something is refused.
 
     \b
     Example:

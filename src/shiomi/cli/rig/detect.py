@@ -14,7 +14,9 @@ __all__ = ["detect"]
 
 
 @click.command()
-@click.option("--dump", is_flag=True, help="Print the raw facts instead of their reading, as JSON.")
+@click.option(
+    "--dump", is_flag=True, help="Print the raw facts as JSON, without interpreting them."
+)
 @click.option(
     "--time-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -23,18 +25,18 @@ __all__ = ["detect"]
 @json_option
 @language_option
 def detect(dump: bool, time_file: Path | None, json: bool, lang: str) -> None:
-    """Find out what this machine is: GPUs, memory, processor, disk.
+    """Detect the GPUs, the memory, the processor and the disk of this machine.
 
-    NVIDIA GPUs are read by NVML (or nvidia-smi), AMD's and Intel's by the kernel's files, Apple's
-    by the system's tools. A name is resolved exactly or reported as unknown; nothing is guessed.
-    Nothing is sent anywhere, and no serial number or host name is printed.
+    NVIDIA GPUs are detected with NVML (or nvidia-smi), AMD and Intel GPUs from the kernel's files,
+    and Apple GPUs with the system's tools. A GPU whose name is not in the table is reported as
+    unknown. Nothing is sent anywhere, and no serial number or host name is printed.
 
     \b
     Examples:
       shiomi rig detect
-      shiomi rig detect --json > mine.json     for --machine of the other commands
-      shiomi rig detect --dump > dump.json     raw facts, to report what is read wrongly
-      sudo shiomi rig detect                   sees the memory's modules where users do not
+      shiomi rig detect --json > mine.json     a file for --machine of the other commands
+      shiomi rig detect --dump > dump.json     raw facts, to report a wrong detection
+      sudo shiomi rig detect                   also reads the memory modules
     """
     from shiomi.rig.machine.detect import machine_of, probe
     from shiomi.rig.machine.detect.probe import timed_reading

@@ -39,23 +39,27 @@ _FEW = 5  # rows if no model is usable
     type=click.Choice(["chat", "code", "long", "digest"]),
     default="chat",
     show_default=True,
-    help="What for: sets order, context, prompt and the slowest usable speeds, as in `plan`.",
+    help="What the machine is for. It sets the context, the prompt and the slowest usable speeds.",
 )
 @click.option("--context", type=int, help="Tokens of context, per user.  [default: by use]")
 @click.option("--users", default=1, show_default=True, help="Users at the same time.")
 @click.option(
-    "--speed", type=float, help="Tokens per second one user should get.  [default: by use]"
+    "--speed", type=float, help="Slowest usable writing for one user, tok/s.  [default: by use]"
 )
-@click.option("--quantisation", help="Only this format, such as Q4_K_M.  [default: the best]")
-@click.option("--language", help="Also the best for chat in this language, such as ja.")
+@click.option(
+    "--quantisation", help="Only this format of the weights, such as Q4_K_M.  [default: the best]"
+)
+@click.option("--language", help="Also name the best model for chat in this language, such as ja.")
 @click.option(
     "--models",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder with more models, one .toml each.",
+    help="A folder with more models, one .toml file each.",
 )
 @engine_options
 @calibration_option
-@click.option("--all", "everything", is_flag=True, help="Also what is slow or may not fit.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also list models that are slow or may not fit."
+)
 @json_option
 @language_option
 def fit(
@@ -72,15 +76,15 @@ def fit(
 ) -> None:
     """Show which models run on a machine, and how fast.
 
-    Each model gets the most exact format that fits and is fast enough for the use: whole on the
-    fewest GPUs, else with the experts of some layers in RAM, else run by the CPU. About 8 of 10
+    Each model gets the most exact format that fits and is fast enough for the use. It is placed on
+    as few GPUs as possible, else with the experts of some layers in RAM, else in RAM. About 8 of 10
     speeds that people measured on their own machines lie within the bounds; `shiomi rig measure`
-    narrows them. Ends with 3 if no model runs.
+    narrows the bounds. The exit status is 3 if no model runs.
 
     \b
     Examples:
       shiomi rig fit                                   this machine
-      shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another one
+      shiomi rig fit --simulate "RTX 3090 x2, 64 GB"   another machine
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
     from shiomi.rig.estimate.fit import fit_models
@@ -90,25 +94,25 @@ def fit(
 
     machine = chosen()
     asked = asked_use(use, speed, None, options)
-    setting, floor = asked.setting, asked.floor
+    setting = asked.setting
     known = known_models(models)
     measured = chosen_calibration(calibration)
-    runs = in_order(fit_models(known, machine, setting, floor=floor, calibration=measured), asked)
+    fitting = fit_models(known, machine, setting, floor=asked.floor, calibration=measured)
+    runs = in_order(fitting, asked)
     worth_it = sum(map(usable, runs))
     uses = {name: asked_use(name, speed, None, options) for name in dict.fromkeys((*_BEST, use))}
     for spoken in filter(None, (language, "ja" if lang == "ja" else None)):
         uses[spoken] = replace(uses["chat"], language=spoken)
     best = best_per_use(known, machine, uses, calibration=measured)
     if json:
-        as_json(fit_json(machine, runs, best, setting))
+        as_json(fit_json(machine, runs, best, asked))
     else:
         text = machine_text(machine, lang, unknown=False)  # the table lists the unknown facts
         text += fit_text(
             machine,
             runs,
             best,
-            setting,
-            floor,
+            asked,
             near=close_fits(runs, machine, setting),
             of=len(known),
             most=None if everything else min(_SHOWN, worth_it) or _FEW,

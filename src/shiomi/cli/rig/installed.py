@@ -37,8 +37,8 @@ def activate_installed(today: datetime.date) -> None:
     age = (today - data_date()).days
     if age > _OLD_DAYS:
         echo(
-            f"note: the rig's data are {age} days old ({data_date()}); `shiomi rig update` takes a"
-            " newer data file",
+            f"note: the rig's data are {age} days old ({data_date()}); `shiomi rig update`"
+            " installs a newer data file",
             err=True,
         )
 
@@ -54,10 +54,10 @@ def install(data: bytes, key: str | None) -> str:
     trusted = _trusted(folder)
     if trusted and key and key != trusted:
         raise UpdateError(
-            f"--key is not the trusted one; remove {folder / 'trusted.key'} to trust another"
+            f"--key is not the trusted key; remove {folder / 'trusted.key'} to trust another key"
         )
     if not (trusted or key):
-        raise UpdateError("give --key with the signer's public key the first time")
+        raise UpdateError("--key with the signer's public key is required the first time")
     update = open_signed(data, key=trusted or key or "")
     activate(update, folder / "models")
     try:

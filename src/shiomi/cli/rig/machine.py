@@ -41,7 +41,7 @@ gpu_share_option = click.option(
     "--gpu-share",
     type=click.FloatRange(5, 100),
     metavar="PERCENT",
-    help="Share of shared memory that the GPU gets (Mac, Strix Halo).  [default: by platform]",
+    help="Share of shared memory for the GPU (Mac, Strix Halo).  [default: by platform]",
 )
 
 
@@ -71,19 +71,19 @@ def machine_options(command: Command) -> Command:
             "--memory-speed",
             type=float,
             metavar="GB/S",
-            help="Bandwidth of the system's memory, where it is not found out.",
+            help="Bandwidth of the system's memory, if it is not detected.",
         ),
         gpu_share_option,
         click.option(
             "--simulate",
             metavar="PARTS",
-            help="A machine that is only told: 'RTX 3090 x2, 64 GB DDR5-6000 2ch'.",
+            help="A described machine, such as 'RTX 3090 x2, 64 GB DDR5-6000 2ch'.",
         ),
         click.option(
             "--machine",
             "machine_file",
             type=click.Path(path_type=Path, exists=True, dir_okay=False),
-            help="A machine's file, as `shiomi rig detect --json` or --dump writes it.",
+            help="A file that `shiomi rig detect --json` or --dump printed.",
         ),
     ):
         found = option(found)
@@ -93,9 +93,11 @@ def machine_options(command: Command) -> Command:
 def engine_options(command: Command) -> Command:
     """Add how the engine is run: --engine, --micro-batch, --tensor-split, --speculation."""
     for option in (
-        click.option("--speculation", is_flag=True, help="With drafted tokens (MTP, draft model)."),
+        click.option("--speculation", is_flag=True, help="Draft tokens (MTP, draft model)."),
         click.option(
-            "--tensor-split", is_flag=True, help="All GPUs share each layer (-sm tensor)."
+            "--tensor-split",
+            is_flag=True,
+            help="All GPUs compute each layer together (-sm tensor).",
         ),
         click.option(
             "--micro-batch",
@@ -107,7 +109,7 @@ def engine_options(command: Command) -> Command:
             "--engine",
             default="llama.cpp",
             show_default=True,
-            help="Or ollama, vllm; llama.cpp@2024-05 fixes the date of the coefficients.",
+            help="llama.cpp, ollama or vllm. llama.cpp@2024-05 selects the speeds of that version.",
         ),
     ):
         command = option(command)
@@ -141,11 +143,11 @@ def asked_use(name: str, write: float | None, read: float | None, options: dict[
 
 
 def calibration_option(command: Command) -> Command:
-    """Adds --calibration."""
+    """Add --calibration."""
     return click.option(
         "--calibration",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="What `shiomi rig measure -o FILE` wrote of this machine.",
+        help="The file that `shiomi rig measure -o FILE` wrote on this machine.",
     )(command)
 
 
@@ -170,7 +172,7 @@ def language_option(command: Command) -> Command:
         type=click.Choice(["en", "ja"]),
         default="en",
         show_default=True,
-        help="Language of what is printed; errors in what is given stay English.",
+        help="Language of the output. Errors in arguments and files stay in English.",
     )
     return cast("Command", option(speaking))
 
@@ -190,7 +192,7 @@ def chosen_machine(
     if machine_file is not None and simulate is not None:
         raise click.UsageError("give --machine or --simulate, not both")
     if memory_speed is not None and not 1 <= memory_speed <= 100_000:
-        raise click.UsageError(f"--memory-speed {memory_speed:g} is no bandwidth in GB/s")
+        raise click.UsageError(f"--memory-speed must be 1 to 100000 GB/s, got {memory_speed:g}")
     if machine_file is not None:
         machine = read_machine(machine_file)
     elif simulate is not None:

@@ -24,26 +24,30 @@ __all__ = ["measure"]
 @click.command()
 @click.argument("url")
 @click.option(
-    "--model", required=True, help="The model that runs there: a name, a GGUF or a config.json."
+    "--model", required=True, help="The model on the server: a name, a GGUF file or a config.json."
 )
-@click.option("--served-as", default="", help="Its name at the server, which Ollama needs.")
-@click.option("--quantisation", help="Its format.  [default: the file's, else Q4_K_M]")
-@click.option("--prompt", default=512, show_default=True, help="Tokens to be read.")
-@click.option("--write", default=128, show_default=True, help="Tokens to be written.")
-@click.option("--runs", default=3, show_default=True, help="Times, after one to warm up.")
-@click.option("--gpus", type=int, help="How many GPUs it runs on.  [default: all]")
+@click.option("--served-as", default="", help="The model's name on the server; Ollama needs it.")
+@click.option("--quantisation", help="The model's format.  [default: the file's, else Q4_K_M]")
+@click.option("--prompt", default=512, show_default=True, help="Tokens of the prompt.")
+@click.option("--write", default=128, show_default=True, help="Tokens of the answer.")
+@click.option(
+    "--runs", default=3, show_default=True, help="Number of measurements, after a warm-up."
+)
+@click.option("--gpus", type=int, help="Number of GPUs that the model uses.  [default: all]")
 @click.option(
     "-o",
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Keep what it says of this machine, for --calibration.",
+    help="Write the result to a file for --calibration.",
 )
 @click.option(
     "--share",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Append the speeds as a row that others can import; the row is shown first.",
+    help="Append the speeds to a file that others can import. The row is shown first.",
 )
-@click.option("--engine", default="llama.cpp", show_default=True, help="Written into the row.")
+@click.option(
+    "--engine", default="llama.cpp", show_default=True, help="The engine's name in the shared row."
+)
 @machine_options
 @json_option
 @language_option
@@ -63,13 +67,13 @@ def measure(
     json: bool,
     lang: str,
 ) -> None:
-    """Measure a running server, to narrow all estimates.
+    """Measure the speed of a running model server, to narrow all estimates.
 
-    URL is llama.cpp's server, Ollama or any other with /v1/completions. It is asked to read a
-    prompt and to write a few times; only numbers of the answers are used. A speed that differs from
-    the estimate by a factor of eight is not used: it is another model, or half of it is in RAM. On
-    a machine
-    without a GPU the speeds are shown, but correct no estimate yet; the command ends with 3.
+    URL is the address of llama.cpp's server, Ollama or another server with /v1/completions. The
+    server reads a prompt and writes an answer a few times. Only the numbers in its answers are
+    used. A speed that differs from the estimate by a factor of eight is not used: the server runs
+    another model, or half of the model is in RAM. On a machine without a GPU the speeds are only
+    printed, and the exit status is 3.
 
     \b
     Examples:
@@ -81,7 +85,7 @@ def measure(
     import msgspec
 
     from shiomi.rig.estimate.calibration_file import calibration_json
-    from shiomi.rig.estimate.endpoint import open_endpoint
+    from shiomi.rig.estimate.endpoint import HttpEndpoint, new_client
     from shiomi.rig.estimate.measure import calibrate
     from shiomi.rig.estimate.measure import measure as measured
     from shiomi.rig.estimate.setting import Setting
@@ -93,7 +97,8 @@ def measure(
     known = find_model(model, known_models())
     form = quantisation or known.model.quantisation or (known.quantisations or ("Q4_K_M",))[0]
     machine = chosen()
-    with open_endpoint(url) as endpoint:
+    with new_client() as client:
+        endpoint = HttpEndpoint(url, client)
         found = measured(endpoint, model=served_as, prompt=prompt, write=write, runs=runs)
     lines: dict[str, dict[str, str]] = {
         "decode": {
@@ -111,7 +116,7 @@ def measure(
         if json:
             as_json({"measured": found, "calibration": None})
         for key, slots in {} if json else (lines | {"no_gpu": {}}).items():
-            echo(say(lang, "measure", key, slots))
+            echo(say(lang, "measure", key, **slots))
         raise click.exceptions.Exit(Exit.PARTLY)
     setting = Setting(quantisation=form, gpus=gpus)
     calibration = calibrate(found, known.model, machine, setting)
@@ -135,9 +140,9 @@ def measure(
         "factor": f"{calibration.decode:.2f}",
     }
     for key, slots in lines.items():
-        echo(say(lang, "measure", key, slots))
+        echo(say(lang, "measure", key, **slots))
     if out is not None:
-        echo(say(lang, "measure", "kept", {"file": str(out)}))
+        echo(say(lang, "measure", "kept", file=out))
 
 
 def _share(

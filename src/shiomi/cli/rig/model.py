@@ -28,14 +28,14 @@ def model() -> None:
 
 @model.command()
 @click.argument("source")
-@click.option("--name", help="How it is called.  [default: the repository or folder]")
+@click.option("--name", help="The model's name.  [default: the name of the repository or folder]")
 @json_option
 def add(source: str, name: str | None, json: bool) -> None:
     """Add a model from its config.json.
 
-    SOURCE is the path of a config.json, or a repository on Hugging Face such as Qwen/Qwen3-8B,
-    whose config.json is fetched with `huggingface_hub`. Layers that are not known here are refused
-    by name. The model is then in `fit`, `speed` and `plan`.
+    SOURCE is the path of a config.json, or a repository on Hugging Face such as Qwen/Qwen3-8B. The
+    config.json of a repository is downloaded with `huggingface_hub`. A model with unknown kinds of
+    layers is refused. After that, `fit`, `speed` and `plan` know the model.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def add(source: str, name: str | None, json: bool) -> None:
             check_parameters(found, listed)
             said["parameters"] = listed
         except ModelFileError as error:
-            note = f"note: {error} It may hold parts that write no text."
+            note = f"note: {error}; the model may have parts that do not write text"
     folder = rig_folder() / "models"
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{said['name'].replace('/', '-').casefold()}.json"

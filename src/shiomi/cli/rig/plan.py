@@ -35,28 +35,28 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
     "--budget",
     type=Amount(),
     required=True,
-    help="What may be spent, such as 300000, 30万 or $2500.",
+    help="How much you can spend, such as 300000, 30万 or $2500.",
 )
 @click.option(
     "--use",
     type=click.Choice(["chat", "code", "long", "digest"]),
     default="chat",
     show_default=True,
-    help="What the machine is for: sets context, prompt and the slowest usable speeds.",
+    help="What the machine is for. It sets the context, the prompt and the slowest usable speeds.",
 )
 @click.option(
     "--currency",
     type=click.Choice(["JPY", "USD"], case_sensitive=False),
-    help="Of the budget and the prices.  [default: JPY; USD for a budget such as $1000]",
+    help="Currency of the budget and the prices.  [default: JPY; USD for a budget such as $1000]",
 )
 @click.option("--write", type=float, help="Slowest usable writing, tok/s.  [default: by use]")
 @click.option("--read", type=float, help="Slowest usable reading, tok/s.  [default: by use]")
-@click.option("--machines", type=_FILE, help="Prices of whole machines, a CSV of your own.")
-@click.option("--quality", type=_FILE, help="Scores of models, a CSV of your own.")
+@click.option("--machines", type=_FILE, help="Your own CSV file with prices of whole machines.")
+@click.option("--quality", type=_FILE, help="Your own CSV file with scores of models.")
 @click.option(
     "--page",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Also write the answers for every budget as a page; works without --model.",
+    help="Also write an HTML page with the best machine for every budget; not with --model.",
 )
 @gpu_share_option
 @engine_options
@@ -80,12 +80,12 @@ def plan(
 ) -> None:
     """Plan what to buy for a budget.
 
-    Without --model: the machine that runs the most capable model at a usable speed. With --model:
-    the fastest machine for that model. The search covers builds of new and used parts with one to
-    four graphics cards, experts in RAM, and whole machines (Mac, Strix Halo, GB10). It prints the
-    best machine, every cheaper one that is not beaten, what 20 % more money changes, and the cost
-    of three years with electricity. Prices are shipped as round examples; give your own with
-    --prices and --machines.
+    Without --model, this finds the machine that runs the most capable model at a usable speed. With
+    --model, it finds the fastest machine for that model. It searches builds of new and used parts
+    with one to four graphics cards, also with experts in RAM, and whole machines (Mac, Strix Halo,
+    GB10). It prints the best machine, each cheaper machine that is better than all still cheaper
+    ones, what 20 % more money changes, and the cost of three years with electricity. The shipped
+    prices are round examples; give your own with --prices and --machines.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def plan(
     from shiomi.rig.report.wording import say
 
     if page is not None and options["model"] is not None:
-        raise click.UsageError("--page works without --model only")
+        raise click.UsageError("--page cannot be combined with --model")
     currency = currency or budget.currency or "JPY"
     if budget.currency not in (None, currency):
         raise click.UsageError("--budget and --currency name different currencies")
@@ -107,7 +107,7 @@ def plan(
         _write_page(page, budget.amount, asked, search, currency, lang, used_too=used)
     show_plan(found, json=json, lang=lang, example=prices is None or machines is None)
     if page is not None and not json:
-        echo(say(lang, "budget", "page", {"file": str(page)}))
+        echo(say(lang, "budget", "page", file=page))
 
 
 def _write_page(

@@ -80,32 +80,38 @@ def wish_options(command: Command) -> Command:
             "--parts",
             "folder",
             type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help="A folder with parts of your own: gpu.csv, psu.csv and so on.",
+            help="A folder with your own parts: gpu.csv, psu.csv and so on.",
         ),
-        click.option("--volts", default=100.0, show_default=True, help="Of the wall's circuit."),
-        click.option("--amps", default=15.0, show_default=True, help="Of the wall's circuit."),
-        click.option("--no-used", is_flag=True, help="No used parts."),
+        click.option(
+            "--volts", default=100.0, show_default=True, help="Volts of the wall's circuit."
+        ),
+        click.option(
+            "--amps", default=15.0, show_default=True, help="Amperes of the wall's circuit."
+        ),
+        click.option("--no-used", is_flag=True, help="Only new parts and machines."),
         click.option(
             "--allow-unknown",
             is_flag=True,
-            help="Also parts that the catalogue says too little of.",
+            help="Also parts for which the catalogue lacks facts.",
         ),
         click.option(
-            "--shared-layers", is_flag=True, help="Several cards share each layer and need lanes."
+            "--shared-layers",
+            is_flag=True,
+            help="All cards compute each layer together and need PCIe lanes.",
         ),
-        click.option("--most-gpus", type=int, help="Graphics cards at most.  [default: 2, or 4]"),
+        click.option(
+            "--most-gpus", type=int, help="Most graphics cards.  [default: 4; 2 in `prices`]"
+        ),
         click.option(
             "--memory",
             type=float,
-            help="GB of memory at least.  [default: 32; 16 beside cards of up to 16 GB]",
+            help="Fewest GB of memory.  [default: 32; 16 with cards of up to 16 GB]",
         ),
-        click.option(
-            "--storage", type=float, help="GB of SSD at least.  [default: 1000 in a build]"
-        ),
+        click.option("--storage", type=float, help="Fewest GB of SSD.  [default: 1000 in a build]"),
         click.option("--quantisation", help="Format of the weights.  [default: Q4_K_M or its own]"),
         click.option("--users", default=1, show_default=True, help="Users at the same time."),
         click.option("--context", type=int, help="Tokens of context, per user.  [default: 8192]"),
-        click.option("--model", help="The language model it is for: a name, GGUF or config."),
+        click.option("--model", help="The model to run: a name, a GGUF file or a config.json."),
     ):
         command = option(command)
     return command
@@ -116,7 +122,7 @@ def price_options(command: Command) -> Command:
     return click.option(
         "--prices",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="Your prices, a CSV; `shiomi rig prices` makes one.",
+        help="A CSV file with your prices; `shiomi rig prices` makes one.",
     )(command)
 
 
@@ -177,8 +183,8 @@ def searcher(
         echo(f"left out: {line}", err=True)
     if not offers.offers:
         raise click.ClickException(
-            f"{prices} holds no price yet ({offers.unfilled} rows to fill in); fill in price_jpy"
-            " and date, or ask a shop with `shiomi rig prices --shop`"
+            f"{prices} has no price yet; fill in price_jpy and date in its {offers.unfilled} rows,"
+            " or get prices from a shop with `shiomi rig prices --shop`"
         )
     sold = example_machines(currency) if machines is None else read_machines(machines, currency)
     if (share := options.get("gpu_share")) is not None:

@@ -31,12 +31,20 @@ __all__ = ["speed"]
 @click.option("--quantisation", help="Format of the weights.  [default: the file's, else Q4_K_M]")
 @click.option("--context", default=8192, show_default=True, help="Tokens of context, per user.")
 @click.option("--users", default=1, show_default=True, help="Users at the same time.")
-@click.option("--prompt", default=512, show_default=True, help="Tokens of the prompt to be read.")
-@click.option("--gpus", type=int, help="How many of the machine's GPUs.  [default: all]")
-@click.option("--experts-in-ram", is_flag=True, help="As llama.cpp's --cpu-moe.")
-@click.option("--n-cpu-moe", type=int, help="Experts of so many layers in RAM, as llama.cpp's.")
+@click.option("--prompt", default=512, show_default=True, help="Tokens of the prompt.")
+@click.option("--gpus", type=int, help="Number of the machine's GPUs to use.  [default: all]")
+@click.option(
+    "--experts-in-ram",
+    is_flag=True,
+    help="Experts of all layers in RAM, like llama.cpp's --cpu-moe.",
+)
+@click.option(
+    "--n-cpu-moe", type=int, help="Number of layers with experts in RAM, like llama.cpp's."
+)
 @engine_options
-@click.option("--kv-dtype", default="f16", show_default=True, help="Type of the caches, as q8_0.")
+@click.option(
+    "--kv-dtype", default="f16", show_default=True, help="Type of the caches, such as q8_0."
+)
 @click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
 @calibration_option
 @json_option
@@ -63,8 +71,8 @@ def speed(
 ) -> None:
     """Print all estimates for one model on one machine.
 
-    Each figure has its bounds, its basis and its sources: memory by part and kind of layer,
-    writing, reading a prompt, time to the first token, watts, yen per million tokens, loading.
+    The estimates are: memory by part and kind of layer, writing, reading a prompt, time to the
+    first token, watts, yen per million tokens, and loading. Each has its bounds, basis and sources.
     MODEL is a name, or the path of a GGUF file (only its header is read) or of a config.json.
     Unknown values are listed with the reason, and the exit status is 3. It is also 3 if the model
     does not fit.

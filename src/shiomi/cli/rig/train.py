@@ -20,11 +20,20 @@ __all__ = ["train"]
 @click.command()
 @click.argument("encoders", nargs=-1)
 @machine_options
-@click.option("--images", default=1_281_167, show_default=True, help="In the data set.")
-@click.option("--epochs", default=100, show_default=True, help="Times over all images.")
-@click.option("--large-views", default=2, show_default=True, help="Of each image, per step.")
-@click.option("--small-views", default=6, show_default=True, help="Of each image, per step.")
-@click.option("--small-side", default=96, show_default=True, help="Pixels of a small view.")
+@click.option("--images", default=1_281_167, show_default=True, help="Images of the data set.")
+@click.option("--epochs", default=100, show_default=True, help="Number of passes over all images.")
+@click.option(
+    "--large-views", default=2, show_default=True, help="Large views of each image per step."
+)
+@click.option(
+    "--small-views", default=6, show_default=True, help="Small views of each image per step."
+)
+@click.option(
+    "--small-side",
+    default=96,
+    show_default=True,
+    help="Width and height of a small view in pixels.",
+)
 @click.option("--fp32", is_flag=True, help="Without mixed precision.")
 @json_option
 @language_option
@@ -40,12 +49,12 @@ def train(
     json: bool,
     lang: str,
 ) -> None:
-    """List the vision transformers that can be trained here, and how long that takes.
+    """List the vision transformers that this machine can train with LeJEPA, and the days needed.
 
-    Trained with LeJEPA; ENCODERS are S, B, L and H; without any, all. For each, without and
-    with checkpoints: how many images a step may take on the smallest GPU, the memory of such a
-    step (measured on real steps), and days (by rule: 20 to 50 % of the peak; reading images is
-    not counted).
+    ENCODERS are S, B, L and H; the default is all. For each encoder, without and with checkpoints,
+    the table has the most images per step on the smallest GPU, the memory of such a step (measured
+    on real steps), and the days (by a rule of thumb: 20 to 50 % of the peak speed; reading the
+    images is not included).
 
     \b
     Examples:

@@ -16,16 +16,18 @@ __all__ = ["update"]
 
 @click.command()
 @click.argument("source")
-@click.option("--key", help="The signer's public key, base64; needed the first time.")
-@click.option("--rows", is_flag=True, help="SOURCE has rows of `shiomi rig measure --share`.")
+@click.option("--key", help="The signer's public key in base64; required the first time.")
+@click.option(
+    "--rows", is_flag=True, help="SOURCE has speeds that `shiomi rig measure --share` wrote."
+)
 @json_option
 def update(source: str, key: str | None, rows: bool, json: bool) -> None:
     """Install newer tables, or speeds that others measured.
 
-    SOURCE is a file or an https address. A data file holds GPUs, models, coefficients, scores and
+    SOURCE is a file or an https address. A data file has GPUs, models, coefficients, scores and
     example prices with their day and sources. It is used only if it is signed by the trusted key
-    and every table of it can be read. With --rows, SOURCE is a file of measured speeds; rows that
-    cannot be true are left out, and the others correct the estimates of their GPU types.
+    and every table in it can be read. With --rows, SOURCE is a file of measured speeds. Rows that
+    cannot be true are left out; the others correct the estimates of their GPU types.
 
     \b
     Examples:
@@ -40,7 +42,7 @@ def update(source: str, key: str | None, rows: bool, json: bool) -> None:
     if json:
         as_json({"date": day, "folder": rig_folder()})
     else:
-        echo(f"the rig's data are of {day} now ({rig_folder() / 'data.json'})")
+        echo(f"installed the data of {day} in {rig_folder() / 'data.json'}")
 
 
 def _import_rows(source: str, json: bool) -> None:

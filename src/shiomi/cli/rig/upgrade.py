@@ -27,13 +27,13 @@ __all__ = ["upgrade"]
     "--budget",
     type=Amount(),
     required=True,
-    help="What may be spent, as 150000, 15万 or $900.",
+    help="How much you can spend, such as 150000, 15万 or $900.",
 )
 @click.option(
     "--have",
     multiple=True,
     required=True,
-    help="A part that is there, by name, part number or id; once for each.",
+    help="A part that you have: name, part number or id. Repeat it for each part.",
 )
 @wish_options
 @price_options
@@ -47,11 +47,13 @@ def upgrade(
     lang: str,
     **options: Any,
 ) -> None:
-    """Plan what to add to the machine you have.
+    """Plan what to buy for a computer that you have.
 
-    Parts that are there cost nothing and may be replaced. Cards of the chipset that is there
-    are added to, or all are replaced; a mixture is not planned, as nothing tells its speed.
-    Without --model the best machine is the one that runs the most capable model.
+    Give the parts that you want to keep; they cost nothing. Every kind of part that you do not give
+    is bought, also the case, the SSD and the cooler. Parts that you have may be replaced. Cards
+    with the GPU of your card are added, or all cards are replaced; different GPUs are not combined,
+    because the speed of such machines is not known. Without --model, the best machine is the one
+    that runs the most capable model.
 
     \b
     Example:

@@ -25,11 +25,18 @@ __all__ = ["writer"]
 
 @click.command()
 @machine_options
-@click.option("--language", default="ja", show_default=True, help="What is to be written.")
-@click.option("--deadline", default=30.0, show_default=True, help="Minutes it may take.")
-@click.option("--requests", default=8, show_default=True, help="Requests: topics of a digest.")
-@click.option("--prompt-tokens", default=4000, show_default=True, help="Of each request.")
-@click.option("--answer-tokens", default=800, show_default=True, help="Of each answer.")
+@click.option("--language", default="ja", show_default=True, help="Language of the digest.")
+@click.option(
+    "--deadline", default=30.0, show_default=True, help="Most minutes that writing may take."
+)
+@click.option(
+    "--requests",
+    default=8,
+    show_default=True,
+    help="Number of requests, one for each topic of a digest.",
+)
+@click.option("--prompt-tokens", default=4000, show_default=True, help="Tokens of each request.")
+@click.option("--answer-tokens", default=800, show_default=True, help="Tokens of each answer.")
 @click.option("--yen-per-kwh", default=31.0, show_default=True, help="Price of electricity.")
 @calibration_option
 @json_option
@@ -46,11 +53,11 @@ def writer(
     json: bool,
     lang: str,
 ) -> None:
-    """Pick the model that should write the digest here.
+    """Pick the model that should write the digest on this machine.
 
-    The best model that its makers say writes the language and that is surely done in time (by
-    the upper bound of the estimate), how long it takes and what the electricity costs. The
-    defaults are a weekly digest of eight topics.
+    This is the best model whose makers list the language and which surely finishes in time (by the
+    upper bound of the estimate). The table has the time and the cost of the electricity. The
+    defaults are for a weekly digest of eight topics.
 
     \b
     Examples:

@@ -34,7 +34,7 @@ from shiomi.rig.estimate.power import wall_watts
 from shiomi.rig.estimate.use import Capability, Judge, Use, best_for, capability, judge_model
 from shiomi.rig.machine.gpus import listed_gpu
 from shiomi.rig.machine.machine import Gpu, Machine
-from shiomi.rig.message import reason
+from shiomi.rig.message import Message, reason
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quality import Quality, quality_table
 
@@ -173,7 +173,7 @@ def _judge(
         return judge_model(model, use)
     ranked = capability(models, use, quality)
     if not ranked:
-        raise PlanError(reason("no_model_for_use", use=use.name))
+        raise PlanError(reason("no_model_for_use", use=_named(use)))
     return lambda machine: best_for(ranked, machine, use, quality)
 
 
@@ -194,7 +194,11 @@ def _nothing(
         return PlanError(reason("only_smaller", machines="; ".join(left_out)))
     if model is not None:
         return PlanError(reason("nothing_for_model", budget=f"{budget:,}", model=model.name))
-    return PlanError(reason("nothing_usable", budget=f"{budget:,}", use=search.use.name))
+    return PlanError(reason("nothing_usable", budget=f"{budget:,}", use=_named(search.use)))
+
+
+def _named(use: Use) -> Message:
+    return Message("budget", f"use_{use.name}")
 
 
 def _frontier(found: Iterable[Answer]) -> tuple[Answer, ...]:

@@ -32,8 +32,8 @@ def write_template(parts: Iterable[Part], file: TextIO) -> int:
     return count
 
 
-Ask = Callable[[Part], tuple[list[Offer], list[str]]]
-"""The offers of a part, and why it could not be asked for."""
+Ask = Callable[[Part], list[Offer] | None]
+"""Returns the offers of a part; None if it has no part number to search for."""
 
 
 def fetch_prices(
@@ -46,8 +46,8 @@ def fetch_prices(
     wait: Callable[[], object],
     progress: Callable[[int, int, str], object] = lambda *_: None,
 ) -> tuple[int, list[str]]:
-    """Search a shop for each part and add the offers to the file. Return the number of offers and
-    the parts that were not found.
+    """Search a shop for each part and add the offers to the file. Return the number of offers, and
+    the parts that could not be searched for.
 
     `wait` is called between two requests. Parts that were already searched for today at this shop
     are skipped. Raises PriceError as `ask` does, or if the file cannot be written.
@@ -66,10 +66,11 @@ def fetch_prices(
                 progress(number, len(left), shop)
                 if number:
                     wait()
-                offers, not_asked = ask(part)
-                skipped += not_asked
-                found += len(offers)
-                writer.writerows(_rows(part, offers, today, shop))
+                offers = ask(part)
+                if offers is None:
+                    skipped.append(f"{part.name}: it has no part number to search for")
+                found += len(offers or ())
+                writer.writerows(_rows(part, offers or (), today, shop))
                 file.flush()
     except OSError as error:
         raise PriceError(f"{path} cannot be written: {error.strerror}") from error
@@ -98,13 +99,15 @@ def _rows(part: Part, offers: Iterable[Offer], today: datetime.date, shop: str) 
 
 
 def _asked(path: Path, today: datetime.date, shop: str) -> set[str]:
-    """The parts that were searched for today at this shop."""
+    """Return the ids of the parts that were searched for today at this shop."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             missing = set(COLUMNS) - set(reader.fieldnames or COLUMNS)
             if missing:
-                raise PriceError(f"{path} lacks the column {min(missing)!r}; give another file")
+                raise PriceError(
+                    f"{path} lacks the column {min(missing)!r}, so it is not a price file"
+                )
             return {
                 row["part"]
                 for row in reader
@@ -113,4 +116,4 @@ def _asked(path: Path, today: datetime.date, shop: str) -> set[str]:
     except FileNotFoundError:
         return set()
     except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-        raise PriceError(f"{path} is no price file that could be added to: {error}") from error
+        raise PriceError(f"{path} is not a price file: {error}") from error

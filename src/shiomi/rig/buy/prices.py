@@ -1,9 +1,9 @@
 """Read prices from the user's file; each has a date and a shop. Prices are never guessed.
 
 The file is a CSV with the columns `part,price_jpy,date,shop,condition,stock,url`. `part` is a
-catalogue id, a name or a part number. `condition` is new or used; the same part new and used takes
-two rows. `stock` is the number on offer, empty if unknown. Other columns are ignored, and so is a
-row without a price. `PRICE_FILE` is the header of a new, empty file.
+catalogue id, a name or a part number. `condition` is new or used; a part that is sold new and used
+has two rows. `stock` is the number on offer; it is empty if unknown. Other columns are ignored, and
+so is a row without a price. `PRICE_FILE` is the header of a new, empty file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -28,13 +28,13 @@ __all__ = [
     "Offer",
     "Prices",
     "example_prices",
+    "priced_rows",
     "read_prices",
 ]
 
 COLUMNS = ("part", "price_jpy", "date", "shop", "condition", "stock", "url")
 PRICE_FILE = ",".join(COLUMNS) + "\n"
 MOST_YEN = 100_000_000  # more than the price of any part or build
-_MOST_ROWS = 200_000
 
 
 class Condition(StrEnum):
@@ -70,47 +70,51 @@ class Prices:
 def read_prices(
     path: Path, catalog: Catalog, *, today: datetime.date, currency: str = "JPY"
 ) -> Prices:
-    """The offers of a price file.
+    """Return the offers of a price file.
 
-    An invalid row is skipped and listed in `refused`. Raises PriceError if the file cannot be read,
-    lacks a column, or is too large.
+    An invalid row is skipped and listed in `refused`. Raises PriceError if the file cannot be read
+    or lacks a column.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _read(csv.DictReader(file, strict=True), catalog, today, path, currency)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
+    return _read(path, catalog, today, currency)
 
 
 def example_prices(catalog: Catalog, currency: str = "JPY") -> Prices:
     """Return the example prices, shipped or updated; each has its date and its basis."""
-    rows = csv.DictReader(io.StringIO(table_text("example_prices.csv")), strict=True)
-    return _read(rows, catalog, datetime.date.max, Path("example_prices.csv"), currency)
+    return _read(None, catalog, datetime.date.max, currency)
 
 
-def _read(
-    reader: csv.DictReader[str],
-    catalog: Catalog,
-    today: datetime.date,
-    path: Path,
-    currency: str,
-) -> Prices:
+def _read(path: Path | None, catalog: Catalog, today: datetime.date, currency: str) -> Prices:
     column = f"price_{currency.lower()}"
-    missing = [x for x in ("part", column, "date") if x not in (reader.fieldnames or ())]
-    if missing:
-        raise PriceError(f"{path}: column {missing[0]!r} is missing; begin with {PRICE_FILE!r}")
     prices = Prices()
-    for count, row in enumerate(reader):
-        if count >= _MOST_ROWS:
-            raise PriceError(f"{path} has more than {_MOST_ROWS} rows; divide it")
+    for where, row in priced_rows(path, "example_prices.csv", ("part", column, "date")):
         if row.get("part") and not (row[column] or "").strip():
             prices.unfilled += 1
             continue
         try:
             prices.offers.append(_offer(row, catalog, today, column))
         except (ValueError, UnknownPartError, AmbiguousPartError) as error:
-            prices.refused.append(f"{path.name} line {reader.line_num}: {error}")
+            prices.refused.append(f"{where}: {error}")
     return prices
+
+
+def priced_rows(
+    path: Path | None, table: str, columns: Iterable[str]
+) -> Iterator[tuple[str, dict[str, str | None]]]:
+    """Yield the rows of a CSV file, or of the shipped `table` if `path` is None, with their lines.
+
+    Raises PriceError if the file cannot be read or lacks one of `columns`.
+    """
+    name = table if path is None else path.name
+    try:
+        text = table_text(table) if path is None else path.read_text(encoding="utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        missing = set(columns) - set(reader.fieldnames or ())
+        if missing:
+            raise PriceError(f"{name}: column {min(missing)!r} is missing from its first line")
+        for row in reader:
+            yield f"{name} line {reader.line_num}", dict(row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
 
 
 def _offer(
@@ -142,15 +146,15 @@ def _date(text: str, today: datetime.date) -> datetime.date:
     try:
         date = datetime.date.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"date {text[:20]!r} is no date like {today.isoformat()}") from error
+        raise ValueError(f"date must be a day like 2026-11-29, got {text[:20]!r}") from error
     if date > today:
-        raise ValueError(f"date {text!r} has not come yet")
+        raise ValueError(f"date must not be in the future, got {text!r}")
     return date
 
 
 def _condition(text: str) -> Condition:
     if text not in ("", Condition.NEW, Condition.USED):
-        raise ValueError(f"condition {text[:20]!r} is neither new nor used")
+        raise ValueError(f"condition must be new or used, got {text[:20]!r}")
     return Condition(text or Condition.NEW)
 
 
@@ -158,5 +162,5 @@ def _stock(text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 7):
-        raise ValueError(f"stock {text[:20]!r} is no number")
+        raise ValueError(f"stock must be a whole number, got {text[:20]!r}")
     return int(text)

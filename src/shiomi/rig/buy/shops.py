@@ -3,10 +3,10 @@
 - Yahoo!ショッピング 商品検索 v3: https://developer.yahoo.co.jp/webapi/shopping/v3/itemsearch.html
 - 楽天市場 Ichiba Item Search: https://webservice.rakuten.co.jp/ (application id and access key)
 
-A hit counts only if its name contains one of the part numbers. So an accessory or a part with a
-similar name is not mistaken for the part. Only the names and prices in an answer are used, as text
-and numbers. One request is sent per part and shop, `pause` seconds apart. No request is repeated.
-No other module of the planner uses HTTP.
+A search result counts only if its name contains one of the part numbers. So an accessory or a part
+with a similar name is not mistaken for the part. Only the names and prices in an answer are used,
+as text and numbers. Each part takes one request, which is never repeated. No other module of the
+planner uses HTTP.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import datetime
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,7 +26,7 @@ from shiomi.rig.errors import PriceError
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["KEYS", "Rakuten", "Shop", "Yahoo", "collect_offers", "shop_client", "shop_of"]
+__all__ = ["KEYS", "Rakuten", "Shop", "Yahoo", "offers_of", "shop_client", "shop_of"]
 
 # The environment variables of the operator's keys. The keys are never printed.
 KEYS = {
@@ -47,10 +46,10 @@ class Shop(Protocol):
 
     @property
     def url(self) -> str:
-        """Of its search."""
+        """The address of its search."""
 
     def query(self, keyword: str) -> dict[str, str]:
-        """The request's parameters."""
+        """Return the parameters of a request."""
 
     def hits(self, answer: Any) -> list[Hit]:
         """Return the offers in the answer. Raises KeyError, TypeError or ValueError if it is not an
@@ -145,24 +144,22 @@ def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
     Raises PriceError if the shop is unknown or a key is missing.
     """
     if name not in KEYS:
-        raise PriceError(f"no shop {name[:40]!r}; there are {', '.join(KEYS)}")
+        raise PriceError(f"shop must be {', '.join(KEYS)}, got {name[:40]!r}")
     missing = [key for key in KEYS[name] if not environment.get(key, "").strip()]
     if missing:
         raise PriceError(
-            f"{name} needs your own key: set {' and '.join(missing)} in the environment (the "
-            "addresses where keys are given out stand in docs/rig/index.md)"
+            f"{name} needs your own key: set {' and '.join(missing)} in the environment;"
+            " docs/rig/index.md names the sites that issue keys"
         )
     keys = [environment[key].strip() for key in KEYS[name]]
     return Yahoo(keys[0]) if name == "yahoo" else Rakuten(keys[0], keys[1])
 
 
-@contextmanager
-def shop_client(seconds: float = 20.0) -> Iterator[httpx2.Client]:
-    """Return an HTTP client with a time limit, for `collect_offers`."""
+def shop_client() -> httpx2.Client:
+    """Return an HTTP client with a time limit, for `offers_of`."""
     import httpx2
 
-    with httpx2.Client(timeout=seconds) as client:
-        yield client
+    return httpx2.Client(timeout=20.0)
 
 
 def _price(value: Any) -> int:
@@ -171,45 +168,25 @@ def _price(value: Any) -> int:
     return int(value)
 
 
-def collect_offers(
-    parts: Iterable[Part],
-    shop: Shop,
-    client: httpx2.Client,
-    *,
-    today: datetime.date,
-    sleep: Callable[[float], object],
-    pause: float = 1.0,
-    progress: Callable[[Part, int], object] | None = None,
-) -> tuple[list[Offer], list[str]]:
-    """Return the cheapest new and used offer of each part, and the failed requests.
+def offers_of(
+    part: Part, shop: Shop, client: httpx2.Client, *, today: datetime.date
+) -> list[Offer] | None:
+    """Return the cheapest new and used offer of a part; None if it has no number to search for.
 
-    Raises PriceError if the shop refuses the key or its answer is invalid, as further requests
-    would then fail too.
+    Raises PriceError if the shop refuses the key or its answer is invalid.
     """
-    offers: list[Offer] = []
-    skipped: list[str] = []
-    asked = 0
-    for part in parts:
-        numbers = sorted(x for x in part.numbers if len(_plain(x)) >= _SHORTEST_NUMBER)
-        if not numbers:
-            skipped.append(f"{part.name}: it has no part number to search for")
-            continue
-        if asked:
-            sleep(pause)
-        asked += 1
-        answer = _ask(shop, client, max(numbers, key=lambda x: (" " not in x, len(x))))
-        try:
-            hits = shop.hits(answer)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise PriceError(
-                f"{shop.name} answered in a shape that is not known ({error!r}); "
-                "its interface may have changed, look for a newer shiomi"
-            ) from error
-        found = _cheapest(part, [_plain(x) for x in numbers], hits, today)
-        offers += found
-        if progress is not None:
-            progress(part, len(found))
-    return offers, skipped
+    numbers = sorted(x for x in part.numbers if len(_plain(x)) >= _SHORTEST_NUMBER)
+    if not numbers:
+        return None
+    answer = _ask(shop, client, max(numbers, key=lambda x: (" " not in x, len(x))))
+    try:
+        hits = shop.hits(answer)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise PriceError(
+            f"{shop.name} answered in an unknown format ({error!r}); its interface may have"
+            " changed, so look for a newer version of shiomi"
+        ) from error
+    return _cheapest(part, [_plain(x) for x in numbers], hits, today)
 
 
 def _plain(text: str) -> str:
@@ -268,13 +245,15 @@ def _ask(shop: Shop, client: httpx2.Client, keyword: str) -> Mapping[str, Any]:
     if status in (400, 401, 403):
         raise PriceError(f"{shop.name} refused the request ({status}); check the key")
     if status == 429:
-        raise PriceError(f"{shop.name} asks for fewer requests (429); wait, or raise the pause")
+        raise PriceError(
+            f"{shop.name} asks for fewer requests (429); wait, or use a longer --pause"
+        )
     if status != 200:
         raise PriceError(f"{shop.name} answered with status {status}; try again later")
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise PriceError(f"{shop.name} answered with no JSON") from error
+        raise PriceError(f"{shop.name} answered with something other than JSON") from error
     if not isinstance(answer, dict):
-        raise PriceError(f"{shop.name} answered with no object")
+        raise PriceError(f"{shop.name} answered with JSON that is not an object")
     return answer

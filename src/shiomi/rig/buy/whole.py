@@ -6,24 +6,22 @@ file must have the same columns.
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
-from shiomi.rig.buy.prices import MOST_YEN, Condition
+from shiomi.rig.buy.prices import MOST_YEN, Condition, priced_rows
 from shiomi.rig.errors import PriceError, RigError
 from shiomi.rig.machine.gpus import find_gpu
 from shiomi.rig.machine.machine import Machine, lending
-from shiomi.rig.tables import table_text
 
 __all__ = ["WholeMachine", "example_machines", "lent", "read_machines"]
 
 _COLUMNS = (
-    "name", "gpu", "memory_gb", "storage_gb", "condition", "date", "idle_w", "load_w", "noise",
-    "source",
+    "name", "gpu", "memory_gb", "storage_gb", "condition", "date", "idle_w", "load_w", "source",
+
 )  # fmt: skip
 
 
@@ -38,7 +36,6 @@ class WholeMachine:
     date: datetime.date
     idle_w: float
     load_w: float
-    noise: str  # "quiet", "moderate" or empty
     source: str
 
     @property
@@ -49,28 +46,17 @@ class WholeMachine:
 
 def example_machines(currency: str = "JPY") -> list[WholeMachine]:
     """Return the example machines, as shipped or updated."""
-    return _machines(io.StringIO(table_text("machines.csv")), "machines.csv", currency)
+    return read_machines(None, currency)
 
 
-def read_machines(path: Path, currency: str = "JPY") -> list[WholeMachine]:
-    """Return the machines of a file. Raises PriceError for an invalid row."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return _machines(file, str(path), currency)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PriceError(f"{path} cannot be read as a CSV file in UTF-8: {error}") from error
-
-
-def _machines(file: TextIO, name: str, currency: str) -> list[WholeMachine]:
+def read_machines(path: Path | None, currency: str = "JPY") -> list[WholeMachine]:
+    """Return the machines of a file, or the examples. Raises PriceError for an invalid row."""
     column = f"price_{currency.lower()}"
-    reader = csv.DictReader(file)
-    missing = {*_COLUMNS, column} - set(reader.fieldnames or ())
-    if missing:
-        raise PriceError(f"{name}: column {min(missing)!r} is missing from its first line")
-    return [_machine(row, column, f"{name} line {reader.line_num}") for row in reader]
+    rows = priced_rows(path, "machines.csv", (*_COLUMNS, column))
+    return [_machine(row, column, where) for where, row in rows]
 
 
-def _machine(row: dict[str, str], column: str, where: str) -> WholeMachine:
+def _machine(row: Mapping[str, Any], column: str, where: str) -> WholeMachine:
     try:
         gpu = find_gpu(row["gpu"])
         memory, storage = float(row["memory_gb"]), float(row["storage_gb"])
@@ -83,9 +69,7 @@ def _machine(row: dict[str, str], column: str, where: str) -> WholeMachine:
     if not (0 < price <= MOST_YEN and sizes and 0 <= idle <= load <= 5000):
         raise PriceError(f"{where}: price, memory, storage or watts are out of range")
     machine = Machine(row["name"], (gpu,), memory, gpu.bandwidth_gb_s)
-    return WholeMachine(
-        machine, price, storage, condition, date, idle, load, row["noise"], row["source"]
-    )
+    return WholeMachine(machine, price, storage, condition, date, idle, load, row["source"])
 
 
 def lent(whole: WholeMachine, share: float) -> WholeMachine:

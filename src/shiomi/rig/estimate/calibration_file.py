@@ -26,16 +26,16 @@ def calibration_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Raises MeasureError if `shiomi rig measure -o` did not write the file."""
+    """Return the calibration in a file. Raises MeasureError if `measure -o` did not write it."""
     try:
         with path.open("rb") as file:
             said = json.loads(file.read(_MOST_BYTES))
     except OSError as error:
         raise MeasureError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise MeasureError(f"{path} is no JSON: {error}") from error
+        raise MeasureError(f"{path} is not JSON: {error}") from error
     if not isinstance(said, Mapping) or said.get("format") != FORMAT:
-        raise MeasureError(f"{path} holds no measurement; `shiomi rig measure -o` writes one")
+        raise MeasureError(f"{path} is not a calibration; `shiomi rig measure -o` writes one")
     factors = {key: number(said.get(key), 0.01, 1e6) for key in (*_FACTORS, "prefill")}
     missing = [key for key in _FACTORS if factors[key] is None]
     if missing or not isinstance(said.get("model"), str):

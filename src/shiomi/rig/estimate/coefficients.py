@@ -38,7 +38,6 @@ class Coefficients:
 
     terms: Mapping[str, float]
     interval: Interval  # of the seconds
-    narrowed: Interval  # after one measurement on this machine
     factor: float  # factor on the seconds of this GPU; 1 if it was not measured
     basis: tuple[Text, ...]
     sources: tuple[str, ...]
@@ -68,17 +67,12 @@ def coefficient_table() -> dict[str, Any]:
     return table
 
 
-def choose(
-    engine: str, phase: str, gpu: Gpu, table: Mapping[str, Any] | None = None
-) -> Coefficients:
+def choose(engine: str, phase: str, gpu: Gpu) -> Coefficients:
     """Return the coefficients of a phase ("decode" or "prefill") on a GPU.
 
-    Raises
-    ------
-    RigError
-        No coefficients are known for the engine.
+    Raises RigError if no coefficients are known for the engine.
     """
-    table = coefficient_table() if table is None else table
+    table = coefficient_table()
     name, _, version = engine.casefold().partition("@")
     name = _SAME_ENGINE.get(name, name)
     versions = [
@@ -97,56 +91,45 @@ def choose(
         for entry in versions:  # newest first
             if wanted in entry[phase]["architectures"]:
                 return _of_architecture(name, entry, phase, gpu, wanted)
-    return _pooled(name, _widest(versions, phase), phase, gpu)
-
-
-def _widest(versions: Sequence[Mapping[str, Any]], phase: str) -> Mapping[str, Any]:
-    """Of several engine versions, return the one with the most rows."""
-    return max(versions, key=lambda entry: int(entry[phase]["pooled"]["rows"]))
+    most_rows = max(versions, key=lambda entry: int(entry[phase]["pooled"]["rows"]))
+    return _pooled(name, most_rows, phase, gpu)
 
 
 def _of_architecture(
     engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu, architecture: str
 ) -> Coefficients:
+    """Return the coefficients that were fitted on the GPU's own or a related architecture."""
     fitted = entry[phase]
     chosen = fitted["architectures"][architecture]
-    what = f"{engine} {entry['version']}, {architecture}"
-    key = "fitted"
-    factor, level = 1.0, "architecture"
+    bounds, key, factor = chosen["architecture"], "fitted", 1.0
     if gpu.name in fitted["gpus"]:
-        factor, level = fitted["gpus"][gpu.name], "gpu"
+        bounds, factor = chosen["gpu"], fitted["gpus"][gpu.name]
         key = "corrected" if factor != 1.0 else "of_the"
-    elif gpu.architecture != architecture:
-        level = "family"
+    what = f"{engine} {entry['version']}, {architecture}"
     rests: tuple[Text, ...] = (basis(key, what=what, rows=chosen["rows"], gpu=gpu.name),)
-    if level == "family":
+    if key == "fitted" and gpu.architecture != architecture:
+        bounds = fitted["intervals"]["family"]
         rests += (basis("unmeasured", architecture=gpu.architecture),)
-    bounds = fitted["intervals"]["family"] if level == "family" else chosen[level]
-    interval = Interval(*bounds)
-    narrowed = Interval(*fitted["intervals"]["machine"])
-    return Coefficients(
-        chosen["terms"],
-        interval,
-        narrowed,
-        factor,
-        rests,
-        tuple(entry["sources"]),
-        entry["version"],
-    )
+    return _coefficients(entry, chosen["terms"], bounds, rests, factor)
 
 
 def _pooled(engine: str, entry: Mapping[str, Any], phase: str, gpu: Gpu) -> Coefficients:
-    fitted = entry[phase]
-    pooled = fitted["pooled"]
-    return Coefficients(
-        pooled["terms"],
-        Interval(*fitted["intervals"]["pooled"]),
-        Interval(*fitted["intervals"]["machine"]),
-        1.0,
-        (
-            basis("everything", engine=f"{engine} {entry['version']}", rows=pooled["rows"]),
-            basis("unmeasured", architecture=gpu.architecture),
-        ),
-        tuple(entry["sources"]),
-        entry["version"],
+    """Return the coefficients that were fitted on all architectures together."""
+    pooled = entry[phase]["pooled"]
+    rests = (
+        basis("everything", engine=f"{engine} {entry['version']}", rows=pooled["rows"]),
+        basis("unmeasured", architecture=gpu.architecture),
     )
+    return _coefficients(entry, pooled["terms"], entry[phase]["intervals"]["pooled"], rests)
+
+
+def _coefficients(
+    entry: Mapping[str, Any],
+    terms: Mapping[str, float],
+    bounds: Sequence[float],
+    rests: tuple[Text, ...],
+    factor: float = 1.0,
+) -> Coefficients:
+    low, high = bounds
+    sources = tuple(entry["sources"])
+    return Coefficients(terms, Interval(low, high), factor, rests, sources, entry["version"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -13,16 +12,14 @@ import httpx2
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.measure import ServerAnswer
 
-__all__ = ["HttpEndpoint", "open_endpoint"]
+__all__ = ["HttpEndpoint", "new_client"]
 
 _LONGEST_ANSWER = 4_000_000  # bytes
 
 
-@contextmanager
-def open_endpoint(url: str, *, seconds: float = 300.0) -> Iterator[HttpEndpoint]:
-    """The server at `url`, with its own client. Raises MeasureError if `url` is not an address."""
-    with httpx2.Client() as client:
-        yield HttpEndpoint(url, client, seconds=seconds)
+def new_client() -> httpx2.Client:
+    """Return a client for `HttpEndpoint`."""
+    return httpx2.Client()
 
 
 class HttpEndpoint:
@@ -41,7 +38,7 @@ class HttpEndpoint:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise MeasureError(f"{url[:100]!r} is no address; give one like http://127.0.0.1:8080")
+            raise MeasureError(f"url must be like http://127.0.0.1:8080, got {url[:100]!r}")
         self._url = url.rstrip("/").removesuffix("/v1")
         self._client = client
         self._seconds = seconds
@@ -62,7 +59,7 @@ class HttpEndpoint:
         except (httpx2.HTTPError, httpx2.InvalidURL, UnicodeError) as error:
             raise MeasureError(
                 f"{self._url}{path} gives no answer ({type(error).__name__}); is the server "
-                "running there?"
+                "running at this address?"
             ) from error
         seconds = self._clock() - started
         try:

@@ -126,11 +126,13 @@ def load_seconds(needed: Memory, machine: Machine) -> Estimate:
 def _check(model: Model, machine: Machine, setting: Setting, yen_per_kwh: float) -> None:
     """Raise if the setting is not valid for this model and machine."""
     if setting.gpus is not None and not 1 <= setting.gpus <= len(machine.gpus):
-        raise MachineError(f"{machine.name} has {len(machine.gpus)} GPU(s), not {setting.gpus}")
+        raise MachineError(
+            f"gpus must be 1 to {len(machine.gpus)} on {machine.name}, got {setting.gpus}"
+        )
     if setting.experts_in_ram and not any(layer.experts for layer in model.layers):
-        raise SettingError(f"{model.name} has no experts that could stay in RAM")
+        raise SettingError(f"{model.name} has no experts that could be in RAM")
     if setting.experts_in_ram and not machine.gpus:
-        raise MachineError(f"{machine.name} has no GPU beside which experts could stay in RAM")
+        raise MachineError(f"{machine.name} has no GPU, so experts in RAM are not possible")
     if not 0 <= yen_per_kwh < math.inf:
         raise SettingError(
             f"yen per kWh must be >= 0, got {yen_per_kwh}; a household pays about 31"

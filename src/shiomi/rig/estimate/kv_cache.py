@@ -28,18 +28,11 @@ PAGE = 16  # tokens of a page in vLLM
 STATE_BYTES = {"llama.cpp": 4.0, "vllm": 4.0}  # recurrent states stay in 32 bits
 TYPES = {  # bytes per value of the cache
     "llama.cpp": {
-        "f32": 4.0,
-        "f16": 2.0,
-        "bf16": 2.0,
-        "q8_0": 34 / 32,
-        "q5_1": 24 / 32,
-        "q5_0": 22 / 32,
-        "q4_1": 20 / 32,
-        "q4_0": 18 / 32,
-        "iq4_nl": 18 / 32,
+        "f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / 32, "q5_1": 24 / 32, "q5_0": 22 / 32,
+        "q4_1": 20 / 32, "q4_0": 18 / 32, "iq4_nl": 18 / 32,
     },
     "vllm": {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "fp8": 1.0, "fp8_e4m3": 1.0, "fp8_e5m2": 1.0},
-}
+}  # fmt: skip
 
 
 def kv_cache_gib(
@@ -54,34 +47,17 @@ def kv_cache_gib(
 
     Raises SettingError if the engine does not know a setting.
     """
-    found = _kv_cache_gib(model, context, users=users, kv_dtype=kv_dtype, engine=engine)
-    return found if model.assumed is None else assuming(found, model.assumed, model.assumed.caches)
-
-
-def _kv_cache_gib(
-    model: Model, context: int, *, users: int, kv_dtype: str, engine: str
-) -> Estimate:
-    """Do the same without widening the bounds for assumed layers."""
     value = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine=engine) / GIB
-    if engine == "llama.cpp":
-        return Estimate(
-            value,
-            value * 0.97,
-            value * 1.04,
-            "GiB",
-            (basis("llama_cpp_rule"), kv_dtype),
-            ("llama.cpp src/llama-kv-cache-iswa.cpp", model.source),
-        )
-    slides = any(layer.kind is LayerKind.SLIDING for layer in model.layers)
-    capped = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine="capped") / GIB
-    return Estimate(
-        value,
-        min(capped, value) * 0.97 if slides else value * 0.97,
-        value * 1.04,
-        "GiB",
-        (basis("vllm_sliding_rule" if slides else "vllm_rule"), kv_dtype),
-        ("vLLM v1/core/kv_cache_utils.py", model.source),
-    )
+    low, rule, source = value, "llama_cpp_rule", "llama.cpp src/llama-kv-cache-iswa.cpp"
+    if engine == "vllm":
+        rule, source = "vllm_rule", "vLLM v1/core/kv_cache_utils.py"
+        if any(layer.kind is LayerKind.SLIDING for layer in model.layers):
+            rule = "vllm_sliding_rule"
+            capped = kv_bytes(model, context, users=users, kv_dtype=kv_dtype, engine="capped")
+            low = min(value, capped / GIB)
+    rests = (basis(rule), kv_dtype)
+    found = Estimate(value, low * 0.97, value * 1.04, "GiB", rests, (source, model.source))
+    return found if model.assumed is None else assuming(found, model.assumed, model.assumed.caches)
 
 
 def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: str) -> float:
@@ -109,10 +85,10 @@ def kv_bytes(model: Model, context: int, *, users: int, kv_dtype: str, engine: s
 def check_setting(*, context: int, users: int, engine: str) -> None:
     """Raise SettingError if one of them is invalid."""
     if engine not in ENGINES:
-        raise SettingError(f"The engine {engine[:40]!r} is not known; known are {ENGINES}")
-    for what, number, most in (("context", context, 10**9), ("number of users", users, 10**6)):
+        raise SettingError(f"the engine must be {' or '.join(ENGINES)}, got {engine[:40]!r}")
+    for what, number, most in (("context", context, 10**9), ("users", users, 10**6)):
         if isinstance(number, bool) or not isinstance(number, int) or not 0 < number <= most:
-            raise SettingError(f"A {what} of {number!r} means nothing; 1 to {most:,} can be")
+            raise SettingError(f"{what} must be 1 to {most:,}, got {number!r}")
 
 
 def _values(layer: Layer) -> int:

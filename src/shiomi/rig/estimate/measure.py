@@ -75,13 +75,12 @@ def measure(
 
     `model` is the name that Ollama and others need; llama.cpp ignores it.
 
-    Raises ------ MeasureError The server has none of the three interfaces, refuses, or gives no
-    usable times.
+    Raises MeasureError if the server has none of the three interfaces, refuses, or gives no usable
+    times.
     """
     if prompt < 1 or write < 8 or runs < 1:
         raise MeasureError(
-            f"a prompt of {prompt}, {write} tokens and {runs} runs measure nothing; "
-            "give at least 1, 8 and 1"
+            f"prompt must be >= 1, write >= 8 and runs >= 1, got {prompt}, {write} and {runs}"
         )
     refusals = []
     for path, ask in (
@@ -96,7 +95,7 @@ def measure(
         done = [ask(endpoint, model, _prompt(prompt, 1 + i), write) for i in range(runs)]
         measured = [run for run in done if isinstance(run, _Run)]
         if len(measured) < runs:
-            raise MeasureError(f"{path} answered once, and then no more")
+            raise MeasureError(f"{path} answered the first request, but not all later ones")
         return _median(measured, path)
     raise MeasureError(f"no speed could be measured ({'; '.join(refusals)})")
 
@@ -137,7 +136,7 @@ def _factor(what: str, expected: float, measured: float, name: str) -> float:
     factor = measured / expected
     if not 1 / _FARTHEST < factor < _FARTHEST:
         raise MeasureError(
-            f"{what} at {measured:.3g} tok/s where {expected:.3g} are expected of {name}: is it "
+            f"{what} at {measured:.3g} tok/s, but {expected:.3g} are expected of {name}: is it "
             "this model, and is all of it on the GPU?"
         )
     return factor
@@ -265,4 +264,4 @@ def _median(runs: list[_Run], path: str) -> Measurement:
 def _reason(answer: ServerAnswer) -> str:
     if answer.status != 200:
         return f"HTTP {answer.status}"
-    return "no times that can be used"
+    return "no usable times"

@@ -11,26 +11,16 @@ from dataclasses import dataclass
 
 from shiomi.rig.errors import SettingError
 from shiomi.rig.estimate.assumed import assuming
-from shiomi.rig.estimate.kv_cache import GIB, check_setting, kv_bytes, kv_cache_gib
+from shiomi.rig.estimate.kv_cache import GIB, check_setting, kv_cache_gib
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Setting
 from shiomi.rig.machine.machine import Gpu, Vendor
 from shiomi.rig.message import Text, basis
 from shiomi.rig.model.assumption import Assumption
 from shiomi.rig.model.model import Model
-from shiomi.rig.model.quantisation import bits_per_weight, find_quantisation
+from shiomi.rig.model.quantisation import find_quantisation
 
-__all__ = [
-    "Fit",
-    "Memory",
-    "bits_per_weight",
-    "fits",
-    "kv_bytes",
-    "kv_cache_gib",
-    "memory",
-    "usable_gib",
-    "weights_gib",
-]
+__all__ = ["Fit", "Memory", "fits", "memory", "usable_gib", "weights_gib"]
 
 VISIBLE = 0.981  # of a card's memory, as CUDA reports it: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
 CONTEXT_GIB = 0.3  # GiB of CUDA itself, per GPU and process
@@ -197,7 +187,7 @@ def _parts(model: Model, quantisation: str | None) -> _Parts:
         )
     wanted = model.quantisation if quantisation is None else quantisation
     if wanted is None:
-        raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
+        raise SettingError(f"{model.name} has no stated quantisation; give one, such as Q4_K_M")
     bits = find_quantisation(wanted)
     experts = sum(x.experts * x.expert_parameters for x in model.layers)
     dense = sum(x.dense_parameters for x in model.layers)

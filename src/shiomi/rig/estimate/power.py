@@ -63,9 +63,11 @@ def yen_per_million_tokens(watts: Estimate, speed: Estimate, *, yen_per_kwh: flo
     covers more than 80 % of cases.
     """
     if watts.unit != "W" or speed.unit != "tok/s":
-        raise RigError(f"watts and tokens per second are needed, not {watts.unit}, {speed.unit}")
+        raise RigError(
+            f"units must be W and tok/s (tokens per second), got {watts.unit} and {speed.unit}"
+        )
     if not (math.isfinite(yen_per_kwh) and yen_per_kwh >= 0):
-        raise RigError(f"{yen_per_kwh} yen per kWh cannot be meant; a household pays about 31")
+        raise RigError(f"yen per kWh must be >= 0, got {yen_per_kwh}; a household pays about 31")
     scale = 1e6 / JOULES_PER_KWH * yen_per_kwh
     return Estimate(
         watts.value / speed.value * scale,

@@ -106,7 +106,7 @@ def expert_read_seconds(
 def _check(model: Model, machine: Machine) -> float:
     """Return the bandwidth of the system's memory."""
     if not any(layer.experts for layer in model.layers):
-        raise RigError(f"{model.name} has no experts that could stay in RAM")
+        raise RigError(f"{model.name} has no experts that could be in RAM")
     if not machine.memory_bandwidth_gb_s:
         raise MachineError(reason("no_bandwidth", machine=machine.name))
     return machine.memory_bandwidth_gb_s

@@ -81,5 +81,5 @@ def quantisation_of(model: Model, setting: Setting) -> str:
     """
     chosen = setting.quantisation or model.quantisation
     if chosen is None:
-        raise SettingError(f"{model.name} does not say its quantisation: name one, like Q4_K_M")
+        raise SettingError(f"{model.name} has no stated quantisation; give one, such as Q4_K_M")
     return chosen

@@ -112,18 +112,12 @@ def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
     return _speculated(found, setting)
 
 
-def prefill_speed(
-    model: Model,
-    machine: Machine,
-    setting: Setting,
-    *,
-    depth: int = 0,
-) -> Estimate:
+def prefill_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
     """Return the tokens per second at which a prompt of `setting.prompt` tokens is read.
 
-    `depth` tokens are in the context before the prompt. Raises as `decode_speed` does.
+    The context is empty before. Raises as `decode_speed` does.
     """
-    _check(model, depth)
+    _check(model, 0)
     if setting.place is Place.RAM:
         return read_on_cpu(model, machine, setting)
     prompt = setting.prompt
@@ -132,7 +126,7 @@ def prefill_speed(
     experts = setting.experts_on_gpu
     seconds = 0.0
     for share, gpu, coefficients in zip(_shares(used), used, chosen, strict=True):
-        terms = prefill_terms(model, gpu, setting, depth=depth, experts=experts)
+        terms = prefill_terms(model, gpu, setting, experts=experts)
         serial = coefficients.terms["serial"]
         seconds += (share * coefficients.factor * _dot(coefficients, terms)) * pipeline_share(
             prompt, len(used), serial, setting.micro_batch
@@ -153,21 +147,15 @@ def prefill_speed(
     )
     if model.assumed is None:
         return found
-    products, attention = product_flops(model, prompt), attention_flops(model, prompt, depth)
+    products, attention = product_flops(model, prompt), attention_flops(model, prompt)
     return assuming_of_speed(found, model.assumed, products, attention)
 
 
-def time_to_first_token(
-    model: Model,
-    machine: Machine,
-    setting: Setting,
-    *,
-    depth: int = 0,
-) -> Estimate:
+def time_to_first_token(model: Model, machine: Machine, setting: Setting) -> Estimate:
     """Return the seconds from a prompt of `setting.prompt` tokens to the answer's first token."""
     prompt = setting.prompt
-    read = prefill_speed(model, machine, setting, depth=depth)
-    written = replace(setting, context=depth + prompt, users=1)
+    read = prefill_speed(model, machine, setting)
+    written = replace(setting, context=prompt, users=1)
     write = decode_speed(model, machine, written)
     return Estimate(
         prompt / read.value + 1 / write.value,
@@ -302,10 +290,8 @@ def _used(machine: Machine, gpus: int | None) -> tuple[Gpu, ...]:
 
 
 def _check(model: Model, depth: int) -> None:
-    if depth < 0:
-        raise RigError(f"depth must be >= 0 tokens, got {depth}")
     if not model.layers or not model.active_parameters:
-        raise RigError(f"{model.name}: a model without layers or parameters has no speed")
+        raise RigError(f"{model.name} has no layers or no parameters, so it has no speed")
     if model.context_length and depth > 16 * model.context_length:
         raise RigError(
             f"{model.name} was trained for {model.context_length} tokens of context, got {depth}"

@@ -103,7 +103,7 @@ def vit(name: str) -> Vit:
     """Return ViT-S, B, L or H by its letter or name. Raises SettingError for other names."""
     shape = VITS.get(name.upper().removeprefix("VIT-"))
     if shape is None:
-        raise SettingError(f"The encoder {name[:40]!r} is not known; known are ViT-S, B, L and H")
+        raise SettingError(f"the encoder must be ViT-S, B, L or H, got {name[:40]!r}")
     return shape
 
 
@@ -114,15 +114,14 @@ def training_memory(
     views: Views | None = None,
     mixed_precision: bool = True,
     checkpointing: bool = False,
-    projector_parameters: int = 0,
 ) -> Estimate:
     """Return the peak GiB of a step of `images` images, without the memory of CUDA itself.
 
     Raises SettingError if a number is out of range.
     """
     views = views or Views()
-    _check(shape, images, views, projector_parameters)
-    moments = _moments(shape, views, mixed_precision, checkpointing, projector_parameters)
+    _check(shape, images, views)
+    moments = _moments(shape, views, mixed_precision, checkpointing)
     value = max(fixed + images * each for fixed, each in moments) / GIB
     return Estimate(
         value,
@@ -153,14 +152,13 @@ def images_per_step(
     views: Views | None = None,
     mixed_precision: bool = True,
     checkpointing: bool = False,
-    projector_parameters: int = 0,
 ) -> int:
     """Return the most images per step that fit in `usable` GiB; 0 if not even one fits."""
     views = views or Views()
-    _check(shape, 1, views, projector_parameters)
+    _check(shape, 1, views)
     if not 0 <= usable < 2**20:  # also false for NaN
-        raise SettingError(f"{usable} GiB of memory mean nothing")
-    moments = _moments(shape, views, mixed_precision, checkpointing, projector_parameters)
+        raise SettingError(f"memory must be 0 to 1048575 GiB, got {usable}")
+    moments = _moments(shape, views, mixed_precision, checkpointing)
     room = min(
         (usable * GIB - fixed) / each if each else (0 if usable * GIB < fixed else 2**40)
         for fixed, each in moments
@@ -183,11 +181,11 @@ def training_days(
     Raises SettingError if a number is out of range.
     """
     views = views or Views()
-    _check(shape, images, views, 0)
+    _check(shape, images, views)
     if isinstance(epochs, bool) or not isinstance(epochs, int) or not 0 < epochs <= 10**6:
-        raise SettingError(f"{epochs!r} epochs mean nothing; 1 to 1000000 can be")
+        raise SettingError(f"epochs must be 1 to 1000000, got {epochs!r}")
     if not 0 < tflops <= 10**6:
-        raise SettingError(f"{tflops!r} TFLOPS mean nothing; 0 to 1000000 can be")
+        raise SettingError(f"tflops must be > 0 and at most 1000000, got {tflops!r}")
     d, depth = shape.width, shape.depth
     forward = sum(
         number * (2 * n * 12 * d * d + 4 * n * n * d) * depth
@@ -217,10 +215,10 @@ def training_days(
 
 
 def _moments(
-    shape: Vit, views: Views, mixed: bool, checkpointing: bool, projector: int
+    shape: Vit, views: Views, mixed: bool, checkpointing: bool
 ) -> list[tuple[float, float]]:
     """Return fixed bytes and bytes per image for each moment at which the memory may peak."""
-    parameters = shape.parameters + projector
+    parameters = shape.parameters
     across = views.tokens(shape) * shape.width
     largest = max(number * shape.tokens(side) for number, side in views.sides(shape)) * shape.width
     block = SAVED[mixed]
@@ -245,16 +243,15 @@ def _moments(
     return moments
 
 
-def _check(shape: Vit, images: int, views: Views, projector: int) -> None:
+def _check(shape: Vit, images: int, views: Views) -> None:
     numbers = {
         "images": (images, 1, 10**12),
         "large views": (views.large, 0, 10**4),
         "small views": (views.small, 0, 10**4),
         "pixels of a small view": (views.small_side, shape.patch, 2**14),
-        "projector parameters": (projector, 0, 2**40),
     }
     for what, (number, least, most) in numbers.items():
         if isinstance(number, bool) or not isinstance(number, int) or not least <= number <= most:
-            raise SettingError(f"{what}: {number!r} means nothing; {least} to {most} can be")
+            raise SettingError(f"{what} must be {least} to {most}, got {number!r}")
     if not views.large and not views.small:
-        raise SettingError("a step without views trains nothing")
+        raise SettingError("a step needs at least one view")

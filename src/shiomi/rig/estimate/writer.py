@@ -42,7 +42,7 @@ class Work:
         for name, most in (("requests", 10**6), ("prompt_tokens", 10**7), ("answer_tokens", 10**6)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= most:
-                raise SettingError(f"{name} = {value!r} means nothing; 1 to {most} can be")
+                raise SettingError(f"{name} must be 1 to {most}, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def pick_writer(
     """
     work = work or Work()
     if not (math.isfinite(deadline) and 0 < deadline <= 1e8):
-        raise SettingError(f"a deadline of {deadline} seconds means nothing")
+        raise SettingError(f"the deadline must be > 0 and at most 1e8 seconds, got {deadline}")
     known = known_models() if models is None else models
     able = [x for x in known if language in x.languages and "chat" in x.purposes]
     if not able:

@@ -49,30 +49,32 @@ def read_machine(path: Path) -> Machine:
         with path.open("rb") as file:
             data = file.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
-            raise MachineError(f"{path} has more than {_MOST_BYTES} bytes; it is no machine's file")
+            raise MachineError(
+                f"{path} has more than {_MOST_BYTES} bytes; so it is not a machine's file"
+            )
         said = json.loads(data)
     except OSError as error:
         raise MachineError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise MachineError(f"{path} is no JSON: {error}") from error
+        raise MachineError(f"{path} is not JSON: {error}") from error
     return parse_machine(said, name=path.stem)
 
 
 def parse_machine(said: object, *, name: str) -> Machine:
     """Return the machine that a JSON document describes. Raises as `read_machine` does."""
     if not isinstance(said, Mapping):
-        raise MachineError(f"a machine is an object, not a {type(said).__name__}")
+        raise MachineError(f"a machine must be a JSON object, got a {type(said).__name__}")
     if "format" in said:
         if said["format"] == FORMAT:
             return machine_of(parse_dump(said))
-        raise MachineError(f"the format {str(said['format'])[:60]!r} is not known; {FORMAT!r} is")
+        raise MachineError(f"format must be {FORMAT!r}, got {str(said['format'])[:60]!r}")
     _known_keys(said, {x.name for x in fields(Machine)}, "a machine")
     gpus = said.get("gpus") or []
     if not isinstance(gpus, list) or len(gpus) > _MOST_GPUS:
-        raise MachineError(f"`gpus` is a list of at most {_MOST_GPUS} names or objects")
+        raise MachineError(f"`gpus` must be a list of at most {_MOST_GPUS} names or objects")
     unknown = said.get("unknown") or []
     if not isinstance(unknown, list) or not all(isinstance(x, str) for x in unknown):
-        raise MachineError("`unknown` is a list of sentences")
+        raise MachineError("`unknown` must be a list of sentences")
     cores = _figure(said, "cores")
     return Machine(
         name=_word(said, "name") or name,
@@ -91,7 +93,7 @@ def _gpu(said: object) -> Gpu:
     if isinstance(said, str):
         return find_gpu(said)
     if not isinstance(said, Mapping):
-        raise MachineError(f"a GPU is a name or an object, not {said!r:.60}")
+        raise MachineError(f"a GPU must be a name or an object, got {said!r:.60}")
     _known_keys(said, {x.name for x in fields(Gpu)}, "a GPU")
     name, vendor = _word(said, "name"), said.get("vendor")
     memory, bandwidth = _figure(said, "memory_gib"), _figure(said, "bandwidth_gb_s")
@@ -102,7 +104,7 @@ def _gpu(said: object) -> Gpu:
             "bandwidth_gb_s; or give its name alone"
         )
     if vendor not in set(Vendor):
-        raise MachineError(f"{name}: the vendor {vendor!r:.40} is none of {', '.join(Vendor)}")
+        raise MachineError(f"{name}: vendor must be one of {', '.join(Vendor)}, got {vendor!r:.40}")
     return Gpu(
         name=name,
         vendor=Vendor(str(vendor)),
@@ -131,7 +133,7 @@ def _figure(said: Mapping[str, object], key: str) -> float | None:
     least, most = _BOUNDS[key]
     found = None if isinstance(value, str) else number(value, least, most)
     if found is None:
-        raise MachineError(f"{key} = {value!r:.40} cannot be meant; {least:g} to {most:g} can")
+        raise MachineError(f"{key} must be {least:g} to {most:g}, got {value!r:.40}")
     return found
 
 
@@ -140,5 +142,5 @@ def _word(said: Mapping[str, object], key: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str) or len(value) > _LONGEST:
-        raise MachineError(f"{key} = {value!r:.40} is no short text")
+        raise MachineError(f"{key} must be a short text, got {value!r:.40}")
     return value

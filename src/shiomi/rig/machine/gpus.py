@@ -38,13 +38,15 @@ _HYPHENS = dict.fromkeys(map(ord, "‐‑‒–—−"), "-")
 def find_gpu(name: str) -> Gpu:
     """Return the one GPU that `name` means.
 
-    Raises ------ UnknownPartError No GPU in data/gpus.csv has this name; the nearest names are
-    listed. AmbiguousPartError Several GPUs have this name (with other memory, form or generation);
-    they are listed.
+    Raises UnknownPartError, with the nearest names, if no GPU in data/gpus.csv has this name.
+    Raises AmbiguousPartError, with the candidates, if several GPUs have this name: with different
+    memory, form or generation.
     """
     words, memory = _words(name)
     if not words:
-        raise UnknownPartError(f"{name[:_LONGEST_NAME]!r} names no GPU; give one like 'RTX 4090'")
+        raise UnknownPartError(
+            f"{name[:_LONGEST_NAME]!r} does not name a GPU; give a name such as 'RTX 4090'"
+        )
     index = _index()
     found = index.get(words, ())
     if not found:
@@ -156,7 +158,7 @@ def _ambiguous(name: str, gpus: Iterable[Gpu]) -> AmbiguousPartError:
 def _unknown(name: str, near: Iterable[Gpu]) -> UnknownPartError:
     close = [gpu.name for gpu in near] or _nearest(name[:_LONGEST_NAME])
     hint = f"; the nearest known: {', '.join(close)}" if close else ""
-    return UnknownPartError(f"{name[:_LONGEST_NAME]!r} is no known GPU{hint}")
+    return UnknownPartError(f"{name[:_LONGEST_NAME]!r} is not a known GPU{hint}")
 
 
 def _nearest(name: str) -> list[str]:

@@ -56,7 +56,7 @@ def simulated(text: str) -> Machine:
     the name of a GPU.
     """
     if len(text) > _LONGEST:
-        raise MachineError(f"a machine is told in {_LONGEST} characters at most")
+        raise MachineError(f"a description of a machine must have at most {_LONGEST} characters")
     plain = unicodedata.normalize("NFKC", text).replace("×", "x")
     memory: float | None = None
     bandwidth: float | None = None
@@ -65,19 +65,19 @@ def simulated(text: str) -> Machine:
         name, count = _counted(item)
         if found := _MEMORY.fullmatch(name.casefold()):
             if memory is not None:
-                raise MachineError(f"{text!r} says the system's memory twice")
+                raise MachineError(f"{text!r} states the system's memory twice")
             memory, bandwidth = _memory(found, bandwidth, count)
         elif found := _BANDWIDTH.fullmatch(item.casefold()):
             bandwidth = float(found["rate"])
         elif item.casefold() not in _NO_GPU:
             names.append((name, count))
     if memory is None and not names:
-        raise MachineError(f"{text!r} names no part; give one like 'RTX 3090 x2, 64 GB'")
+        raise MachineError(f"{text!r} names no part; an example is 'RTX 3090 x2, 64 GB'")
     gpus: list[Gpu] = []
     for name, count in names:
         gpus += [_gpu(name, memory)] * count
     if len(gpus) > _MOST_GPUS:
-        raise MachineError(f"{len(gpus)} GPUs are more than the {_MOST_GPUS} a machine can have")
+        raise MachineError(f"a machine can have at most {_MOST_GPUS} GPUs, got {len(gpus)}")
     return _machine(text.strip(), tuple(gpus), memory, bandwidth)
 
 
@@ -94,8 +94,7 @@ def _machine(
     shared = [gpu for gpu in gpus if gpu.unified]
     if shared and len({gpu.name for gpu in gpus}) > 1:
         raise MachineError(
-            f"{shared[0].name} shares the system's memory; one machine has one of it, not beside "
-            "other GPUs"
+            f"{shared[0].name} shares the system's memory, so it cannot be combined with other GPUs"
         )
     if shared:
         memory = max(memory or 0.0, sum(gpu.memory_gib for gpu in shared))
@@ -119,11 +118,13 @@ def _memory(
 ) -> tuple[float, float | None]:
     gb = float(found["gb"]) * modules
     if not 0.5 <= gb <= 65_536:
-        raise MachineError(f"{gb:g} GB of memory cannot be meant")
+        raise MachineError(f"memory must be 0.5 to 65536 GB, got {gb:g} GB")
     if found["rate"] and found["channels"]:
         rate, channels = int(found["rate"]), int(found["channels"])
         if not (200 <= rate <= 20_000 and 1 <= channels <= 24):
-            raise MachineError(f"{channels} channels of {rate} MT/s cannot be meant")
+            raise MachineError(
+                f"memory must have 1 to 24 channels of 200 to 20000 MT/s, got {channels} of {rate}"
+            )
         bandwidth = channels * rate * 8 / 1000  # 64 bits wide each
     return gb, bandwidth
 
@@ -133,7 +134,9 @@ def _counted(item: str) -> tuple[str, int]:
         if found := pattern.fullmatch(item.casefold()):
             count = int(found["count"])
             if not 1 <= count <= _MOST_GPUS:
-                raise MachineError(f"{count} x {found['name']}: 1 to {_MOST_GPUS} can be")
+                raise MachineError(
+                    f"the number of {found['name']} must be 1 to {_MOST_GPUS}, got {count}"
+                )
             return found["name"], count
     return item, 1
 
@@ -162,8 +165,8 @@ def _gpu(name: str, memory: float | None) -> Gpu:
         if not _PROCESSOR.search(name.casefold()):
             raise
         raise MachineError(
-            f"{name!r} is a processor, whose own speed is not reckoned with; leave it out and give "
-            "the memory it reads, like '64 GB DDR5-5600 2ch'"
+            f"{name!r} is a processor. Its speed is not estimated, so leave it out and give the "
+            "memory, such as '64 GB DDR5-5600 2ch'"
         ) from error
     except AmbiguousPartError:
         named = _SIZE.search(name.casefold())

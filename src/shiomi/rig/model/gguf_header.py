@@ -34,18 +34,9 @@ MAX_STRINGS = 2**21  # of all arrays
 MAX_VALUES = 2**50  # of one tensor
 STRING, ARRAY = 8, 9
 SCALARS = {  # GGUF's value types
-    0: "<B",
-    1: "<b",
-    2: "<H",
-    3: "<h",
-    4: "<I",
-    5: "<i",
-    6: "<f",
-    7: "<?",
-    10: "<Q",
-    11: "<q",
-    12: "<d",
-}
+    0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?",
+    10: "<Q", 11: "<q", 12: "<d",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,7 @@ class _Reader:
     def header(self) -> GgufHeader:
         magic = self.file.read(4)
         if magic != MAGIC:
-            raise self.error(f"begins with {magic!r}, not with {MAGIC!r}: it is no GGUF file")
+            raise self.error(f"begins with {magic!r}, not with {MAGIC!r}, so it is not a GGUF file")
         version = self.number("<I")
         if version not in (2, 3):
             kind = "big-endian or broken" if version >= 2**16 else "not supported (2 and 3 are)"
@@ -126,7 +117,7 @@ class _Reader:
         if tensor_count > MAX_TENSORS or key_count > MAX_KEYS:
             raise self.error(
                 f"claims {tensor_count} tensors and {key_count} keys; "
-                f"at most {MAX_TENSORS} and {MAX_KEYS} are believed"
+                f"at most {MAX_TENSORS} and {MAX_KEYS} are accepted"
             )
         metadata: dict[str, Value] = {}
         lengths: dict[str, int] = {}
@@ -187,7 +178,7 @@ class _Reader:
         elif kind in SCALARS:
             metadata[key] = self.unpack(SCALARS[kind], 1, key)[0]
         else:
-            raise self.error(f"gives {key!r} the value type {kind}, which GGUF has not")
+            raise self.error(f"gives {key!r} the value type {kind}, which GGUF does not have")
 
     def array(self, key: str) -> tuple[int, ...] | tuple[float, ...] | int:
         """Return the numbers of a short array; for a long array, only its length."""
@@ -213,10 +204,12 @@ class _Reader:
         name = self.name("a tensor's name")
         dimensions = self.number("<I")
         if not 1 <= dimensions <= 4:
-            raise self.error(f"gives the tensor {name!r} {dimensions} dimensions; 1 to 4 can be")
+            raise self.error(
+                f"gives the tensor {name!r} {dimensions} dimensions; it must have 1 to 4"
+            )
         shape = tuple(int(n) for n in self.unpack("<Q", dimensions, name))
         if min(shape) < 1 or math.prod(shape) > MAX_VALUES:
-            raise self.error(f"gives the tensor {name!r} the shape {shape}, which cannot be")
+            raise self.error(f"gives the tensor {name!r} the impossible shape {shape}")
         number, offset = self.number("<I"), self.number("<Q")
         kind = next((k for k, row in ggml_types().items() if row[0] == number), None)
         if kind is None:
@@ -229,7 +222,7 @@ class _Reader:
         if not isinstance(alignment, int) or alignment < 1 or alignment > 2**20:
             raise self.error(f"has the alignment {alignment!r}; 32 is usual")
         if len({t.name for t in tensors}) < len(tensors):
-            raise self.error("names two tensors alike")
+            raise self.error("gives two tensors the same name")
         data = max(0, self.size - -(-self.file.tell() // alignment) * alignment)
         total = sum(t.size for t in tensors)
         end = max((t.offset + t.size for t in tensors), default=0)

@@ -30,41 +30,12 @@ SPLIT_NAME = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.g
 BLOCK = re.compile(r"^blk\.(\d+)\.(.+)$")
 EXPERTS = re.compile(r"^ffn_(gate|up|down|gate_up)_(exps|chexps)\.")
 FILE_TYPES = {  # llama.cpp, enum llama_ftype
-    0: "F32",
-    1: "F16",
-    2: "Q4_0",
-    3: "Q4_1",
-    7: "Q8_0",
-    8: "Q5_0",
-    9: "Q5_1",
-    10: "Q2_K",
-    11: "Q3_K_S",
-    12: "Q3_K_M",
-    13: "Q3_K_L",
-    14: "Q4_K_S",
-    15: "Q4_K_M",
-    16: "Q5_K_S",
-    17: "Q5_K_M",
-    18: "Q6_K",
-    19: "IQ2_XXS",
-    20: "IQ2_XS",
-    21: "Q2_K_S",
-    22: "IQ3_XS",
-    23: "IQ3_XXS",
-    24: "IQ1_S",
-    25: "IQ4_NL",
-    26: "IQ3_S",
-    27: "IQ3_M",
-    28: "IQ2_S",
-    29: "IQ2_M",
-    30: "IQ4_XS",
-    31: "IQ1_M",
-    32: "BF16",
-    36: "TQ1_0",
-    37: "TQ2_0",
-    38: "MXFP4_MOE",
-    39: "NVFP4",
-}
+    0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 7: "Q8_0", 8: "Q5_0", 9: "Q5_1", 10: "Q2_K",
+    11: "Q3_K_S", 12: "Q3_K_M", 13: "Q3_K_L", 14: "Q4_K_S", 15: "Q4_K_M", 16: "Q5_K_S",
+    17: "Q5_K_M", 18: "Q6_K", 19: "IQ2_XXS", 20: "IQ2_XS", 21: "Q2_K_S", 22: "IQ3_XS",
+    23: "IQ3_XXS", 24: "IQ1_S", 25: "IQ4_NL", 26: "IQ3_S", 27: "IQ3_M", 28: "IQ2_S", 29: "IQ2_M",
+    30: "IQ4_XS", 31: "IQ1_M", 32: "BF16", 36: "TQ1_0", 37: "TQ2_0", 38: "MXFP4_MOE", 39: "NVFP4",
+}  # fmt: skip
 
 
 def read_gguf(path: Path | str) -> Model:
@@ -129,7 +100,7 @@ class _Metadata:
                 raise self.error(f"has no {self.architecture}.{key}")
             return default
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
-            raise self.error(f"gives {self.architecture}.{key} = {value!r}; 0 to {most} can be")
+            raise self.error(f"gives {self.architecture}.{key} = {value!r}; it must be 0 to {most}")
         return value
 
     def per_layer(self, key: str, layers: int, default: int) -> list[int]:
@@ -142,7 +113,7 @@ class _Metadata:
                 f"gives {len(value)} values of {self.architecture}.{key} for {layers} layers"
             )
         if any(not isinstance(v, int) or not 0 <= v <= MAX_SIZE for v in value):
-            raise self.error(f"gives {self.architecture}.{key} a value that cannot be")
+            raise self.error(f"gives {self.architecture}.{key} an impossible value")
         return [int(v) for v in value[:layers]]
 
 
@@ -150,7 +121,7 @@ def _model(metadata: _Metadata, tensors: Sequence[Tensor]) -> Model:
     count = metadata.integer("block_count", most=MAX_LAYERS)
     count -= metadata.integer("nextn_predict_layers", 0)  # not loaded unless asked for
     if count < 1:
-        raise metadata.error("has no layers: no language model")
+        raise metadata.error("has no layers, so it is not a language model")
     blocks: dict[int, dict[str, Tensor]] = defaultdict(dict)
     outer: dict[str, Tensor] = {}
     for tensor in tensors:
@@ -159,7 +130,7 @@ def _model(metadata: _Metadata, tensors: Sequence[Tensor]) -> Model:
         else:
             outer[tensor.name] = tensor
     if "token_embd.weight" not in outer:
-        raise metadata.error("has no token_embd.weight: no whole language model")
+        raise metadata.error("has no token_embd.weight, so it is not a whole language model")
     if missing := [i for i in range(count) if i not in blocks]:
         raise metadata.error(f"claims {count} layers and has no tensors of layer {missing[0]}")
     loaded = [*outer.values(), *(t for i in range(count) for t in blocks[i].values())]
@@ -252,7 +223,9 @@ def _sliding(metadata: _Metadata, count: int) -> list[bool]:
     pattern = metadata.get("attention.sliding_window_pattern")
     if isinstance(pattern, tuple):
         if len(pattern) < count:
-            raise metadata.error(f"tells of {len(pattern)} layers which slide, and has {count}")
+            raise metadata.error(
+                f"states the sliding attention of {len(pattern)} layers, but has {count}"
+            )
         return [bool(slides) for slides in pattern[:count]]
     known = sliding_pattern(metadata.architecture)
     if known is None or not known.llama_cpp_caps or not _window(metadata):

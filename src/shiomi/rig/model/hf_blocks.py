@@ -12,25 +12,10 @@ from shiomi.rig.model.hf_fields import Fields
 
 __all__ = ["Attention", "FeedForward", "attention", "feed_forward", "linear", "mamba"]
 
-TWO_MATRICES = frozenset(  # no gate next to the up projection
-    (
-        "apertus",
-        "falcon",
-        "gpt2",
-        "gpt_bigcode",
-        "gpt_neox",
-        "gptj",
-        "mpt",
-        "nemotron",
-        "nemotron_h",
-        "opt",
-        "rwkv7",
-        "phi",
-        "phi-msft",
-        "stablelm_epoch",
-        "starcoder2",
-    )
-)
+TWO_MATRICES = {  # no gate next to the up projection
+    "apertus", "falcon", "gpt2", "gpt_bigcode", "gpt_neox", "gptj", "mpt", "nemotron", "nemotron_h",
+    "opt", "rwkv7", "phi", "phi-msft", "stablelm_epoch", "starcoder2",
+}  # fmt: skip
 EXPERTS = ("num_experts", "n_routed_experts", "num_local_experts", "moe_num_experts")
 WIDENED_ATTENTION = frozenset(("qwen3_next", "qwen3_5_text", "qwen3_5", "qwen3_5_moe_text"))
 
@@ -58,7 +43,7 @@ class FeedForward:
 
 
 def attention(fields: Fields, index: int, *, slides: bool) -> Attention:
-    """Full, grouped, sliding or latent attention of layer `index`."""
+    """Return the full, grouped, sliding or latent attention of layer `index`."""
     hidden = fields.integer("hidden_size", "n_embd", "d_model")
     heads = fields.integer("num_attention_heads", "n_head", "n_heads")
     if not heads:
@@ -71,9 +56,9 @@ def attention(fields: Fields, index: int, *, slides: bool) -> Attention:
         size = fields.integer("global_head_dim", default=size)
         kv_heads = fields.integer("num_global_key_value_heads", default=kv_heads)
     if kv_heads > heads:
-        fields.refuse(f"has {kv_heads} heads of keys for {heads} that ask")
+        fields.refuse(f"has {kv_heads} key heads for {heads} query heads")
     if kv_heads and heads % kv_heads:
-        fields.refuse(f"shares {kv_heads} heads of keys among {heads} that ask, not evenly")
+        fields.refuse(f"has {kv_heads} key heads for {heads} query heads, which is not a divisor")
     gates = 2 if fields.flag("attn_output_gate", default=_gated(fields)) else 1
     shared = fields.flag("attention_k_eq_v", default=False) and not slides
     parameters = hidden * size * (heads * (1 + gates) + kv_heads * (1 if shared else 2))
@@ -152,7 +137,7 @@ def _rwkv7(fields: Fields, hidden: int) -> tuple[int, int]:
 
 
 def mamba(fields: Fields) -> tuple[int, int]:
-    """Parameters and values of the state of Mamba (1 and 2)."""
+    """Count parameters and state values of Mamba (1 and 2)."""
     hidden = fields.integer("hidden_size", "d_model")
     kernel = fields.integer("mamba_d_conv", "conv_kernel", default=4)
     state = fields.integer("mamba_d_state", "ssm_state_size", "state_size")
@@ -183,7 +168,7 @@ def feed_forward(fields: Fields, index: int, *, only: bool) -> FeedForward:
     width = _width(fields, index, hidden)
     experts = fields.integer(*EXPERTS, default=0)
     if not experts and any("expert" in key and fields.said[key] for key in fields.said):
-        fields.refuse("speaks of experts in fields not known here")
+        fields.refuse("has unknown fields about experts")
     if not experts or not _is_mixture(fields, index):
         width = fields.integer("intermediate_size_mlp", default=width)  # Llama 4's dense layers
         return FeedForward(matrices * hidden * width, width)

@@ -63,7 +63,7 @@ def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Mode
     fields = Fields(_load(config, name), name).language_model()
     architecture = fields.text("model_type")
     if architecture in REFUSED:
-        fields.refuse(f"is of a {architecture}; {REFUSED[architecture]} are not known here")
+        fields.refuse(f"is for {architecture}; {REFUSED[architecture]} are not supported")
     count = fields.integer("num_hidden_layers", "n_layer", "n_layers", most=MAX_LAYERS)
     if count < 1:
         fields.refuse("has no layers")
@@ -129,7 +129,7 @@ def _load(config: str | Path | Mapping[str, object], name: str) -> Mapping[str, 
     except OSError as error:
         raise ModelFileError(f"The config of {name} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"The config of {name} is no JSON: {error}") from error
+        raise ModelFileError(f"The config of {name} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ModelFileError(f"The config of {name} is a {type(value).__name__}, not an object")
     return value
@@ -140,7 +140,7 @@ def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     said: dict[str, object] = {}
     for key, value in pairs:
         if said.setdefault(key, value) != value:
-            raise ValueError(f"it says {key[:40]!r} twice: {said[key]!r:.40} and {value!r:.40}")
+            raise ValueError(f"it has {key[:40]!r} twice: {said[key]!r:.40} and {value!r:.40}")
     return said
 
 
@@ -176,7 +176,7 @@ def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
         if len(named) < count:
             fields.refuse(f"names the kind of {len(named)} layers and has {count}")
         if unknown := sorted({kind for kind in named if kind not in KINDS}):
-            fields.refuse(f"has layers of the kind {unknown[0]!r}, not known here")
+            fields.refuse(f"has layers of the unknown kind {unknown[0]!r}")
         states = "mamba" if _has_mamba(fields) else "linear"  # both are called linear_attention
         return [states if KINDS[k] == "linear" else KINDS[k] for k in named[:count]]
     if attending := fields.integers("full_attn_idxs"):  # LFM2
@@ -196,7 +196,7 @@ def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
         attending = Fields(said, fields.name).integers("full_attn_layers")  # counted from 1
         return ["attention" if i + 1 in attending else "kda" for i in range(count)]
     if _has_mamba(fields):
-        fields.refuse("has a state space and does not say in which layers")
+        fields.refuse("has a state space and does not state in which layers")
     return None
 
 

@@ -22,7 +22,7 @@ class Fields:
     name: str
 
     def language_model(self) -> Fields:
-        """The fields of the language model inside the config of a vision or audio model."""
+        """Return the fields of the language model inside the config of a vision or audio model."""
         for key in ("text_config", "llm_config", "language_config"):
             inner = self.said.get(key)
             if isinstance(inner, Mapping):
@@ -54,27 +54,27 @@ class Fields:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most:
-            self.refuse(f"gives {keys[0]} = {_short(value)}; 0 to {most} can be")
+            self.refuse(f"gives {keys[0]} = {_short(value)}; it must be 0 to {most}")
         return value
 
     def flag(self, *keys: str, default: bool) -> bool:
-        """True or false."""
+        """Return a boolean, or `default` if it is missing."""
         value = self.value(*keys)
         if value is None:
             return default
         if not isinstance(value, bool):
-            self.refuse(f"gives {keys[0]} = {_short(value)}; true or false can be")
+            self.refuse(f"gives {keys[0]} = {_short(value)}; it must be true or false")
         return value
 
     def optional_text(self, key: str) -> str | None:
         """Return a string, or None if it is missing."""
         value = self.value(key)
         if value is not None and not isinstance(value, str):
-            self.refuse(f"gives {key} = {_short(value)}; a string can be")
+            self.refuse(f"gives {key} = {_short(value)}; it must be a string")
         return value
 
     def text(self, key: str) -> str:
-        """A string that must be there."""
+        """Return a string. Raises ModelFileError if it is missing or empty."""
         value = self.optional_text(key)
         if not value:
             self.refuse(f"has no {key}")
@@ -86,9 +86,9 @@ class Fields:
         if value is None:
             return []
         if not isinstance(value, list) or len(value) > MAX_LISTED:
-            self.refuse(f"gives {key} = {_short(value)}; a list of strings can be")
+            self.refuse(f"gives {key} = {_short(value)}; it must be a list of strings")
         if not all(isinstance(item, str) for item in value):
-            self.refuse(f"gives {key} something that is no string")
+            self.refuse(f"gives {key} an item that is not a string")
         return value
 
     def integers(self, key: str) -> list[int]:
@@ -97,16 +97,16 @@ class Fields:
         if value is None:
             return []
         if not isinstance(value, list) or len(value) > MAX_LISTED:
-            self.refuse(f"gives {key} = {_short(value)}; a list of numbers can be")
+            self.refuse(f"gives {key} = {_short(value)}; it must be a list of numbers")
         if not all(isinstance(n, int) and 0 <= n <= MAX_SIZE for n in value):
-            self.refuse(f"gives {key} something that is no number in 0..{MAX_SIZE}")
+            self.refuse(f"gives {key} an item that is not a number from 0 to {MAX_SIZE}")
         return value
 
     def mapping(self, key: str) -> Mapping[str, object] | None:
         """Return an object, or None if it is missing."""
         value = self.value(key)
         if value is not None and not isinstance(value, Mapping):
-            self.refuse(f"gives {key} = {_short(value)}; an object can be")
+            self.refuse(f"gives {key} = {_short(value)}; it must be an object")
         return value
 
 

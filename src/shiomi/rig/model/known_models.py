@@ -165,7 +165,7 @@ def _toml(name: str, data: bytes) -> dict[str, Any]:
         text = data.decode("utf-8")
         said: dict[str, Any] = json.loads(text) if name.endswith(".json") else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ModelFileError(f"{name} is no TOML in UTF-8: {error}") from error
+        raise ModelFileError(f"{name} is not TOML in UTF-8: {error}") from error
     if not isinstance(said, dict):
         raise ModelFileError(f"{name} must hold one object")
     return said
@@ -196,16 +196,18 @@ def _check(name: str, said: Mapping[str, Any]) -> None:
             raise ModelFileError(f"{name} has an unknown key {key[:40]!r}; {hint}")
         wrong = not isinstance(value, _KEYS[key]) or isinstance(value, bool)
         if wrong or (_KEYS[key] is list and not all(isinstance(x, str) for x in value)):
-            raise ModelFileError(f"{name}: {key} = {str(value)[:40]!r} is not what it should be")
+            raise ModelFileError(f"{name}: {key} = {str(value)[:40]!r} has the wrong type")
     for key in _NEEDED:
         if not said.get(key):
             raise ModelFileError(f"{name} has no {key}; copy a file of models/ and fill it in")
     if "released" in said and not _MONTH.fullmatch(said["released"]):
-        raise ModelFileError(f"{name}: released = {said['released'][:40]!r} is no month: 2025-04")
+        raise ModelFileError(
+            f"{name}: released must be a month like 2025-04, got {said['released'][:40]!r}"
+        )
     for purpose in said.get("purposes", ()):
         if purpose not in PURPOSES:
             known = ", ".join(PURPOSES)
-            raise ModelFileError(f"{name}: the purpose {purpose[:40]!r} is not known; {known} are")
+            raise ModelFileError(f"{name}: a purpose must be one of {known}, got {purpose[:40]!r}")
 
 
 def _names(known: KnownModel) -> set[str]:

@@ -59,7 +59,7 @@ def find_quantisation(name: str) -> Quantisation:
         if known.name.upper() == wanted:
             return known
     raise SettingError(
-        f"The quantisation {name[:40]!r} is not known; known are {', '.join(quantisations())}"
+        f"the quantisation {name[:40]!r} is not known; known are {', '.join(quantisations())}"
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from shiomi.rig.buy.budget import Answer, Running, running_cost
 from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.use import USES
-from shiomi.rig.report.budget_report import money, whole_text
+from shiomi.rig.report.budget_report import money, price_basis, whole_text
 from shiomi.rig.report.fit_report import place_text, range_text
 from shiomi.rig.report.table import figure
 from shiomi.rig.report.wording import say, text_of, texts_of, wording
@@ -84,7 +84,7 @@ def _answer(answer: Answer, currency: str, running: Running, language: str) -> d
         f"{say(language, 'category', x.part.category)}: "
         + (f"{x.quantity} × " if x.quantity > 1 else "")
         + f"{x.part.name} ({say(language, 'plan', x.offer.condition)}, {money(x.price, currency)};"
-        f" {x.offer.date.isoformat()}, {x.offer.shop})"
+        f" {x.offer.date.isoformat()}, {price_basis(x.offer, language)})"
         for x in answer.lines
     ]
     if answer.whole is not None:

@@ -6,16 +6,16 @@ from typing import Any
 
 from shiomi.rig.buy.budget import Answer, BudgetPlan, Running, running_cost
 from shiomi.rig.buy.findings import Unknown
-from shiomi.rig.buy.prices import Condition
+from shiomi.rig.buy.prices import Condition, Offer
 from shiomi.rig.buy.whole import WholeMachine
 from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.use import Capability
 from shiomi.rig.model.quality import QUALITY_DATE
-from shiomi.rig.report.fit_report import estimate_json, place_text, range_text
+from shiomi.rig.report.fit_report import estimate_json, place_text, range_text, score_text
 from shiomi.rig.report.table import figure, text_table
-from shiomi.rig.report.wording import say, text_of, texts_of
+from shiomi.rig.report.wording import phrases, say, text_of, texts_of, unit_text
 
-__all__ = ["budget_json", "budget_text", "money", "whole_text"]
+__all__ = ["budget_json", "budget_text", "money", "price_basis", "whole_text"]
 
 _LEAST_FLOOR = 0.1  # tok/s; below, any speed will do
 _SIGNS = {"JPY": "¥", "USD": "$"}
@@ -30,9 +30,7 @@ def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, exa
     """Return the answer as text: the best machine, its model and parts, the cheaper
     alternatives, and what 20 % more money changes.
     """
-
-    def phrase(key: str, **slots: object) -> str:
-        return say(language, "budget", key, {k: str(v) for k, v in slots.items()})
+    phrase = phrases(language, "budget")
 
     best, currency = plan.best, plan.currency
     kind = "" if plan.model is None else "_model"  # of the phrases
@@ -108,14 +106,12 @@ def _capability(found: Capability, language: str) -> str:
         language,
         "budget",
         "runs" if found.score else "runs_model",
-        {
-            "model": runs.known.name,
-            "format": runs.quantisation,
-            "place": place_text(runs, language),
-            "write": range_text(runs.decode),
-            "read": range_text(runs.prefill),
-            "score": f"{found.score:.0f}" + ("" if found.listed else "*"),
-        },
+        model=runs.known.name,
+        format=runs.quantisation,
+        place=place_text(runs, language),
+        write=range_text(runs.decode),
+        read=range_text(runs.prefill),
+        score=score_text(found),
     )
 
 
@@ -134,10 +130,16 @@ def _parts(answer: Answer, currency: str, language: str) -> list[str]:
                 say(language, "plan", line.offer.condition),
                 money(line.price, currency),
                 "" if line.offer.condition is Condition.OWN else line.offer.date.isoformat(),
-                line.offer.shop.partition(";")[0],
+                price_basis(line.offer, language),
             ]
         )
     return text_table(rows, right=(3,))
+
+
+def price_basis(offer: Offer, language: str) -> str:
+    """Return the shop or the source of a price. An example from memory is worded."""
+    basis = offer.shop.partition(";")[0]
+    return say(language, "plan", "example_price") if basis.startswith("example,") else basis
 
 
 def whole_text(whole: WholeMachine, language: str) -> str:
@@ -146,17 +148,16 @@ def whole_text(whole: WholeMachine, language: str) -> str:
         language,
         "budget",
         "whole",
-        {
-            "condition": say(language, "plan", whole.condition),
-            "storage": f"{whole.storage_gb:,.0f}",
-            "date": whole.date.isoformat(),
-            "source": whole.source,
-        },
+        condition=say(language, "plan", whole.condition),
+        storage=f"{whole.storage_gb:,.0f}",
+        date=whole.date.isoformat(),
+        source=whole.source,
     )
 
 
 def _frontier(plan: BudgetPlan, language: str) -> list[str]:
     rows = []
+    unit = unit_text("tok/s", language)
     for x in plan.frontier:
         runs = x.capability.runs
         rows.append(
@@ -165,15 +166,15 @@ def _frontier(plan: BudgetPlan, language: str) -> list[str]:
                 money(x.price, plan.currency),
                 text_of(x.machine.name, language),
                 f"{runs.known.name} {runs.quantisation}",
-                figure(x.capability.score) if x.capability.score else "",
-                f"{figure(runs.decode.value) if runs.decode else '?'} tok/s",
+                score_text(x.capability) if x.capability.score else "",
+                f"{figure(runs.decode.value) if runs.decode else '?'} {unit}",
             ]
         )
     return text_table(rows, right=(1, 4, 5))
 
 
 def budget_json(plan: BudgetPlan, running: Running, language: str = "en") -> dict[str, Any]:
-    """The same as what json.dumps takes."""
+    """Return the same as an object for json.dumps."""
 
     def answer(x: Answer) -> dict[str, Any]:
         runs = x.capability.runs

@@ -12,7 +12,7 @@ from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.model import Model
 from shiomi.rig.report.fit_report import estimate_json, range_text
 from shiomi.rig.report.table import text_table
-from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
+from shiomi.rig.report.wording import phrases, text_of, texts_of, unit_text
 
 __all__ = ["estimates_json", "estimates_text"]
 
@@ -23,9 +23,7 @@ def estimates_text(
     model: Model, machine: Machine, setting: Setting, found: Estimates, language: str = "en"
 ) -> str:
     """Return a line for each estimate with its bounds, then the basis of each."""
-
-    def phrase(key: str, **slots: object) -> str:
-        return say(language, "speed", key, {k: str(v) for k, v in slots.items()})
+    phrase = phrases(language, "speed")
 
     def rests(estimate: Estimate) -> str:
         return texts_of(without(estimate.basis, model.assumed), language)
@@ -75,7 +73,7 @@ def estimates_text(
 def estimates_json(
     model: Model, machine: Machine, setting: Setting, found: Estimates
 ) -> dict[str, Any]:
-    """The same as what json.dumps takes."""
+    """Return the same as an object for json.dumps."""
     fit = found.fit
     return {
         "model": model.name,

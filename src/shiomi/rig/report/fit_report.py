@@ -9,14 +9,15 @@ from itertools import groupby
 from typing import Any
 
 from shiomi.rig.estimate.assumed import without
-from shiomi.rig.estimate.fit import Floor, Runs
+from shiomi.rig.estimate.fit import Runs
 from shiomi.rig.estimate.memory import usable_gib
 from shiomi.rig.estimate.quantity import Estimate
-from shiomi.rig.estimate.setting import Place, Setting
-from shiomi.rig.estimate.use import USES
+from shiomi.rig.estimate.setting import Place
+from shiomi.rig.estimate.use import USES, Capability, Use, worth
 from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.model.quality import quality_table
 from shiomi.rig.report.table import figure, filled, text_table, text_width, tokens_text, wrapped
-from shiomi.rig.report.wording import say, text_of, texts_of, unit_text
+from shiomi.rig.report.wording import phrases, say, text_of, texts_of, unit_text, wording
 
 __all__ = [
     "estimate_json",
@@ -26,17 +27,15 @@ __all__ = [
     "machine_text",
     "place_text",
     "range_text",
+    "score_text",
 ]
 
-_RIGHT = (3, 4, 5, 6)
 _LEAST_NAME = 16  # columns of a model's name
 
 
 def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True) -> str:
     """Return the machine as lines. Unknown facts are listed unless `unknown` is False."""
-
-    def phrase(key: str, **slots: object) -> str:
-        return say(language, "machine", key, {k: str(v) for k, v in slots.items()})
+    phrase = phrases(language, "machine")
 
     nothing = phrase("not_known")
     rows = [[phrase("gpu"), _gpu_text(gpu, number)] for gpu, number in _counted(machine.gpus)]
@@ -67,8 +66,7 @@ def fit_text(
     machine: Machine,
     runs: Sequence[Runs],
     best: Mapping[str, Runs],
-    setting: Setting,
-    floor: Floor,
+    use: Use,
     *,
     near: Sequence[tuple[Runs, int]] = (),
     of: int,
@@ -78,33 +76,31 @@ def fit_text(
 ) -> str:
     """Return the table of models that run, with at most `most` rows, and the best model per use.
 
-    `near`: models that only just fit, each with the longest context that surely fits. `of`: the
-    number of models that were tried. `columns` is the width of the terminal (None: no limit). If a
-    row would be wider, bounds are printed below their values and names are broken, so that 80
-    columns are enough.
+    `near` has the models that only just fit, each with the longest context that surely fits. `of`
+    is the number of models that were tried. `columns` is the width of the terminal (None: no
+    limit). If a row would be wider, bounds are printed below their values and names are broken, so
+    that 80 columns are enough.
     """
-
-    def phrase(key: str, **slots: object) -> str:
-        return say(language, "fit", key, {k: str(v) for k, v in slots.items()})
+    phrase = phrases(language, "fit")
 
     lines = [
         phrase(
             "run",
             count=len(runs),
             of=of,
-            context=f"{setting.context:,}",
-            users=setting.users,
-            engine=setting.engine,
+            context=f"{use.setting.context:,}",
+            users=use.setting.users,
+            engine=use.setting.engine,
         )
     ]
     shown = runs[:most]
     narrow = False
     if shown:
-        table = _table(shown, language, stacked=False)
+        table = _table(shown, use, language, stacked=False)
         narrow = columns is not None and max(map(text_width, table)) > columns
         lines += [
             "",
-            *(_table(shown, language, stacked=True, columns=columns) if narrow else table),
+            *(_table(shown, use, language, stacked=True, columns=columns) if narrow else table),
         ]
     if len(runs) > len(shown):
         lines.append(phrase("more", count=len(runs) - len(shown)))
@@ -112,7 +108,7 @@ def fit_text(
         chosen = [[f"  {_purpose(key, language)}", _choice(x, language)] for key, x in best.items()]
         lines += ["", phrase("best"), *text_table(chosen)]
     elif runs:
-        lines += ["", phrase("none_fast", speed=f"{floor.write:g}")]
+        lines += ["", phrase("none_fast", speed=f"{use.floor.write:g}")]
     if narrow and any(x.place is Place.EXPERTS_IN_RAM for x in shown):
         lines += ["", phrase("gpu_and_ram")]
     lines += ["", *_close(near, language), *_notes(shown, machine, language)]
@@ -120,15 +116,16 @@ def fit_text(
 
 
 def fit_json(
-    machine: Machine, runs: Sequence[Runs], best: Mapping[str, Runs], setting: Setting
+    machine: Machine, runs: Sequence[Runs], best: Mapping[str, Runs], use: Use
 ) -> dict[str, Any]:
-    """The same as what json.dumps takes."""
+    """Return the same as an object for json.dumps."""
     return {
         "machine": text_of(machine.name),
-        "context": setting.context,
-        "users": setting.users,
-        "engine": setting.engine,
-        "models": [_json(x) for x in runs],
+        "use": use.name,
+        "context": use.setting.context,
+        "users": use.setting.users,
+        "engine": use.setting.engine,
+        "models": [_json(x, use) for x in runs],
         "best": {purpose: x.known.name for purpose, x in best.items()},
         "unknown": [text_of(x) for x in machine.unknown],
     }
@@ -155,9 +152,17 @@ def range_text(estimate: Estimate | None, nothing: str = "?") -> str:
     return f"{figure(estimate.value)} ({figure(estimate.low)}-{figure(estimate.high)})"
 
 
-def _json(runs: Runs) -> dict[str, Any]:
+def score_text(found: Capability) -> str:
+    """Format a score; a star marks a score by rule."""
+    return figure(found.score) + ("" if found.listed else "*")
+
+
+def _json(runs: Runs, use: Use) -> dict[str, Any]:
+    found = worth(runs, use, quality_table())
     return {
         "model": runs.known.name,
+        "score": round(found.score, 1),
+        "score_listed": found.listed,
         "parameters": runs.model.parameters,
         "active_parameters": runs.model.active_parameters,
         "quantisation": runs.quantisation,
@@ -181,32 +186,31 @@ def _json(runs: Runs) -> dict[str, Any]:
 
 
 def _table(
-    shown: Sequence[Runs], language: str, *, stacked: bool, columns: int | None = None
+    shown: Sequence[Runs], use: Use, language: str, *, stacked: bool, columns: int | None = None
 ) -> list[str]:
     """Return the rows as lines. With `stacked`, bounds are below their values and names are
     broken.
     """
-
-    def phrase(key: str) -> str:
-        return say(language, "fit", key)
+    phrase = phrases(language, "fit")
 
     heads = [
         (phrase("model"), ""),
-        (phrase("format"), ""),
+        (phrase("format"), phrase("score") if stacked else ""),
+        *([] if stacked else [(phrase("score"), "")]),
         (phrase("where"), ""),
         (phrase("gib"), ""),
         (phrase("decode"), phrase("bounds")),
         (phrase("prefill"), ""),
         (phrase("context"), ""),
     ]
-    rows = [heads, *(_row(x, language, stacked=stacked) for x in shown)]
+    rows = [heads, *(_row(x, use, language, stacked=stacked) for x in shown)]
     joint = "\n" if stacked else " "
     cells = [[joint.join(x for x in cell if x) for cell in row] for row in rows]
     if stacked and columns is not None:
         rest = text_table([row[1:] for row in cells])
         room = max(_LEAST_NAME, columns - 2 - max(map(text_width, rest)))
         cells = [[_broken(name, room), *others] for name, *others in cells]
-    return text_table(cells, _RIGHT)
+    return text_table(cells, (3, 4, 5, 6) if stacked else (2, 4, 5, 6, 7))
 
 
 def _broken(name: str, room: int) -> str:
@@ -214,7 +218,7 @@ def _broken(name: str, room: int) -> str:
     return "\n".join(filled(re.findall(r"[^-]*-|[^-]+", name), room, indent=1))
 
 
-def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
+def _row(runs: Runs, use: Use, language: str, *, stacked: bool) -> list[tuple[str, str]]:
     """Return each cell in two parts: the figure and its bounds."""
     needed = runs.memory.total.value
     if runs.place is Place.RAM:
@@ -227,9 +231,11 @@ def _row(runs: Runs, language: str, *, stacked: bool) -> list[tuple[str, str]]:
         else (figure(needed) + beside + doubt, "")
     )
     where = place_text(runs, language, short=stacked)
+    score = score_text(worth(runs, use, quality_table()))
     return [
         (runs.known.name, ""),
-        (runs.quantisation, ""),
+        (runs.quantisation, score if stacked else ""),
+        *([] if stacked else [(score, "")]),
         (where, ""),
         gib,
         _in_two(runs.decode),
@@ -242,7 +248,7 @@ def place_text(runs: Runs, language: str, *, short: bool = False) -> str:
     """Describe the place of the weights: the number of GPUs, or of layers with experts in RAM."""
     count = runs.ram_layers if runs.place is Place.EXPERTS_IN_RAM else runs.gpus
     table = "place_short" if short else "place"
-    return say(language, table, str(runs.place), {"count": str(count)})
+    return say(language, table, str(runs.place), count=count)
 
 
 def _in_two(estimate: Estimate | None) -> tuple[str, str]:
@@ -289,7 +295,7 @@ def _close(near: Sequence[tuple[Runs, int]], language: str) -> list[str]:
             "speed": range_text(x.decode),
             "context": f"{context:,}",
         }
-        lines.append("  " + say(language, "fit", "near" if context else "near_no_context", slots))
+        lines.append("  " + say(language, "fit", "near" if context else "near_no_context", **slots))
     return [say(language, "fit", "near_title"), *lines, ""] if lines else []
 
 
@@ -301,7 +307,8 @@ def _choice(runs: Runs, language: str) -> str:
 def _purpose(key: str, language: str) -> str:
     if key in USES:
         return say(language, "purpose", key)
-    return say(language, "purpose", "language", {"language": key})
+    purposes = wording(language)["purpose"]
+    return purposes.get(f"language_{key}") or purposes["language"].format(language=key)
 
 
 def _counted(gpus: Sequence[Gpu]) -> list[tuple[Gpu, int]]:

@@ -22,7 +22,7 @@ from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.message import reason
 from shiomi.rig.report.fit_report import estimate_json, range_text
 from shiomi.rig.report.table import text_table
-from shiomi.rig.report.wording import say, text_of, texts_of
+from shiomi.rig.report.wording import phrases, text_of, texts_of
 
 __all__ = ["TrainingRow", "training_json", "training_rows", "training_text"]
 
@@ -109,9 +109,7 @@ def training_text(
     gpu: Gpu, number: int, rows: Sequence[TrainingRow], images: int, epochs: int, language: str
 ) -> str:
     """Return the rows as a table, with their basis."""
-
-    def phrase(key: str, **slots: object) -> str:
-        return say(language, "training", key, {k: str(v) for k, v in slots.items()})
+    phrase = phrases(language, "training")
 
     heads = [phrase(x) for x in ("encoder", "checkpoints", "images", "gib", "days")]
     table = [
@@ -137,7 +135,7 @@ def training_text(
 
 
 def training_json(gpu: Gpu, rows: Sequence[TrainingRow]) -> dict[str, Any]:
-    """The same as what json.dumps takes."""
+    """Return the same as an object for json.dumps."""
     return {
         "gpu": gpu.name,
         "encoders": [

@@ -9,7 +9,7 @@ from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.writer import Writer
 from shiomi.rig.report.fit_report import estimate_json, place_text, range_text
 from shiomi.rig.report.table import figure, text_table
-from shiomi.rig.report.wording import say, texts_of
+from shiomi.rig.report.wording import phrases, texts_of
 
 __all__ = ["writers_json", "writers_text"]
 
@@ -18,9 +18,7 @@ _SHOWN = 5
 
 def writers_text(writers: Sequence[Writer], language: str = "en") -> str:
     """Return the best writer with its basis, and the next best ones."""
-
-    def phrase(key: str, **slots: object) -> str:
-        return say(language, "writer", key, {k: str(v) for k, v in slots.items()})
+    phrase = phrases(language, "writer")
 
     first = writers[0]
     heads = [phrase(x) for x in ("model", "format", "where", "minutes", "yen", "decode")]
@@ -46,7 +44,7 @@ def writers_text(writers: Sequence[Writer], language: str = "en") -> str:
 
 
 def writers_json(writers: Sequence[Writer]) -> list[dict[str, Any]]:
-    """The same as what json.dumps takes, best first."""
+    """Return the same as objects for json.dumps, the best first."""
     return [
         {
             "model": x.name,

@@ -40,8 +40,15 @@ def normal_name(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _words(part: Part) -> int:
-    return len(part.name.split())
+def _words(name: str) -> set[str]:
+    """Return the words of a name. A hyphen separates words: "i5-10400" is "i5 10400"."""
+    return set(normal_name(name).replace("-", " ").split())
+
+
+def _similar(asked: str, names: dict[str, list[str]]) -> list[str]:
+    """Return a few names that begin with the text, else a few with similar spelling."""
+    begin = sorted(x for x in names if asked and x.startswith(asked))[:_MOST_NEAR]
+    return begin or difflib.get_close_matches(asked, names, n=_MOST_NEAR, cutoff=0.5)
 
 
 @dataclass(slots=True)
@@ -74,8 +81,7 @@ class Catalog:
         return f"{chipset} {card.vram_gb:g} GB" if several else chipset
 
     def find(self, name: str) -> Part:
-        """Return the part with this id, name or part number, else the only name with all these
-        words.
+        """Return the part with this id, name or part number, else the shortest name with all words.
 
         The maker's name is optional: "Ryzen 5 5500" is the AMD Ryzen 5 5500, not the 5500GT.
         Raises UnknownPartError (naming the nearest) or AmbiguousPartError (listing them).
@@ -84,25 +90,25 @@ class Catalog:
             return self.parts[name]
         names = self._index()
         ids = names.get(normal_name(name), [])
-        if len(ids) == 1:
-            return self.parts[ids[0]]
-        if ids:
-            listed = "; ".join(f"{i} = {self.parts[i].name}" for i in ids[:5])
-            raise AmbiguousPartError(f"{name!r} is several parts, give the id of one: {listed}")
         asked = normal_name(name[:200])
-        words = set(asked.split())
-        within = [x for x in self.parts.values() if words <= set(normal_name(x.name).split())]
-        shortest = min(map(_words, within), default=0)
-        closest = {x.id: x for x in within if _words(x) == shortest}
-        if len(closest) == 1 and words:
-            return next(iter(closest.values()))
-        near = sorted(x for x in names if asked and x.startswith(asked))[:_MOST_NEAR]
-        near = near or difflib.get_close_matches(asked, names, n=_MOST_NEAR, cutoff=0.5)
-        nearest = "; ".join(self.parts[names[x][0]].name for x in near)
+        words = _words(asked)
+        if not ids and words:
+            within = [x for x in self.parts.values() if words <= _words(x.name)]
+            shortest = min((len(_words(x.name)) for x in within), default=0)
+            ids = [x.id for x in within if len(_words(x.name)) == shortest]
+        if ids and len({replace(self.parts[i], id="", numbers=()) for i in ids}) == 1:
+            return self.parts[ids[0]]  # one part that is listed several times
+        if len({self.parts[i].name for i in ids}) == 1:
+            listed = "; ".join(f"{i} = {self.parts[i].name}" for i in ids[:5])
+            raise AmbiguousPartError(f"{name!r} is several parts; give the id of one: {listed}")
+        near = [self.parts[i].name for i in ids] or [
+            self.parts[names[x][0]].name for x in _similar(asked, names)
+        ]
+        nearest = "; ".join(dict.fromkeys(near[:_MOST_NEAR]))
         raise UnknownPartError(
             f"no part {name[:80]!r} in the catalogue"
             + (f"; the nearest are: {nearest}" if nearest else "")
-            + "; add it to your own catalogue folder, in the columns of the shipped files"
+            + "; give another name, or describe the part in your own catalogue folder (--parts)"
         )
 
     def _index(self) -> dict[str, list[str]]:

@@ -29,8 +29,6 @@ from shiomi.rig.message import Text, reason
 
 __all__ = ["FIELDS", "read_row"]
 
-Row = Mapping[str, str]
-
 SLOT_WATTS = 75.0  # power of a PCIe x16 slot (PCI Express CEM)
 _CARD_GB = re.compile(r"(?<![\d.])(\d{1,2}) ?GB?\b", re.IGNORECASE)
 
@@ -60,51 +58,57 @@ FIELDS: dict[Category, tuple[str, ...]] = {
 }
 
 
-def read_row(category: Category, row: Row) -> Part:
-    """The part that `row` describes.
+class _Row:
+    """The fields of a row. Each is checked; contradictions are collected in `doubts`."""
 
-    Raises ValueError if a required field is missing or not a number.
-    """
-    if not row.get("id") or not row.get("name"):
-        raise ValueError("it has no id or no name")
-    return _READERS[category](row)
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self.fields = fields
+        self.doubts: list[Text] = []
 
+    def text(self, name: str) -> str:
+        return (self.fields.get(name) or "").strip()
 
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(x.strip() for x in text.split("|") if x.strip())
+    def listed(self, name: str) -> tuple[str, ...]:
+        return tuple(x.strip() for x in self.text(name).split("|") if x.strip())
 
-
-def _number(row: Row, name: str, low: float, high: float, doubts: list[Text]) -> float | None:
-    """Return a field within [low, high]. Return None if it is empty or zero. If the value is
-    impossible, return None and add a doubt.
-    """
-    text = (row.get(name) or "").strip()
-    if not text:
+    def number(self, name: str, low: float, high: float) -> float | None:
+        """Return a number within [low, high]; None if the field is empty, zero or impossible."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if low <= value <= high:
+            return value
+        if value != 0:
+            self.doubt("cannot_be", field=name, value=text[:20])
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if low <= value <= high:
-        return value
-    if value != 0:
-        doubts.append(reason("cannot_be", field=name, value=text[:20]))
-    return None
 
+    def whole(self, name: str, low: float, high: float) -> int | None:
+        value = self.number(name, low, high)
+        return None if value is None else int(value)
 
-def _count(row: Row, name: str, high: int, doubts: list[Text]) -> int | None:
-    """A whole number from 0 to `high`; None if empty or impossible."""
-    text = (row.get(name) or "").strip()
-    if not text:
+    def count(self, name: str, high: int) -> int | None:
+        """Return a whole number from 0 to `high`; None if the field is empty or impossible."""
+        text = self.text(name)
+        if not text:
+            return None
+        if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= high:
+            return int(text)
+        self.doubt("cannot_be", field=name, value=text[:20])
         return None
-    if text.isascii() and text.isdigit() and len(text) < 6 and int(text) <= high:
-        return int(text)
-    doubts.append(reason("cannot_be", field=name, value=text[:20]))
-    return None
 
+    def connectors(self, *names: str) -> list[int | None]:
+        """Return connector counts. If one is stated, empty fields mean 0; else all are unknown."""
+        counts = [self.count(name, 18) for name in names]
+        if all(count is None for count in counts):
+            return counts
+        return [count or 0 for count in counts]
 
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
+    def doubt(self, key: str, **slots: object) -> None:
+        self.doubts.append(reason(key, **slots))
 
 
 class _Named(TypedDict):
@@ -113,219 +117,202 @@ class _Named(TypedDict):
     maker: str
     numbers: tuple[str, ...]
     year: int | None
+    doubts: tuple[Text, ...]
 
 
-def _named(row: Row) -> _Named:
-    """Return what every part has."""
-    return {
-        "id": row["id"],
-        "name": row["name"],
-        "maker": row.get("maker") or "",
-        "numbers": _list(row.get("pn") or ""),
-        "year": _whole(_number(row, "year", 1995, 2100, [])),
-    }
+def _named(row: _Row) -> _Named:
+    """Return the fields of all parts. Call it after all other fields are read."""
+    doubts = tuple(row.doubts)
+    year = row.whole("year", 1995, 2100)
+    numbers = row.listed("pn")
+    name, maker = row.fields["name"], row.fields.get("maker") or ""
+    return _Named(
+        id=row.fields["id"], name=name, maker=maker, numbers=numbers, year=year, doubts=doubts
+    )
 
 
-def _connectors(row: Row, names: tuple[str, ...], doubts: list[Text]) -> list[int | None]:
-    """Return the connector counts. An empty field means 0 if another one is stated. If all are
-    empty, the counts are unknown.
+def read_row(category: Category, fields: Mapping[str, str]) -> Part:
+    """Return the part that a row describes.
+
+    Raises ValueError if a required field is missing or not a number.
     """
-    counts = [_count(row, name, 18, doubts) for name in names]
-    if all(count is None for count in counts):
-        return counts
-    return [count or 0 for count in counts]
+    if not fields.get("id") or not fields.get("name"):
+        raise ValueError("it has no id or no name")
+    return _READERS[category](_Row(fields))
 
 
-def _gpu(row: Row) -> Part:
-    name = row["name"]
-    doubts: list[Text] = []
-    chipset = (row.get("chipset") or "").strip()
+def _gpu(row: _Row) -> Part:
+    name = row.text("name")
+    chipset = row.text("chipset")
     if not chipset:
         raise ValueError("it has no chipset")
-    vram = _number(row, "vram_gb", 0.25, 512, doubts)
+    vram = row.number("vram_gb", 0.25, 512)
     for source in (chipset, name):
         said = {float(x) for x in _CARD_GB.findall(source)}
         if vram is not None and said and vram not in said:
-            doubts.append(reason("vram_not_as_called", gb=f"{vram:g}", name=repr(source)))
+            row.doubt("vram_not_as_called", gb=f"{vram:g}", name=repr(source))
             vram = None
-    tdp = _number(row, "tdp_w", 15, 1000, doubts)
-    six, eight, vhpwr, v2x6 = _connectors(row, ("p6", "p8", "p12vhpwr", "p12v2x6"), doubts)
+    tdp = row.number("tdp_w", 15, 1000)
+    six, eight, vhpwr, v2x6 = row.connectors("p6", "p8", "p12vhpwr", "p12v2x6")
     # Some rows state one 12 V socket under both its names, a few rows next to 8-pin sockets.
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if not (six or eight or twelve) and six is not None and (tdp is None or tdp > SLOT_WATTS):
-        doubts.append(reason("no_connector"))
+        row.doubt("no_connector")
         six = eight = twelve = None
     elif twelve and (six or eight):
-        doubts.append(reason("both_connectors"))
+        row.doubt("both_connectors")
         six = eight = twelve = None
     return GraphicsCard(
-        **_named(row),
         chipset=chipset,
         vram_gb=vram,
-        length_mm=_number(row, "length_mm", 50, 500, doubts),
-        slot_width=_number(row, "slots", 0.9, 5, doubts),
+        length_mm=row.number("length_mm", 50, 500),
+        slot_width=row.number("slots", 0.9, 5),
         tdp_w=tdp,
         six_pin=six,
         eight_pin=eight,
         twelve_volt=twelve,
-        doubts=tuple(doubts),
+        **_named(row),
     )
 
 
-def _cpu(row: Row) -> Part:
-    doubts: list[Text] = []
-    if not row.get("socket"):
+def _cpu(row: _Row) -> Part:
+    if not row.text("socket"):
         raise ValueError("it has no socket")
     return Cpu(
+        socket=row.text("socket"),
+        architecture=row.text("arch"),
+        cores=row.whole("cores", 1, 512),
+        tdp_w=row.number("tdp_w", 4, 600),
+        ppt_w=row.number("ppt_w", 4, 1000),
+        memory_max_gb=row.number("mem_max_gb", 1, 16384),
+        memory_types=row.listed("mem_types"),
+        memory_channels=row.whole("mem_ch", 1, 16),
         **_named(row),
-        socket=row["socket"],
-        architecture=row.get("arch") or "",
-        cores=_whole(_number(row, "cores", 1, 512, doubts)),
-        tdp_w=_number(row, "tdp_w", 4, 600, doubts),
-        ppt_w=_number(row, "ppt_w", 4, 1000, doubts),
-        memory_max_gb=_number(row, "mem_max_gb", 1, 16384, doubts),
-        memory_types=_list(row.get("mem_types") or ""),
-        memory_channels=_whole(_number(row, "mem_ch", 1, 16, doubts)),
-        doubts=tuple(doubts),
     )
 
 
 _SLOT = re.compile(r"(\d+)x gen(\d)\.\d x(\d+)")
 
 
-def _board(row: Row) -> Part:
-    doubts: list[Text] = []
-    slots = _SLOT.findall(row.get("pcie") or "")
+def _board(row: _Row) -> Part:
+    slots = _SLOT.findall(row.text("pcie"))
     long = [(int(count), float(gen)) for count, gen, lanes in slots if int(lanes) == 16]
     generation = max((gen for _, gen in long), default=None)
-    chipset = row.get("chipset") or ""
+    chipset = row.text("chipset")
     known = platform(chipset)
     if known is None:
         generation = None  # for old and rare chipsets the catalogue has a default of 4.0
     elif generation is not None and generation > known.pcie_generation:
-        doubts.append(
-            reason(
-                "pcie_beyond",
-                listed=f"{generation:.1f}",
-                chipset=chipset,
-                most=known.generation,
-            )
+        row.doubt(
+            "pcie_beyond",
+            listed=f"{generation:.1f}",
+            chipset=chipset,
+            most=known.generation,
         )
         generation = None
     return Board(
-        **_named(row),
-        socket=row.get("socket") or None,
-        form_factor=row.get("ff") or None,
+        socket=row.text("socket") or None,
+        form_factor=row.text("ff") or None,
         chipset=chipset,
-        memory_type=row.get("ram_type") or None,
-        memory_slots=_whole(_number(row, "ram_slots", 1, 64, doubts)),
-        memory_max_gb=_number(row, "ram_max_gb", 1, 16384, doubts),
+        memory_type=row.text("ram_type") or None,
+        memory_slots=row.whole("ram_slots", 1, 64),
+        memory_max_gb=row.number("ram_max_gb", 1, 16384),
         x16_slots=sum(count for count, _ in long) if slots else None,
         pcie_generation=generation,
-        m2_slots=_count(row, "m2", 20, doubts),
-        doubts=tuple(doubts),
+        m2_slots=row.count("m2", 20),
+        **_named(row),
     )
 
 
 _KIT = re.compile(r"\((\d{1,2}) ?x ?(\d{1,3}) ?GB\)", re.IGNORECASE)
 
 
-def _memory(row: Row) -> Part:
-    name = row["name"]
-    doubts: list[Text] = []
-    capacity = _number(row, "capacity_gb", 0.5, 8192, doubts)
-    modules = _number(row, "modules", 1, 32, doubts)
-    if capacity is None or modules is None or not row.get("type"):
+def _memory(row: _Row) -> Part:
+    name = row.text("name")
+    capacity = row.number("capacity_gb", 0.5, 8192)
+    modules = row.number("modules", 1, 32)
+    if capacity is None or modules is None or not row.text("type"):
         raise ValueError("its type, capacity or number of modules is missing")
     said = _KIT.search(name)
     if said and (int(said[1]), int(said[1]) * int(said[2])) != (modules, capacity):
         raise ValueError(f"it says {modules:g} modules, {capacity:g} GB, but is called {name!r}")
-    form = row.get("ff") or ""
-    registered = {"Registered": True, "Unbuffered": False}.get(row.get("reg") or "")
+    form = row.text("ff")
+    registered = {"Registered": True, "Unbuffered": False}.get(row.text("reg"))
     return MemoryKit(
-        **_named(row),
-        type=row["type"],
+        type=row.text("type"),
         capacity_gb=capacity,
         modules=int(modules),
-        speed=_whole(_number(row, "speed", 100, 20000, doubts)),
+        speed=row.whole("speed", 100, 20000),
         form_factor="SO-DIMM" if "SO-DIMM" in form else "DIMM" if "DIMM" in form else None,
         registered=registered,
-        doubts=tuple(doubts),
+        **_named(row),
     )
 
 
-def _drive(row: Row) -> Part:
-    doubts: list[Text] = []
-    capacity = _number(row, "capacity_gb", 8, 1_000_000, doubts)
+def _drive(row: _Row) -> Part:
+    capacity = row.number("capacity_gb", 8, 1_000_000)
     if capacity is None:
         raise ValueError("its capacity is missing")
     return Drive(
-        **_named(row),
         capacity_gb=capacity,
-        form_factor=row.get("ff") or "",
-        interface=row.get("iface") or "",
-        doubts=tuple(doubts),
+        form_factor=row.text("ff"),
+        interface=row.text("iface"),
+        **_named(row),
     )
 
 
-def _supply(row: Row) -> Part:
-    name = row["name"]
-    doubts: list[Text] = []
-    watts = _number(row, "watt", 100, 4000, doubts)
+def _supply(row: _Row) -> Part:
+    name = row.text("name")
+    watts = row.number("watt", 100, 4000)
     said = {float(x) for x in re.findall(r"(?<![\d.])(\d{3,4}) ?W\b", name)}
     if watts is not None and said and watts not in said:
-        doubts.append(reason("watts_not_as_called", watts=f"{watts:g}", name=repr(name)))
+        row.doubt("watts_not_as_called", watts=f"{watts:g}", name=repr(name))
         watts = None
-    eight, vhpwr, v2x6 = _connectors(row, ("p62", "p12vhpwr", "p12v2x6"), doubts)
+    eight, vhpwr, v2x6 = row.connectors("p62", "p12vhpwr", "p12v2x6")
     twelve = None if vhpwr is None or v2x6 is None else max(vhpwr, v2x6)
     if eight == 0 and not twelve:
         # Every supply of this class has connectors, so zeros mean that nobody filled in the row.
-        doubts.append(reason("no_pcie_connector"))
+        row.doubt("no_pcie_connector")
         eight = twelve = None
     return PowerSupply(
-        **_named(row),
         watts=watts,
-        form_factor=row.get("ff") or None,
-        efficiency=row.get("eff") or None,
-        length_mm=_number(row, "length_mm", 80, 300, doubts),
+        form_factor=row.text("ff") or None,
+        efficiency=row.text("eff") or None,
+        length_mm=row.number("length_mm", 80, 300),
         eight_pin=eight,
         twelve_volt=twelve,
-        doubts=tuple(doubts),
-    )
-
-
-def _case(row: Row) -> Part:
-    doubts: list[Text] = []
-    return Case(
         **_named(row),
-        form_factor=row.get("ff") or None,
-        boards=_list(row.get("mb") or ""),
-        gpu_max_mm=_number(row, "gpu_max_mm", 50, 700, doubts),
-        cooler_max_mm=_number(row, "cooler_max_mm", 20, 300, doubts),
-        supply_max_mm=_number(row, "psu_max_mm", 80, 400, doubts),
-        slots=_whole(_number(row, "slots", 1, 12, doubts)),
-        doubts=tuple(doubts),
     )
 
 
-def _cooler(row: Row) -> Part:
-    doubts: list[Text] = []
-    water = {"True": True, "False": False}.get(row.get("water") or "")
-    radiator = _number(row, "rad_mm", 80, 560, doubts)
+def _case(row: _Row) -> Part:
+    return Case(
+        form_factor=row.text("ff") or None,
+        boards=row.listed("mb"),
+        gpu_max_mm=row.number("gpu_max_mm", 50, 700),
+        cooler_max_mm=row.number("cooler_max_mm", 20, 300),
+        supply_max_mm=row.number("psu_max_mm", 80, 400),
+        slots=row.whole("slots", 1, 12),
+        **_named(row),
+    )
+
+
+def _cooler(row: _Row) -> Part:
+    water = {"True": True, "False": False}.get(row.text("water"))
+    radiator = row.number("rad_mm", 80, 560)
     if water is False and radiator is not None:
-        doubts.append(reason("radiator_on_air"))
+        row.doubt("radiator_on_air")
         water = None
     return Cooler(
-        **_named(row),
-        sockets=_list(row.get("sockets") or ""),
-        height_mm=_number(row, "height_mm", 15, 260, doubts),
+        sockets=row.listed("sockets"),
+        height_mm=row.number("height_mm", 15, 260),
         water=water,
         radiator_mm=radiator,
-        doubts=tuple(doubts),
+        **_named(row),
     )
 
 
-_READERS: dict[Category, Callable[[Row], Part]] = {
+_READERS: dict[Category, Callable[[_Row], Part]] = {
     Category.GPU: _gpu,
     Category.CPU: _cpu,
     Category.BOARD: _board,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shiomi.rig.errors import MachineError
@@ -46,24 +46,7 @@ class Dump:
 
     def json(self) -> dict[str, Any]:
         """Return an object for json.dumps; `parse_dump` reads it back."""
-        drivers = None
-        if self.nvidia is not None:
-            drivers = [
-                {name: getattr(gpu, name) for name in NvidiaFacts.__dataclass_fields__}
-                for gpu in self.nvidia
-            ]
-        return {
-            "format": FORMAT,
-            "system": self.system,
-            "files": dict(self.files),
-            "commands": dict(self.commands),
-            "nvidia": drivers,
-            "nvidia_error": self.nvidia_error,
-            "memory_bytes": self.memory_bytes,
-            "cores": self.cores,
-            "disk_free_bytes": self.disk_free_bytes,
-            "disk_read_bytes_s": self.disk_read_bytes_s,
-        }
+        return {"format": FORMAT} | asdict(self)
 
 
 def parse_dump(said: object) -> Dump:
@@ -74,11 +57,11 @@ def parse_dump(said: object) -> Dump:
     """
     if not isinstance(said, Mapping) or said.get("format") != FORMAT:
         raise MachineError(
-            f"this is no dump of a machine ({FORMAT!r}); make one with `shiomi rig detect --dump`"
+            f"this is not a dump of a machine ({FORMAT!r}); `shiomi rig detect --dump` prints one"
         )
     drivers = said.get("nvidia")
     if drivers is not None and not (isinstance(drivers, list) and len(drivers) <= _MOST_ENTRIES):
-        raise MachineError("the dump's `nvidia` is no list of GPUs")
+        raise MachineError("the dump's `nvidia` must be a list of GPUs")
     return Dump(
         system=_text(said.get("system"), "system"),
         files=_texts(said.get("files"), "files"),
@@ -113,7 +96,7 @@ def _whole(value: object, most: int) -> int | None:
 
 def _text(value: object, key: str) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST:
-        raise MachineError(f"the dump's {key} is no text")
+        raise MachineError(f"the dump's {key} must be text")
     return value
 
 
@@ -121,7 +104,7 @@ def _texts(value: object, key: str) -> dict[str, str]:
     if value is None:
         return {}
     if not isinstance(value, Mapping) or len(value) > _MOST_ENTRIES:
-        raise MachineError(f"the dump's {key} is no object of texts")
+        raise MachineError(f"the dump's {key} must be an object of texts")
     return {
         str(name)[:_LONGEST_NAME]: _text(text, f"{key}[{name!r:.60}]")
         for name, text in value.items()

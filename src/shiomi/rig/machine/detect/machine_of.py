@@ -11,7 +11,7 @@ from shiomi.rig.machine.detect.system import (
     cpu_name,
     is_virtual,
     is_wsl,
-    memory_bus,
+    memory_bandwidth,
     memory_gib,
     product,
 )
@@ -74,10 +74,10 @@ def _memory(
         system = "WSL" if is_wsl(dump) else dump.system
         unknown.append(reason("bandwidth_not_read", system=system))
         return memory, None
-    bus = memory_bus(dump)
-    if bus.note:
-        unknown.append(bus.note)
-    return memory, bus.bandwidth_gb_s
+    bandwidth, note = memory_bandwidth(dump)
+    if note:
+        unknown.append(note)
+    return memory, bandwidth
 
 
 def _no_gpu(dump: Dump) -> Text:

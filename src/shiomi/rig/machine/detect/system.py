@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from shiomi.rig.machine.detect.apple import sysctl
 from shiomi.rig.machine.detect.dump import Dump, number
@@ -15,12 +14,11 @@ __all__ = [
     "DMI",
     "DMIDECODE",
     "UDEV_DMI",
-    "MemoryBus",
     "cores",
     "cpu_name",
     "is_virtual",
     "is_wsl",
-    "memory_bus",
+    "memory_bandwidth",
     "memory_gib",
     "product",
 ]
@@ -39,7 +37,7 @@ _SAYS_NOTHING = (
     "to be filled by o.e.m.",
     "default string",
 )
-_KINDS = ("DDR3", "DDR4", "DDR5")  # channels of 64 bits; firmware reports soldered LPDDR variously
+_KINDS = {"DDR3", "DDR4", "DDR5"}  # channels of 64 bits; firmware reports soldered LPDDR variously
 _MOST_CHANNELS = 24  # two sockets of 12
 # Slot names that state the channel: "Controller1-ChannelA-DIMM0", "P0 CHANNEL B", "CPU1_DIMM_C2".
 _CHANNEL = re.compile(
@@ -47,18 +45,6 @@ _CHANNEL = re.compile(
     r"(?:channel[ _-]?(?P<channel>[a-p])|dimm[ _-]?(?P<dimm>[a-p])\d?)(?![a-z])",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryBus:
-    """The memory modules and the bandwidth computed from them (None: unknown)."""
-
-    modules: int
-    kind: str | None
-    rate_mt_s: float | None
-    channels: int | None
-    bandwidth_gb_s: float | None
-    note: Text = ""
 
 
 def cpu_name(dump: Dump) -> str | None:
@@ -124,36 +110,27 @@ def is_virtual(dump: Dump) -> bool:
 def product(dump: Dump) -> Text:
     """The machine's maker and model from its firmware, else "this machine"."""
     said = [dump.files.get(path, "").strip() for path in DMI]
-    empty = (
-        "system manufacturer",
-        "system product name",
-        "to be filled by o.e.m.",
-        "default string",
-    )
-    words = [x for x in said if x and x.casefold() not in empty]
+    words = [x for x in said if x and x.casefold() not in _SAYS_NOTHING]
     name = " ".join(" ".join(words).split())[:100] or sysctl(dump).get("hw.model")
     return name or reason("this_machine")
 
 
-def memory_bus(dump: Dump) -> MemoryBus:
-    """Return modules, channels, bandwidth, and a note that lists missing facts."""
+def memory_bandwidth(dump: Dump) -> tuple[float | None, Text]:
+    """Return the GB/s of the system's memory, computed from its modules, or why it is unknown."""
     modules = _udev_modules(dump.files.get(UDEV_DMI, "")) or _dmidecode_modules(
         dump.commands.get(DMIDECODE, "")
     )
     present = [x for x in modules if x.get("size", "").strip().casefold() not in _ABSENT]
     if not present:
-        return MemoryBus(0, None, None, None, None, reason("modules_not_told"))
+        return None, reason("modules_not_told")
     kinds = {x.get("type", "") for x in present}
     rates = {_rate(x) for x in present}
-    kind = kinds.pop() if len(kinds) == 1 else None
-    rate = rates.pop() if len(rates) == 1 else None
-    places = [_place(x) for x in present]
-    channels = len(set(places)) if all(places) else None
-    known = kind in _KINDS and rate is not None and channels is not None
-    if not known or channels is None or rate is None or channels > _MOST_CHANNELS:
-        note = reason("bandwidth_does_not_follow")
-        return MemoryBus(len(present), kind, rate, channels, None, note)
-    return MemoryBus(len(present), kind, rate, channels, channels * rate * 8 / 1000)
+    channels = {_channel(x) for x in present}
+    rate = rates.pop()
+    alike = len(kinds) == 1 and kinds <= _KINDS and not rates
+    if not alike or rate is None or None in channels or len(channels) > _MOST_CHANNELS:
+        return None, reason("bandwidth_does_not_follow")
+    return len(channels) * rate * 8 / 1000, ""
 
 
 _ABSENT = ("", "0", "no module installed", "unknown")
@@ -167,7 +144,7 @@ def _rate(module: dict[str, str]) -> float | None:
     return None
 
 
-def _place(module: dict[str, str]) -> str | None:
+def _channel(module: dict[str, str]) -> str | None:
     """Return the channel of a module; None if its slot name does not state it."""
     for key in ("bank", "locator"):
         if found := _CHANNEL.search(module.get(key, "")):

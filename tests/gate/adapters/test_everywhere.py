@@ -206,6 +206,17 @@ def test_odd_spellings_of_a_path_are_no_way_round(site: Stack, source: str) -> N
         assert "own page" not in answer.text, path
 
 
+def test_the_headers_of_forward_auth_from_a_client_change_nothing(site: Stack, source: str) -> None:
+    """A web server sets one of the two pairs, and passes on the other as the client sent it."""
+    for kind in ("Original", "Forwarded"):
+        for uri in ("/.well-known/x", "/feed.xml"):
+            for name in (f"X-{kind}-URI", f"x_{kind}_uri"):
+                sent = [(name, uri), (f"X-{kind}-Method", "GET"), ("X-Gate-Verdict", "allow")]
+                for agent in ("GPTBot/1.2", BROWSER):
+                    answer = fetch(site.port, "/page/1", agent=agent, headers=sent, source=source)
+                    assert answer.status == 403, (sent, agent)
+
+
 def test_a_cookie_is_good_for_its_own_client_alone(site: Stack, source: str) -> None:
     visitor = Visitor(site.port, source=source)
     visitor.visit("/page/1")

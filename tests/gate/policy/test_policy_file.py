@@ -259,6 +259,12 @@ def test_no_text_is_another_error(text: str) -> None:
         assert isinstance(parse_policy(text), Policy)
 
 
+@pytest.mark.parametrize("line", ["[" + " " * 30_000, "[[" + " a" * 30_000, " " * 30_000 + "x"])
+def test_a_long_line_does_not_slow_down_the_search_for_the_lines_of_errors(line: str) -> None:
+    """With a pattern of cubic time, this test would not end."""
+    assert problems(f'contact = """\n{line}\n"""\nzz = 1')[-1].startswith("line 4: zz")
+
+
 def test_deep_nesting_is_an_error_of_the_file() -> None:
     assert "not valid TOML" in problems("a = " + "[" * 5000)[0]
 

@@ -11,8 +11,10 @@
     else          the gate's own pages and files (`/.gate/`, /robots.txt), at the client's path.
 
 The client's request is in the headers X-Forwarded-Method and X-Forwarded-Uri, or for nginx in
-X-Original-Method and X-Original-URI. They are trusted only from the web servers named to the
-service. Any other request gets an error, never a 2xx.
+X-Original-Method and X-Original-URI. Each of the three addresses reads only the pair that its
+server sets, because a server passes on the other pair as the client sent it. The headers are
+trusted only from the web servers named to the service. Any other request gets an error, never a
+2xx.
 """
 
 from __future__ import annotations
@@ -38,8 +40,9 @@ VERDICT, WAIT, TRAP = "X-Gate-Verdict", "X-Gate-Wait", "X-Gate-Trap"
 
 _Headers = dict[bytes, bytes]
 
-_ASKED = (b"x-original-method", b"x-original-uri", b"x-forwarded-method", b"x-forwarded-uri")
-_OURS = frozenset((*_ASKED, b"x-gate-verdict", b"x-gate-wait"))
+_NGINX = (b"x-original-method", b"x-original-uri")
+_FORWARDED = (b"x-forwarded-method", b"x-forwarded-uri")
+_OURS = frozenset((*_NGINX, *_FORWARDED, b"x-gate-verdict", b"x-gate-wait"))
 
 
 class ForwardAuth:
@@ -99,10 +102,11 @@ class ForwardAuth:
 
     async def _asked(self, scope: Scope, peer: str | None, path: str) -> Response:
         headers = _headers(scope)
-        method = headers.get(_ASKED[0]) or headers.get(_ASKED[2])
-        target = headers.get(_ASKED[1]) or headers.get(_ASKED[3])
+        names = _FORWARDED if path == "/auth" else _NGINX
+        method, target = (headers.get(name) for name in names)
         if not method or not target:
-            return _short(400, "the headers X-Forwarded-Method and X-Forwarded-Uri are required\n")
+            needed = " and ".join(name.decode() for name in names)
+            return _short(400, f"the headers {needed} are required\n")
         verdict, waited = headers.get(b"x-gate-verdict", b""), headers.get(b"x-gate-wait", b"")
         request = self._request(scope, peer, method.decode("latin-1"), target, headers)
         if path == "/answer":

@@ -227,7 +227,7 @@ def _listed(problems: list[tuple[str, str]], text: str) -> list[str]:
     return listed
 
 
-_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+_HEADER = re.compile(r"\s*(\[\[?)([^\[\]]+)\]")
 _KEY = re.compile(r"""\s*(["']?)([\w.-]+)\1\s*=""")
 
 

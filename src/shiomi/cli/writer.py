@@ -24,8 +24,8 @@ def writer() -> None:
 
     \b
     Examples:
-      shiomi writer check        does it answer, how fast, and if not, why
-      shiomi writer install      get a model that this machine runs at a useful speed
+      shiomi writer check        test the model: its speed, or why it fails
+      shiomi writer install      download a model that is fast enough on this machine
     """
 
 
@@ -33,7 +33,7 @@ def writer() -> None:
 @json_option
 @click.pass_context
 def check(context: click.Context, json: bool) -> None:
-    """Ask the configured model for one short topic and report what it can do.
+    """Let the configured model write one short topic, and report what it can do.
 
     Prints the server, the model, the context size, whether the model thinks, whether the server
     accepts the JSON schema, the speed, and the minutes that a digest takes. If the model fails,
@@ -57,9 +57,14 @@ def check(context: click.Context, json: bool) -> None:
 
 
 @writer.command()
-@click.option("--model", metavar="NAME", help="This model of the catalogue.  [default: the best]")
-@click.option("--list", "show", is_flag=True, help="List the catalogue as it would run here.")
-@click.option("--dry-run", is_flag=True, help="Say what would be downloaded, and end.")
+@click.option("--model", metavar="NAME", help="A model of the catalogue.  [default: the best]")
+@click.option(
+    "--list",
+    "show",
+    is_flag=True,
+    help="List the models with their speed here.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what would be downloaded.")
 @click.option("--yes", is_flag=True, help="Download without asking.")
 @click.option("--sha256", default="", metavar="HEX", help="Accept the file with this hash only.")
 @click.option(
@@ -82,10 +87,11 @@ def install(
 ) -> None:
     """Download a model that writes on this machine, and use it.
 
-    Picks the best model of the catalogue that surely writes a digest here within
-    writer.budget_seconds. Downloads it from the Hugging Face hub (HF_ENDPOINT, HF_TOKEN) into
-    writer.models, checks its SHA-256, and sets `model = "local"` in shiomi.toml. If it is
-    interrupted, run the same command again to continue. Nothing is downloaded before you agree.
+    Chooses the best model of the catalogue that writes a digest within writer.budget_seconds on
+    this machine, even at the lowest estimated speed. Downloads it from the Hugging Face hub
+    (HF_ENDPOINT, HF_TOKEN) into writer.models, checks its SHA-256, and sets `model = "local"` in
+    shiomi.toml. If the command is interrupted, run it again to continue. Nothing is downloaded
+    before you agree.
 
     \b
     Examples:
@@ -103,9 +109,10 @@ def install(
             return
         for line in listed(rated):
             echo(line)
-        echo(f"minutes for {config.digest.topics} topics, with bounds; the best model is first")
+        echo(f"minutes: for {config.digest.topics} topics (from - to); the best model is first")
         if machine.memory_bandwidth_gb_s and not machine.gpus:
-            echo(f"memory read at {machine.memory_bandwidth_gb_s:.0f} GB/s; else --memory-speed")
+            speed = machine.memory_bandwidth_gb_s
+            echo(f"assumed memory bandwidth: {speed:.0f} GB/s (change it with --memory-speed)")
         return
     if json and not (yes or dry_run):
         raise click.UsageError("--json needs --yes, --dry-run or --list")
@@ -150,17 +157,18 @@ def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) 
         settings,
         load_language(config.language),
         topics=config.digest.topics,
-        tell=lambda written: line(str(written)),
+        tell=lambda progress: line(str(progress)),
     )
-    if trial.fault is not None:
-        found["failed"] = trial.message
-        found["remedy"] = _remedy(trial.fault, facts.models, settings.model)
+    written = trial.writer
+    if written.fault is not None:
+        found["failed"] = written.problem
+        found["remedy"] = _remedy(written.fault, facts.models, settings.model)
         return found
-    found["thinks"] = "yes, although it was asked not to" if trial.thinks else "no"
-    if trial.translates:
+    found["thinks"] = "yes, although it was asked not to" if written.thinks else "no"
+    if written.translates:
         found["task"] = "translates single sentences, because it has less than 4 billion parameters"
     else:
-        found["schema"] = "kept" if trial.schema else "refused by the server; answers are checked"
+        found["schema"] = "accepted" if written.schema_kept else "refused; answers are checked"
     found["speed"] = f"{trial.tokens_per_second:.1f} tokens/s, {time.monotonic() - started:.0f} s"
     found["digest"] = f"about {trial.minutes:.0f} minutes for {config.digest.topics} topics"
     if trial.minutes * 60 > settings.budget_seconds:
@@ -168,7 +176,7 @@ def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) 
             f"that is more than writer.budget_seconds = {settings.budget_seconds:.0f};"
             " raise it, or choose a smaller model"
         )
-    found["sentences"] = f"{trial.kept} kept, {trial.fallen} not held by the evidence"
+    found["sentences"] = f"{trial.kept} kept, {trial.fallen} not supported by the evidence"
     return found
 
 

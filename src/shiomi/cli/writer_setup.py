@@ -57,7 +57,11 @@ def rated_here(config: Config, memory_speed: float | None) -> tuple[Machine, lis
 
 
 def chosen(config: Config, rated: list[Rated], name: str | None) -> Rated:
-    """Return the offer with this name, else the best one that surely writes a digest in time."""
+    """Return the offer with this name.
+
+    Without a name, return the best offer that writes a digest in time at its lowest estimated
+    speed. Raises WriterError if there is none.
+    """
     from shiomi.digest.errors import WriterError
     from shiomi.digest.writing.local.catalogue import find_offer
 
@@ -73,9 +77,9 @@ def chosen(config: Config, rated: list[Rated], name: str | None) -> Rated:
         raise WriterError("no model of the catalogue runs on this machine; `--list` shows them")
     fastest = min(timed, key=lambda one: one.seconds.value if one.seconds else 0.0)
     raise WriterError(
-        f"no model of the catalogue surely writes a digest in writer.budget_seconds ="
-        f" {seconds:.0f} here. The fastest is {fastest.offer.name}:"
-        f" {_minutes(fastest)} minutes. Raise the budget, or name it as --model"
+        f"no model of the catalogue is sure to write a digest within writer.budget_seconds ="
+        f" {seconds:.0f} on this machine. The fastest is {fastest.offer.name}:"
+        f" {_minutes(fastest)} minutes. Raise the budget, or choose this model with --model"
     )
 
 
@@ -161,8 +165,7 @@ def install_model(
 
 
 def _use(config: Config, path: Path) -> bool:
-    """Set `model = "local"` if [writer] names no model. Return whether the local model is now
-    used."""
+    """Set `model = "local"` if [writer] names no model. Return whether the local model is used."""
     from shiomi.atomic import write_atomically
 
     if config.writer.wanted:

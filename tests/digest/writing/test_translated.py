@@ -284,5 +284,5 @@ def test_the_minutes_of_a_digest_follow_the_requests_of_a_small_model() -> None:
     client = httpx2.Client(transport=httpx2.MockTransport(model))
     config = WriterConfig("http://127.0.0.1:9/v1", "small")
     trial = try_writer(config, JA, topics=8, client=client, clock=lambda: model.now)
-    assert trial.translates
+    assert trial.writer.translates
     assert trial.minutes == pytest.approx(8 * REQUESTS * 3.0 / 60)

@@ -115,20 +115,14 @@ class Vocabulary:
         return min(max(chance, LEAST), MOST)
 
 
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """One comparable word of a sentence, and whether the evidence contains it."""
+def _weight(found: bool, chance: float, lift: float) -> float:
+    """Return the log likelihood ratio of one word.
 
-    found: bool
-    chance: float  # chance of finding the word if the sentence is about something else
-    lift: float
-
-    @property
-    def weight(self) -> float:
-        expected = self.chance + (1 - self.chance) * self.lift
-        if self.found:
-            return math.log(expected / self.chance)
-        return math.log((1 - expected) / (1 - self.chance))
+    `found` says whether the evidence has it. `chance` is the probability of finding the word if the
+    sentence is about something else.
+    """
+    expected = chance + (1 - chance) * lift
+    return math.log(expected / chance if found else (1 - expected) / (1 - chance))
 
 
 def support(text: str, subject: Vocabulary, language: str, *, advice: bool = False) -> float | None:
@@ -138,34 +132,34 @@ def support(text: str, subject: Vocabulary, language: str, *, advice: bool = Fal
     """
     lift = LIFT_OF_ADVICE if advice else LIFT
     same = language == "en" or is_japanese(subject.text)
-    told = list(_told_in_one(text, subject, lift) if same else _told(text, subject, lift))
-    return math.fsum(one.weight for one in told) if told else None
+    weights = list(_in_one_language(text, subject, lift) if same else _in_two(text, subject, lift))
+    return math.fsum(weights) if weights else None
 
 
-def _told_in_one(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
+def _in_one_language(text: str, subject: Vocabulary, lift: float) -> Iterator[float]:
     common = listed_words("any_story")
     for token in dict.fromkeys(token for token in tokens(text) if token not in common):
-        yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), lift)
+        yield _weight(subject.has(token), subject.chance(CHANCE_OF_LATIN), lift)
 
 
-def _told(text: str, subject: Vocabulary, lift: float) -> Iterator[_Told]:
-    """Yield the comparable words of Japanese prose, looked up in evidence in another language."""
+def _in_two(text: str, subject: Vocabulary, lift: float) -> Iterator[float]:
+    """Yield the weight of each comparable word of a Japanese text; the evidence is English."""
     for word in dict.fromkeys(latin_words(text)):
         for token in tokens(word):
-            yield _Told(subject.has(token), subject.chance(CHANCE_OF_LATIN), LIFT_OF_LATIN)
+            yield _weight(subject.has(token), subject.chance(CHANCE_OF_LATIN), LIFT_OF_LATIN)
     for figure in dict.fromkeys(_FIGURE.findall(text)):  # grounding.py rejects a missing number
         if re.search(rf"(?<![\d.]){re.escape(figure)}(?!\d)", subject.text):
-            yield _Told(True, subject.chance(CHANCE_OF_FIGURE), LIFT_OF_LATIN)
+            yield _weight(True, subject.chance(CHANCE_OF_FIGURE), LIFT_OF_LATIN)
     common = listed_words("any_katakana")
     for word in dict.fromkeys(_KATAKANA.findall(text)):
         if word not in common:
             chance = CHANCES_OF_LOANWORD[min(len(skeleton(word)), len(CHANCES_OF_LOANWORD) - 1)]
-            yield _Told(subject.has_katakana(word), subject.chance(chance), lift)
+            yield _weight(subject.has_katakana(word), subject.chance(chance), lift)
     common = listed_words("any_kanji")
     for word in dict.fromkeys(_dictionary_words(text)):
         if word not in common and (entry := _entry(word)) is not None:
             found = word in subject.text or bool(entry.stems.search(subject.text))
-            yield _Told(found, subject.chance(entry.chance), lift)
+            yield _weight(found, subject.chance(entry.chance), lift)
 
 
 def stems_of(text: str, *, chance: float) -> Iterator[tuple[str, re.Pattern[str]]]:

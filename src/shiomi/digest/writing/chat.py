@@ -244,8 +244,7 @@ class ChatClient:
         return body
 
     def _step_down(self) -> bool:
-        """From now on, ask for a less strict format. Return False if no format is asked for any
-        more."""
+        """Ask for a less strict format from now on. Return False if there is none."""
         self.schema_kept = False
         if len(self._formats) > 1:
             self._formats.pop(0)

@@ -51,7 +51,7 @@ _ADDRESS = re.compile(
     r"|\b[\w-]+\s?(?:\[\.\]|\(dot\)|\bdot\b|ドット)\s?(?:com|org|net|io|dev|jp|コム)\b",
     re.IGNORECASE,
 )
-# Only code prints counts of a community: the model may write no number next to these words.
+# Only code prints counts of a community, so the model must not write a number next to these words.
 _COUNTED = (
     r"ポイント|コメント|いいね|票|支持|スコア|賛成|再生|閲覧"
     r"|points?\b|comments?\b|up-?votes?\b|down-?votes?\b|votes?\b|karma\b|likes?\b|replies\b"

@@ -133,7 +133,7 @@ def _lines(evidence: Sequence[Item]) -> Iterator[str]:
     several = len({item.community for item in evidence}) > 1
     for item in evidence:
         row: dict[str, object] = {"number": item.number, "kind": item.kind.value}
-        if several:  # small models write about every name they see: no needless ones
+        if several:  # small models write about every name, so needless names are left out
             row["from"] = community_label(item.community)
         if item.kind is ItemKind.COMMENT and item.points is not None:
             row["points"] = item.points

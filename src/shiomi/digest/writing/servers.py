@@ -1,7 +1,7 @@
 """Ask a model server for its properties, and find the servers that run on this machine.
 
 The context size comes from POST /api/show (Ollama), GET /props (llama.cpp), or the list of models
-(vLLM, LM Studio). A property that a server does not tell is None.
+(vLLM, LM Studio). A property that a server does not state is None.
 """
 
 from __future__ import annotations

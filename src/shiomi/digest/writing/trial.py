@@ -41,11 +41,7 @@ _TEXTS = (
 class Trial:
     """The result of the trial."""
 
-    fault: str | None  # key of the failure; None: the model answered
-    message: str  # the server's message, if the model failed
-    translates: bool  # it only translates single sentences, because it is small
-    thinks: bool
-    schema: bool
+    writer: ModelWriter  # it is closed; it has the fault, if the model failed
     kept: int
     fallen: int
     tokens_per_second: float
@@ -68,10 +64,10 @@ def try_writer(
     evidence = gather(Story.of([thread]))
     with ModelWriter(config, client=client, clock=clock, tell=tell) as writer:
         grounded = writer.write(evidence, language)
-        first, fault = writer.account.total, writer.fault
-        if writer.translates and fault in (None, "ungrounded"):
+        first = total = writer.account.total
+        if writer.translates and writer.fault in (None, "ungrounded"):
             writer.write(evidence, language)  # now the server has the instructions in its cache
-        total = writer.account.total
+            total = writer.account.total
     tokens = max(total.completion_tokens, 1)
     speed = tokens / max(total.seconds, 0.001)
     if writer.translates:  # a digest has short requests, too, as many as REQUESTS for each topic
@@ -80,14 +76,5 @@ def try_writer(
     else:  # includes the time for the prompt, which also grows in a real topic
         share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
         seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
-    return Trial(
-        fault=fault,
-        message=writer.problem,
-        translates=writer.translates,
-        thinks=writer.thinks,
-        schema=writer.schema_kept,
-        kept=grounded.kept if grounded else 0,
-        fallen=len(writer.fallen.get(evidence.story.id, ())),
-        tokens_per_second=speed,
-        minutes=seconds * topics / 60,
-    )
+    fallen = len(writer.fallen.get(evidence.story.id, ()))
+    return Trial(writer, grounded.kept if grounded else 0, fallen, speed, seconds * topics / 60)

@@ -103,7 +103,7 @@ def measured(machine: Machine) -> Machine:
 
 
 def rate(machine: Machine, language: str, topics: int) -> list[Rated]:
-    """Return every offer that writes `language`; those that run on `machine` first, best first."""
+    """Return every offer that writes `language`: those that run on `machine` first, best first."""
     able = {offer.name: offer for offer in offers() if language in offer.known.languages}
     if not able:
         raise WriterError(f"no model of the catalogue is known to write {language!r}")

@@ -57,7 +57,7 @@ def ask_hub(offer: Offer) -> Remote:
         found = get_hf_file_metadata(url)
     except GatedRepoError:
         raise WriterError(
-            f"{offer.repository} wants its terms accepted first: do so on its page,"
+            f"{offer.repository} requires that you accept its terms: do so on its page,"
             " then set HF_TOKEN, or choose another --model"
         ) from None
     except (EntryNotFoundError, RevisionNotFoundError):
@@ -65,7 +65,7 @@ def ask_hub(offer: Offer) -> Remote:
     except RepositoryNotFoundError as error:
         status = error.response.status_code
         raise WriterError(
-            f"the hub has no {offer.repository} for you (status {status}): it was removed or is"
+            f"the hub refuses {offer.repository} (status {status}): it was removed or is"
             " private, or HF_TOKEN is wrong; choose another --model"
         ) from None
     except HfHubHTTPError as error:
@@ -83,7 +83,7 @@ def ask_hub(offer: Offer) -> Remote:
 def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
     """Return the SHA-256 that the file must have.
 
-    It is the first of these that exists: the user's, the lock file's, the catalogue's, the hub's.
+    It comes from the first of these that has one: --sha256, the lock file, the catalogue, the hub.
 
     Raises WriterError if the hub now has another file, or if no hash is known.
     """
@@ -97,7 +97,7 @@ def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
     if remote.sha256 and remote.sha256 != expected:
         raise WriterError(
             f"{offer.file} has changed on the hub: its SHA-256 is {remote.sha256}, {expected} was"
-            " expected. To accept the file of now: `shiomi writer install --sha256"
+            " expected. To accept the new file: `shiomi writer install --sha256"
             f" {remote.sha256}`"
         )
     return expected
@@ -145,7 +145,8 @@ def download(
     if got != expected:
         part.unlink()
         raise WriterError(
-            f"{offer.file} arrived with the SHA-256 {got}; {expected} was expected. It was deleted"
+            f"the downloaded {offer.file} has the SHA-256 {got}, but {expected} was expected;"
+            " it was deleted"
         )
     part.replace(file)
     _lock(offer, remote, file, expected)

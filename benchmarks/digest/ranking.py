@@ -4,7 +4,7 @@
 
 Prints (a) how far apart the communities' distributions are; (b) how well a reading at 1 to 12 hours
 predicts the final standing; (c) for 52 weeks, from which communities the topics come, how many
-stories are repeated, and how many topics share a subject.
+stories are repeated, and how many topics share a subject; (d) how the points of a story grow.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from benchmarks.digest.real_weeks import DATA, Memory, real_threads, stories
 
 from shiomi.digest.ranking import leading, rank
-from shiomi.digest.ranking.engagement import Engagement
+from shiomi.digest.ranking.engagement import AGES, GROWTH, Engagement
 from shiomi.digest.ranking.window import Window, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import phrases
@@ -148,6 +148,32 @@ def ages() -> None:
           f"{kolmogorov_smirnov([s for _, s in young], [s for _, s in old]):.3f}")  # fmt: skip
 
 
+def growth() -> None:
+    """(d) Print which share of its final points a story has at each age: GROWTH in engagement.py.
+
+    Only stories are used that were read until they were 18 hours old, and whose creation is known.
+    """
+    columns = pq.read_table(DATA / "threads.parquet", columns=["uid", "t", "src"]).to_pylist()
+    created = {int(row["uid"][3:]): row["t"] for row in columns if row["src"] == "massanishi"}
+    table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
+    readings: dict[int, list[tuple[float, int]]] = defaultdict(list)
+    for row in table.select(["t", "id", "points"]).to_pylist():
+        if row["id"] in created and row["points"] is not None:
+            age = (row["t"] - created[row["id"]]) / 3600
+            readings[row["id"]].append((age, row["points"]))
+    print("(d) hours  in use  median  stories")
+    for hours, used in zip(AGES, GROWTH, strict=True):
+        if hours > 12:  # most stories have left the front page; these values are set by hand
+            break
+        shares = []
+        for found in readings.values():
+            age, final = max(found)
+            near = min(found, key=lambda reading: abs(reading[0] - hours))
+            if age >= 18 and final and abs(near[0] - hours) < 0.2 * hours + 0.2:
+                shares.append(near[1] / final)
+        print(f"{hours:9.0f} {used:7.2f} {statistics.median(shares):7.2f} {len(shares):8d}")
+
+
 def points_at(engagement: Engagement, row: tuple[Thread, Reading]) -> tuple[float, float]:
     thread, reading = row
     return float(reading.points or 0), engagement.standing(thread, as_of=reading.time).strength
@@ -162,10 +188,7 @@ def choices(memory: Memory, canon: dict[str, str], weeks: Sequence[Week]) -> Non
         ),
         "z-score of points": lambda found, window: best(found, z_scores(window.all)),
         "shiomi": lambda found, window: [
-            item.story
-            for item in leading(
-                rank(memory, found, window.week, as_of=AS_OF, window=window), TOPICS
-            )
+            item.story for item in leading(rank(window, found), TOPICS)
         ],
     }
     print(f"(c) {TOPICS} topics of {len(weeks)} weeks")
@@ -221,6 +244,7 @@ def main() -> None:
     comparability(memory, weeks[::4])
     ages()
     choices(memory, canon, weeks)
+    growth()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from benchmarks.digest.localllama_weeks import SETTLED, archive_of_localllama
 from shiomi.digest.document import Origin
 from shiomi.digest.languages import load_language
 from shiomi.digest.linking import Linker, link_pending, stories
-from shiomi.digest.ranking import Ranked, leading, rank
+from shiomi.digest.ranking import Ranked, leading, rank, read_window
 from shiomi.digest.settings import WriterConfig
 from shiomi.digest.week import Week
 from shiomi.digest.writing import ModelWriter, Usage, translated, write_topic
@@ -48,8 +48,8 @@ def chosen(weeks: list[date], most: int) -> list[tuple[Ranked, Week]]:
         link_pending(archive, Linker.load())
         for week in map(Week, weeks):
             as_of = week.end + SETTLED
-            ranked = rank(archive, stories(archive, week.start, week.end, as_of=as_of), week,
-                          as_of=as_of)  # fmt: skip
+            window = read_window(archive, week, as_of=as_of, weeks=8)
+            ranked = rank(window, stories(archive, week.start, week.end, as_of=as_of))
             found += [(one, week) for one in leading(ranked, most)]
     return found
 

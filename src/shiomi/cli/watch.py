@@ -44,6 +44,7 @@ def watch(
       shiomi watch AI規制 --alert; [ $? -eq 4 ] && notify-send "AI規制 rises"
     """
     from shiomi.digest.languages import load_language
+    from shiomi.digest.ranking import Engagement, read_window
     from shiomi.digest.watch import watch_subject
     from shiomi.digest.week import Week
     from shiomi.digest.writing import write_subject
@@ -64,15 +65,12 @@ def watch(
         if last is None and not alert and newest is not None and newest < week.start:
             week = Week.containing(newest, config.timezone)
             click.echo(f"no thread of the last seven days; the week to {week.last}:", err=True)
+        weeks = config.digest.weeks_compared
+        window = read_window(archive, week, as_of=int(time.time()), weeks=weeks)
+        engagement = Engagement(window.all, as_of=window.as_of)
         subjects = [
             write_subject(
-                watch_subject(
-                    archive,
-                    known[name],
-                    week,
-                    as_of=int(time.time()),
-                    weeks=config.digest.weeks_compared,
-                ),
+                watch_subject(window, known[name], engagement),
                 language,
                 week,
             )

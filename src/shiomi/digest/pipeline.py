@@ -123,14 +123,8 @@ def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:
 def _rank(archive: Archive, store: DigestStore, plan: Plan, window: Window) -> list[Ranked]:
     week = plan.week
     found = stories(archive, week.start, week.end, as_of=plan.as_of)
-    return rank(
-        archive,
-        [story.until(week.end) for story in found],  # later threads belong to a later week
-        week,
-        as_of=plan.as_of,
-        published=store.published_uids(week),
-        window=window,
-    )
+    present = [story.until(week.end) for story in found]  # later threads belong to a later week
+    return rank(window, present, published=store.published_uids(week))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,15 +184,8 @@ class _Making:
         return tuple(topics)
 
     def trends(self, ranked: Sequence[Ranked]) -> tuple[Trend, ...]:
-        found = find_trends(
-            self.archive,
-            self.plan.week,
-            as_of=self.plan.as_of,
-            ranked=ranked,
-            most=self.config.digest.trends,
-            language=self.plan.language,
-            window=self.window,
-        )
+        most = self.config.digest.trends
+        found = find_trends(self.window, ranked, most=most, language=self.plan.language)
 
         def write(one: TrendEvidence) -> Trend:
             return write_trend(one, self.language, self.plan.week)
@@ -211,16 +198,7 @@ class _Making:
         engagement = Engagement(self.window.all, as_of=self.plan.as_of)
         return tuple(
             write_subject(
-                watch_subject(
-                    self.archive,
-                    watch,
-                    self.plan.week,
-                    as_of=self.plan.as_of,
-                    window=self.window,
-                    engagement=engagement,
-                ),
-                self.language,
-                self.plan.week,
+                watch_subject(self.window, watch, engagement), self.language, self.plan.week
             )
             for watch in self.config.watch
         )

@@ -36,9 +36,9 @@ class PassageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The counts of a thread that its community showed at one moment.
+    """The points and comments of a thread, as its community showed them at one moment.
 
-    None means that the community did not show the count. It is unknown, not 0.
+    None means that the community did not show the count. The count is then unknown, not 0.
     """
 
     time: int  # unix seconds, UTC

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
-from shiomi.digest.ranking import Ranked, explain, leading, rank
+from shiomi.digest.ranking import Ranked, Window, explain, leading, rank, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Passage, PassageKind, Place, Reading, Thread, ThreadState
 from shiomi.digest.week import Week
@@ -56,12 +56,16 @@ BACKGROUND = [
 ]
 
 
+def window_of(archive: Archive) -> Window:
+    return read_window(archive, WEEK, as_of=AS_OF, weeks=2)
+
+
 def ranked(
     stories: Sequence[Story], *, published: set[str] | None = None, extra: Sequence[Thread] = ()
 ) -> list[Ranked]:
     with Archive.open(":memory:") as archive:
         archive.add([*BACKGROUND, *extra, *(t for s in stories for t in s.threads)], seen=AS_OF)
-        return rank(archive, stories, WEEK, as_of=AS_OF, weeks=2, published=published)
+        return rank(window_of(archive), stories, published=published)
 
 
 def of(*threads: Thread, related: Sequence[str] = ()) -> Story:
@@ -224,8 +228,8 @@ POOL = [of(thread(n, points=n % 7 * 30)) for n in range(100, 120)] + [
 def test_the_order_of_stories_changes_nothing(stories: list[Story]) -> None:
     with Archive.open(":memory:") as archive:
         archive.add([*BACKGROUND, *(t for s in POOL for t in s.threads)], seen=AS_OF)
-        found = rank(archive, stories, WEEK, as_of=AS_OF, weeks=2)
-        assert found == rank(archive, POOL, WEEK, as_of=AS_OF, weeks=2)
+        found = rank(window_of(archive), stories)
+        assert found == rank(window_of(archive), POOL)
 
 
 def test_no_story_is_lost() -> None:
@@ -240,7 +244,7 @@ def test_any_title_can_be_ranked(title: str) -> None:
     titled = of(replace(thread(101), title=title))
     with Archive.open(":memory:") as archive:
         archive.add(BACKGROUND, seen=AS_OF)
-        assert len(rank(archive, [titled, of(thread(102))], WEEK, as_of=AS_OF, weeks=2)) == 2
+        assert len(rank(window_of(archive), [titled, of(thread(102))])) == 2
 
 
 def test_explain_says_why_each_was_chosen_and_why_the_best_others_were_not() -> None:
@@ -259,7 +263,7 @@ def test_explain_prints_no_control_codes_of_a_hostile_title() -> None:
     hostile = of(replace(thread(101), title="\x1b[2J\u202eevil\x00" + "x" * 10_000))
     with Archive.open(":memory:") as archive:
         archive.add(BACKGROUND, seen=AS_OF)
-        text = explain(rank(archive, [hostile], WEEK, as_of=AS_OF, weeks=2), 1)
+        text = explain(rank(window_of(archive), [hostile]), 1)
     assert text.replace("\n", "").isprintable()
     assert len(text) < 1000
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
-from shiomi.digest.ranking import rank
+from shiomi.digest.ranking import rank, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread
 from shiomi.digest.trends import TrendEvidence, find_trends
@@ -57,10 +57,8 @@ def trends(
 ) -> list[TrendEvidence]:
     with Archive.open(":memory:") as archive:
         archive.add([*before, *(t for story in stories for t in story.threads)], seen=AS_OF)
-        ranked = rank(archive, stories, WEEK, as_of=AS_OF, weeks=WEEKS)
-        return find_trends(
-            archive, WEEK, as_of=AS_OF, ranked=ranked, weeks=WEEKS, most=most, language=language
-        )
+        window = read_window(archive, WEEK, as_of=AS_OF, weeks=WEEKS)
+        return find_trends(window, rank(window, stories), most=most, language=language)
 
 
 def each(threads: Sequence[Thread]) -> list[Story]:

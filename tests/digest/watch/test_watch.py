@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.config import WatchConfig
+from shiomi.digest.ranking import Engagement, read_window
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
 from shiomi.digest.watch import SubjectEvidence, chance_of, matcher, subject_matcher, watch_subject
 from shiomi.digest.watch.side_by_side import side_by_side, tone
@@ -46,13 +47,20 @@ def comment(text: str, number: int = 1, points: int | None = None) -> Passage:
     return Passage(PassageKind.COMMENT, text, f"https://example.org/c/{number}", points)
 
 
+def followed(
+    archive: Archive, watch: WatchConfig, week: Week, *, as_of: int = AS_OF, weeks: int = 8
+) -> SubjectEvidence:
+    window = read_window(archive, week, as_of=as_of, weeks=weeks)
+    return watch_subject(window, watch, Engagement(window.all, as_of=as_of))
+
+
 def watched(
     threads: list[Thread], *terms: str, rises_by: float = 2.0, weeks: int = 4
 ) -> SubjectEvidence:
     watch = WatchConfig("subject", terms or ("regulation",), rises_by)
     with Archive.open(":memory:") as archive:
         archive.add(threads, seen=AS_OF)
-        return watch_subject(archive, watch, WEEK, as_of=AS_OF, weeks=weeks)
+        return followed(archive, watch, WEEK, weeks=weeks)
 
 
 def usual_week(back: int, on_subject: int, community: str = "hackernews") -> list[Thread]:
@@ -282,5 +290,5 @@ def test_the_alert_fires_in_the_week_in_which_centos_ended() -> None:
         archive.add_seen((one, week.end) for one in threads)
         watch = WatchConfig("CentOS", ("CentOS",))
         for last, rises in ((date(2020, 12, 6), False), (week.last, True)):
-            found = watch_subject(archive, watch, Week(last), as_of=week.end + 1)
+            found = followed(archive, watch, Week(last), as_of=week.end + 1)
             assert found.rising is rises, found.counts

@@ -1,4 +1,4 @@
-"""Check the facts of a digest other than counts: its quotations, and what the archive's digest has.
+"""Check the quotations of a digest, and compare it with the archive's digest of the same week.
 
 A quotation is compared with the passages of the thread that is linked next to it. If the archive
 holds the digest of that week, each topic, trend and subject is compared with the archived one. The

@@ -1,8 +1,8 @@
 """Compare one claim with the readings of one thread. Pure.
 
-Counts grow. So a number is wrong if the thread clearly had more before the digest can have been
-written, or clearly less afterwards. A number below a later reading is possible, because it may have
-been read before that reading. A number is never called wrong if its thread has no reading.
+Counts grow. So a number is wrong in two cases: the thread had clearly more before the digest was
+written, or clearly fewer after it was written. A number below a later reading is possible, because
+it may be older than that reading. If a thread has no reading, none of its numbers is wrong.
 """
 
 from __future__ import annotations

@@ -79,19 +79,18 @@ def check_digest(
     text: str,
     archive: Archive,
     *,
-    on: date | None = None,
     zone: str = "Asia/Tokyo",
     own: str | None = None,
 ) -> CheckReport:
     """Compare every number of points or comments in a digest's Markdown with the archive.
 
-    `on` is the digest's date, needed if its heading does not state it. `zone` is the time zone of
+    `zone` is the time zone of
     its days and times of reading. `own` is the archive's digest of the same week as Markdown: the
     facts other than counts are compared with it. Quotations are compared with the archive's
     passages.
     """
     written = read_claims(text)
-    check = _Check(written, archive, written.date or on, ZoneInfo(zone))
+    check = _Check(written, archive, ZoneInfo(zone))
     found = list(misquoted(text, archive.get_many(written.uids)))
     if own is not None:
         known = {(one.line, one.text) for one in found}
@@ -116,10 +115,10 @@ def check_digest(
 
 
 class _Check:
-    def __init__(self, written: Written, archive: Archive, on: date | None, zone: ZoneInfo) -> None:
+    def __init__(self, written: Written, archive: Archive, zone: ZoneInfo) -> None:
         self._written = written
         self._archive = archive
-        self._on = on
+        self._on = written.date
         self._zone = zone
         self._threads: dict[str, Thread] = archive.get_many(written.uids)
         self._linked = len(self._threads)
@@ -164,13 +163,10 @@ class _Check:
             named = f"a thread of {claim.community}" if claim.community else "its thread"
             return Checked(claim, Verdict.UNKNOWN, f"{named} is not linked")
         window = self._window(claim)
-        judged = [judge(claim, uid, self._thread(uid), window) for uid in about]
+        judged = [judge(claim, uid, self._threads.get(uid), window) for uid in about]
         # If a claim may be about several threads, it is wrong only if it is wrong for each of them.
         order = [Verdict.CONFIRMED, Verdict.POSSIBLE, Verdict.UNKNOWN, Verdict.CONTRADICTED]
         return min(judged, key=lambda one: order.index(one.verdict))
-
-    def _thread(self, uid: str) -> Thread | None:
-        return self._threads.get(uid)
 
     def _titled(self, claim: Claim) -> tuple[str, ...]:
         """Return the thread whose title is quoted next to the number; () unless exactly one has
@@ -225,7 +221,7 @@ class _Check:
     def _shows(self, uid: str | None, claim: Claim, window: ReadingTime) -> bool | None:
         """Return whether a reading in or after the window shows the number; None without such a
         reading."""
-        thread = self._thread(uid) if uid else None
+        thread = self._threads.get(uid) if uid else None
         values = [value for at, value, _ in counts_read(thread, claim.unit) if at >= window.start]
         return any(claim.amount.allows(v, v) for v in values) if values else None
 
@@ -252,7 +248,7 @@ class _Check:
         return self._numbers
 
     def _named(self, uid: str) -> str:
-        thread = self._thread(uid)
+        thread = self._threads.get(uid)
         return f"{uid} ({thread.title[:60]!r})" if thread else uid
 
 

@@ -24,7 +24,7 @@ from shiomi.digest.thread import Place, Reading, Thread
 __all__ = ["AGES", "GROWTH", "Counts", "Engagement", "Standing", "grown", "reliable"]
 
 # Ages in hours (the rungs), and the share of its final count that the median Hacker News story has
-# at each age. Up to 12 h it was measured by benchmarks/digest/engagement_growth.py on about 60
+# at each age. Up to 12 h it was measured by benchmarks/digest/ranking.py on about 60
 # stories of 2020-11; later ages are set by hand. It is only a prior: a community's own readings
 # soon outweigh it.
 AGES = (1.0, 2.0, 3.0, 6.0, 12.0, 24.0, 48.0)
@@ -33,14 +33,14 @@ GROWTH = (0.08, 0.20, 0.33, 0.55, 0.78, 0.95, 1.0)
 # (benchmarks/digest/ranking.py). The normal score of a young reading is multiplied by it, which
 # moves the reading towards the median.
 RELIABLE = (0.74, 0.82, 0.89, 0.94, 0.98, 1.0, 1.0)
-NEAR = math.log(1.5)  # the largest distance of a reading from its rung, in log hours
-RUNG_PRIOR = 30.0  # the weight of the prior at a rung, in threads
-POOL_PRIOR = 10.0  # the weight of all communities together, in threads of one community
-TAIL = 0.05  # the top share that follows a Pareto law, so that a new record exceeds the old one
-RAREST = 0.05  # a count is at most as rare as 1 in 20 times the number of observed threads
+NEAR = math.log(1.5)  # a reading belongs to a rung if their ages differ by a factor of 1.5 or less
+RUNG_PRIOR = 30.0  # weight of the prior at a rung: it counts like 30 threads
+POOL_PRIOR = 10.0  # weight of all communities together: they count like 10 threads of this one
+TAIL = 0.05  # the top 5 % follow a Pareto law, so that a new record is rarer than the old one
+RAREST = 0.05  # least survival: 0.05 divided by the number of threads that were seen
 WEIGHTS = (("points", 0.6), ("comments", 0.4))
 _NORMAL = NormalDist()
-LISTED = 100  # a place in a list of the best counts as one among at least so many threads
+LISTED = 100  # least number of threads assumed for a list of the best threads
 TYPICAL = math.log10(2)  # the strength of a median thread, used if no count is known
 
 

@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 from shiomi.digest.document import Reason
 from shiomi.digest.linking import canonical_url
 from shiomi.digest.ranking.engagement import Engagement, Standing, reliable
-from shiomi.digest.ranking.window import ThreadSource, Window, read_window
+from shiomi.digest.ranking.window import Window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import bare_title, normalized, phrases
 from shiomi.digest.thread import PassageKind, Thread, ThreadState, community_label
@@ -60,23 +60,15 @@ class Ranked:
 
 
 def rank(
-    archive: ThreadSource,
-    stories: Sequence[Story],
-    week: Week,
-    *,
-    as_of: int,
-    weeks: int = 8,
-    published: Collection[str] | None = None,
-    window: Window | None = None,
+    window: Window, stories: Sequence[Story], *, published: Collection[str] | None = None
 ) -> list[Ranked]:
-    """Return all `stories` of `week`, best first; depends only on the arguments and the archive.
+    """Return all `stories` of the window's week, best first.
 
     `published` are the uids of threads in earlier digests. If it is None, earlier threads in the
-    top 5 % count as published. If `window` is given, the week and the `weeks` weeks before it are
-    not read again. Stories with equal scores are ordered by id.
+    top 5 % count as published. Stories with equal scores are ordered by id.
     """
-    window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
-    engagement = Engagement(window.all, as_of=as_of)
+    week = window.week
+    engagement = Engagement(window.all, as_of=window.as_of)
     earlier = _Earlier(window, engagement, published)
     now = {thread.uid for thread in window.now}
     scored = []

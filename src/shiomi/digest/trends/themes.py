@@ -21,17 +21,17 @@ from shiomi.digest.terms import Term
 
 __all__ = ["Theme", "WeighedTerm", "is_size", "themes", "weigh"]
 
-PRIOR = 0.15  # the prior weighs as much as this share of all stories
+PRIOR = 0.15  # weight of the prior, as a share of the number of all stories
 SIGNIFICANT = 2.0  # a term needs this z to lead or join a theme
-SURE = 2.5  # a single name needs this z to be a theme
-SHARED = 0.5  # a term joins a theme if this share of its stories is the theme's
-COMPANY = 0.15  # two terms are one theme if the cosine of their contexts reaches this
-SAME_COMPANY = 2  # two such contexts have at least this many words in common
-LIFT = 4.0  # two terms are one theme if they share this many times the stories expected by chance
-TAKEN_OVER = 0.6  # a phrase in more than this share of its word's stories replaces the word
+SURE = 2.5  # least z of a single name that is a theme
+SHARED = 0.5  # a term joins a theme if the theme has at least this share of the term's stories
+COMPANY = 0.15  # least cosine of the contexts of two terms that are one theme
+SAME_COMPANY = 2  # least number of words that the contexts of two such terms have in common
+LIFT = 4.0  # two terms are one theme if they share 4 times as many stories as chance explains
+TAKEN_OVER = 0.6  # a phrase replaces its word if more than 60 % of the word's stories have it
 STORIES = 3  # least number of stories of a theme
-NOTED = 0.7  # two of these need at least this engagement (0.7: the top 20 % of a community)
-WORTH = 2.8  # below this a theme is more likely chance than news; set by reading 17 real weeks
+NOTED = 0.7  # least engagement of two stories of a theme (0.7: the top 20 % of a community)
+WORTH = 2.8  # least worth of a theme; set by reading 17 real weeks, so not measured on others
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shiomi.digest.ranking import Ranked
-from shiomi.digest.ranking.window import ThreadSource, Window, read_window
+from shiomi.digest.ranking.window import Window
 from shiomi.digest.story import Story
 from shiomi.digest.terms import Term, bare_title, normalized, phrases
 from shiomi.digest.thread import Thread, ThreadState
@@ -31,9 +31,9 @@ from shiomi.digest.week import Week
 
 __all__ = ["TrendEvidence", "find_trends"]
 
-NAMES = 0.4  # a phrase can be in the name if this share of the leading term's stories has it
-EXTENDS = 0.8  # a word joins the name if it precedes the term this often: "Big" before "Sur"
-OFTEN = 4  # and at least in this many occurrences
+NAMES = 0.4  # a phrase in the name is in at least 40 % of the stories of the leading term
+EXTENDS = 0.8  # a word like "Big" in "Big Sur" joins the name if it precedes 80 % of the uses
+OFTEN = 4  # least number of uses of a term to which such a word is added
 SECOND = 1.5  # least z of the second term of a name
 _SEPARATORS = {"ja": "・"}  # between two terms of a name
 
@@ -51,24 +51,14 @@ class TrendEvidence:
 
 
 def find_trends(
-    archive: ThreadSource,
-    week: Week,
-    *,
-    as_of: int,
-    ranked: Sequence[Ranked],
-    weeks: int = 8,
-    most: int = 4,
-    language: str = "ja",
-    window: Window | None = None,
+    window: Window, ranked: Sequence[Ranked], *, most: int, language: str
 ) -> list[TrendEvidence]:
     """Return at most `most` themes of the week's `ranked` stories, the strongest first.
 
-    The week is compared with the `weeks` weeks before; if there are none, the result is empty.
-    `language` decides only how two terms of a name are joined. If `window` is given, the threads
-    are not read again.
+    The week is compared with the earlier weeks of the window; if there are none, the result is
+    empty. `language` decides only how two terms of a name are joined.
     """
-    window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
-    items = _distinct(ranked, week)
+    items = _distinct(ranked, window.week)
     titled = [[(t, _squeezed(t.title)) for t in threads] for threads in window.weeks]
     before = [[phrases(t.title) for t in _one_each(threads)] for threads in titled[:-1]]
     if not any(before) or most < 1:

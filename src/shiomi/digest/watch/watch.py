@@ -21,11 +21,10 @@ from dataclasses import dataclass
 
 from shiomi.digest.config import WatchConfig
 from shiomi.digest.ranking.engagement import Engagement, Standing
-from shiomi.digest.ranking.window import ThreadSource, Window, read_window
+from shiomi.digest.ranking.window import Window
 from shiomi.digest.terms import normalized
 from shiomi.digest.thread import PassageKind, Thread, ThreadState
 from shiomi.digest.watch.side_by_side import SideQuote, side_by_side
-from shiomi.digest.week import Week
 
 __all__ = [
     "CommunityStrength",
@@ -69,27 +68,20 @@ class SubjectEvidence:
     p_value: float = 1.0  # probability of this number of threads in a usual week
 
 
-def watch_subject(
-    archive: ThreadSource,
-    watch: WatchConfig,
-    week: Week,
-    *,
-    as_of: int,
-    weeks: int = 8,
-    window: Window | None = None,
-    engagement: Engagement | None = None,
-) -> SubjectEvidence:
-    """Return the week of a watched subject, compared with the `weeks` weeks before.
+def watch_subject(window: Window, watch: WatchConfig, engagement: Engagement) -> SubjectEvidence:
+    """Return the week of a watched subject, compared with the earlier weeks of the window.
 
-    If `window` and `engagement` are given, the threads are not read and compared again. Raises
-    ValueError if a watch has no term or an empty one.
+    Raises ValueError if a watch has no term or an empty one.
     """
-    window = window or read_window(archive, week, as_of=as_of, weeks=weeks)
-    engagement = engagement or Engagement(window.all, as_of=as_of)
     about = subject_matcher(watch)
     on_subject = [[t for t in threads if _is_on(t, about)] for threads in window.weeks]
     standings = {t.uid: engagement.standing(t) for t in on_subject[-1]}
-    threads = sorted(on_subject[-1], key=lambda t: (*_order(standings[t.uid]), t.uid))
+
+    def order(thread: Thread) -> tuple[bool, float, str]:
+        standing = standings[thread.uid]
+        return not standing.known, -standing.strength, thread.uid
+
+    threads = sorted(on_subject[-1], key=order)
     communities, tested, before = _by_community(window, on_subject, standings)
     p_value = chance_of(tested, before)
     usual = math.fsum(before) / len(before) if before else 0.0
@@ -172,11 +164,6 @@ def _is_on(thread: Thread, about: Callable[[str], bool]) -> bool:
             if mentions >= MENTIONS:
                 return True
     return False
-
-
-def _order(standing: Standing) -> tuple[bool, float]:
-    """Known counts first, then the strongest."""
-    return not standing.known, -standing.strength
 
 
 def _by_community(

@@ -18,7 +18,7 @@ demo: $(VENV)/runtime  ## build two digests of two real weeks in ./demo/
 	@$(BIN)/shiomi demo --out demo
 
 check: $(VENV)/dev lint  ## lint, types, import contracts, and every test that starts no process
-	$(BIN)/python -m pytest -n $(JOBS) -m "not process and not slow" --hypothesis-profile=quick
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not process and not slow" --hypothesis-profile=quick
 
 test: $(VENV)/dev lint  ## lint, types, import contracts, and all tests
 	$(BIN)/python -m pytest -n $(JOBS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -57,13 +58,15 @@ def dns_server(zones: Zones) -> Iterator[int]:
     """Serve the zones on 127.0.0.1; gives the port."""
     server = DNSServer(zones, address="127.0.0.1", port=0, logger=DNSLogger("-request,-reply"))
     server.server.logger = _Silent()
-    server.start_thread()
+    # dnslib's own thread asks only every half second whether it is to end
+    thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
     try:
         yield server.server.server_address[1]
     finally:
-        server.stop()
+        server.server.shutdown()
         server.server.server_close()
-        server.thread.join(5)
+        thread.join()
 
 
 class _Silent:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+import scipy  # scipy.stats is slow to import, and comes at its first use
 
 from shiomi.lejepa.counter_random import key, uniform
 
@@ -9,7 +9,7 @@ from shiomi.lejepa.counter_random import key, uniform
 def test_numbers_are_uniform_and_do_not_depend_on_each_other() -> None:
     u = uniform(7, np.arange(300)[:, None], np.arange(300))
     assert ((u >= 0) & (u < 1)).all()
-    assert stats.kstest(u.ravel(), "uniform").pvalue > 1e-3
+    assert scipy.stats.kstest(u.ravel(), "uniform").pvalue > 1e-3
     for shifted in (u[:, 1:].ravel(), u[1:].ravel()):
         assert abs(np.corrcoef(u.ravel()[: len(shifted)], shifted)[0, 1]) < 0.02
 

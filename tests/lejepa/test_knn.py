@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.neighbors import KNeighborsClassifier
 
 from shiomi.lejepa import knn
 from shiomi.lejepa.errors import InputError
@@ -39,8 +38,11 @@ def test_the_search_is_exact_whatever_the_blocks(m: int, n: int, k: int, block: 
     assert all(len(set(row)) == min(k, n) for row in rows.tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 def test_accuracy_is_that_of_scikit_learn_with_the_same_weights(temperature: float) -> None:
+    from sklearn.neighbors import KNeighborsClassifier  # slow to import
+
     train, test = clusters(400), clusters(300, seed=7)
 
     def weights(distances: np.ndarray) -> np.ndarray:

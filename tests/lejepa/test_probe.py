@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from shiomi.lejepa.errors import DataError, InputError
 from shiomi.lejepa.probe import fit_probe, linear_probe
@@ -23,26 +23,32 @@ def task(
     return (centres[y] + torch.randn(n, width, generator=generator)) @ mix + 100, y
 
 
+def scikit_learn(x: torch.Tensor, y: torch.Tensor, c: float) -> tuple[Any, Any]:
+    """A fitted LogisticRegression, and its standardised inputs."""
+    from sklearn.linear_model import LogisticRegression  # slow to import
+    from sklearn.preprocessing import StandardScaler
+
+    standard = StandardScaler().fit_transform(x.double().numpy())
+    return LogisticRegression(C=c, tol=1e-10, max_iter=20000).fit(standard, y.numpy()), standard
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("penalty", [1e-1, 1e-3, 1e-5])
 def test_the_solution_is_that_of_scikit_learn(penalty: float) -> None:
     x, y = task(500)
     probe = fit_probe(x, y, penalty=penalty, tolerance=1e-6)
-    standard = StandardScaler().fit_transform(x.double().numpy())
-    theirs = LogisticRegression(C=1 / (len(x) * penalty), tol=1e-10, max_iter=20000)
-    theirs.fit(standard, y.numpy())
+    theirs, standard = scikit_learn(x, y, 1 / (len(x) * penalty))
     ours = probe.scores(x).log_softmax(1)
     expected = torch.from_numpy(theirs.predict_log_proba(standard))
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)
     assert probe.gradient < 1e-6
 
 
+@pytest.mark.slow
 def test_two_classes_need_nothing_special() -> None:
     x, y = task(400, classes=2)
-    standard = StandardScaler().fit_transform(x.double().numpy())
     # Two weight vectors w/2 and -w/2 pay half of what scikit-learn's single w does.
-    theirs = LogisticRegression(C=2 / (len(x) * 1e-3), tol=1e-10, max_iter=20000)
-    theirs.fit(standard, y.numpy())
+    theirs, standard = scikit_learn(x, y, 2 / (len(x) * 1e-3))
     ours = fit_probe(x, y, penalty=1e-3, tolerance=1e-6).scores(x).softmax(1)
     expected = torch.from_numpy(theirs.predict_proba(standard))
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=1e-3)

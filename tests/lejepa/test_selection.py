@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import scipy  # scipy.stats is slow to import, and comes at its first use
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.retrieval import retrieval
@@ -20,7 +20,7 @@ PAIRS = st.lists(st.tuples(st.integers(-5, 5), st.floats(-1e6, 1e6)), min_size=2
 def test_spearman_is_that_of_scipy_ties_included(pairs: list[tuple[float, float]]) -> None:
     a, b = zip(*pairs, strict=True)
     assume(len(set(a)) > 1 and len(set(b)) > 1)
-    assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic, abs=1e-9)
+    assert spearman(a, b) == pytest.approx(scipy.stats.spearmanr(a, b).statistic, abs=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import scipy.stats
+import scipy  # scipy.stats is slow to import, and comes at its first use
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.diagnostic import anderson_statistic
 
 from shiomi.lejepa import EppsPulley, SIGReg
 from shiomi.lejepa.statistics import (
@@ -48,8 +47,11 @@ def columns(u: torch.Tensor) -> list[np.ndarray]:
     return list(u.T.numpy())
 
 
+@pytest.mark.slow
 @given(SAMPLES)
 def test_anderson_darling_is_that_of_statsmodels(samples: int) -> None:
+    from statsmodels.stats.diagnostic import anderson_statistic  # slow to import
+
     u = draw(samples)
     wanted = [anderson_statistic(column, scipy.stats.norm, fit=False) for column in columns(u)]
     np.testing.assert_allclose(anderson_darling(u), wanted, rtol=1e-9)

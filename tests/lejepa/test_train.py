@@ -118,6 +118,7 @@ def rank_main(out: Path, accumulate: int, shard: bool) -> None:
         torch.save(weights(fitted), out / f"{place.rank}.pt")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("accumulate", "shard"), [(1, False), (2, False), (1, True), (2, True)])
 def test_two_ranks_train_as_one_process_does(tmp_path: Path, accumulate: int, shard: bool) -> None:
     """A batch of 17: the ranks have 8 and 9 samples of it."""
@@ -174,6 +175,7 @@ def divided_main(out: Path) -> None:
             torch.save(weights(whole), out / "weights.pt")
 
 
+@pytest.mark.process
 def test_a_divided_run_goes_on_exactly_and_also_in_one_process(tmp_path: Path) -> None:
     with rank_processes(2, divided_main, tmp_path) as processes:
         finish(processes)

@@ -167,6 +167,7 @@ def test_settings_that_cannot_be_read_again_leave_the_old_ones(
         assert one.config.schedule.collect == "0 * * * *"
 
 
+@pytest.mark.process
 def test_a_holder_of_this_machine_that_ended_is_gone() -> None:
     host = os.uname().nodename
     ended = subprocess.Popen([sys.executable, "-c", ""])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares
 from tools.rig.rows import Row
 
 from shiomi.rig.estimate.speed import pipeline_share
@@ -64,6 +63,8 @@ def fit(rows: Sequence[Row], prior: Vector | None = None, shrink: float = 0.0) -
     with 1, a change of a coefficient by a factor of e costs as much as an error of 5 % (decode) or
     10 % (prefill) in one row.
     """
+    from scipy.optimize import least_squares  # slow to import
+
     phase = rows[0].phase
     scale, weight = (0.03, 0.05) if phase == "decode" else (0.1, 0.1)
     start = np.log(np.array(START[phase]))

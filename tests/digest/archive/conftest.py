@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, settings
 from shiomi.digest.address import Location, PostgresAddress
 from shiomi.digest.archive import Archive
 from shiomi.digest.thread import Thread
-from tests.postgres_server import PostgresServer
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 MakeThread = Callable[..., Thread]
 Empty = Callable[[], AbstractContextManager[Archive]]

@@ -13,6 +13,8 @@ from shiomi.gate.errors import DataError
 from shiomi.gate.identity.signed_file import check_signature
 from tests.gate.servers import needs
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def signed(tmp_path: Path) -> Path:

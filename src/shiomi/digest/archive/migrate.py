@@ -51,19 +51,20 @@ def shipped_migrations(engine: str = "") -> tuple[Migration, ...]:
 def migrate(
     connection: sqlite3.Connection, name: str, migrations: tuple[Migration, ...] | None = None
 ) -> None:
-    """Apply all missing migrations, each in one transaction.
+    """Apply all missing migrations: to a new archive in one transaction, else each in its own.
 
     A migration may call `kept_folding(text)` and `short_words(text)`, registered by this module.
     `connection` is in autocommit mode; `name` is the archive's name in errors. Raises ArchiveError
     if the file is another program's, or was made by a newer version of this one.
     """
     migrations = shipped_migrations() if migrations is None else migrations
-    missing = missing_migrations(_applied(connection, name), migrations, name)
+    applied = _applied(connection, name)
+    missing = missing_migrations(applied, migrations, name)
     connection.create_function("kept_folding", 1, kept_folding, deterministic=True)
     connection.create_function("short_words", 1, short_words, deterministic=True)
-    for migration in migrations:
-        if migration.number in missing:
-            _apply(connection, migration)
+    steps = [migration for migration in migrations if migration.number in missing]
+    for together in [[step] for step in steps] if applied else [steps]:
+        _apply(connection, together)
 
 
 def check_migrated(connection: sqlite3.Connection, name: str) -> None:
@@ -117,22 +118,24 @@ def _applied(connection: sqlite3.Connection, name: str) -> set[int]:
     return set()
 
 
-def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+def _apply(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Apply the migrations in one transaction."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         connection.execute(
             "CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)"
         )
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        # another process may have applied it before this one got the lock
-        claimed = connection.execute(
-            "INSERT OR IGNORE INTO migration VALUES (?, ?)", (migration.number, migration.name)
-        ).rowcount
-        if claimed:
-            for statement in _statements(migration.sql):
-                connection.execute(statement)
-            (version,) = connection.execute("SELECT max(number) FROM migration").fetchone()
-            connection.execute(f"PRAGMA user_version = {version}")
+        for migration in migrations:
+            # another process may have applied it before this one got the lock
+            claimed = connection.execute(
+                "INSERT OR IGNORE INTO migration VALUES (?, ?)", (migration.number, migration.name)
+            ).rowcount
+            if claimed:
+                for statement in _statements(migration.sql):
+                    connection.execute(statement)
+        (version,) = connection.execute("SELECT max(number) FROM migration").fetchone()
+        connection.execute(f"PRAGMA user_version = {version}")
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

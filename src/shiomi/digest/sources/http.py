@@ -25,6 +25,7 @@ from shiomi.digest.errors import ConfigError, DigestError, SourceError
 from shiomi.digest.sources.answer import Answer, UnusableAnswerError, excerpt
 from shiomi.digest.sources.manners import Manners, backoff, rate_limit_wait, retry_after
 from shiomi.digest.sources.watchdog import Watchdog
+from shiomi.tls import tls_context
 
 __all__ = ["Http", "RefusedError", "StoppedError", "UnreachableError", "new_client", "user_agent"]
 
@@ -93,6 +94,7 @@ def user_agent(contact: str) -> str:
 def new_client(*, trust_env: bool = True) -> httpx2.Client:
     """Return a client with one connection, limited waits, and no stored cookies."""
     return httpx2.Client(
+        verify=tls_context(trust_env=trust_env),
         timeout=httpx2.Timeout(20.0, connect=10.0),
         limits=httpx2.Limits(max_connections=1, max_keepalive_connections=1),
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

@@ -27,6 +27,7 @@ from shiomi.digest.writing.prompt import SLOTS, Draft, Fallen, messages, schema,
 from shiomi.digest.writing.servers import ServerFacts, ask_server
 from shiomi.digest.writing.statements import said_title
 from shiomi.digest.writing.translated import MOST_TOKENS, translate, translates
+from shiomi.tls import tls_context
 
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
@@ -77,7 +78,7 @@ class ModelWriter:
 
         `tell` is called for each token, and when a topic is finished.
         """
-        self._client = client or httpx2.Client()
+        self._client = client or httpx2.Client(verify=tls_context())
         self._config, self._clock, self._sleep, self._tell = config, clock, sleep, tell
         self._stack = ExitStack()
         self._stack.callback(self._client.close)

@@ -14,6 +14,7 @@ import httpx2
 import msgspec
 
 from shiomi.digest.config import WriterConfig, secret
+from shiomi.tls import tls_context
 
 __all__ = ["FoundServer", "ServerFacts", "ask_server", "found_servers"]
 
@@ -51,7 +52,7 @@ class FoundServer:
 def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> ServerFacts:
     """Return the properties of the server of `config`. No answer of the server makes it raise."""
     if client is None:
-        with httpx2.Client() as opened:
+        with httpx2.Client(verify=tls_context()) as opened:
             return ask_server(config, client=opened)
     endpoint = config.endpoint.rstrip("/")
     parts = urlsplit(endpoint)
@@ -73,7 +74,7 @@ def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> 
 def found_servers() -> list[FoundServer]:
     """Return the model servers of this machine that answer on their usual ports."""
     found = []
-    with httpx2.Client(timeout=GLANCE, trust_env=False) as client:
+    with httpx2.Client(verify=tls_context(), timeout=GLANCE, trust_env=False) as client:
         for name, port in _USUAL:
             endpoint = f"http://127.0.0.1:{port}/v1"
             models, _ = _models(_json(client, "GET", f"{endpoint}/models", {}, seconds=GLANCE), "")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from shiomi.rig.buy.parts import Part
 from shiomi.rig.buy.prices import MOST_YEN, Condition, Offer
 from shiomi.rig.errors import PriceError
+from shiomi.tls import tls_context
 
 if TYPE_CHECKING:
     import httpx2
@@ -159,7 +160,7 @@ def shop_client() -> httpx2.Client:
     """Return an HTTP client with a time limit, for `offers_of`."""
     import httpx2
 
-    return httpx2.Client(timeout=20.0)
+    return httpx2.Client(verify=tls_context(), timeout=20.0)
 
 
 def _price(value: Any) -> int:

@@ -11,6 +11,7 @@ import httpx2
 
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.measure import ServerAnswer
+from shiomi.tls import tls_context
 
 __all__ = ["HttpEndpoint", "new_client"]
 
@@ -19,7 +20,7 @@ _LONGEST_ANSWER = 4_000_000  # bytes
 
 def new_client() -> httpx2.Client:
     """Return a client for `HttpEndpoint`."""
-    return httpx2.Client()
+    return httpx2.Client(verify=tls_context())
 
 
 class HttpEndpoint:

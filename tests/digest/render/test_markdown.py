@@ -92,6 +92,12 @@ def test_a_title_in_a_sentence_links_to_its_thread(sample: Digest, ja: Language)
     )
 
 
+def test_an_uploaded_image_is_not_called_the_article(sample: Digest, ja: Language) -> None:
+    thread = replace(sample.topics[1].story.threads[0], url="https://i.redd.it/x.png")
+    topic = replace(sample.topics[1], story=Story.of([thread]))
+    assert "元記事" not in render_markdown(replace(sample, topics=(topic,)), ja)
+
+
 def test_an_unknown_count_is_said_to_be_unknown(sample: Digest, ja: Language) -> None:
     assert "1,912ポイント・コメント数不明、2025-11-16 21:00 JST 時点" in render_markdown(sample, ja)
 

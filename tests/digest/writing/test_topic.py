@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -98,6 +99,14 @@ def test_several_threads_are_told_without_repeating_their_counts() -> None:
     )
     told = "".join(one.text for one in written.attention)
     assert told == "最初の投稿はHacker News（2020-12-06 06:30 JST）です。"
+
+
+def test_threads_of_one_community_do_not_name_it_twice() -> None:
+    reasons = (Reason("hackernews:1 engagement", 2.0, ""),)
+    one = thread("hackernews", Reading(NINE, 100, 50))
+    told = "".join(s.text for s in topic(one, replace(one, id="2"), reasons=reasons).attention)
+    assert told.count("Hacker News") == 1
+    assert "上位1%" in told
 
 
 def test_how_it_stands_is_told_from_the_reasons_of_ranking() -> None:

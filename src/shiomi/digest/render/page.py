@@ -25,6 +25,7 @@ _TITLE = 200  # characters of a title that are shown; the link is kept
 _LISTED_TITLE = 100  # the same for a title in a list of threads
 _SENTENCE = 2_000
 _UNCOUNTED = frozenset({"arxiv"})  # they have no votes and comments, so no count is "unknown"
+_UPLOAD = re.compile(r"https?://(?:\w+\.redd\.it/|(?:www\.)?reddit\.com/gallery/)")
 _BRACKETED = re.compile("[「“]([^「」“”]+)[」”]")
 _LISTED = 6  # threads shown under a trend or a subject
 
@@ -284,7 +285,11 @@ def _article(topic: Topic) -> Anchor | None:
     commonest."""
     discussed = {safe_link(thread.link) for thread in topic.story.threads} | {safe_link(topic.link)}
     linked = [(safe_link(thread.url), thread.link) for thread in topic.story.threads]
-    pages = [(href, link) for href, link in linked if href and href not in discussed]
+    pages = [
+        (href, link)
+        for href, link in linked
+        if href and href not in discussed and not _UPLOAD.match(href)
+    ]
     shares = Counter(canonical_url(href) for href, _ in pages)
     said = (*topic.attention, *topic.technical, *topic.implications)
     quoted = {canonical_url(one.link or "") for one in said if one.origin is Origin.QUOTE}

@@ -74,7 +74,8 @@ class Statements:
             yield self._say("first", [first], (), **slots)
             return
         slots |= {"strongest": community_label(leading.community), "percent": percent}
-        yield self._say("strongest", [first, leading], [leading.reading], **slots)
+        key = "strongest" if len(self.evidence.story.communities) > 1 else "strongest_here"
+        yield self._say(key, [first, leading], [leading.reading], **slots)
 
     def happened(self) -> Iterator[Sentence]:
         """State the kind of news that the titles show, with the sum of money that they name."""

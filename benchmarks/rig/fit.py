@@ -1,4 +1,4 @@
-"""The time and the first rows of `shiomi rig fit`, next to llmfit.
+"""The time of `shiomi rig fit`, next to llmfit.
 
     python -m benchmarks.rig.fit [--llmfit PROGRAM]
 
@@ -100,18 +100,6 @@ def beaten(parts: str) -> list[str]:
     return wrong
 
 
-def rows_first() -> None:
-    """Print the best model for chat on each of 20 machines, and the faults of its first rows."""
-    print(f"\nFirst rows on {len(FIT_MACHINES)} machines")
-    for parts in FIT_MACHINES:
-        use = USES["chat"]
-        best = best_per_use(known_models(), simulated(parts), {"chat": use}).get("chat")
-        said = f"{best.known.name} {best.quantisation}" if best else "nothing usable"
-        if best and best.decode:
-            said += f", {best.decode.value:.0f} tok/s"
-        print(f"  {parts:38s}{said:44s}{'; '.join(beaten(parts)) or 'nothing wrong'}")
-
-
 def asked(llmfit: str, gpu: Gpu, model: str, quantisation: str, tokens: int) -> float | None:
     """Return the tokens per second that `llmfit plan` gives; None if it has no answer."""
     hardware = {
@@ -136,13 +124,12 @@ def asked(llmfit: str, gpu: Gpu, model: str, quantisation: str, tokens: int) -> 
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--llmfit", default=shutil.which("llmfit"), help="the llmfit binary")
     program = parser.parse_args().llmfit
     print(f"load {os.getloadavg()[0]:.1f}")
     times(program)
-    rows_first()
 
 
 if __name__ == "__main__":

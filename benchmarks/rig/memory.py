@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shiomi.rig.estimate.kv_cache import kv_bytes
 from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, memory, weights_gib
@@ -123,8 +124,7 @@ def gpu_of(name: str) -> list[Gpu]:
     return [gpu] * int(match[2] or 1)
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(NamedTuple):
     """One configuration, and whether it ran."""
 
     row: dict[str, str]

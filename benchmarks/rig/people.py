@@ -92,20 +92,15 @@ class Case:
 
 def seconds(case: Case, changes: Changes) -> float:
     """Return the estimated seconds of a step, including the changes of newer engines."""
-    reading, layers, unpacking = case.terms
-    experts, linear = case.layers
-    return (
-        reading
-        + layers
-        + unpacking
-        + added_seconds(
-            changes,
-            case.vendor,
-            old=case.age == "2024",
-            covered=case.covered,
-            layers=(layers, experts, linear),
-            unpacking=unpacking,
-        )
+    _, layers, unpacking = case.terms
+    old = case.age == "2024"
+    return sum(case.terms) + added_seconds(
+        changes,
+        case.vendor,
+        old=old,
+        covered=case.covered,
+        layers=(layers, *case.layers),
+        unpacking=unpacking,
     )
 
 
@@ -119,10 +114,8 @@ def changes_of(found: Sequence[Case]) -> Changes:
         if min(values) < 0:
             return 1e9
         changes = dict(zip(NAMES, values, strict=True))
-        off = sum(
-            weights[x.gpu] * math.hypot(math.log(seconds(x, changes) / x.measured), 0.01)
-            for x in found
-        )
+        errors = (math.log(seconds(x, changes) / x.measured) for x in found)
+        off = sum(weights[x.gpu] * math.hypot(e, 0.01) for x, e in zip(found, errors, strict=True))
         return float(off + PRIOR * (((values - START) / SPREAD) ** 2).sum())
 
     best = minimize(loss, START, method="Nelder-Mead", options={"xatol": 0.05, "fatol": 1e-3})
@@ -146,10 +139,8 @@ def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
                 known = _model(row["model"], models)
             except RigError:
                 continue
-            context = int(float(row["context"] or 2048))
-            needed = memory(
-                known.model, Setting(quantisation=quantisation, context=max(1, context))
-            )
+            context = max(1, int(float(row["context"] or 2048)))
+            needed = memory(known.model, Setting(quantisation=quantisation, context=context))
             if fits(needed.total, [gpu]).fits:
                 yield row, gpu, known, quantisation
 

@@ -32,8 +32,6 @@ from tools.rig.rows import ROOT, Row, read_community, read_llama3, read_spark, r
 
 from shiomi.rig.estimate.speed import DECODE_TERMS, PREFILL_TERMS
 
-__all__ = ["engine_tables", "main", "phase_table"]
-
 FAMILIES = {  # the nearest first
     "m1": ("apple",), "m2": ("apple",), "m3": ("apple",), "m4": ("apple",), "m5": ("m4", "apple"),
     "hopper": ("ampere-dc",), "volta": ("ampere-dc",),
@@ -100,58 +98,45 @@ def phase_table(
 def engine_tables() -> list[dict[str, Any]]:
     """Return the engine versions, newest first."""
     rows = read_llama3()
-    decode = [row for row in rows if row.phase == "decode"]
-    prefill = [row for row in rows if row.phase == "prefill"]
+    phases = {"decode": DECODE_SHRINK, "prefill": PREFILL_SHRINK}
+    own = {phase: [row for row in rows if row.phase == phase] for phase in phases}
     unseen = {
-        "decode": [e for _, e in left_out(decode, 0, lambda r: r.group, known_group=False)],
-        "prefill": [e for _, e in left_out(prefill, 0, lambda r: r.group, known_group=False)],
+        phase: [e for _, e in left_out(some, 0, lambda r: r.group, known_group=False)]
+        for phase, some in own.items()
     }
     after = {
-        phase: after_one_measurement(left_out(some, shrink, gpu_name))
-        for phase, some, shrink in (
-            ("decode", decode, DECODE_SHRINK),
-            ("prefill", prefill, PREFILL_SHRINK),
-        )
+        phase: after_one_measurement(left_out(some, phases[phase], gpu_name))
+        for phase, some in own.items()
     }
-    strix = {
-        phase: phase_table(
-            [row for row in read_strix() if row.phase == phase],
-            shrink,
-            model_name,
-            unseen[phase],
-            after[phase],
-        )
-        for phase, shrink in (("decode", DECODE_SHRINK), ("prefill", PREFILL_SHRINK))
-    }
+
+    def other(rows: Sequence[Row], phase: str) -> dict[str, Any]:
+        return phase_table(rows, phases[phase], model_name, unseen[phase], after[phase])
+
+    strix = read_strix()
     return [
         {
             "version": "2026-08-rocm",
             "about": "flash attention, ROCm 7.2.3; one GPU type, unseen models left out",
             "sources": ["kyuz0/amd-strix-halo-toolboxes docs/results.json at d1a34be, fitted"],
-            **strix,
+            **{x: other([row for row in strix if row.phase == x], x) for x in phases},
         },
         {
             "version": "4c7e989-cuda",
             "about": "flash attention; one GPU type, unseen models left out",
             "sources": ["ggml-org/llama.cpp benches/dgx-spark.md at 4c7e989 (MIT), fitted"],
-            "decode": phase_table(
-                read_spark(), DECODE_SHRINK, model_name, unseen["decode"], after["decode"]
-            ),
+            "decode": other(read_spark(), "decode"),
         },
         {
             "version": "2026-07-community",
             "about": "crowd-sourced; one GPU type per architecture, unseen models left out",
             "sources": ["AlexsJones/llmfit llmfit-core/data/community (MIT), fitted"],
-            "decode": phase_table(
-                read_community(), DECODE_SHRINK, model_name, unseen["decode"], after["decode"]
-            ),
+            "decode": other(read_community(), "decode"),
         },
         {
             "version": "2024-05",
             "about": "without flash attention; whole GPU types left out",
             "sources": ["XiongjieDai/GPU-Benchmarks-on-LLM-Inference README.md at aa72e0e, fitted"],
-            "decode": phase_table(decode, DECODE_SHRINK, gpu_name, unseen["decode"]),
-            "prefill": phase_table(prefill, PREFILL_SHRINK, gpu_name, unseen["prefill"]),
+            **{x: phase_table(own[x], phases[x], gpu_name, unseen[x]) for x in phases},
         },
     ]
 

@@ -14,8 +14,6 @@ from tools.rig.rows import read_table
 
 from shiomi.rig.machine.gpus import find_gpu
 
-__all__ = ["Power", "fit_power", "power_left_out", "power_table", "read_power"]
-
 
 @dataclass(frozen=True, slots=True)
 class Power:
@@ -56,9 +54,8 @@ def power_left_out(rows: Sequence[Power]) -> list[float]:
     errors = []
     for name in dict.fromkeys(row.gpu for row in rows):
         host, per_tdp = fit_power([row for row in rows if row.gpu != name])
-        errors += [
-            float(np.log((host + per_tdp * row.tdp) / row.watts)) for row in rows if row.gpu == name
-        ]
+        own = [row for row in rows if row.gpu == name]
+        errors += [float(np.log((host + per_tdp * row.tdp) / row.watts)) for row in own]
     return errors
 
 

@@ -10,25 +10,6 @@ from tools.rig.rows import Row
 
 from shiomi.rig.estimate.speed import pipeline_share
 
-__all__ = [
-    "DECODE_SHRINK",
-    "PREFILL_SHRINK",
-    "Vector",
-    "after_one_measurement",
-    "corrections",
-    "fit",
-    "fit_phase",
-    "gpu_name",
-    "group_interval",
-    "interval",
-    "left_out",
-    "model_name",
-    "normalised",
-    "predict",
-    "sound",
-    "spread",
-]
-
 DECODE_SHRINK = 0.3  # weight of the pooled coefficients for an architecture
 PREFILL_SHRINK = 3.0
 # The start of the pooled fit. Every term has a unit for which a coefficient of about 1 is

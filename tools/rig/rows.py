@@ -21,18 +21,6 @@ from shiomi.rig.model.hf_config import read_config
 from shiomi.rig.model.known_models import find_model, known_models
 from shiomi.rig.model.model import Model
 
-__all__ = [
-    "DATA",
-    "ROOT",
-    "Row",
-    "read_community",
-    "read_depths",
-    "read_llama3",
-    "read_spark",
-    "read_strix",
-    "read_table",
-]
-
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
 CATALOGUE = {  # name in the tables: name in the catalogue of models
@@ -91,22 +79,11 @@ class Row:
     def terms(self) -> tuple[float, ...]:
         """The counted terms, which the coefficients multiply."""
         if self.phase == "decode":
-            return decode_terms(
-                self.model,
-                self.gpu,
-                Setting(
-                    quantisation=self.quantisation,
-                    context=int(self.depth + self.tokens / 2),
-                    users=self.users,
-                ),
-                gpus=self.gpus,
-            )
-        return prefill_terms(
-            self.model,
-            self.gpu,
-            Setting(quantisation=self.quantisation, prompt=self.tokens),
-            depth=self.depth,
-        )
+            context = int(self.depth + self.tokens / 2)
+            setting = Setting(quantisation=self.quantisation, context=context, users=self.users)
+            return decode_terms(self.model, self.gpu, setting, gpus=self.gpus)
+        setting = Setting(quantisation=self.quantisation, prompt=self.tokens)
+        return prefill_terms(self.model, self.gpu, setting, depth=self.depth)
 
 
 def read_table(name: str) -> Iterable[dict[str, str]]:
@@ -180,24 +157,16 @@ def _from_file(name: str, quantisation: str, size_gib: float) -> tuple[Model, st
 def read_community() -> list[Row]:
     """llmfit's community files: dense models of known shape, wholly in one GPU, Q4_K_M."""
     known = {
-        "Llama-3.2-1B-Instruct": "Llama-3.2-1B",
-        "Llama-3.2-3B-Instruct": "Llama-3.2-3B",
-        "Meta-Llama-3.1-8B-Instruct": "Llama-3-8B",
-        "Qwen2.5-7B-Instruct": "Qwen2.5-7B",
-        "Qwen2.5-14B-Instruct": "Qwen2.5-14B",
-        "Qwen2.5-Coder-14B-Instruct": "Qwen2.5-14B",
-        "Qwen3-1.7B": "Qwen3-1.7B",
-        "Qwen3-4B": "Qwen3-4B",
-        "Qwen3-8B": "Qwen3-8B",
-        "Qwen3-14B": "Qwen3-14B",
-    }
+        "Llama-3.2-1B-Instruct": "Llama-3.2-1B", "Llama-3.2-3B-Instruct": "Llama-3.2-3B",
+        "Meta-Llama-3.1-8B-Instruct": "Llama-3-8B", "Qwen2.5-7B-Instruct": "Qwen2.5-7B",
+        "Qwen2.5-14B-Instruct": "Qwen2.5-14B", "Qwen2.5-Coder-14B-Instruct": "Qwen2.5-14B",
+        **{x: x for x in ("Qwen3-1.7B", "Qwen3-4B", "Qwen3-8B", "Qwen3-14B")},
+    }  # fmt: skip
     gpus = {
-        "AMD Radeon RX 7900 XT": "RX 7900 XT",
-        "NVIDIA GeForce RTX 5070": "RTX 5070",
-        "NVIDIA GeForce RTX 2080": "RTX 2080",
-        "NVIDIA GeForce GTX 1050 Ti": "GTX 1050 Ti",
+        "AMD Radeon RX 7900 XT": "RX 7900 XT", "NVIDIA GeForce RTX 5070": "RTX 5070",
+        "NVIDIA GeForce RTX 2080": "RTX 2080", "NVIDIA GeForce GTX 1050 Ti": "GTX 1050 Ti",
         "Apple M4 Pro": "M4 Pro 16-core GPU 24 GB",  # the file does not state the number of cores
-    }
+    }  # fmt: skip
     rows = []
     for line in read_table("llmfit_community.csv"):
         name = known.get(line["model"].removesuffix("-Q4_K_M.gguf"))

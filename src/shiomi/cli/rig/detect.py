@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.rig.machine import language_option
+from shiomi.cli.output import as_json, json_option
+from shiomi.cli.rig.machine import language_option, print_text
 
 __all__ = ["detect"]
 
@@ -52,5 +52,4 @@ def detect(dump: bool, time_file: Path | None, json: bool, lang: str) -> None:
     if json:
         as_json(machine_json(machine))
         return
-    for line in machine_text(machine, lang).splitlines():
-        echo(line)
+    print_text(machine_text(machine, lang))

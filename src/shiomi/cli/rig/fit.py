@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shiomi.cli.exits import Exit
-from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.output import as_json, json_option
 from shiomi.cli.rig.machine import (
     asked_use,
     calibration_option,
@@ -17,6 +17,7 @@ from shiomi.cli.rig.machine import (
     engine_options,
     language_option,
     machine_options,
+    print_text,
     terminal_columns,
 )
 
@@ -119,7 +120,6 @@ def fit(
             language=lang,
             columns=terminal_columns(),
         )
-        for line in text.splitlines():
-            echo(line)
+        print_text(text)
     if not runs:
         raise click.exceptions.Exit(Exit.PARTLY)

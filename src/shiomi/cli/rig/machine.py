@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from shiomi.cli.output import echo
 from shiomi.rig.message import Message, Text
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "gpu_share_option",
     "language_option",
     "machine_options",
+    "print_text",
     "terminal_columns",
 ]
 
@@ -209,6 +211,12 @@ def chosen_machine(
 
 def _names_bandwidth(note: Text) -> bool:
     return isinstance(note, Message) and "bandwidth" in note.key
+
+
+def print_text(text: str) -> None:
+    """Print a report line by line, without control characters."""
+    for line in text.splitlines():
+        echo(line)
 
 
 def terminal_columns() -> int | None:

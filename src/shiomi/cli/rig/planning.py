@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from shiomi.cli.output import as_json, echo
-from shiomi.cli.rig.machine import asked_use
+from shiomi.cli.rig.machine import asked_use, print_text
 
 if TYPE_CHECKING:
     from shiomi.rig.buy.budget import BudgetPlan, Running
@@ -238,8 +238,7 @@ def show_plan(found: BudgetPlan, *, json: bool, lang: str, example: bool) -> Non
     if json:
         as_json(budget_json(found, running, lang))
         return
-    for line in budget_text(found, running, lang, example=example).splitlines():
-        echo(line)
+    print_text(budget_text(found, running, lang, example=example))
 
 
 def running_of(currency: str) -> Running:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from shiomi.cli.exits import Exit
-from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.output import as_json, json_option
 from shiomi.cli.rig.machine import (
     calibration_option,
     chosen_calibration,
     engine_options,
     language_option,
     machine_options,
+    print_text,
 )
 
 if TYPE_CHECKING:
@@ -122,7 +123,6 @@ def speed(
     if json:
         as_json(estimates_json(known.model, machine, setting, found))
     else:
-        for line in estimates_text(known.model, machine, setting, found, lang).splitlines():
-            echo(line)
+        print_text(estimates_text(known.model, machine, setting, found, lang))
     if "decode" in found.missing or (found.fit is not None and not found.fit.fits):
         raise click.exceptions.Exit(Exit.PARTLY)

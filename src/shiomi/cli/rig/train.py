@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shiomi.cli.output import as_json, echo, json_option
-from shiomi.cli.rig.machine import language_option, machine_options
+from shiomi.cli.output import as_json, json_option
+from shiomi.cli.rig.machine import language_option, machine_options, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +76,4 @@ def train(
     if json:
         as_json(training_json(gpu, rows))
         return
-    text = training_text(gpu, len(machine.gpus), rows, images, epochs, lang)
-    for line in text.splitlines():
-        echo(line)
+    print_text(training_text(gpu, len(machine.gpus), rows, images, epochs, lang))

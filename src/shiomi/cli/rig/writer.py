@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shiomi.cli.output import as_json, echo, json_option
+from shiomi.cli.output import as_json, json_option
 from shiomi.cli.rig.machine import (
     calibration_option,
     chosen_calibration,
     language_option,
     machine_options,
+    print_text,
 )
 
 if TYPE_CHECKING:
@@ -78,5 +79,4 @@ def writer(
     if json:
         as_json(writers_json(found))
         return
-    for line in writers_text(found, lang).splitlines():
-        echo(line)
+    print_text(writers_text(found, lang))

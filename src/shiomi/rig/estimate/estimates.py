@@ -21,7 +21,7 @@ from shiomi.rig.machine.machine import Machine
 from shiomi.rig.message import Text, basis, reason
 from shiomi.rig.model.model import LayerKind, Model
 
-__all__ = ["Estimates", "estimates", "kv_by_kind", "load_seconds"]
+__all__ = ["Estimates", "estimates", "kv_by_kind"]
 
 _PHASES = {"decode": "decode", "prefill": "prefill", "first_token": "prefill"}
 _LOADING = (0.9, 1.4)  # factors on size / disk speed, for work other than reading
@@ -100,7 +100,7 @@ def kv_by_kind(model: Model, setting: Setting) -> dict[str, Estimate]:
     return found
 
 
-def load_seconds(needed: Memory, machine: Machine) -> Estimate:
+def _load_seconds(needed: Memory, machine: Machine) -> Estimate:
     """Return the seconds for reading the weights from the disk the first time, uncached.
 
     Raises MachineError if the disk's speed is not known.
@@ -109,16 +109,14 @@ def load_seconds(needed: Memory, machine: Machine) -> Estimate:
     if not speed:
         raise MachineError(reason("disk_speed"))
     held = needed.weights.value + needed.host.value
-    bytes_ = held * GIB
-    seconds = bytes_ / (speed * 1e9)
-    least = _LOADING[0] * (needed.weights.low + needed.host.low) / held
-    most = _LOADING[1] * (needed.weights.high + needed.host.high) / held
-    return Estimate(
-        seconds,
-        seconds * least,
-        seconds * most,
+    size = held * GIB / 1e9
+    least, most = _LOADING
+    return Estimate.scaled(
+        size / speed,
+        least * (needed.weights.low + needed.host.low) / held,
+        most * (needed.weights.high + needed.host.high) / held,
         "s",
-        (basis("disk", size=f"{bytes_ / 1e9:.3g}", rate=f"{speed:.2g}"), *needed.weights.basis),
+        (basis("disk", size=f"{size:.3g}", rate=f"{speed:.2g}"), *needed.weights.basis),
         needed.weights.sources,
     )
 
@@ -140,27 +138,22 @@ def _check(model: Model, machine: Machine, setting: Setting, yen_per_kwh: float)
 
 
 def _terms(
-    model: Model,
-    machine: Machine,
-    setting: Setting,
-    yen_per_kwh: float,
-    found: Estimates,
+    model: Model, machine: Machine, setting: Setting, yen_per_kwh: float, found: Estimates
 ) -> dict[str, Callable[[], Estimate]]:
-    def decode() -> Estimate:
-        return decode_speed(model, machine, setting)
+    """Return a function for each estimate, in the order of the report."""
 
     def watts() -> Estimate:
         return wall_watts(machine, gpus=setting.gpus)
 
     def yen() -> Estimate:
-        speed = found.known.get("decode") or decode()
+        speed = found.known.get("decode") or decode_speed(model, machine, setting)
         return yen_per_million_tokens(watts(), speed, yen_per_kwh=yen_per_kwh)
 
     return {
-        "decode": decode,
+        "decode": lambda: decode_speed(model, machine, setting),
         "prefill": lambda: prefill_speed(model, machine, setting),
         "first_token": lambda: time_to_first_token(model, machine, setting),
         "watts": watts,
         "yen": yen,
-        "load": lambda: load_seconds(found.memory, machine),
+        "load": lambda: _load_seconds(found.memory, machine),
     }

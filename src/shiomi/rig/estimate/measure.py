@@ -101,17 +101,11 @@ def measure(
 
 
 def calibrate(
-    measurement: Measurement,
-    model: Model,
-    machine: Machine,
-    setting: Setting,
+    measurement: Measurement, model: Model, machine: Machine, setting: Setting
 ) -> Calibration:
     """Return the calibration of all estimates for `machine` by a measurement of `model`.
 
-    Raises
-    ------
-    MeasureError
-        The speed is so far from the estimate that something else was measured.
+    Raises MeasureError if the speed is so far from the estimate that something else was measured.
     """
     depth = measurement.prompt_tokens + measurement.written_tokens // 2
     gpu = machine.gpus[0]

@@ -73,19 +73,11 @@ class _Parts:
         return self.layers + self.experts + self.embedding + self.output
 
     def estimate(self, of: float) -> Estimate:
-        """GiB of so many of the bytes."""
-        value, spread = of / GIB, self.spread
-        found = Estimate(
-            value,
-            value * (1 - spread),
-            value * (1 + spread),
-            "GiB",
-            (self.basis,),
-            (self.source,),
-        )
-        return (
-            found if self.assumed is None else assuming(found, self.assumed, self.assumed.weights)
-        )
+        """Return the GiB of `of` bytes, with the error of the sum."""
+        low, high = 1 - self.spread, 1 + self.spread
+        found = Estimate.scaled(of / GIB, low, high, "GiB", (self.basis,), (self.source,))
+        bounds = (1.0, 1.0) if self.assumed is None else self.assumed.weights
+        return assuming(found, self.assumed, bounds)
 
 
 def weights_gib(model: Model, quantisation: str | None = None) -> Estimate:
@@ -133,7 +125,7 @@ def memory(model: Model, setting: Setting, *, flash_attention: bool = True) -> M
 
 
 def usable_gib(gpu: Gpu) -> Estimate:
-    """The memory that an engine can allocate on an otherwise idle GPU."""
+    """Return the memory that an engine can allocate on an otherwise idle GPU."""
     if gpu.unified:
         return _shared_gib(gpu)
     value = max(0.0, gpu.memory_gib * VISIBLE - CONTEXT_GIB)
@@ -162,7 +154,7 @@ def _shared_gib(gpu: Gpu) -> Estimate:
         pages=round(given * _PAGES_PER_GIB),
     )
     value = given if gpu.vendor is Vendor.APPLE else max(0.0, given - CONTEXT_GIB)
-    return Estimate(value, value * 0.97, value * 1.03, "GiB", (said,), (source,))
+    return Estimate.scaled(value, 0.97, 1.03, "GiB", (said,), (source,))
 
 
 def fits(needed: Estimate, gpus: Sequence[Gpu]) -> Fit:
@@ -233,30 +225,18 @@ def _llama_cpp_buffers(
         scores + mask + 4 * stream,
         2 * batch * inner * 4 + mask + 2 * stream,
     )
-    value = gpus * largest / GIB
-    return Estimate(
-        value,
-        value * 0.7,
-        value * 1.5,
-        "GiB",
-        (basis("micro_batch", tokens=batch),),
-        ("llama.cpp's logged compute buffers for Llama 3 8B",),
-    )
+    rests = (basis("micro_batch", tokens=batch),)
+    sources = ("llama.cpp's logged compute buffers for Llama 3 8B",)
+    return Estimate.scaled(gpus * largest / GIB, 0.7, 1.5, "GiB", rests, sources)
 
 
 def _vllm_buffers(model: Model, gpus: int) -> Estimate:
     """Estimate the memory of vLLM's activations in its profile run, and of its CUDA graphs."""
     inner = max((layer.feed_forward for layer in model.layers), default=0)
     activations = VLLM_BATCH * (4 * model.hidden_size + 3 * inner) * 2 / GIB
-    value = activations + gpus * VLLM_GRAPHS_GIB
-    return Estimate(
-        value,
-        value * 0.4,
-        value * 2.5,
-        "GiB",
-        (basis("vllm_profile", tokens=VLLM_BATCH),),
-        ("vLLM's default max_num_batched_tokens",),
-    )
+    rests = (basis("vllm_profile", tokens=VLLM_BATCH),)
+    sources = ("vLLM's default max_num_batched_tokens",)
+    return Estimate.scaled(activations + gpus * VLLM_GRAPHS_GIB, 0.4, 2.5, "GiB", rests, sources)
 
 
 def _sum(parts: Sequence[Estimate], rests: Text) -> Estimate:

@@ -19,17 +19,14 @@ from shiomi.rig.message import Text, basis, reason
 __all__ = ["JOULES_PER_KWH", "wall_watts", "yen_per_million_tokens"]
 
 _IDLE_SHARE = 0.1  # share of TDP that a waiting GPU draws
-_UNIFIED = (0.7, 1.0, 1.3)  # wall watts per watt of TDP: least, likely, most
+_UNIFIED = (0.7, 1.3)  # wall watts per watt of TDP: least, most
 JOULES_PER_KWH = 3.6e6
 
 
 def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
     """Return the watts at the wall while a model writes on the first `gpus` GPUs (None: all).
 
-    Raises
-    ------
-    MachineError
-        The machine has no GPU, or the TDP of one that is used is not known.
+    Raises MachineError if the machine has no such GPUs, or the TDP of one is not known.
     """
     used = machine.gpus[: len(machine.gpus) if gpus is None else gpus]
     if not used or (gpus is not None and gpus > len(machine.gpus)):
@@ -42,8 +39,9 @@ def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
             raise MachineError(reason("no_tdp", gpu=gpu.name))
         tdps.append(gpu.tdp_w)
     if all(gpu.unified for gpu in used):
-        low, value, high = (share * sum(tdps) for share in _UNIFIED)
-        return Estimate(value, low, high, "W", (basis("chip_power"), basis("assumed_not_fitted")))
+        low, high = _UNIFIED
+        assumed = (basis("chip_power"), basis("assumed_not_fitted"))
+        return Estimate.scaled(sum(tdps), low, high, "W", assumed)
     table = coefficient_table()["power"]
     busy = max(tdps)
     value = table["host_w"] + table["per_tdp"] * busy + _IDLE_SHARE * (sum(tdps) - busy)
@@ -51,9 +49,8 @@ def wall_watts(machine: Machine, *, gpus: int | None = None) -> Estimate:
     rests: tuple[Text, ...] = (basis("host", rows=table["rows"], types=table["types"]),)
     if len(used) > 1:
         rests += (basis("waiting", share=f"{_IDLE_SHARE:.0%}"),)
-    return Estimate(
-        value, value * min(low, 1.0), value * max(high, 1.0), "W", rests, tuple(table["sources"])
-    )
+    sources = tuple(table["sources"])
+    return Estimate.scaled(value, min(low, 1.0), max(high, 1.0), "W", rests, sources)
 
 
 def yen_per_million_tokens(watts: Estimate, speed: Estimate, *, yen_per_kwh: float) -> Estimate:

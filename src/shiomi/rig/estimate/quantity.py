@@ -20,6 +20,19 @@ class Estimate:
     basis: tuple[Text, ...] = ()  # the basis of the estimate
     sources: tuple[str, ...] = ()  # sources of the coefficients and figures
 
+    @classmethod
+    def scaled(
+        cls,
+        value: float,
+        low: float,
+        high: float,
+        unit: str,
+        basis: tuple[Text, ...] = (),
+        sources: tuple[str, ...] = (),
+    ) -> Estimate:
+        """Return an estimate whose bounds are the factors `low` and `high` of the value."""
+        return cls(value, value * low, value * high, unit, basis, sources)
+
     def __post_init__(self) -> None:
         """Raise ValueError if the interval does not contain the value, or a field is not a
         number."""

@@ -34,10 +34,7 @@ _COPY = (6.0, 18.0, 45.0)
 def write_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
     """Return the tokens per second that the CPU writes, summed over all users.
 
-    Raises
-    ------
-    MachineError
-        The memory's bandwidth is not known.
+    Raises MachineError if the memory's bandwidth is not known.
     """
     bandwidth = machine.memory_bandwidth_gb_s
     if not bandwidth:
@@ -78,11 +75,8 @@ def expert_seconds(model: Model, machine: Machine, setting: Setting) -> tuple[fl
     on_gpu = setting.experts_on_gpu
     experts = everything - weight_reads(model, quantisation, setting.users, experts=on_gpu)
     low, likely, high = RAM_SHARES
-    return (
-        experts / bandwidth / high,
-        experts / bandwidth / likely,
-        experts / bandwidth / low,
-    )
+    seconds = experts / bandwidth
+    return seconds / high, seconds / likely, seconds / low
 
 
 def expert_read_seconds(

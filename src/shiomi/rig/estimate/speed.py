@@ -67,10 +67,8 @@ def decode_speed(model: Model, machine: Machine, setting: Setting) -> Estimate:
     The model and its caches are assumed to fit; `memory` checks this. `people` corrects the result
     and sets its bounds by measurements of other people.
 
-    Raises
-    ------
-    RigError
-        The machine has no such GPUs, the engine is unknown, or a number is out of range.
+    Raises RigError if the machine has no such GPUs, the engine is unknown, or a number is out of
+    range.
     """
     _check(model, setting.context)
     if setting.place is Place.RAM:

@@ -123,26 +123,18 @@ def training_memory(
     _check(shape, images, views)
     moments = _moments(shape, views, mixed_precision, checkpointing)
     value = max(fixed + images * each for fixed, each in moments) / GIB
-    return Estimate(
-        value,
-        value * 0.93,
-        value * 1.1,
-        "GiB",
-        (
-            basis(
-                "training_step",
-                encoder=shape.name,
-                large=views.large,
-                side=shape.image,
-                small=views.small,
-                small_side=views.small_side,
-                numbers="bf16 autocast" if mixed_precision else "fp32",
-            ),
-            basis("with_checkpoints" if checkpointing else "without_checkpoints"),
-            basis("real_steps", script="benchmarks/rig/training_memory.py", torch="2.13"),
-        ),
-        (SOURCE,),
+    step = basis(
+        "training_step",
+        encoder=shape.name,
+        large=views.large,
+        side=shape.image,
+        small=views.small,
+        small_side=views.small_side,
+        numbers="bf16 autocast" if mixed_precision else "fp32",
     )
+    checkpoints = basis("with_checkpoints" if checkpointing else "without_checkpoints")
+    measured = basis("real_steps", script="benchmarks/rig/training_memory.py", torch="2.13")
+    return Estimate.scaled(value, 0.93, 1.1, "GiB", (step, checkpoints, measured), (SOURCE,))
 
 
 def images_per_step(
@@ -195,21 +187,14 @@ def training_days(
     passes = 4 if checkpointing else 3  # forward, twice as much backward, and once more
     seconds = forward * passes * images * epochs / (tflops * 1e12)
     low, usual, high = MFU
-    return Estimate(
+    shares = {"low": f"{low:.0%}", "usual": f"{usual:.0%}", "high": f"{high:.0%}"}
+    rule = basis("training_time", work=f"{forward * passes / 1e9:.0f}", **shares)
+    return Estimate.scaled(
         seconds / usual / 86400,
-        seconds / high / 86400,
-        seconds / low / 86400,
+        usual / high,
+        usual / low,
         "days",
-        (
-            basis(
-                "training_time",
-                work=f"{forward * passes / 1e9:.0f}",
-                usual=f"{usual:.0%}",
-                low=f"{low:.0%}",
-                high=f"{high:.0%}",
-            ),
-            basis("images_not_counted"),
-        ),
+        (rule, basis("images_not_counted")),
         ("operations counted from the shape",),
     )
 

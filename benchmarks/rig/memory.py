@@ -35,18 +35,18 @@ CONFIGS = ROOT / "tests" / "data" / "rig" / "configs.json"
 
 
 def data() -> Path:
-    """The folder of the measured tables."""
+    """Return the folder of the measured tables."""
     return Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
 
 
 def table(name: str) -> list[dict[str, str]]:
-    """The rows of a table."""
+    """Return the rows of a table."""
     with (data() / name).open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def model(name: str) -> Model:
-    """A model of tests/data/rig/configs.json."""
+    """Return a model of tests/data/rig/configs.json."""
     return read_config(json.loads(CONFIGS.read_text("utf-8"))[name], name=name)
 
 
@@ -115,7 +115,7 @@ def cells() -> Iterator[Cell]:
 
 
 def gpu_of(name: str) -> list[Gpu]:
-    """The GPUs of a row: "3090 24GB * 2"."""
+    """Return the GPUs of a row: "3090 24GB * 2"."""
     match = re.search(r"(\d+)GB(?: \* (\d+))?$", name)
     if match is None:
         raise ValueError(f"no memory in {name!r}")

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shiomi.rig.buy.catalog import load_catalog
 from shiomi.rig.buy.compatibility import check_build
@@ -163,8 +164,15 @@ def _slots(p: Planted) -> float:
     return float(-(-f(p.parts["gpu"], "slots") // 1)) * p.cards
 
 
-# Each rule: whether it is broken, and whether it surely holds. Builds in between are not used.
-Rule = tuple[Callable[[Planted], bool], Callable[[Planted], bool]]
+class Rule(NamedTuple):
+    """Whether a rule is broken, and whether it surely holds. Builds in between are not used.
+
+    `about` names parts that the rule compares. One of them is drawn again until the rule is broken.
+    """
+
+    broken: Callable[[Planted], bool]
+    holds: Callable[[Planted], bool]
+    about: tuple[str, ...]
 
 
 def _crowded(p: Planted) -> bool:
@@ -178,12 +186,12 @@ def _crowded(p: Planted) -> bool:
     return (p.cards > 2 and mainstream) or (p.cards > 1 and widths * (p.cards - 1) + 1 > room)
 
 
-def _plain(broken: Callable[[Planted], bool]) -> Rule:
-    return broken, lambda p: not broken(p)
+def _plain(broken: Callable[[Planted], bool], *about: str) -> Rule:
+    return Rule(broken, lambda p: not broken(p), about)
 
 
 def _pair(left: str, right: str, broken: Callable[[Row, Row], bool]) -> Rule:
-    return _plain(lambda p: broken(p.parts[left], p.parts[right]))
+    return _plain(lambda p: broken(p.parts[left], p.parts[right]), left, right)
 
 
 def _largest_cpu(p: Planted) -> float:
@@ -192,26 +200,33 @@ def _largest_cpu(p: Planted) -> float:
 
 RULES: dict[str, Rule] = {
     "socket": _pair("cpu", "motherboard", lambda c, b: _same(c["socket"]) != _same(b["socket"])),
-    "chipset": (
+    "chipset": Rule(
         lambda p: (
             p.parts["cpu"]["socket"] == p.parts["motherboard"]["socket"]
             and _generation(p.parts["cpu"], p.parts["motherboard"]) is False
         ),
         lambda p: bool(_generation(p.parts["cpu"], p.parts["motherboard"])),
+        ("motherboard", "cpu"),
     ),
     "memory kind": _plain(
         lambda p: (
             p.parts["ram"]["type"] != p.parts["motherboard"]["ram_type"]
             or p.parts["motherboard"]["ram_type"] not in p.parts["cpu"]["mem_types"]
-        )
+        ),
+        "ram",
+        "motherboard",
     ),
     "memory count": _plain(
-        lambda p: f(p.parts["ram"], "modules") * p.kits > f(p.parts["motherboard"], "ram_slots")
+        lambda p: f(p.parts["ram"], "modules") * p.kits > f(p.parts["motherboard"], "ram_slots"),
+        "ram",
+        "motherboard",
     ),
     "memory capacity": _plain(
         lambda p: (
             f(p.parts["ram"], "capacity_gb") * p.kits > f(p.parts["motherboard"], "ram_max_gb")
-        )
+        ),
+        "ram",
+        "motherboard",
     ),
     "form factor": _pair(
         "motherboard",
@@ -221,17 +236,21 @@ RULES: dict[str, Rule] = {
     "graphics card length": _pair(
         "gpu", "case", lambda g, c: f(g, "length_mm") > f(c, "gpu_max_mm")
     ),
-    "slots in the case": _plain(lambda p: _slots(p) > f(p.parts["case"], "slots")),
-    "slots on the board": _plain(lambda p: p.cards > _x16(p.parts["motherboard"]) or _crowded(p)),
-    "PCIe lanes": _plain(lambda p: p.shared_layers and p.cards * 8 > 16),
-    "power connectors": _plain(_pins_short),
-    "supply wattage": (
+    "slots in the case": _plain(lambda p: _slots(p) > f(p.parts["case"], "slots"), "gpu", "case"),
+    "slots on the board": _plain(
+        lambda p: p.cards > _x16(p.parts["motherboard"]) or _crowded(p), "motherboard"
+    ),
+    "PCIe lanes": _plain(lambda p: p.shared_layers and p.cards * 8 > 16, "motherboard"),
+    "power connectors": _plain(_pins_short, "psu", "gpu"),
+    "supply wattage": Rule(
         lambda p: _dc(p, 1.0) > f(p.parts["psu"], "watt"),
         lambda p: 1.5 * _dc(p, _largest_cpu(p)) <= f(p.parts["psu"], "watt"),
+        ("psu", "gpu"),
     ),
-    "circuit": (
+    "circuit": Rule(
         lambda p: _dc(p, 1.0) > p.volts * p.amps,
         lambda p: _dc(p, _largest_cpu(p)) < 0.75 * p.volts * p.amps,
+        ("gpu",),
     ),
     "supply size": _pair(
         "psu", "case", lambda s, c: f(s, "length_mm") > (f(c, "psu_max_mm") or 1000)
@@ -247,26 +266,6 @@ RULES: dict[str, Rule] = {
     "M.2 slots": _pair("storage", "motherboard", lambda _, b: int(b["m2"]) < 1),
 }
 
-# The parts that a rule compares. One of them is drawn again until the rule is broken.
-_ABOUT: dict[str, tuple[str, ...]] = {
-    "socket": ("motherboard",),
-    "chipset": ("motherboard", "cpu"),
-    "memory kind": ("ram", "motherboard"),
-    "memory count": ("ram", "motherboard"),
-    "memory capacity": ("ram", "motherboard"),
-    "form factor": ("case", "motherboard"),
-    "graphics card length": ("gpu", "case"),
-    "slots in the case": ("gpu", "case"),
-    "slots on the board": ("motherboard",),
-    "PCIe lanes": ("motherboard",),
-    "power connectors": ("psu", "gpu"),
-    "supply wattage": ("psu", "gpu"),
-    "supply size": ("psu", "case"),
-    "circuit": ("gpu",),
-    "cooler socket": ("cooler",),
-    "cooler height": ("cooler", "case"),
-    "M.2 slots": ("motherboard",),
-}
 _CARDS = {"slots in the case": (2,), "slots on the board": (2, 3), "PCIe lanes": (3,)}
 # Further rules that a part may break together with the planted one.
 _BESIDES = {
@@ -293,13 +292,13 @@ def _draw(rows: Rows, rng: random.Random, fault: str | None) -> Planted:
         for _ in range(3000):
             wrong = [
                 name
-                for name, (broken, holds) in RULES.items()
+                for name, (broken, holds, _) in RULES.items()
                 if name not in may_also(fault or "")
                 and not (broken(p) if name == fault else holds(p))
             ]
             if not wrong:
                 return p
-            kind = rng.choice(_ABOUT[rng.choice(wrong)])
+            kind = rng.choice(RULES[rng.choice(wrong)].about)
             p.parts[kind] = rng.choice(rows[kind])
 
 

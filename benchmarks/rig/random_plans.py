@@ -90,7 +90,7 @@ def faults(answer: Answer, wish: Wish, budget: int, offers: Sequence[Offer]) -> 
     build = Planted(
         rows, counts["gpu"], None, kits=counts["ram"], volts=circuit.volts, amps=circuit.amps
     )
-    yield from (name for name, (broken, _) in RULES.items() if broken(build))
+    yield from (name for name, rule in RULES.items() if rule.broken(build))
 
 
 @cache

@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.checkpoint import checkpoint
 
@@ -33,25 +32,11 @@ from shiomi.rig.estimate.training import Views, Vit, training_memory, vit
 GIB = 2**30
 
 
-class Block(nn.Module):
-    """A pre-norm transformer block."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """x: (images, tokens, width)."""
-        images, tokens, width = x.shape
-        qkv = self.qkv(self.norm1(x)).reshape(images, tokens, 3, self.heads, -1)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
-        x = x + self.out(mixed.transpose(1, 2).reshape(images, tokens, width))
-        fed: Tensor = self.down(functional.gelu(self.up(self.norm2(x))))
-        return x + fed
+def block(shape: Vit) -> nn.Module:
+    """Return a pre-norm transformer block with scaled dot-product attention."""
+    return nn.TransformerEncoderLayer(
+        shape.width, shape.heads, 4 * shape.width, 0.0, "gelu", batch_first=True, norm_first=True
+    )
 
 
 class Encoder(nn.Module):
@@ -63,7 +48,7 @@ class Encoder(nn.Module):
         self.patches = nn.Conv2d(3, shape.width, shape.patch, shape.patch)
         self.token = nn.Parameter(torch.zeros(1, 1, shape.width))
         self.positions = nn.Parameter(torch.zeros(1, shape.tokens(shape.image), shape.width))
-        self.blocks = nn.ModuleList(Block(shape.width, shape.heads) for _ in range(shape.depth))
+        self.blocks = nn.ModuleList(block(shape) for _ in range(shape.depth))
         self.norm = nn.LayerNorm(shape.width)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -71,8 +56,8 @@ class Encoder(nn.Module):
         x = self.patches(images).flatten(2).transpose(1, 2)
         x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
         x = x + self.positions[:, : x.shape[1]]
-        for block in self.blocks:
-            x = checkpoint(block, x, use_reentrant=False) if self.checkpointed else block(x)
+        for layer in self.blocks:
+            x = checkpoint(layer, x, use_reentrant=False) if self.checkpointed else layer(x)
         normed: Tensor = self.norm(x)
         return normed[:, 0]
 
@@ -97,7 +82,7 @@ class LiveBytes(TorchDispatchMode):
         weakref.finalize(storage, self.forget, key)
 
     def forget(self, key: int) -> None:
-        """A storage was freed."""
+        """Count a freed storage no longer."""
         self.bytes -= self.live.pop(key, 0)
 
     def __torch_dispatch__(

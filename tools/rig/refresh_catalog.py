@@ -76,7 +76,7 @@ def at(record: Any, path: str) -> Any:
 
 
 def cell(value: Any) -> str:
-    """A JSON value as a CSV cell."""
+    """Return a JSON value as a CSV cell."""
     if isinstance(value, list):
         return "|".join(str(x).replace("|", "/") for x in value)
     return "" if value is None else " ".join(str(value).split())
@@ -92,7 +92,7 @@ def pcie(slots: Any) -> str:
 
 
 def from_record(category: Category, record: Mapping[str, Any]) -> dict[str, str]:
-    """One JSON record as a row of our columns."""
+    """Return one JSON record as a row of our columns."""
     row = {
         "id": cell(record.get("opendb_id")),
         "name": cell(at(record, "metadata.name")),
@@ -108,7 +108,7 @@ def from_record(category: Category, record: Mapping[str, Any]) -> dict[str, str]
 
 
 def from_checkout(source: Path, category: Category) -> Iterator[dict[str, str]]:
-    """All rows of a category of a checkout."""
+    """Return all rows of a category of a checkout."""
     for file in (source / "open-db" / FOLDERS[category]).glob("*.json"):
         record = json.loads(file.read_text(encoding="utf-8"))
         if category is Category.STORAGE and not record.get("nvme"):
@@ -117,7 +117,7 @@ def from_checkout(source: Path, category: Category) -> Iterator[dict[str, str]]:
 
 
 def from_reduced(source: Path, category: Category) -> Iterator[dict[str, str]]:
-    """All rows of a category of a folder of reduced CSV files."""
+    """Return all rows of a category of a folder of reduced CSV files."""
     name = REDUCED.get(category, str(category))
     with (source / f"opendb_{name}.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

@@ -137,7 +137,7 @@ def gpu_name(row: Row) -> str:
 
 
 def model_name(row: Row) -> str:
-    """The model's name."""
+    """Return the model's name."""
     return row.model.name
 
 

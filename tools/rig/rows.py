@@ -72,12 +72,12 @@ class Row:
 
     @property
     def seconds(self) -> float:
-        """The measured seconds of a step, or of reading the whole prompt."""
+        """Return the measured seconds of a step, or of reading the whole prompt."""
         return (self.users if self.phase == "decode" else self.tokens) / self.speed
 
     @property
     def terms(self) -> tuple[float, ...]:
-        """The counted terms, which the coefficients multiply."""
+        """Return the counted terms, which the coefficients multiply."""
         if self.phase == "decode":
             context = int(self.depth + self.tokens / 2)
             setting = Setting(quantisation=self.quantisation, context=context, users=self.users)
@@ -87,7 +87,7 @@ class Row:
 
 
 def read_table(name: str) -> Iterable[dict[str, str]]:
-    """The rows of a CSV under $SHIOMI_DATA/rig."""
+    """Return the rows of a CSV under $SHIOMI_DATA/rig."""
     with (DATA / name).open(encoding="utf-8", newline="") as lines:
         yield from csv.DictReader(lines)
 

@@ -62,7 +62,7 @@ class Answer:
 
     @property
     def worth(self) -> float:
-        """The worth of the best model on this machine."""
+        """Return the worth of the best model on this machine."""
         return self.capability.worth
 
 

@@ -46,7 +46,7 @@ class Line:
 
     @property
     def price(self) -> int:
-        """The price of all pieces of the line."""
+        """Return the price of all pieces of the line."""
         return self.offer.price * self.quantity
 
 

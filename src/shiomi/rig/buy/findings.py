@@ -43,7 +43,7 @@ class Finding:
 
     @property
     def message(self) -> Message:
-        """The reason, with the parts' names and the figures."""
+        """Return the reason, with the parts' names and the figures."""
         table = "refusal" if isinstance(self, Refusal) else "unknown"
         return Message(table, self.phrase, self.slots)
 

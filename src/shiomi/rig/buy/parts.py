@@ -56,7 +56,7 @@ class Part:
 
     @property
     def category(self) -> Category:
-        """The category, from the type."""
+        """Return the category of this type of part."""
         return _CATEGORIES[type(self)]
 
 
@@ -67,7 +67,7 @@ class GraphicsCard(Part):
     chipset: str
     vram_gb: float | None = None
     length_mm: float | None = None
-    slot_width: float | None = None  # 2.5: it covers three
+    slot_width: float | None = None  # in slots; a card of 2.5 covers three
     tdp_w: float | None = None
     six_pin: int | None = None
     eight_pin: int | None = None
@@ -174,8 +174,9 @@ _SEVERAL = {Category.GPU, Category.MEMORY, Category.STORAGE}
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """The parts of a computer by category. A category may be missing, and only some categories may
-    have several parts.
+    """The parts of a computer by category. Categories may be missing.
+
+    Only graphics cards, memory kits and drives may be several.
     """
 
     parts: dict[Category, tuple[Part, ...]] = field(default_factory=dict)
@@ -184,8 +185,7 @@ class Build:
     def of(cls, parts: Iterable[Part]) -> Build:
         """Sort parts into a build.
 
-        Raises PlanError if there are two parts of a kind, such as a CPU, of which a computer has
-        only one.
+        Raises PlanError if there are two parts of a category that may have only one, such as CPUs.
         """
         sorted_parts: dict[Category, tuple[Part, ...]] = {}
         for part in parts:
@@ -204,5 +204,5 @@ class Build:
         return self.parts.get(category, ())
 
     def only(self, kind: type[P]) -> tuple[P, ...]:
-        """The parts of one type."""
+        """Return the parts of one type."""
         return tuple(p for p in self.get(_CATEGORIES[kind]) if isinstance(p, kind))

@@ -1,7 +1,7 @@
 """Write a price file that is filled in by hand or by a shop's search. Existing rows are kept.
 
-A row without a price is still to be filled in. The file is saved after each part, so that an
-interrupted search can resume.
+In a new file the prices are empty, and the user fills them in. A search saves the file after each
+part, so that it can resume after an interruption.
 """
 
 from __future__ import annotations

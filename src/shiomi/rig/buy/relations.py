@@ -306,7 +306,7 @@ def _each(name: str) -> Callable[[tuple[Any, ...]], Key]:
 
 
 def relations(*, shared_layers: bool = False) -> tuple[Relation, ...]:
-    """All relations between two categories.
+    """Return all relations between two categories.
 
     With `shared_layers`, several cards compute each layer together (tensor parallelism, row split),
     so they need PCIe lanes. With a split by layers (llama.cpp's default), a card passes on only a

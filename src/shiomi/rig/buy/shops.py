@@ -43,11 +43,11 @@ class Shop(Protocol):
 
     @property
     def name(self) -> str:
-        """The shop's own name."""
+        """Return the shop's own name."""
 
     @property
     def url(self) -> str:
-        """The address of its search."""
+        """Return the address of its search."""
 
     def query(self, keyword: str) -> dict[str, str]:
         """Return the parameters of a request."""
@@ -59,7 +59,7 @@ class Shop(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One thing for sale."""
+    """One search result."""
 
     name: str
     price: int
@@ -77,7 +77,7 @@ class Yahoo:
     name: str = "Yahoo!ショッピング"
 
     def query(self, keyword: str) -> dict[str, str]:
-        """The cheapest first, in stock, new and used."""
+        """Return the parameters for a search of new and used parts in stock, cheapest first."""
         return {
             "appid": self.client_id,
             "query": keyword,
@@ -111,7 +111,7 @@ class Rakuten:
     name: str = "楽天市場"
 
     def query(self, keyword: str) -> dict[str, str]:
-        """The cheapest first, available ones."""
+        """Return the parameters for a search of available parts, cheapest first."""
         return {
             "applicationId": self.application_id,
             "accessKey": self.access_key,
@@ -140,7 +140,7 @@ class Rakuten:
 
 
 def shop_of(name: str, environment: Mapping[str, str]) -> Shop:
-    """The shop "yahoo" or "rakuten" with the keys of the environment.
+    """Return the shop "yahoo" or "rakuten" with the keys of the environment.
 
     Raises PriceError if the shop is unknown or a key is missing.
     """

@@ -49,21 +49,22 @@ class Circuit:
 
     @property
     def watts(self) -> float:
-        """The power it can supply."""
+        """Return the watts that the circuit can supply."""
         return self.volts * self.amps
 
 
 def efficiency(supply: PowerSupply) -> float:
-    """The efficiency of the supply; 0.80 if its grade is unknown."""
+    """Return the efficiency of the supply; 0.80 if its grade is unknown."""
     grade = supply.efficiency or ""
     return next((share for name, share in _GRADES if name in grade), _NO_GRADE)
 
 
 def cpu_watts(cpu: Cpu) -> float | None:
-    """The sustained power of a processor under load.
+    """Return the sustained power of a processor under load.
 
-    This is the stated limit if there is one. Otherwise it is computed from the TDP: AMD's sockets
-    allow 1.35 times the TDP, and Intel's desktop processors since 2020 run at about twice the TDP.
+    This is the stated limit if there is one. Otherwise the TDP is multiplied by a factor: AMD's
+    sockets allow 1.35 times the TDP, and Intel's desktop processors since 2020 run at about twice
+    the TDP. None if both figures are unknown.
     """
     if cpu.ppt_w is not None:
         return max(cpu.ppt_w, cpu.tdp_w or 0.0)

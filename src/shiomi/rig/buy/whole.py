@@ -40,7 +40,7 @@ class WholeMachine:
 
     @property
     def name(self) -> str:
-        """The name under which it is sold."""
+        """Return the name under which the machine is sold."""
         return str(self.machine.name)
 
 

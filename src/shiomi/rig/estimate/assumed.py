@@ -28,20 +28,21 @@ def assuming(
 def assuming_of_speed(
     speed: Estimate, assumed: Assumption | None, weights: float, caches: float
 ) -> Estimate:
-    """Do the same for a speed, which is inversely proportional to the bytes of weights and
-    caches.
+    """Widen the bounds of a speed, and add the assumption to its basis.
+
+    The speed is inversely proportional to the sum of `weights` and `caches` (bytes or operations).
     """
     least, most = multiples(assumed, weights, caches)
     return assuming(speed, assumed, (1 / most, 1 / least))
 
 
 def without(basis: tuple[Text, ...], assumed: Assumption | None) -> tuple[Text, ...]:
-    """Return a basis without the assumption, which reports print once for several estimates."""
+    """Return a basis without the assumption, because reports print the assumption only once."""
     return basis if assumed is None else tuple(x for x in basis if x != assumed.message)
 
 
 def multiples(assumed: Assumption | None, weights: float, caches: float) -> tuple[float, float]:
-    """Return the bounds of weights + caches, as factors on their sum (in bytes or operations)."""
+    """Return the bounds of `weights` + `caches` as factors on this sum (bytes or operations)."""
     total = weights + caches
     if assumed is None or total <= 0:
         return 1.0, 1.0

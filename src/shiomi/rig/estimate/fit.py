@@ -39,9 +39,9 @@ __all__ = [
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
-# GiB of the system's memory for the desktop and a browser; less in small machines.
+# GiB of the system's memory for the desktop and a browser. Small machines keep less.
 SYSTEM_GIB = 4.0
-SYSTEM_SHARES = (0.1, 0.25)  # shares of the memory: added to SYSTEM_GIB, limit of SYSTEM_GIB
+SYSTEM_SHARES = (0.1, 0.25)  # of the memory: kept besides SYSTEM_GIB; the most for SYSTEM_GIB
 # Bits per weight of the layers; smaller formats lose too much quality for most people.
 EXACT_BITS = 4.0
 
@@ -100,7 +100,10 @@ def fit_models(
     floor: Floor | None = None,
     calibration: Calibration | None = None,
 ) -> list[Runs]:
-    """Return the models that run, largest first. Models for shorter contexts are left out."""
+    """Return the models that run, largest first.
+
+    Models that were trained for a shorter context than the setting are left out.
+    """
     setting, floor = setting or Setting(), floor or Floor()
     found = (
         fit_model(known, machine, setting, floor=floor, calibration=calibration) for known in models
@@ -118,10 +121,10 @@ def fit_model(
     calibration: Calibration | None = None,
     context: bool = True,
 ) -> Runs | None:
-    """Return how one model runs here; None if it does not.
+    """Return how one model runs on a machine; None if it does not run.
 
-    `calibration` belongs to the GPUs of the machine. `context` False skips the search for the
-    longest context. Raises SettingError for an invalid setting.
+    `calibration` is a measurement with the GPUs of this machine. If `context` is False, the longest
+    context is not searched for. Raises SettingError for an invalid setting.
     """
     setting, floor = setting or Setting(), floor or Floor()
     machine = replace(machine, gpus=tuple(sorted(machine.gpus, key=_largest_first)))
@@ -165,7 +168,7 @@ def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
         return most if fits_with(most) else 0
     if fits_with(most):
         return most
-    # In steps: the largest that fits, and the smallest that does not.
+    # In steps of 256 tokens: the largest number that fits, and the smallest that does not.
     low, high = 0, -(-most // LEAST_CONTEXT)
     while high - low > 1:
         middle = (low + high) // 2
@@ -194,7 +197,7 @@ class _Task:
     setting: Setting
     floor: Floor
     calibration: Calibration | None
-    context: bool = True  # the longest context is wanted
+    context: bool = True  # also find the longest context
 
     def best(self, formats: Sequence[str], place: Place, gpus: int) -> Runs | None:
         """Return the most exact format that fits in this place and is fast enough.
@@ -335,7 +338,7 @@ _memory = lru_cache(maxsize=8192)(memory)  # a planner repeats this for hundreds
 def _fits(
     needed: Memory, machine: Machine, place: Place, gpus: int
 ) -> tuple[Estimate, bool] | None:
-    """(usable, sure), or None if it does not fit."""
+    """Return the usable memory and whether the fit is sure; None if the model does not fit."""
     ram = usable_ram_gib(machine)
     room = Estimate(ram, ram, ram, "GiB", (basis("system_memory"),))
     if place is Place.RAM:

@@ -2,8 +2,8 @@
 
 Per layer and user, for a context of n tokens:
 - full and grouped attention: n · heads · (key + value) values;
-- sliding: in llama.cpp, n is the window plus one batch, rounded up to 256 cells; in vLLM up to
-  0.20, n is the whole context, in pages as wide as those of the widest layer;
+- sliding: in llama.cpp, n is the window plus one batch, rounded up to 256 tokens; in vLLM up to
+  0.20, n is the whole context, and each page is as wide as the pages of the widest layer;
 - latent: n · (rank + rotary), stored once and not per head;
 - linear and state space: a state of fixed size.
 llama.cpp: src/llama-kv-cache-iswa.cpp. vLLM: v1/core/kv_cache_utils.py.
@@ -92,7 +92,7 @@ def check_setting(*, context: int, users: int, engine: str) -> None:
 
 
 def _values(layer: Layer) -> int:
-    """Values kept per token."""
+    """Return the values that a layer keeps per token."""
     if layer.kind is LayerKind.LATENT:
         return layer.latent_dim
     if layer.kind in (LayerKind.FULL, LayerKind.SLIDING):
@@ -101,7 +101,7 @@ def _values(layer: Layer) -> int:
 
 
 def _cells(layer: Layer, context: int, caps: bool) -> int:
-    """Tokens a layer keeps."""
+    """Return the number of tokens that a layer keeps."""
     padded = -(-context // CELLS) * CELLS
     if layer.kind is not LayerKind.SLIDING or layer.window is None or not caps:
         return padded

@@ -24,8 +24,9 @@ COVERED = frozenset({"2026-08-rocm", "4c7e989-cuda"})  # fitted with experts and
 _OLD = "2024"
 
 Changes = Mapping[str, float]
-"""`old_layers` and `old_unpacking`: shares of those terms that are left since 2024; `experts` and
-`linear`: microseconds that such a layer takes longer; `discrete_amd`: how many times that."""
+"""The keys are `old_layers` and `old_unpacking` (factors on these terms of 2024), `experts` and
+`linear` (additional microseconds of such a layer), and `discrete_amd` (factor on these
+microseconds)."""
 
 
 @cached

@@ -29,8 +29,8 @@ __all__ = ["KINDS", "age_of", "as_people_measure", "correction", "fastest", "kin
 KINDS = ("plain", "mixed", "experts")
 _READING = 4  # indices of a step's terms: weights, then caches of three kinds
 _OLD = "2024"
-_DOUBTS = {"experts", "everything"}  # weights in RAM, or an unmeasured architecture
-# Bounds for a model that was measured on this machine with another format, context or prompt.
+_DOUBTS = {"experts", "everything"}  # experts in RAM, or an architecture without measurements
+# Bounds for the model that was measured on this machine, as its context or prompt may differ.
 _REPEATS = (0.93, 1.08)
 
 

@@ -61,17 +61,17 @@ class Setting:
 
     @property
     def engine_name(self) -> str:
-        """The engine without a version."""
+        """Return the engine without a version."""
         return self.engine.split("@")[0]
 
     @property
     def experts_in_ram(self) -> bool:
-        """Whether routed experts are kept in the system's memory."""
+        """Return whether routed experts are kept in the system's memory."""
         return self.place is Place.EXPERTS_IN_RAM
 
     @property
     def experts_on_gpu(self) -> float:
-        """The share of the routed experts that is on the GPUs."""
+        """Return the share of the routed experts that is on the GPUs."""
         return 1.0 - self.ram_share if self.experts_in_ram else 1.0
 
 

@@ -49,7 +49,7 @@ class SharedRow:
 
     @property
     def line(self) -> str:
-        """The row as a line of the file."""
+        """Return the row as a line of the file."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
 

@@ -58,12 +58,12 @@ class Vit:
     image: int = 224  # pixels of a large view
 
     def tokens(self, side: int) -> int:
-        """Tokens of a square view, with the class token."""
+        """Return the tokens of a square view, with the class token."""
         return (side // self.patch) ** 2 + 1
 
     @property
     def parameters(self) -> int:
-        """Parameters of the encoder, without a projector."""
+        """Return the number of parameters of the encoder, without a projector."""
         d = self.width
         blocks = self.depth * (12 * d * d + 13 * d)
         return blocks + d * (3 * self.patch**2 + 1) + d * (self.tokens(self.image) + 1) + 2 * d
@@ -91,11 +91,11 @@ class Views:
         return [(number, side) for number, side in views if number]
 
     def tokens(self, shape: Vit) -> int:
-        """Tokens of all views of one image."""
+        """Return the tokens of all views of one image."""
         return sum(number * shape.tokens(side) for number, side in self.sides(shape))
 
     def pixels(self, shape: Vit) -> int:
-        """Pixels of all views of one image."""
+        """Return the pixels of all views of one image."""
         return sum(number * side * side for number, side in self.sides(shape))
 
 

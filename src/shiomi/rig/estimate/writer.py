@@ -1,8 +1,7 @@
 """Choose the model that writes digests here: the best one for the language that is fast enough.
 
-The caller states the work as a number of requests, each with a prompt and an answer. The time is
-that for reading all prompts and writing all answers. Requests run one after another, with one user
-whose context fills.
+The caller states the work as a number of requests, each with a prompt and an answer. The requests
+run one after another. The time is the time for reading all prompts and writing all answers.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ class Writer:
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         return self.runs.known.name
 
 
@@ -71,8 +70,8 @@ def pick_writer(
 ) -> list[Writer]:
     """Return the models that write `language` (ISO 639, as "ja") within `deadline` seconds.
 
-    The best model is first, in the order of `best`. The upper bound of the time must meet the
-    deadline. `models` None means the shipped models. Raises RigError with the reason if there is no
+    The best model is first. The upper bound of the time must meet the deadline. `models` None
+    means the shipped models. Raises RigError with the reason if there is no
     such model, and SettingError if the deadline is impossible.
     """
     work = work or Work()
@@ -129,7 +128,7 @@ def _score(writer: Writer, quality: Quality) -> float:
 
 
 def _seconds(runs: Runs, work: Work) -> Estimate | None:
-    """Of all requests; None if no speed is known."""
+    """Return the seconds of all requests; None if no speed is known."""
     reads, writes = runs.prefill, runs.decode
     if reads is None or writes is None:
         return None

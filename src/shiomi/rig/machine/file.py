@@ -40,7 +40,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 def read_machine(path: Path) -> Machine:
-    """The machine a file describes.
+    """Return the machine a file describes.
 
     Raises MachineError if it cannot be read or has an impossible value, UnknownPartError and
     AmbiguousPartError for the name of a GPU.
@@ -126,7 +126,7 @@ def _known_keys(said: Mapping[str, object], known: set[str], what: str) -> None:
 
 
 def _figure(said: Mapping[str, object], key: str) -> float | None:
-    """A number within its bounds; None if it is not given."""
+    """Return a number within its bounds; None if it is not given."""
     value = said.get(key)
     if value is None:
         return None

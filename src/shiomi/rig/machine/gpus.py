@@ -87,7 +87,7 @@ def gpus_called(name: str) -> tuple[Gpu, ...]:
 
 @cached
 def known_gpus() -> tuple[Gpu, ...]:
-    """Every GPU of data/gpus.csv, one per memory size."""
+    """Return every GPU of data/gpus.csv, one per memory size."""
     table = table_text("gpus.csv")
     return tuple(gpu for row in csv.DictReader(table.splitlines()) for gpu, _ in _gpus_of(row))
 

@@ -50,7 +50,7 @@ _PROCESSOR = re.compile(
 
 
 def simulated(text: str) -> Machine:
-    """The machine that `text` describes.
+    """Return the machine that `text` describes.
 
     Raises MachineError if a part is not understood, UnknownPartError or AmbiguousPartError for
     the name of a GPU.

@@ -30,7 +30,7 @@ class Assumption:
 
 
 def from_config(architecture: str, *, known: bool, kinds_said: bool) -> Assumption | None:
-    """The assumptions for a config.json.
+    """Return the assumptions for a config.json.
 
     `known`: the architecture is known. `kinds_said`: the fields state the kind of each layer.
     """

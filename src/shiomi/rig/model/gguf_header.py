@@ -50,12 +50,12 @@ class Tensor:
 
     @property
     def values(self) -> int:
-        """How many numbers it holds."""
+        """Return how many numbers the tensor holds."""
         return math.prod(self.shape)
 
     @property
     def size(self) -> int:
-        """The size in bytes; an incomplete last block counts as a full block."""
+        """Return the size in bytes; an incomplete last block counts as a full block."""
         _, values, size = ggml_types()[self.type]
         return -(-self.values // values) * size
 
@@ -73,7 +73,7 @@ class GgufHeader:
 
 @cache
 def ggml_types() -> dict[str, tuple[int, int, int]]:
-    """Type number, values per block and bytes per block, by name."""
+    """Return the type number, the values per block and the bytes per block, by name."""
     text = resources.files(__package__).joinpath("data/ggml_types.csv").read_text("utf-8")
     return {
         row["name"]: (int(row["type"]), int(row["block_values"]), int(row["block_bytes"]))
@@ -82,7 +82,7 @@ def ggml_types() -> dict[str, tuple[int, int, int]]:
 
 
 def read_gguf_header(path: Path | str) -> GgufHeader:
-    """The header of a file.
+    """Return the header of a file.
 
     Raises ModelFileError if it is not GGUF, is damaged or truncated, or has impossible values.
     """

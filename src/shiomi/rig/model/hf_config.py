@@ -55,7 +55,7 @@ WHOLLY = {  # the kind of all layers of an architecture
 
 
 def read_config(config: str | Path | Mapping[str, object], *, name: str) -> Model:
-    """The model a config.json describes.
+    """Return the model a config.json describes.
 
     `config` is a path, the JSON text, or the decoded object. Raises ModelFileError if it is broken,
     hostile, or describes layers that are not known here.
@@ -165,7 +165,7 @@ def _quantisation(fields: Fields) -> str | None:
 
 
 def _stated_kinds(fields: Fields, count: int) -> list[str] | None:
-    """The token mixer of each layer: attention, sliding, linear, conv, mamba or mlp.
+    """Return the token mixer of each layer: attention, sliding, linear, conv, mamba or mlp.
 
     None if no field says it.
     """

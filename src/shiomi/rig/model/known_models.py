@@ -65,7 +65,7 @@ class KnownModel:
 
     @property
     def name(self) -> str:
-        """The model's name."""
+        """Return the model's name."""
         return self.model.name
 
 
@@ -127,7 +127,7 @@ def find_model(name: str, models: Iterable[KnownModel]) -> KnownModel:
 
 
 def read_model_file(path: Path) -> KnownModel:
-    """A model from a GGUF file, a config.json or a TOML file as in models/.
+    """Return a model from a GGUF file, a config.json or a TOML file as in models/.
 
     Raises ModelFileError if it is not a model file, or cannot be read.
     """

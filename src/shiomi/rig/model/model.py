@@ -60,7 +60,7 @@ class Model:
 
     @property
     def parameters(self) -> int:
-        """All parameters."""
+        """Return the number of all parameters."""
         return (
             self.embedding_parameters
             + self.output_parameters
@@ -69,7 +69,7 @@ class Model:
 
     @property
     def active_parameters(self) -> int:
-        """Parameters read for one token, without the embedding table."""
+        """Return the number of parameters that are read for one token."""
         output = self.output_parameters or self.embedding_parameters
         return output + sum(
             x.dense_parameters + x.chosen * x.expert_parameters for x in self.layers

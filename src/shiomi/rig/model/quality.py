@@ -45,7 +45,7 @@ _MOST_BYTES = 1_000_000
 # 0.12 at 2.8; huggingface.co/Goldkoron/MiniMax-M2.7). The factor 32 is our judgement.
 _LOSSES = ((8.0, 0.0), (6.0, 0.2), (5.2, 0.5), (4.5, 0.8), (4.1, 1.4), (3.4, 2.0), (2.9, 3.8))
 _LARGEST_LOSS = 8.0
-_NO_KNOWLEDGE = 30e9  # parameters up to which nothing is added or taken off
+_NO_KNOWLEDGE = 30e9  # models with at most this many parameters get no points for knowledge
 _MOST_KNOWLEDGE = 4.0
 
 

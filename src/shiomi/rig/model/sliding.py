@@ -43,7 +43,7 @@ def _table() -> dict[str, SlidingPattern]:
 
 
 def sliding_pattern(architecture: str) -> SlidingPattern | None:
-    """The pattern of an architecture, by its name in GGUF or in config.json; None: not known."""
+    """Return the pattern of an architecture (its name in GGUF or config.json); None if unknown."""
     return _table().get(architecture)
 
 

@@ -52,7 +52,10 @@ def wrapped(text: str, columns: int | None, *, indent: int = 2) -> list[str]:
 
 
 def filled(units: Iterable[str], columns: int, *, indent: int) -> list[str]:
-    """Fill lines of at most `columns` with whole units. Later lines are indented."""
+    """Join pieces of text into lines of at most `columns` columns. No piece is broken.
+
+    All lines but the first are indented.
+    """
     lines = [""]
     for unit in units:
         if text_width(lines[-1] + unit) > columns and lines[-1].strip():
@@ -72,5 +75,5 @@ def figure(value: float) -> str:
 
 
 def tokens_text(tokens: int) -> str:
-    """A context as people write it: 8k, 128k, 200."""
+    """Return a context as people write it: 8k, 128k, 200."""
     return f"{tokens // 1024}k" if tokens >= 1024 else str(tokens)

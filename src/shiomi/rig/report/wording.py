@@ -18,7 +18,7 @@ LANGUAGES = ("en", "ja")
 
 @cache
 def wording(language: str) -> Mapping[str, Mapping[str, str]]:
-    """All phrases of a language, by table. Raises RigError if the language is unknown."""
+    """Return all phrases of a language, by table. Raises RigError if the language is unknown."""
     if language not in LANGUAGES:
         raise RigError(f"language must be {' or '.join(LANGUAGES)}, got {language!r}")
     folder = resources.files(__package__).joinpath("wordings")
@@ -38,7 +38,7 @@ def phrases(language: str, table: str) -> Callable[..., str]:
 
 
 def unit_text(unit: str, language: str) -> str:
-    """A unit of an estimate as it is printed."""
+    """Return a unit of an estimate as it is printed."""
     return wording(language)["unit"].get(unit, unit)
 
 

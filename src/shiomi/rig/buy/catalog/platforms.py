@@ -1,9 +1,9 @@
 """Limits of chipsets and sockets from their makers' documents, to check the catalogue.
 
-`platforms.csv` has the newest PCIe generation of a graphics slot. Some sockets hold processors that
-do not run on every board with that socket; for these it lists the architectures that run.
-`sockets.csv` has other names of each socket, and how many PCIe lanes of the processor the graphics
-slots can use.
+`platforms.csv` has the newest PCIe generation of the graphics slot of each chipset. Not every
+processor runs on every board with its socket. For such chipsets, the table also lists the
+architectures that run. `sockets.csv` has other names of each socket, and the number of the
+processor's PCIe lanes that the graphics slots can use.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Platform:
 
     @property
     def generation(self) -> str:
-        """The PCIe generation from its text."""
+        """Return the PCIe generation as text, such as "4.0"."""
         return f"{self.pcie_generation:.1f}"
 
 

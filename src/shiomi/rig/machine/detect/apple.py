@@ -23,7 +23,7 @@ def sysctl(dump: Dump) -> Mapping[str, str]:
 
 
 def apple_gpus(dump: Dump) -> list[Recognised]:
-    """The GPU of Apple's chip; nothing on other systems."""
+    """Return the GPU of Apple's chip; nothing on other systems."""
     if dump.system != "Darwin":
         return []
     said = sysctl(dump)
@@ -56,7 +56,7 @@ def _chip(chip: str, memory_gib: float, cores: int | None, said: Mapping[str, st
 
 
 def _cores(dump: Dump) -> int | None:
-    """Of the GPU, by system_profiler."""
+    """Return the number of GPU cores that system_profiler states."""
     said = loaded(dump.commands.get(PROFILER, ""))
     displays = said.get("SPDisplaysDataType") if isinstance(said, dict) else None
     for entry in displays if isinstance(displays, list) else ():

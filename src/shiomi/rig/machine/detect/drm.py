@@ -52,7 +52,7 @@ class _Card:
 
 
 def set_aside_gib(dump: Dump) -> float:
-    """Memory that firmware reserves for a GPU with shared memory."""
+    """Return memory that firmware reserves for a GPU with shared memory."""
     return sum(
         card.vram or 0.0
         for card in _cards(dump)
@@ -61,7 +61,7 @@ def set_aside_gib(dump: Dump) -> float:
 
 
 def _paths(dump: Dump) -> list[str]:
-    """The folders of all cards in the dump, in order."""
+    """Return the folders of all cards in the dump, in order."""
     found = (_CARD.fullmatch(path) for path in dump.files)
     return sorted((x[1] for x in found if x), key=lambda x: (len(x), x))
 
@@ -167,8 +167,9 @@ def _looks_lent(card: _Card) -> bool:
 
 
 def _is_aperture_of(aperture: float | None, memory: float) -> bool:
-    """Estimate the memory behind a PCI region. If all memory is mapped, the region is the next
-    power of two.
+    """Return whether a PCI region of this size may map all of a card's memory.
+
+    Its size is then the memory, rounded up to a power of two.
     """
     return aperture is not None and memory <= aperture < 2 * memory
 

@@ -50,7 +50,7 @@ class Dump:
 
 
 def parse_dump(said: object) -> Dump:
-    """The dump that a JSON document holds.
+    """Return the dump that a JSON document holds.
 
     Raises MachineError if it is in another format, has wrong types, or is too large. Invalid
     numbers count as missing.
@@ -76,7 +76,7 @@ def parse_dump(said: object) -> Dump:
 
 
 def number(value: object, least: float, most: float) -> float | None:
-    """A number within its bounds; None for anything else."""
+    """Return a number within its bounds; None for anything else."""
     if isinstance(value, str):
         if len(value) > 40:
             return None

@@ -38,7 +38,7 @@ _PER_CLOCK = 2  # both edges
 
 
 def nvidia_gpus(dump: Dump) -> list[Recognised]:
-    """Every NVIDIA GPU the driver lists, in its order."""
+    """Return every NVIDIA GPU the driver lists, in its order."""
     facts = dump.nvidia
     if facts is None and SMI in dump.commands:
         facts = tuple(_smi(dump.commands[SMI]))

@@ -44,10 +44,10 @@ _LEAST_TO_TIME = 64 * 2**20
 
 
 def probe(root: Path = Path("/"), *, disk: Path = Path()) -> Dump:
-    """Gather the facts of this machine. `root` is the folder of /proc and /sys; `disk` lies on a
-    disk.
+    """Gather the facts of this machine. `root` is the folder that has proc/ and sys/. `disk` is a
+    folder; the free space of its disk is reported.
 
-    Facts that cannot be read are missing in the dump; they raise no error.
+    Facts that cannot be read are missing in the dump; they do not raise an error.
     """
     system = platform.system()
     files = _linux_files(root) if system == "Linux" else {}

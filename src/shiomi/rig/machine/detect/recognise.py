@@ -1,9 +1,8 @@
 """Find the GPU of the table that a driver describes, or build a GPU from the driver's facts.
 
-If several cards have one name (RTX 3060 with 8 GB and with 12 GB), the card is identified by the
-memory size that the driver reports. That size is also the usable memory. If the table states
-another size (a slice of a card, a faulty reading), the driver's figure is kept and a note states
-the difference.
+Several cards may have the same name (RTX 3060 with 8 GB and with 12 GB). The memory size that the
+driver reports then tells which card it is. If the table has another size (for a slice of a card, or
+a faulty reading), the driver's figure is used and a note states the difference.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _LEAST_SHARE, _MOST_SHARE = 0.85, 1.03
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Return a GPU, or None if too little is known, and notes about it."""
+    """A GPU (None if too little is known about it), and notes."""
 
     gpu: Gpu | None
     notes: tuple[Text, ...] = ()
@@ -37,7 +36,7 @@ def recognise(
     architecture: str | None = None,
     tdp_w: float | None = None,
 ) -> Recognised:
-    """The GPU that a driver calls `name`.
+    """Return the GPU that a driver calls `name`.
 
     `bandwidth_gb_s`, `architecture` and `tdp_w` come from the driver and are used if the table
     lacks the GPU. A similar name never matches: a GPU that is not in the table is built from the

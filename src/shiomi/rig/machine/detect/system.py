@@ -48,7 +48,7 @@ _CHANNEL = re.compile(
 
 
 def cpu_name(dump: Dump) -> str | None:
-    """The processor's own name."""
+    """Return the processor's own name."""
     if brand := sysctl(dump).get("machdep.cpu.brand_string"):
         return brand[:200]
     found = re.search(
@@ -94,12 +94,12 @@ def memory_gib(dump: Dump) -> tuple[float | None, Text]:
 
 
 def is_wsl(dump: Dump) -> bool:
-    """Whether this is Linux inside Windows."""
+    """Return whether this is Linux inside Windows."""
     return "microsoft" in dump.files.get("/proc/version", "").casefold()
 
 
 def is_virtual(dump: Dump) -> bool:
-    """Whether this is a virtual machine."""
+    """Return whether this is a virtual machine."""
     maker = " ".join(dump.files.get(path, "") for path in DMI).casefold()
     flags = re.search(
         r"^flags\s*:.*\bhypervisor\b", dump.files.get("/proc/cpuinfo", ""), re.MULTILINE
@@ -108,7 +108,7 @@ def is_virtual(dump: Dump) -> bool:
 
 
 def product(dump: Dump) -> Text:
-    """The machine's maker and model from its firmware, else "this machine"."""
+    """Return the machine's maker and model from its firmware, else "this machine"."""
     said = [dump.files.get(path, "").strip() for path in DMI]
     words = [x for x in said if x and x.casefold() not in _SAYS_NOTHING]
     name = " ".join(" ".join(words).split())[:100] or sysctl(dump).get("hw.model")

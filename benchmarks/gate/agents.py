@@ -1,18 +1,19 @@
 """Count the AI agents that the gate recognises by name, and the honest agents that it denies.
 
     mkdir lists && cd lists
-    pip download --no-deps crawler-user-agents==1.67.0 fake-useragent==2.2.0
+    pip download --no-deps crawler-user-agents==1.67.0 fake-useragent==2.2.0 \
+        ai-crawler-index==1.3.0
     pip download --no-deps --no-binary :all: device_detector==6.5.1
     npm pack ua-parser-js@2.0.10 top-user-agents@2.1.138
     python -m benchmarks.gate.agents lists
 
 The agents come from lists of 2026 that others publish as packages; none of these packages is part
-of this project. The bots that the lists call AI are grouped by name, and split into two halves by a
-hash of the name. Nobody looked at the second half while our lists were made, and this script does
-not print its names. A bot is "named" if its client has an AI purpose, or a mixed one (search and AI
-at once). It is "kept out" if it is named, or if it is an unnamed bot or library, which the default
-policy challenges. Honest agents are browsers, feed readers, previews and monitors. They are
-"denied" if the default policy refuses them.
+of this project. The names in device-detector, ua-parser-js and crawler-user-agents were read while
+our lists were made. The bots of ai-crawler-index that none of these three packages has are held
+out: nobody read their names, and this script does not print them. A bot is "named" if its client
+has an AI purpose, or a mixed one (search and AI at once). It is "kept out" if it is named, or if it
+is an unnamed bot or library, which the default policy challenges. Honest agents are browsers, feed
+readers, previews and monitors. They are "denied" if the default policy refuses them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ import tarfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -128,9 +128,16 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]|\\b", "", name.lower().replace("\\b", ""))
 
 
-def looked_at(name: str) -> bool:
-    """Return whether a bot is in the half whose names may be read."""
-    return sha256(name.encode()).digest()[0] % 2 == 0
+def held_out(folder: Path, known: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return a User-Agent of each AI bot that only ai-crawler-index has."""
+    with zipfile.ZipFile(found(folder, "ai_crawler_index-*.whl")) as archive:
+        data = json.loads(archive.read("ai_crawler_index/data.json"))
+    return {
+        name: [f"Mozilla/5.0 (compatible; {one['ua']}/1.0; +https://bot.example)"]
+        for one in data["crawlers"]
+        if one["category"] in data["ai_categories"]
+        and not {name := _plain(one["ua"]), _plain(one["name"])} & set(known)
+    }
 
 
 def recognised(groups: Mapping[str, Sequence[str]], agents: UserAgents, *, show: bool) -> None:
@@ -168,10 +175,9 @@ def main() -> None:
     detector = DeviceDetector(found(folder, "device_detector-*.tar.gz"))
     bots = ai_agents(folder, detector)
     print(f"AI agents: {len(bots)} bots, {sum(map(len, bots.values()))} User-Agents")
-    for title, seen in (("never looked at", False), ("looked at", True)):
-        print(f" {title}")
-        half = {name: lines for name, lines in bots.items() if looked_at(name) is seen}
-        recognised(half, agents, show=True)
+    recognised(bots, agents, show=True)
+    print("AI agents that were held out")
+    recognised(held_out(folder, bots), agents, show=False)
     print("Honest agents under the default policy")
     with zipfile.ZipFile(found(folder, "fake_useragent-*.whl")) as archive:
         fake = archive.read("fake_useragent/data/browsers.jsonl").decode().splitlines()

@@ -371,7 +371,7 @@ def test_addresses_that_would_break_out_of_the_configuration_are_refused() -> No
     for address in ("127.0.0.1:1; }", "a b", "x\n}", "$host", "`a`"):
         with pytest.raises(CompileError, match="an address must be HOST:PORT"):
             forward_auth_config("nginx", Policy(), address, "127.0.0.1:8000")
-    with pytest.raises(CompileError, match="HTTP only"):
+    with pytest.raises(CompileError, match="cannot use a Unix socket"):
         forward_auth_config("traefik", Policy(), "unix:/run/gate.sock", "127.0.0.1:8000")
     with pytest.raises(CompileError, match="nginx, nginx-http, caddy, traefik"):
         forward_auth_config("iis", Policy(), "127.0.0.1:9292", "127.0.0.1:8000")

@@ -298,7 +298,8 @@ def _page_response(
 def _page(kind: str, language: str, contact: str, values: tuple[tuple[str, object], ...]) -> Page:
     paragraphs = (f"{kind}_text", "contact") if contact else (f"{kind}_text",)
     filled = {**dict(values), "contact": contact}
-    return page(kind, language, paragraphs=paragraphs, values=filled)
+    link = ("/", "continue") if kind == "method" else None  # leads to the challenge
+    return page(kind, language, paragraphs=paragraphs, values=filled, link=link)
 
 
 def _slow(case: _Case, decision: Decision) -> Decision:

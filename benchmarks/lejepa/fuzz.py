@@ -24,7 +24,7 @@ from torch import nn
 
 from shiomi.lejepa.config import PretrainConfig, Training
 from shiomi.lejepa.data.images import Batch
-from shiomi.lejepa.encoders import Network, projector
+from shiomi.lejepa.encoders import Network
 from shiomi.lejepa.errors import LejepaError, NonFiniteError
 from shiomi.lejepa.train import Trainer
 from shiomi.lejepa.variants import VARIANTS
@@ -101,12 +101,7 @@ def one_step(config: PretrainConfig) -> float:
     """Train one step on eight images of noise, and return the loss."""
     torch.manual_seed(0)
     body = nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 8), nn.ReLU())
-    head = projector(
-        8,
-        out=config.projector_width,
-        hidden=config.projector_hidden,
-        layers=config.projector_layers,
-    )
+    head = config.projector(8)
     crops, losses = config.crops(), []
     side = config.stored_size or 16
     pixels = torch.randint(0, 256, (8, 3, side, side), dtype=torch.uint8)

@@ -54,7 +54,7 @@ def test_a_damaged_one_is_told(tmp_path: Path, data: bytes | None) -> None:
     path = tmp_path / "last.pt"
     save_checkpoint(path, {"step": 1, "w": torch.zeros(5000)})
     path.write_bytes(path.read_bytes()[:9000] if data is None else data)
-    with pytest.raises(RunError, match=r"last.pt is damaged .*delete it to begin again"):
+    with pytest.raises(RunError, match=r"last.pt is damaged .*delete it to start again"):
         load_checkpoint(path)
 
 

@@ -75,7 +75,7 @@ def test_a_configuration_that_leaves_the_choice_is_read_as_it_was_written() -> N
     [
         ({"global_views": 0}, "0 global"),
         ({"global_views": 1, "local_views": 0}, "two in all"),
-        ({"local_size": 4}, "local_size is 4 pixels"),
+        ({"local_size": 4}, "local_size is 4; give an integer from 8 to 4096"),
     ],
 )
 def test_views_that_cannot_be_are_told(options: dict[str, Any], told: str) -> None:
@@ -86,17 +86,17 @@ def test_views_that_cannot_be_are_told(options: dict[str, Any], told: str) -> No
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"epochs": 0}, "epochs is 0"),
-        ({"epochs": float("nan")}, "epochs is nan"),
-        ({"epochs": float("inf")}, "epochs is inf"),
-        ({"lr": float("inf")}, "lr is inf"),
+        ({"epochs": 0}, "epochs must be a finite number above 0, got 0"),
+        ({"epochs": "3"}, "epochs must be a finite number above 0, got '3'"),
+        ({"lr": float("nan")}, "lr must be a finite number above 0, got nan"),
+        ({"lr": float("inf")}, "lr must be a finite number above 0, got inf"),
+        ({"batch_size": 2.5}, r"batch_size is 2\.5; give an integer of at least 1"),
         ({"steps": 0}, "steps is 0"),
         ({"lam": 1.5}, "1.5"),
         ({"lam": float("nan")}, "nan"),
         ({"slices": 0}, "slices is 0"),
-        ({"warmup": 1.0}, "warmup must be in"),
-        ({"weight_decay": -1}, "weight_decay must be >= 0, got 0.05 and -1"),
-        ({"weight_decay": float("nan")}, "weight_decay must be >= 0, got 0.05 and nan"),
+        ({"warmup": 1.0}, "warmup must be a finite number of at least 0 and below 1, got 1.0"),
+        ({"weight_decay": -1}, "weight_decay must be a finite number of at least 0, got -1"),
         ({"precision": "fp16"}, "precision is 'fp16'"),
         ({"variant": "mine"}, "no variant 'mine'"),
     ],
@@ -118,24 +118,7 @@ def test_epochs_become_steps_of_whole_batches() -> None:
     assert dataclasses.replace(training, steps=4).steps_for(100) == 4
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"batch_size": 2.5}, r"batch_size is 2\.5"),
-        ({"steps": 0}, "steps is 0"),
-        ({"lr": float("nan")}, "lr is nan"),
-        ({"epochs": "3"}, "epochs must be a number, got '3'"),
-        ({"warmup": 1.0}, "warmup must be in"),
-    ],
-)
-def test_invalid_training_settings_are_refused_by_name(
-    options: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(InputError, match=message):
-        Training(**options)
-
-
 @pytest.mark.parametrize("scale", [(2, 3), (0.5, 0.1), (0.0, 1.0), ("a", 1.0)])
 def test_scales_of_crops_are_shares_of_the_image(scale: Any) -> None:
-    with pytest.raises(InputError, match="global_scale must be two shares"):
+    with pytest.raises(InputError, match="global_scale must be two numbers with 0 < low"):
         PretrainConfig("images", global_scale=scale)

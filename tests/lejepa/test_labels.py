@@ -32,7 +32,7 @@ def test_whole_numbers_in_a_floating_tensor_are_labels() -> None:
         ([float("nan")] * 6, "not whole numbers"),
         ([-1, 0, 0, 1, 1, -1], "2 of 6 train labels are negative"),
         ([4] * 6, "all 6 train labels are 4"),
-        ([0, 1, 2, 3, 4, 5], "6 different labels; those are ids"),
+        ([0, 1, 2, 3, 4, 5], "6 different labels. These are ids"),
         ([10, 10, 11, 11, 12, 12], "no test label occurs in training"),
     ],
 )

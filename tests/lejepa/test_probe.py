@@ -116,7 +116,7 @@ def test_too_few_steps_are_said() -> None:
 
 def test_wrong_penalties_and_labels_are_refused() -> None:
     x, y = task(40)
-    with pytest.raises(InputError, match="penalty of 0"):
+    with pytest.raises(InputError, match="penalty must be > 0, got 0"):
         linear_probe(x, y, x, y, penalties=(0,))
     with pytest.raises(InputError, match="no penalty"):
         linear_probe(x, y, x, y, penalties=())

@@ -101,7 +101,7 @@ def test_a_run_s_toml_gives_the_same_run(tmp_path: Path) -> None:
         ("images = 'x'\n[training]\nlrr = 1", "no setting training.lrr"),
         ("images = 'x'\ntraining = 3", r"\[training\] must be a table, got 3"),
         ("encoder = 'small'", "`images` is missing"),
-        ("images = 'x'\nglobal_scale = 1", "global_scale must be two shares, got 1"),
+        ("images = 'x'\nglobal_scale = 1", "global_scale must be two numbers .*, got 1"),
         ("images = ", "cannot be read"),
     ],
 )

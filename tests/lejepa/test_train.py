@@ -291,7 +291,7 @@ def test_a_device_that_is_not_there_is_told() -> None:
     with pytest.raises(InputError, match="no device 'gpu'"):
         pick_device("gpu")
     if not torch.cuda.is_available():
-        with pytest.raises(InputError, match="'cuda:3' is not there"):
+        with pytest.raises(InputError, match="'cuda:3' is not available"):
             pick_device("cuda:3")
 
 

@@ -42,6 +42,6 @@ def unwritable(path: Path, error: Exception) -> str:
     except OSError:
         left = ""
     return (
-        f"{path} cannot be written: {reason}{left}. What was saved before is whole; make room and"
-        " give the same command to go on"
+        f"{path} cannot be written: {reason}{left}. What was saved before is complete; free some"
+        " space and run the same command to continue"
     )

@@ -55,7 +55,7 @@ def endless(stream: Iterable[Any], skip: int) -> Iterator[Any]:
                 continue
             yield batch
         if empty:
-            raise InputError("the iterable of batches gave none; give one that can begin again")
+            raise InputError("the iterable gave no batch; give one that can be started again")
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def _differences(folders: Sequence[RunFolder]) -> list[str]:
         values = sorted({str(config.get(key)) for config in configs})
         if len(values) > 1:
             notes.append(
-                f"the runs differ in {key} ({', '.join(values)}), which moves loss or retrieval"
-                " by itself"
+                f"the runs differ in {key} ({', '.join(values)}), which changes loss or"
+                " retrieval directly"
             )
     return notes

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from shiomi.lejepa.atomic import atomic_file, unwritable
 from shiomi.lejepa.errors import RunError
 
-__all__ = ["load_checkpoint", "save_checkpoint"]
+__all__ = ["load_checkpoint", "save_checkpoint", "weights_of"]
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -42,6 +43,13 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     except Exception as error:  # a damaged archive raises many kinds of errors
         reason = str(error).split("\n", 1)[0]
         raise RunError(
-            f"the checkpoint {path} is damaged ({reason}); delete it to begin again"
+            f"the checkpoint {path} is damaged ({reason}); delete it to start again"
         ) from None
     return state
+
+
+def weights_of(state: dict[str, Any], part: str) -> dict[str, Tensor]:
+    """Return the weights of the network's "encoder" or "projector" in a checkpoint."""
+    start = f"{part}."
+    network: dict[str, Tensor] = state["network"]
+    return {k.removeprefix(start): v for k, v in network.items() if k.startswith(start)}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from shiomi.lejepa.arguments import check_whole, is_number
+from torch import nn
+
+from shiomi.lejepa.arguments import check_number, check_range, check_whole
+from shiomi.lejepa.encoders import projector
 from shiomi.lejepa.errors import InputError
 from shiomi.lejepa.variants import Variant, check_lam, named_variant
 from shiomi.lejepa.views import Augmentations, MultiCrop
@@ -53,27 +55,17 @@ class Training:
 
     def __post_init__(self) -> None:
         """Raise InputError if a number is out of range."""
-        for name in ("epochs", "lr", "final_lr", "weight_decay", "warmup"):
-            if not is_number(getattr(self, name)):
-                raise InputError(f"{name} must be a number, got {getattr(self, name)!r}")
         for name in ("epochs", "lr"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InputError(f"{name} is {getattr(self, name)}; give a finite number above 0")
+            check_number(name, getattr(self, name), above=0)
         for name in ("batch_size", "accumulate", "steps", "slices"):
             optional = name in ("steps", "slices")
-            if not (optional and getattr(self, name) is None):
-                check_whole(name, getattr(self, name), least=1)
+            check_whole(name, getattr(self, name), least=1, optional=optional)
         check_whole("seed", self.seed)
         check_lam(self.objective.lam, self.objective)
-        if not (0 <= self.warmup < 1 and 0 <= self.weight_decay < math.inf):
-            raise InputError(
-                "warmup must be in [0, 1) and weight_decay must be >= 0, got"
-                f" {self.warmup} and {self.weight_decay}"
-            )
-        if not 0 <= self.final_lr <= 1:
-            raise InputError(f"final_lr must be a share of lr from 0 to 1, got {self.final_lr}")
-        if self.clip is not None and not (is_number(self.clip) and 0 < self.clip < math.inf):
-            raise InputError(f"clip must be a finite number above 0, got {self.clip!r}")
+        check_number("warmup", self.warmup, least=0, below=1)
+        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("final_lr", self.final_lr, least=0, most=1)
+        check_number("clip", self.clip, above=0, optional=True)
         if self.optimiser not in ("adamw", "lars"):
             raise InputError(f"optimiser must be adamw or lars, got {self.optimiser!r}")
         if self.precision not in ("auto", "fp32", "bf16"):
@@ -147,22 +139,13 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         """Raise InputError if the views are out of range."""
         check_whole("global_views", self.global_views)
-        if self.local_views is not None:
-            check_whole("local_views", self.local_views)
+        check_whole("local_views", self.local_views, optional=True)
         for name in ("projector_width", "projector_hidden", "projector_layers"):
-            if not (name == "projector_hidden" and self.projector_hidden is None):
-                check_whole(name, getattr(self, name), least=1)
-        if not (is_number(self.drop_path) and 0 <= self.drop_path < 1):
-            raise InputError(f"drop_path must be a number in [0, 1), got {self.drop_path!r}")
+            optional = name == "projector_hidden"
+            check_whole(name, getattr(self, name), least=1, optional=optional)
+        check_number("drop_path", self.drop_path, least=0, below=1)
         for name in ("global_scale", "local_scale"):
-            pair = getattr(self, name)
-            if not (isinstance(pair, tuple) and len(pair) == 2):
-                raise InputError(f"{name} must be two shares, got {pair!r}")
-            low, high = pair
-            if not (is_number(low) and is_number(high) and 0 < low <= high <= 1):
-                raise InputError(
-                    f"{name} must be two shares with 0 < low <= high <= 1, got {(low, high)}"
-                )
+            check_range(name, getattr(self, name), most=1)
         local = self.local_views or 0
         one_alone = self.local_views is not None and self.global_views + local < 2
         if self.global_views < 1 or local < 0 or one_alone:
@@ -171,11 +154,7 @@ class PretrainConfig:
                 " view and two in all"
             )
         for name in ("stored_size", "global_size", "local_size"):
-            size = getattr(self, name)
-            if size is not None:
-                check_whole(name, size)
-            if size is not None and not 8 <= size <= 4096:
-                raise InputError(f"{name} is {size} pixels; give 8 to 4096")
+            check_whole(name, getattr(self, name), least=8, most=4096, optional=True)
 
     def resolved(self, typical_side: int) -> PretrainConfig:
         """Return a copy with every None replaced, for images whose shorter side is
@@ -197,6 +176,15 @@ class PretrainConfig:
             local_size=part,
             stored_size=stored,
             augmentations=augmentations,
+        )
+
+    def projector(self, width: int) -> nn.Module:
+        """Return the projector of features (N, width)."""
+        return projector(
+            width,
+            out=self.projector_width,
+            hidden=self.projector_hidden,
+            layers=self.projector_layers,
         )
 
     def crops(self) -> MultiCrop:

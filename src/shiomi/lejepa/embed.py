@@ -8,7 +8,7 @@ encoder and the source. If it names another encoder or source, the file is start
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from shiomi.lejepa.data.decode import Decoded, quiet_decoder
-from shiomi.lejepa.data.images import Batch, as_labels, read_one, workers
+from shiomi.lejepa.data.images import Batch, Progress, as_labels, read_one, workers
 from shiomi.lejepa.data.source import Source, Unreadable, fingerprint
 from shiomi.lejepa.encoders import feature_width
 from shiomi.lejepa.errors import DataError, InputError, NonFiniteError, RunError
@@ -28,8 +28,6 @@ from shiomi.lejepa.run_folder import RunFolder, load_encoder
 from shiomi.lejepa.views import resize
 
 __all__ = ["Embedded", "Embedder", "embed_images", "embed_to_file", "embedder"]
-
-Progress = Callable[[int, int | None, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +134,7 @@ def embed_to_file(
         `out` cannot be written; the features computed so far are kept.
     """
     if out.suffix not in FORMATS:
-        raise InputError(f"{out}: features are written as {' or '.join(FORMATS)}, not as this")
+        raise InputError(f"{out}: the name must end with {' or '.join(FORMATS)}")
     part = out.with_name(f".{out.name}.rows")
     width = embed.width
     first_line = f"shiomi features {width} {embed.key(source)}\n".encode()
@@ -155,8 +153,8 @@ def embed_to_file(
         rows = np.memmap(part, "<f4", mode="c", offset=len(first_line), shape=shape)
     except OSError as error:
         raise RunError(
-            f"{part} cannot be written: {error.strerror or error}; make room and give the same"
-            " command to go on"
+            f"{part} cannot be written: {error.strerror or error}; free some space and"
+            " run the same command to continue"
         ) from None
     embedded = _embedded(torch.from_numpy(rows), source, skipped)
     write_features(out, embedded.features)
@@ -202,7 +200,7 @@ def _blocks(
                 if bad := int((~features.isfinite()).any(1).sum()):
                     raise NonFiniteError(
                         f"{bad} of {len(good)} images from {source.names[begin]} on have features"
-                        " that are NaN or infinite; the encoder is of no use"
+                        " that are NaN or infinite; the encoder is not usable"
                     )
                 rows[[at for at, _ in good]] = features
             yield rows, [one for one in found if isinstance(one, Unreadable)]

@@ -189,7 +189,9 @@ def feature_width(encoder: nn.Module, example: Tensor) -> int:
     encoder.train(training)
     if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(example):
         shape = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-        raise InputError(f"the encoder gives {shape} for {len(example)} inputs; (N, width) is due")
+        raise InputError(
+            f"the encoder returned {shape} for {len(example)} inputs; it must return (N, width)"
+        )
     return features.shape[1]
 
 

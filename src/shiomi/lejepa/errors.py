@@ -8,7 +8,22 @@ LejepaError
 └── MissingError     a library that is needed is not installed; the text says how to get it
 """
 
-__all__ = ["DataError", "InputError", "LejepaError", "MissingError", "NonFiniteError", "RunError"]
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from shiomi.extras import needs_extra
+
+__all__ = [
+    "DataError",
+    "InputError",
+    "LejepaError",
+    "MissingError",
+    "NonFiniteError",
+    "RunError",
+    "imported",
+]
 
 
 class LejepaError(Exception):
@@ -33,3 +48,14 @@ class RunError(LejepaError):
 
 class MissingError(LejepaError, ImportError):
     """A required library is not installed. The message explains how to install it."""
+
+
+def imported(module: str, what: str) -> Any:
+    """Return a module of the extra `lejepa`. Raises MissingError if it is not installed; `what`
+    names the work that needs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        package = module.partition(".")[0]
+        name = {"PIL": "Pillow"}.get(package, package)
+        raise MissingError(needs_extra(what, name, "lejepa")) from None

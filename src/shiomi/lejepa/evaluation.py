@@ -6,6 +6,7 @@ it sees no labels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from shiomi.lejepa.config import PretrainConfig
-from shiomi.lejepa.data.images import Images
+from shiomi.lejepa.data.images import Batch, Images
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.errors import LejepaError
 from shiomi.lejepa.knn import knn_accuracy
@@ -66,9 +67,7 @@ class Evaluation:
         for name, judge in (("knn", knn_accuracy), ("probe", probe)):
             try:
                 values[name] = judge(known, labels[0], asked, labels[1])
-            except (
-                LejepaError
-            ):  # one class, or too few images of each: no accuracy, but training goes on
+            except LejepaError:  # one class, or too few images of each: training continues
                 continue
         return values
 
@@ -88,12 +87,21 @@ class Evaluation:
 
 @torch.no_grad()
 def embed_numbers(
-    encoder: nn.Module, images: Images, numbers: list[int], size: int, device: torch.device
+    encoder: nn.Module,
+    images: Images,
+    numbers: list[int],
+    size: int,
+    device: torch.device,
+    progress: Callable[[int], None] = lambda _: None,
 ) -> Tensor:
-    """Return the features (N, width) of uncropped images with these numbers, float32 on the CPU."""
+    """Return the features (N, width) of uncropped images with these numbers, float32 on the CPU.
+
+    `progress` is called with the number of embedded images.
+    """
     rows = []
     for start in range(0, len(numbers), _ROWS):
         batch = images.batch(numbers[start : start + _ROWS])
-        moved = type(batch)(batch.pixels.to(device), batch.ratio)
+        moved = Batch(batch.pixels.to(device), batch.ratio)
         rows.append(encoder(resize(moved, size)).float().cpu())
+        progress(start + len(rows[-1]))
     return torch.cat(rows)

@@ -20,10 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from shiomi.extras import needs_extra
 from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.encoders import ImageEncoder
-from shiomi.lejepa.errors import InputError, MissingError, RunError
+from shiomi.lejepa.errors import InputError, RunError, imported
 from shiomi.lejepa.run_folder import RunFolder, load_encoder
 from shiomi.lejepa.timm_models import timm_options
 
@@ -49,11 +48,7 @@ def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | N
     MissingError
         safetensors is not installed.
     """
-    try:
-        from safetensors.torch import save
-    except ImportError:
-        raise MissingError(needs_extra("the export", "safetensors", "lejepa")) from None
-
+    save = imported("safetensors.torch", "the export").save
     state = {
         name: value.detach().cpu().contiguous().clone()
         for name, value in encoder.state_dict().items()
@@ -250,10 +245,7 @@ def _quiet() -> Iterator[None]:
 
 def _needed() -> None:
     for name in ("onnx", "onnxscript", "onnxruntime"):
-        try:
-            __import__(name)
-        except ImportError:
-            raise MissingError(needs_extra("the export to ONNX", name, "lejepa")) from None
+        imported(name, "the export to ONNX")
 
 
 def _first(error: BaseException) -> str:

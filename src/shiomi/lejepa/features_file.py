@@ -21,10 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shiomi.extras import needs_extra
 from shiomi.lejepa.atomic import atomic_file
 from shiomi.lejepa.data.source import UNLABELLED
-from shiomi.lejepa.errors import DataError, InputError, MissingError
+from shiomi.lejepa.errors import DataError, InputError, imported
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +65,7 @@ def write_features(path: Path, features: Features) -> None:
     elif path.suffix == ".npy":
         _write_npy(path, features)
     else:
-        raise InputError(f"{path}: features are written as {' or '.join(FORMATS)}, not as this")
+        raise InputError(f"{path}: the name must end with {' or '.join(FORMATS)}")
 
 
 def read_features(path: Path) -> Features:
@@ -233,9 +232,4 @@ def _labels(
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise MissingError(needs_extra("a parquet file", "pyarrow", "lejepa")) from None
-    return pa, pq
+    return imported("pyarrow", "a parquet file"), imported("pyarrow.parquet", "a parquet file")

@@ -50,7 +50,7 @@ def knn_accuracy(
         positive.
     """
     if temperature <= 0:
-        raise InputError(f"a temperature of {temperature} weighs nothing; 0.07 is usual")
+        raise InputError(f"temperature must be > 0, got {temperature}; 0.07 is usual")
     data = labelled(train_x, train_y, test_x, test_y)
     similarity, index = nearest(data.test_x, data.train_x, k)
     votes = knn_votes(similarity, data.train_y[index], len(data.classes), temperature)
@@ -65,7 +65,7 @@ def nearest(queries: Tensor, keys: Tensor, k: int) -> tuple[Tensor, Tensor]:
     place, any of them may be returned.
     """
     if k < 1:
-        raise InputError(f"{k} neighbours cannot vote; give 1 or more")
+        raise InputError(f"k must be >= 1, got {k}")
     k = min(k, len(keys))
     similarities, rows = [], []
     for block in queries.split(_QUERIES):

@@ -3,13 +3,13 @@ images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from shiomi.lejepa.data.images import Progress
 from shiomi.lejepa.data.opening import open_source
 from shiomi.lejepa.data.source import UNLABELLED
 from shiomi.lejepa.embed import Embedder, embed_images, embedder
@@ -42,7 +42,7 @@ def labelled_sets(
     device: str = "auto",
     batch_size: int = 256,
     seed: int = 0,
-    progress: Callable[[int, int | None, str], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> LabelledSets:
     """Read two files of features, or embed two sources of images with a run's encoder.
 
@@ -82,7 +82,7 @@ def _labelled(
     path: Path,
     embed: Embedder | None,
     batch_size: int,
-    progress: Callable[[int, int | None, str], None],
+    progress: Progress,
     notes: list[str],
 ) -> Features:
     if embed is None:

@@ -55,13 +55,13 @@ def labelled(train_x: Tensor, train_y: Labels, test_x: Tensor, test_y: Labels) -
     classes, numbered = torch.unique(train, return_inverse=True)
     if len(classes) == 1:
         raise DataError(
-            f"all {len(train)} train labels are {classes[0].item()}; a class can only be told"
-            " from another one"
+            f"all {len(train)} train labels are {classes[0].item()}; there must be two or"
+            " more classes"
         )
     if len(classes) == len(train) > 2:
         raise DataError(
-            f"the {len(train)} train rows have {len(classes)} different labels; those are ids,"
-            " not classes, or there is one example of each"
+            f"the {len(train)} train rows have {len(classes)} different labels. These are ids,"
+            " not classes, or each class has only one row"
         )
     at = torch.searchsorted(classes, test).clamp(max=len(classes) - 1)
     known = classes[at] == test

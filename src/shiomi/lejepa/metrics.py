@@ -44,8 +44,8 @@ class MetricsFile:
                 file.write(_as_csv(self._columns, [row], header=header))
         except OSError as error:
             raise RunError(
-                f"{self._path} cannot be written: {error.strerror or error}; make room and give"
-                " the same command to go on"
+                f"{self._path} cannot be written: {error.strerror or error}; free some"
+                " space and run the same command to continue"
             ) from None
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from shiomi.lejepa.arguments import check_number, check_whole
 from shiomi.lejepa.atomic import write_atomically
 from shiomi.lejepa.config import PretrainConfig, Speed
 from shiomi.lejepa.counter_random import Use, key
@@ -20,8 +21,8 @@ from shiomi.lejepa.data.opening import open_source
 from shiomi.lejepa.data.rows import Columns
 from shiomi.lejepa.data.source import fingerprint
 from shiomi.lejepa.devices import Place, joined_ranks
-from shiomi.lejepa.encoders import Network, build_encoder, feature_width, projector
-from shiomi.lejepa.errors import DataError, InputError, LejepaError, NonFiniteError
+from shiomi.lejepa.encoders import Network, build_encoder, feature_width
+from shiomi.lejepa.errors import DataError, LejepaError, NonFiniteError
 from shiomi.lejepa.evaluation import Evaluation
 from shiomi.lejepa.export import export_onnx, save_encoder
 from shiomi.lejepa.metrics import Logger, MetricsFile, read_metrics, summary_writer
@@ -107,7 +108,10 @@ def pretrain(
         See `shiomi.lejepa.errors`.
     KeyboardInterrupt The run was interrupted and has been saved; the same call resumes it.
     """
-    _check_options(checkpoint_seconds, log_every, evaluations, cache_gib)
+    check_number("checkpoint_seconds", checkpoint_seconds, least=0)
+    check_number("cache_gib", cache_gib, least=0)
+    check_whole("log_every", log_every, least=1)
+    check_whole("evaluations", evaluations, least=0)
     folder = RunFolder(Path(out))
     with ExitStack() as stack:
         place = stack.enter_context(joined_ranks(device))
@@ -171,9 +175,7 @@ def _first_rank(
                 logger.add_scalar(f"{group}/{name}", value, step)
 
     def note(moment: Moment) -> None:
-        row = {
-            k: v for k, v in asdict(moment).items() if k not in ("step", "steps", "seconds_left")
-        }
+        row: dict[str, float | None] = {**moment.measured()}
         lam = config.training.objective.lam
         row["criterion"] = criterion(moment.loss, lam) if 0 < lam <= 1 else None
         row["epoch"] = moment.step * config.training.batch_size / len(images)
@@ -319,31 +321,10 @@ def build_network(config: PretrainConfig, encoder: nn.Module | None = None) -> N
         torch.manual_seed(key(config.training.seed, Use.INITIAL_WEIGHTS))
         encoder = encoder or build_encoder(config.encoder, size, config.drop_path)
         width = feature_width(encoder, torch.zeros(2, 3, size, size))
-        head = projector(
-            width,
-            out=config.projector_width,
-            hidden=config.projector_hidden,
-            layers=config.projector_layers,
-        )
+        head = config.projector(width)
     network = Network(encoder, head)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def _check_options(
-    checkpoint_seconds: float, log_every: int, evaluations: int, cache_gib: float
-) -> None:
-    """Raise InputError if a number is out of range. With NaN, for example, no checkpoint would be
-    saved."""
-    given = {
-        "checkpoint_seconds": (checkpoint_seconds, 0),
-        "log_every": (log_every, 1),
-        "evaluations": (evaluations, 0),
-        "cache_gib": (cache_gib, 0),
-    }
-    for name, (value, least) in given.items():
-        if not value >= least:
-            raise InputError(f"{name} is {value}; give {least} or more")
 
 
 def _check_count(count: int, config: PretrainConfig, how: str) -> None:

@@ -104,7 +104,7 @@ def fit_probe(
     (RuntimeWarning) if the gradient is not below `tolerance` after `iterations`.
     """
     if penalty <= 0:
-        raise InputError(f"a penalty of {penalty} leaves the solution open; give one above 0")
+        raise InputError(f"penalty must be > 0, got {penalty}")
     if start is None and penalty < _STRONG:
         start = fit_probe(x, y, penalty=10 * penalty, tolerance=1e-3)  # quick to solve, and close
     problem = _Problem(x, y, penalty, start)

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from shiomi.lejepa.arguments import is_number
+from shiomi.lejepa.arguments import check_number
 from shiomi.lejepa.errors import InputError
 
 __all__ = ["Regulariser", "SlicedMMD", "SteinIMQ", "VISReg", "WeakSIGReg"]
@@ -96,8 +96,7 @@ class SteinIMQ(Regulariser):
 
     def __post_init__(self) -> None:
         """Raise InputError if gamma is not positive."""
-        if self.gamma is not None and not (is_number(self.gamma) and 0 < self.gamma < math.inf):
-            raise InputError(f"gamma must be a finite number above 0, got {self.gamma!r}")
+        check_number("gamma", self.gamma, above=0, optional=True)
 
     def __call__(self, z: Tensor, directions: Tensor) -> Tensor:  # noqa: ARG002
         """Return the U-statistic, whose mean over draws from N(0, I) is 0."""

@@ -106,13 +106,13 @@ class RunFolder:
         if differ := differing(self.read_config(), config):
             told = "; ".join(f"{key} is {old!r} there, now {new!r}" for key, old, new in differ)
             raise RunError(
-                f"{self.path} holds a run of another configuration: {told}. Give another --out, or"
-                " the same options to go on"
+                f"{self.path} holds a run with other settings: {told}. Give another --out, or"
+                " the same options to continue"
             )
         if self.images.exists() and self.images.read_text("utf-8").strip() != images:
             raise RunError(
-                f"the images are not those that the run in {self.path} began with: files or labels"
-                f" of {config.images} came, went or changed. Give another --out"
+                f"the images have changed since the run in {self.path} began: files or labels of"
+                f" {config.images} were added, removed or changed. Give another --out"
             )
 
     @contextmanager
@@ -132,7 +132,7 @@ class RunFolder:
             raise RunError(f"{self.path} cannot be made: {error.strerror or error}") from None
         if strange:
             raise RunError(
-                f"{self.path} is not empty and no run's folder; give a new or empty --out"
+                f"{self.path} is not empty and is not the folder of a run; give another --out"
             )
         try:
             with locked(self.path / "lock"):
@@ -158,9 +158,9 @@ def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module
     RunError
         The run does not exist, it has no weights yet, or they do not fit the encoder.
     """
-    import torch
     from safetensors.torch import load_file
 
+    from shiomi.lejepa.checkpoint import load_checkpoint, weights_of
     from shiomi.lejepa.encoders import build_encoder
 
     folder = RunFolder(Path(run))
@@ -170,13 +170,8 @@ def load_encoder(run: Path | str, encoder: nn.Module | None = None) -> nn.Module
     try:
         if folder.encoder.exists():
             weights = load_file(folder.encoder)
-        elif folder.checkpoint.exists():
-            kept = torch.load(folder.checkpoint, map_location="cpu", weights_only=True)
-            weights = {
-                name.removeprefix("encoder."): value
-                for name, value in kept["network"].items()
-                if name.startswith("encoder.")
-            }
+        elif state := load_checkpoint(folder.checkpoint):
+            weights = weights_of(state, "encoder")
         else:
             raise RunError(f"{folder.path} has no weights yet: no checkpoint was written")
         encoder.load_state_dict(weights)

@@ -54,17 +54,17 @@ class Selection:
     notes: tuple[str, ...] = ()
 
 
-def criterion(loss: float, lam: float, alpha: float = ALPHA) -> float:
-    """Return loss / lam ** alpha, which can compare runs with different lambdas. Smaller is better.
+def criterion(loss: float, lam: float) -> float:
+    """Return loss / lam ** ALPHA, which can compare runs with different lambdas. Smaller is better.
 
     `loss` is LeJEPA's total, (1 - lam) prediction + lam SIGReg. With the unbiased SIGReg it can be
     slightly negative. Raises InputError if the loss is not finite, or `lam` is not above 0.
     """
     if not math.isfinite(loss):
-        raise InputError(f"a loss of {loss} ranks nothing; did the run diverge?")
+        raise InputError(f"the loss must be finite, got {loss}; did the run diverge?")
     if not 0 < lam < math.inf:
-        raise InputError(f"lambda is {lam}; the criterion needs one above 0")
-    return float(loss / lam**alpha)
+        raise InputError(f"lambda must be > 0, got {lam}")
+    return float(loss / lam**ALPHA)
 
 
 def rank_candidates(candidates: Sequence[Candidate]) -> Selection:
@@ -75,7 +75,7 @@ def rank_candidates(candidates: Sequence[Candidate]) -> Selection:
     Raises InputError if there are no candidates.
     """
     if not candidates:
-        raise InputError("there is no run to choose from")
+        raise InputError("there must be at least one run")
     by_retrieval = all(one.retrieval is not None for one in candidates)
 
     def place(one: Candidate) -> tuple[float, str]:

@@ -57,6 +57,11 @@ class Moment:
     seconds_left: float
     memory_mib: float
 
+    def measured(self) -> dict[str, float]:
+        """Return the values that are logged at each step."""
+        values = dataclasses.asdict(self)
+        return {k: v for k, v in values.items() if k not in ("step", "steps", "seconds_left")}
+
 
 _Part = tuple[list[int], Any]  # the numbers of the samples, and the result of `prepare` for them
 _Parts = list[_Part]
@@ -201,12 +206,13 @@ class Trainer:
         network."""
         if self._checkpoint is None or not (self.place.first or self._sharded):
             return
-        state = {
-            "step": self.step,
-            "network": self._trained.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
-        }
-        state = whole(state)
+        state = whole(
+            {
+                "step": self.step,
+                "network": self._trained.state_dict(),
+                "optimiser": self._optimiser.state_dict(),
+            }
+        )
         if self.place.first:
             save_checkpoint(self._checkpoint, state)
 
@@ -328,9 +334,8 @@ class Trainer:
     def _observed(self, moment: Moment, observe: Callable[[Moment], None]) -> None:
         observe(moment)
         if self._logger is not None and self.place.first:
-            for name, value in dataclasses.asdict(moment).items():
-                if name not in ("step", "steps", "seconds_left"):
-                    self._logger.add_scalar(f"train/{name}", value, moment.step)
+            for name, value in moment.measured().items():
+                self._logger.add_scalar(f"train/{name}", value, moment.step)
 
     def _evaluated(self, evaluate: Callable[[int], None]) -> None:
         if self._sharded:

@@ -25,10 +25,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shiomi.lejepa.arguments import is_number
+from shiomi.lejepa.arguments import check_number, check_range
 from shiomi.lejepa.counter_random import uniform
 from shiomi.lejepa.data.images import Batch
-from shiomi.lejepa.errors import InputError
 
 __all__ = [
     "Augmentations",
@@ -70,20 +69,11 @@ class Augmentations:
     def __post_init__(self) -> None:
         """Raise InputError if a value is out of range."""
         for name in ("flip", "jitter", "grey", "blur", "solarize"):
-            value = getattr(self, name)
-            if not (is_number(value) and 0 <= value <= 1):
-                raise InputError(f"{name} must be a probability from 0 to 1, got {value!r}")
+            check_number(name, getattr(self, name), least=0, most=1)
         for name, most in (("brightness", 10), ("contrast", 10), ("saturation", 10), ("hue", 0.5)):
-            value = getattr(self, name)
-            if not (is_number(value) and 0 <= value <= most):
-                raise InputError(f"{name} must be a number from 0 to {most}, got {value!r}")
+            check_number(name, getattr(self, name), least=0, most=most)
         for name in ("ratio", "blur_sigma"):
-            pair = getattr(self, name)
-            whole = isinstance(pair, tuple) and len(pair) == 2 and all(map(is_number, pair))
-            if not (whole and 0 < pair[0] <= pair[1] <= 100):
-                raise InputError(
-                    f"{name} must be two numbers with 0 < low <= high <= 100, got {pair!r}"
-                )
+            check_range(name, getattr(self, name), most=100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_images_are_embedded_on_the_way_and_classes_matched_by_name(shiomi: Shio
     done = shiomi("probe", "--run", "runs/a", "images", "test")
     assert done.returncode == Exit.DONE
     assert "linear probe accuracy 100.00%" in done.stdout
-    assert "6 rows judged by 29" in done.stdout
+    assert "6 test rows, 29 training rows" in done.stdout
     assert "images: 1 left out, the first green/0.jpg: not an image" in done.stdout
 
 

@@ -47,7 +47,7 @@ def test_one_command_makes_an_encoder_and_says_what_it_made(tmp_path: Path) -> N
     assert process.returncode == Exit.DONE, err
     assert "step 6 of 6  loss" in err
     assert "images/s" in err
-    assert "1 files gave no image" in out
+    assert "1 files could not be read" in out
     assert "knn" in out
     made = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"encoder.safetensors", "encoder.onnx", "report.html", "skipped.txt"} <= made
@@ -83,7 +83,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_what_is_stopped_before_a_checkpoint_is_not_said_to_be_saved(tmp_path: Path) -> None:
-    assert stopped(tmp_path).startswith("stopped before a step was saved")
+    assert stopped(tmp_path).startswith("stopped before the first checkpoint")
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint" / "last.pt").touch()
     assert stopped(tmp_path).startswith(f"saved in {tmp_path}")

@@ -139,7 +139,7 @@ def test_a_wrong_class_in_a_shard_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("absent", "does not exist"), ("file.xyz", "of no known kind"), ("empty", "holds no files")],
+    [("absent", "does not exist"), ("file.xyz", "of an unknown kind"), ("empty", "holds no files")],
 )
 def test_what_is_not_there_or_unknown_is_told(name: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "file.xyz").write_text("x")

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from shiomi.lejepa.data import load_images, open_source
 from shiomi.lejepa.encoders import build_encoder
 from shiomi.lejepa.errors import RunError
-from shiomi.lejepa.report import gather, render_page, write_report
-from shiomi.lejepa.report.command import report_run
+from shiomi.lejepa.report import gather, render_page, report_run, write_report
 from shiomi.lejepa.report.gather import Findings
 from shiomi.lejepa.report.page import plain_name
 from shiomi.lejepa.run_folder import RunFolder, load_encoder

@@ -1,4 +1,4 @@
-"""`shiomi lejepa knn` and `shiomi lejepa probe`: two ways to judge frozen features by labels."""
+"""`shiomi lejepa knn` and `shiomi lejepa probe` evaluate frozen features with labels."""
 
 from __future__ import annotations
 
@@ -20,23 +20,31 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def _sets_options(command: Command) -> Command:
-    """Add the arguments that both commands share: TRAIN, TEST and how images become features."""
+    """Add the arguments and options that both commands have."""
     options = (
         click.argument("train", type=click.Path(path_type=Path)),
         click.argument("test", type=click.Path(path_type=Path), required=False),
         click.option(
             "--run",
             type=click.Path(path_type=Path),
-            help="TRAIN and TEST are images, to be embedded by this run's encoder.",
+            help="Read TRAIN and TEST as images, and embed them with the encoder of this run.",
         ),
         click.option(
             "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
         ),
         click.option(
-            "--batch-size", type=int, default=256, show_default=True, help="Images at once."
+            "--batch-size",
+            type=int,
+            default=256,
+            show_default=True,
+            help="Number of images that are embedded at once.",
         ),
         click.option(
-            "--seed", type=int, default=0, show_default=True, help="Of rows that are held out."
+            "--seed",
+            type=int,
+            default=0,
+            show_default=True,
+            help="Seed for the choice of held-out rows.",
         ),
         json_option,
     )
@@ -47,14 +55,19 @@ def _sets_options(command: Command) -> Command:
 
 @click.command()
 @_sets_options
-@click.option("-k", default=20, show_default=True, help="Neighbours that vote.")
-@click.option("--temperature", default=0.07, show_default=True, help="Smaller: the nearest decide.")
+@click.option("-k", default=20, show_default=True, help="Number of neighbours that vote.")
+@click.option(
+    "--temperature",
+    default=0.07,
+    show_default=True,
+    help="Temperature of the votes. With a small value, the nearest neighbours decide.",
+)
 def knn(json: bool, k: int, temperature: float, **given: Any) -> None:
-    """Judge features by their nearest neighbours: accuracy on TEST, learnt from TRAIN.
+    """Classify the rows of TEST by their nearest neighbours in TRAIN, and print the accuracy.
 
-    TRAIN and TEST are files that `shiomi lejepa embed` wrote, or, with --run, labelled images.
-    Without TEST a fifth of TRAIN is held out. Each test row is classified by the votes of its k
-    most similar training rows; nothing is fitted, so this is the quickest honest figure.
+    TRAIN and TEST are files that `shiomi lejepa embed` wrote. With --run they are labelled images.
+    If TEST is missing, a fifth of TRAIN is held out for the test. The k training rows that are
+    most similar to a test row vote for its class.
 
     \b
     Examples:
@@ -76,15 +89,15 @@ def knn(json: bool, k: int, temperature: float, **given: Any) -> None:
     "--penalty",
     type=float,
     multiple=True,
-    help="Of squared weights, on standardised features; several are tried on held-out training"
-    " rows.  [default: 1e-5 to 0.1]",
+    help="Penalty of the squared weights. If there are several, the best one on held-out training"
+    " rows is used.  [default: 1e-5 to 0.1]",
 )
 def probe(json: bool, penalty: tuple[float, ...], **given: Any) -> None:
-    """Judge features by a linear classifier: accuracy on TEST, learnt from TRAIN.
+    """Fit a linear classifier to TRAIN, and print its accuracy on TEST.
 
-    TRAIN and TEST are files that `shiomi lejepa embed` wrote, or, with --run, labelled images.
-    Without TEST a fifth of TRAIN is held out. The classifier is logistic regression solved to
-    convergence, its penalty chosen on held-out training rows: no learning rate, no luck.
+    TRAIN and TEST are files that `shiomi lejepa embed` wrote. With --run they are labelled images.
+    If TEST is missing, a fifth of TRAIN is held out for the test. The classifier is logistic
+    regression on standardised features. It is solved to convergence, so there is no learning rate.
 
     \b
     Examples:
@@ -125,7 +138,7 @@ def _tell(
         figures = {"accuracy": accuracy, "chance": chance, "rows": rows, "width": width}
         as_json({**figures, **options, "notes": sets.notes})
         return
-    echo(f"{name} accuracy {accuracy:.2%}   (always the commonest class: {chance:.2%})")
-    echo(f"  {rows['test']:,} rows judged by {rows['train']:,}, {width} features each")
+    echo(f"{name} accuracy {accuracy:.2%}   (always the most frequent class: {chance:.2%})")
+    echo(f"  {rows['test']:,} test rows, {rows['train']:,} training rows, {width} features each")
     for note in sets.notes:
         echo(f"  {note}")

@@ -22,9 +22,19 @@ __all__ = ["embed"]
     required=True,
     help="x.parquet (name, label, class, embedding) or x.npy (with names and labels in x.csv).",
 )
-@click.option("--image-column", help="Of a table: its column of images.  [default: by its type]")
-@click.option("--label-column", help="Of a table: its column of labels.  [default: by its name]")
-@click.option("--batch-size", type=int, default=256, show_default=True, help="Images at once.")
+@click.option(
+    "--image-column", help="Name of the column with images.  [default: found by its type]"
+)
+@click.option(
+    "--label-column", help="Name of the column with labels.  [default: found by its name]"
+)
+@click.option(
+    "--batch-size",
+    type=int,
+    default=256,
+    show_default=True,
+    help="Number of images that are embedded at once.",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @json_option
 def embed(
@@ -37,14 +47,14 @@ def embed(
     device: str,
     json: bool,
 ) -> None:
-    """Write the features that the encoder of RUN gives IMAGES.
+    """Compute features of IMAGES with the encoder of RUN, and write them to a file.
 
-    RUN is the folder that `shiomi lejepa pretrain` made; of a run that has not ended, the last
-    checkpoint is taken. IMAGES is of any form that pretraining takes. Damaged images have no row,
-    and are counted. The encoder sees the largest square in the middle of each image. After Ctrl-C
-    or a kill the same command goes on where it stopped.
+    RUN is a folder that `shiomi lejepa pretrain` made. If the run has not ended, its last
+    checkpoint is used. IMAGES may have any form that `pretrain` reads. Damaged images are left
+    out and listed. The encoder sees the largest square in the middle of each image. If the command
+    was stopped, the same command continues.
 
-    Ends with 3 when some images had to be left out.
+    The exit status is 3 if some images were left out.
 
     \b
     Examples:

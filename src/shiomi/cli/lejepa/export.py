@@ -18,13 +18,13 @@ __all__ = ["export"]
     "out",
     type=click.Path(path_type=Path),
     required=True,
-    help="A .safetensors that timm.create_model takes as checkpoint_path.",
+    help="The .safetensors file to write. timm.create_model reads it as checkpoint_path.",
 )
 @json_option
 def export(run: Path, out: Path, *, json: bool) -> None:
-    """Write the encoder of RUN for other programs, and print the line that loads it.
+    """Write the encoder of RUN as a file for timm, and print the line of Python that loads it.
 
-    The encoder must be one of timm. pretrain itself writes encoder.safetensors and encoder.onnx.
+    The encoder must be a timm model. `pretrain` itself writes encoder.safetensors and encoder.onnx.
 
     \b
     Example:

@@ -24,74 +24,100 @@ __all__ = ["pretrain", "stopped"]
 
 @click.command()
 @click.argument("images", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The run's folder.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="The folder of the run."
+)
 @click.option(
     "--recipe",
-    help="Begin from a published recipe: minimal, eb-jepa, stable-pretraining, lightly or"
+    help="Use the settings of a published recipe: minimal, eb-jepa, stable-pretraining, lightly or"
     " paper-inet10.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="Begin from a TOML file, such as the run.toml in a run's folder.",
+    help="Use the settings in a TOML file, such as run.toml in the folder of another run.",
 )
 @click.option(
     "--encoder",
     default="small",
     show_default=True,
-    help="small (32 to 64 pixels, for a CPU), resnet18-cifar, a model of timm such as"
-    " vit_small_patch8_224, or module:function of yours.",
+    help="small (32 to 64 pixels, for a CPU), resnet18-cifar, a timm model such as"
+    " vit_small_patch8_224, or your own module:function.",
 )
 @click.option(
     "--epochs", type=float, default=100.0, show_default=True, help="Passes over the data."
 )
-@click.option("--steps", type=int, help="Steps of the optimiser, in place of --epochs.")
-@click.option("--batch-size", type=int, default=256, show_default=True, help="Over all GPUs.")
+@click.option("--steps", type=int, help="Number of optimiser steps, instead of --epochs.")
+@click.option(
+    "--batch-size", type=int, default=256, show_default=True, help="Images of one step on all GPUs."
+)
 @click.option(
     "--accumulate",
     type=int,
     default=1,
     show_default=True,
-    help="Work through a batch in so many parts; the result is that of the whole batch.",
+    help="Compute a batch in this number of parts, to save memory. The gradient is the same.",
 )
-@click.option("--drop-path", type=float, default=0.0, show_default=True, help="Of timm's encoders.")
+@click.option(
+    "--drop-path", type=float, default=0.0, show_default=True, help="Drop path of a timm model."
+)
 @click.option(
     "--optimiser",
     type=click.Choice(["adamw", "lars"]),
     default="adamw",
     show_default=True,
-    help="LARS is timm's, with momentum 0.9.",
+    help="lars is the LARS of timm with momentum 0.9.",
 )
-@click.option("--lr", type=float, default=2e-3, show_default=True, help="The base rate.")
 @click.option(
-    "--final-lr", type=float, default=1e-3, show_default=True, help="The last rate's share of --lr."
+    "--lr", type=float, default=2e-3, show_default=True, help="Learning rate after warm-up."
 )
-@click.option("--clip", type=float, help="Largest norm of the gradient.  [default: not clipped]")
-@click.option("--weight-decay", type=float, default=0.05, show_default=True, help="Of weights.")
-@click.option("--warmup", type=float, default=0.05, show_default=True, help="Share of the steps.")
+@click.option(
+    "--final-lr",
+    type=float,
+    default=1e-3,
+    show_default=True,
+    help="Learning rate of the last step, as a share of --lr.",
+)
+@click.option(
+    "--clip",
+    type=float,
+    help="Clip the norm of the gradient to this value.  [default: not clipped]",
+)
+@click.option(
+    "--weight-decay", type=float, default=0.05, show_default=True, help="Weight decay of matrices."
+)
+@click.option(
+    "--warmup",
+    type=float,
+    default=0.05,
+    show_default=True,
+    help="Share of the steps in which the rate rises.",
+)
 @click.option("--lam", type=float, help="λ, the weight of SIGReg.  [default: the variant's]")
 @click.option(
     "--variant",
     default="default",
     show_default=True,
-    help="Of the objective: see docs/lejepa/objective.md.",
+    help="Variant of the objective; docs/lejepa/objective.md lists them.",
 )
-@click.option("--slices", type=int, help="Directions per step.  [default: the variant's]")
-@click.option("--global-views", type=int, default=2, show_default=True, help="Per image.")
+@click.option("--slices", type=int, help="Number of directions per step.  [default: the variant's]")
+@click.option("--global-views", type=int, default=2, show_default=True, help="Number per image.")
 @click.option(
-    "--local-views", type=int, help="Per image.  [default: 6; none of images up to 64 pixels]"
+    "--local-views", type=int, help="Number per image.  [default: 6, or 0 up to 64 pixels]"
 )
 @click.option(
-    "--global-size", type=int, help="Pixels.  [default: the images' own side, at most 224]"
+    "--global-size", type=int, help="Side in pixels.  [default: that of the images, at most 224]"
 )
-@click.option("--local-size", type=int, help="Pixels.  [default: 96/224 of the global size]")
+@click.option(
+    "--local-size", type=int, help="Side in pixels.  [default: 96/224 of the global size]"
+)
 @click.option(
     "--global-scale",
     type=float,
     nargs=2,
     default=(0.3, 1.0),
     show_default=True,
-    help="Share of the image's area that a global view shows: least and most.",
+    help="Least and largest share of the image's area in a global view.",
 )
 @click.option(
     "--local-scale",
@@ -99,7 +125,7 @@ __all__ = ["pretrain", "stopped"]
     nargs=2,
     default=(0.05, 0.3),
     show_default=True,
-    help="The same of a local view.",
+    help="Least and largest share of the image's area in a local view.",
 )
 @click.option(
     "--jitter",
@@ -107,24 +133,36 @@ __all__ = ["pretrain", "stopped"]
     nargs=4,
     help="Strength of brightness, contrast, saturation and hue.  [default: .4 .4 .2 .1]",
 )
-@click.option("--grey", type=float, help="Probability.  [default: 0.2]")
-@click.option("--blur", type=float, help="Probability.  [default: 0.5; 0 up to 64 pixels]")
-@click.option("--solarize", type=float, help="Probability.  [default: 0.2; 0 up to 64 pixels]")
+@click.option("--grey", type=float, help="Probability of a grey view.  [default: 0.2]")
 @click.option(
-    "--projector-width", type=int, default=64, show_default=True, help="Of the embedding, D."
+    "--blur", type=float, help="Probability of blur.  [default: 0.5, or 0 up to 64 pixels]"
 )
-@click.option("--projector-layers", type=int, default=3, show_default=True, help="Linear maps.")
 @click.option(
-    "--projector-hidden", type=int, help="Width between them.  [default: twice the encoder's]"
+    "--solarize",
+    type=float,
+    help="Probability of solarisation.  [default: 0.2, or 0 up to 64 pixels]",
+)
+@click.option(
+    "--projector-width", type=int, default=64, show_default=True, help="Width of the embedding."
+)
+@click.option(
+    "--projector-layers", type=int, default=3, show_default=True, help="Number of linear maps."
+)
+@click.option(
+    "--projector-hidden", type=int, help="Width between the maps.  [default: twice the encoder's]"
 )
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    help="A file with one class number per line, for kNN and probe; training sees no label.",
+    help="A file with one class number per line. Only kNN and probe use the labels.",
 )
-@click.option("--image-column", help="Of a table: its column of images.  [default: by its type]")
-@click.option("--label-column", help="Of a table: its column of labels.  [default: by its name]")
-@click.option("--no-labels", is_flag=True, help="Do not look at the labels in the data.")
+@click.option(
+    "--image-column", help="Name of the column with images.  [default: found by its type]"
+)
+@click.option(
+    "--label-column", help="Name of the column with labels.  [default: found by its name]"
+)
+@click.option("--no-labels", is_flag=True, help="Ignore the labels in the data.")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
@@ -133,50 +171,59 @@ __all__ = ["pretrain", "stopped"]
     help="auto: bf16 on CUDA.",
 )
 @click.option("--compile", is_flag=True, help="Compile the encoder with torch.compile.")
-@click.option("--fused", is_flag=True, help="AdamW in one kernel.")
+@click.option("--fused", is_flag=True, help="Run AdamW as one fused kernel.")
 @click.option(
     "--recompute",
     is_flag=True,
-    help="Keep fewer activations of a timm encoder; slower, in less memory.",
+    help="Recompute the activations of a timm model. It is slower and needs less memory.",
 )
-@click.option("--shard", is_flag=True, help="Divide weights and optimiser over the ranks (FSDP2).")
 @click.option(
-    "--benchmark", is_flag=True, help="cuDNN's fastest algorithms; going on is then not bit-exact."
+    "--shard", is_flag=True, help="Divide weights and optimiser state over the ranks (FSDP2)."
+)
+@click.option(
+    "--benchmark",
+    is_flag=True,
+    help="Let cuDNN choose the fastest algorithms. A resumed run may then differ.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
 @click.option(
-    "--evaluations", type=int, default=10, show_default=True, help="How often; 0 is never."
+    "--evaluations",
+    type=int,
+    default=10,
+    show_default=True,
+    help="Number of evaluations in the run.",
 )
 @click.option(
     "--checkpoint-seconds",
     type=float,
     default=60.0,
     show_default=True,
-    help="Between two checkpoints; a kill loses no more than that.",
+    help="Time between two checkpoints.",
 )
 @click.option(
     "--cache",
     type=click.Path(path_type=Path),
-    help="Keep decoded images here, for several runs.  [default: in the run's folder]",
+    help="Folder for decoded images; several runs may share it.  [default: in the run's folder]",
 )
 @click.option(
     "--cache-gib",
     type=float,
     default=16.0,
     show_default=True,
-    help="The most they may take; above it they are decoded each time.",
+    help="Largest size of the decoded images. Without room, images are decoded each time.",
 )
 @json_option
 def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
     """Train an encoder on unlabelled IMAGES with LeJEPA.
 
-    IMAGES is a folder (its first-level folders are the classes, if there are some), a .parquet
-    with a column of image bytes, a folder that `Dataset.save_to_disk` wrote, or webdataset shards
-    (.tar, or a folder of them). Damaged files are skipped and listed in skipped.txt.
+    IMAGES is a folder of images, a .parquet file with a column of image bytes, a folder that
+    `Dataset.save_to_disk` wrote, or webdataset shards (.tar, or a folder of them). The first-level
+    folders of a folder are its classes. Damaged files are skipped and listed in skipped.txt.
 
-    Ctrl-C saves; the same command goes on, also after `kill -9`, and ends with the same weights.
-    A run ends with encoder.safetensors, encoder.onnx and report.html in its folder.
+    Ctrl-C saves the run and stops. The same command then continues, also after `kill -9`, and
+    gives the same weights. At the end, the folder contains encoder.safetensors, encoder.onnx and
+    report.html.
 
     \b
     Examples:
@@ -216,12 +263,12 @@ def pretrain(images: Path, out: Path, json: bool, **options: Any) -> None:
 
 
 def stopped(out: Path) -> str:
-    """Tell the user what is kept of an interrupted run, whatever the run was doing."""
+    """Return a message for the user of an interrupted run: whether a checkpoint exists."""
     from shiomi.lejepa.run_folder import RunFolder
 
     if RunFolder(out).checkpoint.exists():
-        return f"saved in {out}; the same command goes on from the checkpoint there"
-    return "stopped before a step was saved; the same command begins again, with what is decoded"
+        return f"saved in {out}; the same command continues from its checkpoint"
+    return "stopped before the first checkpoint; the same command starts again"
 
 
 _OF_TRAINING = (
@@ -243,7 +290,7 @@ def _config(images: Path, options: dict[str, Any]) -> PretrainConfig:
     layers: list[Mapping[str, Any]] = []
     if options["recipe"]:
         chosen = recipe(options["recipe"])
-        told = f"; not stated there, so ours: {', '.join(chosen.not_stated)}"
+        told = f"; not published, so our defaults: {', '.join(chosen.not_stated)}"
         echo(f"recipe {chosen.name} ({chosen.about}), from {chosen.source}{told}", err=True)
         layers.append(chosen.values)
     if options["config"]:
@@ -289,7 +336,7 @@ def _conclude(run: Run, json: bool) -> None:
         )
         return
     if run.skipped:
-        echo(f"{run.skipped:,} files gave no image; {run.folder.skipped} says which and why")
+        echo(f"{run.skipped:,} files could not be read as images; {run.folder.skipped} lists them")
     if run.evaluation:
         echo(f"at the end: {accuracies(run.evaluation)}")
     for path in run.files:

@@ -18,25 +18,30 @@ __all__ = ["report"]
 @click.option(
     "--images",
     type=click.Path(path_type=Path),
-    help="Show these instead of the run's own, for instance where they have moved.",
+    help="Show these images, for example if the images of the run have moved.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: in RUN]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The file to write.  [default: report.html in RUN]",
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
 @json_option
 def report(run: Path, images: Path | None, out: Path | None, device: str, json: bool) -> None:
-    """Make RUN's report: one HTML page that needs no network and no JavaScript.
+    """Write a report about RUN: one HTML page that works without network and JavaScript.
 
-    It shows loss, learning rate and accuracies as they went; how many directions the features
-    use; how normal the embedding is along random ones; nearest neighbours and patch features as
-    pictures; settings, skipped files, versions. Pretraining ends with a report. Use this command
-    for a run in progress, or with other images. Ends with 3 when a part had to be left out.
+    The page shows the curves of the loss, the learning rate and the accuracies. It shows how many
+    directions the features use, and how close the embedding is to a normal distribution. It has
+    pictures of nearest neighbours and of patch features, and lists settings, skipped files and
+    versions. `pretrain` writes this report at its end. Use this command for a run in progress, or
+    for other images. The exit status is 3 if a part was left out.
 
     \b
     Examples:
       shiomi lejepa report run
       shiomi lejepa report run --images test_photos --out test.html
     """
-    from shiomi.lejepa.report.command import report_run
+    from shiomi.lejepa.report import report_run
 
     with progress(quiet=json) as show:
         path, notes = report_run(run, images, out, device=device, progress=show)

@@ -19,15 +19,16 @@ __all__ = ["select"]
 @click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
 @json_option
 def select(runs: tuple[Path, ...], json: bool) -> None:
-    """Rank RUNS, the most promising first, without a label.
+    """Rank RUNS without labels, the most promising run first.
 
-    RUNS are folders of `shiomi lejepa pretrain`, or folders of such folders. Runs are ordered by
-    retrieval: how often another view finds the same one of 1,000 images. If a run has not
-    measured that, all are ordered by loss / λ^0.4 (arXiv 2511.08544, equation 8). RankMe is printed
-    too, and kNN and probe if a run had labels, but they do not change the order.
+    RUNS are folders that `shiomi lejepa pretrain` made, or folders of such folders. The order is
+    by retrieval: among 1,000 images, how often the most similar view is another view of the same
+    image. If a run has not measured retrieval, the order is by loss / λ^0.4 (arXiv 2511.08544,
+    equation 8). RankMe, kNN and probe are printed if they were measured, but do not change the
+    order.
 
-    Runs compare if the scores mean the same: the same data, views and augmentations, and for the
-    loss the same variant and batch. Settings that differ are listed.
+    Retrieval can be compared between runs with the same data, views and augmentations, and the
+    loss only if variant and batch size are also the same. Settings that differ are listed.
 
     \b
     Examples:

@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from shiomi.cli.output import echo
 
 if TYPE_CHECKING:
+    from rich.live import Live
+
     from shiomi.lejepa.train import Moment
 
 __all__ = ["Display", "accuracies", "training_display"]
@@ -19,24 +21,34 @@ __all__ = ["Display", "accuracies", "training_display"]
 _PLAIN_EVERY_SECONDS = 10.0
 
 
-class Display(Protocol):
-    """The display of a training in progress."""
+class Display:
+    """The display of a training in progress. This one shows nothing; its subclasses print."""
 
-    def progress(self, done: int, total: int | None, what: str) -> None:
-        """Show that more images were read, or that the report advanced."""
-
-    def moment(self, moment: Moment) -> None:
-        """Show a completed step."""
+    def show(self, text: str, *, always: bool = False) -> None:
+        """Show the state of the run. Unless `always`, the text may be left out."""
 
     def say(self, text: str) -> None:
         """Print a message that stays visible."""
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        """Show that more images were read, or that the report advanced."""
+        self.show(f"{what}: {done:,}" + (f" of {total:,}" if total else ""))
+
+    def moment(self, moment: Moment) -> None:
+        """Show a completed step."""
+        self.show(
+            f"step {moment.step:,} of {moment.steps:,}  loss {moment.loss:.4f}"
+            f"  {moment.samples_per_second:,.0f} images/s  {_duration(moment.seconds_left)} left"
+            f"  {moment.memory_mib:,.0f} MiB",
+            always=moment.step == moment.steps,
+        )
 
 
 @contextmanager
 def training_display(*, quiet: bool = False) -> Iterator[Display]:
     """Return a display for the current stderr; it shows nothing if `quiet`."""
     if quiet:
-        yield _Quiet()
+        yield Display()
     elif not sys.stderr.isatty():
         yield _Plain()
     else:
@@ -48,53 +60,33 @@ def training_display(*, quiet: bool = False) -> Iterator[Display]:
             yield _Terminal(live)
 
 
-class _Quiet:
-    def progress(self, done: int, total: int | None, what: str) -> None: ...
-
-    def moment(self, moment: Moment) -> None: ...
-
-    def say(self, text: str) -> None: ...
-
-
-class _Plain:
+class _Plain(Display):
     def __init__(self) -> None:
         self._last = time.monotonic()
 
-    def progress(self, done: int, total: int | None, what: str) -> None:
-        self._now_and_then(_progress_line(done, total, what))
-
-    def moment(self, moment: Moment) -> None:
-        self._now_and_then(_moment_line(moment), always=moment.step == moment.steps)
-
-    def say(self, text: str) -> None:
-        echo(text, err=True)
-
-    def _now_and_then(self, text: str, *, always: bool = False) -> None:
+    def show(self, text: str, *, always: bool = False) -> None:
         now = time.monotonic()
         if always or now - self._last >= _PLAIN_EVERY_SECONDS:
             self._last = now
             echo(text, err=True)
 
+    def say(self, text: str) -> None:
+        echo(text, err=True)
 
-class _Terminal:
-    def __init__(self, live: Any) -> None:
+
+class _Terminal(Display):
+    def __init__(self, live: Live) -> None:
         self._live = live
 
-    def progress(self, done: int, total: int | None, what: str) -> None:
-        self._show(_progress_line(done, total, what))
+    def show(self, text: str, *, always: bool = False) -> None:  # noqa: ARG002
+        from rich.text import Text
 
-    def moment(self, moment: Moment) -> None:
-        self._show(_moment_line(moment))
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def say(self, text: str) -> None:
         from rich.text import Text
 
         self._live.console.print(Text(text), soft_wrap=True)
-
-    def _show(self, text: str) -> None:
-        from rich.text import Text
-
-        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def accuracies(values: dict[str, float]) -> str:
@@ -103,18 +95,6 @@ def accuracies(values: dict[str, float]) -> str:
     if "rankme" in values:
         parts.append(f"RankMe {values['rankme']:.1f}")
     return ", ".join(parts)
-
-
-def _progress_line(done: int, total: int | None, what: str) -> str:
-    return f"{what}: {done:,}" + (f" of {total:,}" if total else "")
-
-
-def _moment_line(moment: Moment) -> str:
-    return (
-        f"step {moment.step:,} of {moment.steps:,}  loss {moment.loss:.4f}"
-        f"  {moment.samples_per_second:,.0f} images/s  {_duration(moment.seconds_left)} left"
-        f"  {moment.memory_mib:,.0f} MiB"
-    )
 
 
 def _duration(seconds: float) -> str:

@@ -119,8 +119,8 @@ def cached_images(parent: Path, source: Source, size: int, progress: Progress) -
         free = shutil.disk_usage(parent if parent.exists() else Path.cwd()).free
         raise RunError(
             f"{folder}: {error.strerror or error}; the decoded images need"
-            f" {cache_bytes(source, size) / 2**20:.0f} MiB, {free / 2**20:.0f} are free; make"
-            " room, give --cache another place, or --cache-gib 0 to decode as it goes"
+            f" {cache_bytes(source, size) / 2**20:.0f} MiB, {free / 2**20:.0f} MiB are free; free"
+            " space, give another --cache, or give --cache-gib 0 to decode images at each use"
         ) from None
     return CachedImages(folder, source, size)
 

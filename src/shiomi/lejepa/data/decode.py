@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from shiomi.extras import needs_extra
-from shiomi.lejepa.errors import MissingError
+from shiomi.lejepa.errors import imported
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -84,15 +83,12 @@ def quiet_decoder() -> Iterator[None]:
 
 
 def _opened(data: bytes) -> Image:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise MissingError(needs_extra("reading images", "Pillow", "lejepa")) from None
+    pillow = imported("PIL.Image", "reading images")
     if not data:
         raise DecodeError("empty file")
     try:
-        image: Image.Image = Image.open(io.BytesIO(data))
-    except UnidentifiedImageError:
+        image: Image = pillow.open(io.BytesIO(data))
+    except pillow.UnidentifiedImageError:
         raise DecodeError("not an image") from None
     if image.width * image.height > LARGEST_IMAGE:
         raise DecodeError(f"{image.width} x {image.height} pixels, more than {LARGEST_IMAGE}")

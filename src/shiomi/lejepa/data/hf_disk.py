@@ -7,38 +7,33 @@ classes. A `DatasetDict` is a folder of such folders; `dataset_dict.json` lists 
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from pathlib import Path
 from typing import Any
 
-from shiomi.extras import needs_extra
 from shiomi.lejepa.data.rows import (
     DETECTED,
     Columns,
+    RowSource,
     image_bytes,
     image_column,
     label_column,
     number_labels,
 )
-from shiomi.lejepa.data.source import Unreadable
-from shiomi.lejepa.errors import DataError, MissingError
+from shiomi.lejepa.data.source import Unreadable, no_images
+from shiomi.lejepa.errors import DataError, imported
 
 __all__ = ["HfDiskSource", "open_hf_disk"]
 
 
-class HfDiskSource:
+class HfDiskSource(RowSource):
     """The rows of a data set on disk. Its Arrow files are mapped into memory, not read at once."""
 
     def __init__(
         self, folder: Path, *, use_labels: bool = True, columns: Columns = DETECTED
     ) -> None:
         self._folder = folder
-        self.names: list[str] = []
-        self.labels: list[int] | None = None
-        self.classes: tuple[str, ...] | None = None
-        self.unreadable: list[Unreadable] = []
+        super().__init__()
         self._columns: list[Any] = []
-        self._starts: list[int] = []
         values: list[Any] = []
         label = None
         for path in _data_files(folder):
@@ -52,23 +47,16 @@ class HfDiskSource:
             if label is not None:
                 values += table.column(label).to_pylist()
         if not self.names:
-            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable[:3])
-            raise DataError(f"{folder} holds no images{': ' + told if told else ''}")
+            raise no_images(folder, self.unreadable)
         if values:
             self.labels, self.classes = number_labels(values, folder.name, _classes(folder, label))
 
-    def __len__(self) -> int:
-        return len(self.names)
-
     def read(self, index: int) -> bytes:
-        at = bisect_right(self._starts, index) - 1
-        return image_bytes(self._columns[at][index - self._starts[at]].as_py(), self._folder)
+        table, row = self._place(index)
+        return image_bytes(self._columns[table][row].as_py(), self._folder)
 
     def _table(self, path: Path) -> Any:
-        try:
-            import pyarrow as pa
-        except ImportError:
-            raise MissingError(needs_extra("an Arrow file", "pyarrow", "lejepa")) from None
+        pa = imported("pyarrow", "an Arrow file")
         try:
             return pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
         except (OSError, pa.ArrowInvalid) as error:

@@ -65,7 +65,7 @@ def _open(path: Path, *, use_labels: bool, columns: Columns) -> Source:
     if path.suffix == ".tgz" or ".tar" in path.suffixes:
         return open_webdataset(path, use_labels=use_labels)
     raise DataError(
-        f"{path} is of no known kind; give a folder of images, a .parquet with a column of image"
+        f"{path} is of an unknown kind; give a folder of images, a .parquet with a column of image"
         " bytes, a folder of `Dataset.save_to_disk`, or webdataset shards (.tar)"
     )
 

@@ -8,12 +8,13 @@ name.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shiomi.lejepa.data.source import UNLABELLED
+from shiomi.lejepa.data.source import UNLABELLED, Unreadable
 from shiomi.lejepa.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DETECTED",
     "Columns",
+    "RowSource",
     "image_bytes",
     "image_column",
     "label_column",
@@ -43,6 +45,25 @@ class Columns:
 
 
 DETECTED = Columns()
+
+
+class RowSource:
+    """The rows of several tables, one after the other. A subclass reads their cells."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.labels: list[int] | None = None
+        self.classes: tuple[str, ...] | None = None
+        self.unreadable: list[Unreadable] = []
+        self._starts: list[int] = []  # the number of each table's first row
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Return the number of the table of a row, and the number of the row in this table."""
+        at = bisect_right(self._starts, index) - 1
+        return at, index - self._starts[at]
 
 
 def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> str:
@@ -76,8 +97,8 @@ def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> st
             " images are read from a binary column, or from a struct of bytes and path"
         )
     raise DataError(
-        f"{where} has several columns of bytes ({', '.join(found)}); say which holds the images"
-        " (--image-column)"
+        f"{where} has several columns of bytes ({', '.join(found)}); name the column"
+        " of images with --image-column"
     )
 
 
@@ -136,7 +157,7 @@ def number_labels(
         else:
             raise DataError(
                 f"{where}, row {row}: the label {value!r} is neither an integer nor a class name;"
-                " leave the labels out with --no-labels, or mend the column"
+                " leave the labels out with --no-labels, or fix the column"
             )
     if classes is not None and max(labels, default=0) >= len(classes):
         classes = None  # names are ignored if there are fewer than the labels need

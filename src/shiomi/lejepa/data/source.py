@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-__all__ = ["UNLABELLED", "Source", "Unreadable", "fingerprint"]
+from shiomi.lejepa.errors import DataError
+
+__all__ = ["UNLABELLED", "Source", "Unreadable", "fingerprint", "no_images"]
 
 UNLABELLED = -1
 """The label of an image without a label, in a source where other images have labels."""
@@ -54,6 +57,12 @@ class Unreadable:
 
     name: str
     reason: str
+
+
+def no_images(where: Path, unreadable: Sequence[Unreadable]) -> DataError:
+    """Return the error of a source without images, with the first reasons."""
+    told = "; ".join(f"{one.name}: {one.reason}" for one in unreadable[:3])
+    return DataError(f"{where} holds no images{': ' + told if told else ''}")
 
 
 def fingerprint(source: Source) -> str:

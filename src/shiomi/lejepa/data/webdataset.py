@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shiomi.lejepa.data.folder import LARGEST_FILE
-from shiomi.lejepa.data.source import UNLABELLED, Unreadable
+from shiomi.lejepa.data.source import UNLABELLED, Unreadable, no_images
 from shiomi.lejepa.errors import DataError
 
 __all__ = ["WebDatasetSource", "open_webdataset"]
@@ -50,8 +50,7 @@ class WebDatasetSource:
                 sample = f"{folder}/{name.partition('.')[0]}" if folder else name.partition(".")[0]
                 labels.append(classes.get(key, classes.get(sample, UNLABELLED)))
         if not self.names:
-            told = "; ".join(f"{one.name}: {one.reason}" for one in self.unreadable[:3])
-            raise DataError(f"{paths[0]} holds no images{': ' + told if told else ''}")
+            raise no_images(paths[0], self.unreadable)
         self.labels = labels if any(label != UNLABELLED for label in labels) else None
 
     def __len__(self) -> int:
@@ -108,5 +107,5 @@ def _label(text: bytes, path: Path) -> int:
     except ValueError:
         raise DataError(
             f"{path.name}: the class {text!r} is not an integer; leave the labels out with"
-            " --no-labels, or mend the shard"
+            " --no-labels, or fix the shard"
         ) from None

@@ -95,7 +95,7 @@ def _open(path: Path) -> ctypes.CDLL:
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if not _ours(os.fstat(handle), stat.S_ISREG):
-            raise BuildError(f"{path} is not this user's alone to write")
+            raise BuildError(f"{path} can be written by other users")
         by_handle = Path(f"/proc/self/fd/{handle}")
         library = ctypes.CDLL(str(by_handle if by_handle.exists() else path))
     except BaseException:
@@ -124,7 +124,7 @@ def _build(compiler: str, text: bytes, target: Path) -> None:
                 Path(made).replace(target)
                 return
             said = done.stderr.decode(errors="replace").strip()[-500:]
-        raise BuildError(f"{compiler} failed: {said or 'it said nothing'}")
+        raise BuildError(f"{compiler} failed: {said or 'no message'}")
     finally:
         Path(made).unlink(missing_ok=True)
 

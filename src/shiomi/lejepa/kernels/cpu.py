@@ -16,7 +16,7 @@ from shiomi.lejepa.kernels.build import BuildError, load
 __all__ = ["MOST_KNOTS", "available", "backward", "directions", "forward", "statistic"]
 
 MOST_KNOTS = 64  # as in the C source
-_PER_THREAD = 1 << 14  # elements; a thread is not worthwhile for fewer
+_PER_THREAD = 1 << 16  # elements; below that, starting a second thread costs more than it saves
 _log = logging.getLogger("shiomi.lejepa")
 
 _pointer, _int, _long, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float
@@ -113,7 +113,7 @@ def _library() -> ctypes.CDLL | None:
     try:
         library = _declared(load("trigonometric_sums.c"))
         if not _right(library):
-            raise BuildError("what the compiler made of trigonometric_sums.c computes wrongly")
+            raise BuildError("the compiled trigonometric_sums.c gives wrong results")
     except BuildError as error:
         _log.warning("SIGReg runs in plain torch, some three times slower: %s", error)
         return None

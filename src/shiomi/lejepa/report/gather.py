@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from shiomi.lejepa.checkpoint import load_checkpoint
+from shiomi.lejepa.checkpoint import load_checkpoint, weights_of
 from shiomi.lejepa.config import PretrainConfig, flat
 from shiomi.lejepa.covariance import covariance_eigenvalues
-from shiomi.lejepa.data.images import Batch, Images
+from shiomi.lejepa.data.images import Batch, Images, Progress
 from shiomi.lejepa.data.source import UNLABELLED
-from shiomi.lejepa.encoders import projector
 from shiomi.lejepa.errors import InputError
+from shiomi.lejepa.evaluation import embed_numbers
 from shiomi.lejepa.knn import nearest
 from shiomi.lejepa.metrics import read_metrics
 from shiomi.lejepa.rankme import rankme
@@ -31,7 +31,6 @@ __all__ = ["Findings", "Neighbour", "Patches", "Rows", "Space", "gather"]
 
 MOST = 2000  # images embedded for the report
 _QUERIES, _NEIGHBOURS, _PATCHED = 8, 6, 8
-_ROWS = 64  # images embedded at once
 _PACKAGES = ("shiomi", "torch", "timm", "numpy", "pillow")
 
 Rows = Sequence[Mapping[str, float | None]]
@@ -80,14 +79,14 @@ class Findings:
     metrics: Rows
     evaluations: Rows
     sampled: int
-    features: Space | None
-    embedding: Space | None
-    normal: Normality | None
-    neighbours: tuple[tuple[Neighbour, ...], ...]  # in each: the query, then its nearest
-    patches: tuple[Patches, ...]
-    skipped: tuple[tuple[str, str], ...]
     environment: dict[str, str]
-    notes: tuple[str, ...]
+    features: Space | None = None
+    embedding: Space | None = None
+    normal: Normality | None = None
+    neighbours: tuple[tuple[Neighbour, ...], ...] = ()  # in each: the query, then its nearest
+    patches: tuple[Patches, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def gather(
@@ -96,7 +95,7 @@ def gather(
     encoder: nn.Module,
     images: Images,
     *,
-    progress: Callable[[int, int | None, str], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> Findings:
     """Return the facts that the report shows of the run in `folder`.
 
@@ -112,14 +111,7 @@ def gather(
         metrics=_rows(folder.metrics),
         evaluations=_rows(folder.evaluations),
         sampled=len(look.numbers),
-        features=None,
-        embedding=None,
-        normal=None,
-        neighbours=(),
-        patches=(),
-        skipped=(),
         environment=_environment(),
-        notes=(),
     )
     notes = []
     try:
@@ -147,6 +139,7 @@ class _Look:
         generator = torch.Generator().manual_seed(0)
         self.numbers: list[int] = torch.randperm(len(images), generator=generator)[:MOST].tolist()
         self.features = torch.empty(0)
+        self.device = next((p.device for p in encoder.parameters()), torch.device("cpu"))
 
     def parts(self) -> dict[str, Callable[[], object]]:
         return {
@@ -157,46 +150,30 @@ class _Look:
             "patches": self.patches,
         }
 
-    @torch.no_grad()
-    def embed(self, progress: Callable[[int, int | None, str], None]) -> None:
-        rows = []
-        for start in range(0, len(self.numbers), _ROWS):
-            pixels = self.pixels(self.numbers[start : start + _ROWS])
-            rows.append(self.encoder(pixels).float().cpu())
-            progress(start + len(rows[-1]), len(self.numbers), "report")
+    def embed(self, progress: Progress) -> None:
+        count = len(self.numbers)
+        features = embed_numbers(
+            self.encoder,
+            self.images,
+            self.numbers,
+            self.size,
+            self.device,
+            lambda done: progress(done, count, "report"),
+        )
         # A damaged file is replaced by another image, which must not be shown twice.
-        first = {
-            self.images.names[number]: at for at, number in reversed([*enumerate(self.numbers)])
-        }
-        kept = sorted(first.values())
+        names = [self.images.names[number] for number in self.numbers]
+        kept = [at for at, name in enumerate(names) if name not in names[:at]]
         self.numbers = [self.numbers[at] for at in kept]
-        self.features = torch.cat(rows)[kept]
-
-    def pixels(self, numbers: Sequence[int]) -> Tensor:
-        """Return uncropped images (n, 3, size, size) in [0, 1] on the encoder's device."""
-        device = next((p.device for p in self.encoder.parameters()), torch.device("cpu"))
-        batch = self.images.batch(numbers)
-        return resize(Batch(batch.pixels.to(device), batch.ratio), self.size)
+        self.features = features[kept]
 
     @torch.no_grad()
     def embedded(self) -> Tensor:
         """Return the projector's output, which is the input of the loss."""
         state = load_checkpoint(self.folder.checkpoint)
         if state is None:
-            raise InputError("the projector is in the checkpoint, which is not there any more")
-        config = self.config
-        head = projector(
-            self.features.shape[1],
-            out=config.projector_width,
-            hidden=config.projector_hidden,
-            layers=config.projector_layers,
-        )
-        weights = {
-            name.removeprefix("projector."): value
-            for name, value in state["network"].items()
-            if name.startswith("projector.")
-        }
-        head.load_state_dict(weights)
+            raise InputError("the projector is in the checkpoint, which was deleted")
+        head = self.config.projector(self.features.shape[1])
+        head.load_state_dict(weights_of(state, "projector"))
         z: Tensor = head.eval()(self.features)
         return z
 
@@ -234,8 +211,10 @@ class _Look:
         if tell is None:
             raise InputError("the encoder has no patch_features(images)")
         numbers = self.numbers[:_PATCHED]
-        maps = dense_map(tell, self.pixels(numbers)).float().cpu()
-        pictures = resize(self.images.batch(numbers), self.images.size)
+        batch = self.images.batch(numbers)
+        moved = Batch(batch.pixels.to(self.device), batch.ratio)
+        maps = dense_map(tell, resize(moved, self.size)).float().cpu()
+        pictures = resize(batch, self.images.size)
         colours = principal_colours(maps)
         grid = (maps.shape[2], maps.shape[3])
         return tuple(

@@ -8,8 +8,7 @@ import io
 import torch
 from torch import Tensor
 
-from shiomi.extras import needs_extra
-from shiomi.lejepa.errors import MissingError
+from shiomi.lejepa.errors import imported
 
 __all__ = ["photograph", "principal_colours", "tiles"]
 
@@ -52,13 +51,10 @@ def principal_colours(patches: Tensor) -> Tensor:
 
 
 def _data_uri(image: Tensor, kind: str, *, smooth: bool) -> str:
-    try:
-        from PIL import Image
-    except ImportError:
-        raise MissingError(needs_extra("the pictures of a report", "Pillow", "lejepa")) from None
+    pillow = imported("PIL.Image", "the pictures of a report")
     pixels = (image.detach().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    picture = Image.fromarray(pixels)
-    method = Image.Resampling.LANCZOS if smooth else Image.Resampling.NEAREST
+    picture = pillow.fromarray(pixels)
+    method = pillow.Resampling.LANCZOS if smooth else pillow.Resampling.NEAREST
     picture = picture.resize((_SIDE, _SIDE), method)
     data = io.BytesIO()
     options = {"quality": 82} if kind == "JPEG" else {"optimize": True}

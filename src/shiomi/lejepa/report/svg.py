@@ -18,6 +18,7 @@ __all__ = ["Series", "figure", "histogram", "line_plot", "quantile_plot"]
 WIDTH, HEIGHT = 480, 280
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 14, 14, 46
 _TICKS = 5
+_BINS, _SPAN = 32, 4.0  # bars of a histogram, and the range -4 to 4 that it covers
 _LEAST = 1e-9  # share of the largest value; a logarithmic scale shows nothing smaller
 
 Points = Sequence[tuple[float, float]]
@@ -109,25 +110,19 @@ def line_plot(
     return _svg(label, parts)
 
 
-def histogram(
-    values: Sequence[float],
-    *,
-    label: str,
-    bins: int = 32,
-    span: float = 4.0,
-    density: Callable[[float], float] | None = None,
-) -> Markup:
-    """Return a plot of the density of `values` within +-`span` as bars, with `density` as a line.
+def histogram(values: Sequence[float], *, label: str, density: Callable[[float], float]) -> Markup:
+    """Return a plot of the density of `values` within +-4 as bars, with `density` as a line.
 
     Values outside this range are counted in the outermost bars.
     """
-    counts = [0] * bins
-    width = 2 * span / bins
+    span = _SPAN
+    counts = [0] * _BINS
+    width = 2 * span / _BINS
     for value in values:
-        counts[min(bins - 1, max(0, int((value + span) / width)))] += 1
+        counts[min(_BINS - 1, max(0, int((value + span) / width)))] += 1
     heights = [count / (len(values) * width) for count in counts]
-    curve = [-span + 2 * span * i / 80 for i in range(81)] if density else []
-    top = max([*heights, *(density(u) for u in curve)] if density else heights) * 1.05
+    curve = [-span + 2 * span * i / 80 for i in range(81)]
+    top = max(*heights, *map(density, curve)) * 1.05
     x = _Scale(-span, span, _LEFT, WIDTH - _RIGHT)
     y = _Scale(0, top, HEIGHT - _BOTTOM, _TOP)
     parts = [_axes(x, y, "projection")]
@@ -141,14 +136,14 @@ def histogram(
                 _unit(y(0) - y(height)),
             )
         )
-    if density:
-        path = " ".join(f"{_unit(x(u))},{_unit(y(density(u)))}" for u in curve)
-        parts.append(Markup('<polyline class="line c1" points="{}"/>').format(path))
+    path = " ".join(f"{_unit(x(u))},{_unit(y(density(u)))}" for u in curve)
+    parts.append(Markup('<polyline class="line c1" points="{}"/>').format(path))
     return _svg(label, parts)
 
 
-def quantile_plot(points: Points, *, label: str, span: float = 4.0) -> Markup:
+def quantile_plot(points: Points, *, label: str) -> Markup:
     """Return a plot of quantiles against the quantiles of N(0, 1), with the identity line."""
+    span = _SPAN
     x = _Scale(-span, span, _LEFT, WIDTH - _RIGHT)
     y = _Scale(-span, span, HEIGHT - _BOTTOM, _TOP)
     parts = [

@@ -47,9 +47,7 @@ def pick_device(name: str = "auto") -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available()}
     there["mps"] = torch.backends.mps.is_available()
     if not there.get(device.type, False):
-        raise InputError(
-            f"device {name!r} is not available; give auto, cpu, cuda, cuda:N or mps"
-        )
+        raise InputError(f"device {name!r} is not available; give auto, cpu, cuda, cuda:N or mps")
     return device
 
 

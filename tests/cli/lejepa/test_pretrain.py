@@ -77,7 +77,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == Exit.INTERRUPTED, err
-    assert "saved in run; the same command goes on" in err
+    assert "saved in run; the same command continues" in err
     assert "Traceback" not in err
     assert (tmp_path / "run" / "checkpoint" / "last.pt").exists()
 

@@ -97,7 +97,7 @@ def probe(json: bool, penalty: tuple[float, ...], **given: Any) -> None:
 
     TRAIN and TEST are files that `shiomi lejepa embed` wrote. With --run they are labelled images.
     If TEST is missing, a fifth of TRAIN is held out for the test. The classifier is logistic
-    regression on standardised features. It is solved to convergence, so there is no learning rate.
+    regression on standardised features, solved to convergence without a learning rate.
 
     \b
     Examples:

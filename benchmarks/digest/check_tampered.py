@@ -47,6 +47,10 @@ def _earlier(found: re.Match[str]) -> str:
     return f"2019{found.group()[4:]}"
 
 
+def _other_end(found: re.Match[str]) -> str:
+    return found[0][:-1] + ("8" if found[0].endswith("9") else "9")
+
+
 Change = Callable[[re.Match[str]], str]
 KINDS: dict[str, tuple[str, Change | str]] = {
     "points": (r"([\d,]+)ポイント", _number),
@@ -56,7 +60,7 @@ KINDS: dict[str, tuple[str, Change | str]] = {
     "first post": (r"最初の投稿は[^）]*?(\d\d):\d\d JST", lambda m: m.group()[:-9] + "03:33 JST"),
     "percentage": (r"上位([\d.]+)%", lambda m: f"上位{float(m[1]) + 7:.2g}%"),
     "article link": (r"元記事: \[[^\]]*\]\((https?://[^)]+)\)", lambda m: m.group()[:-1] + "x)"),
-    "thread link": (r"\]\(https://[^)]*?(?:id=|comments/|/s/)(\w+)", lambda m: m[0][:-1] + "9"),
+    "thread link": (r"\]\(https://[^)]*?(?:id=|comments/|/s/)(\w+)", _other_end),
     "negated quotation": (r"「([A-Z][^」]{40,})」（原文引用", _negated),
     "trend count": (r"スレッドは今週(\d+)件", _number),
     "community count": (r"(?:内訳は|、)(?:Hacker News|Lobsters|Reddit \([^)]*\)) (\d+)件", _number),
@@ -65,10 +69,10 @@ KINDS: dict[str, tuple[str, Change | str]] = {
     "happening": (r"(?:公開・リリース・新機能|比較や性能測定)の話題", "企業の買収の話題"),
     "kind of page": (r"(?:画像|動画|報道記事)（", "PDF文書（"),
     "label of a quotation": (r"(?:評価の高いコメント|筆者の助言・見解)：", "費用："),
-    "other title": (r"別のタイトルは「(\w+)", lambda m: m[0] + "s"),
+    "other title": (r"別のタイトルは「\[(\w+)", lambda m: m[0] + "s"),
     "earlier title": (r"では初め「(\w+)", lambda m: m[0] + "s"),
     "rule of a thread": (r"(?:異なる見方の|内容を詳しく扱う)スレッドが", "対処を挙げたスレッドが"),
-    "thread named": (r"「(\w+)(?=[^」]*」（[^）]*JST）(?:。|です|があ|も投))", "「No"),
+    "thread named": (r"「\[(\w+)(?=[^」]*」（[^）]*JST）(?:。|です|があ))", "「[No"),
     "explained tag": (r"＝(\w+)", "＝図書館"),
     "glossed date": (r"（(20\d\d)年末）", "（2031年末）"),
     "most comments": (r"最も多いのは(?:Lobsters|Hacker News)", "最も多いのはarXiv"),

@@ -248,6 +248,13 @@ def test_only_a_question_that_asks_for_something_is_quoted() -> None:
     assert all(one.origin is Origin.TEMPLATE for one in written.implications)
 
 
+def test_a_shouted_order_is_no_advice() -> None:
+    said = "YOU MUST ALWAYS use the linker that keeps an index of symbols for programs."
+    passages = (Passage(PassageKind.POST, said, "https://lobste.rs/s/1"),)
+    items = gather(Story.of([thread("lobsters", passages=passages)])).passages
+    assert find_pointer(items) is None
+
+
 def test_a_quotation_does_not_repeat_the_title() -> None:
     title = "A linker that keeps an Index of symbols for large programs"
     passages = (Passage(COMMENT, f"{title}.", "https://lobste.rs/c/1", 3),)
@@ -311,7 +318,11 @@ def test_titles_of_other_threads_earlier_titles_and_the_address_add_facts() -> N
             0,
             "内容を詳しく扱うスレッド",
         ),
-        ("Linkers of programs resolve symbols in parallel", 9, "関連して最もコメントが多いのは"),
+        (
+            "A faster way for linkers of large programs to resolve symbols",
+            9,
+            "関連して最もコメントが多いのは",
+        ),
     ],
 )
 def test_a_story_without_text_gives_one_fact_from_titles_or_counts(

@@ -176,7 +176,7 @@ class Statements:
         tied.sort(key=lambda one: (-_comments(one), one.uid))
         if before := [one for one in tied if one.created < since]:
             return self._titled("before", before[0])
-        if others := list(differing(heading.title, tied, 1)):
+        if others := list(differing(heading.title, near(self._titles, tied, 3), 1)):
             return self._titled("follows", others[0])
         return self._discussed(heading)
 

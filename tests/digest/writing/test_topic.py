@@ -319,7 +319,7 @@ def test_titles_of_other_threads_earlier_titles_and_the_address_add_facts() -> N
             "内容を詳しく扱うスレッド",
         ),
         (
-            "A faster way for linkers of large programs to resolve symbols",
+            "A fast way for linkers of large programs to resolve symbols",
             9,
             "関連して最もコメントが多いのは",
         ),

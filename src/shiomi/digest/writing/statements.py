@@ -16,6 +16,7 @@ from shiomi.digest.languages import Language
 from shiomi.digest.thread import Reading, Thread, community_label
 from shiomi.digest.untrusted import clean, shorten
 from shiomi.digest.writing.evidence import Evidence, ItemKind
+from shiomi.digest.writing.extract import tokens
 from shiomi.digest.writing.glosses import glossed
 from shiomi.digest.writing.kinds import kind_of, slug_of
 from shiomi.digest.writing.titles import adding, differing, happening, near, stated
@@ -176,7 +177,8 @@ class Statements:
         tied.sort(key=lambda one: (-_comments(one), one.uid))
         if before := [one for one in tied if one.created < since]:
             return self._titled("before", before[0])
-        if others := list(differing(heading.title, near(self._titles, tied, 3), 1)):
+        least = min(3, len(set(tokens(self._titles))))
+        if others := list(differing(heading.title, near(self._titles, tied, least), 1)):
             return self._titled("follows", others[0])
         return self._discussed(heading)
 

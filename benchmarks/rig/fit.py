@@ -23,7 +23,7 @@ from pathlib import Path
 
 from shiomi.rig.estimate.fit import fit_models
 from shiomi.rig.estimate.setting import Place, Setting
-from shiomi.rig.estimate.use import USES, best_per_use, in_order, usable
+from shiomi.rig.estimate.use import USES, best_per_use, in_order
 from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import known_models
@@ -80,7 +80,7 @@ def beaten(parts: str) -> list[str]:
     """Return the faults of a machine's first rows and of its best model for chat."""
     models, machine, use = known_models(), simulated(parts), USES["chat"]
     found = in_order(fit_models(models, machine, use.setting, floor=use.floor), use)
-    able = [x for x in found if usable(x) and x.decode is not None]
+    able = [x for x in found if x.usable_here and x.decode is not None]
     wrong = [
         f"{x.known.name} by the CPU at {x.decode.value:.1f} tok/s"
         for x in able[:SHOWN]

@@ -15,17 +15,9 @@ RigError
 from shiomi.rig.message import Text
 
 __all__ = [
-    "AmbiguousPartError",
-    "MachineError",
-    "MeasureError",
-    "ModelFileError",
-    "PlanError",
-    "PriceError",
-    "RigError",
-    "SettingError",
-    "UnknownPartError",
-    "UpdateError",
-]
+    "AmbiguousPartError", "MachineError", "MeasureError", "ModelFileError", "PlanError",
+    "PriceError", "RigError", "SettingError", "UnknownPartError", "UpdateError",
+]  # fmt: skip
 
 
 class RigError(Exception):

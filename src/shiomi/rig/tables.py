@@ -23,21 +23,9 @@ from urllib.parse import urlsplit
 from shiomi.rig.errors import UpdateError
 
 __all__ = [
-    "FORMAT",
-    "MOST_BYTES",
-    "TABLES",
-    "DataFile",
-    "activate",
-    "bounded",
-    "cached",
-    "data_date",
-    "fetch",
-    "models_folder",
-    "open_signed",
-    "sign",
-    "table_models",
-    "table_text",
-]
+    "FORMAT", "MOST_BYTES", "TABLES", "DataFile", "activate", "bounded", "cached", "data_date",
+    "fetch", "models_folder", "open_signed", "sign", "table_models", "table_text",
+]  # fmt: skip
 
 FORMAT = "shiomi-rig-data 1"
 MOST_BYTES = 20_000_000

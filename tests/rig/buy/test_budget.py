@@ -20,7 +20,7 @@ from shiomi.rig.buy.whole import example_machines
 from shiomi.rig.buy.wish import Wish
 from shiomi.rig.errors import PlanError
 from shiomi.rig.estimate.fit import Floor, fit_model, fit_models
-from shiomi.rig.estimate.use import USES, best_for, capability, in_order, usable, worth
+from shiomi.rig.estimate.use import USES, best_for, capability, in_order, worth
 from shiomi.rig.machine.gpus import known_gpus
 from shiomi.rig.machine.machine import Gpu, Machine
 from shiomi.rig.model.known_models import known_models
@@ -110,7 +110,7 @@ def test_plan_and_fit_never_contradict_each_other(
     asked, quality = USES[use], quality_table()
     planned = best_for(capability(MODELS, asked, quality), machine, asked, quality)
     listed = in_order(fit_models(MODELS, machine, asked.setting, floor=asked.floor), asked)
-    able = [x for x in listed if usable(x) and asked.serves(x.known)]
+    able = [x for x in listed if x.usable_here and asked.serves(x.known)]
     if planned is None:
         assert not able
     else:

@@ -22,7 +22,7 @@ from shiomi.rig.estimate.fit import (
 from shiomi.rig.estimate.memory import fits, memory
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import decode_speed
-from shiomi.rig.estimate.use import USES, best_per_use, close_fits, in_order, usable, worth
+from shiomi.rig.estimate.use import USES, best_per_use, close_fits, in_order, worth
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.machine.simulate import simulated
 from shiomi.rig.model.known_models import find_model, known_models
@@ -225,7 +225,7 @@ def test_the_best_serves_its_purpose_surely_fits_and_is_fast_enough() -> None:
 
 def test_usable_models_come_first_and_the_worst_format_is_worth_less() -> None:
     runs = in_order(fit_models(MODELS, simulated("RTX 3090, 64 GB DDR4-3200 2ch")))
-    flags = [usable(x) for x in runs]
+    flags = [x.usable_here for x in runs]
     assert flags == sorted(flags, reverse=True)
     best = runs[0]
     chat = USES["chat"]

@@ -89,7 +89,7 @@ def fit(
       shiomi rig fit --machine mine.json --context 32768 --language ja
     """
     from shiomi.rig.estimate.fit import fit_models
-    from shiomi.rig.estimate.use import best_per_use, close_fits, in_order, usable
+    from shiomi.rig.estimate.use import best_per_use, close_fits, in_order
     from shiomi.rig.model.known_models import known_models
     from shiomi.rig.report.fit_report import fit_json, fit_text, machine_text
 
@@ -100,7 +100,7 @@ def fit(
     measured = chosen_calibration(calibration)
     fitting = fit_models(known, machine, setting, floor=asked.floor, calibration=measured)
     runs = in_order(fitting, asked)
-    worth_it = sum(map(usable, runs))
+    worth_it = sum(x.usable_here for x in runs)
     uses = {name: asked_use(name, speed, None, options) for name in dict.fromkeys((*_BEST, use))}
     for spoken in filter(None, (language, "ja" if lang == "ja" else None)):
         uses[spoken] = replace(uses["chat"], language=spoken)

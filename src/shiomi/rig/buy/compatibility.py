@@ -15,15 +15,10 @@ from shiomi.rig.buy.wattage import Circuit, check_power
 __all__ = ["check_build"]
 
 _SLOT_NAMES = {
-    Category.GPU: "gpu",
-    Category.CPU: "cpu",
-    Category.BOARD: "board",
-    Category.MEMORY: "kit",
-    Category.STORAGE: "drive",
-    Category.SUPPLY: "supply",
-    Category.CASE: "case",
+    Category.GPU: "gpu", Category.CPU: "cpu", Category.BOARD: "board", Category.MEMORY: "kit",
+    Category.STORAGE: "drive", Category.SUPPLY: "supply", Category.CASE: "case",
     Category.COOLER: "cooler",
-}
+}  # fmt: skip
 
 
 def check_build(

@@ -14,18 +14,9 @@ from shiomi.rig.errors import PlanError
 from shiomi.rig.message import Text
 
 __all__ = [
-    "Board",
-    "Build",
-    "Case",
-    "Category",
-    "Cooler",
-    "Cpu",
-    "Drive",
-    "GraphicsCard",
-    "MemoryKit",
-    "Part",
-    "PowerSupply",
-]
+    "Board", "Build", "Case", "Category", "Cooler", "Cpu", "Drive", "GraphicsCard", "MemoryKit",
+    "Part", "PowerSupply",
+]  # fmt: skip
 
 P = TypeVar("P", bound="Part")
 
@@ -159,15 +150,10 @@ class Cooler(Part):
 
 
 _CATEGORIES: dict[type[Part], Category] = {
-    GraphicsCard: Category.GPU,
-    Cpu: Category.CPU,
-    Board: Category.BOARD,
-    MemoryKit: Category.MEMORY,
-    Drive: Category.STORAGE,
-    PowerSupply: Category.SUPPLY,
-    Case: Category.CASE,
-    Cooler: Category.COOLER,
-}
+    GraphicsCard: Category.GPU, Cpu: Category.CPU, Board: Category.BOARD,
+    MemoryKit: Category.MEMORY, Drive: Category.STORAGE, PowerSupply: Category.SUPPLY,
+    Case: Category.CASE, Cooler: Category.COOLER,
+}  # fmt: skip
 
 _SEVERAL = {Category.GPU, Category.MEMORY, Category.STORAGE}
 

@@ -17,7 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from shiomi.rig.buy.parts import Part
 from shiomi.rig.buy.prices import MOST_YEN, Condition, Offer
@@ -36,25 +36,6 @@ KEYS = {
 }
 _MOST_BYTES = 4_000_000
 _SHORTEST_NUMBER = 5  # shorter part numbers occur in too many names
-
-
-class Shop(Protocol):
-    """An item search."""
-
-    @property
-    def name(self) -> str:
-        """Return the shop's own name."""
-
-    @property
-    def url(self) -> str:
-        """Return the address of its search."""
-
-    def query(self, keyword: str) -> dict[str, str]:
-        """Return the parameters of a request."""
-
-    def hits(self, answer: Any) -> list[Hit]:
-        """Return the offers in the answer. Raises KeyError, TypeError or ValueError if it is not an
-        answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +68,10 @@ class Yahoo:
         }
 
     def hits(self, answer: Any) -> list[Hit]:
-        """Return the offers in the answer's `hits`."""
+        """Return the results in an answer.
+
+        Raises KeyError, TypeError, ValueError or AttributeError if it is not an answer.
+        """
         return [
             Hit(
                 name=str(x["name"]),
@@ -124,7 +108,7 @@ class Rakuten:
         }
 
     def hits(self, answer: Any) -> list[Hit]:
-        """Return the offers in the answer's items, in either of the two format versions."""
+        """Return the results in an answer of either format version. Raises as Yahoo.hits does."""
         items = answer["Items"] if "Items" in answer else answer["items"]
         return [
             Hit(
@@ -137,6 +121,9 @@ class Rakuten:
             for x in (item.get("Item", item) for item in items)
             if x.get("availability", 1)
         ]
+
+
+Shop = Yahoo | Rakuten
 
 
 def shop_of(name: str, environment: Mapping[str, str]) -> Shop:

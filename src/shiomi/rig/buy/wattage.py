@@ -13,15 +13,9 @@ from shiomi.rig.buy.findings import Check, Finding, refused, unknown
 from shiomi.rig.buy.parts import Cpu, GraphicsCard, PowerSupply
 
 __all__ = [
-    "BASE_WATTS",
-    "PEAK_RATIO",
-    "SUSTAINED_SHARE",
-    "TRANSIENT_SHARE",
-    "Circuit",
-    "check_power",
-    "cpu_watts",
-    "efficiency",
-]
+    "BASE_WATTS", "PEAK_RATIO", "SUSTAINED_SHARE", "TRANSIENT_SHARE", "Circuit", "check_power",
+    "cpu_watts", "efficiency",
+]  # fmt: skip
 
 BASE_WATTS = 75.0  # allowance for board, memory, drives and fans
 SUSTAINED_SHARE = 0.8  # usable share of the rating for hours; usual practice

@@ -26,16 +26,9 @@ from shiomi.rig.model.model import Model
 from shiomi.rig.model.quantisation import find_quantisation
 
 __all__ = [
-    "LADDER",
-    "LEAST_CONTEXT",
-    "Floor",
-    "Runs",
-    "fit_model",
-    "fit_models",
-    "longest_context",
-    "speeds",
-    "usable_ram_gib",
-]
+    "LADDER", "LEAST_CONTEXT", "Floor", "Runs", "fit_model", "fit_models", "longest_context",
+    "speeds", "usable_ram_gib",
+]  # fmt: skip
 
 LADDER = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "IQ4_XS", "Q3_K_M", "IQ3_XXS", "Q2_K")
 LEAST_CONTEXT = 256  # tokens, a step of llama.cpp's caches
@@ -82,6 +75,11 @@ class Runs:
     context: int  # tokens per user that fit, at most the trained context
     note: Text = ""  # why a speed is not known
     ram_layers: int = 0  # layers whose experts are in RAM; llama.cpp --n-cpu-moe
+
+    @property
+    def usable_here(self) -> bool:
+        """Return whether it surely fits and the lower bounds of its speeds reach the floor."""
+        return self.fast and self.sure
 
 
 def usable_ram_gib(machine: Machine) -> float:

@@ -12,7 +12,7 @@ import math
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from shiomi.rig.errors import MeasureError
 from shiomi.rig.estimate.coefficients import Calibration
@@ -22,7 +22,10 @@ from shiomi.rig.estimate.speed import decode_speed, prefill_speed
 from shiomi.rig.machine.machine import Machine
 from shiomi.rig.model.model import Model
 
-__all__ = ["Endpoint", "Measurement", "ServerAnswer", "calibrate", "measure"]
+if TYPE_CHECKING:
+    from shiomi.rig.estimate.endpoint import HttpEndpoint
+
+__all__ = ["Measurement", "ServerAnswer", "calibrate", "measure"]
 
 _LEAST_PROMPT = 64  # tokens; with fewer, the speed of reading cannot be measured
 # Largest accepted ratio to the estimate. Beyond it, it is another model or one half in RAM.
@@ -38,13 +41,6 @@ class ServerAnswer:
     status: int
     body: Mapping[str, Any]
     seconds: float
-
-
-class Endpoint(Protocol):
-    """A server of a language model. `shiomi.rig.estimate.endpoint` implements it over HTTP."""
-
-    def post(self, path: str, body: Mapping[str, Any]) -> ServerAnswer:
-        """Send a JSON object to `path`. Raises MeasureError if the server does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +64,7 @@ class _Run:
 
 
 def measure(
-    endpoint: Endpoint, *, model: str = "", prompt: int = 512, write: int = 128, runs: int = 3
+    endpoint: HttpEndpoint, *, model: str = "", prompt: int = 512, write: int = 128, runs: int = 3
 ) -> Measurement:
     """Ask a server to read about `prompt` tokens and to write `write` tokens. This is done `runs`
     times after a warm-up.
@@ -143,7 +139,7 @@ def _prompt(tokens: int, run: int) -> str:
     return f"{run}{run} seagulls. " + _WORDS * max(1, tokens // _WORDS_TOKENS)
 
 
-def _llama_cpp(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
+def _llama_cpp(endpoint: HttpEndpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
     answer = endpoint.post(
         "/completion",
         {
@@ -156,11 +152,6 @@ def _llama_cpp(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run 
             "stream": False,
         },
     )
-    return _timed(answer)
-
-
-def _timed(answer: ServerAnswer) -> _Run | ServerAnswer:
-    """Read llama.cpp's `timings`."""
     timings = answer.body.get("timings")
     if answer.status != 200 or not isinstance(timings, Mapping):
         return answer
@@ -173,7 +164,7 @@ def _timed(answer: ServerAnswer) -> _Run | ServerAnswer:
     )
 
 
-def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
+def _ollama(endpoint: HttpEndpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
     answer = endpoint.post(
         "/api/generate",
         {
@@ -196,7 +187,7 @@ def _ollama(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | S
     )
 
 
-def _any_server(endpoint: Endpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
+def _any_server(endpoint: HttpEndpoint, model: str, prompt: str, write: int) -> _Run | ServerAnswer:
     """Time a short and a long answer. The extra time is the time of the additional tokens."""
     answers = []
     for tokens in (max(1, write // 8), write):

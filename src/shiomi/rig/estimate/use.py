@@ -20,20 +20,9 @@ from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.quality import Quality, format_loss, knowledge, quality_table
 
 __all__ = [
-    "USES",
-    "Capability",
-    "Judge",
-    "Use",
-    "best_for",
-    "best_per_use",
-    "capability",
-    "close_fits",
-    "find_use",
-    "in_order",
-    "judge_model",
-    "usable",
-    "worth",
-]
+    "USES", "Capability", "Judge", "Use", "best_for", "best_per_use", "capability", "close_fits",
+    "find_use", "in_order", "judge_model", "worth",
+]  # fmt: skip
 
 USUAL_FORMAT = "Q4_K_M"
 _MOST_CLOSE = 3
@@ -157,7 +146,7 @@ def best_for(
         runs = fit_model(
             known, machine, use.setting, floor=use.floor, calibration=calibration, context=False
         )
-        if runs is None or not (runs.fast and runs.sure):
+        if runs is None or not runs.usable_here:
             continue
         found = worth(runs, use, quality)
         if best is None or found.worth > best.worth:
@@ -180,7 +169,7 @@ def judge_model(known: KnownModel, use: Use) -> Judge:
 
     def judge(machine: Machine) -> Capability | None:
         runs = fit_model(known, machine, setting, floor=use.floor, context=False)
-        if runs is None or not (runs.fast and runs.sure) or runs.decode is None:
+        if runs is None or not runs.usable_here or runs.decode is None:
             return None
         return Capability(runs, 0.0, listed=False, worth=runs.decode.value)
 
@@ -218,11 +207,6 @@ def capability(
     return sorted(found, key=lambda x: (-x[0], x[1].name))
 
 
-def usable(runs: Runs) -> bool:
-    """Return whether the model surely fits and the lower bound of its speed reaches the floor."""
-    return runs.fast and runs.sure
-
-
 def in_order(
     found: Iterable[Runs], use: Use | None = None, quality: Quality | None = None
 ) -> list[Runs]:
@@ -231,7 +215,7 @@ def in_order(
     return sorted(
         found,
         key=lambda x: (
-            not usable(x),
+            not x.usable_here,
             x.decode is None,
             not use.serves(x.known),
             -worth(x, use, quality).worth,

@@ -27,16 +27,10 @@ _MOST_BYTES = 8 * 2**20
 _MOST_GPUS = 64
 _LONGEST = 300
 _BOUNDS: dict[str, tuple[float, float]] = {
-    "memory_gib": (0.1, 65_536),
-    "lent_gib": (0.1, 65_536),
-    "memory_bandwidth_gb_s": (1, 100_000),
-    "cores": (1, 4096),
-    "disk_read_gb_s": (0.001, 1000),
-    "disk_free_gb": (0, 1e9),
-    "bandwidth_gb_s": (1, 100_000),
-    "fp16_tflops": (0.01, 100_000),
-    "tdp_w": (1, 5000),
-}
+    "memory_gib": (0.1, 65_536), "lent_gib": (0.1, 65_536), "memory_bandwidth_gb_s": (1, 100_000),
+    "cores": (1, 4096), "disk_read_gb_s": (0.001, 1000), "disk_free_gb": (0, 1e9),
+    "bandwidth_gb_s": (1, 100_000), "fp16_tflops": (0.01, 100_000), "tdp_w": (1, 5000),
+}  # fmt: skip
 
 
 def read_machine(path: Path) -> Machine:

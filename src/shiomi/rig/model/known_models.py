@@ -37,17 +37,9 @@ _MOST_BYTES = 256 * 1024
 _MOST_LISTED = 12
 _MONTH = re.compile(r"20\d\d-(0[1-9]|1[0-2])")
 _KEYS = {
-    "name": str,
-    "aliases": list,
-    "released": str,
-    "licence": str,
-    "languages": list,
-    "purposes": list,
-    "parameters": int,
-    "quantisations": list,
-    "source": str,
-    "config": dict,
-}
+    "name": str, "aliases": list, "released": str, "licence": str, "languages": list,
+    "purposes": list, "parameters": int, "quantisations": list, "source": str, "config": dict,
+}  # fmt: skip
 _NEEDED = ("name", "source", "config")
 
 

@@ -20,15 +20,9 @@ from shiomi.rig.report.table import figure, filled, text_table, text_width, toke
 from shiomi.rig.report.wording import phrases, say, text_of, texts_of, unit_text, wording
 
 __all__ = [
-    "estimate_json",
-    "fit_json",
-    "fit_text",
-    "machine_json",
-    "machine_text",
-    "place_text",
-    "range_text",
-    "score_text",
-]
+    "estimate_json", "fit_json", "fit_text", "machine_json", "machine_text", "place_text",
+    "range_text", "score_text",
+]  # fmt: skip
 
 _LEAST_NAME = 16  # columns of a model's name
 
@@ -38,15 +32,21 @@ def machine_text(machine: Machine, language: str = "en", *, unknown: bool = True
     phrase = phrases(language, "machine")
 
     nothing = phrase("not_known")
-    rows = [[phrase("gpu"), _gpu_text(gpu, number)] for gpu, number in _counted(machine.gpus)]
+    rows = [[phrase("gpu"), _gpu_text(gpu, len(list(same)))] for gpu, same in groupby(machine.gpus)]
     memory = nothing if machine.memory_gib is None else f"{machine.memory_gib:.4g} GiB"
     if machine.memory_bandwidth_gb_s is not None:
         memory += f", {machine.memory_bandwidth_gb_s:.4g} GB/s"
+    cores = "" if machine.cores is None else f", {phrase('cores', count=machine.cores)}"
+    disk = []
+    if machine.disk_free_gb is not None:
+        disk.append(f"{machine.disk_free_gb:,.0f} GB {phrase('free')}")
+    if machine.disk_read_gb_s is not None:
+        disk.append(f"{machine.disk_read_gb_s:.2g} GB/s")
     rows += [
         *([] if rows else [[phrase("gpu"), phrase("none")]]),
         [phrase("memory"), memory],
-        [phrase("cpu"), _cpu_text(machine, nothing, phrase("cores", count=machine.cores))],
-        [phrase("disk"), _disk_text(machine, nothing, phrase("free"))],
+        [phrase("cpu"), f"{machine.cpu or nothing}{cores}"],
+        [phrase("disk"), ", ".join(disk) or nothing],
     ]
     lines = [text_of(machine.name, language), *(f"  {line}" for line in text_table(rows))]
     if unknown:
@@ -311,24 +311,6 @@ def _purpose(key: str, language: str) -> str:
     return purposes.get(f"language_{key}") or purposes["language"].format(language=key)
 
 
-def _counted(gpus: Sequence[Gpu]) -> list[tuple[Gpu, int]]:
-    return [(gpu, len(list(same))) for gpu, same in groupby(gpus)]
-
-
 def _gpu_text(gpu: Gpu, number: int) -> str:
     count = f"{number} x " if number > 1 else ""
     return f"{count}{gpu.name}, {gpu.memory_gib:.4g} GiB, {gpu.bandwidth_gb_s:.4g} GB/s"
-
-
-def _cpu_text(machine: Machine, nothing: str, cores: str) -> str:
-    name = machine.cpu or nothing
-    return f"{name}, {cores}" if machine.cores is not None else name
-
-
-def _disk_text(machine: Machine, nothing: str, free: str) -> str:
-    parts = []
-    if machine.disk_free_gb is not None:
-        parts.append(f"{machine.disk_free_gb:,.0f} GB {free}")
-    if machine.disk_read_gb_s is not None:
-        parts.append(f"{machine.disk_read_gb_s:.2g} GB/s")
-    return ", ".join(parts) or nothing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,8 @@ from shiomi.rig.message import reason
 from shiomi.rig.report.fit_report import estimate_json, range_text
 from shiomi.rig.report.table import text_table
 from shiomi.rig.report.wording import phrases, text_of, texts_of
+
+_MOST_IMAGES = 1024  # per step
 
 __all__ = ["TrainingRow", "training_json", "training_rows", "training_text"]
 
@@ -46,44 +49,28 @@ def training_rows(
     views: Views | None = None,
     encoders: Sequence[str] = tuple(VITS),
     mixed_precision: bool = True,
-    most_per_step: int = 1024,
 ) -> tuple[Gpu, list[TrainingRow]]:
-    """Return the GPU that limits the machine, and for each encoder a row without and a row with
-    checkpoints.
+    """Return the smallest GPU, and two rows for each encoder: without and with checkpoints.
 
-    With several GPUs, each has a copy of the model and works on its own images. So the smallest GPU
-    limits the images per step, and the days are divided by the number of GPUs. Raises MachineError
-    if there is no GPU.
+    If there are several GPUs, each has a copy of the model and works on its own images. So the
+    smallest GPU limits the images per step, and the days are divided by the number of GPUs. Raises
+    MachineError if there is no GPU.
     """
     if not machine.gpus:
         raise MachineError(reason("no_gpu_to_train", machine=machine.name))
     gpu = min(machine.gpus, key=lambda x: x.memory_gib)
     room = usable_gib(gpu).low
     rows = []
-    for name in encoders:
-        shape = vit(name)
-        for checkpointing in (False, True):
-            step = min(
-                most_per_step,
-                images_per_step(
-                    shape,
-                    room,
-                    views=views,
-                    mixed_precision=mixed_precision,
-                    checkpointing=checkpointing,
-                ),
-            )
-            memory = days = None
-            if step:
-                memory = training_memory(
-                    shape,
-                    step,
-                    views=views,
-                    mixed_precision=mixed_precision,
-                    checkpointing=checkpointing,
-                )
-                days = _days(machine, shape, images, epochs, views, checkpointing)
-            rows.append(TrainingRow(shape, checkpointing, step, memory, days))
+    for shape, checkpointing in itertools.product(map(vit, encoders), (False, True)):
+        how: dict[str, Any] = {
+            "views": views,
+            "mixed_precision": mixed_precision,
+            "checkpointing": checkpointing,
+        }
+        step = min(_MOST_IMAGES, images_per_step(shape, room, **how))
+        memory = training_memory(shape, step, **how) if step else None
+        days = _days(machine, shape, images, epochs, views, checkpointing) if step else None
+        rows.append(TrainingRow(shape, checkpointing, step, memory, days))
     return gpu, rows
 
 
@@ -95,13 +82,9 @@ def _days(
     if None in peaks:
         return None
     slowest = min(x for x in peaks if x is not None)
+    rate = slowest * len(peaks)
     return training_days(
-        shape,
-        images,
-        epochs=epochs,
-        tflops=slowest * len(peaks),
-        views=views,
-        checkpointing=checkpointing,
+        shape, images, epochs=epochs, tflops=rate, views=views, checkpointing=checkpointing
     )
 
 

@@ -313,12 +313,7 @@ def _cooler(row: _Row) -> Part:
 
 
 _READERS: dict[Category, Callable[[_Row], Part]] = {
-    Category.GPU: _gpu,
-    Category.CPU: _cpu,
-    Category.BOARD: _board,
-    Category.MEMORY: _memory,
-    Category.STORAGE: _drive,
-    Category.SUPPLY: _supply,
-    Category.CASE: _case,
+    Category.GPU: _gpu, Category.CPU: _cpu, Category.BOARD: _board, Category.MEMORY: _memory,
+    Category.STORAGE: _drive, Category.SUPPLY: _supply, Category.CASE: _case,
     Category.COOLER: _cooler,
-}
+}  # fmt: skip

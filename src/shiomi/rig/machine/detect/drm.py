@@ -23,14 +23,9 @@ __all__ = ["AMDGPU_IDS", "DRM_FIELDS", "drm_gpus", "set_aside_gib"]
 
 AMDGPU_IDS = "/usr/share/libdrm/amdgpu.ids"
 DRM_FIELDS = (
-    "vendor",
-    "device",
-    "revision",
-    "product_name",
-    "mem_info_vram_total",
-    "mem_info_gtt_total",
+    "vendor", "device", "revision", "product_name", "mem_info_vram_total", "mem_info_gtt_total",
     "resource",
-)
+)  # fmt: skip
 _CARD = re.compile(r"(/sys/class/drm/card\d{1,3}/device)/vendor")
 _HEX = re.compile(r"0x[0-9a-f]{2,8}")
 _VENDORS = {"0x1002": Vendor.AMD, "0x8086": Vendor.INTEL}

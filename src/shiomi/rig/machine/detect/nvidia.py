@@ -12,28 +12,16 @@ from shiomi.rig.message import reason
 __all__ = ["SMI", "nvidia_gpus"]
 
 SMI_FIELDS = (
-    "name",
-    "memory.total",
-    "power.limit",
-    "clocks.max.memory",
-    "compute_cap",
-    "mig.mode.current",
-)
+    "name", "memory.total", "power.limit", "clocks.max.memory", "compute_cap", "mig.mode.current",
+)  # fmt: skip
 SMI = f"nvidia-smi --query-gpu={','.join(SMI_FIELDS)} --format=csv,noheader,nounits"
 # The driver shortens these names.
 _DRIVER_NAMES = {"NVIDIA H200": "H200 SXM", "NVIDIA H100 80GB HBM3": "H100 SXM5"}
 _ARCHITECTURES = {
-    "6.0": "pascal-dc",
-    "6.1": "pascal",
-    "7.0": "volta",
-    "7.5": "turing",
-    "8.0": "ampere-dc",
-    "8.6": "ampere",
-    "8.9": "ada",
-    "9.0": "hopper",
-    "12.0": "blackwell",
+    "6.0": "pascal-dc", "6.1": "pascal", "7.0": "volta", "7.5": "turing", "8.0": "ampere-dc",
+    "8.6": "ampere", "8.9": "ada", "9.0": "hopper", "12.0": "blackwell",
     "12.1": "blackwell-unified",
-}
+}  # fmt: skip
 _PER_CLOCK = 2  # both edges
 
 

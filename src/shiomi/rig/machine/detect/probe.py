@@ -30,15 +30,9 @@ _MOST_BYTES = 1_000_000  # of a file
 _COMMAND_SECONDS = 15.0
 _CPU_KEYS = ("processor", "model name", "Model", "cpu model", "physical id", "core id", "flags")
 _DMI_KEYS = (
-    "Memory Device",
-    "Size:",
-    "Type:",
-    "Speed:",
-    "Locator:",
-    "Bank Locator:",
-    "Configured Memory Speed:",
-    "Configured Clock Speed:",
-)
+    "Memory Device", "Size:", "Type:", "Speed:", "Locator:", "Bank Locator:",
+    "Configured Memory Speed:", "Configured Clock Speed:",
+)  # fmt: skip
 _READ_AT_MOST = 8 * 2**30
 _LEAST_TO_TIME = 64 * 2**20
 

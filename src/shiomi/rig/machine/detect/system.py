@@ -10,18 +10,9 @@ from shiomi.rig.machine.machine import GIB
 from shiomi.rig.message import Text, reason
 
 __all__ = [
-    "CGROUP_LIMITS",
-    "DMI",
-    "DMIDECODE",
-    "UDEV_DMI",
-    "cores",
-    "cpu_name",
-    "is_virtual",
-    "is_wsl",
-    "memory_bandwidth",
-    "memory_gib",
-    "product",
-]
+    "CGROUP_LIMITS", "DMI", "DMIDECODE", "UDEV_DMI", "cores", "cpu_name", "is_virtual", "is_wsl",
+    "memory_bandwidth", "memory_gib", "product",
+]  # fmt: skip
 
 DMIDECODE = "dmidecode -t 17"  # needs root; only size, kind, speed, widths and slot names are kept
 UDEV_DMI = "/run/udev/data/+dmi:id"  # the same facts from udev since systemd 248, for all users

@@ -1,6 +1,6 @@
 """Compare the rig's memory estimates and the naive formula with measured figures.
 
-    python benchmarks/rig/memory.py
+    python -m benchmarks.rig.memory
 
 1. caches: each measured figure in kv_reference.csv (from issues of six projects, each with its
    engine);
@@ -8,41 +8,29 @@
    files, next to the number of parameters times the mean bits;
 3. out of memory: all configurations of xiongjiedai_llama3.csv, two of which do not fit.
 
-The environment variable SHIOMI_DATA names the folder of the data (default ../shared/data).
+The tables must be under $SHIOMI_DATA/rig (default ../shared/data/rig).
 """
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
+
+from tools.rig.rows import ROOT, read_table
 
 from shiomi.rig.estimate.kv_cache import kv_bytes
 from shiomi.rig.estimate.memory import CONTEXT_GIB, fits, memory, weights_gib
 from shiomi.rig.estimate.setting import Setting
-from shiomi.rig.machine.machine import Gpu, Vendor
+from shiomi.rig.machine.gpus import find_gpu
+from shiomi.rig.machine.machine import Gpu
 from shiomi.rig.model.hf_config import read_config
 from shiomi.rig.model.model import Layer, LayerKind, Model
 
-ROOT = Path(__file__).parents[2]
 GIB = 2**30
 CONFIGS = ROOT / "tests" / "data" / "rig" / "configs.json"
-
-
-def data() -> Path:
-    """Return the folder of the measured tables."""
-    return Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
-
-
-def table(name: str) -> list[dict[str, str]]:
-    """Return the rows of a table."""
-    with (data() / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def model(name: str) -> Model:
@@ -80,7 +68,7 @@ class Cell:
 
 def cells() -> Iterator[Cell]:
     """Return every row that states both a figure and its configuration."""
-    for row in table("kv_reference.csv"):
+    for row in read_table("kv_reference.csv"):
         name, quantity = row["model"], row["quantity"]
         if row["context"] == "max ctx of PR":
             m = model(re.sub(r" \(.*", "", name))
@@ -114,14 +102,10 @@ def cells() -> Iterator[Cell]:
             yield Cell(row, need.total.value, note)
 
 
-def gpu_of(name: str) -> list[Gpu]:
-    """Return the GPUs of a row: "3090 24GB * 2"."""
-    match = re.search(r"(\d+)GB(?: \* (\d+))?$", name)
-    if match is None:
-        raise ValueError(f"no memory in {name!r}")
-    vendor = Vendor.APPLE if re.match(r"M\d", name) else Vendor.NVIDIA
-    gpu = Gpu(name, vendor, "", float(match[1]), 1.0, None, None, vendor is Vendor.APPLE)
-    return [gpu] * int(match[2] or 1)
+def gpus_of(name: str) -> list[Gpu]:
+    """Return the GPUs of a row, such as "3090 24GB * 2"."""
+    gpu, _, count = name.partition(" * ")
+    return [find_gpu(gpu)] * int(count or 1)
 
 
 class Judged(NamedTuple):
@@ -138,9 +122,9 @@ class Judged(NamedTuple):
 def judged() -> list[Judged]:
     """Return all configurations, which ran on llama.cpp of May 2024 without flash attention."""
     rows = []
-    for row in table("xiongjiedai_llama3.csv"):
+    for row in read_table("xiongjiedai_llama3.csv"):
         size, quantisation = row["model"].split()
-        gpus = gpu_of(row["gpu"])
+        gpus = gpus_of(row["gpu"])
         need = memory(
             model(f"Llama-3-{size}"),
             Setting(quantisation=quantisation, context=int(row["n"]), gpus=len(gpus)),
@@ -164,9 +148,9 @@ def main() -> None:
         )
     print("\n2. Llama 3 70B files, GiB: from parts, and parameters x mean of the 8B file")
     llama = model("Llama-3-70B")
-    measured = table("gguf_bpw_llama31_8b.csv")
+    measured = read_table("gguf_bpw_llama31_8b.csv")
     means = {row["quant"]: float(row["bits_per_weight"]) for row in measured}
-    for row in table("llama3_70b_quant_perplexity.csv"):
+    for row in read_table("llama3_70b_quant_perplexity.csv"):
         size, name = float(row["size_gib"]), row["quant"]
         ours = weights_gib(llama, name).value
         naive = means.get(name, float("nan")) * llama.parameters / 8 / GIB

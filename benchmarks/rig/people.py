@@ -22,19 +22,17 @@ type that is left out.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
-import os
 import re
 import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from benchmarks.rig.fit import asked
+from tools.rig.rows import ROOT, read_table
 
 from shiomi.rig.errors import RigError
 from shiomi.rig.estimate.coefficients import choose
@@ -49,8 +47,6 @@ from shiomi.rig.model.known_models import KnownModel, find_model, known_models
 from shiomi.rig.model.model import LayerKind, Model
 from shiomi.rig.model.quantisation import find_quantisation
 
-ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data")) / "rig"
 OUT = ROOT / "src" / "shiomi" / "rig" / "estimate" / "data" / "people.json"
 SIZES = {  # memory size of rows that state none; no speed depends on it
     "Radeon 8060S": "Radeon 8060S 128 GB",
@@ -125,24 +121,23 @@ def changes_of(found: Sequence[Case]) -> Changes:
 def rows() -> Iterator[tuple[dict[str, str], Gpu, KnownModel, str]]:
     """Rows that can be compared."""
     models = known_models()
-    with (DATA / "localmaxxing_rows.csv").open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row["engine"] not in ENGINES or "True" in (row["spec"], row["mtp"]):
-                continue
-            if row["gpu_count"] != "1" or row["batch"] not in BATCHES or _deep(row):
-                continue
-            try:
-                quantisation = find_quantisation(
-                    row["quant"].removeprefix("UD-").replace("_XL", "_M")
-                ).name
-                gpu = find_gpu(_gpu(row["gpu"]))
-                known = _model(row["model"], models)
-            except RigError:
-                continue
-            context = max(1, int(float(row["context"] or 2048)))
-            needed = memory(known.model, Setting(quantisation=quantisation, context=context))
-            if fits(needed.total, [gpu]).fits:
-                yield row, gpu, known, quantisation
+    for row in read_table("localmaxxing_rows.csv"):
+        if row["engine"] not in ENGINES or "True" in (row["spec"], row["mtp"]):
+            continue
+        if row["gpu_count"] != "1" or row["batch"] not in BATCHES or _deep(row):
+            continue
+        try:
+            quantisation = find_quantisation(
+                row["quant"].removeprefix("UD-").replace("_XL", "_M")
+            ).name
+            gpu = find_gpu(_gpu(row["gpu"]))
+            known = _model(row["model"], models)
+        except RigError:
+            continue
+        context = max(1, int(float(row["context"] or 2048)))
+        needed = memory(known.model, Setting(quantisation=quantisation, context=context))
+        if fits(needed.total, [gpu]).fits:
+            yield row, gpu, known, quantisation
 
 
 def _deep(row: dict[str, str]) -> bool:
@@ -243,21 +238,20 @@ def _measured(phase: str) -> Iterator[Row]:
             setting = Setting(quantisation=quantisation, prompt=prompt)
         yield gpu, known, quantisation, setting, float(text), False
     models = known_models()
-    with (DATA / "measured_2026.csv").open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row["phase"] != phase or row["gpus"] != "1":
-                continue
-            tokens, depth = int(row["tokens"]), int(row["depth"])
-            setting = Setting(
-                quantisation=row["quantisation"],
-                context=depth + tokens // 2 if phase == "decode" else 8192,
-                prompt=tokens,
-                micro_batch=2048 if "dgx-spark.md" in row["source"] else 512,
-            )
-            gpu = find_gpu(SIZES.get(row["gpu"], row["gpu"]))
-            known = find_model(row["model"], models)
-            speed = float(row["tokens_per_second"])
-            yield gpu, known, row["quantisation"], setting, speed, True
+    for row in read_table("measured_2026.csv"):
+        if row["phase"] != phase or row["gpus"] != "1":
+            continue
+        tokens, depth = int(row["tokens"]), int(row["depth"])
+        setting = Setting(
+            quantisation=row["quantisation"],
+            context=depth + tokens // 2 if phase == "decode" else 8192,
+            prompt=tokens,
+            micro_batch=2048 if "dgx-spark.md" in row["source"] else 512,
+        )
+        gpu = find_gpu(SIZES.get(row["gpu"], row["gpu"]))
+        known = find_model(row["model"], models)
+        speed = float(row["tokens_per_second"])
+        yield gpu, known, row["quantisation"], setting, speed, True
 
 
 def centre(found: Sequence[Case], kind: str, age: str) -> float:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks.rig.memory import cells, gpu_of, judged, table
+from benchmarks.rig.memory import cells, judged
 from hypothesis import given
 from hypothesis import strategies as st
+from tools.rig.rows import read_table
 
 from shiomi.rig.errors import SettingError
 from shiomi.rig.estimate.kv_cache import kv_bytes, kv_cache_gib
@@ -57,7 +58,7 @@ def test_both_out_of_memory_edges_are_judged_right_and_everything_else_fits(
 
 def test_sizes_of_70b_files_follow_from_those_of_8b_files(shared_data: Path) -> None:
     assert shared_data.is_dir()
-    for row in table("llama3_70b_quant_perplexity.csv"):
+    for row in read_table("llama3_70b_quant_perplexity.csv"):
         size = weights_gib(MODELS["Llama-3-70B"], row["quant"])
         assert size.low <= float(row["size_gib"]) <= size.high
         assert size.value == pytest.approx(float(row["size_gib"]), rel=0.021)
@@ -65,7 +66,7 @@ def test_sizes_of_70b_files_follow_from_those_of_8b_files(shared_data: Path) -> 
 
 def test_bits_per_weight_are_those_measured(shared_data: Path) -> None:
     assert shared_data.is_dir()
-    for row in table("gguf_bpw_llama31_8b.csv"):
+    for row in read_table("gguf_bpw_llama31_8b.csv"):
         name = row["quant"]
         assert bits_per_weight(name) == float(row["bits_per_weight"])
         assert weights_gib(LLAMA, name).value == pytest.approx(float(row["size_gib"]), rel=0.003)
@@ -308,8 +309,3 @@ def test_the_naive_sum_over_layers_is_never_less_than_ours_but_for_padding(
     states = sum(x.state_values for x in model.layers) * 4
     ours = kv_bytes(model, context, users=1, kv_dtype="f16", engine="llama.cpp")
     assert ours <= naive + states
-
-
-def test_gpus_are_read_from_the_names_of_the_table() -> None:
-    assert [g.memory_gib for g in gpu_of("3090 24GB * 2")] == [24.0, 24.0]
-    assert gpu_of("M1 7‑Core GPU 8GB")[0].vendor is Vendor.APPLE

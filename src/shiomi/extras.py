@@ -9,7 +9,6 @@ _EXTRAS = {
     "apprise": "notify",
     "cryptography": "gate",
     "dns": "gate",
-    "gguf": "rig",
     "huggingface_hub": "writer",
     "jaxtyping": "lejepa",
     "mcp": "site",

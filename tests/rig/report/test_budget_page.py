@@ -16,7 +16,7 @@ def page(language: str) -> str:
     plan = planned(600_000)
     new = planned(600_000, used=False)
     frontiers = {("chat", True): plan.frontier, ("chat", False): new.frontier}
-    return render_budget_page(frontiers, 300_000, ("chat", True), "JPY", Running(), language)
+    return render_budget_page(frontiers, 250_000, ("chat", True), "JPY", Running(), language)
 
 
 @pytest.mark.slow
@@ -24,7 +24,7 @@ def page(language: str) -> str:
 def test_the_page_shows_the_best_machine_without_a_script_and_loads_nothing(language: str) -> None:
     text = page(language)
     body = text.partition("<script")[0]
-    best = [x for x in planned(600_000).frontier if x.price <= 300_000][-1]
+    best = [x for x in planned(600_000).frontier if x.price <= 250_000][-1]
     assert best.capability.runs.known.name in body
     assert f"¥{best.price:,}" in body
     for line in best.lines:
@@ -40,6 +40,7 @@ def test_slider_and_filter_change_answer_table_and_chart_in_a_browser(tmp_path: 
     with chromium() as browser:
         tab = browser.new_page()
         tab.goto(file.as_uri())
+        assert tab.inner_text("#shown") == "¥250,000"
         before = tab.inner_text("#machine")
         tab.evaluate(
             "() => { const b = document.getElementById('budget'); b.value = b.max;"

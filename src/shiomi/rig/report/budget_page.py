@@ -18,7 +18,7 @@ from shiomi.rig.report.wording import say, text_of, texts_of, wording
 __all__ = ["render_budget_page"]
 
 _WIDTH, _HEIGHT = 640, 300
-_STEPS = 30
+_STEPS = range(30, 14, -1)
 _APART, _WIDE = 16.0, 44.0  # of two labels of the plot
 _LEFT, _RIGHT, _TOP, _BOTTOM = 24, 24, 36, 40
 
@@ -48,7 +48,8 @@ def render_budget_page(
     default = answers[_key(*shown)]
     within = [x for x in default if x["price"] <= budget]
     most = max((x["price"] for found in answers.values() for x in found), default=budget)
-    step = max(1, budget // _STEPS)  # so that the slider can stop at the budget
+    steps = next((n for n in _STEPS if budget % n == 0), budget)  # the slider stops at the budget
+    step = max(1, budget // max(1, steps))
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     source = resources.files(__package__).joinpath("templates/budget.html.j2")
     template = environment.from_string(source.read_text(encoding="utf-8"))

@@ -1,9 +1,8 @@
 """IP addresses: their normal form, their network, and the named ranges that contain them.
 
 An address is its packed bytes: 4 for IPv4, 16 for IPv6. An IPv6 address that contains an IPv4
-address is converted to that IPv4 address, so that no client has two identities. Three such forms
-are known: IPv4-mapped `::ffff:0:0/96` (RFC 4291, 2.5.5.2), NAT64 `64:ff9b::/96` (RFC 6052), 6to4
-`2002::/16` (RFC 3056).
+address is converted to that IPv4 address, so that no client has two identities. These forms are
+`::ffff:0:0/96` (RFC 4291), NAT64 `64:ff9b::/96` (RFC 6052) and 6to4 `2002::/16` (RFC 3056).
 
 A `RangeTable` finds the ranges of an address with one bisection. Ranges nest and overlap, for
 example if an operator's range lies inside a cloud's. So they are first cut into pieces that do not
@@ -46,8 +45,7 @@ _LONGEST = 64  # characters; an IPv6 address with an IPv4 tail and a zone takes 
 def parse_address(text: str) -> bytes | None:
     """Return the packed address written in `text`, or None if it is not an address.
 
-    A zone (`fe80::1%eth0`) is dropped. Ports, brackets, blanks and short IPv4 addresses (`127.1`)
-    are not accepted.
+    A zone (`fe80::1%eth0`) is dropped. Ports, brackets, blanks and `127.1` are not accepted.
     """
     try:
         if ":" not in text:
@@ -108,8 +106,7 @@ def parse_prefix(text: str) -> Prefix:
 
 
 def _packed(text: str) -> bytes:
-    """Return the address as written. An IPv4-mapped address keeps its 16 bytes, because its prefix
-    length counts all 128 bits."""
+    """Return the address as written. An IPv4-mapped address keeps its 16 bytes, for its prefix."""
     try:
         return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
     except (OSError, ValueError):
@@ -166,8 +163,7 @@ class RangeTable:
         return owners[bisect_right(starts, packed) - 1]
 
     def lookup(self, text: str) -> frozenset[str]:
-        """Return the names of all ranges that contain the address; an empty set if the text is not
-        an address."""
+        """Return the names of all ranges that contain the address; none for an invalid address."""
         packed = parse_address(text)
         return _NOWHERE if packed is None else self.names_of(packed)
 

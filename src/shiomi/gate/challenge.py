@@ -7,8 +7,7 @@ GET and is not in the page. The form's address is valid only for POST.
 
 Both addresses are signed for this client and this page, so they cannot be forged and never lead to
 another site. The page also sets a test cookie, which shows only whether the browser returns
-cookies. A client that does not return it gets a page that explains this, so there is no endless
-loop.
+cookies. A client that does not return it gets a page that explains this, and no endless loop.
 """
 
 from __future__ import annotations
@@ -74,11 +73,8 @@ def form_page(
         fields=fields,
     )
     tries = str(_tries(request, policy) + 1)
-    return respond(
-        policy.challenge.status,
-        shown,
-        [_set(request, _try_name(policy), tries, policy.challenge.minutes)],
-    )
+    header = _set(request, _try_name(policy), tries, policy.challenge.minutes)
+    return respond(policy.challenge.status, shown, [header])
 
 
 def enter(

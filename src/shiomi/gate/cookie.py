@@ -5,8 +5,7 @@
 
 `issued` is Unix seconds in hexadecimal. `tag` is random, so two people never share a cookie or its
 ban. `mac` is a keyed BLAKE2b hash (RFC 7693) over the kind, the fields before it, the User-Agent,
-and the page that a token leads to. `home` is a keyed hash of the network (/24 or /48) that the
-client came from.
+and the page that a token leads to. `home` is a keyed hash of the client's network (/24 or /48).
 
 A browser's network changes, for example between IPv4 and IPv6, or on a telephone in a train. So a
 cookie is also valid away from its home network, but only in a few networks. The state counts them
@@ -126,8 +125,7 @@ class Signer:
     ) -> Literal["home", "away", ""]:
         """Return where the token is used: in the network in which it was given, or "away" from it.
 
-        The result is "" if the token was not given to this client for `page` and `kind`, or is too
-        old.
+        The result is "" if the token is too old, or for another client, `page` or `kind`.
         """
         issued, home, mac = _split(token, 3)
         time = _time(issued)

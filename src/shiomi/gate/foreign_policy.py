@@ -241,8 +241,7 @@ class _Writer:
 def globs(regex: str) -> list[str] | None:
     """Return path patterns that match the same as a regular expression; None if that is impossible.
 
-    The expression may consist of literals, escapes, `.*`, `.+`, groups of literals, and `?` after
-    one of these.
+    It may have literals, escapes, `.*`, `.+`, groups of literals, and `?` after one of these.
     """
     anchored, ended = regex.startswith("^"), regex.endswith("$") and not regex.endswith("\\$")
     body = regex[anchored : len(regex) - ended]

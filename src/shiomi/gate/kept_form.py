@@ -1,8 +1,7 @@
 """Keep a form that a browser sent before it had the cookie, in the challenge's page.
 
-The page contains the form's fields. Its button or its script sends them to the challenge. The
-challenge sets the cookie and answers 307, so the browser then sends the form to its original
-address.
+The page contains the form's fields. Its button or its script sends them to the challenge, which
+sets the cookie and answers 307. The browser then sends the form to its original address.
 
 Only a form of this site's own pages is kept. Another site's form would afterwards look like one of
 this site's own forms, and would pass the application's protection against forged requests (CSRF).

@@ -10,8 +10,7 @@ visit to that link is enough. A client that is caught loses every cookie that it
 
 Nobody can lead others into the trap:
 
-- The address of a trap page is signed for the client that got the link, and is valid for
-  `trap.minutes`.
+- The address of a trap page is signed for the client, and is valid for `trap.minutes`.
 - A visit that another site started never counts (`Sec-Fetch-Site`), nor does a prefetch.
 - A request for an image, a frame or a script does not count as a visit (`Sec-Fetch-Dest`).
 - Visits of a client that needs the cookie count only if it has the cookie.
@@ -50,8 +49,7 @@ def trap_token(request: Request, signer: Signer, now: float) -> str:
 def page_name(page: str) -> str:
     """Return the part of a trap link that names the page which contains it.
 
-    Each page's link leads to another address, so a robot that never fetches an address twice still
-    visits several trap pages.
+    Each page's link leads to another address, so that a robot visits several trap pages.
     """
     return blake2b(page.encode("utf-8", "replace"), digest_size=4).hexdigest()
 

@@ -192,9 +192,8 @@ def _poses(request: Request, identity: Identity) -> bool:
 def _without_cookie(case: _Case, known: KnownClient) -> Decision:
     """Return the answer to a POST or similar request without the required cookie.
 
-    A browser sends a CORS preflight before a request to another site, always without cookies. So a
-    preflight is let through. A request with a recently expired cookie is let through too, and the
-    answer sets a new cookie.
+    A CORS preflight is let through, because browsers send it without cookies. A request with a
+    recently expired cookie is let through too, and the answer sets a new cookie.
     """
     if _preflight(case.request):
         return allowed("preflight", case.identity)
@@ -245,8 +244,7 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
 def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
     """Return whether this visit to the trap counts.
 
-    It does not for proven clients that the policy allows, nor for clients that need the cookie and
-    do not have it.
+    It does not for proven clients that the policy allows, nor without a required cookie.
     """
     action = _ruled(case._replace(note=lambda *_: None)).action
     if action is Action.CHALLENGE:

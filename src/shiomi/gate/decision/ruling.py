@@ -1,7 +1,6 @@
 """A policy's ruling on a client at a path: the action, and the budget that counts the request.
 
-It needs no state: `decide` uses it for one request, and `shiomi.gate.native` for every possible
-kind of request.
+It needs no state. `decide` uses it for one request, `shiomi.gate.native` for all kinds of requests.
 """
 
 from __future__ import annotations

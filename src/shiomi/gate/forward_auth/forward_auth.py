@@ -12,9 +12,8 @@
 
 The client's request is in the headers X-Forwarded-Method and X-Forwarded-Uri, or for nginx in
 X-Original-Method and X-Original-URI. Each of the three addresses reads only the pair that its
-server sets, because a server passes on the other pair as the client sent it. The headers are
-trusted only from the web servers named to the service. Any other request gets an error, never a
-2xx.
+server sets, because a server passes on the other pair as the client sent it. Only requests from the
+web servers named to the service are answered; all others get an error, never a 2xx.
 """
 
 from __future__ import annotations

@@ -103,8 +103,7 @@ def parse_ai_robots(entries: object, *, where: str) -> list[Pattern]:
 def _at_a_word(regex: str, agents: list[str]) -> str:
     """Return the pattern anchored at the start of a word, unless its examples contradict that.
 
-    Our patterns ignore case and the list's do not. Without the anchor, `NING\\/` would match
-    Lightning/1.0.
+    Our patterns ignore case: without the anchor, `NING\\/` would match Lightning/1.0.
     """
     client = Client("", Purpose.LIBRARY)
     if UserAgents([Pattern(regex, client)]).client(" ") is client:

@@ -8,9 +8,8 @@ operator publishes ranges, a claim from outside them counts as failed unless DNS
 stays failed if the resolver does not answer. If there are no published ranges and the resolver does
 not answer, nothing is known.
 
-Most clients, above all browsers, cannot be proven. Their `verified` is None, and the policy
-decides. A browser's headers get a weight for how badly they agree with its User-Agent
-(`consistency.py`). That weight never decides alone.
+Most clients, such as browsers, cannot be proven. Their `verified` is None, and the policy decides.
+A browser's headers get a weight for how badly they agree with its User-Agent (`consistency.py`).
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ class Identity(NamedTuple):
     weight
         How badly a browser's headers fit together, from 0 (well) to about 200; 0 for other clients.
     pending
-        The host name suffixes by which reverse DNS could still prove the client; empty if DNS
-        cannot help.
+        The host name suffixes with which reverse DNS could still prove the client.
     """
 
     client: Client

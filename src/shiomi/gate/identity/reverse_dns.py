@@ -4,9 +4,8 @@ First the names of the client's address are looked up (PTR). Then the addresses 
 of the operator's suffixes are looked up (A or AAAA), and the client's address must be among them.
 The PTR answer alone proves nothing, because the holder of an address can give it any name.
 
-Time and memory are bounded: every query has a time limit, the numbers of simultaneous queries and
-of cached answers are limited, and equal queries share one answer. If there is no answer, the result
-is None.
+Every query has a time limit, equal queries share one answer, and the numbers of simultaneous
+queries and of cached answers are limited. If there is no answer, the result is None.
 """
 
 from __future__ import annotations
@@ -108,8 +107,7 @@ class ReverseDns:
 
     @cached_property
     def _resolver(self) -> Resolver:
-        """Return the resolver, created at the first query because importing dnspython takes as long
-        as importing the rest of the gate."""
+        """Return the resolver, created at the first query because importing dnspython is slow."""
         from dns.asyncresolver import Resolver
 
         resolver = Resolver(configure=not self._nameservers)

@@ -180,8 +180,7 @@ def read_patterns(folder: Path | None = None) -> list[Pattern]:
 
 
 def parse_patterns(text: str, *, where: str) -> list[Pattern]:
-    """Return the patterns of a text with one pattern per line. Lines that begin with `#` or `!` are
-    skipped.
+    """Return the patterns of a text, one per line; lines that begin with `#` or `!` are skipped.
 
     The columns are separated by tabs: pattern, name, purpose, operator, ranges, DNS suffixes. "-"
     means none; the last two columns may hold several values, separated by commas.

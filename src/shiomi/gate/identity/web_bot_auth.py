@@ -6,8 +6,7 @@ webbotauth group. A signature is accepted if all of these hold:
 - Its tag is `web-bot-auth`.
 - It covers `@authority` or `@target-uri`, and also `Signature-Agent` if that header was sent.
 - Its creation time is not in the future, and it has not expired.
-- The operator of this gate trusts its key, which is named by JWK thumbprint (RFC 7638;
-  `signature_keys.py`).
+- The operator of this gate trusts its key (`signature_keys.py`), named by thumbprint (RFC 7638).
 
 The gate never fetches keys: a client's request must not make the gate send a request.
 `Signature-Agent` may be the string of the early drafts or the dictionary of the later ones. Its URL

@@ -1,14 +1,12 @@
 """User-Agent patterns as tables for a web server: the first match wins, and matching is fast.
 
 `decide` matches all patterns at once and uses the first that matches. A web server tries one
-expression after the other. So the patterns are grouped by their *kind*, the result that the policy
-has for them:
+expression after the other. So the patterns are grouped by the policy's result, their *kind*:
 
 - `frequent`: agents known beforehand, looked up by hashing;
 - `screen`: expressions for all patterns whose kind is not the usual one. An agent that matches none
   of them is of the usual kind. Browsers stop here;
-- `runs`: the patterns in their order, for agents that match the screen. Consecutive patterns of the
-  same kind are merged.
+- `runs`: the patterns in their order, for agents that match the screen; neighbours are merged.
 """
 
 from __future__ import annotations

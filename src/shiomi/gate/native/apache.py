@@ -1,8 +1,7 @@
 """A policy as configuration for Apache httpd (2.4): mod_rewrite, mod_remoteip, mod_headers.
 
 It is one file, to be included in every `<VirtualHost>`, because virtual hosts do not inherit rules
-of mod_rewrite. A rule that matches skips the remaining rules of its table (`S=`), so the first
-match wins.
+of mod_rewrite. A rule that matches skips the other rules of its table (`S=`): the first match wins.
 """
 
 from __future__ import annotations
@@ -32,12 +31,7 @@ _ODD = REQUEST_LINE + r"[^?# ]*?(?:[%\x3b\x5c]|//|/\.)"
 def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:
     """Return the files by name: gate.conf, and the files that the site publishes.
 
-    `folder` is the path from which Apache will read the files.
-
-    Raises
-    ------
-    CompileError
-        The folder's name, or a value, cannot be written for Apache.
+    Parameters and errors are the same as those of `nginx_files`.
     """
     lines = [
         *_proxies(plan.policy),
@@ -55,13 +49,7 @@ def apache_files(plan: Plan, *, folder: str) -> dict[str, str]:
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of Apache's configuration.
-
-    Raises
-    ------
-    CompileError
-        The text contains a control character, or `${`, which Apache would take for a variable.
-    """
+    """Return a text as one word. It must not have control characters, nor `${` (a variable)."""
     if "${" in text or any(ord(character) < 0x20 for character in text):
         raise CompileError(f"Apache's configuration cannot contain {text[:80]!r}")
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

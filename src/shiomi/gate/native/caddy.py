@@ -37,13 +37,7 @@ def caddy_files(plan: Plan, *, folder: str) -> dict[str, str]:
 
 
 def quoted(text: str) -> str:
-    """Return a text as one word of a Caddyfile.
-
-    Raises
-    ------
-    CompileError
-        The text cannot be written in a Caddyfile, where only a quotation mark can be escaped.
-    """
+    """Return a text as one word. A Caddyfile cannot escape quotation marks, braces and `\\`."""
     if any(ord(character) < 0x20 or character in '"\\{}' for character in text):
         raise CompileError(f"a Caddyfile cannot contain {text[:80]!r}")
     return f'"{text}"'

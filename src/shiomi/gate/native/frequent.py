@@ -14,8 +14,7 @@ _LONGEST = 400  # characters
 def frequent_agents() -> list[str]:
     """Return the package's list of current browsers and crawlers, from `frequent_agents.txt`.
 
-    A line with "A-B" and a tab before the agent is one agent for each number from A to B; the
-    number replaces {}.
+    A line with "A-B" and a tab first is one agent for each number from A to B, which replaces {}.
     """
     text = (resources.files("shiomi.gate") / "data" / "frequent_agents.txt").read_text("utf-8")
     agents: list[str] = []

@@ -27,12 +27,7 @@ _MOST_DOTS = 6  # ".." segments that are resolved
 def haproxy_files(plan: Plan, *, folder: str) -> dict[str, str]:
     """Return the files by name: frontend.cfg, tables.cfg, *.map and robots.txt.
 
-    `folder` is the path from which HAProxy will read the files.
-
-    Raises
-    ------
-    CompileError
-        The folder's name, or a value, cannot be written for HAProxy.
+    Parameters and errors are the same as those of `nginx_files`.
     """
     if any(character in folder for character in " \t\"'\\#\n(),"):
         raise CompileError(

@@ -41,7 +41,7 @@ def nginx_files(plan: Plan, *, folder: str, service: bool = False) -> dict[str, 
     Raises
     ------
     CompileError
-        The policy has a feature that nginx cannot express, even approximately.
+        A value, such as the folder's name, cannot be written for the server.
     """
     if plan.policy.proxies.trusted and plan.policy.proxies.header == "forwarded":
         raise CompileError(
@@ -222,13 +222,7 @@ def _levels(plan: Plan) -> list[tuple[str, str, Rate]]:
 
 
 def _rate(rate: Rate) -> str:
-    """Return a rate in nginx's units, rounded down: whole requests per second or per minute.
-
-    Raises
-    ------
-    CompileError
-        The rate is less than one request per minute.
-    """
+    """Return a rate of at least one request per minute in nginx's unit, rounded down."""
     per_minute = math.floor(rate.amount * 60 / rate.seconds + 1e-9)
     if per_minute < 1:
         raise CompileError(

@@ -1,8 +1,7 @@
 """Path patterns as regular expressions that are valid in PCRE2, RE2 and Go.
 
-A server has a path in two forms: decoded and resolved, which is the form that rules match, and as
-it was sent. An application behind the server may interpret the form as sent differently. So that
-form is matched too: decoded once and not resolved, with each byte plain or percent-encoded.
+Rules match the path that the server has decoded and resolved. An application behind it may read the
+path as sent differently. So that path is matched too, decoded once and not resolved.
 """
 
 from __future__ import annotations

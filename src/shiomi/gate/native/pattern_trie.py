@@ -5,8 +5,7 @@ User-Agent. Here the patterns are merged into a trie by their first characters, 
 a class of characters precedes every few branches. Then the engine needs only a few comparisons per
 position. The part of a pattern after its literal beginning is kept unchanged.
 
-The expressions must be matched without regard to case. They are in lower case where that does not
-change the meaning.
+The expressions must be matched without regard to case.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@
 
 A *class* is a row of verdicts: one for each rule on paths and one for all other paths. Clients with
 the same verdicts are in one class, whatever their names. A *kind* is a class, or two classes and
-the address ranges that distinguish them. All verdicts come from `shiomi.gate.decision.ruling`,
-which `decide` also uses.
+the address ranges that distinguish them. All verdicts come from `ruling`, as those of `decide`.
 """
 
 from __future__ import annotations
@@ -95,8 +94,7 @@ class Plan:
     def rows(self) -> list[tuple[str, Outcome]]:
         """Return the verdicts by "NETWORK:CLASS:PATH"; the words are valid for every server.
 
-        NETWORK is n0, n1 and so on, or n for all other addresses. PATH is p0, p1 and so on, p for
-        all other paths, or always.
+        NETWORK is n0, n1, ... or n for all other addresses; PATH is p0, p1, ..., p or always.
         """
         words = {"": "n"} | {name: f"n{number}" for number, name in enumerate(self.networks)}
         return [

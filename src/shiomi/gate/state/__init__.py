@@ -19,8 +19,7 @@ bucket may be `ahead` seconds ahead of this rate: `interval` times the burst min
 class State(Protocol):
     """The budgets and bans of the gate. Times are Unix seconds of the caller's clock.
 
-    Every method raises StateError if the state cannot be reached; `decide` then follows the
-    policy's `on_failure`.
+    Every method raises StateError if the state cannot be reached.
     """
 
     @property

@@ -3,10 +3,8 @@
 The file is mapped into every worker's memory: a `DeadlineTable` of buckets, one of bans, and a page
 before them. Tokens are taken under the file's lock (flock); bans are looked up without a lock. A
 worker's writes are visible to the other workers at once. They survive a SIGKILL of the worker,
-because the kernel owns the pages. After a power failure, the last half minute may be lost.
-
-Locks do not work across machines: for several machines use `state.valkey` instead of a file on a
-network file system.
+because the kernel owns the pages. After a power failure, the last half minute may be lost. Locks do
+not work across machines: for several machines use `state.valkey`, not a network file system.
 """
 
 from __future__ import annotations
@@ -70,15 +68,13 @@ class FileState:
 
     If there is no file, it is created at its full size (64 MB for 1,000,000 clients), so that a
     disk that fills up later does no harm. An existing file keeps its size, and `clients` is
-    ignored. The state may be used from several threads, and by processes forked after it was
-    opened.
+    ignored. Several threads may use the state, and processes that are forked later.
 
     Parameters
     ----------
     on_damage
         What happens if the file is truncated, damaged or not a state file. "refuse" raises an
-        error. "rebuild" renames it to NAME.damaged, creates a new file without its bans, and logs a
-        warning.
+        error. "rebuild" renames it to NAME.damaged, creates a new file and logs a warning.
 
     Raises
     ------
@@ -210,8 +206,7 @@ class FileState:
         self._threads.release()
 
     def _look(self) -> None:
-        """Open the file again if it was replaced or truncated; access to lost pages would kill the
-        process."""
+        """Open the file again if it was replaced or truncated; lost pages kill the process."""
         if self._fd < 0:
             raise StateError(f"{self._path}: this state was closed")
         mine = os.fstat(self._fd)

@@ -2,8 +2,7 @@
 
 The buckets in use are in a dict, because that is fastest in Python. When the dict is full, the
 buckets that have not refilled move to a `DeadlineTable`, which takes a sixth of a dict's memory.
-From then on they are looked up there. Bans have a separate table, so that a flood of new clients
-cannot displace a ban.
+Bans have a separate table, so that a flood of new clients cannot displace a ban.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ the machines' clocks may differ. Every key expires when it is no longer needed. 
 `maxmemory` and the policy `volatile-ttl`, which first evicts the keys that expire first.
 
 If the server does not answer, one request tries it again after a pause. The other requests fail at
-once, and the policy's `on_failure` decides. So no request waits longer than one time limit in an
-outage.
+once, so that none of them waits, and the policy's `on_failure` decides.
 
 The braces in the names put all keys into one slot, so a cluster stores them on one node.
 """
@@ -101,8 +100,7 @@ class ValkeyState:
     MissingError
         redis-py is not installed.
     StateError
-        The address is not valid. Whether a server answers there is not checked before the first
-        use.
+        The address is not valid. The server itself is not used before the first request.
     """
 
     blocking = True

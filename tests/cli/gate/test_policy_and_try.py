@@ -39,7 +39,7 @@ def test_a_policy_is_written_once_and_is_good(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_policy_can_be_printed(run: Run, tmp_path: Path) -> None:
-    assert run("policy", "-").stdout.startswith("# The gate's policy")
+    assert run("policy", "-").stdout.startswith("# The policy of the gate")
     assert list(tmp_path.iterdir()) == []
 
 

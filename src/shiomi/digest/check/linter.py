@@ -210,8 +210,8 @@ class _Check:
     def _rather_of(self, other: Checked, one: Checked, partner: Checked) -> bool:
         """Return whether the two numbers belong to another thread.
 
-        They do if the readings around the digest's date show other numbers for this thread, and
-        show these numbers, or none, for the other thread.
+        They do if two conditions hold. The readings around the digest's date show other numbers
+        for this thread. For the other thread they show these numbers, or there are no readings.
         """
         window = self._window(one.claim)
         mine = [self._shows(one.uid, checked.claim, window) for checked in (one, partner)]

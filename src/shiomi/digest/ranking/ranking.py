@@ -298,7 +298,7 @@ def _keys(thread: Thread) -> list[str]:
 
 
 def _diversified(scored: Sequence[Ranked], window: Window) -> list[Ranked]:
-    """Return the stories, best first, each lowered by its similarity to the stories above it."""
+    """Return the stories, best first. A story's score is lowered if a story above is similar."""
     left = list(scored[:COMPARED])
     weights = _rarity(window)
     vectors = {item.story.id: _vector(item.story, weights) for item in left}

@@ -1,7 +1,7 @@
-"""Small inline SVG charts without script and text; the caption of a chart gives its figures.
+"""Draw small SVG charts that contain no script and no text.
 
-Axes have no labels, because the caption states the numbers. Programs that show no pictures (lynx, a
-screen reader) get `description` instead.
+The axes have no labels, because the caption of a chart states the numbers. Programs that show no
+pictures (lynx, a screen reader) get `description` instead.
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 This is statistics over terms alone. z is the weighted log-odds ratio with an informative Dirichlet
 prior (Monroe, Colaresi and Quinn 2008, "Fightin' Words", equations 16-22). It is divided by the
 square root of the term's overdispersion over the earlier weeks, so that a term that bursts every
-month does not count as news. Two terms mean the same thing if they share stories or contexts.
-Contexts are compared by the cosine of the words that occur with each term in titles (positive
-pointwise mutual information). "Covid-19" and "coronavirus" hardly ever occur in one title, but have
-a cosine of 0.34; unrelated pairs have at most 0.05.
+month does not count as news. Two terms mean the same thing if they share stories or contexts. The
+context of a term is the words of the titles that contain it, weighted by positive pointwise mutual
+information. Contexts are compared by their cosine. "Covid-19" and "coronavirus" hardly ever occur
+in one title, but have a cosine of 0.34; unrelated pairs have at most 0.05.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ class _Together:
                     self.in_story[place].append(term)
 
     def coherence(self, term: WeighedTerm) -> float:
-        """Return 0.3 if the stories of a word have nothing else in common ("John"), up to 1."""
+        """Return a factor in [0.3, 1]: 0.3 if the stories have no other word in common ("John")."""
         if len(term.words) > 2:
             return 1.0  # three words in the same order are not a coincidence
         size = len(term.stories)

@@ -152,7 +152,7 @@ def _has(thread: Thread, squeezed: str, keys: set[str]) -> bool:
     if thread.state is not ThreadState.LIVE:
         return False
     if not any(key in squeezed for key in keys):
-        return False  # a cheap test that is true for nearly every thread
+        return False  # nearly every thread ends here, after a cheap test
     return any(term.key in keys for term in phrases(thread.title))
 
 

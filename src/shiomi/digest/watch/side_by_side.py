@@ -110,7 +110,8 @@ def _order(quote: SideQuote, about: Callable[[str], bool]) -> tuple[bool, bool, 
 
 
 def _contrast(candidates: list[list[SideQuote]]) -> tuple[SideQuote, ...]:
-    """Return the two passages of different communities with the most opposed tones; or ().
+    """Return two passages of different communities whose tones differ most, or () if no pair has
+    opposite tones.
 
     The passage with praise comes first.
     """

@@ -3,12 +3,12 @@
 A thread is on the subject if its title, its own text, its article or its abstract has one of the
 terms, or if at least two of its comments do. One comment in passing is not enough.
 
-A subject rises if this week has at least three threads, more than the week before, at least
-`rises_by` times the usual number, and a number that fewer than one in twenty usual weeks reach. The
-usual number comes from a gamma-Poisson model of the weeks before. Its predictive distribution is
-negative binomial, and is widened if those weeks varied more than Poisson. A community counts from
-the first week with one of its threads in the archive, so a newly collected community raises no
-alarm.
+A subject rises if four conditions hold. The week has at least three threads. It has more threads
+than the week before. It has at least `rises_by` times the usual number. Fewer than 5 % of usual
+weeks have as many. The usual number comes from a gamma-Poisson model of the weeks before. Its
+predictive distribution is negative binomial, and is widened if those weeks varied more than
+Poisson. A community counts from the first week with one of its threads in the archive, so a newly
+collected community raises no alarm.
 """
 
 from __future__ import annotations
@@ -206,8 +206,8 @@ def chance_of(count: int, before: Sequence[float]) -> float:
     It is 1 if there are no such weeks.
 
     The distribution is negative binomial: the predictive distribution of a Poisson rate after
-    `before`, with Jeffreys' prior Gamma(1/2, 0). If those weeks are overdispersed, its size is at
-    most the moment estimate.
+    `before`, with Jeffreys' prior Gamma(1/2, 0). If those weeks vary more than a Poisson process,
+    the size of the distribution is at most its moment estimate.
     """
     if not before or count <= 0:
         return 1.0

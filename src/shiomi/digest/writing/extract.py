@@ -220,7 +220,7 @@ def _chosen(
 ) -> list[int]:
     """Return the positions chosen by maximal marginal relevance.
 
-    A sentence of a passage, thread or kind that has been chosen from already gets a lower score.
+    A sentence gets a lower score if another one of its passage, thread or kind was chosen before.
     """
     top = max(worth)
     left = list(range(len(quotes)))

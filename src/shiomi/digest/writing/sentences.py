@@ -123,7 +123,9 @@ def is_quotable(sentence: str) -> bool:
     if _ADDRESS.search(sentence) or _TORN.search(sentence):
         return False
     letters = sum(character.isalpha() for character in sentence)
-    digits = sum(character.isdigit() for character in sentence)  # names and versions have some
+    digits = sum(
+        character.isdigit() for character in sentence
+    )  # they are parts of names and versions
     if letters < 0.6 * (len(sentence) - digits):
         return False  # tables, code, rows of emoji
     capitals = sum(character.isupper() for character in sentence)

@@ -26,7 +26,7 @@ __all__ = ["Statements", "listed_title", "said_title"]
 UNCOUNTED = frozenset({"arxiv"})  # communities without votes and comments
 WORTH_SAYING = 25.0  # a percentage is mentioned only if the thread is in the top 25 %
 OTHER_TITLES = 2  # other titles of a story that are listed, without the heading
-DISCUSSED = 5  # least comments of a related thread that is mentioned
+DISCUSSED = 5  # a related thread is mentioned if it has at least so many comments
 TITLE = 100  # characters of a title inside a sentence or list
 PROJECT = ("repository", "release", "issue", "model")  # kinds of linked pages that are named
 _WEB = re.compile(r"https?://[^\s()<>\[\]\"“”]+[\w/]")
@@ -236,7 +236,7 @@ class Statements:
         )
 
     def _percent(self, leading: Thread) -> str | None:
-        """Return the top percentage of its community into which ranking places the thread."""
+        """Return x as text if ranking places the thread in the top x % of its community."""
         engaged = self._engaged()
         if not engaged or engaged[0].name != f"{leading.uid}{ENGAGEMENT}":
             return None

@@ -57,7 +57,7 @@ def single(row: Row) -> bool:
 
 
 def decode(rows: list[Row]) -> list[tuple[Row, float]]:
-    """Print the errors of writing by one user; return those of all rows."""
+    """Print the errors of writing by one user, and return the error of each row."""
     errors = left_out(rows, DECODE_SHRINK, gpu_name)
     head("Decode, Llama 3 on 15 GPU types, each left out")
     line("shiomi.rig, architecture", ours(errors))
@@ -69,7 +69,7 @@ def decode(rows: list[Row]) -> list[tuple[Row, float]]:
 
 
 def prefill(rows: list[Row]) -> list[tuple[Row, float]]:
-    """Print the errors of reading a prompt; return those of all rows."""
+    """Print the errors of reading a prompt, and return the error of each row."""
     errors = left_out(rows, PREFILL_SHRINK, gpu_name)
     head("Prefill, the same")
     line("shiomi.rig, one GPU", ours(errors, single))
@@ -116,7 +116,7 @@ def _values(layer: Layer) -> int:
 
 
 def batched() -> list[tuple[Row, float]]:
-    """Print the errors for several users at once; return those of all rows."""
+    """Print the errors for several users at once, and return the error of each row."""
     rows = read_spark()
     errors = left_out(rows, DECODE_SHRINK, model_name)
     one_run, naive = [], []

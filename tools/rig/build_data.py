@@ -3,10 +3,9 @@
     python -m tools.rig.build_data --new-key private.key
     python -m tools.rig.build_data --key private.key -o rig-data.json
 
-The tables are those of src/. Refresh them first (`refresh_catalog`, `fit_coefficients`, `python -m
-benchmarks.rig.people --write`). Each row of prices and scores has its day and basis. The sources
-that are written into the file are the first lines of the NOTICE files and the sources that the
-tables state.
+The tables are read from src/. Refresh them first (`refresh_catalog`, `fit_coefficients`, `python -m
+benchmarks.rig.people --write`). Each row of prices and scores has its day and basis. The file also
+lists the sources that the tables state.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def normalised(errors: Sequence[tuple[Row, float]]) -> list[tuple[Row, float]]:
 def group_interval(errors: Sequence[tuple[Row, float]], group: str) -> list[float]:
     """Return the 80 % interval of a group as factors on the seconds: conformal, normalised.
 
-    The GPUs of some architectures are alike (Ada), those of others differ (Apple). One interval for
+    In some architectures the GPUs are alike (Ada), in others they differ (Apple). One interval for
     all would be too wide for the former and too narrow for the latter.
     """
     far = float(np.quantile([z for _, z in normalised(errors)], 0.8)) * spread(errors, group)

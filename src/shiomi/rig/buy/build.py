@@ -1,10 +1,10 @@
 """Find the cheapest compatible build that contains given parts, by integer programming.
 
 Each candidate has one binary variable, and exactly one candidate is chosen per category. A relation
-between two categories becomes one constraint per class of the first: "no more parts of this class
-than parts of compatible classes of the second". Wattage, peaks, the circuit and the budget are
-constraints on sums. The objective is the lowest price, and HiGHS proves the optimum (gap 0). The
-module `budget` chooses the cards and the memory.
+between two categories becomes several constraints, one for each class of the first category: if a
+candidate of this class is chosen, a compatible candidate of the second category is chosen too. The
+watts, the peaks, the circuit and the budget are constraints on sums. The objective is the lowest
+price, and HiGHS proves the optimum (gap 0). The module `budget` chooses the cards and the memory.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ from shiomi.rig.model.quantisation import find_quantisation
 
 __all__ = ["Fit", "Memory", "fits", "memory", "usable_gib", "weights_gib"]
 
-VISIBLE = 0.981  # of a card's memory, as CUDA reports it: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
+VISIBLE = 0.981  # share of memory that CUDA reports: 23.64 of 24, 47.46 of 48, 9.78 of 10 GiB
 CONTEXT_GIB = 0.3  # GiB of CUDA itself, per GPU and process
 APPLE_SHARES = ((36.0, 2 / 3), (float("inf"), 3 / 4))  # recommendedMaxWorkingSetSize, by memory
 # Share of shared memory that counts as the GPU's. AMD: the most that Windows reserves, and the
 # value that guides recommend on Linux, where the driver lends half by default. Intel: the share
-# that its driver lends. GB10: CUDA may take all of it, but the system needs some.
+# that the driver lends. GB10: CUDA may take all memory, but the system needs some.
 SHARED = {Vendor.AMD: 0.75, Vendor.INTEL: 0.5, Vendor.NVIDIA: 0.9}
 _PAGES_PER_GIB = 2**18
 VLLM_BATCH = 8192  # tokens profiled at start

@@ -33,13 +33,14 @@ _MOST_BONUS = 4.0  # maximum points for speed above the floor
 # Points subtracted for a GPU if neither its architecture nor a related one was measured: its speed
 # and its support by engines are then uncertain.
 _UNMEASURED = 2.0
-_ALL_ARCHITECTURES = "everything"  # key of the basis of such an estimate
+_ALL_ARCHITECTURES = "everything"  # key in the basis of an estimate for such a GPU
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A use with its setting and lowest usable speeds. `column` is its column of the quality
-    table.
+    """A use of a machine, with its setting and its lowest usable speeds.
+
+    `column` is the column of the quality table for this use.
     """
 
     name: str
@@ -104,9 +105,11 @@ class Capability:
 
 
 def worth(runs: Runs, use: Use, quality: Quality) -> Capability:
-    """Return the worth of a run: its score plus 1.5 points per doubling of the lower bound.
+    """Return the worth of a run: the score plus points for speed.
 
-    Two points are subtracted if neither the GPU's architecture nor a related one was measured.
+    If the lower bound of the speed is twice the floor, this adds 1.5 points; if it is four times
+    the floor, 3 points; at most 4 points. Two points are subtracted if neither the GPU's
+    architecture nor a related one was measured.
     """
     score, listed = use.score(runs.known, quality)
     score -= format_loss(runs.quantisation)
@@ -139,7 +142,7 @@ def best_for(
     """
     best: Capability | None = None
     for score, known in models:
-        if best is not None and score + _MOST_BONUS <= best.worth:  # no doubt can raise it
+        if best is not None and score + _MOST_BONUS <= best.worth:  # no later model can be better
             break
         if _hopeless(known, machine, use):
             continue
@@ -155,7 +158,7 @@ def best_for(
 
 
 Judge = Callable[[Machine], Capability | None]
-"""Tells what a machine is worth; None if it is not usable."""
+"""Returns the best model on a machine and its worth; None if no model is usable."""
 
 
 def judge_model(known: KnownModel, use: Use) -> Judge:
@@ -227,10 +230,9 @@ def in_order(
 def close_fits(
     ordered: Sequence[Runs], machine: Machine, setting: Setting
 ) -> list[tuple[Runs, int]]:
-    """Return the best runs that are fast but may not fit, each with a context that would surely
-    fit.
+    """Return the best runs that are fast but may not fit, each with a context that surely fits.
 
-    `ordered` is from `in_order`. The context is 0 if less than LEAST_USEFUL tokens would fit.
+    `ordered` is from `in_order`. The context is 0 if fewer than LEAST_USEFUL tokens surely fit.
     """
     found = []
     for runs in [x for x in ordered if x.fast and not x.sure and x.place is Place.GPU][

@@ -68,7 +68,7 @@ def filled(units: Iterable[str], columns: int, *, indent: int) -> list[str]:
 
 
 def figure(value: float) -> str:
-    """Format a figure with as many digits as the precision of an estimate justifies."""
+    """Format a figure: no decimals from 100, one decimal from 1, two digits below 1."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

@@ -1,8 +1,8 @@
-"""Turn one catalogue row into one typed part. A field that contradicts others becomes None, and the
-reason is added to the doubts of the part.
+"""Turn one catalogue row into one typed part.
 
-A zero that is impossible, as for a length or a power, counts as an empty field. If all connector
-counts are zero although the card needs a power connector, they count as empty too.
+If a field contradicts other fields, it becomes None and the reason is added to the doubts of
+the part. An impossible zero, such as a length or a power of 0, counts as an empty field. If a
+card needs a power connector but all its connector counts are zero, these counts are unknown too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["FIELDS", "read_row"]
 SLOT_WATTS = 75.0  # power of a PCIe x16 slot (PCI Express CEM)
 _CARD_GB = re.compile(r"(?<![\d.])(\d{1,2}) ?GB?\b", re.IGNORECASE)
 
-# Columns of each file, in order. `id` is OpenDB's; every file has the first five.
+# The columns of each file, in order. All files begin with the same five; `id` is from OpenDB.
 _ALWAYS = ("id", "name", "maker", "pn", "year")
 FIELDS: dict[Category, tuple[str, ...]] = {
     Category.GPU: (

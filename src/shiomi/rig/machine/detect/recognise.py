@@ -1,7 +1,7 @@
 """Find the GPU of the table that a driver describes, or build a GPU from the driver's facts.
 
 Several cards may have the same name (RTX 3060 with 8 GB and with 12 GB). The memory size that the
-driver reports then tells which card it is. If the table has another size (for a slice of a card, or
+driver reports then identifies the card. If the table has another size (for a slice of a card, or
 a faulty reading), the driver's figure is used and a note states the difference.
 """
 

@@ -80,7 +80,7 @@ def test_a_good_answer_is_printed_with_its_evidence() -> None:
     assert model.account.topics["hackernews:25331407"] == model.account.total
 
 
-def test_the_model_is_shown_numbered_evidence_and_no_counts() -> None:
+def test_a_request_has_numbered_evidence_no_counts_a_bounded_form_and_no_thinking() -> None:
     with serving(lambda handler, body: handler.good()) as server, writer(server.endpoint) as model:
         topic(model)
     (asked,) = server.requests
@@ -92,7 +92,12 @@ def test_the_model_is_shown_numbered_evidence_and_no_counts() -> None:
     assert reading is not None
     assert str(reading.points) not in asked["messages"][-1]["content"]
     assert asked["response_format"]["type"] == "json_schema"
+    form = asked["response_format"]["json_schema"]["schema"]
+    evidence = form["properties"]["lead"]["items"]["properties"]["evidence"]
+    assert (evidence["items"]["enum"], evidence["maxItems"]) == ([1, 2, 3], 3)
     assert asked["model"] == "tiny"
+    assert (asked["reasoning_effort"], asked["think"]) == ("none", False)
+    assert asked["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 def test_text_that_speaks_to_the_model_is_not_shown_and_cannot_leave_its_line() -> None:
@@ -338,24 +343,6 @@ def test_a_fallen_sentence_goes_back_once_with_the_reason() -> None:
     assert "number: " in repair["messages"][-1]["content"]
     asked = repair["response_format"]["json_schema"]["schema"]
     assert list(asked["properties"]) == ["technical"]
-
-
-def test_the_evidence_an_answer_may_cite_is_enumerated_and_bounded() -> None:
-    with serving(lambda h, b: h.good()) as server, writer(server.endpoint) as model:
-        topic(model)
-    asked = server.requests[0]["response_format"]["json_schema"]["schema"]
-    evidence = asked["properties"]["lead"]["items"]["properties"]["evidence"]
-    assert evidence["items"]["enum"] == [1, 2, 3]
-    assert evidence["maxItems"] == 3
-
-
-def test_thinking_is_switched_off_by_every_known_parameter() -> None:
-    with serving(lambda h, b: h.good()) as server, writer(server.endpoint) as model:
-        topic(model)
-    (asked,) = server.requests
-    assert asked["reasoning_effort"] == "none"
-    assert asked["think"] is False
-    assert asked["chat_template_kwargs"] == {"enable_thinking": False}
 
 
 @pytest.mark.parametrize("name", ["reasoning_effort", "think", "chat_template_kwargs"])

@@ -30,59 +30,32 @@ JA = load_language("ja")
 # Answers of Qwen2.5-Coder-1.5B with the mean log probability of their tokens.
 RIGHT = [
     (
-        "All of the models have 128K context, and are Apache 2.0 licensed.",
-        "すべてのモデルは128Kのコンテキストを持ち、Apache 2.0ライセンスで提供されています。",
-        -0.20,
-    ),
-    (
-        "Gemma 3 is very good, I started to use it more and more.",
-        "Gemma 3は非常に良いです。私はそれを使うようになりました。",
-        -0.45,
-    ),
-    (
-        "Right now the trained model produces random sentences that feel like 1800s sentences.",
-        "現在、学習モデルはランダムな文を出力していますが、1800年代の文のように感じられます。",
-        -0.43,
+        "If it's a MoE, Q3 would run on 64GB system RAM.",
+        "MoEの場合は、64GBのシステムRAMでQ3が動作します。",
+        -0.32,
     ),
     (  # a name in kanji
         "Most of the trending models on Hugging Face are from China.",
         "Hugging Faceのトレンドモデルのほとんどは中国から来ています。",
         -0.35,
     ),
-    (
-        "If it's a MoE, Q3 would run on 64GB system RAM.",
-        "MoEの場合は、64GBのシステムRAMでQ3が動作します。",
-        -0.32,
-    ),
 ]
 WRONG = [
-    (  # not sure of its words
-        "I’m convinced that this is because china is now in the lead and are open to flexing.",
-        "私は中国が先頭に来ていると、自由に伸ばすことを信頼しています。",
-        -0.68,
-    ),
     (  # a name that is lost
         "Mark Zuckerberg notified Meta staff today to introduce them to the new team.",
         "マーケットズは今日、新のチームに彼らを紹介することを通知しました。",
         -0.30,
-    ),
-    (  # a word that was not translated
-        "Two foundation models, 355B-A32B and 106B-A12B, to shape however we wish.",
-        "2つの基盤モデル、355B-A32Bと106B-A12B、どのように私たちを shapingするかを決定します。",
-        -0.25,
     ),
     (  # scripts glued together
         "Only the Noctua coolers are quieter but the U12S-3647 is still very expensive.",
         "ノクトuaの冷却器は静かですが、U12S-3647はまだ高価です。",
         -0.35,
     ),
-    ("Only Mistral?", "Only Mistral?", -0.10),  # not translated
-    (  # Chinese
-        "Previously led multimodal post-training at OpenAl.",
-        "以前、OpenAlで多模態の後学習を手伝ったです。",
-        -0.30,
-    ),
+    ("Previously led post-training at OpenAl.", "以前、OpenAlで多模態の後学習です。", -0.30),
+    ("Only Mistral?", "Only Mistral?", -0.10),
 ]
+
+
 ITEM = Item(1, ItemKind.POST, "", "lobsters:1", "lobsters", "https://lobste.rs/s/1")
 
 

@@ -284,9 +284,7 @@ def changed(found: Sequence[Case], changes: Changes) -> list[Case]:
 
 
 def residuals(found: Sequence[Case], *, unseen: bool) -> list[tuple[Case, float]]:
-    """Return measured / corrected speed, with the row or its whole GPU type left out of every
-    fit.
-    """
+    """Return measured / corrected speed, fitted without the row or its whole GPU type."""
     left = []
     fits: dict[str, Changes] = {}
     everything = changes_of(found) if found[0].terms else {}
@@ -310,9 +308,7 @@ Pair = tuple[str, float, float]  # GPU type; logarithms of the measured one's sh
 
 
 def beside(llmfit: str) -> None:
-    """Print the errors of the program llmfit on the same configurations, next to ours with the
-    GPU type left out.
-    """
+    """Print the errors of llmfit and ours (GPU type left out) on the same configurations."""
     known = {x.name: x for x in known_models()}
     found = cases("decode")
     both = []

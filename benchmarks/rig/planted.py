@@ -317,9 +317,7 @@ def planted(count: int, seed: int) -> Iterator[Planted]:
 
 
 def main() -> None:
-    """Print how many builds are refused for the right reason, and how many sound ones are
-    refused.
-    """
+    """Print how many faulty builds are refused for their fault, and how many sound ones."""
     catalog = load_catalog()
     right: Counter[str] = Counter()
     drawn: Counter[str] = Counter()

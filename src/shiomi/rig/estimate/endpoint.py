@@ -46,9 +46,7 @@ class HttpEndpoint:
         self._clock = clock
 
     def post(self, path: str, body: Mapping[str, Any]) -> ServerAnswer:
-        """Send a JSON object and return the answer, also for an HTTP error. The body is empty if
-        it is not JSON.
-        """
+        """Send a JSON object; return the answer, also for an HTTP error (empty if not JSON)."""
         started = self._clock()
         timeout = httpx2.Timeout(self._seconds, connect=10.0)
         try:

@@ -19,7 +19,7 @@ from shiomi.rig.estimate.people import as_people_measure, fastest
 from shiomi.rig.estimate.quantity import Estimate
 from shiomi.rig.estimate.setting import Place, Setting
 from shiomi.rig.estimate.speed import decode_speed, prefill_speed
-from shiomi.rig.machine.machine import Gpu, Machine
+from shiomi.rig.machine.machine import Machine
 from shiomi.rig.message import Text, basis
 from shiomi.rig.model.known_models import KnownModel
 from shiomi.rig.model.model import Model
@@ -125,7 +125,8 @@ def fit_model(
     context is not searched for. Raises SettingError for an invalid setting.
     """
     setting, floor = setting or Setting(), floor or Floor()
-    machine = replace(machine, gpus=tuple(sorted(machine.gpus, key=_largest_first)))
+    largest_first = sorted(machine.gpus, key=lambda x: (-x.memory_gib, -x.bandwidth_gb_s))
+    machine = replace(machine, gpus=tuple(largest_first))
     trained = known.model.context_length
     if trained is not None and setting.context > trained:
         return None
@@ -154,14 +155,8 @@ def fit_model(
     return task.best(exact, Place.RAM, 0) or task.best(rest, Place.RAM, 0)
 
 
-def _largest_first(gpu: Gpu) -> tuple[float, float]:
-    return -gpu.memory_gib, -gpu.bandwidth_gb_s
-
-
 def longest_context(fits_with: Callable[[int], bool], most: int) -> int:
-    """Return the largest number of tokens, in steps of 256, for which `fits_with` is true, else
-    0.
-    """
+    """Return the most tokens, in steps of 256, for which `fits_with` is true, else 0."""
     if most <= LEAST_CONTEXT:
         return most if fits_with(most) else 0
     if fits_with(most):
@@ -281,9 +276,7 @@ class _Task:
         return self.floor.read == 0 or (prefill is not None and prefill.low >= self.floor.read)
 
     def with_context(self, runs: Runs) -> Runs:
-        """Return the same run with the longest context that fits, even if this moves more
-        experts to RAM.
-        """
+        """Return the run with the longest context that fits, even with more experts in RAM."""
         if not self.context:
             return runs
 

@@ -133,9 +133,7 @@ def _factor(what: str, expected: float, measured: float, name: str) -> float:
 
 
 def _prompt(tokens: int, run: int) -> str:
-    """Return a prompt of about this many tokens. Its first words differ each time, so that no
-    server has it in its cache.
-    """
+    """Return a prompt of about this many tokens, with first words that no server has cached."""
     return f"{run}{run} seagulls. " + _WORDS * max(1, tokens // _WORDS_TOKENS)
 
 

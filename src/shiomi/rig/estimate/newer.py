@@ -69,9 +69,7 @@ def added_seconds(
     layers: tuple[float, int, int],
     unpacking: float,
 ) -> float:
-    """Return the seconds to add. `layers`: seconds of all layers, number with experts, with
-    states.
-    """
+    """Return the seconds to add. `layers`: seconds of all, number with experts, with states."""
     overhead, experts, linear = layers
     added = 0.0
     if old and vendor == "nvidia":

@@ -50,9 +50,7 @@ def write_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
 
 
 def read_on_cpu(model: Model, machine: Machine, setting: Setting) -> Estimate:
-    """Return the tokens per second at which the CPU reads a prompt; at least the speed of
-    writing.
-    """
+    """Return the prompt tokens per second of the CPU; at least the speed of writing."""
     cores = machine.cores or _USUAL_CORES
     writes = write_on_cpu(model, machine, setting)
     work = product_flops(model, 1)

@@ -76,9 +76,7 @@ class Setting:
 
 
 def quantisation_of(model: Model, setting: Setting) -> str:
-    """Return the format of the weights. Raises SettingError if neither the setting nor the model
-    states it.
-    """
+    """Return the format of the weights. Raises SettingError if nothing states it."""
     chosen = setting.quantisation or model.quantisation
     if chosen is None:
         raise SettingError(f"{model.name} has no stated quantisation; give one, such as Q4_K_M")

@@ -253,9 +253,7 @@ def _shares(gpus: Sequence[Gpu]) -> list[float]:
 
 
 def _peak(gpu: Gpu) -> float:
-    """Return the FLOP/s of dense FP16 products. If not listed, they are estimated from the
-    bandwidth.
-    """
+    """Return the FLOP/s of dense FP16 products, estimated from the bandwidth if not listed."""
     if gpu.fp16_tflops is not None:
         return gpu.fp16_tflops * 1e12
     return gpu.bandwidth_gb_s * 1e9 * _FLOP_PER_BYTE

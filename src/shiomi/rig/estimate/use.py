@@ -258,9 +258,7 @@ def best_per_use(
     *,
     calibration: Calibration | None = None,
 ) -> dict[str, Runs]:
-    """Return the best run for each use, judged as in `plan`. Uses without a usable model are
-    absent.
-    """
+    """Return the best run for each use that has a usable model, judged as in `plan`."""
     quality = quality_table()
     found = {
         name: best_for(

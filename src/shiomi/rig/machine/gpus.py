@@ -76,9 +76,7 @@ def listed_gpu(name: str) -> Gpu | None:
 
 
 def gpus_called(name: str) -> tuple[Gpu, ...]:
-    """Return the GPUs with exactly this name, of all memory sizes unless the name states the
-    size.
-    """
+    """Return the GPUs with exactly this name, of each memory size that the name allows."""
     words, memory = _words(name)
     found = _index().get(words, ()) if words else ()
     fitting = tuple(gpu for gpu in found if memory is not None and _is_memory(gpu, memory))
@@ -162,9 +160,7 @@ def _unknown(name: str, near: Iterable[Gpu]) -> UnknownPartError:
 
 
 def _nearest(name: str) -> list[str]:
-    """Suggest at most three names: of GPUs whose words are all in `name`, or with similar
-    spelling.
-    """
+    """Suggest at most three names with all words of `name`, or with similar spelling."""
     words, _ = _words(name)
     within = [key for key in _index() if key <= words and not key <= _SERIES]
     if within:

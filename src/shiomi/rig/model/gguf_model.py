@@ -260,9 +260,7 @@ def _head_sizes(metadata: _Metadata, heads: int, kind: LayerKind) -> tuple[int, 
 
 
 def _state(metadata: _Metadata, block: dict[str, Tensor]) -> int:
-    """Return the number of values in a recurrent layer's state, per sequence (n_embd_r +
-    n_embd_s of llama.cpp).
-    """
+    """Return the values of a layer's state, per sequence (llama.cpp's n_embd_r + n_embd_s)."""
     width = metadata.integer("embedding_length")
     if any(name.startswith("shortconv") for name in block):
         return width * max(0, metadata.integer("shortconv.l_cache") - 1)

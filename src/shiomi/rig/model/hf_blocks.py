@@ -126,9 +126,7 @@ def _kimi_delta(fields: Fields, hidden: int) -> tuple[int, int]:
 
 
 def _rwkv7(fields: Fields, hidden: int) -> tuple[int, int]:
-    """RWKV-7: four square matrices, low-rank matrices for decay, gate, rate and value, and a
-    state per head.
-    """
+    """RWKV-7: four square matrices, low-rank ones for decay, gate, rate and value, and states."""
     ranks = sum(
         fields.integer(f"{x}_low_rank_dim", default=64) for x in ("decay", "gate", "a", "v")
     )

@@ -66,9 +66,7 @@ class Quality:
 
 
 def doublings(known: KnownModel) -> float:
-    """Return the capacity of a model as a number of doublings, plus one for each year since
-    2023.
-    """
+    """Return the capacity of a model in doublings, plus one for each year since 2023."""
     model = known.model
     capacity = math.sqrt(float(model.parameters) * model.active_parameters)
     years = 0.0

@@ -27,9 +27,7 @@ def money(amount: float, currency: str) -> str:
 
 
 def budget_text(plan: BudgetPlan, running: Running, language: str = "en", *, example: bool) -> str:
-    """Return the answer as text: the best machine, its model and parts, the cheaper
-    alternatives, and what 20 % more money changes.
-    """
+    """Return the answer as text: the best machine, alternatives, what 20 % more money gives."""
     phrase = phrases(language, "budget")
 
     best, currency = plan.best, plan.currency

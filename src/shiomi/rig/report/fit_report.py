@@ -188,9 +188,7 @@ def _json(runs: Runs, use: Use) -> dict[str, Any]:
 def _table(
     shown: Sequence[Runs], use: Use, language: str, *, stacked: bool, columns: int | None = None
 ) -> list[str]:
-    """Return the rows as lines. With `stacked`, bounds are below their values and names are
-    broken.
-    """
+    """Return the rows as lines. `stacked`: bounds below values, names broken."""
     phrase = phrases(language, "fit")
 
     heads = [

@@ -422,25 +422,6 @@ def test_a_server_that_loads_its_model_is_waited_for_and_teaches_nothing() -> No
     assert server.requests[-1]["response_format"]["type"] == "json_schema"
 
 
-@pytest.mark.parametrize(
-    ("status", "message", "fault"),
-    [
-        (404, 'model "qwen3:8b" not found, try pulling it first', "fault_no_model"),
-        (401, "Incorrect API key provided", "fault_key"),
-    ],
-)
-def test_a_wrong_model_and_a_wrong_key_are_told_apart_with_the_servers_message(
-    status: int, message: str, fault: str
-) -> None:
-    answer = {"error": {"message": message}}
-    with serving(lambda h, b: h.reply(status, answer)) as server, writer(server.endpoint) as model:
-        complete(topic(model))
-        topic(model, OTHER)
-    assert len(server.requests) == 1
-    assert JA.phrase(f"writing.{fault}") in model.notes[0]
-    assert message in model.problem
-
-
 FACTS: dict[str, dict[str, dict[str, Any]]] = {
     "llama.cpp": {"/props": {"default_generation_settings": {"n_ctx": 4096}}},
     "Ollama": {

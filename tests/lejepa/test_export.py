@@ -32,10 +32,9 @@ def test_onnxruntime_gives_the_features_of_torch(name: str, size: int, tmp_path:
     torch.manual_seed(0)
     encoder = settled(build_encoder(name, size), size)
     path = tmp_path / "encoder.onnx"
-    check = export_onnx(encoder, torch.zeros(1, 3, size, size), path)
-    assert check.error < 1e-4
-    assert check.batches == (1, 2, 5)
-    assert check_onnx(path, encoder, (3, size, size)) == check
+    error = export_onnx(encoder, torch.zeros(1, 3, size, size), path)
+    assert error < 1e-4
+    assert check_onnx(path.read_bytes(), encoder, (3, size, size)) == error
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.onnx"]
 
 
@@ -65,11 +64,9 @@ def test_an_encoder_that_cannot_be_exported_says_so_and_leaves_nothing(tmp_path:
     assert [file.name for file in tmp_path.iterdir()] == ["encoder.onnx"]
 
 
-def test_a_file_that_is_no_onnx_is_said(tmp_path: Path) -> None:
-    path = tmp_path / "encoder.onnx"
-    path.write_bytes(b"no such thing")
+def test_a_file_that_is_no_onnx_is_said() -> None:
     with pytest.raises(RunError, match="onnxruntime cannot run"):
-        check_onnx(path, nn.Identity(), (3,))
+        check_onnx(b"no such thing", nn.Identity(), (3,))
 
 
 @pytest.mark.slow

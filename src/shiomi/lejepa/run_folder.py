@@ -32,55 +32,33 @@ if TYPE_CHECKING:
 __all__ = ["RunFolder", "load_encoder"]
 
 
+class _Inside:
+    """A path in the folder of a run."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: RunFolder, _: object = None) -> Path:
+        return run.path / self._name
+
+
 @dataclass(frozen=True, slots=True)
 class RunFolder:
     """The paths of a run."""
 
     path: Path
 
-    @property
-    def config(self) -> Path:
-        return self.path / "config.json"
-
-    @property
-    def images(self) -> Path:
-        return self.path / "images.sha256"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint" / "last.pt"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.csv"
-
-    @property
-    def evaluations(self) -> Path:
-        return self.path / "evaluations.csv"
-
-    @property
-    def tensorboard(self) -> Path:
-        return self.path / "tensorboard"
-
-    @property
-    def skipped(self) -> Path:
-        return self.path / "skipped.txt"
-
-    @property
-    def encoder(self) -> Path:
-        return self.path / "encoder.safetensors"
-
-    @property
-    def onnx(self) -> Path:
-        return self.path / "encoder.onnx"
-
-    @property
-    def report(self) -> Path:
-        return self.path / "report.html"
-
-    @property
-    def cache(self) -> Path:
-        return self.path / "cache"
+    config = _Inside("config.json")
+    images = _Inside("images.sha256")
+    checkpoint = _Inside("checkpoint/last.pt")
+    metrics = _Inside("metrics.csv")
+    evaluations = _Inside("evaluations.csv")
+    tensorboard = _Inside("tensorboard")
+    skipped = _Inside("skipped.txt")
+    encoder = _Inside("encoder.safetensors")
+    onnx = _Inside("encoder.onnx")
+    report = _Inside("report.html")
+    cache = _Inside("cache")
 
     def read_config(self) -> PretrainConfig:
         """Return the settings of the run. Raises RunError if this is not a run's folder."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -112,29 +112,22 @@ class SIGReg(nn.Module):
         check: bool = True,
     ) -> None:
         super().__init__()
-        self.slices = slices
-        self.statistic = statistic
-        self.multiplier = multiplier
-        self.seed = seed
-        self.group = group
-        self.check = check
+        self.options: dict[str, Any] = {
+            "slices": slices,
+            "statistic": statistic,
+            "multiplier": multiplier,
+            "seed": seed,
+            "group": group,
+            "check": check,
+        }
 
     def forward(self, x: Tensor, *, step: int | Tensor) -> Tensor:
         """Return `sigreg` of x (N, D) or (V, N, D)."""
-        return sigreg(
-            x,
-            step=step,
-            slices=self.slices,
-            statistic=self.statistic,
-            multiplier=self.multiplier,
-            seed=self.seed,
-            group=self.group,
-            check=self.check,
-        )
+        return sigreg(x, step=step, **self.options)
 
     def extra_repr(self) -> str:
         """Return the options, for print(module)."""
-        return f"slices={self.slices}, statistic={self.statistic}, multiplier={self.multiplier!r}"
+        return ", ".join(f"{name}={value!r}" for name, value in self.options.items())
 
 
 def as_views(x: Tensor, group: ProcessGroup | None = None) -> Tensor:

@@ -115,15 +115,15 @@ def jarque_bera(u: Tensor, *, standard: bool = True) -> Tensor:
     return shape + place + (samples - 1) * (variance - 1).square() / 2
 
 
-def moments(u: Tensor, *, highest: int = 4) -> Tensor:
+def moments(u: Tensor) -> Tensor:
     """Return sum_p (mean u^p - E z^p)^2 / Var(z^p), z ~ N(0, 1): u (N, K) to (K,).
 
-    The sum is over raw moments, p = 1 to `highest`; E z^p = (p - 1)!! for even p and 0 for odd p.
+    The sum is over the raw moments p = 1 to 4; E z^p = (p - 1)!! for even p and 0 for odd p.
     Because of the division by the variance, each term has the expectation 1/N for samples from N(0,
     1). The paper shows why no finite number of moments is enough.
     """
     total = torch.zeros_like(u[0])
-    for p in range(1, highest + 1):
+    for p in range(1, 5):
         expected = _normal_moment(p)
         variance = _normal_moment(2 * p) - expected**2
         total = total + (u.pow(p).mean(0) - expected).square() / variance
@@ -137,7 +137,7 @@ def _normal_moment(p: int) -> float:
     return product if p % 2 == 0 else 0.0
 
 
-def entropy(u: Tensor, *, window: int | None = None) -> Tensor:
+def entropy(u: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence from N(0, 1), in nats: u (N, K) to (K,).
 
     Vasicek (1976): of all distributions with the same variance, the normal one has the largest
@@ -146,17 +146,17 @@ def entropy(u: Tensor, *, window: int | None = None) -> Tensor:
     above 0.
     """
     cross = math.log(2 * math.pi) / 2 + u.square().mean(0) / 2
-    return cross - vasicek_entropy(u, window=window)
+    return cross - vasicek_entropy(u)
 
 
-def vasicek_entropy(u: Tensor, *, window: int | None = None) -> Tensor:
+def vasicek_entropy(u: Tensor) -> Tensor:
     """Return mean_i ln(N (x_(i+m) - x_(i-m)) / (2m)), nats: u (N, K) to (K,).
 
-    m = `window`, by default floor(sqrt(N) + 1/2); x_(i) is x_(1) for i < 1 and x_(N) for i > N.
+    m = floor(sqrt(N) + 1/2); x_(i) is x_(1) for i < 1 and x_(N) for i > N.
     Equal samples, whose entropy is -inf, count as 1e-12 apart.
     """
     samples = u.shape[0]
-    m = window if window is not None else math.floor(math.sqrt(samples) + 0.5)
+    m = math.floor(math.sqrt(samples) + 0.5)
     ordered = u.sort(dim=0).values
     places = torch.arange(samples, device=u.device)
     upper = ordered[(places + m).clamp(max=samples - 1)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from shiomi.cli.lejepa.options import PATH, device_option, embed_option, option
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.progress import progress
 
@@ -22,44 +22,29 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _sets_options(command: Command) -> Command:
     """Add the arguments and options that both commands have."""
     options = (
-        click.argument("train", type=click.Path(path_type=Path)),
-        click.argument("test", type=click.Path(path_type=Path), required=False),
-        click.option(
+        click.argument("train", type=PATH),
+        click.argument("test", type=PATH, required=False),
+        option(
             "--run",
-            type=click.Path(path_type=Path),
+            type=PATH,
             help="Read TRAIN and TEST as images, and embed them with the encoder of this run.",
         ),
-        click.option(
-            "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
-        ),
-        click.option(
-            "--batch-size",
-            type=int,
-            default=256,
-            show_default=True,
-            help="Number of images that are embedded at once.",
-        ),
-        click.option(
-            "--seed",
-            type=int,
-            default=0,
-            show_default=True,
-            help="Seed for the choice of held-out rows.",
-        ),
+        device_option,
+        embed_option,
+        option("--seed", default=0, help="Seed for the choice of held-out rows."),
         json_option,
     )
-    for option in reversed(options):
-        command = option(command)
+    for add in reversed(options):
+        command = add(command)
     return command
 
 
 @click.command()
 @_sets_options
-@click.option("-k", default=20, show_default=True, help="Number of neighbours that vote.")
-@click.option(
+@option("-k", default=20, help="Number of neighbours that vote.")
+@option(
     "--temperature",
     default=0.07,
-    show_default=True,
     help="Temperature of the votes. With a small value, the nearest neighbours decide.",
 )
 def knn(json: bool, k: int, temperature: float, **given: Any) -> None:
@@ -85,7 +70,7 @@ def knn(json: bool, k: int, temperature: float, **given: Any) -> None:
 
 @click.command()
 @_sets_options
-@click.option(
+@option(
     "--penalty",
     type=float,
     multiple=True,

@@ -7,6 +7,14 @@ from pathlib import Path
 import click
 
 from shiomi.cli.exits import Exit
+from shiomi.cli.lejepa.options import (
+    PATH,
+    device_option,
+    embed_option,
+    image_column,
+    label_column,
+    option,
+)
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.progress import progress
 
@@ -14,28 +22,18 @@ __all__ = ["embed"]
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("images", type=click.Path(path_type=Path))
-@click.option(
+@click.argument("run", type=PATH)
+@click.argument("images", type=PATH)
+@option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="x.parquet (name, label, class, embedding) or x.npy (with names and labels in x.csv).",
 )
-@click.option(
-    "--image-column", help="Name of the column with images.  [default: found by its type]"
-)
-@click.option(
-    "--label-column", help="Name of the column with labels.  [default: found by its name]"
-)
-@click.option(
-    "--batch-size",
-    type=int,
-    default=256,
-    show_default=True,
-    help="Number of images that are embedded at once.",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@image_column
+@label_column
+@embed_option
+@device_option
 @json_option
 def embed(
     run: Path,

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
+from shiomi.cli.lejepa.options import PATH, option
 from shiomi.cli.output import as_json, echo, json_option
 
 __all__ = ["export"]
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
+@click.argument("run", type=PATH)
+@option(
     "--timm",
     "out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     required=True,
     help="The .safetensors file to write. timm.create_model reads it as checkpoint_path.",
 )

@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from shiomi.cli.exits import Exit
+from shiomi.cli.lejepa.options import PATH, device_option, image_column, label_column, option
 from shiomi.cli.lejepa.training_display import accuracies, training_display
 from shiomi.cli.output import as_json, echo, json_option
 
@@ -23,194 +24,132 @@ __all__ = ["pretrain", "stopped"]
 
 
 @click.command()
-@click.argument("images", type=click.Path(path_type=Path))
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="The folder of the run."
-)
-@click.option(
+@click.argument("images", type=PATH)
+@option("--out", type=PATH, required=True, help="The folder of the run.")
+@option(
     "--recipe",
-    help="Use the settings of a published recipe: minimal, eb-jepa, stable-pretraining, lightly or"
+    help="Use the settings of a recipe: minimal, eb-jepa, stable-pretraining, lightly or"
     " paper-inet10.",
 )
-@click.option(
+@option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Use the settings in a TOML file, such as run.toml in the folder of another run.",
 )
-@click.option(
+@option(
     "--encoder",
     default="small",
-    show_default=True,
     help="small (32 to 64 pixels, for a CPU), resnet18-cifar, a timm model such as"
     " vit_small_patch8_224, or your own module:function.",
 )
-@click.option(
-    "--epochs", type=float, default=100.0, show_default=True, help="Passes over the data."
-)
-@click.option("--steps", type=int, help="Number of optimiser steps, instead of --epochs.")
-@click.option(
-    "--batch-size", type=int, default=256, show_default=True, help="Images of one step on all GPUs."
-)
-@click.option(
+@option("--epochs", default=100.0, help="Passes over the data.")
+@option("--steps", type=int, help="Number of optimiser steps, instead of --epochs.")
+@option("--batch-size", default=256, help="Images of one step on all GPUs.")
+@option(
     "--accumulate",
-    type=int,
     default=1,
-    show_default=True,
     help="Compute a batch in this number of parts, to save memory. The gradient is the same.",
 )
-@click.option(
-    "--drop-path", type=float, default=0.0, show_default=True, help="Drop path of a timm model."
-)
-@click.option(
+@option("--drop-path", default=0.0, help="Drop path of a timm model.")
+@option(
     "--optimiser",
     type=click.Choice(["adamw", "lars"]),
     default="adamw",
-    show_default=True,
     help="lars is the LARS of timm with momentum 0.9.",
 )
-@click.option(
-    "--lr", type=float, default=2e-3, show_default=True, help="Learning rate after warm-up."
-)
-@click.option(
-    "--final-lr",
-    type=float,
-    default=1e-3,
-    show_default=True,
-    help="Learning rate of the last step, as a share of --lr.",
-)
-@click.option(
+@option("--lr", default=2e-3, help="Learning rate after warm-up.")
+@option("--final-lr", default=1e-3, help="Learning rate of the last step, as a share of --lr.")
+@option(
     "--clip",
     type=float,
     help="Clip the norm of the gradient to this value.  [default: not clipped]",
 )
-@click.option(
-    "--weight-decay", type=float, default=0.05, show_default=True, help="Weight decay of matrices."
-)
-@click.option(
-    "--warmup",
-    type=float,
-    default=0.05,
-    show_default=True,
-    help="Share of the steps in which the rate rises.",
-)
-@click.option("--lam", type=float, help="λ, the weight of SIGReg.  [default: the variant's]")
-@click.option(
+@option("--weight-decay", default=0.05, help="Weight decay of matrices.")
+@option("--warmup", default=0.05, help="Share of the steps in which the rate rises.")
+@option("--lam", type=float, help="λ, the weight of SIGReg.  [default: the variant's]")
+@option(
     "--variant",
     default="default",
-    show_default=True,
     help="Variant of the objective; docs/lejepa/objective.md lists them.",
 )
-@click.option("--slices", type=int, help="Number of directions per step.  [default: the variant's]")
-@click.option("--global-views", type=int, default=2, show_default=True, help="Number per image.")
-@click.option(
-    "--local-views", type=int, help="Number per image.  [default: 6, or 0 up to 64 pixels]"
-)
-@click.option(
+@option("--slices", type=int, help="Number of directions per step.  [default: the variant's]")
+@option("--global-views", default=2, help="Number per image.")
+@option("--local-views", type=int, help="Number per image.  [default: 6, or 0 up to 64 pixels]")
+@option(
     "--global-size", type=int, help="Side in pixels.  [default: that of the images, at most 224]"
 )
-@click.option(
-    "--local-size", type=int, help="Side in pixels.  [default: 96/224 of the global size]"
-)
-@click.option(
+@option("--local-size", type=int, help="Side in pixels.  [default: 96/224 of the global size]")
+@option(
     "--global-scale",
     type=float,
     nargs=2,
     default=(0.3, 1.0),
-    show_default=True,
     help="Least and largest share of the image's area in a global view.",
 )
-@click.option(
+@option(
     "--local-scale",
     type=float,
     nargs=2,
     default=(0.05, 0.3),
-    show_default=True,
     help="Least and largest share of the image's area in a local view.",
 )
-@click.option(
+@option(
     "--jitter",
     type=float,
     nargs=4,
     help="Strength of brightness, contrast, saturation and hue.  [default: .4 .4 .2 .1]",
 )
-@click.option("--grey", type=float, help="Probability of a grey view.  [default: 0.2]")
-@click.option(
-    "--blur", type=float, help="Probability of blur.  [default: 0.5, or 0 up to 64 pixels]"
-)
-@click.option(
+@option("--grey", type=float, help="Probability of a grey view.  [default: 0.2]")
+@option("--blur", type=float, help="Probability of blur.  [default: 0.5, or 0 up to 64 pixels]")
+@option(
     "--solarize",
     type=float,
     help="Probability of solarisation.  [default: 0.2, or 0 up to 64 pixels]",
 )
-@click.option(
-    "--projector-width", type=int, default=64, show_default=True, help="Width of the embedding."
-)
-@click.option(
-    "--projector-layers", type=int, default=3, show_default=True, help="Number of linear maps."
-)
-@click.option(
+@option("--projector-width", default=64, help="Width of the embedding.")
+@option("--projector-layers", default=3, help="Number of linear maps.")
+@option(
     "--projector-hidden", type=int, help="Width between the maps.  [default: twice the encoder's]"
 )
-@click.option(
+@option(
     "--labels",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="A file with one class number per line. Only kNN and probe use the labels.",
 )
-@click.option(
-    "--image-column", help="Name of the column with images.  [default: found by its type]"
-)
-@click.option(
-    "--label-column", help="Name of the column with labels.  [default: found by its name]"
-)
-@click.option("--no-labels", is_flag=True, help="Ignore the labels in the data.")
-@click.option(
+@image_column
+@label_column
+@option("--no-labels", is_flag=True, help="Ignore the labels in the data.")
+@option(
     "--precision",
     type=click.Choice(["auto", "fp32", "bf16"]),
     default="auto",
-    show_default=True,
     help="auto: bf16 on CUDA.",
 )
-@click.option("--compile", is_flag=True, help="Compile the encoder with torch.compile.")
-@click.option("--fused", is_flag=True, help="Run AdamW as one fused kernel.")
-@click.option(
+@option("--compile", is_flag=True, help="Compile the encoder with torch.compile.")
+@option("--fused", is_flag=True, help="Run AdamW as one fused kernel.")
+@option(
     "--recompute",
     is_flag=True,
     help="Recompute the activations of a timm model. It is slower and needs less memory.",
 )
-@click.option(
-    "--shard", is_flag=True, help="Divide weights and optimiser state over the ranks (FSDP2)."
-)
-@click.option(
+@option("--shard", is_flag=True, help="Divide weights and optimiser state over the ranks (FSDP2).")
+@option(
     "--benchmark",
     is_flag=True,
     help="Let cuDNN choose the fastest algorithms. A resumed run may then differ.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all random numbers.")
-@click.option(
-    "--evaluations",
-    type=int,
-    default=10,
-    show_default=True,
-    help="Number of evaluations in the run.",
-)
-@click.option(
-    "--checkpoint-seconds",
-    type=float,
-    default=60.0,
-    show_default=True,
-    help="Time between two checkpoints.",
-)
-@click.option(
+@device_option
+@option("--seed", default=0, help="Seed of all random numbers.")
+@option("--evaluations", default=10, help="Number of evaluations in the run.")
+@option("--checkpoint-seconds", default=60.0, help="Time between two checkpoints.")
+@option(
     "--cache",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Folder for decoded images; several runs may share it.  [default: in the run's folder]",
 )
-@click.option(
+@option(
     "--cache-gib",
-    type=float,
     default=16.0,
-    show_default=True,
     help="Largest size of the decoded images. Without room, images are decoded each time.",
 )
 @json_option

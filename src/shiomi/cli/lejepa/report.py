@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from shiomi.cli.exits import Exit
+from shiomi.cli.lejepa.options import PATH, device_option, option
 from shiomi.cli.output import as_json, echo, json_option
 from shiomi.cli.progress import progress
 
@@ -14,18 +15,14 @@ __all__ = ["report"]
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option(
+@click.argument("run", type=PATH)
+@option(
     "--images",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Show these images, for example if the images of the run have moved.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    help="The file to write.  [default: report.html in RUN]",
-)
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps.")
+@option("--out", type=PATH, help="The file to write.  [default: report.html in RUN]")
+@device_option
 @json_option
 def report(run: Path, images: Path | None, out: Path | None, device: str, json: bool) -> None:
     """Write a report about RUN: one HTML page that works without network and JavaScript.

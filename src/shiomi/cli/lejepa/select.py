@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shiomi.cli.lejepa.options import PATH
 from shiomi.cli.output import as_json, echo, json_option
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["select"]
 
 
 @click.command()
-@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.argument("runs", type=PATH, nargs=-1, required=True)
 @json_option
 def select(runs: tuple[Path, ...], json: bool) -> None:
     """Rank RUNS without labels, the most promising run first.

@@ -65,24 +65,20 @@ class HfDiskSource(RowSource):
 
 
 def open_hf_disk(
-    folder: Path,
-    split: str = "train",
-    *,
-    use_labels: bool = True,
-    columns: Columns = DETECTED,
+    folder: Path, *, use_labels: bool = True, columns: Columns = DETECTED
 ) -> HfDiskSource:
-    """Open what `save_to_disk` wrote. If it has several splits, open the one named `split`.
+    """Open what `save_to_disk` wrote. If it has several splits, open `train`.
 
-    Raises DataError if the data set is damaged, or has no such split or no images.
+    Raises DataError if the data set is damaged, or has splits but no `train`, or has no images.
     """
     if (folder / "dataset_dict.json").is_file():
         splits = _json(folder / "dataset_dict.json").get("splits", [])
-        if split not in splits:
+        if "train" not in splits:
             raise DataError(
-                f"{folder} has no split {split!r} (it has {', '.join(map(str, splits)) or 'none'});"
+                f"{folder} has no split 'train' (it has {', '.join(map(str, splits)) or 'none'});"
                 " give the folder of the split you mean"
             )
-        folder = folder / split
+        folder = folder / "train"
     return HfDiskSource(folder, use_labels=use_labels, columns=columns)
 
 

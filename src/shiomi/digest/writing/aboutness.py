@@ -51,8 +51,7 @@ class _Entry:
 
 @lru_cache(maxsize=1)
 def _table() -> dict[str, tuple[float, str]]:
-    """Return the table: for each Japanese word the chance of a match, and stems of English
-    words."""
+    """Return the chance of a match and the English stems of each Japanese word of the table."""
     data = files("shiomi.digest.writing").joinpath("japanese_english.tsv.gz").read_bytes()
     rows = (line.split("\t") for line in gzip.decompress(data).decode().splitlines())
     return {word: (float(chance), stems) for word, chance, stems in rows}
@@ -87,8 +86,7 @@ class Vocabulary:
         self._pairs = frozenset(skeleton(a + b) for a, b in pairwise(soft))
 
     def has(self, token: str) -> bool:
-        """Return whether the texts contain a content word of their language; its ending is
-        ignored."""
+        """Return whether the texts contain a word of their language, with any ending."""
         return token in self._tokens or (len(token) >= 4 and token[:5] in self._begin)
 
     def has_katakana(self, word: str) -> bool:
@@ -109,8 +107,7 @@ class Vocabulary:
         return max(len(self.text.split()), 1)
 
     def chance(self, in_100_words: float) -> float:
-        """Return the chance that these texts contain a word although they are about something
-        else."""
+        """Return the chance that these texts contain a word, if they are about something else."""
         chance: float = 1 - (1 - in_100_words) ** (self.words / 100)
         return min(max(chance, LEAST), MOST)
 
@@ -126,9 +123,10 @@ def _weight(found: bool, chance: float, lift: float) -> float:
 
 
 def support(text: str, subject: Vocabulary, language: str, *, advice: bool = False) -> float | None:
-    """Return the log likelihood ratio: the text is "about the evidence" or "about something else".
+    """Return the log likelihood ratio of "about the evidence" and "about something else".
 
-    Return None if the sentence has no comparable word.
+    A positive number means that the text is rather about the evidence. Return None if the text has
+    no word that can be compared.
     """
     lift = LIFT_OF_ADVICE if advice else LIFT
     same = language == "en" or is_japanese(subject.text)

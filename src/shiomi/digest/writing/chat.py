@@ -25,9 +25,9 @@ __all__ = ["Account", "ChatClient", "ChatError", "Completion", "Usage", "server_
 
 LONGEST_ANSWER = 4_000_000  # bytes of an HTTP answer; a token of a stream takes about 250
 MOST_TOKENS = 1_200  # limit sent with a request; ten Japanese sentences need about 700
-LARGER = 3  # factor by which the limit is raised after an answer was cut at it
+LARGER = 3  # if an answer was cut at the limit, the next limit is this many times higher
 LONGEST_LOADING = 300.0  # seconds that a server may load its model
-ATTEMPTS = 4  # requests for one completion; refusals of a parameter are not counted
+ATTEMPTS = 4  # requests for one completion, without those in which a parameter was refused
 LOADING_PAUSE = 2.0  # seconds between requests while a model loads
 BACKOFF = 0.5  # seconds before the second attempt, doubled for each further one
 LONGEST_WAIT = 20.0  # longest wait in seconds, also if Retry-After asks for more
@@ -67,7 +67,7 @@ class Completion:
 
 @dataclass(slots=True)
 class Usage:
-    """The cost of requests. Tokens are the server's figures, 0 if the server states none."""
+    """The cost of requests. Tokens are counted by the server; 0 if it does not state them."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -84,7 +84,7 @@ class Usage:
 
 @dataclass(slots=True)
 class Account:
-    """Cost and result of writing a digest, for the command line to print."""
+    """The cost and the result of writing a digest."""
 
     topics: dict[str, Usage] = field(default_factory=dict)  # by story id
     kept: int = 0  # sentences of the model that their evidence supports
@@ -195,7 +195,7 @@ class ChatClient:
                 text = f"no whole answer in {seconds:.0f} s"
                 raise _PassingError("timeout", text, attempts=1) from None
             raise _PassingError("cut", f"the answer broke off: {error}") from None
-        if self._watchdog.bit:  # a cut stream can look complete
+        if self._watchdog.bit:  # a stream that was cut can look complete
             raise _PassingError("timeout", f"no whole answer in {seconds:.0f} s", attempts=1)
         if response.status_code != 200:
             self._refused(response, content)
@@ -433,5 +433,5 @@ def _joined(content: bytes) -> _Answer:
 
 
 def _retry_after(value: str | None) -> float | None:
-    """Return the seconds of a Retry-After header; None for a date, which is ignored here."""
+    """Return the seconds of a Retry-After header, or None if it has a date."""
     return float(value) if value and re.fullmatch(r"\d{1,6}", value.strip()) else None

@@ -22,7 +22,7 @@ from shiomi.digest.writing.sentences import is_japanese, sentences
 __all__ = ["contradictions"]
 
 MOST_SENTENCES = 80  # sentences of the evidence that are compared
-NEAR = 1.5  # largest difference in log likelihood from the best supporting sentence
+NEAR = 1.5  # a sentence is used if its support is at most this much below the best
 MOST_NEAR = 3  # sentences of the evidence that are used
 REACH = 5  # a negation applies to at most this many words after it
 CHANCE = 0.1  # a word that other evidence contains more often than this is not compared
@@ -41,7 +41,7 @@ _NEGATIVE = re.compile(
     r"懸念|慎重|異論|否定|劣|失望|期待外れ|悪|無[^料]|未|非|不|以外|より|だけ|のみ|しか|まで|以前|できる?か|か。|という指摘|代わり|残念|待"
 )
 _QUOTED = re.compile(r"[“「『\"][^“”「」『』\"]*[”」』\"]")
-_UNBOUND = re.compile(  # negations that deny nothing
+_UNBOUND = re.compile(  # these words contain a negation, but do not deny anything
     r"no longer limited|not limited|n't limited|not (?:only|just)|n't (?:only|just)"
     r"|why (?:not|don't)|\bif (?:not|\w+ (?:not|\w+n't))|(?:not|n't) (?:afraid|mind|worr)"
 )
@@ -83,8 +83,7 @@ def contradictions(text: str, texts: Sequence[str]) -> Iterator[str]:
 
 
 def _supporting(text: str, texts: Sequence[str]) -> list[str]:
-    """Return the evidence sentences that support the text best, folded; [] if no sentence supports
-    it."""
+    """Return the folded sentences of the evidence that support the text best, or []."""
     rows = [one for item in texts for one in sentences(item)][:MOST_SENTENCES]
     judged = ((support(text, Vocabulary((row,)), "ja"), folded(row)) for row in rows)
     scored = [(score, row) for score, row in judged if score is not None and score > 0]
@@ -147,7 +146,7 @@ def _swapped(text: str, evidence: str) -> Iterator[str]:
 
 
 def _bound(text: str) -> list[tuple[str, str]]:
-    """Return each number of a sentence with the nearest Latin name before it, both folded."""
+    """Return each number of a sentence with the Latin name before it, both folded."""
     flat = folded(text)
     found, name, last = [], "", 0
     for match in _NAME_OR_NUMBER.finditer(flat):

@@ -19,8 +19,8 @@ __all__ = ["Grounded", "ground", "quotation"]
 
 ENDS = "。．.!?！？…"
 LONGEST_CLAIM = 2_000  # characters of a claim that are read
-ALIKE = 0.75  # similarity of two sentences above which the second is left out
-COPIED = 12  # characters in a row that also occur in the example
+ALIKE = 0.75  # of two sentences that are more similar than this, the second is left out
+COPIED = 12  # a sentence with this many characters of the example in a row is a copy
 PARTS = {
     "gloss": "attention",
     "lead": "attention",
@@ -52,8 +52,8 @@ def ground(
 ) -> Grounded:
     """Return the sentences of `draft` that are supported by the items `shown` to the model.
 
-    `second` contains repaired sentences. They follow the sentences of the first draft, until the
-    slot is full.
+    `second` contains repaired sentences. They are added after the sentences of the first draft, as
+    long as the slot has room.
     """
     grounded = Grounded()
     said: set[str] = set()
@@ -96,7 +96,7 @@ def _is_copied(text: str, example: str) -> bool:
 
 
 def quotation(quote: Quote) -> Sentence:
-    """Return a quotation as a sentence with its page."""
+    """Return a quotation as a sentence that links to its page."""
     return Sentence(quote.text, Origin.QUOTE, (quote.item.uid,), quote.item.link)
 
 

@@ -207,7 +207,7 @@ def _quantities(text: str, texts: tuple[str, ...]) -> Iterator[Fault]:
     held = _held(texts)
     for quantity in claimed:
         if quantity.value == "1" and quantity.unit is None:
-            continue  # "1つの", "1回": no more than an article, like 一
+            continue  # "1つの" and "1回" mean "a"
         if _is_enumerated(text, quantity):
             continue
         units = held.get(quantity.value)
@@ -251,7 +251,7 @@ def _agrees(quantity: Quantity, units: frozenset[str | None]) -> bool:
 
 
 def _loose_digit(text: str) -> bool:
-    """Return whether a digit is in no known quantity or word: a safeguard against unknown forms."""
+    """Return whether a digit belongs to no known quantity or word."""
     rest = unicodedata.normalize("NFKC", fold_digits(text))
     parts = [*latin_words(rest), *(quantity.text for quantity in quantities(rest))]
     for part in sorted(parts, key=len, reverse=True):

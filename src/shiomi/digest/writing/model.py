@@ -32,11 +32,11 @@ from shiomi.tls import tls_context
 __all__ = ["ModelWriter", "TopicProgress", "parse_draft"]
 
 LONGEST_DRAFT = 40_000  # characters of a model's text
-PATIENCE = 2  # topics in a row that fail before the model is given up
+PATIENCE = 2  # after so many failed topics in a row the model is given up
 # Characters of evidence. If one does not fit, the next is tried.
 SIZES: tuple[int, ...] = (12_000, 4_000, 1_200)
 SMALLEST = 1_200
-CHARACTERS = 2.5  # lower bound of characters per token in English evidence
+CHARACTERS = 2.5  # an English token has at least about this many characters
 OVERHEAD = 2_600  # tokens of the instructions, the example and the answer
 _FINAL = frozenset(
     {"unreachable", "refused", "budget", "key", "no_model", "loading", "thinking", "local", "weak"}
@@ -86,14 +86,14 @@ class ModelWriter:
         self._started = not config.local
         self._topic, self._heading, self._began = "", "", 0.0  # the current topic
         self._deadline = math.inf  # set when the first topic is requested
-        self._row = 0  # topics in a row that failed
+        self._row = 0  # topics that failed one after the other
         self._given_up: str | None = None
         self._language: Language | None = None
         self._failed: list[tuple[str, str]] = []  # (title, fault)
         self._facts: ServerFacts | None = None
         self.account = Account()
         self.fallen: dict[str, list[Fallen]] = {}  # by story id: the rejected sentences
-        self.problem = ""  # the server's message for the last failure
+        self.problem = ""  # why the last topic failed, often in the server's words
 
     def __enter__(self) -> ModelWriter:
         return self
@@ -166,7 +166,7 @@ class ModelWriter:
         return tuple(notes)
 
     def write(self, evidence: Evidence, language: Language) -> Grounded | None:
-        """Return the model's grounded sentences on a story; None if there are none."""
+        """Return the model's sentences that the evidence supports, or None if there are none."""
         self._language = language
         self._topic, self._began = evidence.story.id, self._clock()
         self._heading = said_title(evidence.heading.title, 40)
@@ -193,7 +193,7 @@ class ModelWriter:
         if grounded.kept:
             self._row = 0
             return grounded
-        # a small model gets no request for a story without plain sentences
+        # for a story without plain sentences a small model is not asked, so it has not failed
         if usage.requests > requests:
             self.problem = f"none of its {len(grounded.fallen)} sentences is supported by evidence"
             self._fail("ungrounded")
@@ -234,15 +234,14 @@ class ModelWriter:
             try:
                 return self._ask(items, language, usage, tuple(SLOTS)), items, ()
             except ChatError as error:
-                if error.fault == "cut_short":  # one slot at a time needs less output
+                if error.fault == "cut_short":  # a request for one slot needs a shorter answer
                     return self._in_steps(items, language, usage), items, ()
                 if error.fault != "context" or len(sizes) < 2:
                     raise
                 sizes = sizes[1:]
 
     def _sizes(self) -> tuple[int, ...]:
-        """Return the sizes of evidence to try, in characters, limited to what the server's context
-        can hold."""
+        """Return the sizes of evidence to try, in characters. None exceeds the server's context."""
         if self._facts is None:
             self._facts = ask_server(self._config, client=self._client)
         context = self._facts.context
@@ -308,8 +307,7 @@ class ModelWriter:
 
 
 def parse_draft(text: str) -> Draft:
-    """Return the draft in a model's text, which may also contain a code fence or the model's
-    thoughts.
+    """Return the draft that a model's answer contains, without a code fence or thoughts.
 
     Raises ChatError if the text contains no JSON object of the requested form.
     """
@@ -319,7 +317,7 @@ def parse_draft(text: str) -> Draft:
     text = text.rpartition("</think>")[2] if "</think>" in text else text
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
-        raise ChatError("not_json", "the answer holds no JSON object")
+        raise ChatError("not_json", "the answer has no JSON object")
     try:
         draft = msgspec.json.decode(text[start : end + 1], type=Draft)
         if draft == Draft() and not any(f'"{slot}"' in text for slot in SLOTS):

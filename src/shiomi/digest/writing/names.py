@@ -52,7 +52,7 @@ def plain_words() -> frozenset[str]:
 
 
 def quoted_parts(text: str) -> list[str] | None:
-    """Return the texts between quotation marks, or None if a mark has no counterpart."""
+    """Return the texts between quotation marks, or None if a closing or opening mark is missing."""
     parts: list[str] = []
     expected: list[tuple[str, int]] = []
     for place, character in enumerate(text):
@@ -79,8 +79,10 @@ def _is_apostrophe(text: str, place: int) -> bool:
 
 
 def _opens(text: str, place: int) -> bool:
-    """Return whether a single mark opens a quotation: a mark closes it, and no letter precedes
-    it."""
+    """Return whether a single mark opens a quotation.
+
+    It does if no letter precedes it and a later mark closes it.
+    """
     before, rest = text[place - 1 : place] if place else "", text[place + 1 :]
     if before.isascii() and before.isalnum():
         return False
@@ -130,8 +132,7 @@ class Holding:
         return len(parts) > 1 and all(part in self.words for part in parts if part)
 
     def _holds_spelling(self, wanted: str) -> bool:
-        """Return whether the evidence has the name in another spelling, or as a stem or
-        initials."""
+        """Return whether the evidence has the name in another spelling, or its stem or initials."""
         squeezed = re.sub(r"[\s_-]", "", wanted)
         if len(squeezed) >= 3:
             edge = r"(?!\d)" if squeezed[-1].isdigit() else r"(?![a-z])"

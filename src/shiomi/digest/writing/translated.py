@@ -42,15 +42,15 @@ __all__ = [
     "unfaithful",
 ]
 
-SMALL = 4_000_000_000  # parameters; larger models write from all items together
+SMALL = 4_000_000_000  # parameters; larger models get all texts of a story at once
 MOST_TRIES = 8  # sentences tried for one topic, including the title
 MOST_TOLD = 5  # sentences of the source among these; the others are of comments
-REQUESTS = 8  # measured for one topic by benchmarks/digest/writing_with_model.py
+REQUESTS = 8  # requests for one topic, by benchmarks/digest/writing_with_model.py
 ENOUGH = 3  # kept sentences after which a topic is done
-MOST_UNUSABLE = 4  # answers in a row without a Japanese sentence; then the model is given up
+MOST_UNUSABLE = 4  # after so many answers without a Japanese sentence the model is given up
 SHORTEST, LONGEST = 5, 22  # words
 SURE = -0.5  # least mean log probability of a token
-SAME = 5  # words are compared by this many first letters
+SAME = 5  # only the first letters of words are compared
 FEWEST = 4  # if a sentence has fewer content words, all must agree
 AGREED = 0.82  # least F1 of the content words of a sentence and its translation back
 MOST_TOKENS = 110
@@ -65,7 +65,7 @@ _LEADING = re.compile(  # words that can be removed from the beginning
     r"|personally|actually|imo|imho|apparently|meanwhile|don[’']t forget)\b,?\s+",
     re.IGNORECASE,
 )
-_IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # small models read it as a place
+_IDIOM = re.compile(r"\b(?:is|are) here\b", re.IGNORECASE)  # small models read a place
 _ASIDE = re.compile(r"\s*\([^()]*\)|[\u2600-\u27bf\ufe0f\U0001f000-\U0001faff]+\s*")  # 🚀
 _FIRST_PERSON = re.compile(r"\b(?:I|we|my|our|me|us)\b", re.IGNORECASE)
 _SECOND_PERSON = re.compile(r"\byou(?:r|rs)?\b", re.IGNORECASE)
@@ -76,8 +76,9 @@ _HEDGE = re.compile(
     r"\b(?:might|may|could|probably|perhaps|maybe|likely|possibly)\b", re.IGNORECASE
 )
 _ENDED = re.compile(r"(?:です|ます|ません|ました|でした|ましょう)[。！]?$")
-_ODD = re.compile(  # mixed scripts, Chinese words, remarks to the reader
-    r"[ァ-ヶー][a-z]|[A-Za-z][ァ-ヶー]?[A-Z]{3}\b(?<=[a-z][A-Z]{3})|多模|智能|推理|閉源|开|后|权|华|态|拔|贪|ください|あなた"
+_ODD = re.compile(  # mixed scripts, Chinese words, words to the reader
+    r"[ァ-ヶー][a-z]|[ァィゥェォッャュョ][A-Z]"
+    r"|[A-Za-z][ァ-ヶー]?[A-Z]{3}\b(?<=[a-z][A-Z]{3})|多模|智能|推理|閉源|开|后|权|华|态|拔|贪|ください|あなた"
     r"|^(?:はい|いいえ|申し訳)|ありがとう|です。.*です。"
 )
 _ENDING = re.compile(r"(?<=..)(?:ing|ed|es|e)$")
@@ -87,7 +88,7 @@ _HIRAGANA = re.compile(r"[\u3041-\u3096]")
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A sentence to translate, with the slot of the draft for its translation."""
+    """A sentence to translate. Its translation goes into `slot` of the draft."""
 
     slot: str
     text: str
@@ -138,8 +139,10 @@ def translate(
 
 
 def candidates(evidence: Evidence) -> list[Original]:
-    """Return the title, then plain sentences, the most informative first; sources before
-    comments."""
+    """Return the title, then plain sentences of the source, then plain sentences of comments.
+
+    The most informative sentences come first.
+    """
     heading = evidence.heading
     found = [
         _original("gloss", _tidied(sentence), item)
@@ -246,7 +249,7 @@ def unfaithful(original: Original, text: str, confidence: float | None) -> str:
 
 
 def agrees(source: str, back: str) -> bool:
-    """Return whether a translation back into English has the same content as the sentence."""
+    """Return whether the sentence and its translation back into English have the same content."""
     for words in (_NEGATION, _HEDGE):
         if bool(words.search(source)) != bool(words.search(back)):
             return False
@@ -256,13 +259,13 @@ def agrees(source: str, back: str) -> bool:
 
 
 def _content(text: str) -> set[str]:
-    """Return the stems of the content words of an English sentence; a name is one word."""
+    """Return the stems of the content words of an English sentence. A name counts as one word."""
     found = tokens(re.sub(r"-(?=[a-z])", " ", text))
     return {_ENDING.sub("", token)[:SAME] for token in found}
 
 
 def _words(source: str) -> Iterator[str]:
-    """Yield the Latin words of a sentence; for "ASR-grade" only the name "ASR"."""
+    """Yield the Latin words of a sentence. Of "ASR-grade" only the name "ASR" is yielded."""
     for word in latin_words(source):
         head, _, tail = word.rpartition("-")
         yield head if head and tail.islower() and _is_common(tail) else word

@@ -41,7 +41,7 @@ _TEXTS = (
 class Trial:
     """The result of the trial."""
 
-    writer: ModelWriter  # it is closed; it has the fault, if the model failed
+    writer: ModelWriter  # already closed; `writer.fault` is set if the model failed
     kept: int
     fallen: int
     tokens_per_second: float
@@ -57,7 +57,7 @@ def try_writer(
     clock: Callable[[], float] = time.monotonic,
     tell: Callable[[TopicProgress], None] = lambda _: None,
 ) -> Trial:
-    """Ask the model for one topic, and measure its speed. Faults of the server are not raised."""
+    """Let the model write one topic, and measure its speed. Failures are returned, not raised."""
     passages = tuple(Passage(kind, text, _LINK) for kind, text in _TEXTS)
     title = "SquashBox 2.1: a compressing read-only file system"
     thread = Thread("hackernews", "1", title, 0, _LINK, passages=passages)
@@ -70,10 +70,10 @@ def try_writer(
             total = writer.account.total
     tokens = max(total.completion_tokens, 1)
     speed = tokens / max(total.seconds, 0.001)
-    if writer.translates:  # a digest has short requests, too, as many as REQUESTS for each topic
+    if writer.translates:  # it sends about REQUESTS short requests for each topic
         requests = max(total.requests - first.requests, 1)
         seconds = REQUESTS * (total.seconds - first.seconds) / requests
-    else:  # includes the time for the prompt, which also grows in a real topic
+    else:  # the time for the prompt counts, and a real topic has a longer prompt
         share = PROMPT_TOKENS / max(total.prompt_tokens, 1)
         seconds = total.seconds * max(share, ANSWER_TOKENS / tokens, 1.0)
     fallen = len(writer.fallen.get(evidence.story.id, ()))

@@ -54,7 +54,7 @@ class Rated:
     seconds: Estimate | None  # time for a digest
 
     def done_in(self, seconds: float) -> bool:
-        """Return whether a digest is done within this time even at the lowest estimated speed."""
+        """Return whether a digest takes at most this time, even at the lowest estimated speed."""
         return self.seconds is not None and self.seconds.high <= seconds
 
 

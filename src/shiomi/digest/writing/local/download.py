@@ -104,7 +104,7 @@ def pinned(offer: Offer, remote: Remote, file: Path, trusted: str = "") -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return the free bytes of the disk for a folder, which need not exist yet."""
+    """Return the free bytes on the disk of a folder. The folder does not have to exist."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -93,8 +93,7 @@ def running(config: WriterConfig) -> Iterator[WriterConfig]:
 
 
 def _address(child: subprocess.Popen[bytes]) -> str:
-    """Return the address that the child prints when the server answers; "" if the child ended
-    before."""
+    """Return the address that the child prints, or "" if the child ends before it prints one."""
     assert child.stdin is not None
     assert child.stdout is not None
     watch = threading.Timer(LONGEST_LOADING, child.stdin.close)

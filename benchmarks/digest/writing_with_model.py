@@ -35,10 +35,10 @@ EVIDENCE = 1_200  # characters that `one` and `slots` send: a small model reads 
 class InSlots(ModelWriter):
     """Asks for one slot at a time."""
 
-    def _ask(self, items: Any, language: Any, usage: Any, slots: Any, fallen: Any = ()) -> Any:
+    def _ask(self, items: Any, language: Any, slots: Any, fallen: Any = ()) -> Any:
         if len(slots) > 1 and not fallen:
             raise ChatError("cut_short", "asked in slots")
-        return super()._ask(items, language, usage, slots, fallen)
+        return super()._ask(items, language, slots, fallen)
 
 
 def chosen(weeks: list[date], most: int) -> list[tuple[Ranked, Week]]:

@@ -84,7 +84,7 @@ class ModelWriter:
         self._stack.callback(self._client.close)
         self._chat = self._chat_with(config)
         self._started = not config.local
-        self._topic, self._heading, self._began = "", "", 0.0  # the current topic
+        self._heading, self._began, self._usage = "", 0.0, Usage()  # of the current topic
         self._deadline = math.inf  # set when the first topic is requested
         self._row = 0  # topics that failed one after the other
         self._given_up: str | None = None
@@ -123,7 +123,7 @@ class ModelWriter:
 
     def _coming(self, tokens: int) -> None:
         """Report that the current answer has this many tokens."""
-        before = self.account.topics[self._topic].completion_tokens
+        before = self._usage.completion_tokens
         self._tell(TopicProgress(self._heading, before + tokens, self._clock() - self._began))
 
     @property
@@ -168,15 +168,15 @@ class ModelWriter:
     def write(self, evidence: Evidence, language: Language) -> Grounded | None:
         """Return the model's sentences that the evidence supports, or None if there are none."""
         self._language = language
-        self._topic, self._began = evidence.story.id, self._clock()
+        self._began = self._clock()
         self._heading = said_title(evidence.heading.title, 40)
-        usage = self.account.topics.setdefault(self._topic, Usage())
-        requests = usage.requests
+        self._usage = self.account.topics.setdefault(evidence.story.id, Usage())
+        requests = self._usage.requests
         try:
-            draft, items, wrong = self._draft(evidence, language, usage)
+            draft, items, wrong = self._draft(evidence, language)
             grounded = ground(draft, evidence, items, language)
             if self._config.repair and grounded.fallen and not self.translates:
-                second = self._repaired(grounded, items, language, usage)
+                second = self._repaired(grounded, items, language)
                 if second is not None:
                     grounded = ground(draft, evidence, items, language, second=second)
         except ChatError as error:
@@ -186,7 +186,9 @@ class ModelWriter:
             return None
         grounded.fallen += wrong
         seconds = self._clock() - self._began
-        self._tell(TopicProgress(self._heading, usage.completion_tokens, seconds, grounded.kept))
+        self._tell(
+            TopicProgress(self._heading, self._usage.completion_tokens, seconds, grounded.kept)
+        )
         self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
         self.account.dropped += len(grounded.fallen)
@@ -194,7 +196,7 @@ class ModelWriter:
             self._row = 0
             return grounded
         # for a story without plain sentences a small model is not asked, so it has not failed
-        if usage.requests > requests:
+        if self._usage.requests > requests:
             self.problem = f"none of its {len(grounded.fallen)} sentences is supported by evidence"
             self._fail("ungrounded")
         return None
@@ -209,7 +211,7 @@ class ModelWriter:
             self._given_up = "weak"
 
     def _draft(
-        self, evidence: Evidence, language: Language, usage: Usage
+        self, evidence: Evidence, language: Language
     ) -> tuple[Draft, tuple[Item, ...], Sequence[Fallen]]:
         """Return the model's draft, the items that it was shown, and its wrong translations.
 
@@ -225,17 +227,17 @@ class ModelWriter:
 
             def answer(said: Sequence[dict[str, str]]) -> Completion:
                 ends = self._deadline
-                return self._chat.complete(said, None, usage, deadline=ends, most=MOST_TOKENS)
+                return self._chat.complete(said, None, self._usage, deadline=ends, most=MOST_TOKENS)
 
             draft, wrong = translate(evidence, language, answer)
             return draft, evidence.items, wrong
         while True:
             items = shown(evidence, sizes[0])
             try:
-                return self._ask(items, language, usage, tuple(SLOTS)), items, ()
+                return self._ask(items, language, tuple(SLOTS)), items, ()
             except ChatError as error:
                 if error.fault == "cut_short":  # a request for one slot needs a shorter answer
-                    return self._in_steps(items, language, usage), items, ()
+                    return self._in_steps(items, language), items, ()
                 if error.fault != "context" or len(sizes) < 2:
                     raise
                 sizes = sizes[1:]
@@ -250,7 +252,7 @@ class ModelWriter:
         fits = max(int((context - OVERHEAD) * CHARACTERS), SMALLEST)
         return tuple(sorted({min(size, fits) for size in SIZES}, reverse=True))
 
-    def _in_steps(self, items: Sequence[Item], language: Language, usage: Usage) -> Draft:
+    def _in_steps(self, items: Sequence[Item], language: Language) -> Draft:
         """Ask for one slot at a time. A slot that fails stays empty.
 
         Raises ChatError if the first slot fails.
@@ -258,7 +260,7 @@ class ModelWriter:
         found: dict[str, Any] = {}
         for slot in SLOTS:
             try:
-                found[slot] = getattr(self._ask(items, language, usage, (slot,)), slot)
+                found[slot] = getattr(self._ask(items, language, (slot,)), slot)
             except ChatError:
                 if not found:
                     raise
@@ -268,7 +270,6 @@ class ModelWriter:
         self,
         items: Sequence[Item],
         language: Language,
-        usage: Usage,
         slots: Sequence[str],
         fallen: Sequence[Fallen] = (),
     ) -> Draft:
@@ -278,7 +279,7 @@ class ModelWriter:
         while True:
             said = messages(items, language, slots, fallen=fallen, again=again)
             try:
-                answer = self._chat.complete(said, asked, usage, deadline=self._deadline)
+                answer = self._chat.complete(said, asked, self._usage, deadline=self._deadline)
                 if not answer.whole:
                     fault = "cut_short" if len(slots) > 1 else "weak"
                     raise ChatError(fault, "the answer was cut at the limit of tokens")
@@ -289,11 +290,7 @@ class ModelWriter:
                 again = True
 
     def _repaired(
-        self,
-        grounded: Grounded,
-        items: Sequence[Item],
-        language: Language,
-        usage: Usage,
+        self, grounded: Grounded, items: Sequence[Item], language: Language
     ) -> Draft | None:
         """Return a second draft of the slots that have rejected sentences, or None if the request
         fails."""
@@ -301,7 +298,7 @@ class ModelWriter:
         if not slots:
             return None
         try:
-            return self._ask(items, language, usage, slots, grounded.fallen)
+            return self._ask(items, language, slots, grounded.fallen)
         except ChatError:
             return None
 

@@ -107,7 +107,7 @@ class ModelWriter:
 
     def _chat_with(self, config: WriterConfig) -> ChatClient:
         return ChatClient(
-            config, client=self._client, clock=self._clock, sleep=self._sleep, tell=self._coming
+            config, client=self._client, clock=self._clock, sleep=self._sleep, tell=self._report
         )
 
     def _start(self) -> None:
@@ -121,10 +121,10 @@ class ModelWriter:
             raise ChatError("local", str(error)) from None
         self._chat = self._chat_with(self._config)
 
-    def _coming(self, tokens: int) -> None:
-        """Report that the current answer has this many tokens."""
-        before = self._usage.completion_tokens
-        self._tell(TopicProgress(self._heading, before + tokens, self._clock() - self._began))
+    def _report(self, tokens: int, kept: int | None = None) -> None:
+        """Report the progress. The current answer has this many tokens."""
+        tokens += self._usage.completion_tokens
+        self._tell(TopicProgress(self._heading, tokens, self._clock() - self._began, kept))
 
     @property
     def fault(self) -> str | None:
@@ -185,10 +185,7 @@ class ModelWriter:
             self._fail(error.fault)
             return None
         grounded.fallen += wrong
-        seconds = self._clock() - self._began
-        self._tell(
-            TopicProgress(self._heading, self._usage.completion_tokens, seconds, grounded.kept)
-        )
+        self._report(0, grounded.kept)
         self.fallen[evidence.story.id] = grounded.fallen
         self.account.kept += grounded.kept
         self.account.dropped += len(grounded.fallen)

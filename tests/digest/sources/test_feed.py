@@ -191,9 +191,9 @@ LAUGHS = """<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "lol">
         (xml("\x00\x01\x02" * 100), "neither RSS nor Atom"),
         (xml(RSS.replace("<pubDate>Thu, 28 May 2026 00:00:00 GMT</pubDate>", "")), "and a date"),
         (Reply(b"x" * (5 * 2**20)), "larger than"),
-        (Reply(200, b"<rss><channel>" + b"<a>" * 200_001), "more than 200,000 tags"),
+        (Reply(b"<rss><channel>" + b"<a>" * 200_001), "more than 200,000 tags"),
     ],
-    ids=["laughs", "empty", "page", "xml", "bytes", "undated", "huge"],
+    ids=["laughs", "empty", "page", "xml", "bytes", "undated", "huge", "tags"],
 )
 def test_what_is_no_feed_is_named(community: Community, reply: Reply, message: str) -> None:
     with pytest.raises(SourceError, match=message):

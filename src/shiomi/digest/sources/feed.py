@@ -41,7 +41,7 @@ __all__ = ["Feed", "entries_of_feed", "entries_of_json", "thread_of_fields", "va
 _LONGEST_TITLE = 200
 _LONGEST_TEXT = 20_000
 _MOST = 2000  # entries of one page that are read
-_MOST_TAGS = 200_000  # of one page; feedparser's time grows with the square of the nested tags
+_MOST_TAGS = 200_000  # of one page; more tags take feedparser ten seconds and hundreds of megabytes
 _PLACEHOLDER = re.compile(r"\{([^{}]{1,100})\}")
 _OF_FEEDS = {  # feedparser's names
     "id": "id",
@@ -120,7 +120,7 @@ def entries_of_feed(answer: Answer) -> list[Entry]:
     """Return the entries of an RSS or Atom answer, dates as unix seconds.
 
     Raises WebPageError for a web page, UnusableAnswerError for anything else that is not a feed,
-    and SourceError for a feed with so many tags that parsing would take minutes.
+    and SourceError for a feed with too many tags, which would take long to parse.
     """
     check_is_feed(answer)
     if answer.body.count(b"<") > _MOST_TAGS:

@@ -94,7 +94,8 @@ def test_two_posts_that_name_one_page_are_not_tied(archive: Archive, linker: Lin
     assert all(not one.related for one in stories(archive, 1_600_000_000, 1_600_000_001))
 
 
-def test_a_list_of_many_pages_names_none() -> None:
+def test_home_pages_and_lists_of_many_pages_are_not_named() -> None:
     pages = [f"https://example.org/{n}" for n in range(4)]
     assert named_pages(f"{pages[0]}/, {pages[1]} and http://www.example.org/1") == tuple(pages[:2])
     assert named_pages(" ".join(pages)) == ()
+    assert named_pages("See https://livebench.ai/ for more") == ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from shiomi.digest.archive.archive import Archive
 
 __all__ = ["LinkRow", "LinkStore", "LinkedThread", "PendingThread"]
@@ -142,20 +144,24 @@ class LinkStore:
             list(links),
         )
 
-    def crossposts(self, n: int, origin: str | None, uid: str) -> list[int]:
-        """Return the linked threads that `n` was crossposted from or that were crossposted from
-        `n`."""
-        found = []
-        if origin is not None:
-            found = self._database.execute(
-                "SELECT n FROM thread WHERE community = ? AND id = ? AND linked != 0"
-                " AND created IS NOT NULL AND n != ?",
-                (*origin.partition(":")[::2], n),
-            ).fetchall()
-        found += self._database.execute(
-            "SELECT n FROM thread WHERE crosspost_of = ? AND linked != 0 AND n != ?", (uid, n)
+    def crossposts(self, uids: Iterable[str]) -> list[tuple[int, str]]:
+        """Return (key, uid of the origin) of the linked threads that are crossposts of these
+        uids."""
+        rows: list[tuple[int, str]] = self._database.execute(
+            f"SELECT n, crosspost_of FROM {self._database.wanted_texts} CROSS JOIN thread"
+            " WHERE crosspost_of = wanted.value ->> 0 AND linked != 0",
+            (msgspec.json.encode([[uid] for uid in uids]).decode(),),
         ).fetchall()
-        return [key for (key,) in found]
+        return rows
+
+    def linked_key(self, uid: str) -> int | None:
+        """Return the key of the thread with this uid, or None if it is unknown or not linked."""
+        row = self._database.execute(
+            "SELECT n FROM thread WHERE community = ? AND id = ? AND linked != 0"
+            " AND created IS NOT NULL",
+            uid.partition(":")[::2],
+        ).fetchone()
+        return None if row is None else int(row[0])
 
     def created_between(self, since: int, until: int, *, as_of: int | None = None) -> list[int]:
         """Return the keys of the threads created in [since, until), and not after `as_of`."""

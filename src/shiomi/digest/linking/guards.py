@@ -33,23 +33,13 @@ _PAGE_YEAR = re.compile(r"\(\s*(?:19|20)\d\d\s*\)|\[\s*(?:19|20)\d\d\s*\]")
 _REPLY = re.compile(
     r"^(?:re\b|a? ?(?:response|reply|rebuttal|answer|follow ?up) to\b|in response to\b)"
 )
-_ROMAN = {
-    "i": 1,
-    "ii": 2,
-    "iii": 3,
-    "iv": 4,
-    "v": 5,
-    "vi": 6,
-    "vii": 7,
-    "viii": 8,
-    "ix": 9,
-    "x": 10,
-}
-_WORDS = {
+_ORDINALS = {
     word: number
-    for number, word in enumerate(
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=1
+    for words in (
+        "i ii iii iv v vi vii viii ix x",
+        "one two three four five six seven eight nine ten",
     )
+    for number, word in enumerate(words.split(), start=1)
 }
 
 
@@ -70,7 +60,7 @@ def _facts(title: str) -> tuple[frozenset[object], ...]:
 def _ordinal(found: str) -> int:
     if found.isdigit():
         return int(found[:9])
-    return _ROMAN.get(found) or _WORDS.get(found) or 0
+    return _ORDINALS.get(found, 0)
 
 
 def _differ(a: frozenset[object], b: frozenset[object]) -> bool:

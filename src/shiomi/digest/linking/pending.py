@@ -192,9 +192,16 @@ def _by_page(
 
 def _by_crosspost(store: LinkStore, pending: Sequence[PendingThread]) -> Iterable[LinkRow]:
     """Yield the ties of each thread to its origin and to its linked crossposts."""
-    for one in pending:
-        for other in store.crossposts(one.n, one.crosspost_of, one.uid):
-            yield _link(one.n, other, LinkKind.CROSSPOST, 1.0)
+    keys = {one.uid: one.n for one in pending}
+    pairs = [(n, keys[origin]) for n, origin in store.crossposts(keys)]
+    pairs += [
+        (one.n, origin)
+        for one in pending
+        if one.crosspost_of and (origin := store.linked_key(one.crosspost_of)) is not None
+    ]
+    for a, b in pairs:
+        if a != b:
+            yield _link(a, b, LinkKind.CROSSPOST, 1.0)
 
 
 def _link(a: int, b: int, kind: LinkKind, score: float) -> LinkRow:

@@ -19,11 +19,11 @@ _MOST = 3  # pages; a post with more of them is a list, and none of them is its 
 def named_pages(text: str) -> tuple[str, ...]:
     """Return the canonical URLs of the pages that a text names; () if there are more than three.
 
-    Truncated addresses and addresses of images and videos on Reddit and Imgur do not count.
+    Home pages, truncated addresses, and images and videos on Reddit and Imgur do not count.
     """
-    found = _addresses(text)
-    pages = sorted({page for address in found if (page := canonical_url(address))})
-    return tuple(pages) if len(pages) <= _MOST else ()
+    pages = {canonical_url(address) or "" for address in _addresses(text)}
+    named = sorted(page for page in pages if page.count("/") > 2)
+    return tuple(named) if len(named) <= _MOST else ()
 
 
 def only_address(text: str) -> str | None:

@@ -22,6 +22,7 @@ class Wording:
     sites: Mapping[str, frozenset[str]]  # hosts by kind: "code", "media", "social", "news", ...
     events: tuple[str, ...]  # names of the kinds of events, in the order of the bits of mark()
     words: Mapping[str, re.Pattern[str]]  # a pattern for one word, per kind of event, then per cue
+    any_word: re.Pattern[str]  # all of these patterns
 
 
 @cache
@@ -35,7 +36,8 @@ def load_wording() -> Wording:
     except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
         raise LinkingError(f"wording.toml cannot be read ({error}); reinstall shiomi") from None
     patterns = {name: _pattern(words) for name, words in {**events, **cues}.items()}
-    return Wording(sites, tuple(events), patterns)
+    every = re.compile("|".join(pattern.pattern for pattern in patterns.values()))
+    return Wording(sites, tuple(events), patterns, every)
 
 
 def _pattern(words: Any) -> re.Pattern[str]:
@@ -48,5 +50,8 @@ def mark(word: str) -> int:
     Bit i is `Wording.events[i]`; the cues "future", "comment" and "not" come after the last of
     them.
     """
-    patterns = load_wording().words.values()
+    wording = load_wording()
+    if not wording.any_word.fullmatch(word):
+        return 0
+    patterns = wording.words.values()
     return sum(1 << bit for bit, pattern in enumerate(patterns) if pattern.fullmatch(word))

@@ -55,9 +55,7 @@ def test_sites_on_two_hosts_show_what_a_third_writes(postgres: PostgresServer) -
 
 
 @pytest.mark.slow
-def test_a_site_answers_503_while_the_server_is_away_and_recovers(
-    postgres: PostgresServer,
-) -> None:
+def test_a_site_answers_503_while_the_server_is_away_and_recovers(postgres: PostgresServer) -> None:
     address = PostgresAddress(postgres.new())
     fill(address)
     with TestClient(create_app(Config(archive=address))) as client:

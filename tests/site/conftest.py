@@ -92,9 +92,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def config(filled: Path) -> Config:
     return Config(
-        archive=filled,
-        site="https://example.org/",
-        watch=(WatchConfig("Rust & C/C++", ("Rust",)),),
+        archive=filled, site="https://example.org/", watch=(WatchConfig("Rust & C/C++", ("Rust",)),)
     )
 
 

@@ -24,9 +24,7 @@ def ids(path: Path) -> list[str]:
         return [one.id for one in archive.threads(0, 2**40)]
 
 
-def test_a_copy_taken_while_another_process_writes_holds_what_was_committed(
-    tmp_path: Path,
-) -> None:
+def test_a_copy_taken_while_another_process_writes_holds_what_was_committed(tmp_path: Path) -> None:
     path, copy = tmp_path / "a.sqlite3", tmp_path / "copy.sqlite3"
     with Archive.open(path) as writer, Archive.open(path) as reader:
         writer.add([thread(1)], seen=5)

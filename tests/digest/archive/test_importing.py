@@ -348,11 +348,7 @@ class _FailingDisk(io.RawIOBase):
 
 @pytest.mark.parametrize("name", ["file.jsonl", "file.jsonl.gz"])
 def test_a_disk_that_fails_ends_the_import_and_the_rest_is_read_another_time(
-    archive: Archive,
-    make: MakeThread,
-    save: Save,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+    archive: Archive, make: MakeThread, save: Save, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     rows = [msgspec.to_builtins(make(id=f"{n:x}{n**9:x}")) for n in range(3_000)]
     path = save(*rows, name=name)

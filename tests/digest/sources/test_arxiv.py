@@ -131,9 +131,7 @@ def test_a_run_goes_on_from_any_slice(community: Community) -> None:
         assert threads([*whole[: stopped + 1], *rest]) == threads(whole)
 
 
-def test_an_error_entry_with_status_400_is_an_error_and_never_a_paper(
-    community: Community,
-) -> None:
+def test_an_error_entry_with_status_400_is_an_error_and_never_a_paper(community: Community) -> None:
     community.routes["/api/query"] = recorded("error")
     with pytest.raises(SourceError, match="incorrect id format for abc"):
         collected(community)

@@ -146,10 +146,7 @@ def test_a_source_that_cannot_be_made_stops_no_other(
         raise SourceError("arxiv: 'x y' is no category")
 
     report = collect(
-        archive,
-        Config(),
-        clock=community.clock,
-        sources={"arxiv": unmakeable, "counted": Counted},
+        archive, Config(), clock=community.clock, sources={"arxiv": unmakeable, "counted": Counted}
     )
     assert [one.error for one in report.sources] == ["arxiv: 'x y' is no category", None]
 

@@ -106,9 +106,7 @@ def limited(community: Community, *subreddits: str, hint: bool = False) -> list[
     return refused
 
 
-def test_anonymous_feeds_are_read_one_a_minute_and_counts_are_unknown(
-    community: Community,
-) -> None:
+def test_anonymous_feeds_are_read_one_a_minute_and_counts_are_unknown(community: Community) -> None:
     refused = limited(community, "LocalLLaMA", "programming")
     batches = collected(community, source(community, "LocalLLaMA", "programming"))
     assert feeds(community) == [

@@ -64,11 +64,7 @@ class CopyReport:
 
 
 def copy_archive(
-    source: Archive,
-    target: Archive,
-    *,
-    replace: bool = False,
-    progress: Progress = lambda *_: None,
+    source: Archive, target: Archive, *, replace: bool = False, progress: Progress = lambda *_: None
 ) -> CopyReport:
     """Copy everything in `source` to `target`, and compare the contents.
 

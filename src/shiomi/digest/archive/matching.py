@@ -210,9 +210,7 @@ def newest(
 
 
 def keep(
-    found: dict[int, Candidate],
-    rows: Iterable[tuple[Candidate, str]],
-    words: Sequence[str] = (),
+    found: dict[int, Candidate], rows: Iterable[tuple[Candidate, str]], words: Sequence[str] = ()
 ) -> None:
     """Add the threads whose texts have all the words."""
     for one, text in rows:

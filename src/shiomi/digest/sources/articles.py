@@ -22,19 +22,9 @@ from shiomi.digest.archive import Archive
 from shiomi.digest.archive.one_line import one_line
 from shiomi.digest.config import Config
 from shiomi.digest.errors import SourceError
-from shiomi.digest.sources.article import (
-    LONGEST,
-    NoArticleError,
-    check_extractor,
-    read_article,
-)
+from shiomi.digest.sources.article import LONGEST, NoArticleError, check_extractor, read_article
 from shiomi.digest.sources.collect import CollectReport, Progress, SourceReport, collect
-from shiomi.digest.sources.http import (
-    Http,
-    RefusedError,
-    UnreachableError,
-    new_client,
-)
+from shiomi.digest.sources.http import Http, RefusedError, UnreachableError, new_client
 from shiomi.digest.sources.items import read_cursor
 from shiomi.digest.sources.manners import Manners
 from shiomi.digest.sources.public_address import (

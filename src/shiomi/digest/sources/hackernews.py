@@ -226,13 +226,7 @@ class HackerNews:
         return tuple(passages)
 
     def _read_front_page(
-        self,
-        http: Http,
-        since: int,
-        until: int,
-        failed: SourceError | None,
-        *,
-        stale: bool = False,
+        self, http: Http, since: int, until: int, failed: SourceError | None, *, stale: bool = False
     ) -> Iterator[Batch]:
         """Read the stories of the front page and of its recent ranking, without the search."""
         if failed is not None:

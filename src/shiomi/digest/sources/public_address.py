@@ -15,13 +15,7 @@ from urllib.parse import urlsplit
 
 from shiomi.digest.errors import SourceError
 
-__all__ = [
-    "PrivateAddressError",
-    "UnresolvedError",
-    "public_address",
-    "refuse_private",
-    "resolve",
-]
+__all__ = ["PrivateAddressError", "UnresolvedError", "public_address", "refuse_private", "resolve"]
 
 Resolver = Callable[[str], Iterable[str]]
 

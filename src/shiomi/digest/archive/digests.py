@@ -96,10 +96,9 @@ class DigestStore:
 
     def finished(self, week: Week) -> Digest | None:
         """Return the complete digest of `week`. Raises ArchiveError if it cannot be read."""
-        row = self._archive.database.execute(
-            "SELECT document FROM digest WHERE last = ? AND language = ?", self._key(week)
-        ).fetchone()
-        return None if row is None else self._digest(week.last.isoformat(), row[0])
+        last = week.last.isoformat()
+        document = self.document(last)
+        return None if document is None else self.read(last, document)
 
     def explanation(self, week: Week) -> str:
         """Return the explanation of the digest of `week`; "" if there is none."""
@@ -110,11 +109,7 @@ class DigestStore:
 
     def all(self) -> list[Digest]:
         """Return all complete digests, newest week first. Raises ArchiveError."""
-        rows = self._archive.database.execute(
-            "SELECT last, document FROM digest WHERE language = ? ORDER BY last DESC",
-            (self._language,),
-        ).fetchall()
-        return [self._digest(last, document) for last, document in rows]
+        return [self.read(last, document) for last, document in self.documents()]
 
     def weeks(self) -> list[str]:
         """Return the last day of each week with a complete digest, newest first."""
@@ -131,7 +126,7 @@ class DigestStore:
         ).fetchone()
         return None if row is None else bytes(row[0])
 
-    def documents(self, limit: int, offset: int = 0) -> list[tuple[str, bytes]]:
+    def documents(self, limit: int = 10_000, offset: int = 0) -> list[tuple[str, bytes]]:
         """Return the last day and the stored JSON of complete digests, newest week first."""
         rows = self._archive.database.execute(
             "SELECT last, document FROM digest WHERE language = ?"
@@ -153,7 +148,13 @@ class DigestStore:
 
     def read(self, last: str, document: bytes) -> Digest:
         """Decode a stored digest. Raises ArchiveError if another version of shiomi wrote it."""
-        return self._digest(last, document)
+        try:
+            return msgspec.json.decode(document, type=Digest)
+        except msgspec.MsgspecError as error:
+            raise ArchiveError(
+                f"the digest of {last} was written by another version of shiomi ({error});"
+                f" `shiomi digest --week {last} --again` makes it again"
+            ) from None
 
     def published_uids(self, week: Week) -> frozenset[str] | None:
         """Return the uids of threads in digests of earlier weeks; None if there is no such digest.
@@ -170,15 +171,6 @@ class DigestStore:
             "SELECT DISTINCT uid FROM digest_thread WHERE language = ? AND last <= ?", limit
         )
         return frozenset(uid for (uid,) in rows)
-
-    def _digest(self, last: str, document: bytes) -> Digest:
-        try:
-            return msgspec.json.decode(document, type=Digest)
-        except msgspec.MsgspecError as error:
-            raise ArchiveError(
-                f"the digest of {last} was written by another version of shiomi ({error});"
-                f" `shiomi digest --week {last} --again` makes it anew"
-            ) from None
 
     def _key(self, week: Week) -> tuple[str, str]:
         return week.last.isoformat(), self._language

@@ -30,7 +30,7 @@ def import_(
 
     Reads JSON Lines, plain or gzip. A line is a thread as `shiomi export` writes it, or a post with
     the fields of Reddit's API; the fields show which. A line that cannot be read is counted, named
-    and skipped. To import a file again changes nothing. An interrupted import continues.
+    and skipped. Importing a file again changes nothing. An interrupted import continues.
 
     \b
     Examples:

@@ -27,7 +27,7 @@ def status(context: click.Context, json: bool) -> None:
 
     Shows the threads and the newest reading of each community, the threads that are not linked yet,
     and the finished digests. For each feed it shows the last success and the failures since then.
-    Ends with 4 if an enabled feed was last read longer ago than [collect] stale_hours.
+    The exit status is 4 if an enabled feed was last read longer ago than [collect] stale_hours.
     """
     import time
     from zoneinfo import ZoneInfo

@@ -83,7 +83,7 @@ class ThreadTitles:
 
 @dataclass(frozen=True, slots=True)
 class StoryTie:
-    """The strongest tie of a thread to an earlier thread of its story."""
+    """The strongest tie between a thread and an earlier thread of the same story."""
 
     link: Link
     reasons: tuple[tuple[str, str], ...] = ()  # of a judged tie: (group of features, detail)

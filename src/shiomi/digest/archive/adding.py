@@ -6,8 +6,8 @@ These rules make the content independent of the order in which threads are added
   same second, the one whose state is further from live wins, then the one created later, then the
   one with the greater link.
 - url, tags and crosspost_of are each taken from the last observation that had a value. An absent
-  value means unknown, so it never erases a known value. Of two counts from the same second, the
-  greater one is kept.
+  value means unknown, so it never erases a known value. Of two values from the same second, the
+  greater value is kept.
 - Every title except an empty one is kept, with the times when it was first and last seen. The
   current title is the one with the latest last time, then the latest first time, then the greater
   text.

@@ -19,7 +19,7 @@ class Freshness:
     community: str
     feed: str  # "new", "top"; "" if the community has one feed
     success: int | None  # unix seconds; None: never read
-    failures: int  # readings that failed since then
+    failures: int  # readings that failed since the last success
     error: str | None  # error of the last reading
     stale: bool  # the last reading is too old
 

@@ -24,7 +24,7 @@ class LeaseStore:
         seconds: int,
         is_gone: Callable[[str], bool] = lambda _: False,
     ) -> str | None:
-        """Take or renew the lease; Return None on success, else the holder.
+        """Take or renew the lease. Return None on success, else the holder.
 
         `is_gone` returns whether the process of a holder has certainly ended. A lease that ends
         more than `seconds` from now is ignored, because the clock that wrote it was ahead.

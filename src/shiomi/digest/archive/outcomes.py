@@ -35,8 +35,8 @@ class FeedState:
     community: str
     feed: str
     success: int | None  # time of the last reading that succeeded
-    failures: int  # readings that failed since then
-    error: str | None  # of the last reading
+    failures: int  # readings that failed since the last success
+    error: str | None  # error of the last reading
 
 
 class OutcomeStore:

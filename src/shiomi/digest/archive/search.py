@@ -104,7 +104,7 @@ def _old_titles(database: Database, keys: Sequence[int]) -> dict[int, list[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """Return the score of a thread and the text to show."""
+    """The score of a thread, and the text to show."""
 
     rank: float
     text: str

@@ -45,7 +45,8 @@ class ArchiveStatus:
 
 
 def read_status(database: Database) -> ArchiveStatus:
-    """Count the contents of the archive. It reads every thread, about a million a second."""
+    """Count the contents of the archive. It reads every thread, which takes about a
+    second for a million threads."""
 
     def count(query: str) -> int:
         found: int = database.execute(query).fetchone()[0]

@@ -119,7 +119,7 @@ class Articles:
 
     @property
     def manners(self) -> Manners:
-        """One retry, five seconds between two pages of a site, and a limit on the size of a
+        """One retry, five seconds between two requests to a site, and a limit on the size of a
         page."""
         return Manners(interval=5.0, attempts=2, retries=5, failures=2, seconds=30.0, bytes=LONGEST)
 

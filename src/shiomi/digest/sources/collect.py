@@ -39,7 +39,7 @@ __all__ = ["CollectReport", "SourceReport", "collect", "enabled_sources"]
 
 _DAY = 86400
 _RESUMED = 6 * 3600  # seconds after which an interrupted run starts again, with new readings
-_LONGEST_GAP = 60 * _DAY  # days; after a longer pause, older threads are skipped
+_LONGEST_GAP = 60 * _DAY  # seconds; after a longer pause, older threads are skipped
 _PATIENCE = 3.0  # seconds given to a source to end after Ctrl-C
 
 Progress = Callable[[int, int | None, str], None]
@@ -112,8 +112,8 @@ class _RunState(msgspec.Struct, omit_defaults=True):
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A batch that a source's thread sends to the calling thread. If `batch` is None, it has
-    ended."""
+    """A batch that a source's thread sends to the calling thread. If `batch` is None, the source
+    has ended."""
 
     name: str
     batch: Batch | None
@@ -380,7 +380,7 @@ def _archive(work: _Collecting, sent: _Sent) -> None:
 
 
 def _finish(work: _Collecting, worker: _Worker, sent: _Sent) -> None:
-    """Note how a source ended."""
+    """Store how a source ended."""
     run, report, now = worker.run, worker.report, int(work.clock())
     outcomes = [
         Outcome(community, since=None if sent.error else run.since, error=sent.error)

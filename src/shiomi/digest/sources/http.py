@@ -105,7 +105,7 @@ def new_client(*, trust_env: bool = True) -> httpx2.Client:
 
 @dataclass(slots=True)
 class Http:
-    """Sends one source's requests, politely.
+    """Sends the requests of one source, within its limits.
 
     Every method may raise RefusedError (the error status is permanent), UnreachableError (all
     attempts failed, the time is over, or the circuit breaker is open) or StoppedError. The text of

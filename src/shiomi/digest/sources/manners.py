@@ -18,8 +18,8 @@ class Manners:
     """The limits that a source sets for its requests."""
 
     interval: float = 0.0  # seconds between two requests to one host
-    attempts: int = 4  # for one request
-    retries: int = 10  # retries for one run, plus one per ten requests, against retry storms
+    attempts: int = 4  # attempts at one request
+    retries: int = 10  # allowed in one run; every ten requests allow one more
     failures: int = 5  # failed requests in a row after which the host is left alone
     redirects: int = 5
     seconds: float = 60.0  # seconds for one whole request; slow bytes do not extend it

@@ -25,7 +25,8 @@ class Robots:
     rules: tuple[tuple[bool, str], ...] = ()
 
     def allows(self, url: str) -> bool:
-        """Whether this address may be fetched. The longest matching rule decides; a tie allows."""
+        """Whether this address may be fetched. The longest matching rule decides. If an allowing
+        and a forbidding rule are equally long, the address may be fetched."""
         parts = urlsplit(url)
         path = _normal(parts.path or "/") + (f"?{_normal(parts.query)}" if parts.query else "")
         best = (-1, True)

@@ -27,7 +27,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self.pin: Callable[[str], str] | None = None  # host → the checked address to connect to
-        self.bit = False  # whether the last request watched was ended
+        self.bit = False  # whether the watchdog ended the last request
         self._pinned = ""
         self._sockets: deque[socket.socket] = deque(maxlen=8)  # sockets that may be in use
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import sqlite3
 from collections.abc import Sequence
 from datetime import date
 
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shiomi.digest.archive import Archive
+from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.ranking import rank, read_window
 from shiomi.digest.story import Story
 from shiomi.digest.thread import Reading, Thread
@@ -48,6 +51,19 @@ def usual(back: int, size: int = 150) -> list[Thread]:
 BEFORE = [t for back in range(1, WEEKS + 1) for t in usual(back)]
 
 
+@functools.cache
+def usual_archive() -> Archive:
+    """An archive that contains BEFORE."""
+    archive = Archive.open(":memory:")
+    archive.add(BEFORE, seen=AS_OF)
+    return archive
+
+
+def connection_of(archive: Archive) -> sqlite3.Connection:
+    assert isinstance(archive.database, SqliteDatabase)
+    return archive.database.connection
+
+
 def trends(
     stories: Sequence[Story],
     before: Sequence[Thread] = BEFORE,
@@ -56,7 +72,11 @@ def trends(
     language: str = "en",
 ) -> list[TrendEvidence]:
     with Archive.open(":memory:") as archive:
-        archive.add([*before, *(t for story in stories for t in story.threads)], seen=AS_OF)
+        if before is BEFORE:
+            connection_of(usual_archive()).backup(connection_of(archive))
+        else:
+            archive.add(before, seen=AS_OF)
+        archive.add([t for story in stories for t in story.threads], seen=AS_OF)
         window = read_window(archive, WEEK, as_of=AS_OF, weeks=WEEKS)
         return find_trends(window, rank(window, stories), most=most, language=language)
 

@@ -19,7 +19,7 @@ if sys.platform != "win32":
 
 __all__ = ["atomic_file", "write_atomically"]
 
-_ATTEMPTS = 100  # each lost attempt means that another process has replaced the file
+_ATTEMPTS = 100  # an attempt fails only if another process has just replaced the file
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int | None = Non
 
 
 def _open_alone(part: Path) -> IO[bytes]:
-    """Open and lock an empty `part`; never through a symbolic link.
+    """Open and lock an empty `part`. A symbolic link in its place is removed.
 
     Another process may have renamed the file between the opening and the lock. Then the lock is on
     the finished file, and the part file is opened again.

@@ -17,12 +17,12 @@ def main() -> None:
         sys.exit(130)
     for stream in (sys.stdout, sys.stderr):
         if stream is not None and hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal in EUC-JP has no emoji
+            stream.reconfigure(errors="replace")  # a terminal in EUC-JP cannot show emoji
     command_line()
 
 
 def _open_standard_streams() -> None:
-    """Make sure that no other file gets the number of a closed stdin, stdout or stderr."""
+    """Open a closed stdin, stdout or stderr, or the next file opened would take its place."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)

@@ -1,4 +1,6 @@
-"""Read a TOML file into frozen dataclasses: types are checked, unknown keys name the nearest one.
+"""Read a TOML file into frozen dataclasses, and check the type of each value.
+
+The error for an unknown key names the nearest known key.
 
 `nearest` and `load_toml` serve every reader of TOML. `TableReader` serves the files with settings.
 """

@@ -43,10 +43,7 @@ def prefix(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> Prefix:
 
 
 @pytest.mark.slow
-@given(
-    st.fixed_dictionaries({name: networks() for name in NAMES}),
-    st.lists(V4 | V6, max_size=5),
-)
+@given(st.fixed_dictionaries({name: networks() for name in NAMES}), st.lists(V4 | V6, max_size=5))
 def test_a_table_says_what_a_scan_over_all_networks_says(
     ranges: dict[str, list[ipaddress.IPv4Network | ipaddress.IPv6Network]],
     others: list[ipaddress.IPv4Address | ipaddress.IPv6Address],

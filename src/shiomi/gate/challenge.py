@@ -54,11 +54,7 @@ def challenge(
 
 
 def form_page(
-    request: Request,
-    policy: Policy,
-    signer: Signer,
-    fields: Sequence[tuple[str, str]],
-    now: float,
+    request: Request, policy: Policy, signer: Signer, fields: Sequence[tuple[str, str]], now: float
 ) -> Response:
     """Return a challenge page that keeps the fields of a form that the client has sent."""
     to = local_address(request, policy)

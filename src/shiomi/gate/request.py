@@ -180,16 +180,8 @@ def normalise(path: str) -> str:
     Doubled slashes are merged, dot segments resolved, parameters of segments (";") dropped, and
     backslashes replaced by slashes. The result begins with "/", except for the "*" of `OPTIONS *`.
     """
-    if (
-        (  # most paths need no change
-            path[:1] == "/"
-            and "//" not in path
-            and "/." not in path
-            and ";" not in path
-            and "\\" not in path
-        )
-        or path == "*"
-    ):
+    plain = path[:1] == "/" and "//" not in path and "/." not in path
+    if (plain and ";" not in path and "\\" not in path) or path == "*":  # most paths
         return path
     kept: list[str] = []
     segments = [segment.partition(";")[0] for segment in path.replace("\\", "/").split("/")]

@@ -160,10 +160,7 @@ def _django() -> None:
         ]
 
     settings.configure(
-        ALLOWED_HOSTS=["*"],
-        ROOT_URLCONF=Urls,
-        SECRET_KEY="only for tests",
-        MIDDLEWARE=[],
+        ALLOWED_HOSTS=["*"], ROOT_URLCONF=Urls, SECRET_KEY="only for tests", MIDDLEWARE=[]
     )
     django.setup()
 

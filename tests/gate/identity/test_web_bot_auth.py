@@ -16,12 +16,7 @@ from hypothesis import strategies as st
 
 from shiomi.gate.errors import DataError
 from shiomi.gate.identity import web_bot_auth
-from shiomi.gate.identity.signature_keys import (
-    TrustedKey,
-    keys_of,
-    read_keys,
-    thumbprint,
-)
+from shiomi.gate.identity.signature_keys import TrustedKey, keys_of, read_keys, thumbprint
 from shiomi.gate.identity.user_agents import Client
 from shiomi.gate.identity.web_bot_auth import WebBotAuth, parse_dictionary, signature_base
 from shiomi.gate.purpose import Purpose

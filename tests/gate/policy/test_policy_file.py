@@ -107,9 +107,7 @@ def test_an_action_alone_speaks_for_the_unproven_too_but_frees_nobody_unproven()
     ],
 )
 def test_rates_are_written_as_they_are_said(text: str, rate: Rate | None) -> None:
-    policy = parse_policy(
-        f'[budget.x]\naddress = "{text}"\n[feeds]\nbudget = "x"',
-    )
+    policy = parse_policy(f'[budget.x]\naddress = "{text}"\n[feeds]\nbudget = "x"')
     assert policy.budgets["x"].address == rate
 
 

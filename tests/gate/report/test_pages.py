@@ -131,11 +131,7 @@ def test_the_command_writes_one_page(log: Path, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("form", [[], ["--json"], ["--html", "report.html"]])
 def test_what_is_no_access_log_is_refused_with_its_first_line_and_what_is_understood(
-    content: bytes,
-    shown: str,
-    form: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    content: bytes, shown: str, form: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("garbage.log").write_bytes(content)

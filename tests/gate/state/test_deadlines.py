@@ -89,12 +89,7 @@ def test_entries_whose_time_has_passed_make_room_before_any_other_is_forgotten()
 
 
 @settings(max_examples=200)
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 12), st.integers(1, 100), st.integers(0, 3)),
-        max_size=60,
-    )
-)
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 100), st.integers(0, 3)), max_size=60))
 def test_with_room_enough_it_is_the_same_as_a_dict(steps: list[tuple[int, int, int]]) -> None:
     kept = table(512)
     model: dict[int, float] = {}

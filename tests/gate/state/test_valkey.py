@@ -47,9 +47,7 @@ def test_a_budget_is_shared_by_all_who_use_the_server(running: Server, state: Va
     other.close()
 
 
-def test_one_empty_bucket_refuses_and_nothing_is_taken_from_the_others(
-    state: ValkeyState,
-) -> None:
+def test_one_empty_bucket_refuses_and_nothing_is_taken_from_the_others(state: ValkeyState) -> None:
     narrow, wide = (1, 1000.0, 0.0), (2, 1000.0, 1000.0)
     assert state.take((narrow, wide), 0.0) == 0.0
     assert state.take((narrow, wide), 0.0) > 990

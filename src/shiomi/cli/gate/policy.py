@@ -13,17 +13,9 @@ __all__ = ["policy"]
 
 # Listed here, so that --help reads no file; a test compares them with the presets that ship.
 _PRESETS = (
-    "api",
-    "cgit",
-    "django",
-    "fastapi",
-    "forgejo",
-    "gitlab",
-    "mediawiki",
-    "podcast",
-    "static",
+    "api", "cgit", "django", "fastapi", "forgejo", "gitlab", "mediawiki", "podcast", "static",
     "wordpress",
-)
+)  # fmt: skip
 
 
 @click.command()

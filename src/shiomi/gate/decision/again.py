@@ -1,8 +1,7 @@
 """again(): the verdict on a client that passed before, from the cached facts about it.
 
-A client's identity and the policy's ruling do not change between two requests with the same
-address, User-Agent and cookies, so both are cached. Bans, the expiry of the cookie and budgets are
-checked on every request. All other clients are judged by `decide`.
+Identity and ruling are the same for requests with the same address, User-Agent and cookies, so they
+are cached. Bans, the expiry of the cookie and budgets are checked on every request.
 """
 
 from __future__ import annotations

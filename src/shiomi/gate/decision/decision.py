@@ -281,11 +281,7 @@ def _refuse(
 
 
 def _page_response(
-    case: _Case,
-    kind: str,
-    status: int,
-    headers: Sequence[tuple[str, str]] = (),
-    **values: object,
+    case: _Case, kind: str, status: int, headers: Sequence[tuple[str, str]] = (), **values: object
 ) -> Response:
     language = preferred_language(case.request.header("accept-language"))
     said = tuple(sorted(values.items()))

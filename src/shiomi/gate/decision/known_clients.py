@@ -98,10 +98,8 @@ class KnownClients:
         known = self._known.get(key)
         if known is None:
             known = self._look(request, cookies or b"")
-            if (
-                len(request.user_agent) <= _LONGEST_AGENT
-                and len(cookies or b"") <= _LONGEST_COOKIES
-            ):
+            short = len(request.user_agent) <= _LONGEST_AGENT
+            if short and len(cookies or b"") <= _LONGEST_COOKIES:
                 if len(self._known) >= _REMEMBERED:
                     self._known = {}
                 self._known[key] = known

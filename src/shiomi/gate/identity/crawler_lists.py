@@ -15,13 +15,7 @@ from shiomi.gate.errors import DataError
 from shiomi.gate.identity.user_agents import UNKNOWN, Client, Pattern, UserAgents, parse_patterns
 from shiomi.gate.purpose import AI_PURPOSES, Purpose
 
-__all__ = [
-    "format_patterns",
-    "join_patterns",
-    "own_tables",
-    "parse_ai_robots",
-    "parse_crawlers",
-]
+__all__ = ["format_patterns", "join_patterns", "own_tables", "parse_ai_robots", "parse_crawlers"]
 
 # Tags and their purposes; the first of these tags that a pattern has decides.
 _PURPOSES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 __all__ = ["STALE_DAYS", "list_dates", "warn_if_stale"]
 
 STALE_DAYS = 60
-"""After so many days operators have moved to other addresses, and proofs by address go wrong."""
+"""After so many days, operators may use other addresses, and proofs by address may fail."""
 
 _log = logging.getLogger(__name__)
 _DATE = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)\b", re.ASCII)
@@ -41,8 +41,8 @@ def warn_if_stale(folder: Path | None, today: datetime.date) -> None:
     }
     if old:
         _log.warning(
-            "lists of crawlers are older than %d days (the oldest: %s, %s), so wanted crawlers"
-            " may be refused; update them with `shiomi gate update`, see its --help",
+            "some lists of crawlers are older than %d days (the oldest: %s, %s), so the gate may"
+            " refuse crawlers that you want; see `shiomi gate update --help`",
             STALE_DAYS,
             min(old, key=old.__getitem__),
             min(old.values()),

@@ -191,25 +191,17 @@ def _derived(request: Request, name: str) -> str:
     path = request.raw_path.decode("latin-1")
     query = f"?{request.query.decode('latin-1')}"
     target = path + (query if request.query else "")
-    match name:
-        case "@method":
-            return request.method
-        case "@authority":
-            return _authority(request)
-        case "@scheme":
-            return request.scheme
-        case "@path":
-            return path or "/"
-        case "@query":
-            return query
-        case "@request-target":
-            return target
-        case "@target-uri":
-            return f"{request.scheme}://{_authority(request)}{target}"
-        case _:
-            raise ValueError(f"{name} is not a component of a request")
-
-
-def _authority(request: Request) -> str:
-    """Return the host in lower case, without the scheme's default port (RFC 9421, 2.2.3)."""
-    return request.host.lower().removesuffix(":443" if request.scheme == "https" else ":80")
+    # The host in lower case, without the scheme's default port (RFC 9421, 2.2.3).
+    authority = request.host.lower().removesuffix(":443" if request.scheme == "https" else ":80")
+    values = {
+        "@method": request.method,
+        "@authority": authority,
+        "@scheme": request.scheme,
+        "@path": path or "/",
+        "@query": query,
+        "@request-target": target,
+        "@target-uri": f"{request.scheme}://{authority}{target}",
+    }
+    if name not in values:
+        raise ValueError(f"{name} is not a component of a request")
+    return values[name]

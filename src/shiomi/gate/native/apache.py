@@ -9,12 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from shiomi.gate.errors import CompileError
-from shiomi.gate.native.path_regex import (
-    REQUEST_LINE,
-    always_sent,
-    decoded_regex,
-    sent_regex,
-)
+from shiomi.gate.native.path_regex import REQUEST_LINE, always_sent, decoded_regex, sent_regex
 from shiomi.gate.native.plan import ALWAYS, Plan, path_word
 from shiomi.gate.native.site_files import site_files
 from shiomi.gate.native.tame import tame
@@ -142,10 +137,8 @@ def _as_sent(plan: Plan) -> Iterator[str]:
     yield f"RewriteCond %{{THE_REQUEST}} {_regex(_ODD, negated=True)}"
     yield f"RewriteRule ^ - [S={rest + 2}]"
     for number, rule in sorted(plan.rules.items()):
-        always = number == ALWAYS
-        written = (
-            always_sent(start=REQUEST_LINE) if always else sent_regex(rule, start=REQUEST_LINE)
-        )
+        always = always_sent(start=REQUEST_LINE)
+        written = always if number == ALWAYS else sent_regex(rule, start=REQUEST_LINE)
         yield f"RewriteCond %{{THE_REQUEST}} {_regex(written)}"
         yield _set("sent", path_word(number), skip=rest)
         rest -= 1

@@ -115,12 +115,7 @@ GAPS = (
         "Retry-After is a fixed number: the seconds in which the slowest bucket adds one token",
         _counts,
     ),
-    Gap(
-        "tarpit",
-        frozenset({"apache", "caddy"}),
-        "a tarpit is a plain refusal",
-        _slow,
-    ),
+    Gap("tarpit", frozenset({"apache", "caddy"}), "a tarpit is a plain refusal", _slow),
     Gap(
         "proxies",
         frozenset({"caddy"}),
@@ -151,12 +146,7 @@ GAPS = (
         " not a slash (but a path in /.well-known/ with either of them is not always served)",
         lambda policy: bool(policy.rules),
     ),
-    Gap(
-        "queries",
-        _ALL,
-        "a path pattern with a query, like *?go-get=1, is left out",
-        _queries,
-    ),
+    Gap("queries", _ALL, "a path pattern with a query, like *?go-get=1, is left out", _queries),
     Gap(
         "encoded-slash",
         frozenset({"apache"}),

@@ -13,9 +13,6 @@ from shiomi.gate.policy.policy import ALWAYS_SERVED, Action, Budget, Policy, Rat
 
 __all__ = ["contradictions"]
 
-_DEFAULT_BUDGETS = frozenset(
-    ("people", "strangers", "crawlers", "feeds", "previews", "monitors", "programs")
-)
 _COOKIE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", re.ASCII)  # a token, RFC 9110, 5.6.2
 _OWN_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+/", re.ASCII)
 
@@ -115,7 +112,7 @@ def _budgets(policy: Policy, written: frozenset[str]) -> Iterator[Problem]:
     for key, name in used.items():
         if name not in policy.budgets:
             yield key, f"must be one of {', '.join(policy.budgets)}, or define [budget.{name}]"
-    for name in sorted(written - _DEFAULT_BUDGETS - set(used.values())):
+    for name in sorted(written - set(Policy().budgets) - set(used.values())):
         yield f"budget.{name}", "is not used by any purpose, path, feeds, programs or challenge"
     for name, budget in policy.budgets.items():
         yield from _levels(name, budget)

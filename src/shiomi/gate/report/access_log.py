@@ -35,12 +35,7 @@ _LINE = re.compile(
     + rb")?"
 )
 _TIME = re.compile(r"(\d{2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}) ([+-])(\d{2})(\d{2})")
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec"  # each name at 4 * (month - 1)
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r"}
 
@@ -221,7 +216,7 @@ def _minute(text: str) -> int | None:
     ahead = timedelta(hours=int(match[7]), minutes=int(match[8]))
     day, year, hour, minute = (int(match[n]) for n in (1, 3, 4, 5))
     try:
-        local = datetime(year, _MONTHS[match[2]], day, hour, minute, tzinfo=UTC)
+        local = datetime(year, _MONTHS.index(match[2]) // 4 + 1, day, hour, minute, tzinfo=UTC)
         moment = local - ahead if match[6] == "+" else local + ahead
     except (ValueError, OverflowError):
         return None

@@ -24,9 +24,7 @@ _OPEN = (Action.ALLOW, Action.BUDGET)
 # dots.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,60}")
 # Tokens that exist only in robots.txt, not as clients.
-_ONLY_HERE = {
-    Purpose.AI_TRAINING: ("Google-Extended", "Applebot-Extended", "Webzio-Extended"),
-}
+_ONLY_HERE = {Purpose.AI_TRAINING: ("Google-Extended", "Applebot-Extended", "Webzio-Extended")}
 _FIELD = re.compile(r"[A-Za-z][A-Za-z-]{1,40}")
 _LONGEST = 500_000  # characters of a site's file that are read (RFC 9309, 2.5: 500 KiB)
 _SAFE = " /%*$?&=,;:@!()+'~"

@@ -11,10 +11,7 @@ __all__ = ["open_state"]
 
 
 def open_state(
-    where: str,
-    *,
-    clients: int = 1_000_000,
-    on_damage: Literal["refuse", "rebuild"] = "refuse",
+    where: str, *, clients: int = 1_000_000, on_damage: Literal["refuse", "rebuild"] = "refuse"
 ) -> State:
     """Return the state that `where` names.
 

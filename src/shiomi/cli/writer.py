@@ -148,10 +148,6 @@ def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) 
     from shiomi.digest.writing.servers import ask_server
     from shiomi.digest.writing.trial import try_writer
 
-    facts = ask_server(settings)
-    found: dict[str, Any] = {"server": f"{facts.kind} at {settings.endpoint}"}
-    found["model"] = settings.model
-    found["context"] = f"{facts.context:,} tokens" if facts.context else "not stated"
     started = time.monotonic()
     trial = try_writer(
         settings,
@@ -159,6 +155,10 @@ def _tried(config: Config, settings: WriterConfig, line: Callable[[str], None]) 
         topics=config.digest.topics,
         tell=lambda progress: line(str(progress)),
     )
+    facts = ask_server(settings)  # after the trial, so that the model is loaded
+    found: dict[str, Any] = {"server": f"{facts.kind} at {settings.endpoint}"}
+    found["model"] = settings.model
+    found["context"] = f"{facts.context:,} tokens" if facts.context else "not stated"
     written = trial.writer
     if written.fault is not None:
         found["failed"] = written.problem

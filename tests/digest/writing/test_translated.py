@@ -129,11 +129,15 @@ class SmallModel:
     ) -> None:
         self.text, self.logprob, self.back = text, logprob, back
         self.parameters, self.reason = parameters, "stop"
+        self.loading = 0  # requests that are answered with 503
         self.now = 0.0  # seconds; an answer takes three
         self.asked: list[str] = []
         self.bodies: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if self.loading:
+            self.loading -= 1
+            return httpx2.Response(503, json={"error": {"message": "Loading model"}})
         if request.url.path.endswith("/models"):
             meta = {"n_params": self.parameters}
             return httpx2.Response(200, json={"data": [{"id": "small", "meta": meta}]})
@@ -161,7 +165,8 @@ STORY = "hackernews:25246050"
 
 def writer(model: SmallModel) -> ModelWriter:
     client = httpx2.Client(transport=httpx2.MockTransport(model))
-    return ModelWriter(WriterConfig("http://127.0.0.1:9/v1", "small"), client=client)
+    config = WriterConfig("http://127.0.0.1:9/v1", "small")
+    return ModelWriter(config, client=client, sleep=lambda seconds: None)
 
 
 def written(model: SmallModel) -> list[str]:
@@ -208,6 +213,14 @@ def test_a_translation_that_means_something_else_is_not_printed_and_is_counted()
     model = SmallModel(DWARFS, -0.1, "The weather is not good in the north today.")
     assert not written(model)
     assert len(model.bodies) > len(model.asked)
+
+
+def test_the_size_of_a_model_is_asked_for_when_it_is_loaded() -> None:
+    model = SmallModel(DWARFS, -0.1)
+    model.loading = 3
+    with writer(model) as asked:
+        assert asked.write(evidence(STORY), JA)
+    assert asked.translates
 
 
 def looping(model: SmallModel) -> None:

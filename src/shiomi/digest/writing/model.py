@@ -19,7 +19,15 @@ import msgspec
 from shiomi.digest.config import WriterConfig
 from shiomi.digest.errors import WriterError
 from shiomi.digest.languages import Language
-from shiomi.digest.writing.chat import Account, ChatClient, ChatError, Completion, Usage
+from shiomi.digest.writing.chat import (
+    LOADING_PAUSE,
+    LONGEST_LOADING,
+    Account,
+    ChatClient,
+    ChatError,
+    Completion,
+    Usage,
+)
 from shiomi.digest.writing.evidence import Evidence, Item
 from shiomi.digest.writing.grounded import Grounded, ground
 from shiomi.digest.writing.local.server import running
@@ -241,8 +249,13 @@ class ModelWriter:
 
     def _sizes(self) -> tuple[int, ...]:
         """Return the sizes of evidence to try, in characters. None exceeds the server's context."""
-        if self._facts is None:
-            self._facts = ask_server(self._config, client=self._client)
+        ends = min(self._clock() + LONGEST_LOADING, self._deadline)
+        while self._facts is None:
+            facts = ask_server(self._config, client=self._client)
+            if facts.loading and self._clock() < ends:
+                self._sleep(LOADING_PAUSE)
+            else:
+                self._facts = facts
         context = self._facts.context
         if context is None:
             return SIZES

@@ -22,6 +22,7 @@ PATIENCE = 5.0  # timeout of one request, in seconds
 GLANCE = 0.5  # timeout for a port of this machine, in seconds
 OLLAMA_CONTEXT = 4_096  # tokens, Ollama's default
 
+_LOADING = object()
 _USUAL = (
     ("Ollama", 11434),
     ("llama.cpp", 8080),
@@ -38,6 +39,7 @@ class ServerFacts:
     models: tuple[str, ...] | None = None  # None: the server does not list its models
     context: int | None = None  # tokens that one request may use
     parameters: int | None = None
+    loading: bool = False  # the server is loading its model and states nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ def ask_server(config: WriterConfig, *, client: httpx2.Client | None = None) -> 
     key = secret("writer.api_key", config.api_key)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     listed = _json(client, "GET", f"{endpoint}/models", headers)
+    if listed is _LOADING:
+        return ServerFacts(loading=True)
     models, context = _models(listed, config.model)
     if parts.hostname in ("127.0.0.1", "localhost", "::1") or context is None:
         props = _json(client, "GET", f"{root}/props", headers)
@@ -139,6 +143,8 @@ def _json(
         answer = client.request(
             method, url, headers=headers, json=body, timeout=seconds, follow_redirects=False
         )
+        if answer.status_code == 503 and b"oading" in answer.content:  # llama.cpp
+            return _LOADING
         if answer.status_code != 200 or len(answer.content) > 4_000_000:
             return None
         return msgspec.json.decode(answer.content)

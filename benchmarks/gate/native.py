@@ -72,7 +72,7 @@ def configurations(folder: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 def nginx_servers(folder: Path, stack: ExitStack) -> dict[str, Server]:
     """Start an nginx for each configuration."""
-    running = {}
+    running: dict[str, Server] = {}
     site = write_files(folder / "site", {"1k.html": "x" * 1024})
     for number, (name, files) in enumerate(configurations(folder)):
         place = write_files(folder / str(number), files)
@@ -85,7 +85,7 @@ def nginx_servers(folder: Path, stack: ExitStack) -> dict[str, Server]:
 
 def other_servers(folder: Path, stack: ExitStack) -> dict[str, Server]:
     """Start each of the other servers without a policy and with the default policy."""
-    running = {}
+    running: dict[str, Server] = {}
     site = f"127.0.0.1:{stack.enter_context(origin(folder)).port}"
     for name, (run, nothing) in _OTHERS.items():
         place = folder / f"{name}-gate"

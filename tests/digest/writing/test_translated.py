@@ -223,10 +223,6 @@ def test_the_size_of_a_model_is_asked_for_when_it_is_loaded() -> None:
     assert asked.translates
 
 
-def looping(model: SmallModel) -> None:
-    model.text, model.reason = "モデルのモデルの" * 40, "length"
-
-
 @pytest.mark.parametrize(
     ("parameters", "loops", "requests"),
     [
@@ -241,7 +237,7 @@ def test_a_model_that_is_too_weak_is_given_up_early_with_one_note(
 ) -> None:
     model = SmallModel("それは何かの一つの文で、よく分かりません。", -0.1, parameters=parameters)
     if loops:
-        looping(model)
+        model.text, model.reason = "モデルのモデルの" * 40, "length"
     with writer(model) as asked:
         assert [asked.write(evidence(STORY), JA) for _ in range(4)] == [None] * 4
         assert len(model.bodies) == requests

@@ -244,12 +244,8 @@ def _joined(text: str) -> str:
 def _domain(host: str) -> tuple[str, str]:
     """Return the part of a host that has one owner, and the label that names the owner."""
     labels = host.split(".")
-    count = 2
-    if len(labels) > 2 and labels[-2] in _SECOND_LEVEL and len(labels[-1]) == 2:
-        count = 3
-    if ".".join(labels[-2:]) in _sites("shared") and len(labels) > 2:
-        count = 3
-    own = labels[-count:]
+    second_level = labels[-2:][0] in _SECOND_LEVEL and len(labels[-1]) == 2
+    own = labels[-3:] if second_level or ".".join(labels[-2:]) in _sites("shared") else labels[-2:]
     return ".".join(own), own[0]
 
 

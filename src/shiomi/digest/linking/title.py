@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LONGEST", "ngram_hashes", "normal_title", "word_hash", "words"]
+__all__ = ["LONGEST", "ngram_hashes", "normal_title", "word_hash"]
 
 LONGEST = 300  # characters of a title that are read; communities allow 80 to 300
 
@@ -35,7 +35,7 @@ def normal_title(title: str) -> str:
         text = "".join(c for c in text if not _is_mark(c))
         text = unicodedata.normalize("NFC", text)
     text = _APOSTROPHE.sub("", text)
-    return " ".join(words(text, folded=True))
+    return " ".join(_words(text))
 
 
 @lru_cache(maxsize=4096)
@@ -44,15 +44,13 @@ def _is_mark(character: str) -> bool:
     return unicodedata.category(character) == "Mn" and character not in "\u3099\u309a"
 
 
-def words(title: str, *, folded: bool = False) -> list[str]:
-    """Return the words of a title in order. Numbers keep their dots; "v1.45.0" becomes "1.45".
+def _words(text: str) -> list[str]:
+    """Return the words of a text in order. Numbers keep their dots; "v1.45.0" becomes "1.45".
 
     Runs of Japanese and Chinese characters become overlapping pairs.
     """
-    if not folded:
-        return normal_title(title).split()
     found: list[str] = []
-    for word in _WORD.findall(title):
+    for word in _WORD.findall(text):
         if word.isascii():
             if len(word) > 1:
                 if word[0] == "v":

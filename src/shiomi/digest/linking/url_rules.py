@@ -92,10 +92,8 @@ def _sites_by_host(sites: list[tuple[list[str], Site]]) -> dict[str, Site]:
     table: dict[str, Site] = {}
     for hosts, site in sites:
         for host in hosts:
-            key = host.removeprefix("*")
-            if key in table:
+            if table.setdefault(host.removeprefix("*"), site) is not site:
                 raise LinkingError(f"canonical_url.toml has two sites for {host}; keep one")
-            table[key] = site
     return table
 
 
@@ -104,8 +102,7 @@ def _wrappers_by_host(
 ) -> dict[str, tuple[Wrapper, ...]]:
     table: dict[str, tuple[Wrapper, ...]] = {}
     for hosts, wrapper in wrappers:
-        for host in hosts:
-            key = host.removeprefix("*")
+        for key in (host.removeprefix("*") for host in hosts):
             table[key] = (*table.get(key, ()), wrapper)
     return table
 

@@ -55,7 +55,7 @@ def test_a_trend_opens_with_the_leading_thread_and_its_counts_and_names_other_ti
     assert told.startswith(
         "反応が最も強かったのは「CentOS Stream, take 1」"
         "（Hacker News、41ポイント・1件のコメント、"
-        "2020-12-13 09:00 JST 時点）です（ポイントとコメント数を各コミュニティ内で比較）。"
+        "2020-12-13 09:00 JST 時点）です。"
     )
     assert "ほかに「Rocky Linux, take 3" in told
 

@@ -67,6 +67,8 @@ class _Markdown:
         if page.notes:
             blocks.append(f"## {say('render.notes')}")
             blocks.append("\n".join(f"- {escape_markdown(note)}" for note in page.notes))
+        if page.topics or page.subjects:
+            blocks.append(say("render.explained"))
         return "\n\n".join(blocks) + "\n"
 
     def topic(self, topic: TopicPage) -> str:

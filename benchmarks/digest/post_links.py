@@ -31,7 +31,7 @@ def main() -> None:
         row["named"] = named_pages(text)
         row["page"] = canonical_url((only_address(text) or "") if row["is_self"] else row["url"])
         about[row["page"]].append(row)
-    found = Counter()
+    found: Counter[str] = Counter()
     for row in (row for row in rows if row["is_self"]):
         for page in {*row["named"], row["page"]} - {None}:
             for other in about[page]:

@@ -117,7 +117,7 @@ def wrk(
     Raises
     ------
     RuntimeError
-        Nothing was answered, or `refusals` is False and an answer was not the page.
+        There was no answer, or an answer was not the page although `refusals` is False.
     """
     said = subprocess.run(
         ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", script, f"{running.url}{page}"],

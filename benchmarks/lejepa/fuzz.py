@@ -88,7 +88,7 @@ def attempt(given: dict[str, dict[str, Any]]) -> str:
 
 
 def told(text: str, given: dict[str, dict[str, Any]]) -> str:
-    """Return "refused" if the error names a value that was given and a remedy."""
+    """Return "refused" if the error names a given value and a remedy for it."""
     values = [value for table in given.values() for value in table.values()]
     named = any(str(value) in text or repr(value) in text for value in values)
     named = named or re.search(r"views, not \d", text) is not None  # a sum of the given values

@@ -63,7 +63,7 @@ class TableReader:
     """
 
     def wrong(self, key: str, what: str) -> None:
-        """Report that `key` is wrong; `what` follows the key: "must be a table; got 3"."""
+        """Report that `key` is wrong. `what` ends the message: "must be a table; got 3"."""
         raise NotImplementedError
 
     def shown(self, key: str, value: object) -> str:  # noqa: ARG002 - a key may hold a secret

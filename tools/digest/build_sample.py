@@ -167,7 +167,7 @@ def to_thread(
 
 
 def undated_reading(community: str, points: int, comments: int) -> Reading:
-    """Return a count for whose time only an upper limit is known.
+    """Return a count that was read at an unknown time, at the latest at SAMPLE_AS_OF.
 
     Reddit shows 0 for every score of 0 or less, so a 0 there means unknown.
     """

@@ -70,7 +70,7 @@ class TrapLink:
         return [one for at, one in enumerate(_weak(headers, etag_at)) if at != length_at]
 
     def start(self, status: int, headers: Headers) -> bool:
-        """Keep the headers of an answer and return True if it may get the link.
+        """Keep the headers of an answer. Return whether the trap's link may be added to the answer.
 
         The answer must be HTML, and not compressed, an attachment or partial.
         """

@@ -33,7 +33,7 @@ class Claim:
     text: str  # as written: "1,900以上の支持"
     unit: Unit
     amount: Amount
-    about: tuple[str, ...]  # uids; the number may be of any of them; empty if unknown
+    about: tuple[str, ...]  # uids of the threads it may belong to; empty if unknown
     community: str | None  # set if `about` is empty: the community that the sentence names
     title: str | None  # a title quoted in the sentence
     read: str | None  # the time of reading that it states: "2025-11-16 09:00", "2025-11-16"

@@ -19,7 +19,7 @@ from shiomi.digest.untrusted import clean
 __all__ = ["Difference", "differing", "misquoted"]
 
 LONGEST = 20_000  # characters of a line that are read
-SHARED = 0.5  # least share of equal headings for a copy of the archive's digest
+SHARED = 0.5  # a text with at least this share of the digest's headings is a copy of it
 
 _HEADING = re.compile(r"^(#{1,3}) (.*)$")
 _LABEL = re.compile(r"^- \*\*[^*]{1,30}\*\*")

@@ -20,7 +20,7 @@ __all__ = ["Checked", "ReadingTime", "Verdict", "counts_read", "judge"]
 class Verdict(StrEnum):
     """The verdict on a number, by the archive's readings."""
 
-    CONFIRMED = "confirmed"  # a reading shows the number, or it is between two readings
+    CONFIRMED = "confirmed"  # a reading has this number, or the number lies between two readings
     POSSIBLE = "possible"  # the readings neither show nor exclude the number
     CONTRADICTED = "contradicted"
     UNKNOWN = "unknown"  # the archive does not have the thread, or has no reading of it

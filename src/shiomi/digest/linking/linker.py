@@ -80,7 +80,7 @@ class Linker:
     def judge(
         self, a: Sequence[Thread], b: Sequence[Thread]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return the probabilities that a[i] and b[i] are one story and at least related: (n, 2).
+        """Return for each pair a[i], b[i] how likely it is one story, and at least related: (n, 2).
 
         Also return whether one is a project's page and the other is one of its releases.
         """

@@ -147,7 +147,7 @@ class Http:
         return self._deadline - self.clock()
 
     def reserve(self, url: str) -> None:
-        """Store when the host may be asked again, before a request is sent.
+        """Before a request is sent, store the time from which the host may be asked again.
 
         Call it, then yield a batch, then send the request. The time is archived with the batch. So
         if the process is killed after the request, it still keeps the pace after a restart.

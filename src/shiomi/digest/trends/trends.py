@@ -46,7 +46,7 @@ class TrendEvidence:
     terms: tuple[str, ...]  # as written in titles, the most significant first
     stories: tuple[Story, ...]  # of this week, the strongest first; at least three
     threads: tuple[Thread, ...]  # of this week, with a term in the title; the leading story's first
-    counts: tuple[int, ...]  # threads with a term per week, oldest first; the last is len(threads)
+    counts: tuple[int, ...]  # threads with a term in each week, oldest first; last: this week
     score: float  # themes.py: z of the leading term, weighed by engagement and coherence
 
 

@@ -147,7 +147,7 @@ def _candidates(items: Sequence[Item], without: Collection[str]) -> list[Quote]:
 
 
 def _repeats(text: str, others: Collection[str]) -> bool:
-    """Return whether one of the texts contains the other, as a quotation in a comment does."""
+    """Return whether the text contains one of the others, or one of the others contains it."""
     bare = text.rstrip(".…")
     return any(bare in other or other.rstrip(".…") in text for other in others)
 

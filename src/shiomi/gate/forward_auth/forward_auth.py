@@ -167,7 +167,7 @@ class ForwardAuth:
 
 
 class _Settled:
-    """A state that gives every budget the answer that the request got when it was counted."""
+    """A state that does not count a request again. It repeats the answer of the first count."""
 
     def __init__(self, state: State, wait: float) -> None:
         self._state = state

@@ -58,7 +58,7 @@ class Update:
     crawlers: list[Pattern] | None = None
     ai_robots: list[Pattern] | None = None
     ranges: dict[str, list[Prefix]] = field(default_factory=dict)
-    # The files by the names of their lists.
+    # For each list, the files it was read from.
     origins: dict[str, list[str]] = field(default_factory=dict)
 
 

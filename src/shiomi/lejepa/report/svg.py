@@ -1,5 +1,4 @@
-"""Draw plots as inline SVG without scripts. The page sets their size and its style sheet their
-colours.
+"""Draw plots as inline SVG without scripts. The page sets the size and the colours of the plots.
 
 Every plotting function returns a complete <svg> with a description for readers who cannot see it.
 Coordinates are in a box of WIDTH x HEIGHT units, which the page scales to the width of a column.

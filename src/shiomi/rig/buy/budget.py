@@ -1,7 +1,7 @@
 """Find the best machine for a budget: a build of parts or a whole machine.
 
-Every set of graphics cards is combined with every amount of memory. Whole machines are taken as
-they are sold. For each of these machines, `best_for` finds the model with the highest worth at a
+Every set of graphics cards is combined with every amount of memory. Whole machines are
+not changed. For each of these machines, `best_for` finds the model with the highest worth at a
 usable speed. If the user asks for one model, the worth of a machine is its tokens per second with
 that model. Integer programming then finds the cheapest compatible build for each pair of cards and
 memory.

@@ -178,7 +178,9 @@ def _lanes(socket: str, count: int) -> Judged:
     return None
 
 
-Plugs = tuple[int, int, int, float] | None  # 6-pin, 8-pin, 12 V, watts of one card
+Plugs = (
+    tuple[int, int, int, float] | None
+)  # of one card: number of 6-pin, 8-pin and 12 V plugs, and watts
 
 
 def _plugs(cards: tuple[GraphicsCard, ...]) -> Key:

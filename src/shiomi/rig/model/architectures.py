@@ -22,7 +22,7 @@ Format = Literal["config", "gguf"]
 
 
 @cache
-def _table(format: Format) -> dict[str, str]:  # noqa: A002 - the word for it
+def _table(format: Format) -> dict[str, str]:  # noqa: A002 - the usual name
     text = resources.files(__package__).joinpath("data/architectures.csv").read_text("utf-8")
     rows = csv.DictReader(text.splitlines())
     return {row[format]: row["kinds"] for row in rows if row[format]}

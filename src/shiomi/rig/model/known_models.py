@@ -45,7 +45,7 @@ _NEEDED = ("name", "source", "config")
 
 @dataclass(frozen=True, slots=True)
 class KnownModel:
-    """A model with further known facts."""
+    """A model with its other names, release date and licence."""
 
     model: Model
     aliases: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Score the answers of a model for a use, from a dated table or, for other models, by a rule.
+"""Score the quality of a model's answers. The score is from a dated table, or else from a rule.
 
 `data/quality.csv` holds scores from 0 to 100 for chat, code and long documents, each with its
 basis, date and source. The rule scores a model that is not listed by its capacity: the geometric

@@ -160,7 +160,7 @@ def _kept(text: str, begins: tuple[str, ...]) -> str:
 
 
 def _cpu_only(text: str) -> str:
-    """Keep the required fields of each processor, and of its flags only "hypervisor"."""
+    """Keep the required fields of each processor. Of its flags, keep only "hypervisor"."""
     blocks = []
     for block in text.split("\n\n"):
         lines = [x for x in block.splitlines() if x.split("\t")[0].strip(" :") in _CPU_KEYS]

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from shiomi.digest.address import Location, PostgresAddress
 from shiomi.digest.archive import Archive
-from shiomi.digest.thread import Thread
+from shiomi.digest.thread import Reading, Thread
 
 if TYPE_CHECKING:
     from tests.postgres_server import PostgresServer
@@ -71,3 +71,9 @@ def make() -> MakeThread:
         return Thread(**(given | fields))
 
     return thread
+
+
+def reading_at(archive: Archive, uid: str, as_of: int) -> Reading | None:
+    """Return the newest reading of a thread at or before `as_of`."""
+    thread = archive.thread(uid, as_of=as_of)
+    return thread.readings[-1] if thread and thread.readings else None

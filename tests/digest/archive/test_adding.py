@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shiomi.digest.archive import Added, Archive
+from shiomi.digest.archive import Added, Archive, LinkStore
 from shiomi.digest.thread import Passage, PassageKind, Reading, Thread, ThreadState
-from tests.digest.archive.conftest import MANY, Empty, MakeThread
+from tests.digest.archive.conftest import MANY, Empty, MakeThread, reading_at
 
 # few values, so that they meet; every kind of text SQLite and its tokenizers could stumble over
 TEXTS = st.sampled_from(
@@ -44,7 +44,7 @@ def content(archive: Archive) -> list[Any]:
     return [
         list(archive.threads(-1, 2**40)),
         [(uid, archive.titles(uid)) for uid in uids],
-        [archive.reading(uid, time) for uid in uids for time in range(5)],
+        [reading_at(archive, uid, time) for uid in uids for time in range(5)],
         archive.database.execute(
             "SELECT community, id, seen, url_seen, tags_seen, crosspost_seen FROM thread"
             " ORDER BY community, id"
@@ -88,7 +88,7 @@ def test_adding_the_same_again_changes_nothing(
         again = archive.add_seen(sightings)
         assert content(archive) == once
         assert again == Added(unchanged=len(sightings))
-        assert archive.pending(10) == []
+        assert LinkStore(archive).count_pending() == 0
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_readings_as_of_a_time_only_grow_with_it(
                 now = archive.get_many([thread.uid], as_of=time)[thread.uid].readings
                 assert now[: len(known)] == known
                 assert all(reading.time <= time for reading in now)
-                assert archive.reading(thread.uid, time) == (now[-1] if now else None)
+                assert reading_at(archive, thread.uid, time) == (now[-1] if now else None)
                 known = now
             assert known == thread.readings
 
@@ -148,9 +148,9 @@ def test_an_unknown_count_stays_unknown_until_it_is_read(
     archive: Archive, make: MakeThread
 ) -> None:
     archive.add([make(readings=(Reading(5, 10, None),))], seen=5)
-    assert archive.reading("hackernews:1", 5) == Reading(5, 10, None)
+    assert reading_at(archive, "hackernews:1", 5) == Reading(5, 10, None)
     assert archive.add([make(readings=(Reading(5, None, 0),))], seen=5).readings == 1
-    assert archive.reading("hackernews:1", 5) == Reading(5, 10, 0)
+    assert reading_at(archive, "hackernews:1", 5) == Reading(5, 10, 0)
 
 
 def test_passages_of_one_kind_are_replaced_together_and_other_kinds_stay(

@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from shiomi.digest.address import Location
-from shiomi.digest.archive import Added, Archive
+from shiomi.digest.archive import Added, Archive, LinkStore
 from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.errors import ArchiveError
 from shiomi.digest.thread import Passage, PassageKind, Reading, ThreadState
-from tests.digest.archive.conftest import MakeThread
+from tests.digest.archive.conftest import MakeThread, reading_at
 
 
 def test_a_thread_comes_back_as_it_was_added(archive: Archive, make: MakeThread) -> None:
@@ -45,7 +45,7 @@ def test_what_was_added_is_there_after_the_archive_is_opened_again(
 def test_a_thread_that_is_not_here_is_none(archive: Archive) -> None:
     assert archive.thread("hackernews:404") is None
     assert archive.thread("no uid at all") is None
-    assert archive.reading("hackernews:404", 2**40) is None
+    assert reading_at(archive, "hackernews:404", 2**40) is None
     assert archive.titles("hackernews:404") == []
 
 
@@ -87,8 +87,8 @@ def test_as_of_leaves_out_later_readings_and_keeps_the_title_of_now(
     assert thread is not None
     assert thread.readings == readings[:2]
     assert thread.title == "New"
-    assert archive.reading("hackernews:1", 9) is None
-    assert archive.reading("hackernews:1", 29) == readings[1]
+    assert reading_at(archive, "hackernews:1", 9) is None
+    assert reading_at(archive, "hackernews:1", 29) == readings[1]
     assert next(archive.threads(0, 2_000, as_of=10)).readings == readings[:1]
     assert archive.get_many(["hackernews:1"], as_of=5)["hackernews:1"].readings == ()
 
@@ -161,14 +161,18 @@ def test_pending_threads_are_the_new_ones_and_those_whose_links_may_change(
     archive: Archive, make: MakeThread
 ) -> None:
     archive.add([make(id=str(n)) for n in range(3)], seen=1)
-    assert [thread.id for _, thread in archive.pending(2)] == ["0", "1"]
+    assert [one.uid for one in LinkStore(archive).oldest_pending(1 << 40, 2)] == [
+        f"hackernews:{n}" for n in range(2)
+    ]
     archive.database.execute("UPDATE thread SET linked = 1")
     archive.add([make(id=str(n), readings=(Reading(5, 1, 1),)) for n in range(3)], seen=5)
-    assert archive.pending(10) == []
+    assert LinkStore(archive).count_pending() == 0
     archive.add([make(id="0", title="Retitled")], seen=6)
     archive.add([make(id="1", url="https://example.org/")], seen=6)
     archive.add([make(id="2", crosspost_of="reddit/a:b")], seen=6)
-    assert [thread.id for _, thread in archive.pending(10)] == ["0", "1", "2"]
+    assert [one.uid for one in LinkStore(archive).oldest_pending(1 << 40, 10)] == [
+        f"hackernews:{n}" for n in range(3)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from shiomi.digest.archive import Archive
 from shiomi.digest.thread import Reading, Thread
+from tests.digest.archive.conftest import reading_at
 
 COUNT = 933_728
 
@@ -51,7 +52,7 @@ def test_every_reading_is_kept_and_as_of_any_time_is_right(
         for number, story in enumerate(stories):
             first, last = times[by_id[story][0]], times[by_id[story][-1]]
             for as_of in (first - 1, first, (first + last) // 2 + number, last - 1, last, 2**40):
-                reading = archive.reading(f"hackernews:{story}", as_of)
+                reading = reading_at(archive, f"hackernews:{story}", as_of)
                 assert reading == expected(story, as_of)
                 unknown += reading is not None and reading.comments is None
         assert unknown  # the sample holds stories without a number of comments

@@ -19,7 +19,7 @@ from shiomi.digest.archive.sqlite import SqliteDatabase
 from shiomi.digest.archive.status import ArchiveStatus, read_status
 from shiomi.digest.archive.storable import storable
 from shiomi.digest.errors import ArchiveError
-from shiomi.digest.thread import Reading, Thread
+from shiomi.digest.thread import Thread
 from shiomi.extras import needs_extra
 
 __all__ = ["Archive"]
@@ -150,28 +150,6 @@ class Archive:
             )
             found.update((thread.uid, thread) for thread in threads)
         return found
-
-    def pending(self, limit: int) -> list[tuple[int, Thread]]:
-        """Return up to `limit` threads that are not linked yet, with their keys `n`, smallest key
-        first."""
-        keys = [
-            n
-            for (n,) in self.database.execute(
-                "SELECT n FROM thread WHERE linked = 0 AND created IS NOT NULL ORDER BY n LIMIT ?",
-                (limit,),
-            )
-        ]
-        return list(zip(keys, load_threads(self.database, keys), strict=True))
-
-    def reading(self, uid: str, as_of: int) -> Reading | None:
-        """Return the newest reading at or before `as_of`, even if the thread has no title."""
-        row = self.database.execute(
-            "SELECT time, points, comments, exact FROM reading JOIN thread ON thread = n"
-            " WHERE community = ? AND id = ? AND time <= ?"
-            " ORDER BY time DESC, exact DESC LIMIT 1",
-            (*storable(uid).partition(":")[::2], as_of),
-        ).fetchone()
-        return None if row is None else Reading(row[0], row[1], row[2], bool(row[3]))
 
     def titles(self, uid: str) -> list[tuple[int, str]]:
         """Return every title the thread was seen with and when it was first seen, oldest first."""

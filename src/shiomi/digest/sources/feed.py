@@ -41,7 +41,7 @@ __all__ = ["Feed", "entries_of_feed", "entries_of_json", "thread_of_fields", "va
 _LONGEST_TITLE = 200
 _LONGEST_TEXT = 20_000
 _MOST = 2000  # entries of one page that are read
-_MOST_TAGS = 200_000  # of one page; more tags take feedparser ten seconds and hundreds of megabytes
+_MOST_TAGS = 200_000  # of one page; 350,000 nested tags take feedparser 7 s and 200 MiB
 _PLACEHOLDER = re.compile(r"\{([^{}]{1,100})\}")
 _OF_FEEDS = {  # feedparser's names
     "id": "id",

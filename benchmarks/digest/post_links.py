@@ -1,4 +1,4 @@
-"""Print the pairs that are tied because a text post of r/LocalLLaMA names a page, for reading.
+"""Print the pairs that are linked because a text post of r/LocalLLaMA names a page.
 
     python benchmarks/digest/post_links.py
 

@@ -328,7 +328,7 @@ def after_measuring(found: Sequence[Case]) -> dict[str, object]:
     """Return how much of one measurement's factor applies to other models on the same GPU, and the
     bounds.
 
-    The printed figures are held out: the weight and the bounds come from pairs of other GPU types.
+    For each GPU type, the weight and the bounds were fitted to pairs of other GPU types.
     """
     kept: dict[str, object] = {}
     for same in (True, False):

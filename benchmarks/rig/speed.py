@@ -82,7 +82,10 @@ def prefill(rows: list[Row]) -> list[tuple[Row, float]]:
 
 
 def depth() -> None:
-    """Compare speeds of writing after 32k to 64k tokens, given the measured speed at depth 0."""
+    """Compare estimated and measured decode speeds at depths of 32k to 64k tokens.
+
+    The measured speed at depth 0 is given to the estimate.
+    """
     fitted = [row for row in read_strix() if row.phase == "decode"]
     rows = read_depths()
     good, ignored, textbook = [], [], []

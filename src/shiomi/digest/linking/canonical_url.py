@@ -1,7 +1,7 @@
 """canonical_url(): one key for all the addresses under which the same page is submitted.
 
-A key is an https address in a normal form. The host has no www., the path no parts that never
-change the page, the parameters are sorted, and tracking parameters are dropped. Then rules for
+A key is an https address in a normal form. The host has no `www.`. Parts of the path that do not
+matter to the page are removed. Parameters are sorted, without those for tracking. Then rules for
 single sites apply: youtu.be and youtube.com, the forms of an arXiv paper, the wrappers of caches
 and archives. These rules are data, in canonical_url.toml. A key is only for comparison; it may not
 work as an address.

@@ -254,7 +254,8 @@ def page_features(
 ) -> NDArray[np.float64]:
     """Return the features of the pairs (left[i], right[i]): (p, f).
 
-    `covered` (p, 2) is the share of each title that the other title has (features.py).
+    `covered` (p, 2): for each of the two titles, the share of its words that are in the other
+    title (features.py).
     """
     slugs = pages.slugs
     a, b = left, right

@@ -87,7 +87,7 @@ class Standing:
 
     strength: float  # log10(1 / survival expected when settled); TYPICAL if no count is known
     survival: dict[str, float]  # "points", "comments": only those known; at the reading's age
-    readings: dict[str, Reading]  # the reading behind each count
+    readings: dict[str, Reading]  # for each count, the reading it is from
     compared: int  # number of the community's threads it is compared with
     rank: int | None = None  # place in the community's list of the best, if no count is known
 

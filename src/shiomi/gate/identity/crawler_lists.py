@@ -121,7 +121,9 @@ def _name(regex: str) -> str:
 
 
 def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> list[Pattern]:
-    """Return all patterns in the order in which they win: AI by name, others by name, shapes.
+    """Return all patterns in the order in which they are tried.
+
+    First come the names of AI crawlers, then the names of other clients, then general patterns.
 
     A name of `ai_robots` that our table already has is skipped. A pattern of `crawlers` whose name
     is in our table identifies that client.

@@ -118,7 +118,7 @@ def path_word(number: int) -> str:
 
 
 def without_challenge(policy: Policy, instead: Action) -> Policy:
-    """Return the policy with the action `instead` wherever it says challenge.
+    """Return the policy, with each action "challenge" replaced by `instead`.
 
     A server alone cannot challenge and cannot check the consistency of headers.
     """

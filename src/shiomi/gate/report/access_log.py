@@ -171,7 +171,7 @@ def _note_bad(reading: Reading, path: Path, number: int, line: bytes) -> None:
 
 
 def _parser() -> Callable[[bytes], Hit | None]:
-    minutes: dict[bytes, int] = {}  # cache of the last minutes; a log is nearly in order
+    minutes: dict[bytes, int] = {}  # the last minutes read; lines of one minute are near each other
 
     def time_of(text: bytes) -> int | None:
         minute = text[:17] + text[20:]  # all but ":SS"

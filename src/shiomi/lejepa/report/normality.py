@@ -23,7 +23,9 @@ class Direction:
 
     statistic: float  # N times the biased Epps-Pulley statistic
     values: tuple[float, ...]  # N projections
-    quantiles: tuple[tuple[float, float], ...]  # (of N(0, 1), of the projections)
+    quantiles: tuple[
+        tuple[float, float], ...
+    ]  # pairs: a quantile of N(0, 1), the same of the projections
 
 
 @dataclass(frozen=True, slots=True)

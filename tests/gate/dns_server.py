@@ -58,6 +58,7 @@ def dns_server(zones: Zones) -> Iterator[int]:
     """Serve the zones on 127.0.0.1; gives the port."""
     server = DNSServer(zones, address="127.0.0.1", port=0, logger=DNSLogger("-request,-reply"))
     server.server.logger = _Silent()
+    server.server.handle_error = lambda *_: None  # of a slow answer, after the end
     # dnslib's own thread asks only every half second whether it is to end
     thread = threading.Thread(target=server.server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -31,7 +31,7 @@ def atomic_file(path: Path, *, mode: int | None = None) -> Iterator[IO[bytes]]:
     path
         The file to write. Missing parent folders are created.
     mode
-        Permission bits of the file; by default the bits of any new file.
+        Permission bits of the file. By default, the file gets the usual bits of a new file.
 
     Raises OSError if the file cannot be written. After any error the old content is still there.
     """
@@ -63,10 +63,10 @@ def write_atomically(path: Path, content: bytes | str, *, mode: int | None = Non
 
 
 def _open_alone(part: Path) -> IO[bytes]:
-    """Open and lock an empty `part`. A symbolic link in its place is removed.
+    """Open and lock an empty file at the path `part`. A symbolic link at this path is removed.
 
     Another process may have renamed the file between the opening and the lock. Then the lock is on
-    the finished file, and the part file is opened again.
+    the finished file, so the part file is opened again.
     """
     if part.is_symlink():
         part.unlink(missing_ok=True)
@@ -75,7 +75,7 @@ def _open_alone(part: Path) -> IO[bytes]:
         file = os.fdopen(os.open(part, flags, 0o666), "w+b")
         try:
             if sys.platform != "win32":
-                with suppress(OSError):  # a network file system without locks
+                with suppress(OSError):  # some network file systems have no locks
                     fcntl.flock(file, fcntl.LOCK_EX)
             if sys.platform == "win32" or _same_file(file, part):
                 file.truncate()
@@ -95,7 +95,7 @@ def _same_file(file: IO[bytes], path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the folder, so that the replacement itself survives a power failure."""
+    """Flush the folder, so that the replaced file is still there after a power failure."""
     if sys.platform == "win32":
         return
     descriptor = os.open(folder, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""A small HTTP server in a thread of its own: health checks and metrics."""
+"""A small HTTP server for health checks and metrics. It runs in its own thread."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ __all__ = ["background_server"]
 
 @contextmanager
 def background_server(address: str, handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Answer on `address` ("127.0.0.1:9465"; port 0: a free one) until the block ends.
+    """Answer requests on `address`, such as "127.0.0.1:9465", until the block ends.
 
-    Yields the address in use. Raises OSError, OverflowError or ValueError if it cannot be used.
+    Port 0 selects a free port. Yields the address in use. Raises OSError, OverflowError or
+    ValueError if the address cannot be used.
     """
     host, _, port = address.rpartition(":")
     server = ThreadingHTTPServer((host.strip("[]"), int(port)), handler)

@@ -22,7 +22,10 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open a closed stdin, stdout or stderr, or the next file opened would take its place."""
+    """Open stdin, stdout and stderr if they are closed.
+
+    Otherwise the next opened file would get the number of the closed stream.
+    """
     for number in (0, 1, 2):
         try:
             os.fstat(number)

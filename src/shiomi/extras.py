@@ -37,7 +37,8 @@ _EXTRAS = {
 
 
 def extra_of(module: str) -> str | None:
-    """Return the extra that brings `module` ("torch.nn" -> "lejepa"); None if none does."""
+    """Return the extra that installs `module` ("torch.nn" -> "lejepa"), or None if no extra
+    does."""
     return _EXTRAS.get(module.partition(".")[0])
 
 

@@ -1,7 +1,7 @@
 """Accept addresses with characters that are not percent-encoded, as `curl` and scripts send them.
 
 uvicorn's parsers accept only ASCII in a request line (RFC 9112, section 3.2). Otherwise they answer
-400 without a reason. nginx passes such an address on as it is.
+with status 400 and give no reason. nginx passes such an address on unchanged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class TolerantProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
     """uvicorn's protocol for HTTP/1.1, with httptools if it is installed, else with h11."""
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes of the client. Between two requests they begin with a request line."""
+        """Receive bytes from the client. After the end of a request, the next bytes begin with a
+        request line."""
         if self.cycle is None or self.cycle.response_complete:
             data = percent_encoded(data)
         super().data_received(data)

@@ -2,7 +2,8 @@
 
 The error for an unknown key names the nearest known key.
 
-`nearest` and `load_toml` serve every reader of TOML. `TableReader` serves the files with settings.
+`nearest` and `load_toml` are used for every TOML file. `TableReader` is used only for files with
+settings.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ _TYPE_NAMES: dict[Any, str] = {
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean X?", or the known names if none is near to `name`."""
+    """Return "did you mean X?", or the known names if none is similar to `name`."""
     names = sorted(str(one) for one in known)
     close = difflib.get_close_matches(name[:80], names, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names)}"
 
 
 def read_settings_text(path: Path, writer: str, error: type[Exception]) -> str:
-    """Return the text of the file; `writer` is the command that writes one.
+    """Return the text of the file. `writer` is the command that creates such a file.
 
     Raises `error` if there is no such file, or if it is not UTF-8 or not readable.
     """
@@ -58,16 +59,17 @@ def load_toml(text: str, error: type[Exception], name: str = "this") -> dict[str
 class TableReader:
     """Turns parsed TOML into dataclasses by the type hints of their fields.
 
-    A subclass defines `wrong`, which raises or records a problem, and extends `value` for its own
-    types. If `wrong` returns, the value becomes the default one.
+    A subclass defines `wrong`, which raises an error or records the problem. It also extends
+    `value` for its own types. If `wrong` returns, the default value is used.
     """
 
     def wrong(self, key: str, what: str) -> None:
-        """Report that `key` is wrong. `what` ends the message: "must be a table; got 3"."""
+        """Report that `key` is wrong. `what` is the end of the message, such as "must be a table;
+        got 3"."""
         raise NotImplementedError
 
     def shown(self, key: str, value: object) -> str:  # noqa: ARG002 - a key may hold a secret
-        """Return the `value` of `key` as messages show it."""
+        """Return the text that messages show for the `value` of `key`."""
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -76,7 +78,8 @@ class TableReader:
         self.wrong(key, f"is not a known key; {nearest(name, known)}")
 
     def table(self, cls: type[Any], table: object, key: str, default: Any = None) -> Any:
-        """Return `cls` with the values of a table; other values are as in `default`."""
+        """Return an instance of `cls` with the values of a table. Missing values are taken from
+        `default`."""
         if not isinstance(table, dict):
             self.wrong(key, f"must be a table, written [{key}]; got {self.shown(key, table)}")
             return default

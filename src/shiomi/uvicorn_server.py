@@ -11,13 +11,13 @@ from typing import Any
 __all__ = ["listen", "run"]
 
 _BACKLOG = 2048
-_STOP_SECONDS = 10  # for requests under way when the server is stopped
+_STOP_SECONDS = 10  # a stopped server waits this long for running requests
 
 
 def listen(
     host: str, port: int, unix_socket: Path | None, error_type: type[Exception]
 ) -> socket.socket:
-    """Return a listening socket: from now on, connections wait until a worker answers.
+    """Return a listening socket. From then on, new connections wait until a worker answers.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """The location of an archive: the path of an SQLite file, or the address of a PostgreSQL database.
 
-An address may contain a password, which is never shown: `str()` and `repr()` leave it out, and the
-error for an address that cannot be parsed does not quote it.
+An address may contain a password, which is never shown. `str()` and `repr()` leave it out. If an
+address cannot be parsed, the error does not quote it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ class PostgresAddress:
     __slots__ = ("_shown", "conninfo")
 
     def __init__(self, text: str) -> None:
-        """Raise ConfigError if `text` is not such an address; the error does not quote it."""
+        """Raise ConfigError if `text` is not a postgresql:// address. The error does not quote
+        it."""
         found = _ADDRESS.fullmatch(text)
         if found is None:
             raise ConfigError(
@@ -70,7 +71,7 @@ Location = Path | PostgresAddress
 
 
 def parse_location(text: str, folder: Path = Path()) -> Location:
-    """Return the location that `text` names; a relative path is taken from `folder`.
+    """Return the location that `text` names. A relative path starts at `folder`.
 
     Raises ConfigError for an address that cannot be parsed or is of another database.
     """

@@ -51,19 +51,20 @@ class Topic:
     attention: tuple[Sentence, ...]  # 注目ポイント
     technical: tuple[Sentence, ...]  # 技術的内容
     implications: tuple[Sentence, ...]  # 開発者への示唆
-    related: tuple[Thread, ...] = ()  # 関連: related, not merged
+    related: tuple[Thread, ...] = ()  # 関連: related threads that are not in the story
     score: float = 0.0
     reasons: tuple[Reason, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A theme across stories of the week, with the threads that show it."""
+    """A theme that several stories of the week have, with the threads about it."""
 
     name: str
     sentences: tuple[Sentence, ...]
     threads: tuple[Thread, ...]
-    counts: tuple[int, ...] = ()  # threads on the theme per week, oldest first, this week last
+    # number of threads on the theme in each week, from the oldest week to this week
+    counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Subject:
     name: str
     sentences: tuple[Sentence, ...]
     threads: tuple[Thread, ...]
-    counts: tuple[int, ...] = ()  # threads per week, oldest first, this week last
+    # number of threads in each week, from the oldest week to this week
+    counts: tuple[int, ...] = ()
     rising: bool = False
 
 
@@ -83,7 +85,7 @@ class Gap:
 
     community: str
     days: tuple[str, ...]  # local days not read, YYYY-MM-DD
-    missing: bool  # nothing of the week was read
+    missing: bool  # no part of the week was read
     reason: str  # the last error; "" if no request was made
 
 
@@ -93,9 +95,9 @@ class Digest:
 
     week: Week
     language: str  # "ja", "en"
-    as_of: int  # no reading later than this was used; unix seconds
+    as_of: int  # unix seconds; readings after this time are not used
     topics: tuple[Topic, ...]
     trends: tuple[Trend, ...]
     subjects: tuple[Subject, ...] = ()
-    notes: tuple[str, ...] = ()  # failures of the model writer; () without one
+    notes: tuple[str, ...] = ()  # failures of the model that writes; () if no model is used
     gaps: tuple[Gap, ...] = ()  # communities that are missing or incomplete in this week

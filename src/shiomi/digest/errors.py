@@ -4,11 +4,11 @@ DigestError
 ├── ConfigError      shiomi.toml has an invalid value
 ├── ArchiveError     the archive is missing, newer than this program, or damaged
 │   └── ArchiveBusyError  it is locked or being migrated; the same call may succeed later
-├── ImportFileError  a file given to `shiomi import` is not what it should be
-├── SourceError      a community did not answer, or answered something unreadable
+├── ImportFileError  a file given to `shiomi import` is invalid
+├── SourceError      a community did not answer, or its answer cannot be read
 ├── LinkingError     the shipped linking model is missing or damaged
-├── WeekError        a week that no calendar here can hold
-└── WriterError      a language model's server failed or returned what cannot be used
+├── WeekError        a week outside the range of the calendar
+└── WriterError      a language model's server failed or returned something unusable
 """
 
 __all__ = [
@@ -25,7 +25,10 @@ __all__ = [
 
 
 class DigestError(Exception):
-    """Base of all errors that users of the digest see. The text names the value and the remedy."""
+    """Base class of all errors that users of the digest see.
+
+    The text of an error names the wrong value and the remedy.
+    """
 
 
 class ConfigError(DigestError):
@@ -45,7 +48,7 @@ class ImportFileError(DigestError):
 
 
 class SourceError(DigestError):
-    """A community did not answer, or answered something unreadable."""
+    """A community did not answer, or its answer cannot be read."""
 
 
 class LinkingError(DigestError):

@@ -57,8 +57,8 @@ def make_digest(
 
     An existing digest is returned unchanged unless `again` is true. Even then the old digest is
     kept until the new one is complete. An interrupted digest is continued with its original
-    `as_of`, so the interruption does not change the result. Raises DigestError, also if the week
-    has no threads or has not begun.
+    `as_of`, so the interruption does not change the result. Raises DigestError, for example if the
+    week has no threads or has not begun.
     """
     if week.start > as_of:
         raise DigestError(f"the week that ends {week.last} has not begun; name an earlier --week")
@@ -85,25 +85,27 @@ def make_digest(
 def link_new(
     archive: Archive, config: Config, *, progress: Progress = lambda *_: None
 ) -> LinkReport:
-    """Link the threads that are not linked yet, by the judge that `config` names.
+    """Link the threads that are not linked yet, with the judge that `config` names.
 
-    Raises LinkingError if its extra is not installed, and ArchiveError.
+    Raises LinkingError if the judge's extra is not installed. Raises ArchiveError if the archive
+    cannot be used.
     """
     return link_pending(archive, _linker(config.link.encoder), progress=progress)
 
 
 @lru_cache(maxsize=1)
 def _linker(encoder: str) -> Linker:
-    # kept, so that a process that keeps its archive open keeps the indexed titles too
+    # cached: a linker holds the indexed titles, and a long-running process needs them again
     return Linker.load(encoder)
 
 
 def site_files(archive: Archive, config: Config, week: Week) -> dict[str, str]:
-    """Return the files of the site that the digest of `week` may have changed: name to text.
+    """Return the name and text of each site file that the digest of `week` may have changed.
 
-    These are the index, the feeds, the week's own files, the pages of the two neighbouring weeks,
-    which link to it, and all files that are missing from `config.out`. If the site was rendered in
-    another language, for another address or by another version, all its files are returned.
+    These are the index, the feeds, the files of the week, and all files that are missing from
+    `config.out`. The pages of the week before and the week after are included too, because they
+    link to this week. If the site was rendered in another language, for another address or by
+    another version, all its files are returned.
     """
     digests = DigestStore(archive, config.language).all()
     dates = sorted(digest.week.last for digest in digests)

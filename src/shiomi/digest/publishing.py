@@ -17,10 +17,10 @@ __all__ = ["publish"]
 def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
     """Write rendered `files` (relative name to text) below `folder`; return the files that changed.
 
-    Each file is replaced in one step, so a reader, a web server or a `kill -9` never sees half a
-    page. While a file is being written, its name is `.NAME.part`. If a killed run left such a file,
-    the next run overwrites it, or removes it if its page has not changed. If two runs start at
-    once, one waits for the other. Raises DigestError if a file cannot be written.
+    Each file is replaced in one step, so a reader or a web server never sees half a page, even
+    after `kill -9`. While a file is being written, its name is `.NAME.part`. If a killed run left
+    such a file, the next run overwrites it, or removes it if its page has not changed. If two runs
+    start at once, one waits for the other. Raises DigestError if a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,14 +33,15 @@ def publish(files: Mapping[str, str], folder: Path) -> list[Path]:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Lock the folder against other runs. The system releases the lock if a run is killed."""
-    if sys.platform == "win32":  # a folder cannot be locked there
+    if sys.platform == "win32":  # Windows cannot lock a folder
         yield
         return
     import fcntl
 
     handle = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):  # network file systems without folder locks: go on without the lock
+        # a network file system may have no folder locks; then go on without
+        with suppress(OSError):
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:

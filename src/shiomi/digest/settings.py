@@ -33,11 +33,12 @@ __all__ = [
 class CollectConfig:
     """[collect]: settings for all communities."""
 
-    # A URL or e-mail address for the User-Agent, so that an operator can reach you.
+    # A URL or e-mail address for the User-Agent, so that the operator of a community can reach you.
     contact: str = ""
     days: int = 8  # how far back a first collection looks
     budget_seconds: float = 300.0  # the longest time for one source
-    stale_hours: float = 36.0  # `shiomi status` ends with 4 if a feed was last read longer ago
+    # `shiomi status` exits with status 4 if a feed was not read for this long
+    stale_hours: float = 36.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,8 @@ class HackerNewsConfig:
     """[sources.hackernews]"""
 
     enabled: bool = True
-    min_points: int = 20  # Algolia: stories below are not fetched
-    comments: int = 5  # top-level comments kept for quoting, per thread; 0: none
+    min_points: int = 20  # stories with fewer points are left out of the Algolia search
+    comments: int = 5  # top-level comments per thread that are kept for quoting; 0: none
     endpoint: str = "https://hacker-news.firebaseio.com/v0"
     search_endpoint: str = "https://hn.algolia.com/api/v1"
 
@@ -56,7 +57,7 @@ class LobstersConfig:
     """[sources.lobsters]"""
 
     enabled: bool = True
-    pages: int = 4  # of /newest, 25 threads each
+    pages: int = 4  # number of pages of /newest to read; a page has 25 threads
     comments: int = 5
     endpoint: str = "https://lobste.rs"
 
@@ -100,12 +101,12 @@ class FeedConfig:
     """[[feed]]: any RSS, Atom or JSON feed, without code. See sources/feed.py."""
 
     known: str = ""  # name of shipped settings: "zenn", "github-releases"
-    of: str = ""  # value for {of} in the shipped settings: a tag, a repository
+    of: str = ""  # the value for {of} in the shipped settings, such as a tag or a repository
     name: str = ""  # the community's name; required without `known`
     url: str = ""  # may hold {page}
     format: str = ""  # "feed" (RSS, Atom) or "json"
-    pages: int = 0  # {page} counts from 1 to this; 0: one page
-    min_points: int = 0  # entries with fewer are left out; unknown points count as 0
+    pages: int = 0  # {page} goes from 1 to this number; 0: the feed has only one page
+    min_points: int = 0  # entries with fewer points are left out; unknown points count as 0
     fields: Mapping[str, str] = field(default_factory=dict)  # field of a thread → path in an entry
 
 
@@ -114,7 +115,7 @@ class ScheduleConfig:
     """[schedule]: when `shiomi run` acts, as cron lines in the local time of `timezone`."""
 
     collect: str = "17 */6 * * *"
-    digest: str = "30 7 * * mon"  # the digest of the seven whole days before; "": never
+    digest: str = "30 7 * * mon"  # the digest of the last seven whole days; "": never
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ class WriterConfig:
     """
 
     endpoint: str = ""  # "http://127.0.0.1:8080/v1"
-    model: str = ""  # without an endpoint: "local", or "local:FILE.gguf" in `models`
+    model: str = ""  # without an endpoint: "local", or "local:FILE.gguf" for a file in `models`
     api_key: str = ""  # or "env:NAME", "file:PATH": see secret()
     timeout_seconds: float = 120.0
     budget_seconds: float = 1800.0  # for the whole digest
@@ -169,23 +170,23 @@ class DigestConfig:
 
     topics: int = 8
     trends: int = 4
-    weeks_compared: int = 8  # weeks that trends and watches look back
+    weeks_compared: int = 8  # number of earlier weeks that trends and watches use
 
 
 @dataclass(frozen=True, slots=True)
 class LinkConfig:
     """[link]"""
 
-    encoder: str = ""  # "minilm": the extra of that name compares meanings too
+    encoder: str = ""  # "minilm" also compares meanings, and needs the extra `minilm`
 
 
 @dataclass(frozen=True, slots=True)
 class WatchConfig:
     """[[watch]]: a named subject followed over weeks."""
 
-    name: str = ""  # "Rust"; with `known`, its name
+    name: str = ""  # for example "Rust"; by default the name of the `known` subject
     terms: tuple[str, ...] = ()  # a title or text must have one of these as a whole word
-    rises_by: float = 2.0  # alert when a week has this many times the usual number of threads
+    rises_by: float = 2.0  # alert if a week has this many times the usual number of threads
     also: tuple[str, ...] = ()  # if given, the text must also have one of these words
     never: tuple[str, ...] = ()  # the text must have none of these words
     description: str = ""  # one line for people: what the subject is

@@ -18,8 +18,8 @@ class LinkKind(StrEnum):
     CROSSPOST = "crosspost"
     JOINED = "joined"  # joined by a person: `shiomi link join`
     SAME_STORY = "same_story"  # judged by the linking model
-    RELATED = "related"  # a reply, a part two, the same subject
-    NAMED = "named"  # one is a text post that names the other's page
+    RELATED = "related"  # for example a reply, part two of a series, or the same subject
+    NAMED = "named"  # one thread is a text post that contains the address of the other's page
 
     @property
     def merges(self) -> bool:
@@ -29,12 +29,12 @@ class LinkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link between two threads, the smaller uid first."""
+    """A link between two threads. The smaller uid is first."""
 
     a: str
     b: str
     kind: LinkKind
-    score: float  # probability in [0, 1]; 1.0 where the rule is exact
+    score: float  # probability in [0, 1]; 1.0 if the rule is exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Story:
     def until(self, moment: int) -> Story:
         """Return the story as it was before `moment` (unix seconds), without threads created later.
 
-        Raises ValueError if it had no thread yet.
+        Raises ValueError if the story had no thread before `moment`.
         """
         threads = tuple(thread for thread in self.threads if thread.created < moment)
         if not threads:

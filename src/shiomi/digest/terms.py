@@ -30,7 +30,7 @@ _KATAKANA = "\u30a1-\u30fa\u30fc"
 _KANJI = "\u4e00-\u9fff\u3400-\u4dbf々"
 _WORD = re.compile(
     rf"[{_KATAKANA}]{{2,}}|[{_KANJI}]{{2,}}"
-    # hiragana is left out: alone it is only grammar
+    # hiragana is left out, because words of only hiragana are grammar
     rf"|\.?[^\W_\u3040-\u30ff{_KANJI}](?:[^\W_\u3040-\u30ff{_KANJI}]|[.'’+#&/-](?=[\w+#]))*[+#]*"
 )
 _NUMBER = re.compile(r"(?!(?:19|20)\d\d$)\d{1,4}(?:\.\d{1,3}){0,2}")
@@ -41,7 +41,7 @@ _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 class Term:
     """A word or phrase of a title, with its key for counting and its spelling."""
 
-    key: str  # for counting, variants of spelling together: "opensource" for "Open-Source"
+    key: str  # the same for all spellings of a word: "opensource" for "Open-Source"
     surface: str  # as written: "Apple M1"
     words: tuple[str, ...]  # ("apple", "m1")
 
@@ -55,7 +55,7 @@ def stop_words() -> frozenset[str]:
 
 
 def normalized(text: str) -> str:
-    """Return the text in NFKC and case-folded, so that Ｍ１ equals m1 and ｱｯﾌﾟﾙ アップル."""
+    """Return the text in NFKC and case-folded, so that Ｍ１ equals m1, and ｱｯﾌﾟﾙ equals アップル."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
@@ -104,7 +104,10 @@ def _names(key: str) -> bool:
 
 
 def phrases(title: str, longest: int = 3) -> list[Term]:
-    """Return each naming word and each run of up to `longest` such words, once, in text order."""
+    """Return the words that name something, and the runs of up to `longest` such words.
+
+    Each word and each run occurs once, in the order of the text.
+    """
     found: dict[str, Term] = {}
     row = words(title)
     for start in range(len(row)):

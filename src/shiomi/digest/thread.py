@@ -62,7 +62,7 @@ class Passage:
     kind: PassageKind
     text: str  # plain text: no markup, no entities
     link: str
-    points: int | None = None  # a comment's, where the community shows them
+    points: int | None = None  # the points of a comment, if the community shows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Thread:
     crosspost_of: str | None = None  # uid of the thread it was crossposted from
     readings: tuple[Reading, ...] = ()  # by time, oldest first
     passages: tuple[Passage, ...] = ()
-    place: Place | None = None  # the best place it was seen in; None: not known
+    place: Place | None = None  # the best place in which the thread was seen; None: not known
 
     @property
     def uid(self) -> str:

@@ -15,7 +15,7 @@ __all__ = ["clean", "language_of", "safe_link", "shorten"]
 
 _LONGEST = 100_000  # characters that are read; titles and quotations are far shorter
 _STACK = 4  # combining marks kept on one letter; Vietnamese and Hebrew need three
-_JOINERS = "\u200c\u200d"  # shape letters of Persian and Indic scripts, join emoji
+_JOINERS = "\u200c\u200d"  # they shape letters of Persian and Indic scripts, and join emoji
 _MARK = r"[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _STACKED = re.compile(f"({_MARK}{{{_STACK}}}){_MARK}+")
 _KANA = re.compile(r"[\u3041-\u30ff\uff66-\uff9f]")
@@ -84,10 +84,11 @@ def _shapes(character: str, *, marks: bool = False) -> bool:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return `text` cut to at most `limit` characters; if something was cut, the last one is "…".
+    """Return `text` cut to at most `limit` characters. If something was cut, the result ends in
+    "…".
 
-    The cut is after a word if the second half has a blank. It is never between a letter and its
-    accent or inside a joined emoji.
+    The text is cut after a word if there is a space between `limit` / 2 and `limit`. It is never
+    cut between a letter and its accent, or inside a joined emoji.
     """
     if len(text) <= limit:
         return text
@@ -104,10 +105,11 @@ def shorten(text: str, limit: int) -> str:
 
 
 def safe_link(url: str | None) -> str | None:
-    """`url` as an ASCII http(s) address that cannot break out of a quote, or None.
+    """Return `url` as an ASCII http(s) address without characters that could end a quotation.
 
-    None for other schemes (javascript:, data:) and for addresses that have no host, are longer than
-    4,096 characters, or have a user name before the host (which disguises where a link leads).
+    Return None for other schemes (javascript:, data:), for addresses without a host, and for
+    addresses longer than 4,096 characters. Also return None if a user name is before the host,
+    because it can hide the real host.
     """
     if url is None or len(url) > _LONGEST_LINK or re.search(r"[\x00-\x1f\x7f\\]", url.strip()):
         return None
@@ -133,7 +135,9 @@ def safe_link(url: str | None) -> str | None:
 def language_of(text: str) -> str | None:
     """Return the language of `text` for screen readers: "ja", "en", or None if unknown.
 
-    The communities write English. Kana mean Japanese. Han characters without kana are ambiguous.
+    Text with kana is Japanese. Text with Han characters but without kana may be Japanese or
+    Chinese, so its language is unknown. Other text with Latin letters is English, because the
+    communities write English.
     """
     if _KANA.search(text):
         return "ja"

@@ -23,10 +23,13 @@ _BLOCK = 1024  # rows whose pairs are found at once
 _PRODUCTS = 4096  # pairs whose vectors are multiplied at once
 _LAST = (1 << 32) - 1  # the latest time in seconds that the index can store
 
-# A logistic regression, fitted on dev weeks, that separates pairs that the judge ties from all
-# other pairs with a shared rare word. Its inputs: cosine; weight of the shared rare words as a
-# share of the lighter title's weight, and of the heavier title's; the same weight / 10 (at most 2);
-# log(1 + hours).
+# The weights of a logistic regression, fitted on dev weeks. It separates the pairs that the judge
+# ties from all other pairs with a shared rare word. Its five inputs are:
+# - the cosine of the two titles,
+# - the weight of the shared rare words, divided by the weight of the lighter title,
+# - the same weight, divided by the weight of the heavier title,
+# - the same weight, divided by 10, but at most 2,
+# - log(1 + hours between the two threads).
 _WEIGHTS = (12.2, -1.4, 0.6, 4.0, -1.1)
 _LEAST = 3.0
 
@@ -37,8 +40,8 @@ Integers = NDArray[np.int64]
 class NearTitles:
     """The titles of a period, indexed by their rare words. New titles can be added.
 
-    Each row is a title, in order of arrival. `key` (n,) is the caller's integer for each row, and
-    `created` (n,) its time in seconds.
+    The rows are the titles in order of arrival. `key` (n,) is an integer that the caller chose for
+    each row. `created` (n,) is the time of each row in seconds.
     """
 
     def __init__(self, encoder: Encoder) -> None:
@@ -47,8 +50,10 @@ class NearTitles:
 
     def clear(self) -> None:
         """Forget all titles."""
-        self.span: tuple[int, int] | None = None  # the caller's: the period with all titles
-        self.batch: str | None = None  # the caller's: the last batch of the archive with these rows
+        # set by the caller: all titles of this period are here
+        self.span: tuple[int, int] | None = None
+        # set by the caller: the archive's latest batch when these rows were read
+        self.batch: str | None = None
         self.key = np.empty(0, np.int64)
         self.created = np.empty(0, np.int64)
         self._total = np.empty(0, np.float32)  # (n,): weight of all words
@@ -86,8 +91,10 @@ class NearTitles:
         self._total, self._vector = self._total[rows], self._vector[rows]
 
     def pairs(self, first: int = 0) -> tuple[Integers, Integers]:
-        """Return the candidate pairs of rows (i, j), i > j and i >= first, each once: (p,),
-        (p,)."""
+        """Return the candidate pairs of rows as two arrays i and j, each of shape (p,).
+
+        Each pair occurs once, with i > j and i >= first.
+        """
         found = [np.empty((2, 0), np.int64), *self._pairs(first)]
         left, right = np.concatenate(found, axis=1)
         return left, right
@@ -115,7 +122,7 @@ class NearTitles:
             yield np.stack([i, j])[:, good]
 
     def _worth_a_look(self, left: Integers, right: Integers, shared: Doubles) -> NDArray[np.bool_]:
-        """Return whether each pair is similar enough; this depends only on the pair.
+        """Return for each pair whether it is similar enough. The result depends only on the pair.
 
         `shared` (p,) is the weight of the rare words that both titles have.
         """
@@ -139,6 +146,6 @@ class NearTitles:
 
 
 def _place(word: NDArray[Any], seconds: Integers) -> NDArray[np.uint64]:
-    """Return the sort key in the index of a word's hash (32 bits) at a time."""
+    """Return the sort keys of index entries, from the word's hash (32 bits) and the time."""
     moment = np.clip(seconds, 0, _LAST).astype(np.uint64)
     return (word.astype(np.uint64) << np.uint64(32)) | moment

@@ -1,10 +1,11 @@
 """canonical_url(): one key for all the addresses under which the same page is submitted.
 
 A key is an https address in a normal form. The host has no `www.`. Parts of the path that do not
-matter to the page are removed. Parameters are sorted, without those for tracking. Then rules for
-single sites apply: youtu.be and youtube.com, the forms of an arXiv paper, the wrappers of caches
-and archives. These rules are data, in canonical_url.toml. A key is only for comparison; it may not
-work as an address.
+matter to the page are removed. Tracking parameters are removed, and the other parameters are
+sorted. Then rules for single sites apply. For example, youtu.be becomes youtube.com, all addresses
+of an arXiv paper become one, and an address inside the address of a cache or archive is taken out.
+These rules are data, in canonical_url.toml. A key is only for comparison; it may not work as an
+address.
 
 Addresses are pasted from browsers. So parsing follows the WHATWG URL Standard where browsers accept
 more than RFC 3986: backslashes, any number of slashes after the scheme, stray control characters.
@@ -27,7 +28,8 @@ LONGEST = 4096  # characters; longer addresses have no key (browsers refuse them
 _Parts = tuple[str, str, str, str]  # host with its port, raw path, raw query, raw fragment
 
 _ADDRESS = re.compile(
-    r"(?:https?:[/\\]*|[/\\]{2,})(?:https?:?[/\\]+)*"  # pasted twice: http://https://example.org
+    # the scheme may be pasted twice: http://https://example.org
+    r"(?:https?:[/\\]*|[/\\]{2,})(?:https?:?[/\\]+)*"
     r"([^/?#\\]*)([^?#]*)\??([^#]*)#?(.*)",
     re.DOTALL | re.IGNORECASE,
 )
@@ -111,7 +113,8 @@ def _split(url: str, rules: UrlRules) -> _Parts | None:
 
 
 def _host(authority: str, rules: UrlRules) -> str | None:
-    """Return the host in lower case and punycode, without labels that never change the page."""
+    """Return the host in lower case and punycode. Labels such as "www" that do not matter to the
+    page are removed."""
     authority = authority.rpartition("@")[2]  # user names and passwords do not identify a page
     host, port = authority, ""
     bracket = authority.rfind("]")
@@ -139,7 +142,7 @@ def _host(authority: str, rules: UrlRules) -> str | None:
         host = host[labels.end() :]
     if ".m." in host:  # en.m.wikipedia.org
         host = re.sub(r"(?:\.m)+(?=\.[^.]+\.)", "", host)
-    if ".blogspot." in host:  # readers are redirected to a host of their country
+    if ".blogspot." in host:  # Blogspot redirects readers to a host of their country
         host = _BLOGSPOT.sub(".blogspot.com", host)
     return rules.same_host.get(host, host) + port
 
@@ -202,7 +205,8 @@ def _address_in(wrapper: Wrapper, match: re.Match[str], query: str) -> str | Non
 
 
 def _key(parts: _Parts, rules: UrlRules) -> str | None:
-    """Return the normal form of an address that is not a wrapper, with its site's rewrites."""
+    """Return the normal form of an address that is not a wrapper, after the rewrites of its
+    site."""
     for _ in range(4):  # a rewrite can lead to a site with other rules
         host, raw_path, raw_query, raw_fragment = parts
         site = _site(host, rules)
@@ -321,8 +325,8 @@ _MEANINGLESS = re.compile(
 
 
 def _says_nothing(name: str) -> bool:
-    """Return whether a parameter was added only to submit an address again: ?1, ?hi, ?2019, a Unix
-    time."""
+    """Return whether a parameter was added only to submit an address again, such as ?1, ?hi, ?2019
+    or a Unix time."""
     return _MEANINGLESS.fullmatch(name) is not None
 
 

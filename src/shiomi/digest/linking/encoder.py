@@ -1,7 +1,7 @@
 """Convert titles to arrays: words with weights, and one vector per title, from trained tables.
 
-Vectors hold multiples of 1/STEPS, and weights multiples of 1/64, so sums of their products are
-exact in float32. So the score of a pair is the same to the last bit in every batch.
+The values of vectors are multiples of 1/STEPS, and weights are multiples of 1/64. So sums of their
+products are exact in float32, and a pair has exactly the same score in every batch.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ __all__ = ["INDEXED", "NO_JOIN", "RARE", "STEPS", "WIDTH", "Encoder", "Sketches"
 WIDTH = 20  # only the first so many words of a title are compared
 NO_JOIN = -2  # join of the last word; differs from the padding of words, so the two never match
 STEPS = 127  # vectors are scaled to this length in the arrays
-RARE = 5.0  # a word with at least this inverse document frequency is rare: in 1 title of 150
-INDEXED = 4.3  # with at least this one it is indexed (candidates.py): in 1 title of 75
+RARE = 5.0  # a word with at least this inverse document frequency is rare: 1 title in 150 has it
+# a word with at least this inverse document frequency is indexed (candidates.py): 1 title in 75 has
+# it
+INDEXED = 4.3
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -45,10 +47,10 @@ class Titles:
     weights: Floats  # (n, WIDTH): inverse document frequency
     rows: Integers  # (n, WIDTH): rows of `vectors`; 0 is padding
     rare: Integers  # (n, 6): hashes of the rarest of its rare words; -1 as padding
-    numbers: NDArray[np.int8]  # (n, WIDTH): 0 a word, 1 a number, 2 a year
+    numbers: NDArray[np.int8]  # (n, WIDTH): 0 for a word, 1 for a number, 2 for a year
     marks: NDArray[np.int64]  # (n,): bits of the kinds of events and the cues (wording.py)
     vector: Floats  # (n, d): length STEPS, whole numbers; 0 for a title without words
-    vectors: Floats  # (v, d): of single words, also of length STEPS
+    vectors: Floats  # (v, d): the vectors of single words, also of length STEPS
 
     def __len__(self) -> int:
         return len(self.words)
@@ -68,7 +70,7 @@ class Titles:
         )
 
     def narrowed(self, width: int) -> Titles:
-        """Views of the first `width` words of each title."""
+        """Return views of the first `width` words of each title."""
         return replace(
             self,
             words=self.words[:, :width],
@@ -81,7 +83,10 @@ class Titles:
 
 @dataclass(frozen=True, slots=True)
 class Sketches:
-    """The data of n titles for the search for similar titles, with m entries, one per rare word."""
+    """The data of n titles that the search for similar titles uses.
+
+    There are m entries: one for each rare word of each title.
+    """
 
     owner: NDArray[np.int64]  # (m,): row of the title, ascending
     key: NDArray[np.int64]  # (m,): hash of the word
@@ -93,8 +98,8 @@ class Sketches:
 class Encoder:
     """Turns titles into Titles. It caches the vectors of words.
 
-    `table` is (2b, d): b buckets of words, then b buckets of their character n-grams; `frequency`
-    (f,) is the inverse document frequency of words by hash. f and b are powers of 2.
+    `table` (2b, d) has b buckets of words, followed by b buckets of their character n-grams.
+    `frequency` (f,) is the inverse document frequency of words by hash. f and b are powers of 2.
     """
 
     def __init__(self, table: Floats, frequency: Floats) -> None:
@@ -158,8 +163,11 @@ class Encoder:
         return Sketches(once[0], once[1], rare, total, vector)
 
     def _words(self, titles: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        """Return for the first WIDTH words of n titles the title (m,) and the row (m,) of each;
-        n."""
+        """Return the index of the title (m,) and the row (m,) of every word, and the number of
+        titles.
+
+        Only the first WIDTH words of a title are included.
+        """
         split = [normal_title(title).split(None, WIDTH)[:WIDTH] for title in titles]
         self._learn({word for row in split for word in row})
         rows = np.array([self._row[word] for row in split for word in row], np.int64)

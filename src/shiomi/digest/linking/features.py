@@ -24,24 +24,25 @@ FEATURES = (
     "cosine",  # cosine of the titles' vectors
     "word_cosine",  # cosine of their words, weighted by inverse document frequency
     "covered_less",  # weight of the shared words / weight of the lighter title
-    "covered_more",  # of the heavier
-    "soft_less",  # the same, but each word counts by its similarity to the nearest word there
+    "covered_more",  # weight of the shared words / weight of the heavier title
+    # like covered_less, but a word counts by its similarity to the nearest word of the other title
+    "soft_less",
     "soft_more",
     "soft_least_less",  # similarity of the lighter title's rarest words to the other title
     "soft_least_more",
-    "rarest_shared",  # weight of the rarest word in both
+    "rarest_shared",  # weight of the rarest word that both titles have
     "second_shared",
-    "shared",  # weight of all words in both
-    "shared_words",  # how many
+    "shared",  # weight of all words that both titles have
+    "shared_words",  # number of words that both titles have
     "rarest_missing_less",  # weight of the lighter title's rarest word that the other title lacks
     "rarest_missing_more",
     "pairs_shared",  # number of adjacent word pairs that are also adjacent in the other title
-    "weight_less",  # of all words
+    "weight_less",  # weight of all words of the lighter title
     "weight_more",
     "words_less",
     "words_more",
     "numbers_shared",
-    "numbers_differ",  # each has a number that the other lacks
+    "numbers_differ",  # each title has a number that the other lacks
     "years_differ",
     "first_same",  # the first words are the same
     "hours",  # log(1 + hours between them)
@@ -51,14 +52,16 @@ FEATURES = (
 COVERED = [FEATURES.index("covered_less"), FEATURES.index("covered_more")]
 GRID = 1024  # features are multiples of 1/GRID, so that sums are exact (see encoder.py)
 
-CHUNK = 512  # pairs that are compared at once; more do not fit into the caches of a processor
+CHUNK = 512  # pairs that are compared at once; more pairs do not fit into a processor's caches
 
 
 def pair_features(
     titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Return the features of the pairs (left[i], right[i]) of `titles`, `seconds[i]` apart: (p,
-    f)."""
+    """Return the features (p, f) of the pairs (left[i], right[i]) of `titles`.
+
+    `seconds[i]` is the time between the two threads of a pair.
+    """
     found = np.zeros((len(left), len(FEATURES)))
     for chunk, features in feature_chunks(titles, left, right, seconds):
         found[chunk] = features
@@ -68,9 +71,9 @@ def pair_features(
 def feature_chunks(
     titles: Titles, left: Integers, right: Integers, seconds: NDArray[np.int64]
 ) -> Iterator[tuple[Integers, NDArray[np.float64]]]:
-    """Yield the features (c, f) of at most CHUNK pairs at a time, with the places of these pairs.
+    """Yield the indices (c,) and the features (c, f) of at most CHUNK pairs at a time.
 
-    The pairs come in the order of their longer title's length, so that chunks have little padding.
+    Pairs are sorted by the length of their longer title, so that chunks have little padding.
     """
     words = (titles.weights > 0).sum(axis=1)
     longest = np.maximum(words[left], words[right])
@@ -90,9 +93,9 @@ def feature_chunks(
 
 
 def _columns(titles: Titles, left: Integers, right: Integers) -> list[NDArray[np.generic]]:
-    """Return FEATURES without the last one; left[i] is the lighter title.
+    """Return all FEATURES except the last one. `left[i]` is the lighter title of a pair.
 
-    In all arrays of words the last axis is the pair: then numpy handles many pairs at once.
+    In all arrays of words the last axis is the pair, so that numpy handles many pairs at once.
     """
     a, b = (_by_word(titles.words, rows) for rows in (left, right))
     wa, wb = (_by_word(titles.weights, rows) for rows in (left, right))
@@ -141,7 +144,9 @@ def _by_word(array: NDArray[_T], rows: Integers) -> NDArray[_T]:
 def _matches(
     a: NDArray[np.int32], b: NDArray[np.int32], ja: NDArray[np.int32], jb: NDArray[np.int32]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which words occur in the other title, even if written together or apart there.
+    """Return for each word of both titles whether the other title has it.
+
+    Two adjacent words and the same two words written as one also match.
 
     `a` and `b` are the words, `ja` and `jb` the joins: (w, n).
     """
@@ -164,8 +169,8 @@ def _soft(
     a_in_b: NDArray[np.bool_],
     b_in_a: NDArray[np.bool_],
 ) -> tuple[Floats, Floats]:
-    """Return for each word its cosine to the nearest word of the other title; 1 if it occurs
-    there."""
+    """Return for each word its cosine to the most similar word of the other title. The value is 1
+    if the other title has the same word."""
     va = titles.vectors[titles.rows[left]]
     vb = titles.vectors[titles.rows[right]]
     near = np.ascontiguousarray(np.matmul(va, vb.transpose(0, 2, 1)).transpose(1, 2, 0))

@@ -1,4 +1,4 @@
-"""Guards: differences between titles that mean two stories, even if all else is equal.
+"""Guards find differences between two titles that always mean two different stories.
 
 If a guard applies, a pair is at most RELATED. Each guard uses only the two titles.
 """
@@ -23,7 +23,7 @@ _PART = re.compile(
     r"\b(?:part|pt|chapter|episode|ep|vol|volume|issue|lesson|lecture|day|week|round|no|number|"
     r"section|phase|step)\s+(\d+|[ivx]+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
 )
-# here it is enough if one title has it: "Sizes" and "Sizes, part 2"
+# for these words, it is enough if only one title has a part: "Sizes" and "Sizes, part 2"
 _PIECE = re.compile(r"\b(?:part|pt|chapter|lesson|lecture|vol|volume)\s+(\d+|[ivx]+|[a-z]+)\b")
 # "#8", "... - 4"
 _SIGN = re.compile(r"(?:#|no\.\s?|№)\s?(\d{1,6})\b|\s-\s(\d{1,3})\s*$", re.IGNORECASE)
@@ -45,7 +45,8 @@ _ORDINALS = {
 
 @lru_cache(maxsize=1 << 15)
 def _facts(title: str) -> tuple[frozenset[object], ...]:
-    """Return the parts, versions, years, months and whether it is a reply, as comparable sets."""
+    """Return the title's parts, versions, years, months and whether it is a reply, each as a
+    set."""
     years_of_page = _PAGE_YEAR.sub(" ", title)  # "(2014)" is the year in which the page was written
     text = normal_title(years_of_page)
     parts = frozenset(_ordinal(found) for found in _PART.findall(text))
@@ -69,7 +70,10 @@ def _differ(a: frozenset[object], b: frozenset[object]) -> bool:
 
 
 def _versions_differ(a: frozenset[object], b: frozenset[object]) -> bool:
-    """Return whether versions differ: "3.8" and "3.9" do; "1.45" may be short for "1.45.2"."""
+    """Return whether the versions differ, as "3.8" and "3.9" do.
+
+    "1.45" and "1.45.2" do not differ, because the first may be short for the second.
+    """
     return (
         bool(a)
         and bool(b)

@@ -21,10 +21,11 @@ from shiomi.digest.thread import Thread
 __all__ = ["RELATED", "SAME_STORY", "Linker"]
 
 # A wrong merge costs as much as five missed merges. So the threshold is 5 / (5 + 1).
-SAME_STORY = 0.83  # threshold of the probability of one story; docs/digest/linking.md
-RELATED = 0.50  # threshold of the probability of at least related
+# threshold of the probability that two threads are one story; docs/digest/linking.md
+SAME_STORY = 0.83
+RELATED = 0.50  # threshold of the probability that two threads are at least related
 
-_WORTH = -4.0  # if the log odds of one page reach this, the addresses are compared too
+_WORTH = -4.0  # addresses are compared if the log odds that both titles link to one page reach this
 _CHUNK = 1 << 13  # pairs whose addresses are compared at once
 
 Integers = NDArray[np.int64]
@@ -40,8 +41,9 @@ class Linker:
         self._meaning = meaning
         self._encoder = Encoder(model.table, model.frequency)
         self.near = NearTitles(self._encoder)
-        # the mark in the archive of threads that this judge has linked; 0 means "not linked yet".
-        # Give both judges a new mark if linking finds other ties: then all threads are linked again
+        # The archive stores this mark with each thread that this judge has linked; 0 means "not
+        # linked yet". If you change linking so that it finds other ties, give both judges new
+        # marks. Then all threads are linked again.
         self.mark = 3 if meaning is None else 4
 
     @classmethod
@@ -57,7 +59,8 @@ class Linker:
     ) -> tuple[Integers, Integers]:
         """Return the candidate pairs (candidates.py) as two arrays of indices into `titles`.
 
-        `created` is (n,). In each pair at least one title is `fresh` (n,). Each pair occurs once.
+        `created` (n,) are the times of the titles. `fresh` (n,) marks some of the titles, and each
+        pair contains at least one of these. Each pair occurs once.
         """
         near = NearTitles(self._encoder)
         for mask in (~fresh, fresh):
@@ -69,7 +72,9 @@ class Linker:
     def odds(
         self, titles: Sequence[str], created: Integers, left: Integers, right: Integers
     ) -> NDArray[np.float64]:
-        """Return the log odds, from titles and times alone, that each pair links to one page.
+        """Return for each pair the log odds that both threads link to one page.
+
+        The log odds are computed from titles and times alone.
 
         The pairs are (left[k], right[k]) of `titles`; the result is (p,).
         """
@@ -80,9 +85,11 @@ class Linker:
     def judge(
         self, a: Sequence[Thread], b: Sequence[Thread]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return for each pair a[i], b[i] how likely it is one story, and at least related: (n, 2).
+        """Return two probabilities (n, 2) for each pair of threads a[i] and b[i].
 
-        Also return whether one is a project's page and the other is one of its releases.
+        They are the probability that both are one story, and the probability that both are at least
+        related. Also return for each pair whether one thread is about a project's page and the
+        other is about a release of this project.
         """
         inputs, of_pages = self._compared(a, b)
         return self._chances(inputs, a, b), release_of_project(of_pages)
@@ -91,7 +98,7 @@ class Linker:
         """Return the contribution of each input to the log odds that two threads are one story.
 
         The inputs are the log odds of one page, FEATURES, PAGE_FEATURES and, if MiniLM is used for
-        this pair, MEANING; a usual pair has 0.
+        this pair, MEANING. For an average pair, every contribution is 0.
         """
         inputs, _ = self._compared([a], [b])
         if self._meaning is not None:
@@ -127,8 +134,8 @@ class Linker:
     ) -> Iterator[tuple[int, int, LinkKind, float]]:
         """Yield the judged ties among the pairs (left[k], right[k]) of `threads`.
 
-        A tie is (i, j, SAME_STORY or RELATED, probability of one story). It is yielded if the
-        probability of one story, or of at least related, reaches RELATED.
+        A tie is (i, j, SAME_STORY or RELATED, probability of one story). It is yielded if one of
+        the two probabilities reaches RELATED: of one story, or of at least related.
         """
         rows, place = np.unique(np.stack([left, right]), return_inverse=True)
         i, j = place.reshape(2, -1)
@@ -156,6 +163,6 @@ class Linker:
 
 
 def kind_of(a: str, b: str, score: float, *, release: bool = False) -> LinkKind:
-    """Return SAME_STORY if that is probable enough and no guard applies, else RELATED."""
+    """Return SAME_STORY if its probability is high enough and no guard applies, else RELATED."""
     same = score >= SAME_STORY and not release and apart(a, b) is None
     return LinkKind.SAME_STORY if same else LinkKind.RELATED

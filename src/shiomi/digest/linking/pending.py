@@ -32,7 +32,8 @@ SAME_PAGE = 14 * 86400  # seconds within which two threads about one page are on
 
 _LATEST = "link: latest batch"  # name of the cursor in the archive
 _SPAN = 21 * 86400  # seconds from the first to the last thread of a batch
-_SPARE = 4096  # titles out of range that may stay, so that not every batch copies the others
+# titles out of range that may stay, so that not every batch must copy the remaining titles
+_SPARE = 4096
 
 _SAME_PAGE_TIE = LinkKind.CANONICAL_URL, 1.0
 _NAMED_TIE = LinkKind.NAMED, 0.0  # the probability of one story is not known
@@ -46,8 +47,8 @@ Progress = Callable[[int, int | None, str], None]
 class LinkReport:
     """What linking did."""
 
-    threads: int  # looked at
-    links: int  # written
+    threads: int  # number of threads that were processed
+    links: int  # number of links that were written
     batches: int
 
 
@@ -83,7 +84,7 @@ def link_pending(
             latest = archive.cursor(_LATEST)
             if linker.near.batch != latest:  # another process has linked threads
                 linker.near.clear()
-            linker.near.batch = None  # until the batch is committed
+            linker.near.batch = None  # stays None until the batch is committed
             pending = store.oldest_pending(_SPAN, batch)
             if pending:
                 links += _link_batch(store, linker, pending)
@@ -115,7 +116,8 @@ def _link_batch(store: LinkStore, linker: Linker, pending: list[PendingThread]) 
         *(link for link in of_pages if link[2] != LinkKind.NAMED),
         *_by_crosspost(store, pending),
     ):
-        found[link[:2]] = link  # exact links replace judged ones, which replace names
+        # exact links replace judged links, and judged links replace links by name
+        found[link[:2]] = link
     store.add(sorted(found.values()))
     return len(found)
 
@@ -128,7 +130,7 @@ def _by_judge(
     first = len(near)
     near.add(*zip(*((one.n, one.title, one.created) for one in pending), strict=True))
     left, right = (near.key[rows] for rows in near.pairs(first))
-    # a thread that is pending again is judged when its turn comes
+    # a thread that is pending again is judged in a later batch
     threads = store.linked(np.unique(np.stack([left, right])).tolist())
     texts = store.post_texts(one.n for one in threads if one.url is None)
     threads = with_pages(threads, texts)
@@ -162,7 +164,7 @@ def _read_around(store: LinkStore, near: NearTitles, pending: Sequence[PendingTh
         missing = [(first, near.span[0] - 1), (near.span[1] + 1, last)]
         near.span = (min(first, near.span[0]), max(last, near.span[1]))
         inside = (near.created >= first) & (near.created <= last)
-        old = np.isin(near.key, list(fresh))  # with their earlier titles
+        old = np.isin(near.key, list(fresh))  # rows of these threads with their earlier titles
         if old.any() or len(near) > 2 * inside.sum() + _SPARE:
             near.keep(inside & ~old)
             near.span = (first, last)

@@ -9,10 +9,10 @@ from shiomi.digest.linking.canonical_url import canonical_url
 __all__ = ["named_pages", "only_address"]
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\[\]()]+")
-_AFTER = ".,;:!?*_`~"  # punctuation of the sentence, not part of the address
+_AFTER = ".,;:!?*_`~"  # punctuation after an address that belongs to the sentence
 _CUT = ("...", "\u2026")  # Hacker News truncates long addresses
 _IMAGES = re.compile(r"https?://(?:(?:i|v|preview)\.redd\.it|(?:[\w-]+\.)?imgur\.com)/")
-_FEW = 12  # words next to the address of a post that is only a link
+_FEW = 12  # a post that is only a link has at most this many words next to the address
 _MOST = 3  # pages; a post with more of them is a list, and none of them is its subject
 
 

@@ -41,8 +41,8 @@ _GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class TieReason:
-    """The contribution of a group of features to the log odds of one story, relative to a usual
-    pair."""
+    """The contribution of a group of features to the log odds of one story, compared with an
+    average pair."""
 
     group: str  # "titles", "meaning", "addresses", "event", "phrasing", "sites" or "time"
     odds: float

@@ -5,10 +5,10 @@ a chain whose ends have nothing in common, so it is divided. Its ties are follow
 strongest to the weakest, and two groups are joined only if
 
 - no two of their threads are further apart in time than SPAN,
-- no guard applies to two of their threads (part 1 and part 2; a story that Lobsters folded into
-  another one, so that it has the other's title), and
-- the mean score over all pairs between them is at least LINKED (average linkage; a pair without a
-  tie has score 0).
+- no guard applies to two of their threads (for example, one thread is part 1 and one is part 2; or
+  one has the title of the other, because Lobsters folded it into the other), and
+- the mean score over all pairs of a thread of one group and a thread of the other is at least
+  LINKED (average linkage; a pair without a tie has score 0).
 
 Exact links (one page, one crosspost) need only the first condition. Corrections by a person
 (`shiomi link`) take precedence over all of this. The stories depend only on the component, not on
@@ -37,9 +37,9 @@ _EXACT = frozenset({LinkKind.CANONICAL_URL, LinkKind.CROSSPOST})
 def stories(archive: Archive, since: int, until: int, *, as_of: int | None = None) -> list[Story]:
     """Return the stories with at least one thread created in [since, until), unix seconds.
 
-    Each story has all its threads, also older and newer ones, and the uids of related threads. With
-    `as_of`, later threads and readings are left out. Stories are ordered by their earliest thread.
-    Every thread of the span is in exactly one story.
+    Each story has all its threads, even those outside this period, and the uids of related threads.
+    With `as_of`, later threads and readings are left out. Stories are ordered by their earliest
+    thread. Every thread of the period is in exactly one story.
     """
     seeds = LinkStore(archive).created_between(since, until, as_of=as_of)
     return _stories_of(archive, seeds, as_of)
@@ -80,8 +80,10 @@ def _stories_of(archive: Archive, seeds: list[int], as_of: int | None) -> list[S
 def _corrected_closure(
     archive: Archive, store: LinkStore, seeds: Iterable[int], as_of: int | None
 ) -> tuple[set[int], set[LinkRow], set[Correction]]:
-    """Like LinkStore.closure(), but also follow manual joins, and also return the corrections
-    found."""
+    """Return the result of LinkStore.closure(), but also follow manual joins.
+
+    The third item returned is the corrections that were found.
+    """
     corrections = CorrectionStore(archive)
     seeds = set(seeds)
     while True:

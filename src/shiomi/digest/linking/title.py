@@ -45,7 +45,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text in order. Numbers keep their dots; "v1.45.0" becomes "1.45".
+    """Return the words of a text in order. Numbers keep their dots, but "v1.45.0" becomes "1.45".
 
     Runs of Japanese and Chinese characters become overlapping pairs.
     """
@@ -88,7 +88,8 @@ def word_hash(word: str) -> int:
 def ngram_hashes(
     texts: Sequence[str], sizes: Sequence[int] = (3, 4)
 ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """Return the hashes of all character n-grams of `texts` (folded titles), and the text of each.
+    """Return the hashes of all character n-grams of `texts` (folded titles), and for each n-gram
+    the index of its text.
 
     Both arrays have one entry per n-gram, shapes (m,), (m,). A space is added before and after each
     text, so that n-grams mark where words begin and end.

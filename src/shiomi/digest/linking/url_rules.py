@@ -20,7 +20,7 @@ class Site:
     """The rules for the addresses of some hosts. The fields have the names of the file's keys."""
 
     name: str = ""
-    keep: frozenset[str] | None = None  # None: all parameters but the tracking ones
+    keep: frozenset[str] | None = None  # None: all parameters except those for tracking
     drop: frozenset[str] = frozenset()
     lower: int = 0
     fragment: bool | None = None  # None: the table [fragments] decides
@@ -30,7 +30,8 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Wrapper:
-    """Hosts whose pages show or lead to another page, and where its address is found."""
+    """Hosts whose pages show another page or lead to it, and the place of the other page's
+    address."""
 
     name: str
     path: re.Pattern[str]  # for "/path?query#fragment"; without `parameter`, group 1 is the address

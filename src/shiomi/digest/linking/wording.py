@@ -21,8 +21,9 @@ class Wording:
 
     sites: Mapping[str, frozenset[str]]  # hosts by kind: "code", "media", "social", "news", ...
     events: tuple[str, ...]  # names of the kinds of events, in the order of the bits of mark()
-    words: Mapping[str, re.Pattern[str]]  # a pattern for one word, per kind of event, then per cue
-    any_word: re.Pattern[str]  # all of these patterns
+    # a pattern for one word: one for each kind of event, then one for each cue
+    words: Mapping[str, re.Pattern[str]]
+    any_word: re.Pattern[str]  # matches if one of these patterns matches
 
 
 @cache
@@ -45,10 +46,10 @@ def _pattern(words: Any) -> re.Pattern[str]:
 
 
 def mark(word: str) -> int:
-    """Return as bits which kinds of events and which cues a word of a folded title names.
+    """Return the kinds of events and the cues that a word of a folded title names, as bits.
 
-    Bit i is `Wording.events[i]`; the cues "future", "comment" and "not" come after the last of
-    them.
+    Bit i is `Wording.events[i]`; the bits of the cues "future", "comment" and "not" come after the
+    last event.
     """
     wording = load_wording()
     if not wording.any_word.fullmatch(word):

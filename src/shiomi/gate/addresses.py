@@ -4,9 +4,10 @@ An address is its packed bytes: 4 for IPv4, 16 for IPv6. An IPv6 address that co
 address is converted to that IPv4 address, so that no client has two identities. These forms are
 `::ffff:0:0/96` (RFC 4291), NAT64 `64:ff9b::/96` (RFC 6052) and 6to4 `2002::/16` (RFC 3056).
 
-A `RangeTable` finds the ranges of an address with one bisection. Ranges nest and overlap, for
-example if an operator's range lies inside a cloud's. So they are first cut into pieces that do not
-overlap. Each piece has the names of all ranges that contain it.
+A `RangeTable` finds the ranges that contain an address with one bisection. Ranges nest and overlap:
+for example, a crawler operator's range may lie inside the range of a cloud provider. So the ranges
+are first cut into pieces that do not overlap. Each piece stores the names of all ranges that
+contain it.
 """
 
 from __future__ import annotations
@@ -74,8 +75,9 @@ def text_of(packed: bytes) -> str:
 def group(packed: bytes) -> bytes:
     """Return the network that is treated as one client group: the /24, or the /48 of IPv6, packed.
 
-    The result has 3 bytes for IPv4 and 6 for IPv6, so the two families never collide. One IPv6
-    customer usually gets a /48 (RFC 6177). A /24 is the smallest IPv4 network that is announced.
+    The result has 3 bytes for IPv4 and 6 bytes for IPv6, so the two families never collide. A
+    customer of an IPv6 provider usually gets a /48 (RFC 6177). A /24 is the smallest IPv4 network
+    that is announced.
     """
     return packed[:3] if len(packed) == 4 else packed[:6]
 
@@ -106,7 +108,10 @@ def parse_prefix(text: str) -> Prefix:
 
 
 def _packed(text: str) -> bytes:
-    """Return the address as written. An IPv4-mapped address keeps its 16 bytes, for its prefix."""
+    """Return the address as written. An IPv4-mapped address keeps its 16 bytes.
+
+    The length of a prefix of such an address counts from the start of these 16 bytes.
+    """
     try:
         return inet_pton(AF_INET6 if ":" in text else AF_INET, text)
     except (OSError, ValueError):
@@ -142,12 +147,13 @@ class RangeTable:
     Parameters
     ----------
     ranges
-        Networks by name ("googlebot", "openai"). They may nest and overlap, also under one name.
+        Networks by name ("googlebot", "openai"). They may nest and overlap, even under the same
+        name.
 
     Attributes
     ----------
     names, sizes
-        The names, and how many networks each has.
+        The names, and the number of networks of each name.
     """
 
     def __init__(self, ranges: Mapping[str, Iterable[Prefix]]) -> None:
@@ -171,7 +177,10 @@ class RangeTable:
 def _pieces(
     ranges: Mapping[str, list[Prefix]], width: int
 ) -> tuple[list[bytes], list[frozenset[str]]]:
-    """Cut the networks of one family into pieces: the first address and the range names of each."""
+    """Cut the networks of one family into pieces.
+
+    Returns two lists: the first address of each piece, and the range names of each piece.
+    """
     bits = width * 8
     changes: dict[int, list[tuple[str, int]]] = {}
     for name, prefixes in ranges.items():

@@ -4,7 +4,8 @@
     app.add_middleware(GateMiddleware, policy="gate.toml")  # Starlette, FastAPI
 
 It depends only on the ASGI specification 3.0, not on a framework. Bodies are streamed in both
-directions. Of refused requests, only a form that the challenge's page keeps is read.
+directions. The body of a refused request is read only if it is a form that the challenge page
+keeps.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ class GateMiddleware:
             await self._slow.send(send, receive, decision.response, request.method == "HEAD")
 
     def _passed(self, request: Request, decision: Decision, send: Send) -> Send:
-        """Return a `send` that adds the gate's headers and the trap's link."""
+        """Return a `send` that adds the gate's headers and the trap's link to the answer."""
         added = self._headers
         if decision.headers:
             added = added + _encoded(decision.headers)
@@ -166,7 +167,10 @@ async def _body(receive: Receive) -> bytes:
 
 
 class _Tarpit:
-    """Sends refusals slowly, to a limited number of clients at a time; to others at once."""
+    """Sends refusals slowly to a limited number of clients at a time.
+
+    Further clients get their refusal at once.
+    """
 
     def __init__(self, connections: int) -> None:
         self._free = connections
@@ -190,7 +194,7 @@ async def send_response(send: Send, response: Response, *, head: bool = False) -
 
 
 async def _send_slowly(send: Send, receive: Receive, response: Response) -> None:
-    """Spread the body over the response's seconds, one byte at a time if the body is short."""
+    """Send the body over `response.seconds` seconds; a short body is sent byte by byte."""
     headers = _encoded(response.headers)
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     steps = max(1, min(len(response.body), int(response.seconds)))
@@ -236,7 +240,7 @@ class _LinkedSend:
         self._send = send
         self._added = added
         self._link = link
-        self._start: Message | None = None  # until the first chunk shows whether it is a document
+        self._start: Message | None = None  # held until the first chunk shows if it is a document
         self._placing = False
 
     def __call__(self, message: Message) -> Awaitable[None]:

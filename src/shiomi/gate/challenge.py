@@ -1,13 +1,14 @@
 """The challenge without JavaScript: a small page, and a cookie for clients that continue from it.
 
 A browser follows a `Refresh` *header*. Crawlers follow redirects and `<meta http-equiv=refresh>`,
-but not this header. Some browsers also ignore it (lynx, w3m). For them the page has a button in a
-form that is sent by POST; crawlers do not send forms. The address in the header is valid only for
-GET and is not in the page. The form's address is valid only for POST.
+but not this header. Some browsers (lynx, w3m) also ignore this header. For these browsers the page
+has a button in a form that is sent by POST. Crawlers do not send forms. The address in the header
+is valid only for GET and does not appear in the page. The form's address is valid only for POST.
 
 Both addresses are signed for this client and this page, so they cannot be forged and never lead to
 another site. The page also sets a test cookie, which shows only whether the browser returns
-cookies. A client that does not return it gets a page that explains this, and no endless loop.
+cookies. A client that does not return the test cookie gets a page that explains the problem. So the
+client does not end up in an endless loop of challenges.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from shiomi.gate.trap import page_name, trap_link, trap_token
 
 __all__ = ["challenge", "enter", "enter_path", "form_page", "local_address", "renewed"]
 
-_LONGEST_ADDRESS = 2000  # characters; servers give a response's headers as little as 4 KB
+_LONGEST_ADDRESS = 2000  # characters; some servers limit a response's headers to 4 KB
 _KEPT = "%/:@!$&'()*+,;=-._~"  # characters that need no encoding in a path (RFC 3986, 3.3)
 _MOST_TRIES = 40  # challenges in a row that a browser may pass without the button
 _SCRIPT_SECONDS = 1  # seconds for the page's script before the Refresh header takes effect
@@ -46,7 +47,7 @@ def challenge(
     if by_itself:
         address = _address(policy, signer.token(_REFRESH, request, to, now), to)
         wait = policy.challenge.wait_seconds
-        if policy.challenge.script:  # the script continues at once; others use this header
+        if policy.challenge.script:  # without JavaScript, a browser uses this header
             wait = max(wait, _SCRIPT_SECONDS)
         headers.append(("Refresh", f"{wait}; url={address}"))
     shown = _page(request, policy, signer, to, now, by_itself=by_itself)
@@ -78,9 +79,10 @@ def enter(
 ) -> tuple[Response, str]:
     """Return the response to a client that continues from the challenge, and a word for the reason.
 
-    "entered": the response sets the cookie and redirects to the page. "no-cookies": a page says
-    that cookies are needed. "stale": the token is too old, altered or another client's, and the
-    client gets the page with the button again.
+    - "entered": the response sets the cookie and redirects to the page.
+    - "no-cookies": the response is a page which explains that cookies are needed.
+    - "stale": the token is too old, was altered, or belongs to another client. The client gets the
+      challenge page with the button again.
     """
     token, to, with_form = _parameters(request, policy)
     kind = _REFRESH
@@ -127,7 +129,7 @@ def enter_path(policy: Policy) -> str:
 
 
 def local_address(request: Request, policy: Policy) -> str:
-    """Return the path and query of the request as a safe redirect target: always on this site."""
+    """Return the path and query of the request as a redirect target that is always on this site."""
     return _local(request.raw_path, request.query, policy)
 
 
@@ -171,7 +173,10 @@ def _address(policy: Policy, token: str, to: str) -> str:
 
 
 def _parameters(request: Request, policy: Policy) -> tuple[str, str, bool]:
-    """Return the token, its page (always on this site), and whether a form is sent there."""
+    """Return the token, the page that it leads to, and whether a form is sent to that page.
+
+    The page is always on this site.
+    """
     try:
         pairs = dict(parse_qsl(request.query.decode("latin-1"), max_num_fields=8))
     except ValueError:  # more fields

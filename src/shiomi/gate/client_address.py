@@ -41,7 +41,7 @@ class TrustedProxies:
     Raises
     ------
     PolicyError
-        A network cannot be read or would trust everyone, or the header is not one of HEADERS.
+        A network cannot be parsed or contains all addresses, or the header is not one of HEADERS.
     """
 
     def __init__(self, trusted: tuple[str, ...] = (), header: str = "x-forwarded-for") -> None:

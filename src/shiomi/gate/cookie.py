@@ -1,4 +1,4 @@
-"""The cookie: a signed note that a client passed the challenge.
+"""The cookie: a signed value which shows that a client passed the challenge.
 
     cookie  issued "." tag "." home "." mac    given to a client that passed the challenge
     token   issued "." home "." mac            a link of the gate's own, for one client and page
@@ -8,8 +8,8 @@ ban. `mac` is a keyed BLAKE2b hash (RFC 7693) over the kind, the fields before i
 and the page that a token leads to. `home` is a keyed hash of the client's network (/24 or /48).
 
 A browser's network changes, for example between IPv4 and IPv6, or on a telephone in a train. So a
-cookie is also valid away from its home network, but only in a few networks. The state counts them
-(`Elsewhere`). A copy of a cookie that is given to many machines is soon refused.
+cookie is also valid outside its home network, but only in a few other networks. The state counts
+these networks (`Elsewhere`). If a cookie is copied to many machines, it is soon refused there.
 
 Nothing is stored when a token is made: 20 first requests at the same time get 20 valid tokens.
 
@@ -42,7 +42,7 @@ _TAG_BYTES = 6
 _LONGEST = 8 + 1 + 8 + 1 + 8 + 1 + 20
 _MOST = 4  # cookies of the gate's name that are read in one request
 
-_MOVES = 8  # other networks than its home where a cookie is valid at once, and
+_MOVES = 8  # the number of networks, besides its home network, in which a cookie is valid
 _MOVE_SECONDS = 3600.0  # seconds after which one more network is allowed
 
 
@@ -55,11 +55,12 @@ class Passed(NamedTuple):
 
 
 class Elsewhere:
-    """Counts, in a state, the networks away from home in which one cookie or token is used.
+    """Counts, in a state, the networks in which a cookie or token is used outside its home network.
 
     The first use in a network takes a token from the cookie's bucket; later uses in that network
-    take none. One call takes a token from the cookie's bucket and from the network's bucket. The
-    network's bucket refills more slowly, so the wait shows which of the two refused.
+    take none. One call tries to take a token from two buckets: the cookie's bucket and the
+    network's bucket. The network's bucket refills more slowly, so the returned wait shows which of
+    the two buckets was empty.
     """
 
     def __init__(self, secret: bytes, value: bytes, address: bytes, seconds: float) -> None:
@@ -123,7 +124,7 @@ class Signer:
     def leads(
         self, kind: str, request: Request, token: str, page: str, now: float, seconds: float
     ) -> Literal["home", "away", ""]:
-        """Return where the token is used: in the network in which it was given, or "away" from it.
+        """Return where the token is used: in the network where it was issued, or "away" from there.
 
         The result is "" if the token is too old, or for another client, `page` or `kind`.
         """

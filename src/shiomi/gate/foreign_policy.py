@@ -2,8 +2,9 @@
 
 Both are YAML. Rules on paths and on addresses are carried over. Rules on User-Agents are not,
 because the gate has its own lists. A rule is also left out if it refuses only clients that the
-default policy refuses. Everything else is reported as not carried over: weights, thresholds,
-countries, networks by number (ASN), expressions on other headers, the choice of challenge, storage.
+default policy already refuses. All other settings are reported as not carried over: weights,
+thresholds, countries, networks by number (ASN), expressions on other headers, the choice of the
+challenge, and storage.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ class Imported:
     text
         The default policy and the rules that were carried over, as TOML.
     carried, covered, missing
-        The names of the rules that were written, of those that the default policy already contains,
-        and of those that could not be carried over, with the reason.
+        Three groups of rules by name: the rules that were written, the rules that the default
+        policy already contains, and the rules that could not be carried over (with the reason).
     """
 
     text: str = ""
@@ -90,7 +91,10 @@ def import_policy(kind: str, path: Path, tables: Tables) -> Imported:
 
 
 class _Writer:
-    """Writes rules as TOML, in their order: in both formats, the first matching rule counts."""
+    """Writes rules as TOML and keeps their order.
+
+    The order matters, because in both formats the first matching rule counts.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self.lines: list[str] = []
@@ -239,9 +243,10 @@ class _Writer:
 
 
 def globs(regex: str) -> list[str] | None:
-    """Return path patterns that match the same as a regular expression; None if that is impossible.
+    """Return path patterns that match the same paths as a regular expression.
 
-    It may have literals, escapes, `.*`, `.+`, groups of literals, and `?` after one of these.
+    The result is None if that is impossible. The expression may contain literals, escapes, `.*`,
+    `.+`, groups of literals, and `?` after one of these.
     """
     anchored, ended = regex.startswith("^"), regex.endswith("$") and not regex.endswith("\\$")
     body = regex[anchored : len(regex) - ended]
@@ -260,7 +265,7 @@ def globs(regex: str) -> list[str] | None:
 
 
 def _parts(body: str) -> Iterator[list[str] | None]:
-    """Yield the alternatives at each place of an expression; None for an unknown place."""
+    """Yield the alternatives for each element of an expression; None for an unknown element."""
     at = 0
     while at < len(body):
         if body.startswith((".*", ".+"), at):

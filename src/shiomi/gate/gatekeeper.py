@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 _REMEMBERED = 4096  # pages whose trap link is cached
 _LONGEST_REMEMBERED = 400  # characters of path and Accept-Language in that cache
 _THREADS = 16  # threads that query a state over the network
-_WAITING = 1000  # the most requests that wait for a thread; for further ones the state has failed
+_WAITING = 1000  # the most requests that wait for a thread; further requests count as failures
 
 _NO_ANSWER = Response(
     503,
@@ -140,16 +140,17 @@ class Gatekeeper:
     def judge(self, request: Request, *, confirm: Confirm | None = None) -> Decision:
         """Return the verdict; wait for state and DNS if needed. Never raises an Exception.
 
-        `confirm` queries DNS. Without it, clients that only DNS can prove stay unproven.
+        `confirm` queries DNS. Without it, a client that can be proven only by DNS stays unproven.
         """
         decision = self._judged(request, confirm or (lambda *_: None))
         assert decision is not None
         return decision
 
     def judge_at_once(self, request: Request) -> Decision | None:
-        """Return the verdict, or None if it needs waiting; then call `judge_fully`.
+        """Return the verdict, or None if the gate has to wait for DNS or the state.
 
-        Never raises an Exception. In an event loop nearly every request takes this path.
+        If the result is None, call `judge_fully`. Never raises an Exception. In an event loop this
+        method decides nearly every request.
         """
         return None if self._threads is not None else self._judged(request, None)
 

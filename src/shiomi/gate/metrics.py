@@ -72,7 +72,7 @@ class Metrics:
         fresh.replace(path)
 
     def saved_by_others(self, folder: Path) -> list[dict[str, Any]]:
-        """Return the snapshots of all other workers, also of ended ones."""
+        """Return the snapshots of all other workers, including workers that have ended."""
         found = []
         for path in sorted(folder.glob("*.json")):
             if path.stem != str(os.getpid()):

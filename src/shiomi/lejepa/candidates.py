@@ -28,12 +28,12 @@ _SAME = (
     "global_size",
     "global_scale",
 )
-"""Settings that change the scores directly, not through the quality of features. All augmentations
-are also such settings."""
+"""Settings that change the scores even if the quality of the features stays the same. All
+augmentations are also such settings."""
 
 
 def select_runs(paths: Sequence[Path]) -> Selection:
-    """Rank the runs at `paths`. A folder that is not a run is replaced by the runs in it.
+    """Rank the runs at `paths`. If a folder is not a run, the runs inside this folder are used.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def select_runs(paths: Sequence[Path]) -> Selection:
 def read_candidate(folder: RunFolder) -> Candidate:
     """Return a run's final loss (the mean over the last tenth of its steps), λ and last evaluation.
 
-    Raises RunError if it is not a run or has no measured loss.
+    Raises RunError if the folder is not a run or has no measured loss.
     """
     config = folder.read_config()
     try:

@@ -22,7 +22,7 @@ _SMALL_SIDE = 64  # pixels; up to this side of a global view, images count as sm
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Settings of the training of a network, for any kind of input. Each one affects the
+    """Settings of the training of a network, for any kind of input. Each setting affects the
     weights."""
 
     steps: int | None = None
@@ -31,8 +31,8 @@ class Training:
     batch_size: int = 256
     """Samples per step, over all ranks and accumulated parts."""
     accumulate: int = 1
-    """Number of parts in which a rank computes its share. The loss is still that of the whole
-    share."""
+    """Number of parts into which a rank divides its samples of a step. The loss is still computed
+    for all of these samples together."""
     lr: float = 2e-3
     final_lr: float = 1e-3
     """The learning rate of the last step, as a share of `lr`."""
@@ -122,14 +122,15 @@ class PretrainConfig:
     """Width between the projector's layers; None: twice the encoder's width, at most 2048."""
     projector_layers: int = 3
     stored_size: int | None = None
-    """Side of the decoded images; None: 1.5 times the global views, or the images' own side if
-    smaller."""
+    """Side of the decoded images; None: 1.5 times the side of a global view, but at most the
+    images' own side."""
     global_views: int = 2
     global_size: int | None = None
     """Side of a global view; None: the images' own side, at most 224."""
     global_scale: tuple[float, float] = (0.3, 1.0)
     local_views: int | None = None
-    """None: 6, but 0 for small images: a local view of 16 pixels shows little and costs time."""
+    """Number of local views; None: 6, but 0 for small images, because a local view of 16 pixels
+    shows little and costs time."""
     local_size: int | None = None
     """Side of a local view; None: 96/224 of the global size."""
     local_scale: tuple[float, float] = (0.05, 0.3)

@@ -1,4 +1,4 @@
-"""Random numbers that depend on where they are used, not on earlier draws.
+"""Random numbers that depend on the place where they are used, not on earlier draws.
 
 A number is the hash of a seed and of counters (the step, the image, the view, …). So the number is
 the same after a restart, on any rank and on any device. No generator state has to be kept. The hash

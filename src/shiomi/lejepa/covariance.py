@@ -1,6 +1,6 @@
 """Compute mean, second moments and spectrum of many rows, block by block and in float64.
 
-The largest array in memory, next to the rows, is D x D.
+Besides the rows themselves, the largest array in memory is D x D.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ def covariance_eigenvalues(x: Tensor) -> Tensor:
 def singular_values(x: Tensor) -> Tensor:
     """Return the min(N, D) singular values of `x` (N, D), largest first.
 
-    They are computed from the smaller Gram matrix. A value below 1e-8 of the largest one is
-    therefore inexact: all that is known is that it lies between 0 and that bound.
+    They are computed from the smaller of the two Gram matrices. A singular value below 1e-8 times
+    the largest singular value is therefore inexact: it is only known to lie between 0 and that
+    bound.
     """
     gram = _gram(x, None) if len(x) >= x.shape[1] else _gram(x.T, None)
     values: Tensor = torch.linalg.eigvalsh(gram).clamp(min=0).sqrt().flip(0)

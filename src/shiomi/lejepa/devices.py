@@ -82,7 +82,7 @@ def _own(device: torch.device) -> torch.device:
 
 
 def uses_bf16(precision: str, device: torch.device) -> bool:
-    """Return whether a `precision` of auto, fp32 or bf16 means bf16 on that device."""
+    """Return whether to compute in bf16 on that device; `precision` is auto, fp32 or bf16."""
     if precision == "auto":
         return device.type == "cuda" and torch.cuda.is_bf16_supported()
     return precision == "bf16"

@@ -1,8 +1,9 @@
 """Compute the features of any source of images, in batches. An interrupted call can be resumed.
 
 Rows are collected in a temporary file until all of them exist. The file has one record of D float32
-per image, in the order of the source; a damaged image has a record of NaN. Its first line names the
-encoder and the source. If it names another encoder or source, the file is started again.
+values per image, in the order of the source. The record of a damaged image contains NaN. The file's
+first line names the encoder and the source. If it names another encoder or source, the file is
+started again.
 """
 
 from __future__ import annotations
@@ -121,7 +122,9 @@ def embed_to_file(
     batch_size: int = 256,
     progress: Progress = lambda *_: None,
 ) -> Embedded:
-    """Write the features of `source` to `out`, .parquet or .npy. The same call resumes if stopped.
+    """Write the features of `source` to `out`, a .parquet or .npy file.
+
+    If the call is interrupted, the same call resumes it.
 
     Finished features are kept in `.NAME.part` next to `out`. The features are mapped from that
     file, not held in memory. If images are damaged, the features are copied without them.
@@ -178,7 +181,10 @@ def _opened(part: Path, first_line: bytes) -> IO[bytes]:
 def _blocks(
     embed: Embedder, source: Source, start: int, batch_size: int, progress: Progress
 ) -> Iterator[tuple[Tensor, Sequence[Unreadable]]]:
-    """Yield rows of the source from `start` on, NaN for damaged images; decode one batch ahead."""
+    """Yield the rows of the source from `start` on; a damaged image gives a row of NaN.
+
+    Images are decoded one batch ahead.
+    """
     if batch_size < 1:
         raise InputError(f"the batch size must be >= 1, got {batch_size}")
     total, width = len(source), embed.width

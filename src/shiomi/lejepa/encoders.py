@@ -1,8 +1,8 @@
 """Encoders: a small one for small images on a CPU, any model of timm, or a module of the user.
 
-An image encoder takes (N, 3, H, W) in [0, 1] and returns (N, width). It normalises its input
-itself. During training, the projector is applied to the encoder's output; afterwards it is
-discarded.
+An image encoder takes images (N, 3, H, W) in [0, 1] and returns features (N, width). The encoder
+itself normalises its input. During training, the projector is applied to the encoder's output.
+After training, the projector is discarded.
 """
 
 from __future__ import annotations
@@ -69,10 +69,10 @@ class ImageEncoder(nn.Module):
 class SmallConvNet(nn.Module):
     """A residual network for images of 32 to 64 pixels; it trains in minutes on two CPU cores.
 
-    The first layer is a convolution of stride 2 with `widths[0]` channels. For each further width
-    follows a residual block of stride 2 with two 3 x 3 convolutions and batch normalisation. The
-    feature is the mean over spatial positions. A block at the first resolution would cost two
-    fifths more time (docs/lejepa/results.md).
+    The first layer is a convolution of stride 2 with `widths[0]` channels. After it, there is one
+    residual block for each further width. A block has stride 2, two 3 x 3 convolutions and batch
+    normalisation. The feature is the mean over spatial positions. An additional block at the first
+    resolution would cost two fifths more time (docs/lejepa/results.md).
     """
 
     def __init__(self, widths: Sequence[int] = (24, 48, 96, 192)) -> None:
@@ -120,7 +120,7 @@ class Network(nn.Module):
 
     def forward(self, groups: Sequence[Tensor], count: int) -> Tensor:
         """Return embeddings (V, count, D) of groups of views. Each group is (v * count, ...), view
-        by view."""
+        after view."""
         features = [self.encoder(group) for group in groups]
         projected: Tensor = self.projector(torch.cat(features))
         return projected.view(-1, count, projected.shape[-1])
@@ -138,7 +138,7 @@ def build_encoder(name: str, size: int, drop_path: float = 0.0) -> nn.Module:
     InputError
         There is no such encoder.
     MissingError
-        It is a model of timm, and timm or torchvision cannot be imported.
+        The encoder is a model of timm, and timm or torchvision cannot be imported.
     """
     if drop_path and (name in ("small", "resnet18-cifar") or ":" in name):
         raise InputError(f"drop_path is {drop_path}, and {name} has none; it is for timm's models")

@@ -1,5 +1,5 @@
-"""The Epps-Pulley statistic: the distance of an empirical characteristic function from a normal
-one.
+"""The Epps-Pulley statistic: the distance of an empirical characteristic function from the
+characteristic function of a normal distribution.
 
     T = int |phi_N(t) - e^(-t^2/2)|^2 e^(-t^2/2) dt,     phi_N(t) = 1/N sum_n e^(i t u_n)
 
@@ -35,8 +35,8 @@ class EppsPulley:
         The number of knots of the trapezoidal rule on `domain`, at least 2.
     domain
         (0, b): the half line, with the integral doubled. (-b, b): the whole line. The sums are
-        periodic in u with period 2 pi / spacing. With 17 knots, (0, 3) therefore does not see a
-        shift of the samples by 33.5, and (-5, 5) does not see a shift by 10.05.
+        periodic in u with period 2 pi / spacing. So a shift of all samples by one period does not
+        change the statistic. With 17 knots, the period is 33.5 for (0, 3) and 10.05 for (-5, 5).
     unbiased
         False: the plug-in statistic of Algorithm 1 (a V-statistic). For samples from N(0, 1) its
         mean is `floor` / N, not 0. True: the U-statistic. At every N, its mean is int |phi_X -
@@ -83,7 +83,7 @@ class EppsPulley:
         """N times the mean of the biased statistic over draws from N(0, 1). It is the same at every
         N.
 
-        E|phi_N - phi|^2 = (1 - phi^2)/N; with the default knots 1.0525.
+        It follows from E|phi_N - phi|^2 = (1 - phi^2)/N. With the default knots it is 1.0525.
         """
         return sum(
             w * (1 - math.exp(-t * t)) for t, w in zip(self.points, self.weights, strict=True)

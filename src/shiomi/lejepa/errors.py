@@ -3,7 +3,7 @@
 LejepaError
 ├── InputError       embeddings, views or options are invalid
 ├── NonFiniteError   an embedding is NaN or infinite; the text says in which view and how many
-├── DataError        a folder, file or label that gives no training data
+├── DataError        a folder, file or label from which no training data can be read
 ├── RunError         a run's folder or checkpoint cannot be used or written
 └── MissingError     a library that is needed is not installed; the text says how to get it
 """
@@ -39,7 +39,7 @@ class NonFiniteError(LejepaError, FloatingPointError):
 
 
 class DataError(LejepaError):
-    """A folder, file or label that gives no training data."""
+    """A folder, file or label from which no training data can be read."""
 
 
 class RunError(LejepaError):

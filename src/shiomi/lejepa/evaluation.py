@@ -1,7 +1,7 @@
 """Evaluate during training: RankMe and retrieval always, kNN and probe if there are labels.
 
-A fixed part of the images is used as queries. Training uses these images too, which is fair because
-it sees no labels.
+A fixed part of the images is used as queries. Training uses these images too. The evaluation is
+still fair, because training never uses labels.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from shiomi.lejepa.views import resize
 __all__ = ["Evaluation", "embed_numbers"]
 
 _MOST = 6_000  # images embedded for an evaluation
-_ASKED = 1 / 6  # share of these images that are classified; the others are the reference set
+_ASKED = 1 / 6  # share of embedded images used as queries; the others are the reference set
 _PAIRS = 1_000  # images of which two views are compared
 _STEP = 1 << 40  # for the views' random numbers; no training has this step
 _ROWS = 256  # images embedded at once
@@ -59,7 +59,7 @@ class Evaluation:
         values = {"rankme": rankme(features), "retrieval": self._retrieval(encoder, device)}
         if self._images.labels is None:
             return values
-        chosen = self._images.labels[self._numbers]  # replacements are known now
+        chosen = self._images.labels[self._numbers]  # replacements of damaged images are known now
         cut = max(1, int(len(features) * _ASKED))
         known, asked = features[cut:], features[:cut]
         labels = (chosen[cut:], chosen[:cut])

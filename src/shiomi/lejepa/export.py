@@ -33,12 +33,12 @@ _LARGEST = 1_900_000_000  # bytes; a single protobuf file is limited to 2 GiB
 
 
 def save_encoder(encoder: nn.Module, path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write the state of `encoder` to `path`, whole or not at all.
+    """Write the state of `encoder` to `path`, completely or not at all.
 
     The same weights give the same bytes. They keep their dtype and are stored without a device. If
-    two names share a weight, it is written under both, so that `encoder.load_state_dict` accepts
-    the file. `metadata` is a dictionary of strings that describe the weights; it goes into the
-    file's header.
+    two names share a weight, the weight is written under both names, so that
+    `encoder.load_state_dict` accepts the file. `metadata` is a dictionary of strings that describe
+    the weights. It is written into the file's header.
 
     Raises
     ------
@@ -155,10 +155,11 @@ def export_onnx(
 def check_onnx(onnx: bytes, encoder: nn.Module, shape: tuple[int, ...]) -> float:
     """Compare an ONNX file with `encoder` on batches of 1, 2 and 5 random rows of `shape`.
 
-    Return the largest difference of an entry from torch, divided by the largest entry, or by 1 if
-    that entry is below 1.
+    Return the largest difference between an entry of onnxruntime's result and the same entry of
+    torch's result. The difference is divided by the largest entry, or by 1 if that entry is below
+    1.
 
-    Raises RunError if onnxruntime cannot run it.
+    Raises RunError if onnxruntime cannot run the file.
     """
     _needed()
     import onnxruntime
@@ -187,8 +188,8 @@ def check_onnx(onnx: bytes, encoder: nn.Module, shape: tuple[int, ...]) -> float
 
 
 def _exported(encoder: nn.Module, example: Tensor) -> bytes:
-    """Return the bytes of the file from torch's exporter. If the newer exporter fails, use the
-    older."""
+    """Return the bytes of the file from torch's newer exporter. If that exporter fails, use the
+    older exporter."""
     failures = []
     for dynamo in (True, False):
         options: dict[str, Any] = (

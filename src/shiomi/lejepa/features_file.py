@@ -69,7 +69,7 @@ def write_features(path: Path, features: Features) -> None:
 
 
 def read_features(path: Path) -> Features:
-    """Read what `write_features` wrote, or another program's file of that kind.
+    """Read a file that `write_features` or another program wrote.
 
     Raises
     ------

@@ -49,9 +49,9 @@ def labelled_sets(
     Parameters
     ----------
     train, test
-        Files of features that `shiomi.lejepa.features_file` can read. With `run` they are images,
-        in any form that pretraining accepts. Without `test`, a fifth of each class of `train` is
-        held out.
+        Files of features that `shiomi.lejepa.features_file` can read. If `run` is given, they are
+        instead images in any form that pretraining accepts. Without `test`, a fifth of each class
+        of `train` is held out as the test set.
     seed
         Seed for the choice of held-out rows.
 

@@ -37,11 +37,11 @@ def labelled(train_x: Tensor, train_y: Labels, test_x: Tensor, test_y: Labels) -
     Raises
     ------
     DataError
-        Labels are missing, are not integers, are all of one class, or are all different (so they
-        are ids).
+        Labels are missing, are not integers, are all of one class, or are all different (in that
+        case they are probably ids).
     InputError
-        Features are not matrices of the same width, are not finite, or have another number of rows
-        than there are labels.
+        Features are not matrices of the same width, are not finite, or the number of their rows is
+        not the number of labels.
     """
     features(train_x, "train")
     features(test_x, "test")
@@ -87,8 +87,9 @@ def features(x: Tensor, name: str) -> None:
 def holdout(y: Tensor, share: float, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Split the rows of each class; return (kept, held out) as ascending row numbers.
 
-    `share` of each class is held out, rounded down, so a class of one row is kept whole. The same
-    `y`, `share` and `seed` give the same split on every machine.
+    The share `share` of each class is held out. The number of rows is rounded down, so the row of a
+    class with only one row is kept. The same `y`, `share` and `seed` give the same split on every
+    machine.
     """
     if not 0 < share < 1:
         raise InputError(f"a share of {share} cannot be held out; give one between 0 and 1")

@@ -54,8 +54,8 @@ def lejepa_loss(
     global_views
         The number of global views, which come first among the V views.
     step
-        The global step, the same on every rank. With gradient accumulation, a number that no other
-        micro-batch has; docs/lejepa/objective.md explains the effect of accumulation.
+        The global step, the same on every rank. With gradient accumulation, use a different number
+        for each micro-batch; docs/lejepa/objective.md explains the effect of accumulation.
     lam
         λ; None: the variant's default.
     variant

@@ -19,8 +19,8 @@ __all__ = ["Logger", "MetricsFile", "Pace", "peak_memory_mib", "read_metrics", "
 class MetricsFile:
     """A CSV file with one row per measured step.
 
-    Rows after `step` were written after the last checkpoint by a process that was then killed. They
-    are removed, because these steps run again.
+    Rows after `step` come from a process that was killed after its last checkpoint. They are
+    removed, because these steps run again.
     """
 
     def __init__(self, path: Path, *, step: int) -> None:

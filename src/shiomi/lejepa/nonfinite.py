@@ -41,7 +41,7 @@ def raise_if_nonfinite(counts: Tensor, samples: Tensor, value: Tensor) -> None:
 
 
 class PendingCheck:
-    """The check of a loss that was computed with `check=False`. It does not make the GPU idle.
+    """The check of a loss that was computed with `check=False`. The GPU does not become idle.
 
     The constructor starts to copy counts and loss to the host, before the backward pass is queued.
     `raise_if_nonfinite` is called between `backward()` and the optimizer's step. It waits only

@@ -225,7 +225,7 @@ def _finish(
     extras: bool,
     progress: Progress,
 ) -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Write the final files of a run; return them, and notes on those that could not be made.
+    """Write the final files of a run; return the files, and notes on files that could not be made.
 
     The weights are written first; if that fails, RunError is raised. ONNX and the report are
     written if `extras` is true. The run does not fail if the encoder cannot be exported to ONNX.

@@ -3,7 +3,8 @@
 The problem is convex, so it has one solution. L-BFGS finds it to a tolerance, without a learning
 rate, a schedule or a random start. It is fast for any scale and correlation of the features,
 because the weights are optimised along their principal axes. Each axis is scaled by
-1/sqrt(eigenvalue + penalty); in these axes, the Hessian's eigenvalues lie between p(1-p) and 1.
+1/sqrt(eigenvalue + penalty). In the scaled axes, the Hessian's eigenvalues lie between p(1-p) and
+1.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ def linear_probe(
     penalties: Sequence[float] = PENALTIES,
     seed: int = 0,
 ) -> float:
-    """Fit a linear classifier to the train rows; return the share (0 to 1) of test rows it gets
-    right.
+    """Fit a linear classifier to the training rows; return its accuracy on the test rows, 0 to 1.
 
     A fifth of each class of the training rows is held out, and the penalty with the best accuracy
-    on these rows is chosen; a tie goes to the smaller loss. Then the classifier is fitted to all
-    training rows. If the classes have too few rows to hold any out, the middle penalty is used.
+    on these rows is chosen. If several penalties have the same accuracy, the one with the smallest
+    loss is chosen. Then the classifier is fitted to all training rows. If the classes have too few
+    rows to hold any rows out, the middle penalty is used.
 
     Parameters
     ----------
@@ -100,8 +101,8 @@ def fit_probe(
     """Minimise mean cross entropy + penalty / 2 * |W|^2 over W on standardised features.
 
     `x` is (N, D) and `y` is (N,) with classes 0..C-1, each of which must occur. The bias is not
-    penalised. The solver starts from `start`, a probe of the same features. The function warns
-    (RuntimeWarning) if the gradient is not below `tolerance` after `iterations`.
+    penalised. The solver starts from `start`, a probe of the same features. The function gives a
+    RuntimeWarning if the gradient is not below `tolerance` after `iterations` iterations.
     """
     if penalty <= 0:
         raise InputError(f"penalty must be > 0, got {penalty}")
@@ -159,8 +160,8 @@ def _choose(x: Tensor, y: Tensor, penalties: Sequence[float], seed: int) -> floa
 
 
 class _Problem:
-    """The penalised likelihood in scaled axes. The unknown is (D + 1, C); its last row is the
-    bias."""
+    """The penalised likelihood in scaled axes. The matrix of unknowns is (D + 1, C); its last row
+    is the bias."""
 
     def __init__(self, x: Tensor, y: Tensor, penalty: float, start: Probe | None) -> None:
         self.x, self.y = x, y.to(x.device)

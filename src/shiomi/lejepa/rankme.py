@@ -17,7 +17,8 @@ def rankme(x: Tensor) -> float:
     """Return exp of the entropy of the normalised singular values of `x`, from 1 to min(N, D).
 
     p_k = sigma_k / sum(sigma) + 1e-7, RankMe = exp(-sum p_k log p_k). As in the paper, which uses
-    25,600 rows, the rows are not centred. If N is not at least a few times D, N limits the result.
+    25,600 rows, the rows are not centred. N should be at least a few times D, because otherwise the
+    result is limited by N and not by the features.
 
     `x` is (N, D), floating. Raises InputError if it is not a finite matrix, or has only zeros.
     """

@@ -2,7 +2,7 @@
 
 Each rank computes the loss of the joined batch. In the backward pass, the ranks' gradients with
 respect to a sum are summed too. With W ranks, rank r therefore gets W dL/dx_r. DDP then takes the
-mean over ranks, and the result is the gradient of one process on the joined batch.
+mean over ranks. The result is the gradient that a single process would compute on the joined batch.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
     loss.backward()
 
 `shiomi.lejepa.lejepa_loss` computes the same numbers with fused kernels, on any number of ranks,
-and with 1/47 of the memory. Tests compare the two.
+and with 1/47 of the memory. Tests compare the two implementations.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def sigreg(x: Tensor, directions: Tensor, *, knots: int = 17, limit: float = 3.0
     """Return SIGReg of embeddings x (N, D), a scalar (Algorithm 1).
 
     The projection on each column of `directions` (D, K) is a one-dimensional sample. The
-    Epps-Pulley statistic compares the sample's characteristic function with the one of N(0, 1), at
-    knots on [-limit, limit].
+    Epps-Pulley statistic compares the sample's characteristic function with the characteristic
+    function of N(0, 1), at knots on [-limit, limit].
     """
     t = torch.linspace(-limit, limit, 2 * knots - 1, dtype=x.dtype)
     normal = torch.exp(-t.square() / 2)
@@ -41,8 +41,8 @@ def sigreg(x: Tensor, directions: Tensor, *, knots: int = 17, limit: float = 3.0
 def lejepa(views: Tensor, directions: Tensor, global_views: int, lam: float) -> Tensor:
     """Return the LeJEPA loss of embedded views (V, N, D), a scalar (Algorithm 2).
 
-    The target of every view is the mean of the sample's first `global_views` views. It uses neither
-    a teacher nor a stop-gradient.
+    The target of every view is the mean of the sample's first `global_views` views. The loss uses
+    neither a teacher nor a stop-gradient.
     """
     centres = views[:global_views].mean(0)
     prediction = torch.stack([(centres - view).square().mean() for view in views]).mean()

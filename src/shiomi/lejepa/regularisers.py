@@ -66,10 +66,10 @@ class VISReg(Regulariser):
 class SlicedMMD(Regulariser):
     """The mean of SIGReg's unbiased statistic over all directions, in closed form.
 
-    It is the squared maximum mean discrepancy from N(0, I). The kernel, 1F1(1/2; D/2; -|x - y|^2 /
-    2), is the mean of e^(-(a (x - y))^2 / 2) over directions a. The discrepancy times sqrt(2 pi) is
-    Epps-Pulley's integral over the whole line. The `directions` argument is
-    ignored. The cost is N^2 D operations.
+    The result is the squared maximum mean discrepancy from N(0, I). The kernel, 1F1(1/2; D/2;
+    -|x - y|^2 / 2), is the mean of e^(-(a (x - y))^2 / 2) over directions a. The discrepancy times
+    sqrt(2 pi) is Epps-Pulley's integral over the whole line. The `directions` argument is ignored.
+    The cost is N^2 D operations.
     """
 
     def __call__(self, z: Tensor, directions: Tensor) -> Tensor:  # noqa: ARG002

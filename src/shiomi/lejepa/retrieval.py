@@ -1,7 +1,8 @@
 """Retrieval: how often an image is found by another view of it. This score needs no labels.
 
-Of eight scores that were fixed beforehand, it had the highest rank correlation with a linear probe,
-over 159 small trainings (docs/lejepa/results.md, "Choosing among runs without labels").
+Eight scores were chosen beforehand and compared on 159 small trainings. Of these scores, retrieval
+had the highest rank correlation with a linear probe (docs/lejepa/results.md, "Choosing among runs
+without labels").
 """
 
 from __future__ import annotations

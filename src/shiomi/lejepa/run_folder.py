@@ -1,11 +1,11 @@
 """The folder of a run: its files, and how to open it.
 
 config.json           the run's settings, with all sizes chosen
-run.toml              the same, to be given to another run with --config
+run.toml              the same settings, to be given to another run with --config
 checkpoint/last.pt    everything that is needed to resume
 metrics.csv           the loss and its parts, every few steps
 evaluations.csv       kNN, probe and RankMe during training
-tensorboard/          the same for TensorBoard
+tensorboard/          the same measurements for TensorBoard
 skipped.txt           files from which no image could be read, and why
 encoder.safetensors   the trained encoder, at the end; also encoder.onnx and report.html
 cache/                decoded images; may be deleted
@@ -74,7 +74,8 @@ class RunFolder:
         run.
 
         A run without a measured step accepts any options, because wrong options may have stopped
-        it. For any other run, RunError is raised if they differ; the text names the differences.
+        the run. For any other run, RunError is raised if the options or the images differ; the text
+        names the differences.
         """
         if not (self.checkpoint.exists() or self.metrics.exists()):
             write_atomically(self.config, to_json(config).encode())

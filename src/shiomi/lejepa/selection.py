@@ -48,8 +48,9 @@ class Selection:
 
     ranked: tuple[Candidate, ...]
     agreement: dict[str, float]
-    """Rank correlation of each score with the probe, if 3 or more runs have one. 1 is full
-    agreement, whether large or small scores are better."""
+    """Rank correlation of each score with the probe's accuracy, if 3 or more runs have a probe. The
+    sign is chosen so that 1 is full agreement, even for a score of which small values are
+    better."""
     ranked_by: str = "criterion"
     notes: tuple[str, ...] = ()
 

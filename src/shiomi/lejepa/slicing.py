@@ -87,7 +87,8 @@ def _by_kernel(device: torch.device, dtype: torch.dtype) -> bool:
 @torch.library.custom_op("shiomi_lejepa::directions", mutates_args=())
 def _rows(step: Tensor, seed: int, dim: int, slices: int, double: bool) -> Tensor:
     if step.device.type == "cpu" and not double and cpu.available():
-        # Python integers are faster: with one-element tensors this would take a tenth of the time.
+        # Python integers are used, because with one-element tensors this line would take a tenth of
+        # the whole time.
         return cpu.directions(_mix(_mix(seed) + int(step)), dim, slices)
     key = _mix(_mix(torch.full_like(step, seed)) + step)
     return _unit_rows(key, dim, slices, torch.float64 if double else torch.float32)

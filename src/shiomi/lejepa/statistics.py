@@ -1,10 +1,10 @@
 """The other univariate tests of the paper, each of which can be given to `sigreg(statistic=...)`.
 
-Each takes projections (N, K) and returns one statistic per slice, (K,). It is smallest for N(0, 1),
-and differentiable in float32 and float64. These statistics need all samples in one place: with a
-process group, the embeddings of all ranks are gathered, while Epps-Pulley only sends sums. They are
-not multiplied by N, because the first three and `jarque_bera` already grow with N if samples are
-not normal.
+Each test takes projections (N, K) and returns one statistic per slice, (K,). The statistic is
+smallest for N(0, 1), and differentiable in float32 and float64. Each rank needs the samples of all
+ranks. So with a process group the embeddings of all ranks are gathered, while for Epps-Pulley only
+sums are sent. The statistics are not multiplied by N, because the first three and `jarque_bera`
+already grow with N if samples are not normal.
 
 The first three compare distribution functions. In their formulas, z_i is the i-th smallest of the N
 values Phi(u_n) (D'Agostino and Stephens 1986, table 4.2).
@@ -119,8 +119,8 @@ def moments(u: Tensor) -> Tensor:
     """Return sum_p (mean u^p - E z^p)^2 / Var(z^p), z ~ N(0, 1): u (N, K) to (K,).
 
     The sum is over the raw moments p = 1 to 4; E z^p = (p - 1)!! for even p and 0 for odd p.
-    Because of the division by the variance, each term has the expectation 1/N for samples from N(0,
-    1). The paper shows why no finite number of moments is enough.
+    Each term is divided by the variance, so its expectation is 1/N for samples from N(0, 1). The
+    paper shows why no finite number of moments is enough.
     """
     total = torch.zeros_like(u[0])
     for p in range(1, 5):

@@ -39,7 +39,8 @@ __all__ = ["MakeViews", "Moment", "Prepare", "Trainer"]
 Prepare = Callable[[Sequence[int], int], Any]
 """Reads the samples with these numbers for a step. It is called in advance, in another thread."""
 MakeViews = Callable[[Any, Sequence[int], int], Sequence[Tensor]]
-"""Takes the read samples, their numbers and the step; returns groups of views (v * n, ...)."""
+"""Takes the result of `Prepare`, the numbers of the samples and the step; returns groups of views
+(v * n, ...)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Trainer:
         checkpoint
             The file to save to and resume from; None: nothing is saved.
         checkpoint_seconds
-            Time between two checkpoints. It only limits how much work is lost if the process is
+            Seconds between two checkpoints. They limit how much work is lost if the process is
             killed.
         logger
             Receives `add_scalar("train/loss", value, step)` and the like, on the first rank.
@@ -127,7 +128,7 @@ class Trainer:
         divided = shard(copy.deepcopy(network), self.place) if self._sharded else None
         if divided is None or self.place.first:
             network = network.to(self.place.device)
-        self.network = network  # a sharded one is gathered into it to evaluate and at the end
+        self.network = network  # sharded weights are gathered here for evaluation and at the end
         self._trained = divided or network
         self._prepare: Prepare | None = prepare if callable(prepare) else None
         self._batches: Iterable[Any] = () if callable(prepare) else prepare
@@ -191,9 +192,9 @@ class Trainer:
     def _spread(self) -> Iterator[None]:
         """Train on all ranks inside this context.
 
-        DistributedDataParallel must be deleted before the process group is destroyed. If it is the
-        last owner of the group, it joins Gloo's threads while it holds the GIL. A thread that has
-        to free a tensor then waits for the GIL forever.
+        The DistributedDataParallel object must be deleted before the process group is destroyed. If
+        this object is the last owner of the group, its deletion joins Gloo's threads while it holds
+        the GIL. A Gloo thread that has to free a tensor then waits for the GIL forever.
         """
         self._parallel = data_parallel(self._trained, self.place)
         try:
@@ -275,9 +276,9 @@ class Trainer:
         """Compute the gradient of the loss of all parts together, with the memory of one part.
 
         SIGReg depends on the whole batch, so the mean of the parts' losses would be another loss.
-        First the embeddings of all parts are computed without a graph, and then the gradient of the
-        loss with respect to them. Finally each part is computed again, with a graph, to propagate
-        that gradient to the weights (Gao et al. 2021, arXiv 2101.06983).
+        First the embeddings of all parts are computed without a graph. Then the gradient of the
+        loss with respect to these embeddings is computed. Finally each part is computed again, with
+        a graph, to propagate that gradient to the weights (Gao et al. 2021, arXiv 2101.06983).
         """
         buffers = [buffer.clone() for buffer in self._trained.buffers()]
         with torch.no_grad():

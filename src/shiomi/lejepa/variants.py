@@ -1,9 +1,9 @@
 """The variants of LeJEPA in the paper and in five implementations, and how to convert λ between
 them.
 
-They differ in the knots, in the factor N, in whether views are pooled, in the centre of the
-prediction, and in how the two losses are mixed. A λ only has a meaning together with its variant.
-`convert_lam` returns the λ of another variant for which SIGReg has the same relative strength.
+The variants differ in the knots, in the factor N, in whether views are pooled, in the centre of the
+prediction, and in how the two losses are mixed. So the meaning of a λ depends on the variant.
+`convert_lam` converts a λ so that SIGReg has the same relative strength in another variant.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ class Variant:
         True: SIGReg treats all views as one batch of V N samples. False: it treats each view
         separately.
     centre
-        The target of an embedding: "global": the mean of the sample's global views (Algorithm 2);
-        "all": the mean of all its views; "pair": the other view, of two.
+        The target of an embedding. "global": the mean of the sample's global views (Algorithm 2).
+        "all": the mean of all views of the sample. "pair": the sample's other view, if there are
+        two views.
     mix
         "convex": (1 - lam) prediction + lam sigreg; "additive": prediction + lam sigreg.
     lam
@@ -93,8 +94,8 @@ VARIANTS = {
         mix="additive",
         lam=10.0,
     ),
-    # λ does not depend on batch, world size and views; at 256 samples it means the same as by
-    # default.
+    # Here the effect of λ does not depend on the batch size, the number of ranks and the number of
+    # views. At 256 samples it is the same as in the default variant.
     "unbiased": Variant(statistic=EppsPulley(unbiased=True)),
     # Methods other than LeJEPA: see `shiomi.lejepa.regularisers`.
     "visreg": Variant(statistic=VISReg(), slices=4096, lam=0.9),
@@ -131,10 +132,11 @@ def convert_lam(
 ) -> float:
     """Return the λ that gives SIGReg in `target` the weight that `lam` gives it in `source`.
 
-    The ratio of the norms of the two gradients is kept, for `samples` samples (over all ranks) of
-    `views` views, of which the first `global_views` are global. The factors of SIGReg are exact if
-    all views have the same distribution near N(0, I). The factors of the prediction are exact if
-    each view is the sample's mean plus independent noise of the same size.
+    The conversion keeps the ratio of two norms: the norm of SIGReg's gradient and the norm of the
+    prediction's gradient. There are `samples` samples over all ranks, each with `views` views, of
+    which the first `global_views` are global. The factors of SIGReg are exact if all views have the
+    same distribution near N(0, I). The factors of the prediction are exact if each view is the
+    sample's mean plus independent noise of the same size.
 
     Raises
     ------

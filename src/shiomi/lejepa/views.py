@@ -9,7 +9,8 @@ linear, so they can be combined:
 - Brightness, contrast, saturation, hue and grey are one 3 x 4 matrix per image.
 
 For this reason two things differ from a chain of torchvision's transforms. Values are clipped to
-[0, 1] only once, after all transforms, and hue is a rotation around the grey axis, not in HSV.
+[0, 1] only once, after all transforms. A change of hue is a rotation around the grey axis, not a
+change in HSV.
 
 All parameters are functions of (seed, step, image, view): see `shiomi.lejepa.counter_random`.
 """
@@ -154,8 +155,9 @@ class Drawn:
 
     values: Tensor
     """(views * N, 26) float32: left, top, width and height of the crop; flip; colour (9); contrast
-    (9); sigma; and two columns of row numbers. Their first entries are the rows to blur and the
-    rows to solarise. The host knows how many there are, so it need not wait for the device."""
+    (9); sigma; and two columns of row numbers. The first entries of these two columns are the rows
+    to blur and the rows to solarise. The host knows the numbers of these rows, so it does not have
+    to wait for the device."""
     groups: tuple[_Group, ...]
 
     def pinned(self) -> Drawn:
@@ -271,7 +273,7 @@ def _render(pixels: Tensor, values: Tensor, group: _Group) -> Tensor:
 def resize(batch: Batch, size: int) -> Tensor:
     """Return the largest square in the middle of each image: (N, 3, size, size) in [0, 1].
 
-    Stored images are stretched to squares. `batch.ratio` is used to undo that, so shapes are right.
+    Stored images are stretched to squares. `batch.ratio` is used to undo the stretching.
     """
     pixels = batch.pixels.float().div_(255)
     ratio = batch.ratio.float()

@@ -16,9 +16,9 @@ __all__ = ["again", "remember"]
 
 
 def again(request: Request, prepared: PreparedPolicy, state: State, now: float) -> Decision | None:
-    """Return a verdict that lets the client through again, or None if `decide` must be asked.
+    """Return a verdict that lets the client through again, or None if `decide` must be called.
 
-    Takes its tokens only if it returns a verdict.
+    Tokens are taken from the budgets only if a verdict is returned.
 
     Raises
     ------

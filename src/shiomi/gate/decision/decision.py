@@ -4,21 +4,22 @@ The first step that applies decides:
 
  1. `/robots.txt` and `/.well-known/` are served to everybody.
  2. A cookie that the trap has revoked is refused. So is a banned client, which is identified by
-    address and User-Agent. But a browser that shares both with a banned client may be another
-    person's, so it only has to press the challenge's button.
+    address and User-Agent. But a browser with the same address and User-Agent may belong to another
+    person. The user of such a browser only has to press the button of the challenge page.
  3. The gate answers its own pages: the address that the challenge leads to, and the trap.
  4. The action comes from the first path rule that has one. Otherwise it comes from the client's
-    purpose, and depends on whether the client's claim is proven. A client whose claim failed gets
-    no more than a client without a claim. A `[[network]]` may make the action stricter, or allow
-    the client if no path rule has an action.
+    purpose, and depends on whether the client's claim is proven. A client whose claim is false is
+    never treated better than a client without a claim. A `[[network]]` may make the action
+    stricter, or allow the client if no path rule has an action.
  5. The actions deny and tarpit refuse the request; allow lets it through.
- 6. The budget is checked. For clients that have the cookie or need none, it is the budget of the
-    purpose or path. For clients that would be challenged, it is the strangers' budget.
- 7. A client without the required cookie gets the challenge's page. If the strangers' budget is used
-    up, the page has only the button, so that no client is shut out by others at the same address.
+ 6. The budget is checked. For clients that have the cookie or do not need it, this is the budget of
+    the purpose or path. For clients that would be challenged, this is the budget "strangers".
+ 7. A client without the required cookie gets the challenge page. If the budget "strangers" is used
+    up, the page has only the button. So a client can continue even if other clients at the same
+    address have used up the budget.
 
 An application and the server in front of it may read an odd spelling of a path (`//x`, `/a/..%2fb`)
-as different pages. Both readings are looked up, and the stricter answer counts.
+as different pages. The rules of both pages are looked up, and the stricter action counts.
 """
 
 from __future__ import annotations
@@ -96,8 +97,8 @@ def decide(
     now
         Unix seconds.
     identity
-        Who the client is, if an adapter has found out more than the request shows (by reverse DNS
-        or a signature). None: use only its User-Agent and address.
+        The identity of the client, if an adapter has determined it by reverse DNS or a signature.
+        None: use only the User-Agent and the address.
     note
         Called with each step and its result.
     """
@@ -183,8 +184,8 @@ def _challenged(case: _Case, reason: str, wait: float, *, button: bool) -> Decis
 def _poses(request: Request, identity: Identity) -> bool:
     """Return whether a browser's client hints and its User-Agent name different browsers.
 
-    That is so for automated browsers with a false User-Agent. It is also so for people with an
-    extension that changes the User-Agent; they have to press the button once.
+    This is true for automated browsers with a false User-Agent. It is also true for people who use
+    an extension that changes the User-Agent. These people have to press the button once.
     """
     return identity.client.purpose is Purpose.BROWSER and bool(_POSING & set(misfits(request)))
 
@@ -244,7 +245,8 @@ def _own_page(case: _Case, known: KnownClient) -> Decision:
 def _counts_in_trap(case: _Case, known: KnownClient) -> bool:
     """Return whether this visit to the trap counts.
 
-    It does not for proven clients that the policy allows, nor without a required cookie.
+    The visit does not count if the client is proven and the policy allows it. It also does not
+    count if the client needs the cookie and does not have it.
     """
     action = _ruled(case._replace(note=lambda *_: None)).action
     if action is Action.CHALLENGE:

@@ -13,9 +13,9 @@ from shiomi.gate.trap import TOKEN_SECONDS, trap_token
 
 __all__ = ["KnownClient", "KnownClients"]
 
-_REMEMBERED = 4096  # clients; with the lengths below at most about 10 MB
-_LONGEST_AGENT = 512  # characters of a User-Agent, and
-_LONGEST_COOKIES = 1024  # bytes of cookies, of clients that are cached
+_REMEMBERED = 4096  # clients in the cache; with the two limits below it takes at most about 10 MB
+_LONGEST_AGENT = 512  # characters; a client with a longer User-Agent is not cached
+_LONGEST_COOKIES = 1024  # bytes; a client with longer cookies is not cached
 
 
 class KnownClient:
@@ -42,7 +42,7 @@ class KnownClient:
     ) -> None:
         self.keys = keys  # keys of its bans: of the client and of its cookies
         self.cookies = keys[1:]
-        self.charges = charges  # by budget: one token of each of its buckets
+        self.charges = charges  # for each budget, one token of each of the budget's buckets
         # The period in which its cookie is valid; empty without a cookie.
         self.since, self.until = (passed.since, passed.until) if passed else (1.0, 0.0)
         self.rulings: dict[int, Ruled] = {}  # by the id of the path's rule; see `again`
@@ -118,7 +118,7 @@ class KnownClients:
                     best, with_it = good, value
         if best is None or best.home:
             return KnownClient(tuple(keys), self._buckets.charges(request.address), best, None)
-        # All networks away from the cookie's home also share the budget of one address.
+        # All uses of the cookie outside its home network also share the budget of one address.
         charges = Charges(self._buckets, request.address, with_it)
         seconds = self.signer.seconds
         elsewhere = Elsewhere(self.secret, with_it, request.address, seconds)

@@ -1,6 +1,6 @@
 """A policy prepared for many requests: its tables and a cache of results.
 
-It is made once from a policy. The cache fills as clients come; its size is bounded.
+It is made once from a policy. The size of the cache is bounded.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PreparedPolicy:
         """Return the cached ruling on a client at a path (`ruling`)."""
         client = identity.client
         suspicious = identity.weight >= self._suspicious
-        # Rules live as long as the policy, and a client that is kept here keeps its id.
+        # The ids stay unique: rules live as long as the policy, and the cache refers to the client.
         key = (id(client), identity.verified, suspicious, id(rule), id(network))
         known = self._ruled.get(key)
         if known is not None:

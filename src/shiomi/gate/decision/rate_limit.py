@@ -22,7 +22,10 @@ _REMEMBERED = 4096  # addresses, at most about 8 MB
 
 
 def host(address: bytes) -> bytes:
-    """Return the part of an address that counts as one client: all of IPv4, the /64 of IPv6."""
+    """Return the part of an address that counts as one client.
+
+    This is the whole address for IPv4, and the /64 for IPv6.
+    """
     return address if len(address) == 4 else address[:8]
 
 
@@ -44,7 +47,7 @@ class Networks:
         return self._rules[min(names, key=self._order.__getitem__)] if names else None
 
     def name(self, address: bytes) -> bytes:
-        """Return the key of the network: a rule's name, else the /16, or /32 of IPv6."""
+        """Return the key of the network: a rule's name, or else the IPv4 /16 or the IPv6 /32."""
         rule = self.rule(address)
         if rule is not None:
             return b"name " + rule.name.encode()
@@ -52,9 +55,10 @@ class Networks:
 
 
 class Charges(dict[str, tuple[Charge, ...]]):
-    """By budget: one token of each bucket that counts an address. Computed on first use.
+    """Maps a budget's name to one token of each bucket that counts an address.
 
-    `cookie` is given if a client is away from its home network; the cookie then has a bucket too.
+    An entry is computed on its first use. `cookie` is given if a client uses a cookie outside the
+    cookie's home network; the cookie then has a bucket too.
     """
 
     __slots__ = ("_address", "_buckets", "_cookie")
@@ -70,7 +74,7 @@ class Charges(dict[str, tuple[Charge, ...]]):
 
 
 class Buckets:
-    """The charges of each budget of a policy, cached; the secret of one state makes their keys."""
+    """The cached charges of each budget of a policy; their keys depend on one state's secret."""
 
     def __init__(self, policy: Policy, networks: Networks, secret: bytes) -> None:
         self._budgets = policy.budgets

@@ -39,13 +39,13 @@ class Decision(NamedTuple):
     reason: str  # one of few words, for metrics: "trap", "purpose", "path", "budget", "cookie", ...
     purpose: Purpose
     client: str  # the name of the pattern that matched: "GPTBot"
-    retry_after: float = 0.0  # seconds; of LIMIT, a temporary DENY, a CHALLENGE for "budget"
+    retry_after: float = 0.0  # seconds; for LIMIT, temporary DENY, and CHALLENGE with "budget"
     response: Response | None = None
     headers: tuple[tuple[str, str], ...] = ()
 
 
 class Ruled(NamedTuple):
-    """The policy's ruling on a client at a path, with all that a request needs of it."""
+    """The policy's ruling on a client at a path, in the form that each request needs."""
 
     action: Action
     budget: str
@@ -54,7 +54,7 @@ class Ruled(NamedTuple):
     refused: bool  # deny or tarpit
     challenged: bool
     spared: bool  # the path's rule says `challenge = false`
-    passed: Decision  # the verdict if it is let through: at once, in its budget, or with the cookie
+    passed: Decision  # the verdict if the client is let through
 
 
 def allowed(reason: str, identity: Identity) -> Decision:

@@ -5,15 +5,15 @@
     GET /ask      nginx `auth_request`: 204 lets the request through, 403 does not. The header
                   X-Gate-Trap is the trap's link for a page of HTML. After a refusal, nginx fetches
                   the page for the client:
-    GET /answer   the page for the verdict that nginx sends back in headers. It counts nothing.
+    GET /answer   the page for the verdict that nginx sends back in headers. No request is counted.
     GET /metrics  Prometheus.
     GET /health   204.
     else          the gate's own pages and files (`/.gate/`, /robots.txt), at the client's path.
 
 The client's request is in the headers X-Forwarded-Method and X-Forwarded-Uri, or for nginx in
-X-Original-Method and X-Original-URI. Each of the three addresses reads only the pair that its
-server sets, because a server passes on the other pair as the client sent it. Only requests from the
-web servers named to the service are answered; all others get an error, never a 2xx.
+X-Original-Method and X-Original-URI. Each of the three addresses reads only the two headers that
+its web server sets, because the server passes on the other two as the client sent them. The service
+answers only the web servers in `servers`. All other senders get an error, never a 2xx.
 """
 
 from __future__ import annotations
@@ -150,8 +150,9 @@ class ForwardAuth:
         request = Request.asked(target, peer, method, headers, scheme, self._servers)
         if not self._proxies.any:
             return request
-        # The peer of the web server may be a proxy that the policy trusts. Its header is trusted
-        # only in that case, because the web server passes on the headers of any client.
+        # The sender that connects to the web server may be a proxy that the policy trusts. The
+        # proxy's header is used only in that case, because the web server passes on the headers of
+        # any client.
         came = text_of(request.address) if request.address else None
         return request._replace(address=self._proxies.client(came, headers))
 
@@ -167,7 +168,10 @@ class ForwardAuth:
 
 
 class _Settled:
-    """A state that does not count a request again. It repeats the answer of the first count."""
+    """A state that does not count a request a second time.
+
+    It repeats the wait that was determined when the request was first counted.
+    """
 
     def __init__(self, state: State, wait: float) -> None:
         self._state = state

@@ -1,8 +1,8 @@
 """Configuration that makes a web server ask the gate about every request.
 
 nginx's `auth_request` passes on neither the page nor the status of a refusal. So nginx fetches the
-page in a second request (`/answer`), which brings the verdict along. If the service does not
-answer, nginx and Caddy follow the policy's `on_failure`; Traefik always refuses.
+page in a second request (`/answer`), which contains the verdict in its headers. If the service does
+not answer, nginx and Caddy follow the policy's `on_failure`, but Traefik always refuses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def forward_auth_config(server: str, policy: Policy, gate: str, site: str = "") 
     gate
         Where the service listens: "127.0.0.1:9292", or "unix:/run/gate.sock".
     site
-        Where the site listens: "127.0.0.1:8000". "" for nginx: the site is in nginx's locations.
+        Where the site listens: "127.0.0.1:8000". For nginx it may be "": then nginx serves the
+        site from its own locations.
 
     Raises
     ------

@@ -87,11 +87,11 @@ def serve(
     workers: int = 1,
     log_level: str = "warning",
 ) -> None:
-    """Serve until SIGTERM or SIGINT, and then finish the requests under way.
+    """Serve until SIGTERM or SIGINT, and then finish the requests in progress.
 
-    On SIGHUP every worker reads the policy and the lists again. If there is an error in them, it is
-    logged and the old ones stay in use. A socket that systemd passes (`LISTEN_FDS`) is used in
-    place of an address, and systemd is notified when the service is ready (`NOTIFY_SOCKET`).
+    On SIGHUP every worker reads the policy and the lists again. If they contain an error, the error
+    is logged, and the old policy and lists stay in use. A socket that systemd passes (`LISTEN_FDS`)
+    is used in place of an address. systemd is notified when the service is ready (`NOTIFY_SOCKET`).
 
     Raises
     ------

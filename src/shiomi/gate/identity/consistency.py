@@ -2,7 +2,8 @@
 
 Libraries that pose as a browser often omit headers that the browser would send. But a careful
 library sends these headers too, and an extension, a proxy or an old device can change an honest
-browser's headers. So the result is one weight among others, never the only reason for a verdict.
+browser's headers. So the result is only one of several weights, and never the only reason for a
+verdict.
 
 Browsers send Fetch Metadata (`Sec-Fetch-*`, W3C) since Chrome 76, Edge 79, Firefox 90 and Safari
 16.4, and client hints (`Sec-CH-UA`) since Chromium 89. They send both only to trustworthy origins
@@ -27,7 +28,7 @@ WEIGHTS = {
     "hints-disagree": 60,  # the hints and the User-Agent have different versions
     "odd-sec-fetch": 40,  # a value that the specification does not have
 }
-"""The weight of each thing that does not fit, by name."""
+"""The weight of each kind of inconsistency, by name."""
 
 _CHROME = re.compile(r"\b(?:Chrome|Chromium)/(\d{1,4})")
 _FIREFOX = re.compile(r"\bFirefox/(\d{1,4})")

@@ -17,7 +17,7 @@ from shiomi.gate.purpose import AI_PURPOSES, Purpose
 
 __all__ = ["format_patterns", "join_patterns", "own_tables", "parse_ai_robots", "parse_crawlers"]
 
-# Tags and their purposes; the first of these tags that a pattern has decides.
+# Tags and their purposes. If a pattern has several of these tags, the first one listed here counts.
 _PURPOSES = {
     "ai-crawler": Purpose.AI_TRAINING,
     "archiver": Purpose.ARCHIVE,
@@ -103,7 +103,7 @@ def _at_a_word(regex: str, agents: list[str]) -> str:
     if UserAgents([Pattern(regex, client)]).client(" ") is client:
         raise DataError(f"the pattern {regex[:120]!r} matches every text")
     if not regex[0].isalnum():
-        return f"(?:{regex})" if regex[0] in "#!" else regex  # these begin no line of the file
+        return f"(?:{regex})" if regex[0] in "#!" else regex  # "#" and "!" begin a comment line
     narrow = rf"\b(?:{regex})" if "|" in regex else rf"\b{regex}"
     asked = UserAgents([Pattern(narrow, client)])
     return narrow if all(asked.client(agent) is client for agent in agents) else regex
@@ -144,7 +144,10 @@ def join_patterns(crawlers: Iterable[Pattern], ai_robots: Iterable[Pattern]) -> 
 
 
 def _by_kind(patterns: list[Pattern]) -> list[Pattern]:
-    """Sort patterns with a purpose first: a feed reader often also names its HTTP library."""
+    """Sort patterns with a purpose first.
+
+    For example, the User-Agent of a feed reader often also names the HTTP library that it uses.
+    """
     return sorted(patterns, key=lambda pattern: pattern.client.purpose is Purpose.LIBRARY)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 __all__ = ["STALE_DAYS", "list_dates", "warn_if_stale"]
 
 STALE_DAYS = 60
-"""After so many days, operators may use other addresses, and proofs by address may fail."""
+"""After this number of days, operators may use new addresses, so proofs by address may fail."""
 
 _log = logging.getLogger(__name__)
 _DATE = re.compile(r"\b(20\d\d-[01]\d-[0-3]\d)\b", re.ASCII)

@@ -1,15 +1,20 @@
 """Identity: the client that a request claims to be, and whether the claim is proven.
 
-Three proofs are tried, the cheap ones first, and one is enough. The client's address lies in a
-range that the crawler's operator publishes (`published_ranges.py`). The request is signed with a
-key that the operator of the gate trusts (`web_bot_auth.py`). The address resolves to a host name of
-the crawler's operator, and that name resolves back to the address (`reverse_dns.py`). If an
-operator publishes ranges, a claim from outside them counts as failed unless DNS confirms it, so it
-stays failed if the resolver does not answer. If there are no published ranges and the resolver does
-not answer, nothing is known.
+Three proofs are tried in this order, because the first ones are cheap. One proof is enough.
+
+- The client's address lies in a range that the crawler's operator publishes
+  (`published_ranges.py`).
+- The request is signed with a key that the operator of the gate trusts (`web_bot_auth.py`).
+- The address resolves to a host name of the crawler's operator, and that name resolves back to the
+  address (`reverse_dns.py`).
+
+If an operator publishes ranges, a claim from an address outside these ranges counts as false unless
+DNS confirms the claim. So the claim stays false if the resolver does not answer. If there are no
+published ranges and the resolver does not answer, it is unknown whether the claim is true.
 
 Most clients, such as browsers, cannot be proven. Their `verified` is None, and the policy decides.
-A browser's headers get a weight for how badly they agree with its User-Agent (`consistency.py`).
+For a browser, `consistency.py` computes a weight that is high if the headers do not agree with the
+User-Agent.
 """
 
 from __future__ import annotations
@@ -41,7 +46,8 @@ class Identity(NamedTuple):
     by
         The proof: "user-agent" (only its own claim), "ranges", "dns", "signature".
     weight
-        How badly a browser's headers fit together, from 0 (well) to about 200; 0 for other clients.
+        The inconsistency of a browser's headers, from 0 (consistent) to about 200. It is 0 for
+        clients that are not browsers.
     pending
         The host name suffixes with which reverse DNS could still prove the client.
     """
@@ -57,7 +63,10 @@ class Resolver(Protocol):
     """A resolver that confirms a client's address by DNS (`reverse_dns.py`)."""
 
     async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
-        """Return whether the address belongs under one of the suffixes; None: no answer."""
+        """Return whether the host name of the address ends in one of the suffixes.
+
+        None means that DNS did not answer.
+        """
         ...
 
 
@@ -68,7 +77,8 @@ class Tables:
     Attributes
     ----------
     agents, ranges
-        Tables to look up the client of a User-Agent, and the published ranges that hold an address.
+        Tables to look up the client that a User-Agent names, and the published ranges that contain
+        an address.
     signed_by
         A function that returns the client whose valid signature a request has, or None. The
         attribute is None if no keys are known.

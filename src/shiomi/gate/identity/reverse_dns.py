@@ -4,8 +4,8 @@ First the names of the client's address are looked up (PTR). Then the addresses 
 of the operator's suffixes are looked up (A or AAAA), and the client's address must be among them.
 The PTR answer alone proves nothing, because the holder of an address can give it any name.
 
-Every query has a time limit, equal queries share one answer, and the numbers of simultaneous
-queries and of cached answers are limited. If there is no answer, the result is None.
+Every query has a time limit, and equal queries share one answer. The number of simultaneous queries
+and the number of cached answers are limited. If there is no answer, the result is None.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class ReverseDns:
     remembered
         How many answers are cached; the least recently used are dropped first.
     concurrent
-        How many clients are looked up at a time; for further clients the answer is None at once.
+        How many clients are looked up at the same time. For further clients, the result is None at
+        once.
     clock
         Seconds, monotonic.
 
@@ -88,7 +89,9 @@ class ReverseDns:
         self._asked: dict[_Key, asyncio.Task[bool | None]] = {}
 
     async def confirm(self, address: bytes, suffixes: Sequence[str]) -> bool | None:
-        """Return whether the packed address belongs under one of the suffixes; None: no answer.
+        """Return whether the host name of the packed address ends in one of the suffixes.
+
+        None means that DNS did not answer.
 
         If a caller is cancelled, the query goes on for the other callers that wait for it.
         """
@@ -169,6 +172,9 @@ class ReverseDns:
 
 
 def belongs(host: str, suffixes: Sequence[str]) -> bool:
-    """Return whether a host's name is one of the suffixes or lies below one, label by label."""
+    """Return whether a host's name is one of the suffixes or a subdomain of one.
+
+    The names are compared by whole labels, so "notgooglebot.com" is not below "googlebot.com".
+    """
     name = host.rstrip(".").lower()
     return any(name == suffix or name.endswith(f".{suffix}") for suffix in suffixes)

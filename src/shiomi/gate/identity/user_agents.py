@@ -1,10 +1,13 @@
 """Find the client that a User-Agent names: about 1,800 patterns, each with a purpose.
 
-The patterns are in one file, `data/user_agents.tsv`, ordered by priority. AI crawlers by name come
-first, then other clients by name (first our hand-made `data/clients.tsv`, then the public lists),
-then patterns for the general form of a User-Agent (`data/shapes.tsv`). `crawler_lists.py` makes the
-file, and `shiomi gate update` rebuilds it. RE2 matches all patterns in one pass, in time linear in
-the length of the text. Frequent User-Agents are cached.
+The patterns are in one file, `data/user_agents.tsv`, ordered by priority:
+
+1. names of AI crawlers;
+2. names of other clients, first from our hand-made `data/clients.tsv`, then from the public lists;
+3. patterns for the general form of a User-Agent (`data/shapes.tsv`).
+
+`crawler_lists.py` makes the file, and `shiomi gate update` rebuilds it. RE2 matches all patterns in
+one pass, and the time is linear in the length of the text. Frequent User-Agents are cached.
 
 A User-Agent is a claim. `shiomi.gate.identity` checks whether it is true.
 """
@@ -33,9 +36,9 @@ __all__ = [
     "user_agents",
 ]
 
-_LONGEST = 1024  # characters that are matched, from each end of an agent; browsers send < 400
-_REMEMBERED = 4096  # agents per generation, two generations
-_LONGEST_REMEMBERED = 512  # characters; with both generations full, at most about 10 MB
+_LONGEST = 1024  # characters matched at each end of a User-Agent; browsers send fewer than 400
+_REMEMBERED = 4096  # User-Agents in each of the cache's two generations
+_LONGEST_REMEMBERED = 512  # characters; if both generations are full, they take about 10 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,10 @@ class Verify:
     Attributes
     ----------
     ranges
-        Names of published ranges (`published_ranges.py`) that hold all its addresses.
+        Names of published ranges (`published_ranges.py`) that contain all addresses of the client.
     dns
-        Suffixes of the host names of its addresses ("googlebot.com"), which must resolve back.
+        Suffixes of the host names of the client's addresses ("googlebot.com"). The host names must
+        resolve back to the addresses.
     """
 
     ranges: tuple[str, ...] = ()
@@ -90,7 +94,7 @@ class UserAgents:
     Parameters
     ----------
     patterns
-        In the order in which they win.
+        The patterns in order of priority. The first pattern that matches counts.
 
     Raises
     ------
@@ -160,7 +164,10 @@ def _compiled(regexes: Sequence[str]):  # type: ignore[no-untyped-def]  # re2 ha
 
 
 def user_agents(folder: Path | None = None) -> UserAgents:
-    """Return the patterns of `read_patterns`, compiled; errors as there and in `UserAgents`."""
+    """Return the compiled patterns of `read_patterns`.
+
+    Raises the errors of `read_patterns` and of `UserAgents`.
+    """
     return UserAgents(read_patterns(folder))
 
 

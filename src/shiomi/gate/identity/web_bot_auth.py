@@ -1,4 +1,4 @@
-"""Web Bot Auth: a request signed by the bot that sends it (RFC 9421, and the drafts on top of it).
+"""Web Bot Auth: a request that the sending bot has signed (RFC 9421, and drafts that extend it).
 
 The rules are those of draft-meunier-web-bot-auth-architecture and its successors in the IETF's
 webbotauth group. A signature is accepted if all of these hold:
@@ -9,8 +9,8 @@ webbotauth group. A signature is accepted if all of these hold:
 - The operator of this gate trusts its key (`signature_keys.py`), named by thumbprint (RFC 7638).
 
 The gate never fetches keys: a client's request must not make the gate send a request.
-`Signature-Agent` may be the string of the early drafts or the dictionary of the later ones. Its URL
-is not fetched, because the keys are known beforehand.
+`Signature-Agent` may be a string, as in the early drafts, or a dictionary, as in the later drafts.
+The URL in it is not fetched, because the keys are known beforehand.
 
 Checking an Ed25519 signature takes about 80 microseconds, so valid signatures are cached until they
 expire. Anyone who sees a signature can replay it until it expires.

@@ -1,12 +1,14 @@
 """User-Agent patterns as tables for a web server: the first match wins, and matching is fast.
 
 `decide` matches all patterns at once and uses the first that matches. A web server tries one
-expression after the other. So the patterns are grouped by the policy's result, their *kind*:
+expression after the other. So the patterns are grouped by their *kind*: the verdicts that the
+policy gives to their clients. There are three tables:
 
-- `frequent`: agents known beforehand, looked up by hashing;
-- `screen`: expressions for all patterns whose kind is not the usual one. An agent that matches none
-  of them is of the usual kind. Browsers stop here;
-- `runs`: the patterns in their order, for agents that match the screen; neighbours are merged.
+- `frequent`: frequent User-Agents, which are looked up by hashing.
+- `screen`: expressions for all patterns whose kind is not the usual kind. A User-Agent that matches
+  none of these expressions is of the usual kind. For browsers, the lookup ends here.
+- `runs`: the patterns in their order, for User-Agents that match an expression of `screen`.
+  Neighbouring patterns of the same kind are merged.
 """
 
 from __future__ import annotations

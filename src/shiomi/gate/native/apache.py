@@ -1,7 +1,8 @@
 """A policy as configuration for Apache httpd (2.4): mod_rewrite, mod_remoteip, mod_headers.
 
 It is one file, to be included in every `<VirtualHost>`, because virtual hosts do not inherit rules
-of mod_rewrite. A rule that matches skips the other rules of its table (`S=`): the first match wins.
+of mod_rewrite. The first rule that matches in a table counts: it skips the table's other rules
+(`S=`).
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def compile_policy(
         if the policy challenges clients and `service` is False.
     service
         Whether requests that are not refused here go on to `shiomi gate serve` (nginx only). Then
-        nginx refuses only clients that every proof would leave refused, and counts no requests.
+        nginx counts no requests, and refuses a client only if no proof of its identity could
+        change the refusal.
     frequent
         User-Agents to look up before any pattern is tried; None: the package's list.
     data

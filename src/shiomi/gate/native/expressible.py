@@ -1,7 +1,7 @@
 """A table of the policy features that each server's configuration cannot express.
 
-The command prints these features, and the top of each file lists them. For all other features, a
-server's verdict must equal the verdict of `decide`, and tests compare the two.
+`shiomi gate compile` prints these features, and the top of each file lists them. For all other
+features, a server's verdict must equal the verdict of `decide`. Tests compare the two verdicts.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ GAPS = (
 
 
 _SERVED = frozenset({"signatures", "two-agents", "long-agents"})
-"""Gaps that remain with a service behind the server, which refuses some clients by User-Agent."""
+"""Gaps that remain if the server refuses some clients by User-Agent and a service does the rest."""
 
 
 def gaps(server: str, policy: Policy, *, service: bool = False) -> list[Gap]:

@@ -1,4 +1,4 @@
-"""Frequent User-Agents: a server looks them up whole before it tries a pattern."""
+"""Frequent User-Agents: a server looks up the whole text before it tries a pattern."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _LONGEST = 400  # characters
 def frequent_agents() -> list[str]:
     """Return the package's list of current browsers and crawlers, from `frequent_agents.txt`.
 
-    A line with "A-B" and a tab first is one agent for each number from A to B, which replaces {}.
+    If a line begins with "A-B" and a tab, it yields one User-Agent for each number from A to B. The
+    number replaces `{}` in the line.
     """
     text = (resources.files("shiomi.gate") / "data" / "frequent_agents.txt").read_text("utf-8")
     agents: list[str] = []

@@ -165,7 +165,7 @@ def _cut(patterns: Sequence[str], write: Callable[[Sequence[str]], str]) -> Iter
 def _outcomes(plan: Plan) -> Iterator[str]:
     rows = [(f'"{key}"', outcome.name) for key, outcome in plan.rows]
     network = "$shiomi_network" if plan.networks else "n"
-    # Every entry exists; a missing one would refuse the request.
+    # Every combination has an entry; a missing entry would refuse the request.
     yield from _map(f'"{network}:$shiomi_class:$shiomi_path"', "shiomi_resolved", rows, "deny")
     yield from _map(f'"{network}:$shiomi_class:$shiomi_sent"', "shiomi_as_sent", rows, "deny")
     pairs = [(f'"{key}"', outcome.name) for key, outcome in plan.pairs]
@@ -175,10 +175,11 @@ def _outcomes(plan: Plan) -> Iterator[str]:
 
 
 def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
-    """Yield a zone for each bucket, with a key that is empty for requests it does not count."""
+    """Yield a zone for each bucket. Its key is empty for requests that the bucket does not count."""
     used = {level for _, level, _ in levels}
     binary = "$binary_remote_addr"
-    # Bytes of the address that are the key: of IPv4, perhaps mapped to IPv6, and of IPv6.
+    # The key is the first v4 bytes of an IPv4 address (which may be mapped to IPv6), or the first
+    # v6 bytes of an IPv6 address.
     for level, name, v4, v6 in (
         ("address", "address", 4, 8), ("prefix", "prefix", 3, 6), ("network", "near", 2, 4),
     ):  # fmt: skip

@@ -2,7 +2,7 @@
 
 The name of a cache's folder is derived from its source and size. The folder contains
 
-    pixels.u8     the images one behind the other, (3, S, S) uint8 each
+    pixels.u8     the images one after the other, (3, S, S) uint8 each
     index.jsonl   a line per file of the source: {"ratio": r}, or {"skipped": why}
 
 Both files grow together, so that a killed build resumes where it stopped. While the cache grows,
@@ -39,8 +39,8 @@ _CHUNK = 512  # images that are decoded and then written together
 class CachedImages:
     """The images of a cache; see `shiomi.lejepa.data.images.Images`.
 
-    A damaged file keeps its number, and the next readable image replaces it. `DecodedImages` does
-    the same, so a run does not depend on whether there was room for a cache.
+    A damaged file keeps its number, and the next readable image is returned in its place.
+    `DecodedImages` does the same, so a run does not depend on whether there was room for a cache.
     """
 
     def __init__(self, folder: Path, source: Source, size: int) -> None:
@@ -80,8 +80,10 @@ class CachedImages:
 
 
 def _stand_ins(count: int, good: Sequence[int]) -> NDArray[np.int64]:
-    """Return for each number the first one in `good` (ascending) that is not smaller. After the
-    last one the search starts again at the first."""
+    """Return, for each number below `count`, the first number in `good` that is not smaller.
+
+    `good` is in ascending order. If all numbers in `good` are smaller, return the first of them.
+    """
     places = np.searchsorted(good, np.arange(count)) % len(good)
     return np.asarray(good, dtype=np.int64)[places]
 
@@ -170,7 +172,7 @@ class _Builder:
                         lines.append({"ratio": round(one.ratio, 6)})
                     else:
                         lines.append({"skipped": one.reason})
-                pixels.flush()  # before the index, whose lines state that pixels exist
+                pixels.flush()  # before the index, because a line of the index promises pixels
                 index.write("".join(json.dumps(line) + "\n" for line in lines))
                 index.flush()
                 self.done = numbers.stop

@@ -37,7 +37,8 @@ class Decoded:
 def decode(data: bytes, size: int) -> Decoded:
     """Return the image as RGB, rotated by its EXIF orientation, resized to `size` x `size` pixels.
 
-    The whole image is kept: crops are drawn in its own proportions (`shiomi.lejepa.views`).
+    The whole image is kept, because crops are drawn in the image's original proportions
+    (`shiomi.lejepa.views`).
 
     Raises DecodeError if the image is truncated or has more than LARGEST_IMAGE pixels, or if the
     bytes are not an image.
@@ -73,7 +74,9 @@ def image_shape(data: bytes) -> tuple[int, int]:
 
 @contextmanager
 def quiet_decoder() -> Iterator[None]:
-    """Suppress Pillow's warnings about odd files: a file that cannot be read is skipped and listed.
+    """Suppress Pillow's warnings about odd files.
+
+    They are not needed, because a file that cannot be read is skipped and listed.
 
     Like `warnings.catch_warnings`, this must not be used in several threads at once.
     """

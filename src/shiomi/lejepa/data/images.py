@@ -80,7 +80,7 @@ class Images(Protocol):
 class DecodedImages:
     """Images that are decoded on demand, with one thread per core.
 
-    A damaged image is listed, and the next readable image replaces it, with its own label.
+    A damaged image is listed. The next readable image replaces it and keeps its own label.
     """
 
     def __init__(self, source: Source, size: int) -> None:
@@ -133,7 +133,8 @@ def read_one(source: Source, index: int, size: int) -> Decoded | Unreadable:
 def typical_side(source: Source) -> int:
     """Return the median of the shorter sides of some images, in pixels.
 
-    Raises DataError if none of the sampled images can be read: hardly any of the others can then.
+    Raises DataError if none of the sampled images can be read, because the other images are then
+    probably unreadable too.
     """
     step = max(1, len(source) // _ASKED)
     sides = []

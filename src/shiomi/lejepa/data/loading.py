@@ -1,4 +1,4 @@
-"""Load the images of a source: from a cache if they fit into one, else decoded on demand."""
+"""Load the images of a source: from a cache if there is enough space, else decoded on demand."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def load_images(
     cache
         The folder below which decoded images are kept; None: no cache.
     limit_gib
-        The largest size of the cache. If the cache would be larger, or larger than half of the free
-        disk, images are decoded each time they are needed. That takes longer and gives the same
-        pixels.
+        The largest size of the cache. If the cache would be larger than this, or larger than half
+        of the free disk space, images are decoded each time they are needed. Decoding each time
+        takes longer and gives the same pixels.
 
     Raises
     ------
     DataError, RunError
-        As `shiomi.lejepa.data.cache.cached_images`.
+        For the same reasons as in `shiomi.lejepa.data.cache.cached_images`.
     """
     if cache is not None and _fits(source, size, cache, limit_gib):
         return cached_images(cache, source, size, progress)

@@ -69,8 +69,8 @@ class RowSource:
 def image_column(schema: pa.Schema, where: str, wanted: str | None = None) -> str:
     """Return the name of the column with images: `wanted`, if given.
 
-    Raises DataError if no column has image bytes, if several have and none has a usual name, or if
-    `wanted` has none.
+    Raises DataError if no column has image bytes, if several columns have image bytes but none of
+    them has a usual name, or if the column `wanted` has no image bytes.
     """
     import pyarrow as pa
 
@@ -135,8 +135,9 @@ def schema_classes(schema: pa.Schema, label: str | None) -> tuple[str, ...] | No
 def number_labels(
     values: Sequence[Any], where: str, classes: tuple[str, ...] | None
 ) -> tuple[list[int], tuple[str, ...] | None]:
-    """Convert labels, which are whole numbers or names, to numbers; return these and the classes'
-    names.
+    """Convert labels, which are whole numbers or names, to numbers.
+
+    Returns the numbers and the names of the classes.
 
     Names are numbered in sorted order. None and negative numbers become UNLABELLED.
 
@@ -160,7 +161,7 @@ def number_labels(
                 " leave the labels out with --no-labels, or fix the column"
             )
     if classes is not None and max(labels, default=0) >= len(classes):
-        classes = None  # names are ignored if there are fewer than the labels need
+        classes = None  # there are fewer names than classes, so the names are ignored
     return labels, classes
 
 

@@ -42,8 +42,8 @@ class Source(Protocol):
         ...
 
     def __len__(self) -> int:
-        """Return the number of images, including damaged ones, which are found only when
-        decoded."""
+        """Return the number of images. It includes damaged images, because damage is found only
+        when an image is decoded."""
         ...
 
     def read(self, index: int) -> bytes:

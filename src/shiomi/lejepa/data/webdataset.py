@@ -1,11 +1,12 @@
 """Webdataset shards: tar files in which the members with the same key form one sample.
 
-The key of a sample is a member's path up to the first dot of its last part. Members such as `.jpg`
-and `.png` contain an image, `.cls` members the class as digits (github.com/webdataset/webdataset,
-"The WebDataset Format"). The name of an image is its path up to the last dot, so that `cat.0.jpg`
-and `cat.1.jpg` are two images. The class is the `.cls` member with the image's name; if there is
-none, the one with its key. Members are located by their headers and read in place, so they can be
-read in any order.
+The key of a sample is a member's path up to the first dot in the file name. Members such as `.jpg`
+and `.png` contain an image. A `.cls` member contains the class as digits
+(github.com/webdataset/webdataset, "The WebDataset Format"). The name of an image is its path up to
+the last dot, so that `cat.0.jpg` and `cat.1.jpg` are two images. The class of an image is read from
+the `.cls` member with the image's name. If there is no such member, the class is read from the
+`.cls` member with the image's key. Members are located by their headers and read in place, so they
+can be read in any order.
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ class WebDatasetSource:
 
 
 def open_webdataset(path: Path, *, use_labels: bool = True) -> WebDatasetSource:
-    """Open one shard, or the `*.tar` of a folder.
+    """Open one shard, or all `*.tar` files of a folder.
 
-    Raises DataError if it contains no image, or a `.cls` is not an integer.
+    Raises DataError if there is no image, or a `.cls` member is not an integer.
     """
     paths = sorted(path.glob("*.tar")) if path.is_dir() else [path]
     return WebDatasetSource(paths, use_labels=use_labels)

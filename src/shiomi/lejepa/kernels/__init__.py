@@ -33,7 +33,7 @@ __all__ = [
 
 BACKENDS = ("auto", "plain", "cpu", "triton")
 _log = logging.getLogger("shiomi.lejepa")
-_TESTED_KNOTS = 64  # the recurrence's rounding error grows with their square
+_TESTED_KNOTS = 64  # the recurrence's rounding error grows with the square of the number of knots
 
 
 def trigonometric_sums(
@@ -42,9 +42,9 @@ def trigonometric_sums(
     """Return sum_n cos(t_j u_n) and sum_n sin(t_j u_n), differentiable in u.
 
     u: (K, V, N), float32 or float64. Returns (K, V, 2, J) with J = `knots` and t_j = j * spacing,
-    or (j + 1/2) * spacing if `half`. More than 64 knots are computed in float64. Inside
-    torch.func's transforms, in forward mode and for second derivatives, the sums use torch's own
-    operators. That takes memory for K V N J numbers.
+    or (j + 1/2) * spacing if `half`. If there are more than 64 knots, the sums are computed in
+    float64. Inside torch.func's transforms, in forward mode and for second derivatives, the sums
+    use torch's own operators. These operators need memory for K V N J numbers.
 
     Raises
     ------

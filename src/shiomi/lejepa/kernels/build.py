@@ -70,8 +70,8 @@ def load(source: str) -> ctypes.CDLL:
 
 
 def cache_folder() -> Path | None:
-    """Return the folder of built libraries, and create it if it is missing. None: no folder is
-    safe."""
+    """Return the folder of built libraries, and create it if it is missing. None: there is no
+    folder that only this user can write to."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     try:
         # The specification says to ignore relative paths.

@@ -16,7 +16,7 @@ from shiomi.lejepa.kernels.build import BuildError, load
 __all__ = ["MOST_KNOTS", "available", "backward", "directions", "forward", "statistic"]
 
 MOST_KNOTS = 64  # as in the C source
-_PER_THREAD = 1 << 16  # elements; below that, starting a second thread costs more than it saves
+_PER_THREAD = 1 << 16  # elements; for fewer, starting a second thread costs more than it saves
 _log = logging.getLogger("shiomi.lejepa")
 
 _pointer, _int, _long, _float = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_float

@@ -1,9 +1,9 @@
 """Compute finer maps of patch features by shifting the image several times.
 
-For an image of 32 pixels, a convolutional network of stride 16 has only 2 x 2 spatial positions,
-too few to see anything. If the image is shifted by a fraction of the stride, the network computes
-the features of positions in between. Together these maps equal the output at a smaller stride,
-except near the borders. The image keeps the scale that the network was trained for.
+For an image of 32 pixels, a convolutional network of stride 16 has only 2 x 2 spatial positions.
+These are too few to see anything. If the image is shifted by a fraction of the stride, the network
+computes the features of positions in between. The maps of all shifts together equal the output at a
+smaller stride, except near the borders. The image keeps the scale that the network was trained for.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _PLACES = 8  # least number of spatial positions along a side
 def dense_map(patch_features: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """Return patch features (N, C, H, W) of images (N, 3, S, S), with at least 8 x 8 positions.
 
-    `patch_features` returns (N, C, h, w). If h and w are at least 8, that is the result. Else the
-    image is mirrored at its borders and shifted often enough to give 8 positions.
+    `patch_features` returns (N, C, h, w). If h and w are at least 8, this output is the result.
+    Else the image is mirrored at its borders and shifted often enough to give 8 positions.
     """
     plain = patch_features(images)
     height, width = plain.shape[2:]

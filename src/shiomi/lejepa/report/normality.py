@@ -1,5 +1,5 @@
-"""Measure how close an embedding is to a normal distribution along random directions. SIGReg is
-meant to make it close."""
+"""Measure how close an embedding is to a normal distribution along random directions. The purpose
+of SIGReg is to make the embedding normal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Direction:
     values: tuple[float, ...]  # N projections
     quantiles: tuple[
         tuple[float, float], ...
-    ]  # pairs: a quantile of N(0, 1), the same of the projections
+    ]  # pairs: a quantile of N(0, 1), and the same quantile of the projections
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""CPU time of a piece of work. On a busy machine it says more than the clock."""
+"""Measure the CPU time of a function. On a busy machine it varies less than the wall time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["best_cpu_seconds"]
 
 
 def best_cpu_seconds(work: Callable[[], object], rounds: int = 7) -> float:
-    """Return the CPU seconds of the fastest of `rounds`, after one that does not count."""
+    """Return the CPU seconds of the fastest of `rounds` calls. A first call is not counted."""
     work()
     times = []
     for _ in range(rounds):

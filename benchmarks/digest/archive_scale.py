@@ -3,12 +3,12 @@
     python benchmarks/digest/archive_scale.py 100000 1000000   # next to a table with FTS5
     python benchmarks/digest/archive_scale.py 20000 --base /tmp/base/src   # next to a commit
 
-The data has all three communities for 468 days. The threads are the real ones of these days,
-followed by copies with new ids that are shifted by multiples of 468 days. They come in order of
-time, 234 a day at every size, so that only the size differs. Each measurement is a new process. The
-ten lines of code support no history, no readings and no Japanese. With `--base`, the two trees run
-in turn. The ratio compares the least processor times, because other work on the machine affects
-them least.
+The data has all three communities for 468 days. The threads are first the real threads of these
+days, and then copies of them with new ids, shifted by multiples of 468 days. They are in order of
+time. At every size there are 234 threads a day, so that only the size differs. Each measurement is
+a new process. The ten lines of code do not support history, readings and Japanese. With `--base`,
+the two trees run in turn. The ratio compares the shortest processor times, because other work on
+the machine affects these times least.
 
 Needs the shared data (SHIOMI_DATA, else ../shared/data next to the repository) and pyarrow.
 """

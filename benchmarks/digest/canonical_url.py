@@ -1,20 +1,23 @@
-"""Measure the recall of canonical_url() on threads about one page, and its false merges.
+"""Measure how many threads about the same page canonical_url() joins, and its false merges.
 
     python benchmarks/digest/canonical_url.py [--sample FILE]
 
 Four figures, each on real threads (the folder named by SHIOMI_DATA, ../shared/data by default):
 
-1. joined: how many train pairs of the link benchmark (two communities, within 7 days, one page)
-   share a key. For comparison: equal raw addresses, and a rule like Horizon's. That rule lowers the
-   case of the host and drops the default port, the trailing slash, the fragment and common tracking
-   parameters, but keeps scheme and "www.".
-2. other labels: pairs of all threads that share a key but not the label of the benchmark, and the
-   reverse. The label comes from another canonicaliser, so neither is necessarily an error.
+1. joined: how many train pairs of the link benchmark share a key. (The two threads of such a pair
+   are in two communities, within 7 days, and about one page.) Two rules are printed for comparison:
+   equal raw addresses, and a rule like Horizon's. Horizon's rule lowers the case of the host and
+   drops the default port, the trailing slash, the fragment and common tracking parameters, but
+   keeps scheme and "www.".
+2. other labels: how many pairs of threads have the same key but different labels in the benchmark,
+   and how many have the same label but different keys. The labels come from another canonicaliser,
+   so neither case is necessarily an error.
 3. false merges: a fixed hash drew 300 pairs from all pairs within 7 days that share a key although
-   their addresses differ. Each was judged by reading both addresses and titles. The verdicts are in
-   data/canonical_url_checked.jsonl. `--sample FILE` writes the pairs of the sample that have no
-   verdict. Two shares are printed: of the differing pairs that were read, and of all merged pairs.
-   Most merged pairs have equal addresses and cannot be wrong. The bar applies to the second share.
+   their addresses differ. Each of these pairs was judged by reading both addresses and titles. The
+   verdicts are in data/canonical_url_checked.jsonl. `--sample FILE` writes the pairs of the sample
+   that have no verdict. The number of false merges is printed as two shares: as a share of the
+   pairs that were read, and as a share of all merged pairs. Most merged pairs have equal addresses
+   and cannot be wrong. The bar applies to the second share.
 4. speed: microseconds per address.
 """
 
@@ -42,7 +45,8 @@ DATA = Path(os.environ.get("SHIOMI_DATA", Path(__file__).parents[3] / "shared" /
 CHECKED = Path(__file__).parent / "data" / "canonical_url_checked.jsonl"
 WEEK = 7 * 86400
 SEED = "2026-11-24"
-POISSON_UPPER = (3.00, 4.74, 6.30, 7.75, 9.15)  # 95 % bound on the mean after 0, 1, ... events
+# The 95 % upper bounds on the mean if 0, 1, ... events were seen.
+POISSON_UPPER = (3.00, 4.74, 6.30, 7.75, 9.15)
 
 Row = dict[str, Any]
 

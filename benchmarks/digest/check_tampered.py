@@ -2,8 +2,9 @@
 
     python benchmarks/digest/check_tampered.py [facts] [weeks]
 
-Digests of ten weeks of r/LocalLLaMA and of the sample's two weeks are written without a model and
-checked unchanged. Then one fact at a time is changed, of each kind in turn."""
+Digests of ten weeks of r/LocalLLaMA and of the sample's two weeks are written without a model.
+First the unchanged digests are checked. Then one fact at a time is changed, and the digest is
+checked again. The kinds of facts are changed in turn."""
 
 from __future__ import annotations
 
@@ -97,7 +98,7 @@ def digests(weeks: int) -> list[tuple[str, Archive]]:
 
 
 def tampered(texts: list[str], facts: int) -> list[tuple[str, int, str]]:
-    """Return (kind, number of the digest, text) with one fact changed in each."""
+    """Return (kind of the fact, number of the digest, text). In each text, one fact is changed."""
     chance = random.Random(1)
     found: list[tuple[str, int, str]] = []
     kinds = list(KINDS)

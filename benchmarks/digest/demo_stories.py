@@ -22,7 +22,7 @@ from shiomi.digest.story import LinkKind, Story
 
 
 def communities(story: Story, *, judged: bool) -> int:
-    """Count the story's communities, or the most that its exact links alone connect."""
+    """Count the story's communities, or the most communities that exact links alone connect."""
     community = {thread.uid: thread.community for thread in story.threads}
     if judged:
         return len(set(community.values()))

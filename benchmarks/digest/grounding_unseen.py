@@ -2,9 +2,9 @@
 
     python benchmarks/digest/grounding_unseen.py [--list KIND]
 
-Stories 1 to 54 were used to improve grounding; stories from 55 on are held out. A crossed sentence
-is a correct sentence that is compared with the evidence of the next story. --list prints the
-sentences of stories 1 to 54 with the wrong verdict.
+Stories 1 to 54 were used to improve grounding; stories from 55 on are held out. A "crossed"
+sentence is a correct sentence that is compared with the evidence of the next story. --list prints
+the sentences of stories 1 to 54 for which the verdict is wrong.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ SENTENCES = Path(__file__).parent / "data" / "grounding_sentences.jsonl"
 
 
 def judged() -> Iterator[tuple[str, dict[str, Any], str | None]]:
-    """Yield (kind, sentence, first fault or None) for every sentence, correct ones also crossed."""
+    """Yield (kind, sentence, first fault or None) for every sentence.
+
+    Correct sentences are also yielded as crossed sentences.
+    """
     written: list[dict[str, Any]] = [json.loads(line) for line in SENTENCES.open(encoding="utf-8")]
     ids = {one["story"]: one["id"] for one in written}
     threads = {t.id: t for t in localllama_threads() if t.id in ids.values()}
@@ -52,7 +55,7 @@ def _fault(one: dict[str, Any], thread: Thread) -> str | None:
 
 
 def main() -> None:
-    """Print how many of each kind are kept."""
+    """Print how many sentences of each kind are kept."""
     listed = sys.argv[2] if sys.argv[1:2] == ["--list"] else ""
     table: dict[tuple[str, str], list[bool]] = defaultdict(list)
     for kind, one, why in judged():

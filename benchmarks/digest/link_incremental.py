@@ -4,11 +4,12 @@
     python benchmarks/digest/link_incremental.py 60000 --per-day 5000
     python benchmarks/digest/link_incremental.py --kept      # ties that the candidates miss
 
-With `--per-day` so many threads come per day, in random order. `--kept` judges all pairs of three
-weeks of 2019 that have a word in common or a cosine of .15, and prints how many of these ties the
-index of rare words finds. The archives hold the threads of threads.parquet, copied as often as
-needed. Each copy is moved back by the whole period of the data, so that all copies have the density
-of the real data. The latest 2,000 threads arrive after the others are linked, in portions of 100.
+`--per-day` sets the number of threads per day; the threads then come in random order. `--kept`
+takes three weeks of 2019 and judges all pairs of threads that have a word in common or a cosine of
+at least .15. It prints how many of the resulting ties the index of rare words finds. The archives
+hold the threads of threads.parquet, copied as often as needed. Each copy is moved back by the whole
+period of the data, so that the number of threads per day is always as in the real data. The latest
+2,000 threads arrive after the other threads are linked, in portions of 100.
 Times are CPU times, so that other programs on the machine do not count.
 """
 
@@ -44,7 +45,7 @@ WEEK = 7 * 86400
 
 
 def threads(count: int, per_day: int = 0) -> Iterator[Thread]:
-    """Yield `count` threads, newest first; with `per_day`, so many per day in random order."""
+    """Yield `count` threads, newest first; with `per_day`, that number per day in random order."""
     if per_day:
         found = list(threads(count))
         random.Random(0).shuffle(found)
@@ -95,7 +96,7 @@ def kept() -> None:
 
 
 def all_alike(chosen: Sequence[Thread]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield in blocks the pairs within a week that have a word in common or a cosine of .15."""
+    """Yield, in blocks, the pairs within a week that share a word or have a cosine of .15."""
     model = shipped_model()
     titles = Encoder(model.table, model.frequency).encode([thread.title for thread in chosen])
     created = np.array([thread.created for thread in chosen])

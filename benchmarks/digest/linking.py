@@ -7,11 +7,11 @@
 
 The queries are all Lobsters (r/programming) threads of the window. The candidates are all Hacker
 News link threads within 7 days. A pair is gold if both threads have the same canonical URL. No
-method sees the URLs. AP is computed over all pairs of all queries, from the 50 best candidates of
-each query, without pairs that have equal titles but different URLs. Recall@1 is over queries with a
-gold pair. A query is hard if its best gold pair has a Jaccard similarity of title words below .5.
-R@P95 is the largest recall at a precision of .95. Brackets hold 95 % intervals of a bootstrap over
-queries.
+method sees the URLs. AP (average precision) is computed over the pairs of all queries with their 50
+best candidates. Pairs that have equal titles but different URLs are not counted. Recall@1 is
+computed over queries that have a gold pair. A query is hard if its best gold pair has a Jaccard
+similarity of title words below .5. R@P95 is the largest recall at a precision of .95. The numbers
+in brackets are 95 % intervals of a bootstrap over queries.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("SHIOMI_DATA", ROOT.parent / "shared" / "data"))
 CACHE = ROOT / ".cache"
 WEEK = 7 * 86400
-DEPTH = 50  # the best so many candidates of a query are ranked for AP
+DEPTH = 50  # the number of best candidates of a query that are ranked for AP
 RESAMPLES = 300
 WINDOWS = {  # first and last moment of the queries
     "test2020": (1_593_561_600, 1_604_188_800),  # 2020-07-01 .. 2020-11-01
@@ -53,7 +53,7 @@ WINDOWS = {  # first and last moment of the queries
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Ranking = list[tuple[Integers, Floats]]
-"""For each query its candidates and their scores; the others are below all of them."""
+"""The candidates of each query and their scores. All other candidates rank below these."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def shiomi(task: Task, rivals: float = 0.0) -> Ranking:
 
 
 def best_other(thread: Integers, odds: Floats) -> Floats:
-    """Return for each pair the best odds among the other pairs of its thread; -6 if it has none."""
+    """Return, for each pair, the best odds among the other pairs of its thread; -6 without any."""
     order = np.lexsort((-odds, thread))
     first = np.flatnonzero(np.diff(thread[order], prepend=-1))
     group = np.cumsum(np.isin(np.arange(len(order)), first)) - 1
@@ -262,7 +262,7 @@ def row(task: Task, outcome: Outcome) -> str:
 
 
 def labelled() -> None:
-    """Print the merges in the untouched half of the labelled pairs, also for other judges."""
+    """Print the merges of Shiomi and of other methods in the held-out half of the labels."""
     path = Path(__file__).parent / "data/same_story.jsonl"
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rows = [row for row in rows if row["half"] == "test"]
@@ -303,7 +303,7 @@ def labelled() -> None:
 def judged_pairs(
     linker: Linker, a: list[Thread], b: list[Thread]
 ) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the probabilities of one story, which pairs are merged, and which are tied."""
+    """Return the probability that each pair is one story, whether it is merged, whether tied."""
     chances, release = linker.judge(a, b)
     kinds = [
         kind_of(x.title, y.title, float(score), release=bool(is_release))

@@ -3,8 +3,8 @@
     python benchmarks/digest/localllama_weeks.py [--topics FIRST LAST] 2025-07-20 2025-07-27
 
 Prints the Markdown of each week, written without a model. --topics prints only the topics with
-these ranks: the digests of users have the first 8, so further ones can be held out. Set
-SHIOMI_DATA if the shared data is not at ../shared/data.
+these ranks. The digests of users have the first 8 topics, so topics with higher ranks can be held
+out. Set SHIOMI_DATA if the shared data is not at ../shared/data.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     python benchmarks/digest/postgres_scale.py FILE    # an SQLite archive, e.g. of archive_scale.py
     python benchmarks/digest/postgres_scale.py FILE --folder /dev/shm   # without waiting for disks
 
-It starts its own server with fsync and 512 MB of shared buffers, and copies FILE into it. Then it
-requests the searches of archive_scale.py and 200 stories from the site, with the engines in turn.
+The script starts its own server with fsync and 512 MB of shared buffers, and copies FILE into the
+server. Then it requests the searches of archive_scale.py and 200 stories from the site. The two
+engines take turns.
 The import step loads the first 10,000 threads of FILE, without their earlier titles, into empty
 archives, and then again with new counts. `--import-only` runs only the import.
 """

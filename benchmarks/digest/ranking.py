@@ -2,9 +2,13 @@
 
     python -m benchmarks.digest.ranking            # about a minute; needs the shared data
 
-Prints (a) how far apart the communities' distributions are; (b) how well a reading at 1 to 12 hours
-predicts the final standing; (c) for 52 weeks, from which communities the topics come, how many
-stories are repeated, and how many topics share a subject; (d) how the points of a story grow.
+The script prints four results:
+
+(a) how far apart the communities' distributions are;
+(b) how well a reading at an age of 1 to 12 hours predicts the final standing;
+(c) for 52 weeks: from which communities the topics come, how many stories are repeated, and how
+    many topics share a subject;
+(d) how the points of a story grow.
 """
 
 from __future__ import annotations
@@ -87,8 +91,11 @@ def comparability(memory: Memory, weeks: Sequence[Week]) -> None:
 
 
 def created_times() -> dict[int, float]:
-    """Estimate when the front page's stories were created, in hours. Ids rise with time, so each
-    story was created before the first reading of any later id, in truth a few minutes before."""
+    """Estimate when the front page's stories were created, in hours.
+
+    Ids rise with time. So each story was created before the first reading of any story with a
+    higher id, usually a few minutes before it.
+    """
     table = pq.read_table(DATA / "snapshots" / "hn_frontpage_points_2020-11_2022-11.parquet")
     first: dict[int, int] = {}
     for moment, number in zip(table["t"].to_pylist(), table["id"].to_pylist(), strict=True):
@@ -151,7 +158,7 @@ def ages() -> None:
 def growth() -> None:
     """(d) Print which share of its final points a story has at each age: GROWTH in engagement.py.
 
-    Only stories are used that were read until they were 18 hours old, and whose creation is known.
+    A story is used only if it was read until it was 18 hours old and its creation time is known.
     """
     columns = pq.read_table(DATA / "threads.parquet", columns=["uid", "t", "src"]).to_pylist()
     created = {int(row["uid"][3:]): row["t"] for row in columns if row["src"] == "massanishi"}

@@ -5,14 +5,14 @@
     python benchmarks/digest/site_speed.py page demo/shiomi.toml   # of `shiomi demo`
 
 `build` takes the threads of archive_scale.py. It gives every tenth thread a comment (five titles),
-and every fourth thread a link to the next. Next to the archive it writes what ten lines of code
-would write: a table, and FTS5 with its default tokenizer, which finds only whole words and needs
-spaces in Japanese.
+and every fourth thread a link to the next thread. Next to the archive it writes what ten lines of
+code would write: a table, and an FTS5 index with the default tokenizer. This tokenizer finds only
+whole words and needs spaces in Japanese.
 
 `search` sends requests to one worker over HTTP, one at a time, without the gate. It measures wall
 time and the processor time of the server. For comparison it also measures plain FTS5 in this
-process, which only returns rows, and Datasette on the same table with its default settings except
-the time limit of a query.
+process, which only returns rows. It also measures Datasette on the same table. All settings of
+Datasette are defaults except the time limit of a query.
 
 `page` compares the page with a Starlette `FileResponse` of the same bytes. It measures the
 processor microseconds of one request in one process, and runs `wrk` against a server for each. The
@@ -103,7 +103,7 @@ def build(folder: Path, threads: int) -> None:
 
 
 def enrich(archive: Archive) -> None:
-    """Give every tenth thread a comment, and every fourth a link to the next."""
+    """Give every tenth thread a comment, and every fourth thread a link to the next thread."""
     found = list(archive.threads(-(1 << 40), 1 << 40))
     titles = [one.title for one in found]
     archive.add(

@@ -3,10 +3,11 @@
     python benchmarks/digest/watch_labelled.py [--list] [--minilm]
 
 Two language models labelled 402 threads independently. The odd lines were used to choose words and
-thresholds; the figures come from the even lines. A thread is left out if the readers differ or are
-unsure. Nine rows are blank, because their titles may not be copied. --list prints the mistakes on
-the odd lines. --minilm also measures the similarity of titles to a description, to phrases, and to
-the titles about the subject on the odd lines, alone and together with the words.
+thresholds; the figures come from the even lines. A thread is left out if the two models differ or
+are unsure. Nine rows are blank, because their titles may not be copied. --list prints the mistakes
+on the odd lines. --minilm also measures three similarities of titles: to a description, to phrases,
+and to the titles about the subject on the odd lines. Each similarity is measured alone and together
+with the words.
 """
 
 from __future__ import annotations

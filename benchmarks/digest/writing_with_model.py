@@ -3,8 +3,9 @@
     python benchmarks/digest/writing_with_model.py ENDPOINT MODEL LAST_DAY... [--topics 8]
         [--way product|one|slots]
 
-Needs a model server. `product` does what `shiomi digest` does, but never gives the model up. `one`
-asks for all slots in one request and `slots` for one slot at a time, also if the model is small.
+Needs a model server. `product` does what `shiomi digest` does, but does not stop using the model
+after errors. `one` asks for all slots in one request, and `slots` asks for one slot at a time. Both
+do so even if the model is small.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def main() -> None:
     config = WriterConfig(asked.endpoint, asked.model, "", 900.0, 7_200.0)
     language, counts, total = load_language("ja"), [], Usage()
     for ranked, week in chosen(asked.weeks, asked.topics):
-        # a writer for each topic, so that no topic gives the model up for the next ones
+        # Each topic has its own writer, so that errors in one topic do not affect the next topics.
         with (InSlots if asked.way == "slots" else ModelWriter)(config) as writer:
             topic = write_topic(ranked, (), language, week, writer=writer)
         sentences = (*topic.attention, *topic.technical, *topic.implications)

@@ -22,8 +22,7 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
 
 @contextmanager
 def progress_and_line(quiet: bool = False) -> Iterator[tuple[Progress, Callable[[str], None]]]:
-    """Yield two functions: the one of `progress`, and one that shows a line about the current
-    task."""
+    """Yield the function of `progress`, and a function that shows a line about the current task."""
     if quiet or sys.stderr is None or not sys.stderr.isatty():
         yield lambda *_: None, lambda _: None
     else:

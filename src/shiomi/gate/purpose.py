@@ -8,7 +8,7 @@ __all__ = ["AI_PURPOSES", "Purpose"]
 class Purpose(StrEnum):
     """The purpose of a client, as the policy file names it."""
 
-    AI_TRAINING = "ai-training"  # gathers text to train models on, or to sell for that
+    AI_TRAINING = "ai-training"  # gathers text for the training of models, or to sell it for that
     AI_SEARCH = "ai-search"  # indexes pages for answers that a model gives
     USER_FETCH = "user-fetch"  # fetches one page because a person asked an assistant about it
     SEARCH_ENGINE = "search-engine"  # indexes pages to send readers to them
@@ -19,7 +19,7 @@ class Purpose(StrEnum):
     MONITOR = "monitor"  # asks whether a site is up
     TOOL = "tool"  # git, docker, pip, apt, npm, ...; let in only by a path rule
     LIBRARY = "library"  # HTTP libraries, other robots and unknown clients
-    BROWSER = "browser"  # says that it is a browser used by a person
+    BROWSER = "browser"  # claims to be a browser that a person uses
 
 
 AI_PURPOSES = (Purpose.AI_TRAINING, Purpose.AI_SEARCH, Purpose.USER_FETCH)

@@ -1,10 +1,10 @@
 """Request: the parts of a request that the gate uses. Adapters build it.
 
 The path that rules match is normalised as servers do it: percent-encoding is undone once, doubled
-slashes are merged and dot segments resolved (RFC 3986, 5.2.4). Some servers do more, and so does
-this module: it drops the part of a segment after ";" (as Java servlets do), and takes "\\" for "/"
-(as Windows does). An application may do less, so the path that it may see is also kept. `decide`
-lets an odd spelling through only if both paths pass.
+slashes are merged and dot segments resolved (RFC 3986, 5.2.4). This module also does what only some
+servers do: it drops the part of a segment after ";" (as Java servlets do), and reads "\\" as "/"
+(as Windows does). An application may normalise less, so `spelling` keeps the path that such an
+application may see. If the two paths differ, `decide` lets the request through only if both pass.
 """
 
 from __future__ import annotations
@@ -198,8 +198,8 @@ def normalise(path: str) -> str:
 def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
     """Return the headers by lower-case name, values of one name joined (RFC 9110, 5.3).
 
-    Cookies are joined by "; " (RFC 9113, 8.2.3). A User-Agent sent twice with the same value counts
-    once, so that patterns for its beginning or end see it as if it had been sent once.
+    Cookies are joined by "; " (RFC 9113, 8.2.3). If a User-Agent is sent twice with the same value,
+    the value is used once, so that patterns for its beginning or end still match.
     """
     values: dict[bytes, list[bytes]] = {}
     for name, value in pairs:

@@ -1,12 +1,13 @@
 """The trap: a link on every page that robots follow and people do not.
 
 The link says that it is for robots, and robots.txt forbids it. It is invisible and not reachable by
-the Tab key, in two ways: `hidden` works if the site's Content-Security-Policy forbids inline
-styles, and an inline style works if the site's style sheet shows all links. The first page behind
-the link is a warning. A client is caught only if it visits several of these pages, as a robot does
-that follows all links. The warning has a second link, which says that it blocks the client; one
-visit to that link is enough. A client that is caught loses every cookie that it has
-(`shiomi.gate.decision`).
+the Tab key. It is hidden in two ways: the attribute `hidden` works if the site's
+Content-Security-Policy forbids inline styles, and an inline style works if the site's style sheet
+shows all links. The first page behind the link is a warning. Every page of the site leads to
+another warning page. A client is caught only if it visits several of these warning pages, as a
+robot does that follows all links. The warning has a second link, whose text says that it blocks the
+client; one visit to that link is enough. When a client is caught, every cookie that it has becomes
+invalid (`shiomi.gate.decision`).
 
 Nobody can lead others into the trap:
 
@@ -37,7 +38,7 @@ TOKEN_SECONDS = 300.0
 _FOLDER = "pages/"
 _DEEPER = "more"
 _PAGES, _MORE = "trap", "trap more"  # kinds of tokens
-_DESTINATIONS = (b"document", b"empty")  # Sec-Fetch-Dest of what is opened or fetched
+_DESTINATIONS = (b"document", b"empty")  # Sec-Fetch-Dest of a page that is opened or fetched
 _PREFETCH = (b"sec-purpose", b"purpose", b"x-purpose", b"x-moz")
 
 
@@ -88,9 +89,9 @@ def caught(
 ) -> bool:
     """Count a visit to the trap; return whether it identifies a robot.
 
-    `client` is a key of the cookie, or without a cookie of the address and User-Agent, so that
+    `client` is a key of the cookie. Without a cookie, it is a key of the address and User-Agent. So
     visits of several people behind one address do not add up. Repeated visits to one page count
-    once, because a person may reload it.
+    once, because a person may reload the page.
     """
     if _led_here(request):
         return False

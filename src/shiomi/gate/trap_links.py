@@ -129,7 +129,10 @@ def without_body(headers: Sequence[tuple[bytes, bytes]]) -> Headers:
 
 
 def _places(status: int, headers: Headers) -> tuple[int, int] | None:
-    """Return the indices of length and ETag in the headers (-1: missing); None: no link here."""
+    """Return the indices of Content-Length and ETag in the headers; -1 if a header is missing.
+
+    Return None if the link must not be put into this answer.
+    """
     if status not in (200, 404):
         return None
     html, length_at, etag_at = False, -1, -1

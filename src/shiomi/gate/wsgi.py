@@ -115,9 +115,10 @@ class GateMiddleware:
 
 
 class _Passing:
-    """One answer of the application, with the trap's link if it belongs there.
+    """One answer of the application, with the trap's link if the answer is a complete page.
 
-    The server's `start_response` is called after the first chunk, which shows whether it does.
+    The server's `start_response` is called after the first chunk, because this chunk shows whether
+    the answer gets the link.
     """
 
     def __init__(self, start_response: StartResponse, added: _Headers, link: TrapLink) -> None:
@@ -128,7 +129,7 @@ class _Passing:
         self._placing = False
 
     def start(self, status: str, headers: _Headers, exc_info: Any = None) -> _Write:
-        """Stand in for `start_response`."""
+        """Replace the server's `start_response` for the application."""
         if status[:3].isdigit() and self._link.start(int(status[:3]), _raw(headers)):
             self._held = (status, headers, exc_info)
             return self._write
@@ -156,7 +157,10 @@ class _Passing:
         return chunk
 
     def _write(self, chunk: bytes) -> None:
-        """Stand in for the `write` callable of old applications; their pages stay unchanged."""
+        """Replace the server's `write` callable, which old applications use.
+
+        Their pages stay unchanged.
+        """
         assert self._held is not None
         (status, headers, exc_info), self._held = self._held, None
         self._start_response(status, [*headers, *self._added], exc_info)(chunk)

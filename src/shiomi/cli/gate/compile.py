@@ -114,7 +114,7 @@ def _agents(log: Path) -> list[str]:
 
 
 def _write(compiled: Compiled, folder: Path) -> None:
-    """Write the files, each whole or not at all."""
+    """Write the files, each completely or not at all."""
     try:
         for name, text in compiled.files.items():
             write_atomically(folder / name, text)

@@ -22,10 +22,10 @@ _PLAIN_EVERY_SECONDS = 10.0
 
 
 class Display:
-    """The display of a training in progress. This one shows nothing; its subclasses print."""
+    """The display of a training in progress. This class shows nothing; its subclasses print."""
 
     def show(self, text: str, *, always: bool = False) -> None:
-        """Show the state of the run. Unless `always`, the text may be left out."""
+        """Show the state of the run. The display may skip the text, unless `always` is true."""
 
     def say(self, text: str) -> None:
         """Print a message that stays visible."""

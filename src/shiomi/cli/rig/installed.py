@@ -15,7 +15,7 @@ _OLD_DAYS = 120
 
 
 def rig_folder() -> Path:
-    """Return $XDG_DATA_HOME/shiomi/rig, or the same under ~/.local/share."""
+    """Return $XDG_DATA_HOME/shiomi/rig; ~/.local/share is the default of XDG_DATA_HOME."""
     home = os.environ.get("XDG_DATA_HOME")
     return (Path(home) if home else Path.home() / ".local" / "share") / "shiomi" / "rig"
 

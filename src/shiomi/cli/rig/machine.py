@@ -1,4 +1,4 @@
-"""The machine that a command uses: this one, one from a file, or a described one."""
+"""The machine that a command uses: this machine, a machine from a file, or a described machine."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def machine_options(command: Command) -> Command:
 
 
 def engine_options(command: Command) -> Command:
-    """Add how the engine is run: --engine, --micro-batch, --tensor-split, --speculation."""
+    """Add the options of the engine: --engine, --micro-batch, --tensor-split, --speculation."""
     for option in (
         click.option("--speculation", is_flag=True, help="Draft tokens (MTP, draft model)."),
         click.option(

@@ -1,4 +1,4 @@
-"""Shared parts of `plan`, `upgrade` and `prices`: amounts of money, the wish, the search."""
+"""Shared parts of `plan`, `upgrade` and `prices`: amounts of money, requirements, the search."""
 
 from __future__ import annotations
 
@@ -221,7 +221,7 @@ def searcher(
 
 
 def use_of(name: str, write: float | None, read: float | None, options: dict[str, Any]) -> Use:
-    """Return the use. For one requested model, any speed is accepted unless a floor is given."""
+    """Return the use. If a model is requested, any speed is accepted unless a limit is given."""
     from shiomi.rig.estimate.fit import Floor
 
     found = asked_use(name, write, read, options)

@@ -175,7 +175,7 @@ def _outcomes(plan: Plan) -> Iterator[str]:
 
 
 def _zones(plan: Plan, levels: Sequence[tuple[str, str, Rate]]) -> Iterator[str]:
-    """Yield a zone for each bucket. Its key is empty for requests that the bucket does not count."""
+    """Yield a zone for each bucket. Its key is empty if the bucket must not count the request."""
     used = {level for _, level, _ in levels}
     binary = "$binary_remote_addr"
     # The key is the first v4 bytes of an IPv4 address (which may be mapped to IPv6), or the first
@@ -269,7 +269,10 @@ def _files(policy: Policy, folder: str) -> Iterator[str]:
 
 
 def _refusals(plan: Plan) -> Iterator[str]:
-    """Yield a 403 without the site's own error page, because that page could lead to a service."""
+    """Yield a 403 without the site's own error page.
+
+    The site's error page is not used, because nginx might have to request it from a service.
+    """
     actions = {outcome.action for outcome in plan.outcomes}
     if Action.DENY in actions:
         yield "if ($shiomi_verdict = deny) { return 418; }"

@@ -1,7 +1,8 @@
 """Path patterns as regular expressions that are valid in PCRE2, RE2 and Go.
 
-Rules match the path that the server has decoded and resolved. An application behind it may read the
-path as sent differently. So that path is matched too, decoded once and not resolved.
+Rules match the path that the server has decoded and resolved. An application behind the server may
+interpret the sent path in another way. So the rules also match the sent path, decoded once and not
+resolved.
 """
 
 from __future__ import annotations
@@ -60,7 +61,9 @@ def always_sent(*, start: str = "^") -> str:
 def _joined(
     patterns: Iterable[str], write: Callable[[int], str], *, between: str, end: str, start: str
 ) -> str:
-    """Return the alternatives for whole paths, prefixes, suffixes and globs; `between` is for "*".
+    """Return the alternatives for whole paths, prefixes, suffixes and globs.
+
+    `between` is the expression for "*".
 
     Patterns with a query are left out: see `shiomi.gate.native.expressible`.
     """

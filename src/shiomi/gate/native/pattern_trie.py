@@ -20,8 +20,8 @@ _SPECIAL = frozenset(".^$*+?()[]{}|\\")
 _QUANTIFIERS = frozenset("*+?{")
 _BY_NUMBER = " ;%#'\"`{"  # see `shiomi.gate.native.tame`
 _AROUND = 16  # characters that may surround a branch
-_BRANCHES = 3  # classes that are tested in a row before a branch is tried
-_LEAF = 4  # up to this many branches are tried directly
+_BRANCHES = 3  # the number of character classes tested one after the other before a branch is tried
+_LEAF = 4  # up to this number of branches, all branches are tried directly
 _FOLDS = 4  # a class with more letters than this is not expanded
 _WAYS = 32  # the largest number of prefixes in one pattern
 _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
@@ -29,7 +29,11 @@ _WHERE = ("", "^", r"\b")  # allowed before the literal beginning
 
 @dataclass(slots=True)
 class _Node:
-    """Patterns that share a beginning: branches by the next character, and rests of patterns."""
+    """Patterns that share a beginning.
+
+    A node has a branch for each next character. It also has the rests of the patterns whose literal
+    beginning ends at this node.
+    """
 
     children: dict[str, _Node] = field(default_factory=dict)
     tails: list[str] = field(default_factory=list)  # "" where a pattern ends here
@@ -63,7 +67,8 @@ def trie_regexes(patterns: Iterable[str], *, limit: int | None = None) -> list[s
 def plain_trie_regex(patterns: Iterable[str]) -> str:
     """Return one expression like those of `trie_regexes`, without lookahead and lookbehind.
 
-    Go's engine needs this. It follows all branches at once, and a trie has fewer branches.
+    This form is for Go's engine. That engine follows all branches at once, so the trie makes it
+    faster: a trie has fewer branches than a list of patterns.
     """
     return "|".join(
         f"{where}(?:{_emit(root, lookaround=False)})"

@@ -4,9 +4,10 @@
     path ─────────────────────────────────▶ number of its rule ────┼──▶ verdict
     address ──────────────────────────────▶ first [[network]] ─────┘
 
-A *class* is a row of verdicts: one for each rule on paths and one for all other paths. Clients with
-the same verdicts are in one class, whatever their names. A *kind* is a class, or two classes and
-the address ranges that distinguish them. All verdicts come from `ruling`, as those of `decide`.
+A *class* is a row of verdicts: one verdict for each rule on paths and one for all other paths.
+Clients with the same verdicts are in one class, whatever their names. A *kind* is either a class,
+or two classes with address ranges: a client is in the first class if its address is in the ranges,
+else in the second. All verdicts come from the function `ruling`, which `decide` also uses.
 """
 
 from __future__ import annotations
@@ -170,8 +171,9 @@ def make_plan(
     limit
         The most characters in one regular expression of the server's configuration.
     certain
-        Whether to use the most permissive verdict that a client could get with any proof. A server
-        in front of the service then refuses only what the service would refuse too.
+        Whether to use the most permissive verdict that a client could get with any proof of its
+        identity. A server in front of the service then refuses only requests that the service would
+        refuse too.
     """
     tables = _Tables(policy, {} if certain else ranges, certain)
     agents = agent_tables(
@@ -210,7 +212,7 @@ class _Tables:
         self._networks += policy.networks
 
     def kind(self, client: Client) -> str:
-        """Return the kind of a client: its class, or a pair of classes that its address selects."""
+        """Return the kind of a client: a class, or two classes from which the address selects."""
         verify = client.verify
         named = tuple(name for name in verify.ranges if name in self._ranges)
         unproven = False if named else None

@@ -19,7 +19,8 @@ def tame(pattern: str) -> str:
 
     Quotation marks, blanks, `#`, `;`, `%` and literal braces are written as numbers (`\\x22`), as
     PCRE2, RE2 and Go allow. The braces that remain belong to repetitions and classes. So the
-    expression has no `{$NAME}`, `${NAME}` or `{name}`, which a server would replace.
+    expression does not contain `{$NAME}`, `${NAME}` or `{name}`, which a server would replace by
+    the value of a variable.
 
     Raises
     ------

@@ -35,7 +35,7 @@ _SCRIPTS = {
     "send": "HTMLFormElement.prototype.submit.call(document.forms[0])",
 }
 
-# A page loads nothing. Its only exits are its own form and link.
+# A page loads no other files. It leads to other pages only by its own form and link.
 _FIXED = (
     ("Content-Type", "text/html; charset=utf-8"),
     # lynx and elinks understand only no-cache. Without it they would show the gate's page from

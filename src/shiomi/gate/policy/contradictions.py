@@ -22,7 +22,8 @@ Problem = tuple[str, str]  # the key in the policy file, and what is wrong with 
 def contradictions(policy: Policy, written_budgets: frozenset[str]) -> list[Problem]:
     """Return the contradictions, each as a key and a message.
 
-    `written_budgets` are the budgets that the file defines; each of them must be used by a rule.
+    `written_budgets` are the budgets that the policy file defines. A rule must use each of these
+    budgets.
     """
     return [
         *_purposes(policy),

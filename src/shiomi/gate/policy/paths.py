@@ -7,7 +7,8 @@
     *?go-get=1       with a query: the path's pattern, and the whole query as it is sent
 
 A path that contains "?" or "#" after decoding (`/private%3f.rss`) is compared only with whole paths
-and prefixes: a server that decodes twice would ignore the end of the path.
+and prefixes. It is not compared with other patterns, because a server that decodes twice would
+ignore the end of the path.
 
 There are only these few forms, so that every web server can express them.
 """
@@ -117,7 +118,8 @@ def is_glob(pattern: str) -> bool:
 def always_served(path: str) -> bool:
     """Return whether this path is in ALWAYS_SERVED.
 
-    A path that is encoded twice is not: some applications decode twice, and serve another page.
+    The result is False for a path that is encoded twice, because some applications decode twice and
+    then serve another page.
     """
     return path in ALWAYS_SERVED or (path.startswith(_FOLDERS) and "%" not in path)
 

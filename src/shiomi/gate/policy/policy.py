@@ -138,7 +138,7 @@ class NetworkRule:
 
     name: str
     addresses: tuple[str, ...]  # "192.0.2.0/24", "2001:db8::/32", "192.0.2.1"
-    action: Action | None = None  # may narrow the purpose's, or allow; None: only the budget
+    action: Action | None = None  # stricter than the purpose's, or allow; None: only the budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +146,13 @@ class Challenge:
     """[challenge]: the small page without JavaScript that is sent before the first page."""
 
     path: str = "/.gate/"  # where the gate's own pages are
-    status: int = 403  # of the page; 403, 429, 503, or 200
-    wait_seconds: int = 0  # before the browser continues; people need not read the page
+    status: int = 403  # status of the page; 403, 429, 503, or 200
+    wait_seconds: int = 0  # seconds until the browser continues; people need not read the page
     script: bool = True  # with JavaScript on, keeps the #fragment of the address
-    minutes: int = 30  # for which the page is valid; after that it is shown again
+    minutes: int = 30  # minutes for which the page is valid; after that it is shown again
     budget: str = "strangers"  # which budget counts clients without the cookie
-    other_methods: Action = Action.DENY  # POST and the like without the cookie: deny or budget
-    suspicious: int = 100  # from this weight of bad headers on, "budget" becomes "challenge"
+    other_methods: Action = Action.DENY  # for POST etc. without the cookie: deny or budget
+    suspicious: int = 100  # if bad headers weigh this much or more, "budget" becomes "challenge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,10 @@ class Cookie:
     """[cookie]: the cookie that the challenge sets."""
 
     name: str = "shiomi-gate"
-    hours: int = 168  # for which it is valid
-    keys: tuple[str, ...] = ()  # the first signs, all are accepted; none: use the state's secret
+    hours: int = 168  # hours for which the cookie is valid
+    # The first key signs new cookies; cookies signed with any key are accepted. If there are no
+    # keys, the state's secret is used.
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ class Trap:
     """[trap]: a link that robots.txt forbids, with a warning for people."""
 
     enabled: bool = True
-    visits: int = 3  # to the first page, within `minutes`; one visit to the second page is enough
+    visits: int = 3  # visits to first pages within `minutes`; one visit to a second page is enough
     minutes: int = 60
     ban_hours: int = 24
     action: Action = Action.DENY  # or tarpit
@@ -180,7 +182,7 @@ class Tarpit:
     """[tarpit]: how slowly a refusal is sent, if the server can do so cheaply."""
 
     seconds: int = 20
-    connections: int = 50  # at a time; further ones are refused at once
+    connections: int = 50  # slow refusals at a time; further requests are refused at once
 
 
 @dataclass(frozen=True, slots=True)

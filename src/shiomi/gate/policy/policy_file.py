@@ -166,7 +166,7 @@ class _Reader(TableReader):
         return ()
 
     def value(self, hint: Any, value: object, key: str, default: Any = None) -> Any:
-        if get_origin(hint) is UnionType:  # or None, which no file says
+        if get_origin(hint) is UnionType:  # a type or None; a file cannot contain None
             hint = get_args(hint)[0]
         if hint is Rate:
             return self._rate(value, key)
@@ -232,7 +232,10 @@ _KEY = re.compile(r"""\s*(["']?)([\w.-]+)\1\s*=""")
 
 
 def _lines(text: str) -> dict[str, int]:
-    """Return the line number of each key in a TOML text, for messages, from the starts of lines."""
+    """Return the line number of each key in a TOML text, for messages.
+
+    A key is found by the beginning of its line.
+    """
     lines: dict[str, int] = {}
     count: dict[str, int] = {}
     table = ""

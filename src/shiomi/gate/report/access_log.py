@@ -77,8 +77,8 @@ def read_hits(
 ) -> Iterator[Hit]:
     """Yield the hits of each file, in the order of the files' first hits, with bounded memory.
 
-    Files may be gzipped, whatever their names. `reading` counts lines that are not valid. A
-    truncated file is read up to the break, and `reading` names it.
+    Files may be gzipped, whatever their names. `reading` counts lines that are not valid. If a
+    gzip file is truncated, the intact part is read, and `reading` names the file.
 
     Raises
     ------
@@ -154,7 +154,7 @@ def _blocks(raw: IO[bytes]) -> Iterator[bytes]:
     while piece := raw.read(_PACKED_BLOCK):
         while piece:
             yield inflate.decompress(piece, _BLOCK)  # at most _BLOCK bytes at a time
-            if inflate.eof:  # the next member (RFC 1952, 2.2), or zeros that fill up a tape
+            if inflate.eof:  # next comes another member (RFC 1952, 2.2), or padding with zeros
                 piece = inflate.unused_data.lstrip(b"\0")
                 inflate = zlib.decompressobj(wbits=31) if piece else inflate
             else:
@@ -171,7 +171,7 @@ def _note_bad(reading: Reading, path: Path, number: int, line: bytes) -> None:
 
 
 def _parser() -> Callable[[bytes], Hit | None]:
-    minutes: dict[bytes, int] = {}  # the last minutes read; lines of one minute are near each other
+    minutes: dict[bytes, int] = {}  # a cache, because many neighbouring lines have the same minute
 
     def time_of(text: bytes) -> int | None:
         minute = text[:17] + text[20:]  # all but ":SS"

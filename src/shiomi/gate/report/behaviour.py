@@ -1,7 +1,7 @@
 """How the clients of a log behave: signs for and against a person.
 
-A client here is an address with one User-Agent. A log contains little information, so signs prove
-nothing. They decide only the order in which refused clients are shown to the operator.
+Here, a client is one address with one User-Agent. A log contains little information, so the signs
+prove nothing. The signs decide only the order in which refused clients are shown to the operator.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Behaviour:
     robots: int = 0  # fetched robots.txt
     refused: int = 0  # requests that the policy would have refused
     challenged: int = 0
-    reason: str = ""  # of the last such verdict
+    reason: str = ""  # the reason of the last verdict that refused a request
     cookie: str = ""  # the header with the cookie that the client would have
 
     def note(self, hit: Hit) -> None:

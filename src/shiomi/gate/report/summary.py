@@ -1,9 +1,10 @@
 """Summarise who crawls the site, the cost, and what a policy would have done, in one pass.
 
-The verdicts come from `decide` itself, with the times of the log, so budgets fill and empty as they
-would have. A client that claims to be a browser is assumed to pass its first challenge and to have
-the cookie from then on. All others are assumed to fail. So a robot that poses as a browser and
-would have failed counts as passed, and the gate keeps out at least as much as the report shows.
+The verdicts come from `decide` itself. It gets the times of the log, so budgets fill and empty as
+they would have done. A client that claims to be a browser is assumed to pass its first challenge
+and to have the cookie from then on. All other clients are assumed to fail the challenge. So a robot
+that poses as a browser counts as passed, even if it would have failed. The gate therefore keeps out
+at least as many requests as the report shows.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from shiomi.gate.state import State
 __all__ = ["ClientRow", "Summary", "Suspect", "summarise"]
 
 _WANTED = (Purpose.SEARCH_ENGINE, Purpose.LINK_PREVIEW, Purpose.ARCHIVE, Purpose.FEED_READER)
-_MOST_CLIENTS = 5_000  # names with rows of their own; later ones share a row
+_MOST_CLIENTS = 5_000  # client names with rows of their own; all further names share one row
 _MOST_ADDRESSES = 20_000  # different addresses counted per client
 _OTHERS = "others"
 _MOST_SUSPECTS = 1_000
@@ -148,7 +149,7 @@ def summarise(
     prepared, signer = PreparedPolicy(policy), Signer(policy.cookie, state.secret)
     now = 0.0
     for hit in hits:
-        now = max(now, float(hit.time))  # Apache logs the start of a request, so not in order
+        now = max(now, float(hit.time))  # Apache logs start times, so hits may be out of order
         behaviour = behaviours.of(hit)
         request = _request(hit, behaviour.cookie)
         identity = identify(request, tables, weigh=False)

@@ -1,8 +1,9 @@
 """Generate the robots.txt that matches the policy (RFC 9309).
 
-Every crawler whose purpose is refused is named, with the paths that a rule opens to it. For all
-other agents, the file excludes the gate's own pages (including the trap) and the paths that the
-policy lists. Challenged clients are not named, because robots.txt cannot express a challenge.
+The file names every crawler whose purpose is refused, with the paths that a rule opens to this
+crawler. For all other agents, the file excludes the gate's own pages (including the trap) and the
+paths that the policy lists. Challenged clients are not named, because robots.txt cannot express a
+challenge.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def _site_groups(
 ) -> tuple[list[tuple[list[str], list[str]]], list[str]]:
     """Return the groups of a site's robots.txt (names, rules), and its lines outside any group.
 
-    Refused crawlers, comments, and lines that are invalid or before any User-agent are left out.
+    The result does not contain refused crawlers, comments, invalid lines, and lines before the
+    first User-agent line.
     """
     groups: list[tuple[list[str], list[str]]] = []
     others: list[str] = []
@@ -109,7 +111,7 @@ def _challenges(policy: Policy) -> bool:
 
 def _groups(policy: Policy, clients: Iterable[Client]) -> dict[tuple[str, ...], list[str]]:
     """Return the names of refused crawlers, grouped by their rules."""
-    # Of several clients with one name, the first one in the patterns counts.
+    # If several clients have the same name, the first of them in the patterns counts.
     first: dict[str, Client] = {}
     for client in clients:
         if _NAME.fullmatch(client.name):

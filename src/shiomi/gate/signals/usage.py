@@ -7,9 +7,9 @@
 | X-Robots-Tag: noai | header | a convention of DeviantArt (2022), read by few |
 | TDMRep | header, /.well-known/tdmrep.json | W3C Community Group, final report of 2024-05-10 |
 
-These statements have an effect only on crawlers that respect them; the gate stops the others. For
-their legal value see docs/gate/signals.md. All of them apply to the whole site, also to paths that
-a rule opens, because the strictest statement counts.
+These statements have an effect only on crawlers that respect them; the gate stops other crawlers.
+For the legal value of the statements, see docs/gate/signals.md. All statements apply to the whole
+site. They also apply to paths that a rule opens, because the strictest statement counts.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def own_headers(policy: Policy) -> tuple[tuple[str, str], ...]:
 
 
 def tdmrep(policy: Policy) -> bytes | None:
-    """Return /.well-known/tdmrep.json; None if the policy does not want it."""
+    """Return /.well-known/tdmrep.json; None if the policy turns it off."""
     if not policy.signals.tdm_reservation:
         return None
     reserved = usage(policy).train is False

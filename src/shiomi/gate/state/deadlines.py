@@ -2,8 +2,8 @@
 
 Everything that the gate stores about a client is the time at which the entry expires. A ban expires
 when it ends. A token bucket is stored as its theoretical arrival time (GCRA: ITU-T I.371, appendix;
-used for packets as "virtual scheduling"), and expires when it is full again. So an expired entry is
-an empty place, and no clean-up is needed.
+used for packets as "virtual scheduling"), and expires when it is full again. So the place of an
+expired entry counts as empty, and no clean-up is needed.
 
 An entry takes 16 bytes: a hash and a time. The memory is allocated once and never grows. It is an
 anonymous mapping (`state.memory`) or a file shared by several processes (`state.file`). The hash
@@ -24,8 +24,8 @@ __all__ = ["ENTRY_BYTES", "WAYS", "DeadlineTable", "table_bytes"]
 ENTRY_BYTES = 16
 WAYS = 16  # if 60 % of all places are taken, a new entry finds a free place 499 times in 500
 
-# A client has two entries, for its address and its network, and there are more places than entries:
-# in a nearly full table, a new entry would displace another one too early.
+# A client has two entries: one for its address and one for its network. The table has more places
+# than entries, because in a nearly full table a new entry would displace another entry too early.
 _PLACES_PER_CLIENT = 3.3
 _BANS_PER_CLIENT = 1 / 16
 
@@ -126,7 +126,7 @@ class DeadlineTable:
         there = hashes[at]
         if there == hash64:
             return at + 1
-        if not there:  # never used, so this hash is in no later place
+        if not there:  # this place was never used, so no later place has this hash
             return -at - 1
         times = self._times
         earliest, best = times[at + 1], at
@@ -143,8 +143,8 @@ class DeadlineTable:
     def _store(self, at: int, hash64: int, time: float) -> None:
         if at < 0:
             at = -at
-            # If the process is killed between these two writes, the time has passed, so there is no
-            # entry.
+            # If the process is killed between these two writes, the stored time is in the past, so
+            # the place counts as empty.
             self._times[at] = 0.0
             self._hashes[at - 1] = hash64
         self._times[at] = time

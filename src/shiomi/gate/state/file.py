@@ -33,8 +33,9 @@ __all__ = ["FileState"]
 
 _log = logging.getLogger(__name__)
 
-# Header: magic, byte order (a float, as in the tables), number of places in both tables, secret,
-# and the BLAKE2b hash of all these. The end of the last ban follows; only this field changes.
+# The header has these fields: the magic bytes, the byte order (a float, as in the tables), the
+# number of places in both tables, the secret, and the BLAKE2b hash of all these fields. After them
+# comes the time at which the last ban ends. Only this field changes.
 _MAGIC = b"shiomi gate state 1\n"
 _HEADER = struct.Struct("=20s4x d QQ 32s")
 _DIGEST_BYTES = 16
@@ -108,7 +109,8 @@ class FileState:
         """Take one token from every bucket, or from none; see `State.take`.
 
         A worker may give 1/256 of a large bucket's burst before it writes these tokens to the file.
-        So each worker may admit that much more than the budget.
+        So the workers together may give more tokens than the budget allows: up to 1/256 of the
+        burst more per worker.
         """
         debt = self._debts.get(id(charges))
         if debt is not None and debt.count < debt.most and now < debt.until:
@@ -272,8 +274,8 @@ class FileState:
         buckets, bans = self._sizes
         size = _PAGE + buckets + bans
         try:
-            # Allocate all blocks now: a hole without a block would later raise SIGBUS, not an
-            # error.
+            # Allocate all blocks now. A missing block on a full disk would later cause the signal
+            # SIGBUS, not an error that can be handled.
             os.posix_fallocate(fd, 0, size)
         except OSError as error:
             os.ftruncate(fd, 0)
@@ -365,7 +367,10 @@ def _digest(header: bytes) -> bytes:
 
 
 def _damage(header: bytes, size: int) -> str | None:
-    """Return what is wrong with a file of this header and size, as text that follows its name."""
+    """Return what is wrong with a file that has this header and size; None if nothing is wrong.
+
+    The text is written after the file's name in a message.
+    """
     fixed, digest = header[: _HEADER.size], header[_HEADER.size : _HEADER.size + _DIGEST_BYTES]
     if not fixed.startswith(_MAGIC):
         return "is not a state of the gate, or is one of another version"
